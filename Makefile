@@ -1,0 +1,163 @@
+# mpshim.  SAN=1: address and undefined behaviour sanitizers; COV=1: gcov.
+# Either builds in a directory of its own; CC=clang works as well.
+
+CC = gcc
+CFLAGS ?= -O2 -g
+AR ?= ar
+NM ?= nm
+GCOV ?= gcov
+VALGRIND ?= valgrind
+CLANG_TIDY ?= clang-tidy
+SHELLCHECK ?= shellcheck
+PKG_CONFIG ?= pkg-config
+
+# --- What there is ----------------------------------------------------------
+
+# The engine, lowest floor first (scripts/floors tells who may use whom).
+CORE = crypto \
+	seal noise wire keyring window rtt addr \
+	table flow load \
+	pool probe policy \
+	choice \
+	session \
+	send \
+	shake \
+	control recv tick info \
+	output endpoint
+
+# Every file here is part of the program of its directory.
+UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
+SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
+
+# Programs, and what they share.
+BENCH = bench_core bench_shake
+BENCH_COMMON = world
+
+SCRIPTS = scripts/check-floors scripts/coverage scripts/deps .ci/run
+
+# --- How it is built --------------------------------------------------------
+
+B = build
+ifdef SAN
+B = build/san
+BUILT = san
+EXTRA = -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+endif
+ifdef COV
+B = build/cov
+BUILT = cov
+EXTRA = --coverage -O0
+endif
+
+OURS = -std=gnu11 -fPIC -fvisibility=hidden -ffunction-sections \
+	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wsign-compare \
+	-Wstrict-prototypes -Wvla $(EXTRA)
+COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(OURS)
+LINK = $(CC) $(CFLAGS) $(EXTRA) $(LDFLAGS)
+CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
+CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check)
+
+CORE_O = $(CORE:%=$(B)/core/%.o)
+UNIT_O = $(UNIT:%=$(B)/unit/%.o)
+SIM_O = $(SIM:%=$(B)/sim/%.o)
+BENCH_O = $(BENCH_COMMON:%=$(B)/bench/%.o)
+
+LIB = $(B)/libmpcore.a
+CHECK = $(B)/unit/check
+SIMULATOR = $(B)/sim/sim
+BENCHES = $(BENCH:%=$(B)/bench/%)
+
+all: $(LIB) $(CHECK) $(SIMULATOR) $(BENCHES)
+
+$(LIB): $(CORE_O)
+	rm -f $@
+	$(AR) rcs $@ $(CORE_O)
+
+$(CHECK): $(UNIT_O) $(LIB)
+	$(LINK) -o $@ $(UNIT_O) $(LIB) $(CHECK_LIBS) -lsodium
+
+$(SIMULATOR): $(SIM_O) $(LIB)
+	$(LINK) -o $@ $(SIM_O) $(LIB) -lsodium -lm
+
+$(BENCHES): %: %.o $(BENCH_O) $(LIB)
+	$(LINK) -o $@ $< $(BENCH_O) $(LIB) -lsodium
+
+$(B)/core/%.o: core/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(B)/unit/%.o: tests/unit/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -Icore -I$(B)/unit $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/sim/%.o: tests/sim/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -Icore -MMD -MP -c -o $@ $<
+
+$(B)/bench/%.o: tests/bench/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -Icore -MMD -MP -c -o $@ $<
+
+# One line SUITE(name) for each suite that suites.h declares, so that none is
+# forgotten.
+$(B)/unit/main.o: $(B)/unit/suites.inc
+$(B)/unit/suites.inc: tests/unit/suites.h
+	@mkdir -p $(@D)
+	sed -n 's/^Suite \*suite_\([a-z0-9_]*\)(void);.*/SUITE(\1)/p' $< >$@
+
+# Changes when the compiler or its flags do, and everything with it.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' >$@
+
+-include $(CORE_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
+	$(BENCHES:=.d)
+
+# --- How it is tested -------------------------------------------------------
+
+check: check-floors check-unit sim
+
+check-floors: $(CORE_O)
+	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
+	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+
+check-unit: $(CHECK)
+	$(CHECK)
+
+check-valgrind: $(CHECK)
+	CK_FORK=no $(VALGRIND) -q --error-exitcode=1 --leak-check=full \
+	    --errors-for-leak-kinds=definite,possible $(CHECK)
+
+sim: $(SIMULATOR)
+	$(SIMULATOR)
+
+# A path dies and comes back: the paper's Figure 9, in simulated time.
+demo: $(SIMULATOR)
+	$(SIMULATOR) fig9
+
+bench-core: $(BENCHES)
+	$(B)/bench/bench_core
+	$(B)/bench/bench_shake
+
+# At least 90 % of the engine's lines must be run by the unit tests.
+coverage:
+	rm -f build/cov/*/*.gcda
+	$(MAKE) COV=1 check-unit
+	GCOV='$(GCOV)' scripts/coverage 90 build/cov/core $(CORE)
+
+tidy: $(B)/unit/suites.inc
+	$(CLANG_TIDY) --quiet $(CORE:%=core/%.c) $(UNIT:%=tests/unit/%.c) \
+	    $(SIM:%=tests/sim/%.c) $(BENCH:%=tests/bench/%.c) \
+	    $(BENCH_COMMON:%=tests/bench/%.c) -- \
+	    -std=gnu11 -Icore -I$(B)/unit $(CHECK_CFLAGS)
+	$(SHELLCHECK) $(SCRIPTS)
+
+clean:
+	rm -rf build
+
+FORCE:
+
+.DELETE_ON_ERROR:
+.PHONY: all check check-floors check-unit check-valgrind sim demo bench-core \
+	coverage tidy clean FORCE

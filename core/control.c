@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "addr.h"
+#include "probe.h"
+#include "recv.h"
+#include "table.h"
+
+/* The peer may have moved to `alt': it has, for it answered there. */
+static void
+alt_proven(struct mp *m, struct recv *r)
+{
+	struct flow *f = r->f;
+	bool other = memcmp(f->path.remote.ip, f->alt.remote.ip, 16) != 0 ||
+	    memcmp(f->path.local.ip, f->alt.local.ip, 16) != 0;
+
+	f->path = f->alt;
+	f->alt_at = MP_NEVER;
+	f->failed = f->down = false;
+	if (other)
+		flow_forget(f);
+	state_count(m, MP_C_rebind);
+	session_validated(m, r->s, f, r->now);
+	r->s->rescue_flow = f->id;
+	choice_rescue(m, r->s, r->now);
+	choice_dirty(m, r->s, r->now);
+}
+
+static bool
+same_path(const struct recv *r, const struct mp_path *p)
+{
+	return addr_equal(&p->remote, &r->rx->path.remote) &&
+	    (r->s->initiator ||
+		memcmp(p->local.ip, r->rx->path.local.ip, 16) == 0);
+}
+
+static void
+take_response(struct mp *m, struct recv *r)
+{
+	struct flow *f = r->f;
+	const uint8_t *t = r->msg.response;
+	int rung = t[WIRE_TOKEN - 1];
+
+	if (crypto_equal(t, f->challenge, WIRE_TOKEN) &&
+	    same_path(r, &f->path)) {
+		session_validated(m, r->s, f, r->now);
+		return;
+	}
+	if (f->alt_at != MP_NEVER &&
+	    crypto_equal(t, f->alt_challenge, WIRE_TOKEN) &&
+	    same_path(r, &f->alt)) {
+		alt_proven(m, r);
+		return;
+	}
+	rung ^= f->size_token[WIRE_TOKEN - 1];
+	if (f->size_tries > 0 && rung <= PROBE_SAME &&
+	    crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
+		probe_size_proven(f, session_mtu_of(m, f), rung);
+}
+
+/* PROBE: a question, or an answer. */
+static void
+take_probe(struct mp *m, struct recv *r)
+{
+	struct flow *f = r->f;
+
+	if (r->msg.flags & WIRE_RESPONSE)
+		take_response(m, r);
+	if (!r->in_order)
+		return;
+	if (r->msg.flags & WIRE_SELECT)
+		choice_follow(m, r->s, r->now, f->id, r->msg.select);
+	if (r->msg.flags & (WIRE_REPLY | WIRE_RESPONSE))
+		return;
+	f->reply = true;
+	f->reply_token = (r->msg.flags & WIRE_CHALLENGE) != 0;
+	f->reply_alt = !same_path(r, &f->path) && f->alt_at != MP_NEVER &&
+	    same_path(r, &f->alt);
+	if (f->reply_token)
+		memcpy(f->token, r->msg.challenge, WIRE_TOKEN);
+	table_arm(m, r->s, r->now);
+}
+
+static bool
+is_own(const struct mp *m, const uint8_t ip[16])
+{
+	uint32_t i;
+
+	for (i = 0; i < m->sh->nlocals && i < MP_LOCALS_MAX; i++)
+		if (memcmp(m->sh->local[i].ip, ip, 16) == 0)
+			return true;
+	return false;
+}
+
+/* Is a told address one that we may try? */
+static bool
+told_usable(const struct mp *m, const struct session *s,
+    const struct mp_addr *a)
+{
+	if (addr_scope(a->ip) == ADDR_LOOPBACK &&
+	    addr_scope(s->shown.ip) != ADDR_LOOPBACK)
+		return false;
+	return !is_own(m, a->ip) && !addr_equal(a, &s->shown);
+}
+
+/* The list of the responder's addresses.  Flows that exist stay as they are;
+ * those of a listed address that gave no answer lately are asked again. */
+static void
+take_addr_list(struct mp *m, struct recv *r)
+{
+	struct session *s = r->s;
+	struct mp_addr a;
+	struct flow *f;
+	size_t off = r->msg.off;
+	int n;
+
+	s->told_n = 0;
+	while ((n = wire_get_addr(r->in, r->msg.off + r->msg.len, &off,
+		    &a)) != 0) {
+		if (n < 0 || !told_usable(m, s, &a)) {
+			state_count(m, MP_C_drop_addr);
+			continue;
+		}
+		if (s->told_n < MP_TOLD_MAX)
+			s->told[s->told_n++] = a;
+		STATE_FLOWS(m, s, f, id)
+			if (addr_equal(&f->path.remote, &a) &&
+			    f->rtt.idle_us > 0)
+				f->urge = true;
+	}
+	s->addr_at = r->now + 60 * SEC;
+	s->addr_tries = 0;
+	session_pairs(m, s, r->now);
+	table_arm(m, s, r->now);
+}
+
+static enum mp_verdict
+take_addr(struct mp *m, struct recv *r)
+{
+	if (!r->in_order) {
+		state_count(m, MP_C_drop_addr_late);
+		return MP_DROPPED;
+	}
+	if (r->msg.flags & WIRE_REPLY) {
+		if (r->s->initiator)
+			take_addr_list(m, r);
+		return MP_CONTROL;
+	}
+	r->s->addr_reply = true;
+	r->s->addr_flow = r->f->id;
+	table_arm(m, r->s, r->now);
+	return MP_CONTROL;
+}
+
+/* The peer's socket is gone. */
+static void
+take_close(struct mp *m, struct recv *r)
+{
+	bool active = !probe_idle(r->s, r->now);
+
+	if (!r->in_order)
+		return;
+	if (!r->s->initiator) {
+		session_free(m, r->s);
+		return;
+	}
+	session_down(m, r->s);
+	if (active) /* it may be back soon */
+		session_connect(m, r->s, r->now);
+}
+
+enum mp_verdict
+recv_control(struct mp *m, struct recv *r)
+{
+	if (r->msg.flags & WIRE_PROBE) {
+		take_probe(m, r);
+	} else if (r->msg.flags & WIRE_ADDR) {
+		return take_addr(m, r);
+	} else if (r->msg.flags & WIRE_REKEY) {
+		r->rx->off = r->msg.off;
+		r->rx->len = r->msg.len;
+		return MP_HANDSHAKE;
+	} else if (r->msg.flags & WIRE_CLOSE) {
+		take_close(m, r);
+	}
+	return MP_CONTROL;
+}
+
+/* The key slot of the session that a copied packet's sid names, or -1. */
+static int
+copy_slot(const struct session *s, uint32_t sid)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (s->keys[i].live && s->keys[i].sid_in == sid)
+			return i;
+	return -1;
+}
+
+enum mp_verdict
+recv_copy(struct mp *m, struct recv *r)
+{
+	struct session *s = r->s;
+	const struct wire_ad *c = &r->msg.copy;
+	int slot = copy_slot(s, c->sid);
+	struct flow *f = NULL;
+
+	if (slot >= 0 && !c->control && c->dir == r->rx->dir && c->seq != 0 &&
+	    c->seq <= UINT32_MAX)
+		f = s->initiator ? state_flow(m, s, c->flow) :
+		    session_flow(m, s, c->flow, r->now);
+	if (f == NULL) {
+		state_count(m, MP_C_drop_copy_bad);
+		return MP_DROPPED;
+	}
+	if (!f->lossy)
+		f->copy_seen = r->now;
+	if (window_check(&f->rx[slot].window, c->seq) != WINDOW_NEW) {
+		state_count(m, MP_C_drop_copy_seen);
+		return MP_CONTROL;
+	}
+	window_take(&f->rx[slot].window, c->seq);
+	state_count(m, MP_C_copy_in);
+	state_count(m, MP_C_data_in);
+	s->rx_datagrams++;
+	s->rx_bytes += r->msg.len;
+	s->last_data = r->now;
+	r->rx->from = s->shown;
+	r->rx->slot = s->slot;
+	r->rx->off = r->msg.off;
+	r->rx->len = r->msg.len;
+	return MP_DELIVER;
+}

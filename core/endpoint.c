@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The block: where each array of records lies in it, and what concerns the
+ * endpoint as a whole: slots and local addresses.
+ */
+#include <string.h>
+
+#include "seal.h"
+#include "session.h"
+#include "table.h"
+
+#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300001) /* and layout version */
+
+enum { ENDPOINT_ALIGN = 64 };
+
+static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
+	.flows_each = 64, .pool = 1 << 20, .pool_each = 1 << 18,
+	.held = 1 << 18 };
+
+static bool
+limits_ok(const struct mp_limits *in, struct mp_limits *l)
+{
+	*l = *in;
+	l->sessions = l->sessions ? l->sessions : defaults.sessions;
+	l->flows_each = l->flows_each ? l->flows_each : defaults.flows_each;
+	if (l->flows == 0)
+		l->flows = l->sessions * 8 < 65535 ? l->sessions * 8 : 65535;
+	if (l->flows < l->flows_each)
+		l->flows = l->flows_each;
+	l->pool = l->pool ? l->pool & ~63U : defaults.pool;
+	l->pool_each = l->pool_each ? l->pool_each : defaults.pool_each;
+	l->held = l->held ? l->held & ~63U : defaults.held;
+	return l->sessions <= 16384 && l->flows <= 65535 &&
+	    l->flows_each <= MP_FLOWS_MAX && l->pool >= 4096 &&
+	    l->pool <= 1 << 30 && l->held >= 4096 && l->held <= 1 << 30;
+}
+
+/* Takes `n' records of a size from the block: where they begin. */
+static size_t
+take(size_t *at, size_t n, size_t size)
+{
+	size_t begin = *at;
+
+	*at = (begin + n * size + ENDPOINT_ALIGN - 1) &
+	    ~(size_t)(ENDPOINT_ALIGN - 1);
+	return begin;
+}
+
+/* Lays the arrays out from `base'; returns the block's size. */
+static size_t
+lay_out(struct mp *m, uint8_t *base)
+{
+	const struct mp_limits *l = &m->limits;
+	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_SHAKES;
+	size_t sh, ss, fl, sk, p[5], pool, held;
+
+	m->buckets = 64;
+	while (m->buckets < l->sessions * 2)
+		m->buckets *= 2;
+	sh = take(&at, 1, sizeof(struct shared));
+	ss = take(&at, l->sessions, sizeof(struct session));
+	fl = take(&at, l->flows, sizeof(struct flow));
+	sk = take(&at, STATE_SHAKES, sizeof(struct shake));
+	p[0] = take(&at, m->buckets, sizeof(uint32_t));
+	p[1] = take(&at, refs, sizeof(uint32_t));
+	p[2] = take(&at, m->buckets, sizeof(uint32_t));
+	p[3] = take(&at, m->buckets, sizeof(uint32_t));
+	p[4] = take(&at, l->sessions, sizeof(uint32_t));
+	pool = take(&at, l->pool, 1);
+	held = take(&at, l->held, 1);
+	if (base == NULL)
+		return at;
+	m->sh = (struct shared *)(void *)(base + sh);
+	m->sessions = (struct session *)(void *)(base + ss);
+	m->flows = (struct flow *)(void *)(base + fl);
+	m->shakes = (struct shake *)(void *)(base + sk);
+	m->sid_heads = (uint32_t *)(void *)(base + p[0]);
+	m->sid_next = (uint32_t *)(void *)(base + p[1]);
+	m->addr_heads = (uint32_t *)(void *)(base + p[2]);
+	m->assoc_heads = (uint32_t *)(void *)(base + p[3]);
+	m->heap = (uint32_t *)(void *)(base + p[4]);
+	m->pool = base + pool;
+	m->held = base + held;
+	return at;
+}
+
+size_t
+mp_size(const struct mp_limits *limits)
+{
+	struct mp m;
+
+	return limits_ok(limits, &m.limits) ? lay_out(&m, NULL) : 0;
+}
+
+int
+mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
+    uint64_t now)
+{
+	struct shared *sh;
+
+	(void)now;
+	memset(m, 0, sizeof(*m));
+	if (!limits_ok(&setup->limits, &m->limits) ||
+	    lay_out(m, NULL) > size || (uintptr_t)block % ENDPOINT_ALIGN != 0)
+		return MP_EINVAL;
+	lay_out(m, block);
+	sh = m->sh;
+	sh->limits = m->limits;
+	sh->port = setup->port;
+	sh->tell_private = setup->tell_private;
+	sh->aes = !setup->chacha_only && !setup->no_aes_hardware;
+	sh->accept_slot = UINT8_MAX;
+	sh->sweep_at = MP_NEVER;
+	rng_init(&sh->rng, setup->seed);
+	rng_bytes(&sh->rng, sh->hash_key, sizeof(sh->hash_key));
+	do /* never what handshakes and wake datagrams begin with */
+		sh->sid_prefix = (uint8_t)rng_u32(&sh->rng);
+	while (sh->sid_prefix == 0 || sh->sid_prefix == WIRE_MAGIC >> 24);
+	sh->magic = ENDPOINT_MAGIC;
+	return 0;
+}
+
+int
+mp_attach(struct mp *m, void *block, size_t size)
+{
+	const struct shared *sh = block;
+
+	memset(m, 0, sizeof(*m));
+	if ((uintptr_t)block % ENDPOINT_ALIGN != 0 || size < sizeof(*sh) ||
+	    sh->magic != ENDPOINT_MAGIC || !limits_ok(&sh->limits,
+		&m->limits) || lay_out(m, NULL) > size)
+		return MP_EINVAL;
+	lay_out(m, block);
+	return 0;
+}
+
+void
+mp_stir(struct mp *m, const uint8_t seed[32])
+{
+	rng_stir(&m->sh->rng, seed);
+}
+
+int
+mp_slot_open(struct mp *m, uint32_t slot, enum mp_family family)
+{
+	if (slot >= MP_SLOTS_MAX ||
+	    (family != MP_DUAL && family != MP_INET && family != MP_INET6))
+		return MP_EINVAL;
+	m->sh->open_slots |= 1U << slot;
+	m->sh->family[slot] = (uint8_t)family;
+	m->sh->accept_slot = (uint8_t)slot;
+	return 0;
+}
+
+int
+mp_slot_accept(struct mp *m, uint32_t slot)
+{
+	if (slot >= MP_SLOTS_MAX || (m->sh->open_slots >> slot & 1) == 0)
+		return MP_EINVAL;
+	m->sh->accept_slot = (uint8_t)slot;
+	return 0;
+}
+
+void
+mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
+{
+	struct session *s;
+	uint32_t i;
+
+	if (slot >= MP_SLOTS_MAX)
+		return;
+	m->sh->open_slots &= ~(1U << slot);
+	if (m->sh->accept_slot == slot)
+		m->sh->accept_slot = UINT8_MAX;
+	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
+		s = &m->sessions[i];
+		if (s->state == MP_S_FREE || s->slot != slot)
+			continue;
+		if (s->state != MP_S_UP) {
+			session_free(m, s);
+			continue;
+		}
+		s->state = MP_S_CLOSING;
+		table_unlink_addr(m, s);
+		table_set_deadline(m, s, now);
+	}
+}
+
+void
+mp_locals(struct mp *m, uint64_t now, const struct mp_local *list, size_t n)
+{
+	struct session *s;
+	uint32_t i;
+
+	n = n < MP_LOCALS_MAX ? n : MP_LOCALS_MAX;
+	memset(m->sh->local, 0, sizeof(m->sh->local));
+	if (n > 0)
+		memcpy(m->sh->local, list, n * sizeof(*list));
+	m->sh->nlocals = (uint32_t)n;
+	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
+		s = &m->sessions[i];
+		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP ||
+		    s->state == MP_S_DOWN)
+			session_locals(m, s, now);
+	}
+}
+
+void
+mp_link_event(struct mp *m, uint64_t now, uint32_t ifindex)
+{
+	struct session *s;
+	uint32_t i;
+
+	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
+		s = &m->sessions[i];
+		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP)
+			session_urge(m, s, now, ifindex);
+	}
+}

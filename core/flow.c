@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+#include "flow.h"
+
+#include <string.h>
+
+void
+flow_forget(struct flow *f)
+{
+	rtt_init(&f->rtt);
+	f->loss = 0;
+	f->lossy = false;
+	f->probe_answered = true;
+	f->size = MP_SIZE_MIN;
+	f->size_max = UINT16_MAX;
+	f->size_mask = f->size_tries = f->big_lost = 0;
+	f->size_again = false;
+	f->size_at = MP_NEVER;
+}
+
+void
+flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
+{
+	f->path = *path;
+	f->gone = f->down = f->failed = f->validated = f->proven_once = false;
+	f->ts_pending = false;
+	f->ts_arrival = 0;
+	f->ack_due = MP_NEVER;
+	f->urge = true;
+	f->doubted = false;
+	f->probes = f->send_errors = 0;
+	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
+	f->probe1_at = f->probe2_at = f->copy_seen = f->alt_at = MP_NEVER;
+	f->probe_at = f->answer_at = 0;
+	f->born_at = now;
+	f->reply = false;
+	f->in_bytes = f->out_bytes = 0;
+	flow_forget(f);
+}
+
+bool
+flow_usable(const struct flow *f)
+{
+	return !f->gone && !f->down && !f->failed && f->validated;
+}
+
+uint64_t
+flow_doubt_at(const struct flow *f)
+{
+	return f->probe1_at == MP_NEVER ? MP_NEVER :
+	    f->probe1_at + rtt_doubt(&f->rtt);
+}
+
+bool
+flow_in_doubt(const struct flow *f, uint64_t now)
+{
+	return now >= flow_doubt_at(f) ||
+	    (f->copy_seen != MP_NEVER && now < f->copy_seen + FLOW_COPY_SEEN);
+}
+
+uint64_t
+flow_lost_at(const struct flow *f)
+{
+	return f->probe2_at == MP_NEVER ? MP_NEVER :
+	    f->probe2_at + rtt_doubt(&f->rtt);
+}
+
+bool
+flow_lost(const struct flow *f, uint64_t now)
+{
+	return now >= flow_lost_at(f);
+}
+
+static void
+wait_start(struct flow *f, uint64_t now)
+{
+	if (f->wait_since == MP_NEVER)
+		f->wait_since = now;
+	if (f->silent_since == MP_NEVER)
+		f->silent_since = now;
+}
+
+void
+flow_data_sent(struct flow *f, uint64_t now)
+{
+	wait_start(f, now);
+	if (f->data_since == MP_NEVER)
+		f->data_since = now;
+}
+
+/* Smoothed loss of probes: one sample is whether the last one was answered,
+ * as long as the flow answers at all. */
+static void
+loss_sample(struct flow *f)
+{
+	if (f->probe_at == 0 || f->probes > 1)
+		return;
+	if (f->probe_answered)
+		f->loss = (uint16_t)(f->loss - f->loss / 32);
+	else
+		f->loss = (uint16_t)(f->loss + (1000 - f->loss) / 32);
+	if (f->loss >= FLOW_LOSSY_ON)
+		f->lossy = true;
+	else if (f->loss < FLOW_LOSSY_OFF)
+		f->lossy = false;
+}
+
+void
+flow_probe_sent(struct flow *f, uint64_t now, uint16_t ts)
+{
+	loss_sample(f);
+	if (f->probe1_at == MP_NEVER)
+		f->probe1_at = now;
+	else if (f->probe2_at == MP_NEVER && now >= f->probe1_at + FLOW_PROBE2)
+		f->probe2_at = now;
+	if (f->probes < UINT8_MAX)
+		f->probes++;
+	f->probe_at = now;
+	f->probe_ts = ts;
+	f->probe_answered = false;
+	f->urge = false;
+	wait_start(f, now);
+}
+
+void
+flow_missed(struct flow *f)
+{
+	rtt_miss(&f->rtt);
+	f->wait_since = MP_NEVER;
+	f->urge = true;
+}
+
+uint64_t
+flow_wait_end(const struct flow *f, uint64_t now, bool idle)
+{
+	uint64_t wait = rtt_drto(&f->rtt), cap = 2 * SEC;
+
+	if (f->wait_since == MP_NEVER)
+		return MP_NEVER;
+	if (f->silent_since != MP_NEVER && now > f->silent_since + 60 * SEC)
+		cap = idle ? 60 * SEC : 10 * SEC;
+	return f->wait_since + (wait < cap ? wait : cap);
+}
+
+bool
+flow_answered(struct flow *f, uint64_t arrival)
+{
+	bool silent = f->rtt.idle_us > 0 || f->doubted || f->failed ||
+	    f->answer_at == 0;
+
+	f->answer_at = f->answer_at > arrival ? f->answer_at : arrival;
+	f->failed = false;
+	f->send_errors = 0;
+	/* An answer that was under way before a wait began ends none. */
+	if (f->silent_since != MP_NEVER && arrival < f->silent_since)
+		return silent;
+	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
+	f->probe1_at = f->probe2_at = f->copy_seen = MP_NEVER;
+	f->probes = 0;
+	f->doubted = false;
+	rtt_answer(&f->rtt);
+	return silent;
+}
+
+static uint16_t
+clock16(uint64_t us)
+{
+	return (uint16_t)(us / WIRE_TS_US);
+}
+
+void
+flow_stamp(struct flow *f, uint64_t now, uint16_t *ts, uint16_t *tsreply)
+{
+	uint64_t held = now > f->ts_arrival ? now - f->ts_arrival : 0;
+
+	*ts = clock16(now);
+	*tsreply = WIRE_TS_NONE;
+	if (f->ts_pending && held <= FLOW_HELD_MAX) {
+		*tsreply = (uint16_t)(f->ts_recent + clock16(held));
+		if (*tsreply == WIRE_TS_NONE)
+			*tsreply = WIRE_TS_NONE - 1;
+	}
+	f->ts_pending = false;
+	f->ack_due = MP_NEVER;
+}
+
+void
+flow_stamped(struct flow *f, uint64_t arrival, uint16_t ts)
+{
+	/* Data that the program read late is older than a probe's stamp. */
+	if (arrival < f->ts_arrival)
+		return;
+	f->ts_recent = ts;
+	f->ts_arrival = arrival;
+	f->ts_pending = true;
+}
+
+uint32_t
+flow_rtt(uint64_t arrival, uint16_t tsreply)
+{
+	uint16_t units = (uint16_t)(clock16(arrival) - tsreply);
+
+	/* Clocks read a moment apart may give less than nothing. */
+	return units > UINT16_MAX - 8 ? 0 : units * (uint32_t)WIRE_TS_US;
+}

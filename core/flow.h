@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One flow: what it waits for, whether it is in doubt, and the timestamps
+ * that it carries (PROTOCOL.md 1, 4, 5).
+ */
+#ifndef FLOW_H
+#define FLOW_H
+
+#include "state.h"
+
+enum flow_limit {
+	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
+	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
+	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
+	FLOW_LOSSY_ON = 120,	/* loss in 1/1000: datagrams go twice ... */
+	FLOW_LOSSY_OFF = 60,	/* ... until it is below this */
+	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
+};
+
+/* A new pair begins on this record; its sequence numbers go on. */
+void flow_begin(struct flow *, const struct mp_path *, uint64_t now);
+/* Estimates start anew: the path is another. */
+void flow_forget(struct flow *);
+
+bool flow_usable(const struct flow *); /* can carry data */
+/* An unanswered probe, or the peer, makes it doubtful that it works. */
+bool flow_in_doubt(const struct flow *, uint64_t now);
+/* When it comes into doubt if no answer comes; MP_NEVER. */
+uint64_t flow_doubt_at(const struct flow *);
+/* A second probe in a row went unanswered; and when it would. */
+bool flow_lost(const struct flow *, uint64_t now);
+uint64_t flow_lost_at(const struct flow *);
+
+/* A packet that wants an answer goes out. */
+void flow_data_sent(struct flow *, uint64_t now);
+void flow_probe_sent(struct flow *, uint64_t now, uint16_t ts);
+/* The wait ran out: one RTO more of idle time, and a probe at once. */
+void flow_missed(struct flow *);
+/* When the wait that runs will have run out; MP_NEVER. */
+uint64_t flow_wait_end(const struct flow *, uint64_t now, bool idle);
+/* An answer arrived.  True: the flow had been silent, the choice wants a
+ * look. */
+bool flow_answered(struct flow *, uint64_t arrival);
+
+/* The timestamps of a packet sent now. */
+void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
+/* A timestamp came in order. */
+void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
+/* The round-trip time that a tsreply tells, in microseconds. */
+uint32_t flow_rtt(uint64_t arrival, uint16_t tsreply);
+
+#endif

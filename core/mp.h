@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mp: the mpshim engine, one endpoint of multipath UDP.
+ *
+ * An endpoint is the state behind one UDP port: its sessions (peers), their
+ * flows (address pairs) and all that goes on between them, as told by
+ * core/PROTOCOL.md.  The engine is pure: bytes, addresses and the time come
+ * in; packets, deliveries and a deadline come out.
+ *
+ * Memory	All state lies in one zero-filled block that the caller gives
+ *		and sizes by mp_size().  It holds no pointer, so several
+ *		processes may map it; nothing is ever allocated.  `struct mp'
+ *		is a caller's private view of the block: only this view tells
+ *		where things lie, so no other process can lead it astray.
+ * Threads	Functions marked [lock] want the caller's lock of the block
+ *		held; the others (mp_seal, mp_open) want none and may run at
+ *		the same time.  Nothing blocks.
+ * Time		`now' is microseconds of a clock that never goes back and
+ *		counts suspended time (CLOCK_BOOTTIME).  MP_NEVER is no time.
+ * Errors	Negative MP_E* values, which are the negative errno of Linux.
+ *		A bad packet is no error: it is dropped and counted.
+ * Buffers	Belong to the caller; no pointer to one is kept.
+ * Before use	The caller runs sodium_init() once per process.
+ */
+#ifndef MP_H
+#define MP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MP_NEVER UINT64_MAX
+#define MP_NONE UINT32_MAX /* no such index */
+#define MP_CHECK __attribute__((warn_unused_result))
+
+enum mp_error {
+	MP_EPERM = -1,
+	MP_ENOENT = -2,
+	MP_EAGAIN = -11,
+	MP_ENOMEM = -12,
+	MP_EACCES = -13,
+	MP_EEXIST = -17,
+	MP_EINVAL = -22,
+	MP_EMSGSIZE = -90,
+	MP_ENETUNREACH = -101,
+	MP_ENOBUFS = -105,
+	MP_ECONNREFUSED = -111,
+	MP_EHOSTUNREACH = -113,
+};
+
+enum mp_bound {
+	MP_FLOWS_MAX = 64,	  /* flows of one session */
+	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
+	MP_KEYS_MAX = 64,	  /* keys of one keyring */
+	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
+	MP_TOLD_MAX = 16,	  /* addresses of one ADDR reply */
+	MP_OVERHEAD = 34,	  /* bytes around the payload of a datagram */
+	MP_COPY_OVERHEAD = 46,	  /* bytes around the payload of a COPY */
+	MP_CONTROL_MAX = 512,	  /* longest control packet but for COPY, size */
+	MP_PAYLOAD_MAX = 65000,	  /* longest payload of a datagram */
+	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
+};
+
+/* An address and port, in host order; IPv4 as ::ffff:a.b.c.d. */
+struct mp_addr {
+	uint8_t ip[16];
+	uint16_t port;
+};
+
+/* Where a packet goes to or came from.  local.port is not used. */
+struct mp_path {
+	struct mp_addr local;
+	struct mp_addr remote;
+	uint32_t ifindex; /* 0: let the kernel choose */
+};
+
+/* --- The block ---------------------------------------------------------- */
+
+struct mp_limits {
+	uint32_t sessions;   /* 1..16384; default 4096 */
+	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
+	uint32_t flows_each; /* of one session, 1..64; default 64 */
+	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB */
+	uint32_t pool_each;  /* of one session; default 256 KiB */
+	uint32_t held;	     /* bytes of held datagrams; default 256 KiB */
+};
+
+/* A view of a block.  Private: use the functions. */
+struct mp {
+	struct mp_limits limits;
+	struct shared *sh;
+	struct session *sessions;
+	struct flow *flows;
+	struct shake *shakes;
+	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads, *heap;
+	uint8_t *pool, *held;
+	uint32_t buckets; /* of each hash table, a power of two */
+};
+
+struct mp_setup {
+	struct mp_limits limits; /* zeros stand for the defaults */
+	uint8_t seed[32];	 /* of the block's random generator */
+	uint16_t port;		 /* the endpoint's UDP port, told to peers */
+	bool tell_private;	 /* tell private addresses to public peers */
+	bool chacha_only;	 /* never offer AES-256-GCM */
+	bool no_aes_hardware;	 /* crypto_aead_aes256gcm_is_available() is 0 */
+};
+
+/* Bytes of a block with these limits; 0 when one is out of range. */
+size_t mp_size(const struct mp_limits *);
+
+/* Makes an endpoint in a zero-filled block.  MP_EINVAL: limits or size. [lock]
+ */
+MP_CHECK int mp_create(struct mp *, void *block, size_t size,
+    const struct mp_setup *, uint64_t now);
+
+/* A view of a block that another process made.  MP_EINVAL: it is none. */
+MP_CHECK int mp_attach(struct mp *, void *block, size_t size);
+
+/* Mixes 32 fresh random bytes into the block's generator. [lock] */
+void mp_stir(struct mp *, const uint8_t seed[32]);
+
+/* --- Keys: only the agent holds a keyring, in memory of its own ---------- */
+
+struct mp_key {
+	char name[32];	     /* for people */
+	uint64_t id;	     /* derived from the secret; says which key */
+	char end;	     /* 'A' or 'B': ours */
+	uint8_t psk[2][32];  /* [0] where A initiates, [1] where B does */
+	uint8_t init_mac[2][16];
+	uint8_t resp_mac[2][16];
+	uint8_t cookie[32];
+};
+
+struct mp_keyring {
+	uint32_t n;
+	struct mp_key key[MP_KEYS_MAX];
+};
+
+/* Adds a key.  MP_EINVAL: end or name; MP_EEXIST: held already; MP_ENOMEM. */
+MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name, char end,
+    const uint8_t secret[32]);
+void mp_keyring_wipe(struct mp_keyring *);
+
+/* --- Sockets and local addresses ---------------------------------------- */
+
+enum mp_family {
+	MP_DUAL = 0, /* an IPv6 socket that takes IPv4-mapped addresses */
+	MP_INET = 4,
+	MP_INET6 = 6 /* IPv6 only */
+};
+
+/* The slot carries a socket of that family, and is where new sessions go. [lock]
+ */
+MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
+/* New sessions of strangers go to this open slot from now on. [lock] */
+MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
+/* The socket is gone: its peers get a CLOSE, its sessions end. [lock] */
+void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
+
+struct mp_local {
+	uint8_t ip[16];
+	uint32_t ifindex;
+	uint16_t mtu; /* of the interface, bytes; 0 unknown */
+	bool down;    /* its link has no carrier */
+};
+
+/*
+ * The host's usable addresses, all of them, after any change.  Flows of an
+ * address that went or whose link went down are left at once; new ones are
+ * tried at once.  At most MP_LOCALS_MAX count. [lock]
+ */
+void mp_locals(struct mp *, uint64_t now, const struct mp_local *, size_t n);
+/* Link or route of an interface changed: its flows are probed at once. [lock]
+ */
+void mp_link_event(struct mp *, uint64_t now, uint32_t ifindex);
+
+/* --- A datagram out: begin [lock], seal, send, commit [lock] ------------- */
+
+struct mp_tx {
+	struct mp_path path; /* send it here */
+	int error;	     /* the caller sets: 0, or the negative errno */
+	/* private */
+	uint32_t session, gen;
+	uint64_t seq, sent_at;
+	uint16_t flow;
+	uint8_t suite, slot, hdr_len;
+	uint8_t hdr[30];
+	uint8_t key[32];
+};
+
+enum mp_send_flag {
+	MP_DF = 1, /* the program asked for "don't fragment" */
+};
+
+/*
+ * Chooses the way of a datagram of `len' bytes from a slot to the address
+ * `dst' as the program knows it.  Returns how many packets carry it: 1, or 2
+ * when the second is a COPY.  Or
+ *	MP_EAGAIN	 no session yet, mp_hold() it; one is being made with
+ *			 the key `key_id' (0: any that fits)
+ *	MP_EHOSTUNREACH	 no answer for 10 s
+ *	MP_ENETUNREACH	 no flow is left
+ *	MP_EMSGSIZE	 MP_DF, and no flow is proven to carry it; or too long
+ *	MP_ENOBUFS	 no room for one more session
+ *	MP_EINVAL	 slot or address
+ * [lock]
+ */
+MP_CHECK int mp_send_begin(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, uint64_t key_id, size_t len,
+    enum mp_send_flag, struct mp_tx tx[2]);
+
+/* Where mp_seal() wants the payload within its output, to spare a copy. */
+size_t mp_seal_offset(const struct mp_tx *);
+/*
+ * Makes the packet in `out', which has len + MP_COPY_OVERHEAD bytes at least.
+ * The payload may be at out + mp_seal_offset() already.  Returns its length.
+ */
+size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
+    uint8_t *out);
+
+/*
+ * Tells how sending went: tx[i].error of each of n.  Returns 0; or 1 when
+ * the path failed and the caller shall begin anew; or the negative errno
+ * that the program shall see. [lock]
+ */
+MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
+    int n, const void *payload, size_t len);
+
+/* Keeps a datagram until its session is up: 64 or 64 KiB a session, the
+ * oldest dropped first.  MP_EINVAL: there is no such session. [lock] */
+MP_CHECK int mp_hold(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, const void *payload, size_t len);
+
+/* --- A packet in: begin [lock], open, commit [lock] ---------------------- */
+
+enum mp_verdict {
+	MP_DROPPED,   /* counted; nothing else happened */
+	MP_SEALED,    /* of a session: go on with mp_open() */
+	MP_CONTROL,   /* taken in; mp_poll() may have something to send */
+	MP_DELIVER,   /* rx says what to give to the program */
+	MP_HANDSHAKE, /* for mp_handshake(), which the agent calls */
+};
+
+struct mp_rx {
+	/* the caller sets */
+	struct mp_path path;
+	uint64_t arrival; /* when the kernel got it; MP_NEVER: unknown */
+	/* for MP_DELIVER, and `off', `len' for MP_HANDSHAKE after a commit */
+	struct mp_addr from; /* the sender, as the program knows it */
+	uint32_t slot;
+	size_t off, len; /* of the payload, within the opened bytes */
+	/* private */
+	uint32_t ref, session, gen;
+	uint64_t seq;
+	uint16_t flow;
+	uint8_t suite;
+	bool control, dir;
+	uint8_t key[32];
+};
+
+/* MP_DROPPED, MP_SEALED or MP_HANDSHAKE. [lock] */
+enum mp_verdict mp_recv_begin(struct mp *, uint64_t now, struct mp_rx *,
+    const uint8_t *packet, size_t len);
+/* Opens into `out' (len bytes; may be the packet itself): bytes, or < 0. */
+MP_CHECK int mp_open(const struct mp_rx *, const uint8_t *packet, size_t len,
+    uint8_t *out);
+/* `opened' is what mp_open() returned, `out' what it wrote.  MP_DROPPED,
+ * MP_CONTROL, MP_DELIVER, or MP_HANDSHAKE for what lies at off, len. [lock] */
+enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
+    const uint8_t *out, int opened);
+
+/* --- The agent's part ---------------------------------------------------- */
+
+struct mp_out {
+	struct mp_path path;
+	size_t len;
+	bool df;	  /* must not be fragmented on its way */
+	uint32_t slot;	  /* whose socket */
+	uint32_t session, gen;
+	uint16_t flow;
+};
+
+/*
+ * Takes a handshake packet, bare or out of MP_HANDSHAKE of a commit (then
+ * `rx' is that one's).  Returns 1 with an answer to send in `out' and `buf'
+ * (MP_CONTROL_MAX bytes), else 0. [lock]
+ */
+MP_CHECK int mp_handshake(struct mp *, const struct mp_keyring *, uint64_t now,
+    const struct mp_rx *, const uint8_t *packet, size_t len,
+    struct mp_out *out, uint8_t *buf);
+
+/*
+ * The next packet that is due, in `buf' of `size' bytes (65536 is always
+ * enough): 1, or 0 when there is none before mp_deadline(). [lock]
+ */
+MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,
+    struct mp_out *, uint8_t *buf, size_t size);
+/* Sending what mp_poll() or mp_handshake() gave failed. [lock] */
+void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
+    int error);
+/* When mp_poll() has something to do next; MP_NEVER: not before a call. [lock]
+ */
+uint64_t mp_deadline(const struct mp *);
+
+/* --- Looking ------------------------------------------------------------- */
+
+/* Everything that is counted, X(name, what it means). */
+#define MP_COUNTERS(X)                                                        \
+	X(data_out, "datagrams sent")                                         \
+	X(data_in, "datagrams delivered")                                     \
+	X(copy_out, "copies sent")                                            \
+	X(copy_in, "datagrams delivered by a copy")                           \
+	X(probe_out, "probes sent")                                           \
+	X(reply_out, "answers to probes sent")                                \
+	X(held, "datagrams held for a session")                               \
+	X(rescued, "datagrams sent again on another flow")                    \
+	X(handshake_out, "INIT sent")                                         \
+	X(handshake_done, "handshakes completed")                             \
+	X(drop_short, "too short or too long for any packet")                 \
+	X(drop_sid, "unknown session id")                                     \
+	X(drop_direction, "own direction: reflected")                         \
+	X(drop_flow, "flow id out of range")                                  \
+	X(drop_seq, "sequence number out of range")                           \
+	X(drop_auth, "forged: failed authentication")                         \
+	X(drop_replay, "seen already")                                        \
+	X(drop_old, "older than the replay window")                           \
+	X(drop_stale, "session ended meanwhile")                              \
+	X(drop_flags, "unknown flags")                                        \
+	X(drop_body, "malformed body")                                        \
+	X(drop_copy_seen, "copy of a datagram that came")                     \
+	X(drop_copy_bad, "copy of nothing that we know")                      \
+	X(drop_flows_full, "no room for one more flow")                       \
+	X(drop_addr, "address in a list not usable")                          \
+	X(drop_addr_late, "address list or request out of order")             \
+	X(drop_shake_format, "handshake: unknown version, type or length")    \
+	X(drop_shake_mac, "handshake: no key of ours")                        \
+	X(drop_shake_auth, "handshake: failed authentication")                \
+	X(drop_shake_sid, "handshake: answers nothing that we asked")         \
+	X(drop_shake_load, "handshake: over the load limits")                 \
+	X(drop_shake_dup, "handshake: duplicate over its limit")              \
+	X(drop_shake_role, "handshake: yields to the other end's")            \
+	X(drop_shake_slot, "handshake: no socket takes new sessions")         \
+	X(drop_shake_full, "handshake: no room for one more session")         \
+	X(drop_held, "held datagram given up")                                \
+	X(drop_unanswered, "no answer: peer gave up or never came")           \
+	X(cookie_out, "cookies sent under load")                              \
+	X(sample_old, "round-trip samples over 5 s, discarded")               \
+	X(flow_switch, "changes of the flow in use")                          \
+	X(flow_failed, "flows failed by a send error")                        \
+	X(rebind, "peer addresses that moved")                                \
+	X(rebind_back, "moved addresses taken back")                          \
+	X(corrupt, "indices in the block out of range")
+
+enum mp_counter {
+#define MP_X(name, what) MP_C_##name,
+	MP_COUNTERS(MP_X)
+#undef MP_X
+	MP_C_MAX
+};
+
+const char *mp_counter_name(enum mp_counter);
+const char *mp_counter_what(enum mp_counter);
+uint64_t mp_counter(const struct mp *, enum mp_counter); /* [lock] */
+
+/* Why a flow was taken into use. */
+#define MP_REASONS(X)                                                         \
+	X(none, "not chosen yet")                                             \
+	X(first, "first that answered")                                       \
+	X(faster, "faster than the one before")                               \
+	X(silent, "the one before went silent")                               \
+	X(error, "sending on the one before failed")                          \
+	X(gone, "address or link of the one before went")                     \
+	X(select, "the peer chose it")                                        \
+	X(data, "the peer's data came on it")                                 \
+	X(back, "it answers again")
+
+enum mp_reason {
+#define MP_X(name, what) MP_WHY_##name,
+	MP_REASONS(MP_X)
+#undef MP_X
+	MP_WHY_MAX
+};
+
+const char *mp_reason_name(enum mp_reason);
+const char *mp_reason_what(enum mp_reason);
+
+enum mp_session_state {
+	MP_S_FREE,
+	MP_S_CONNECTING, /* a handshake is under way, no keys yet */
+	MP_S_UP,	 /* has keys */
+	MP_S_DOWN,	 /* association kept, keys gone */
+	MP_S_CLOSING,	 /* socket gone, CLOSE to be sent */
+};
+
+struct mp_session_info {
+	uint32_t gen; /* tells uses of one index apart */
+	enum mp_session_state state;
+	bool initiator;
+	uint32_t slot;
+	uint64_t key_id;
+	struct mp_addr shown; /* the peer, as the program knows it */
+	struct mp_addr reflexive; /* us, as the peer saw us; or port 0 */
+	const char *suite;
+	uint32_t flows;	      /* live ones: mp_flow_info() 0..MP_FLOWS_MAX-1 */
+	uint32_t current;     /* id of the flow in use; MP_NONE */
+	enum mp_reason why;   /* of the last change of it */
+	uint64_t why_at, up_at, last_in_at, last_data_at;
+	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
+};
+
+struct mp_flow_info {
+	struct mp_path path;
+	bool validated, failed, doubt, in_use;
+	uint32_t srtt_us, rttvar_us; /* 0: no sample yet */
+	uint64_t idle_us, answer_at;
+	uint32_t loss_permille; /* of the last probes, smoothed */
+	uint32_t size;		/* proven UDP payload, bytes */
+	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
+};
+
+/* One session, or one live flow of it, by index: 0, or MP_ENOENT. [lock] */
+MP_CHECK int mp_session_info(const struct mp *, uint32_t session,
+    struct mp_session_info *);
+MP_CHECK int mp_flow_info(const struct mp *, uint64_t now, uint32_t session,
+    uint32_t flow_id, struct mp_flow_info *);
+/* The session of a slot that shows this address, or MP_NONE. [lock] */
+uint32_t mp_session_find(const struct mp *, uint32_t slot,
+    const struct mp_addr *);
+/* The best proven payload of a session's datagrams, bytes. [lock] */
+uint32_t mp_session_mtu(const struct mp *, uint32_t session);
+
+#endif

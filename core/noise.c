@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/* Names of functions follow the Noise specification, section 5. */
+#include <string.h>
+
+#include "crypto.h"
+#include "noise.h"
+
+static const char noise_name[] = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
+
+/* HKDF with `n' (2 or 3) outputs. */
+static void
+hkdf(uint8_t out[][32], uint8_t n, const uint8_t ck[32], const void *ikm,
+    size_t len)
+{
+	uint8_t temp[32], i;
+
+	crypto_hmac2(temp, ck, ikm, len, NULL, 0);
+	for (i = 1; i <= n; i++)
+		crypto_hmac2(out[i - 1], temp, i > 1 ? out[i - 2] : NULL,
+		    i > 1 ? 32 : 0, &i, 1);
+	crypto_wipe(temp, sizeof(temp));
+}
+
+static void
+mix_hash(struct noise *s, const void *data, size_t len)
+{
+	crypto_hash2(s->h, s->h, sizeof(s->h), data, len);
+}
+
+static void
+mix_key(struct noise *s, const uint8_t ikm[32])
+{
+	uint8_t out[2][32];
+
+	hkdf(out, 2, s->ck, ikm, 32);
+	memcpy(s->ck, out[0], sizeof(s->ck));
+	memcpy(s->k, out[1], sizeof(s->k));
+	s->n = 0;
+	crypto_wipe(out, sizeof(out));
+}
+
+static void
+mix_key_and_hash(struct noise *s, const uint8_t psk[32])
+{
+	uint8_t out[3][32];
+
+	hkdf(out, 3, s->ck, psk, 32);
+	memcpy(s->ck, out[0], sizeof(s->ck));
+	mix_hash(s, out[1], 32);
+	memcpy(s->k, out[2], sizeof(s->k));
+	s->n = 0;
+	crypto_wipe(out, sizeof(out));
+}
+
+/* The token "e" of a pattern with a psk: the key is mixed in, too. */
+static void
+mix_e(struct noise *s, const uint8_t pub[NOISE_E])
+{
+	mix_hash(s, pub, NOISE_E);
+	mix_key(s, pub);
+}
+
+/* 4 zero bytes + n in little-endian order, and on to the next n. */
+static void
+next_nonce(struct noise *s, uint8_t nonce[CRYPTO_NONCE])
+{
+	int i;
+
+	memset(nonce, 0, 4);
+	for (i = 0; i < 8; i++)
+		nonce[4 + i] = (uint8_t)(s->n >> 8 * i);
+	s->n++;
+}
+
+static void
+encrypt_and_hash(struct noise *s, const void *payload, size_t len,
+    uint8_t *out)
+{
+	uint8_t nonce[CRYPTO_NONCE];
+
+	next_nonce(s, nonce);
+	crypto_chacha_seal(out, payload, len, s->h, sizeof(s->h), nonce, s->k);
+	mix_hash(s, out, len + NOISE_TAG);
+}
+
+static bool
+decrypt_and_hash(struct noise *s, const uint8_t *in, size_t inlen,
+    void *payload)
+{
+	uint8_t nonce[CRYPTO_NONCE], ad[32];
+
+	next_nonce(s, nonce);
+	memcpy(ad, s->h, sizeof(ad));
+	mix_hash(s, in, inlen); /* first: `payload' may lie over `in' */
+	return crypto_chacha_open(payload, in, inlen, ad, sizeof(ad), nonce,
+	    s->k);
+}
+
+/* The token "ee". */
+static bool
+mix_ee(struct noise *s, const uint8_t e_secret[32])
+{
+	uint8_t dh[32];
+	bool ok;
+
+	ok = crypto_dh(dh, e_secret, s->re);
+	mix_key(s, dh);
+	crypto_wipe(dh, sizeof(dh));
+	return ok;
+}
+
+/* Takes over the state `next' if all went well. */
+static bool
+settle(struct noise *s, struct noise *next, bool ok)
+{
+	if (ok)
+		*s = *next;
+	noise_wipe(next);
+	return ok;
+}
+
+void
+noise_init(struct noise *s, const void *prologue, size_t len,
+    const uint8_t psk[32])
+{
+	memset(s, 0, sizeof(*s));
+	crypto_hash2(s->h, noise_name, sizeof(noise_name) - 1, NULL, 0);
+	memcpy(s->ck, s->h, sizeof(s->ck));
+	mix_hash(s, prologue, len);
+	mix_key_and_hash(s, psk);
+}
+
+void
+noise_write1(struct noise *s, const uint8_t e_secret[32], const void *payload,
+    size_t len, uint8_t *out)
+{
+	memcpy(s->e, e_secret, sizeof(s->e));
+	crypto_public(out, s->e);
+	mix_e(s, out);
+	encrypt_and_hash(s, payload, len, out + NOISE_E);
+}
+
+bool
+noise_read1(struct noise *s, const uint8_t *in, size_t inlen, void *payload)
+{
+	struct noise next = *s;
+
+	if (inlen < NOISE_E + NOISE_TAG)
+		return settle(s, &next, false);
+	memcpy(next.re, in, NOISE_E);
+	mix_e(&next, next.re);
+	return settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
+	    inlen - NOISE_E, payload));
+}
+
+bool
+noise_write2(struct noise *s, const uint8_t e_secret[32], const void *payload,
+    size_t len, uint8_t *out)
+{
+	struct noise next = *s;
+
+	crypto_public(out, e_secret);
+	mix_e(&next, out);
+	if (!mix_ee(&next, e_secret))
+		return settle(s, &next, false);
+	encrypt_and_hash(&next, payload, len, out + NOISE_E);
+	return settle(s, &next, true);
+}
+
+bool
+noise_read2(struct noise *s, const uint8_t *in, size_t inlen, void *payload)
+{
+	struct noise next = *s;
+
+	if (inlen < NOISE_E + NOISE_TAG)
+		return settle(s, &next, false);
+	memcpy(next.re, in, NOISE_E);
+	mix_e(&next, next.re);
+	if (!mix_ee(&next, next.e))
+		return settle(s, &next, false);
+	return settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
+	    inlen - NOISE_E, payload));
+}
+
+void
+noise_split(struct noise *s, uint8_t key[2][32])
+{
+	hkdf(key, 2, s->ck, NULL, 0);
+	noise_wipe(s);
+}
+
+void
+noise_wipe(struct noise *s)
+{
+	crypto_wipe(s, sizeof(*s));
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mp_poll(): the control packets of all sessions, one a call, most urgent
+ * session first.
+ */
+#include <string.h>
+
+#include "addr.h"
+#include "pool.h"
+#include "probe.h"
+#include "seal.h"
+#include "send.h"
+#include "shake.h"
+#include "table.h"
+#include "tick.h"
+
+/* One call's output. */
+struct output {
+	struct mp_out *out;
+	uint8_t *buf;
+	size_t size;
+};
+
+/* How much a probe may be: to a pair that is not validated, three times what
+ * came from it at most.  The initiator's pairs are bounded by their schedule
+ * instead: nothing came from them yet. */
+static bool
+may_send(const struct session *s, const struct flow *f, bool alt, size_t len)
+{
+	if (!alt && (f->validated || f->proven_once || s->initiator))
+		return true;
+	return f->out_bytes + len < 3 * (size_t)f->in_bytes;
+}
+
+static int
+send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct output *o)
+{
+	struct wire_msg msg = { .flags = WIRE_PROBE };
+	size_t len;
+
+	if (!f->validated) {
+		msg.flags |= WIRE_CHALLENGE;
+		memcpy(msg.challenge, f->challenge, WIRE_TOKEN);
+	}
+	if (s->initiator && f->id == s->current && !s->select_acked) {
+		msg.flags |= WIRE_SELECT;
+		msg.select = s->choice;
+	}
+	len = send_control(m, s, f, now, &msg, 0, o->out, o->buf);
+	if (len == 0)
+		return 0;
+	f->out_bytes += (uint32_t)len;
+	flow_probe_sent(f, now, msg.ts);
+	if (f->id == s->current && flow_doubt_at(f) < s->review_at)
+		s->review_at = flow_doubt_at(f);
+	if (f->id == s->current && flow_lost_at(f) < s->review_at)
+		s->review_at = flow_lost_at(f);
+	state_count(m, MP_C_probe_out);
+	return 1;
+}
+
+/* The answer to a probe, or to data that nothing answered. */
+static int
+send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct output *o)
+{
+	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_REPLY };
+	bool alt = f->reply && f->reply_alt && f->alt_at != MP_NEVER;
+
+	if (f->reply && f->reply_token) {
+		msg.flags |= WIRE_RESPONSE;
+		memcpy(msg.response, f->token, WIRE_TOKEN);
+	}
+	f->reply = false;
+	f->ack_due = MP_NEVER;
+	if (!may_send(s, f, alt, WIRE_MIN + WIRE_TOKEN))
+		return 0;
+	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
+		return 0;
+	if (alt)
+		o->out->path = f->alt;
+	f->out_bytes += (uint32_t)o->out->len;
+	state_count(m, MP_C_reply_out);
+	return 1;
+}
+
+/* A challenge to where the peer may have moved. */
+static int
+send_alt(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct output *o)
+{
+	static const uint64_t gap[] = { 300 * MS, 600 * MS };
+	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_CHALLENGE };
+
+	f->alt_at = now + gap[f->alt_tries & 1];
+	f->alt_tries++;
+	if (!may_send(s, f, true, WIRE_MIN + WIRE_TOKEN))
+		return 0;
+	memcpy(msg.challenge, f->alt_challenge, WIRE_TOKEN);
+	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
+		return 0;
+	o->out->path = f->alt;
+	f->out_bytes += (uint32_t)o->out->len;
+	state_count(m, MP_C_probe_out);
+	return 1;
+}
+
+/* A probe padded to the next size that is to be proven. */
+static int
+send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct output *o)
+{
+	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_CHALLENGE };
+	size_t size, head = WIRE_MIN + WIRE_TOKEN;
+	int i = 0;
+
+	while ((f->size_mask >> i & 1) == 0)
+		i++;
+	f->size_mask &= (uint8_t)~(1U << i);
+	size = i == PROBE_SAME ? f->size :
+	    probe_rung(f, session_mtu_of(m, f), i);
+	if (size < head || size > o->size)
+		return 0;
+	memcpy(msg.challenge, f->size_token, WIRE_TOKEN);
+	msg.challenge[WIRE_TOKEN - 1] ^= (uint8_t)i;
+	if (send_control(m, s, f, now, &msg, size - head, o->out,
+		o->buf) == 0)
+		return 0;
+	o->out->df = true;
+	state_count(m, MP_C_probe_out);
+	return 1;
+}
+
+static int
+output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct output *o)
+{
+	if (f->gone || f->down)
+		return 0;
+	if (f->reply && send_reply(m, s, f, now, o))
+		return 1;
+	if (now >= probe_due(s, f, now)) {
+		if (may_send(s, f, false, WIRE_MIN + WIRE_TOKEN + 4))
+			return send_probe(m, s, f, now, o);
+		/* As if it had gone out: the next in due time. */
+		flow_probe_sent(f, now, 0);
+	}
+	if (now >= f->alt_at && send_alt(m, s, f, now, o))
+		return 1;
+	if (now >= f->ack_due && send_reply(m, s, f, now, o))
+		return 1;
+	while (f->size_mask != 0)
+		if (send_size(m, s, f, now, o))
+			return 1;
+	return 0;
+}
+
+/* --- COPYs of what a silent flow may have lost -------------------------- */
+
+/* Was it sent on a flow that stopped working, and is it not too old? */
+static bool
+to_rescue(const struct mp *m, const struct session *s, const struct record *r,
+    uint64_t now)
+{
+	struct flow *f = state_flow(m, s, r->flow);
+	uint64_t age, before, most;
+
+	if (f == NULL || r->copied || r->dead ||
+	    (flow_usable(f) && !flow_in_doubt(f, now) &&
+		s->rescue_flow != f->id))
+		return false;
+	age = now - r->sent_at;
+	most = 2 * (uint64_t)rtt_smoothed(&f->rtt) + 100 * MS;
+	if (age > (most > 250 * MS ? most : 250 * MS))
+		return false;
+	before = rtt_smoothed(&f->rtt) + 4 * (uint64_t)f->rtt.rttvar_us +
+	    RTT_MAX_DELACK;
+	return r->sent_at + before > f->answer_at;
+}
+
+static int
+send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
+    uint64_t now, struct output *o)
+{
+	struct wire_msg msg = { .flags = WIRE_COPYFLAG };
+	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
+
+	if (head + r->len + WIRE_TAG > o->size)
+		return 0;
+	msg.copy = (struct wire_ad) { .sid = r->sid, .dir = !s->initiator,
+		.flow = r->flow, .seq = r->seq };
+	memcpy(o->buf + head, pool_data(r), r->len);
+	r->copied = true;
+	if (send_control(m, s, f, now, &msg, r->len, o->out, o->buf) == 0)
+		return 0;
+	state_count(m, MP_C_copy_out);
+	state_count(m, MP_C_rescued);
+	return 1;
+}
+
+static int
+output_rescue(struct mp *m, struct session *s, uint64_t now,
+    struct output *o)
+{
+	struct policy_ask ask = { .now = now, .no_doubt = true,
+		.apart = true };
+	struct record *r;
+	struct flow *f;
+
+	for (r = pool_at(m, POOL_RECENT, s, s->rescue_pos); r != NULL;
+	     r = pool_next(m, POOL_RECENT, r)) {
+		s->rescue_pos = r->next;
+		if (!to_rescue(m, s, r, now))
+			continue;
+		ask.not = state_flow(m, s, r->flow);
+		ask.need = r->len + (size_t)MP_COPY_OVERHEAD;
+		if (flow_usable(ask.not) && !flow_in_doubt(ask.not, now))
+			ask.not = NULL; /* the same flow, elsewhere now */
+		f = policy_best(m, s, &ask);
+		if (f == NULL) {
+			ask.need = 0;
+			f = policy_best(m, s, &ask);
+		}
+		if (f != NULL && send_copy(m, s, r, f, now, o))
+			return 1;
+	}
+	s->rescue = false;
+	s->rescue_flow = STATE_NO_FLOW;
+	return 0;
+}
+
+/* --- Addresses ----------------------------------------------------------- */
+
+/* The list of our addresses that this peer may know. */
+static size_t
+put_list(const struct mp *m, const struct flow *f, uint8_t *body)
+{
+	const struct mp_local *l;
+	struct mp_addr a = { .port = m->sh->port };
+	size_t len = 0;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < m->sh->nlocals && i < MP_LOCALS_MAX; i++) {
+		l = &m->sh->local[i];
+		if (l->down || n == MP_TOLD_MAX ||
+		    !addr_may_tell(l->ip, f->path.remote.ip,
+			m->sh->tell_private))
+			continue;
+		memcpy(a.ip, l->ip, 16);
+		len += wire_put_addr(body + len, &a);
+		n++;
+	}
+	return len;
+}
+
+static int
+send_list(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct output *o)
+{
+	struct wire_msg msg = { .flags = WIRE_ADDR | WIRE_REPLY };
+	size_t len = put_list(m, f, o->buf + WIRE_AD + WIRE_HEAD);
+
+	if (!may_send(s, f, false, WIRE_MIN + len))
+		return 0;
+	return send_control(m, s, f, now, &msg, len, o->out, o->buf) > 0;
+}
+
+/* The flow that address packets take: the one in use if it works. */
+static struct flow *
+addr_flow(struct mp *m, struct session *s, uint64_t now)
+{
+	struct policy_ask ask = { .now = now };
+	struct flow *f = state_flow(m, s, s->current);
+
+	if (f != NULL && flow_usable(f))
+		return f;
+	f = policy_best(m, s, &ask);
+	return f != NULL ? f : choice_flow(m, s, now, 0);
+}
+
+static int
+output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
+{
+	static const uint64_t again[] = { 300 * MS, 600 * MS, 1200 * MS,
+		5 * SEC };
+	struct wire_msg msg = { .flags = WIRE_ADDR };
+	struct flow *f;
+
+	if (s->addr_reply) {
+		s->addr_reply = false;
+		f = state_flow(m, s, s->addr_flow);
+		if (f != NULL && !f->gone && send_list(m, s, f, now, o))
+			return 1;
+	}
+	if (now >= s->push_at && (f = addr_flow(m, s, now)) != NULL) {
+		s->push_at = ++s->push_tries < 3 ?
+		    now + again[s->push_tries - 1] : MP_NEVER;
+		if (send_list(m, s, f, now, o))
+			return 1;
+	}
+	if (s->initiator && now >= s->addr_at && !probe_idle(s, now) &&
+	    (f = addr_flow(m, s, now)) != NULL) {
+		s->addr_at = s->addr_tries < 4 ? now + again[s->addr_tries++] :
+		    now + 60 * SEC;
+		return send_control(m, s, f, now, &msg, 0, o->out,
+		    o->buf) > 0;
+	}
+	return 0;
+}
+
+/* --- One session, all sessions ------------------------------------------- */
+
+/* CLOSE on the flow in use, and on another; then the session is gone. */
+static int
+output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
+{
+	struct wire_msg msg = { .flags = WIRE_CLOSE };
+	struct policy_ask ask = { .now = now };
+	struct flow *f = state_flow(m, s, s->current);
+
+	if (s->close_tries > 0) {
+		ask.not = f;
+		f = policy_best(m, s, &ask);
+	}
+	if (s->close_tries++ < 2 && f != NULL && !f->gone && !f->down &&
+	    send_control(m, s, f, now, &msg, 0, o->out, o->buf) > 0)
+		return 1;
+	session_free(m, s);
+	return 0;
+}
+
+static int
+output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
+    uint64_t now, struct output *o)
+{
+	struct flow *f;
+
+	if (s->state == MP_S_CLOSING)
+		return output_close(m, s, now, o);
+	tick_session(m, s, now);
+	if (s->state == MP_S_UP) {
+		if (s->rescue && output_rescue(m, s, now, o))
+			return 1;
+		if (s->held.n > 0 &&
+		    send_held(m, s, now, o->out, o->buf, o->size) > 0)
+			return 1;
+		STATE_FLOWS(m, s, f, id)
+			if (output_flow(m, s, f, now, o))
+				return 1;
+		if (output_addr(m, s, now, o))
+			return 1;
+	}
+	return shake_poll(m, ring, s, now, o->out, o->buf);
+}
+
+int
+mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
+    struct mp_out *out, uint8_t *buf, size_t size)
+{
+	struct output o = { out, buf, size };
+	struct session *s;
+	uint64_t at;
+
+	if (size < MP_CONTROL_MAX)
+		return 0;
+	if (now >= m->sh->sweep_at)
+		shake_sweep(m, now);
+	while ((s = table_first(m)) != NULL && s->deadline <= now) {
+		if (output_session(m, ring, s, now, &o))
+			return 1;
+		if (s->state == MP_S_FREE)
+			continue;
+		at = tick_next(m, s, now);
+		/* What could not be done now is not tried all the time. */
+		table_set_deadline(m, s, at > now ? at : now + MS);
+	}
+	return 0;
+}
+
+void
+mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
+{
+	struct session *s = state_session_gen(m, out->session, out->gen);
+	struct flow *f = s != NULL ? state_flow(m, s, out->flow) : NULL;
+
+	if (f != NULL && send_path_error(error))
+		session_send_failed(m, s, f, now);
+}
+
+uint64_t
+mp_deadline(const struct mp *m)
+{
+	const struct session *s = table_first(m);
+	uint64_t at = s != NULL ? s->deadline : MP_NEVER;
+
+	return at < m->sh->sweep_at ? at : m->sh->sweep_at;
+}

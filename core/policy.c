@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#include "policy.h"
+
+#include <string.h>
+
+enum { LEAVE_US = 2 * 1000 }; /* better by 2 ms and by 20 % */
+
+static uint64_t
+lowest_cost(const struct flow *f)
+{
+	return rtt_cost(&f->rtt);
+}
+
+static bool
+lowest_leave(const struct flow *cur, const struct flow *other)
+{
+	uint64_t a = rtt_cost(&cur->rtt), b = rtt_cost(&other->rtt);
+
+	return b + LEAVE_US <= a && b <= a - a / 5;
+}
+
+static const struct policy_row rows[] = {
+	{ "lowest", lowest_cost, lowest_leave },
+};
+
+const struct policy_row *
+policy_row(void)
+{
+	return &rows[0];
+}
+
+static bool
+share_address(const struct flow *a, const struct flow *b)
+{
+	return memcmp(a->path.local.ip, b->path.local.ip, 16) == 0 ||
+	    memcmp(a->path.remote.ip, b->path.remote.ip, 16) == 0;
+}
+
+struct flow *
+policy_best(const struct mp *m, const struct session *s,
+    const struct policy_ask *ask)
+{
+	struct flow *f, *best = NULL;
+	bool shares, best_shares = false;
+
+	STATE_FLOWS(m, s, f, id) {
+		if (f == ask->not || !flow_usable(f) || f->size < ask->need ||
+		    (ask->no_doubt && flow_in_doubt(f, ask->now)))
+			continue;
+		shares = ask->apart && ask->not != NULL &&
+		    share_address(f, ask->not);
+		if (best == NULL || (best_shares && !shares) ||
+		    (best_shares == shares &&
+			rows[0].cost(f) < rows[0].cost(best))) {
+			best = f;
+			best_shares = shares;
+		}
+	}
+	return best;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What makes one flow better than another: one table row per policy.  The
+ * only one so far is the paper's (3.3): lowest SRTT + idle_time, with the
+ * damping of PROTOCOL.md 5.
+ */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include "flow.h"
+
+struct policy_row {
+	const char *name;
+	/* Of a usable flow; the lowest is the best. */
+	uint64_t (*cost)(const struct flow *);
+	/* Is `other' so much better that a flow which works is left for it? */
+	bool (*leave)(const struct flow *cur, const struct flow *other);
+};
+
+const struct policy_row *policy_row(void);
+
+/* Which flows policy_best() looks at. */
+struct policy_ask {
+	uint64_t now;
+	size_t need;		/* UDP payload to be carried, bytes */
+	const struct flow *not;	/* not this one ... */
+	bool apart;		/* and rather one that shares no address */
+	bool no_doubt;		/* none in doubt */
+};
+
+/* The best usable flow that fits, or NULL. */
+struct flow *policy_best(const struct mp *, const struct session *,
+    const struct policy_ask *);
+
+#endif

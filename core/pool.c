@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+#include "pool.h"
+
+#include <string.h>
+
+#define RECORD_MAGIC 0x6d707263U
+#define FILLER_MAGIC 0x6d706669U
+
+enum pool_bound {
+	POOL_ALIGN = 16,
+	POOL_HELD_N = 64,	 /* datagrams held for one session */
+	POOL_HELD_BYTES = 65536, /* of them, records included */
+};
+
+struct place {
+	struct ring *ring;
+	uint8_t *mem;
+	uint32_t size, each_bytes, each_n;
+};
+
+static struct place
+place_of(const struct mp *m, enum pool_kind kind)
+{
+	struct place p;
+
+	if (kind == POOL_HELD) {
+		p.ring = &m->sh->held;
+		p.mem = m->held;
+		p.size = m->limits.held;
+		p.each_bytes = POOL_HELD_BYTES + POOL_HELD_N * 64;
+		p.each_n = POOL_HELD_N;
+	} else {
+		p.ring = &m->sh->pool;
+		p.mem = m->pool;
+		p.size = m->limits.pool;
+		p.each_bytes = m->limits.pool_each;
+		p.each_n = UINT32_MAX;
+	}
+	return p;
+}
+
+static struct queue *
+queue_of(struct session *s, enum pool_kind kind)
+{
+	return kind == POOL_HELD ? &s->held : &s->pool;
+}
+
+/* The record at a position, checked; NULL: none is there. */
+static struct record *
+record_at(const struct place *p, uint64_t pos)
+{
+	uint32_t off;
+	struct record *r;
+
+	if (pos < p->ring->tail || pos >= p->ring->head ||
+	    p->ring->head - p->ring->tail > p->size || pos % POOL_ALIGN != 0)
+		return NULL;
+	off = (uint32_t)(pos % p->size);
+	if (p->size - off < sizeof(*r))
+		return NULL;
+	r = (struct record *)(void *)(p->mem + off);
+	if (r->magic != RECORD_MAGIC || r->size > p->size - off ||
+	    r->size < sizeof(*r) || r->len > r->size - sizeof(*r))
+		return NULL;
+	return r;
+}
+
+/* Takes the oldest record of a session out of its queue. */
+static void
+queue_pop(struct queue *q, struct record *r)
+{
+	r->dead = true;
+	q->first = r->next;
+	if (q->first == MP_NEVER)
+		q->last = MP_NEVER;
+	q->bytes -= r->size <= q->bytes ? r->size : q->bytes;
+	q->n -= q->n > 0;
+}
+
+/* Frees the oldest bytes of the ring: a record, or a filler. */
+static void
+ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
+{
+	uint64_t tail = p->ring->tail;
+	uint32_t off = (uint32_t)(tail % p->size);
+	struct record *r = record_at(p, tail);
+	struct session *s;
+
+	if (r == NULL) { /* a filler, up to the end of the memory */
+		p->ring->tail = tail + (p->size - off);
+		if (p->ring->tail > p->ring->head)
+			p->ring->tail = p->ring->head;
+		return;
+	}
+	s = state_session_gen(m, r->session, r->gen);
+	if (!r->dead && s != NULL && queue_of(s, kind)->first == tail) {
+		queue_pop(queue_of(s, kind), r);
+		if (kind == POOL_HELD)
+			state_count(m, MP_C_drop_held);
+	}
+	p->ring->tail = tail + r->size;
+}
+
+/* Room for `size' bytes in one piece at the head, which is returned. */
+static uint64_t
+ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
+    uint32_t size)
+{
+	struct ring *g = p->ring;
+	uint32_t off, fill;
+
+	if (g->head < g->tail || g->head - g->tail > p->size)
+		g->tail = g->head; /* not ours: start anew */
+	g->head -= g->head % POOL_ALIGN;
+	off = (uint32_t)(g->head % p->size);
+	fill = p->size - off < size ? p->size - off : 0;
+	while (p->size - (g->head - g->tail) < (uint64_t)fill + size)
+		ring_pop(m, kind, p);
+	if (fill >= sizeof(uint32_t))
+		memcpy(p->mem + off, &(uint32_t) { FILLER_MAGIC }, 4);
+	g->head += fill;
+	return g->head;
+}
+
+struct record *
+pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
+    const void *data, size_t len)
+{
+	struct place p = place_of(m, kind);
+	struct queue *q = queue_of(s, kind);
+	uint32_t size = (uint32_t)(sizeof(struct record) + len + POOL_ALIGN - 1) &
+	    ~(POOL_ALIGN - 1U);
+	struct record *r, *last;
+	uint64_t pos;
+
+	if (len > MP_PAYLOAD_MAX || size > p.each_bytes || size > p.size / 2)
+		return NULL;
+	while (q->n > 0 && (q->bytes + size > p.each_bytes ||
+	    q->n >= p.each_n))
+		pool_drop(m, kind, s);
+	pos = ring_room(m, kind, &p, size);
+	r = (struct record *)(void *)(p.mem + pos % p.size);
+	*r = (struct record) { .magic = RECORD_MAGIC, .size = size,
+		.next = MP_NEVER, .session = state_index(m, s),
+		.gen = s->gen, .sent_at = now, .len = (uint16_t)len };
+	memcpy(r + 1, data, len);
+	p.ring->head += size;
+	last = q->n > 0 ? record_at(&p, q->last) : NULL;
+	if (last != NULL) {
+		last->next = pos;
+	} else {
+		q->first = pos;
+		q->bytes = q->n = 0;
+	}
+	q->last = pos;
+	q->bytes += size;
+	q->n++;
+	return r;
+}
+
+struct record *
+pool_first(struct mp *m, enum pool_kind kind, struct session *s)
+{
+	struct place p = place_of(m, kind);
+	struct queue *q = queue_of(s, kind);
+	struct record *r;
+
+	r = q->n > 0 ? record_at(&p, q->first) : NULL;
+	if (r == NULL)
+		q->n = q->bytes = 0;
+	return r;
+}
+
+struct record *
+pool_next(struct mp *m, enum pool_kind kind, const struct record *r)
+{
+	struct place p = place_of(m, kind);
+
+	return r->next == MP_NEVER ? NULL : record_at(&p, r->next);
+}
+
+struct record *
+pool_at(struct mp *m, enum pool_kind kind, struct session *s, uint64_t pos)
+{
+	struct place p = place_of(m, kind);
+	struct record *r = record_at(&p, pos);
+
+	if (r == NULL || r->dead || r->session != state_index(m, s) ||
+	    r->gen != s->gen)
+		return pool_first(m, kind, s);
+	return r;
+}
+
+const uint8_t *
+pool_data(const struct record *r)
+{
+	return (const uint8_t *)(r + 1);
+}
+
+void
+pool_drop(struct mp *m, enum pool_kind kind, struct session *s)
+{
+	struct record *r = pool_first(m, kind, s);
+
+	if (r != NULL)
+		queue_pop(queue_of(s, kind), r);
+}
+
+void
+pool_clear(struct mp *m, enum pool_kind kind, struct session *s)
+{
+	struct record *r;
+
+	while ((r = pool_first(m, kind, s)) != NULL) {
+		crypto_wipe(r + 1, r->len);
+		queue_pop(queue_of(s, kind), r);
+	}
+}

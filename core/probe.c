@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+#include "probe.h"
+
+#include "addr.h"
+
+static const uint64_t first_tries[] = { 0, 300 * MS, 900 * MS, 2100 * MS };
+
+bool
+probe_idle(const struct session *s, uint64_t now)
+{
+	return now > s->last_data + PROBE_IDLE;
+}
+
+static uint64_t
+due_never_answered(const struct flow *f)
+{
+	if (f->probes < sizeof(first_tries) / sizeof(first_tries[0]))
+		return f->born_at + first_tries[f->probes];
+	return f->probe_at + 30 * SEC;
+}
+
+/* A datagram on the flow in use waits longer than an answer takes. */
+static uint64_t
+due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
+{
+	uint64_t at;
+
+	if (f->id != s->current || f->data_since == MP_NEVER ||
+	    now > f->silent_since + PROBE_DATA_FOR)
+		return MP_NEVER;
+	at = f->data_since + rtt_doubt(&f->rtt);
+	if (f->probe_at != 0 && at < f->probe_at + PROBE_DATA_GAP)
+		at = f->probe_at + PROBE_DATA_GAP;
+	return at;
+}
+
+/* No wait runs: the regular probes of the initiator. */
+static uint64_t
+due_regular(const struct session *s, const struct flow *f, uint64_t now)
+{
+	if (!s->initiator)
+		return MP_NEVER;
+	if (probe_idle(s, now))
+		return f->probe_at +
+		    (f->id == s->current ? 15 * SEC : 60 * SEC);
+	return f->probe_at + rtt_interval(&f->rtt);
+}
+
+uint64_t
+probe_due(const struct session *s, const struct flow *f, uint64_t now)
+{
+	uint64_t data, wait;
+
+	if (f->gone || f->down)
+		return MP_NEVER;
+	if (f->urge)
+		return 0;
+	if (f->answer_at == 0 && !f->validated)
+		return due_never_answered(f);
+	data = due_data_wait(s, f, now);
+	wait = flow_wait_end(f, now, probe_idle(s, now));
+	if (wait == MP_NEVER && data == MP_NEVER)
+		return due_regular(s, f, now);
+	return data < wait ? data : wait;
+}
+
+uint16_t
+probe_ceiling(const struct flow *f, uint16_t mtu)
+{
+	uint16_t head = addr_is4(f->path.remote.ip) ? 28 : 48, most;
+
+	if (mtu == 0)
+		mtu = 1500;
+	most = mtu > MP_SIZE_MIN + head ? (uint16_t)(mtu - head) : MP_SIZE_MIN;
+	return most < f->size_max ? most : f->size_max;
+}
+
+uint16_t
+probe_rung(const struct flow *f, uint16_t mtu, int i)
+{
+	static const uint16_t rungs[] = { 1252, 1392, 1432, 1472 };
+	uint16_t head = addr_is4(f->path.remote.ip) ? 28 : 48, most;
+
+	if (mtu == 0)
+		mtu = 1500;
+	most = mtu > MP_SIZE_MIN + head ? (uint16_t)(mtu - head) : MP_SIZE_MIN;
+	if (i == PROBE_RUNGS - 1)
+		return most;
+	return i >= 0 && i < PROBE_RUNGS - 1 && rungs[i] <= most ? rungs[i] : 0;
+}
+
+/* Rungs above what is proven, up to the first that carries `want'. */
+static uint8_t
+rungs_for(const struct flow *f, uint16_t mtu, uint16_t want)
+{
+	uint8_t mask = 0;
+	uint16_t r, below = f->size, ceiling = probe_ceiling(f, mtu);
+	int i;
+
+	for (i = 0; i < PROBE_RUNGS && below < want; i++) {
+		r = probe_rung(f, mtu, i);
+		if (r <= below || r > ceiling)
+			continue;
+		mask |= (uint8_t)(1U << i);
+		below = r;
+	}
+	return mask;
+}
+
+void
+probe_size_want(struct flow *f, uint16_t mtu, uint16_t want, uint64_t now)
+{
+	if (want <= f->size || f->size_tries > 0 || !flow_usable(f))
+		return;
+	if (f->size_at != MP_NEVER && now < f->size_at)
+		return;
+	f->size_max = UINT16_MAX;
+	f->size_goal = want;
+	f->size_mask = rungs_for(f, mtu, want);
+	f->size_at = MP_NEVER;
+	if (f->size_mask == 0)
+		return;
+	f->size_tries = 1;
+	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
+}
+
+/* Three tries went unanswered: what was asked for does not pass. */
+static void
+size_failed(struct flow *f, uint16_t mtu, uint64_t now)
+{
+	int i;
+
+	if (f->size_again)
+		f->size = MP_SIZE_MIN;
+	f->size_again = false;
+	f->size_tries = f->size_mask = f->big_lost = 0;
+	for (i = 0; i < PROBE_RUNGS; i++)
+		if (probe_rung(f, mtu, i) > f->size) {
+			f->size_max = (uint16_t)(probe_rung(f, mtu, i) - 1);
+			break;
+		}
+	f->size_at = now + PROBE_SIZE_AGAIN;
+}
+
+uint64_t
+probe_size_due(struct flow *f, uint16_t mtu, uint64_t now)
+{
+	if (f->size_tries == 0)
+		return MP_NEVER;
+	if (f->size_mask != 0)
+		return 0;
+	if (now < f->size_at)
+		return f->size_at;
+	if (f->size_tries >= PROBE_SIZE_TRIES) {
+		size_failed(f, mtu, now);
+		return MP_NEVER;
+	}
+	f->size_tries++;
+	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
+	f->size_mask = f->size_again ? PROBE_SAME_SIZE :
+	    rungs_for(f, mtu, f->size_goal);
+	return 0;
+}
+
+void
+probe_size_proven(struct flow *f, uint16_t mtu, int i)
+{
+	uint16_t r = i == PROBE_SAME ? f->size : probe_rung(f, mtu, i);
+
+	if (r < f->size)
+		return;
+	f->size = r;
+	if (f->size_max < r)
+		f->size_max = UINT16_MAX;
+	if (f->size_again || f->size >= f->size_goal ||
+	    f->size >= probe_ceiling(f, mtu)) {
+		f->size_tries = f->size_mask = 0;
+		f->size_at = MP_NEVER;
+	}
+	f->size_again = false;
+	f->big_lost = 0;
+}
+
+void
+probe_size_suspect(struct flow *f, uint64_t now)
+{
+	if (f->size <= MP_SIZE_MIN || f->size_tries > 0 || ++f->big_lost < 3)
+		return;
+	f->size_again = true;
+	f->size_tries = 1;
+	f->size_mask = PROBE_SAME_SIZE;
+	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
+}

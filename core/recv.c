@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: ISC */
+#include "recv.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "probe.h"
+#include "seal.h"
+#include "shake.h"
+#include "table.h"
+
+/* What a packet's sid names: its keys and the direction it must have. */
+static bool
+find_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
+    struct table_ref *r)
+{
+	const struct keys *k;
+	bool initiator;
+
+	rx->ref = table_find_sid(m, ad->sid);
+	if (rx->ref == MP_NONE || !table_ref(m, rx->ref, r) ||
+	    (r->sh != NULL && r->sh->state != SHAKE_OPEN)) {
+		state_count(m, MP_C_drop_sid);
+		return false;
+	}
+	k = r->s != NULL ? &r->s->keys[r->slot] : &r->sh->keys;
+	initiator = r->s != NULL ? r->s->initiator : r->sh->initiator;
+	if (ad->dir != initiator) {
+		state_count(m, MP_C_drop_direction);
+		return false;
+	}
+	rx->session = r->s != NULL ? state_index(m, r->s) : MP_NONE;
+	rx->gen = r->s != NULL ? r->s->gen : 0;
+	rx->suite = k->suite;
+	memcpy(rx->key, k->rx, sizeof(rx->key));
+	return true;
+}
+
+/* Packets that cannot be new need not be opened. */
+static bool
+worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
+{
+	struct flow *f = r->s != NULL ? state_flow(m, r->s, ad->flow) : NULL;
+
+	if (f == NULL)
+		return true;
+	switch (window_check(&f->rx[r->slot].window, ad->seq)) {
+	case WINDOW_OLD:
+		state_count(m, MP_C_drop_old);
+		return false;
+	case WINDOW_SEEN: /* by a COPY? Then its times still count. */
+		if (ad->seq > f->rx[r->slot].mark[ad->control])
+			return true;
+		state_count(m, MP_C_drop_replay);
+		return false;
+	case WINDOW_NEW:
+		break;
+	}
+	return true;
+}
+
+enum mp_verdict
+mp_recv_begin(struct mp *m, uint64_t now, struct mp_rx *rx,
+    const uint8_t *packet, size_t len)
+{
+	struct table_ref r;
+	struct wire_ad ad;
+
+	(void)now;
+	rx->ref = rx->session = MP_NONE;
+	rx->off = rx->len = 0;
+	if (wire_is_shake(packet, len))
+		return MP_HANDSHAKE;
+	if (len > UINT16_MAX || !wire_get_ad(packet, len, &ad)) {
+		state_count(m, MP_C_drop_short);
+		return MP_DROPPED;
+	}
+	if (!find_keys(m, &ad, rx, &r))
+		return MP_DROPPED;
+	if (ad.flow >= m->limits.flows_each) {
+		state_count(m, MP_C_drop_flow);
+		return MP_DROPPED;
+	}
+	if (ad.seq == 0 || ad.seq > UINT32_MAX) {
+		state_count(m, MP_C_drop_seq);
+		return MP_DROPPED;
+	}
+	if (!worth_opening(m, &r, &ad))
+		return MP_DROPPED;
+	rx->flow = ad.flow;
+	rx->seq = ad.seq;
+	rx->control = ad.control;
+	rx->dir = ad.dir;
+	rx->slot = WIRE_SID_SLOT(ad.sid);
+	return MP_SEALED;
+}
+
+int
+mp_open(const struct mp_rx *rx, const uint8_t *packet, size_t len,
+    uint8_t *out)
+{
+	return seal_open(out, packet, len, rx->suite, rx->key);
+}
+
+/* The session of an opened packet, which may confirm a handshake. */
+static struct session *
+owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
+{
+	struct table_ref r;
+	struct session *s;
+
+	*fresh = false;
+	if (!table_ref(m, rx->ref, &r) ||
+	    (r.s != NULL && (r.s->gen != rx->gen || !r.s->keys[r.slot].live ||
+		memcmp(r.s->keys[r.slot].rx, rx->key, 32) != 0)) ||
+	    (r.sh != NULL && (r.sh->state != SHAKE_OPEN ||
+		memcmp(r.sh->keys.rx, rx->key, 32) != 0))) {
+		state_count(m, MP_C_drop_stale);
+		return NULL;
+	}
+	if (!opened) {
+		state_count(m, MP_C_drop_auth);
+		if (r.s != NULL && r.s->keys[r.slot].forged < UINT32_MAX)
+			r.s->keys[r.slot].forged++;
+		return NULL;
+	}
+	if (r.s != NULL)
+		return r.s;
+	s = shake_confirm(m, r.sh, now, rx);
+	if (s == NULL)
+		return NULL;
+	*fresh = true;
+	rx->session = state_index(m, s);
+	rx->gen = s->gen;
+	rx->ref = table_key_ref(m, s, s->cur & 1);
+	return s;
+}
+
+/* Is it above every earlier one of its flow and C bit? */
+static bool
+in_order(const struct session *s, const struct flow *f, const struct mp_rx *rx,
+    uint8_t slot)
+{
+	if (slot != (s->cur & 1) &&
+	    f->rx[s->cur & 1].mark[rx->control] != 0)
+		return false; /* the key after this one came already */
+	return rx->seq > f->rx[slot].mark[rx->control];
+}
+
+void
+recv_path(struct mp *m, struct recv *r, size_t len)
+{
+	struct flow *f = r->f;
+	const struct mp_path *p = &r->rx->path;
+	bool same = addr_equal(&f->path.remote, &p->remote) &&
+	    (r->s->initiator ||
+		memcmp(f->path.local.ip, p->local.ip, 16) == 0);
+
+	if (same || (f->gone && r->s->initiator)) {
+		f->in_bytes += (uint32_t)len;
+		if (f->gone && !r->s->initiator) {
+			f->gone = false;
+			r->s->live_flows++;
+		}
+		return;
+	}
+	if (f->gone || f->path.remote.port == 0) { /* the first of its pair */
+		session_pair_begin(m, r->s, f, p, r->now);
+		f->in_bytes = (uint32_t)len;
+		return;
+	}
+	if (f->alt_at != MP_NEVER && addr_equal(&f->alt.remote, &p->remote) &&
+	    memcmp(f->alt.local.ip, p->local.ip, 16) == 0)
+		return;
+	/* The peer moved, or a NAT did; or it is somebody's trick: ask. */
+	f->alt = *p;
+	if (r->s->initiator)
+		f->alt.local = f->path.local;
+	f->alt_at = r->now;
+	f->alt_tries = 0;
+	f->in_bytes = (uint32_t)len;
+	f->out_bytes = 0;
+	rng_bytes(&m->sh->rng, f->alt_challenge, WIRE_TOKEN);
+	table_arm(m, r->s, r->now);
+}
+
+/* The timestamps of a packet in order. */
+static void
+take_times(struct mp *m, struct recv *r)
+{
+	struct flow *f = r->f;
+	uint32_t us;
+	uint16_t since;
+	bool own, review;
+
+	flow_stamped(f, r->arrival, r->msg.ts);
+	if (r->msg.tsreply == WIRE_TS_NONE)
+		return;
+	since = (uint16_t)(r->msg.tsreply - f->probe_ts);
+	own = (r->msg.flags & WIRE_PROBE) && (r->msg.flags & WIRE_REPLY) &&
+	    f->probe_at != 0 && since <= 5 * MS / WIRE_TS_US;
+	if (own && !f->probe_answered) {
+		f->probe_answered = true;
+		if (f->id == r->s->current && r->s->initiator)
+			r->s->select_acked = true;
+		if (f->big_out && f->data_since != MP_NEVER && r->now >=
+		    f->data_since + rtt_doubt(&f->rtt))
+			probe_size_suspect(f, r->now);
+	}
+	if (!(r->msg.flags & WIRE_PROBE))
+		f->big_lost = 0;
+	f->big_out = false;
+	us = flow_rtt(r->arrival, r->msg.tsreply);
+	if (us > RTT_SAMPLE_MAX)
+		state_count(m, MP_C_sample_old);
+	else
+		rtt_sample(&f->rtt, us);
+	review = flow_answered(f, r->arrival);
+	if (review || r->rx->control)
+		choice_dirty(m, r->s, r->now);
+}
+
+/* A datagram. */
+static enum mp_verdict
+take_data(struct mp *m, struct recv *r)
+{
+	struct session *s = r->s;
+
+	if (r->in_order) {
+		choice_data(m, s, r->now, r->f->id);
+		if (r->f->ack_due == MP_NEVER && r->f->ts_pending) {
+			r->f->ack_due = r->arrival + RTT_MAX_DELACK;
+			table_arm(m, s, r->f->ack_due);
+		}
+	}
+	if (!r->fresh) {
+		state_count(m, MP_C_drop_replay);
+		return MP_DROPPED;
+	}
+	state_count(m, MP_C_data_in);
+	s->rx_datagrams++;
+	s->rx_bytes += r->msg.len;
+	s->last_data = r->now;
+	r->rx->from = s->shown;
+	r->rx->slot = s->slot;
+	r->rx->off = r->msg.off;
+	r->rx->len = r->msg.len;
+	return MP_DELIVER;
+}
+
+/* Finds the flow and says whether the packet is new, and in order. */
+static bool
+place(struct mp *m, struct recv *r, size_t len)
+{
+	struct mp_rx *rx = r->rx;
+	struct window *w;
+
+	r->f = r->s->initiator ? state_flow(m, r->s, rx->flow) :
+	    session_flow(m, r->s, rx->flow, r->now);
+	if (r->f == NULL) {
+		if (r->s->initiator)
+			state_count(m, MP_C_drop_flow);
+		return false;
+	}
+	w = &r->f->rx[r->slot].window;
+	r->in_order = in_order(r->s, r->f, rx, r->slot);
+	switch (window_check(w, rx->seq)) {
+	case WINDOW_OLD:
+		state_count(m, MP_C_drop_old);
+		return false;
+	case WINDOW_SEEN:
+		r->fresh = false;
+		if (!r->in_order || rx->control) {
+			state_count(m, MP_C_drop_replay);
+			return false;
+		}
+		break;
+	case WINDOW_NEW:
+		r->fresh = true;
+		window_take(w, rx->seq);
+		break;
+	}
+	r->s->last_in = r->now;
+	r->f->rx_packets++;
+	r->f->rx_bytes += len;
+	return true;
+}
+
+/* The packet that confirmed a handshake: the pair that it came by is good,
+ * if that is where the INIT came from too. */
+static void
+confirmed(struct mp *m, struct recv *r, const struct shake *sh)
+{
+	int i;
+
+	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
+		if (addr_equal(&sh->source[i].addr, &r->rx->path.remote) &&
+		    addr_equal(&r->f->path.remote, &r->rx->path.remote))
+			session_validated(m, r->s, r->f, r->now);
+	choice_review(m, r->s, r->now);
+}
+
+enum mp_verdict
+mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
+    const uint8_t *out, int opened)
+{
+	struct recv r = { .rx = rx, .in = out, .now = now };
+	uint32_t ref = rx->ref;
+	struct table_ref was;
+	bool fresh_session;
+
+	r.arrival = rx->arrival <= now ? rx->arrival : now;
+	r.s = owner(m, rx, now, opened >= 0, &fresh_session);
+	if (r.s == NULL)
+		return MP_DROPPED;
+	r.slot = rx->ref & 1;
+	if (!place(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG))
+		return MP_DROPPED;
+	switch (wire_get_msg(out, (size_t)opened, rx->control, &r.msg)) {
+	case WIRE_EFLAGS:
+		state_count(m, MP_C_drop_flags);
+		return MP_DROPPED;
+	case WIRE_EBODY:
+		state_count(m, MP_C_drop_body);
+		return MP_DROPPED;
+	case WIRE_OK:
+		break;
+	}
+	if (r.in_order) {
+		r.f->rx[r.slot].mark[rx->control] = rx->seq;
+		recv_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);
+		take_times(m, &r);
+	}
+	if (fresh_session && table_ref(m, ref, &was) && was.sh != NULL)
+		confirmed(m, &r, was.sh);
+	if (!rx->control)
+		return take_data(m, &r);
+	if (r.msg.flags & WIRE_COPYFLAG)
+		return recv_copy(m, &r);
+	return recv_control(m, &r);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* Control packets that came: what each kind does. */
+#ifndef RECV_H
+#define RECV_H
+
+#include "session.h"
+
+/* A packet that opened, on its way through recv.c. */
+struct recv {
+	struct session *s;
+	struct flow *f;
+	struct mp_rx *rx;
+	struct wire_msg msg;
+	const uint8_t *in; /* opened bytes */
+	uint64_t now, arrival;
+	uint8_t slot;	/* of the key */
+	bool in_order, fresh;
+};
+
+/* What a control packet does, but for COPY and the times it carries. */
+enum mp_verdict recv_control(struct mp *, struct recv *);
+/* A COPY: of a datagram that did not come, or not. */
+enum mp_verdict recv_copy(struct mp *, struct recv *);
+/* The path that a packet came by; whether it is the flow's own. */
+void recv_path(struct mp *, struct recv *, size_t len);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "crypto.h"
+#include "seal.h"
+#include "wire.h"
+
+/* Each row better than the ones before it. */
+static const struct seal_row rows[SEAL_SUITES] = {
+	[SEAL_CHACHA] = { "ChaCha20-Poly1305", 0, crypto_chacha_seal,
+	    crypto_chacha_open },
+	[SEAL_AES] = { "AES-256-GCM", WIRE_F_AES, crypto_aes_seal,
+	    crypto_aes_open },
+};
+
+const struct seal_row *
+seal_row(unsigned suite)
+{
+	return &rows[suite < SEAL_SUITES ? suite : SEAL_CHACHA];
+}
+
+enum seal_suite
+seal_choose(uint32_t features)
+{
+	unsigned i = SEAL_SUITES - 1;
+
+	while (i > SEAL_CHACHA && (rows[i].feature & features) == 0)
+		i--;
+	return (enum seal_suite)i;
+}
+
+/* 4 zero bytes + the 8 nonce bytes of the packet. */
+static void
+seal_nonce(uint8_t nonce[CRYPTO_NONCE], const uint8_t *packet)
+{
+	memset(nonce, 0, 4);
+	memcpy(nonce + 4, packet + 4, 8);
+}
+
+size_t
+seal_packet(uint8_t *packet, size_t len, unsigned suite, const uint8_t key[32])
+{
+	uint8_t nonce[CRYPTO_NONCE];
+	uint8_t *text = packet + WIRE_AD;
+
+	seal_nonce(nonce, packet);
+	seal_row(suite)->seal(text, text, len, packet, WIRE_AD, nonce, key);
+	return WIRE_AD + len + WIRE_TAG;
+}
+
+int
+seal_open(uint8_t *out, const uint8_t *packet, size_t len, unsigned suite,
+    const uint8_t key[32])
+{
+	uint8_t nonce[CRYPTO_NONCE];
+
+	/* Nor is a UDP datagram ever longer than 65535 bytes. */
+	if (len < WIRE_AD + WIRE_TAG || len > UINT16_MAX)
+		return -1;
+	seal_nonce(nonce, packet);
+	if (!seal_row(suite)->open(out, packet + WIRE_AD, len - WIRE_AD,
+	    packet, WIRE_AD, nonce, key))
+		return -1;
+	return (int)(len - WIRE_AD - WIRE_TAG);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: ISC */
+#include "send.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "pool.h"
+#include "probe.h"
+#include "seal.h"
+#include "table.h"
+
+void
+send_out(const struct mp *m, const struct session *s, const struct flow *f,
+    const struct mp_path *path, struct mp_out *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->path = *path;
+	out->slot = s->slot;
+	out->session = state_index(m, s);
+	out->gen = s->gen;
+	out->flow = f->id;
+}
+
+/* The clear head of the next packet of a flow. */
+static struct wire_ad
+next_ad(struct session *s, struct flow *f, bool control)
+{
+	return (struct wire_ad) { .sid = state_keys(s)->sid_out,
+		.control = control, .dir = !s->initiator, .flow = f->id,
+		.seq = ++f->tx_seq };
+}
+
+size_t
+send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct wire_msg *msg, size_t len, struct mp_out *out, uint8_t *buf)
+{
+	struct keys *k = state_keys(s);
+	struct wire_ad ad;
+	size_t n;
+
+	if (!k->live)
+		return 0;
+	ad = next_ad(s, f, true);
+	flow_stamp(f, now, &msg->ts, &msg->tsreply);
+	wire_put_ad(buf, &ad);
+	n = wire_put_msg(buf + WIRE_AD, msg);
+	if (msg->flags & WIRE_PROBE)
+		memset(buf + WIRE_AD + n, 0, len);
+	send_out(m, s, f, &f->path, out);
+	out->len = seal_packet(buf, n + len, k->suite, k->tx);
+	f->tx_packets++;
+	f->tx_bytes += out->len;
+	return out->len;
+}
+
+/* A packet of a flow that carries a datagram: as such, or as a COPY of the
+ * packet `copy'. */
+static void
+fill_tx(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    const struct wire_ad *copy, struct mp_tx *tx)
+{
+	struct keys *k = state_keys(s);
+	struct wire_msg msg = { .flags = copy != NULL ? WIRE_COPYFLAG : 0 };
+	struct wire_ad ad = next_ad(s, f, copy != NULL);
+
+	if (copy != NULL)
+		msg.copy = *copy;
+	flow_stamp(f, now, &msg.ts, &msg.tsreply);
+	wire_put_ad(tx->hdr, &ad);
+	tx->hdr_len = (uint8_t)(WIRE_AD + wire_put_msg(tx->hdr + WIRE_AD,
+	    &msg));
+	tx->path = f->path;
+	tx->error = 0;
+	tx->session = state_index(m, s);
+	tx->gen = s->gen;
+	tx->flow = f->id;
+	tx->seq = ad.seq;
+	tx->sent_at = now;
+	tx->slot = s->slot;
+	tx->suite = k->suite;
+	memcpy(tx->key, k->tx, sizeof(tx->key));
+}
+
+/* The packets of a datagram on its flow, and on another where that is in
+ * doubt: 1 or 2. */
+static int
+fill_both(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    size_t len, struct mp_tx tx[2])
+{
+	struct flow *other;
+	struct wire_ad ad;
+
+	fill_tx(m, s, f, now, NULL, &tx[0]);
+	other = choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD);
+	if (other == NULL)
+		return 1;
+	wire_get_ad(tx[0].hdr, WIRE_MIN, &ad);
+	fill_tx(m, s, other, now, &ad, &tx[1]);
+	return 2;
+}
+
+static struct session *
+begin_session(struct mp *m, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, uint64_t key_id)
+{
+	struct session *s;
+	uint8_t assoc[8];
+
+	rng_bytes(&m->sh->rng, assoc, sizeof(assoc));
+	s = session_new(m, now, slot, dst, key_id, assoc, true);
+	if (s != NULL)
+		session_connect(m, s, now);
+	return s;
+}
+
+/* The session has no keys: what the program's send does then. */
+static int
+send_unconnected(struct mp *m, struct session *s, uint64_t now)
+{
+	bool pause = now > s->last_send + SESSION_PAUSE;
+
+	if (s->state == MP_S_CLOSING)
+		return MP_EINVAL;
+	if (s->state == MP_S_DOWN || now > s->last_send + SESSION_ANSWER) {
+		session_connect(m, s, now);
+	} else if (pause) {
+		session_rush(m, s, now);
+	}
+	s->last_send = s->last_data = now;
+	if (s->connect_since != MP_NEVER &&
+	    now >= s->connect_since + SESSION_ANSWER)
+		return MP_EHOSTUNREACH;
+	return MP_EAGAIN;
+}
+
+/* The largest UDP payload that no flow has shown not to carry. */
+static uint16_t
+best_ceiling(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+	uint16_t most = MP_SIZE_MIN, c;
+
+	STATE_FLOWS(m, s, f, id) {
+		c = probe_ceiling(f, session_mtu_of(m, f));
+		if (flow_usable(f) && c > most)
+			most = c;
+	}
+	return most;
+}
+
+int
+mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, uint64_t key_id, size_t len,
+    enum mp_send_flag flags, struct mp_tx tx[2])
+{
+	struct session *s;
+	struct flow *f;
+	size_t need = len + MP_OVERHEAD;
+
+	if (slot >= MP_SLOTS_MAX || (m->sh->open_slots >> slot & 1) == 0 ||
+	    addr_unusable(dst))
+		return MP_EINVAL;
+	if (len > MP_PAYLOAD_MAX)
+		return MP_EMSGSIZE;
+	s = table_find_addr(m, slot, dst);
+	if (s == NULL)
+		s = begin_session(m, now, slot, dst, key_id);
+	if (s == NULL)
+		return MP_ENOBUFS;
+	if (s->state != MP_S_UP)
+		return send_unconnected(m, s, now);
+	if (probe_idle(s, now))
+		session_urge(m, s, now, MP_NONE);
+	s->last_send = s->last_data = now;
+	f = choice_flow(m, s, now, need);
+	if (f == NULL)
+		return MP_ENETUNREACH;
+	if (need > f->size) {
+		if ((flags & MP_DF) && need > best_ceiling(m, s))
+			return MP_EMSGSIZE;
+		if (need <= UINT16_MAX && need > s->size_want) {
+			s->size_want = (uint16_t)need;
+			table_arm(m, s, now);
+		}
+	}
+	return fill_both(m, s, f, now, len, tx);
+}
+
+size_t
+mp_seal_offset(const struct mp_tx *tx)
+{
+	return tx->hdr_len;
+}
+
+size_t
+mp_seal(const struct mp_tx *tx, const void *payload, size_t len, uint8_t *out)
+{
+	if (payload != out + tx->hdr_len && len > 0)
+		memmove(out + tx->hdr_len, payload, len);
+	memcpy(out, tx->hdr, tx->hdr_len);
+	return seal_packet(out, tx->hdr_len - (size_t)WIRE_AD + len, tx->suite,
+	    tx->key);
+}
+
+bool
+send_path_error(int error)
+{
+	static const int dead[] = { MP_EPERM, MP_EACCES, MP_EINVAL,
+		MP_ENETUNREACH, MP_EHOSTUNREACH, -6 /* ENXIO */,
+		-19 /* ENODEV */, -99 /* EADDRNOTAVAIL */,
+		-100 /* ENETDOWN */, -112 /* EHOSTDOWN */ };
+	size_t i;
+
+	for (i = 0; i < sizeof(dead) / sizeof(dead[0]); i++)
+		if (dead[i] == error)
+			return true;
+	return false;
+}
+
+/* The datagram went out on that flow: count it, wait for an answer, keep it
+ * for a rescue. */
+static void
+datagram_sent(struct mp *m, struct session *s, struct flow *f,
+    const struct mp_tx *tx, const void *payload, size_t len, bool copied)
+{
+	struct record *r;
+	bool waits = f->data_since != MP_NEVER;
+
+	state_count(m, MP_C_data_out);
+	s->tx_datagrams++;
+	s->tx_bytes += len;
+	f->tx_packets++;
+	f->tx_bytes += len + MP_OVERHEAD;
+	f->send_errors = 0;
+	flow_data_sent(f, tx->sent_at);
+	if (len + MP_OVERHEAD > MP_SIZE_MIN)
+		f->big_out = true;
+	if (!waits)
+		table_arm(m, s, probe_due(s, f, tx->sent_at));
+	if (s->live_flows < 2)
+		return;
+	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
+	if (r == NULL)
+		return;
+	r->seq = tx->seq;
+	r->flow = f->id;
+	r->sid = state_keys(s)->sid_out;
+	r->copied = copied;
+}
+
+static void
+copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, size_t len)
+{
+	struct flow *f = state_flow(m, s, tx->flow);
+
+	if (f == NULL || tx->error != 0)
+		return;
+	state_count(m, MP_C_copy_out);
+	f->tx_packets++;
+	f->tx_bytes += len + MP_COPY_OVERHEAD;
+}
+
+int
+mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
+    const void *payload, size_t len)
+{
+	struct session *s = state_session_gen(m, tx->session, tx->gen);
+	struct flow *f = s != NULL ? state_flow(m, s, tx->flow) : NULL;
+	bool copied = n > 1 && tx[1].error == 0, failed;
+
+	if (f == NULL || !state_keys(s)->live)
+		return tx->error;
+	if (n > 1)
+		copy_sent(m, s, &tx[1], len);
+	if (tx->error == 0) {
+		datagram_sent(m, s, f, tx, payload, len, copied);
+		return 0;
+	}
+	if (!send_path_error(tx->error))
+		return copied ? 0 : tx->error;
+	failed = session_send_failed(m, s, f, now);
+	if (copied)
+		return 0;
+	/* The same flow once more, or the next best. */
+	if (!failed || choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
+		return 1;
+	return tx->error;
+}
+
+int
+mp_hold(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
+    const void *payload, size_t len)
+{
+	struct session *s;
+
+	if (slot >= MP_SLOTS_MAX ||
+	    (s = table_find_addr(m, slot, dst)) == NULL)
+		return MP_EINVAL;
+	if (pool_put(m, POOL_HELD, s, now, payload, len) == NULL) {
+		state_count(m, MP_C_drop_held);
+		return 0; /* as a full queue of the kernel would */
+	}
+	state_count(m, MP_C_held);
+	table_arm(m, s, now);
+	return 0;
+}
+
+size_t
+send_held(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
+    uint8_t *buf, size_t size)
+{
+	struct record *r = pool_first(m, POOL_HELD, s);
+	struct flow *f;
+	struct mp_tx tx;
+	size_t len;
+
+	if (r == NULL)
+		return 0;
+	f = choice_flow(m, s, now, r->len + (size_t)MP_OVERHEAD);
+	if (f == NULL || r->len + (size_t)MP_OVERHEAD > size)
+		return 0;
+	fill_tx(m, s, f, now, NULL, &tx);
+	send_out(m, s, f, &f->path, out);
+	len = r->len;
+	out->len = mp_seal(&tx, pool_data(r), len, buf);
+	datagram_sent(m, s, f, &tx, pool_data(r), len, false);
+	pool_drop(m, POOL_HELD, s);
+	crypto_wipe(&tx, sizeof(tx));
+	return out->len;
+}

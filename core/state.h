@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What lies in an endpoint's block, and nothing else: fixed-size records that
+ * refer to each other by index.  Other processes map the block and may have
+ * written anything, so an index out of it is used only through an accessor
+ * below, which checks it against the caller's own view.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include "crypto.h"
+#include "mp.h"
+#include "noise.h"
+#include "rtt.h"
+#include "window.h"
+#include "wire.h"
+
+#define MS UINT64_C(1000) /* in microseconds */
+#define SEC (1000 * MS)
+
+enum state_bound {
+	STATE_OPEN = 256,    /* handshakes that we answered, half-open */
+	STATE_SENT = 256,    /* handshakes that we began */
+	STATE_SHAKES = STATE_OPEN + STATE_SENT,
+	STATE_SOURCES = 16,  /* addresses that one INIT came from */
+	STATE_BUCKETS = 256, /* of the handshake rate limit by source */
+	STATE_NO_FLOW = 0xff,	/* no flow id */
+	STATE_NO_INDEX = 0xffff,	/* no flow record */
+};
+
+/* One flow: an address pair of a session.  Its record and id stay with the
+ * session for good, so that its sequence counters outlive the pair. */
+struct flow {
+	/* the pair */
+	struct mp_path path;
+	uint32_t session;
+	uint8_t id;
+	bool gone;	/* the pair does not exist at present */
+	bool down;	/* its link has no carrier */
+	bool failed;	/* sending on it failed; an answer mends that */
+	bool validated; /* the pair answered a CHALLENGE */
+	bool proven_once; /* ... at some time */
+
+	/* sequence numbers; rx[] by key slot of the session */
+	uint64_t tx_seq;
+	struct {
+		struct window window;
+		uint64_t mark[2]; /* highest in order, by the C bit */
+	} rx[2];
+
+	/* timestamps */
+	uint64_t ts_arrival; /* of ts_recent */
+	uint64_t ack_due;    /* delayed acknowledgement; MP_NEVER */
+	uint16_t ts_recent;
+	bool ts_pending; /* not echoed yet */
+
+	/* waits: times are MP_NEVER where nothing is outstanding */
+	bool urge;	       /* probe at once */
+	bool doubted;	       /* doubt was noticed, rescue begun */
+	uint8_t probes;	       /* sent since the last answer */
+	uint8_t send_errors;   /* in a row */
+	struct rtt rtt;
+	uint64_t wait_since;   /* the wait that runs */
+	uint64_t silent_since; /* first wait since the last answer */
+	uint64_t data_since;   /* first datagram since the last answer */
+	uint64_t probe1_at;    /* first unanswered probe */
+	uint64_t probe2_at;    /* second */
+	uint64_t probe_at;     /* last probe sent, 0: none */
+	uint64_t answer_at;    /* last answer, 0: never */
+	uint64_t born_at;      /* of this pair */
+	uint64_t copy_seen;    /* peer doubts this flow; MP_NEVER */
+	uint16_t probe_ts;     /* timestamp of the last probe */
+	bool probe_answered;   /* ... had its own answer */
+	bool big_out;	       /* ... a big datagram among what waits */
+	bool lossy;	       /* loses so much that datagrams go twice */
+	uint16_t loss;	       /* of probes, 1/1000, smoothed */
+
+	/* what is to be sent */
+	bool reply;	   /* a probe wants its answer */
+	bool reply_token;  /* ... with `token' in a RESPONSE */
+	bool reply_alt;	   /* ... to alt */
+	uint8_t token[WIRE_TOKEN];
+
+	/* validation, and the address that the peer may have moved to */
+	uint8_t challenge[WIRE_TOKEN];
+	uint8_t alt_challenge[WIRE_TOKEN];
+	struct mp_path alt;
+	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
+	uint8_t alt_tries;
+	uint32_t in_bytes;  /* from a pair not validated ... */
+	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
+
+	/* size: UDP payload, bytes */
+	uint16_t size;	   /* proven */
+	uint16_t size_max; /* not disproved */
+	uint16_t size_goal;
+	uint8_t size_mask; /* rungs to be sent now */
+	uint8_t size_tries;
+	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
+	bool size_again;  /* proving `size' anew */
+	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
+	uint8_t size_token[WIRE_TOKEN];
+
+	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
+};
+
+/* Keys of one handshake. */
+struct keys {
+	uint8_t tx[CRYPTO_KEY], rx[CRYPTO_KEY];
+	uint32_t sid_in, sid_out; /* what the peer, and we, put in front */
+	uint64_t born_at;
+	uint64_t wipe_at; /* of a former key */
+	uint32_t forged;  /* packets that failed to open */
+	uint8_t suite;
+	bool live;
+};
+
+/* Datagrams of a session in a pool, oldest first. */
+struct queue {
+	uint64_t first, last; /* positions; MP_NEVER: empty */
+	uint32_t bytes, n;
+};
+
+struct session {
+	uint32_t gen;
+	uint32_t addr_next, assoc_next; /* hash chains, or the free list */
+	uint32_t heap_pos;		/* + 1; 0: not in the heap */
+	uint64_t deadline;
+	struct mp_addr shown;
+	uint8_t state; /* enum mp_session_state */
+	uint8_t slot;
+	uint8_t cur;	 /* which of keys[] */
+	uint8_t current; /* id of the flow in use, or STATE_NO_FLOW */
+	bool initiator;
+	bool shown_linked, assoc_linked;
+	struct keys keys[2];
+	uint16_t flow_of[MP_FLOWS_MAX]; /* by id, STATE_NO_INDEX: none */
+	uint8_t nflows;			/* ids 0..nflows-1 were used */
+	uint8_t max_flows;		/* of the peer */
+	uint8_t live_flows;		/* not gone */
+
+	uint64_t key_id;
+	uint8_t assoc[8];
+	uint32_t shake; /* our own handshake, or MP_NONE */
+	bool want_shake, shake_inner;
+
+	uint64_t last_in, last_data, last_send; /* 0: never */
+	uint64_t up_at, connect_since, rekey_at;
+
+	/* choice */
+	uint64_t review_at; /* when the choice wants a look; 0: now */
+	uint64_t why_at;
+	uint32_t choice;  /* number of the last SELECT sent or followed */
+	uint8_t selected; /* responder: the flow that the peer chose */
+	uint8_t last_valid;
+	uint8_t why;	   /* enum mp_reason */
+	bool select_acked; /* initiator */
+	bool rescue;	   /* the pool is being walked */
+	uint64_t rescue_pos;
+	uint8_t rescue_flow; /* also rescue this one, though it is well */
+
+	/* addresses */
+	bool addr_reply, addr_push;
+	uint8_t addr_flow; /* where the request came */
+	uint8_t addr_tries, push_tries;
+	uint64_t addr_at, push_at;
+	uint8_t told_n;
+	struct mp_addr told[MP_TOLD_MAX];
+	struct mp_addr reflexive;
+
+	uint16_t size_want; /* UDP payload that the program needs */
+	uint8_t close_tries;
+	struct queue pool, held;
+	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
+};
+
+enum shake_state {
+	SHAKE_FREE,
+	SHAKE_SENT, /* ours */
+	SHAKE_OPEN, /* theirs, answered, not confirmed */
+	SHAKE_DONE, /* theirs, confirmed: answers late copies of the INIT */
+};
+
+struct shake {
+	uint8_t state;
+	uint8_t round;
+	bool inner;	/* goes inside the live session */
+	bool initiator; /* the session's role that we get */
+	uint8_t slot;
+	uint32_t session, gen; /* of ours, or a known association; MP_NONE */
+	uint64_t key_id;
+	char end; /* ours, of that key */
+	uint64_t born_at, next_at;
+	uint64_t mask;	  /* flow ids that the INIT goes out on now */
+	uint8_t cursor;	  /* flow id of the last single try */
+	uint8_t assoc[8];
+	uint8_t packet[WIRE_INIT]; /* INIT, or our RESP */
+	struct noise noise;
+	uint8_t cookie[CRYPTO_MAC];
+	uint8_t cookie_flow; /* STATE_NO_FLOW: no cookie */
+	struct keys keys;    /* sid_in is set in either role */
+	uint8_t mac1[CRYPTO_MAC];
+	uint16_t max_flows;
+	struct {
+		struct mp_addr addr;
+		uint8_t n;
+	} source[STATE_SOURCES];
+};
+
+/* A token bucket: `level' microseconds worth of tokens at `at'. */
+struct bucket {
+	uint64_t at;
+	uint64_t level;
+};
+
+struct load {
+	struct bucket fresh, curve;
+	struct bucket source[STATE_BUCKETS];
+	uint8_t secret[2][32]; /* of cookies: now, before */
+	uint64_t turned_at;
+};
+
+/* A ring of records; positions only grow. */
+struct ring {
+	uint64_t head, tail;
+};
+
+struct shared {
+	uint64_t magic;
+	struct mp_limits limits;
+	uint16_t port;
+	uint8_t sid_prefix;
+	uint8_t accept_slot;
+	bool tell_private, aes;
+	uint32_t open_slots; /* bits */
+	uint8_t family[MP_SLOTS_MAX];
+	uint8_t hash_key[CRYPTO_MAC];
+	struct rng rng;
+	uint32_t session_free, session_used; /* free list; high-water mark */
+	uint32_t flow_free, flow_used;
+	uint32_t heap_n;
+	uint32_t shakes_open; /* entries that are not free */
+	uint64_t sweep_at;    /* when to look for old shakes */
+	uint32_t synthetic;   /* last number given */
+	uint32_t nlocals;
+	struct mp_local local[MP_LOCALS_MAX];
+	struct ring pool, held;
+	struct load load;
+	uint64_t count[MP_C_MAX];
+};
+
+static inline void
+state_count(struct mp *m, enum mp_counter c)
+{
+	m->sh->count[c]++;
+}
+
+static inline struct session *
+state_session(const struct mp *m, uint32_t i)
+{
+	return i < m->limits.sessions ? &m->sessions[i] : NULL;
+}
+
+static inline uint32_t
+state_index(const struct mp *m, const struct session *s)
+{
+	return (uint32_t)(s - m->sessions);
+}
+
+/* A live session of that use, or NULL. */
+static inline struct session *
+state_session_gen(const struct mp *m, uint32_t i, uint32_t gen)
+{
+	struct session *s = state_session(m, i);
+
+	return s != NULL && s->gen == gen && s->state != MP_S_FREE ? s : NULL;
+}
+
+/* The record of a flow id, gone or not; NULL: that id was never used. */
+static inline struct flow *
+state_flow(const struct mp *m, const struct session *s, uint32_t id)
+{
+	uint16_t i;
+
+	if (id >= MP_FLOWS_MAX)
+		return NULL;
+	i = s->flow_of[id];
+	return i < m->limits.flows ? &m->flows[i] : NULL;
+}
+
+static inline uint32_t
+state_nflows(const struct session *s)
+{
+	return s->nflows <= MP_FLOWS_MAX ? s->nflows : MP_FLOWS_MAX;
+}
+
+static inline struct keys *
+state_keys(struct session *s)
+{
+	return &s->keys[s->cur & 1];
+}
+
+/* For each flow of a session that is not gone. */
+#define STATE_FLOWS(m, s, f, id)                                              \
+	for (uint32_t id = 0; id < state_nflows(s); id++)                     \
+		if (((f) = state_flow(m, s, id)) != NULL && !(f)->gone)
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+#include "table.h"
+
+#include <string.h>
+
+#include "bytes.h"
+
+/* Longest walk along a chain: more means that somebody tied a loop. */
+#define WALK_MAX 65536
+
+uint32_t
+table_key_ref(const struct mp *m, const struct session *s, int slot)
+{
+	return state_index(m, s) * 2 + (uint32_t)slot;
+}
+
+uint32_t
+table_shake_ref(const struct mp *m, const struct shake *sh)
+{
+	return m->limits.sessions * 2 + (uint32_t)(sh - m->shakes);
+}
+
+bool
+table_ref(const struct mp *m, uint32_t ref, struct table_ref *r)
+{
+	uint32_t keys = m->limits.sessions * 2;
+
+	memset(r, 0, sizeof(*r));
+	if (ref < keys) {
+		r->s = &m->sessions[ref / 2];
+		r->slot = ref & 1;
+		return true;
+	}
+	if (ref - keys >= STATE_SHAKES)
+		return false;
+	r->sh = &m->shakes[ref - keys];
+	return true;
+}
+
+static uint32_t
+ref_sid(const struct mp *m, uint32_t ref)
+{
+	struct table_ref r;
+
+	if (!table_ref(m, ref, &r))
+		return 0;
+	return r.s != NULL ? r.s->keys[r.slot].sid_in : r.sh->keys.sid_in;
+}
+
+/* The unique bits of a sid are random: they are their own hash. */
+static uint32_t *
+sid_head(const struct mp *m, uint32_t sid)
+{
+	return &m->sid_heads[(sid >> 1) & (m->buckets - 1)];
+}
+
+/* Heads and links hold an index + 1, so that a zeroed block is empty. */
+uint32_t
+table_find_sid(struct mp *m, uint32_t sid)
+{
+	uint32_t at = *sid_head(m, sid), refs, n;
+
+	refs = m->limits.sessions * 2 + STATE_SHAKES;
+	for (n = 0; at != 0 && n < WALK_MAX; n++) {
+		if (at > refs) {
+			state_count(m, MP_C_corrupt);
+			break;
+		}
+		if (ref_sid(m, at - 1) == sid)
+			return at - 1;
+		at = m->sid_next[at - 1];
+	}
+	return MP_NONE;
+}
+
+void
+table_link_sid(struct mp *m, uint32_t ref)
+{
+	uint32_t *head = sid_head(m, ref_sid(m, ref));
+
+	m->sid_next[ref] = *head;
+	*head = ref + 1;
+}
+
+void
+table_unlink_sid(struct mp *m, uint32_t ref)
+{
+	uint32_t refs = m->limits.sessions * 2 + STATE_SHAKES, n;
+	uint32_t *at = sid_head(m, ref_sid(m, ref));
+
+	for (n = 0; *at != 0 && *at <= refs && n < WALK_MAX; n++) {
+		if (*at == ref + 1) {
+			*at = m->sid_next[ref];
+			return;
+		}
+		at = &m->sid_next[*at - 1];
+	}
+}
+
+uint32_t
+table_new_sid(struct mp *m, uint32_t slot)
+{
+	uint32_t sid;
+
+	do {
+		sid = WIRE_SID(m->sh->sid_prefix, slot,
+		    rng_u32(&m->sh->rng));
+	} while (table_find_sid(m, sid) != MP_NONE);
+	return sid;
+}
+
+static uint32_t *
+addr_head(const struct mp *m, uint32_t slot, const struct mp_addr *a)
+{
+	uint8_t key[19];
+
+	memcpy(key, a->ip, 16);
+	put16(key + 16, a->port);
+	key[18] = (uint8_t)slot;
+	return &m->addr_heads[crypto_short(key, sizeof(key), m->sh->hash_key) &
+	    (m->buckets - 1)];
+}
+
+static uint32_t *
+assoc_head(const struct mp *m, const uint8_t assoc[8])
+{
+	return &m->assoc_heads[crypto_short(assoc, 8, m->sh->hash_key) &
+	    (m->buckets - 1)];
+}
+
+struct session *
+table_find_addr(const struct mp *m, uint32_t slot, const struct mp_addr *a)
+{
+	uint32_t at = *addr_head(m, slot, a), n;
+	struct session *s;
+
+	for (n = 0; at != 0 && n < WALK_MAX; n++) {
+		s = state_session(m, at - 1);
+		if (s == NULL)
+			break;
+		if (s->shown.port == a->port && s->slot == slot &&
+		    memcmp(s->shown.ip, a->ip, 16) == 0)
+			return s;
+		at = s->addr_next;
+	}
+	return NULL;
+}
+
+struct session *
+table_find_assoc(const struct mp *m, uint64_t key_id, const uint8_t assoc[8])
+{
+	uint32_t at = *assoc_head(m, assoc), n;
+	struct session *s;
+
+	for (n = 0; at != 0 && n < WALK_MAX; n++) {
+		s = state_session(m, at - 1);
+		if (s == NULL)
+			break;
+		if (s->key_id == key_id && memcmp(s->assoc, assoc, 8) == 0)
+			return s;
+		at = s->assoc_next;
+	}
+	return NULL;
+}
+
+void
+table_link_addr(struct mp *m, struct session *s)
+{
+	uint32_t *head = addr_head(m, s->slot, &s->shown);
+
+	s->addr_next = *head;
+	*head = state_index(m, s) + 1;
+	s->shown_linked = true;
+}
+
+void
+table_link_assoc(struct mp *m, struct session *s)
+{
+	uint32_t *head = assoc_head(m, s->assoc);
+
+	s->assoc_next = *head;
+	*head = state_index(m, s) + 1;
+	s->assoc_linked = true;
+}
+
+void
+table_unlink_addr(struct mp *m, struct session *s)
+{
+	uint32_t *at = addr_head(m, s->slot, &s->shown), n;
+	uint32_t me = state_index(m, s) + 1;
+	struct session *t;
+
+	for (n = 0; s->shown_linked && *at != 0 && n < WALK_MAX; n++) {
+		if (*at == me) {
+			*at = s->addr_next;
+			break;
+		}
+		if ((t = state_session(m, *at - 1)) == NULL)
+			break;
+		at = &t->addr_next;
+	}
+	s->shown_linked = false;
+}
+
+void
+table_unlink_assoc(struct mp *m, struct session *s)
+{
+	uint32_t *at = assoc_head(m, s->assoc), n;
+	uint32_t me = state_index(m, s) + 1;
+	struct session *t;
+
+	for (n = 0; s->assoc_linked && *at != 0 && n < WALK_MAX; n++) {
+		if (*at == me) {
+			*at = s->assoc_next;
+			break;
+		}
+		if ((t = state_session(m, *at - 1)) == NULL)
+			break;
+		at = &t->assoc_next;
+	}
+	s->assoc_linked = false;
+}
+
+static void
+heap_put(struct mp *m, uint32_t pos, uint32_t index)
+{
+	m->heap[pos] = index;
+	m->sessions[index].heap_pos = pos + 1;
+}
+
+/* The entry at a place; out of range counts as the first session. */
+static uint32_t
+heap_at(const struct mp *m, uint32_t pos)
+{
+	return m->heap[pos] < m->limits.sessions ? m->heap[pos] : 0;
+}
+
+static void
+heap_sift(struct mp *m, uint32_t pos, uint32_t n)
+{
+	uint32_t index = heap_at(m, pos), up, down;
+	uint64_t at = m->sessions[index].deadline;
+
+	while (pos > 0) {
+		up = (pos - 1) / 2;
+		if (m->sessions[heap_at(m, up)].deadline <= at)
+			break;
+		heap_put(m, pos, heap_at(m, up));
+		pos = up;
+	}
+	while ((down = 2 * pos + 1) < n) {
+		if (down + 1 < n &&
+		    m->sessions[heap_at(m, down + 1)].deadline <
+			m->sessions[heap_at(m, down)].deadline)
+			down++;
+		if (m->sessions[heap_at(m, down)].deadline >= at)
+			break;
+		heap_put(m, pos, heap_at(m, down));
+		pos = down;
+	}
+	heap_put(m, pos, index);
+}
+
+static uint32_t
+heap_size(const struct mp *m)
+{
+	uint32_t n = m->sh->heap_n;
+
+	return n <= m->limits.sessions ? n : m->limits.sessions;
+}
+
+void
+table_set_deadline(struct mp *m, struct session *s, uint64_t at)
+{
+	uint32_t n = heap_size(m), pos = s->heap_pos;
+
+	s->deadline = at;
+	if (pos == 0) {
+		if (n == m->limits.sessions)
+			return;
+		m->heap[n] = state_index(m, s);
+		m->sh->heap_n = ++n;
+		pos = n;
+	}
+	if (pos <= n)
+		heap_sift(m, pos - 1, n);
+}
+
+struct session *
+table_first(const struct mp *m)
+{
+	return heap_size(m) == 0 ? NULL : &m->sessions[heap_at(m, 0)];
+}
+
+void
+table_remove(struct mp *m, struct session *s)
+{
+	uint32_t n = heap_size(m), pos = s->heap_pos;
+
+	s->heap_pos = 0;
+	s->deadline = MP_NEVER;
+	if (pos == 0 || pos > n)
+		return;
+	m->sh->heap_n = --n;
+	if (pos - 1 == n)
+		return;
+	m->heap[pos - 1] = heap_at(m, n);
+	heap_sift(m, pos - 1, n);
+}
+
+struct session *
+table_new_session(struct mp *m)
+{
+	uint32_t i = m->sh->session_free - 1, gen;
+	struct session *s = state_session(m, i);
+
+	if (s != NULL)
+		m->sh->session_free = s->addr_next;
+	else if ((s = state_session(m, m->sh->session_used)) != NULL)
+		m->sh->session_used++;
+	else
+		return NULL;
+	gen = s->gen + 1;
+	memset(s, 0, sizeof(*s));
+	s->gen = gen;
+	return s;
+}
+
+void
+table_free_session(struct mp *m, struct session *s)
+{
+	uint32_t gen = s->gen;
+
+	table_remove(m, s);
+	table_unlink_addr(m, s);
+	table_unlink_assoc(m, s);
+	crypto_wipe(s, sizeof(*s));
+	s->gen = gen + 1;
+	s->addr_next = m->sh->session_free;
+	m->sh->session_free = state_index(m, s) + 1;
+}
+
+struct flow *
+table_new_flow(struct mp *m, uint16_t *index)
+{
+	uint32_t i = m->sh->flow_free - 1;
+
+	if (i < m->limits.flows)
+		m->sh->flow_free = m->flows[i].session;
+	else if (m->sh->flow_used < m->limits.flows)
+		i = m->sh->flow_used++;
+	else
+		return NULL;
+	memset(&m->flows[i], 0, sizeof(m->flows[i]));
+	*index = (uint16_t)i;
+	return &m->flows[i];
+}
+
+void
+table_free_flow(struct mp *m, uint16_t index)
+{
+	if (index >= m->limits.flows)
+		return;
+	crypto_wipe(&m->flows[index], sizeof(m->flows[index]));
+	m->flows[index].session = m->sh->flow_free;
+	m->sh->flow_free = index + 1U;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+#include "tick.h"
+
+#include "pool.h"
+#include "probe.h"
+#include "shake.h"
+#include "table.h"
+
+enum { TICK_FORGED = INT32_MAX, TICK_ALT_TRIES = 2 };
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When unanswered probes end the validation; MP_NEVER. */
+static uint64_t
+invalid_at(const struct flow *f)
+{
+	return f->validated && f->probes >= FLOW_PROBES_LOST ?
+	    f->probe_at + rtt_doubt(&f->rtt) : MP_NEVER;
+}
+
+static void
+tick_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	uint16_t mtu = session_mtu_of(m, f);
+
+	if (now >= flow_wait_end(f, now, probe_idle(s, now))) {
+		flow_missed(f);
+		s->review_at = 0;
+	}
+	if (now >= invalid_at(f)) {
+		f->validated = false;
+		s->review_at = 0;
+	}
+	if (f->alt_at <= now && f->alt_tries >= TICK_ALT_TRIES) {
+		f->alt_at = MP_NEVER; /* nobody answered there */
+		state_count(m, MP_C_rebind_back);
+	}
+	if (s->size_want > f->size)
+		probe_size_want(f, mtu, s->size_want, now);
+	probe_size_due(f, mtu, now);
+}
+
+uint64_t
+tick_lost_at(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+	uint64_t last = 0, wait, at;
+
+	if (s->state != MP_S_UP || s->want_shake || s->shake < STATE_SHAKES ||
+	    !s->initiator)
+		return MP_NEVER;
+	STATE_FLOWS(m, s, f, id) {
+		if (f->down || (f->answer_at == 0 && !f->proven_once))
+			continue;
+		if (f->silent_since == MP_NEVER)
+			return MP_NEVER;
+		wait = 3 * (rtt_smoothed(&f->rtt) +
+		    4 * (uint64_t)f->rtt.rttvar_us);
+		at = f->silent_since + (wait > SEC ? wait : SEC);
+		last = last > at ? last : at;
+	}
+	return last == 0 ? MP_NEVER : last;
+}
+
+/* When a session that looks for its peer gives up: nothing was sent for a
+ * while, and if it was up once, that is long ago too. */
+static uint64_t
+give_up_at(const struct session *s)
+{
+	uint64_t sent = s->last_send + SESSION_ANSWER;
+	uint64_t began = s->connect_since == MP_NEVER ? 0 :
+	    s->connect_since + SESSION_ANSWER;
+	uint64_t seen = s->up_at == 0 ? 0 : s->last_in + SESSION_SILENT;
+
+	sent = sent > began ? sent : began;
+	return sent > seen ? sent : seen;
+}
+
+static void
+tick_unconnected(struct mp *m, struct session *s, uint64_t now)
+{
+	if (s->connect_since != MP_NEVER && s->held.n > 0 &&
+	    now >= s->connect_since + SESSION_ANSWER) {
+		pool_clear(m, POOL_HELD, s);
+		state_count(m, MP_C_drop_unanswered);
+	}
+	if (s->state == MP_S_CONNECTING && now >= give_up_at(s))
+		session_down(m, s);
+}
+
+static bool
+key_used_up(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+
+	if (s->keys[s->cur & 1].forged >= TICK_FORGED)
+		return true;
+	STATE_FLOWS(m, s, f, id)
+		if (f->tx_seq >= WIRE_SEQ_MAX)
+			return true;
+	return false;
+}
+
+static void
+tick_keys(struct mp *m, struct session *s, uint64_t now)
+{
+	int old = (s->cur & 1) ^ 1;
+
+	if (s->keys[old].live && now >= s->keys[old].wipe_at)
+		session_wipe_key(m, s, old);
+	if (now < s->rekey_at && !key_used_up(m, s))
+		return;
+	s->rekey_at = now + SESSION_REKEY / 4; /* should this one fail */
+	if (s->shake >= STATE_SHAKES && !s->want_shake)
+		s->want_shake = s->shake_inner = true;
+}
+
+void
+tick_session(struct mp *m, struct session *s, uint64_t now)
+{
+	struct flow *f;
+
+	if (s->state != MP_S_UP) {
+		tick_unconnected(m, s, now);
+		return;
+	}
+	if (now >= s->last_in + SESSION_SILENT) {
+		session_down(m, s);
+		return;
+	}
+	tick_keys(m, s, now);
+	STATE_FLOWS(m, s, f, id)
+		tick_flow(m, s, f, now);
+	if (now >= s->review_at)
+		choice_review(m, s, now);
+	if (now >= tick_lost_at(m, s)) {
+		s->want_shake = true;
+		s->shake_inner = false;
+	}
+}
+
+static uint64_t
+next_of_flow(const struct mp *m, const struct session *s, struct flow *f,
+    uint64_t now)
+{
+	uint64_t at = probe_due(s, f, now);
+
+	if (f->reply && !f->down)
+		return 0;
+	at = earlier(at, f->ack_due);
+	at = earlier(at, f->alt_at);
+	at = earlier(at, flow_wait_end(f, now, probe_idle(s, now)));
+	at = earlier(at, invalid_at(f));
+	return earlier(at, probe_size_due(f, session_mtu_of(m, f), now));
+}
+
+static uint64_t
+next_up(const struct mp *m, const struct session *s, uint64_t now)
+{
+	uint64_t at = s->last_in + SESSION_SILENT;
+	const struct keys *old = &s->keys[(s->cur & 1) ^ 1];
+	struct flow *f;
+
+	if (s->rescue || s->addr_reply || s->held.n > 0)
+		return 0;
+	if (old->live)
+		at = earlier(at, old->wipe_at);
+	at = earlier(at, s->rekey_at);
+	at = earlier(at, s->review_at);
+	at = earlier(at, tick_lost_at(m, s));
+	if (s->current != STATE_NO_FLOW) {
+		if (s->initiator && !probe_idle(s, now))
+			at = earlier(at, s->addr_at);
+		at = earlier(at, s->push_at);
+	}
+	STATE_FLOWS(m, s, f, id)
+		at = earlier(at, next_of_flow(m, s, f, now));
+	return at;
+}
+
+uint64_t
+tick_next(const struct mp *m, const struct session *s, uint64_t now)
+{
+	uint64_t at = shake_due(m, s);
+
+	switch ((enum mp_session_state)s->state) {
+	case MP_S_UP:
+		return earlier(at, next_up(m, s, now));
+	case MP_S_CONNECTING:
+		if (s->held.n > 0)
+			at = earlier(at, s->connect_since + SESSION_ANSWER);
+		return earlier(at, give_up_at(s));
+	case MP_S_CLOSING:
+		return 0;
+	case MP_S_FREE:
+	case MP_S_DOWN:
+		break;
+	}
+	return MP_NEVER;
+}

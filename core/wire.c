@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "addr.h"
+#include "bytes.h"
+#include "wire.h"
+
+#define NONCE_DIR (UINT64_C(1) << 63)
+#define NONCE_FLOW_SHIFT 48
+#define NONCE_FLOW 0x7fffU /* also the flow id that no flow has */
+#define NONCE_SEQ ((UINT64_C(1) << NONCE_FLOW_SHIFT) - 1)
+
+/* Modifiers that go with PROBE. */
+#define PROBE_MODIFIERS                                                       \
+	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT)
+
+enum { FAMILY_4 = 4, FAMILY_6 = 6, IP4_OFF = 12 };
+
+static bool
+all_zero(const uint8_t *p, size_t len)
+{
+	uint8_t any = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		any |= p[i];
+	return any == 0;
+}
+
+/* --- Head in the clear ---------------------------------------------------- */
+
+void
+wire_put_ad(uint8_t out[WIRE_AD], const struct wire_ad *ad)
+{
+	uint64_t nonce = ad->seq & NONCE_SEQ;
+	uint32_t flow = ad->flow;
+
+	/* No id may reach into the direction, nor be taken for a real flow's:
+	 * either would repeat a nonce. */
+	if (flow > WIRE_FLOW_MAX)
+		flow = NONCE_FLOW;
+	nonce |= (uint64_t)flow << NONCE_FLOW_SHIFT;
+	if (ad->dir)
+		nonce |= NONCE_DIR;
+	put32(out, (ad->sid & ~WIRE_SID_C) | (ad->control ? WIRE_SID_C : 0));
+	put64(out + 4, nonce);
+}
+
+static void
+get_ad(const uint8_t in[WIRE_AD], struct wire_ad *ad)
+{
+	uint32_t sid = get32(in);
+	uint64_t nonce = get64(in + 4);
+
+	ad->sid = sid & ~WIRE_SID_C;
+	ad->control = (sid & WIRE_SID_C) != 0;
+	ad->dir = (nonce & NONCE_DIR) != 0;
+	ad->flow = (uint16_t)(nonce >> NONCE_FLOW_SHIFT & NONCE_FLOW);
+	ad->seq = nonce & NONCE_SEQ;
+}
+
+bool
+wire_get_ad(const uint8_t *packet, size_t len, struct wire_ad *ad)
+{
+	if (len < WIRE_MIN)
+		return false;
+	get_ad(packet, ad);
+	return true;
+}
+
+/* --- Sealed head ---------------------------------------------------------- */
+
+size_t
+wire_put_msg(uint8_t *out, const struct wire_msg *m)
+{
+	uint8_t *p = out;
+
+	put16(p, m->flags);
+	put16(p + 2, m->ts);
+	put16(p + 4, m->tsreply);
+	p += WIRE_HEAD;
+	if (m->flags & WIRE_CHALLENGE) {
+		memcpy(p, m->challenge, WIRE_TOKEN);
+		p += WIRE_TOKEN;
+	}
+	if (m->flags & WIRE_RESPONSE) {
+		memcpy(p, m->response, WIRE_TOKEN);
+		p += WIRE_TOKEN;
+	}
+	if (m->flags & WIRE_SELECT) {
+		put32(p, m->select);
+		p += 4;
+	}
+	if (m->flags & WIRE_COPYFLAG) {
+		wire_put_ad(p, &m->copy);
+		p += WIRE_COPY;
+	}
+	return (size_t)(p - out);
+}
+
+/* Is this one of the known combinations? */
+static bool
+flags_known(unsigned flags, bool control)
+{
+	if (flags & WIRE_PROBE)
+		flags &= ~(unsigned)PROBE_MODIFIERS;
+	switch (flags) {
+	case 0:
+		return !control;
+	case WIRE_PROBE:
+	case WIRE_ADDR:
+	case WIRE_ADDR | WIRE_REPLY:
+	case WIRE_REKEY:
+	case WIRE_CLOSE:
+	case WIRE_COPYFLAG:
+		return control;
+	default:
+		return false;
+	}
+}
+
+/* Bytes of the fields that the flags call for. */
+static size_t
+fields_len(unsigned flags)
+{
+	size_t len = 0;
+
+	if (flags & WIRE_CHALLENGE)
+		len += WIRE_TOKEN;
+	if (flags & WIRE_RESPONSE)
+		len += WIRE_TOKEN;
+	if (flags & WIRE_SELECT)
+		len += 4;
+	if (flags & WIRE_COPYFLAG)
+		len += WIRE_COPY;
+	return len;
+}
+
+/* Reads the fields; their length was checked. */
+static void
+get_fields(const uint8_t *p, struct wire_msg *m)
+{
+	if (m->flags & WIRE_CHALLENGE) {
+		memcpy(m->challenge, p, WIRE_TOKEN);
+		p += WIRE_TOKEN;
+	}
+	if (m->flags & WIRE_RESPONSE) {
+		memcpy(m->response, p, WIRE_TOKEN);
+		p += WIRE_TOKEN;
+	}
+	if (m->flags & WIRE_SELECT)
+		m->select = get32(p);
+	if (m->flags & WIRE_COPYFLAG)
+		get_ad(p, &m->copy);
+}
+
+enum wire_error
+wire_get_msg(const uint8_t *in, size_t len, bool control, struct wire_msg *m)
+{
+	memset(m, 0, sizeof(*m));
+	if (len < WIRE_HEAD)
+		return WIRE_EBODY;
+	m->flags = get16(in);
+	m->ts = get16(in + 2);
+	m->tsreply = get16(in + 4);
+	if (!flags_known(m->flags, control))
+		return WIRE_EFLAGS;
+	m->off = WIRE_HEAD + fields_len(m->flags);
+	if (len < m->off)
+		return WIRE_EBODY;
+	m->len = len - m->off;
+	get_fields(in + WIRE_HEAD, m);
+	if ((m->flags == WIRE_ADDR || m->flags == WIRE_CLOSE) && m->len != 0)
+		return WIRE_EBODY;
+	if ((m->flags & WIRE_PROBE) && !all_zero(in + m->off, m->len))
+		return WIRE_EBODY;
+	return WIRE_OK;
+}
+
+/* --- Address lists -------------------------------------------------------- */
+
+size_t
+wire_put_addr(uint8_t *out, const struct mp_addr *a)
+{
+	bool is4 = addr_is4(a->ip);
+	uint8_t size = is4 ? WIRE_IP4 : WIRE_IP6;
+
+	out[0] = (uint8_t)(size - 1);
+	out[1] = is4 ? FAMILY_4 : FAMILY_6;
+	put16(out + 2, a->port);
+	if (is4)
+		memcpy(out + 4, a->ip + IP4_OFF, 4);
+	else
+		memcpy(out + 4, a->ip, 16);
+	return size;
+}
+
+/* One sub-message of `size' bytes, its length byte included. */
+static bool
+get_addr(const uint8_t *p, size_t size, struct mp_addr *a)
+{
+	memset(a, 0, sizeof(*a));
+	if (size == WIRE_IP4 && p[1] == FAMILY_4) {
+		memset(a->ip + 10, 0xff, 2);
+		memcpy(a->ip + IP4_OFF, p + 4, 4);
+	} else if (size == WIRE_IP6 && p[1] == FAMILY_6) {
+		memcpy(a->ip, p + 4, 16);
+		if (addr_is4(a->ip))
+			return false; /* one address, one spelling */
+	} else
+		return false;
+	a->port = get16(p + 2);
+	return !addr_unusable(a);
+}
+
+int
+wire_get_addr(const uint8_t *in, size_t len, size_t *off, struct mp_addr *a)
+{
+	const uint8_t *p;
+	size_t size;
+
+	if (*off >= len)
+		return 0;
+	p = in + *off;
+	size = (size_t)p[0] + 1;
+	if (size > len - *off) {
+		*off = len;
+		return -1;
+	}
+	*off += size;
+	return get_addr(p, size, a) ? 1 : -1;
+}
+
+/* --- Handshake ------------------------------------------------------------ */
+
+void
+wire_put_shake(uint8_t out[WIRE_SHAKE], const struct wire_shake *s)
+{
+	put32(out, WIRE_MAGIC);
+	out[4] = (uint8_t)s->type;
+	out[5] = WIRE_VERSION;
+	put16(out + 6, 0);
+	put32(out + 8, s->isid);
+}
+
+bool
+wire_is_shake(const uint8_t *packet, size_t len)
+{
+	return len >= 4 && get32(packet) == WIRE_MAGIC;
+}
+
+/* The length of a handshake packet of that type; 0: there is none. */
+static size_t
+shake_len(unsigned type)
+{
+	switch (type) {
+	case WIRE_T_INIT:
+		return WIRE_INIT;
+	case WIRE_T_RESP:
+		return WIRE_RESP;
+	case WIRE_T_COOKIE:
+		return WIRE_COOKIE;
+	default:
+		return 0;
+	}
+}
+
+bool
+wire_get_shake(const uint8_t *packet, size_t len, struct wire_shake *s)
+{
+	if (len < WIRE_SHAKE || !wire_is_shake(packet, len) ||
+	    len != shake_len(packet[4]) || packet[5] != WIRE_VERSION ||
+	    get16(packet + 6) != 0)
+		return false;
+	s->type = (enum wire_type)packet[4];
+	s->isid = get32(packet + 8);
+	return true;
+}
+
+void
+wire_put_init(uint8_t out[WIRE_INNER], const struct wire_init *i)
+{
+	put32(out, i->previous);
+	put32(out + 4, i->features);
+	memcpy(out + 8, i->assoc, sizeof(i->assoc));
+	memset(out + 16, 0, 16);
+}
+
+bool
+wire_get_init(const uint8_t in[WIRE_INNER], struct wire_init *i)
+{
+	i->previous = get32(in);
+	i->features = get32(in + 4);
+	memcpy(i->assoc, in + 8, sizeof(i->assoc));
+	return all_zero(in + 16, 16);
+}
+
+void
+wire_put_resp(uint8_t out[WIRE_INNER], const struct wire_resp *r)
+{
+	put32(out, r->sid);
+	put32(out + 4, r->features);
+	memcpy(out + 8, r->yours.ip, 16);
+	put16(out + 24, r->yours.port);
+	put16(out + 26, r->max_flows);
+	put32(out + 28, 0);
+}
+
+bool
+wire_get_resp(const uint8_t in[WIRE_INNER], struct wire_resp *r)
+{
+	r->sid = get32(in);
+	r->features = get32(in + 4);
+	memcpy(r->yours.ip, in + 8, 16);
+	r->yours.port = get16(in + 24);
+	r->max_flows = get16(in + 26);
+	return all_zero(in + 28, 4);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Packets on the wire (PROTOCOL.md 1, 2): their layout, and the functions
+ * that write and read them as bytes.  Nothing here decides anything.
+ *
+ * A packet of a live session:
+ *
+ *	 0       4                   12       14     16        18
+ *	+-------+-------------------+--------+------+---------+------+-----+
+ *	| sid   | nonce             | flags  | ts   | tsreply | body | tag |
+ *	+-------+-------------------+--------+------+---------+------+-----+
+ *	 32 bit  1 direction          16 bit  16 bit  16 bit          16 B
+ *	         15 flow id
+ *	         48 sequence number
+ *
+ * Handshake packets:
+ *
+ *	INIT	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1 mac2
+ *	RESP	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1
+ *	COOKIE	magic4 type1 ver1 flags2 isid4 | nonce 24 | sealed 32
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "mp.h"
+
+enum wire_size {
+	WIRE_AD = 12,	 /* sid and nonce: associated data */
+	WIRE_HEAD = 6,	 /* flags, ts, tsreply */
+	WIRE_TAG = 16,
+	WIRE_MIN = 34,	 /* shortest packet of a session */
+	WIRE_COPY = 12,	 /* sid4 nonce8 in front of a copied payload */
+	WIRE_TOKEN = 8,	 /* of CHALLENGE and RESPONSE */
+	WIRE_SHAKE = 12, /* header of a handshake packet */
+	WIRE_INIT = 124,
+	WIRE_RESP = 108,
+	WIRE_COOKIE = 68,
+	WIRE_NOISE = 80, /* e + sealed payload of INIT and RESP */
+	WIRE_INNER = 32, /* payload of INIT and RESP, opened */
+	WIRE_MAC = 16,
+	WIRE_MAC1_INIT = 92, /* where mac1 lies: it covers all before it */
+	WIRE_MAC2_INIT = 108,
+	WIRE_MAC1_RESP = 92,
+	WIRE_IP4 = 8,	 /* an address sub-message, its length byte included */
+	WIRE_IP6 = 20,
+};
+
+enum wire_flag {
+	WIRE_PROBE = 0x0001,
+	WIRE_ADDR = 0x0002,
+	WIRE_REPLY = 0x0004,
+	WIRE_CHALLENGE = 0x0008,
+	WIRE_RESPONSE = 0x0010,
+	WIRE_SELECT = 0x0020,
+	WIRE_REKEY = 0x0040,
+	WIRE_CLOSE = 0x0080,
+	WIRE_COPYFLAG = 0x0100,
+};
+
+#define WIRE_MAGIC 0x9d4ec2b7U /* of handshake packets */
+#define WIRE_VERSION 1
+#define WIRE_SEQ_MAX ((UINT64_C(1) << 32) - (1 << 16)) /* packets of a key */
+#define WIRE_FLOW_MAX 0x7ffe			       /* highest flow id */
+#define WIRE_TS_NONE 0xffff
+#define WIRE_TS_US 250 /* unit of timestamps, microseconds */
+
+enum wire_type { WIRE_T_INIT = 1, WIRE_T_RESP = 2, WIRE_T_COOKIE = 3 };
+
+/* sid: 8 bits common to the endpoint | 5 slot | 18 unique | 1 C */
+#define WIRE_SID_C 1U
+#define WIRE_SID(prefix, slot, unique)                                        \
+	((uint32_t)(prefix) << 24 | (uint32_t)(slot) << 19 |                  \
+	    ((uint32_t)(unique)&0x3ffff) << 1)
+#define WIRE_SID_SLOT(sid) ((sid) >> 19 & 31)
+
+/* The clear head of a packet: sid, and what its nonce holds. */
+struct wire_ad {
+	uint32_t sid;  /* C bit cleared */
+	bool control;  /* the C bit */
+	bool dir;      /* 1: from the session's responder */
+	uint16_t flow; /* 0..0x7fff: the caller checks its range */
+	uint64_t seq;  /* 48 bits */
+};
+
+/* A flow id above WIRE_FLOW_MAX goes as 0x7fff, which no receiver takes. */
+void wire_put_ad(uint8_t out[WIRE_AD], const struct wire_ad *);
+/* False: shorter than WIRE_MIN. */
+bool wire_get_ad(const uint8_t *packet, size_t len, struct wire_ad *);
+
+/* The sealed head and the fields that a control packet's flags call for. */
+struct wire_msg {
+	uint16_t flags, ts, tsreply;
+	uint8_t challenge[WIRE_TOKEN]; /* with CHALLENGE */
+	uint8_t response[WIRE_TOKEN];  /* with RESPONSE */
+	uint32_t select;	       /* with SELECT */
+	struct wire_ad copy;	       /* with COPY: the packet it repeats */
+	size_t off, len; /* body behind those fields, within the message */
+};
+
+/* Writes head and fields (not the body) and returns their length. */
+size_t wire_put_msg(uint8_t *out, const struct wire_msg *);
+
+enum wire_error { WIRE_OK, WIRE_EFLAGS, WIRE_EBODY };
+
+/*
+ * Reads what a packet held.  WIRE_EFLAGS: an unknown flag or combination;
+ * only these are known: 0 (data), PROBE with any of REPLY CHALLENGE RESPONSE
+ * SELECT, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY; `control' must be false for
+ * data and true for the others.  WIRE_EBODY: too short for its fields; a
+ * CLOSE or ADDR request with a body; a probe whose padding is not zero.
+ */
+enum wire_error wire_get_msg(const uint8_t *in, size_t len, bool control,
+    struct wire_msg *);
+
+/* Address sub-messages.  put: bytes written to `out', which has WIRE_IP6. */
+size_t wire_put_addr(uint8_t *out, const struct mp_addr *);
+/*
+ * The next sub-message of a list at *off, which moves on: 1 and an address;
+ * 0 at the list's end; -1 for one to be ignored (bad length, unknown family;
+ * unspecified, multicast or broadcast address, port 0; IPv4 spelt as IPv6).
+ * A length that runs past the end gives -1 and ends the list.
+ */
+int wire_get_addr(const uint8_t *in, size_t len, size_t *off,
+    struct mp_addr *);
+
+struct wire_shake {
+	enum wire_type type;
+	uint32_t isid; /* the initiator's sid */
+};
+
+void wire_put_shake(uint8_t out[WIRE_SHAKE], const struct wire_shake *);
+/* Is this a handshake packet (magic)?  Then is it well-formed: type, version,
+ * flags and exact length? */
+bool wire_is_shake(const uint8_t *packet, size_t len);
+bool wire_get_shake(const uint8_t *packet, size_t len, struct wire_shake *);
+
+/* What INIT says under its seal: previous4 features4 association8 zero16 */
+struct wire_init {
+	uint32_t previous; /* the responder's sid that this replaces, or 0 */
+	uint32_t features;
+	uint8_t assoc[8];
+};
+
+/* RESP: sid4 features4 your address18 max flows2 zero4 */
+struct wire_resp {
+	uint32_t sid;
+	uint32_t features;
+	struct mp_addr yours;
+	uint16_t max_flows;
+};
+
+enum wire_feature {
+	WIRE_F_AES = 1,			 /* bit 0: AES-256-GCM */
+	WIRE_F_RESPONDER = 0x40000000, /* INIT by the association's responder */
+};
+
+void wire_put_init(uint8_t out[WIRE_INNER], const struct wire_init *);
+bool wire_get_init(const uint8_t in[WIRE_INNER], struct wire_init *);
+void wire_put_resp(uint8_t out[WIRE_INNER], const struct wire_resp *);
+bool wire_get_resp(const uint8_t in[WIRE_INNER], struct wire_resp *);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the engine adds to the bare AEAD call, per datagram: the server's side
+ * of sessions with 4 flows each.  The variants take turns in each round; the
+ * figures are medians over the rounds.
+ *
+ *	send	mp_send_begin + mp_seal + mp_send_commit
+ *	receive	mp_recv_begin + mp_open + mp_recv_commit
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+enum {
+	BATCH = 256,  /* datagrams between two looks at the clock */
+	ROUNDS = 61,
+	MANY = 4096,  /* sessions */
+	HEAD = 6,     /* flags and timestamps, sealed with the payload */
+	AD = 12,      /* sid and nonce */
+	AIM_NS = 200, /* above the AEAD */
+};
+
+#define AIM_MANY 1.3 /* MANY sessions cost so many times what 1 costs */
+
+enum op { SEND, RECEIVE, OPS };
+
+struct suite {
+	const char *name;
+	bool chacha_only;
+	int (*encrypt)(unsigned char *, unsigned long long *,
+	    const unsigned char *, unsigned long long, const unsigned char *,
+	    unsigned long long, const unsigned char *, const unsigned char *,
+	    const unsigned char *);
+	int (*decrypt)(unsigned char *, unsigned long long *, unsigned char *,
+	    const unsigned char *, unsigned long long, const unsigned char *,
+	    unsigned long long, const unsigned char *, const unsigned char *);
+};
+
+static const struct suite suites[] = {
+	{ "ChaCha20-Poly1305", true, crypto_aead_chacha20poly1305_ietf_encrypt,
+	    crypto_aead_chacha20poly1305_ietf_decrypt },
+	{ "AES-256-GCM", false, crypto_aead_aes256gcm_encrypt,
+	    crypto_aead_aes256gcm_decrypt },
+};
+
+static const size_t lengths[] = { 64, 512, 1400 };
+
+static struct packet batch[BATCH];
+static uint8_t payload[WORLD_PACKET];
+static unsigned long copies; /* datagrams that went out twice */
+
+/* --- One batch of each variant, in ns per datagram ----------------------- */
+
+static double
+per_datagram(uint64_t t0)
+{
+	return (double)(world_clock() - t0) / BATCH;
+}
+
+static void
+aead_batch(const struct suite *s, size_t len, double ns[OPS])
+{
+	static const uint8_t key[32] = { 1 };
+	uint8_t nonce[12] = { 0 };
+	uint8_t opened[WORLD_PACKET];
+	unsigned long long outlen;
+	bool ok = true;
+	uint64_t t0 = world_clock();
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		nonce[11] = (uint8_t)i;
+		s->encrypt(batch[i].bytes + AD, &outlen, payload, len + HEAD,
+		    batch[i].bytes, AD, NULL, nonce, key);
+	}
+	ns[SEND] = per_datagram(t0);
+	t0 = world_clock();
+	for (unsigned i = 0; i < BATCH; i++) {
+		nonce[11] = (uint8_t)i;
+		ok &= s->decrypt(opened, &outlen, NULL, batch[i].bytes + AD,
+		    len + HEAD + MP_OVERHEAD - AD - HEAD, batch[i].bytes, AD,
+		    nonce, key) == 0;
+	}
+	ns[RECEIVE] = per_datagram(t0);
+	world_want(ok, "the AEAD opens what it sealed");
+}
+
+/* Sessions take turns, in an order that no prefetcher foresees. */
+static uint32_t
+turn(const struct world *w)
+{
+	static uint32_t t;
+
+	/* 1597 is odd, so it steps through every index of a power of two. */
+	t += 1597;
+	return t & (w->n - 1);
+}
+
+static double
+send_batch(struct world *w, size_t len)
+{
+	struct end *e = &w->server;
+	struct mp_tx tx[2];
+	bool ok = true;
+	double ns;
+	uint64_t t0 = world_clock();
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct packet *p = &batch[i];
+		int n = mp_send_begin(&e->mp, ++w->now, 0, &w->shown[turn(w)],
+		    0, len, 0, tx);
+
+		if (n < 1) {
+			ok = false;
+			continue;
+		}
+		p->len = (uint16_t)mp_seal(&tx[0], payload, len, p->bytes);
+		world_cross(e, &tx[0].path, p);
+		tx[0].error = tx[1].error = 0;
+		copies += n == 2;
+		ok &= mp_send_commit(&e->mp, w->now, tx, n, payload, len) == 0;
+	}
+	ns = per_datagram(t0);
+	world_want(ok, "the server can send");
+	e->deadline = mp_deadline(&e->mp);
+	for (unsigned i = 0; i < BATCH; i++)
+		world_post(w, &batch[i]);
+	world_run(w, 2 * WORLD_DELAY);
+	return ns;
+}
+
+static double
+receive_batch(struct world *w, size_t len)
+{
+	struct end *e = &w->server;
+	uint8_t opened[WORLD_PACKET];
+	unsigned delivered = 0;
+	double ns;
+	uint64_t t0;
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		w->now++;
+		world_client_seal(w, turn(w), payload, len, &batch[i]);
+	}
+	world_run(w, WORLD_DELAY);
+	t0 = world_clock();
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct packet *p = &batch[i];
+		struct mp_rx rx = { .path = p->path, .arrival = ++w->now };
+
+		if (mp_recv_begin(&e->mp, w->now, &rx, p->bytes, p->len) !=
+		    MP_SEALED)
+			continue;
+		delivered += mp_recv_commit(&e->mp, w->now, &rx, opened,
+		    mp_open(&rx, p->bytes, p->len, opened)) == MP_DELIVER;
+	}
+	ns = per_datagram(t0);
+	world_want(delivered == BATCH, "the server gets every datagram");
+	e->deadline = mp_deadline(&e->mp);
+	world_run(w, 2 * WORLD_DELAY);
+	return ns;
+}
+
+/* --- Rounds and what they tell ------------------------------------------- */
+
+static void
+report(const struct suite *s, size_t len, enum op op, double aead, double one,
+    double many)
+{
+	printf("%-18s %5zu %-8s %7.0f %7.0f %5.2f %+6.0f %7.0f %5.2f %+6.0f "
+	       "%6.2f  %s\n",
+	    s->name, len, op == SEND ? "send" : "receive", aead, one,
+	    one / aead, one - aead, many, many / aead, many - aead, many / one,
+	    one - aead <= AIM_NS && many / one <= AIM_MANY ? "met" : "missed");
+}
+
+static void
+measure(const struct suite *s, struct world *one, struct world *many,
+    size_t len)
+{
+	static double aead_ns[OPS][ROUNDS], one_ns[OPS][ROUNDS],
+	    many_ns[OPS][ROUNDS];
+
+	for (int r = 0; r < ROUNDS; r++) {
+		double ns[OPS];
+
+		aead_batch(s, len, ns);
+		aead_ns[SEND][r] = ns[SEND];
+		aead_ns[RECEIVE][r] = ns[RECEIVE];
+		one_ns[SEND][r] = send_batch(one, len);
+		many_ns[SEND][r] = send_batch(many, len);
+		one_ns[RECEIVE][r] = receive_batch(one, len);
+		many_ns[RECEIVE][r] = receive_batch(many, len);
+	}
+	for (enum op op = SEND; op < OPS; op++)
+		report(s, len, op, world_median(aead_ns[op], ROUNDS),
+		    world_median(one_ns[op], ROUNDS),
+		    world_median(many_ns[op], ROUNDS));
+}
+
+static void
+memory(void)
+{
+	struct mp_limits few = { .sessions = MANY,
+		.flows = MANY * WORLD_FLOWS };
+	struct mp_limits more = { .sessions = 2 * MANY,
+		.flows = 2 * MANY * WORLD_FLOWS };
+	size_t least = mp_size(&few);
+
+	printf("\nmemory: %.0f bytes a session with %d flows (aim: at most "
+	       "4096); %.1f MiB for the default endpoint\n",
+	    (double)(mp_size(&more) - least) / MANY, WORLD_FLOWS,
+	    (double)mp_size(&(struct mp_limits){ 0 }) / (1 << 20));
+}
+
+int
+main(void)
+{
+	world_want(sodium_init() >= 0, "libsodium starts");
+	printf("ns per datagram; x: ratio to the bare AEAD call, +: above it\n"
+	       "aim: 1 session at most %d above; %d sessions at most %.1f "
+	       "times 1 session\n\n",
+	    AIM_NS, MANY, AIM_MANY);
+	printf("%-18s %5s %-8s %7s %7s %5s %6s %7s %5s %6s %6s  %s\n", "suite",
+	    "bytes", "what", "AEAD", "1", "x", "+", "4096", "x", "+", "4096:1",
+	    "aim");
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		const struct suite *s = &suites[i];
+		struct world *one, *many;
+
+		if (!s->chacha_only && !crypto_aead_aes256gcm_is_available()) {
+			printf("%s: not on this hardware\n", s->name);
+			continue;
+		}
+		one = world_new(1, 1, s->chacha_only);
+		many = world_new(MANY, 1, s->chacha_only);
+		world_meet(one);
+		world_meet(many);
+		for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]);
+		     k++)
+			measure(s, one, many, lengths[k]);
+		world_free(one);
+		world_free(many);
+	}
+	if (copies > 0)
+		printf("\n%lu datagrams went out twice\n", copies);
+	memory();
+	return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * host: one computer, which runs one engine, as agent and as library.
+ *
+ * The agent reads control packets at once and wakes up when the engine wants
+ * it; the program sends, and reads data packets from a receive queue when it
+ * likes.  The host has a clock of its own.
+ */
+#ifndef SIM_HOST_H
+#define SIM_HOST_H
+
+#include "net.h"
+
+enum host_bound {
+	HOSTS_MAX = 32,
+	HOST_IFACES_MAX = 8,
+	HOST_PORT = 4500,
+	HOST_RCVBUF = 212992, /* Linux' default, bytes */
+	HOST_SKB = 768,	      /* what a small packet takes of it */
+	HOST_TELL_US = 100,   /* until the agent knows of a change */
+};
+
+struct host {
+	struct net *net;
+	struct world *w;
+	char name[8];
+	unsigned index;
+	char end; /* of the key: 'A' or 'B' */
+	bool aes;
+	uint64_t seed, skew; /* its clock less the world's, us */
+	unsigned lives;	     /* starts so far */
+	bool running;
+	struct iface *iface[HOST_IFACES_MAX];
+	unsigned n_ifaces;
+	struct mp_local bogus[MP_LOCALS_MAX]; /* addresses it claims */
+	unsigned n_bogus;
+	/* the engine */
+	struct mp_limits limits;
+	struct mp mp;
+	void *block;
+	struct mp_keyring keys;
+	uint64_t wake_at;
+	uint64_t seen[P_OTHER]; /* counters, to tell what mp_poll() gave */
+	/* the program's socket */
+	struct packet *first, **last;
+	size_t queued;	     /* bytes */
+	uint64_t read_after; /* reads nothing before */
+	uint64_t read_every; /* reads all so often; 0: at once */
+	void (*deliver)(void *arg, struct host *, const struct mp_addr *from,
+	    const uint8_t *, size_t);
+	void *arg;
+	/* what must not be */
+	uint64_t spins; /* the deadline has passed, but nothing was due */
+	uint64_t bad_out; /* a packet from the engine that is out of bounds */
+};
+
+void host_init(struct host *, struct net *, const char *name, char end,
+    uint64_t seed);
+void host_free(struct host *);
+/* The program starts, with a new engine, and stops. */
+void host_start(struct host *);
+void host_stop(struct host *);
+
+/* What the interface's host, the network and the agent are told of. */
+void host_arrived(struct iface *, struct packet *);
+void host_addrs_changed(struct host *);
+void host_link_event(struct host *, uint32_t ifindex);
+/* The program reads nothing for so long; or all each so often. */
+void host_read_pause(struct host *, uint64_t us);
+void host_read_every(struct host *, uint64_t us);
+
+/* The program sends: 0, or the negative errno that it sees. */
+int host_send(struct host *, const struct mp_addr *dst, const uint8_t *, size_t,
+    uint16_t stream, uint32_t seq);
+
+uint64_t host_now(const struct host *);
+
+#endif

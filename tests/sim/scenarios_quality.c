@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+/* scenarios_quality: loss, jitter, sizes, slow readers; calm or not. */
+#include "scenarios.h"
+
+/* --- Two equal paths: nothing to be gained by changing ------------------- */
+
+static const struct place equal_places[] = {
+	{ .iface = "c.a", "10.1.0.2", MS(10) },
+	{ .iface = "c.b", "10.2.0.2", MS(10) },
+	{ .iface = "s.s", "10.9.0.1", 0 },
+	{ 0 },
+};
+
+static const struct traffic_row keys_and_call[] = {
+	{ .name = "key", "c", "s", TIMER, NULL, MS(200), 60 },
+	{ .name = "echo", "s", "c", ECHO, "key", 0, 120 },
+	{ .name = "up", "c", "s", TIMER, NULL, MS(20), 180 },
+	{ .name = "down", "s", "c", TIMER, NULL, MS(20), 180 },
+	{ 0 },
+};
+
+static const struct expect equal_expects[] = {
+	{ "changes of flow a minute (paper's code 6)", m_switches, "c", NULL,
+	    SEC(10), SEC(70), COUNT, AT_MOST, 0 },
+	{ "the same at the server", m_switches, "s", NULL,
+	    SEC(10), SEC(70), COUNT, AT_MOST, 0 },
+	{ "copies", m_copies, "c", NULL,
+	    SEC(10), SEC(70), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+static const struct step jitter_steps[] = {
+	{ .at = 0, act_jitter, "c.a", MS(1) },
+	{ .at = 0, act_jitter, "c.b", MS(1) },
+	{ 0 },
+};
+
+static const struct expect jitter_expects[] = {
+	{ "changes of flow a minute", m_switches, "c", NULL,
+	    SEC(10), SEC(70), COUNT, AT_MOST, 0 },
+	{ "lost up", m_lost, "up", NULL, 0, SEC(69), COUNT, AT_MOST, 0 },
+	{ "worst datagram up", m_worst_way, "up", NULL,
+	    SEC(10), SEC(69), MSEC, AT_MOST, MS(13) },
+	{ 0 },
+};
+
+/* --- The best path loses a tenth, each way ------------------------------- */
+
+static const struct step lossy_steps[] = {
+	{ .at = 0, act_loss, "c.a", PPM / 10 },
+	{ 0 },
+};
+
+static const struct expect lossy_expects[] = {
+	{ "changes of flow a minute (paper's code 72)", m_switches, "c",
+	    NULL, SEC(10), SEC(70), COUNT, AT_MOST, 6 },
+	{ "the same at the server", m_switches, "s", NULL,
+	    SEC(10), SEC(70), COUNT, AT_MOST, 6 },
+	{ "keys lost after 10 s", m_lost, "key", NULL,
+	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
+	{ "echoes lost after 10 s", m_lost, "echo", NULL,
+	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
+	{ "calls lost after 10 s, up", m_lost, "up", NULL,
+	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
+	{ "calls lost after 10 s, down", m_lost, "down", NULL,
+	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+static const struct expect lossy_keys_expects[] = {
+	{ "changes of flow a minute (paper's code 72)", m_switches, "c",
+	    NULL, SEC(10), SEC(70), COUNT, AT_MOST, 6 },
+	{ "keys lost after 10 s", m_lost, "key", NULL,
+	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
+	{ "echoes lost after 10 s", m_lost, "echo", NULL,
+	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* --- A network that doubles and reorders --------------------------------- */
+
+static const struct step unruly_steps[] = {
+	{ .at = 0, act_dup, "c.a", PPM / 20 },
+	{ .at = 0, act_dup, "c.b", PPM / 20 },
+	{ .at = 0, act_reorder, "c.a", PPM / 20 },
+	{ .at = 0, act_reorder, "c.b", PPM / 20 },
+	{ 0 },
+};
+
+static const struct expect unruly_expects[] = {
+	{ "lost up", m_lost, "up", NULL, 0, SEC(59), COUNT, AT_MOST, 0 },
+	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(59), COUNT, AT_MOST,
+	    0 },
+	{ "changes of flow", m_switches, "c", NULL,
+	    SEC(10), SEC(60), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* --- A path that eats packets over 1300 bytes ---------------------------- */
+
+static const struct traffic_row big_traffic[] = {
+	{ .name = "big", "c", "s", TIMER, NULL, MS(20), 1350 },
+	{ .name = "gib", "s", "c", TIMER, NULL, MS(20), 1350 },
+	{ 0 },
+};
+
+static const struct step eats_steps[] = {
+	{ .at = 0, act_eats, "c.a", 1300 },
+	{ 0 },
+};
+
+static const struct expect eats_expects[] = {
+	{ "lost at the start", m_lost, "big", NULL,
+	    0, SEC(3), COUNT, AT_MOST, 25 },
+	{ "lost up after 3 s", m_lost, "big", NULL,
+	    SEC(3), SEC(29), COUNT, AT_MOST, 0 },
+	{ "lost down after 3 s", m_lost, "gib", NULL,
+	    SEC(3), SEC(29), COUNT, AT_MOST, 0 },
+	{ "on the other path", m_share, "c", "c.b",
+	    SEC(3), SEC(30), PERMILLE, AT_LEAST, 1000 },
+	{ "the same at the server", m_share, "s", "c.b",
+	    SEC(3), SEC(30), PERMILLE, AT_LEAST, 1000 },
+	{ 0 },
+};
+
+static const struct step starts_eating_steps[] = {
+	{ .at = SEC(20.07), act_eats, "c.a", 1300 },
+	{ 0 },
+};
+
+static const struct expect starts_eating_expects[] = {
+	{ "before: on the best path", m_share, "c", "c.a",
+	    SEC(10), SEC(20), PERMILLE, AT_LEAST, 1000 },
+	{ "lost in all up", m_lost, "big", NULL,
+	    0, SEC(59), COUNT, AT_MOST, 250 },
+	{ "lost up after 25 s", m_lost, "big", NULL,
+	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
+	{ "lost down after 25 s", m_lost, "gib", NULL,
+	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* --- A receiver whose program is slow to read ---------------------------- */
+
+static const struct step pause_steps[] = {
+	{ .at = SEC(20.07), act_read_pause, "c", SEC(2) },
+	{ .at = SEC(30.07), act_read_pause, "s", SEC(2) },
+	{ 0 },
+};
+
+static const struct step slow_steps[] = {
+	{ .at = SEC(10), act_read_every, "c", 33333 },
+	{ .at = SEC(10), act_read_every, "s", 33333 },
+	{ 0 },
+};
+
+static const struct expect slow_expects[] = {
+	{ "doubts at the client", m_doubts, "c", NULL,
+	    SEC(5), SEC(40), COUNT, AT_MOST, 0 },
+	{ "doubts at the server", m_doubts, "s", NULL,
+	    SEC(5), SEC(40), COUNT, AT_MOST, 0 },
+	{ "copies by the client", m_copies, "c", NULL,
+	    SEC(5), SEC(40), COUNT, AT_MOST, 0 },
+	{ "copies by the server", m_copies, "s", NULL,
+	    SEC(5), SEC(40), COUNT, AT_MOST, 0 },
+	{ "changes of flow", m_switches, "c", NULL,
+	    SEC(5), SEC(40), COUNT, AT_MOST, 0 },
+	{ "lost up", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_MOST, 0 },
+	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(39), COUNT, AT_MOST,
+	    0 },
+	{ "SRTT not by the reader (20 ms)", m_srtt, "c", "c.a",
+	    SEC(39), 0, MSEC, AT_MOST, MS(22) },
+	{ 0 },
+};
+
+/* --- A queue that fills: 2 Mbit/s for a stream of 2.5 Mbit/s ------------- */
+
+static const struct traffic_row bulk_traffic[] = {
+	{ .name = "up", "c", "s", TIMER, NULL, MS(4), 1160, SEC(10),
+	    SEC(40) },
+	{ .name = "key", "c", "s", TIMER, NULL, MS(200), 60 },
+	{ .name = "echo", "s", "c", ECHO, "key", 0, 120 },
+	{ 0 },
+};
+
+static const struct step bulk_steps[] = {
+	{ .at = 0, act_rate, "c.a", 2000 },
+	{ .at = 0, act_rate, "c.b", 10000 },
+	{ 0 },
+};
+
+static const struct expect bulk_expects[] = {
+	{ "lost up after 15 s, on the wide path", m_lost, "up", NULL,
+	    SEC(15), SEC(39), COUNT, AT_MOST, 750 },
+	{ "worst key once it is over", m_worst_way, "key", NULL,
+	    SEC(41), SEC(49), MSEC, AT_MOST, MS(40) },
+	{ 0 },
+};
+
+const struct scenario scenarios_quality[] = {
+	{ .name = "equal", .title = "two equal paths", .length = SEC(70),
+	    .places = equal_places, .traffic = traffic_keys,
+	    .expects = equal_expects },
+	{ .name = "equal_jitter", .title = "two equal paths with jitter",
+	    .length = SEC(70), .places = equal_places,
+	    .traffic = keys_and_call, .steps = jitter_steps,
+	    .expects = jitter_expects },
+	{ .name = "lossy_keys", .title = "10 % loss on the best path, typing",
+	    .length = SEC(70), .places = places_two,
+	    .traffic = traffic_keys, .steps = lossy_steps,
+	    .expects = lossy_keys_expects },
+	{ .name = "lossy_call", .title = "10 % loss on the best path, call",
+	    .length = SEC(70), .places = places_two,
+	    .traffic = keys_and_call, .steps = lossy_steps,
+	    .expects = lossy_expects },
+	{ .name = "unruly", .title = "5 % doubled, 5 % late by 20 ms",
+	    .length = SEC(60), .places = places_two,
+	    .traffic = traffic_call, .steps = unruly_steps,
+	    .expects = unruly_expects },
+	{ .name = "eats_big", .title = "best path eats packets over 1300",
+	    .length = SEC(30), .places = places_two,
+	    .traffic = big_traffic, .steps = eats_steps,
+	    .expects = eats_expects },
+	{ .name = "starts_eating", .title = "it begins to do so",
+	    .length = SEC(60), .places = places_two,
+	    .traffic = big_traffic, .steps = starts_eating_steps,
+	    .expects = starts_eating_expects },
+	{ .name = "reader_pauses", .title = "programs that read nothing 2 s",
+	    .length = SEC(40), .places = places_two,
+	    .traffic = traffic_call, .steps = pause_steps,
+	    .expects = slow_expects },
+	{ .name = "reader_30hz", .title = "programs that read at 30 Hz",
+	    .length = SEC(40), .places = places_two,
+	    .traffic = traffic_call, .steps = slow_steps,
+	    .expects = slow_expects },
+	{ .name = "full_queue", .title = "more than the best path can carry",
+	    .length = SEC(50), .places = places_two,
+	    .traffic = bulk_traffic, .steps = bulk_steps,
+	    .expects = bulk_expects },
+	{ 0 },
+};

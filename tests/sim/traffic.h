@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * traffic: what the programs say to each other, and what became of it.
+ *
+ * A stream is datagrams one way.  Each carries its stream, number, time and a
+ * pattern, so that the receiver knows what came, when, how often, and whether
+ * as it was sent.  An echo is a stream that answers each of another one.
+ */
+#ifndef SIM_TRAFFIC_H
+#define SIM_TRAFFIC_H
+
+#include "host.h"
+
+enum traffic_bound {
+	STREAMS_MAX = 32,
+	PAYLOAD_MIN = 20, /* bytes of what each datagram carries */
+};
+
+enum record_flag {
+	R_SENT = 1,
+	R_REFUSED = 2, /* the program got an error */
+	R_OWN = 4,     /* an instance was lost at random on a live path */
+};
+
+struct record {
+	uint64_t sent_at;
+	uint32_t way_us;  /* one way; meant when it came */
+	uint32_t back_us; /* until the echo came; 0: it did not */
+	uint8_t came;	  /* times */
+	uint8_t flags;
+};
+
+struct stream {
+	struct traffic *traffic;
+	const char *name;
+	uint16_t id;
+	struct host *from, *to;
+	struct stream *echo_of;
+	uint64_t start, stop, every_us; /* world time */
+	uint64_t burst_us, pause_us;	/* 0: no bursts */
+	uint64_t quiet_us; /* sends only when nothing came for so long */
+	size_t size;
+	uint32_t sizes; /* bytes vary by this, to know copies by their size */
+	/* what became of it */
+	struct record *rec;
+	size_t n, room;
+	uint64_t delivered, twice, late;
+	uint32_t highest;
+	uint64_t last_new, gap_us; /* longest pause at the receiver */
+};
+
+struct traffic {
+	struct world *w;
+	struct stream *stream[STREAMS_MAX];
+	unsigned n;
+	struct mp_addr peer[HOSTS_MAX][HOSTS_MAX]; /* as a program knows it */
+	uint64_t heard_at[HOSTS_MAX][HOSTS_MAX];
+	uint64_t altered; /* datagrams that nobody sent so */
+};
+
+void traffic_init(struct traffic *, struct world *);
+void traffic_free(struct traffic *);
+/* From now on `from' knows `to' by this address. */
+void traffic_introduce(struct traffic *, struct host *from, struct host *to,
+    const struct mp_addr *);
+/* The host's program forgets what it learned of others. */
+void traffic_forget(struct traffic *, struct host *);
+struct stream *stream_new(struct traffic *, const char *name,
+    struct host *from, struct host *to, size_t size);
+struct stream *stream_find(struct traffic *, const char *name); /* or NULL */
+/* It sends by itself, from `start' to `stop'. */
+void stream_run(struct stream *);
+
+/* For host.deliver, with the traffic as `arg'. */
+void traffic_deliver(void *arg, struct host *, const struct mp_addr *from,
+    const uint8_t *, size_t);
+/* A packet was lost. */
+void traffic_fate(struct traffic *, const struct packet *, enum fate);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC */
+/* core/window.c by its edges, and against one flag for each number. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "crypto.h"
+#include "suites.h"
+#include "window.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+/* Numbers taken in turn, then what is said of one more. */
+static const struct edge_row {
+	const char *name;
+	unsigned n;
+	enum window_says says;
+	uint64_t take[4], ask;
+} edges[] = {
+	{ "the first", 0, WINDOW_NEW, { 0 }, 1 },
+	{ "0 is no number", 0, WINDOW_OLD, { 0 }, 0 },
+	{ "0, with others", 1, WINDOW_OLD, { 5 }, 0 },
+	{ "0, taken or not", 1, WINDOW_NEW, { 0 }, 1 },
+	{ "again", 1, WINDOW_SEEN, { 1 }, 1 },
+	{ "the next", 1, WINDOW_NEW, { 1 }, 2 },
+	{ "a gap", 1, WINDOW_NEW, { 9 }, 8 },
+	{ "a gap filled", 2, WINDOW_SEEN, { 9, 8 }, 8 },
+	{ "oldest in the window, missed", 1, WINDOW_NEW, { 2048 }, 1 },
+	{ "oldest in the window, seen", 2, WINDOW_SEEN, { 1, 2048 }, 1 },
+	{ "just out of the window", 1, WINDOW_OLD, { 2049 }, 1 },
+	{ "out of the window, seen", 2, WINDOW_OLD, { 1, 2049 }, 1 },
+	{ "same bit a turn later", 2, WINDOW_NEW, { 1, 2048 }, 2049 },
+	{ "same bit behind a jump", 2, WINDOW_NEW, { 1, 2050 }, 2049 },
+	{ "jump by 2047", 2, WINDOW_NEW, { 1, 2048 }, 2047 },
+	{ "jump by 2048", 3, WINDOW_NEW, { 3, 7, 2055 }, 2051 },
+	{ "jump by 2049", 3, WINDOW_NEW, { 3, 7, 2056 }, 2051 },
+	{ "jump far, then seen", 2, WINDOW_SEEN, { 3, 1000000 }, 1000000 },
+	{ "taking an old one changes nothing", 3, WINDOW_NEW,
+	    { 3, 5000, 2 }, 4098 },
+	{ "taking one twice does not hurt", 3, WINDOW_SEEN, { 3, 3, 4 }, 3 },
+	{ "a seen one survives a clearing beside it", 3, WINDOW_SEEN,
+	    { 64, 66, 2111 }, 64 },
+	{ "highest number", 1, WINDOW_SEEN, { UINT64_MAX }, UINT64_MAX },
+	{ "near the highest", 2, WINDOW_SEEN,
+	    { UINT64_MAX - 2000, UINT64_MAX }, UINT64_MAX - 2000 },
+	{ "near the highest, missed", 2, WINDOW_NEW,
+	    { UINT64_MAX - 2000, UINT64_MAX }, UINT64_MAX - 1 },
+	{ "one after the highest", 1, WINDOW_OLD, { UINT64_MAX }, 1 },
+};
+
+START_TEST(edge)
+{
+	const struct edge_row *r = &edges[_i];
+	struct window w, before;
+	enum window_says says;
+	unsigned i;
+
+	memset(&w, 0, sizeof(w));
+	for (i = 0; i < r->n; i++)
+		window_take(&w, r->take[i]);
+	before = w;
+	says = window_check(&w, r->ask);
+	ck_assert_msg(says == r->says, "%s: %d", r->name, (int)says);
+	ck_assert_mem_eq(&w, &before, sizeof(w));
+}
+END_TEST
+
+enum { MODEL_MAX = 60000, MODEL_STEPS = 12000 };
+
+struct model {
+	uint32_t hi;
+	bool seen[MODEL_MAX];
+};
+
+static enum window_says
+model_check(const struct model *m, uint32_t seq)
+{
+	if (seq > m->hi)
+		return WINDOW_NEW;
+	if (m->hi - seq >= WINDOW_BITS)
+		return WINDOW_OLD;
+	return m->seen[seq] ? WINDOW_SEEN : WINDOW_NEW;
+}
+
+/* The next number to try: mostly near the highest, sometimes far off. */
+static uint32_t
+model_next(const struct model *m, struct rng *rng)
+{
+	static const uint32_t jumps[] = { 63, 64, 65, 127, 128, 1000, 1984,
+		2047, 2048, 2049, 3000 };
+	uint32_t dice = rng_below(rng, 300), back;
+
+	if (dice == 0)
+		return m->hi + jumps[rng_below(rng, COUNT(jumps))];
+	if (dice > 150)
+		return m->hi + 1 + rng_below(rng, 3);
+	if (dice > 140) /* around the edge */
+		back = 2040 + rng_below(rng, 16);
+	else
+		back = rng_below(rng, dice > 40 ? 100 : 4096);
+	return back < m->hi ? m->hi - back : 1;
+}
+
+/* Where the numbers of the model begin. */
+static const uint64_t bases[] = {
+	0,
+	1,
+	37,
+	(UINT64_C(1) << 32) - 20000,
+	(UINT64_C(1) << 48) - MODEL_MAX,
+	UINT64_MAX - MODEL_MAX,
+};
+
+START_TEST(against_model)
+{
+	static struct model m;
+	uint64_t base = bases[_i];
+	uint8_t seed[32] = { 'w', (uint8_t)_i };
+	int i, says[3] = { 0 };
+	struct window w;
+	struct rng rng;
+	uint32_t seq;
+
+	memset(&m, 0, sizeof(m));
+	memset(&w, 0, sizeof(w));
+	rng_init(&rng, seed);
+	m.hi = 1;
+	m.seen[1] = true;
+	window_take(&w, base + 1);
+	for (i = 0; i < MODEL_STEPS; i++) {
+		enum window_says want;
+
+		seq = model_next(&m, &rng);
+		if (seq >= MODEL_MAX)
+			break;
+		want = model_check(&m, seq);
+		/* the model begins at 1, what is before `base' is unknown */
+		ck_assert_int_eq(window_check(&w, base + seq), want);
+		says[want]++;
+		if (want == WINDOW_NEW && rng_below(&rng, 8) != 0) {
+			window_take(&w, base + seq);
+			m.seen[seq] = true;
+			if (seq > m.hi)
+				m.hi = seq;
+		}
+	}
+	for (seq = 1; seq <= m.hi; seq++)
+		ck_assert_int_eq(window_check(&w, base + seq),
+		    model_check(&m, seq));
+	ck_assert(says[WINDOW_NEW] > 1000 && says[WINDOW_SEEN] > 1000 &&
+	    says[WINDOW_OLD] > 200);
+}
+END_TEST
+
+/* Whatever stands in the block, nothing outside is touched. */
+START_TEST(hostile)
+{
+	struct {
+		uint64_t before;
+		struct window w;
+		uint64_t after;
+	} s;
+	struct rng rng;
+	uint8_t seed[32] = { 'h' };
+	int i;
+
+	rng_init(&rng, seed);
+	s.before = s.after = 0x5a5a;
+	for (i = 0; i < 1000; i++) {
+		uint64_t seq;
+
+		rng_bytes(&rng, &s.w, sizeof(s.w));
+		rng_bytes(&rng, &seq, sizeof(seq));
+		if (i % 2)
+			seq = s.w.hi + rng_below(&rng, 4096);
+		window_take(&s.w, seq);
+		ck_assert_int_ne(window_check(&s.w, seq), WINDOW_NEW);
+	}
+	ck_assert_uint_eq(s.before, 0x5a5a);
+	ck_assert_uint_eq(s.after, 0x5a5a);
+}
+END_TEST
+
+Suite *
+suite_window(void)
+{
+	Suite *s = suite_create("window");
+	TCase *tc = tcase_create("window");
+
+	tcase_add_loop_test(tc, edge, 0, COUNT(edges));
+	tcase_add_loop_test(tc, against_model, 0, COUNT(bases));
+	tcase_add_test(tc, hostile);
+	suite_add_tcase(s, tc);
+	return s;
+}
