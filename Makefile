@@ -19,9 +19,11 @@ CORE = crypto \
 	table flow load \
 	pool probe policy \
 	choice \
-	session \
+	pair \
+	session shake \
 	send \
-	shake \
+	offer \
+	answer \
 	control recv tick info \
 	output endpoint
 

@@ -20,7 +20,7 @@ alt_proven(struct mp *m, struct recv *r)
 	if (other)
 		flow_forget(f);
 	state_count(m, MP_C_rebind);
-	session_validated(m, r->s, f, r->now);
+	pair_validated(m, r->s, f, r->now);
 	r->s->rescue_flow = f->id;
 	choice_rescue(m, r->s, r->now);
 	choice_dirty(m, r->s, r->now);
@@ -43,7 +43,7 @@ take_response(struct mp *m, struct recv *r)
 
 	if (crypto_equal(t, f->challenge, WIRE_TOKEN) &&
 	    same_path(r, &f->path)) {
-		session_validated(m, r->s, f, r->now);
+		pair_validated(m, r->s, f, r->now);
 		return;
 	}
 	if (f->alt_at != MP_NEVER &&
@@ -55,7 +55,7 @@ take_response(struct mp *m, struct recv *r)
 	rung ^= f->size_token[WIRE_TOKEN - 1];
 	if (f->size_tries > 0 && rung <= PROBE_SAME &&
 	    crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
-		probe_size_proven(f, session_mtu_of(m, f), rung);
+		probe_size_proven(f, pair_mtu(m, f), rung);
 }
 
 /* PROBE: a question, or an answer. */
@@ -130,7 +130,7 @@ take_addr_list(struct mp *m, struct recv *r)
 	}
 	s->addr_at = r->now + 60 * SEC;
 	s->addr_tries = 0;
-	session_pairs(m, s, r->now);
+	pair_make_all(m, s, r->now);
 	table_arm(m, s, r->now);
 }
 
@@ -209,7 +209,7 @@ recv_copy(struct mp *m, struct recv *r)
 	if (slot >= 0 && !c->control && c->dir == r->rx->dir && c->seq != 0 &&
 	    c->seq <= UINT32_MAX)
 		f = s->initiator ? state_flow(m, s, c->flow) :
-		    session_flow(m, s, c->flow, r->now);
+		    pair_flow(m, s, c->flow, r->now);
 	if (f == NULL) {
 		state_count(m, MP_C_drop_copy_bad);
 		return MP_DROPPED;

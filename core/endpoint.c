@@ -201,7 +201,7 @@ mp_locals(struct mp *m, uint64_t now, const struct mp_local *list, size_t n)
 		s = &m->sessions[i];
 		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP ||
 		    s->state == MP_S_DOWN)
-			session_locals(m, s, now);
+			pair_locals(m, s, now);
 	}
 }
 
@@ -214,6 +214,6 @@ mp_link_event(struct mp *m, uint64_t now, uint32_t ifindex)
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
 		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP)
-			session_urge(m, s, now, ifindex);
+			pair_urge(m, s, now, ifindex);
 	}
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "offer.h"
 #include "pool.h"
 #include "probe.h"
 #include "seal.h"
@@ -119,7 +120,7 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		i++;
 	f->size_mask &= (uint8_t)~(1U << i);
 	size = i == PROBE_SAME ? f->size :
-	    probe_rung(f, session_mtu_of(m, f), i);
+	    probe_rung(f, pair_mtu(m, f), i);
 	if (size < head || size > o->size)
 		return 0;
 	memcpy(msg.challenge, f->size_token, WIRE_TOKEN);
@@ -351,7 +352,7 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 		if (output_addr(m, s, now, o))
 			return 1;
 	}
-	return shake_poll(m, ring, s, now, o->out, o->buf);
+	return offer_poll(m, ring, s, now, o->out, o->buf);
 }
 
 int
@@ -385,7 +386,7 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 	struct flow *f = s != NULL ? state_flow(m, s, out->flow) : NULL;
 
 	if (f != NULL && send_path_error(error))
-		session_send_failed(m, s, f, now);
+		pair_send_failed(m, s, f, now);
 }
 
 uint64_t

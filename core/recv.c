@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "addr.h"
+#include "answer.h"
 #include "probe.h"
 #include "seal.h"
-#include "shake.h"
 #include "table.h"
 
 /* What a packet's sid names: its keys and the direction it must have. */
@@ -126,7 +126,7 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	}
 	if (r.s != NULL)
 		return r.s;
-	s = shake_confirm(m, r.sh, now, rx);
+	s = answer_confirm(m, r.sh, now, rx);
 	if (s == NULL)
 		return NULL;
 	*fresh = true;
@@ -165,7 +165,7 @@ recv_path(struct mp *m, struct recv *r, size_t len)
 		return;
 	}
 	if (f->gone || f->path.remote.port == 0) { /* the first of its pair */
-		session_pair_begin(m, r->s, f, p, r->now);
+		pair_begin(m, r->s, f, p, r->now);
 		f->in_bytes = (uint32_t)len;
 		return;
 	}
@@ -256,7 +256,7 @@ place(struct mp *m, struct recv *r, size_t len)
 	struct window *w;
 
 	r->f = r->s->initiator ? state_flow(m, r->s, rx->flow) :
-	    session_flow(m, r->s, rx->flow, r->now);
+	    pair_flow(m, r->s, rx->flow, r->now);
 	if (r->f == NULL) {
 		if (r->s->initiator)
 			state_count(m, MP_C_drop_flow);
@@ -296,7 +296,7 @@ confirmed(struct mp *m, struct recv *r, const struct shake *sh)
 	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
 		if (addr_equal(&sh->source[i].addr, &r->rx->path.remote) &&
 		    addr_equal(&r->f->path.remote, &r->rx->path.remote))
-			session_validated(m, r->s, r->f, r->now);
+			pair_validated(m, r->s, r->f, r->now);
 	choice_review(m, r->s, r->now);
 }
 

@@ -124,7 +124,7 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 	if (s->state == MP_S_DOWN || now > s->last_send + SESSION_ANSWER) {
 		session_connect(m, s, now);
 	} else if (pause) {
-		session_rush(m, s, now);
+		pair_rush_shake(m, s, now);
 	}
 	s->last_send = s->last_data = now;
 	if (s->connect_since != MP_NEVER &&
@@ -141,7 +141,7 @@ best_ceiling(const struct mp *m, const struct session *s)
 	uint16_t most = MP_SIZE_MIN, c;
 
 	STATE_FLOWS(m, s, f, id) {
-		c = probe_ceiling(f, session_mtu_of(m, f));
+		c = probe_ceiling(f, pair_mtu(m, f));
 		if (flow_usable(f) && c > most)
 			most = c;
 	}
@@ -170,7 +170,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
-		session_urge(m, s, now, MP_NONE);
+		pair_urge(m, s, now, MP_NONE);
 	s->last_send = s->last_data = now;
 	f = choice_flow(m, s, now, need);
 	if (f == NULL)
@@ -278,7 +278,7 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	}
 	if (!send_path_error(tx->error))
 		return copied ? 0 : tx->error;
-	failed = session_send_failed(m, s, f, now);
+	failed = pair_send_failed(m, s, f, now);
 	if (copied)
 		return 0;
 	/* The same flow once more, or the next best. */

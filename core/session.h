@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The life of a session: made, given keys, taken down, freed; and its flows:
- * which pairs of addresses exist (PROTOCOL.md 2, 3).
+ * The life of a session: made, given keys, taken down, freed (PROTOCOL.md 2).
  */
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "choice.h"
+#include "pair.h"
 
 enum session_limit {
 	SESSION_SILENT = 180 * 1000 * 1000, /* us without a packet: keys go */
@@ -35,32 +34,5 @@ void session_install(struct mp *, struct session *, uint64_t now,
 void session_down(struct mp *, struct session *);
 /* Initiator: looks for the peer, from the beginning. */
 void session_connect(struct mp *, struct session *, uint64_t now);
-
-/* The record of a flow id, made if need be: without a pair, gone.  NULL: no
- * room, or id out of range. */
-struct flow *session_flow(struct mp *, struct session *, uint32_t id,
-    uint64_t now);
-/* The pair begins on a flow; and the flow of a pair, or NULL. */
-void session_pair_begin(struct mp *, struct session *, struct flow *,
-    const struct mp_path *, uint64_t now);
-struct flow *session_find_pair(const struct mp *, const struct session *,
-    const struct mp_path *);
-/* The pair answered a challenge. */
-void session_validated(struct mp *, struct session *, struct flow *,
-    uint64_t now);
-/* Initiator: makes flows of all compatible pairs that have none. */
-void session_pairs(struct mp *, struct session *, uint64_t now);
-/* The host's addresses changed. */
-void session_locals(struct mp *, struct session *, uint64_t now);
-/* All flows are probed at once; or those of an interface (not MP_NONE). */
-void session_urge(struct mp *, struct session *, uint64_t now,
-    uint32_t ifindex);
-/* The INIT that is under way, if any, goes out on every pair again. */
-void session_rush(struct mp *, struct session *, uint64_t now);
-/* A send error that means a dead path: true when the flow has failed. */
-bool session_send_failed(struct mp *, struct session *, struct flow *,
-    uint64_t now);
-/* The MTU of the interface that a flow leaves by; 0: unknown. */
-uint16_t session_mtu_of(const struct mp *, const struct flow *);
 
 #endif

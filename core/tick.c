@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "tick.h"
 
+#include "offer.h"
 #include "pool.h"
 #include "probe.h"
-#include "shake.h"
 #include "table.h"
 
 enum { TICK_FORGED = INT32_MAX, TICK_ALT_TRIES = 2 };
@@ -25,7 +25,7 @@ invalid_at(const struct flow *f)
 static void
 tick_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 {
-	uint16_t mtu = session_mtu_of(m, f);
+	uint16_t mtu = pair_mtu(m, f);
 
 	if (now >= flow_wait_end(f, now, probe_idle(s, now))) {
 		flow_missed(f);
@@ -155,7 +155,7 @@ next_of_flow(const struct mp *m, const struct session *s, struct flow *f,
 	at = earlier(at, f->alt_at);
 	at = earlier(at, flow_wait_end(f, now, probe_idle(s, now)));
 	at = earlier(at, invalid_at(f));
-	return earlier(at, probe_size_due(f, session_mtu_of(m, f), now));
+	return earlier(at, probe_size_due(f, pair_mtu(m, f), now));
 }
 
 static uint64_t
@@ -185,7 +185,7 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 uint64_t
 tick_next(const struct mp *m, const struct session *s, uint64_t now)
 {
-	uint64_t at = shake_due(m, s);
+	uint64_t at = offer_due(m, s);
 
 	switch ((enum mp_session_state)s->state) {
 	case MP_S_UP:

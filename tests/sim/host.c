@@ -11,6 +11,7 @@ enum {
 	SEND_TRIES = 70,   /* as many flows as there can be, and some */
 	SPIN_US = 1000,
 	INIT_LEN = 124,
+	BLOCK_ALIGN = 64,
 };
 
 static const enum mp_counter kind_counter[P_OTHER] = {
@@ -119,7 +120,11 @@ host_start(struct host *h)
 		x = rng_next(&r);
 		memcpy(setup.seed + i * 8, &x, sizeof(x));
 	}
-	h->block = sim_alloc(size);
+	h->block = aligned_alloc(BLOCK_ALIGN,
+	    (size + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN);
+	if (h->block == NULL)
+		err(2, "aligned_alloc");
+	memset(h->block, 0, size);
 	if (mp_create(&h->mp, h->block, size, &setup, host_now(h)) != 0)
 		errx(2, "mp_create");
 	if (mp_slot_open(&h->mp, 0, MP_DUAL) != 0)

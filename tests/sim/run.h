@@ -101,6 +101,7 @@ struct run {
 	struct host *host[HOSTS_MAX];
 	unsigned n_hosts;
 	unsigned rows, failed;
+	void *arg; /* a custom scenario's own */
 };
 
 /* An empty world with its clock at some time; free for the next one. */

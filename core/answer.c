@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: ISC */
+#include "answer.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "bytes.h"
+#include "load.h"
+#include "offer.h"
+#include "seal.h"
+#include "send.h"
+#include "table.h"
+
+/* Notes where an INIT came from: how often from there, or 0 when there is no
+ * place left to note it. */
+static uint8_t
+note_source(struct shake *sh, const struct mp_addr *a)
+{
+	int i;
+
+	for (i = 0; i < STATE_SOURCES; i++) {
+		if (sh->source[i].n == 0)
+			sh->source[i].addr = *a;
+		if (addr_equal(&sh->source[i].addr, a)) {
+			if (sh->source[i].n < UINT8_MAX)
+				sh->source[i].n++;
+			return sh->source[i].n;
+		}
+	}
+	return 0;
+}
+
+static struct shake *
+find_init(const struct mp *m, const uint8_t mac1[WIRE_MAC], uint64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATE_OPEN; i++)
+		if (m->shakes[i].state != SHAKE_FREE &&
+		    now < m->shakes[i].born_at + SHAKE_LIFE &&
+		    memcmp(m->shakes[i].mac1, mac1, WIRE_MAC) == 0)
+			return &m->shakes[i];
+	return NULL;
+}
+
+/* The session that we began with a peer whose own INIT came from these
+ * addresses; both ends began at once, or nearly. */
+static struct session *
+find_rival(const struct mp *m, const struct shake *sh, uint64_t now)
+{
+	struct session *s;
+	uint32_t slot;
+	int i;
+
+	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
+		for (slot = 0; slot < MP_SLOTS_MAX; slot++) {
+			if ((m->sh->open_slots >> slot & 1) == 0)
+				continue;
+			s = table_find_addr(m, slot, &sh->source[i].addr);
+			if (s == NULL || !s->initiator ||
+			    (s->key_id != sh->key_id && s->key_id != 0))
+				continue;
+			if (s->state == MP_S_CONNECTING ||
+			    (s->state == MP_S_UP &&
+				now < s->up_at + SHAKE_LIFE))
+				return s;
+		}
+	return NULL;
+}
+
+static bool
+yields(const struct mp *m, const struct shake *sh, uint64_t now)
+{
+	struct session *s = state_session_gen(m, sh->session, sh->gen);
+
+	if (sh->end != 'A')
+		return false;
+	if (s != NULL)
+		return s->shake < STATE_SHAKES;
+	s = find_rival(m, sh, now);
+	return s != NULL && s->state == MP_S_CONNECTING &&
+	    s->shake < STATE_SHAKES;
+}
+
+static const struct mp_key *
+key_of_init(const struct mp_keyring *ring, const uint8_t *packet)
+{
+	uint8_t mac[WIRE_MAC];
+	uint32_t i;
+
+	for (i = 0; ring != NULL && i < ring->n && i < MP_KEYS_MAX; i++) {
+		/* made by the other end */
+		crypto_mac(mac, packet, WIRE_MAC1_INIT,
+		    ring->key[i].init_mac[1 - shake_end(ring->key[i].end)]);
+		if (crypto_equal(mac, packet + WIRE_MAC1_INIT, WIRE_MAC))
+			return &ring->key[i];
+	}
+	return NULL;
+}
+
+static int
+answer(struct mp *m, const struct mp_rx *rx, const uint8_t *resp, size_t len,
+    uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	struct session *s = state_session_gen(m, rx->session, rx->gen);
+	struct wire_msg msg = { .flags = WIRE_REKEY };
+	struct flow *f;
+
+	if (rx->ref == MP_NONE) {
+		memset(out, 0, sizeof(*out));
+		memcpy(buf, resp, len);
+		out->path = rx->path;
+		out->len = len;
+		out->session = MP_NONE;
+		return 1;
+	}
+	if (s == NULL || (f = state_flow(m, s, rx->flow)) == NULL)
+		return 0;
+	memcpy(buf + WIRE_AD + WIRE_HEAD, resp, len);
+	return send_control(m, s, f, now, &msg, len, out, buf) > 0;
+}
+
+/* Writes the RESP and derives the keys; false: a bad ephemeral key. */
+static bool
+write_resp(struct mp *m, struct shake *sh, const struct mp_key *key,
+    const struct mp_addr *theirs, uint32_t isid, uint32_t their_features)
+{
+	struct wire_resp r = { .features = shake_features(m, 0) & their_features,
+		.yours = *theirs, .max_flows = (uint16_t)m->limits.flows_each };
+	uint8_t inner[WIRE_INNER], e[32], k[2][32];
+	bool ok;
+
+	sh->keys.sid_in = r.sid = table_new_sid(m, sh->slot);
+	sh->keys.sid_out = isid;
+	sh->keys.suite = (uint8_t)seal_choose(r.features);
+	wire_put_shake(sh->packet, &(struct wire_shake) { WIRE_T_RESP, isid });
+	wire_put_resp(inner, &r);
+	rng_bytes(&m->sh->rng, e, sizeof(e));
+	ok = noise_write2(&sh->noise, e, inner, sizeof(inner),
+	    sh->packet + WIRE_SHAKE);
+	crypto_wipe(e, sizeof(e));
+	if (!ok)
+		return false;
+	crypto_mac(sh->packet + WIRE_MAC1_RESP, sh->packet, WIRE_MAC1_RESP,
+	    key->resp_mac[1 - shake_end(key->end)]);
+	noise_split(&sh->noise, k);
+	memcpy(sh->keys.rx, k[0], 32);
+	memcpy(sh->keys.tx, k[1], 32);
+	crypto_wipe(k, sizeof(k));
+	return true;
+}
+
+/* What an authenticated INIT asks for: fills in `sh', or says why not. */
+static enum mp_counter
+consider(struct mp *m, struct shake *sh, const struct wire_init *in,
+    const struct mp_key *key, const struct mp_rx *rx, uint64_t now)
+{
+	struct session *s = table_find_assoc(m, key->id, in->assoc);
+
+	memcpy(sh->assoc, in->assoc, 8);
+	sh->key_id = key->id;
+	sh->end = key->end;
+	sh->initiator = (in->features & WIRE_F_RESPONDER) != 0;
+	sh->inner = rx->ref != MP_NONE;
+	sh->session = MP_NONE;
+	note_source(sh, &rx->path.remote);
+	if (sh->inner && (s == NULL || state_index(m, s) != rx->session))
+		return MP_C_drop_shake_auth;
+	if (s != NULL) {
+		if (s->initiator != sh->initiator || s->state == MP_S_CLOSING)
+			return MP_C_drop_shake_auth;
+		sh->session = state_index(m, s);
+		sh->gen = s->gen;
+		sh->slot = s->slot;
+	} else {
+		sh->slot = m->sh->accept_slot;
+		if (sh->slot >= MP_SLOTS_MAX ||
+		    (m->sh->open_slots >> sh->slot & 1) == 0)
+			return MP_C_drop_shake_slot;
+	}
+	if (yields(m, sh, now))
+		return MP_C_drop_shake_role;
+	return load_curve(m, now, 2) ? MP_C_MAX : MP_C_drop_shake_load;
+}
+
+static int
+new_init(struct mp *m, const struct mp_key *key, const struct mp_rx *rx,
+    const uint8_t *packet, uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	struct shake t = { .state = SHAKE_OPEN, .born_at = now }, *sh;
+	uint8_t pro[SHAKE_PROLOGUE], inner[WIRE_INNER];
+	struct wire_init in;
+	enum mp_counter why = MP_C_drop_shake_auth;
+	int r = 0;
+
+	shake_prologue(pro, packet);
+	noise_init(&t.noise, pro, sizeof(pro),
+	    key->psk[1 - shake_end(key->end)]);
+	if (!noise_read1(&t.noise, packet + WIRE_SHAKE, WIRE_NOISE, inner) ||
+	    !wire_get_init(inner, &in))
+		goto out;
+	why = consider(m, &t, &in, key, rx, now);
+	if (why != MP_C_MAX)
+		goto out;
+	why = MP_C_drop_shake_auth;
+	if (!write_resp(m, &t, key, &rx->path.remote, get32(packet + 8),
+		in.features))
+		goto out;
+	why = MP_C_MAX;
+	memcpy(t.mac1, packet + WIRE_MAC1_INIT, WIRE_MAC);
+	sh = shake_new(m, 0, STATE_OPEN, true);
+	*sh = t;
+	table_link_sid(m, table_shake_ref(m, sh));
+	if (m->sh->sweep_at == MP_NEVER)
+		m->sh->sweep_at = now + SEC;
+	r = answer(m, rx, sh->packet, WIRE_RESP, now, out, buf);
+out:
+	if (why != MP_C_MAX)
+		state_count(m, why);
+	crypto_wipe(&t, sizeof(t));
+	return r;
+}
+
+static int
+take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
+    const uint8_t *packet, uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	const struct mp_key *key = key_of_init(ring, packet);
+	struct shake *sh;
+	uint8_t cookie[WIRE_COOKIE], n;
+
+	if (key == NULL) {
+		state_count(m, MP_C_drop_shake_mac);
+		return 0;
+	}
+	sh = find_init(m, packet + WIRE_MAC1_INIT, now);
+	if (sh != NULL) {
+		n = note_source(sh, &rx->path.remote);
+		if (n > 0 && n <= ANSWER_MAX)
+			return answer(m, rx, sh->packet, WIRE_RESP, now, out,
+			    buf);
+		state_count(m, MP_C_drop_shake_dup);
+		return 0;
+	}
+	if (rx->ref != MP_NONE) /* inside a live session: no stranger */
+		return new_init(m, key, rx, packet, now, out, buf);
+	switch (load_admit(m, now, &rx->path.remote, packet)) {
+	case LOAD_OK:
+		return new_init(m, key, rx, packet, now, out, buf);
+	case LOAD_COOKIE:
+		load_cookie(m, now, &rx->path.remote, packet, key->cookie,
+		    cookie);
+		state_count(m, MP_C_cookie_out);
+		return answer(m, rx, cookie, WIRE_COOKIE, now, out, buf);
+	case LOAD_DROP:
+		break;
+	}
+	state_count(m, MP_C_drop_shake_load);
+	return 0;
+}
+
+int
+mp_handshake(struct mp *m, const struct mp_keyring *ring, uint64_t now,
+    const struct mp_rx *rx, const uint8_t *packet, size_t len,
+    struct mp_out *out, uint8_t *buf)
+{
+	struct wire_shake h;
+
+	if (!wire_get_shake(packet, len, &h)) {
+		state_count(m, MP_C_drop_shake_format);
+		return 0;
+	}
+	switch (h.type) {
+	case WIRE_T_INIT:
+		return take_init(m, ring, rx, packet, now, out, buf);
+	case WIRE_T_RESP:
+		offer_resp(m, ring, rx, packet, &h, now);
+		break;
+	case WIRE_T_COOKIE:
+		offer_cookie(m, ring, rx, packet, &h, now);
+		break;
+	}
+	return 0;
+}
+
+/* The address that the program will know a new peer by: where its INIT came
+ * from, if the program's family can say that; else one made up. */
+static struct mp_addr
+shown_address(struct mp *m, const struct shake *sh, const struct mp_rx *rx)
+{
+	enum mp_family family = (enum mp_family)m->sh->family[sh->slot];
+	struct mp_addr a;
+	int i;
+
+	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
+		if (addr_fits(family, sh->source[i].addr.ip))
+			return sh->source[i].addr;
+	a.port = rx->path.remote.port;
+	do {
+		addr_synthetic(a.ip, family, ++m->sh->synthetic);
+	} while (table_find_addr(m, sh->slot, &a) != NULL);
+	return a;
+}
+
+/* Another session shows that address: does it lose it to a newcomer? */
+static bool
+gives_way(const struct mp *m, const struct session *s, uint64_t now)
+{
+	struct flow *f = state_flow(m, s, s->current);
+
+	return s->state != MP_S_UP || now > s->last_in + SESSION_TAKEOVER ||
+	    f == NULL || flow_in_doubt(f, now);
+}
+
+static struct session *
+new_peer(struct mp *m, const struct shake *sh, uint64_t now,
+    const struct mp_rx *rx)
+{
+	struct mp_addr shown = shown_address(m, sh, rx);
+	struct session *old = table_find_addr(m, sh->slot, &shown);
+
+	if (old != NULL && gives_way(m, old, now)) {
+		session_free(m, old);
+	} else if (old != NULL) {
+		/* never 198.18/15 and the like twice: numbers go on */
+		do {
+			addr_synthetic(shown.ip,
+			    (enum mp_family)m->sh->family[sh->slot],
+			    ++m->sh->synthetic);
+		} while (table_find_addr(m, sh->slot, &shown) != NULL);
+	}
+	return session_new(m, now, sh->slot, &shown, sh->key_id, sh->assoc,
+	    sh->initiator);
+}
+
+/* Our own beginning yields to the peer's: the session that the program knows
+ * becomes the one that the peer began. */
+static void
+adopt(struct mp *m, struct session *s, const struct shake *sh, uint64_t now)
+{
+	struct flow *f;
+	uint32_t id;
+
+	for (id = 0; id < state_nflows(s); id++)
+		if ((f = state_flow(m, s, id)) != NULL) {
+			flow_begin(f, &(struct mp_path) { .ifindex = 0 }, now);
+			f->gone = true;
+		}
+	s->live_flows = 0;
+	table_unlink_assoc(m, s);
+	memcpy(s->assoc, sh->assoc, 8);
+	table_link_assoc(m, s);
+	s->initiator = sh->initiator;
+	s->choice = 0;
+	s->current = s->selected = STATE_NO_FLOW;
+}
+
+struct session *
+answer_confirm(struct mp *m, struct shake *sh, uint64_t now,
+    const struct mp_rx *rx)
+{
+	struct session *s = state_session_gen(m, sh->session, sh->gen);
+
+	if ((m->sh->open_slots >> sh->slot & 1) == 0)
+		return NULL;
+	if (yields(m, sh, now)) {
+		state_count(m, MP_C_drop_shake_role);
+		shake_free(m, sh);
+		return NULL;
+	}
+	if (s == NULL)
+		s = table_find_assoc(m, sh->key_id, sh->assoc);
+	if (s == NULL && sh->end == 'B' &&
+	    (s = find_rival(m, sh, now)) != NULL)
+		adopt(m, s, sh, now);
+	if (s == NULL)
+		s = new_peer(m, sh, now, rx);
+	if (s == NULL) {
+		state_count(m, MP_C_drop_shake_full);
+		return NULL;
+	}
+	s->key_id = sh->key_id;
+	table_unlink_sid(m, table_shake_ref(m, sh));
+	session_install(m, s, now, &sh->keys, 0);
+	crypto_wipe(&sh->keys, sizeof(sh->keys));
+	sh->state = SHAKE_DONE;
+	sh->session = state_index(m, s);
+	sh->gen = s->gen;
+	return s;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC */
+#include "offer.h"
+
+#include <string.h>
+
+#include "bytes.h"
+#include "load.h"
+#include "seal.h"
+#include "send.h"
+#include "table.h"
+
+/* The INIT with a new ephemeral key. */
+static void
+write_init(struct mp *m, struct shake *sh, const struct mp_key *key,
+    const struct session *s, uint64_t now)
+{
+	uint8_t pro[SHAKE_PROLOGUE], inner[WIRE_INNER], e[32];
+	int end = shake_end(key->end);
+	struct wire_init in = { .previous = s->keys[s->cur & 1].sid_out,
+		.features = shake_features(m, s->initiator ? 0 : WIRE_F_RESPONDER) };
+
+	memcpy(in.assoc, s->assoc, 8);
+	sh->keys.sid_in = table_new_sid(m, s->slot);
+	table_link_sid(m, table_shake_ref(m, sh));
+	wire_put_shake(sh->packet,
+	    &(struct wire_shake) { WIRE_T_INIT, sh->keys.sid_in });
+	shake_prologue(pro, sh->packet);
+	noise_init(&sh->noise, pro, sizeof(pro), key->psk[end]);
+	wire_put_init(inner, &in);
+	rng_bytes(&m->sh->rng, e, sizeof(e));
+	noise_write1(&sh->noise, e, inner, sizeof(inner),
+	    sh->packet + WIRE_SHAKE);
+	crypto_wipe(e, sizeof(e));
+	crypto_mac(sh->packet + WIRE_MAC1_INIT, sh->packet, WIRE_MAC1_INIT,
+	    key->init_mac[end]);
+	memset(sh->packet + WIRE_MAC2_INIT, 0, WIRE_MAC);
+	sh->cookie_flow = STATE_NO_FLOW;
+	sh->born_at = now;
+}
+
+static struct shake *
+offer_start(struct mp *m, const struct mp_key *key, struct session *s,
+    uint64_t now)
+{
+	struct shake *sh = shake_new(m, STATE_OPEN, STATE_SENT, false);
+
+	s->want_shake = false;
+	if (sh == NULL)
+		return NULL;
+	sh->state = SHAKE_SENT;
+	sh->session = state_index(m, s);
+	sh->gen = s->gen;
+	sh->slot = s->slot;
+	sh->key_id = s->key_id = key->id;
+	sh->end = key->end;
+	sh->inner = s->shake_inner && s->state == MP_S_UP;
+	sh->initiator = s->initiator;
+	sh->cursor = s->current;
+	sh->next_at = now;
+	write_init(m, sh, key, s, now);
+	s->shake = (uint32_t)(sh - m->shakes);
+	return sh;
+}
+
+uint64_t
+offer_due(const struct mp *m, const struct session *s)
+{
+	const struct shake *sh;
+
+	if (s->want_shake)
+		return 0;
+	if (s->shake >= STATE_SHAKES)
+		return MP_NEVER;
+	sh = &m->shakes[s->shake];
+	return sh->mask != 0 ? 0 : sh->next_at;
+}
+
+/* The flow ids that an INIT can go out on. */
+static uint64_t
+all_flows(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+	uint64_t mask = 0;
+
+	STATE_FLOWS(m, s, f, id)
+		if (!f->down)
+			mask |= UINT64_C(1) << id;
+	return mask;
+}
+
+static void
+next_round(struct mp *m, struct shake *sh, const struct mp_key *key,
+    const struct session *s, uint64_t now)
+{
+	static const uint64_t gap[OFFER_ROUNDS] = { 300 * MS, 600 * MS,
+		1200 * MS };
+	uint64_t all = all_flows(m, s);
+	uint32_t i, id;
+
+	if (now >= sh->born_at + SHAKE_LIFE) {
+		table_unlink_sid(m, table_shake_ref(m, sh));
+		write_init(m, sh, key, s, now);
+	}
+	sh->next_at = now + (sh->round < OFFER_ROUNDS ? gap[sh->round] :
+	    (uint64_t)OFFER_SLOW);
+	if (sh->round < OFFER_ROUNDS && !sh->inner) {
+		sh->mask = all;
+		sh->round++;
+		return;
+	}
+	sh->round += sh->round < OFFER_ROUNDS;
+	/* one pair in turn, first the one after (inner: of) the cursor */
+	for (i = sh->inner && sh->round == 1 ? 0 : 1; i <= MP_FLOWS_MAX; i++) {
+		id = (sh->cursor + i) % MP_FLOWS_MAX;
+		if (all >> id & 1) {
+			sh->cursor = (uint8_t)id;
+			sh->mask = UINT64_C(1) << id;
+			return;
+		}
+	}
+}
+
+static size_t
+emit_init(struct mp *m, struct session *s, struct shake *sh, struct flow *f,
+    uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	struct wire_msg msg = { .flags = WIRE_REKEY };
+
+	memcpy(buf, sh->packet, WIRE_INIT);
+	if (sh->cookie_flow == f->id)
+		crypto_mac(buf + WIRE_MAC2_INIT, buf, WIRE_MAC2_INIT,
+		    sh->cookie);
+	state_count(m, MP_C_handshake_out);
+	if (sh->inner) {
+		memmove(buf + WIRE_AD + WIRE_HEAD, buf, WIRE_INIT);
+		return send_control(m, s, f, now, &msg, WIRE_INIT, out, buf);
+	}
+	send_out(m, s, f, &f->path, out);
+	return out->len = WIRE_INIT;
+}
+
+int
+offer_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
+    uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	const struct mp_key *key = shake_key(ring, s->key_id);
+	struct shake *sh;
+	struct flow *f;
+	uint32_t id;
+
+	if (offer_due(m, s) > now || key == NULL) {
+		s->want_shake = s->want_shake && key != NULL;
+		return 0;
+	}
+	sh = s->shake < STATE_SHAKES ? &m->shakes[s->shake] :
+	    offer_start(m, key, s, now);
+	if (sh == NULL || sh->state != SHAKE_SENT)
+		return 0;
+	if (sh->mask == 0 && now >= sh->next_at)
+		next_round(m, sh, key, s, now);
+	s->want_shake = false;
+	for (id = 0; id < MP_FLOWS_MAX; id++) {
+		if ((sh->mask >> id & 1) == 0)
+			continue;
+		sh->mask &= ~(UINT64_C(1) << id);
+		f = state_flow(m, s, id);
+		if (f != NULL && !f->gone &&
+		    emit_init(m, s, sh, f, now, out, buf) > 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* The handshake of ours that an answer names, if it is still wanted. */
+static struct shake *
+find_sent(struct mp *m, uint32_t isid)
+{
+	struct table_ref r;
+
+	if (!table_ref(m, table_find_sid(m, isid), &r) || r.sh == NULL ||
+	    r.sh->state != SHAKE_SENT)
+		return NULL;
+	return r.sh;
+}
+
+static void
+resp_done(struct mp *m, struct session *s, struct shake *sh,
+    const struct wire_resp *r, const struct mp_rx *rx, uint64_t now)
+{
+	struct keys k = { .sid_in = sh->keys.sid_in, .sid_out = r->sid };
+	uint8_t split[2][32];
+	struct flow *f;
+
+	k.suite = (uint8_t)seal_choose(r->features & shake_features(m, 0));
+	noise_split(&sh->noise, split);
+	memcpy(k.tx, split[0], 32);
+	memcpy(k.rx, split[1], 32);
+	table_unlink_sid(m, table_shake_ref(m, sh));
+	sh->state = SHAKE_DONE; /* its sid is the session's now */
+	f = rx->ref == MP_NONE ? pair_find(m, s, &rx->path) : NULL;
+	session_install(m, s, now, &k, r->max_flows);
+	crypto_wipe(sh, sizeof(*sh));
+	crypto_wipe(&k, sizeof(k));
+	crypto_wipe(split, sizeof(split));
+	s->reflexive = r->yours;
+	if (f != NULL)
+		pair_validated(m, s, f, now);
+	pair_urge(m, s, now, MP_NONE); /* confirms, and measures */
+	s->addr_at = now;
+	s->addr_tries = 0;
+}
+
+void
+offer_resp(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
+    const uint8_t *packet, const struct wire_shake *h, uint64_t now)
+{
+	struct shake *sh = find_sent(m, h->isid);
+	const struct mp_key *key;
+	struct session *s;
+	uint8_t mac[WIRE_MAC], inner[WIRE_INNER];
+	struct wire_resp r;
+
+	s = sh == NULL ? NULL : state_session_gen(m, sh->session, sh->gen);
+	if (s == NULL || (key = shake_key(ring, sh->key_id)) == NULL) {
+		state_count(m, MP_C_drop_shake_sid);
+		return;
+	}
+	crypto_mac(mac, packet, WIRE_MAC1_RESP,
+	    key->resp_mac[shake_end(key->end)]);
+	if (!crypto_equal(mac, packet + WIRE_MAC1_RESP, WIRE_MAC)) {
+		state_count(m, MP_C_drop_shake_mac);
+		return;
+	}
+	if (!load_curve(m, now, 1)) {
+		state_count(m, MP_C_drop_shake_load);
+		return;
+	}
+	if (!noise_read2(&sh->noise, packet + WIRE_SHAKE, WIRE_NOISE, inner) ||
+	    !wire_get_resp(inner, &r) || r.max_flows == 0) {
+		state_count(m, MP_C_drop_shake_auth);
+		return;
+	}
+	resp_done(m, s, sh, &r, rx, now);
+}
+
+void
+offer_cookie(struct mp *m, const struct mp_keyring *ring,
+    const struct mp_rx *rx, const uint8_t *packet, const struct wire_shake *h,
+    uint64_t now)
+{
+	struct shake *sh = find_sent(m, h->isid);
+	const struct mp_key *key;
+	struct session *s;
+	struct flow *f;
+	uint8_t cookie[CRYPTO_MAC];
+
+	s = sh == NULL ? NULL : state_session_gen(m, sh->session, sh->gen);
+	if (s == NULL || (key = shake_key(ring, sh->key_id)) == NULL ||
+	    (f = pair_find(m, s, &rx->path)) == NULL) {
+		state_count(m, MP_C_drop_shake_sid);
+		return;
+	}
+	if (!crypto_xchacha_open(cookie, packet + WIRE_SHAKE + CRYPTO_XNONCE,
+		CRYPTO_MAC + CRYPTO_TAG, sh->packet + WIRE_MAC1_INIT, WIRE_MAC,
+		packet + WIRE_SHAKE, key->cookie)) {
+		state_count(m, MP_C_drop_shake_auth);
+		return;
+	}
+	if (sh->cookie_flow == f->id &&
+	    memcmp(sh->cookie, cookie, CRYPTO_MAC) == 0)
+		return; /* a copy of what we have */
+	memcpy(sh->cookie, cookie, CRYPTO_MAC);
+	sh->cookie_flow = f->id;
+	sh->mask |= UINT64_C(1) << f->id;
+	table_arm(m, s, now);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Handshakes of our own: when and where INIT goes, and what RESP and COOKIE
+ * do (PROTOCOL.md 2).
+ *
+ * All that this module schedules: the rounds of INIT, offer_due().
+ */
+#ifndef OFFER_H
+#define OFFER_H
+
+#include "session.h"
+#include "shake.h"
+
+enum offer_limit {
+	OFFER_ROUNDS = 3, /* to all pairs; then one at a time */
+	OFFER_SLOW = 2 * 1000 * 1000,
+};
+
+/* When the session's next INIT goes; MP_NEVER. */
+uint64_t offer_due(const struct mp *, const struct session *);
+/* Sends it: 1 with a packet, else 0. */
+int offer_poll(struct mp *, const struct mp_keyring *, struct session *,
+    uint64_t now, struct mp_out *, uint8_t *buf);
+/* A RESP, a COOKIE came. */
+void offer_resp(struct mp *, const struct mp_keyring *, const struct mp_rx *,
+    const uint8_t *packet, const struct wire_shake *, uint64_t now);
+void offer_cookie(struct mp *, const struct mp_keyring *,
+    const struct mp_rx *, const uint8_t *packet, const struct wire_shake *,
+    uint64_t now);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The flows of a session: which pairs of addresses exist, and what becomes of
+ * them when the host's addresses and links change (PROTOCOL.md 3).
+ */
+#ifndef PAIR_H
+#define PAIR_H
+
+#include "choice.h"
+
+/* The record of a flow id, made if need be: without a pair, gone.  NULL: no
+ * room, or id out of range. */
+struct flow *pair_flow(struct mp *, struct session *, uint32_t id,
+    uint64_t now);
+/* The pair begins on a flow; and the flow of a pair, or NULL. */
+void pair_begin(struct mp *, struct session *, struct flow *,
+    const struct mp_path *, uint64_t now);
+struct flow *pair_find(const struct mp *, const struct session *,
+    const struct mp_path *);
+/* The pair answered a challenge. */
+void pair_validated(struct mp *, struct session *, struct flow *,
+    uint64_t now);
+/* Initiator: makes flows of all compatible pairs that have none. */
+void pair_make_all(struct mp *, struct session *, uint64_t now);
+/* The host's addresses changed. */
+void pair_locals(struct mp *, struct session *, uint64_t now);
+/* All flows are probed at once; or those of an interface (not MP_NONE). */
+void pair_urge(struct mp *, struct session *, uint64_t now,
+    uint32_t ifindex);
+/* The INIT that is under way, if any, goes out on every pair again. */
+void pair_rush_shake(struct mp *, struct session *, uint64_t now);
+/* A send error that means a dead path: true when the flow has failed. */
+bool pair_send_failed(struct mp *, struct session *, struct flow *,
+    uint64_t now);
+/* The MTU of the interface that a flow leaves by; 0: unknown. */
+uint16_t pair_mtu(const struct mp *, const struct flow *);
+
+#endif
