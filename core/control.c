@@ -205,6 +205,7 @@ recv_copy(struct mp *m, struct recv *r)
 	const struct wire_ad *c = &r->msg.copy;
 	int slot = copy_slot(s, c->sid);
 	struct flow *f = NULL;
+	bool former;
 
 	if (slot >= 0 && !c->control && c->dir == r->rx->dir && c->seq != 0 &&
 	    c->seq <= UINT32_MAX)
@@ -216,11 +217,12 @@ recv_copy(struct mp *m, struct recv *r)
 	}
 	if (!f->lossy)
 		f->copy_seen = r->now;
-	if (window_check(&f->rx[slot].window, c->seq) != WINDOW_NEW) {
+	former = slot != (s->cur & 1);
+	if (flow_seen(state_seen(m, f), former, c->seq) != WINDOW_NEW) {
 		state_count(m, MP_C_drop_copy_seen);
 		return MP_CONTROL;
 	}
-	window_take(&f->rx[slot].window, c->seq);
+	flow_take(state_seen(m, f), former, c->seq);
 	state_count(m, MP_C_copy_in);
 	state_count(m, MP_C_data_in);
 	s->rx_datagrams++;

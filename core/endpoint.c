@@ -52,7 +52,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_SHAKES;
-	size_t sh, ss, fl, sk, p[5], pool, held;
+	size_t sh, ss, fl, se, sk, p[5], pool, held;
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -60,6 +60,7 @@ lay_out(struct mp *m, uint8_t *base)
 	sh = take(&at, 1, sizeof(struct shared));
 	ss = take(&at, l->sessions, sizeof(struct session));
 	fl = take(&at, l->flows, sizeof(struct flow));
+	se = take(&at, l->flows, sizeof(struct seen));
 	sk = take(&at, STATE_SHAKES, sizeof(struct shake));
 	p[0] = take(&at, m->buckets, sizeof(uint32_t));
 	p[1] = take(&at, refs, sizeof(uint32_t));
@@ -73,6 +74,7 @@ lay_out(struct mp *m, uint8_t *base)
 	m->sh = (struct shared *)(void *)(base + sh);
 	m->sessions = (struct session *)(void *)(base + ss);
 	m->flows = (struct flow *)(void *)(base + fl);
+	m->seen = (struct seen *)(void *)(base + se);
 	m->shakes = (struct shake *)(void *)(base + sk);
 	m->sid_heads = (uint32_t *)(void *)(base + p[0]);
 	m->sid_next = (uint32_t *)(void *)(base + p[1]);

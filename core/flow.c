@@ -37,6 +37,50 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	flow_forget(f);
 }
 
+void
+flow_new_key(struct flow *f, struct seen *seen)
+{
+	window_cut(&seen->former, &seen->window);
+	memset(&seen->window, 0, sizeof(seen->window));
+	memcpy(f->former_mark, f->mark, sizeof(f->mark));
+	memset(f->mark, 0, sizeof(f->mark));
+	f->tx_seq = 0;
+}
+
+enum window_says
+flow_seen(const struct seen *seen, bool former, uint64_t seq)
+{
+	return former ? window_tail_check(&seen->former, seq) :
+	    window_check(&seen->window, seq);
+}
+
+void
+flow_take(struct seen *seen, bool former, uint64_t seq)
+{
+	if (former)
+		window_tail_take(&seen->former, seq);
+	else
+		window_take(&seen->window, seq);
+}
+
+bool
+flow_in_order(const struct flow *f, bool former, bool control, uint64_t seq)
+{
+	if (!former)
+		return seq > f->mark[control];
+	/* No longer, once the key after it came. */
+	return f->mark[control] == 0 && seq > f->former_mark[control];
+}
+
+void
+flow_mark(struct flow *f, bool former, bool control, uint64_t seq)
+{
+	if (former)
+		f->former_mark[control] = seq;
+	else
+		f->mark[control] = seq;
+}
+
 bool
 flow_usable(const struct flow *f)
 {

@@ -22,6 +22,17 @@ void flow_begin(struct flow *, const struct mp_path *, uint64_t now);
 /* Estimates start anew: the path is another. */
 void flow_forget(struct flow *);
 
+/* The session's key is another: sequence numbers begin again, those of the
+ * former key are kept apart. */
+void flow_new_key(struct flow *, struct seen *);
+/* Sequence numbers under the present key or the former one. */
+enum window_says flow_seen(const struct seen *, bool former, uint64_t seq);
+void flow_take(struct seen *, bool former, uint64_t seq);
+/* Is it above all that came in order, on that C bit? */
+bool flow_in_order(const struct flow *, bool former, bool control,
+    uint64_t seq);
+void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
+
 bool flow_usable(const struct flow *); /* can carry data */
 /* An unanswered probe, or the peer, makes it doubtful that it works. */
 bool flow_in_doubt(const struct flow *, uint64_t now);

@@ -91,6 +91,7 @@ struct mp {
 	struct shared *sh;
 	struct session *sessions;
 	struct flow *flows;
+	struct seen *seen;
 	struct shake *shakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads, *heap;
 	uint8_t *pool, *held;

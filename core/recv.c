@@ -41,15 +41,17 @@ static bool
 worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
 {
 	struct flow *f = r->s != NULL ? state_flow(m, r->s, ad->flow) : NULL;
+	bool former;
 
 	if (f == NULL)
 		return true;
-	switch (window_check(&f->rx[r->slot].window, ad->seq)) {
+	former = r->slot != (r->s->cur & 1);
+	switch (flow_seen(state_seen(m, f), former, ad->seq)) {
 	case WINDOW_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
 	case WINDOW_SEEN: /* by a COPY? Then its times still count. */
-		if (ad->seq > f->rx[r->slot].mark[ad->control])
+		if (flow_in_order(f, former, ad->control, ad->seq))
 			return true;
 		state_count(m, MP_C_drop_replay);
 		return false;
@@ -134,17 +136,6 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	rx->gen = s->gen;
 	rx->ref = table_key_ref(m, s, s->cur & 1);
 	return s;
-}
-
-/* Is it above every earlier one of its flow and C bit? */
-static bool
-in_order(const struct session *s, const struct flow *f, const struct mp_rx *rx,
-    uint8_t slot)
-{
-	if (slot != (s->cur & 1) &&
-	    f->rx[s->cur & 1].mark[rx->control] != 0)
-		return false; /* the key after this one came already */
-	return rx->seq > f->rx[slot].mark[rx->control];
 }
 
 void
@@ -253,7 +244,7 @@ static bool
 place(struct mp *m, struct recv *r, size_t len)
 {
 	struct mp_rx *rx = r->rx;
-	struct window *w;
+	struct seen *seen;
 
 	r->f = r->s->initiator ? state_flow(m, r->s, rx->flow) :
 	    pair_flow(m, r->s, rx->flow, r->now);
@@ -262,9 +253,9 @@ place(struct mp *m, struct recv *r, size_t len)
 			state_count(m, MP_C_drop_flow);
 		return false;
 	}
-	w = &r->f->rx[r->slot].window;
-	r->in_order = in_order(r->s, r->f, rx, r->slot);
-	switch (window_check(w, rx->seq)) {
+	seen = state_seen(m, r->f);
+	r->in_order = flow_in_order(r->f, r->former, rx->control, rx->seq);
+	switch (flow_seen(seen, r->former, rx->seq)) {
 	case WINDOW_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
@@ -277,7 +268,7 @@ place(struct mp *m, struct recv *r, size_t len)
 		break;
 	case WINDOW_NEW:
 		r->fresh = true;
-		window_take(w, rx->seq);
+		flow_take(seen, r->former, rx->seq);
 		break;
 	}
 	r->s->last_in = r->now;
@@ -313,7 +304,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	r.s = owner(m, rx, now, opened >= 0, &fresh_session);
 	if (r.s == NULL)
 		return MP_DROPPED;
-	r.slot = rx->ref & 1;
+	r.former = (rx->ref & 1) != (r.s->cur & 1U);
 	if (!place(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG))
 		return MP_DROPPED;
 	switch (wire_get_msg(out, (size_t)opened, rx->control, &r.msg)) {
@@ -327,7 +318,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 		break;
 	}
 	if (r.in_order) {
-		r.f->rx[r.slot].mark[rx->control] = rx->seq;
+		flow_mark(r.f, r.former, rx->control, rx->seq);
 		recv_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);
 		take_times(m, &r);
 	}

@@ -13,8 +13,9 @@ struct recv {
 	struct wire_msg msg;
 	const uint8_t *in; /* opened bytes */
 	uint64_t now, arrival;
-	uint8_t slot;	/* of the key */
-	bool in_order, fresh;
+	bool former;   /* under the session's former key */
+	bool in_order; /* above all of its flow and C bit before */
+	bool fresh;    /* its sequence number was not seen */
 };
 
 /* What a control packet does, but for COPY and the times it carries. */

@@ -133,8 +133,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	for (id = 0; id < state_nflows(s); id++) {
 		if ((f = state_flow(m, s, id)) == NULL)
 			continue;
-		memset(&f->rx[s->cur & 1], 0, sizeof(f->rx[0]));
-		f->tx_seq = 0;
+		flow_new_key(f, state_seen(m, f));
 	}
 	/* The initiator renews first; the responder only if it does not. */
 	s->rekey_at = now + SESSION_REKEY - spread / 2 +

@@ -28,91 +28,92 @@ enum state_bound {
 	STATE_NO_INDEX = 0xffff,	/* no flow record */
 };
 
-/* One flow: an address pair of a session.  Its record and id stay with the
- * session for good, so that its sequence counters outlive the pair. */
+/* Which sequence numbers of a flow came: record i belongs to flow i. */
+struct seen {
+	struct window window;	   /* under the session's present key */
+	struct window_tail former; /* under the one before */
+};
+
+/*
+ * One flow: an address pair of a session.  Its record and id stay with the
+ * session for good, so that its sequence counters outlive the pair.  What
+ * each datagram needs comes first, in as few cache lines as it takes.
+ */
 struct flow {
 	/* the pair */
 	struct mp_path path;
 	uint32_t session;
-	uint8_t id;
-	bool gone;	/* the pair does not exist at present */
-	bool down;	/* its link has no carrier */
-	bool failed;	/* sending on it failed; an answer mends that */
-	bool validated; /* the pair answered a CHALLENGE */
-	bool proven_once; /* ... at some time */
-
-	/* sequence numbers; rx[] by key slot of the session */
-	uint64_t tx_seq;
-	struct {
-		struct window window;
-		uint64_t mark[2]; /* highest in order, by the C bit */
-	} rx[2];
-
-	/* timestamps */
-	uint64_t ts_arrival; /* of ts_recent */
-	uint64_t ack_due;    /* delayed acknowledgement; MP_NEVER */
+	uint16_t size;	  /* proven UDP payload, bytes */
 	uint16_t ts_recent;
-	bool ts_pending; /* not echoed yet */
+	uint64_t tx_seq;  /* last sequence number used */
+	uint8_t id;
+	uint8_t send_errors; /* in a row */
+	bool gone : 1;	   /* the pair does not exist at present */
+	bool down : 1;	   /* its link has no carrier */
+	bool failed : 1;   /* sending on it failed; an answer mends that */
+	bool validated : 1; /* the pair answered a CHALLENGE */
+	bool proven_once : 1; /* ... at some time */
+	bool ts_pending : 1;  /* ts_recent is not echoed yet */
+	bool urge : 1;	   /* probe at once */
+	bool doubted : 1;  /* doubt was noticed, rescue begun */
+	bool big_out : 1;  /* a big datagram waits for an answer */
+	bool lossy : 1;	   /* loses so much that datagrams go twice */
+	bool probe_answered : 1; /* the last probe had its own answer */
+	bool reply : 1;	      /* a probe wants its answer */
+	bool reply_token : 1; /* ... with `token' in a RESPONSE */
+	bool reply_alt : 1;   /* ... to alt */
+	bool size_again : 1;  /* proving `size' anew */
+	uint8_t probes;	      /* sent since the last answer */
+	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
+	uint8_t alt_tries;
 
 	/* waits: times are MP_NEVER where nothing is outstanding */
-	bool urge;	       /* probe at once */
-	bool doubted;	       /* doubt was noticed, rescue begun */
-	uint8_t probes;	       /* sent since the last answer */
-	uint8_t send_errors;   /* in a row */
-	struct rtt rtt;
+	uint64_t ts_arrival;   /* of ts_recent */
+	uint64_t ack_due;      /* delayed acknowledgement; MP_NEVER */
 	uint64_t wait_since;   /* the wait that runs */
 	uint64_t silent_since; /* first wait since the last answer */
 	uint64_t data_since;   /* first datagram since the last answer */
 	uint64_t probe1_at;    /* first unanswered probe */
-	uint64_t probe2_at;    /* second */
-	uint64_t probe_at;     /* last probe sent, 0: none */
-	uint64_t answer_at;    /* last answer, 0: never */
-	uint64_t born_at;      /* of this pair */
 	uint64_t copy_seen;    /* peer doubts this flow; MP_NEVER */
-	uint16_t probe_ts;     /* timestamp of the last probe */
-	bool probe_answered;   /* ... had its own answer */
-	bool big_out;	       /* ... a big datagram among what waits */
-	bool lossy;	       /* loses so much that datagrams go twice */
-	uint16_t loss;	       /* of probes, 1/1000, smoothed */
+	struct rtt rtt;
+	uint64_t answer_at; /* last answer, 0: never */
+	uint64_t mark[2];   /* highest number in order, by the C bit ... */
+	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 
-	/* what is to be sent */
-	bool reply;	   /* a probe wants its answer */
-	bool reply_token;  /* ... with `token' in a RESPONSE */
-	bool reply_alt;	   /* ... to alt */
-	uint8_t token[WIRE_TOKEN];
+	/* and what only control packets need */
+	uint64_t former_mark[2]; /* ... and under the former key */
+	uint64_t probe2_at; /* second unanswered probe */
+	uint64_t probe_at;  /* last probe sent, 0: none */
+	uint64_t born_at;   /* of this pair */
+	uint16_t probe_ts;  /* timestamp of the last probe */
+	uint16_t loss;	    /* of probes, 1/1000, smoothed */
 
-	/* validation, and the address that the peer may have moved to */
-	uint8_t challenge[WIRE_TOKEN];
-	uint8_t alt_challenge[WIRE_TOKEN];
-	struct mp_path alt;
-	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
-	uint8_t alt_tries;
-	uint32_t in_bytes;  /* from a pair not validated ... */
-	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
-
-	/* size: UDP payload, bytes */
-	uint16_t size;	   /* proven */
-	uint16_t size_max; /* not disproved */
+	uint16_t size_max; /* UDP payload not disproved */
 	uint16_t size_goal;
 	uint8_t size_mask; /* rungs to be sent now */
 	uint8_t size_tries;
-	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
-	bool size_again;  /* proving `size' anew */
 	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
-	uint8_t size_token[WIRE_TOKEN];
 
-	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
+	uint32_t in_bytes;  /* from a pair not validated ... */
+	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
+	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
+	struct mp_path alt; /* where the peer may have moved */
+	uint8_t token[WIRE_TOKEN];
+	uint8_t challenge[WIRE_TOKEN];
+	uint8_t alt_challenge[WIRE_TOKEN];
+	uint8_t size_token[WIRE_TOKEN];
 };
 
 /* Keys of one handshake. */
 struct keys {
-	uint8_t tx[CRYPTO_KEY], rx[CRYPTO_KEY];
+	uint8_t tx[CRYPTO_KEY];
 	uint32_t sid_in, sid_out; /* what the peer, and we, put in front */
 	uint64_t born_at;
 	uint64_t wipe_at; /* of a former key */
 	uint32_t forged;  /* packets that failed to open */
 	uint8_t suite;
 	bool live;
+	uint8_t rx[CRYPTO_KEY];
 };
 
 /* Datagrams of a session in a pool, oldest first. */
@@ -122,56 +123,56 @@ struct queue {
 };
 
 struct session {
+	/* what each datagram needs */
 	uint32_t gen;
 	uint32_t addr_next, assoc_next; /* hash chains, or the free list */
-	uint32_t heap_pos;		/* + 1; 0: not in the heap */
-	uint64_t deadline;
 	struct mp_addr shown;
 	uint8_t state; /* enum mp_session_state */
 	uint8_t slot;
 	uint8_t cur;	 /* which of keys[] */
 	uint8_t current; /* id of the flow in use, or STATE_NO_FLOW */
 	bool initiator;
-	bool shown_linked, assoc_linked;
-	struct keys keys[2];
+	uint8_t nflows;	    /* ids 0..nflows-1 were used */
+	uint8_t live_flows; /* not gone */
+	uint8_t selected;   /* responder: the flow that the peer chose */
+	uint64_t review_at; /* when the choice wants a look; 0: now */
+	uint64_t last_data, last_send; /* 0: never */
+	uint64_t last_in, deadline;
+	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint16_t size_want; /* UDP payload that the program needs */
+	struct queue pool;
+	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 	uint16_t flow_of[MP_FLOWS_MAX]; /* by id, STATE_NO_INDEX: none */
-	uint8_t nflows;			/* ids 0..nflows-1 were used */
-	uint8_t max_flows;		/* of the peer */
-	uint8_t live_flows;		/* not gone */
+	struct keys keys[2];
 
 	uint64_t key_id;
 	uint8_t assoc[8];
-	uint32_t shake; /* our own handshake, or MP_NONE */
+	uint32_t heap_pos; /* + 1; 0: not in the heap */
+	uint32_t shake;	   /* our own handshake, or MP_NONE */
 	bool want_shake, shake_inner;
-
-	uint64_t last_in, last_data, last_send; /* 0: never */
+	bool shown_linked, assoc_linked;
+	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
+	struct queue held;
 
 	/* choice */
-	uint64_t review_at; /* when the choice wants a look; 0: now */
 	uint64_t why_at;
-	uint32_t choice;  /* number of the last SELECT sent or followed */
-	uint8_t selected; /* responder: the flow that the peer chose */
+	uint64_t rescue_pos;
+	uint8_t rescue_flow; /* also rescue this one, though it is well */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
 	bool select_acked; /* initiator */
 	bool rescue;	   /* the pool is being walked */
-	uint64_t rescue_pos;
-	uint8_t rescue_flow; /* also rescue this one, though it is well */
 
 	/* addresses */
-	bool addr_reply, addr_push;
+	bool addr_reply;
 	uint8_t addr_flow; /* where the request came */
 	uint8_t addr_tries, push_tries;
-	uint64_t addr_at, push_at;
 	uint8_t told_n;
-	struct mp_addr told[MP_TOLD_MAX];
-	struct mp_addr reflexive;
-
-	uint16_t size_want; /* UDP payload that the program needs */
 	uint8_t close_tries;
-	struct queue pool, held;
-	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
+	uint64_t addr_at, push_at;
+	struct mp_addr reflexive;
+	struct mp_addr told[MP_TOLD_MAX];
 };
 
 enum shake_state {
@@ -286,6 +287,12 @@ state_flow(const struct mp *m, const struct session *s, uint32_t id)
 		return NULL;
 	i = s->flow_of[id];
 	return i < m->limits.flows ? &m->flows[i] : NULL;
+}
+
+static inline struct seen *
+state_seen(const struct mp *m, const struct flow *f)
+{
+	return &m->seen[f - m->flows];
 }
 
 static inline uint32_t

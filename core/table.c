@@ -352,6 +352,7 @@ table_new_flow(struct mp *m, uint16_t *index)
 	else
 		return NULL;
 	memset(&m->flows[i], 0, sizeof(m->flows[i]));
+	memset(&m->seen[i], 0, sizeof(m->seen[i]));
 	*index = (uint16_t)i;
 	return &m->flows[i];
 }

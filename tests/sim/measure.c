@@ -211,13 +211,13 @@ m_copy_share(struct run *r, const struct expect *e)
 }
 
 static uint64_t
-sent_rate(struct run *r, const struct expect *e, bool frames)
+sent_rate(struct run *r, const struct expect *e, bool frames, bool data)
 {
 	const struct sent *s = NULL;
 	uint64_t bytes = 0;
 
 	while ((s = next_sent(r, e, s)) != NULL) {
-		if (!is_on(s, e->where))
+		if (!is_on(s, e->where) || (s->kind == P_DATA && !data))
 			continue;
 		bytes += s->len;
 		if (frames)
@@ -230,23 +230,30 @@ sent_rate(struct run *r, const struct expect *e, bool frames)
 uint64_t
 m_payload_rate(struct run *r, const struct expect *e)
 {
-	return sent_rate(r, e, false);
+	return sent_rate(r, e, false, true);
 }
 
 uint64_t
 m_frame_rate(struct run *r, const struct expect *e)
 {
-	return sent_rate(r, e, true);
+	return sent_rate(r, e, true, true);
+}
+
+uint64_t
+m_control_rate(struct run *r, const struct expect *e)
+{
+	return sent_rate(r, e, true, false);
 }
 
 uint64_t
 m_probe_spacing(struct run *r, const struct expect *e)
 {
-	uint64_t last[MP_FLOWS_MAX] = { 0 }, least = NEVER;
+	uint64_t last[MP_FLOWS_MAX] = { 0 }, least = e->to - e->from;
 	const struct sent *s = NULL;
 
 	while ((s = next_sent(r, e, s)) != NULL) {
-		if (s->kind != P_PROBE || s->flow >= MP_FLOWS_MAX)
+		if (s->kind != P_PROBE || s->flow >= MP_FLOWS_MAX ||
+		    !is_on(s, e->where))
 			continue;
 		if (last[s->flow] != 0 && s->at - last[s->flow] < least)
 			least = s->at - last[s->flow];

@@ -41,7 +41,8 @@ uint64_t m_sessions(struct run *, const struct expect *);
 /* Bytes a second that it sent, on `where' or (NULL) all. */
 uint64_t m_payload_rate(struct run *, const struct expect *);
 uint64_t m_frame_rate(struct run *, const struct expect *); /* Ethernet */
-/* The shortest time between two probes of a flow, us. */
+uint64_t m_control_rate(struct run *, const struct expect *); /* but data */
+/* The shortest time between two probes of a flow, there or all, us. */
 uint64_t m_probe_spacing(struct run *, const struct expect *);
 /* Bytes to addresses that nobody has. */
 uint64_t m_astray(struct run *, const struct expect *);

@@ -16,8 +16,12 @@ static const struct expect active_expects[] = {
 	    SEC(20), SEC(80), RATE, AT_MOST, 152 },
 	{ "shortest time between two probes", m_probe_spacing, "c", NULL,
 	    SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
-	{ "the same at the server", m_probe_spacing, "s", NULL,
-	    SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
+	{ "the same at the server, standby flow", m_probe_spacing, "s",
+	    "c.b", SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
+	{ "flow in use, server's frames for 5 keys/s", m_control_rate, "s",
+	    "c.a", SEC(20), SEC(80), RATE, AT_MOST, 152 + 5 * 76 },
+	{ "flow in use, client's frames for 5 keys/s", m_control_rate, "c",
+	    "c.a", SEC(20), SEC(80), RATE, AT_MOST, 152 + 5 * 76 },
 	{ 0 },
 };
 
@@ -49,22 +53,11 @@ static const struct place sixteen_places[] = {
 	{ 0 },
 };
 
-static uint64_t
-m_not_data(struct run *r, const struct expect *e)
-{
-	const struct sent *s = r->watch.sent, *end = s + r->watch.n_sent;
-	uint64_t bytes = 0;
-
-	for (; s < end; s++)
-		if (s->at >= r->base + e->from && s->at < r->base + e->to &&
-		    s->kind != P_DATA)
-			bytes += s->len + 42u;
-	return bytes * 1000000 / (e->to - e->from);
-}
-
 static const struct expect sixteen_expects[] = {
-	{ "16 flows, both ways (paper: under 3000)", m_not_data, NULL, NULL,
-	    SEC(20), SEC(80), RATE, AT_MOST, 16 * 2 * 152 },
+	{ "16 flows, one way (paper: under 3000)", m_control_rate, "c", NULL,
+	    SEC(20), SEC(80), RATE, AT_MOST, 16 * 152 + 5 * 76 },
+	{ "16 flows, the other way", m_control_rate, "s", NULL,
+	    SEC(20), SEC(80), RATE, AT_MOST, 16 * 152 + 5 * 76 },
 	{ "shortest time between two probes", m_probe_spacing, "c", NULL,
 	    SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
 	{ 0 },

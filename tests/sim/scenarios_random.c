@@ -3,9 +3,9 @@
  * scenarios_random: many random failures of the path in use, one after the
  * other in some long-lived worlds, and what they cost.
  *
- *	tf: cut		mend		next tf
- *	|----- dead_us -----|---- calm ----|
- *	[---- the failure's window ---]    copies here are outside of failures
+ *	tf: cut		    mend	      all well	      next tf
+ *	|--- 0.8..1.2 s ----|--- wait, 3 s ---|-- 0.3..0.6 s --|
+ *	[------ the failure's window -----]    copies here are outside
  */
 #include "scenarios.h"
 
@@ -20,8 +20,11 @@ enum {
 	RTT_MOST = 200000, /* us */
 	LOSS = PPM / 100,
 	JITTER_PART = 20,  /* of the delay each way, 1/20 */
+	DEAD_US = 800000,  /* and up to DEAD_MORE_US more */
+	DEAD_MORE_US = 400000,
 	AFTER_US = 500000, /* of a failure's window, after the repair */
-	CALM_US = 900000,  /* from the repair to the next failure, least */
+	WELL_US = 3000000, /* both ends know of the repair, at most */
+	CALM_US = 300000,  /* before the next failure, and up to twice */
 	DOUBT_LEAST = 10000, /* PROTOCOL.md 5 */
 };
 
@@ -32,7 +35,7 @@ struct tally {
 	size_t n;
 	bool inside; /* a failure's window */
 	uint64_t data, copies; /* outside of them */
-	uint64_t stuck, idle, twice;
+	uint64_t stuck, unknown, twice;
 };
 
 struct campaign {
@@ -93,7 +96,7 @@ path_in_use(struct run *r, struct host *h)
 
 /* What the gap should be: doubt, and the way of the best other path. */
 static uint64_t
-aim_of(struct run *r, const struct iface *dead)
+aim_of(const struct iface *dead)
 {
 	const struct host *c = dead->host;
 	uint64_t best = NEVER, way;
@@ -104,7 +107,6 @@ aim_of(struct run *r, const struct iface *dead)
 		if (c->iface[i] != dead && way < best)
 			best = way;
 	}
-	(void)r;
 	return best + 2 * (2ull * dead->out.delay_us + DOUBT_LEAST);
 }
 
@@ -120,32 +122,68 @@ lost_since(const struct stream *s, uint64_t from, uint64_t to)
 	return n;
 }
 
+/* Both ends use the path that is best again, and doubt none. */
+static bool
+is_well(struct run *r)
+{
+	struct mp_flow_info f;
+	struct host *h;
+	uint32_t id;
+	unsigned i;
+
+	for (i = 0; i < r->n_hosts; i++)
+		for (h = r->host[i], id = 0; id < MP_FLOWS_MAX; id++)
+			if (mp_flow_info(&h->mp, host_now(h), 0, id, &f) ==
+			    0 && (!f.validated || f.failed || f.doubt ||
+			    f.idle_us != 0))
+				return false;
+	return true;
+}
+
+static void
+await_well(struct run *r, struct tally *t)
+{
+	struct world *w = &r->world;
+	uint64_t until = w->now + WELL_US - AFTER_US;
+
+	while (!is_well(r) && w->now < until)
+		world_run(w, w->now + MS(10));
+	if (w->now >= until)
+		t->unknown++;
+	world_run(w, w->now + CALM_US + rng_upto(&w->rng, CALM_US));
+}
+
 static void
 one_failure(struct run *r, struct tally *t, struct stream *s)
 {
 	struct world *w = &r->world;
 	struct iface *dead = path_in_use(r, s->from);
-	uint64_t tf = w->now, mended;
+	uint64_t tf = w->now, mended, late;
 
 	if (dead == NULL) {
-		t->idle++;
-		world_run(w, tf + CALM_US);
+		world_run(w, tf + WELL_US);
 		return;
 	}
 	t->inside = true;
 	s->gap_us = 0;
 	dead->out.black = dead->in.black = BLACK_ALL;
-	world_run(w, tf + MS(400) + rng_upto(&w->rng, MS(300)));
+	world_run(w, tf + DEAD_US + rng_upto(&w->rng, DEAD_MORE_US));
 	dead->out.black = dead->in.black = 0;
 	mended = w->now;
-	if (s->last_new + MS(300) < mended)
-		t->stuck++;
+	late = mended - s->last_new;
+	t->stuck += late > MS(300);
 	world_run(w, mended + AFTER_US);
 	t->inside = false;
-	t->aim[t->n] = aim_of(r, dead);
-	t->gap[t->n] = s->gap_us;
-	world_run(w, mended + CALM_US + rng_upto(&w->rng, MS(300)));
-	t->lost[t->n++] = lost_since(s, tf - MS(300), mended + AFTER_US);
+	t->aim[t->n] = aim_of(dead);
+	t->gap[t->n] = s->gap_us > late ? s->gap_us : late;
+	await_well(r, t);
+	t->lost[t->n] = lost_since(s, tf - MS(300), mended + AFTER_US);
+	if (r->verbose)
+		printf("    at %.3f s %s: gap %.1f ms, aim %.1f, lost %llu\n",
+		    (double)(tf - r->base) / 1e6, dead->name,
+		    (double)t->gap[t->n] / 1e3, (double)t->aim[t->n] / 1e3,
+		    (unsigned long long)t->lost[t->n]);
+	t->n++;
 }
 
 static void
@@ -206,6 +244,8 @@ print_tally(struct run *r, struct tally *t, const struct campaign *c)
 	    t->copies * 1000 / (t->data + 1), AT_MOST, 10);
 	run_row(r, "failures not overcome before the repair", COUNT, t->stuck,
 	    AT_MOST, WORLDS * FAILURES / 100);
+	run_row(r, "repairs not known to both ends within 3 s", COUNT,
+	    t->unknown, AT_MOST, WORLDS * FAILURES / 100);
 	run_row(r, "delivered twice", COUNT, t->twice, AT_MOST, 0);
 }
 
@@ -221,6 +261,8 @@ campaign(struct run *r, const struct campaign *c)
 	for (k = 0; k < WORLDS; k++) {
 		run_free(r);
 		run_init(r, seed + k);
+		if (r->verbose)
+			printf("    world %u\n", k);
 		r->net.sent = count_sent;
 		make_world(r, c, k % 2 != 0);
 		s = run_stream(r, "stream");
@@ -231,6 +273,11 @@ campaign(struct run *r, const struct campaign *c)
 		for (i = 0; i < FAILURES; i++)
 			one_failure(r, t, s);
 		t->twice += s->twice;
+		if (r->verbose)
+			printf("    %s; copies outside so far %llu of %llu\n",
+			    k % 2 != 0 ? "down" : "up",
+			    (unsigned long long)t->copies,
+			    (unsigned long long)t->data);
 	}
 	print_tally(r, t, c);
 	free(t);

@@ -92,8 +92,8 @@ look_at_session(struct watch *w, unsigned index, uint32_t session,
 	struct sight *last = &w->last[index * WATCH_SESSIONS + session];
 	struct sight s = { .at = w->net->w->now, .host = h,
 		.session = session, .flows = info->flows,
-		.current = info->current, .state = info->state,
-		.why = info->why };
+		.current = info->current, .choice = info->choice,
+		.state = info->state, .why = info->why };
 	struct mp_flow_info flow;
 	uint32_t f;
 
@@ -106,7 +106,8 @@ look_at_session(struct watch *w, unsigned index, uint32_t session,
 		if (mp_flow_info(&h->mp, host_now(h), session, f, &flow) == 0)
 			keep_flow(w, index, session, f, &flow);
 	if (last->host == h && last->flows == s.flows &&
-	    last->current == s.current && last->state == s.state &&
+	    last->current == s.current && last->choice == s.choice &&
+	    last->state == s.state &&
 	    last->doubt == s.doubt && last->copies == s.copies &&
 	    last->switches == s.switches)
 		return;
@@ -226,8 +227,29 @@ csv_flows(const struct watch *w, const char *dir, const char *name)
 	return fclose(f) == 0;
 }
 
+static bool
+csv_sessions(const struct watch *w, const char *dir, const char *name)
+{
+	FILE *f = csv_open(dir, name, "sessions");
+	const struct sight *s;
+
+	if (f == NULL)
+		return false;
+	fputs("time_us,host,session,state,flows,current,why,choice,doubt,"
+	    "copies,switches\n", f);
+	for (s = w->sight; s < w->sight + w->n_sights; s++)
+		fprintf(f, "%llu,%s,%u,%d,%u,%d,%s,%u,%d,%llu,%llu\n",
+		    (unsigned long long)(s->at - w->base), s->host->name,
+		    s->session, s->state, s->flows, (int)s->current,
+		    mp_reason_name(s->why), s->choice, s->doubt,
+		    (unsigned long long)s->copies,
+		    (unsigned long long)s->switches);
+	return fclose(f) == 0;
+}
+
 bool
 watch_csv(const struct watch *w, const char *dir, const char *name)
 {
-	return csv_packets(w, dir, name) && csv_flows(w, dir, name);
+	return csv_packets(w, dir, name) && csv_flows(w, dir, name) &&
+	    csv_sessions(w, dir, name);
 }

@@ -29,7 +29,7 @@ struct sent {
 struct sight {
 	uint64_t at;
 	struct host *host;
-	uint32_t session, flows, current;
+	uint32_t session, flows, current, choice;
 	enum mp_session_state state;
 	enum mp_reason why;
 	bool doubt; /* of the flow in use */
@@ -71,7 +71,8 @@ void watch_run(struct watch *);
 /* For net.sent and net.fate. */
 void watch_sent(struct watch *, struct iface *, struct packet *);
 void watch_fate(struct watch *, const struct packet *, enum fate);
-/* Writes DIR/NAME-packets.csv and -flows.csv; false when it cannot. */
+/* Writes DIR/NAME-packets.csv, -flows.csv and -sessions.csv; false when it
+ * cannot. */
 bool watch_csv(const struct watch *, const char *dir, const char *name);
 
 const char *packet_kind_name(enum packet_kind);
