@@ -229,7 +229,7 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	struct shake *sh;
 	uint8_t cookie[WIRE_COOKIE], n;
 
-	if (key == NULL) {
+	if (key == NULL || !load_mac2_ok(m, now, &rx->path.remote, packet)) {
 		state_count(m, MP_C_drop_shake_mac);
 		return 0;
 	}

@@ -108,9 +108,8 @@ choice_review(struct mp *m, struct session *s, uint64_t now)
 			review_working(m, s, now, cur);
 		} else if (flow_lost(cur, now)) {
 			best = policy_best(m, s, &ask);
-			if (best != NULL && (!s->initiator ||
-			    policy_row()->cost(best) <
-				policy_row()->cost(cur)))
+			if (best != NULL && policy_row()->cost(best) <
+			    policy_row()->cost(cur))
 				use(m, s, now, best, MP_WHY_silent);
 		}
 	}
@@ -128,8 +127,12 @@ choice_follow(struct mp *m, struct session *s, uint64_t now, uint32_t id,
 		return;
 	s->choice = number;
 	s->selected = f->id;
-	if (s->current != f->id && flow_usable(f))
+	if (s->current != f->id && flow_usable(f)) {
+		/* The peer may know that the one before is dead. */
+		s->rescue_flow = s->current;
+		choice_rescue(m, s, now);
 		use(m, s, now, f, MP_WHY_select);
+	}
 	choice_dirty(m, s, now);
 }
 
@@ -174,6 +177,16 @@ choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
 	return NULL;
 }
 
+uint16_t
+choice_copy_flags(const struct flow *f, uint64_t now)
+{
+	bool own = f->gone || f->down || f->failed || flow_own_doubt(f, now);
+
+	if (own)
+		return WIRE_COPYFLAG;
+	return WIRE_COPYFLAG | (f->lossy ? WIRE_LOSSY : WIRE_REPLY);
+}
+
 struct flow *
 choice_copy(struct mp *m, struct session *s, uint64_t now,
     const struct flow *f, size_t need)
@@ -182,7 +195,7 @@ choice_copy(struct mp *m, struct session *s, uint64_t now,
 		.apart = true, .no_doubt = true };
 	struct flow *other;
 
-	if (!f->lossy && f->validated && !flow_in_doubt(f, now))
+	if (!flow_lossy(f, now) && f->validated && !flow_in_doubt(f, now))
 		return NULL;
 	other = policy_best(m, s, &ask);
 	if (other == NULL) {

@@ -27,5 +27,7 @@ struct flow *choice_flow(struct mp *, struct session *, uint64_t now,
  * for. */
 struct flow *choice_copy(struct mp *, struct session *, uint64_t now,
     const struct flow *f, size_t need);
+/* The flags of such a COPY: whether the peer shall share our doubt. */
+uint16_t choice_copy_flags(const struct flow *f, uint64_t now);
 
 #endif

@@ -125,7 +125,7 @@ take_addr_list(struct mp *m, struct recv *r)
 			s->told[s->told_n++] = a;
 		STATE_FLOWS(m, s, f, id)
 			if (addr_equal(&f->path.remote, &a) &&
-			    f->rtt.idle_us > 0)
+			    f->proven_once && f->rtt.idle_us > 0)
 				f->urge = true;
 	}
 	s->addr_at = r->now + 60 * SEC;
@@ -215,8 +215,10 @@ recv_copy(struct mp *m, struct recv *r)
 		state_count(m, MP_C_drop_copy_bad);
 		return MP_DROPPED;
 	}
-	if (!f->lossy)
-		f->copy_seen = r->now;
+	if (r->msg.flags & WIRE_LOSSY)
+		f->lossy_seen = r->now;
+	else if ((r->msg.flags & WIRE_REPLY) == 0)
+		f->copy_seen = r->now; /* the peer has its doubts */
 	former = slot != (s->cur & 1);
 	if (flow_seen(state_seen(m, f), former, c->seq) != WINDOW_NEW) {
 		state_count(m, MP_C_drop_copy_seen);

@@ -7,7 +7,7 @@ void
 flow_forget(struct flow *f)
 {
 	rtt_init(&f->rtt);
-	f->loss = 0;
+	f->loss = f->probes_lost = f->suspect = 0;
 	f->lossy = false;
 	f->probe_answered = true;
 	f->size = MP_SIZE_MIN;
@@ -30,6 +30,7 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->probes = f->send_errors = 0;
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
 	f->probe1_at = f->probe2_at = f->copy_seen = f->alt_at = MP_NEVER;
+	f->lossy_seen = MP_NEVER;
 	f->probe_at = f->answer_at = 0;
 	f->born_at = now;
 	f->reply = false;
@@ -95,23 +96,47 @@ flow_doubt_at(const struct flow *f)
 }
 
 bool
+flow_own_doubt(const struct flow *f, uint64_t now)
+{
+	return now >= flow_doubt_at(f);
+}
+
+bool
 flow_in_doubt(const struct flow *f, uint64_t now)
 {
-	return now >= flow_doubt_at(f) ||
+	return flow_own_doubt(f, now) ||
 	    (f->copy_seen != MP_NEVER && now < f->copy_seen + FLOW_COPY_SEEN);
+}
+
+bool
+flow_lossy(const struct flow *f, uint64_t now)
+{
+	return f->lossy || (f->lossy_seen != MP_NEVER &&
+	    now < f->lossy_seen + FLOW_COPY_SEEN);
 }
 
 uint64_t
 flow_lost_at(const struct flow *f)
 {
+	/* Where datagrams go twice anyway there is no hurry. */
 	return f->probe2_at == MP_NEVER ? MP_NEVER :
-	    f->probe2_at + rtt_doubt(&f->rtt);
+	    f->probe2_at + rtt_doubt(&f->rtt) + (f->lossy ? 100 * MS : 0);
 }
 
 bool
 flow_lost(const struct flow *f, uint64_t now)
 {
 	return now >= flow_lost_at(f);
+}
+
+uint64_t
+flow_silent_at(const struct flow *f)
+{
+	uint64_t wait = 3 * (rtt_smoothed(&f->rtt) +
+	    4 * (uint64_t)f->rtt.rttvar_us);
+
+	return f->silent_since == MP_NEVER ? MP_NEVER :
+	    f->silent_since + (wait > SEC ? wait : SEC);
 }
 
 static void
@@ -131,27 +156,38 @@ flow_data_sent(struct flow *f, uint64_t now)
 		f->data_since = now;
 }
 
-/* Smoothed loss of probes: one sample is whether the last one was answered,
- * as long as the flow answers at all. */
-static void
-loss_sample(struct flow *f)
+uint32_t
+flow_loss(const struct flow *f)
 {
-	if (f->probe_at == 0 || f->probes > 1)
-		return;
-	if (f->probe_answered)
+	return f->loss * 1000U / UINT16_MAX;
+}
+
+/* Smoothed loss of probes: one sample is whether one was answered, by a flow
+ * that answers at all. */
+static void
+loss_sample(struct flow *f, bool answered)
+{
+	if (answered)
 		f->loss = (uint16_t)(f->loss - f->loss / 32);
 	else
-		f->loss = (uint16_t)(f->loss + (1000 - f->loss) / 32);
-	if (f->loss >= FLOW_LOSSY_ON)
+		f->loss = (uint16_t)(f->loss + (UINT16_MAX - f->loss) / 32);
+	if (flow_loss(f) >= FLOW_LOSSY_ON)
 		f->lossy = true;
-	else if (f->loss < FLOW_LOSSY_OFF)
+	else if (flow_loss(f) < FLOW_LOSSY_OFF)
 		f->lossy = false;
 }
 
 void
 flow_probe_sent(struct flow *f, uint64_t now, uint16_t ts)
 {
-	loss_sample(f);
+	if (f->probe_at != 0 && !f->probe_answered &&
+	    now >= f->probe_at + rtt_doubt(&f->rtt) &&
+	    f->probes_lost < UINT8_MAX) {
+		f->probes_lost++;
+		f->suspect = FLOW_SUSPECT;
+	} else if (f->suspect > 0) {
+		f->suspect--;
+	}
 	if (f->probe1_at == MP_NEVER)
 		f->probe1_at = now;
 	else if (f->probe2_at == MP_NEVER && now >= f->probe1_at + FLOW_PROBE2)
@@ -166,6 +202,18 @@ flow_probe_sent(struct flow *f, uint64_t now, uint16_t ts)
 }
 
 void
+flow_probe_answered(struct flow *f, uint64_t now)
+{
+	/* Several lost in a row are no loss but a failure, and over. */
+	if (flow_lost(f, now) || f->probes_lost > FLOW_PROBES_LOST)
+		f->probes_lost = 0;
+	for (; f->probes_lost > 0; f->probes_lost--)
+		loss_sample(f, false);
+	loss_sample(f, true);
+	f->probe_answered = true;
+}
+
+void
 flow_missed(struct flow *f)
 {
 	rtt_miss(&f->rtt);
@@ -174,14 +222,15 @@ flow_missed(struct flow *f)
 }
 
 uint64_t
-flow_wait_end(const struct flow *f, uint64_t now, bool idle)
+flow_wait_end(const struct flow *f, uint64_t now)
 {
 	uint64_t wait = rtt_drto(&f->rtt), cap = 2 * SEC;
 
-	if (f->wait_since == MP_NEVER)
+	if (f->wait_since == MP_NEVER ||
+	    (f->answer_at == 0 && !f->validated)) /* a schedule of its own */
 		return MP_NEVER;
 	if (f->silent_since != MP_NEVER && now > f->silent_since + 60 * SEC)
-		cap = idle ? 60 * SEC : 10 * SEC;
+		cap = 10 * SEC;
 	return f->wait_since + (wait < cap ? wait : cap);
 }
 
@@ -197,6 +246,8 @@ flow_answered(struct flow *f, uint64_t arrival)
 	/* An answer that was under way before a wait began ends none. */
 	if (f->silent_since != MP_NEVER && arrival < f->silent_since)
 		return silent;
+	if (flow_lost(f, arrival))
+		f->probes_lost = UINT8_MAX;
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
 	f->probe1_at = f->probe2_at = f->copy_seen = MP_NEVER;
 	f->probes = 0;

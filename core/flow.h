@@ -14,6 +14,7 @@ enum flow_limit {
 	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
 	FLOW_LOSSY_ON = 120,	/* loss in 1/1000: datagrams go twice ... */
 	FLOW_LOSSY_OFF = 60,	/* ... until it is below this */
+	FLOW_SUSPECT = 16,	/* quick probes to learn what a loss means */
 	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
 };
 
@@ -36,19 +37,31 @@ void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
 bool flow_usable(const struct flow *); /* can carry data */
 /* An unanswered probe, or the peer, makes it doubtful that it works. */
 bool flow_in_doubt(const struct flow *, uint64_t now);
+/* The same, but for what the peer thinks. */
+bool flow_own_doubt(const struct flow *, uint64_t now);
 /* When it comes into doubt if no answer comes; MP_NEVER. */
 uint64_t flow_doubt_at(const struct flow *);
+/* The share of its probes that got no answer, smoothed, in 1/1000. */
+uint32_t flow_loss(const struct flow *);
+/* It loses so much, or the peer says so, that datagrams go twice. */
+bool flow_lossy(const struct flow *, uint64_t now);
 /* A second probe in a row went unanswered; and when it would. */
 bool flow_lost(const struct flow *, uint64_t now);
 uint64_t flow_lost_at(const struct flow *);
 
+/* When it will have been silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time
+ * not counted: whatever was there is gone; MP_NEVER. */
+uint64_t flow_silent_at(const struct flow *);
+
 /* A packet that wants an answer goes out. */
 void flow_data_sent(struct flow *, uint64_t now);
 void flow_probe_sent(struct flow *, uint64_t now, uint16_t ts);
+/* The last probe had its own answer. */
+void flow_probe_answered(struct flow *, uint64_t now);
 /* The wait ran out: one RTO more of idle time, and a probe at once. */
 void flow_missed(struct flow *);
 /* When the wait that runs will have run out; MP_NEVER. */
-uint64_t flow_wait_end(const struct flow *, uint64_t now, bool idle);
+uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, the choice wants a
  * look. */
 bool flow_answered(struct flow *, uint64_t arrival);

@@ -85,7 +85,7 @@ mp_flow_info(const struct mp *m, uint64_t now, uint32_t session,
 		.doubt = flow_in_doubt(f, now),
 		.in_use = f->id == s->current, .srtt_us = f->rtt.srtt_us,
 		.rttvar_us = f->rtt.rttvar_us, .idle_us = f->rtt.idle_us,
-		.answer_at = f->answer_at, .loss_permille = f->loss,
+		.answer_at = f->answer_at, .loss_permille = flow_loss(f),
 		.size = f->size, .tx_packets = f->tx_packets,
 		.rx_packets = f->rx_packets, .tx_bytes = f->tx_bytes,
 		.rx_bytes = f->rx_bytes };

@@ -88,6 +88,16 @@ mac2_right(struct mp *m, uint64_t now, const struct mp_addr *a,
 	return false;
 }
 
+bool
+load_mac2_ok(struct mp *m, uint64_t now, const struct mp_addr *a,
+    const uint8_t packet[WIRE_INIT])
+{
+	static const uint8_t zero[WIRE_MAC];
+
+	return crypto_equal(packet + WIRE_MAC2_INIT, zero, WIRE_MAC) ||
+	    mac2_right(m, now, a, packet);
+}
+
 enum load_says
 load_admit(struct mp *m, uint64_t now, const struct mp_addr *a,
     const uint8_t packet[WIRE_INIT])

@@ -344,7 +344,7 @@ uint64_t mp_deadline(const struct mp *);
 	X(drop_shake_slot, "handshake: no socket takes new sessions")         \
 	X(drop_shake_full, "handshake: no room for one more session")         \
 	X(drop_held, "held datagram given up")                                \
-	X(drop_unanswered, "no answer: peer gave up or never came")           \
+	X(drop_unanswered, "peers given up that never answered")              \
 	X(cookie_out, "cookies sent under load")                              \
 	X(sample_old, "round-trip samples over 5 s, discarded")               \
 	X(flow_switch, "changes of the flow in use")                          \

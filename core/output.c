@@ -172,7 +172,7 @@ to_rescue(const struct mp *m, const struct session *s, const struct record *r,
 		s->rescue_flow != f->id))
 		return false;
 	age = now - r->sent_at;
-	most = 2 * (uint64_t)rtt_smoothed(&f->rtt) + 100 * MS;
+	most = 3 * (uint64_t)rtt_smoothed(&f->rtt) + 150 * MS;
 	if (age > (most > 250 * MS ? most : 250 * MS))
 		return false;
 	before = rtt_smoothed(&f->rtt) + 4 * (uint64_t)f->rtt.rttvar_us +
@@ -184,7 +184,8 @@ static int
 send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
     uint64_t now, struct output *o)
 {
-	struct wire_msg msg = { .flags = WIRE_COPYFLAG };
+	const struct flow *silent = state_flow(m, s, r->flow);
+	struct wire_msg msg = { .flags = choice_copy_flags(silent, now) };
 	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
 
 	if (head + r->len + WIRE_TAG > o->size)

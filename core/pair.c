@@ -304,6 +304,10 @@ pair_urge(struct mp *m, struct session *s, uint64_t now, uint32_t ifindex)
 		if (ifindex != MP_NONE && f->path.ifindex != ifindex)
 			continue;
 		f->urge = true;
+		if (ifindex != MP_NONE && f->answer_at == 0 && !f->validated) {
+			f->born_at = now;
+			f->probes = 0;
+		}
 		f->size_at = f->size_tries == 0 ? MP_NEVER : f->size_at;
 		table_arm(m, s, now);
 	}

@@ -36,24 +36,40 @@ share_address(const struct flow *a, const struct flow *b)
 	    memcmp(a->path.remote.ip, b->path.remote.ip, 16) == 0;
 }
 
+/* The responder does not probe flows that it does not use: it knows them by
+ * the initiator's probes, as long as those come. */
+static bool
+stale(const struct session *s, const struct flow *f, uint64_t now)
+{
+	return !s->initiator &&
+	    now > f->ts_arrival + 2 * rtt_interval(&f->rtt) + RTT_PROBE_MIN / 5;
+}
+
+/* Worse kinds of flow come after all better ones, whatever they cost. */
+static int
+rank(const struct session *s, const struct flow *f,
+    const struct policy_ask *ask)
+{
+	return (ask->apart && ask->not != NULL && share_address(f, ask->not)) +
+	    2 * stale(s, f, ask->now);
+}
+
 struct flow *
 policy_best(const struct mp *m, const struct session *s,
     const struct policy_ask *ask)
 {
 	struct flow *f, *best = NULL;
-	bool shares, best_shares = false;
+	int r, best_rank = 0;
 
 	STATE_FLOWS(m, s, f, id) {
 		if (f == ask->not || !flow_usable(f) || f->size < ask->need ||
 		    (ask->no_doubt && flow_in_doubt(f, ask->now)))
 			continue;
-		shares = ask->apart && ask->not != NULL &&
-		    share_address(f, ask->not);
-		if (best == NULL || (best_shares && !shares) ||
-		    (best_shares == shares &&
+		r = rank(s, f, ask);
+		if (best == NULL || r < best_rank || (r == best_rank &&
 			rows[0].cost(f) < rows[0].cost(best))) {
 			best = f;
-			best_shares = shares;
+			best_rank = r;
 		}
 	}
 	return best;

@@ -136,8 +136,11 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	if (len > MP_PAYLOAD_MAX || size > p.each_bytes || size > p.size / 2)
 		return NULL;
 	while (q->n > 0 && (q->bytes + size > p.each_bytes ||
-	    q->n >= p.each_n))
+	    q->n >= p.each_n)) {
 		pool_drop(m, kind, s);
+		if (kind == POOL_HELD)
+			state_count(m, MP_C_drop_held);
+	}
 	pos = ring_room(m, kind, &p, size);
 	r = (struct record *)(void *)(p.mem + pos % p.size);
 	*r = (struct record) { .magic = RECORD_MAGIC, .size = size,
@@ -212,6 +215,8 @@ pool_clear(struct mp *m, enum pool_kind kind, struct session *s)
 	struct record *r;
 
 	while ((r = pool_first(m, kind, s)) != NULL) {
+		if (kind == POOL_HELD)
+			state_count(m, MP_C_drop_held);
 		crypto_wipe(r + 1, r->len);
 		queue_pop(queue_of(s, kind), r);
 	}

@@ -34,15 +34,25 @@ due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
 	return at;
 }
 
-/* No wait runs: the regular probes of the initiator. */
+/* No wait runs: a challenge to a flow that lost its validation, or the
+ * regular probes of the initiator. */
 static uint64_t
 due_regular(const struct session *s, const struct flow *f, uint64_t now)
 {
+	uint64_t quick;
+
+	if (!f->validated) /* it answers again */
+		return f->probe_at + PROBE_AGAIN;
 	if (!s->initiator)
 		return MP_NEVER;
 	if (probe_idle(s, now))
 		return f->probe_at +
 		    (f->id == s->current ? 15 * SEC : 60 * SEC);
+	if (f->suspect > 0 && f->id == s->current) {
+		quick = rtt_doubt(&f->rtt);
+		return f->probe_at +
+		    (quick > PROBE_QUICK ? quick : (uint64_t)PROBE_QUICK);
+	}
 	return f->probe_at + rtt_interval(&f->rtt);
 }
 
@@ -53,12 +63,12 @@ probe_due(const struct session *s, const struct flow *f, uint64_t now)
 
 	if (f->gone || f->down)
 		return MP_NEVER;
-	if (f->urge)
-		return 0;
 	if (f->answer_at == 0 && !f->validated)
 		return due_never_answered(f);
+	if (f->urge)
+		return 0;
 	data = due_data_wait(s, f, now);
-	wait = flow_wait_end(f, now, probe_idle(s, now));
+	wait = flow_wait_end(f, now);
 	if (wait == MP_NEVER && data == MP_NEVER)
 		return due_regular(s, f, now);
 	return data < wait ? data : wait;

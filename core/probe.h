@@ -16,6 +16,8 @@ enum probe_limit {
 	PROBE_IDLE = 15 * 1000 * 1000,	/* us without a datagram: idle */
 	PROBE_DATA_GAP = 50 * 1000,	/* us between probes for a data wait */
 	PROBE_DATA_FOR = 1000 * 1000,	/* us that a data wait asks so often */
+	PROBE_QUICK = 125 * 1000, /* us between probes after a lost one */
+	PROBE_AGAIN = 100 * 1000, /* us until a challenge is repeated */
 	PROBE_RUNGS = 5,
 	PROBE_SAME = 7, /* no rung: the proven size itself, anew */
 	PROBE_SAME_SIZE = 1 << PROBE_SAME,

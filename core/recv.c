@@ -175,29 +175,37 @@ recv_path(struct mp *m, struct recv *r, size_t len)
 	table_arm(m, r->s, r->now);
 }
 
+/* Is this the answer to the last probe, in order or not?  Its timestamp comes
+ * back, and not much later than it was sent. */
+static void
+match_probe(struct recv *r)
+{
+	struct flow *f = r->f;
+	uint16_t since = (uint16_t)(r->msg.tsreply - f->probe_ts);
+
+	if (!(r->msg.flags & WIRE_PROBE) || !(r->msg.flags & WIRE_REPLY) ||
+	    r->msg.tsreply == WIRE_TS_NONE || f->probe_at == 0 ||
+	    f->probe_answered || since > 5 * MS / WIRE_TS_US)
+		return;
+	flow_probe_answered(f, r->now);
+	if (f->id == r->s->current && r->s->initiator)
+		r->s->select_acked = true;
+	if (f->big_out && f->data_since != MP_NEVER &&
+	    r->now >= f->data_since + rtt_doubt(&f->rtt))
+		probe_size_suspect(f, r->now);
+}
+
 /* The timestamps of a packet in order. */
 static void
 take_times(struct mp *m, struct recv *r)
 {
 	struct flow *f = r->f;
 	uint32_t us;
-	uint16_t since;
-	bool own, review;
+	bool review;
 
 	flow_stamped(f, r->arrival, r->msg.ts);
 	if (r->msg.tsreply == WIRE_TS_NONE)
 		return;
-	since = (uint16_t)(r->msg.tsreply - f->probe_ts);
-	own = (r->msg.flags & WIRE_PROBE) && (r->msg.flags & WIRE_REPLY) &&
-	    f->probe_at != 0 && since <= 5 * MS / WIRE_TS_US;
-	if (own && !f->probe_answered) {
-		f->probe_answered = true;
-		if (f->id == r->s->current && r->s->initiator)
-			r->s->select_acked = true;
-		if (f->big_out && f->data_since != MP_NEVER && r->now >=
-		    f->data_since + rtt_doubt(&f->rtt))
-			probe_size_suspect(f, r->now);
-	}
 	if (!(r->msg.flags & WIRE_PROBE))
 		f->big_lost = 0;
 	f->big_out = false;
@@ -220,7 +228,7 @@ take_data(struct mp *m, struct recv *r)
 	if (r->in_order) {
 		choice_data(m, s, r->now, r->f->id);
 		if (r->f->ack_due == MP_NEVER && r->f->ts_pending) {
-			r->f->ack_due = r->arrival + RTT_MAX_DELACK;
+			r->f->ack_due = r->arrival + RTT_DELACK;
 			table_arm(m, s, r->f->ack_due);
 		}
 	}
@@ -317,6 +325,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	case WIRE_OK:
 		break;
 	}
+	match_probe(&r);
 	if (r.in_order) {
 		flow_mark(r.f, r.former, rx->control, rx->seq);
 		recv_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);

@@ -11,7 +11,9 @@
 
 enum rtt_limit { /* microseconds */
 	RTT_RTO_MIN = 50 * 1000,
-	RTT_MAX_DELACK = 25 * 1000,
+	RTT_MAX_DELACK = 25 * 1000, /* that a peer may take to acknowledge */
+	RTT_DELACK = 5 * 1000, /* that we take: below RTT_DOUBT_MIN, so that
+				* data one way makes no doubt at its sender */
 	RTT_PROBE_MIN = 500 * 1000,
 	RTT_PROBE_MAX = 10 * 1000 * 1000,
 	RTT_DOUBT_MIN = 10 * 1000,

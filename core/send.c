@@ -57,10 +57,10 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
  * packet `copy'. */
 static void
 fill_tx(struct mp *m, struct session *s, struct flow *f, uint64_t now,
-    const struct wire_ad *copy, struct mp_tx *tx)
+    uint16_t flags, const struct wire_ad *copy, struct mp_tx *tx)
 {
 	struct keys *k = state_keys(s);
-	struct wire_msg msg = { .flags = copy != NULL ? WIRE_COPYFLAG : 0 };
+	struct wire_msg msg = { .flags = flags };
 	struct wire_ad ad = next_ad(s, f, copy != NULL);
 
 	if (copy != NULL)
@@ -90,12 +90,12 @@ fill_both(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	struct flow *other;
 	struct wire_ad ad;
 
-	fill_tx(m, s, f, now, NULL, &tx[0]);
+	fill_tx(m, s, f, now, 0, NULL, &tx[0]);
 	other = choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD);
 	if (other == NULL)
 		return 1;
 	wire_get_ad(tx[0].hdr, WIRE_MIN, &ad);
-	fill_tx(m, s, other, now, &ad, &tx[1]);
+	fill_tx(m, s, other, now, choice_copy_flags(f, now), &ad, &tx[1]);
 	return 2;
 }
 
@@ -237,8 +237,6 @@ datagram_sent(struct mp *m, struct session *s, struct flow *f,
 		f->big_out = true;
 	if (!waits)
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
-	if (s->live_flows < 2)
-		return;
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
 	if (r == NULL)
 		return;
@@ -319,7 +317,7 @@ send_held(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	f = choice_flow(m, s, now, r->len + (size_t)MP_OVERHEAD);
 	if (f == NULL || r->len + (size_t)MP_OVERHEAD > size)
 		return 0;
-	fill_tx(m, s, f, now, NULL, &tx);
+	fill_tx(m, s, f, now, 0, NULL, &tx);
 	send_out(m, s, f, &f->path, out);
 	len = r->len;
 	out->len = mp_seal(&tx, pool_data(r), len, buf);

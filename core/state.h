@@ -64,6 +64,8 @@ struct flow {
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
 	uint8_t probes;	      /* sent since the last answer */
+	uint8_t probes_lost;  /* since the last that was answered */
+	uint8_t suspect;      /* quick probes still to be sent */
 	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
 	uint8_t alt_tries;
 
@@ -75,6 +77,7 @@ struct flow {
 	uint64_t data_since;   /* first datagram since the last answer */
 	uint64_t probe1_at;    /* first unanswered probe */
 	uint64_t copy_seen;    /* peer doubts this flow; MP_NEVER */
+	uint64_t lossy_seen;   /* peer says that it loses; MP_NEVER */
 	struct rtt rtt;
 	uint64_t answer_at; /* last answer, 0: never */
 	uint64_t mark[2];   /* highest number in order, by the C bit ... */
@@ -86,7 +89,7 @@ struct flow {
 	uint64_t probe_at;  /* last probe sent, 0: none */
 	uint64_t born_at;   /* of this pair */
 	uint16_t probe_ts;  /* timestamp of the last probe */
-	uint16_t loss;	    /* of probes, 1/1000, smoothed */
+	uint16_t loss;	    /* of probes, 1/65535, smoothed */
 
 	uint16_t size_max; /* UDP payload not disproved */
 	uint16_t size_goal;

@@ -14,12 +14,14 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* When unanswered probes end the validation; MP_NEVER. */
+/* When unanswered probes end the validation; MP_NEVER.  They may come in
+ * quick succession, and a path may get slower all at once: so it takes as
+ * long a silence as the peer's loss does. */
 static uint64_t
 invalid_at(const struct flow *f)
 {
 	return f->validated && f->probes >= FLOW_PROBES_LOST ?
-	    f->probe_at + rtt_doubt(&f->rtt) : MP_NEVER;
+	    flow_silent_at(f) : MP_NEVER;
 }
 
 static void
@@ -27,7 +29,7 @@ tick_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 {
 	uint16_t mtu = pair_mtu(m, f);
 
-	if (now >= flow_wait_end(f, now, probe_idle(s, now))) {
+	if (now >= flow_wait_end(f, now)) {
 		flow_missed(f);
 		s->review_at = 0;
 	}
@@ -48,7 +50,7 @@ uint64_t
 tick_lost_at(const struct mp *m, const struct session *s)
 {
 	struct flow *f;
-	uint64_t last = 0, wait, at;
+	uint64_t last = 0, at;
 
 	if (s->state != MP_S_UP || s->want_shake || s->shake < STATE_SHAKES ||
 	    !s->initiator)
@@ -56,11 +58,7 @@ tick_lost_at(const struct mp *m, const struct session *s)
 	STATE_FLOWS(m, s, f, id) {
 		if (f->down || (f->answer_at == 0 && !f->proven_once))
 			continue;
-		if (f->silent_since == MP_NEVER)
-			return MP_NEVER;
-		wait = 3 * (rtt_smoothed(&f->rtt) +
-		    4 * (uint64_t)f->rtt.rttvar_us);
-		at = f->silent_since + (wait > SEC ? wait : SEC);
+		at = flow_silent_at(f);
 		last = last > at ? last : at;
 	}
 	return last == 0 ? MP_NEVER : last;
@@ -153,7 +151,7 @@ next_of_flow(const struct mp *m, const struct session *s, struct flow *f,
 		return 0;
 	at = earlier(at, f->ack_due);
 	at = earlier(at, f->alt_at);
-	at = earlier(at, flow_wait_end(f, now, probe_idle(s, now)));
+	at = earlier(at, flow_wait_end(f, now));
 	at = earlier(at, invalid_at(f));
 	return earlier(at, probe_size_due(f, pair_mtu(m, f), now));
 }

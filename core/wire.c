@@ -113,6 +113,8 @@ flags_known(unsigned flags, bool control)
 	case WIRE_REKEY:
 	case WIRE_CLOSE:
 	case WIRE_COPYFLAG:
+	case WIRE_COPYFLAG | WIRE_REPLY:
+	case WIRE_COPYFLAG | WIRE_LOSSY:
 		return control;
 	default:
 		return false;

@@ -55,6 +55,7 @@ enum wire_flag {
 	WIRE_REKEY = 0x0040,
 	WIRE_CLOSE = 0x0080,
 	WIRE_COPYFLAG = 0x0100,
+	WIRE_LOSSY = 0x0200,
 };
 
 #define WIRE_MAGIC 0x9d4ec2b7U /* of handshake packets */
@@ -105,7 +106,8 @@ enum wire_error { WIRE_OK, WIRE_EFLAGS, WIRE_EBODY };
 /*
  * Reads what a packet held.  WIRE_EFLAGS: an unknown flag or combination;
  * only these are known: 0 (data), PROBE with any of REPLY CHALLENGE RESPONSE
- * SELECT, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY; `control' must be false for
+ * SELECT, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY with one of
+ * REPLY LOSSY; `control' must be false for
  * data and true for the others.  WIRE_EBODY: too short for its fields; a
  * CLOSE or ADDR request with a body; a probe whose padding is not zero.
  */

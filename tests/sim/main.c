@@ -6,8 +6,9 @@
  *
  * Prints a row for each figure; exits 1 if one is over its limit.  Each
  * scenario runs in a process of its own, so one that dies is one that fails.
- * NAME (or --only NAME) is a scenario's, or its beginning; --csv writes DIR/NAME-flows.csv and
- * DIR/NAME-packets.csv; -v adds what the engines counted.
+ * NAME (or --only NAME) is a scenario's, or its beginning; --csv writes
+ * DIR/NAME-flows.csv, -sessions.csv and -packets.csv; -v adds what the
+ * engines counted.
  */
 #include "scenarios.h"
 
@@ -125,6 +126,7 @@ start(struct job *j, const struct options *o)
 {
 	static struct run r;
 	struct rlimit cpu = { CPU_MOST, CPU_MOST };
+	unsigned failed;
 
 	j->started = true;
 	j->out = tmpfile();
@@ -142,7 +144,9 @@ start(struct job *j, const struct options *o)
 	r.seed = o->seed;
 	r.verbose = o->verbose;
 	r.aes = crypto_aead_aes256gcm_is_available() != 0;
-	exit(run_scenario(&r, j->scenario, o->csv) == 0 ? 0 : 1);
+	failed = run_scenario(&r, j->scenario, o->csv);
+	fflush(stdout);
+	exit(failed == 0 ? 0 : 1);
 }
 
 /* The next one to start: heavy ones first. */

@@ -84,6 +84,7 @@ m_lost(struct run *r, const struct expect *e)
 uint64_t
 m_lost_beyond(struct run *r, const struct expect *e)
 {
+	stream_settle(run_stream(r, e->who));
 	return count(r, e, false, R_OWN);
 }
 

@@ -21,18 +21,15 @@ net_init(struct net *n, struct world *w)
 void
 net_free(struct net *n)
 {
-	struct packet *p;
-	unsigned i;
+	size_t i;
 
 	for (i = 0; i < n->n_ifaces; i++)
 		free(n->iface[i]);
 	for (i = 0; i < n->n_nats; i++)
 		free(n->nat[i]);
-	for (i = 0; i < PACKET_CLASSES; i++)
-		while ((p = n->spare[i]) != NULL) {
-			n->spare[i] = p->next;
-			free(p);
-		}
+	for (i = 0; i < n->n_made; i++)
+		free(n->made[i]);
+	free(n->made);
 	memset(n, 0, sizeof(*n));
 }
 
@@ -155,6 +152,9 @@ net_packet(struct net *n, size_t size)
 		p = malloc(sizeof(*p) + class_size[c]);
 		if (p == NULL)
 			err(2, "malloc");
+		n->made = sim_grow(n->made, n->n_made, &n->room_made,
+		    sizeof(p));
+		n->made[n->n_made++] = p;
 	}
 	memset(p, 0, sizeof(*p));
 	p->size = class_size[c];

@@ -139,6 +139,8 @@ struct net {
 	struct nat *nat[NET_NATS_MAX];
 	unsigned n_nats;
 	struct packet *spare[PACKET_CLASSES];
+	struct packet **made; /* all of them, to free in the end */
+	size_t n_made, room_made;
 	uint8_t magic[4]; /* how a handshake packet begins */
 	bool magic_known;
 	uint8_t scratch[65536]; /* for what is about to become a packet */

@@ -177,6 +177,7 @@ one_failure(struct run *r, struct tally *t, struct stream *s)
 	t->aim[t->n] = aim_of(dead);
 	t->gap[t->n] = s->gap_us > late ? s->gap_us : late;
 	await_well(r, t);
+	stream_settle(s);
 	t->lost[t->n] = lost_since(s, tf - MS(300), mended + AFTER_US);
 	if (r->verbose)
 		printf("    at %.3f s %s: gap %.1f ms, aim %.1f, lost %llu\n",

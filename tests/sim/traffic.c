@@ -30,6 +30,7 @@ traffic_free(struct traffic *t)
 
 	for (i = 0; i < t->n; i++) {
 		free(t->stream[i]->rec);
+		free(t->stream[i]->orphan);
 		free(t->stream[i]);
 	}
 	t->n = 0;
@@ -206,26 +207,43 @@ traffic_deliver(void *arg, struct host *h, const struct mp_addr *from,
 	echo(s, &head);
 }
 
-/* The agent's COPYs are known by their size, if the sizes of a stream vary. */
 static void
 copy_lost(struct stream *s, size_t len)
 {
-	uint64_t now = s->traffic->w->now;
+	if (s->sizes == 0 || len < s->size || len >= s->size + s->sizes)
+		return;
+	s->orphan = sim_grow(s->orphan, s->n_orphans, &s->room_orphans,
+	    sizeof(*s->orphan));
+	s->orphan[s->n_orphans++] = (struct orphan){ s->traffic->w->now, len };
+}
+
+static void
+settle_one(struct stream *s, const struct orphan *o)
+{
 	struct record *r, *oldest = NULL;
 	size_t i;
 
-	if (s->sizes == 0 || len < s->size || len >= s->size + s->sizes)
-		return;
 	for (i = s->n; i-- > 0;) {
 		r = &s->rec[i];
-		if (r->sent_at + COPY_SEEK_US < now)
+		if (r->sent_at + COPY_SEEK_US < o->at)
 			break;
-		if (stream_len(s, (uint32_t)i) == len && r->came == 0 &&
-		    (r->flags & R_OWN) == 0)
+		if (r->sent_at <= o->at && r->came == 0 &&
+		    (r->flags & R_OWN) == 0 &&
+		    stream_len(s, (uint32_t)i) == o->len)
 			oldest = r;
 	}
 	if (oldest != NULL)
 		oldest->flags |= R_OWN;
+}
+
+void
+stream_settle(struct stream *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_orphans; i++)
+		settle_one(s, &s->orphan[i]);
+	s->n_orphans = 0;
 }
 
 void

@@ -30,6 +30,12 @@ struct record {
 	uint8_t flags;
 };
 
+/* A COPY by the agent that was lost at random on a live path. */
+struct orphan {
+	uint64_t at;
+	size_t len; /* of the payload */
+};
+
 struct stream {
 	struct traffic *traffic;
 	const char *name;
@@ -44,6 +50,8 @@ struct stream {
 	/* what became of it */
 	struct record *rec;
 	size_t n, room;
+	struct orphan *orphan; /* COPYs of we do not know what */
+	size_t n_orphans, room_orphans;
 	uint64_t delivered, twice, late;
 	uint32_t highest;
 	uint64_t last_new, gap_us; /* longest pause at the receiver */
@@ -68,6 +76,12 @@ void traffic_forget(struct traffic *, struct host *);
 struct stream *stream_new(struct traffic *, const char *name,
     struct host *from, struct host *to, size_t size);
 struct stream *stream_find(struct traffic *, const char *name); /* or NULL */
+/*
+ * Sets R_OWN for datagrams whose COPY by the agent was lost: of those of its
+ * size that did not come it was the oldest.  Only when all that was sent has
+ * come or never will; streams whose sizes vary alone can tell.
+ */
+void stream_settle(struct stream *);
 /* It sends by itself, from `start' to `stop'. */
 void stream_run(struct stream *);
 

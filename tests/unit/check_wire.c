@@ -139,6 +139,8 @@ static const struct flags_row {
 	{ 0x0040, 6, ANY },
 	{ 0x0080, 6, NONE },
 	{ 0x0100, 18, ANY },
+	{ 0x0104, 18, ANY }, /* in answer to copies */
+	{ 0x0300, 18, ANY }, /* because the flow loses */
 };
 
 START_TEST(flags_all)

@@ -16,7 +16,7 @@ enum {
 	BUF = 65536,
 };
 
-static const uint8_t secret[32] = "the key that all ends of duo hold";
+static const uint8_t secret[32] = "all ends of duo hold this key";
 
 static void *
 zeros(size_t size)
@@ -26,6 +26,37 @@ zeros(size_t size)
 	ck_assert_ptr_nonnull(p);
 	memset(p, 0, size);
 	return p;
+}
+
+/* --- One engine alone ----------------------------------------------------- */
+
+static const struct mp_limits small = { .sessions = 8, .flows = 256,
+	.flows_each = 64, .pool = 1 << 18, .pool_each = 1 << 17,
+	.held = 1 << 18 };
+
+void
+duo_bare(struct mp *m, const struct mp_limits *limits)
+{
+	struct mp_setup setup = { .limits = limits != NULL ? *limits : small,
+		.port = DUO_PORT, .chacha_only = true };
+	size_t size = mp_size(&setup.limits);
+
+	ck_assert_uint_ne(size, 0);
+	ck_assert_int_eq(mp_create(m, zeros(size), size, &setup, START), 0);
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+}
+
+void
+duo_bare_free(struct mp *m)
+{
+	free(m->sh); /* what the block begins with */
+}
+
+struct mp_addr
+duo_ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
+{
+	return (struct mp_addr) { .ip = { [10] = 0xff, [11] = 0xff,
+	    [12] = a, [13] = b, [14] = c, [15] = d }, .port = port };
 }
 
 /* --- The world ---------------------------------------------------------- */
@@ -101,9 +132,7 @@ duo_new_setup(const struct mp_setup *setup, int n_client_addrs,
 struct duo *
 duo_new(int n_client_addrs, int n_server_addrs)
 {
-	struct mp_setup setup = { .limits = { .sessions = 8, .flows = 256,
-		.flows_each = 64, .pool = 1 << 18, .pool_each = 1 << 17,
-		.held = 1 << 18 }, .chacha_only = true };
+	struct mp_setup setup = { .limits = small, .chacha_only = true };
 
 	return duo_new_setup(&setup, n_client_addrs, n_server_addrs);
 }
@@ -188,17 +217,26 @@ duo_post(struct duo *d, const struct duo_packet *p)
 	enqueue(d, q);
 }
 
-/* Which end's address is that?  False: nobody's at present. */
-static bool
-find_addr(const struct duo *d, const uint8_t ip[16], int *e, int *addr)
+/* Which address of an end is that?  -1: none at present. */
+static int
+find_addr(const struct duo_end *end, const uint8_t ip[16])
 {
-	for (*e = 0; *e < d->n_ends; ++*e)
-		for (*addr = 0; *addr < d->end[*e].n_addrs; ++*addr)
-			if (d->end[*e].addr[*addr].there &&
-			    memcmp(d->end[*e].addr[*addr].local.ip, ip, 16) ==
-				0)
-				return true;
-	return false;
+	for (int i = 0; i < end->n_addrs; i++)
+		if (end->addr[i].there &&
+		    memcmp(end->addr[i].local.ip, ip, 16) == 0)
+			return i;
+	return -1;
+}
+
+/* Which other end has that address and port?  -1: nobody at present. */
+static int
+find_end(const struct duo *d, int self, const struct mp_addr *a)
+{
+	for (int e = 0; e < d->n_ends; e++)
+		if (e != self && d->end[e].port == a->port &&
+		    find_addr(&d->end[e], a->ip) >= 0)
+			return e;
+	return -1;
 }
 
 static bool
@@ -215,11 +253,9 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 	struct duo_end *end = &d->end[e];
 	struct duo_packet *p;
 	struct duo_link *l;
-	int from, i, to, j;
+	int i = find_addr(end, path->local.ip), to, j;
 
-	if (!find_addr(d, path->local.ip, &from, &i) || from != e)
-		return MP_ENETUNREACH;
-	if (end->addr[i].local.down)
+	if (i < 0 || end->addr[i].local.down)
 		return MP_ENETUNREACH;
 	if (is_link_local(path->remote.ip))
 		ck_assert_uint_eq(path->ifindex, end->addr[i].local.ifindex);
@@ -227,9 +263,10 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 		return end->addr[i].error;
 	d->sent[e]++;
 	d->sent_bytes[e] += len;
-	if (!find_addr(d, path->remote.ip, &to, &j) ||
-	    path->remote.port != d->end[to].port)
+	to = find_end(d, e, &path->remote);
+	if (to < 0)
 		return 0; /* lost */
+	j = find_addr(&d->end[to], path->remote.ip);
 	l = duo_link(d, e, i, to, j);
 	p = calloc(1, sizeof(*p) + len);
 	ck_assert_ptr_nonnull(p);

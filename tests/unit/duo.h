@@ -105,6 +105,16 @@ struct duo {
 	uint64_t sent[DUO_ENDS], sent_bytes[DUO_ENDS]; /* by each end */
 };
 
+/* --- One engine alone ----------------------------------------------------- */
+
+/* An endpoint with one open slot (0) and no addresses, for tests of a single
+ * module; limits of zero stand for small ones. */
+void duo_bare(struct mp *, const struct mp_limits *);
+void duo_bare_free(struct mp *);
+/* ::ffff:a.b.c.d and a port. */
+struct mp_addr duo_ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d,
+    uint16_t port);
+
 /* --- The world ---------------------------------------------------------- */
 
 /* Client and server with so many addresses; ChaCha20, small limits. */

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: ISC */
+/* core/flow.c: waits, doubt and timestamps (PROTOCOL 1, 4, 5). */
+#include "flow.h"
+
+#include <string.h>
+
+#include "duo.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+#define T0 (UINT64_C(5000) * SEC)
+
+/* A flow that answered at T0: SRTT 40 ms, RTTVAR 5 ms, so that an answer is
+ * overdue after 60 ms, dRTO is 85 ms. */
+static struct flow
+answering(void)
+{
+	struct flow f;
+	struct mp_path path = { .ifindex = 3 };
+
+	memset(&f, 0, sizeof(f));
+	flow_begin(&f, &path, T0 - SEC);
+	f.validated = true;
+	f.urge = false;
+	f.answer_at = T0;
+	f.rtt = (struct rtt) { 40000, 5000, 0 };
+	return f;
+}
+
+enum { DOUBT = 60000, RTO = 60000, DRTO = 85000 };
+
+/* PROTOCOL 1: a flow id never restarts its sequence counter within one key,
+ * whoever uses it; nor what was seen of the peer's. */
+START_TEST(begin)
+{
+	struct flow f;
+	struct mp_path path = { .ifindex = 9 };
+
+	memset(&f, 0xff, sizeof(f));
+	f.rtt.srtt_us = 77;
+	f.tx_seq = 1234;
+	f.mark[0] = 55;
+	f.former_mark[1] = 66;
+	f.id = 3;
+	flow_begin(&f, &path, T0);
+	ck_assert_uint_eq(f.tx_seq, 1234);
+	ck_assert_uint_eq(f.mark[0], 55);
+	ck_assert_uint_eq(f.former_mark[1], 66);
+	ck_assert_uint_eq(f.id, 3);
+	ck_assert_uint_eq(f.path.ifindex, 9);
+	ck_assert_uint_eq(f.rtt.srtt_us, 0);
+	ck_assert_uint_eq(f.size, MP_SIZE_MIN);
+	ck_assert(!f.validated && !f.gone && !f.failed && !f.down);
+	ck_assert(f.urge); /* one that comes is tried at once */
+	ck_assert(!f.reply && !f.ts_pending);
+	ck_assert_uint_eq(f.born_at, T0);
+	ck_assert_uint_eq(f.in_bytes + f.out_bytes, 0);
+	ck_assert_uint_eq(flow_doubt_at(&f), MP_NEVER);
+	ck_assert_uint_eq(flow_lost_at(&f), MP_NEVER);
+	ck_assert_uint_eq(flow_wait_end(&f, T0), MP_NEVER);
+	ck_assert(!flow_in_doubt(&f, T0 + 1000 * SEC));
+}
+END_TEST
+
+/* PROTOCOL 1: a packet is delivered at most once; above every earlier one of
+ * its flow and C bit it is in order.  A new key begins both anew, and keeps
+ * what was seen under the former one. */
+START_TEST(keys)
+{
+	struct flow f = answering();
+	struct seen seen;
+
+	memset(&seen, 0, sizeof(seen));
+	f.tx_seq = 500;
+	ck_assert_int_eq(flow_seen(&seen, false, 7), WINDOW_NEW);
+	flow_take(&seen, false, 7);
+	ck_assert_int_eq(flow_seen(&seen, false, 7), WINDOW_SEEN);
+	ck_assert(flow_in_order(&f, false, false, 7));
+	flow_mark(&f, false, false, 7);
+	ck_assert(!flow_in_order(&f, false, false, 7));
+	ck_assert(!flow_in_order(&f, false, false, 6));
+	ck_assert(flow_in_order(&f, false, false, 8));
+	ck_assert(flow_in_order(&f, false, true, 6)); /* C has its own */
+
+	flow_new_key(&f, &seen);
+	ck_assert_uint_eq(f.tx_seq, 0);
+	ck_assert_int_eq(flow_seen(&seen, false, 7), WINDOW_NEW);
+	ck_assert_int_eq(flow_seen(&seen, true, 7), WINDOW_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, true, 8), WINDOW_NEW);
+	flow_take(&seen, true, 8);
+	ck_assert_int_eq(flow_seen(&seen, true, 8), WINDOW_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, 8), WINDOW_NEW);
+	ck_assert(flow_in_order(&f, false, false, 1));
+	ck_assert(!flow_in_order(&f, true, false, 7));
+	ck_assert(flow_in_order(&f, true, false, 8));
+	flow_mark(&f, true, false, 8);
+	ck_assert(!flow_in_order(&f, true, false, 8));
+	/* the key after it came: what is late is no more in order */
+	flow_mark(&f, false, false, 1);
+	ck_assert(!flow_in_order(&f, true, false, 9));
+}
+END_TEST
+
+static const struct usable_row {
+	const char *name;
+	bool gone, down, failed, validated, usable;
+} usables[] = {
+	{ "validated", false, false, false, true, true },
+	{ "not validated", false, false, false, false, false },
+	{ "gone", true, false, false, true, false },
+	{ "no carrier", false, true, false, true, false },
+	{ "send error", false, false, true, true, false },
+};
+
+START_TEST(usable)
+{
+	const struct usable_row *r = &usables[_i];
+	struct flow f = answering();
+
+	f.gone = r->gone;
+	f.down = r->down;
+	f.failed = r->failed;
+	f.validated = r->validated;
+	ck_assert_msg(flow_usable(&f) == r->usable, "%s", r->name);
+}
+END_TEST
+
+/* --- Doubt: an unanswered probe, never an unanswered datagram ------------- */
+
+START_TEST(doubt)
+{
+	struct flow f = answering();
+
+	flow_data_sent(&f, T0);
+	ck_assert(!flow_in_doubt(&f, T0 + 10 * SEC));
+	flow_probe_sent(&f, T0 + 1000, 1);
+	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 1000 + DOUBT);
+	ck_assert(!flow_in_doubt(&f, T0 + 1000 + DOUBT - 1));
+	ck_assert(flow_in_doubt(&f, T0 + 1000 + DOUBT));
+	ck_assert_uint_eq(flow_lost_at(&f), MP_NEVER);
+	/* further probes move nothing: the first is what counts */
+	flow_probe_sent(&f, T0 + 1000 + FLOW_PROBE2 - 1, 2);
+	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 1000 + DOUBT);
+	ck_assert_uint_eq(flow_lost_at(&f), MP_NEVER);
+	flow_probe_sent(&f, T0 + 51000, 3);
+	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 1000 + DOUBT);
+	ck_assert_uint_eq(flow_lost_at(&f), T0 + 51000 + DOUBT);
+	flow_probe_sent(&f, T0 + 101000, 4);
+	ck_assert(!flow_lost(&f, T0 + 51000 + DOUBT - 1));
+	ck_assert(flow_lost(&f, T0 + 51000 + DOUBT));
+	ck_assert_uint_eq(f.probes, 4);
+	flow_answered(&f, T0 + 150000);
+	ck_assert(!flow_in_doubt(&f, T0 + 10 * SEC));
+	ck_assert(!flow_lost(&f, T0 + 10 * SEC));
+	ck_assert_uint_eq(f.probes, 0);
+}
+END_TEST
+
+/* At least 10 ms of tolerance however even the path is. */
+START_TEST(doubt_least)
+{
+	struct flow f = answering();
+
+	f.rtt.rttvar_us = 0;
+	flow_probe_sent(&f, T0, 1);
+	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 50000);
+}
+END_TEST
+
+START_TEST(doubt_of_peer)
+{
+	struct flow f = answering();
+
+	f.copy_seen = T0;
+	ck_assert(flow_in_doubt(&f, T0));
+	ck_assert(flow_in_doubt(&f, T0 + FLOW_COPY_SEEN - 1));
+	ck_assert(!flow_in_doubt(&f, T0 + FLOW_COPY_SEEN));
+	flow_answered(&f, T0 + 1);
+	ck_assert(!flow_in_doubt(&f, T0 + 2));
+}
+END_TEST
+
+/* --- Waits ----------------------------------------------------------------- */
+
+START_TEST(wait)
+{
+	struct flow f = answering();
+
+	flow_data_sent(&f, T0);
+	flow_data_sent(&f, T0 + 10); /* one runs already */
+	flow_probe_sent(&f, T0 + 20, 1);
+	ck_assert_uint_eq(f.wait_since, T0);
+	ck_assert_uint_eq(f.silent_since, T0);
+	ck_assert_uint_eq(f.data_since, T0);
+	ck_assert_uint_eq(flow_wait_end(&f, T0), T0 + DRTO);
+	/* an answer that was under way before it began ends none */
+	ck_assert(!flow_answered(&f, T0 - 1));
+	ck_assert_uint_eq(f.wait_since, T0);
+	ck_assert(!flow_answered(&f, T0 + 1));
+	ck_assert_uint_eq(flow_wait_end(&f, T0), MP_NEVER);
+	ck_assert_uint_eq(f.data_since, MP_NEVER);
+	ck_assert_uint_eq(f.answer_at, T0 + 1);
+	flow_answered(&f, T0); /* never back */
+	ck_assert_uint_eq(f.answer_at, T0 + 1);
+}
+END_TEST
+
+/* PROTOCOL 4: idle_time += RTO, a probe at once, SRTT as it was; doubling
+ * thereafter; the answer resets all. */
+START_TEST(missed)
+{
+	static const uint64_t idle[] = { RTO, 3 * RTO, 7 * RTO, 15 * RTO };
+	struct flow f = answering();
+	uint64_t now = T0;
+	int i;
+
+	for (i = 0; i < COUNT(idle); i++) {
+		flow_probe_sent(&f, now, 1);
+		ck_assert(!f.urge);
+		now = flow_wait_end(&f, now);
+		flow_missed(&f);
+		ck_assert_uint_eq(f.rtt.idle_us, idle[i]);
+		ck_assert(f.urge);
+		ck_assert_uint_eq(f.rtt.srtt_us, 40000);
+		ck_assert_uint_eq(f.rtt.rttvar_us, 5000);
+		ck_assert_uint_eq(f.wait_since, MP_NEVER);
+		ck_assert_uint_eq(f.silent_since, T0);
+	}
+	ck_assert(flow_answered(&f, now)); /* it had been silent */
+	ck_assert_uint_eq(f.rtt.idle_us, 0);
+	ck_assert_uint_eq(f.silent_since, MP_NEVER);
+}
+END_TEST
+
+/* How long a wait lasts: dRTO, at most 2 s in the first minute of silence,
+ * 10 s after. */
+static const struct end_row {
+	const char *name;
+	uint64_t idle_us, silent_for;
+	uint64_t wait;
+} ends[] = {
+	{ "dRTO", 0, 0, DRTO },
+	{ "with idle time", 500000, 0, 500000 + DRTO },
+	{ "just 2 s", 2000000 - DRTO, 0, 2000000 },
+	{ "over 2 s", 2000000, 30 * SEC, 2000000 },
+	{ "a minute", 300 * SEC, 60 * SEC, 2000000 },
+	{ "more than a minute", 300 * SEC, 61 * SEC, 10 * SEC },
+	{ "not longer than dRTO", 0, 61 * SEC, DRTO },
+};
+
+START_TEST(wait_end)
+{
+	const struct end_row *r = &ends[_i];
+	struct flow f = answering();
+	uint64_t end;
+
+	f.rtt.idle_us = r->idle_us;
+	f.silent_since = T0;
+	f.wait_since = T0 + r->silent_for;
+	end = flow_wait_end(&f, f.wait_since);
+	ck_assert_msg(end == f.wait_since + r->wait, "%s: %llu", r->name,
+	    (unsigned long long)(end - f.wait_since));
+}
+END_TEST
+
+/* An answer calls for a look at the choice when it ends a silence. */
+static const struct answer_row {
+	const char *name;
+	uint64_t idle_us;
+	bool doubted, failed, first, silent;
+} answers[] = {
+	{ "no silence", 0, false, false, false, false },
+	{ "idle time", 1, false, false, false, true },
+	{ "doubt was noticed", 0, true, false, false, true },
+	{ "a send error", 0, false, true, false, true },
+	{ "the first answer", 0, false, false, true, true },
+};
+
+START_TEST(answered)
+{
+	const struct answer_row *r = &answers[_i];
+	struct flow f = answering();
+
+	f.rtt.idle_us = r->idle_us;
+	f.doubted = r->doubted;
+	f.failed = r->failed;
+	f.send_errors = 1;
+	if (r->first)
+		f.answer_at = 0;
+	ck_assert_msg(flow_answered(&f, T0 + 1) == r->silent, "%s", r->name);
+	ck_assert(!f.failed && !f.doubted);
+	ck_assert_uint_eq(f.send_errors, 0);
+	ck_assert(!flow_answered(&f, T0 + 2));
+}
+END_TEST
+
+/* --- Loss ------------------------------------------------------------------- */
+
+/* Probes of which one in `nth' goes unanswered. */
+static const struct loss_row {
+	const char *name;
+	int nth;
+	bool lossy;
+} losses[] = {
+	{ "none", 0, false },
+	{ "2 %", 50, false },
+	{ "5 %", 20, false },
+	{ "25 %", 4, true },
+	{ "50 %", 2, true },
+};
+
+START_TEST(loss)
+{
+	const struct loss_row *r = &losses[_i];
+	struct flow f = answering();
+	uint64_t now = T0;
+	int i;
+
+	for (i = 1; i <= 400; i++) {
+		flow_probe_sent(&f, now, 1);
+		now += 500 * MS;
+		if (r->nth == 0 || i % r->nth != 0)
+			flow_probe_answered(&f, now);
+		flow_answered(&f, now); /* data did, at least */
+	}
+	ck_assert_msg(f.lossy == r->lossy, "%s: %u", r->name, f.loss);
+	ck_assert(flow_lossy(&f, now) == r->lossy);
+	for (i = 0; i < 400; i++) { /* it gets well */
+		flow_probe_sent(&f, now, 1);
+		flow_probe_answered(&f, now + 40 * MS);
+		flow_answered(&f, now += 500 * MS);
+	}
+	ck_assert(!flow_lossy(&f, now));
+}
+END_TEST
+
+/* A path that is dead is not lossy: only one sample of its silence. */
+START_TEST(loss_dead)
+{
+	struct flow f = answering();
+	int i;
+
+	for (i = 0; i < 255 + 10; i++)
+		flow_probe_sent(&f, T0 + (uint64_t)i * SEC, 1);
+	ck_assert_uint_eq(f.probes, 255); /* and no wrap to "answered" */
+	flow_probe_answered(&f, T0 + 265 * SEC);
+	ck_assert_uint_lt(f.loss, 50);
+	ck_assert(!f.lossy);
+	f.loss = 77;
+	flow_forget(&f);
+	ck_assert_uint_eq(f.loss, 0);
+}
+END_TEST
+
+/* The peer says that this flow loses: for a second. */
+START_TEST(loss_told)
+{
+	struct flow f = answering();
+
+	f.lossy_seen = T0;
+	ck_assert(flow_lossy(&f, T0 + FLOW_COPY_SEEN - 1));
+	ck_assert(!flow_lossy(&f, T0 + FLOW_COPY_SEEN));
+	ck_assert(!flow_in_doubt(&f, T0));
+}
+END_TEST
+
+/* PROTOCOL 2: silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time not
+ * counted. */
+START_TEST(silent)
+{
+	struct flow f = answering();
+
+	ck_assert_uint_eq(flow_silent_at(&f), MP_NEVER);
+	flow_data_sent(&f, T0);
+	f.rtt.idle_us = 100 * SEC;
+	ck_assert_uint_eq(flow_silent_at(&f), T0 + SEC);
+	f.rtt = (struct rtt) { 400000, 50000, 100 * SEC };
+	ck_assert_uint_eq(flow_silent_at(&f), T0 + 1800 * MS);
+	flow_missed(&f);
+	flow_probe_sent(&f, T0 + SEC, 1);
+	ck_assert_uint_eq(flow_silent_at(&f), T0 + 1800 * MS);
+}
+END_TEST
+
+/* --- Timestamps -------------------------------------------------------------- */
+
+/* What a packet echoes: the last timestamp plus the time held; once; not when
+ * held over 4 s; never 0xffff, which means none. */
+static const struct echo_row {
+	const char *name;
+	uint16_t ts;
+	uint64_t held;
+	uint16_t tsreply;
+} echoes[] = {
+	{ "at once", 100, 0, 100 },
+	{ "held for 10 ms", 100, 10 * MS, 140 },
+	{ "wraps", 0xfff0, 8 * MS, 0x10 },
+	{ "would be none", 0xffff, 0, 0xfffe },
+	{ "would be none by holding", 0xfff0, 15 * 250, 0xfffe },
+	{ "4 s", 100, 4 * SEC, 16100 },
+	{ "over 4 s", 100, 4 * SEC + 1, WIRE_TS_NONE },
+};
+
+START_TEST(echo)
+{
+	const struct echo_row *r = &echoes[_i];
+	struct flow f = answering();
+	uint16_t ts, tsreply;
+	uint64_t now = T0 + r->held;
+
+	flow_stamp(&f, T0, &ts, &tsreply);
+	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* nothing came yet */
+	ck_assert_uint_eq(ts, (uint16_t)(T0 / 250));
+	flow_stamped(&f, T0, r->ts);
+	f.ack_due = T0 + 25 * MS;
+	flow_stamp(&f, now, &ts, &tsreply);
+	ck_assert_msg(tsreply == r->tsreply, "%s: %u", r->name, tsreply);
+	ck_assert_uint_eq(ts, (uint16_t)(now / 250));
+	ck_assert_uint_eq(f.ack_due, MP_NEVER); /* this packet acknowledges */
+	flow_stamp(&f, now, &ts, &tsreply);
+	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* once only */
+}
+END_TEST
+
+/* A datagram that the program read late is older than a probe's stamp. */
+START_TEST(stamped_late)
+{
+	struct flow f = answering();
+	uint16_t ts, tsreply;
+
+	flow_stamped(&f, T0 + 10 * MS, 50);
+	flow_stamped(&f, T0 + 2 * MS, 18);
+	flow_stamp(&f, T0 + 10 * MS, &ts, &tsreply);
+	ck_assert_uint_eq(tsreply, 50);
+}
+END_TEST
+
+static const struct rtt_row {
+	const char *name;
+	uint64_t sent, arrival;
+	uint32_t us;
+} rtts[] = {
+	{ "40 ms", 1000 * SEC, 1000 * SEC + 40 * MS, 40000 },
+	{ "nothing", 1000 * SEC, 1000 * SEC, 0 },
+	{ "below the unit", 1000 * SEC + 249, 1000 * SEC + 250, 250 },
+	/* 65536 units are 16.384 s */
+	{ "over the wrap", 16384 * MS - 10 * MS, 16384 * MS + 10 * MS, 20000 },
+	{ "5 s", 1000 * SEC, 1005 * SEC, 5000000 },
+	{ "16 s", 1000 * SEC, 1016 * SEC, 16000000 },
+	{ "less than nothing: none", 1000 * SEC + 2 * MS, 1000 * SEC, 0 },
+};
+
+START_TEST(rtt)
+{
+	const struct rtt_row *r = &rtts[_i];
+	struct flow f = answering();
+	uint16_t ts, tsreply;
+	uint32_t us;
+
+	flow_stamp(&f, r->sent, &ts, &tsreply);
+	us = flow_rtt(r->arrival, ts);
+	ck_assert_msg(us == r->us, "%s: %u", r->name, us);
+}
+END_TEST
+
+Suite *
+suite_flow(void)
+{
+	Suite *s = suite_create("flow");
+	TCase *t = tcase_create("flow");
+
+	tcase_add_test(t, begin);
+	tcase_add_test(t, keys);
+	tcase_add_loop_test(t, usable, 0, COUNT(usables));
+	tcase_add_test(t, doubt);
+	tcase_add_test(t, doubt_least);
+	tcase_add_test(t, doubt_of_peer);
+	tcase_add_test(t, wait);
+	tcase_add_test(t, missed);
+	tcase_add_loop_test(t, wait_end, 0, COUNT(ends));
+	tcase_add_loop_test(t, answered, 0, COUNT(answers));
+	tcase_add_loop_test(t, loss, 0, COUNT(losses));
+	tcase_add_test(t, loss_dead);
+	tcase_add_test(t, loss_told);
+	tcase_add_test(t, silent);
+	tcase_add_loop_test(t, echo, 0, COUNT(echoes));
+	tcase_add_test(t, stamped_late);
+	tcase_add_loop_test(t, rtt, 0, COUNT(rtts));
+	suite_add_tcase(s, t);
+	return s;
+}

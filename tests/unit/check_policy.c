@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC */
+/* core/policy.c: the lowest SRTT + idle_time, the damping of PROTOCOL 5, and
+ * which flows count. */
+#include "policy.h"
+
+#include <string.h>
+
+#include "duo.h"
+#include "pair.h"
+#include "session.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+#define T0 (UINT64_C(5000) * SEC)
+
+/* Better by 20 % and by 2 ms. */
+static const struct leave_row {
+	const char *name;
+	uint32_t cur_us;
+	uint64_t cur_idle;
+	uint32_t other_us;
+	uint64_t other_idle;
+	bool leave;
+} leaves[] = {
+	{ "equal", 20000, 0, 20000, 0, false },
+	{ "slower", 20000, 0, 60000, 0, false },
+	{ "just 20 %", 100000, 0, 80000, 0, true },
+	{ "under 20 %", 100000, 0, 80001, 0, false },
+	{ "just 2 ms", 5000, 0, 3000, 0, true },
+	{ "under 2 ms though over 20 %", 4000, 0, 2001, 0, false },
+	{ "a LAN, 10 times", 1000, 0, 100, 0, false },
+	{ "2 ms of 20: only 10 %", 20000, 0, 18000, 0, false },
+	{ "idle time counts", 20000, 80000, 60000, 0, true },
+	{ "... of the other as well", 100000, 0, 20000, 80000, false },
+	{ "no sample counts as 250 ms", 250000, 0, 0, 0, false },
+	{ "no sample, left for one", 0, 0, 200000, 0, true },
+};
+
+START_TEST(leave)
+{
+	const struct leave_row *r = &leaves[_i];
+	struct flow cur, other;
+
+	memset(&cur, 0, sizeof(cur));
+	memset(&other, 0, sizeof(other));
+	cur.rtt = (struct rtt) { r->cur_us, 0, r->cur_idle };
+	other.rtt = (struct rtt) { r->other_us, 0, r->other_idle };
+	ck_assert_msg(policy_row()->leave(&cur, &other) == r->leave, "%s",
+	    r->name);
+	if (r->leave) /* never back and forth */
+		ck_assert(!policy_row()->leave(&other, &cur));
+}
+END_TEST
+
+START_TEST(cost)
+{
+	struct flow f;
+
+	memset(&f, 0, sizeof(f));
+	f.rtt = (struct rtt) { 20000, 9999, 30000 };
+	ck_assert_uint_eq(policy_row()->cost(&f), 50000);
+	ck_assert_str_eq(policy_row()->name, "lowest");
+}
+END_TEST
+
+/* Four flows of a session: 0 and 1 share the local address, 0 and 2 the
+ * remote one, 3 shares neither with 0. */
+static struct mp m;
+static struct session *s;
+static struct flow *f[4];
+
+static void
+setup(void)
+{
+	static const uint8_t assoc[8] = { 1 };
+	struct mp_addr peer = duo_ip4(10, 1, 0, 1, 9);
+	struct mp_path p = { .ifindex = 1 };
+	uint32_t id;
+
+	duo_bare(&m, NULL);
+	s = session_new(&m, T0, 0, &peer, 0, assoc, true);
+	for (id = 0; id < 4; id++) {
+		f[id] = pair_flow(&m, s, id, T0);
+		p.local = duo_ip4(10, 0, 0, (uint8_t)(1 + id / 2), 0);
+		p.remote = duo_ip4(10, 1, 0, (uint8_t)(1 + id % 2), 9);
+		pair_begin(&m, s, f[id], &p, T0);
+		f[id]->validated = true;
+		f[id]->rtt.srtt_us = 10000 * (id + 1);
+	}
+}
+
+static void
+teardown(void)
+{
+	duo_bare_free(&m);
+}
+
+static void
+none(void)
+{
+}
+
+static void
+best_gone(void)
+{
+	f[0]->gone = true;
+}
+
+static void
+best_down(void)
+{
+	f[0]->down = true;
+}
+
+static void
+best_failed(void)
+{
+	f[0]->failed = true;
+}
+
+static void
+best_not_valid(void)
+{
+	f[0]->validated = false;
+}
+
+static void
+best_idle(void)
+{
+	f[0]->rtt.idle_us = 15000;
+}
+
+static void
+best_doubtful(void)
+{
+	f[0]->probe1_at = T0 - SEC;
+}
+
+static void
+only_apart_doubtful(void)
+{
+	f[3]->probe1_at = T0 - SEC;
+}
+
+static void
+three_large(void)
+{
+	f[3]->size = 1472;
+}
+
+static void
+all_gone(void)
+{
+	for (int i = 0; i < 4; i++)
+		f[i]->gone = true;
+}
+
+static const struct best_row {
+	const char *name;
+	void (*what)(void);
+	int not;
+	size_t need;
+	bool apart, no_doubt;
+	int best;
+} bests[] = {
+	{ "the lowest", none, -1, 0, false, false, 0 },
+	{ "not the lowest", none, 0, 0, false, false, 1 },
+	{ "gone", best_gone, -1, 0, false, false, 1 },
+	{ "no carrier", best_down, -1, 0, false, false, 1 },
+	{ "failed", best_failed, -1, 0, false, false, 1 },
+	{ "not validated", best_not_valid, -1, 0, false, false, 1 },
+	{ "idle time", best_idle, -1, 0, false, false, 1 },
+	{ "doubt is allowed", best_doubtful, -1, 0, false, false, 0 },
+	{ "doubt is not", best_doubtful, -1, 0, false, true, 1 },
+	{ "shares no address", none, 0, 0, true, false, 3 },
+	{ "of 1: 2 shares none", none, 1, 0, true, false, 2 },
+	{ "apart, but in doubt: one that shares", only_apart_doubtful, 0, 0,
+	    true, true, 1 },
+	{ "apart of nothing", none, -1, 0, true, false, 0 },
+	{ "size of all", none, -1, 1200, false, false, 0 },
+	{ "size of one", three_large, -1, 1201, false, false, 3 },
+	{ "size of none", none, -1, 1201, false, false, -1 },
+	{ "none left", all_gone, -1, 0, false, false, -1 },
+};
+
+START_TEST(best)
+{
+	const struct best_row *r = &bests[_i];
+	struct policy_ask ask = { .now = T0, .need = r->need,
+		.not = r->not >= 0 ? f[r->not] : NULL, .apart = r->apart,
+		.no_doubt = r->no_doubt };
+	struct flow *got;
+
+	r->what();
+	got = policy_best(&m, s, &ask);
+	ck_assert_msg(got == (r->best >= 0 ? f[r->best] : NULL), "%s: %d",
+	    r->name, got != NULL ? got->id : -1);
+}
+END_TEST
+
+Suite *
+suite_policy(void)
+{
+	Suite *suite = suite_create("policy");
+	TCase *t = tcase_create("policy");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, leave, 0, COUNT(leaves));
+	tcase_add_test(t, cost);
+	tcase_add_loop_test(t, best, 0, COUNT(bests));
+	suite_add_tcase(suite, t);
+	return suite;
+}
