@@ -19,6 +19,16 @@ choice_dirty(struct mp *m, struct session *s, uint64_t now)
 	table_arm(m, s, now);
 }
 
+/* Choice numbers rise; an odd one says that the flow before has failed. */
+static uint32_t
+next_choice(uint32_t last, enum mp_reason why)
+{
+	bool failed = why == MP_WHY_silent || why == MP_WHY_error ||
+	    why == MP_WHY_gone;
+
+	return ((last >> 1) + 1) << 1 | failed;
+}
+
 static void
 use(struct mp *m, struct session *s, uint64_t now, struct flow *f,
     enum mp_reason why)
@@ -31,7 +41,7 @@ use(struct mp *m, struct session *s, uint64_t now, struct flow *f,
 	s->why = (uint8_t)why;
 	s->why_at = now;
 	if (s->initiator) {
-		s->choice++;
+		s->choice = next_choice(s->choice, why);
 		s->select_acked = false;
 		f->urge = true; /* the SELECT */
 	}
@@ -128,9 +138,10 @@ choice_follow(struct mp *m, struct session *s, uint64_t now, uint32_t id,
 	s->choice = number;
 	s->selected = f->id;
 	if (s->current != f->id && flow_usable(f)) {
-		/* The peer may know that the one before is dead. */
-		s->rescue_flow = s->current;
-		choice_rescue(m, s, now);
+		if (number & 1) { /* the one before is dead */
+			s->rescue_flow = s->current;
+			choice_rescue(m, s, now);
+		}
 		use(m, s, now, f, MP_WHY_select);
 	}
 	choice_dirty(m, s, now);
