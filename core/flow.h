@@ -12,9 +12,9 @@ enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
 	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
 	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
-	FLOW_LOSSY_ON = 120,	/* loss in 1/1000: datagrams go twice ... */
-	FLOW_LOSSY_OFF = 60,	/* ... until it is below this */
-	FLOW_SUSPECT = 16,	/* quick probes to learn what a loss means */
+	FLOW_LOSSY_ON = 80,	/* loss in 1/1000: datagrams go twice ... */
+	FLOW_LOSSY_OFF = 25,	/* ... until it is below this */
+	FLOW_SUSPECT = 32,	/* quick probes to learn what a loss means */
 	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
 };
 

@@ -7,17 +7,21 @@
 
 Suite *suite_addr(void);
 Suite *suite_crypto(void);
+Suite *suite_endpoint(void);
 Suite *suite_flow(void);
 Suite *suite_hostile(void);
+Suite *suite_info(void);
 Suite *suite_keyring(void);
 Suite *suite_load(void);
 Suite *suite_noise(void);
+Suite *suite_pair(void);
 Suite *suite_policy(void);
 Suite *suite_pool(void);
 Suite *suite_choice(void);
 Suite *suite_probe(void);
 Suite *suite_rtt(void);
 Suite *suite_seal(void);
+Suite *suite_send(void);
 Suite *suite_session(void);
 Suite *suite_shake(void);
 Suite *suite_table(void);

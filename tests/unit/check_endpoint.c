@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC */
+/* core/endpoint.c: the block, its views, slots and local addresses. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "duo.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+static const struct limit_row {
+	const char *name;
+	struct mp_limits limits;
+	bool ok;
+} limits[] = {
+	{ "defaults", { 0, 0, 0, 0, 0, 0 }, true },
+	{ "the least", { 1, 1, 1, 4096, 1, 4096 }, true },
+	{ "the most", { 16384, 65535, 64, 1 << 30, 1 << 20, 1 << 20 }, true },
+	{ "sessions", { 16385, 0, 0, 0, 0, 0 }, false },
+	{ "flows", { 0, 65536, 0, 0, 0, 0 }, false },
+	{ "flows of a session", { 0, 0, 65, 0, 0, 0 }, false },
+	{ "pool too small", { 0, 0, 0, 4095, 0, 0 }, false },
+	{ "pool too big", { 0, 0, 0, (1 << 30) + 64, 0, 0 }, false },
+	{ "held too small", { 0, 0, 0, 0, 0, 4095 }, false },
+	{ "held too big", { 0, 0, 0, 0, 0, (1 << 30) + 64 }, false },
+	{ "odd sizes", { 3, 5, 2, 5001, 4999, 5003 }, true },
+	{ "all bits", { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,
+	    UINT32_MAX, UINT32_MAX }, false },
+};
+
+START_TEST(limit)
+{
+	const struct limit_row *r = &limits[_i];
+
+	ck_assert_msg((mp_size(&r->limits) != 0) == r->ok, "%s", r->name);
+}
+END_TEST
+
+/* At most 4 KiB a session with 4 flows (issue 2). */
+START_TEST(size_session)
+{
+	struct mp_limits few = { .sessions = 1000, .flows = 4000 };
+	struct mp_limits many = { .sessions = 2000, .flows = 8000 };
+
+	/* 2^n buckets, so that a power of two lies between */
+	ck_assert_uint_le((mp_size(&many) - mp_size(&few)) / 1000, 4096);
+}
+END_TEST
+
+static struct mp_setup setup = { .limits = { .sessions = 4, .flows = 8,
+	.flows_each = 4, .pool = 4096, .pool_each = 4096, .held = 4096 },
+	.port = 77, .chacha_only = true };
+
+static uint8_t *
+block(size_t size)
+{
+	uint8_t *p = aligned_alloc(64, (size + 127) & ~(size_t)63);
+
+	ck_assert_ptr_nonnull(p);
+	memset(p, 0, size);
+	return p;
+}
+
+/* What lies in the block stays in the block: guarded by its own size, ASan
+ * and valgrind see more. */
+START_TEST(create)
+{
+	size_t size = mp_size(&setup.limits);
+	uint8_t *b = block(size);
+	struct mp_setup bad = setup;
+	struct mp m;
+
+	ck_assert_int_eq(mp_create(&m, b, size - 1, &setup, 1), MP_EINVAL);
+	ck_assert_int_eq(mp_create(&m, b + 8, size, &setup, 1), MP_EINVAL);
+	bad.limits.sessions = 20000;
+	ck_assert_int_eq(mp_create(&m, b, size, &bad, 1), MP_EINVAL);
+	ck_assert_int_eq(mp_create(&m, b, size, &setup, 1), 0);
+	ck_assert_uint_eq(mp_deadline(&m), MP_NEVER);
+	ck_assert_ptr_eq(m.held + m.limits.held, b + size);
+	for (int c = 0; c < MP_C_MAX; c++)
+		ck_assert_uint_eq(mp_counter(&m, (enum mp_counter)c), 0);
+	free(b);
+}
+END_TEST
+
+START_TEST(attach)
+{
+	size_t size = mp_size(&setup.limits);
+	uint8_t *b = block(size);
+	struct mp m, view;
+
+	ck_assert_int_eq(mp_attach(&view, b, size), MP_EINVAL); /* zeros */
+	ck_assert_int_eq(mp_create(&m, b, size, &setup, 1), 0);
+	ck_assert_int_eq(mp_attach(&view, b, size), 0);
+	ck_assert_mem_eq(&view, &m, sizeof(m));
+	ck_assert_int_eq(mp_attach(&view, b, size - 1), MP_EINVAL);
+	ck_assert_int_eq(mp_attach(&view, b, 8), MP_EINVAL);
+	ck_assert_int_eq(mp_attach(&view, b + 8, size - 8), MP_EINVAL);
+	m.sh->limits.sessions = 5; /* more than there is room for */
+	ck_assert_int_eq(mp_attach(&view, b, size), MP_EINVAL);
+	m.sh->limits.sessions = 1 << 20;
+	ck_assert_int_eq(mp_attach(&view, b, size), MP_EINVAL);
+	m.sh->limits.sessions = 4;
+	ck_assert_int_eq(mp_attach(&view, b, size), 0);
+	m.sh->magic++;
+	ck_assert_int_eq(mp_attach(&view, b, size), MP_EINVAL);
+	free(b);
+}
+END_TEST
+
+/* Stirred generators differ from others of the same seed. */
+START_TEST(stir)
+{
+	struct mp a, b;
+	uint8_t more[32] = { 1 };
+
+	duo_bare(&a, NULL);
+	duo_bare(&b, NULL);
+	ck_assert_uint_eq(rng_u32(&a.sh->rng), rng_u32(&b.sh->rng));
+	mp_stir(&a, more);
+	ck_assert_uint_ne(rng_u32(&a.sh->rng), rng_u32(&b.sh->rng));
+	duo_bare_free(&a);
+	duo_bare_free(&b);
+}
+END_TEST
+
+START_TEST(slots)
+{
+	struct mp_addr dst = duo_ip4(10, 0, 0, 1, 9);
+	struct mp_tx tx[2];
+	struct mp m;
+
+	duo_bare(&m, NULL);
+	ck_assert_int_eq(mp_slot_open(&m, 32, MP_DUAL), MP_EINVAL);
+	ck_assert_int_eq(mp_slot_open(&m, 1, (enum mp_family)5), MP_EINVAL);
+	ck_assert_int_eq(mp_slot_accept(&m, 32), MP_EINVAL);
+	ck_assert_int_eq(mp_slot_accept(&m, 31), MP_EINVAL);
+	ck_assert_int_eq(mp_send_begin(&m, 1, 31, &dst, 0, 1,
+	    (enum mp_send_flag)0, tx), MP_EINVAL);
+	ck_assert_int_eq(mp_slot_open(&m, 31, MP_INET), 0);
+	ck_assert_uint_eq(m.sh->accept_slot, 31);
+	ck_assert_int_eq(mp_send_begin(&m, 1, 31, &dst, 0, 1,
+	    (enum mp_send_flag)0, tx), MP_EAGAIN);
+	ck_assert_uint_ne(mp_session_find(&m, 31, &dst), MP_NONE);
+	ck_assert_uint_eq(mp_session_find(&m, 0, &dst), MP_NONE);
+	ck_assert_int_eq(mp_slot_accept(&m, 0), 0);
+	ck_assert_uint_eq(m.sh->accept_slot, 0);
+	mp_slot_close(&m, 1, 31); /* nobody to tell: it is gone at once */
+	ck_assert_uint_eq(mp_session_find(&m, 31, &dst), MP_NONE);
+	ck_assert_int_eq(mp_slot_accept(&m, 31), MP_EINVAL);
+	mp_slot_close(&m, 1, 32);
+	mp_slot_close(&m, 1, 0);
+	ck_assert_int_eq(mp_send_begin(&m, 1, 0, &dst, 0, 1,
+	    (enum mp_send_flag)0, tx), MP_EINVAL);
+	duo_bare_free(&m);
+}
+END_TEST
+
+/* The socket is gone: the peer gets a CLOSE, its session ends. */
+START_TEST(close)
+{
+	struct duo *d = duo_new(2, 2);
+
+	duo_up(d);
+	mp_slot_close(&d->end[_i].mp, d->now, 0);
+	ck_assert_uint_eq(mp_session_find(&d->end[_i].mp, 0,
+	    &d->end[_i].peer), MP_NONE);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_ptr_null(duo_session(d, _i));
+	if (_i == 0)
+		ck_assert_ptr_null(duo_session(d, 1));
+	else
+		ck_assert_int_ne(duo_session(d, 0)->state, MP_S_UP);
+	duo_free(d);
+}
+END_TEST
+
+/* Sessions of another slot stay. */
+START_TEST(close_other)
+{
+	struct duo *d = duo_new(1, 1);
+
+	duo_up(d);
+	ck_assert_int_eq(mp_slot_open(&d->end[0].mp, 1, MP_DUAL), 0);
+	mp_slot_close(&d->end[0].mp, d->now, 1);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_session(d, 0)->state, MP_S_UP);
+	ck_assert_int_eq(duo_session(d, 1)->state, MP_S_UP);
+	duo_free(d);
+}
+END_TEST
+
+START_TEST(locals)
+{
+	struct mp_local list[MP_LOCALS_MAX + 6];
+	struct mp m;
+
+	memset(list, 0, sizeof(list));
+	for (int i = 0; i < COUNT(list); i++) {
+		list[i].ip[0] = 0x20;
+		list[i].ip[15] = (uint8_t)(i + 1);
+	}
+	duo_bare(&m, NULL);
+	mp_locals(&m, 1, list, (size_t)COUNT(list));
+	ck_assert_uint_eq(m.sh->nlocals, MP_LOCALS_MAX);
+	mp_locals(&m, 1, list, 3);
+	ck_assert_uint_eq(m.sh->nlocals, 3);
+	ck_assert_uint_eq(m.sh->local[3].ip[0], 0);
+	mp_locals(&m, 1, NULL, 0);
+	ck_assert_uint_eq(m.sh->nlocals, 0);
+	duo_bare_free(&m);
+}
+END_TEST
+
+static int probes;
+
+static enum duo_verdict
+count_probes(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct wire_ad ad;
+	struct wire_msg msg;
+
+	(void)arg;
+	if (p->from == 0 && duo_peek(d, p, &ad, &msg, NULL) &&
+	    (msg.flags & (WIRE_PROBE | WIRE_REPLY)) == WIRE_PROBE) {
+		ck_assert_int_eq(p->from_addr, 1);
+		probes++;
+	}
+	return DUO_PASS;
+}
+
+/* Link or route of an interface changed: its flows are probed at once. */
+START_TEST(link_event)
+{
+	struct duo *d = duo_new(2, 2);
+
+	duo_up(d);
+	duo_run(d, d->now + 200 * SEC / 1000);
+	d->tap = count_probes;
+	probes = 0;
+	mp_link_event(&d->end[0].mp, d->now, 2);
+	duo_run(d, d->now + 1);
+	ck_assert_int_eq(probes, 2);
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_endpoint(void)
+{
+	Suite *suite = suite_create("endpoint");
+	TCase *t = tcase_create("endpoint");
+
+	tcase_add_loop_test(t, limit, 0, COUNT(limits));
+	tcase_add_test(t, size_session);
+	tcase_add_test(t, create);
+	tcase_add_test(t, attach);
+	tcase_add_test(t, stir);
+	tcase_add_test(t, slots);
+	tcase_add_loop_test(t, close, 0, 2);
+	tcase_add_test(t, close_other);
+	tcase_add_test(t, locals);
+	tcase_add_test(t, link_event);
+	suite_add_tcase(suite, t);
+	return suite;
+}

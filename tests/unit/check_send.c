@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: ISC */
+/* core/send.c: datagrams out, and what the program sees when they do not go
+ * (PROTOCOL 2, 4, 5). */
+#include "send.h"
+
+#include <string.h>
+
+#include "duo.h"
+#include "pool.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+enum { NO_FLAG = 0 };
+
+static uint8_t big[MP_PAYLOAD_MAX + 1];
+
+static int
+begin(struct duo *d, size_t len, int flags, struct mp_tx tx[2])
+{
+	return mp_send_begin(&d->end[0].mp, duo_time(d, 0), 0,
+	    &d->end[0].peer, 0, len, (enum mp_send_flag)flags, tx);
+}
+
+static int
+commit(struct duo *d, struct mp_tx tx[2], int n)
+{
+	return mp_send_commit(&d->end[0].mp, duo_time(d, 0), tx, n, "hello",
+	    5);
+}
+
+/* --- Arguments -------------------------------------------------------------- */
+
+START_TEST(arguments)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[0].mp;
+	struct mp_addr a = d->end[0].peer, none = { .port = 1 };
+	struct mp_addr many = duo_ip4(224, 0, 0, 1, 1);
+	struct mp_tx tx[2];
+
+	ck_assert_int_eq(mp_send_begin(m, d->now, 32, &a, 0, 1, NO_FLAG, tx),
+	    MP_EINVAL);
+	ck_assert_int_eq(mp_send_begin(m, d->now, 1, &a, 0, 1, NO_FLAG, tx),
+	    MP_EINVAL);
+	a.port = 0;
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &a, 0, 1, NO_FLAG, tx),
+	    MP_EINVAL);
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &none, 0, 1, NO_FLAG,
+	    tx), MP_EINVAL);
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &many, 0, 1, NO_FLAG,
+	    tx), MP_EINVAL);
+	ck_assert_int_eq(begin(d, MP_PAYLOAD_MAX + 1, NO_FLAG, tx),
+	    MP_EMSGSIZE);
+	ck_assert_ptr_null(duo_session(d, 0)); /* none of these made one */
+	a = duo_addr(d, 1, 0);
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &a, "x", 1), MP_EINVAL);
+	ck_assert_int_eq(mp_hold(m, d->now, 77, &a, "x", 1), MP_EINVAL);
+	duo_free(d);
+}
+END_TEST
+
+/* More peers than the table has room for, all waiting. */
+START_TEST(table_full)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_addr a;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		a = duo_ip4(10, 9, 0, (uint8_t)(i + 1), 1);
+		ck_assert_int_eq(duo_send_to(d, 0, 0, &a, "x", 1, NO_FLAG),
+		    0);
+	}
+	a = duo_ip4(10, 9, 0, 99, 1);
+	ck_assert_int_eq(duo_send_to(d, 0, 0, &a, "x", 1, NO_FLAG),
+	    MP_ENOBUFS);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Before the session is up ------------------------------------------------- */
+
+/* Held, and sent in order when it is up; 64 at most, the oldest dropped. */
+START_TEST(held)
+{
+	struct duo *d = duo_new(1, 1);
+	uint32_t n;
+
+	for (n = 0; n < 70; n++)
+		ck_assert_int_eq(duo_say(d, 0, n), 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), 70);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 6);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(d->end[1].n_got, 64);
+	for (n = 0; n < 64; n++)
+		ck_assert_uint_eq(d->end[1].got[n].data[7], n + 6);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_data_out), 64);
+	duo_free(d);
+}
+END_TEST
+
+/* Longer than can be held: dropped as a full queue would, and counted. */
+START_TEST(held_long)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[0].mp;
+	struct mp_tx tx[2];
+
+	ck_assert_int_eq(begin(d, 10, NO_FLAG, tx), MP_EAGAIN);
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, big,
+	    sizeof(big)), 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 1);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), 0);
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, big,
+	    MP_PAYLOAD_MAX), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(d->end[1].n_got, 1);
+	ck_assert_uint_eq(d->end[1].got[0].len, MP_PAYLOAD_MAX);
+	duo_free(d);
+}
+END_TEST
+
+/* No answer for 10 s: the program is told; one who comes later is met. */
+START_TEST(unanswered)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_tx tx[2];
+	uint64_t start = d->now;
+
+	d->end[1].off = true;
+	while (d->now < start + 9 * SEC) {
+		ck_assert_int_eq(duo_say(d, 0, 2), 0);
+		duo_run(d, d->now + SEC);
+	}
+	duo_run(d, start + 10 * SEC + 1);
+	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), MP_EHOSTUNREACH);
+	ck_assert_uint_eq(duo_session(d, 0)->held.n, 0); /* given up */
+	d->end[1].off = false;
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_int_eq(duo_say(d, 0, 4), 0);
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 4), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* A program that begins again after a pause is not told what was before. */
+START_TEST(pause_long)
+{
+	struct duo *d = duo_new(1, 1);
+
+	d->end[1].off = true;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + 60 * SEC);
+	ck_assert_int_eq(duo_session(d, 0)->state, MP_S_DOWN);
+	d->end[1].off = false;
+	ck_assert_int_eq(duo_say(d, 0, 4), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 0);
+	ck_assert_int_eq(duo_heard(d, 1, 4), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* After a pause of the program INIT goes to all pairs at once again. */
+START_TEST(pause_short)
+{
+	struct duo *d = duo_new(1, 1);
+	uint64_t sent;
+
+	d->end[1].off = true;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + 4500 * MS);
+	sent = d->sent[0];
+	ck_assert_int_eq(duo_say(d, 0, 4), 0);
+	duo_run(d, d->now + 1);
+	ck_assert_uint_eq(d->sent[0], sent + 1);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Seal, commit ------------------------------------------------------------- */
+
+START_TEST(seal)
+{
+	struct duo *d = duo_new(2, 2);
+	struct mp_tx tx[2];
+	uint8_t one[100], two[100];
+	struct mp_path back = duo_path(d, 1, 0, 0, 0);
+	size_t len, off;
+
+	duo_up(d);
+	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
+	off = mp_seal_offset(&tx[0]);
+	ck_assert_uint_le(off, MP_OVERHEAD);
+	len = mp_seal(&tx[0], "hello", 5, one);
+	ck_assert_uint_eq(len, 5 + MP_OVERHEAD); /* 34 bytes (PROTOCOL 1) */
+	memcpy(two + off, "hello", 5); /* in place: the same */
+	ck_assert_uint_eq(mp_seal(&tx[0], two + off, 5, two), len);
+	ck_assert_mem_eq(one, two, len);
+	ck_assert_int_eq(duo_inject(d, 1, &back, one, len), MP_DELIVER);
+	ck_assert_int_eq(commit(d, tx, 1), 0);
+	ck_assert_int_eq(begin(d, 0, NO_FLAG, tx), 1);
+	ck_assert_uint_eq(mp_seal(&tx[0], NULL, 0, one), MP_OVERHEAD);
+	ck_assert_int_eq(duo_inject(d, 1, &back, one, MP_OVERHEAD),
+	    MP_DELIVER);
+	ck_assert_uint_eq(d->end[1].got[d->end[1].n_got - 1].len, 0);
+	duo_free(d);
+}
+END_TEST
+
+/* Each datagram leaves with its flow's own source address. */
+START_TEST(source)
+{
+	struct duo *d = duo_new(2, 2);
+	struct mp_tx tx[2];
+	struct flow *f;
+
+	duo_up(d);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_ge(begin(d, 5, NO_FLAG, tx), 1);
+		f = duo_flow(d, 0, i, 0);
+		ck_assert_uint_eq(tx[0].flow, f->id);
+		ck_assert_mem_eq(&tx[0].path, &f->path, sizeof(f->path));
+		duo_addr_del(d, 0, 0);
+	}
+	duo_free(d);
+}
+END_TEST
+
+/* A COPY is 46 bytes more than its datagram, and names it. */
+START_TEST(copy)
+{
+	struct duo *d = duo_new(2, 2);
+	struct mp_tx tx[2];
+	struct wire_ad ad;
+	uint8_t out[100];
+
+	duo_up(d);
+	duo_current(d, 0)->probe1_at = d->now - SEC;
+	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 2);
+	/* on the flow that shares neither address */
+	ck_assert_uint_eq(tx[1].flow, duo_flow(d, 0, 1, 1)->id);
+	ck_assert_uint_eq(mp_seal(&tx[1], "hello", 5, out),
+	    5 + MP_COPY_OVERHEAD);
+	ck_assert(wire_get_ad(out, sizeof(out), &ad));
+	ck_assert(ad.control);
+	ck_assert_int_eq(duo_inject(d, 1, &duo_flow(d, 1, 1, 1)->path, out,
+	    5 + MP_COPY_OVERHEAD), MP_DELIVER);
+	(void)mp_seal(&tx[0], "hello", 5, out);
+	ck_assert_int_ne(duo_inject(d, 1, &duo_flow(d, 1, 0, 0)->path, out,
+	    5 + MP_OVERHEAD), MP_DELIVER); /* once only */
+	ck_assert_int_eq(commit(d, tx, 2), 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_copy_out), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Send errors by meaning (PROTOCOL 5) -------------------------------------- */
+
+static const struct error_row {
+	const char *name;
+	int error;
+	bool dead;
+} errors[] = {
+	{ "EAGAIN", MP_EAGAIN, false },
+	{ "ENOBUFS", MP_ENOBUFS, false },
+	{ "EMSGSIZE", MP_EMSGSIZE, false },
+	{ "ECONNREFUSED", MP_ECONNREFUSED, false },
+	{ "ENETUNREACH", MP_ENETUNREACH, true },
+	{ "EINVAL: IPv6 source gone, blackhole", MP_EINVAL, true },
+	{ "EPERM: firewall", MP_EPERM, true },
+	{ "EHOSTUNREACH", MP_EHOSTUNREACH, true },
+	{ "EACCES: prohibit route", MP_EACCES, true },
+	{ "EADDRNOTAVAIL", -99, true },
+	{ "ENETDOWN", -100, true },
+};
+
+START_TEST(error)
+{
+	const struct error_row *r = &errors[_i];
+	struct duo *d = duo_new(2, 2);
+	struct flow *f;
+	struct mp_tx tx[2];
+	int n;
+
+	duo_up(d);
+	f = duo_current(d, 0);
+	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
+	tx[0].error = r->error;
+	n = commit(d, tx, 1);
+	if (!r->dead) { /* the program's business */
+		ck_assert_msg(n == r->error, "%s", r->name);
+		for (int i = 0; i < 5; i++) {
+			ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
+			ck_assert_uint_eq(tx[0].flow, f->id);
+			tx[0].error = r->error;
+			ck_assert_int_eq(commit(d, tx, 1), r->error);
+		}
+		ck_assert(!f->failed);
+	} else { /* once more, then the next best in the same call */
+		ck_assert_msg(n == 1, "%s", r->name);
+		ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
+		ck_assert_uint_eq(tx[0].flow, f->id);
+		tx[0].error = r->error;
+		ck_assert_int_eq(commit(d, tx, 1), 1);
+		ck_assert(f->failed);
+		ck_assert_int_ge(begin(d, 5, NO_FLAG, tx), 1);
+		ck_assert_uint_ne(tx[0].flow, f->id);
+		ck_assert_int_eq(commit(d, tx, 1), 0);
+		ck_assert_str_eq(mp_reason_name((enum mp_reason)duo_session(d,
+		    0)->why), "error");
+	}
+	duo_free(d);
+}
+END_TEST
+
+/* One error that does not repeat means nothing. */
+START_TEST(error_once)
+{
+	struct duo *d = duo_new(2, 2);
+	struct flow *f;
+	struct mp_tx tx[2];
+
+	duo_up(d);
+	f = duo_current(d, 0);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
+		tx[0].error = MP_ENETUNREACH;
+		ck_assert_int_eq(commit(d, tx, 1), 1);
+		ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
+		ck_assert_uint_eq(tx[0].flow, f->id);
+		ck_assert_int_eq(commit(d, tx, 1), 0);
+	}
+	ck_assert(!f->failed);
+	duo_free(d);
+}
+END_TEST
+
+/* The program sees an error only when no flow is left; and none when it can
+ * send again. */
+START_TEST(error_all)
+{
+	struct duo *d = duo_new(2, 2);
+
+	duo_up(d);
+	d->end[0].addr[0].error = MP_ENETUNREACH;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	d->end[0].addr[1].error = MP_EHOSTUNREACH;
+	ck_assert_int_lt(duo_say(d, 0, 4), 0);
+	ck_assert_int_lt(duo_say(d, 0, 6), 0);
+	d->end[0].addr[0].error = d->end[0].addr[1].error = 0;
+	mp_link_event(&d->end[0].mp, d->now, MP_NONE);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_say(d, 0, 8), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 8), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* Its COPY went out: the datagram was sent. */
+START_TEST(error_copied)
+{
+	struct duo *d = duo_new(2, 2);
+	struct mp_tx tx[2];
+
+	duo_up(d);
+	for (int i = 0; i < 2; i++) {
+		duo_current(d, 0)->probe1_at = d->now - SEC;
+		ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 2);
+		tx[0].error = i == 0 ? MP_ENETUNREACH : MP_ENOBUFS;
+		ck_assert_int_eq(commit(d, tx, 2), 0);
+	}
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_copy_out), 2);
+	/* or it did not */
+	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 2);
+	tx[0].error = tx[1].error = MP_ENOBUFS;
+	ck_assert_int_eq(commit(d, tx, 2), MP_ENOBUFS);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_copy_out), 2);
+	duo_free(d);
+}
+END_TEST
+
+/* The session went while a datagram was sealed. */
+START_TEST(stale)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_tx tx[2];
+
+	duo_up(d);
+	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
+	mp_slot_close(&d->end[0].mp, d->now, 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(commit(d, tx, 1), 0);
+	tx[0].error = MP_ENETUNREACH;
+	ck_assert_int_eq(commit(d, tx, 1), MP_ENETUNREACH);
+	duo_free(d);
+}
+END_TEST
+
+/* No address left at all. */
+START_TEST(no_flow)
+{
+	struct duo *d = duo_new(1, 1);
+
+	duo_up(d);
+	duo_addr_del(d, 0, 0);
+	ck_assert_int_eq(duo_say(d, 0, 2), MP_ENETUNREACH);
+	duo_addr_add(d, 0, 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_say(d, 0, 4), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Sizes (PROTOCOL 4) -------------------------------------------------------- */
+
+/* A datagram of some size over a path of some size, asked for "don't
+ * fragment" or not: what it gets at first, and when sizes are proven. */
+static const struct size_row {
+	const char *name;
+	size_t len, mtu;
+	int flags;
+	int first, then;
+} sizes[] = {
+	{ "small", 1166, 0, MP_DF, 0, 0 },
+	{ "1200 in all", 1200 - 34, 1200, MP_DF, 0, 0 },
+	{ "to be proven", 1300, 0, MP_DF, 0, 0 },
+	{ "as big as it gets", 1472 - 34, 0, MP_DF, 0, 0 },
+	{ "too big for the link", 1473 - 34, 0, MP_DF, MP_EMSGSIZE,
+	    MP_EMSGSIZE },
+	{ "... which may be cut", 1473 - 34, 0, NO_FLAG, 0, 0 },
+	{ "too big for the path", 1400, 1300, MP_DF, 0, MP_EMSGSIZE },
+	{ "... which may be cut", 1400, 1300, NO_FLAG, 0, 0 },
+};
+
+START_TEST(size)
+{
+	const struct size_row *r = &sizes[_i];
+	struct duo *d = duo_new(1, 1);
+
+	duo_link(d, 0, 0, 1, 0)->mtu = r->mtu;
+	duo_up(d);
+	ck_assert_msg(duo_send_to(d, 0, 0, &d->end[0].peer, big, r->len,
+	    (enum mp_send_flag)r->flags) == r->first, "%s: first", r->name);
+	duo_run(d, d->now + 2 * SEC);
+	ck_assert_msg(duo_send_to(d, 0, 0, &d->end[0].peer, big, r->len,
+	    (enum mp_send_flag)r->flags) == r->then, "%s: then", r->name);
+	duo_run(d, d->now + SEC);
+	if (r->len <= 1472 - 34 && r->mtu == 0)
+		ck_assert_uint_ge(mp_session_mtu(&d->end[0].mp, 0), r->len);
+	if (r->mtu != 0)
+		ck_assert_uint_le(mp_session_mtu(&d->end[0].mp, 0),
+		    r->mtu - 34);
+	duo_free(d);
+}
+END_TEST
+
+/* A flow below the size of the datagram is not chosen while another is not. */
+START_TEST(size_other)
+{
+	struct duo *d = duo_new(2, 1);
+	uint32_t n = 2;
+
+	duo_link(d, 0, 0, 1, 0)->mtu = 1300;
+	duo_up(d);
+	(void)duo_send(d, 0, big, 1400); /* asks for the size */
+	duo_run(d, d->now + 2 * SEC);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(duo_send(d, 0, big, 1400), 0);
+		ck_assert_int_eq(duo_say(d, 0, n), 0);
+		n += 2;
+		duo_run(d, d->now + 100 * MS);
+	}
+	ck_assert_uint_eq(d->end[1].n_got, 1 + 20);
+	ck_assert_ptr_eq(duo_current(d, 0), duo_flow(d, 0, 0, 0));
+	duo_free(d);
+}
+END_TEST
+
+/* --- Control packets ------------------------------------------------------------- */
+
+START_TEST(control_without_key)
+{
+	struct duo *d = duo_new(1, 1);
+	struct session *s;
+	struct wire_msg msg = { .flags = WIRE_PROBE };
+	struct mp_out out;
+	uint8_t buf[MP_CONTROL_MAX];
+
+	duo_up(d);
+	s = duo_session(d, 0);
+	ck_assert_uint_eq(send_control(&d->end[0].mp, s, duo_current(d, 0),
+	    d->now, &msg, 100, &out, buf), WIRE_MIN + 100);
+	ck_assert_uint_eq(out.len, WIRE_MIN + 100);
+	ck_assert_mem_eq(&out.path, &duo_current(d, 0)->path,
+	    sizeof(out.path));
+	session_down(&d->end[0].mp, s);
+	ck_assert_uint_eq(send_control(&d->end[0].mp, s, duo_current(d, 0),
+	    d->now, &msg, 0, &out, buf), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* Held datagrams that do not fit the buffer wait for a bigger one. */
+START_TEST(held_small_buffer)
+{
+	struct duo *d = duo_new(1, 1);
+	struct session *s;
+	struct mp_out out;
+	uint8_t buf[MP_CONTROL_MAX];
+
+	duo_up(d);
+	s = duo_session(d, 0);
+	ck_assert_uint_eq(send_held(&d->end[0].mp, s, d->now, &out, buf,
+	    sizeof(buf)), 0);
+	ck_assert_ptr_nonnull(pool_put(&d->end[0].mp, POOL_HELD, s, d->now,
+	    big, 600));
+	ck_assert_uint_eq(send_held(&d->end[0].mp, s, d->now, &out, buf,
+	    sizeof(buf)), 0);
+	ck_assert_uint_eq(s->held.n, 1);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_uint_eq(d->end[1].n_got, 2);
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_send(void)
+{
+	Suite *suite = suite_create("send");
+	TCase *t = tcase_create("send");
+
+	tcase_add_test(t, arguments);
+	tcase_add_test(t, table_full);
+	tcase_add_test(t, held);
+	tcase_add_test(t, held_long);
+	tcase_add_test(t, unanswered);
+	tcase_add_test(t, pause_long);
+	tcase_add_test(t, pause_short);
+	tcase_add_test(t, seal);
+	tcase_add_test(t, source);
+	tcase_add_test(t, copy);
+	tcase_add_loop_test(t, error, 0, COUNT(errors));
+	tcase_add_test(t, error_once);
+	tcase_add_test(t, error_all);
+	tcase_add_test(t, error_copied);
+	tcase_add_test(t, stale);
+	tcase_add_test(t, no_flow);
+	tcase_add_loop_test(t, size, 0, COUNT(sizes));
+	tcase_add_test(t, size_other);
+	tcase_add_test(t, control_without_key);
+	tcase_add_test(t, held_small_buffer);
+	suite_add_tcase(suite, t);
+	return suite;
+}
