@@ -54,7 +54,7 @@ find_rival(const struct mp *m, const struct shake *sh, uint64_t now)
 
 	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
 		for (slot = 0; slot < MP_SLOTS_MAX; slot++) {
-			if ((m->sh->open_slots >> slot & 1) == 0)
+			if (!state_slot_open(m, slot))
 				continue;
 			s = table_find_addr(m, slot, &sh->source[i].addr);
 			if (s == NULL || !s->initiator ||
@@ -174,8 +174,7 @@ consider(struct mp *m, struct shake *sh, const struct wire_init *in,
 		sh->slot = s->slot;
 	} else {
 		sh->slot = m->sh->accept_slot;
-		if (sh->slot >= MP_SLOTS_MAX ||
-		    (m->sh->open_slots >> sh->slot & 1) == 0)
+		if (!state_slot_open(m, sh->slot))
 			return MP_C_drop_shake_slot;
 	}
 	if (yields(m, sh, now))
@@ -288,7 +287,7 @@ mp_handshake(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 static struct mp_addr
 shown_address(struct mp *m, const struct shake *sh, const struct mp_rx *rx)
 {
-	enum mp_family family = (enum mp_family)m->sh->family[sh->slot];
+	enum mp_family family = (enum mp_family)m->sh->family[sh->slot % MP_SLOTS_MAX];
 	struct mp_addr a;
 	int i;
 
@@ -325,7 +324,7 @@ new_peer(struct mp *m, const struct shake *sh, uint64_t now,
 		/* never 198.18/15 and the like twice: numbers go on */
 		do {
 			addr_synthetic(shown.ip,
-			    (enum mp_family)m->sh->family[sh->slot],
+			    (enum mp_family)m->sh->family[sh->slot % MP_SLOTS_MAX],
 			    ++m->sh->synthetic);
 		} while (table_find_addr(m, sh->slot, &shown) != NULL);
 	}
@@ -361,7 +360,7 @@ answer_confirm(struct mp *m, struct shake *sh, uint64_t now,
 {
 	struct session *s = state_session_gen(m, sh->session, sh->gen);
 
-	if ((m->sh->open_slots >> sh->slot & 1) == 0)
+	if (!state_slot_open(m, sh->slot))
 		return NULL;
 	if (yields(m, sh, now)) {
 		state_count(m, MP_C_drop_shake_role);

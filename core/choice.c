@@ -160,6 +160,13 @@ choice_data(struct mp *m, struct session *s, uint64_t now, uint32_t id)
 		use(m, s, now, f, MP_WHY_data);
 }
 
+/* Can data go there at all, though it may be silent now? */
+static bool
+worked_once(const struct flow *f)
+{
+	return !f->gone && !f->down && !f->failed && f->proven_once;
+}
+
 struct flow *
 choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
 {
@@ -175,14 +182,14 @@ choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
 		if (f != NULL)
 			return f;
 	}
-	if (cur != NULL && !cur->gone && !cur->down && !cur->failed)
+	if (cur != NULL && worked_once(cur))
 		return cur;
 	/* None works: the last that did, while all are asked. */
 	f = state_flow(m, s, s->last_valid);
-	if (f != NULL && !f->gone && !f->down && !f->failed)
+	if (f != NULL && worked_once(f))
 		return f;
 	STATE_FLOWS(m, s, f, id) {
-		if (!f->down && !f->failed && f->proven_once)
+		if (worked_once(f))
 			return f;
 	}
 	return NULL;

@@ -157,7 +157,7 @@ mp_slot_open(struct mp *m, uint32_t slot, enum mp_family family)
 int
 mp_slot_accept(struct mp *m, uint32_t slot)
 {
-	if (slot >= MP_SLOTS_MAX || (m->sh->open_slots >> slot & 1) == 0)
+	if (!state_slot_open(m, slot))
 		return MP_EINVAL;
 	m->sh->accept_slot = (uint8_t)slot;
 	return 0;

@@ -72,13 +72,16 @@ cookie_of(const struct mp *m, int which, const struct mp_addr *a,
 }
 
 static bool
-mac2_right(struct mp *m, uint64_t now, const struct mp_addr *a,
+mac2_right(const struct mp *m, uint64_t now, const struct mp_addr *a,
     const uint8_t packet[WIRE_INIT])
 {
 	uint8_t cookie[CRYPTO_MAC], mac[CRYPTO_MAC];
+	const struct load *l = &m->sh->load;
 	int i;
 
-	turn_secret(m, now);
+	if (l->turned_at == 0 ||
+	    now >= l->turned_at + 2 * (uint64_t)LOAD_SECRET)
+		return false; /* no cookie of ours is that old */
 	for (i = 0; i < 2; i++) {
 		cookie_of(m, i, a, cookie);
 		crypto_mac(mac, packet, WIRE_MAC2_INIT, cookie);
@@ -89,7 +92,7 @@ mac2_right(struct mp *m, uint64_t now, const struct mp_addr *a,
 }
 
 bool
-load_mac2_ok(struct mp *m, uint64_t now, const struct mp_addr *a,
+load_mac2_ok(const struct mp *m, uint64_t now, const struct mp_addr *a,
     const uint8_t packet[WIRE_INIT])
 {
 	static const uint8_t zero[WIRE_MAC];

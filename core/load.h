@@ -23,7 +23,7 @@ enum load_says load_admit(struct mp *, uint64_t now, const struct mp_addr *,
 /* May n curve operations be spent? */
 bool load_curve(struct mp *, uint64_t now, uint32_t n);
 /* Is mac2 what an honest peer sends: zero, or made with a cookie of ours? */
-bool load_mac2_ok(struct mp *, uint64_t now, const struct mp_addr *,
+bool load_mac2_ok(const struct mp *, uint64_t now, const struct mp_addr *,
     const uint8_t packet[WIRE_INIT]);
 /* Writes the COOKIE that answers an INIT. */
 void load_cookie(struct mp *, uint64_t now, const struct mp_addr *,

@@ -163,7 +163,7 @@ struct mp_local {
 	uint8_t ip[16];
 	uint32_t ifindex;
 	uint16_t mtu; /* of the interface, bytes; 0 unknown */
-	bool down;    /* its link has no carrier */
+	bool down : 1; /* its link has no carrier */
 };
 
 /*

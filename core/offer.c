@@ -84,7 +84,7 @@ all_flows(const struct mp *m, const struct session *s)
 
 	STATE_FLOWS(m, s, f, id)
 		if (!f->down)
-			mask |= UINT64_C(1) << id;
+			mask |= state_bit(id);
 	return mask;
 }
 
@@ -114,7 +114,7 @@ next_round(struct mp *m, struct shake *sh, const struct mp_key *key,
 		id = (sh->cursor + i) % MP_FLOWS_MAX;
 		if (all >> id & 1) {
 			sh->cursor = (uint8_t)id;
-			sh->mask = UINT64_C(1) << id;
+			sh->mask = state_bit(id);
 			return;
 		}
 	}
@@ -162,7 +162,7 @@ offer_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	for (id = 0; id < MP_FLOWS_MAX; id++) {
 		if ((sh->mask >> id & 1) == 0)
 			continue;
-		sh->mask &= ~(UINT64_C(1) << id);
+		sh->mask &= ~(state_bit(id));
 		f = state_flow(m, s, id);
 		if (f != NULL && !f->gone &&
 		    emit_init(m, s, sh, f, now, out, buf) > 0)
@@ -271,6 +271,6 @@ offer_cookie(struct mp *m, const struct mp_keyring *ring,
 		return; /* a copy of what we have */
 	memcpy(sh->cookie, cookie, CRYPTO_MAC);
 	sh->cookie_flow = f->id;
-	sh->mask |= UINT64_C(1) << f->id;
+	sh->mask |= state_bit(f->id);
 	table_arm(m, s, now);
 }

@@ -296,8 +296,8 @@ output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
 			return 1;
 	}
 	if (now >= s->push_at && (f = addr_flow(m, s, now)) != NULL) {
-		s->push_at = ++s->push_tries < 3 ?
-		    now + again[s->push_tries - 1] : MP_NEVER;
+		s->push_at = s->push_tries < 2 ?
+		    now + again[s->push_tries++] : MP_NEVER;
 		if (send_list(m, s, f, now, o))
 			return 1;
 	}
@@ -371,8 +371,10 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 	while ((s = table_first(m)) != NULL && s->deadline <= now) {
 		if (output_session(m, ring, s, now, &o))
 			return 1;
-		if (s->state == MP_S_FREE)
+		if (s->state == MP_S_FREE) {
+			table_remove(m, s);
 			continue;
+		}
 		at = tick_next(m, s, now);
 		/* What could not be done now is not tried all the time. */
 		table_set_deadline(m, s, at > now ? at : now + MS);

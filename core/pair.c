@@ -185,17 +185,20 @@ pair_make_all(struct mp *m, struct session *s, uint64_t now)
 {
 	struct mp_path p;
 	struct flow *f;
+	int rounds;
 	uint32_t most = m->limits.flows_each < s->max_flows ?
 	    m->limits.flows_each : s->max_flows;
 
-	while (s->initiator && missing_pair(m, s, &p)) {
+	/* Each round makes one pair; more rounds would only undo some. */
+	for (rounds = 0; rounds < MP_LOCALS_MAX * (MP_TOLD_MAX + 1) &&
+	     s->initiator && missing_pair(m, s, &p); rounds++) {
 		f = s->live_flows < most ? pair_record(m, s, &p, now) :
 		    crowded_record(m, s, p.ifindex);
 		if (f == NULL)
 			break;
 		pair_begin(m, s, f, &p, now);
 		if (s->shake < STATE_SHAKES && s->state != MP_S_UP)
-			m->shakes[s->shake].mask |= UINT64_C(1) << f->id;
+			m->shakes[s->shake].mask |= state_bit(f->id);
 	}
 }
 

@@ -62,6 +62,8 @@ record_at(const struct place *p, uint64_t pos)
 	if (r->magic != RECORD_MAGIC || r->size > p->size - off ||
 	    r->size < sizeof(*r) || r->len > r->size - sizeof(*r))
 		return NULL;
+	if (r->next <= pos)
+		r->next = MP_NEVER; /* not ours: positions only grow */
 	return r;
 }
 

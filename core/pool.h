@@ -21,7 +21,7 @@ struct record {
 	uint32_t sid; /* session id */
 	uint16_t len; /* of the datagram */
 	uint8_t flow; /* and flow id */
-	bool dead, copied;
+	bool dead : 1, copied : 1;
 	/* the datagram follows */
 };
 

@@ -148,7 +148,8 @@ recv_path(struct mp *m, struct recv *r, size_t len)
 		memcmp(f->path.local.ip, p->local.ip, 16) == 0);
 
 	if (same || (f->gone && r->s->initiator)) {
-		f->in_bytes += (uint32_t)len;
+		if (f->alt_at == MP_NEVER)
+			f->in_bytes += (uint32_t)len;
 		if (f->gone && !r->s->initiator) {
 			f->gone = false;
 			r->s->live_flows++;
@@ -161,8 +162,10 @@ recv_path(struct mp *m, struct recv *r, size_t len)
 		return;
 	}
 	if (f->alt_at != MP_NEVER && addr_equal(&f->alt.remote, &p->remote) &&
-	    memcmp(f->alt.local.ip, p->local.ip, 16) == 0)
+	    memcmp(f->alt.local.ip, p->local.ip, 16) == 0) {
+		f->in_bytes += (uint32_t)len;
 		return;
+	}
 	/* The peer moved, or a NAT did; or it is somebody's trick: ask. */
 	f->alt = *p;
 	if (r->s->initiator)

@@ -157,7 +157,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	struct flow *f;
 	size_t need = len + MP_OVERHEAD;
 
-	if (slot >= MP_SLOTS_MAX || (m->sh->open_slots >> slot & 1) == 0 ||
+	if (!state_slot_open(m, slot) ||
 	    addr_unusable(dst))
 		return MP_EINVAL;
 	if (len > MP_PAYLOAD_MAX)

@@ -115,7 +115,7 @@ struct keys {
 	uint64_t wipe_at; /* of a former key */
 	uint32_t forged;  /* packets that failed to open */
 	uint8_t suite;
-	bool live;
+	bool live : 1;
 	uint8_t rx[CRYPTO_KEY];
 };
 
@@ -134,7 +134,7 @@ struct session {
 	uint8_t slot;
 	uint8_t cur;	 /* which of keys[] */
 	uint8_t current; /* id of the flow in use, or STATE_NO_FLOW */
-	bool initiator;
+	bool initiator : 1;
 	uint8_t nflows;	    /* ids 0..nflows-1 were used */
 	uint8_t live_flows; /* not gone */
 	uint8_t selected;   /* responder: the flow that the peer chose */
@@ -152,8 +152,8 @@ struct session {
 	uint8_t assoc[8];
 	uint32_t heap_pos; /* + 1; 0: not in the heap */
 	uint32_t shake;	   /* our own handshake, or MP_NONE */
-	bool want_shake, shake_inner;
-	bool shown_linked, assoc_linked;
+	bool want_shake : 1, shake_inner : 1;
+	bool shown_linked : 1, assoc_linked : 1;
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	struct queue held;
@@ -164,11 +164,11 @@ struct session {
 	uint8_t rescue_flow; /* also rescue this one, though it is well */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
-	bool select_acked; /* initiator */
-	bool rescue;	   /* the pool is being walked */
+	bool select_acked : 1; /* initiator */
+	bool rescue : 1;	   /* the pool is being walked */
 
 	/* addresses */
-	bool addr_reply;
+	bool addr_reply : 1;
 	uint8_t addr_flow; /* where the request came */
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
@@ -188,8 +188,8 @@ enum shake_state {
 struct shake {
 	uint8_t state;
 	uint8_t round;
-	bool inner;	/* goes inside the live session */
-	bool initiator; /* the session's role that we get */
+	bool inner : 1;	/* goes inside the live session */
+	bool initiator : 1; /* the session's role that we get */
 	uint8_t slot;
 	uint32_t session, gen; /* of ours, or a known association; MP_NONE */
 	uint64_t key_id;
@@ -235,7 +235,7 @@ struct shared {
 	uint16_t port;
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
-	bool tell_private, aes;
+	bool tell_private : 1, aes : 1;
 	uint32_t open_slots; /* bits */
 	uint8_t family[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
@@ -296,6 +296,20 @@ static inline struct seen *
 state_seen(const struct mp *m, const struct flow *f)
 {
 	return &m->seen[f - m->flows];
+}
+
+/* The bit of a flow id in a mask of them. */
+static inline uint64_t
+state_bit(uint32_t id)
+{
+	return UINT64_C(1) << (id % MP_FLOWS_MAX);
+}
+
+/* Is that slot one of the open ones? */
+static inline bool
+state_slot_open(const struct mp *m, uint32_t slot)
+{
+	return slot < MP_SLOTS_MAX && (m->sh->open_slots >> slot & 1) != 0;
 }
 
 static inline uint32_t

@@ -11,7 +11,7 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-enum { NO_FLAG = 0 };
+#define NO_FLAG ((enum mp_send_flag)0)
 
 static uint8_t big[MP_PAYLOAD_MAX + 1];
 

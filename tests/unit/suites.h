@@ -8,12 +8,14 @@
 Suite *suite_addr(void);
 Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
+Suite *suite_faults(void);
 Suite *suite_flow(void);
 Suite *suite_hostile(void);
 Suite *suite_info(void);
 Suite *suite_keyring(void);
 Suite *suite_load(void);
 Suite *suite_noise(void);
+Suite *suite_offer(void);
 Suite *suite_pair(void);
 Suite *suite_policy(void);
 Suite *suite_pool(void);
