@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "load.h"
 #include "offer.h"
+#include "pool.h"
 #include "seal.h"
 #include "send.h"
 #include "table.h"
@@ -337,9 +338,15 @@ new_peer(struct mp *m, const struct shake *sh, uint64_t now,
 static void
 adopt(struct mp *m, struct session *s, const struct shake *sh, uint64_t now)
 {
+	struct record *r;
 	struct flow *f;
 	uint32_t id;
 
+	/* The peer took nothing under our own keys: it goes out once more. */
+	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
+	     r = pool_next(m, POOL_RECENT, r))
+		pool_put(m, POOL_HELD, s, now, pool_data(r), r->len);
+	pool_clear(m, POOL_RECENT, s);
 	for (id = 0; id < state_nflows(s); id++)
 		if ((f = state_flow(m, s, id)) != NULL) {
 			flow_begin(f, &(struct mp_path) { .ifindex = 0 }, now);
@@ -359,19 +366,24 @@ answer_confirm(struct mp *m, struct shake *sh, uint64_t now,
     const struct mp_rx *rx)
 {
 	struct session *s = state_session_gen(m, sh->session, sh->gen);
+	struct session *rival;
 
 	if (!state_slot_open(m, sh->slot))
 		return NULL;
-	if (yields(m, sh, now)) {
+	if (s == NULL)
+		s = table_find_assoc(m, sh->key_id, sh->assoc);
+	rival = s == NULL ? find_rival(m, sh, now) : NULL;
+	if (sh->end == 'A' && (s != NULL ? s->shake < STATE_SHAKES :
+	    rival != NULL && rival->state == MP_S_UP)) {
 		state_count(m, MP_C_drop_shake_role);
 		shake_free(m, sh);
 		return NULL;
 	}
-	if (s == NULL)
-		s = table_find_assoc(m, sh->key_id, sh->assoc);
-	if (s == NULL && sh->end == 'B' &&
-	    (s = find_rival(m, sh, now)) != NULL)
-		adopt(m, s, sh, now);
+	/* We answered it before we began our own, or yield: it is the one. */
+	if (rival != NULL) {
+		adopt(m, rival, sh, now);
+		s = rival;
+	}
 	if (s == NULL)
 		s = new_peer(m, sh, now, rx);
 	if (s == NULL) {

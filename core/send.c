@@ -123,6 +123,9 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 		return MP_EINVAL;
 	if (s->state == MP_S_DOWN || now > s->last_send + SESSION_ANSWER) {
 		session_connect(m, s, now);
+	} else if (s->shake >= STATE_SHAKES) {
+		s->want_shake = true; /* it could not begin: once more */
+		table_arm(m, s, now);
 	} else if (pause) {
 		pair_rush_shake(m, s, now);
 	}

@@ -85,7 +85,7 @@ START_TEST(first)
 {
 	choice_review(&m, s, T0);
 	check_use(0, MP_WHY_first);
-	ck_assert_uint_eq(s->choice, 1);
+	ck_assert_uint_eq(s->choice, 2);
 	ck_assert(!s->select_acked && f[0]->urge); /* SELECT goes at once */
 	ck_assert_uint_eq(mp_counter(&m, MP_C_flow_switch), 0);
 }

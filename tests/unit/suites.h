@@ -6,6 +6,7 @@
 #include <check.h>
 
 Suite *suite_addr(void);
+Suite *suite_answer(void);
 Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
 Suite *suite_faults(void);
@@ -21,6 +22,7 @@ Suite *suite_policy(void);
 Suite *suite_pool(void);
 Suite *suite_choice(void);
 Suite *suite_probe(void);
+Suite *suite_recv(void);
 Suite *suite_rtt(void);
 Suite *suite_seal(void);
 Suite *suite_send(void);

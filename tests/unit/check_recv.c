@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: ISC */
+/* core/recv.c: what a packet must be to count, and where its sender is
+ * (PROTOCOL 1, 4). */
+#include "recv.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "bytes.h"
+#include "duo.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+static const struct wire_msg data = { .tsreply = WIRE_TS_NONE };
+static const struct wire_msg probe = { .flags = WIRE_PROBE,
+	.tsreply = WIRE_TS_NONE };
+
+/* The server gets a packet of the client's, with any number. */
+static enum mp_verdict
+give(struct duo *d, uint16_t flow, uint64_t seq, const struct wire_msg *msg,
+    const char *text)
+{
+	uint8_t packet[200];
+	struct mp_path path = duo_path(d, 1, 0, 0, 0);
+	size_t len = duo_make(d, 0, flow, seq, msg, text, strlen(text),
+	    packet);
+
+	return duo_inject(d, 1, &path, packet, len);
+}
+
+/* A good packet of flow 0, then spoilt. */
+static struct duo *
+up(uint8_t packet[100], size_t *len, struct mp_path *path)
+{
+	struct duo *d = duo_new(2, 2);
+
+	duo_up(d);
+	*path = duo_path(d, 1, 0, 0, 0);
+	*len = duo_make(d, 0, duo_current(d, 0)->id, 1000, &data, "hello", 5,
+	    packet);
+	return d;
+}
+
+/* --- Reasons to drop ------------------------------------------------------------ */
+
+static const struct drop_row {
+	const char *name;
+	size_t byte;
+	uint8_t flip;
+	size_t len; /* 0: all */
+	enum mp_counter why;
+} drops[] = {
+	{ "empty", 99, 0, 1, MP_C_drop_short },
+	{ "33 bytes", 99, 0, 33, MP_C_drop_short },
+	{ "another sid", 2, 1, 0, MP_C_drop_sid },
+	{ "another endpoint's sid", 0, 1, 0, MP_C_drop_sid },
+	{ "own direction: reflected", 4, 0x80, 0, MP_C_drop_direction },
+	{ "flow 64", 5, 64, 0, MP_C_drop_flow },
+	{ "flow 0x4000", 4, 0x40, 0, MP_C_drop_flow },
+	{ "sequence number over 32 bit", 7, 1, 0, MP_C_drop_seq },
+	{ "C bit", 3, 1, 0, MP_C_drop_auth },
+	{ "another flow", 5, 1, 0, MP_C_drop_auth },
+	{ "another number", 11, 1, 0, MP_C_drop_auth },
+	{ "flags", 13, 1, 0, MP_C_drop_auth },
+	{ "payload", 18, 1, 0, MP_C_drop_auth },
+	{ "tag", 38, 1, 0, MP_C_drop_auth },
+	{ "cut", 99, 0, 38, MP_C_drop_auth },
+};
+
+START_TEST(drop)
+{
+	const struct drop_row *r = &drops[_i];
+	uint8_t packet[100] = { 0 };
+	struct session before;
+	struct mp_path path;
+	size_t len;
+	struct duo *d = up(packet, &len, &path);
+	uint64_t sent = d->sent[1];
+
+	before = *duo_session(d, 1);
+	packet[r->byte] ^= r->flip;
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, r->len ? r->len :
+	    len), MP_DROPPED);
+	ck_assert_msg(duo_count(d, 1, r->why) == 1, "%s", r->name);
+	if (r->why == MP_C_drop_auth) { /* all that may change */
+		ck_assert_uint_eq(state_keys(duo_session(d, 1))->forged, 1);
+		state_keys(duo_session(d, 1))->forged = 0;
+	}
+	ck_assert_mem_eq(&before, duo_session(d, 1), sizeof(before));
+	ck_assert_uint_eq(d->sent[1], sent);
+	packet[r->byte] ^= r->flip; /* the true one is still welcome */
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DELIVER);
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_replay), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* Well sealed, but not to be said. */
+static const struct wrong_row {
+	const char *name;
+	uint16_t flags;
+	const char *body;
+	enum mp_counter why;
+} wrongs[] = {
+	{ "unknown flag", 0x8000, "", MP_C_drop_flags },
+	{ "two kinds at once", WIRE_PROBE | WIRE_ADDR, "", MP_C_drop_flags },
+	{ "an answer to nothing", WIRE_REPLY, "", MP_C_drop_flags },
+	{ "CLOSE with a body", WIRE_CLOSE, "x", MP_C_drop_body },
+	{ "ADDR request with a body", WIRE_ADDR, "x", MP_C_drop_body },
+	{ "padding that is not zero", WIRE_PROBE, "x", MP_C_drop_body },
+};
+
+START_TEST(wrong)
+{
+	const struct wrong_row *r = &wrongs[_i];
+	struct duo *d = duo_new(1, 1);
+	struct wire_msg msg = { .flags = r->flags };
+
+	duo_up(d);
+	ck_assert_int_eq(give(d, 0, 1000, &msg, r->body), MP_DROPPED);
+	ck_assert_msg(duo_count(d, 1, r->why) == 1, "%s", r->name);
+	ck_assert_int_eq(duo_session(d, 1)->state, MP_S_UP);
+	duo_free(d);
+}
+END_TEST
+
+START_TEST(too_long)
+{
+	static uint8_t packet[70000];
+	struct duo *d = duo_new(1, 1);
+	struct mp_path path = duo_path(d, 1, 0, 0, 0);
+
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, sizeof(packet)),
+	    MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_short), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* The window: 2048 packets (PROTOCOL 1). */
+START_TEST(old)
+{
+	struct duo *d = duo_new(1, 1);
+
+	duo_up(d);
+	ck_assert_int_eq(give(d, 0, 5000, &data, "x"), MP_DELIVER);
+	ck_assert_int_eq(give(d, 0, 5000 - 2047, &data, "x"), MP_DELIVER);
+	ck_assert_int_eq(give(d, 0, 5000 - 2047, &data, "x"), MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_replay), 1);
+	ck_assert_int_eq(give(d, 0, 1000, &data, "x"), MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_old), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* The initiator knows all its flows. */
+START_TEST(unknown_flow)
+{
+	struct duo *d = duo_new(1, 1);
+	uint8_t packet[100];
+	struct mp_path path = duo_path(d, 0, 0, 1, 0);
+	size_t len;
+
+	duo_up(d);
+	len = duo_make(d, 1, 7, 1, &data, "x", 1, packet);
+	ck_assert_int_eq(duo_inject(d, 0, &path, packet, len), MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_flow), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* The session ended while a packet was opened. */
+START_TEST(stale)
+{
+	uint8_t packet[100], opened[100];
+	struct mp_rx rx;
+	size_t len;
+	struct duo *d = up(packet, &len, &rx.path);
+	struct mp *m = &d->end[1].mp;
+	int n;
+
+	rx.arrival = MP_NEVER;
+	ck_assert_int_eq(mp_recv_begin(m, d->now, &rx, packet, len),
+	    MP_SEALED);
+	n = mp_open(&rx, packet, len, opened);
+	ck_assert_int_gt(n, 0);
+	session_free(m, duo_session(d, 1));
+	ck_assert_int_eq(mp_recv_commit(m, d->now, &rx, opened, n),
+	    MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_stale), 1);
+	rx.ref = MP_NONE;
+	ck_assert_int_eq(mp_recv_commit(m, d->now, &rx, opened, n),
+	    MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_stale), 2);
+	duo_free(d);
+}
+END_TEST
+
+/* --- In order ---------------------------------------------------------------------- */
+
+/* The payload of a late packet is delivered; it is not measured, it moves
+ * nothing. */
+START_TEST(late)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_path far = duo_path(d, 1, 0, 0, 0);
+	struct wire_msg msg = data;
+	struct flow *f, before;
+	uint8_t packet[100];
+	size_t len;
+
+	duo_up(d);
+	f = duo_flow(d, 1, 0, 0);
+	ck_assert_int_eq(give(d, f->id, 5000, &data, "x"), MP_DELIVER);
+	before = *f;
+	msg.tsreply = (uint16_t)(d->now / WIRE_TS_US - 400);
+	msg.ts = 1;
+	far.remote.port = 999;
+	len = duo_make(d, 0, f->id, 4000, &msg, "late", 4, packet);
+	ck_assert_int_eq(duo_inject(d, 1, &far, packet, len), MP_DELIVER);
+	ck_assert_uint_eq(f->rtt.srtt_us, before.rtt.srtt_us);
+	ck_assert_uint_eq(f->rtt.rttvar_us, before.rtt.rttvar_us);
+	ck_assert_uint_eq(f->ts_recent, before.ts_recent);
+	ck_assert_uint_eq(f->answer_at, before.answer_at);
+	ck_assert_mem_eq(&f->path, &before.path, sizeof(f->path));
+	ck_assert_uint_eq(f->alt_at, MP_NEVER);
+	duo_free(d);
+}
+END_TEST
+
+/* Data and control each have a mark: they are read by different processes. */
+START_TEST(two_marks)
+{
+	struct duo *d = duo_new(1, 1);
+	struct flow *f;
+	uint64_t replies;
+
+	duo_up(d);
+	f = duo_flow(d, 1, 0, 0);
+	ck_assert_int_eq(give(d, f->id, 5000, &data, "x"), MP_DELIVER);
+	replies = duo_count(d, 1, MP_C_reply_out);
+	ck_assert_int_eq(give(d, f->id, 4000, &probe, ""), MP_CONTROL);
+	duo_run(d, d->now);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_reply_out), replies + 1);
+	ck_assert_int_eq(give(d, f->id, 3999, &probe, ""), MP_CONTROL);
+	duo_run(d, d->now); /* late: not answered */
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_reply_out), replies + 1);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Times ------------------------------------------------------------------------- */
+
+static const struct sample_row {
+	const char *name;
+	uint64_t us;
+	bool counts;
+} samples[] = {
+	{ "100 ms", 100 * MS, true },
+	{ "5 s", 5 * SEC, true },
+	{ "over 5 s", 5 * SEC + 250, false },
+	{ "16 s", 16 * SEC, false },
+};
+
+START_TEST(sample)
+{
+	const struct sample_row *r = &samples[_i];
+	struct duo *d = duo_new(1, 1);
+	struct wire_msg msg = data;
+	struct flow *f;
+	uint32_t srtt;
+
+	duo_up(d);
+	f = duo_flow(d, 1, 0, 0);
+	srtt = f->rtt.srtt_us;
+	msg.tsreply = (uint16_t)((d->now - r->us) / WIRE_TS_US);
+	ck_assert_int_eq(give(d, f->id, 5000, &msg, "x"), MP_DELIVER);
+	ck_assert_msg((f->rtt.srtt_us != srtt) == r->counts, "%s", r->name);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_sample_old), !r->counts);
+	duo_free(d);
+}
+END_TEST
+
+/* PROTOCOL 4: only a tsreply ends a wait.  A path dead in one direction is
+ * noticed although the other still delivers. */
+START_TEST(one_way)
+{
+	struct duo *d = duo_new(1, 1);
+	struct flow *f;
+
+	duo_up(d);
+	f = duo_flow(d, 1, 0, 0);
+	flow_probe_sent(f, d->now, 7);
+	ck_assert_int_eq(give(d, f->id, 5000, &data, "x"), MP_DELIVER);
+	ck_assert_uint_ne(f->wait_since, MP_NEVER);
+	duo_free(d);
+}
+END_TEST
+
+/* Delayed acknowledgement: after data that nothing answers, one packet with
+ * its time; the time held is not path. */
+START_TEST(delayed_ack)
+{
+	struct duo *d = duo_new(1, 1);
+	uint64_t replies;
+
+	duo_up(d);
+	duo_run(d, d->now + 100 * MS);
+	replies = duo_count(d, 1, MP_C_reply_out);
+	d->tap = NULL;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	ck_assert_int_eq(duo_say(d, 0, 4), 0);
+	duo_run(d, d->now + 35 * MS + 1); /* at most 25 ms after 10 */
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_reply_out), replies + 1);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_reply_out), replies + 1);
+	ck_assert_uint_ge(duo_flow(d, 0, 0, 0)->rtt.srtt_us, 19500);
+	ck_assert_uint_le(duo_flow(d, 0, 0, 0)->rtt.srtt_us, 20500);
+	duo_free(d);
+}
+END_TEST
+
+/* Its own datagram acknowledges as well. */
+START_TEST(no_ack)
+{
+	struct duo *d = duo_new(1, 1);
+	uint64_t replies;
+
+	duo_up(d);
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + 10 * MS);
+	replies = duo_count(d, 1, MP_C_reply_out);
+	ck_assert_int_eq(duo_say(d, 1, 3), 0);
+	duo_run(d, d->now + 30 * MS);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_reply_out), replies);
+	duo_free(d);
+}
+END_TEST
+
+/* Time in a receive buffer is not path: the program reads nothing for 2 s. */
+START_TEST(asleep)
+{
+	struct duo *d = duo_new(2, 1);
+	uint32_t n;
+
+	duo_up(d);
+	d->end[1].asleep = true;
+	for (n = 2; n < 42; n += 2) {
+		ck_assert_int_eq(duo_say(d, 0, n), 0);
+		duo_run(d, d->now + 100 * MS);
+	}
+	duo_wake(d, 1);
+	duo_run(d, d->now + SEC);
+	for (n = 2; n < 42; n += 2)
+		ck_assert_int_eq(duo_heard(d, 1, n), 1);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_copy_out), 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_flow_switch), 0);
+	ck_assert_uint_le(duo_flow(d, 0, 0, 0)->rtt.srtt_us, 21000);
+	duo_free(d);
+}
+END_TEST
+
+/* --- The peer moves (NAT rebinding) --------------------------------------------------- */
+
+static struct mp_addr moved_to;
+
+/* A NAT gives the client another port. */
+static enum duo_verdict
+nat(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)d;
+	(void)arg;
+	if (p->from == 0)
+		p->path.remote.port = moved_to.port;
+	return DUO_PASS;
+}
+
+START_TEST(rebind)
+{
+	struct duo *d = duo_new(1, 1);
+	struct flow *f;
+
+	duo_up(d);
+	f = duo_flow(d, 1, 0, 0);
+	moved_to = duo_addr(d, 0, 0);
+	moved_to.port = 7777;
+	d->tap = nat;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + 15 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	/* asked there; the old one is kept until the answer came */
+	ck_assert_uint_eq(f->path.remote.port, DUO_PORT);
+	ck_assert_uint_eq(f->alt.remote.port, 7777);
+	d->end[0].port = 7777; /* what is sent there arrives */
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(f->path.remote.port, 7777);
+	ck_assert_uint_eq(f->alt_at, MP_NEVER);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_rebind), 1);
+	ck_assert_uint_ne(f->rtt.srtt_us, 0); /* the path is the same */
+	/* the program still knows the first */
+	ck_assert_uint_eq(d->end[1].got[1].from.port, DUO_PORT);
+	ck_assert_int_eq(duo_say(d, 1, 3), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 0, 3), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* Somebody's trick: the address does not answer, and is taken back; what goes
+ * there stays under 3 times what came. */
+START_TEST(rebind_false)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_path path = duo_path(d, 1, 0, 0, 0);
+	struct mp_path home = path;
+	struct flow *f;
+	uint8_t packet[100];
+	size_t len;
+	uint32_t n = 2;
+
+	duo_up(d);
+	f = duo_flow(d, 1, 0, 0);
+	path.remote = duo_ip4(192, 0, 2, 66, 66);
+	len = duo_make(d, 0, f->id, 5000, &data, "x", 1, packet);
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DELIVER);
+	ck_assert_uint_ne(f->alt_at, MP_NEVER);
+	duo_flow(d, 0, 0, 0)->tx_seq = 6000;
+	duo_chat(d, d->now + 2 * SEC, 50 * MS, &n);
+	ck_assert_uint_eq(f->alt_at, MP_NEVER);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_rebind), 0);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_rebind_back), 1);
+	ck_assert(addr_equal(&f->path.remote, &home.remote));
+	ck_assert_uint_lt(f->out_bytes, 3 * len + 1);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_missing(d, 2, n), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* Only the highest number counts: a straggler or a replay moves nothing. */
+START_TEST(rebind_replay)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_path path = duo_path(d, 1, 0, 0, 0);
+	struct flow *f;
+	uint8_t packet[100];
+	size_t len;
+
+	duo_up(d);
+	f = duo_flow(d, 1, 0, 0);
+	len = duo_make(d, 0, f->id, 5000, &data, "x", 1, packet);
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DELIVER);
+	path.remote = duo_ip4(192, 0, 2, 66, 66);
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DROPPED);
+	ck_assert_uint_eq(f->alt_at, MP_NEVER);
+	len = duo_make(d, 0, f->id, 4999, &data, "x", 1, packet);
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DELIVER);
+	ck_assert_uint_eq(f->alt_at, MP_NEVER);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Keys ------------------------------------------------------------------------------ */
+
+/* Packets under the former key are delivered, once, and are not in order
+ * after the next one's. */
+START_TEST(former_key)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_path path = duo_path(d, 1, 0, 0, 0);
+	uint8_t one[100], two[100];
+	size_t len;
+
+	duo_up(d);
+	len = duo_make(d, 0, duo_flow(d, 1, 0, 0)->id, 900, &data, "x", 1, one);
+	len = duo_make(d, 0, duo_flow(d, 1, 0, 0)->id, 901, &data, "x", 1, two);
+	duo_session(d, 0)->rekey_at = d->now;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	mp_link_event(&d->end[0].mp, d->now, MP_NONE);
+	duo_run(d, d->now + 2 * SEC);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_handshake_done), 2);
+	ck_assert_int_eq(duo_say(d, 0, 4), 0);
+	duo_run(d, d->now + SEC);
+	path.remote.port = 99;
+	ck_assert_int_eq(duo_inject(d, 1, &path, one, len), MP_DELIVER);
+	ck_assert_uint_eq(duo_flow(d, 1, 0, 0)->alt_at, MP_NEVER);
+	ck_assert_int_eq(duo_inject(d, 1, &path, one, len), MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_replay), 1);
+	duo_run(d, d->now + 180 * SEC); /* wiped */
+	ck_assert_int_eq(duo_inject(d, 1, &path, two, len), MP_DROPPED);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_sid), 1);
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_recv(void)
+{
+	Suite *suite = suite_create("recv");
+	TCase *t = tcase_create("recv");
+
+	tcase_add_loop_test(t, drop, 0, COUNT(drops));
+	tcase_add_loop_test(t, wrong, 0, COUNT(wrongs));
+	tcase_add_test(t, too_long);
+	tcase_add_test(t, old);
+	tcase_add_test(t, unknown_flow);
+	tcase_add_test(t, stale);
+	tcase_add_test(t, late);
+	tcase_add_test(t, two_marks);
+	tcase_add_loop_test(t, sample, 0, COUNT(samples));
+	tcase_add_test(t, one_way);
+	tcase_add_test(t, delayed_ack);
+	tcase_add_test(t, no_ack);
+	tcase_add_test(t, asleep);
+	tcase_add_test(t, rebind);
+	tcase_add_test(t, rebind_false);
+	tcase_add_test(t, rebind_replay);
+	tcase_add_test(t, former_key);
+	suite_add_tcase(suite, t);
+	return suite;
+}
