@@ -190,6 +190,7 @@ resp_done(struct mp *m, struct session *s, struct shake *sh,
 	struct keys k = { .sid_in = sh->keys.sid_in, .sid_out = r->sid };
 	uint8_t split[2][32];
 	struct flow *f;
+	bool inner = sh->inner;
 
 	k.suite = (uint8_t)seal_choose(r->features & shake_features(m, 0));
 	noise_split(&sh->noise, split);
@@ -206,8 +207,10 @@ resp_done(struct mp *m, struct session *s, struct shake *sh,
 	if (f != NULL)
 		pair_validated(m, s, f, now);
 	pair_urge(m, s, now, MP_NONE); /* confirms, and measures */
-	s->addr_at = now;
-	s->addr_tries = 0;
+	if (!inner) {
+		s->addr_at = now;
+		s->addr_tries = 0;
+	}
 }
 
 void

@@ -33,6 +33,14 @@ may_send(const struct session *s, const struct flow *f, bool alt, size_t len)
 	return f->out_bytes + len < 3 * (size_t)f->in_bytes;
 }
 
+/* Counts what goes to an address that is not validated. */
+static void
+sent_to(struct flow *f, bool alt, size_t len)
+{
+	if (alt || (!f->proven_once && f->alt_at == MP_NEVER))
+		f->out_bytes += (uint32_t)len;
+}
+
 static int
 send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
@@ -51,7 +59,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	len = send_control(m, s, f, now, &msg, 0, o->out, o->buf);
 	if (len == 0)
 		return 0;
-	f->out_bytes += (uint32_t)len;
+	sent_to(f, false, len);
 	flow_probe_sent(f, now, msg.ts);
 	if (f->id == s->current && flow_doubt_at(f) < s->review_at)
 		s->review_at = flow_doubt_at(f);
@@ -81,7 +89,7 @@ send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return 0;
 	if (alt)
 		o->out->path = f->alt;
-	f->out_bytes += (uint32_t)o->out->len;
+	sent_to(f, alt, o->out->len);
 	state_count(m, MP_C_reply_out);
 	return 1;
 }
@@ -102,7 +110,7 @@ send_alt(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
 		return 0;
 	o->out->path = f->alt;
-	f->out_bytes += (uint32_t)o->out->len;
+	sent_to(f, true, o->out->len);
 	state_count(m, MP_C_probe_out);
 	return 1;
 }
@@ -217,7 +225,8 @@ output_rescue(struct mp *m, struct session *s, uint64_t now,
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.need = r->len + (size_t)MP_COPY_OVERHEAD;
-		if (flow_usable(ask.not) && !flow_in_doubt(ask.not, now))
+		if (r->flow == s->current && flow_usable(ask.not) &&
+		    !flow_in_doubt(ask.not, now))
 			ask.not = NULL; /* the same flow, elsewhere now */
 		f = policy_best(m, s, &ask);
 		if (f == NULL) {

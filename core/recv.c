@@ -156,7 +156,8 @@ recv_path(struct mp *m, struct recv *r, size_t len)
 		}
 		return;
 	}
-	if (f->gone || f->path.remote.port == 0) { /* the first of its pair */
+	if (f->gone || f->path.remote.port == 0 ||
+	    (!f->proven_once && !r->s->initiator)) { /* nothing to lose */
 		pair_begin(m, r->s, f, p, r->now);
 		f->in_bytes = (uint32_t)len;
 		return;

@@ -7,6 +7,8 @@
 
 Suite *suite_addr(void);
 Suite *suite_answer(void);
+Suite *suite_behaviours(void);
+Suite *suite_control(void);
 Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
 Suite *suite_faults(void);
