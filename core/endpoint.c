@@ -17,6 +17,15 @@ static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 20, .pool_each = 1 << 18,
 	.held = 1 << 18 };
 
+/* The largest power of two up to n. */
+static uint32_t
+power_of_two(uint32_t n)
+{
+	while ((n & (n - 1)) != 0)
+		n &= n - 1;
+	return n;
+}
+
 static bool
 limits_ok(const struct mp_limits *in, struct mp_limits *l)
 {
@@ -27,9 +36,9 @@ limits_ok(const struct mp_limits *in, struct mp_limits *l)
 		l->flows = l->sessions * 8 < 65535 ? l->sessions * 8 : 65535;
 	if (l->flows < l->flows_each)
 		l->flows = l->flows_each;
-	l->pool = l->pool ? l->pool & ~63U : defaults.pool;
+	l->pool = power_of_two(l->pool ? l->pool : defaults.pool);
 	l->pool_each = l->pool_each ? l->pool_each : defaults.pool_each;
-	l->held = l->held ? l->held & ~63U : defaults.held;
+	l->held = power_of_two(l->held ? l->held : defaults.held);
 	return l->sessions <= 16384 && l->flows <= 65535 &&
 	    l->flows_each <= MP_FLOWS_MAX && l->pool >= 4096 &&
 	    l->pool <= 1 << 30 && l->held >= 4096 && l->held <= 1 << 30;
@@ -52,7 +61,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_SHAKES;
-	size_t sh, ss, fl, se, sk, p[5], pool, held;
+	size_t sh, ss, fl, se, sk, p[6], pool, held;
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -66,7 +75,8 @@ lay_out(struct mp *m, uint8_t *base)
 	p[1] = take(&at, refs, sizeof(uint32_t));
 	p[2] = take(&at, m->buckets, sizeof(uint32_t));
 	p[3] = take(&at, m->buckets, sizeof(uint32_t));
-	p[4] = take(&at, l->sessions, sizeof(uint32_t));
+	p[4] = take(&at, l->sessions, sizeof(struct due));
+	p[5] = take(&at, l->sessions, sizeof(uint32_t));
 	pool = take(&at, l->pool, 1);
 	held = take(&at, l->held, 1);
 	if (base == NULL)
@@ -80,7 +90,8 @@ lay_out(struct mp *m, uint8_t *base)
 	m->sid_next = (uint32_t *)(void *)(base + p[1]);
 	m->addr_heads = (uint32_t *)(void *)(base + p[2]);
 	m->assoc_heads = (uint32_t *)(void *)(base + p[3]);
-	m->heap = (uint32_t *)(void *)(base + p[4]);
+	m->heap = (struct due *)(void *)(base + p[4]);
+	m->heap_pos = (uint32_t *)(void *)(base + p[5]);
 	m->pool = base + pool;
 	m->held = base + held;
 	return at;

@@ -39,6 +39,17 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 }
 
 void
+flow_fetch(const struct flow *f)
+{
+	const char *p = (const char *)f;
+	size_t i;
+
+	for (i = 0; f != NULL && i < offsetof(struct flow, former_mark);
+	     i += 64)
+		__builtin_prefetch(p + i, 1);
+}
+
+void
 flow_new_key(struct flow *f, struct seen *seen)
 {
 	window_cut(&seen->former, &seen->window);

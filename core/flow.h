@@ -23,6 +23,8 @@ void flow_begin(struct flow *, const struct mp_path *, uint64_t now);
 /* Estimates start anew: the path is another. */
 void flow_forget(struct flow *);
 
+/* The memory that a datagram of the flow touches. */
+void flow_fetch(const struct flow *);
 /* The session's key is another: sequence numbers begin again, those of the
  * former key are kept apart. */
 void flow_new_key(struct flow *, struct seen *);

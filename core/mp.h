@@ -80,7 +80,8 @@ struct mp_limits {
 	uint32_t sessions;   /* 1..16384; default 4096 */
 	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
-	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB */
+	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB; this
+			      * and `held' are rounded down to a power of two */
 	uint32_t pool_each;  /* of one session; default 256 KiB */
 	uint32_t held;	     /* bytes of held datagrams; default 256 KiB */
 };
@@ -93,7 +94,9 @@ struct mp {
 	struct flow *flows;
 	struct seen *seen;
 	struct shake *shakes;
-	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads, *heap;
+	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
+	struct due *heap;
+	uint32_t *heap_pos;
 	uint8_t *pool, *held;
 	uint32_t buckets; /* of each hash table, a power of two */
 };

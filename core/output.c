@@ -377,7 +377,7 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 		return 0;
 	if (now >= m->sh->sweep_at)
 		shake_sweep(m, now);
-	while ((s = table_first(m)) != NULL && s->deadline <= now) {
+	while ((s = table_first(m)) != NULL && table_first_at(m) <= now) {
 		if (output_session(m, ring, s, now, &o))
 			return 1;
 		if (s->state == MP_S_FREE) {
@@ -404,8 +404,7 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 uint64_t
 mp_deadline(const struct mp *m)
 {
-	const struct session *s = table_first(m);
-	uint64_t at = s != NULL ? s->deadline : MP_NEVER;
+	uint64_t at = table_first_at(m);
 
 	return at < m->sh->sweep_at ? at : m->sh->sweep_at;
 }

@@ -55,7 +55,7 @@ record_at(const struct place *p, uint64_t pos)
 	if (pos < p->ring->tail || pos >= p->ring->head ||
 	    p->ring->head - p->ring->tail > p->size || pos % POOL_ALIGN != 0)
 		return NULL;
-	off = (uint32_t)(pos % p->size);
+	off = (uint32_t)(pos & (p->size - 1));
 	if (p->size - off < sizeof(*r))
 		return NULL;
 	r = (struct record *)(void *)(p->mem + off);
@@ -84,7 +84,7 @@ static void
 ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 {
 	uint64_t tail = p->ring->tail;
-	uint32_t off = (uint32_t)(tail % p->size);
+	uint32_t off = (uint32_t)(tail & (p->size - 1));
 	struct record *r = record_at(p, tail);
 	struct session *s;
 
@@ -101,6 +101,10 @@ ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 			state_count(m, MP_C_drop_held);
 	}
 	p->ring->tail = tail + r->size;
+	/* The next to go, and whose it is: wanted at the next put. */
+	r = record_at(p, p->ring->tail);
+	if (r != NULL && (s = state_session(m, r->session)) != NULL)
+		__builtin_prefetch(queue_of(s, kind), 1);
 }
 
 /* Room for `size' bytes in one piece at the head, which is returned. */
@@ -114,7 +118,7 @@ ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
 	if (g->head < g->tail || g->head - g->tail > p->size)
 		g->tail = g->head; /* not ours: start anew */
 	g->head -= g->head % POOL_ALIGN;
-	off = (uint32_t)(g->head % p->size);
+	off = (uint32_t)(g->head & (p->size - 1));
 	fill = p->size - off < size ? p->size - off : 0;
 	while (p->size - (g->head - g->tail) < (uint64_t)fill + size)
 		ring_pop(m, kind, p);
@@ -144,7 +148,7 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 			state_count(m, MP_C_drop_held);
 	}
 	pos = ring_room(m, kind, &p, size);
-	r = (struct record *)(void *)(p.mem + pos % p.size);
+	r = (struct record *)(void *)(p.mem + (pos & (p.size - 1)));
 	*r = (struct record) { .magic = RECORD_MAGIC, .size = size,
 		.next = MP_NEVER, .session = state_index(m, s),
 		.gen = s->gen, .sent_at = now, .len = (uint16_t)len };
@@ -161,6 +165,12 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	q->bytes += size;
 	q->n++;
 	return r;
+}
+
+void
+pool_fetch(const struct mp *m, const struct session *s)
+{
+	__builtin_prefetch(m->pool + (s->pool.last & (m->limits.pool - 1)), 1);
 }
 
 struct record *

@@ -29,6 +29,8 @@ struct record {
  * in but for what the caller knows (seq, sid, flow). */
 struct record *pool_put(struct mp *, enum pool_kind, struct session *,
     uint64_t now, const void *data, size_t len);
+/* The memory that the next pool_put() of recent datagrams touches. */
+void pool_fetch(const struct mp *, const struct session *);
 /* A session's oldest record, and the one after; NULL: none. */
 struct record *pool_first(struct mp *, enum pool_kind, struct session *);
 struct record *pool_next(struct mp *, enum pool_kind, const struct record *);

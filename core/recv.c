@@ -45,6 +45,7 @@ worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
 
 	if (f == NULL)
 		return true;
+	flow_fetch(f);
 	former = r->slot != (r->s->cur & 1);
 	switch (flow_seen(state_seen(m, f), former, ad->seq)) {
 	case WINDOW_OLD:

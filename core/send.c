@@ -175,6 +175,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (probe_idle(s, now))
 		pair_urge(m, s, now, MP_NONE);
 	s->last_send = s->last_data = now;
+	flow_fetch(state_flow(m, s, s->current));
+	pool_fetch(m, s);
 	f = choice_flow(m, s, now, need);
 	if (f == NULL)
 		return MP_ENETUNREACH;

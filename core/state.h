@@ -150,7 +150,6 @@ struct session {
 
 	uint64_t key_id;
 	uint8_t assoc[8];
-	uint32_t heap_pos; /* + 1; 0: not in the heap */
 	uint32_t shake;	   /* our own handshake, or MP_NONE */
 	bool want_shake : 1, shake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
@@ -222,6 +221,12 @@ struct load {
 	struct bucket source[STATE_BUCKETS];
 	uint8_t secret[2][32]; /* of cookies: now, before */
 	uint64_t turned_at;
+};
+
+/* An entry of the heap of deadlines. */
+struct due {
+	uint64_t at;
+	uint32_t session;
 };
 
 /* A ring of records; positions only grow. */

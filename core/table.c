@@ -54,6 +54,17 @@ sid_head(const struct mp *m, uint32_t sid)
 	return &m->sid_heads[(sid >> 1) & (m->buckets - 1)];
 }
 
+/* All that a datagram needs of a session is wanted soon, and at once. */
+static void
+fetch(const struct session *s)
+{
+	const char *p = (const char *)s;
+	size_t i;
+
+	for (i = 0; i < offsetof(struct session, key_id); i += 64)
+		__builtin_prefetch(p + i, 1);
+}
+
 /* Heads and links hold an index + 1, so that a zeroed block is empty. */
 uint32_t
 table_find_sid(struct mp *m, uint32_t sid)
@@ -66,6 +77,8 @@ table_find_sid(struct mp *m, uint32_t sid)
 			state_count(m, MP_C_corrupt);
 			break;
 		}
+		if (at <= m->limits.sessions * 2)
+			fetch(&m->sessions[(at - 1) / 2]);
 		if (ref_sid(m, at - 1) == sid)
 			return at - 1;
 		at = m->sid_next[at - 1];
@@ -138,6 +151,7 @@ table_find_addr(const struct mp *m, uint32_t slot, const struct mp_addr *a)
 		s = state_session(m, at - 1);
 		if (s == NULL)
 			break;
+		fetch(s);
 		if (s->shown.port == a->port && s->slot == slot &&
 		    memcmp(s->shown.ip, a->ip, 16) == 0)
 			return s;
@@ -221,44 +235,48 @@ table_unlink_assoc(struct mp *m, struct session *s)
 	s->assoc_linked = false;
 }
 
+/* The heap and the places of sessions in it lie apart from the sessions, so
+ * that sifting touches little memory. */
 static void
-heap_put(struct mp *m, uint32_t pos, uint32_t index)
+heap_put(struct mp *m, uint32_t pos, struct due d)
 {
-	m->heap[pos] = index;
-	m->sessions[index].heap_pos = pos + 1;
+	m->heap[pos] = d;
+	m->heap_pos[d.session] = pos + 1;
 }
 
 /* The entry at a place; out of range counts as the first session. */
-static uint32_t
+static struct due
 heap_at(const struct mp *m, uint32_t pos)
 {
-	return m->heap[pos] < m->limits.sessions ? m->heap[pos] : 0;
+	struct due d = m->heap[pos];
+
+	if (d.session >= m->limits.sessions)
+		d.session = 0;
+	return d;
 }
 
 static void
 heap_sift(struct mp *m, uint32_t pos, uint32_t n)
 {
-	uint32_t index = heap_at(m, pos), up, down;
-	uint64_t at = m->sessions[index].deadline;
+	struct due d = heap_at(m, pos);
+	uint32_t up, down;
 
 	while (pos > 0) {
 		up = (pos - 1) / 2;
-		if (m->sessions[heap_at(m, up)].deadline <= at)
+		if (m->heap[up].at <= d.at)
 			break;
 		heap_put(m, pos, heap_at(m, up));
 		pos = up;
 	}
 	while ((down = 2 * pos + 1) < n) {
-		if (down + 1 < n &&
-		    m->sessions[heap_at(m, down + 1)].deadline <
-			m->sessions[heap_at(m, down)].deadline)
+		if (down + 1 < n && m->heap[down + 1].at < m->heap[down].at)
 			down++;
-		if (m->sessions[heap_at(m, down)].deadline >= at)
+		if (m->heap[down].at >= d.at)
 			break;
 		heap_put(m, pos, heap_at(m, down));
 		pos = down;
 	}
-	heap_put(m, pos, index);
+	heap_put(m, pos, d);
 }
 
 static uint32_t
@@ -272,32 +290,52 @@ heap_size(const struct mp *m)
 void
 table_set_deadline(struct mp *m, struct session *s, uint64_t at)
 {
-	uint32_t n = heap_size(m), pos = s->heap_pos;
+	uint32_t n = heap_size(m), index = state_index(m, s);
+	uint32_t pos = m->heap_pos[index];
 
 	s->deadline = at;
-	if (pos == 0) {
+	if (pos == 0 || pos > n) {
 		if (n == m->limits.sessions)
 			return;
-		m->heap[n] = state_index(m, s);
 		m->sh->heap_n = ++n;
 		pos = n;
 	}
-	if (pos <= n)
-		heap_sift(m, pos - 1, n);
+	m->heap[pos - 1] = (struct due) { at, index };
+	heap_sift(m, pos - 1, n);
 }
 
 struct session *
-table_first(const struct mp *m)
+table_first(struct mp *m)
 {
-	return heap_size(m) == 0 ? NULL : &m->sessions[heap_at(m, 0)];
+	uint32_t n, index;
+
+	while ((n = heap_size(m)) > 0) {
+		index = heap_at(m, 0).session;
+		if (m->heap_pos[index] == 1)
+			return &m->sessions[index];
+		/* Not an entry of ours. */
+		state_count(m, MP_C_corrupt);
+		m->sh->heap_n = --n;
+		m->heap[0] = heap_at(m, n);
+		if (n > 0)
+			heap_sift(m, 0, n);
+	}
+	return NULL;
+}
+
+uint64_t
+table_first_at(const struct mp *m)
+{
+	return heap_size(m) == 0 ? MP_NEVER : m->heap[0].at;
 }
 
 void
 table_remove(struct mp *m, struct session *s)
 {
-	uint32_t n = heap_size(m), pos = s->heap_pos;
+	uint32_t n = heap_size(m), index = state_index(m, s);
+	uint32_t pos = m->heap_pos[index];
 
-	s->heap_pos = 0;
+	m->heap_pos[index] = 0;
 	s->deadline = MP_NEVER;
 	if (pos == 0 || pos > n)
 		return;

@@ -45,7 +45,8 @@ table_arm(struct mp *m, struct session *s, uint64_t at)
 		table_set_deadline(m, s, at);
 }
 /* The session whose deadline is first, or NULL. */
-struct session *table_first(const struct mp *);
+struct session *table_first(struct mp *);
+uint64_t table_first_at(const struct mp *); /* MP_NEVER: none */
 void table_remove(struct mp *, struct session *); /* from the heap */
 
 /* A cleared record, or NULL when there is none left. */

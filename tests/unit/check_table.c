@@ -343,15 +343,15 @@ START_TEST(heap_garbage)
 
 	for (i = 0; i < 8; i++)
 		table_set_deadline(&m, &m.sessions[i], 100 - i);
-	m.heap[0] = 99999;
+	m.heap[0].session = 99999;
 	ck_assert_ptr_nonnull(table_first(&m));
 	table_set_deadline(&m, &m.sessions[4], 5);
 	m.sh->heap_n = 99999;
 	ck_assert_ptr_nonnull(table_first(&m));
-	m.sessions[5].heap_pos = 99999;
+	m.heap_pos[5] = 99999;
 	table_set_deadline(&m, &m.sessions[5], 1);
 	table_remove(&m, &m.sessions[5]);
-	ck_assert_uint_eq(m.sessions[5].heap_pos, 0);
+	ck_assert_uint_eq(m.heap_pos[5], 0);
 	/* all places taken, and it has none */
 	table_set_deadline(&m, &m.sessions[5], 1);
 	ck_assert_uint_le(m.sh->heap_n, 99999);
