@@ -69,6 +69,8 @@ find_rival(const struct mp *m, const struct shake *sh, uint64_t now)
 	return NULL;
 }
 
+/* Both ends began at once: end A's wins.  But a peer that asks from outside
+ * of the session is in trouble, and a renewal of ours inside is no help. */
 static bool
 yields(const struct mp *m, const struct shake *sh, uint64_t now)
 {
@@ -77,7 +79,8 @@ yields(const struct mp *m, const struct shake *sh, uint64_t now)
 	if (sh->end != 'A')
 		return false;
 	if (s != NULL)
-		return s->shake < STATE_SHAKES;
+		return s->shake < STATE_SHAKES &&
+		    (sh->inner || !m->shakes[s->shake].inner);
 	s = find_rival(m, sh, now);
 	return s != NULL && s->state == MP_S_CONNECTING &&
 	    s->shake < STATE_SHAKES;
@@ -373,13 +376,13 @@ answer_confirm(struct mp *m, struct shake *sh, uint64_t now,
 	if (s == NULL)
 		s = table_find_assoc(m, sh->key_id, sh->assoc);
 	rival = s == NULL ? find_rival(m, sh, now) : NULL;
-	if (sh->end == 'A' && (s != NULL ? s->shake < STATE_SHAKES :
-	    rival != NULL && rival->state == MP_S_UP)) {
+	if (sh->end == 'A' && rival != NULL && rival->state == MP_S_UP) {
 		state_count(m, MP_C_drop_shake_role);
 		shake_free(m, sh);
 		return NULL;
 	}
-	/* We answered it before we began our own, or yield: it is the one. */
+	/* We answered it before we began our own, or yield: it is the one.
+	 * The peer has these keys already, so there is no way back. */
 	if (rival != NULL) {
 		adopt(m, rival, sh, now);
 		s = rival;

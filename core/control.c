@@ -55,7 +55,7 @@ take_response(struct mp *m, struct recv *r)
 	rung ^= f->size_token[WIRE_TOKEN - 1];
 	if (f->size_tries > 0 && rung <= PROBE_SAME &&
 	    crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
-		probe_size_proven(f, pair_mtu(m, f), rung);
+		probe_size_proven(f, pair_mtu(m, f), rung, r->now);
 }
 
 /* PROBE: a question, or an answer. */

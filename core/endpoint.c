@@ -36,12 +36,16 @@ limits_ok(const struct mp_limits *in, struct mp_limits *l)
 		l->flows = l->sessions * 8 < 65535 ? l->sessions * 8 : 65535;
 	if (l->flows < l->flows_each)
 		l->flows = l->flows_each;
-	l->pool = power_of_two(l->pool ? l->pool : defaults.pool);
+	l->pool = l->pool ? l->pool : defaults.pool;
 	l->pool_each = l->pool_each ? l->pool_each : defaults.pool_each;
-	l->held = power_of_two(l->held ? l->held : defaults.held);
+	l->held = l->held ? l->held : defaults.held;
+	if (l->pool < 4096 || l->pool > 1 << 30 || l->held < 4096 ||
+	    l->held > 1 << 30)
+		return false;
+	l->pool = power_of_two(l->pool);
+	l->held = power_of_two(l->held);
 	return l->sessions <= 16384 && l->flows <= 65535 &&
-	    l->flows_each <= MP_FLOWS_MAX && l->pool >= 4096 &&
-	    l->pool <= 1 << 30 && l->held >= 4096 && l->held <= 1 << 30;
+	    l->flows_each <= MP_FLOWS_MAX;
 }
 
 /* Takes `n' records of a size from the block: where they begin. */

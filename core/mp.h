@@ -205,7 +205,8 @@ enum mp_send_flag {
  *			 the key `key_id' (0: any that fits)
  *	MP_EHOSTUNREACH	 no answer for 10 s
  *	MP_ENETUNREACH	 no flow is left
- *	MP_EMSGSIZE	 MP_DF, and no flow is proven to carry it; or too long
+ *	MP_EMSGSIZE	 MP_DF, and every flow has shown not to carry it; or too
+ *			 long
  *	MP_ENOBUFS	 no room for one more session
  *	MP_EINVAL	 slot or address
  * [lock]

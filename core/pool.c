@@ -27,7 +27,7 @@ place_of(const struct mp *m, enum pool_kind kind)
 		p.ring = &m->sh->held;
 		p.mem = m->held;
 		p.size = m->limits.held;
-		p.each_bytes = POOL_HELD_BYTES + POOL_HELD_N * 64;
+		p.each_bytes = POOL_HELD_BYTES;
 		p.each_n = POOL_HELD_N;
 	} else {
 		p.ring = &m->sh->pool;
@@ -139,10 +139,12 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	struct record *r, *last;
 	uint64_t pos;
 
-	if (len > MP_PAYLOAD_MAX || size > p.each_bytes || size > p.size / 2)
+	if (len > MP_PAYLOAD_MAX || len > p.each_bytes || size > p.size / 2)
 		return NULL;
-	while (q->n > 0 && (q->bytes + size > p.each_bytes ||
-	    q->n >= p.each_n)) {
+	if (kind == POOL_HELD) /* a bound of the datagrams alone */
+		p.each_bytes += (q->n + 1) * (uint32_t)sizeof(struct record);
+	while (q->n > 0 && (q->n >= p.each_n ||
+	    q->bytes + size > p.each_bytes)) {
 		pool_drop(m, kind, s);
 		if (kind == POOL_HELD)
 			state_count(m, MP_C_drop_held);

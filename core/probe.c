@@ -136,19 +136,13 @@ probe_size_want(struct flow *f, uint16_t mtu, uint16_t want, uint64_t now)
 
 /* Three tries went unanswered: what was asked for does not pass. */
 static void
-size_failed(struct flow *f, uint16_t mtu, uint64_t now)
+size_failed(struct flow *f, uint64_t now)
 {
-	int i;
-
 	if (f->size_again)
 		f->size = MP_SIZE_MIN;
 	f->size_again = false;
 	f->size_tries = f->size_mask = f->big_lost = 0;
-	for (i = 0; i < PROBE_RUNGS; i++)
-		if (probe_rung(f, mtu, i) > f->size) {
-			f->size_max = (uint16_t)(probe_rung(f, mtu, i) - 1);
-			break;
-		}
+	f->size_max = f->size;
 	f->size_at = now + PROBE_SIZE_AGAIN;
 }
 
@@ -162,7 +156,7 @@ probe_size_due(struct flow *f, uint16_t mtu, uint64_t now)
 	if (now < f->size_at)
 		return f->size_at;
 	if (f->size_tries >= PROBE_SIZE_TRIES) {
-		size_failed(f, mtu, now);
+		size_failed(f, now);
 		return MP_NEVER;
 	}
 	f->size_tries++;
@@ -173,13 +167,14 @@ probe_size_due(struct flow *f, uint16_t mtu, uint64_t now)
 }
 
 void
-probe_size_proven(struct flow *f, uint16_t mtu, int i)
+probe_size_proven(struct flow *f, uint16_t mtu, int i, uint64_t now)
 {
 	uint16_t r = i == PROBE_SAME ? f->size : probe_rung(f, mtu, i);
 
 	if (r < f->size)
 		return;
 	f->size = r;
+	f->big_check_at = now + PROBE_BIG_CHECK;
 	if (f->size_max < r)
 		f->size_max = UINT16_MAX;
 	if (f->size_again || f->size >= f->size_goal ||
@@ -191,13 +186,28 @@ probe_size_proven(struct flow *f, uint16_t mtu, int i)
 	f->big_lost = 0;
 }
 
-void
-probe_size_suspect(struct flow *f, uint64_t now)
+/* Proves the proven size anew. */
+static void
+size_anew(struct flow *f, uint64_t now)
 {
-	if (f->size <= MP_SIZE_MIN || f->size_tries > 0 || ++f->big_lost < 3)
-		return;
 	f->size_again = true;
 	f->size_tries = 1;
 	f->size_mask = PROBE_SAME_SIZE;
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
+	f->big_check_at = now + PROBE_BIG_CHECK;
+}
+
+void
+probe_size_suspect(struct flow *f, uint64_t now)
+{
+	if (f->size > MP_SIZE_MIN && f->size_tries == 0 && ++f->big_lost >= 3)
+		size_anew(f, now);
+}
+
+void
+probe_size_used(struct flow *f, uint64_t now)
+{
+	if (f->size > MP_SIZE_MIN && f->size_tries == 0 &&
+	    now >= f->big_check_at)
+		size_anew(f, now);
 }

@@ -22,6 +22,7 @@ enum probe_limit {
 	PROBE_SAME = 7, /* no rung: the proven size itself, anew */
 	PROBE_SAME_SIZE = 1 << PROBE_SAME,
 	PROBE_SIZE_TRIES = 3,
+	PROBE_BIG_CHECK = 5 * 1000 * 1000, /* us between proofs in use */
 };
 
 #define PROBE_SIZE_AGAIN (600 * SEC) /* after a size failed (RFC 8899) */
@@ -40,8 +41,11 @@ void probe_size_want(struct flow *, uint16_t mtu, uint16_t want, uint64_t now);
 /* Takes note of time: gives up or repeats a try.  Returns when to call again */
 uint64_t probe_size_due(struct flow *, uint16_t mtu, uint64_t now);
 /* Padded probe of rung i was answered. */
-void probe_size_proven(struct flow *, uint16_t mtu, int i);
+void probe_size_proven(struct flow *, uint16_t mtu, int i, uint64_t now);
 /* An answer to a probe ended a wait in which big datagrams went. */
 void probe_size_suspect(struct flow *, uint64_t now);
+/* Big datagrams go out on the flow: its size is proven anew now and then, as
+ * nothing says which datagrams were lost while small ones are answered. */
+void probe_size_used(struct flow *, uint64_t now);
 
 #endif

@@ -170,6 +170,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		s = begin_session(m, now, slot, dst, key_id);
 	if (s == NULL)
 		return MP_ENOBUFS;
+	if (s->state == MP_S_UP && now >= s->last_in + SESSION_SILENT)
+		session_down(m, s); /* the peer has no keys any more */
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
@@ -238,8 +240,13 @@ datagram_sent(struct mp *m, struct session *s, struct flow *f,
 	f->tx_bytes += len + MP_OVERHEAD;
 	f->send_errors = 0;
 	flow_data_sent(f, tx->sent_at);
-	if (len + MP_OVERHEAD > MP_SIZE_MIN)
+	if (len + MP_OVERHEAD > MP_SIZE_MIN) {
 		f->big_out = true;
+		if (tx->sent_at >= f->big_check_at) {
+			probe_size_used(f, tx->sent_at);
+			table_arm(m, s, tx->sent_at);
+		}
+	}
 	if (!waits)
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);

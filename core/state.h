@@ -96,6 +96,7 @@ struct flow {
 	uint8_t size_mask; /* rungs to be sent now */
 	uint8_t size_tries;
 	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
+	uint64_t big_check_at; /* when to prove `size' anew, if it is used */
 
 	uint32_t in_bytes;  /* from a pair not validated ... */
 	uint32_t out_bytes; /* ... and to it: 3 times as much at most */

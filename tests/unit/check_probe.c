@@ -280,18 +280,18 @@ START_TEST(proven)
 {
 	probe_size_want(&f, 1500, 1432, T0);
 	f.size_mask = 0; /* all sent */
-	probe_size_proven(&f, 1500, 1);
+	probe_size_proven(&f, 1500, 1, T0);
 	ck_assert_uint_eq(f.size, 1392);
 	ck_assert_uint_ne(f.size_tries, 0); /* the wanted one is open */
-	probe_size_proven(&f, 1500, 0); /* late: nothing shrinks */
+	probe_size_proven(&f, 1500, 0, T0); /* late: nothing shrinks */
 	ck_assert_uint_eq(f.size, 1392);
-	probe_size_proven(&f, 1500, 2);
+	probe_size_proven(&f, 1500, 2, T0);
 	ck_assert_uint_eq(f.size, 1432);
 	ck_assert_uint_eq(f.size_tries, 0);
 	ck_assert_uint_eq(probe_size_due(&f, 1500, T0 + SEC), MP_NEVER);
 	/* an answer for a rung that does not exist */
-	probe_size_proven(&f, 1500, 5);
-	probe_size_proven(&f, 1500, 6);
+	probe_size_proven(&f, 1500, 5, T0);
+	probe_size_proven(&f, 1500, 6, T0);
 	ck_assert_uint_eq(f.size, 1432);
 }
 END_TEST
@@ -303,7 +303,7 @@ START_TEST(failed)
 	int tries;
 
 	probe_size_want(&f, 1500, 1472, now);
-	probe_size_proven(&f, 1500, 1);
+	probe_size_proven(&f, 1500, 1, T0);
 	for (tries = 0; f.size_mask != 0; tries++) {
 		ck_assert_int_lt(tries, 10);
 		f.size_mask = 0;
@@ -320,7 +320,7 @@ START_TEST(failed)
 	probe_size_want(&f, 1500, 1472, now + PROBE_SIZE_AGAIN);
 	ck_assert_uint_eq(f.size_mask, 4 | 8);
 	f.size_mask = 0;
-	probe_size_proven(&f, 1500, 3);
+	probe_size_proven(&f, 1500, 3, T0);
 	ck_assert_uint_eq(f.size, 1472);
 	ck_assert_uint_eq(probe_ceiling(&f, 1500), 1472);
 }
@@ -343,7 +343,7 @@ START_TEST(suspect)
 	ck_assert_uint_eq(f.size_mask, PROBE_SAME_SIZE);
 	ck_assert_uint_eq(f.size, 1432); /* until it is disproved */
 	f.size_mask = 0;
-	probe_size_proven(&f, 1500, PROBE_SAME); /* it does pass */
+	probe_size_proven(&f, 1500, PROBE_SAME, T0); /* it does pass */
 	ck_assert_uint_eq(f.size, 1432);
 	ck_assert_uint_eq(f.size_tries, 0);
 	ck_assert_uint_eq(f.big_lost, 0);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC */
+/* What sending meets: errors by what they mean, and datagrams that are too big
+ * for a path. */
+#include <string.h>
+
+#include "duo.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+enum { CLIENT = 0, SERVER = 1 };
+
+static void
+assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
+{
+	ck_assert_int_eq(duo_missing(d, from, to), 0);
+	ck_assert_int_eq(duo_twice(d, from, to), 0);
+}
+
+/* --- Errors of sending, by what they mean --------------------------------- */
+
+static const struct error_row {
+	int error;
+	bool dead; /* the path is: another takes over in the same call */
+} errors[] = {
+	{ MP_EAGAIN, false },
+	{ MP_ENOBUFS, false },
+	{ MP_EMSGSIZE, false },
+	{ MP_ECONNREFUSED, false },
+	{ MP_EPERM, true },	   /* output firewall */
+	{ MP_EACCES, true },	   /* prohibit route */
+	{ MP_EINVAL, true },	   /* blackhole; IPv6 source removed */
+	{ MP_ENETUNREACH, true },  /* no route, link down, source removed */
+	{ MP_EHOSTUNREACH, true }, /* unreachable route */
+};
+
+START_TEST(send_error)
+{
+	const struct error_row *r = &errors[_i / 2];
+	bool only = _i & 1; /* there is but one flow */
+	struct duo *d = duo_new(only ? 1 : 2, 1);
+	uint32_t n = 100;
+	struct flow *f;
+	int e;
+
+	duo_up(d);
+	f = duo_current(d, CLIENT);
+	d->end[CLIENT].addr[0].error = r->error;
+	e = duo_say(d, CLIENT, 2);
+	ck_assert_int_eq(e, r->dead && !only ? 0 : r->error);
+	ck_assert(f->failed == r->dead);
+	if (r->dead && !only)
+		ck_assert_ptr_eq(duo_current(d, CLIENT),
+		    duo_flow(d, CLIENT, 1, 0));
+	else
+		ck_assert_ptr_eq(duo_current(d, CLIENT), f);
+	if (r->dead && only) /* nothing left */
+		ck_assert_int_eq(duo_say(d, CLIENT, 2), MP_ENETUNREACH);
+	duo_run(d, d->now + 500 * MS);
+	ck_assert_int_eq(duo_heard(d, SERVER, 2), r->dead && !only);
+	/* it passes, and is used again */
+	d->end[CLIENT].addr[0].error = 0;
+	duo_run(d, d->now + 10 * SEC);
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	assert_all_came(d, 100, n);
+	ck_assert(!f->failed);
+	ck_assert_ptr_eq(duo_current(d, CLIENT), f);
+	duo_free(d);
+}
+END_TEST
+
+/* One that does not repeat is no dead path. */
+START_TEST(send_error_once)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp_tx tx[2];
+	struct flow *f;
+
+	duo_up(d);
+	f = duo_current(d, CLIENT);
+	ck_assert_int_eq(mp_send_begin(&d->end[CLIENT].mp, duo_time(d, 0), 0,
+	    &d->end[CLIENT].peer, 0, 5, (enum mp_send_flag)0, tx), 1);
+	tx[0].error = MP_ENETUNREACH;
+	ck_assert_int_eq(mp_send_commit(&d->end[CLIENT].mp, duo_time(d, 0), tx,
+	    1, "hello", 5), 1);
+	ck_assert(!f->failed);
+	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0); /* begun anew: it went */
+	ck_assert(!f->failed);
+	ck_assert_uint_eq(f->send_errors, 0);
+	ck_assert_ptr_eq(duo_current(d, CLIENT), f);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Sizes ---------------------------------------------------------------- */
+
+/* Probes for sizes: more than any other probe has, and not to be cut up. */
+struct sizes {
+	size_t len[64];
+	int n;
+};
+
+static enum duo_verdict
+size_tap(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct sizes *t = arg;
+	struct wire_msg msg;
+	struct wire_ad ad;
+
+	if (p->from == CLIENT && duo_peek(d, p, &ad, &msg, NULL) &&
+	    (msg.flags & WIRE_PROBE) && p->len > 100) {
+		ck_assert(p->df);
+		ck_assert_int_lt(t->n, COUNT(t->len));
+		t->len[t->n++] = p->len;
+	}
+	return DUO_PASS;
+}
+
+static int
+say_big(struct duo *d, size_t len, enum mp_send_flag flags)
+{
+	static uint8_t b[65536];
+
+	return duo_send_to(d, CLIENT, 0, &d->end[CLIENT].peer, b, len, flags);
+}
+
+static size_t
+heard_big(const struct duo *d, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->end[SERVER].n_got; i++)
+		n += d->end[SERVER].got[i].len == len;
+	return n;
+}
+
+/* Nothing is proven before the program needs it; then all steps up to what
+ * it needs; MTU 1500. */
+static const struct rung_row {
+	size_t len;
+	size_t rungs[5]; /* until 0 */
+} rungs[] = {
+	{ 1166, { 0 } },
+	{ 1167, { 1252 } },
+	{ 1218, { 1252 } },
+	{ 1219, { 1252, 1392 } },
+	{ 1358, { 1252, 1392 } },
+	{ 1398, { 1252, 1392, 1432 } },
+	{ 1438, { 1252, 1392, 1432, 1472 } },
+};
+
+START_TEST(padded_probes)
+{
+	const struct rung_row *r = &rungs[_i];
+	struct duo *d = duo_new(1, 1);
+	struct sizes t = { .n = 0 };
+	size_t top = 1200;
+	int i;
+
+	duo_up(d);
+	d->tap = size_tap;
+	d->tap_arg = &t;
+	ck_assert_uint_eq(mp_session_mtu(&d->end[CLIENT].mp, 0), 1166);
+	ck_assert_int_eq(say_big(d, r->len, (enum mp_send_flag)0), 0);
+	duo_run(d, d->now + SEC);
+	for (i = 0; r->rungs[i] != 0; i++) {
+		ck_assert_int_lt(i, t.n);
+		ck_assert_uint_eq(t.len[i], r->rungs[i]);
+		top = r->rungs[i];
+	}
+	ck_assert_int_eq(t.n, i);
+	ck_assert_uint_eq(duo_flow(d, CLIENT, 0, 0)->size, top);
+	ck_assert_uint_eq(mp_session_mtu(&d->end[CLIENT].mp, 0), top - 34);
+	ck_assert_uint_eq(heard_big(d, r->len), 1);
+	/* what is proven is not asked again */
+	ck_assert_int_eq(say_big(d, r->len, MP_DF), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(t.n, i);
+	duo_free(d);
+}
+END_TEST
+
+/* A program that asked for DF gets EMSGSIZE for what is over the best proven
+ * size; the others get fragments. */
+START_TEST(df_emsgsize)
+{
+	struct duo *d = duo_new(2, 1);
+	int i;
+
+	duo_link(d, CLIENT, 0, SERVER, 0)->mtu = 1400;
+	duo_link(d, CLIENT, 1, SERVER, 0)->mtu = 1300;
+	duo_up(d);
+	ck_assert_int_eq(say_big(d, 1166, MP_DF), 0);
+	ck_assert_int_eq(say_big(d, 65001, (enum mp_send_flag)0), MP_EMSGSIZE);
+	ck_assert_int_eq(say_big(d, 1500, MP_DF), MP_EMSGSIZE);
+	ck_assert_int_eq(say_big(d, 1358, MP_DF), 0); /* not disproved */
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_uint_eq(mp_session_mtu(&d->end[CLIENT].mp, 0), 1392 - 34);
+	for (i = 0; i < 5; i++) {
+		ck_assert_int_eq(say_big(d, 1358, MP_DF), 0);
+		ck_assert_int_eq(say_big(d, 1359, MP_DF), i == 0 ? 0 :
+		    MP_EMSGSIZE); /* disproved by then */
+		duo_run(d, d->now + SEC);
+	}
+	ck_assert_uint_eq(heard_big(d, 1358), 5);
+	ck_assert_int_eq(say_big(d, 1359, (enum mp_send_flag)0), 0);
+	ck_assert_int_eq(say_big(d, 65000, (enum mp_send_flag)0), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* The best path eats packets over 1300 bytes: big datagrams take another,
+ * small ones do not. */
+START_TEST(black_hole)
+{
+	struct duo *d = duo_new(2, 1);
+	uint32_t n = 2;
+	int i;
+
+	duo_link(d, CLIENT, 0, SERVER, 0)->mtu = 1300;
+	duo_up(d);
+	ck_assert_int_eq(say_big(d, 1350, (enum mp_send_flag)0), 0);
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_uint_ge(duo_flow(d, CLIENT, 1, 0)->size, 1384);
+	ck_assert_uint_le(duo_flow(d, CLIENT, 0, 0)->size, 1300);
+	for (i = 0; i < 50; i++) {
+		ck_assert_int_eq(say_big(d, 1351, (enum mp_send_flag)0), 0);
+		duo_chat(d, d->now + 50 * MS, 50 * MS, &n);
+	}
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(heard_big(d, 1351), 50);
+	assert_all_came(d, 2, n);
+	ck_assert_ptr_eq(duo_current(d, CLIENT), duo_flow(d, CLIENT, 0, 0));
+	duo_free(d);
+}
+END_TEST
+
+/* A path that was fine begins to eat big packets; the program sends nothing
+ * else, or small ones besides, which pass. */
+START_TEST(black_hole_opens)
+{
+	struct duo *d = duo_new(2, 1);
+	uint32_t n = 2;
+	int i;
+
+	duo_up(d);
+	ck_assert_int_eq(say_big(d, 1350, (enum mp_send_flag)0), 0);
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_uint_ge(duo_flow(d, CLIENT, 0, 0)->size, 1384);
+	duo_link(d, CLIENT, 0, SERVER, 0)->mtu = 1300;
+	for (i = 0; i < 200; i++) {
+		ck_assert_int_eq(say_big(d, i < 100 ? 1350 : 1351,
+		    (enum mp_send_flag)0), 0);
+		if (_i == 1)
+			duo_chat(d, d->now + 100 * MS, 100 * MS, &n);
+		else
+			duo_run(d, d->now + 100 * MS);
+	}
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_le(duo_flow(d, CLIENT, 0, 0)->size, 1300);
+	ck_assert_uint_eq(heard_big(d, 1351), 100);
+	assert_all_came(d, 2, n);
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_size(void)
+{
+	Suite *s = suite_create("size");
+	TCase *tc = tcase_create("size");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, send_error, 0, 2 * COUNT(errors));
+	tcase_add_test(tc, send_error_once);
+	tcase_add_loop_test(tc, padded_probes, 0, COUNT(rungs));
+	tcase_add_test(tc, df_emsgsize);
+	tcase_add_test(tc, black_hole);
+	tcase_add_loop_test(tc, black_hole_opens, 0, 2);
+	suite_add_tcase(s, tc);
+	return s;
+}
