@@ -203,7 +203,7 @@ START_TEST(df_emsgsize)
 		    MP_EMSGSIZE); /* disproved by then */
 		duo_run(d, d->now + SEC);
 	}
-	ck_assert_uint_eq(heard_big(d, 1358), 5);
+	ck_assert_uint_eq(heard_big(d, 1358), 6);
 	ck_assert_int_eq(say_big(d, 1359, (enum mp_send_flag)0), 0);
 	ck_assert_int_eq(say_big(d, 65000, (enum mp_send_flag)0), 0);
 	duo_free(d);
