@@ -118,7 +118,9 @@ $(B)/flags: FORCE
 
 # --- How it is tested -------------------------------------------------------
 
-check: check-floors check-unit sim
+check:
+	scripts/deps
+	$(MAKE) check-floors check-unit sim
 
 check-floors: $(CORE_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
@@ -135,7 +137,9 @@ sim: $(SIMULATOR)
 	$(SIMULATOR)
 
 # A path dies and comes back: the paper's Figure 9, in simulated time.
-demo: $(SIMULATOR)
+demo:
+	scripts/deps
+	$(MAKE) $(SIMULATOR)
 	$(SIMULATOR) fig9
 
 bench-core: $(BENCHES)

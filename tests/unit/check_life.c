@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
 #include "duo.h"
 #include "suites.h"
 
