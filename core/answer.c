@@ -115,6 +115,7 @@ answer(struct mp *m, const struct mp_rx *rx, const uint8_t *resp, size_t len,
 		memcpy(buf, resp, len);
 		out->path = rx->path;
 		out->len = len;
+		out->slot = MP_NONE;
 		out->session = MP_NONE;
 		return 1;
 	}
@@ -286,54 +287,70 @@ mp_handshake(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 	return 0;
 }
 
-/* The address that the program will know a new peer by: where its INIT came
- * from, if the program's family can say that; else one made up. */
-static struct mp_addr
-shown_address(struct mp *m, const struct shake *sh, const struct mp_rx *rx)
+/* An address that no session shows. */
+static void
+synthetic_address(struct mp *m, const struct shake *sh, struct mp_addr *a)
 {
-	enum mp_family family = (enum mp_family)m->sh->family[sh->slot % MP_SLOTS_MAX];
-	struct mp_addr a;
-	int i;
+	uint32_t slot = sh->slot % MP_SLOTS_MAX;
 
-	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
-		if (addr_fits(family, sh->source[i].addr.ip))
-			return sh->source[i].addr;
-	a.port = rx->path.remote.port;
 	do {
-		addr_synthetic(a.ip, family, ++m->sh->synthetic);
-	} while (table_find_addr(m, sh->slot, &a) != NULL);
-	return a;
+		addr_synthetic(a->ip, (enum mp_family)m->sh->family[slot],
+		    ++m->sh->synthetic);
+	} while (table_find_addr(m, slot, a) != NULL);
 }
 
-/* Another session shows that address: does it lose it to a newcomer? */
+/* Where the INIT came from first that the program's family can say. */
 static bool
-gives_way(const struct mp *m, const struct session *s, uint64_t now)
+first_source(const struct mp *m, const struct shake *sh, struct mp_addr *a)
 {
-	struct flow *f = state_flow(m, s, s->current);
+	uint32_t slot = sh->slot % MP_SLOTS_MAX;
+	int i;
 
-	return s->state != MP_S_UP || now > s->last_in + SESSION_TAKEOVER ||
-	    f == NULL || flow_in_doubt(f, now);
+	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++) {
+		*a = sh->source[i].addr;
+		if (addr_fits((enum mp_family)m->sh->family[slot], a->ip))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Another session shows the address of a newcomer: does it lose it?  Only to
+ * one that is there itself, under the same key, and only when it is silent.
+ */
+static bool
+gives_way(const struct mp *m, const struct session *old,
+    const struct shake *sh, uint64_t now, const struct mp_rx *rx)
+{
+	struct flow *f = state_flow(m, old, old->current);
+
+	if (old->key_id != sh->key_id ||
+	    !addr_equal(&old->shown, &rx->path.remote))
+		return false;
+	return old->state != MP_S_UP || f == NULL || flow_in_doubt(f, now) ||
+	    now > old->last_in + SESSION_TAKEOVER;
 }
 
 static struct session *
-new_peer(struct mp *m, const struct shake *sh, uint64_t now,
-    const struct mp_rx *rx)
+new_peer(struct mp *m, struct shake *sh, uint64_t now, const struct mp_rx *rx)
 {
-	struct mp_addr shown = shown_address(m, sh, rx);
-	struct session *old = table_find_addr(m, sh->slot, &shown);
+	struct mp_addr shown = { .port = rx->path.remote.port };
+	struct session *old;
 
-	if (old != NULL && gives_way(m, old, now)) {
+	if (!first_source(m, sh, &shown))
+		synthetic_address(m, sh, &shown);
+	old = table_find_addr(m, sh->slot, &shown);
+	if (old != NULL && gives_way(m, old, sh, now, rx))
 		session_free(m, old);
-	} else if (old != NULL) {
-		/* never 198.18/15 and the like twice: numbers go on */
-		do {
-			addr_synthetic(shown.ip,
-			    (enum mp_family)m->sh->family[sh->slot % MP_SLOTS_MAX],
-			    ++m->sh->synthetic);
-		} while (table_find_addr(m, sh->slot, &shown) != NULL);
-	}
-	return session_new(m, now, sh->slot, &shown, sh->key_id, sh->assoc,
+	else if (old != NULL)
+		synthetic_address(m, sh, &shown);
+	old = session_new(m, now, sh->slot, &shown, sh->key_id, sh->assoc,
 	    sh->initiator);
+	if (old == NULL) {
+		state_count(m, MP_C_drop_shake_full);
+		shake_free(m, sh);
+	}
+	return old;
 }
 
 /* Our own beginning yields to the peer's: the session that the program knows
@@ -375,6 +392,9 @@ answer_confirm(struct mp *m, struct shake *sh, uint64_t now,
 		return NULL;
 	if (s == NULL)
 		s = table_find_assoc(m, sh->key_id, sh->assoc);
+	if (s != NULL && (s->initiator != sh->initiator ||
+	    s->state == MP_S_CLOSING))
+		return NULL;
 	rival = s == NULL ? find_rival(m, sh, now) : NULL;
 	if (sh->end == 'A' && rival != NULL && rival->state == MP_S_UP) {
 		state_count(m, MP_C_drop_shake_role);
@@ -389,13 +409,20 @@ answer_confirm(struct mp *m, struct shake *sh, uint64_t now,
 	}
 	if (s == NULL)
 		s = new_peer(m, sh, now, rx);
-	if (s == NULL) {
-		state_count(m, MP_C_drop_shake_full);
+	if (s == NULL)
 		return NULL;
-	}
 	s->key_id = sh->key_id;
 	table_unlink_sid(m, table_shake_ref(m, sh));
-	session_install(m, s, now, &sh->keys, 0);
+	if (sh->end == 'A' && state_keys(s)->own &&
+	    sh->born_at < state_keys(s)->born_at)
+		session_install_former(m, s, now, &sh->keys);
+	else
+		session_install(m, s, now, &sh->keys, 0);
+	if (s->initiator && s->live_flows == 0) { /* ours to make */
+		pair_make_all(m, s, now);
+		pair_urge(m, s, now, MP_NONE);
+		s->addr_at = now;
+	}
 	crypto_wipe(&sh->keys, sizeof(sh->keys));
 	sh->state = SHAKE_DONE;
 	sh->session = state_index(m, s);

@@ -44,6 +44,7 @@ use(struct mp *m, struct session *s, uint64_t now, struct flow *f,
 		s->choice = next_choice(s->choice, why);
 		s->select_acked = false;
 		f->urge = true; /* the SELECT */
+		f->probe_selects = false;
 	}
 	table_arm(m, s, now);
 }

@@ -22,6 +22,7 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 {
 	f->path = *path;
 	f->gone = f->down = f->failed = f->validated = f->proven_once = false;
+	f->unproven = false;
 	f->ts_pending = false;
 	f->ts_arrival = 0;
 	f->ack_due = MP_NEVER;
@@ -57,6 +58,13 @@ flow_new_key(struct flow *f, struct seen *seen)
 	memcpy(f->former_mark, f->mark, sizeof(f->mark));
 	memset(f->mark, 0, sizeof(f->mark));
 	f->tx_seq = 0;
+}
+
+void
+flow_former_key(struct flow *f, struct seen *seen)
+{
+	memset(&seen->former, 0, sizeof(seen->former));
+	memset(f->former_mark, 0, sizeof(f->former_mark));
 }
 
 enum window_says
@@ -104,6 +112,12 @@ flow_doubt_at(const struct flow *f)
 {
 	return f->probe1_at == MP_NEVER ? MP_NEVER :
 	    f->probe1_at + rtt_doubt(&f->rtt);
+}
+
+bool
+flow_may_send(const struct flow *f, size_t len)
+{
+	return f->out_bytes + len < 3 * (size_t)f->in_bytes;
 }
 
 bool

@@ -28,6 +28,8 @@ void flow_fetch(const struct flow *);
 /* The session's key is another: sequence numbers begin again, those of the
  * former key are kept apart. */
 void flow_new_key(struct flow *, struct seen *);
+/* A former key is put in place: nothing came under it yet. */
+void flow_former_key(struct flow *, struct seen *);
 /* Sequence numbers under the present key or the former one. */
 enum window_says flow_seen(const struct seen *, bool former, uint64_t seq);
 void flow_take(struct seen *, bool former, uint64_t seq);
@@ -37,6 +39,9 @@ bool flow_in_order(const struct flow *, bool former, bool control,
 void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
 
 bool flow_usable(const struct flow *); /* can carry data */
+/* May so many bytes more go to an address that is not proven yet?  Three
+ * times what came from it at most. */
+bool flow_may_send(const struct flow *, size_t len);
 /* An unanswered probe, or the peer, makes it doubtful that it works. */
 bool flow_in_doubt(const struct flow *, uint64_t now);
 /* The same, but for what the peer thinks. */

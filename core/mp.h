@@ -165,7 +165,7 @@ void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 struct mp_local {
 	uint8_t ip[16];
 	uint32_t ifindex;
-	uint16_t mtu; /* of the interface, bytes; 0 unknown */
+	uint32_t mtu; /* of the interface, bytes; 0 unknown */
 	bool down : 1; /* its link has no carrier */
 };
 
@@ -208,6 +208,7 @@ enum mp_send_flag {
  *	MP_EMSGSIZE	 MP_DF, and every flow has shown not to carry it; or too
  *			 long
  *	MP_ENOBUFS	 no room for one more session
+ *	MP_EACCES	 the peer there has another key than `key_id'
  *	MP_EINVAL	 slot or address
  * [lock]
  */
@@ -281,7 +282,7 @@ struct mp_out {
 	struct mp_path path;
 	size_t len;
 	bool df;	  /* must not be fragmented on its way */
-	uint32_t slot;	  /* whose socket */
+	uint32_t slot;	  /* whose socket; MP_NONE: the one that was asked */
 	uint32_t session, gen;
 	uint16_t flow;
 };

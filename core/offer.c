@@ -44,9 +44,12 @@ offer_start(struct mp *m, const struct mp_key *key, struct session *s,
 {
 	struct shake *sh = shake_new(m, STATE_OPEN, STATE_SENT, false);
 
-	s->want_shake = false;
-	if (sh == NULL)
+	if (sh == NULL) { /* many are looking: later, not all at once */
+		s->shake_after = now + SEC + rng_below(&m->sh->rng, SEC);
 		return NULL;
+	}
+	s->want_shake = false;
+	s->shake_after = 0;
 	sh->state = SHAKE_SENT;
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;
@@ -66,12 +69,13 @@ uint64_t
 offer_due(const struct mp *m, const struct session *s)
 {
 	const struct shake *sh;
+	uint32_t i = STATE_ONCE(s->shake);
 
 	if (s->want_shake)
-		return 0;
-	if (s->shake >= STATE_SHAKES)
+		return s->shake_after;
+	if (i >= STATE_SHAKES)
 		return MP_NEVER;
-	sh = &m->shakes[s->shake];
+	sh = &m->shakes[i];
 	return sh->mask != 0 ? 0 : sh->next_at;
 }
 
@@ -146,14 +150,19 @@ offer_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	const struct mp_key *key = shake_key(ring, s->key_id);
 	struct shake *sh;
 	struct flow *f;
-	uint32_t id;
+	uint32_t id, i = STATE_ONCE(s->shake);
 
-	if (offer_due(m, s) > now || key == NULL) {
-		s->want_shake = s->want_shake && key != NULL;
+	if (offer_due(m, s) > now)
+		return 0;
+	if (key == NULL) { /* it may come, or come back */
+		if (i < STATE_SHAKES) {
+			m->shakes[i].mask = 0;
+			m->shakes[i].next_at = now + OFFER_SLOW;
+		}
+		s->shake_after = now + OFFER_SLOW;
 		return 0;
 	}
-	sh = s->shake < STATE_SHAKES ? &m->shakes[s->shake] :
-	    offer_start(m, key, s, now);
+	sh = i < STATE_SHAKES ? &m->shakes[i] : offer_start(m, key, s, now);
 	if (sh == NULL || sh->state != SHAKE_SENT)
 		return 0;
 	if (sh->mask == 0 && now >= sh->next_at)
@@ -187,7 +196,8 @@ static void
 resp_done(struct mp *m, struct session *s, struct shake *sh,
     const struct wire_resp *r, const struct mp_rx *rx, uint64_t now)
 {
-	struct keys k = { .sid_in = sh->keys.sid_in, .sid_out = r->sid };
+	struct keys k = { .sid_in = sh->keys.sid_in, .sid_out = r->sid,
+		.own = true };
 	uint8_t split[2][32];
 	struct flow *f;
 	bool inner = sh->inner;
@@ -204,6 +214,8 @@ resp_done(struct mp *m, struct session *s, struct shake *sh,
 	crypto_wipe(&k, sizeof(k));
 	crypto_wipe(split, sizeof(split));
 	s->reflexive = r->yours;
+	if (f != NULL && f->gone) /* the peer takes fewer flows: this first */
+		f = pair_move(m, s, f, now);
 	if (f != NULL)
 		pair_validated(m, s, f, now);
 	pair_urge(m, s, now, MP_NONE); /* confirms, and measures */

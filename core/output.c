@@ -28,16 +28,18 @@ struct output {
 static bool
 may_send(const struct session *s, const struct flow *f, bool alt, size_t len)
 {
-	if (!alt && (f->validated || f->proven_once || s->initiator))
+	if (!alt && !f->unproven &&
+	    (f->validated || f->proven_once || s->initiator))
 		return true;
-	return f->out_bytes + len < 3 * (size_t)f->in_bytes;
+	return flow_may_send(f, len);
 }
 
 /* Counts what goes to an address that is not validated. */
 static void
 sent_to(struct flow *f, bool alt, size_t len)
 {
-	if (alt || (!f->proven_once && f->alt_at == MP_NEVER))
+	if (alt || f->unproven ||
+	    (!f->proven_once && f->alt_at == MP_NEVER))
 		f->out_bytes += (uint32_t)len;
 }
 
@@ -48,7 +50,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	struct wire_msg msg = { .flags = WIRE_PROBE };
 	size_t len;
 
-	if (!f->validated) {
+	if (!f->validated || f->unproven) {
 		msg.flags |= WIRE_CHALLENGE;
 		memcpy(msg.challenge, f->challenge, WIRE_TOKEN);
 	}
@@ -61,6 +63,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return 0;
 	sent_to(f, false, len);
 	flow_probe_sent(f, now, msg.ts);
+	f->probe_selects = (msg.flags & WIRE_SELECT) != 0;
 	if (f->id == s->current && flow_doubt_at(f) < s->review_at)
 		s->review_at = flow_doubt_at(f);
 	if (f->id == s->current && flow_lost_at(f) < s->review_at)
@@ -196,13 +199,15 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	struct wire_msg msg = { .flags = choice_copy_flags(silent, now) };
 	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
 
-	if (head + r->len + WIRE_TAG > o->size)
+	size_t len = pool_len(m, POOL_RECENT, r);
+
+	if (head + len + WIRE_TAG > o->size)
 		return 0;
 	msg.copy = (struct wire_ad) { .sid = r->sid, .dir = !s->initiator,
 		.flow = r->flow, .seq = r->seq };
-	memcpy(o->buf + head, pool_data(r), r->len);
+	memcpy(o->buf + head, pool_data(r), len);
 	r->copied = true;
-	if (send_control(m, s, f, now, &msg, r->len, o->out, o->buf) == 0)
+	if (send_control(m, s, f, now, &msg, len, o->out, o->buf) == 0)
 		return 0;
 	state_count(m, MP_C_copy_out);
 	state_count(m, MP_C_rescued);
@@ -274,7 +279,10 @@ send_list(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 
 	if (!may_send(s, f, false, WIRE_MIN + len))
 		return 0;
-	return send_control(m, s, f, now, &msg, len, o->out, o->buf) > 0;
+	if (send_control(m, s, f, now, &msg, len, o->out, o->buf) == 0)
+		return 0;
+	sent_to(f, false, o->out->len);
+	return 1;
 }
 
 /* The flow that address packets take: the one in use if it works. */
@@ -293,8 +301,9 @@ addr_flow(struct mp *m, struct session *s, uint64_t now)
 static int
 output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
 {
-	static const uint64_t again[] = { 300 * MS, 600 * MS, 1200 * MS,
+	static const uint64_t again[4] = { 300 * MS, 600 * MS, 1200 * MS,
 		5 * SEC };
+	uint8_t tries;
 	struct wire_msg msg = { .flags = WIRE_ADDR };
 	struct flow *f;
 
@@ -305,15 +314,17 @@ output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
 			return 1;
 	}
 	if (now >= s->push_at && (f = addr_flow(m, s, now)) != NULL) {
-		s->push_at = s->push_tries < 2 ?
-		    now + again[s->push_tries++] : MP_NEVER;
+		tries = STATE_ONCE(s->push_tries);
+		s->push_at = tries < 2 ? now + again[tries] : MP_NEVER;
+		s->push_tries = tries < 2 ? tries + 1 : tries;
 		if (send_list(m, s, f, now, o))
 			return 1;
 	}
 	if (s->initiator && now >= s->addr_at && !probe_idle(s, now) &&
 	    (f = addr_flow(m, s, now)) != NULL) {
-		s->addr_at = s->addr_tries < 4 ? now + again[s->addr_tries++] :
-		    now + 60 * SEC;
+		tries = STATE_ONCE(s->addr_tries);
+		s->addr_at = now + (tries < 4 ? again[tries] : 60 * SEC);
+		s->addr_tries = tries < 4 ? tries + 1 : tries;
 		return send_control(m, s, f, now, &msg, 0, o->out,
 		    o->buf) > 0;
 	}
@@ -397,7 +408,12 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 	struct session *s = state_session_gen(m, out->session, out->gen);
 	struct flow *f = s != NULL ? state_flow(m, s, out->flow) : NULL;
 
-	if (f != NULL && send_path_error(error))
+	if (f == NULL || !send_path_error(error))
+		return;
+	if (f->alt_at != MP_NEVER &&
+	    !addr_equal(&out->path.remote, &f->path.remote))
+		f->alt_at = MP_NEVER; /* nobody is there */
+	else
 		pair_send_failed(m, s, f, now);
 }
 

@@ -47,7 +47,9 @@ pair_find(const struct mp *m, const struct session *s,
 
 	STATE_FLOWS(m, s, f, id) {
 		if (memcmp(f->path.local.ip, p->local.ip, 16) == 0 &&
-		    addr_equal(&f->path.remote, &p->remote))
+		    addr_equal(&f->path.remote, &p->remote) &&
+		    (f->path.ifindex == p->ifindex || f->path.ifindex == 0 ||
+			p->ifindex == 0))
 			return f;
 	}
 	return NULL;
@@ -58,6 +60,10 @@ pair_validated(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {
 	f->proven_once = true;
+	if (f->unproven) { /* what waits for it may go now */
+		f->unproven = false;
+		table_arm(m, s, now);
+	}
 	s->last_valid = f->id;
 	if (f->validated)
 		return;
@@ -86,7 +92,9 @@ pair_mtu(const struct mp *m, const struct flow *f)
 	const struct mp_local *l = find_local(m, f->path.local.ip,
 	    f->path.ifindex);
 
-	return l != NULL ? l->mtu : 0;
+	if (l == NULL)
+		return 0;
+	return l->mtu < UINT16_MAX ? (uint16_t)l->mtu : UINT16_MAX;
 }
 
 /* Remote address number i: what the program used, then what was told. */
@@ -95,7 +103,8 @@ remote_addr(const struct session *s, uint32_t i)
 {
 	if (i == 0)
 		return &s->shown;
-	return i <= s->told_n && i <= MP_TOLD_MAX ? &s->told[i - 1] : NULL;
+	return i <= STATE_ONCE(s->told_n) && i <= MP_TOLD_MAX ?
+	    &s->told[i - 1] : NULL;
 }
 
 /* The record for a new pair: its own former one, one that is gone, or new. */
@@ -106,12 +115,13 @@ pair_record(struct mp *m, struct session *s, const struct mp_path *p,
 	struct flow *f, *gone = NULL;
 	uint32_t id;
 
-	for (id = 0; id < state_nflows(s); id++) {
+	for (id = 0; id < state_nflows(s) && id < s->max_flows; id++) {
 		f = state_flow(m, s, id);
 		if (f == NULL || !f->gone)
 			continue;
 		if (gone == NULL ||
 		    (memcmp(f->path.local.ip, p->local.ip, 16) == 0 &&
+			f->path.ifindex == p->ifindex &&
 			addr_equal(&f->path.remote, &p->remote)))
 			gone = f;
 	}
@@ -186,6 +196,7 @@ pair_make_all(struct mp *m, struct session *s, uint64_t now)
 	struct mp_path p;
 	struct flow *f;
 	int rounds;
+	uint32_t shake = STATE_ONCE(s->shake);
 	uint32_t most = m->limits.flows_each < s->max_flows ?
 	    m->limits.flows_each : s->max_flows;
 
@@ -197,8 +208,8 @@ pair_make_all(struct mp *m, struct session *s, uint64_t now)
 		if (f == NULL)
 			break;
 		pair_begin(m, s, f, &p, now);
-		if (s->shake < STATE_SHAKES && s->state != MP_S_UP)
-			m->shakes[s->shake].mask |= state_bit(f->id);
+		if (shake < STATE_SHAKES && s->state != MP_S_UP)
+			m->shakes[shake].mask |= state_bit(f->id);
 	}
 }
 
@@ -214,6 +225,28 @@ flow_end(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 	choice_rescue(m, s, now);
 }
 
+void
+pair_end_from(struct mp *m, struct session *s, uint32_t first, uint64_t now)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id) {
+		if (id >= first)
+			flow_end(m, s, f, now);
+	}
+}
+
+struct flow *
+pair_move(struct mp *m, struct session *s, const struct flow *from,
+    uint64_t now)
+{
+	struct flow *f = state_flow(m, s, 0);
+
+	if (f != NULL)
+		pair_begin(m, s, f, &from->path, now);
+	return f;
+}
+
 /* What became of a flow's local address. */
 static void
 flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
@@ -225,6 +258,9 @@ flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 		flow_end(m, s, f, now);
 	} else if (l->down && !f->down) {
 		f->down = true;
+		f->reply = false;
+		f->ack_due = f->alt_at = MP_NEVER;
+		f->size_mask = f->size_tries = 0;
 		s->rescue_flow = f->id;
 		choice_dirty(m, s, now);
 		choice_rescue(m, s, now);
@@ -269,10 +305,12 @@ revive(struct mp *m, struct session *s, uint64_t now, bool any_local)
 void
 pair_rush_shake(struct mp *m, struct session *s, uint64_t now)
 {
-	if (s->shake >= STATE_SHAKES)
+	uint32_t i = STATE_ONCE(s->shake);
+
+	if (i >= STATE_SHAKES)
 		return;
-	m->shakes[s->shake].round = 0;
-	m->shakes[s->shake].next_at = now;
+	m->shakes[i].round = 0;
+	m->shakes[i].next_at = now;
 	table_arm(m, s, now);
 }
 

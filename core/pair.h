@@ -22,6 +22,12 @@ void pair_validated(struct mp *, struct session *, struct flow *,
     uint64_t now);
 /* Initiator: makes flows of all compatible pairs that have none. */
 void pair_make_all(struct mp *, struct session *, uint64_t now);
+/* The peer takes no flow ids from `first' on; and a flow of such an id, moved
+ * to one that it takes (NULL: there is none). */
+void pair_end_from(struct mp *, struct session *, uint32_t first,
+    uint64_t now);
+struct flow *pair_move(struct mp *, struct session *, const struct flow *,
+    uint64_t now);
 /* The host's addresses changed. */
 void pair_locals(struct mp *, struct session *, uint64_t now);
 /* All flows are probed at once; or those of an interface (not MP_NONE). */

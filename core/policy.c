@@ -63,7 +63,8 @@ policy_best(const struct mp *m, const struct session *s,
 
 	STATE_FLOWS(m, s, f, id) {
 		if (f == ask->not || !flow_usable(f) || f->size < ask->need ||
-		    (ask->no_doubt && flow_in_doubt(f, ask->now)))
+		    (ask->no_doubt && (f->unproven ||
+			flow_in_doubt(f, ask->now))))
 			continue;
 		r = rank(s, f, ask);
 		if (best == NULL || r < best_rank || (r == best_rank &&

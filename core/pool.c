@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define RECORD_MAGIC 0x6d707263U
-#define FILLER_MAGIC 0x6d706669U
 
 enum pool_bound {
 	POOL_ALIGN = 16,
@@ -123,7 +122,7 @@ ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
 	while (p->size - (g->head - g->tail) < (uint64_t)fill + size)
 		ring_pop(m, kind, p);
 	if (fill >= sizeof(uint32_t))
-		memcpy(p->mem + off, &(uint32_t) { FILLER_MAGIC }, 4);
+		memset(p->mem + off, 0, sizeof(uint32_t)); /* no record */
 	g->head += fill;
 	return g->head;
 }
@@ -208,6 +207,16 @@ pool_at(struct mp *m, enum pool_kind kind, struct session *s, uint64_t pos)
 	return r;
 }
 
+size_t
+pool_len(const struct mp *m, enum pool_kind kind, const struct record *r)
+{
+	struct place p = place_of(m, kind);
+	size_t off = (size_t)((const uint8_t *)(r + 1) - p.mem);
+	size_t len = STATE_ONCE(r->len);
+
+	return off > p.size ? 0 : len < p.size - off ? len : p.size - off;
+}
+
 const uint8_t *
 pool_data(const struct record *r)
 {
@@ -231,7 +240,7 @@ pool_clear(struct mp *m, enum pool_kind kind, struct session *s)
 	while ((r = pool_first(m, kind, s)) != NULL) {
 		if (kind == POOL_HELD)
 			state_count(m, MP_C_drop_held);
-		crypto_wipe(r + 1, r->len);
+		crypto_wipe(r + 1, pool_len(m, kind, r));
 		queue_pop(queue_of(s, kind), r);
 	}
 }

@@ -37,6 +37,8 @@ struct record *pool_next(struct mp *, enum pool_kind, const struct record *);
 /* The session's record at a position, or its oldest when that one is gone. */
 struct record *pool_at(struct mp *, enum pool_kind, struct session *,
     uint64_t pos);
+/* Its bytes, and how many; never past the ring, whoever writes there. */
+size_t pool_len(const struct mp *, enum pool_kind, const struct record *);
 const uint8_t *pool_data(const struct record *);
 /* Gives up a session's oldest, or all of them. */
 void pool_drop(struct mp *, enum pool_kind, struct session *);

@@ -114,7 +114,8 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 
 	*fresh = false;
 	if (!table_ref(m, rx->ref, &r) ||
-	    (r.s != NULL && (r.s->gen != rx->gen || !r.s->keys[r.slot].live ||
+	    (r.s != NULL && (r.s->gen != rx->gen ||
+		r.s->state == MP_S_CLOSING || !r.s->keys[r.slot].live ||
 		memcmp(r.s->keys[r.slot].rx, rx->key, 32) != 0)) ||
 	    (r.sh != NULL && (r.sh->state != SHAKE_OPEN ||
 		memcmp(r.sh->keys.rx, rx->key, 32) != 0))) {
@@ -193,7 +194,7 @@ match_probe(struct recv *r)
 	    f->probe_answered || since > 5 * MS / WIRE_TS_US)
 		return;
 	flow_probe_answered(f, r->now);
-	if (f->id == r->s->current && r->s->initiator)
+	if (f->probe_selects && f->id == r->s->current)
 		r->s->select_acked = true;
 	if (f->big_out && f->data_since != MP_NEVER &&
 	    r->now >= f->data_since + rtt_doubt(&f->rtt))
@@ -297,10 +298,18 @@ confirmed(struct mp *m, struct recv *r, const struct shake *sh)
 {
 	int i;
 
-	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
-		if (addr_equal(&sh->source[i].addr, &r->rx->path.remote) &&
-		    addr_equal(&r->f->path.remote, &r->rx->path.remote))
-			pair_validated(m, r->s, r->f, r->now);
+	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++) {
+		if (!addr_equal(&sh->source[i].addr, &r->rx->path.remote) ||
+		    !addr_equal(&r->f->path.remote, &r->rx->path.remote) ||
+		    r->f->validated)
+			continue;
+		pair_validated(m, r->s, r->f, r->now);
+		if (i == 0 && sh->source[1].n == 0)
+			continue;
+		/* The RESP went to several addresses: it proves none. */
+		r->f->unproven = r->f->urge = true;
+		r->f->in_bytes += WIRE_INIT;
+	}
 	choice_review(m, r->s, r->now);
 }
 
@@ -313,8 +322,11 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	struct table_ref was;
 	bool fresh_session;
 
-	r.arrival = rx->arrival <= now ? rx->arrival : now;
+	/* An age that cannot be counts as unknown. */
+	r.arrival = rx->arrival <= now && now - rx->arrival <= FLOW_HELD_MAX ?
+	    rx->arrival : now;
 	r.s = owner(m, rx, now, opened >= 0, &fresh_session);
+	crypto_wipe(rx->key, sizeof(rx->key));
 	if (r.s == NULL)
 		return MP_DROPPED;
 	r.former = (rx->ref & 1) != (r.s->cur & 1U);

@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "addr.h"
+#include "bytes.h"
 #include "pool.h"
 #include "probe.h"
 #include "seal.h"
 #include "table.h"
+
+/* Sequence numbers end here: the receiver takes 32 bits of them. */
+#define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
 
 void
 send_out(const struct mp *m, const struct session *s, const struct flow *f,
@@ -119,8 +123,6 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 {
 	bool pause = now > s->last_send + SESSION_PAUSE;
 
-	if (s->state == MP_S_CLOSING)
-		return MP_EINVAL;
 	if (s->state == MP_S_DOWN || now > s->last_send + SESSION_ANSWER) {
 		session_connect(m, s, now);
 	} else if (s->shake >= STATE_SHAKES) {
@@ -170,6 +172,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		s = begin_session(m, now, slot, dst, key_id);
 	if (s == NULL)
 		return MP_ENOBUFS;
+	if (key_id != 0 && s->key_id != 0 && s->key_id != key_id)
+		return MP_EACCES;
 	if (s->state == MP_S_UP && now >= s->last_in + SESSION_SILENT)
 		session_down(m, s); /* the peer has no keys any more */
 	if (s->state != MP_S_UP)
@@ -182,6 +186,12 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	f = choice_flow(m, s, now, need);
 	if (f == NULL)
 		return MP_ENETUNREACH;
+	if (f->unproven && !flow_may_send(f, need))
+		return MP_EAGAIN;
+	if (f->tx_seq >= SEND_SEQ_END) { /* no renewal came through */
+		session_down(m, s);
+		return send_unconnected(m, s, now);
+	}
 	if (need > f->size) {
 		if ((flags & MP_DF) && need > best_ceiling(m, s))
 			return MP_EMSGSIZE;
@@ -238,6 +248,7 @@ datagram_sent(struct mp *m, struct session *s, struct flow *f,
 	s->tx_bytes += len;
 	f->tx_packets++;
 	f->tx_bytes += len + MP_OVERHEAD;
+	f->out_bytes += f->unproven ? (uint32_t)len + MP_OVERHEAD : 0;
 	f->send_errors = 0;
 	flow_data_sent(f, tx->sent_at);
 	if (len + MP_OVERHEAD > MP_SIZE_MIN) {
@@ -254,7 +265,7 @@ datagram_sent(struct mp *m, struct session *s, struct flow *f,
 		return;
 	r->seq = tx->seq;
 	r->flow = f->id;
-	r->sid = state_keys(s)->sid_out;
+	r->sid = get32(tx->hdr) & ~WIRE_SID_C; /* the key may be newer */
 	r->copied = copied;
 }
 
@@ -277,6 +288,10 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	struct session *s = state_session_gen(m, tx->session, tx->gen);
 	struct flow *f = s != NULL ? state_flow(m, s, tx->flow) : NULL;
 	bool copied = n > 1 && tx[1].error == 0, failed;
+	int i;
+
+	for (i = 0; i < n; i++)
+		crypto_wipe(tx[i].key, sizeof(tx[i].key));
 
 	if (f == NULL || !state_keys(s)->live)
 		return tx->error;
@@ -326,12 +341,12 @@ send_held(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 
 	if (r == NULL)
 		return 0;
-	f = choice_flow(m, s, now, r->len + (size_t)MP_OVERHEAD);
-	if (f == NULL || r->len + (size_t)MP_OVERHEAD > size)
+	len = pool_len(m, POOL_HELD, r);
+	f = choice_flow(m, s, now, len + MP_OVERHEAD);
+	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
 		return 0;
 	fill_tx(m, s, f, now, 0, NULL, &tx);
 	send_out(m, s, f, &f->path, out);
-	len = r->len;
 	out->len = mp_seal(&tx, pool_data(r), len, buf);
 	datagram_sent(m, s, f, &tx, pool_data(r), len, false);
 	pool_drop(m, POOL_HELD, s);

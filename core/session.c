@@ -6,9 +6,10 @@
 #include "pool.h"
 #include "table.h"
 
-/* The session without keys that was used longest ago goes. */
-static void
-push_out(struct mp *m)
+/* The session without keys that was used longest ago goes; one that holds
+ * flow records, if those are wanted.  False: there is none. */
+static bool
+push_out(struct mp *m, bool for_flows)
 {
 	struct session *s, *oldest = NULL;
 	uint32_t i;
@@ -17,13 +18,17 @@ push_out(struct mp *m)
 		s = &m->sessions[i];
 		if (s->state != MP_S_DOWN && s->state != MP_S_CONNECTING)
 			continue;
-		if (s->state == MP_S_CONNECTING && s->held.n > 0)
+		if (s->state == MP_S_CONNECTING &&
+		    (s->held.n > 0 || for_flows))
+			continue;
+		if (for_flows && state_nflows(s) == 0)
 			continue;
 		if (oldest == NULL || s->last_data < oldest->last_data)
 			oldest = s;
 	}
 	if (oldest != NULL)
 		session_free(m, oldest);
+	return oldest != NULL;
 }
 
 struct session *
@@ -31,12 +36,13 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *shown, uint64_t key_id, const uint8_t assoc[8],
     bool initiator)
 {
-	struct session *s = table_new_session(m);
+	struct session *s;
 
-	if (s == NULL) {
-		push_out(m);
+	while (table_flows_left(m) < SESSION_FLOWS && push_out(m, true))
+		;
+	s = table_new_session(m);
+	if (s == NULL && push_out(m, false))
 		s = table_new_session(m);
-	}
 	if (s == NULL)
 		return NULL;
 	s->state = MP_S_CONNECTING;
@@ -63,9 +69,10 @@ static void
 drop_shake(struct mp *m, struct session *s)
 {
 	struct shake *sh;
+	uint32_t i = STATE_ONCE(s->shake);
 
-	if (s->shake < STATE_SHAKES) {
-		sh = &m->shakes[s->shake];
+	if (i < STATE_SHAKES) {
+		sh = &m->shakes[i];
 		if (sh->state == SHAKE_SENT) {
 			table_unlink_sid(m, table_shake_ref(m, sh));
 			crypto_wipe(sh, sizeof(*sh));
@@ -102,14 +109,6 @@ session_free(struct mp *m, struct session *s)
 }
 
 void
-session_show(struct mp *m, struct session *s, const struct mp_addr *shown)
-{
-	table_unlink_addr(m, s);
-	s->shown = *shown;
-	table_link_addr(m, s);
-}
-
-void
 session_install(struct mp *m, struct session *s, uint64_t now,
     const struct keys *k, uint16_t max_flows)
 {
@@ -122,6 +121,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 		old->wipe_at = old->born_at + SESSION_KEY_LIFE;
 		if (old->wipe_at < now + SESSION_ANSWER)
 			old->wipe_at = now + SESSION_ANSWER;
+		crypto_wipe(old->tx, sizeof(old->tx));
 		s->cur ^= 1;
 	}
 	session_wipe_key(m, s, s->cur & 1);
@@ -140,8 +140,10 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	    rng_below(&m->sh->rng, spread);
 	if (!s->initiator)
 		s->rekey_at += SESSION_REKEY / 4;
-	if (max_flows > 0 && max_flows < s->max_flows)
+	if (max_flows > 0 && max_flows < s->max_flows) {
 		s->max_flows = (uint8_t)max_flows;
+		pair_end_from(m, s, max_flows, now);
+	}
 	if (s->state != MP_S_UP)
 		s->up_at = now;
 	s->state = MP_S_UP;
@@ -149,6 +151,27 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	s->connect_since = MP_NEVER;
 	state_count(m, MP_C_handshake_done);
 	table_arm(m, s, now);
+}
+
+void
+session_install_former(struct mp *m, struct session *s, uint64_t now,
+    const struct keys *k)
+{
+	int slot = (s->cur & 1) ^ 1;
+	struct flow *f;
+	uint32_t id;
+
+	session_wipe_key(m, s, slot);
+	s->keys[slot] = *k;
+	crypto_wipe(s->keys[slot].tx, CRYPTO_KEY);
+	s->keys[slot].live = true;
+	s->keys[slot].born_at = now;
+	s->keys[slot].wipe_at = now + SESSION_KEY_LIFE;
+	table_link_sid(m, table_key_ref(m, s, slot));
+	for (id = 0; id < state_nflows(s); id++)
+		if ((f = state_flow(m, s, id)) != NULL)
+			flow_former_key(f, state_seen(m, f));
+	s->last_in = now;
 }
 
 void
@@ -165,13 +188,26 @@ session_down(struct mp *m, struct session *s)
 }
 
 void
+session_ask(struct mp *m, struct session *s, uint64_t now)
+{
+	uint32_t i = STATE_ONCE(s->shake);
+
+	s->shake_inner = false;
+	if (i >= STATE_SHAKES)
+		s->want_shake = true;
+	else
+		m->shakes[i].inner = false;
+	pair_rush_shake(m, s, now);
+	table_arm(m, s, now);
+}
+
+void
 session_connect(struct mp *m, struct session *s, uint64_t now)
 {
 	if (s->state == MP_S_DOWN)
 		s->state = MP_S_CONNECTING;
 	s->connect_since = now;
-	s->want_shake = true;
-	s->shake_inner = false;
+	session_ask(m, s, now);
 	if (s->initiator)
 		pair_make_all(m, s, now);
 	table_arm(m, s, now);

@@ -13,7 +13,8 @@ enum session_limit {
 	SESSION_PAUSE = 2 * 1000 * 1000,    /* us between sends: a pause */
 	SESSION_REKEY = 120 * 1000 * 1000,
 	SESSION_KEY_LIFE = 180 * 1000 * 1000,
-	SESSION_TAKEOVER = 3 * 1000 * 1000,
+	SESSION_TAKEOVER = 3 * 1000 * 1000, /* us without a packet */
+	SESSION_FLOWS = 8, /* records that a new one should find free */
 };
 
 /* A session that shows `shown'; it may push out one without keys.  NULL:
@@ -22,17 +23,20 @@ struct session *session_new(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *shown, uint64_t key_id, const uint8_t assoc[8],
     bool initiator);
 void session_free(struct mp *, struct session *);
-/* Changes the address that the program knows the peer by. */
-void session_show(struct mp *, struct session *, const struct mp_addr *);
 
 /* A former key is wiped. */
 void session_wipe_key(struct mp *, struct session *, int slot);
 /* New keys are used from now on; what they replace still receives. */
 void session_install(struct mp *, struct session *, uint64_t now,
     const struct keys *, uint16_t max_flows);
+/* Keys that the peer may still send under, older than those in use. */
+void session_install_former(struct mp *, struct session *, uint64_t now,
+    const struct keys *);
 /* Keys go, the association stays. */
 void session_down(struct mp *, struct session *);
-/* Initiator: looks for the peer, from the beginning. */
+/* A handshake outside of the live session, on all pairs. */
+void session_ask(struct mp *, struct session *, uint64_t now);
+/* Looks for the peer, from the beginning. */
 void session_connect(struct mp *, struct session *, uint64_t now);
 
 #endif

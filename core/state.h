@@ -53,12 +53,14 @@ struct flow {
 	bool failed : 1;   /* sending on it failed; an answer mends that */
 	bool validated : 1; /* the pair answered a CHALLENGE */
 	bool proven_once : 1; /* ... at some time */
+	bool unproven : 1; /* not yet, but counts as if: little may go there */
 	bool ts_pending : 1;  /* ts_recent is not echoed yet */
 	bool urge : 1;	   /* probe at once */
 	bool doubted : 1;  /* doubt was noticed, rescue begun */
 	bool big_out : 1;  /* a big datagram waits for an answer */
 	bool lossy : 1;	   /* loses so much that datagrams go twice */
 	bool probe_answered : 1; /* the last probe had its own answer */
+	bool probe_selects : 1;	/* ... and carried the SELECT */
 	bool reply : 1;	      /* a probe wants its answer */
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
@@ -117,6 +119,7 @@ struct keys {
 	uint32_t forged;  /* packets that failed to open */
 	uint8_t suite;
 	bool live : 1;
+	bool own : 1; /* of a handshake that we began */
 	uint8_t rx[CRYPTO_KEY];
 };
 
@@ -156,6 +159,7 @@ struct session {
 	bool shown_linked : 1, assoc_linked : 1;
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
+	uint64_t shake_after; /* a handshake that is wanted begins then */
 	struct queue held;
 
 	/* choice */
@@ -182,7 +186,7 @@ enum shake_state {
 	SHAKE_FREE,
 	SHAKE_SENT, /* ours */
 	SHAKE_OPEN, /* theirs, answered, not confirmed */
-	SHAKE_DONE, /* theirs, confirmed: answers late copies of the INIT */
+	SHAKE_DONE, /* over; theirs: answers late copies of the INIT */
 };
 
 struct shake {
@@ -204,14 +208,13 @@ struct shake {
 	uint8_t cookie_flow; /* STATE_NO_FLOW: no cookie */
 	struct keys keys;    /* sid_in is set in either role */
 	uint8_t mac1[CRYPTO_MAC];
-	uint16_t max_flows;
 	struct {
 		struct mp_addr addr;
 		uint8_t n;
 	} source[STATE_SOURCES];
 };
 
-/* A token bucket: `level' microseconds worth of tokens at `at'. */
+/* A token bucket: `level' millionths of a token at `at'. */
 struct bucket {
 	uint64_t at;
 	uint64_t level;
@@ -247,9 +250,8 @@ struct shared {
 	uint8_t hash_key[CRYPTO_MAC];
 	struct rng rng;
 	uint32_t session_free, session_used; /* free list; high-water mark */
-	uint32_t flow_free, flow_used;
+	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
-	uint32_t shakes_open; /* entries that are not free */
 	uint64_t sweep_at;    /* when to look for old shakes */
 	uint32_t synthetic;   /* last number given */
 	uint32_t nlocals;
@@ -258,6 +260,10 @@ struct shared {
 	struct load load;
 	uint64_t count[MP_C_MAX];
 };
+
+/* Reads what another process may be writing, once: so that what was checked
+ * is what is used. */
+#define STATE_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
 static inline void
 state_count(struct mp *m, enum mp_counter c)
@@ -294,7 +300,7 @@ state_flow(const struct mp *m, const struct session *s, uint32_t id)
 
 	if (id >= MP_FLOWS_MAX)
 		return NULL;
-	i = s->flow_of[id];
+	i = STATE_ONCE(s->flow_of[id]);
 	return i < m->limits.flows ? &m->flows[i] : NULL;
 }
 
@@ -321,7 +327,9 @@ state_slot_open(const struct mp *m, uint32_t slot)
 static inline uint32_t
 state_nflows(const struct session *s)
 {
-	return s->nflows <= MP_FLOWS_MAX ? s->nflows : MP_FLOWS_MAX;
+	uint8_t n = STATE_ONCE(s->nflows);
+
+	return n <= MP_FLOWS_MAX ? n : MP_FLOWS_MAX;
 }
 
 static inline struct keys *

@@ -378,6 +378,14 @@ table_free_session(struct mp *m, struct session *s)
 	m->sh->session_free = state_index(m, s) + 1;
 }
 
+uint32_t
+table_flows_left(const struct mp *m)
+{
+	uint32_t live = m->sh->flows_live;
+
+	return live < m->limits.flows ? m->limits.flows - live : 0;
+}
+
 struct flow *
 table_new_flow(struct mp *m, uint16_t *index)
 {
@@ -389,6 +397,7 @@ table_new_flow(struct mp *m, uint16_t *index)
 		i = m->sh->flow_used++;
 	else
 		return NULL;
+	m->sh->flows_live++;
 	memset(&m->flows[i], 0, sizeof(m->flows[i]));
 	memset(&m->seen[i], 0, sizeof(m->seen[i]));
 	*index = (uint16_t)i;
@@ -400,6 +409,7 @@ table_free_flow(struct mp *m, uint16_t index)
 {
 	if (index >= m->limits.flows)
 		return;
+	m->sh->flows_live -= m->sh->flows_live > 0;
 	crypto_wipe(&m->flows[index], sizeof(m->flows[index]));
 	m->flows[index].session = m->sh->flow_free;
 	m->sh->flow_free = index + 1U;

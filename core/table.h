@@ -52,7 +52,8 @@ void table_remove(struct mp *, struct session *); /* from the heap */
 /* A cleared record, or NULL when there is none left. */
 struct session *table_new_session(struct mp *);
 void table_free_session(struct mp *, struct session *);
-/* Returns an index too, or NULL. */
+uint32_t table_flows_left(const struct mp *);
+/* A cleared record and its index, or NULL. */
 struct flow *table_new_flow(struct mp *, uint16_t *index);
 void table_free_flow(struct mp *, uint16_t index);
 

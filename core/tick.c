@@ -46,14 +46,23 @@ tick_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 	probe_size_due(f, mtu, now);
 }
 
+/* Is a handshake under way, or about to be, that needs no live session? */
+static bool
+asks_outside(const struct mp *m, const struct session *s)
+{
+	uint32_t i = STATE_ONCE(s->shake);
+
+	return (s->want_shake && !s->shake_inner) ||
+	    (i < STATE_SHAKES && !m->shakes[i].inner);
+}
+
 uint64_t
 tick_lost_at(const struct mp *m, const struct session *s)
 {
 	struct flow *f;
 	uint64_t last = 0, at;
 
-	if (s->state != MP_S_UP || s->want_shake || s->shake < STATE_SHAKES ||
-	    !s->initiator)
+	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
 		return MP_NEVER;
 	STATE_FLOWS(m, s, f, id) {
 		if (f->down || (f->answer_at == 0 && !f->proven_once))
@@ -120,6 +129,7 @@ tick_keys(struct mp *m, struct session *s, uint64_t now)
 void
 tick_session(struct mp *m, struct session *s, uint64_t now)
 {
+	struct record *r;
 	struct flow *f;
 
 	if (s->state != MP_S_UP) {
@@ -131,14 +141,17 @@ tick_session(struct mp *m, struct session *s, uint64_t now)
 		return;
 	}
 	tick_keys(m, s, now);
+	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
+	    now >= r->sent_at + SESSION_ANSWER) {
+		pool_drop(m, POOL_HELD, s);
+		state_count(m, MP_C_drop_held);
+	}
 	STATE_FLOWS(m, s, f, id)
 		tick_flow(m, s, f, now);
 	if (now >= s->review_at)
 		choice_review(m, s, now);
-	if (now >= tick_lost_at(m, s)) {
-		s->want_shake = true;
-		s->shake_inner = false;
-	}
+	if (now >= tick_lost_at(m, s))
+		session_ask(m, s, now);
 }
 
 static uint64_t
@@ -147,13 +160,27 @@ next_of_flow(const struct mp *m, const struct session *s, struct flow *f,
 {
 	uint64_t at = probe_due(s, f, now);
 
-	if (f->reply && !f->down)
+	if (f->down)
+		return earlier(flow_wait_end(f, now), invalid_at(f));
+	if (f->reply)
 		return 0;
 	at = earlier(at, f->ack_due);
 	at = earlier(at, f->alt_at);
 	at = earlier(at, flow_wait_end(f, now));
 	at = earlier(at, invalid_at(f));
 	return earlier(at, probe_size_due(f, pair_mtu(m, f), now));
+}
+
+/* Is there a flow that address packets and held datagrams can take? */
+static bool
+can_send(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id)
+		if (!f->down && !f->failed && f->proven_once && !f->unproven)
+			return true;
+	return false;
 }
 
 static uint64_t
@@ -163,14 +190,18 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	const struct keys *old = &s->keys[(s->cur & 1) ^ 1];
 	struct flow *f;
 
-	if (s->rescue || s->addr_reply || s->held.n > 0)
+	bool works = can_send(m, s);
+
+	if (s->rescue || s->addr_reply || (s->held.n > 0 && works))
 		return 0;
+	if (s->held.n > 0)
+		at = earlier(at, now + SEC); /* to give them up in time */
 	if (old->live)
 		at = earlier(at, old->wipe_at);
 	at = earlier(at, s->rekey_at);
 	at = earlier(at, s->review_at);
 	at = earlier(at, tick_lost_at(m, s));
-	if (s->current != STATE_NO_FLOW) {
+	if (works) {
 		if (s->initiator && !probe_idle(s, now))
 			at = earlier(at, s->addr_at);
 		at = earlier(at, s->push_at);

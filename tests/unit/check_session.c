@@ -72,11 +72,6 @@ START_TEST(new)
 	ck_assert_ptr_null(state_flow(&m, s, 0));
 	ck_assert(!state_keys(s)->live);
 	ck_assert_uint_eq(s->deadline, MP_NEVER);
-	a = peer(2);
-	session_show(&m, s, &a);
-	ck_assert_ptr_eq(table_find_addr(&m, 0, &a), s);
-	a = peer(1);
-	ck_assert_ptr_null(table_find_addr(&m, 0, &a));
 }
 END_TEST
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "bytes.h"
 #include "seal.h"
 #include "send.h"
@@ -261,6 +262,8 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 		ck_assert_uint_eq(path->ifindex, end->addr[i].local.ifindex);
 	if (end->addr[i].error != 0)
 		return end->addr[i].error;
+	if (d->nowhere.port != 0 && addr_equal(&path->remote, &d->nowhere))
+		return MP_ENETUNREACH;
 	d->sent[e]++;
 	d->sent_bytes[e] += len;
 	to = find_end(d, e, &path->remote);
@@ -390,8 +393,9 @@ duo_wake(struct duo *d, int e)
 	}
 }
 
+/* `due': its deadline is what woke it. */
 static void
-poll_end(struct duo *d, int e)
+poll_end(struct duo *d, int e, bool due)
 {
 	static uint8_t buf[BUF];
 	struct duo_end *end = &d->end[e];
@@ -404,6 +408,7 @@ poll_end(struct duo *d, int e)
 	    duo_time(d, e), &out, buf, sizeof(buf)) == 1; i++)
 		transmit_out(d, e, &out, buf);
 	ck_assert_msg(i < SPIN_MAX, "end %d sends without end", e);
+	end->idle_wakes += due && i == 0;
 	ck_assert_msg(mp_deadline(&end->mp) > duo_time(d, e),
 	    "end %d: mp_poll() is done, mp_deadline() says it is not", e);
 }
@@ -413,15 +418,18 @@ duo_run(struct duo *d, uint64_t until)
 {
 	struct duo_packet *p;
 	uint64_t next, at;
+	bool due[DUO_ENDS];
 	int e;
 
 	for (;;) {
+		for (e = 0; e < d->n_ends; e++)
+			due[e] = mp_deadline(&d->end[e].mp) <= duo_time(d, e);
 		while ((p = d->air) != NULL && p->at <= d->now) {
 			d->air = p->next;
 			arrive(d, p);
 		}
 		for (e = 0; e < d->n_ends; e++)
-			poll_end(d, e);
+			poll_end(d, e, due[e]);
 		next = d->air != NULL ? d->air->at : MP_NEVER;
 		for (e = 0; e < d->n_ends; e++) {
 			at = mp_deadline(&d->end[e].mp);
@@ -595,6 +603,25 @@ duo_twice(const struct duo *d, uint32_t from, uint32_t to)
 	for (uint32_t n = from; n < to; n++)
 		twice += duo_heard(d, n % 2 == 0, n) > 1;
 	return twice;
+}
+
+uint64_t
+duo_until_heard(struct duo *d, int e, uint32_t from, uint64_t most)
+{
+	uint64_t began = d->now;
+	int to = e == 1 ? 0 : 1;
+	uint32_t n, i;
+
+	for (n = from; d->now < began + most; n++) {
+		(void)duo_say(d, e, n);
+		for (i = 0; i < 10; i++) {
+			duo_run(d, d->now + 10 * MS);
+			for (uint32_t k = from; k <= n; k++)
+				if (duo_heard(d, to, k) > 0)
+					return d->now - began;
+		}
+	}
+	return MP_NEVER;
 }
 
 /* --- Links and addresses ------------------------------------------------- */

@@ -86,6 +86,7 @@ struct duo_end {
 	struct duo_got *got; /* all that came, oldest first */
 	size_t n_got;
 	unsigned restarts;
+	uint64_t idle_wakes; /* its deadline came, but it had nothing to send */
 };
 
 struct duo {
@@ -103,6 +104,7 @@ struct duo {
 	enum duo_verdict (*tap)(struct duo *, struct duo_packet *p, void *arg);
 	void *tap_arg;
 	uint64_t sent[DUO_ENDS], sent_bytes[DUO_ENDS]; /* by each end */
+	struct mp_addr nowhere; /* sending there gives MP_ENETUNREACH */
 };
 
 /* --- One engine alone ----------------------------------------------------- */
@@ -152,6 +154,10 @@ void duo_chat(struct duo *, uint64_t until, uint64_t every, uint32_t *n);
  * meant for), or twice. */
 int duo_missing(const struct duo *, uint32_t from, uint32_t to);
 int duo_twice(const struct duo *, uint32_t from, uint32_t to);
+/* An end says something each 100 ms, numbers from `from' on, until the end
+ * that it speaks to (0 or 1) heard any of it: after how long, or MP_NEVER when
+ * that takes longer than `most'. */
+uint64_t duo_until_heard(struct duo *, int e, uint32_t from, uint64_t most);
 /* A sleeping program reads all that waits. */
 void duo_wake(struct duo *, int e);
 

@@ -29,6 +29,7 @@ Suite *suite_policy(void);
 Suite *suite_pool(void);
 Suite *suite_probe(void);
 Suite *suite_recv(void);
+Suite *suite_renewal(void);
 Suite *suite_replay(void);
 Suite *suite_rtt(void);
 Suite *suite_scribble(void);
@@ -38,7 +39,9 @@ Suite *suite_session(void);
 Suite *suite_shake(void);
 Suite *suite_size(void);
 Suite *suite_table(void);
+Suite *suite_takeover(void);
 Suite *suite_tick(void);
+Suite *suite_wakeups(void);
 Suite *suite_window(void);
 Suite *suite_wire(void);
 
