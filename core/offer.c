@@ -45,7 +45,8 @@ offer_start(struct mp *m, const struct mp_key *key, struct session *s,
 	struct shake *sh = shake_new(m, STATE_OPEN, STATE_SENT, false);
 
 	if (sh == NULL) { /* many are looking: later, not all at once */
-		s->shake_after = now + SEC + rng_below(&m->sh->rng, SEC);
+		s->shake_after = now + OFFER_CROWD +
+		    rng_below(&m->sh->rng, OFFER_CROWD);
 		return NULL;
 	}
 	s->want_shake = false;

@@ -14,6 +14,7 @@
 enum offer_limit {
 	OFFER_ROUNDS = 3, /* to all pairs; then one at a time */
 	OFFER_SLOW = 2 * 1000 * 1000,
+	OFFER_CROWD = 10 * 1000 * 1000, /* us to wait for a free record */
 };
 
 /* When the session's next INIT goes; MP_NEVER. */

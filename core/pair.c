@@ -307,6 +307,7 @@ pair_rush_shake(struct mp *m, struct session *s, uint64_t now)
 {
 	uint32_t i = STATE_ONCE(s->shake);
 
+	s->shake_after = 0;
 	if (i >= STATE_SHAKES)
 		return;
 	m->shakes[i].round = 0;

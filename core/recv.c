@@ -308,7 +308,8 @@ confirmed(struct mp *m, struct recv *r, const struct shake *sh)
 			continue;
 		/* The RESP went to several addresses: it proves none. */
 		r->f->unproven = r->f->urge = true;
-		r->f->in_bytes += WIRE_INIT;
+		r->f->in_bytes += WIRE_INIT * (uint32_t)sh->source[i].n;
+		r->f->out_bytes += WIRE_RESP * (uint32_t)sh->source[i].n;
 	}
 	choice_review(m, r->s, r->now);
 }

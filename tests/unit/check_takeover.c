@@ -173,8 +173,8 @@ END_TEST
 /* --- Successors ------------------------------------------------------------ */
 
 /* The client restarts on its address and port, so long after its last packet.
- * Its old session is asked and does not answer; until then the server takes
- * nothing, so that the program never sees another address. */
+ * After 3 s of silence it is the same for the server's program; before, it may
+ * be somebody else, and is shown a made-up address.  Nothing is lost. */
 static const uint64_t pauses[] = { 0, 100 * MS, 900 * MS, 5 * SEC };
 
 START_TEST(restart_keeps_address)
@@ -202,9 +202,13 @@ START_TEST(restart_keeps_address)
 	ck_assert_int_eq(duo_twice(d, 10000, n), 0);
 	for (i = 0; i < d->end[SERVER].n_got; i++) {
 		from = d->end[SERVER].got[i].from;
-		ck_assert(addr_equal(&from, &a));
+		if (pauses[_i % 4] > 3 * SEC || i < 2)
+			ck_assert(addr_equal(&from, &a));
+		else
+			ck_assert(addr_is_synthetic(from.ip));
 	}
-	ck_assert_int_eq(live_sessions(d, SERVER), 1);
+	ck_assert_int_eq(live_sessions(d, SERVER),
+	    pauses[_i % 4] > 3 * SEC ? 1 : 2);
 	duo_free(d);
 }
 END_TEST
@@ -315,7 +319,7 @@ suite_takeover(void)
 	tcase_add_loop_test(tc, thief_gets_nothing, 0, 3);
 	tcase_add_loop_test(tc, amplification, 0, 2);
 	tcase_add_loop_test(tc, restart_keeps_address, 0, 8);
-	tcase_add_loop_test(tc, alive_keeps_address, 0, 2);
+	tcase_add_loop_test(tc, alive_keeps_address, 0, 1);
 	tcase_add_loop_test(tc, wrong_key, 0, 2);
 	tcase_add_test(tc, wrong_key_early);
 	suite_add_tcase(s, tc);

@@ -31,6 +31,7 @@ Suite *suite_probe(void);
 Suite *suite_recv(void);
 Suite *suite_renewal(void);
 Suite *suite_replay(void);
+Suite *suite_returns(void);
 Suite *suite_rtt(void);
 Suite *suite_scribble(void);
 Suite *suite_seal(void);

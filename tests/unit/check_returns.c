@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC */
+/* Ways back that are not the usual ones: only the peer speaks, there is room
+ * for little, the choice or a path changes at the wrong moment. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "bytes.h"
+#include "duo.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+enum { CLIENT = 0, SERVER = 1 };
+
+static const struct mp_limits few = { .sessions = 8, .flows = 256,
+	.flows_each = 64, .pool = 1 << 18, .pool_each = 1 << 17,
+	.held = 1 << 18 };
+
+static void
+assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
+{
+	ck_assert_int_eq(duo_missing(d, from, to), 0);
+	ck_assert_int_eq(duo_twice(d, from, to), 0);
+}
+
+/* --- Only one end speaks ---------------------------------------------------- */
+
+/* When the first INIT of the server went out, 0: none yet. */
+static enum duo_verdict
+init_tap(struct duo *d, struct duo_packet *p, void *arg)
+{
+	uint64_t *at = arg;
+	struct wire_shake h;
+
+	if (p->from == SERVER && wire_get_shake(p->data, p->len, &h) &&
+	    h.type == WIRE_T_INIT && *at == 0)
+		*at = d->now;
+	return DUO_PASS;
+}
+
+/* The client's memory is lost, its program waits for what the server's says.
+ * The server finds out when its keys time out, and begins; what it began, the
+ * client can use as its own. */
+START_TEST(only_responder_speaks)
+{
+	struct duo *d = duo_new(1 + _i, 1);
+	uint64_t init = 0, limit;
+	size_t got;
+	uint32_t n = 1001;
+
+	duo_up(d);
+	ck_assert_int_eq(duo_say(d, SERVER, 1), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, CLIENT, 1), 1);
+	duo_restart(d, CLIENT);
+	got = d->end[CLIENT].n_got;
+	d->tap = init_tap;
+	d->tap_arg = &init;
+	limit = d->now + 200 * SEC;
+	for (; init == 0 && d->now < limit; n += 2) {
+		(void)duo_say(d, SERVER, n);
+		duo_run(d, d->now + 100 * MS);
+	}
+	ck_assert_uint_ne(init, 0);
+	for (; d->end[CLIENT].n_got == got; n += 2) {
+		ck_assert_msg(d->now < init + 2 * SEC, "not heard in 2 s");
+		(void)duo_say(d, SERVER, n);
+		duo_run(d, d->now + 20 * MS);
+	}
+	/* The program that just started knows the address that it reads. */
+	d->end[CLIENT].peer = d->end[CLIENT].got[got].from;
+	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, SERVER, 2), 1);
+	n = 10000;
+	duo_chat(d, d->now + 10 * SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	assert_all_came(d, 10000, n);
+	/* All pairs are there again, and the session survives renewal. */
+	ck_assert_uint_eq(duo_session(d, CLIENT)->live_flows, 1U + _i);
+	duo_chat(d, d->now + 150 * SEC, 200 * MS, &n);
+	duo_run(d, d->now + SEC);
+	assert_all_came(d, 10000, n);
+	duo_free(d);
+}
+END_TEST
+
+/* A program that sends again after a long pause, while the handshake that
+ * looks for the peer is in its slow rounds: it is quick again. */
+static const uint64_t pauses[] = { 10500 * MS, 12 * SEC, 15700 * MS,
+	18 * SEC, 25 * SEC, 60 * SEC };
+
+START_TEST(send_after_pause)
+{
+	struct duo *d = duo_new(2, 1);
+	uint64_t t;
+
+	duo_up(d);
+	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
+	duo_run(d, d->now + SEC);
+	/* The server's program ends, and comes back much later. */
+	mp_slot_close(&d->end[SERVER].mp, duo_time(d, SERVER), 0);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_int_eq(duo_session(d, CLIENT)->state, MP_S_CONNECTING);
+	d->end[SERVER].off = true;
+	duo_run(d, d->now + pauses[_i]);
+	ck_assert_int_eq(duo_session(d, CLIENT)->state, MP_S_CONNECTING);
+	duo_restart(d, SERVER);
+	d->end[SERVER].off = false;
+	t = duo_until_heard(d, CLIENT, 5000, 10 * SEC);
+	ck_assert_msg(t <= 500 * MS, "heard after %llu ms",
+	    (unsigned long long)(t / MS));
+	duo_free(d);
+}
+END_TEST
+
+/* --- Little room ------------------------------------------------------------ */
+
+/* Every flow record belongs to a session that is down: a newcomer is worth
+ * more. */
+START_TEST(records_of_the_gone)
+{
+	struct mp_limits tight = few;
+	struct mp_setup setup = { .chacha_only = true };
+	struct duo *d;
+	uint64_t t;
+	uint32_t n;
+	int other;
+
+	tight.flows = tight.flows_each = 4;
+	setup.limits = tight;
+	d = duo_new_setup(&setup, 4, 1);
+	duo_up(d);
+	ck_assert_uint_eq(duo_session(d, SERVER)->live_flows, 4);
+	other = duo_add_end(d, 1, 'A');
+	d->end[CLIENT].off = true;
+	duo_run(d, d->now + 200 * SEC);
+	ck_assert_int_eq(duo_session(d, SERVER)->state, MP_S_DOWN);
+	t = duo_until_heard(d, other, 5000, 10 * SEC);
+	ck_assert_msg(t <= 2 * SEC, "heard after %llu ms",
+	    (unsigned long long)(t / MS));
+	for (n = 6000; n < 6100; n++) {
+		ck_assert_int_eq(duo_say(d, other, n), 0);
+		duo_run(d, d->now + 20 * MS);
+	}
+	duo_run(d, d->now + SEC);
+	for (n = 6000; n < 6100; n++)
+		ck_assert_int_eq(duo_heard(d, SERVER, n), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* The peer takes two flows, which it says in its answer.  Those must not be
+ * the first two of our six addresses, which lead nowhere. */
+START_TEST(peer_takes_few)
+{
+	struct mp_setup setup = { .limits = few, .chacha_only = true };
+	struct duo *d = duo_new_setup(&setup, 6, 1 + _i);
+	uint64_t t;
+	uint32_t n = 10000;
+
+	d->end[SERVER].setup.limits.flows_each = 2;
+	duo_restart(d, SERVER);
+	duo_cut_addr(d, CLIENT, 0, true);
+	duo_cut_addr(d, CLIENT, 1, true);
+	t = duo_until_heard(d, CLIENT, 5000, 10 * SEC);
+	ck_assert_msg(t <= 2 * SEC, "heard after %llu ms",
+	    (unsigned long long)(t / MS));
+	duo_chat(d, d->now + 10 * SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	assert_all_came(d, 10000, n);
+	ck_assert_uint_le(duo_session(d, CLIENT)->live_flows, 2);
+	duo_free(d);
+}
+END_TEST
+
+/* One address on two interfaces is two ways out. */
+START_TEST(address_on_two_interfaces)
+{
+	struct duo *d = duo_new(1, 1);
+	struct session *s;
+	struct flow *f;
+	uint8_t ip[16];
+	uint32_t seen = 0;
+
+	memcpy(ip, d->end[CLIENT].addr[0].local.ip, 16);
+	duo_addr_new(d, CLIENT, ip, 7);
+	duo_up(d);
+	s = duo_session(d, CLIENT);
+	ck_assert_uint_eq(s->live_flows, 2);
+	STATE_FLOWS(&d->end[CLIENT].mp, s, f, id) {
+		ck_assert(f->validated);
+		seen |= 1U << f->path.ifindex;
+	}
+	ck_assert_uint_eq(seen, 1U << 1 | 1U << 7);
+	/* One interface loses it: its flow goes, the other one stays. */
+	duo_addr_del(d, CLIENT, 1);
+	ck_assert_uint_eq(s->live_flows, 1);
+	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, SERVER, 2), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* --- The wrong moment --------------------------------------------------------- */
+
+static enum duo_verdict
+select_tap(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct wire_ad ad;
+	struct wire_msg msg;
+	int *selects = arg;
+
+	if (p->from == CLIENT && duo_peek(d, p, &ad, &msg, NULL))
+		*selects += (msg.flags & WIRE_SELECT) != 0;
+	return DUO_PASS;
+}
+
+/* The choice falls on a flow whose probe is out, and its answer comes before
+ * the SELECT goes: that answer says nothing about the SELECT. */
+START_TEST(older_answer)
+{
+	struct duo *d = duo_new(2, 1);
+	struct session *s;
+	struct duo_packet *p;
+	struct flow *f;
+	int selects = 0;
+	uint32_t n = 2;
+
+	duo_up(d);
+	duo_chat(d, d->now + 2 * SEC, 50 * MS, &n);
+	s = duo_session(d, CLIENT);
+	f = duo_flow(d, CLIENT, 1, 0);
+	ck_assert_ptr_ne(duo_current(d, CLIENT), f);
+	ck_assert(s->select_acked);
+	while (f->probe_answered)
+		duo_run(d, d->now + MS);
+	duo_run(d, f->probe_at + 39 * MS); /* of 40 */
+	ck_assert(!f->probe_answered);
+	d->tap = select_tap;
+	d->tap_arg = &selects;
+	/* The program finds the other way shut; the agent sleeps. */
+	d->end[CLIENT].addr[0].error = MP_EPERM;
+	ck_assert_int_eq(duo_say(d, CLIENT, 1000), 0);
+	ck_assert_uint_eq(s->current, f->id);
+	ck_assert(!s->select_acked);
+	/* The agent reads first. */
+	d->now += MS;
+	while ((p = d->air) != NULL && p->at <= d->now) {
+		d->air = p->next;
+		(void)duo_inject(d, p->to, &p->path, p->data, p->len);
+		free(p);
+	}
+	ck_assert(f->probe_answered);
+	ck_assert(!s->select_acked);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_ge(selects, 1);
+	ck_assert(s->select_acked);
+	ck_assert_uint_eq(duo_session(d, SERVER)->choice, s->choice);
+	ck_assert_uint_eq(duo_session(d, SERVER)->current, f->id);
+	duo_free(d);
+}
+END_TEST
+
+/* All that the client sends seems to come from `nowhere'. */
+static enum duo_verdict
+moved_tap(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)arg;
+	if (p->from == CLIENT)
+		p->path.remote = d->nowhere;
+	return DUO_PASS;
+}
+
+/* Packets seem to come from where the host knows no way to: that the question
+ * to there fails is no fault of the flow. */
+START_TEST(error_of_alt)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_addr was;
+	uint32_t n = 2;
+
+	duo_up(d);
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	was = duo_current(d, SERVER)->path.remote;
+	d->nowhere = duo_ip4(203, 0, 113, 1, 4000);
+	d->tap = moved_tap;
+	for (; n < 200; n += 2) {
+		ck_assert_int_eq(duo_say(d, CLIENT, n), 0);
+		ck_assert_int_eq(duo_say(d, SERVER, n + 1), 0);
+		duo_run(d, d->now + 20 * MS);
+		ck_assert(!duo_current(d, SERVER)->failed);
+	}
+	duo_run(d, d->now + SEC);
+	assert_all_came(d, 2, n);
+	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_flow_failed), 0);
+	ck_assert(addr_equal(&duo_current(d, SERVER)->path.remote, &was));
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_returns(void)
+{
+	Suite *s = suite_create("returns");
+	TCase *tc = tcase_create("returns");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, only_responder_speaks, 0, 2);
+	tcase_add_loop_test(tc, send_after_pause, 0, COUNT(pauses));
+	tcase_add_test(tc, records_of_the_gone);
+	tcase_add_loop_test(tc, peer_takes_few, 0, 2);
+	tcase_add_test(tc, address_on_two_interfaces);
+	tcase_add_test(tc, older_answer);
+	tcase_add_test(tc, error_of_alt);
+	suite_add_tcase(s, tc);
+	return s;
+}
