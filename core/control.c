@@ -226,13 +226,5 @@ recv_copy(struct mp *m, struct recv *r)
 	}
 	flow_take(state_seen(m, f), former, c->seq);
 	state_count(m, MP_C_copy_in);
-	state_count(m, MP_C_data_in);
-	s->rx_datagrams++;
-	s->rx_bytes += r->msg.len;
-	s->last_data = r->now;
-	r->rx->from = s->shown;
-	r->rx->slot = s->slot;
-	r->rx->off = r->msg.off;
-	r->rx->len = r->msg.len;
-	return MP_DELIVER;
+	return recv_deliver(m, r);
 }

@@ -15,6 +15,7 @@ enum flow_limit {
 	FLOW_LOSSY_ON = 80,	/* loss in 1/1000: datagrams go twice ... */
 	FLOW_LOSSY_OFF = 25,	/* ... until it is below this */
 	FLOW_SUSPECT = 32,	/* quick probes to learn what a loss means */
+	FLOW_ALT_TRIES = 2,	/* challenges to where the peer may be */
 	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
 };
 

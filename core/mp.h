@@ -107,14 +107,14 @@ struct mp_setup {
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
 	bool tell_private;	 /* tell private addresses to public peers */
 	bool chacha_only;	 /* never offer AES-256-GCM */
-	bool no_aes_hardware;	 /* crypto_aead_aes256gcm_is_available() is 0 */
+	bool no_aes_hardware;	 /* aes256gcm_is_available() is 0 */
 };
 
 /* Bytes of a block with these limits; 0 when one is out of range. */
 size_t mp_size(const struct mp_limits *);
 
-/* Makes an endpoint in a zero-filled block.  MP_EINVAL: limits or size. [lock]
- */
+/* Makes an endpoint in a zero-filled block, which lies at a multiple of 64
+ * bytes.  MP_EINVAL: limits, size or place. [lock] */
 MP_CHECK int mp_create(struct mp *, void *block, size_t size,
     const struct mp_setup *, uint64_t now);
 
@@ -154,8 +154,8 @@ enum mp_family {
 	MP_INET6 = 6 /* IPv6 only */
 };
 
-/* The slot carries a socket of that family, and is where new sessions go. [lock]
- */
+/* The slot carries a socket of that family, and is where new sessions go.
+ * [lock] */
 MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
 /* New sessions of strangers go to this open slot from now on. [lock] */
 MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
@@ -175,8 +175,8 @@ struct mp_local {
  * tried at once.  At most MP_LOCALS_MAX count. [lock]
  */
 void mp_locals(struct mp *, uint64_t now, const struct mp_local *, size_t n);
-/* Link or route of an interface changed: its flows are probed at once. [lock]
- */
+/* Link or route of an interface changed: its flows are probed at once.
+ * [lock] */
 void mp_link_event(struct mp *, uint64_t now, uint32_t ifindex);
 
 /* --- A datagram out: begin [lock], seal, send, commit [lock] ------------- */
@@ -305,8 +305,8 @@ MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,
 /* Sending what mp_poll() or mp_handshake() gave failed. [lock] */
 void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
     int error);
-/* When mp_poll() has something to do next; MP_NEVER: not before a call. [lock]
- */
+/* When mp_poll() has something to do next; MP_NEVER: not before a call.
+ * [lock] */
 uint64_t mp_deadline(const struct mp *);
 
 /* --- Looking ------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mp_poll(): the control packets of all sessions, one a call, most urgent
- * session first.
+ * mp_poll(): all that the agent sends, one packet a call, most urgent session
+ * first: control packets, held datagrams, copies of what may be lost.
  */
 #include <string.h>
 
@@ -102,10 +102,11 @@ static int
 send_alt(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
 {
-	static const uint64_t gap[] = { 300 * MS, 600 * MS };
+	static const uint64_t gap[FLOW_ALT_TRIES] = { 300 * MS, 600 * MS };
+	uint8_t tries = STATE_ONCE(f->alt_tries) % FLOW_ALT_TRIES;
 	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_CHALLENGE };
 
-	f->alt_at = now + gap[f->alt_tries & 1];
+	f->alt_at = now + gap[tries];
 	f->alt_tries++;
 	if (!may_send(s, f, true, WIRE_MIN + WIRE_TOKEN))
 		return 0;

@@ -74,14 +74,24 @@ probe_due(const struct session *s, const struct flow *f, uint64_t now)
 	return data < wait ? data : wait;
 }
 
+enum { HEADERS4 = 20 + 8, HEADERS6 = 40 + 8, MTU_UNKNOWN = 1500 };
+
+/* UDP payload of a packet that fills the interface. */
+static uint16_t
+largest(const struct flow *f, uint16_t mtu)
+{
+	uint16_t head = addr_is4(f->path.remote.ip) ? HEADERS4 : HEADERS6;
+
+	if (mtu == 0)
+		mtu = MTU_UNKNOWN;
+	return mtu > MP_SIZE_MIN + head ? (uint16_t)(mtu - head) : MP_SIZE_MIN;
+}
+
 uint16_t
 probe_ceiling(const struct flow *f, uint16_t mtu)
 {
-	uint16_t head = addr_is4(f->path.remote.ip) ? 28 : 48, most;
+	uint16_t most = largest(f, mtu);
 
-	if (mtu == 0)
-		mtu = 1500;
-	most = mtu > MP_SIZE_MIN + head ? (uint16_t)(mtu - head) : MP_SIZE_MIN;
 	return most < f->size_max ? most : f->size_max;
 }
 
@@ -89,11 +99,8 @@ uint16_t
 probe_rung(const struct flow *f, uint16_t mtu, int i)
 {
 	static const uint16_t rungs[] = { 1252, 1392, 1432, 1472 };
-	uint16_t head = addr_is4(f->path.remote.ip) ? 28 : 48, most;
+	uint16_t most = largest(f, mtu);
 
-	if (mtu == 0)
-		mtu = 1500;
-	most = mtu > MP_SIZE_MIN + head ? (uint16_t)(mtu - head) : MP_SIZE_MIN;
 	if (i == PROBE_RUNGS - 1)
 		return most;
 	return i >= 0 && i < PROBE_RUNGS - 1 && rungs[i] <= most ? rungs[i] : 0;

@@ -14,7 +14,6 @@ static bool
 find_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
     struct table_ref *r)
 {
-	const struct keys *k;
 	bool initiator;
 
 	rx->ref = table_find_sid(m, ad->sid);
@@ -23,16 +22,15 @@ find_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 		state_count(m, MP_C_drop_sid);
 		return false;
 	}
-	k = r->s != NULL ? &r->s->keys[r->slot] : &r->sh->keys;
-	initiator = r->s != NULL ? r->s->initiator : r->sh->initiator;
+	initiator = r->sh != NULL ? r->sh->initiator : r->s->initiator;
 	if (ad->dir != initiator) {
 		state_count(m, MP_C_drop_direction);
 		return false;
 	}
 	rx->session = r->s != NULL ? state_index(m, r->s) : MP_NONE;
 	rx->gen = r->s != NULL ? r->s->gen : 0;
-	rx->suite = k->suite;
-	memcpy(rx->key, k->rx, sizeof(rx->key));
+	rx->suite = r->keys->suite;
+	memcpy(rx->key, r->keys->rx, sizeof(rx->key));
 	return true;
 }
 
@@ -105,6 +103,16 @@ mp_open(const struct mp_rx *rx, const uint8_t *packet, size_t len,
 	return seal_open(out, packet, len, rx->suite, rx->key);
 }
 
+/* Did what the packet's sid named end while it was opened? */
+static bool
+stale(const struct table_ref *r, const struct mp_rx *rx)
+{
+	if (r->s != NULL ? r->s->gen != rx->gen || !r->keys->live ||
+	    r->s->state == MP_S_CLOSING : r->sh->state != SHAKE_OPEN)
+		return true;
+	return memcmp(r->keys->rx, rx->key, CRYPTO_KEY) != 0;
+}
+
 /* The session of an opened packet, which may confirm a handshake. */
 static struct session *
 owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
@@ -113,19 +121,14 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	struct session *s;
 
 	*fresh = false;
-	if (!table_ref(m, rx->ref, &r) ||
-	    (r.s != NULL && (r.s->gen != rx->gen ||
-		r.s->state == MP_S_CLOSING || !r.s->keys[r.slot].live ||
-		memcmp(r.s->keys[r.slot].rx, rx->key, 32) != 0)) ||
-	    (r.sh != NULL && (r.sh->state != SHAKE_OPEN ||
-		memcmp(r.sh->keys.rx, rx->key, 32) != 0))) {
+	if (!table_ref(m, rx->ref, &r) || stale(&r, rx)) {
 		state_count(m, MP_C_drop_stale);
 		return NULL;
 	}
 	if (!opened) {
 		state_count(m, MP_C_drop_auth);
-		if (r.s != NULL && r.s->keys[r.slot].forged < UINT32_MAX)
-			r.s->keys[r.slot].forged++;
+		if (r.keys->forged < UINT32_MAX)
+			r.keys->forged++;
 		return NULL;
 	}
 	if (r.s != NULL)
@@ -140,8 +143,10 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	return s;
 }
 
-void
-recv_path(struct mp *m, struct recv *r, size_t len)
+/* The path that a packet in order came by: the flow's own, its first, or one
+ * that the peer may have moved to. */
+static void
+take_path(struct mp *m, struct recv *r, size_t len)
 {
 	struct flow *f = r->f;
 	const struct mp_path *p = &r->rx->path;
@@ -225,6 +230,22 @@ take_times(struct mp *m, struct recv *r)
 		choice_dirty(m, r->s, r->now);
 }
 
+enum mp_verdict
+recv_deliver(struct mp *m, struct recv *r)
+{
+	struct session *s = r->s;
+
+	state_count(m, MP_C_data_in);
+	s->rx_datagrams++;
+	s->rx_bytes += r->msg.len;
+	s->last_data = r->now;
+	r->rx->from = s->shown;
+	r->rx->slot = s->slot;
+	r->rx->off = r->msg.off;
+	r->rx->len = r->msg.len;
+	return MP_DELIVER;
+}
+
 /* A datagram. */
 static enum mp_verdict
 take_data(struct mp *m, struct recv *r)
@@ -242,15 +263,7 @@ take_data(struct mp *m, struct recv *r)
 		state_count(m, MP_C_drop_replay);
 		return MP_DROPPED;
 	}
-	state_count(m, MP_C_data_in);
-	s->rx_datagrams++;
-	s->rx_bytes += r->msg.len;
-	s->last_data = r->now;
-	r->rx->from = s->shown;
-	r->rx->slot = s->slot;
-	r->rx->off = r->msg.off;
-	r->rx->len = r->msg.len;
-	return MP_DELIVER;
+	return recv_deliver(m, r);
 }
 
 /* Finds the flow and says whether the packet is new, and in order. */
@@ -346,7 +359,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	match_probe(&r);
 	if (r.in_order) {
 		flow_mark(r.f, r.former, rx->control, rx->seq);
-		recv_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);
+		take_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);
 		take_times(m, &r);
 	}
 	if (fresh_session && table_ref(m, ref, &was) && was.sh != NULL)

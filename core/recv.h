@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Control packets that came: what each kind does. */
+/* Packets that came and opened: what each kind does. */
 #ifndef RECV_H
 #define RECV_H
 
@@ -22,7 +22,7 @@ struct recv {
 enum mp_verdict recv_control(struct mp *, struct recv *);
 /* A COPY: of a datagram that did not come, or not. */
 enum mp_verdict recv_copy(struct mp *, struct recv *);
-/* The path that a packet came by; whether it is the flow's own. */
-void recv_path(struct mp *, struct recv *, size_t len);
+/* The program gets the payload. */
+enum mp_verdict recv_deliver(struct mp *, struct recv *);
 
 #endif

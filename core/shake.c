@@ -43,7 +43,6 @@ shake_free(struct mp *m, struct shake *sh)
 	crypto_wipe(sh, sizeof(*sh));
 }
 
-/* An entry among n from `first': a free one; else, if wanted, the oldest. */
 struct shake *
 shake_new(struct mp *m, uint32_t first, uint32_t n, bool oldest)
 {
@@ -57,7 +56,7 @@ shake_new(struct mp *m, uint32_t first, uint32_t n, bool oldest)
 		if (found == NULL || sh->born_at < found->born_at)
 			found = sh;
 	}
-	if (!oldest)
+	if (!oldest || found == NULL)
 		return NULL;
 	shake_free(m, found);
 	return found;

@@ -29,11 +29,13 @@ table_ref(const struct mp *m, uint32_t ref, struct table_ref *r)
 	if (ref < keys) {
 		r->s = &m->sessions[ref / 2];
 		r->slot = ref & 1;
+		r->keys = &r->s->keys[r->slot];
 		return true;
 	}
 	if (ref - keys >= STATE_SHAKES)
 		return false;
 	r->sh = &m->shakes[ref - keys];
+	r->keys = &r->sh->keys;
 	return true;
 }
 
@@ -42,9 +44,7 @@ ref_sid(const struct mp *m, uint32_t ref)
 {
 	struct table_ref r;
 
-	if (!table_ref(m, ref, &r))
-		return 0;
-	return r.s != NULL ? r.s->keys[r.slot].sid_in : r.sh->keys.sid_in;
+	return table_ref(m, ref, &r) ? r.keys->sid_in : 0;
 }
 
 /* The unique bits of a sid are random: they are their own hash. */

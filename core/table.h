@@ -12,6 +12,7 @@
 struct table_ref {
 	struct session *s; /* NULL: a handshake */
 	struct shake *sh;
+	struct keys *keys; /* of either */
 	uint8_t slot;
 };
 

@@ -6,7 +6,8 @@
 #include "probe.h"
 #include "table.h"
 
-enum { TICK_FORGED = INT32_MAX, TICK_ALT_TRIES = 2 };
+/* Forgeries that make a key be renewed: 2^31. */
+enum { TICK_FORGED = INT32_MAX };
 
 static uint64_t
 earlier(uint64_t a, uint64_t b)
@@ -37,7 +38,7 @@ tick_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 		f->validated = false;
 		s->review_at = 0;
 	}
-	if (f->alt_at <= now && f->alt_tries >= TICK_ALT_TRIES) {
+	if (f->alt_at <= now && f->alt_tries >= FLOW_ALT_TRIES) {
 		f->alt_at = MP_NEVER; /* nobody answered there */
 		state_count(m, MP_C_rebind_back);
 	}

@@ -43,7 +43,7 @@ assert_keys_match(const struct duo *d)
 	ck_assert_int_eq(memcmp(c->rx, s->tx, sizeof(c->rx)), 0);
 }
 
-/* --- The peer restarts ----------------------------------------------------- */
+/* --- The peer restarts ---------------------------------------------------- */
 
 /* The renewal goes to sessions that are no more, and must not keep the client
  * from noticing that.  Idle: the program speaks again 1 s after it. */
@@ -88,7 +88,7 @@ START_TEST(restart_before_renewal)
 }
 END_TEST
 
-/* --- The key changes between begin and commit -------------------------------- */
+/* --- The key changes between begin and commit ----------------------------- */
 
 enum { SAY = 8 };
 
@@ -179,7 +179,7 @@ START_TEST(commit_after_renewal)
 }
 END_TEST
 
-/* --- Both renew -------------------------------------------------------------- */
+/* --- Both renew ----------------------------------------------------------- */
 
 /* The RESP of one end comes late, once. */
 struct late {

@@ -24,7 +24,7 @@ assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
 	ck_assert_int_eq(duo_twice(d, from, to), 0);
 }
 
-/* --- Only one end speaks ---------------------------------------------------- */
+/* --- Only one end speaks -------------------------------------------------- */
 
 /* When the first INIT of the server went out, 0: none yet. */
 static enum duo_verdict
@@ -115,7 +115,7 @@ START_TEST(send_after_pause)
 }
 END_TEST
 
-/* --- Little room ------------------------------------------------------------ */
+/* --- Little room ---------------------------------------------------------- */
 
 /* Every flow record belongs to a session that is down: a newcomer is worth
  * more. */
@@ -204,7 +204,7 @@ START_TEST(address_on_two_interfaces)
 }
 END_TEST
 
-/* --- The wrong moment --------------------------------------------------------- */
+/* --- The wrong moment ----------------------------------------------------- */
 
 static enum duo_verdict
 select_tap(struct duo *d, struct duo_packet *p, void *arg)

@@ -170,7 +170,7 @@ START_TEST(amplification)
 }
 END_TEST
 
-/* --- Successors ------------------------------------------------------------ */
+/* --- Successors ----------------------------------------------------------- */
 
 /* The client restarts on its address and port, so long after its last packet.
  * After 3 s of silence it is the same for the server's program; before, it may
@@ -266,7 +266,7 @@ START_TEST(alive_keeps_address)
 }
 END_TEST
 
-/* --- Keys that the program asks for ------------------------------------------ */
+/* --- Keys that the program asks for --------------------------------------- */
 
 /* A program whose policy names a key does not speak to a peer with another. */
 START_TEST(wrong_key)

@@ -418,7 +418,7 @@ duo_run(struct duo *d, uint64_t until)
 {
 	struct duo_packet *p;
 	uint64_t next, at;
-	bool due[DUO_ENDS];
+	bool due[DUO_ENDS] = { false };
 	int e;
 
 	for (;;) {
