@@ -37,7 +37,7 @@ START_TEST(limit)
 }
 END_TEST
 
-/* At most 4 KiB a session with 4 flows (issue 2). */
+/* At most 4 KiB a session with 4 flows. */
 START_TEST(size_session)
 {
 	struct mp_limits few = { .sessions = 1000, .flows = 4000 };

@@ -220,13 +220,13 @@ START_TEST(both_renew)
 	int e;
 
 	duo_up(d);
-	duo_chat(d, d->now + 2 * SEC, 20 * MS, &n);
+	duo_chat(d, d->now + 500 * MS, 20 * MS, &n);
 	d->tap = late_tap;
 	d->tap_arg = &l;
 	want_keys(d, first, 0);
 	duo_run(d, d->now + gap);
 	want_keys(d, !first, 0);
-	duo_chat(d, d->now + 5 * SEC, 10 * MS, &n);
+	duo_chat(d, d->now + 2 * SEC, 10 * MS, &n);
 	duo_run(d, d->now + SEC);
 	assert_all_came(d, 2, n);
 	assert_keys_match(d);

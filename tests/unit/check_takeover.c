@@ -2,7 +2,7 @@
 /*
  * Whom the program's address belongs to: a newcomer takes one that a session
  * shows only with that session's key, from that very address, and when that
- * session does not answer there.
+ * session was silent for 3 s or is in doubt.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -214,8 +214,8 @@ START_TEST(restart_keeps_address)
 END_TEST
 
 /* The client moved away from the address that it is shown under, and somebody
- * else lives there now.  It answers: it keeps the address, and the other one
- * is shown a made-up one.  Row 1: it was silent for a while. */
+ * else lives there now.  It spoke just now: it keeps the address, and the other
+ * one is shown a made-up one. */
 START_TEST(alive_keeps_address)
 {
 	struct duo *d = duo_new(2, 1);
@@ -232,7 +232,7 @@ START_TEST(alive_keeps_address)
 	d->end[other].port = d->end[CLIENT].port;
 	d->end[other].addr[0].local = d->end[CLIENT].addr[0].local;
 	duo_tell(d, other);
-	duo_run(d, d->now + (_i == 0 ? 100 * MS : 40 * SEC));
+	duo_run(d, d->now + 100 * MS);
 	t = duo_until_heard(d, other, 5000, 4 * SEC);
 	ck_assert_msg(t <= 2 * SEC, "heard after %llu ms",
 	    (unsigned long long)(t / MS));
@@ -319,7 +319,7 @@ suite_takeover(void)
 	tcase_add_loop_test(tc, thief_gets_nothing, 0, 3);
 	tcase_add_loop_test(tc, amplification, 0, 2);
 	tcase_add_loop_test(tc, restart_keeps_address, 0, 8);
-	tcase_add_loop_test(tc, alive_keeps_address, 0, 1);
+	tcase_add_test(tc, alive_keeps_address);
 	tcase_add_loop_test(tc, wrong_key, 0, 2);
 	tcase_add_test(tc, wrong_key_early);
 	suite_add_tcase(s, tc);

@@ -372,7 +372,7 @@ START_TEST(next)
 END_TEST
 
 /* An idle session sleeps: the flow in use every 15 s, others every 60 s;
- * under 15 bytes of UDP payload a second for 4 flows, both ways (issue 2). */
+ * under 15 bytes of UDP payload a second for 4 flows, both ways. */
 START_TEST(idle_cost)
 {
 	struct duo *d = duo_new(2, 2);
