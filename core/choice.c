@@ -212,14 +212,8 @@ choice_copy(struct mp *m, struct session *s, uint64_t now,
 {
 	struct policy_ask ask = { .now = now, .need = need, .not = f,
 		.apart = true, .no_doubt = true };
-	struct flow *other;
 
 	if (!flow_lossy(f, now) && f->validated && !flow_in_doubt(f, now))
 		return NULL;
-	other = policy_best(m, s, &ask);
-	if (other == NULL) {
-		ask.need = 0;
-		other = policy_best(m, s, &ask);
-	}
-	return other;
+	return policy_best_fit(m, s, ask);
 }

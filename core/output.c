@@ -199,7 +199,6 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	const struct flow *silent = state_flow(m, s, r->flow);
 	struct wire_msg msg = { .flags = choice_copy_flags(silent, now) };
 	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
-
 	size_t len = pool_len(m, POOL_RECENT, r);
 
 	if (head + len + WIRE_TAG > o->size)
@@ -234,11 +233,7 @@ output_rescue(struct mp *m, struct session *s, uint64_t now,
 		if (r->flow == s->current && flow_usable(ask.not) &&
 		    !flow_in_doubt(ask.not, now))
 			ask.not = NULL; /* the same flow, elsewhere now */
-		f = policy_best(m, s, &ask);
-		if (f == NULL) {
-			ask.need = 0;
-			f = policy_best(m, s, &ask);
-		}
+		f = policy_best_fit(m, s, ask);
 		if (f != NULL && send_copy(m, s, r, f, now, o))
 			return 1;
 	}

@@ -75,3 +75,13 @@ policy_best(const struct mp *m, const struct session *s,
 	}
 	return best;
 }
+
+struct flow *
+policy_best_fit(const struct mp *m, const struct session *s,
+    struct policy_ask ask)
+{
+	struct flow *f = policy_best(m, s, &ask);
+
+	ask.need = 0;
+	return f != NULL ? f : policy_best(m, s, &ask);
+}

@@ -32,4 +32,8 @@ struct policy_ask {
 struct flow *policy_best(const struct mp *, const struct session *,
     const struct policy_ask *);
 
+/* The same; where none fits, the best of any size. */
+struct flow *policy_best_fit(const struct mp *, const struct session *,
+    struct policy_ask);
+
 #endif
