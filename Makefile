@@ -27,6 +27,13 @@ CORE = crypto \
 	control recv tick info \
 	output endpoint
 
+# What the library and the agent share, the rest of the library, and the agent.
+JOINT = arena net ipc inner steer
+PRELOAD = libc log conf guard fdtab spawn want join revive sock cmsg out in \
+	hook_socket hook_opt hook_send hook_recv hook_fd init
+AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
+CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
+
 # Every file here is part of the program of its directory.
 UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
 SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
@@ -55,6 +62,8 @@ endif
 OURS = -std=gnu11 -fPIC -fvisibility=hidden -ffunction-sections \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wsign-compare \
 	-Wstrict-prototypes -Wvla $(EXTRA)
+# Of the rooms that touch Linux.  Fortified names would be undefined elsewhere.
+SYSTEM = -D_GNU_SOURCE -U_FORTIFY_SOURCE
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(OURS)
 LINK = $(CC) $(CFLAGS) $(EXTRA) $(LDFLAGS)
 CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
@@ -65,16 +74,38 @@ UNIT_O = $(UNIT:%=$(B)/unit/%.o)
 SIM_O = $(SIM:%=$(B)/sim/%.o)
 BENCH_O = $(BENCH_COMMON:%=$(B)/bench/%.o)
 
+JOINT_O = $(JOINT:%=$(B)/preload/%.o)
+PRELOAD_O = $(PRELOAD:%=$(B)/preload/%.o)
+AGENT_O = $(AGENT:%=$(B)/agent/%.o)
+CTL_O = $(CTL:%=$(B)/agent/%.o)
+
 LIB = $(B)/libmpcore.a
+SHIM = $(B)/libmpshim.so
+KEEPER = $(B)/mpshim-agent
+MPCTL = $(B)/mpctl
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
 
-all: $(LIB) $(CHECK) $(SIMULATOR) $(BENCHES)
+all: $(LIB) $(SHIM) $(KEEPER) $(MPCTL) $(CHECK) $(SIMULATOR) $(BENCHES)
 
 $(LIB): $(CORE_O)
 	rm -f $@
 	$(AR) rcs $@ $(CORE_O)
+
+# Into somebody else's process: nothing is exported but the hooks, no library
+# comes along but the C library, all names are bound at once.
+$(SHIM): $(JOINT_O) $(PRELOAD_O) $(LIB) preload/exports.map
+	$(LINK) -shared -o $@ -Wl,--version-script=preload/exports.map \
+	    -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,defs \
+	    -Wl,--gc-sections $(JOINT_O) $(PRELOAD_O) $(LIB) \
+	    -Wl,-Bstatic -lsodium -Wl,-Bdynamic -ldl -lpthread
+
+$(KEEPER): $(JOINT_O) $(AGENT_O) $(LIB)
+	$(LINK) -o $@ $(JOINT_O) $(AGENT_O) $(LIB) -lsodium -lbsd -lseccomp
+
+$(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
+	$(LINK) -o $@ $(JOINT_O) $(CTL_O) $(LIB) -lsodium -lbsd
 
 $(CHECK): $(UNIT_O) $(LIB)
 	$(LINK) -o $@ $(UNIT_O) $(LIB) $(CHECK_LIBS) -lsodium
@@ -88,6 +119,14 @@ $(BENCHES): %: %.o $(BENCH_O) $(LIB)
 $(B)/core/%.o: core/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(B)/preload/%.o: preload/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -Icore -MMD -MP -c -o $@ $<
+
+$(B)/agent/%.o: preload/agent/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload -MMD -MP -c -o $@ $<
 
 $(B)/unit/%.o: tests/unit/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -113,7 +152,8 @@ $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' >$@
 
--include $(CORE_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
+-include $(CORE_O:.o=.d) $(JOINT_O:.o=.d) $(PRELOAD_O:.o=.d) \
+	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
 	$(BENCHES:=.d)
 
 # --- How it is tested -------------------------------------------------------

@@ -157,6 +157,12 @@ mp_stir(struct mp *m, const uint8_t seed[32])
 	rng_stir(&m->sh->rng, seed);
 }
 
+uint8_t
+mp_sid_prefix(const struct mp *m)
+{
+	return m->sh->sid_prefix;
+}
+
 int
 mp_slot_open(struct mp *m, uint32_t slot, enum mp_family family)
 {

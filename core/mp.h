@@ -276,6 +276,26 @@ MP_CHECK int mp_open(const struct mp_rx *, const uint8_t *packet, size_t len,
 enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
 
+/*
+ * After mp_open(): would mp_recv_commit() deliver this datagram?  Changes
+ * nothing; for those who look at a datagram that stays where it is.
+ * MP_DELIVER with `from', `slot', `off' and `len'; or MP_DROPPED: commit it to
+ * learn what it is. [lock]
+ */
+enum mp_verdict mp_recv_peek(const struct mp *, struct mp_rx *,
+    const uint8_t *out, int opened);
+
+/* --- For those who sort packets before the engine sees them -------------- */
+
+/*
+ * A packet of a session begins with this byte, then 5 bits tell the slot of its
+ * receiver; the lowest bit of its fourth byte says that it is control, the
+ * agent's.  No sid begins with 0 or with the first byte of MP_SHAKE_MAGIC,
+ * which handshake packets begin with.
+ */
+uint8_t mp_sid_prefix(const struct mp *);
+#define MP_SHAKE_MAGIC 0x9d4ec2b7U
+
 /* --- The agent's part ---------------------------------------------------- */
 
 struct mp_out {

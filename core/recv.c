@@ -370,3 +370,26 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 		return recv_copy(m, &r);
 	return recv_control(m, &r);
 }
+
+enum mp_verdict
+mp_recv_peek(const struct mp *m, struct mp_rx *rx, const uint8_t *out,
+    int opened)
+{
+	struct table_ref r;
+	struct wire_msg msg;
+	const struct flow *f;
+
+	if (opened < 0 || rx->control || !table_ref(m, rx->ref, &r) ||
+	    stale(&r, rx) || r.s == NULL)
+		return MP_DROPPED;
+	f = state_flow(m, r.s, rx->flow);
+	if (f == NULL || flow_seen(state_seen(m, f),
+	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != WINDOW_NEW ||
+	    wire_get_msg(out, (size_t)opened, rx->control, &msg) != WIRE_OK)
+		return MP_DROPPED;
+	rx->from = r.s->shown;
+	rx->slot = r.s->slot;
+	rx->off = msg.off;
+	rx->len = msg.len;
+	return MP_DELIVER;
+}

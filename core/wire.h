@@ -58,7 +58,7 @@ enum wire_flag {
 	WIRE_LOSSY = 0x0200,
 };
 
-#define WIRE_MAGIC 0x9d4ec2b7U /* of handshake packets */
+#define WIRE_MAGIC MP_SHAKE_MAGIC
 #define WIRE_VERSION 1
 #define WIRE_SEQ_MAX ((UINT64_C(1) << 32) - (1 << 16)) /* packets of a key */
 #define WIRE_FLOW_MAX 0x7ffe			       /* highest flow id */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/* What the worker's parts share. */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include <bsd/sys/queue.h>
+#include <sys/types.h>
+
+#include "look.h"
+#include "loop.h"
+#include "netmon.h"
+#include "port.h"
+#include "ring.h"
+#include "serve.h"
+
+enum { AGENT_PORTS = 65536 };
+
+struct agent {
+	struct loop loop;
+	int channel; /* to the keeper; -1: it is gone */
+	uid_t uid;   /* who may ask, beside root */
+	uint64_t netns;
+	uint32_t restarts;
+	struct watch door, keeper;
+	struct alarm bye;
+	struct port *port[AGENT_PORTS];
+	struct port_list ports;
+	unsigned nports;
+	struct ring_list rings;
+	struct client_list clients;
+	unsigned nclients;
+	struct look look;
+	struct netmon netmon;
+};
+
+/* Something came or went: is anything left to serve? */
+void agent_settle(struct agent *);
+
+#endif

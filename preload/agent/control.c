@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+#include "control.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent.h"
+#include "inner.h"
+#include "look.h"
+#include "net.h"
+#include "output.h"
+
+enum {
+	BATCH = 16,
+	TURNS = 4, /* batches, before other ports have their turn */
+	PACKET = 65536,
+};
+
+/* What became of one packet. */
+struct came {
+	struct mp_rx rx;
+	enum mp_verdict verdict;
+	struct inner inner;
+	bool is_inner;
+	int opened;	  /* of mp_open() */
+	bool answer;	  /* there is one: */
+	struct mp_out out;
+	int error;	  /* of sending it */
+	uint8_t packet[MP_CONTROL_MAX];
+};
+
+/* One batch.  Only one port is served at a time. */
+static struct {
+	struct mmsghdr msg[BATCH];
+	struct iovec iov[BATCH];
+	struct sockaddr_in6 name[BATCH];
+	union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control[BATCH];
+	struct came came[BATCH];
+	uint8_t bytes[BATCH][PACKET];
+} in;
+
+void
+control_pause(struct port *p)
+{
+	if (p->control_watch.ready != NULL)
+		watch_change(&p->agent->loop, &p->control_watch, 0);
+}
+
+void
+control_resume(struct port *p)
+{
+	if (p->control_watch.ready != NULL && p->shut_us > 0)
+		watch_change(&p->agent->loop, &p->control_watch, EPOLLIN);
+}
+
+static int
+receive(const struct port *p)
+{
+	int i;
+
+	for (i = 0; i < BATCH; i++) {
+		in.iov[i] = (struct iovec) { .iov_base = in.bytes[i],
+			.iov_len = PACKET };
+		in.msg[i].msg_hdr = (struct msghdr) { .msg_name = &in.name[i],
+			.msg_namelen = sizeof(in.name[i]),
+			.msg_iov = &in.iov[i], .msg_iovlen = 1,
+			.msg_control = &in.control[i],
+			.msg_controllen = sizeof(in.control[i]) };
+	}
+	return recvmmsg(p->control, in.msg, BATCH, MSG_DONTWAIT, NULL);
+}
+
+/* Where a packet came from, and when; false: of no use. */
+static bool
+describe(const struct mmsghdr *m, struct came *c)
+{
+	struct net_info info;
+
+	memset(c, 0, offsetof(struct came, packet));
+	c->verdict = MP_DROPPED;
+	if ((m->msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
+	    !net_get(&c->rx.path.remote, m->msg_hdr.msg_name,
+		m->msg_hdr.msg_namelen))
+		return false;
+	net_info(&m->msg_hdr, &info);
+	c->rx.path.local = info.local;
+	c->rx.path.ifindex = info.ifindex;
+	c->rx.arrival = info.arrival;
+	return true;
+}
+
+/* --- The four steps of a batch --------------------------------------------- */
+
+/* Looks the sessions up: false, the lock is not to be had. */
+static bool
+look_up(struct port *p, int n)
+{
+	uint64_t now;
+	int i;
+
+	if (!port_lock(p))
+		return false;
+	now = arena_now();
+	for (i = 0; i < n; i++) {
+		struct came *c = &in.came[i];
+
+		if (!describe(&in.msg[i], c))
+			continue;
+		c->is_inner = inner_is(p->map.arena, in.bytes[i],
+		    in.msg[i].msg_len);
+		if (!c->is_inner)
+			c->verdict = mp_recv_begin(&p->map.mp, now, &c->rx,
+			    in.bytes[i], in.msg[i].msg_len);
+	}
+	port_unlock(p);
+	return true;
+}
+
+static void
+open_all(const struct port *p, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct came *c = &in.came[i];
+
+		if (c->is_inner)
+			c->is_inner = inner_open(p->map.arena, &c->inner,
+			    in.bytes[i], in.msg[i].msg_len);
+		else if (c->verdict == MP_SEALED)
+			c->opened = mp_open(&c->rx, in.bytes[i],
+			    in.msg[i].msg_len, in.bytes[i]);
+	}
+}
+
+/* [lock] */
+static void
+take_one(struct port *p, struct came *c, const uint8_t *bytes, size_t len,
+    uint64_t now)
+{
+	bool inside = c->verdict == MP_SEALED;
+
+	if (inside)
+		c->verdict = mp_recv_commit(&p->map.mp, now, &c->rx, bytes,
+		    c->opened);
+	if (c->verdict != MP_HANDSHAKE)
+		return;
+	if (inside && (c->rx.off > len || c->rx.len > len - c->rx.off))
+		return;
+	c->answer = mp_handshake(&p->map.mp, p->ring->keys, now, &c->rx,
+	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
+	    &c->out, c->packet) == 1;
+}
+
+static bool
+take_in(struct port *p, int n)
+{
+	uint64_t now;
+	int i;
+
+	if (!port_lock(p))
+		return false;
+	now = arena_now();
+	for (i = 0; i < n; i++)
+		if (!in.came[i].is_inner)
+			take_one(p, &in.came[i], in.bytes[i],
+			    in.msg[i].msg_len, now);
+	port_unlock(p);
+	return true;
+}
+
+/* A datagram whose own packet was lost, or that came to us by mistake. */
+static void
+deliver(struct port *p, const struct came *c, const uint8_t *bytes, size_t len)
+{
+	struct inner inner = { .kind = INNER_DATA, .slot = c->rx.slot,
+		.from = c->rx.from };
+
+	if (c->rx.slot < MP_SLOTS_MAX && p->slot[c->rx.slot].used &&
+	    c->rx.off <= len && c->rx.len <= len - c->rx.off)
+		output_inner(p, &inner, bytes + c->rx.off, c->rx.len);
+}
+
+static void
+told(struct port *p, const struct inner *inner)
+{
+	/* Anything else is not for us: it came by hash, and would again. */
+	if (inner->kind == INNER_LOOK)
+		look_soon(p->agent);
+}
+
+static bool
+act(struct port *p, int n)
+{
+	bool failed = false;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct came *c = &in.came[i];
+
+		if (c->is_inner)
+			told(p, &c->inner);
+		else if (c->verdict == MP_DELIVER)
+			deliver(p, c, in.bytes[i], in.msg[i].msg_len);
+		if (c->answer)
+			c->error = output_packet(p, &c->out, c->packet);
+		failed |= c->error != 0;
+	}
+	return !failed;
+}
+
+static void
+tell_failed(struct port *p, int n)
+{
+	uint64_t now = arena_now();
+	int i;
+
+	if (!port_lock(p))
+		return;
+	for (i = 0; i < n; i++)
+		if (in.came[i].answer && in.came[i].error != 0)
+			mp_poll_failed(&p->map.mp, now, &in.came[i].out,
+			    in.came[i].error);
+	port_unlock(p);
+}
+
+void
+control_ready(struct watch *w, uint32_t events)
+{
+	struct port *p = OWNER(w, struct port, control_watch);
+	int n, turn;
+
+	(void)events;
+	for (turn = 0; turn < TURNS; turn++) {
+		/* Not to be had: the packets are better off in the kernel. */
+		if (!port_lock(p))
+			return;
+		port_unlock(p);
+		n = receive(p);
+		if (n <= 0 || !look_up(p, n))
+			break;
+		open_all(p, n);
+		if (!take_in(p, n))
+			break;
+		if (!act(p, n))
+			tell_failed(p, n);
+		if (n < BATCH)
+			break;
+	}
+	output_send(p);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/* mpctl: the command line. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#ifndef MPSHIM_VERSION
+#define MPSHIM_VERSION "0"
+#endif
+
+static const char help[] =
+    "usage: mpctl keygen NAME             make both halves of a key\n"
+    "       mpctl status [--json] [PID]   show programs, peers and paths\n"
+    "       mpctl check-program PROGRAM   would it run under mpshim?\n"
+    "       mpctl --help | --version\n"
+    "\n"
+    "keygen writes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
+    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on the\n"
+    "other host.  status shows what your programs in this network namespace\n"
+    "do; PID shows one process only.\n";
+
+static int
+usage(const char *why, const char *what)
+{
+	ctl_error("%s%s; mpctl --help tells more", why, what);
+	return CTL_USAGE;
+}
+
+static int
+keygen(int argc, char **argv)
+{
+	if (argc != 1)
+		return usage("keygen wants one NAME", "");
+	return ctl_keygen(argv[0]);
+}
+
+static int
+status(int argc, char **argv)
+{
+	bool json = false;
+	unsigned long pid = 0;
+	char *end;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0) {
+			json = true;
+			continue;
+		}
+		if (argv[i][0] == '-')
+			return usage("status has no option ", argv[i]);
+		if (pid != 0)
+			return usage("status wants one PID at most", "");
+		errno = 0;
+		pid = strtoul(argv[i], &end, 10);
+		if (argv[i][0] < '1' || argv[i][0] > '9' || *end != '\0' ||
+		    errno != 0 || pid > INT32_MAX)
+			return usage("not a process id: ", argv[i]);
+	}
+	return ctl_status(json, (uint32_t)pid);
+}
+
+static int
+check_program(int argc, char **argv)
+{
+	int status;
+
+	if (argc != 1)
+		return usage("check-program wants one PROGRAM", "");
+	status = ctl_program_check(argv[0]);
+	if (status == CTL_OK)
+		printf("%s can run under mpshim\n", argv[0]);
+	return status;
+}
+
+/* What mprun asks, as mprun: is the environment right, and the program? */
+static int
+check_run(int argc, char **argv)
+{
+	int status;
+
+	if (argc != 1)
+		return usage("check-run wants one PROGRAM", "");
+	ctl_name("mprun");
+	status = ctl_environ_check();
+	if (status == CTL_OK)
+		status = ctl_program_check(argv[0]);
+	return status;
+}
+
+static int
+version(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 0)
+		return usage("--version stands alone", "");
+	puts("mpshim " MPSHIM_VERSION);
+	return CTL_OK;
+}
+
+static int
+show_help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	fputs(help, stdout);
+	return CTL_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} commands[] = {
+		{ "keygen", keygen },
+		{ "status", status },
+		{ "check-program", check_program },
+		{ "check-run", check_run },
+		{ "--version", version },
+		{ "--help", show_help },
+		{ "-h", show_help },
+	};
+	size_t i;
+	int exits;
+
+	if (argc < 2)
+		return usage("no command given", "");
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		exits = commands[i].run(argc - 2, argv + 2);
+		return exits == CTL_OK ? ctl_flush() : exits;
+	}
+	return usage("no such command: ", argv[1]);
+}

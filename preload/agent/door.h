@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The socket that programs knock at, and the file beside it whose lock says who
+ * may make or remove it.
+ */
+#ifndef DOOR_H
+#define DOOR_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+struct door {
+	char path[PATH_MAX];
+	int listener;
+};
+
+/* Takes the lock, waiting at most so long: a descriptor that holds it until it
+ * is closed, or a negative errno (-EWOULDBLOCK: another has it). */
+int door_lock(const struct door *, int wait_ms);
+/* Begins to listen; the caller holds the lock: 0, or a negative errno. */
+int door_open(struct door *);
+/* Removes the socket unless somebody is waiting there: was it removed? */
+bool door_shut(const struct door *);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+#include "keeper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hold.h"
+#include "journal.h"
+#include "worker.h"
+
+/* A worker that cannot live is started again after a while only. */
+enum { DEATHS = 5, DEATHS_US = 5 * 1000000, PAUSE_S = 1 };
+
+struct keeper {
+	struct door *door;
+	int ready;   /* -1: said already */
+	int channel; /* to the worker */
+	pid_t worker;
+	bool shut;   /* the door is; the worker goes */
+	uint32_t restarts;
+	uint64_t died[DEATHS]; /* when, in turn */
+	struct held_list held;
+};
+
+static void
+start_worker(struct keeper *k)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		exit(1);
+	k->worker = fork();
+	if (k->worker < 0)
+		exit(1);
+	if (k->worker == 0) {
+		close(pair[0]);
+		worker_run(&(struct worker_start) { .listener =
+			k->door->listener, .channel = pair[1],
+			.ready = k->ready, .restarts = k->restarts,
+			.held = &k->held });
+	}
+	close(pair[1]);
+	k->channel = pair[0];
+}
+
+static void
+said(struct keeper *k)
+{
+	if (k->ready >= 0)
+		close(k->ready);
+	k->ready = -1;
+}
+
+/* The worker says that nothing is left. */
+static int
+bye(void *arg)
+{
+	struct keeper *k = arg;
+
+	k->shut = LIST_EMPTY(&k->held) && door_shut(k->door);
+	return k->shut ? 0 : -EBUSY;
+}
+
+/* Serves one worker; true: it died, false: it has gone for good. */
+static bool
+serve(struct keeper *k)
+{
+	int kind;
+
+	for (;;) {
+		kind = hold_serve(k->channel, &k->held, bye, k);
+		if (kind == HOLD_READY)
+			said(k);
+		if (kind < 0)
+			break;
+	}
+	return !k->shut;
+}
+
+static void
+bury(struct keeper *k)
+{
+	uint64_t now = arena_now(), *oldest = &k->died[k->restarts % DEATHS];
+	int status = 0;
+
+	(void)kill(k->worker, SIGKILL); /* should it live, it is deaf */
+	(void)waitpid(k->worker, &status, 0);
+	close(k->channel);
+	journal("worker %d died (status %#x)", (int)k->worker,
+	    (unsigned)status);
+	if (*oldest != 0 && now - *oldest < DEATHS_US)
+		(void)nanosleep(&(struct timespec) { .tv_sec = PAUSE_S }, NULL);
+	*oldest = now;
+	k->restarts++;
+}
+
+void
+keeper_run(struct door *door, int ready)
+{
+	static struct keeper k;
+
+	k.door = door;
+	k.ready = ready;
+	LIST_INIT(&k.held);
+	(void)prctl(PR_SET_NAME, "mpshim-agent");
+	start_worker(&k);
+	while (serve(&k)) {
+		bury(&k);
+		if (k.ready >= 0) /* it never worked */
+			exit(1);
+		start_worker(&k);
+	}
+	(void)waitpid(k.worker, NULL, 0);
+	journal("gone");
+	exit(0);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+#include "keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *
+strip_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* Says why a file is refused; NULL: it is not. */
+static const char *
+reason(const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return "is no regular file";
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return "belongs to another user";
+	if ((st->st_mode & 077) != 0)
+		return "is readable by others";
+	if (st->st_size >= KEYFILE_MAX)
+		return "is too long for a key";
+	return NULL;
+}
+
+int
+keyfile_open(const char *path, char why[IPC_TEXT])
+{
+	const char *because;
+	struct stat st;
+	int fd, error;
+
+	if (path[0] != '/') {
+		snprintf(why, IPC_TEXT, "%s is not an absolute path", path);
+		return -EINVAL;
+	}
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
+	    O_NOCTTY);
+	if (fd < 0) {
+		error = -errno;
+		snprintf(why, IPC_TEXT, error == -ELOOP ?
+		    "%s is a symbolic link" : "%s: %s", path, strerror(errno));
+		return error;
+	}
+	because = fstat(fd, &st) != 0 ? strerror(errno) : reason(&st);
+	if (because == NULL)
+		return fd;
+	close(fd);
+	snprintf(why, IPC_TEXT, "%s %s%s%s", path, because,
+	    (st.st_mode & 077) != 0 ? ": chmod 600 " : "",
+	    (st.st_mode & 077) != 0 ? path : "");
+	return -EACCES;
+}
+
+/* The key's name: 0, or -EINVAL. */
+static int
+name_of(const char *path, char name[KEYFILE_NAME])
+{
+	const char *base = strip_directory(path);
+	size_t len = strlen(base);
+
+	if (len <= 4 || strcmp(base + len - 4, ".key") != 0 ||
+	    len - 4 >= KEYFILE_NAME)
+		return -EINVAL;
+	memset(name, 0, KEYFILE_NAME);
+	memcpy(name, base, len - 4);
+	return 0;
+}
+
+/* Takes in one line: false, it makes no sense. */
+static bool
+take_line(struct keyfile *k, char *line, bool *has_secret)
+{
+	size_t got;
+
+	line[strcspn(line, "\r")] = '\0';
+	if (line[0] == '\0' || line[0] == '#')
+		return true;
+	if (strncmp(line, "end ", 4) == 0) {
+		if (k->end != '\0' || (line[4] != 'A' && line[4] != 'B') ||
+		    line[5] != '\0')
+			return false;
+		k->end = line[4];
+		return true;
+	}
+	if (strncmp(line, "secret ", 7) != 0 || *has_secret ||
+	    strlen(line + 7) != 2 * sizeof(k->secret))
+		return false;
+	*has_secret = sodium_hex2bin(k->secret, sizeof(k->secret), line + 7,
+	    2 * sizeof(k->secret), NULL, &got, NULL) == 0 &&
+	    got == sizeof(k->secret);
+	return *has_secret;
+}
+
+static int
+parse(struct keyfile *k, char *text, const char *path, char why[IPC_TEXT])
+{
+	bool has_secret = false;
+	unsigned number = 0;
+	char *line;
+
+	while ((line = strsep(&text, "\n")) != NULL) {
+		number++;
+		if (!take_line(k, line, &has_secret)) {
+			snprintf(why, IPC_TEXT, "%s:%u is not of a key", path,
+			    number);
+			return -EINVAL;
+		}
+	}
+	if (k->end == '\0' || !has_secret) {
+		snprintf(why, IPC_TEXT, "%s lacks its %s", path,
+		    k->end == '\0' ? "end" : "secret");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+keyfile_read(int fd, const char *path, struct keyfile *k, char why[IPC_TEXT])
+{
+	char text[KEYFILE_MAX];
+	ssize_t n;
+	int error;
+
+	memset(k, 0, sizeof(*k));
+	if (name_of(path, k->name) != 0) {
+		snprintf(why, IPC_TEXT, "%s: a key's file is NAME.key, with a "
+		    "name of at most %d letters", path, KEYFILE_NAME - 1);
+		return -EINVAL;
+	}
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	if (n < 0) {
+		error = -errno;
+		snprintf(why, IPC_TEXT, "%s: %s", path, strerror(errno));
+	} else {
+		text[n] = '\0';
+		error = strlen(text) == (size_t)n ?
+		    parse(k, text, path, why) : -EINVAL;
+	}
+	sodium_memzero(text, sizeof(text));
+	if (error != 0)
+		sodium_memzero(k, sizeof(*k));
+	return error;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+#include "look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "journal.h"
+#include "slots.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+enum {
+	EVERY_US = 1000000,
+	SURE = 3,      /* readings of a list that changes as we read */
+	COST_TIMES = 8, /* at most an eighth of a processor for looking */
+};
+
+/* A close comes just after its announcement. */
+static const uint64_t again_us[LOOK_AGAIN] = { 1000, 5000, 50000 };
+
+struct process {
+	LIST_ENTRY(process) entry;
+	struct watch watch;
+	struct agent *agent;
+	pid_t pid;
+};
+
+/* --- The lists ------------------------------------------------------------- */
+
+/* Marks the slot that a line of a list is of.
+ *   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt
+ *      uid  timeout inode ... */
+static void
+mark(struct agent *a, const char *line)
+{
+	unsigned port;
+	uint64_t inode;
+	struct port *p;
+	int i;
+
+	if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %*x %*x:%*x "
+	    "%*x:%*x %*x %*u %*u %" SCNu64, &port, &inode) != 2 ||
+	    port >= AGENT_PORTS || (p = a->port[port]) == NULL)
+		return;
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used && p->slot[i].inode == inode)
+			p->seen |= UINT32_C(1) << i;
+}
+
+/* Reads one list: false, it could not be read to its end. */
+static bool
+read_list(struct agent *a, int fd)
+{
+	static char buf[16384];
+	size_t have = 0;
+	off_t at = 0;
+	ssize_t n;
+	char *line, *end;
+
+	while ((n = pread(fd, buf + have, sizeof(buf) - 1 - have, at)) > 0) {
+		at += n;
+		have += (size_t)n;
+		buf[have] = '\0';
+		for (line = buf; (end = strchr(line, '\n')) != NULL;
+		     line = end + 1) {
+			*end = '\0';
+			mark(a, line);
+		}
+		have -= (size_t)(line - buf);
+		memmove(buf, line, have);
+	}
+	return n == 0;
+}
+
+static uint32_t
+missing(const struct port *p)
+{
+	uint32_t used = 0;
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used)
+			used |= UINT32_C(1) << i;
+	return used & ~p->seen;
+}
+
+/* Looks for all sockets; false: it cannot be told. */
+static bool
+look_for_all(struct agent *a)
+{
+	struct port *p;
+	bool all = false;
+	int i, turn;
+
+	LIST_FOREACH(p, &a->ports, entry)
+		p->seen = 0;
+	/* The kernel may skip a line when one before it goes: so what is not
+	 * there is looked for again. */
+	for (turn = 0; turn < SURE && !all; turn++) {
+		for (i = 0; i < 2; i++)
+			if (a->look.list[i] >= 0 &&
+			    !read_list(a, a->look.list[i]))
+				return false;
+		all = true;
+		LIST_FOREACH(p, &a->ports, entry)
+			all &= missing(p) == 0;
+	}
+	return true;
+}
+
+void
+look_now(struct agent *a)
+{
+	uint64_t began = arena_now();
+	struct port *p, *next;
+	uint32_t gone;
+
+	if (a->nports == 0 || !look_for_all(a))
+		return;
+	LIST_FOREACH_SAFE(p, &a->ports, entry, next) {
+		gone = missing(p);
+		if (gone == 0)
+			continue;
+		slots_drop(p, gone);
+		if (p->nslots == 0)
+			port_close(p);
+	}
+	a->look.last = arena_now();
+	a->look.cost = a->look.last - began;
+}
+
+/* --- When ------------------------------------------------------------------ */
+
+static void
+set_again(struct agent *a)
+{
+	struct look *l = &a->look;
+	uint64_t at = MP_NEVER, least = l->last + COST_TIMES * l->cost;
+	int i;
+
+	for (i = 0; i < LOOK_AGAIN; i++)
+		at = l->due[i] < at ? l->due[i] : at;
+	if (at != MP_NEVER)
+		at = at < least ? least : at;
+	alarm_set(&a->loop, &l->again, at);
+}
+
+static void
+on_again(struct alarm *alarm, uint64_t now)
+{
+	struct agent *a = OWNER(alarm, struct agent, look.again);
+	int i;
+
+	for (i = 0; i < LOOK_AGAIN; i++)
+		if (a->look.due[i] <= now)
+			a->look.due[i] = MP_NEVER;
+	look_now(a);
+	set_again(a);
+}
+
+void
+look_soon(struct agent *a)
+{
+	uint64_t now = arena_now();
+	int i;
+
+	/* The later ones count from the last announcement, the first one from
+	 * the first, so that none is put off for ever. */
+	for (i = 0; i < LOOK_AGAIN; i++)
+		if (i > 0 || a->look.due[i] == MP_NEVER)
+			a->look.due[i] = now + again_us[i];
+	set_again(a);
+}
+
+static void
+on_every(struct alarm *alarm, uint64_t now)
+{
+	struct agent *a = OWNER(alarm, struct agent, look.every);
+
+	look_now(a);
+	if (a->nports > 0)
+		alarm_set(&a->loop, alarm, now + EVERY_US);
+}
+
+/* --- Processes ------------------------------------------------------------- */
+
+static void
+process_free(struct process *p)
+{
+	int fd = p->watch.fd;
+
+	watch_end(&p->agent->loop, &p->watch);
+	close(fd);
+	LIST_REMOVE(p, entry);
+	free(p);
+}
+
+static void
+on_end(struct watch *w, uint32_t events)
+{
+	struct process *p = OWNER(w, struct process, watch);
+	struct agent *a = p->agent;
+
+	(void)events;
+	process_free(p);
+	a->look.due[0] = arena_now(); /* it holds nothing any more */
+	set_again(a);
+}
+
+static int
+open_process(int client, pid_t pid)
+{
+	int fd = -1;
+	socklen_t len = sizeof(fd);
+
+	if (client >= 0 &&
+	    getsockopt(client, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0)
+		return fd;
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+void
+look_watch(struct agent *a, int client, pid_t pid)
+{
+	struct process *p;
+	int fd;
+
+	LIST_FOREACH(p, &a->look.processes, entry)
+		if (p->pid == pid)
+			return;
+	fd = open_process(client, pid);
+	if (fd < 0)
+		return; /* the clock does it */
+	p = calloc(1, sizeof(*p));
+	if (p == NULL || watch_begin(&a->loop, &p->watch, fd, EPOLLIN,
+	    on_end) != 0) {
+		free(p);
+		close(fd);
+		return;
+	}
+	p->agent = a;
+	p->pid = pid;
+	LIST_INSERT_HEAD(&a->look.processes, p, entry);
+}
+
+void
+look_settle(struct agent *a)
+{
+	struct process *p, *next;
+
+	if (a->nports > 0) {
+		alarm_by(&a->loop, &a->look.every, arena_now() + EVERY_US);
+		return;
+	}
+	LIST_FOREACH_SAFE(p, &a->look.processes, entry, next)
+		process_free(p);
+}
+
+int
+look_init(struct agent *a)
+{
+	struct look *l = &a->look;
+	int i, error;
+
+	LIST_INIT(&l->processes);
+	l->list[0] = open("/proc/self/net/udp", O_RDONLY | O_CLOEXEC);
+	l->list[1] = open("/proc/self/net/udp6", O_RDONLY | O_CLOEXEC);
+	if (l->list[0] < 0)
+		return -errno;
+	for (i = 0; i < LOOK_AGAIN; i++)
+		l->due[i] = MP_NEVER;
+	error = alarm_begin(&a->loop, &l->every, on_every);
+	return error != 0 ? error : alarm_begin(&a->loop, &l->again, on_again);
+}

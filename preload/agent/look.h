@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which sockets still exist: their inodes are listed in /proc/self/net/udp and
+ * udp6.  So it does not matter who holds a socket, or how he let go of it.
+ *
+ * Looked: when asked; when a process ended that used a socket; when a program
+ * says that it closes one (now, and again, since the close comes just after it);
+ * every second while there are ports.
+ */
+#ifndef LOOK_H
+#define LOOK_H
+
+#include <bsd/sys/queue.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "loop.h"
+
+struct agent;
+struct process;
+LIST_HEAD(process_list, process);
+
+enum { LOOK_AGAIN = 3 };
+
+struct look {
+	int list[2]; /* udp, udp6; -1 */
+	struct alarm every;
+	struct alarm again;
+	uint64_t due[LOOK_AGAIN];
+	uint64_t last, cost; /* when, and how long it took, us */
+	struct process_list processes;
+};
+
+/* Opens the lists: 0, or a negative errno. */
+int look_init(struct agent *);
+/* Lets go of what no socket holds any more. */
+void look_now(struct agent *);
+/* A program is about to close a socket. */
+void look_soon(struct agent *);
+/* Looks when this process has ended, which is the one at the other end of the
+ * Unix socket `client'; -1: at none. */
+void look_watch(struct agent *, int client, pid_t);
+/* Is there anything to look after?  Sets or stops the clock. */
+void look_settle(struct agent *);
+
+#endif

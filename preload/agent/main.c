@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mpshim-agent: starts, unless it is there already, in a session of its own and
+ * with nothing of the program that started it.
+ */
+#include <bsd/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "door.h"
+#include "ipc.h"
+#include "journal.h"
+#include "keeper.h"
+
+#ifndef MPSHIM_VERSION
+#define MPSHIM_VERSION "0.1"
+#endif
+
+enum { LOCK_WAIT_MS = 5000 };
+
+/* All that is taken from the environment. */
+static const char *const wanted[] = { "MPSHIM_RUNTIME_DIR=",
+	"XDG_RUNTIME_DIR=", "MPSHIM_AGENT_LOG=" };
+
+enum { WANTED = sizeof(wanted) / sizeof(wanted[0]) };
+
+static bool
+is_wanted(const char *variable)
+{
+	size_t i;
+
+	for (i = 0; i < WANTED; i++)
+		if (strncmp(variable, wanted[i], strlen(wanted[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Begins anew without the rest of the environment: a preloaded library is in
+ * effect already. */
+static void
+clean_environment(char **argv)
+{
+	char *kept[WANTED + 1] = { NULL };
+	size_t i, n = 0;
+	bool clean = true;
+
+	for (i = 0; environ[i] != NULL; i++) {
+		if (!is_wanted(environ[i]))
+			clean = false;
+		else if (n < WANTED)
+			kept[n++] = environ[i];
+	}
+	if (clean)
+		return;
+	(void)execve("/proc/self/exe", argv, kept);
+	(void)clearenv(); /* no /proc: as well as can be */
+	for (i = 0; i < n; i++)
+		(void)putenv(kept[i]);
+}
+
+/* Descriptors 0 to 2 exist, no other does. */
+static void
+clean_descriptors(void)
+{
+	int fd;
+
+	closefrom(3);
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd < 3)
+		continue;
+	if (fd >= 3)
+		close(fd);
+}
+
+/* What a program may have set for itself does not bind the agent, which
+ * serves others as well. */
+static void
+clean_limits(void)
+{
+	static const int most[] = { RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_AS,
+		RLIMIT_DATA, RLIMIT_CPU, RLIMIT_MEMLOCK };
+	struct rlimit r;
+	size_t i;
+
+	for (i = 0; i < sizeof(most) / sizeof(most[0]); i++) {
+		if (getrlimit(most[i], &r) != 0)
+			continue;
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(most[i], &r);
+	}
+	r.rlim_cur = r.rlim_max = 0;
+	(void)setrlimit(RLIMIT_CORE, &r);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+static void
+clean_signals(void)
+{
+	sigset_t none;
+	int i;
+
+	for (i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+clean_place(void)
+{
+	int null, i;
+
+	(void)setsid();
+	if (chdir("/") != 0)
+		_exit(1);
+	(void)umask(077);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		_exit(1);
+	for (i = 0; i < 3; i++)
+		(void)dup2(null, i);
+	close(null);
+}
+
+/* Waits for what the keeper says: 0, or 1 with the reason in `why'. */
+static int
+await(int fd, char *why, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < size - 1 && (n = read(fd, why + len, size - 1 - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+		if (len > 0 && why[0] == '\0')
+			return 0;
+	}
+	why[len] = '\0';
+	if (len == 0)
+		snprintf(why, size, "died as it started");
+	return 1;
+}
+
+/* Makes the pair of processes; the caller holds the lock `lock'. */
+static int
+make(struct door *door, int lock, char *why, size_t size)
+{
+	int pair[2], error;
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+		snprintf(why, size, "%s", strerror(errno));
+		return 1;
+	}
+	if (pid == 0) {
+		close(lock);
+		close(pair[0]);
+		clean_place();
+		keeper_run(door, pair[1]);
+	}
+	close(pair[1]);
+	error = await(pair[0], why, size);
+	if (error != 0)
+		(void)unlink(door->path);
+	return error;
+}
+
+static int
+start(char *why, size_t size)
+{
+	static struct door door;
+	const char *log = getenv("MPSHIM_AGENT_LOG");
+	int error, lock, fd;
+
+	if (log != NULL && log[0] != '\0' && (error = journal_open(log)) != 0) {
+		snprintf(why, size, "%s: %s", log, strerror(-error));
+		return 1;
+	}
+	error = ipc_path(door.path, 1);
+	if (error != 0) {
+		snprintf(why, size, "no directory for its socket: %s",
+		    strerror(-error));
+		return 1;
+	}
+	lock = door_lock(&door, LOCK_WAIT_MS);
+	if (lock < 0) {
+		snprintf(why, size, "%s.lock: %s", door.path, strerror(-lock));
+		return 1;
+	}
+	fd = ipc_connect();
+	if (fd >= 0)
+		return 0; /* it is there */
+	error = door_open(&door);
+	if (error != 0) {
+		snprintf(why, size, "%s: %s", door.path, strerror(-error));
+		return 1;
+	}
+	return make(&door, lock, why, size);
+}
+
+static int
+usage(FILE *to)
+{
+	fputs("usage: mpshim-agent\n"
+	      "Serves the programs that run under libmpshim.so in this network "
+	      "namespace.\n"
+	      "mprun and the library start it; it ends 10 s after the last of "
+	      "them.\n",
+	    to);
+	return to == stderr;
+}
+
+int
+main(int argc, char **argv)
+{
+	static char why[PATH_MAX + IPC_TEXT] = "libsodium does not start";
+
+	clean_environment(argv);
+	clean_descriptors();
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		puts("mpshim-agent " MPSHIM_VERSION);
+		return 0;
+	}
+	if (argc > 1)
+		return usage(stderr);
+	clean_signals();
+	clean_limits();
+	if (sodium_init() < 0 || start(why, sizeof(why)) != 0) {
+		fprintf(stderr, "mpshim: agent: %s\n", why);
+		return 1;
+	}
+	return 0;
+}

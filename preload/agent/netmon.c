@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: ISC */
+#include "netmon.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "journal.h"
+#include "net.h"
+#include "output.h"
+
+enum {
+	BUFFER = 1 << 20,
+	MESSAGE = 32768,     /* as the kernel's dumps are cut */
+	QUIET_US = 50000,    /* between two bursts of route changes */
+	DUMPS = 5,	     /* tries, while the lists change as we read */
+	DUMP_WAIT_S = 2,
+};
+
+/* --- The lists ------------------------------------------------------------- */
+
+static struct link *
+find_link(const struct netmon *nm, uint32_t ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < nm->nlinks; i++)
+		if (nm->link[i].ifindex == ifindex)
+			return &nm->link[i];
+	return NULL;
+}
+
+static void
+add_event(struct netmon *nm, uint32_t ifindex)
+{
+	const unsigned most = sizeof(nm->event) / sizeof(nm->event[0]);
+	unsigned i;
+
+	for (i = 0; i < nm->nevents; i++)
+		if (nm->event[i] == ifindex || nm->event[i] == MP_NONE)
+			return;
+	if (nm->nevents == most) { /* many: all of them */
+		nm->event[0] = MP_NONE;
+		nm->nevents = 1;
+	} else
+		nm->event[nm->nevents++] = ifindex;
+}
+
+static void
+set_link(struct netmon *nm, const struct link *new)
+{
+	struct link *l = find_link(nm, new->ifindex);
+
+	if (l == NULL) {
+		l = reallocarray(nm->link, nm->nlinks + 1, sizeof(*l));
+		if (l == NULL)
+			return;
+		nm->link = l;
+		l = &nm->link[nm->nlinks++];
+	} else if (l->up == new->up && l->mtu == new->mtu &&
+	    strcmp(l->name, new->name) == 0)
+		return;
+	*l = *new;
+	nm->changed = true;
+	add_event(nm, new->ifindex);
+}
+
+static void
+remove_link(struct netmon *nm, uint32_t ifindex)
+{
+	struct link *l = find_link(nm, ifindex);
+
+	if (l == NULL)
+		return;
+	*l = nm->link[--nm->nlinks];
+	nm->changed = true;
+}
+
+static struct address *
+find_address(const struct netmon *nm, const struct address *a)
+{
+	size_t i;
+
+	for (i = 0; i < nm->naddresses; i++)
+		if (nm->address[i].ifindex == a->ifindex &&
+		    memcmp(nm->address[i].ip, a->ip, 16) == 0)
+			return &nm->address[i];
+	return NULL;
+}
+
+static void
+set_address(struct netmon *nm, const struct address *new, bool usable)
+{
+	struct address *a = find_address(nm, new);
+
+	if ((a != NULL) == usable)
+		return;
+	nm->changed = true;
+	if (!usable) { /* the order of the others stays */
+		nm->naddresses--;
+		memmove(a, a + 1, (size_t)(nm->address + nm->naddresses - a) *
+		    sizeof(*a));
+		return;
+	}
+	a = reallocarray(nm->address, nm->naddresses + 1, sizeof(*a));
+	if (a == NULL)
+		return;
+	nm->address = a;
+	nm->address[nm->naddresses++] = *new;
+}
+
+/* --- The kernel's messages -------------------------------------------------- */
+
+/* An attribute that holds a number, or `otherwise'. */
+static uint32_t
+number(const struct rtattr *a, uint32_t otherwise)
+{
+	uint32_t n;
+
+	if (a == NULL || RTA_PAYLOAD(a) < sizeof(n))
+		return otherwise;
+	memcpy(&n, RTA_DATA(a), sizeof(n));
+	return n;
+}
+
+/* Finds the attributes of a message whose own part has `size' bytes. */
+static bool
+attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
+    unsigned most)
+{
+	struct rtattr *a;
+	int len;
+
+	memset(found, 0, (most + 1) * sizeof(struct rtattr *));
+	if (h->nlmsg_len < NLMSG_LENGTH(size))
+		return false;
+	a = (struct rtattr *)(void *)((char *)NLMSG_DATA(h) +
+	    NLMSG_ALIGN(size));
+	len = (int)(h->nlmsg_len - NLMSG_SPACE(size));
+	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if ((a->rta_type & NLA_TYPE_MASK) <= most)
+			found[a->rta_type & NLA_TYPE_MASK] = a;
+	return true;
+}
+
+static void
+on_link(struct netmon *nm, const struct nlmsghdr *h)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(h);
+	struct rtattr *a[IFLA_MTU + 1];
+	struct link l = { .ifindex = 0 };
+	const struct link *before;
+	size_t len;
+
+	if (!attributes(h, sizeof(*info), a, IFLA_MTU) ||
+	    info->ifi_family != AF_UNSPEC)
+		return;
+	l.ifindex = (uint32_t)info->ifi_index;
+	if (h->nlmsg_type == RTM_DELLINK) {
+		remove_link(nm, l.ifindex);
+		return;
+	}
+	before = find_link(nm, l.ifindex);
+	if (before != NULL)
+		l = *before; /* some messages tell a part only */
+	l.up = (info->ifi_flags & IFF_UP) != 0 &&
+	    (info->ifi_flags & IFF_RUNNING) != 0;
+	l.loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
+	l.mtu = number(a[IFLA_MTU], l.mtu);
+	if (a[IFLA_IFNAME] != NULL) {
+		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
+		memset(l.name, 0, IFNAMSIZ);
+		memcpy(l.name, RTA_DATA(a[IFLA_IFNAME]),
+		    len < IFNAMSIZ ? len : IFNAMSIZ - 1);
+	}
+	set_link(nm, &l);
+}
+
+/* The address of a message; false: of no use. */
+static bool
+get_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
+{
+	const struct ifaddrmsg *info = NLMSG_DATA(h);
+	struct rtattr *a[IFA_FLAGS + 1], *ip;
+	struct mp_addr addr = { .port = 0 };
+
+	if (!attributes(h, sizeof(*info), a, IFA_FLAGS))
+		return false;
+	ip = a[IFA_LOCAL] != NULL ? a[IFA_LOCAL] : a[IFA_ADDRESS];
+	if (ip == NULL)
+		return false;
+	if (info->ifa_family == AF_INET && RTA_PAYLOAD(ip) == 4) {
+		addr.ip[10] = addr.ip[11] = 0xff;
+		memcpy(addr.ip + 12, RTA_DATA(ip), 4);
+	} else if (info->ifa_family == AF_INET6 && RTA_PAYLOAD(ip) == 16)
+		memcpy(addr.ip, RTA_DATA(ip), 16);
+	else
+		return false;
+	memcpy(to->ip, addr.ip, 16);
+	to->ifindex = info->ifa_index;
+	*flags = number(a[IFA_FLAGS], info->ifa_flags);
+	return !net_is_loopback(&addr) && !net_is_link_local(&addr) &&
+	    !net_is_any(&addr) && !net_is_multicast(&addr);
+}
+
+static void
+on_address(struct netmon *nm, const struct nlmsghdr *h)
+{
+	struct address a;
+	uint32_t flags;
+	bool usable;
+
+	if (!get_address(h, &a, &flags))
+		return;
+	usable = h->nlmsg_type == RTM_NEWADDR &&
+	    (flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) == 0 &&
+	    ((flags & IFA_F_TENTATIVE) == 0 ||
+		(flags & IFA_F_OPTIMISTIC) != 0);
+	set_address(nm, &a, usable);
+}
+
+/* Which interfaces a route that came or went leads to. */
+static void
+on_route(struct netmon *nm, const struct nlmsghdr *h)
+{
+	const struct rtmsg *info = NLMSG_DATA(h);
+	struct rtattr *a[RTA_MULTIPATH + 1];
+	struct rtnexthop *hop;
+	int len;
+
+	if (!attributes(h, sizeof(*info), a, RTA_MULTIPATH) ||
+	    (info->rtm_flags & RTM_F_CLONED) != 0 ||
+	    info->rtm_type == RTN_LOCAL || info->rtm_type == RTN_BROADCAST ||
+	    info->rtm_type == RTN_MULTICAST || info->rtm_type == RTN_ANYCAST)
+		return;
+	if (a[RTA_MULTIPATH] == NULL) {
+		add_event(nm, number(a[RTA_OIF], MP_NONE));
+		return;
+	}
+	hop = RTA_DATA(a[RTA_MULTIPATH]);
+	len = (int)RTA_PAYLOAD(a[RTA_MULTIPATH]);
+	for (; RTNH_OK(hop, len); len -= NLMSG_ALIGN(hop->rtnh_len),
+	    hop = RTNH_NEXT(hop))
+		add_event(nm, (uint32_t)hop->rtnh_ifindex);
+}
+
+/* Takes in what came: 1 where that ends a dump, -EAGAIN where the dump has to
+ * be done again, else 0. */
+static int
+take_in(struct netmon *nm, const void *buf, size_t len)
+{
+	const struct nlmsghdr *h = buf;
+	unsigned left = NLMSG_ALIGN((unsigned)len);
+	int end = 0;
+
+	for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		if ((h->nlmsg_flags & NLM_F_DUMP_INTR) != 0)
+			return -EAGAIN;
+		switch (h->nlmsg_type) {
+		case NLMSG_DONE:
+			end = 1;
+			break;
+		case NLMSG_ERROR:
+			return -EAGAIN;
+		case RTM_NEWLINK:
+		case RTM_DELLINK:
+			on_link(nm, h);
+			break;
+		case RTM_NEWADDR:
+		case RTM_DELADDR:
+			on_address(nm, h);
+			break;
+		case RTM_NEWROUTE:
+		case RTM_DELROUTE:
+			on_route(nm, h);
+			break;
+		}
+	}
+	return end;
+}
+
+/* --- Dumps ------------------------------------------------------------------ */
+
+static uint64_t message[MESSAGE / sizeof(uint64_t)]; /* aligned */
+
+/* Hears one message of the kernel; what others say counts as nothing. */
+static ssize_t
+hear(int fd, int flags)
+{
+	struct sockaddr_nl from;
+	socklen_t len;
+	ssize_t n;
+
+	do {
+		len = sizeof(from);
+		n = recvfrom(fd, message, sizeof(message), flags,
+		    (struct sockaddr *)&from, &len);
+	} while (n > 0 && from.nl_pid != 0);
+	return n;
+}
+
+/* Reads one list: 0, or a negative errno. */
+static int
+read_list(struct netmon *nm, uint16_t type)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg info; /* the longest; all zero */
+	} ask = { .head = { .nlmsg_len = sizeof(ask), .nlmsg_type = type,
+		      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP } };
+	ssize_t n;
+	int end;
+
+	if (send(nm->dump, &ask, sizeof(ask), 0) < 0)
+		return -errno;
+	do {
+		n = hear(nm->dump, 0);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		end = take_in(nm, message, (size_t)n);
+	} while (end == 0);
+	return end == 1 ? 0 : end;
+}
+
+/* What is left of a dump that broke off is of no use. */
+static void
+flush(const struct netmon *nm)
+{
+	while (hear(nm->dump, MSG_DONTWAIT) > 0)
+		continue;
+}
+
+/* Reads both lists anew. */
+static int
+read_all(struct netmon *nm)
+{
+	int error = -EAGAIN, i;
+
+	for (i = 0; i < DUMPS && error == -EAGAIN; i++) {
+		nm->nlinks = nm->naddresses = 0;
+		flush(nm);
+		error = read_list(nm, RTM_GETLINK);
+		if (error == 0)
+			error = read_list(nm, RTM_GETADDR);
+	}
+	nm->changed = true;
+	add_event(nm, MP_NONE);
+	return error;
+}
+
+/* --- What ports may use ------------------------------------------------------ */
+
+/* Is the name one of the blank separated ones? */
+static bool
+named(const char *names, const char *name)
+{
+	size_t len = strlen(name), n;
+
+	for (;; names += n) {
+		names += strspn(names, " \t\n,");
+		n = strcspn(names, " \t\n,");
+		if (n == 0)
+			return false;
+		if (n == len && memcmp(names, name, n) == 0)
+			return true;
+	}
+}
+
+static bool
+may_use(const struct ipc_ask *how, const struct link *l)
+{
+	return (how->interfaces[strspn(how->interfaces, " \t\n,")] == '\0' ||
+		named(how->interfaces, l->name)) &&
+	    !named(how->no_interfaces, l->name);
+}
+
+static size_t
+list_locals(const struct netmon *nm, const struct ipc_ask *how, bool up,
+    struct mp_local *to, size_t n)
+{
+	const struct link *l;
+	size_t i;
+
+	for (i = 0; i < nm->naddresses && n < MP_LOCALS_MAX; i++) {
+		l = find_link(nm, nm->address[i].ifindex);
+		if (l == NULL || l->up != up || !may_use(how, l))
+			continue;
+		memcpy(to[n].ip, nm->address[i].ip, 16);
+		/* One that lies on loopback leaves by any interface. */
+		to[n].ifindex = l->loopback ? 0 : l->ifindex;
+		to[n].mtu = l->loopback ? 0 : l->mtu;
+		to[n].down = !up;
+		n++;
+	}
+	return n;
+}
+
+void
+netmon_tell(const struct netmon *nm, struct port *p)
+{
+	struct mp_local locals[MP_LOCALS_MAX];
+	size_t n;
+
+	memset(locals, 0, sizeof(locals)); /* also between the fields */
+	n = list_locals(nm, &p->how, true, locals, 0);
+	n = list_locals(nm, &p->how, false, locals, n);
+	if (n == p->nlocals && memcmp(locals, p->locals, sizeof(locals)) == 0)
+		return;
+	memcpy(p->locals, locals, sizeof(locals));
+	p->nlocals = n;
+	p->locals_new = true;
+}
+
+const char *
+netmon_name(const struct netmon *nm, uint32_t ifindex)
+{
+	const struct link *l = find_link(nm, ifindex);
+
+	return l != NULL ? l->name : "";
+}
+
+/* --- Events ------------------------------------------------------------------ */
+
+static void
+add_port_event(struct port *p, uint32_t ifindex)
+{
+	unsigned i;
+
+	for (i = 0; i < p->nevents; i++)
+		if (p->event[i] == ifindex || p->event[i] == MP_NONE)
+			return;
+	if (p->nevents == PORT_EVENTS) {
+		p->event[0] = MP_NONE;
+		p->nevents = 1;
+	} else
+		p->event[p->nevents++] = ifindex;
+}
+
+/* Tells all ports what changed.  Lists at once; that an interface or a route
+ * changed also, but not all the time. */
+static void
+tell_all(struct agent *a, uint64_t now)
+{
+	struct netmon *nm = &a->netmon;
+	bool events = nm->nevents > 0 && now >= nm->quiet_until;
+	struct port *p;
+	unsigned i;
+
+	if (nm->nevents > 0 && !events)
+		alarm_by(&a->loop, &nm->soon, nm->quiet_until);
+	if (!nm->changed && !events)
+		return;
+	LIST_FOREACH(p, &a->ports, entry) {
+		if (nm->changed)
+			netmon_tell(nm, p);
+		for (i = 0; events && i < nm->nevents; i++)
+			add_port_event(p, nm->event[i]);
+		if (events) /* the addresses that lie on no interface */
+			add_port_event(p, 0);
+		if (p->locals_new || events)
+			output_send(p);
+	}
+	nm->changed = false;
+	if (events) {
+		nm->nevents = 0;
+		nm->quiet_until = now + QUIET_US;
+	}
+}
+
+static void
+on_soon(struct alarm *alarm, uint64_t now)
+{
+	tell_all(OWNER(alarm, struct agent, netmon.soon), now);
+}
+
+static void
+on_event(struct watch *w, uint32_t events)
+{
+	struct agent *a = OWNER(w, struct agent, netmon.watch);
+	ssize_t n;
+	int error;
+
+	(void)events;
+	while ((n = hear(w->fd, MSG_DONTWAIT)) > 0)
+		(void)take_in(&a->netmon, message, (size_t)n);
+	if (n < 0 && errno == ENOBUFS) { /* some were lost */
+		error = read_all(&a->netmon);
+		journal("rtnetlink lost events; lists read anew: %s",
+		    strerror(-error));
+	}
+	tell_all(a, arena_now());
+}
+
+static int
+open_netlink(int flags, uint32_t groups)
+{
+	struct sockaddr_nl name = { .nl_family = AF_NETLINK,
+		.nl_groups = groups };
+	struct timeval wait = { .tv_sec = DUMP_WAIT_S };
+	int size = BUFFER, fd;
+
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags,
+	    NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0)
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+int
+netmon_init(struct agent *a)
+{
+	struct netmon *nm = &a->netmon;
+	int error, fd;
+
+	fd = open_netlink(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+	if (fd < 0)
+		return fd;
+	nm->dump = open_netlink(0, 0);
+	if (nm->dump < 0)
+		return nm->dump;
+	error = watch_begin(&a->loop, &nm->watch, fd, EPOLLIN, on_event);
+	if (error == 0)
+		error = alarm_begin(&a->loop, &nm->soon, on_soon);
+	return error != 0 ? error : read_all(nm);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+#include "output.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent.h"
+#include "journal.h"
+#include "net.h"
+#include "slots.h"
+
+enum {
+	BATCH = 16,    /* packets taken under one lock */
+	ROUNDS = 16,   /* batches of one turn */
+	PACKET = 65536,
+};
+
+/* What was taken under the lock.  Only one port is served at a time. */
+static struct {
+	struct mp_out out;
+	int error;
+	uint8_t bytes[PACKET];
+} batch[BATCH];
+
+/* --- One packet ------------------------------------------------------------ */
+
+/* Sets whether packets of the control socket may be fragmented. */
+static void
+set_df(struct port *p, bool df)
+{
+	int v4 = df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
+	int v6 = df ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
+
+	if (p->df == (int)df)
+		return;
+	p->df = df;
+	(void)setsockopt(p->control, IPPROTO_IP, IP_MTU_DISCOVER, &v4,
+	    sizeof(v4));
+	if (p->kernel != MP_INET)
+		(void)setsockopt(p->control, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+		    &v6, sizeof(v6));
+}
+
+int
+output_packet(struct port *p, const struct mp_out *out, const uint8_t *packet)
+{
+	union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control;
+	struct sockaddr_in6 to;
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)packet,
+		.iov_len = out->len };
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
+		.msg_iovlen = 1, .msg_control = &control };
+
+	if (out->len > PACKET)
+		return 0;
+	set_df(p, out->df);
+	net_aim(&msg, p->kernel, &out->path);
+	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+	    errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
+		return 0;
+	return -errno;
+}
+
+void
+output_inner(struct port *p, const struct inner *in, const void *payload,
+    size_t len)
+{
+	static uint8_t buf[PACKET + INNER_OVERHEAD];
+	int error;
+
+	if (len > PACKET)
+		return;
+	error = inner_send(p->map.arena, p->control, in, payload, len, buf);
+	if (error != 0 && error != -EAGAIN)
+		journal("port %u: to slot %u: %s", p->number, in->slot,
+		    strerror(-error));
+}
+
+/* --- What the engine has to be told, and says ------------------------------ */
+
+/* [lock] */
+static void
+tell_engine(struct port *p, uint64_t now)
+{
+	unsigned i;
+
+	if (p->locals_new)
+		mp_locals(&p->map.mp, now, p->locals, p->nlocals);
+	for (i = 0; i < p->nevents; i++)
+		mp_link_event(&p->map.mp, now, p->event[i]);
+	p->locals_new = false;
+	p->nevents = 0;
+}
+
+/* The peers of connected sockets that never answered: who waits for a datagram
+ * learns of it.  [lock] */
+static int
+find_unanswered(struct port *p, struct inner lost[MP_SLOTS_MAX])
+{
+	uint64_t count = mp_counter(&p->map.mp, MP_C_drop_unanswered);
+	struct mp_session_info info;
+	struct mp_addr peer;
+	uint32_t i, session;
+	int n = 0;
+
+	if (count == p->unanswered)
+		return 0;
+	p->unanswered = count;
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if (!p->slot[i].used || !p->slot[i].connected)
+			continue;
+		peer = p->map.arena->slot[i].peer;
+		session = mp_session_find(&p->map.mp, i, &peer);
+		if (session == MP_NONE || mp_session_info(&p->map.mp, session,
+			&info) != 0 || info.state == MP_S_UP ||
+		    p->slot[i].told == info.gen + UINT64_C(1))
+			continue;
+		p->slot[i].told = info.gen + UINT64_C(1);
+		lost[n++] = (struct inner) { .kind = INNER_ERROR, .slot = i,
+			.from = peer };
+	}
+	return n;
+}
+
+/* Takes what is due: how many packets, or -1: the lock is not to be had. */
+static int
+take(struct port *p, struct inner lost[MP_SLOTS_MAX], int *nlost)
+{
+	struct agent *a = p->agent;
+	uint64_t now, at;
+	int n = 0;
+
+	if (!port_lock(p))
+		return -1;
+	now = arena_now();
+	tell_engine(p, now);
+	slots_look(p);
+	while (n < BATCH && mp_poll(&p->map.mp, p->ring->keys, now,
+	    &batch[n].out, batch[n].bytes, PACKET) == 1)
+		n++;
+	*nlost = find_unanswered(p, lost);
+	at = mp_deadline(&p->map.mp);
+	atomic_store(&p->map.arena->armed, at);
+	atomic_store(&p->map.arena->beat, now);
+	port_unlock(p);
+	alarm_set(&a->loop, &p->alarm, at);
+	return n;
+}
+
+static bool
+send_all(struct port *p, int n)
+{
+	bool failed = false;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		batch[i].error = output_packet(p, &batch[i].out,
+		    batch[i].bytes);
+		failed |= batch[i].error != 0;
+	}
+	return !failed;
+}
+
+static void
+tell_failed(struct port *p, int n)
+{
+	uint64_t now = arena_now();
+	int i;
+
+	if (!port_lock(p))
+		return;
+	for (i = 0; i < n; i++)
+		if (batch[i].error != 0)
+			mp_poll_failed(&p->map.mp, now, &batch[i].out,
+			    batch[i].error);
+	port_unlock(p);
+}
+
+static void
+tell_lost(struct port *p, const struct inner *lost, int n)
+{
+	uint32_t error = htonl(EHOSTUNREACH);
+	int i;
+
+	for (i = 0; i < n; i++)
+		output_inner(p, &lost[i], &error, sizeof(error));
+}
+
+void
+output_send(struct port *p)
+{
+	struct inner lost[MP_SLOTS_MAX];
+	int n, nlost, round;
+	bool ok;
+
+	for (round = 0; round < ROUNDS; round++) {
+		n = take(p, lost, &nlost);
+		if (n < 0)
+			return;
+		ok = send_all(p, n);
+		tell_lost(p, lost, nlost);
+		if (p->connects_new)
+			slots_steer(p);
+		if (!ok)
+			tell_failed(p, n);
+		else if (n < BATCH)
+			return;
+	}
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: ISC */
+#include "port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "control.h"
+#include "hold.h"
+#include "journal.h"
+#include "net.h"
+#include "output.h"
+#include "ring.h"
+#include "slots.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+enum { BUFFER = 4 << 20 }; /* of the control socket, where it is allowed */
+
+static void
+close_one(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* --- The lock ------------------------------------------------------------- */
+
+bool
+port_lock(struct port *p)
+{
+	uint64_t now = arena_now();
+
+	if (now < p->shut_until) {
+		alarm_by(&p->agent->loop, &p->alarm, p->shut_until);
+		return false;
+	}
+	if (arena_try(p->map.arena)) {
+		p->shut_us = 0;
+		return true;
+	}
+	p->shut_us = p->shut_us == 0 ? PORT_SHUT_US : p->shut_us * 2;
+	if (p->shut_us > PORT_SHUT_MOST_US)
+		p->shut_us = PORT_SHUT_MOST_US;
+	p->shut_until = arena_now() + p->shut_us;
+	control_pause(p);
+	alarm_by(&p->agent->loop, &p->alarm, p->shut_until);
+	return false;
+}
+
+void
+port_unlock(struct port *p)
+{
+	arena_unlock(p->map.arena);
+}
+
+/* --- The control socket --------------------------------------------------- */
+
+static bool
+has(int fd, int option, int value)
+{
+	int is = 0;
+	socklen_t len = sizeof(is);
+
+	return getsockopt(fd, SOL_SOCKET, option, &is, &len) == 0 &&
+	    is == value;
+}
+
+/* Is it what the program says it is? */
+static bool
+control_ok(const struct agent *a, int fd, const struct ipc_ask *ask)
+{
+	struct sockaddr_in6 sin6;
+	struct mp_addr at;
+	uint64_t netns = 0;
+	socklen_t len = sizeof(netns);
+
+	if (!has(fd, SO_TYPE, SOCK_DGRAM) || !has(fd, SO_PROTOCOL, IPPROTO_UDP) ||
+	    !has(fd, SO_DOMAIN, ask->kernel == MP_INET ? AF_INET : AF_INET6) ||
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &len) != 0 ||
+	    netns != a->netns)
+		return false;
+	len = sizeof(sin6);
+	return getsockname(fd, (struct sockaddr *)&sin6, &len) == 0 &&
+	    net_get(&at, (struct sockaddr *)&sin6, len) &&
+	    at.port == ask->port;
+}
+
+static void
+control_options(int fd, enum mp_family kernel)
+{
+	int size = BUFFER;
+
+	net_options(fd, kernel);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+/* --- Coming and going ----------------------------------------------------- */
+
+static void
+port_free(struct port *p)
+{
+	struct agent *a = p->agent;
+
+	watch_end(&a->loop, &p->control_watch);
+	alarm_end(&a->loop, &p->alarm);
+	arena_unmap(&p->map);
+	close_one(p->memfd);
+	close_one(p->control);
+	ring_put(p->ring);
+	free(p);
+}
+
+static void
+on_alarm(struct alarm *alarm, uint64_t now)
+{
+	struct port *p = OWNER(alarm, struct port, alarm);
+
+	(void)now;
+	control_resume(p);
+	output_send(p);
+}
+
+/* What every port has; the descriptors are its own from now on, whatever
+ * comes. */
+static int
+port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
+    struct port **port, char why[IPC_TEXT])
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (p == NULL || alarm_begin(&a->loop, &p->alarm, on_alarm) != 0) {
+		close_one(control);
+		close_one(memfd);
+		free(p);
+		return -ENOMEM;
+	}
+	*port = p;
+	p->agent = a;
+	p->number = (uint16_t)ask->port;
+	p->kernel = (enum mp_family)ask->kernel;
+	p->control = control;
+	p->memfd = memfd;
+	p->how = *ask;
+	p->df = -1;
+	if (control < 0 || !control_ok(a, control, ask)) {
+		snprintf(why, IPC_TEXT, "port %u: no control socket of it came",
+		    ask->port);
+		return -EBADF;
+	}
+	return 0;
+}
+
+/* Begins to serve it. */
+static int
+port_begin(struct port *p)
+{
+	struct agent *a = p->agent;
+	int error;
+
+	control_options(p->control, p->kernel);
+	error = watch_begin(&a->loop, &p->control_watch, p->control, EPOLLIN,
+	    control_ready);
+	if (error != 0)
+		return error;
+	a->port[p->number] = p;
+	LIST_INSERT_HEAD(&a->ports, p, entry);
+	a->nports++;
+	netmon_tell(&a->netmon, p);
+	agent_settle(a);
+	return 0;
+}
+
+static int
+make_arena(struct port *p)
+{
+	struct mp_setup setup = { .port = p->number,
+		.tell_private = p->how.tell_private != 0,
+		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
+	size_t size = arena_size(&setup.limits);
+	uint8_t random[96];
+	int error;
+
+	p->memfd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (p->memfd < 0 || ftruncate(p->memfd, (off_t)size) != 0 ||
+	    fcntl(p->memfd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		return -errno;
+	randombytes_buf(random, sizeof(random));
+	error = arena_make(&p->map, p->memfd, size, &setup, random);
+	p->id = p->map.arena != NULL ? p->map.arena->id : 0;
+	sodium_memzero(random, sizeof(random));
+	return error;
+}
+
+/* Gives the keeper what another worker would need. */
+static void
+store(struct port *p)
+{
+	struct hold_ask ask = { .kind = HOLD_STORE, .id = p->id,
+		.how = p->how };
+	int error, got, pass[IPC_PASS] = { p->memfd, p->control };
+	struct hold_answer answer;
+
+	error = hold_ask(p->agent->channel, &ask, pass, IPC_PASS, &answer,
+	    &got);
+	if (error != 0)
+		journal("port %u: the keeper does not hold it: %s", p->number,
+		    strerror(-error));
+}
+
+int
+port_open(struct agent *a, const struct ipc_ask *ask, int control,
+    struct port **port, char why[IPC_TEXT])
+{
+	struct port *p = NULL;
+	int error;
+
+	error = port_new(a, ask, control, -1, &p, why);
+	if (error == 0)
+		error = ring_get(a, ask->keys, &p->ring, why);
+	if (error == 0)
+		error = make_arena(p);
+	if (error == 0)
+		error = port_begin(p);
+	if (error != 0) {
+		if (p != NULL)
+			port_free(p);
+		return error;
+	}
+	store(p);
+	*port = p;
+	return 0;
+}
+
+/* May its size not change under us? */
+static bool
+sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
+int
+port_recover(struct agent *a, const struct ipc_ask *ask, uint64_t id,
+    int memfd, int control, struct port **port, char why[IPC_TEXT])
+{
+	struct port *p = NULL;
+	int error;
+
+	error = port_new(a, ask, control, memfd, &p, why);
+	if (error == 0)
+		error = ring_get(a, ask->keys, &p->ring, why);
+	if (error != 0 && p != NULL && id != 0) { /* sessions go on */
+		journal("port %u: no keys any more: %s", p->number, why);
+		error = ring_none(a, &p->ring);
+	}
+	if (error == 0)
+		error = sealed(memfd) ? arena_map(&p->map, memfd) : -EPERM;
+	if (error == 0)
+		error = slots_recover(p, id == 0);
+	if (error == 0)
+		error = port_begin(p);
+	if (error != 0) {
+		if (p != NULL)
+			port_free(p);
+		return error;
+	}
+	p->id = id;
+	if (id == 0) {
+		randombytes_buf(&p->id, sizeof(p->id));
+		store(p);
+	}
+	output_send(p);
+	*port = p;
+	return 0;
+}
+
+void
+port_close(struct port *p)
+{
+	struct agent *a = p->agent;
+	struct hold_ask ask = { .kind = HOLD_DROP, .id = p->id };
+	struct hold_answer answer;
+	int got;
+
+	journal("port %u: closed", p->number);
+	a->port[p->number] = NULL;
+	LIST_REMOVE(p, entry);
+	a->nports--;
+	port_free(p);
+	(void)hold_ask(a->channel, &ask, NULL, 0, &answer, &got);
+	agent_settle(a);
+}

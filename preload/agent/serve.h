@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* The questions of programs and of mpctl (ipc.h), and their answers. */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <bsd/sys/queue.h>
+#include <stdint.h>
+
+#include "loop.h"
+
+struct agent;
+struct client;
+LIST_HEAD(client_list, client);
+
+/* Somebody knocks. */
+void serve_knock(struct watch *, uint32_t events);
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: ISC */
+#include "slots.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent.h"
+#include "journal.h"
+#include "output.h"
+#include "steer.h"
+
+int
+slots_find(const struct port *p, uint64_t cookie)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used && p->slot[i].cookie == cookie)
+			return i;
+	return -1;
+}
+
+/* A truth value that a stranger wrote. */
+static bool
+truth(const bool *b)
+{
+	return *(const volatile uint8_t *)b != 0;
+}
+
+/* --- Steering ------------------------------------------------------------- */
+
+/* Where strangers go: the newest socket that is not connected, else the newest;
+ * -1: there is none. */
+static int
+stranger_slot(const struct port *p)
+{
+	int i, best = -1;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		const struct own_slot *s = &p->slot[i];
+		const struct own_slot *b = best < 0 ? NULL : &p->slot[best];
+
+		if (!s->used)
+			continue;
+		if (b == NULL || (b->connected && !s->connected) ||
+		    (b->connected == s->connected && s->opened > b->opened))
+			best = i;
+	}
+	return best;
+}
+
+void
+slots_steer(struct port *p)
+{
+	struct steer_group g = { .prefix = 0 };
+	int i, error, stranger = stranger_slot(p);
+	bool told;
+
+	if (stranger < 0)
+		return;
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		g.slot[i] = p->slot[i].used ? p->slot[i].group : 255;
+	g.control = p->group;
+	g.plain = p->slot[stranger].group;
+	if (!port_lock(p)) {
+		p->connects_new = true; /* again, when it can be had */
+		return;
+	}
+	p->connects_new = false;
+	g.prefix = mp_sid_prefix(&p->map.mp);
+	memcpy(g.token, p->map.arena->token, sizeof(g.token));
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used)
+			p->map.arena->slot[i].group = p->slot[i].group;
+	told = mp_slot_accept(&p->map.mp, (uint32_t)stranger) == 0;
+	port_unlock(p);
+	error = steer_group(p->control, &g);
+	if (error != 0 || !told)
+		journal("port %u: steering: %s", p->number,
+		    strerror(-error));
+}
+
+void
+slots_look(struct port *p)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		struct own_slot *s = &p->slot[i];
+		const struct slot *is = &p->map.arena->slot[i];
+
+		if (!s->used || s->gen == is->gen)
+			continue;
+		s->gen = is->gen;
+		if (s->connected != truth(&is->connected)) {
+			s->connected = !s->connected;
+			p->connects_new = true;
+		}
+	}
+}
+
+/* --- Coming --------------------------------------------------------------- */
+
+static int
+free_slot(const struct port *p)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (!p->slot[i].used)
+			return i;
+	return -EMFILE;
+}
+
+/* A name for people: nothing that could harm a terminal. */
+static void
+copy_name(char to[ARENA_NAME], const char from[ARENA_NAME])
+{
+	size_t i;
+
+	memset(to, 0, ARENA_NAME);
+	for (i = 0; i < ARENA_NAME - 1 && from[i] != '\0'; i++)
+		to[i] = from[i] > ' ' && from[i] < 0x7f ? from[i] : '?';
+}
+
+/* [lock] */
+static int
+write_record(struct port *p, uint32_t slot, const struct ipc_ask *ask,
+    pid_t pid)
+{
+	struct slot *is = &p->map.arena->slot[slot];
+	uint32_t gen = is->gen + 1;
+	int error;
+
+	error = mp_slot_open(&p->map.mp, slot, (enum mp_family)ask->kernel);
+	if (error != 0)
+		return error;
+	*is = (struct slot) { .cookie = ask->cookie, .inode = ask->inode,
+		.gen = gen, .family = ask->family, .v6only = ask->v6only != 0,
+		.reuseaddr = ask->reuseaddr != 0,
+		.reuseport = ask->reuseport != 0, .local = ask->local,
+		.group = p->slot[slot].group, .pid = (uint32_t)pid };
+	copy_name(is->program, ask->program);
+	p->slot[slot].gen = gen;
+	return 0;
+}
+
+/* Others went as it came: before it was bound, or after? */
+static void
+confuse(struct port *p, uint32_t slot)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if ((p->moved >> i & 1) != 0)
+			p->slot[i].group = PORT_UNKNOWN;
+	p->slot[slot].group = PORT_UNKNOWN;
+}
+
+int
+slots_add(struct port *p, const struct ipc_ask *ask, pid_t pid, bool raced)
+{
+	int error, slot = free_slot(p);
+	struct own_slot *s;
+
+	if (slot < 0)
+		return slot;
+	s = &p->slot[slot];
+	*s = (struct own_slot) { .cookie = ask->cookie, .inode = ask->inode,
+		.opened = ++p->opened,
+		.group = (uint8_t)(p->nslots == 0 ? 0 : p->nslots + 1) };
+	if (raced)
+		confuse(p, (uint32_t)slot);
+	if (!port_lock(p))
+		return -EAGAIN;
+	error = write_record(p, (uint32_t)slot, ask, pid);
+	port_unlock(p);
+	if (error != 0)
+		return error;
+	s->used = true;
+	p->nslots++;
+	slots_steer(p);
+	return slot;
+}
+
+/* --- Going ---------------------------------------------------------------- */
+
+/*
+ * Some of the group's `n' sockets are gone, so that `left' are left; the indices
+ * `holes' are theirs as far as they are known.  Who stands below `left' stays;
+ * each of the others fills a hole, and where there is one only, it is known
+ * which.
+ */
+static uint8_t
+moved(uint8_t at, unsigned n, unsigned left, uint64_t holes)
+{
+	uint64_t low = holes & ((UINT64_C(1) << left) - 1);
+
+	if (at < left || at >= n)
+		return at;
+	return (unsigned)__builtin_popcountll(holes) == n - left &&
+	    __builtin_popcountll(low) == 1 ? (uint8_t)__builtin_ctzll(low) :
+	    PORT_UNKNOWN;
+}
+
+/* [lock, where it was to be had] */
+static void
+clear_records(struct port *p, uint32_t gone)
+{
+	uint64_t now = arena_now();
+	uint32_t i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if ((gone >> i & 1) == 0)
+			continue;
+		mp_slot_close(&p->map.mp, now, i);
+		p->map.arena->slot[i] = (struct slot) {
+			.gen = p->map.arena->slot[i].gen + 1 };
+	}
+}
+
+/* The indices that those had who are gone. */
+static uint64_t
+close_own(struct port *p, uint32_t gone)
+{
+	uint64_t holes = 0;
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if ((gone >> i & 1) == 0 || !p->slot[i].used)
+			continue;
+		if (p->slot[i].group <= MP_SLOTS_MAX)
+			holes |= UINT64_C(1) << p->slot[i].group;
+		p->slot[i].used = false;
+		p->nslots--;
+	}
+	return holes;
+}
+
+/* The index of 0 to n that is not taken. */
+static uint8_t
+missing_index(uint64_t taken, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i <= n; i++)
+		if ((taken >> i & 1) == 0)
+			break;
+	return (uint8_t)i;
+}
+
+/* Who alone is unknown has the index that nobody has. */
+static void
+deduce(struct port *p)
+{
+	uint8_t *unknown = NULL, *at;
+	uint64_t taken = 0;
+	unsigned n = 0;
+	int i;
+
+	for (i = -1; i < MP_SLOTS_MAX; i++) {
+		at = i < 0 ? &p->group : &p->slot[i].group;
+		if (i >= 0 && !p->slot[i].used)
+			continue;
+		if (*at <= MP_SLOTS_MAX)
+			taken |= UINT64_C(1) << *at;
+		else if (n++ == 0)
+			unknown = at;
+	}
+	if (n == 1)
+		*unknown = missing_index(taken, p->nslots);
+}
+
+/* There were `n' sockets in the group. */
+static void
+renumber(struct port *p, unsigned n, unsigned left, uint64_t holes)
+{
+	uint8_t at;
+	int i;
+
+	p->moved = 0;
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		at = p->slot[i].group;
+		p->slot[i].group = moved(at, n, left, holes);
+		if (p->slot[i].used && p->slot[i].group != at)
+			p->moved |= UINT32_C(1) << i;
+	}
+	p->group = moved(p->group, n, left, holes);
+	deduce(p);
+}
+
+void
+slots_drop(struct port *p, uint32_t gone)
+{
+	unsigned n = p->nslots + 1;
+	uint64_t holes = close_own(p, gone);
+
+	journal("port %u: sockets of slots %#x are gone", p->number, gone);
+	renumber(p, n, p->nslots + 1, holes);
+	if (port_lock(p)) {
+		clear_records(p, gone);
+		port_unlock(p);
+	}
+	slots_steer(p);
+	output_send(p); /* CLOSE to the peers */
+}
+
+/* --- After a worker or an agent died -------------------------------------- */
+
+/* [lock] */
+static uint64_t
+read_records(struct port *p)
+{
+	uint64_t taken = 0;
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		const struct slot is = p->map.arena->slot[i];
+
+		if (is.cookie == 0)
+			continue;
+		p->slot[i] = (struct own_slot) { .used = true,
+			.cookie = is.cookie, .inode = is.inode, .gen = is.gen,
+			.connected = truth(&is.connected), .opened = ++p->opened,
+			.group = is.group <= MP_SLOTS_MAX ? is.group :
+			    PORT_UNKNOWN };
+		if (is.group <= MP_SLOTS_MAX)
+			taken |= UINT64_C(1) << is.group;
+		p->nslots++;
+	}
+	return taken;
+}
+
+int
+slots_recover(struct port *p, bool control_new)
+{
+	uint64_t taken;
+	uint8_t at;
+
+	if (!port_lock(p))
+		return -EAGAIN;
+	taken = read_records(p);
+	port_unlock(p);
+	if (p->nslots == 0)
+		return -EINVAL;
+	p->group = missing_index(taken, p->nslots); /* the one left over */
+	if (control_new) {
+		at = p->group;
+		p->group = PORT_UNKNOWN;
+		renumber(p, p->nslots + 1, p->nslots, UINT64_C(1) << at);
+		p->group = (uint8_t)p->nslots;
+	}
+	slots_steer(p);
+	return 0;
+}

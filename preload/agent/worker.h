@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* The worker: all that the agent does, in one thread, in a sandbox. */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdint.h>
+
+#include "hold.h"
+
+struct worker_start {
+	int listener; /* where programs knock */
+	int channel;  /* to the keeper */
+	int ready;    /* told when the first worker works; -1 */
+	uint32_t restarts;
+	struct held_list *held; /* ports to go on with */
+};
+
+void worker_run(const struct worker_start *) __attribute__((noreturn));
+
+#endif

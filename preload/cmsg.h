@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/* The control messages that a program asked for, of a datagram of a joined
+ * socket: only these, in the program's family. */
+#ifndef CMSG_H
+#define CMSG_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "fdtab.h"
+#include "net.h"
+
+/* Writes them into msg_control; true: some found no room. */
+bool cmsg_give(const struct sock *, const struct net_info *, struct msghdr *);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+#include "fdtab.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+	CHUNK = 1024,	/* descriptors of one chunk */
+	CHUNKS = 1024,	/* so fds up to a million; higher ones stay unknown */
+	SOCKS = 256,	/* sockets of one chunk */
+	SOCK_CHUNKS = 4096,
+};
+
+typedef _Atomic(struct sock *) entry;
+
+static struct sock nobody; /* a descriptor that is none of ours */
+static _Atomic(entry *) chunks[CHUNKS];
+
+static _Atomic(struct sock *) socks[SOCK_CHUNKS];
+static _Atomic uint32_t used;	  /* sockets ever made */
+static _Atomic uint64_t free_list; /* turn << 32 | number + 1 */
+
+static void *
+fresh(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static entry *
+entry_of(int fd, bool make)
+{
+	_Atomic(entry *) *at;
+	entry *chunk, *none = NULL;
+
+	if (fd < 0 || fd >= CHUNK * CHUNKS)
+		return NULL;
+	at = &chunks[fd / CHUNK];
+	chunk = atomic_load_explicit(at, memory_order_acquire);
+	if (chunk == NULL && make) {
+		chunk = fresh(CHUNK * sizeof(*chunk));
+		if (chunk != NULL &&
+		    !atomic_compare_exchange_strong(at, &none, chunk)) {
+			munmap(chunk, CHUNK * sizeof(*chunk));
+			chunk = none;
+		}
+	}
+	return chunk == NULL ? NULL : &chunk[fd % CHUNK];
+}
+
+/* One more holder, unless the last is gone. */
+static bool
+take(struct sock *s)
+{
+	uint32_t refs = atomic_load(&s->refs);
+
+	while (refs > 0)
+		if (atomic_compare_exchange_weak(&s->refs, &refs, refs + 1))
+			return true;
+	return false;
+}
+
+struct sock *
+fdtab_hold(int fd, bool *known)
+{
+	entry *e = entry_of(fd, false);
+	struct sock *s;
+
+	*known = false;
+	while (e != NULL) {
+		s = atomic_load_explicit(e, memory_order_acquire);
+		*known = s != NULL;
+		if (s == NULL || s == &nobody)
+			return NULL;
+		if (take(s)) {
+			if (atomic_load(e) == s)
+				return s;
+			fdtab_release(s);
+		}
+	}
+	return NULL;
+}
+
+static struct sock *
+sock_at(uint32_t number)
+{
+	_Atomic(struct sock *) *at = &socks[number / SOCKS % SOCK_CHUNKS];
+	struct sock *chunk = atomic_load(at), *none = NULL;
+
+	if (chunk == NULL) {
+		chunk = fresh(SOCKS * sizeof(*chunk));
+		if (chunk == NULL)
+			return NULL;
+		if (!atomic_compare_exchange_strong(at, &none, chunk)) {
+			munmap(chunk, SOCKS * sizeof(*chunk));
+			chunk = none;
+		}
+	}
+	return &chunk[number % SOCKS];
+}
+
+void
+fdtab_release(struct sock *s)
+{
+	uint64_t head;
+
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	arena_unmap(&s->map);
+	head = atomic_load(&free_list);
+	do
+		s->next = (uint32_t)head;
+	while (!atomic_compare_exchange_weak(&free_list, &head,
+	    ((head >> 32) + 1) << 32 | (s->number + 1)));
+}
+
+static struct sock *
+reuse(void)
+{
+	uint64_t head = atomic_load(&free_list);
+	struct sock *s;
+
+	while ((uint32_t)head != 0) {
+		s = sock_at((uint32_t)head - 1);
+		if (s == NULL)
+			return NULL;
+		if (atomic_compare_exchange_weak(&free_list, &head,
+			((head >> 32) + 1) << 32 | s->next))
+			return s;
+	}
+	return NULL;
+}
+
+struct sock *
+fdtab_new(void)
+{
+	struct sock *s = reuse();
+	uint32_t number;
+
+	if (s == NULL) {
+		number = atomic_fetch_add(&used, 1);
+		s = number < SOCKS * SOCK_CHUNKS ? sock_at(number) : NULL;
+		if (s == NULL)
+			return NULL;
+		s->number = number;
+	}
+	number = s->number;
+	memset((char *)s + sizeof(s->refs), 0, sizeof(*s) - sizeof(s->refs));
+	s->number = number;
+	atomic_store(&s->refs, 1);
+	return s;
+}
+
+void
+fdtab_set(int fd, struct sock *s)
+{
+	entry *e = entry_of(fd, true);
+	struct sock *was;
+
+	if (e == NULL)
+		return;
+	if (s != NULL)
+		atomic_fetch_add(&s->refs, 1);
+	was = atomic_exchange(e, s != NULL ? s : &nobody);
+	if (was != NULL && was != &nobody)
+		fdtab_release(was);
+}
+
+struct sock *
+fdtab_drop(int fd)
+{
+	entry *e = entry_of(fd, false);
+	struct sock *was;
+
+	if (e == NULL || atomic_load(e) == NULL)
+		return NULL;
+	was = atomic_exchange(e, NULL);
+	return was == &nobody ? NULL : was;
+}
+
+static pid_t owner;
+
+void
+fdtab_setup(void)
+{
+	owner = getpid();
+}
+
+bool
+fdtab_ours(void)
+{
+	return owner == getpid();
+}

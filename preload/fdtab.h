@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which descriptor is which socket, in this process.
+ *
+ * The table only remembers; it heals itself.  An entry may be stale, because
+ * the C library closes descriptors behind our back: who finds out by ENOTSOCK
+ * or another cookie drops it.  Nothing here takes a lock or allocates from the
+ * program's heap, so signal handlers may use it.
+ *
+ * A socket lives while a descriptor names it or somebody holds it (fdtab_hold).
+ * Its memory is reused, never given back, so a late look at it is safe.
+ */
+#ifndef FDTAB_H
+#define FDTAB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+
+enum sock_state {
+	SOCK_FRESH,   /* not bound, or bound and nothing decided */
+	SOCK_PLAIN,   /* the kernel's alone: we translate addresses */
+	SOCK_JOINED,  /* has a slot of its port's arena */
+	SOCK_REFUSED, /* should have one and cannot: nothing goes out */
+};
+
+/* What the program asked to be told with its datagrams. */
+struct sock_wants {
+	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit;
+	bool timestamp, timestampns;
+};
+
+/* A socket as the program sees it.  A field that the arena's slot has too is
+ * only good until the socket is joined. */
+struct sock {
+	_Atomic uint32_t refs;
+	uint32_t number, next;
+	_Atomic uint32_t state;	 /* enum sock_state */
+	_Atomic uint32_t busy;	 /* a change of state is under way */
+	uint64_t cookie;
+	int family;		 /* AF_INET, AF_INET6: the program's */
+	enum mp_family kernel;	 /* the kernel's */
+	struct arena_map map;
+	uint32_t slot, gen;
+	struct mp_addr local, peer;
+	bool bound, autobound;
+	bool wide;		 /* bound to the wildcard, for `local' */
+	bool second;		 /* joined a port that a socket of ours has */
+	bool connected;		 /* by us */
+	bool kconnected;	 /* by the kernel */
+	bool v6only, reuseaddr, reuseport, broadcast, df;
+	struct sock_wants wants;
+	_Atomic uint64_t revive_at; /* when the agent may be looked for again */
+};
+
+/* The socket of a descriptor, held; NULL: none of ours.  *known is false when
+ * nothing is known about the descriptor yet. */
+struct sock *fdtab_hold(int fd, bool *known);
+void fdtab_release(struct sock *);
+/* A new socket, held; NULL: no memory. */
+struct sock *fdtab_new(void);
+/* From now on the descriptor is this socket; NULL: none of ours. */
+void fdtab_set(int fd, struct sock *);
+/* Nothing is known about the descriptor any more.  Returns what it was, held,
+ * or NULL. */
+struct sock *fdtab_drop(int fd);
+
+/* Is the table this process's?  A child of vfork(2) shares its parent's. */
+bool fdtab_ours(void);
+/* At the start, and in the child of a fork. */
+void fdtab_setup(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* What happens when the library is loaded, and in the child of a fork. */
+#include <pthread.h>
+#include <sodium.h>
+
+#include "conf.h"
+#include "fdtab.h"
+#include "guard.h"
+#include "libc.h"
+#include "spawn.h"
+
+static void
+setup(void)
+{
+	guard_setup();
+	fdtab_setup();
+}
+
+/* Before this every hook is the raw system call. */
+__attribute__((constructor)) static void
+init(int argc, char **argv, char **envp)
+{
+	(void)argc;
+	(void)argv;
+	libc_find();
+	conf_load(envp);
+	if (!conf_get()->active)
+		return;
+	spawn_setup(envp);
+	setup();
+	pthread_atfork(NULL, NULL, setup);
+	if (sodium_init() < 0)
+		conf_refuse();
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#include "inner.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "net.h"
+#include "real.h"
+
+enum { FROM = 18, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
+	TAG = crypto_aead_chacha20poly1305_ietf_ABYTES,
+	BODY = INNER_HEAD + NONCE };
+
+_Static_assert(INNER_OVERHEAD == BODY + FROM + TAG, "INNER_OVERHEAD");
+_Static_assert(ARENA_KEY == crypto_aead_chacha20poly1305_ietf_KEYBYTES,
+    "ARENA_KEY");
+
+bool
+inner_is(const struct arena *a, const uint8_t *packet, size_t len)
+{
+	return len >= INNER_OVERHEAD && packet[0] == 0 && packet[2] == 0 &&
+	    memcmp(packet + 4, a->token, ARENA_TOKEN) == 0;
+}
+
+size_t
+inner_make(const struct arena *a, const struct inner *in, const void *payload,
+    size_t len, uint8_t *out)
+{
+	uint8_t *nonce = out + INNER_HEAD, *body = out + BODY;
+
+	if (len > 0) /* first, since it may lie within `out' */
+		memmove(body + FROM, payload, len);
+	out[0] = out[2] = 0;
+	out[1] = (uint8_t)(in->slot << 3);
+	out[3] = (uint8_t)in->kind;
+	memcpy(out + 4, a->token, ARENA_TOKEN);
+	randombytes_buf(nonce, NONCE);
+	memcpy(body, in->from.ip, 16);
+	body[16] = (uint8_t)(in->from.port >> 8);
+	body[17] = (uint8_t)in->from.port;
+	crypto_aead_chacha20poly1305_ietf_encrypt(body, NULL, body, len + FROM,
+	    out, INNER_HEAD, NULL, nonce, a->key);
+	return len + INNER_OVERHEAD;
+}
+
+bool
+inner_open(const struct arena *a, struct inner *in, uint8_t *packet, size_t len)
+{
+	uint8_t *body = packet + BODY;
+
+	if (!inner_is(a, packet, len) ||
+	    crypto_aead_chacha20poly1305_ietf_decrypt(body, NULL, NULL, body,
+		len - BODY, packet, INNER_HEAD, packet + INNER_HEAD,
+		a->key) != 0)
+		return false;
+	in->kind = packet[3];
+	in->slot = packet[1] >> 3;
+	memcpy(in->from.ip, body, 16);
+	in->from.port = (uint16_t)(body[16] << 8 | body[17]);
+	in->off = BODY + FROM;
+	in->len = len - INNER_OVERHEAD;
+	return true;
+}
+
+/* Where the port's own sockets hear us: loopback, or the one address that the
+ * socket is bound to. */
+static bool
+own_address(int fd, struct sockaddr_in6 *to, socklen_t *len)
+{
+	struct mp_addr a;
+	sa_family_t family;
+
+	*len = sizeof(*to);
+	if (real_getsockname(fd, (struct sockaddr *)to, len) != 0 ||
+	    !net_get(&a, (struct sockaddr *)to, *len))
+		return false;
+	family = to->sin6_family;
+	if (net_is_any(&a)) {
+		memset(a.ip, 0, 10);
+		a.ip[10] = a.ip[11] = 0xff;
+		memcpy(a.ip + 12, (const uint8_t[]) { 127, 0, 0, 1 }, 4);
+	}
+	*len = net_put(&a, family, (struct sockaddr *)to, sizeof(*to));
+	return *len > 0;
+}
+
+int
+inner_send(const struct arena *a, int fd, const struct inner *in,
+    const void *payload, size_t len, uint8_t *buf)
+{
+	struct sockaddr_in6 to;
+	struct iovec iov = { .iov_base = buf };
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
+		.msg_iovlen = 1 };
+
+	if (!own_address(fd, &to, &msg.msg_namelen))
+		return -EADDRNOTAVAIL;
+	iov.iov_len = inner_make(a, in, payload, len, buf);
+	if (real_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What programs and mpctl say to the agent, over a SOCK_SEQPACKET Unix socket
+ * that lives for one question.
+ *
+ * The socket lies at RUNTIME/agent.COOKIE, where COOKIE is SO_NETNS_COOKIE of
+ * the network namespace in hexadecimal and RUNTIME is $MPSHIM_RUNTIME_DIR, else
+ * $XDG_RUNTIME_DIR/mpshim, else /run/mpshim for root and /tmp/mpshim-UID for
+ * others.  The directory is the user's own and 0700, or it is not used.
+ *
+ * question	struct ipc_ask, one message; with IPC_OPEN of a new port the
+ *		control socket comes with it (SCM_RIGHTS), with IPC_ADOPT the
+ *		control socket and the arena's memfd
+ * answer	struct ipc_answer, one message; with the arena's memfd where
+ *		one is given.  IPC_STATUS: any number of struct ipc_row, then
+ *		end of file.
+ */
+#ifndef IPC_H
+#define IPC_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+
+enum ipc_bound {
+	IPC_VERSION = 1,
+	IPC_KEYS = 4096,  /* bytes of all key file names */
+	IPC_NAMES = 512,  /* bytes of interface names */
+	IPC_TEXT = 256,	  /* bytes of a message for people */
+	IPC_PASS = 2,	  /* descriptors of one message, at most */
+	IPC_WAIT_MS = 2000, /* longest wait for an answer */
+};
+
+enum ipc_kind {
+	IPC_HELLO = 1, /* is somebody there? */
+	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena */
+	IPC_FIND,      /* the arena and slot of a socket by its cookie */
+	IPC_ASK,       /* may this socket join the port?  Nothing changes.
+			* error: 0 it may, -EADDRINUSE it may not, -ENOENT the
+			* port is none of ours */
+	IPC_ADOPT,     /* an arena whose agent died, as a copy, and its port */
+	IPC_LOOK,      /* sockets may be gone: let go of what they held */
+	IPC_STATUS,
+};
+
+struct ipc_ask {
+	uint32_t version;
+	uint32_t kind;
+	uint64_t cookie, inode; /* of the socket */
+	uint32_t port;		/* IPC_OPEN, IPC_ASK, IPC_LOOK (0: all) */
+	uint8_t kernel;		/* enum mp_family of the kernel's socket */
+	uint8_t family;		/* AF_INET, AF_INET6: the program's */
+	uint8_t v6only, reuseaddr, reuseport;
+	uint8_t tell_private;
+	struct mp_addr local;		/* as the program bound it */
+	char keys[IPC_KEYS];		/* absolute paths, one a line */
+	char interfaces[IPC_NAMES];	/* only these; blank separated; or "" */
+	char no_interfaces[IPC_NAMES];	/* never these */
+	char program[ARENA_NAME];
+};
+
+struct ipc_answer {
+	uint32_t version;
+	int32_t error; /* 0 or a negative errno */
+	uint32_t slot;
+	uint32_t pid; /* of the worker */
+	char text[IPC_TEXT]; /* one line without a newline, why; or "" */
+};
+
+/* A row of the status: what it is, then the fields that this kind has. */
+enum ipc_row_kind { IPC_ROW_PORT = 1, IPC_ROW_SLOT, IPC_ROW_SESSION,
+	IPC_ROW_FLOW, IPC_ROW_COUNTER, IPC_ROW_END };
+
+struct ipc_row {
+	uint32_t kind;
+	uint32_t port;	  /* whose */
+	uint32_t session; /* of SESSION and FLOW: index */
+	uint32_t flow;	  /* of FLOW: id */
+	uint64_t now;
+	union {
+		struct {
+			uint64_t id;
+			uint32_t worker, restarts;
+		} port_row;
+		struct {
+			uint32_t slot;
+			struct slot is;
+		} slot_row;
+		struct {
+			struct mp_session_info is;
+			char suite[24];
+			char key[32];
+			uint32_t mtu;
+		} session_row;
+		struct {
+			struct mp_flow_info is;
+			char interface[16];
+		} flow_row;
+		struct {
+			char name[32];
+			uint64_t value;
+		} counter_row;
+	} u;
+};
+
+/* Takes RUNTIME from this environment, once, for good; without this call the
+ * process' own environment is asked each time. */
+void ipc_setup(char **envp);
+/* Where the agent of this network namespace listens: 0, or a negative errno
+ * (the directory is not ours alone).  `make': create the directory. */
+int ipc_path(char path[PATH_MAX], int make);
+/* The directory alone. */
+int ipc_directory(char path[PATH_MAX], int make);
+
+/* Connects: a descriptor, or a negative errno (nobody listens there, or it is
+ * neither us nor root who does). */
+int ipc_connect(void);
+/* Sends a message and `n' descriptors, 0..IPC_PASS: 0 or -errno. */
+int ipc_send(int fd, const void *, size_t len, const int *pass, int n);
+/* Receives one of at most `len' bytes: its length, 0 at the end, or -errno.
+ * Descriptors that came with it go to got[], the others of which are -1. */
+int ipc_recv(int fd, void *, size_t len, int got[IPC_PASS]);
+/*
+ * Asks and waits for the answer, at most IPC_WAIT_MS: 0, or a negative errno
+ * of the transport (answer->error says how the question went).  *got is a
+ * memfd or -1.
+ */
+int ipc_ask(const struct ipc_ask *, const int *pass, int n,
+    struct ipc_answer *, int *got);
+
+#endif

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: ISC */
+#include "join.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "conf.h"
+#include "guard.h"
+#include "ipc.h"
+#include "libc.h"
+#include "log.h"
+#include "net.h"
+#include "spawn.h"
+#include "want.h"
+
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
+
+enum { TRIES = 3, BUSY_MS = 5000 };
+
+/* --- The kernel's side ------------------------------------------------------ */
+
+uint64_t
+join_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
+	    cookie : 0;
+}
+
+static uint64_t
+inode(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+int
+join_name(int fd, struct mp_addr *a)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t len = sizeof(sin6);
+
+	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0)
+		return -errno;
+	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -EINVAL;
+}
+
+int
+join_bind(int fd, const struct sock *s, const struct mp_addr *a)
+{
+	struct sockaddr_in6 sin6;
+	struct mp_addr to = *a;
+	socklen_t len;
+
+	if (s->kernel == MP_DUAL && net_is_any(&to))
+		memset(to.ip, 0, 16);
+	len = net_put(&to, s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    (struct sockaddr *)&sin6, sizeof(sin6));
+	return real_bind(fd, (struct sockaddr *)&sin6, len) != 0 ? -errno : 0;
+}
+
+int
+join_autobind(int fd, struct sock *s)
+{
+	struct mp_addr any;
+	int error;
+
+	if (s->bound)
+		return 0;
+	memset(&any, 0, sizeof(any));
+	if (s->kernel == MP_INET)
+		memset(any.ip + 10, 0xff, 2);
+	error = join_bind(fd, s, &any);
+	if (error == 0) {
+		s->bound = s->autobound = true;
+		s->local = any;
+		want_filter(fd, s);
+	}
+	return error;
+}
+
+int
+join_control_socket(int fd, const struct sock *s)
+{
+	int ctl, on = 1, off = 0, error;
+	struct mp_addr a;
+
+	if (real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+		return -errno;
+	ctl = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (ctl < 0)
+		return -errno;
+	error = join_name(fd, &a);
+	if (s->kernel != MP_INET)
+		(void)real_setsockopt(ctl, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+		    sizeof(off));
+	(void)real_setsockopt(ctl, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (error == 0)
+		error = join_bind(ctl, s, &a);
+	if (error == 0)
+		return ctl;
+	real_close(ctl);
+	return error;
+}
+
+/* --- The agent's side -------------------------------------------------------- */
+
+static void
+fill(struct ipc_ask *ask, enum ipc_kind kind, const struct sock *s)
+{
+	const struct conf *conf = conf_get();
+
+	memset(ask, 0, sizeof(*ask));
+	ask->version = IPC_VERSION;
+	ask->kind = kind;
+	ask->cookie = s->cookie;
+	ask->kernel = (uint8_t)s->kernel;
+	ask->family = (uint8_t)s->family;
+	ask->v6only = s->v6only;
+	ask->reuseaddr = s->reuseaddr;
+	ask->reuseport = s->reuseport;
+	ask->local = s->local;
+	memcpy(ask->keys, conf->keys, sizeof(ask->keys));
+	memcpy(ask->interfaces, conf->interfaces, sizeof(ask->interfaces));
+	memcpy(ask->no_interfaces, conf->no_interfaces,
+	    sizeof(ask->no_interfaces));
+	memcpy(ask->program, conf->program, sizeof(ask->program));
+}
+
+static bool
+nobody_there(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED ||
+	    error == -ECONNRESET || error == -EPIPE || error == -EPROTO;
+}
+
+/* Asks the agent; starts it where there is none and `start' says so. */
+static int
+ask_agent(const struct ipc_ask *ask, const int *pass, int n,
+    struct ipc_answer *answer, int *got, bool start)
+{
+	int i, error = -ENOENT;
+
+	for (i = 0; i < TRIES; i++) {
+		error = ipc_ask(ask, pass, n, answer, got);
+		if (error == 0 || !nobody_there(error) || !start)
+			return error;
+		error = spawn_agent();
+		if (error != 0)
+			return error;
+	}
+	return error;
+}
+
+int
+join_ask(const struct sock *s, const struct mp_addr *a)
+{
+	struct ipc_answer answer;
+	struct ipc_ask ask;
+	int got, error;
+
+	fill(&ask, IPC_ASK, s);
+	ask.local = *a;
+	ask.port = a->port;
+	error = ask_agent(&ask, NULL, 0, &answer, &got, false);
+	if (got >= 0)
+		real_close(got);
+	return error != 0 ? -ENOENT : answer.error;
+}
+
+/* Maps what the agent gave. */
+static int
+enter(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
+{
+	int error = answer->error;
+
+	if (error == 0 && memfd < 0)
+		error = -EPROTO;
+	if (error == 0)
+		error = answer->slot < MP_SLOTS_MAX ?
+		    arena_map(&s->map, memfd) : -EPROTO;
+	if (memfd >= 0)
+		real_close(memfd);
+	if (error != 0)
+		return error;
+	s->slot = answer->slot;
+	net_options(fd, s->kernel);
+	want_filter(fd, s);
+	return 0;
+}
+
+static int
+open_port(int fd, struct sock *s, struct ipc_answer *answer)
+{
+	struct mp_addr a;
+	struct ipc_ask ask;
+	int ctl = -1, got = -1, error;
+
+	error = join_autobind(fd, s);
+	if (error == 0)
+		error = join_name(fd, &a);
+	if (error != 0)
+		return error;
+	if (!s->second) {
+		ctl = join_control_socket(fd, s);
+		if (ctl < 0)
+			return ctl;
+	}
+	fill(&ask, IPC_OPEN, s);
+	ask.port = a.port;
+	ask.inode = inode(fd);
+	error = ask_agent(&ask, &ctl, ctl >= 0, answer, &got, true);
+	if (ctl >= 0)
+		real_close(ctl);
+	return error != 0 ? error : enter(fd, s, answer, got);
+}
+
+/* One thread at a time changes a socket's state. */
+static bool
+begin_change(struct sock *s)
+{
+	uint32_t idle = 0;
+	int i;
+
+	for (i = 0; i < BUSY_MS; i++) {
+		if (atomic_compare_exchange_strong(&s->busy, &idle, 1))
+			return true;
+		idle = 0;
+		poll(NULL, 0, 1);
+	}
+	return false;
+}
+
+enum sock_state
+join_make(int fd, struct sock *s)
+{
+	struct ipc_answer answer = { .error = 0 };
+	int error, saved = errno;
+
+	if (atomic_load(&s->state) != SOCK_FRESH || !begin_change(s))
+		return atomic_load(&s->state);
+	if (atomic_load(&s->state) == SOCK_FRESH) {
+		error = open_port(fd, s, &answer);
+		if (error == 0) {
+			if (guard_lock(s->map.arena)) {
+				join_publish(s);
+				guard_unlock(s->map.arena);
+			}
+			atomic_store(&s->state, SOCK_JOINED);
+		} else {
+			atomic_store(&s->state, SOCK_REFUSED);
+			log_say(LOG_ERROR, LOG_KEY, "nothing is sent: %s",
+			    answer.text[0] != '\0' ? answer.text :
+						     strerror(-error));
+		}
+	}
+	atomic_store(&s->busy, 0);
+	errno = saved;
+	return atomic_load(&s->state);
+}
+
+void
+join_publish(struct sock *s)
+{
+	struct slot *slot = &s->map.arena->slot[s->slot];
+	uint32_t i;
+
+	slot->connected = s->connected;
+	slot->wide = s->wide;
+	slot->peer = s->peer;
+	slot->local = s->local;
+	slot->v6only = s->v6only;
+	s->gen = ++slot->gen;
+	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
+		return;
+	/* New sessions go to the newest socket that takes them. */
+	for (i = MP_SLOTS_MAX; i-- > 0;)
+		if (s->map.arena->slot[i].cookie != 0 &&
+		    !s->map.arena->slot[i].connected &&
+		    mp_slot_accept(&s->map.mp, i) == 0)
+			return;
+}
+
+void
+join_refresh(struct sock *s)
+{
+	const struct slot *slot = &s->map.arena->slot[s->slot];
+
+	if (slot->gen == s->gen)
+		return;
+	s->gen = slot->gen;
+	s->connected = slot->connected;
+	s->peer = slot->peer;
+	s->local = slot->local;
+	s->wide = slot->wide;
+}
+
+/* --- Sockets that another process made ---------------------------------------- */
+
+static enum mp_family
+kernel_family(int fd)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	(void)real_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	return domain == AF_INET ? MP_INET : MP_DUAL;
+}
+
+struct sock *
+join_find(int fd)
+{
+	struct ipc_answer answer;
+	struct ipc_ask ask;
+	struct sock *s;
+	const struct slot *slot;
+	int got, error;
+
+	s = fdtab_new();
+	if (s == NULL)
+		return NULL;
+	s->cookie = join_cookie(fd);
+	fill(&ask, IPC_FIND, s);
+	ask.inode = inode(fd);
+	error = ask_agent(&ask, NULL, 0, &answer, &got, false);
+	if (error == 0)
+		error = enter(fd, s, &answer, got);
+	if (error != 0) {
+		fdtab_release(s);
+		return NULL;
+	}
+	slot = &s->map.arena->slot[s->slot];
+	s->kernel = kernel_family(fd);
+	s->family = slot->family == AF_INET ? AF_INET : AF_INET6;
+	s->reuseaddr = slot->reuseaddr;
+	s->reuseport = slot->reuseport;
+	s->v6only = slot->v6only;
+	s->bound = true;
+	if (guard_lock(s->map.arena)) {
+		s->gen = slot->gen - 1;
+		join_refresh(s);
+		guard_unlock(s->map.arena);
+	}
+	want_filter(fd, s);
+	atomic_store(&s->state, SOCK_JOINED);
+	return s;
+}
+
+/* --- An arena whose agent died --------------------------------------------- */
+
+int
+join_adopt(int fd, struct sock *s, const int pass[2], struct ipc_answer *answer,
+    int *got)
+{
+	struct mp_addr a;
+	struct ipc_ask ask;
+	int error;
+
+	*got = -1;
+	error = join_name(fd, &a);
+	if (error != 0)
+		return error;
+	fill(&ask, IPC_ADOPT, s);
+	ask.port = a.port;
+	ask.inode = inode(fd);
+	error = ask_agent(&ask, pass, 2, answer, got, false);
+	return error != 0 ? error : answer->error;
+}
+
+int
+join_memfd(int fd, struct sock *s)
+{
+	struct ipc_answer answer;
+	struct ipc_ask ask;
+	int got, error;
+
+	fill(&ask, IPC_FIND, s);
+	ask.inode = inode(fd);
+	error = ask_agent(&ask, NULL, 0, &answer, &got, false);
+	if (error == 0)
+		error = answer.error;
+	if (error == 0 && got >= 0)
+		return got;
+	if (got >= 0)
+		real_close(got);
+	return error != 0 ? error : -EPROTO;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How a socket comes to share its port with the agent: a control socket joins
+ * the port and goes to the agent, which gives the arena back.
+ */
+#ifndef JOIN_H
+#define JOIN_H
+
+#include "fdtab.h"
+#include "ipc.h"
+
+/* SO_COOKIE, or 0. */
+uint64_t join_cookie(int fd);
+/* The kernel's name of it; binds it; binds it to any port, as a first send
+ * would.  0, or a negative errno. */
+int join_name(int fd, struct mp_addr *);
+int join_bind(int fd, const struct sock *, const struct mp_addr *);
+int join_autobind(int fd, struct sock *);
+
+/* Makes it share its port, if it does not: its state then. */
+enum sock_state join_make(int fd, struct sock *);
+/* The socket as the agent knows it, held; NULL: it does not. */
+struct sock *join_find(int fd);
+/* May it have this address beside the sockets that the agent knows?  0,
+ * -EADDRINUSE, or -ENOENT: that port is none of ours. */
+int join_ask(const struct sock *, const struct mp_addr *);
+
+/* Tells the other processes, and learns what they told.  Under the lock. */
+void join_publish(struct sock *);
+void join_refresh(struct sock *);
+
+/* A socket of the same port for the agent, or a negative errno. */
+int join_control_socket(int fd, const struct sock *);
+/* Gives the agent control socket and memory of an arena that lost its own:
+ * 0, or a negative errno. */
+int join_adopt(int fd, struct sock *, const int pass[2], struct ipc_answer *,
+    int *got);
+/* The memory of the socket's arena as the agent has it, or a negative errno. */
+int join_memfd(int fd, struct sock *);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+#include "libc.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Volatile enough: written once, before the program has threads. */
+static struct {
+#define ROW(type, name, params, args, raw) type(*name) params;
+	LIBC_TABLE(ROW)
+	LIBC_VARIADIC(ROW)
+#undef ROW
+} found;
+
+#define UNPACK(...) __VA_ARGS__
+#define ROW(type, name, params, args, raw)                                    \
+	type real_##name params                                               \
+	{                                                                     \
+		if (found.name != NULL)                                       \
+			return found.name args;                               \
+		return (type)syscall(UNPACK raw);                             \
+	}
+LIBC_TABLE(ROW)
+LIBC_VARIADIC(ROW)
+#undef ROW
+
+/* dlsym(3) allocates when it finds nothing: only in here. */
+static void
+find(void *at, const char *name)
+{
+	void *p = dlsym(RTLD_NEXT, name);
+
+	memcpy(at, &p, sizeof(p));
+}
+
+void
+libc_find(void)
+{
+#define ROW(type, name, params, args, raw) find(&found.name, #name);
+	LIBC_TABLE(ROW)
+	LIBC_VARIADIC(ROW)
+#undef ROW
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The table of what the library hooks: one row for each function of the C
+ * library, LIBC(type, name, (parameters), (arguments), (raw system call)).
+ * hook_*.c define the hooks, real.c the functions behind them, and
+ * `make check-exports' compares this list with what the library exports.
+ */
+#ifndef LIBC_H
+#define LIBC_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#define LIBC_TABLE(LIBC)                                                      \
+	LIBC(int, socket, (int domain, int type, int protocol),               \
+	    (domain, type, protocol), (SYS_socket, domain, type, protocol))   \
+	LIBC(int, bind, (int fd, const struct sockaddr *name, socklen_t len), \
+	    (fd, name, len), (SYS_bind, fd, name, len))                       \
+	LIBC(int, connect,                                                    \
+	    (int fd, const struct sockaddr *name, socklen_t len),             \
+	    (fd, name, len), (SYS_connect, fd, name, len))                    \
+	LIBC(int, getsockname,                                                \
+	    (int fd, struct sockaddr *name, socklen_t *len), (fd, name, len), \
+	    (SYS_getsockname, fd, name, len))                                 \
+	LIBC(int, getpeername,                                                \
+	    (int fd, struct sockaddr *name, socklen_t *len), (fd, name, len), \
+	    (SYS_getpeername, fd, name, len))                                 \
+	LIBC(int, getsockopt,                                                 \
+	    (int fd, int level, int option, void *value, socklen_t *len),     \
+	    (fd, level, option, value, len),                                  \
+	    (SYS_getsockopt, fd, level, option, value, len))                  \
+	LIBC(int, setsockopt,                                                 \
+	    (int fd, int level, int option, const void *value,                \
+		socklen_t len),                                               \
+	    (fd, level, option, value, len),                                  \
+	    (SYS_setsockopt, fd, level, option, value, len))                  \
+	LIBC(int, shutdown, (int fd, int how), (fd, how),                     \
+	    (SYS_shutdown, fd, how))                                          \
+	LIBC(ssize_t, send,                                                   \
+	    (int fd, const void *data, size_t len, int flags),                \
+	    (fd, data, len, flags),                                           \
+	    (SYS_sendto, fd, data, len, flags, NULL, 0))                      \
+	LIBC(ssize_t, sendto,                                                 \
+	    (int fd, const void *data, size_t len, int flags,                 \
+		const struct sockaddr *name, socklen_t namelen),              \
+	    (fd, data, len, flags, name, namelen),                            \
+	    (SYS_sendto, fd, data, len, flags, name, namelen))                \
+	LIBC(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), \
+	    (fd, msg, flags), (SYS_sendmsg, fd, msg, flags))                  \
+	LIBC(int, sendmmsg,                                                   \
+	    (int fd, struct mmsghdr *msgs, unsigned n, int flags),            \
+	    (fd, msgs, n, flags), (SYS_sendmmsg, fd, msgs, n, flags))         \
+	LIBC(ssize_t, write, (int fd, const void *data, size_t len),          \
+	    (fd, data, len), (SYS_write, fd, data, len))                      \
+	LIBC(ssize_t, writev, (int fd, const struct iovec *iov, int n),       \
+	    (fd, iov, n), (SYS_writev, fd, iov, n))                           \
+	LIBC(ssize_t, recv, (int fd, void *data, size_t len, int flags),      \
+	    (fd, data, len, flags),                                           \
+	    (SYS_recvfrom, fd, data, len, flags, NULL, NULL))                 \
+	LIBC(ssize_t, recvfrom,                                               \
+	    (int fd, void *data, size_t len, int flags,                       \
+		struct sockaddr *name, socklen_t *namelen),                   \
+	    (fd, data, len, flags, name, namelen),                            \
+	    (SYS_recvfrom, fd, data, len, flags, name, namelen))              \
+	LIBC(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags),       \
+	    (fd, msg, flags), (SYS_recvmsg, fd, msg, flags))                  \
+	LIBC(int, recvmmsg,                                                   \
+	    (int fd, struct mmsghdr *msgs, unsigned n, int flags,             \
+		struct timespec *timeout),                                    \
+	    (fd, msgs, n, flags, timeout),                                    \
+	    (SYS_recvmmsg, fd, msgs, n, flags, timeout))                      \
+	LIBC(ssize_t, read, (int fd, void *data, size_t len),                 \
+	    (fd, data, len), (SYS_read, fd, data, len))                       \
+	LIBC(ssize_t, readv, (int fd, const struct iovec *iov, int n),        \
+	    (fd, iov, n), (SYS_readv, fd, iov, n))                            \
+	LIBC(int, close, (int fd), (fd), (SYS_close, fd))                     \
+	LIBC(int, dup, (int fd), (fd), (SYS_dup, fd))                         \
+	LIBC(int, dup2, (int fd, int to), (fd, to), (SYS_dup2, fd, to))       \
+	LIBC(int, dup3, (int fd, int to, int flags), (fd, to, flags),         \
+	    (SYS_dup3, fd, to, flags))                                        \
+	LIBC(ssize_t, __recv_chk,                                             \
+	    (int fd, void *data, size_t len, size_t room, int flags),         \
+	    (fd, data, len, room, flags),                                     \
+	    (SYS_recvfrom, fd, data, len < room ? len : room, flags, NULL,    \
+		NULL))                                                        \
+	LIBC(ssize_t, __recvfrom_chk,                                         \
+	    (int fd, void *data, size_t len, size_t room, int flags,          \
+		struct sockaddr *name, socklen_t *namelen),                   \
+	    (fd, data, len, room, flags, name, namelen),                      \
+	    (SYS_recvfrom, fd, data, len < room ? len : room, flags, name,    \
+		namelen))                                                     \
+	LIBC(ssize_t, __read_chk,                                             \
+	    (int fd, void *data, size_t len, size_t room),                    \
+	    (fd, data, len, room),                                            \
+	    (SYS_read, fd, data, len < room ? len : room))
+
+/* These take a variable argument, which the hooks pass on as a pointer. */
+#define LIBC_VARIADIC(LIBC)                                                   \
+	LIBC(int, fcntl, (int fd, int cmd, void *arg), (fd, cmd, arg),        \
+	    (SYS_fcntl, fd, cmd, arg))                                        \
+	LIBC(int, fcntl64, (int fd, int cmd, void *arg), (fd, cmd, arg),      \
+	    (SYS_fcntl, fd, cmd, arg))                                        \
+	LIBC(int, ioctl, (int fd, unsigned long request, void *arg),          \
+	    (fd, request, arg), (SYS_ioctl, fd, request, arg))
+
+#define LIBC_REAL(type, name, params, args, raw) type real_##name params;
+LIBC_TABLE(LIBC_REAL)
+LIBC_VARIADIC(LIBC_REAL)
+#undef LIBC_REAL
+
+/* Finds them all.  Before that they are the raw system calls. */
+void libc_find(void);
+
+#define HOOK(type, name, params)                                              \
+	type hook_##name params __asm__(#name)                                \
+	    __attribute__((visibility("default"), used));                     \
+	type hook_##name params
+
+#endif

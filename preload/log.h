@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* What we tell people: lines "mpshim: ..." on stderr, or where MPSHIM_LOG says. */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* "error", "warn", "info" or "debug", then perhaps ":FILE".  NULL: warn. */
+void log_setup(const char *spec);
+/*
+ * Writes a line, unless one of the same kind (1..31, the caller's choice; 0:
+ * always) went within the last second.  errno stays as it is.
+ */
+void log_say(enum log_level, int kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Kinds of lines. */
+enum { LOG_ALWAYS, LOG_AGENT, LOG_KEY, LOG_PEER, LOG_LOST, LOG_WAY, LOG_BOUND };
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+#include "net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "real.h"
+
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+bool
+net_is_v4(const struct mp_addr *a)
+{
+	return memcmp(a->ip, mapped, sizeof(mapped)) == 0;
+}
+
+bool
+net_is_any(const struct mp_addr *a)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(a->ip, zero, net_is_v4(a) ? 0 : 16) == 0 &&
+	    memcmp(a->ip + 12, zero, 4) == 0;
+}
+
+bool
+net_is_loopback(const struct mp_addr *a)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	if (net_is_v4(a))
+		return a->ip[12] == 127;
+	return memcmp(a->ip, one, sizeof(one)) == 0;
+}
+
+bool
+net_is_multicast(const struct mp_addr *a)
+{
+	return net_is_v4(a) ? (a->ip[12] & 0xf0) == 0xe0 : a->ip[0] == 0xff;
+}
+
+bool
+net_is_link_local(const struct mp_addr *a)
+{
+	return a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+}
+
+bool
+net_equal(const struct mp_addr *a, const struct mp_addr *b)
+{
+	return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
+}
+
+static void
+set_v4(struct mp_addr *a, const void *ip)
+{
+	memcpy(a->ip, mapped, sizeof(mapped));
+	memcpy(a->ip + 12, ip, 4);
+}
+
+bool
+net_get(struct mp_addr *a, const struct sockaddr *name, socklen_t len)
+{
+	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
+
+	memset(a, 0, sizeof(*a));
+	if (name == NULL || len < sizeof(sin.sin_family))
+		return false;
+	if (name->sa_family == AF_INET && len >= sizeof(sin)) {
+		memcpy(&sin, name, sizeof(sin));
+		set_v4(a, &sin.sin_addr);
+		a->port = ntohs(sin.sin_port);
+		return true;
+	}
+	/* SIN6_LEN_RFC2133: without the scope id. */
+	if (name->sa_family == AF_INET6 && len >= 24) {
+		memcpy(&sin6, name, 24);
+		memcpy(a->ip, &sin6.sin6_addr, 16);
+		a->port = ntohs(sin6.sin6_port);
+		return true;
+	}
+	return false;
+}
+
+socklen_t
+net_put(const struct mp_addr *a, int family, struct sockaddr *name,
+    socklen_t size)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+
+	if (family == AF_INET6) {
+		memcpy(&sin6.sin6_addr, a->ip, 16);
+		sin6.sin6_port = htons(a->port);
+		memcpy(name, &sin6, size < sizeof(sin6) ? size : sizeof(sin6));
+		return sizeof(sin6);
+	}
+	if (!net_is_v4(a) && !net_is_any(a))
+		return 0;
+	memcpy(&sin.sin_addr, a->ip + 12, 4);
+	sin.sin_port = htons(a->port);
+	memcpy(name, &sin, size < sizeof(sin) ? size : sizeof(sin));
+	return sizeof(sin);
+}
+
+static uint64_t
+us_of(const struct timespec *ts)
+{
+	return (uint64_t)ts->tv_sec * 1000000 + (uint64_t)ts->tv_nsec / 1000;
+}
+
+/* A time of CLOCK_REALTIME as one of CLOCK_BOOTTIME. */
+static uint64_t
+boot_time(const struct timespec *ts)
+{
+	struct timespec real, boot;
+	uint64_t age;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	age = us_of(&real) - us_of(ts);
+	return age > us_of(&boot) ? MP_NEVER : us_of(&boot) - age;
+}
+
+static void
+info_ip(const struct cmsghdr *c, struct net_info *info)
+{
+	struct in_pktinfo pi;
+	uint8_t tos;
+
+	if (c->cmsg_type == IP_PKTINFO) {
+		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
+		set_v4(&info->local, &pi.ipi_addr);
+		info->ifindex = (uint32_t)pi.ipi_ifindex;
+	} else if (c->cmsg_type == IP_TOS) {
+		memcpy(&tos, CMSG_DATA(c), sizeof(tos));
+		info->tos = tos;
+	} else if (c->cmsg_type == IP_TTL)
+		memcpy(&info->ttl, CMSG_DATA(c), sizeof(info->ttl));
+}
+
+static void
+info_ipv6(const struct cmsghdr *c, struct net_info *info)
+{
+	struct in6_pktinfo pi;
+
+	if (c->cmsg_type == IPV6_PKTINFO) {
+		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
+		memcpy(info->local.ip, &pi.ipi6_addr, 16);
+		info->ifindex = pi.ipi6_ifindex;
+	} else if (c->cmsg_type == IPV6_TCLASS)
+		memcpy(&info->tos, CMSG_DATA(c), sizeof(info->tos));
+	else if (c->cmsg_type == IPV6_HOPLIMIT)
+		memcpy(&info->ttl, CMSG_DATA(c), sizeof(info->ttl));
+}
+
+void
+net_info(const struct msghdr *msg, struct net_info *info)
+{
+	const struct cmsghdr *c;
+	struct timespec ts;
+
+	memset(info, 0, sizeof(*info));
+	info->arrival = MP_NEVER;
+	info->tos = info->ttl = -1;
+	for (c = CMSG_FIRSTHDR(msg); c != NULL;
+	    c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)msg,
+		(struct cmsghdr *)(uintptr_t)c)) {
+		if (c->cmsg_level == IPPROTO_IP)
+			info_ip(c, info);
+		else if (c->cmsg_level == IPPROTO_IPV6)
+			info_ipv6(c, info);
+		else if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SO_TIMESTAMPNS) {
+			memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+			info->arrival = boot_time(&ts);
+		}
+	}
+}
+
+void
+net_aim(struct msghdr *msg, enum mp_family kernel, const struct mp_path *path)
+{
+	struct in6_pktinfo pi6;
+	struct in_pktinfo pi;
+	struct cmsghdr *c = msg->msg_control;
+	bool v4 = kernel == MP_INET;
+
+	msg->msg_namelen = net_put(&path->remote, v4 ? AF_INET : AF_INET6,
+	    msg->msg_name, sizeof(struct sockaddr_in6));
+	c->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	c->cmsg_type = v4 ? IP_PKTINFO : IPV6_PKTINFO;
+	if (v4) {
+		memset(&pi, 0, sizeof(pi));
+		pi.ipi_ifindex = (int)path->ifindex;
+		memcpy(&pi.ipi_spec_dst, path->local.ip + 12, 4);
+		c->cmsg_len = CMSG_LEN(sizeof(pi));
+		memcpy(CMSG_DATA(c), &pi, sizeof(pi));
+		msg->msg_controllen = CMSG_SPACE(sizeof(pi));
+	} else {
+		pi6.ipi6_ifindex = path->ifindex;
+		memcpy(&pi6.ipi6_addr, path->local.ip, 16);
+		c->cmsg_len = CMSG_LEN(sizeof(pi6));
+		memcpy(CMSG_DATA(c), &pi6, sizeof(pi6));
+		msg->msg_controllen = CMSG_SPACE(sizeof(pi6));
+	}
+}
+
+void
+net_options(int fd, enum mp_family kernel)
+{
+	int on = 1;
+
+	if (kernel == MP_INET)
+		(void)real_setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on,
+		    sizeof(on));
+	else
+		(void)real_setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+		    sizeof(on));
+	(void)real_setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+}
+
+const char *
+net_text(const struct mp_addr *a, char text[NET_TEXT])
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	if (net_is_v4(a)) {
+		inet_ntop(AF_INET, a->ip + 12, ip, sizeof(ip));
+		snprintf(text, NET_TEXT, "%s:%u", ip, a->port);
+	} else {
+		inet_ntop(AF_INET6, a->ip, ip, sizeof(ip));
+		snprintf(text, NET_TEXT, "[%s]:%u", ip, a->port);
+	}
+	return text;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+#include "revive.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "guard.h"
+#include "ipc.h"
+#include "join.h"
+#include "libc.h"
+#include "log.h"
+#include "spawn.h"
+
+enum { PAGE = 4096, VEC = 256, LATE_US = 1000000,
+	EVERY_US = 1000000 };
+
+/* Copies the pages that are there; the others stay holes. */
+static bool
+copy_pages(uint8_t *to, uint8_t *from, size_t size)
+{
+	unsigned char here[VEC];
+	size_t at, i, n;
+
+	for (at = 0; at < size; at += n * PAGE) {
+		n = (size - at + PAGE - 1) / PAGE;
+		if (n > sizeof(here))
+			n = sizeof(here);
+		if (mincore(from + at, n * PAGE, here) != 0)
+			return false;
+		for (i = 0; i < n; i++)
+			if (here[i] & 1)
+				memcpy(to + at + i * PAGE, from + at + i * PAGE,
+				    PAGE);
+	}
+	return true;
+}
+
+/* The arena's memory again, in a new file: a descriptor, or -errno.  Under the
+ * lock, which is free in the copy. */
+static int
+duplicate(struct arena_map *m)
+{
+	struct arena *copy;
+	bool done;
+	int fd;
+
+	fd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	copy = MAP_FAILED;
+	if (ftruncate(fd, (off_t)m->size) == 0)
+		copy = mmap(NULL, m->size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (copy == MAP_FAILED) {
+		real_close(fd);
+		return -ENOMEM;
+	}
+	done = copy_pages((uint8_t *)copy, (uint8_t *)m->arena, m->size);
+	atomic_store(&copy->lock, 0);
+	atomic_store(&copy->moved, 0);
+	atomic_store(&copy->armed, 0);
+	munmap(copy, m->size);
+	if (done)
+		return fd;
+	real_close(fd);
+	return -EIO;
+}
+
+/* From now on the same addresses are the new file's memory. */
+static bool
+replace(struct sock *s, int memfd)
+{
+	void *p = mmap(s->map.arena, s->map.size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_NORESERVE | MAP_FIXED, memfd, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	(void)madvise(p, s->map.size, MADV_DONTDUMP);
+	return true;
+}
+
+static void
+hand_over(int fd, struct sock *s)
+{
+	struct arena *a = s->map.arena;
+	struct ipc_answer answer;
+	int pass[2], got, error;
+
+	pass[1] = -1;
+	if (spawn_agent() != 0)
+		return;
+	pass[0] = join_control_socket(fd, s);
+	if (pass[0] < 0)
+		return;
+	if (guard_lock(a)) {
+		pass[1] = duplicate(&s->map);
+		if (pass[1] >= 0)
+			atomic_store(&a->moved, 1);
+		guard_unlock(a);
+	}
+	if (pass[1] >= 0) {
+		error = join_adopt(fd, s, pass, &answer, &got);
+		if (got >= 0)
+			real_close(got);
+		if (error != 0 || !replace(s, pass[1])) {
+			log_say(LOG_ERROR, LOG_AGENT,
+			    "the agent died; the new one: %s",
+			    strerror(error != 0 ? -error : errno));
+			atomic_store(&a->moved, 0);
+		}
+		real_close(pass[1]);
+	}
+	real_close(pass[0]);
+}
+
+void
+revive_agent(int fd, struct sock *s)
+{
+	uint64_t armed = atomic_load(&s->map.arena->armed), now;
+	uint64_t at = atomic_load(&s->revive_at);
+	int probe, saved = errno;
+	uint32_t idle = 0;
+
+	if (armed == MP_NEVER)
+		return;
+	now = arena_now();
+	if (now < armed || now - armed < LATE_US)
+		return;
+	if (now < at || !atomic_compare_exchange_strong(&s->revive_at, &at,
+		now + EVERY_US) ||
+	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
+		return;
+	probe = ipc_connect();
+	if (probe >= 0)
+		real_close(probe);
+	else
+		hand_over(fd, s);
+	atomic_store(&s->busy, 0);
+	errno = saved;
+}
+
+void
+revive_follow(int fd, struct sock *s)
+{
+	uint32_t idle = 0;
+	int memfd, saved = errno;
+
+	if (!atomic_compare_exchange_strong(&s->busy, &idle, 1))
+		return;
+	if (atomic_load(&s->map.arena->moved)) {
+		memfd = join_memfd(fd, s);
+		if (memfd >= 0) {
+			(void)replace(s, memfd);
+			real_close(memfd);
+		}
+	}
+	atomic_store(&s->busy, 0);
+	errno = saved;
+}

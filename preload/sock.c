@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: ISC */
+#include "sock.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "conf.h"
+#include "guard.h"
+#include "join.h"
+#include "libc.h"
+#include "log.h"
+#include "net.h"
+#include "want.h"
+
+/* --- Making and finding --------------------------------------------------- */
+
+static int
+kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
+{
+	int fd, off = 0;
+
+	*kernel = MP_DUAL;
+	fd = real_socket(AF_INET6, type, protocol);
+	if (fd >= 0 && real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+	    sizeof(off)) == 0)
+		return fd;
+	if (fd >= 0)
+		real_close(fd);
+	else if (errno != EAFNOSUPPORT)
+		return -1;
+	*kernel = MP_INET;
+	return real_socket(domain, type, protocol);
+}
+
+int
+sock_new(int domain, int type, int protocol)
+{
+	enum mp_family kernel;
+	struct sock *s;
+	int fd;
+
+	fd = kernel_socket(domain, type, protocol, &kernel);
+	if (fd < 0)
+		return -errno;
+	s = fdtab_new();
+	if (s == NULL) {
+		real_close(fd);
+		return -ENOBUFS;
+	}
+	s->family = domain;
+	s->kernel = kernel;
+	s->cookie = join_cookie(fd);
+	fdtab_set(fd, s);
+	fdtab_release(s);
+	return fd;
+}
+
+/* A UDP socket that this process did not make, or forgot. */
+static struct sock *
+adopt(int fd)
+{
+	int type = 0, protocol = 0, saved = errno;
+	socklen_t len = sizeof(type);
+	struct sock *s = NULL;
+
+	if (real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_DGRAM &&
+	    real_getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) ==
+		0 &&
+	    protocol == IPPROTO_UDP)
+		s = join_find(fd);
+	else if (errno == EBADF) {
+		errno = saved;
+		return NULL;
+	}
+	fdtab_set(fd, s);
+	errno = saved;
+	return s;
+}
+
+struct sock *
+sock_hold(int fd)
+{
+	struct sock *s;
+	bool known;
+
+	if (!conf_get()->active)
+		return NULL;
+	s = fdtab_hold(fd, &known);
+	return known ? s : adopt(fd);
+}
+
+/* --- Names ---------------------------------------------------------------- */
+
+/* What the program means by this name: 0, or the kernel's complaint. */
+static int
+parse(const struct sock *s, struct mp_addr *a, const struct sockaddr *name,
+    socklen_t len, bool connecting)
+{
+	socklen_t least = s->family == AF_INET ? sizeof(struct sockaddr_in) :
+						 24;
+
+	if (name == NULL)
+		return -EFAULT;
+	if (len < sizeof(name->sa_family) || (len < least &&
+	    !(connecting && name->sa_family == AF_INET &&
+		len >= sizeof(struct sockaddr_in))))
+		return -EINVAL;
+	if (name->sa_family == AF_INET6 ? s->family == AF_INET :
+		name->sa_family != AF_INET)
+		return -EAFNOSUPPORT;
+	if (name->sa_family == AF_INET && s->family == AF_INET6 && !connecting)
+		return -EAFNOSUPPORT;
+	if (!net_get(a, name, len))
+		return -EINVAL;
+	if (s->v6only && net_is_v4(a))
+		return connecting ? -ENETUNREACH : -EINVAL;
+	return 0;
+}
+
+static bool
+unspecified(const struct sock *s, const struct sockaddr *name, socklen_t len)
+{
+	struct sockaddr_in sin;
+
+	if (name == NULL || len < sizeof(sin) || s->family != AF_INET ||
+	    name->sa_family != AF_UNSPEC)
+		return false;
+	memcpy(&sin, name, sizeof(sin));
+	return sin.sin_addr.s_addr == INADDR_ANY;
+}
+
+int
+sock_name(int fd, struct sock *s, struct mp_addr *a)
+{
+	struct mp_addr kernel;
+	int error = join_name(fd, &kernel);
+
+	if (error != 0)
+		return error;
+	*a = kernel;
+	if (s->wide || s->connected)
+		memcpy(a->ip, s->local.ip, 16);
+	if (s->family == AF_INET && net_is_any(a)) {
+		memset(a->ip, 0, 16);
+		memset(a->ip + 10, 0xff, 2);
+	}
+	if (s->autobound && !s->connected)
+		a->port = 0;
+	return 0;
+}
+
+int
+sock_peer(int fd, struct sock *s, struct mp_addr *a)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t len = sizeof(sin6);
+
+	if (s->connected) {
+		*a = s->peer;
+		return 0;
+	}
+	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) != 0)
+		return -errno;
+	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -ENOTCONN;
+}
+
+/* --- bind ------------------------------------------------------------------ */
+
+static void
+set_flag(int fd, int option, int value)
+{
+	(void)real_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
+}
+
+/* Would the kernel let a program bind this address? */
+static int
+address_ours(const struct sock *s, const struct mp_addr *a)
+{
+	struct mp_addr to = *a;
+	int fd, error;
+
+	fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	to.port = 0;
+	error = join_bind(fd, s, &to);
+	real_close(fd);
+	return error;
+}
+
+/* The port is taken.  By a socket of ours that makes room, or one that is gone
+ * already?  Else as the program's own flags would have it. */
+static int
+bind_taken(int fd, struct sock *s, const struct mp_addr *a,
+    const struct mp_addr *wide)
+{
+	int error = join_ask(s, a);
+
+	if (error == 0) {
+		set_flag(fd, SO_REUSEPORT, 1);
+		error = join_bind(fd, s, wide);
+		if (error == 0) {
+			s->second = true;
+			return 0;
+		}
+		set_flag(fd, SO_REUSEPORT, 0);
+		return error;
+	}
+	if (error == -EADDRINUSE)
+		return error;
+	error = join_bind(fd, s, wide);
+	if (error == 0)
+		return 0;
+	if (s->reuseaddr)
+		set_flag(fd, SO_REUSEADDR, 1);
+	if (s->reuseport)
+		set_flag(fd, SO_REUSEPORT, 1);
+	error = join_bind(fd, s, a);
+	if (error == 0)
+		s->wide = false;
+	return error;
+}
+
+static int
+bind_open(int fd, struct sock *s, const struct mp_addr *a)
+{
+	struct mp_addr wide = *a;
+	int error;
+
+	if (!net_is_any(a)) {
+		error = address_ours(s, a);
+		if (error != 0)
+			return error;
+		memset(wide.ip, 0, 16);
+		if (s->kernel == MP_INET)
+			memset(wide.ip + 10, 0xff, 2);
+		s->wide = true;
+	}
+	error = join_bind(fd, s, &wide);
+	if (error == -EADDRINUSE && a->port != 0)
+		error = bind_taken(fd, s, a, &wide);
+	if (error != 0) {
+		s->wide = false;
+		return error;
+	}
+	if (s->reuseaddr)
+		set_flag(fd, SO_REUSEADDR, 1);
+	s->local = *a;
+	s->local.port = 0;
+	s->bound = true;
+	(void)join_make(fd, s);
+	return 0;
+}
+
+/* As the kernel has it: loopback, groups, and sockets that are plain. */
+static int
+bind_plain(int fd, struct sock *s, const struct mp_addr *a)
+{
+	int error;
+
+	set_flag(fd, SO_REUSEADDR, s->reuseaddr);
+	set_flag(fd, SO_REUSEPORT, s->reuseport);
+	error = join_bind(fd, s, a);
+	if (error == 0) {
+		s->bound = true;
+		atomic_store(&s->state, SOCK_PLAIN);
+	}
+	return error;
+}
+
+int
+sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
+{
+	struct sockaddr_in any;
+	struct mp_addr a;
+	int error;
+
+	if (unspecified(s, name, len)) {
+		memcpy(&any, name, sizeof(any));
+		any.sin_family = AF_INET;
+		name = (struct sockaddr *)&any;
+	}
+	error = parse(s, &a, name, len, false);
+	if (error != 0)
+		return error;
+	if (s->bound)
+		return -EINVAL;
+	if (net_is_link_local(&a)) /* says nothing without its interface */
+		return real_bind(fd, name, len) != 0 ? -errno :
+		    (atomic_store(&s->state, SOCK_PLAIN), 0);
+	if (net_is_loopback(&a) || net_is_multicast(&a) ||
+	    atomic_load(&s->state) == SOCK_PLAIN)
+		return bind_plain(fd, s, &a);
+	return bind_open(fd, s, &a);
+}
+
+/* --- connect ----------------------------------------------------------------- */
+
+/* Which of our addresses would the kernel use, or what would it say? */
+static int
+route(const struct sock *s, const struct mp_addr *to, struct mp_addr *local)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t len;
+	int fd, error = 0;
+
+	fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	set_flag(fd, SO_BROADCAST, s->broadcast);
+	if (s->wide) {
+		struct mp_addr from = s->local;
+
+		from.port = 0;
+		error = join_bind(fd, s, &from);
+	}
+	len = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    (struct sockaddr *)&sin6, sizeof(sin6));
+	if (error == 0 && (len == 0 ||
+	    real_connect(fd, (struct sockaddr *)&sin6, len) != 0))
+		error = len == 0 ? -EAFNOSUPPORT : -errno;
+	if (error == 0)
+		error = join_name(fd, local);
+	real_close(fd);
+	return error;
+}
+
+/* The socket's peer is this one from now on; NULL: nobody. */
+static void
+set_peer(int fd, struct sock *s, const struct mp_addr *peer,
+    const struct mp_addr *local)
+{
+	struct arena *a = s->map.arena;
+
+	s->connected = peer != NULL;
+	if (peer != NULL) {
+		s->peer = *peer;
+		if (!s->wide)
+			s->local = *local;
+	} else if (!s->wide)
+		memset(&s->local, 0, sizeof(s->local));
+	if (a != NULL && guard_lock(a)) {
+		join_publish(s);
+		guard_unlock(a);
+	}
+	want_filter(fd, s);
+}
+
+static int
+disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
+{
+	if (s->connected)
+		set_peer(fd, s, NULL, NULL);
+	if (!s->kconnected)
+		return 0;
+	s->kconnected = false;
+	return real_connect(fd, name, len) != 0 ? -errno : 0;
+}
+
+int
+sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
+{
+	struct mp_addr a, local;
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int error;
+
+	if (name != NULL && len >= sizeof(name->sa_family) &&
+	    name->sa_family == AF_UNSPEC)
+		return disconnect(fd, s, name, len);
+	error = parse(s, &a, name, len, true);
+	if (error != 0)
+		return error;
+	if (atomic_load(&s->state) != SOCK_JOINED &&
+	    (conf_way(&a) != WAY_PROTECT ||
+		atomic_load(&s->state) == SOCK_PLAIN)) {
+		if (real_connect(fd, name, len) != 0)
+			return -errno;
+		s->connected = false;
+		s->kconnected = s->bound = true;
+		return 0;
+	}
+	error = route(s, &a, &local);
+	if (error != 0)
+		return error;
+	if (s->kconnected) {
+		(void)real_connect(fd, &none, sizeof(none));
+		s->kconnected = false;
+	}
+	error = join_autobind(fd, s);
+	if (error != 0)
+		return error;
+	local.port = 0;
+	set_peer(fd, s, &a, &local);
+	return 0;
+}

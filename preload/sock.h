@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a socket: what bind, connect and their like do to it, and how it
+ * comes to share its port with the agent.
+ *
+ * The kernel's socket is dual-stack whatever the program asked for, so that one
+ * carries all flows; it is never replaced.  It joins its port's arena at its
+ * bind, else when the first datagram wants to be protected.  connect(2) to a
+ * protected peer is emulated: the kernel's socket stays open to all addresses
+ * of the peer.
+ *
+ * Functions return 0 or a negative errno; the socket is held by the caller.
+ */
+#ifndef SOCK_H
+#define SOCK_H
+
+#include <sys/socket.h>
+
+#include "fdtab.h"
+#include "join.h"
+
+/* The socket of a descriptor, held, or NULL when it is none of ours.  One that
+ * nothing is known about is looked at, and asked for at the agent. */
+struct sock *sock_hold(int fd);
+
+int sock_new(int domain, int type, int protocol); /* a descriptor, or -errno */
+int sock_bind(int fd, struct sock *, const struct sockaddr *, socklen_t);
+int sock_connect(int fd, struct sock *, const struct sockaddr *, socklen_t);
+int sock_name(int fd, struct sock *, struct mp_addr *);
+int sock_peer(int fd, struct sock *, struct mp_addr *);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+/* Starting the agent without the program noticing. */
+#ifndef SPAWN_H
+#define SPAWN_H
+
+/* Finds the agent beside the library and keeps what of the environment it
+ * shall have.  At the start. */
+void spawn_setup(char **envp);
+/*
+ * Starts it and waits until it listens: 0, or a negative errno.  No SIGCHLD, no
+ * child to wait for, no descriptor left.
+ */
+int spawn_agent(void);
+
+#endif

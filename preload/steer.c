@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: ISC */
+#include "steer.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "inner.h"
+#include "net.h"
+#include "real.h"
+
+enum {
+	ROOM = 1024, /* instructions; the kernel takes 4096 */
+	UDP = 8,     /* bytes of UDP header that a socket filter sees first */
+	NOBODY = 255,
+	ALL = -1, /* a filter's verdict: the whole packet */
+	NONE = 0,
+};
+
+struct prog {
+	struct sock_filter at[ROOM];
+	size_t n;
+	bool full;
+};
+
+/* Conditional jumps of a block that leave it; patched by leave(). */
+struct exits {
+	size_t at[24];
+	bool when[24]; /* leaves when the condition holds */
+	size_t n;
+};
+
+static void
+emit(struct prog *p, uint16_t code, uint32_t k)
+{
+	if (p->n == ROOM) {
+		p->full = true;
+		return;
+	}
+	p->at[p->n++] = (struct sock_filter) { .code = code, .k = k };
+}
+
+static void
+load(struct prog *p, uint16_t size, uint32_t off)
+{
+	emit(p, BPF_LD | BPF_ABS | size, off);
+}
+
+static void
+verdict(struct prog *p, uint32_t k)
+{
+	emit(p, BPF_RET | BPF_K, k);
+}
+
+/* Leaves the block unless (or when) the accumulator compares so with k. */
+static void
+leave_if(struct prog *p, struct exits *e, uint16_t test, uint32_t k, bool when)
+{
+	e->at[e->n] = p->n;
+	e->when[e->n++] = when;
+	emit(p, BPF_JMP | BPF_K | test, k);
+}
+
+static void
+leave_unless(struct prog *p, struct exits *e, uint16_t test, uint32_t k)
+{
+	leave_if(p, e, test, k, false);
+}
+
+/* The block ends here. */
+static void
+leave(struct prog *p, struct exits *e)
+{
+	size_t i, skip;
+
+	for (i = 0; i < e->n; i++) {
+		if (e->at[i] >= p->n || p->full)
+			continue;
+		skip = p->n - e->at[i] - 1;
+		if (e->when[i])
+			p->at[e->at[i]].jt = (uint8_t)skip;
+		else
+			p->at[e->at[i]].jf = (uint8_t)skip;
+	}
+	e->n = 0;
+}
+
+static uint32_t
+word(const uint8_t *b)
+{
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
+	    (uint32_t)b[2] << 8 | b[3];
+}
+
+static int
+attach(int fd, int option, struct prog *p)
+{
+	struct sock_fprog prog = { .len = (unsigned short)p->n,
+		.filter = p->at };
+
+	if (p->full)
+		return -E2BIG;
+	return real_setsockopt(fd, SOL_SOCKET, option, &prog,
+	    sizeof(prog)) != 0 ? -errno : 0;
+}
+
+/* --- A port's group: the program returns an index ------------------------ */
+
+static void
+group_of(struct prog *p, const struct steer_group *g)
+{
+	struct exits e = { .n = 0 };
+	uint32_t i;
+
+	emit(p, BPF_ALU | BPF_RSH | BPF_K, 19);
+	emit(p, BPF_ALU | BPF_AND | BPF_K, 31);
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if (g->slot[i] == NOBODY)
+			continue;
+		leave_unless(p, &e, BPF_JEQ, i);
+		verdict(p, g->slot[i]);
+		leave(p, &e);
+	}
+	verdict(p, g->plain);
+}
+
+/* Control goes to the agent, the rest by its slot.  The first word of the
+ * packet is in the accumulator before and in X. */
+static void
+by_sid(struct prog *p, const struct steer_group *g)
+{
+	struct exits e = { .n = 0 };
+
+	emit(p, BPF_MISC | BPF_TAX, 0);
+	leave_unless(p, &e, BPF_JSET, 1);
+	verdict(p, g->control);
+	leave(p, &e);
+	emit(p, BPF_MISC | BPF_TXA, 0);
+	group_of(p, g);
+}
+
+int
+steer_group(int fd, const struct steer_group *g)
+{
+	struct prog p = { .n = 0 };
+	struct exits e = { .n = 0 };
+
+	/* A packet of a session: its flow's sequence number is small. */
+	emit(&p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(&p, &e, BPF_JGE, MP_OVERHEAD);
+	load(&p, BPF_H, 6);
+	leave_unless(&p, &e, BPF_JEQ, 0);
+	load(&p, BPF_B, 0);
+	leave_unless(&p, &e, BPF_JEQ, g->prefix);
+	load(&p, BPF_W, 0);
+	by_sid(&p, g);
+	leave(&p, &e);
+	/* A handshake, or an internal datagram. */
+	emit(&p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(&p, &e, BPF_JGE, MP_OVERHEAD);
+	load(&p, BPF_W, 0);
+	leave_unless(&p, &e, BPF_JEQ, MP_SHAKE_MAGIC);
+	verdict(&p, g->control);
+	leave(&p, &e);
+	emit(&p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(&p, &e, BPF_JGE, INNER_OVERHEAD);
+	load(&p, BPF_B, 0);
+	leave_unless(&p, &e, BPF_JEQ, 0);
+	load(&p, BPF_W, 4);
+	leave_unless(&p, &e, BPF_JEQ, word(g->token));
+	load(&p, BPF_W, 0);
+	by_sid(&p, g);
+	leave(&p, &e);
+	verdict(&p, g->plain);
+	return attach(fd, SO_ATTACH_REUSEPORT_CBPF, &p);
+}
+
+/* --- A data socket: the program says how much of a packet is kept --------- */
+
+/* Packets of sessions, and what we tell each other. */
+static void
+ours(struct prog *p, const struct steer_filter *f)
+{
+	struct exits e = { .n = 0 };
+	uint32_t i;
+
+	emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(p, &e, BPF_JGE, UDP + MP_OVERHEAD);
+	load(p, BPF_B, UDP);
+	leave_unless(p, &e, BPF_JEQ, f->prefix);
+	load(p, BPF_H, UDP + 6);
+	leave_unless(p, &e, BPF_JEQ, 0);
+	verdict(p, (uint32_t)ALL);
+	leave(p, &e);
+	emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(p, &e, BPF_JGE, UDP + INNER_OVERHEAD);
+	load(p, BPF_B, UDP);
+	leave_unless(p, &e, BPF_JEQ, 0);
+	for (i = 0; i < ARENA_TOKEN; i += 4) {
+		load(p, BPF_W, UDP + 4 + i);
+		leave_unless(p, &e, BPF_JEQ, word(f->token + i));
+	}
+	verdict(p, (uint32_t)ALL);
+	leave(p, &e);
+}
+
+/* Goes on only for packets of an IP version. */
+static void
+of_version(struct prog *p, struct exits *e, uint32_t version)
+{
+	load(p, BPF_B, (uint32_t)SKF_NET_OFF);
+	emit(p, BPF_ALU | BPF_RSH | BPF_K, 4);
+	leave_unless(p, e, BPF_JEQ, version);
+}
+
+/* Goes on only when an address in the IP header begins with these bits. */
+static void
+has_prefix(struct prog *p, struct exits *e, const struct mp_addr *a,
+    uint32_t len, bool source)
+{
+	bool v4 = net_is_v4(a) && len >= 96;
+	uint32_t off = v4 ? (source ? 12 : 16) : (source ? 8 : 24);
+	const uint8_t *ip = v4 ? a->ip + 12 : a->ip;
+	uint32_t mask, bits;
+
+	of_version(p, e, v4 ? 4 : 6);
+	for (len -= v4 ? 96 : 0; len > 0; len -= bits, ip += 4, off += 4) {
+		bits = len > 32 ? 32 : len;
+		mask = bits == 32 ? UINT32_MAX : ~(UINT32_MAX >> bits);
+		load(p, BPF_W, (uint32_t)SKF_NET_OFF + off);
+		if (bits < 32)
+			emit(p, BPF_ALU | BPF_AND | BPF_K, mask);
+		leave_unless(p, e, BPF_JEQ, word(ip) & mask);
+	}
+}
+
+static void
+from_prefix(struct prog *p, const struct steer_prefix *x, int keep)
+{
+	struct exits e = { .n = 0 };
+
+	has_prefix(p, &e, &x->addr, x->len, true);
+	if (x->addr.port != 0) {
+		load(p, BPF_H, 0);
+		leave_unless(p, &e, BPF_JEQ, x->addr.port);
+	}
+	verdict(p, (uint32_t)keep);
+	leave(p, &e);
+}
+
+static void
+from_loopback(struct prog *p)
+{
+	struct steer_prefix v4 = { .len = 104 }, v6 = { .len = 128 };
+
+	v4.addr.ip[10] = v4.addr.ip[11] = 0xff;
+	v4.addr.ip[12] = 127;
+	v6.addr.ip[15] = 1;
+	from_prefix(p, &v4, ALL);
+	from_prefix(p, &v6, ALL);
+}
+
+/* What the link layer brought to many: broadcast 1, multicast 2. */
+static void
+to_many(struct prog *p)
+{
+	struct exits e = { .n = 0 };
+
+	load(p, BPF_B, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
+	leave_if(p, &e, BPF_JEQ, 0, true);
+	leave_if(p, &e, BPF_JGT, 2, true);
+	verdict(p, (uint32_t)ALL);
+	leave(p, &e);
+}
+
+/* Drops the packets of an IP version. */
+static void
+refuse_version(struct prog *p, uint32_t version)
+{
+	struct exits e = { .n = 0 };
+
+	of_version(p, &e, version);
+	verdict(p, NONE);
+	leave(p, &e);
+}
+
+/* Drops what was not sent to this address. */
+static void
+only_to(struct prog *p, const struct mp_addr *a)
+{
+	struct exits e = { .n = 0 };
+	size_t over;
+
+	has_prefix(p, &e, a, 128, false);
+	over = p->n;
+	emit(p, BPF_JMP | BPF_JA, 1); /* it was: step over the drop */
+	leave(p, &e);
+	verdict(p, NONE);
+	if (!p->full)
+		p->at[over].k = (uint32_t)(p->n - over - 1);
+}
+
+int
+steer_filter(int fd, const struct steer_filter *f)
+{
+	struct prog p = { .n = 0 };
+	struct exits e = { .n = 0 };
+	size_t i;
+
+	ours(&p, f);
+	if (!f->v4)
+		refuse_version(&p, 4);
+	if (!f->v6)
+		refuse_version(&p, 6);
+	if (f->local_only)
+		only_to(&p, &f->local);
+	from_loopback(&p);
+	if (f->multicast)
+		to_many(&p);
+	if (f->dns) {
+		load(&p, BPF_H, 0);
+		leave_unless(&p, &e, BPF_JEQ, 53);
+		verdict(&p, (uint32_t)ALL);
+		leave(&p, &e);
+	}
+	for (i = 0; i < f->npeers; i++)
+		from_prefix(&p, &f->peers[i], f->not_peers ? NONE : ALL);
+	verdict(&p, f->all_plain || f->not_peers ? (uint32_t)ALL : NONE);
+	return attach(fd, SO_ATTACH_FILTER, &p);
+}

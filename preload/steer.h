@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The programs that let the kernel sort a port's packets: control to the
+ * agent, data to its socket, plaintext to whom it may concern, and what nobody
+ * asked for to nobody.  Classic BPF, so no privilege is needed.
+ */
+#ifndef STEER_H
+#define STEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+
+/* Which socket of a port's reuseport group gets a packet. */
+struct steer_group {
+	uint8_t prefix; /* mp_sid_prefix() */
+	uint8_t token[ARENA_TOKEN];
+	uint8_t control; /* the agent's index */
+	uint8_t plain;	 /* the index that plaintext goes to */
+	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
+};
+/* Attaches it to the group of `fd': 0, or a negative errno. */
+int steer_group(int fd, const struct steer_group *);
+
+/* A plaintext source or destination that is let through. */
+struct steer_prefix {
+	struct mp_addr addr; /* port 0: any */
+	uint8_t len;	     /* bits of the IPv6 form, 0..128 */
+};
+
+/* What one data socket wants. */
+struct steer_filter {
+	uint8_t prefix;
+	uint8_t token[ARENA_TOKEN];
+	bool v4, v6;	    /* the families that the program sees */
+	bool all_plain;	    /* let every plaintext through */
+	bool dns;	    /* let plaintext from port 53 through */
+	bool multicast;	    /* let plaintext to multicast, broadcast through */
+	bool local_only;    /* plaintext must have been sent to `local' */
+	struct mp_addr local;
+	const struct steer_prefix *peers; /* plaintext from these is let in */
+	size_t npeers;
+	bool not_peers; /* rather: from everybody but these */
+};
+/* Attaches it to the socket: 0, or a negative errno (-E2BIG: too many). */
+int steer_filter(int fd, const struct steer_filter *);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+#include "want.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "conf.h"
+#include "log.h"
+#include "net.h"
+#include "steer.h"
+
+static void
+filter_fill(const struct sock *s, struct steer_filter *f,
+    struct steer_prefix one[1])
+{
+	const struct conf *conf = conf_get();
+
+	f->v4 = s->family == AF_INET || !s->v6only;
+	f->v6 = s->family == AF_INET6;
+	f->dns = f->multicast = true;
+	f->local_only = s->wide;
+	f->local = s->local;
+	f->all_plain = conf->accept_plain || conf->prefer;
+	if (s->connected) { /* plaintext from its peer, if from anyone */
+		f->all_plain = f->dns = f->multicast = false;
+		if (conf_plain_from(&s->peer)) {
+			one->addr = s->peer;
+			one->len = 128;
+			f->peers = one;
+			f->npeers = 1;
+		}
+	} else if (conf->peers > 0 && !f->all_plain) {
+		f->peers = conf->peer;
+		f->npeers = conf->peers;
+		f->not_peers = true;
+	} else {
+		f->peers = conf->plain;
+		f->npeers = conf->plains;
+	}
+}
+
+void
+want_filter(int fd, struct sock *s)
+{
+	struct steer_filter f = { .prefix = 0 };
+	struct steer_prefix one[1];
+	int error;
+
+	if (s->map.arena != NULL) {
+		f.prefix = mp_sid_prefix(&s->map.mp);
+		memcpy(f.token, s->map.arena->token, ARENA_TOKEN);
+	}
+	filter_fill(s, &f, one);
+	error = steer_filter(fd, &f);
+	if (error != 0)
+		log_say(LOG_WARN, LOG_WAY, "no packet filter: %s",
+		    strerror(-error));
+}
+
+bool
+want_plain(const struct sock *s, const struct mp_addr *from)
+{
+	if (s->family == AF_INET ? !net_is_v4(from) :
+		s->v6only && net_is_v4(from))
+		return false;
+	if (s->connected)
+		return net_equal(from, &s->peer) && conf_plain_from(from);
+	return true; /* the kernel's filter knows the rest */
+}

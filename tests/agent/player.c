@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+#include "player.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "inner.h"
+#include "net.h"
+
+enum { PACKET = 65536 };
+
+uint64_t
+player_ms(void)
+{
+	return arena_now() / 1000;
+}
+
+void
+player_sleep(int ms)
+{
+	(void)poll(NULL, 0, ms);
+}
+
+/* --- Asking ------------------------------------------------------------------ */
+
+struct ipc_ask *
+player_question(enum ipc_kind kind)
+{
+	static struct ipc_ask ask;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.version = IPC_VERSION;
+	ask.kind = kind;
+	ask.kernel = MP_DUAL;
+	ask.family = AF_INET;
+	ask.tell_private = 1;
+	ask.local.ip[10] = ask.local.ip[11] = 0xff;
+	strcpy(ask.program, "player");
+	return &ask;
+}
+
+int
+player_ask(struct player *p, const struct ipc_ask *ask, const int *pass, int n,
+    int *got)
+{
+	int fd, error = ipc_ask(ask, pass, n, &p->answer, &fd);
+
+	if (got != NULL)
+		*got = fd;
+	else if (fd >= 0)
+		close(fd);
+	return error != 0 ? error : p->answer.error;
+}
+
+/* A dual-stack socket at the port's wildcard; `join': with SO_REUSEPORT before
+ * the bind, else after it. */
+static int
+bound(uint16_t port, bool join)
+{
+	struct sockaddr_in6 name = { .sin6_family = AF_INET6,
+		.sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1, off = 0;
+
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (join)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) != 0) {
+		close(fd);
+		return -1;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	net_options(fd, MP_DUAL);
+	return fd;
+}
+
+static struct ipc_ask *
+question_of(struct player *p, enum ipc_kind kind, const char *keys)
+{
+	struct ipc_ask *ask = player_question(kind);
+	socklen_t len = sizeof(p->cookie);
+	struct stat st;
+
+	getsockopt(p->fd, SOL_SOCKET, SO_COOKIE, &p->cookie, &len);
+	fstat(p->fd, &st);
+	ask->cookie = p->cookie;
+	ask->inode = st.st_ino;
+	ask->port = p->port;
+	snprintf(ask->keys, sizeof(ask->keys), "%s", keys);
+	return ask;
+}
+
+static int
+take_arena(struct player *p, int error, int memfd)
+{
+	p->slot = p->answer.slot;
+	if (error == 0)
+		error = memfd < 0 ? -EBADF : arena_map(&p->map, memfd);
+	if (memfd >= 0)
+		close(memfd);
+	return error;
+}
+
+int
+player_open(struct player *p, int host, uint16_t port, const char *keys)
+{
+	int control, memfd, error;
+
+	memset(p, 0, sizeof(*p));
+	p->netns = host;
+	p->port = port;
+	lab_enter(host);
+	p->fd = bound(port, false);
+	if (p->fd < 0)
+		return -EADDRINUSE;
+	control = bound(port, true);
+	error = player_ask(p, question_of(p, IPC_OPEN, keys), &control, 1,
+	    &memfd);
+	close(control);
+	return take_arena(p, error, memfd);
+}
+
+int
+player_join(struct player *p, const struct player *first, const char *keys)
+{
+	int memfd, error;
+
+	memset(p, 0, sizeof(*p));
+	p->netns = first->netns;
+	p->port = first->port;
+	lab_enter(p->netns);
+	p->fd = bound(p->port, true);
+	if (p->fd < 0)
+		return -EADDRINUSE;
+	error = player_ask(p, question_of(p, IPC_OPEN, keys), NULL, 0, &memfd);
+	return take_arena(p, error, memfd);
+}
+
+void
+player_close(struct player *p)
+{
+	arena_unmap(&p->map);
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+}
+
+static void
+tell_agent(struct player *p, enum inner_kind kind)
+{
+	uint8_t buf[INNER_OVERHEAD];
+	struct inner in = { .kind = kind, .slot = p->slot };
+
+	(void)inner_send(p->map.arena, p->fd, &in, NULL, 0, buf);
+}
+
+void
+player_announce_close(struct player *p)
+{
+	tell_agent(p, INNER_LOOK);
+	player_close(p);
+}
+
+/* --- Datagrams --------------------------------------------------------------- */
+
+/* Wakes the agent where it would look too late. */
+static void
+unlock(struct player *p)
+{
+	bool wake = mp_deadline(&p->map.mp) < atomic_load(&p->map.arena->armed);
+
+	arena_unlock(p->map.arena);
+	if (wake)
+		tell_agent(p, INNER_WAKE);
+}
+
+static int
+send_packet(struct player *p, struct mp_tx *tx, const void *data, size_t len)
+{
+	static uint8_t packet[PACKET];
+	union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control;
+	struct sockaddr_in6 to;
+	struct iovec iov = { .iov_base = packet,
+		.iov_len = mp_seal(tx, data, len, packet) };
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
+		.msg_iovlen = 1, .msg_control = &control };
+
+	net_aim(&msg, MP_DUAL, &tx->path);
+	return sendmsg(p->fd, &msg, 0) < 0 ? -errno : 0;
+}
+
+int
+player_send(struct player *p, const struct mp_addr *to, const void *data,
+    size_t len)
+{
+	struct mp_tx tx[2];
+	uint64_t now;
+	int i, n, done = 1;
+
+	while (done == 1) {
+		now = arena_now();
+		arena_lock(p->map.arena);
+		n = mp_send_begin(&p->map.mp, now, p->slot, to, 0, len, 0, tx);
+		if (n == MP_EAGAIN)
+			n = mp_hold(&p->map.mp, now, p->slot, to, data, len);
+		unlock(p);
+		if (n <= 0)
+			return n;
+		for (i = 0; i < n; i++)
+			tx[i].error = send_packet(p, &tx[i], data, len);
+		arena_lock(p->map.arena);
+		done = mp_send_commit(&p->map.mp, arena_now(), tx, n, data,
+		    len);
+		unlock(p);
+	}
+	return done;
+}
+
+/* One packet in: the payload's length, or -EAGAIN: nothing for the program. */
+static int
+take_packet(struct player *p, struct mp_addr *from, uint8_t *packet,
+    const struct msghdr *msg, size_t len, size_t *off)
+{
+	struct mp_rx rx = { .slot = 0 };
+	struct inner in;
+	struct net_info info;
+	enum mp_verdict v;
+	int opened;
+
+	if (inner_is(p->map.arena, packet, len)) {
+		if (!inner_open(p->map.arena, &in, packet, len) ||
+		    (in.kind != INNER_DATA && in.kind != INNER_ERROR))
+			return -EAGAIN;
+		*from = in.from;
+		*off = in.off;
+		if (in.kind == INNER_ERROR)
+			return -EHOSTUNREACH;
+		return (int)in.len;
+	}
+	net_info(msg, &info);
+	net_get(&rx.path.remote, msg->msg_name, msg->msg_namelen);
+	rx.path.local = info.local;
+	rx.path.ifindex = info.ifindex;
+	rx.arrival = info.arrival;
+	arena_lock(p->map.arena);
+	v = mp_recv_begin(&p->map.mp, arena_now(), &rx, packet, len);
+	unlock(p);
+	if (v != MP_SEALED)
+		return -EAGAIN;
+	opened = mp_open(&rx, packet, len, packet);
+	arena_lock(p->map.arena);
+	v = mp_recv_commit(&p->map.mp, arena_now(), &rx, packet, opened);
+	unlock(p);
+	if (v != MP_DELIVER)
+		return -EAGAIN;
+	*from = rx.from;
+	*off = rx.off;
+	return (int)rx.len;
+}
+
+int
+player_recv(struct player *p, struct mp_addr *from, void *data, size_t size,
+    int wait_ms)
+{
+	static uint8_t packet[PACKET];
+	uint64_t until = player_ms() + (uint64_t)wait_ms, now;
+	struct pollfd poller = { .fd = p->fd, .events = POLLIN };
+	union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control;
+	struct sockaddr_in6 name;
+	size_t off = 0;
+	ssize_t len;
+	int n;
+
+	while ((now = player_ms()) <= until) {
+		struct iovec iov = { .iov_base = packet,
+			.iov_len = sizeof(packet) };
+		struct msghdr msg = { .msg_name = &name,
+			.msg_namelen = sizeof(name), .msg_iov = &iov,
+			.msg_iovlen = 1, .msg_control = &control,
+			.msg_controllen = sizeof(control) };
+
+		if (poll(&poller, 1, (int)(until - now)) <= 0)
+			break;
+		len = recvmsg(p->fd, &msg, MSG_DONTWAIT);
+		if (len < 0)
+			continue;
+		n = take_packet(p, from, packet, &msg, (size_t)len, &off);
+		if (n == -EAGAIN)
+			continue;
+		if (n > 0)
+			memcpy(data, packet + off, (size_t)n < size ?
+			    (size_t)n : size);
+		return n;
+	}
+	return -EAGAIN;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "emu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <linux/if_tun.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct link *
+link_find(const struct emu *e, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < e->n_links; i++)
+		if (strcmp(e->links[i]->name, name) == 0)
+			return e->links[i];
+	return NULL;
+}
+
+/* --- Devices ------------------------------------------------------------- */
+
+static int
+end_ioctl(struct end *end, unsigned long request, struct ifreq *r)
+{
+	memcpy(r->ifr_name, end->dev, DEV_LEN);
+	return ioctl(end->sock, request, r) != 0 ? -errno : 0;
+}
+
+int
+end_set_mtu(struct end *end, int mtu)
+{
+	struct ifreq r = { .ifr_mtu = mtu };
+
+	return end_ioctl(end, SIOCSIFMTU, &r);
+}
+
+int
+end_set_carrier(struct end *end, bool on)
+{
+	int value = on;
+
+	if (ioctl(end->tun, TUNSETCARRIER, &value) != 0)
+		return -errno;
+	end->carrier = on;
+	return 0;
+}
+
+/* Makes the device in the namespace that we are in. */
+static int
+end_make(struct end *end)
+{
+	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int error;
+
+	end->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	end->sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (end->tun == -1 || end->sock == -1)
+		return -errno;
+	memcpy(r.ifr_name, end->dev, DEV_LEN);
+	if (ioctl(end->tun, TUNSETIFF, &r) != 0)
+		return -errno;
+	end->carrier = true;
+	memset(&r, 0, sizeof(r));
+	error = end_ioctl(end, SIOCGIFFLAGS, &r);
+	r.ifr_flags |= IFF_UP;
+	return error != 0 ? error : end_ioctl(end, SIOCSIFFLAGS, &r);
+}
+
+/* Into the namespace, and back. */
+static int
+end_open(struct emu *e, struct end *end, const char *ns, const char **what)
+{
+	const char *slash = strrchr(ns, '/');
+	char path[128];
+	int fd, error;
+
+	snprintf(path, sizeof(path), "%s%s", slash ? "" : "/run/netns/", ns);
+	snprintf(end->host, sizeof(end->host), "%s", slash ? slash + 1 : ns);
+	*what = ns;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -errno;
+	error = setns(fd, CLONE_NEWNET) != 0 ? -errno : 0;
+	close(fd);
+	if (error != 0)
+		return error;
+	*what = end->dev;
+	error = end_make(end);
+	if (setns(e->home, CLONE_NEWNET) != 0)
+		abort();
+	return error;
+}
+
+static void
+link_free(struct link *l)
+{
+	int i;
+
+	for (i = 0; l != NULL && i < 2; i++) {
+		if (l->end[i].tun != -1)
+			close(l->end[i].tun);
+		if (l->end[i].sock != -1)
+			close(l->end[i].sock);
+	}
+	free(l);
+}
+
+int
+link_new(struct emu *e, char *const word[5], const char **what)
+{
+	struct link *l = calloc(1, sizeof(*l));
+	uint32_t index = (uint32_t)(2 * e->n_links), i;
+	int error = -ENOMEM;
+
+	*what = word[0];
+	if (l == NULL || e->n_links == LINKS_MAX)
+		goto out;
+	snprintf(l->name, sizeof(l->name), "%s", word[0]);
+	for (i = 0; i < 2; i++) {
+		l->end[i] = (struct end){ .tun = -1, .sock = -1,
+			.out = &l->way[i] };
+		snprintf(l->end[i].dev, DEV_LEN, "%s", word[2 + 2 * i]);
+		l->way[i].link = l;
+		l->way[i].to = &l->end[!i];
+		way_init(&l->way[i], e->seed);
+	}
+	for (i = 0, error = 0; i < 2 && error == 0; i++)
+		error = end_open(e, &l->end[i], word[1 + 2 * i], what);
+	for (i = 0; i < 2 && error == 0; i++)
+		error = emu_watch(e, l->end[i].tun, S_END, index + i);
+	if (error == 0)
+		e->links[e->n_links++] = l;
+out:
+	if (error != 0)
+		link_free(l);
+	return error;
+}
+
+/* --- Packets ------------------------------------------------------------- */
+
+static void
+way_arrive(struct way *w, const uint8_t *packet, size_t len)
+{
+	enum cause why = ARRIVES;
+
+	if (!w->to->carrier)
+		why = C_CARRIER;
+	else if (w->is.black)
+		why = C_BLACKHOLE;
+	else if (write(w->to->tun, packet, len) != (ssize_t)len)
+		why = C_DOWN;
+	if (why != ARRIVES) {
+		w->n.dropped[why]++;
+		return;
+	}
+	w->n.out++;
+	w->n.out_bytes += len;
+}
+
+/* Lets a packet arrive at a time; at once if that is not after now. */
+static void
+way_send(struct emu *e, struct way *w, const uint8_t *packet, size_t len,
+    uint64_t now, uint64_t at)
+{
+	struct flight *f;
+
+	if (at <= now) {
+		way_arrive(w, packet, len);
+		return;
+	}
+	f = malloc(sizeof(*f) + len);
+	if (f == NULL || heap_add(&e->heap, at, f) != 0) {
+		free(f);
+		w->n.dropped[C_FULL]++;
+		return;
+	}
+	f->way = w;
+	f->len = len;
+	memcpy(f->data, packet, len);
+	w->flying++;
+	w->flying_bytes += len;
+}
+
+static void
+way_take(struct emu *e, struct way *w, uint8_t *packet, size_t len)
+{
+	uint64_t now = emu_now(), at = now;
+	enum cause why;
+
+	w->n.in++;
+	w->n.in_bytes += len;
+	if (w->link->pcap != NULL)
+		pcap_add(w->link->pcap, packet, len);
+	why = way_admit(w, now, len, &at);
+	if (why != ARRIVES) {
+		w->n.dropped[why]++;
+		return;
+	}
+	if (way_chance(w, w->is.corrupt_ppm))
+		way_corrupt(w, packet, len);
+	way_send(e, w, packet, len, now, at);
+	if (way_chance(w, w->is.dup_ppm)) {
+		w->n.dup++;
+		way_send(e, w, packet, len, now, at + w->is.dup_by_ns);
+	}
+}
+
+void
+end_read(struct emu *e, struct end *end)
+{
+	static uint8_t packet[PACKET_MAX];
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < BATCH; i++) {
+		n = read(end->tun, packet, sizeof(packet));
+		if (n <= 0)
+			return;
+		way_take(e, end->out, packet, (size_t)n);
+	}
+}
+
+void
+emu_deliver(struct emu *e, uint64_t now)
+{
+	struct flight *f;
+
+	while (heap_next(&e->heap) <= now) {
+		f = heap_take(&e->heap);
+		f->way->flying--;
+		f->way->flying_bytes -= f->len;
+		way_arrive(f->way, f->data, f->len);
+		free(f);
+	}
+}

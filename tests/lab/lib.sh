@@ -1,0 +1,357 @@
+# shellcheck shell=bash
+# lib.sh - what a scenario can say.  Sourced by every scenarios/NAME.lab:
+#
+#	# What this one shows, in a sentence.
+#	. "$(dirname "$0")/../lib.sh"
+#	host client; host server
+#	link wifi client server delay 10ms
+#	addr client wifi 10.1.0.1/24; addr server wifi 10.1.0.2/24
+#	on client ping -c 3 10.1.0.2
+#
+# A host is a network namespace, a link a pair of TUN devices that bear its
+# name, one in each host, with emu between them.  A scenario runs in mount, PID
+# and network namespaces of its own, so that host names need not be unique and
+# that nothing outlives it, whatever happens.  As root, or as anybody in a user
+# namespace where the system allows that.  Exit 0 is good, 77 is skipped.
+#
+#	LAB		the scenario's directory: logs/, and a home for each host
+#	B, MPRUN	where the programs are; mprun
+#	LAB_SHELL=1	a shell in the lab when the scenario has ended
+#	LAB_KEEP=1	keep LAB
+
+set -eE -o pipefail
+export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+LABDIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TREE=${LABDIR%/tests/lab}
+B=$(readlink -m "${B:-$TREE/build}")
+export B MPRUN=${MPRUN:-$TREE/scripts/mprun}
+export EMU=$B/lab/emu
+declare -A BG=() RECORDS=()
+
+# --- The verdict ------------------------------------------------------------
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+# expect WHAT COMMAND...: the command succeeds.
+expect() {
+	local what=$1
+
+	shift
+	"$@" || fail "$what"
+}
+
+# figure WHAT VALUE [UNIT]: something measured, for the scenario's line.
+figure() {
+	echo "$*" | tee -a "$LAB/figures"
+}
+
+# within LOW VALUE HIGH: numbers, with fractions.
+within() {
+	awk -v l="$1" -v v="$2" -v h="$3" \
+	    'BEGIN { exit !(v ~ /^-?[0-9.]+$/ && l <= v && v <= h) }'
+}
+
+# at_most WHAT VALUE LIMIT [UNIT]: a figure, and its limit.  What is not a
+# number, as `never', is over it.
+at_most() {
+	figure "$1" "$2" "${4:-}"
+	within 0 "$2" "$3" || fail "$1 is $2, the limit $3 ${4:-}"
+}
+
+at_least() {
+	figure "$1" "$2" "${4:-}"
+	within "$3" "$2" 1e18 || fail "$1 is $2, the least is $3 ${4:-}"
+}
+
+# ratio A B: A / B.
+ratio() {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", a / b }'
+}
+
+need() {
+	local p
+
+	for p; do
+		command -v "$p" >/dev/null || skip "no $p"
+	done
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+# field FILE NAME: the value after a name, in a report of `name value' pairs.
+field() {
+	awk -v name="$2" '{ for (i = 1; i < NF; i++)
+		if ($i == name) { print $(i + 1); exit } }' "$1"
+}
+
+# --- Hosts ------------------------------------------------------------------
+
+# host NAME: has a loopback, a home, and no IPv6 chatter.
+host() {
+	ip netns add "$1"
+	ip -n "$1" link set lo up
+	ip netns exec "$1" sysctl -qw \
+	    net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+	[ ! -d /proc/sys/net/ipv6 ] || ip netns exec "$1" sysctl -qw \
+	    net.ipv6.conf.default.addr_gen_mode=1 \
+	    net.ipv6.conf.default.accept_dad=0 \
+	    net.ipv6.conf.default.router_solicitations=0
+	mkdir -p "$LAB/$1/run"
+	chmod 700 "$LAB/$1" "$LAB/$1/run"
+}
+
+# A host that passes packets on.
+router() {
+	host "$1"
+	ip netns exec "$1" sysctl -qw net.ipv4.ip_forward=1
+	[ ! -d /proc/sys/net/ipv6 ] ||
+	    ip netns exec "$1" sysctl -qw net.ipv6.conf.all.forwarding=1
+}
+
+# nat ROUTER LINK: what leaves through the link bears the router's address.
+nat() {
+	need nft
+	ip netns exec "$1" nft -f - <<-EOF
+	table ip nat {
+		chain post {
+			type nat hook postrouting priority srcnat
+			oifname "$2" masquerade
+		}
+	}
+	EOF
+}
+
+# addr HOST LINK ADDRESS/LENGTH
+addr() {
+	case $3 in
+	*:*) ip -n "$1" addr add "$3" dev "$2" nodad ;;
+	*) ip -n "$1" addr add "$3" dev "$2" ;;
+	esac
+}
+
+addr_del() {
+	ip -n "$1" addr del "$3" dev "$2"
+}
+
+# route HOST DESTINATION LINK [more of ip-route(8)]
+route() {
+	local host=$1 to=$2 link=$3
+
+	shift 3
+	ip -n "$host" route add "$to" dev "$link" "$@"
+}
+
+# The words that make a command run in a host: WORDS.
+words_on() {
+	WORDS=(ip netns exec "$1" env -u XDG_CONFIG_HOME -u LD_PRELOAD
+		HOME="$LAB/$1" XDG_RUNTIME_DIR="$LAB/$1/run")
+}
+
+# on HOST COMMAND...
+on() {
+	words_on "$1"
+	shift
+	"${WORDS[@]}" "$@"
+}
+
+# bg NAME HOST COMMAND...: in the background, with its output in log NAME.
+bg() {
+	local name=$1
+
+	words_on "$2"
+	shift 2
+	"${WORDS[@]}" "$@" >"$LAB/logs/$name" 2>&1 </dev/null &
+	BG[$name]=$!
+}
+
+running() {
+	kill -0 "${BG[$1]}" 2>/dev/null
+}
+
+# stop NAME [SIGNAL]: ends a background program; returns its exit status.
+stop() {
+	local pid=${BG[$1]}
+
+	unset "BG[$1]"
+	kill "-${2:-TERM}" "$pid" 2>/dev/null || :
+	wait_for 3 lab_gone "$pid" || kill -KILL "$pid" 2>/dev/null || :
+	wait "$pid"
+}
+
+# finish NAME: waits for a background program; returns its exit status.
+finish() {
+	local pid=${BG[$1]}
+
+	unset "BG[$1]"
+	wait "$pid"
+}
+
+log() {
+	echo "$LAB/logs/$1"
+}
+
+# said NAME REGEX: the background program has said so.
+said() {
+	grep -aqE -- "$2" "$LAB/logs/$1"
+}
+
+# wait_udp HOST PORT: a UDP socket has this port.
+wait_udp() {
+	wait_for 10 lab_port "$1" u "$2" || fail "no UDP port $2 in $1"
+}
+
+wait_tcp() {
+	wait_for 10 lab_port "$1" t "$2" || fail "no TCP port $2 in $1"
+}
+
+# --- Links ------------------------------------------------------------------
+
+# link NAME HOST HOST [what emu is told about it, for both directions]
+link() {
+	local name=$1 a=$2 b=$3
+
+	shift 3
+	"$EMU" -c "$LAB/emu" link "$name" "$a" "$name" "$b" "$name"
+	# What the kernel keeps for emu: longer than emu ever waits.
+	ip -n "$a" link set "$name" txqueuelen 4096
+	ip -n "$b" link set "$name" txqueuelen 4096
+	[ $# = 0 ] || set_link "$name" "$@"
+}
+
+# set_link NAME WORD...: changes it; emu_cmd.c tells the words.  Several links
+# change together: set_link a blackhole on \; b blackhole off
+set_link() {
+	echo "+ ${EPOCHREALTIME%???} $*"
+	"$EMU" -c "$LAB/emu" "$@"
+}
+
+# counter LINK WAY NAME: one of `emu show'; WAY as client'>'server.
+counter() {
+	"$EMU" -c "$LAB/emu" "$1" "$2" show >"$LAB/show"
+	field "$LAB/show" "$3"
+}
+
+# For commands that programs of a scenario run, as keyecho.py does.
+export -f set_link addr addr_del route
+
+# capture LINK...: records all that is sent over it from now on, in LINK.N.pcap;
+# N is 1, and one more each time.
+capture() {
+	local l
+
+	for l; do
+		RECORDS[$l]=$((${RECORDS[$l]:-0} + 1))
+		"$EMU" -c "$LAB/emu" "$l" pcap "$LAB/$l.${RECORDS[$l]}.pcap"
+	done
+}
+
+# capture_end: ends all records.
+capture_end() {
+	local l
+
+	for l in "${!RECORDS[@]}"; do
+		"$EMU" -c "$LAB/emu" "$l" pcap off
+	done
+}
+
+# in_clear TEXT: some record holds it.
+in_clear() {
+	grep -aqF -- "$1" "$LAB"/*.pcap
+}
+
+# no_clear TEXT...: ends the records; none holds the text, none is empty.
+no_clear() {
+	local file text
+
+	capture_end
+	for file in "$LAB"/*.pcap; do
+		[ "$(stat -c %s "$file")" -gt 24 ] || fail "empty: $file"
+	done
+	for text; do
+		! in_clear "$text" || fail "\`$text' crossed in clear"
+	done
+}
+
+# --- How a scenario lives ---------------------------------------------------
+
+lab_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+lab_port() {
+	[ -n "$(ip netns exec "$1" ss -Han"$2" "sport = :$3")" ]
+}
+
+lab_cleanup() {
+	local status=$? name
+
+	trap - EXIT ERR
+	set +e
+	[ -z "${LAB_SHELL:-}" ] || bash </dev/tty >/dev/tty 2>&1
+	for name in "${!BG[@]}"; do
+		stop "$name" >/dev/null 2>&1
+	done
+	[ -z "${LAB_EMU:-}" ] || kill "$LAB_EMU" 2>/dev/null
+	wait
+	[ -n "${LAB_KEEP:-}" ] || rm -rf "$LAB"
+	exit "$status"
+}
+
+# Into namespaces of our own: this script once more, as process 1 of them.
+lab_enter() {
+	local user new=(-mnpf --kill-child --mount-proc)
+
+	[ -e /dev/net/tun ] || skip "no /dev/net/tun"
+	[ -x "$EMU" ] || fail "no $EMU: run make"
+	for user in "" -Ur; do
+		unshare $user "${new[@]}" sh -c 'mount -t tmpfs t /run' \
+		    2>/dev/null || continue
+		unshare $user "${new[@]}" sh -c ': <>/dev/net/tun' \
+		    2>/dev/null || skip "no right to open /dev/net/tun"
+		LAB=${LAB:-$(mktemp -d "${TMPDIR:-/tmp}/lab.XXXXXX")}
+		export LAB LAB_INSIDE=1
+		# shellcheck disable=SC2093
+		exec unshare $user "${new[@]}" bash "$0" "$@"
+	done
+	skip "no right to make namespaces"
+}
+
+lab_begin() {
+	trap lab_cleanup EXIT
+	trap 'exit 143' TERM INT
+	trap 'echo "FAIL: line $LINENO: $BASH_COMMAND" >&2' ERR
+	unset LAB_INSIDE
+	mount -t tmpfs -o mode=755 tmpfs /run
+	mkdir -p /run/netns "$LAB/logs"
+	: >"$LAB/figures"
+	cd "$LAB"
+	"$EMU" ${LAB_SEED:+-s "$LAB_SEED"} "$LAB/emu" &
+	LAB_EMU=$!
+	wait_for 5 [ -S "$LAB/emu" ] || fail "emu did not start"
+}
+
+# shellcheck source=topo.sh
+. "$LABDIR/topo.sh"
+# shellcheck source=mp.sh
+. "$LABDIR/mp.sh"
+case ${LAB_INSIDE:-} in
+'') lab_enter "$@" ;;
+*) lab_begin ;;
+esac
