@@ -49,43 +49,83 @@ spawn_setup(char **envp)
 		path[0] = '\0';
 }
 
+/* What the two children and we share. */
+struct spawn {
+	char *stack; /* of the second */
+	int error;
+	int status;
+};
+
 static int
-child(void *error)
+run(void *arg)
 {
+	struct spawn *sp = arg;
 	char *argv[] = { path, NULL };
 
 	execve(path, argv, envp_kept);
-	*(int *)error = errno;
+	sp->error = errno;
 	_exit(127);
+}
+
+/*
+ * The program's own child: it is not to be seen, so it has no exit signal.  An
+ * execve(2) would give it one; so it has a child of its own for that, and waits
+ * for it.
+ */
+static int
+child(void *arg)
+{
+	struct spawn *sp = arg;
+	pid_t pid;
+
+	pid = clone(run, sp->stack, CLONE_VM | CLONE_VFORK, sp);
+	if (pid < 0)
+		sp->error = errno;
+	while (pid > 0 && waitpid(pid, &sp->status, __WALL) < 0)
+		if (errno != EINTR) {
+			sp->error = errno;
+			break;
+		}
+	_exit(0);
+}
+
+/* Clones and waits, with no handler of the program's running in the child, on
+ * our memory. */
+static void
+clone_and_wait(struct spawn *sp, char *stack)
+{
+	sigset_t all, old;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK, sp);
+	if (pid < 0)
+		sp->error = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0)
+		if (errno != EINTR)
+			break;
 }
 
 int
 spawn_agent(void)
 {
-	int error = 0, status = 0;
-	sigset_t all, old;
-	pid_t pid;
+	struct spawn sp = { .error = 0 };
 	char *stack;
 
-	stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+	stack = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return -errno;
-	/* No handler of the program's may run in the child, on our memory. */
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &old);
-	pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK, &error);
-	if (pid < 0)
-		error = errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	munmap(stack, STACK);
-	while (pid > 0 && waitpid(pid, &status, __WCLONE) < 0)
-		if (errno != EINTR)
-			break;
-	if (error != 0) {
+	sp.stack = stack + 2 * STACK;
+	clone_and_wait(&sp, stack);
+	munmap(stack, 2 * STACK);
+	if (sp.error != 0) {
 		log_say(LOG_ERROR, LOG_AGENT, "cannot start the agent %s: %s",
-		    path, strerror(error));
-		return -error;
+		    path, strerror(sp.error));
+		return -sp.error;
 	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
+	return WIFEXITED(sp.status) && WEXITSTATUS(sp.status) == 0 ? 0 :
+								     -ECHILD;
 }

@@ -58,6 +58,8 @@ find(char path[PATH_MAX], const char *name)
 	int n, error, found = ENOENT;
 	size_t len;
 
+	if (name[0] == '\0')
+		return ENOENT;
 	if (strchr(name, '/') != NULL) {
 		n = snprintf(path, PATH_MAX, "%s", name);
 		return n < PATH_MAX ? runnable(path) : ENAMETOOLONG;

@@ -97,6 +97,8 @@ door_shut(const struct door *d)
 	bool shut = false;
 
 	lock = door_lock(d, 0);
+	if (lock == -ENOENT) /* the directory went: nobody can come */
+		return poll(&p, 1, 0) == 0;
 	if (lock < 0)
 		return false;
 	/* Out of the way first; back again if somebody had knocked. */

@@ -155,6 +155,7 @@ port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
 	p->memfd = memfd;
 	p->how = *ask;
 	p->df = -1;
+	p->group = 1; /* bound just after the data socket */
 	if (control < 0 || !control_ok(a, control, ask)) {
 		snprintf(why, IPC_TEXT, "port %u: no control socket of it came",
 		    ask->port);

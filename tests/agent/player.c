@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -176,6 +177,7 @@ unlock(struct player *p)
 {
 	bool wake = mp_deadline(&p->map.mp) < atomic_load(&p->map.arena->armed);
 
+	if (getenv("DBG")) fprintf(stderr, "deadline %llx armed %llx wake %d\n", (unsigned long long)mp_deadline(&p->map.mp), (unsigned long long)atomic_load(&p->map.arena->armed), wake);
 	arena_unlock(p->map.arena);
 	if (wake)
 		tell_agent(p, INNER_WAKE);

@@ -73,12 +73,12 @@ carrying() {
 	[ -n "$used" ] && [ "$used" != "${1:-}" ]
 }
 
-# kills NAME EVERY DOWN: while background program NAME runs, the link that is
-# used dies silently every EVERY seconds, and is back DOWN seconds later.
+# kills NAME EVERY DOWN TIMES: while background program NAME runs, the link that
+# is used dies silently every EVERY seconds, and is back DOWN seconds later.
 kills() {
 	local begin=${EPOCHREALTIME/./} n used
 
-	for ((n = 1; ; n++)); do
+	for ((n = 1; n <= $4; n++)); do
 		lab_until $((begin + n * $2 * 1000000 - 250000)) "$1" || return 0
 		used=$(used_link)
 		expect "a link is used" [ -n "$used" ]
