@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "raw.h"
 
 static const uint8_t arena_magic[8] = "mpshim1";
 
@@ -133,8 +134,8 @@ know_self(void)
 {
 	size_t len;
 
-	self = (uint32_t)syscall(SYS_gettid);
-	if (syscall(SYS_get_robust_list, 0, &robust, &len) != 0)
+	self = (uint32_t)RAW(SYS_gettid);
+	if (RAW(SYS_get_robust_list, 0, &robust, &len) != 0)
 		robust = NULL;
 }
 
@@ -176,7 +177,7 @@ wait_for(struct arena *a, uint64_t us)
 	if ((v & FUTEX_WAITERS) == 0 && !atomic_compare_exchange_strong(
 		&a->lock, &v, v | FUTEX_WAITERS))
 		return;
-	syscall(SYS_futex, &a->lock, FUTEX_WAIT, v | FUTEX_WAITERS, &ts, NULL,
+	RAW(SYS_futex, &a->lock, FUTEX_WAIT, v | FUTEX_WAITERS, &ts, NULL,
 	    0);
 }
 
@@ -188,7 +189,7 @@ steal_from_dead(struct arena *a)
 	uint32_t v = atomic_load(&a->lock);
 
 	if ((v & FUTEX_TID_MASK) != 0 &&
-	    syscall(SYS_kill, v & FUTEX_TID_MASK, 0) != 0 && errno == ESRCH)
+	    RAW(SYS_kill, v & FUTEX_TID_MASK, 0) != 0 && errno == ESRCH)
 		atomic_compare_exchange_strong(&a->lock, &v,
 		    v | FUTEX_OWNER_DIED);
 }
@@ -239,7 +240,7 @@ arena_unlock(struct arena *a)
 	int saved = errno;
 
 	if (atomic_exchange(&a->lock, 0) & FUTEX_WAITERS)
-		syscall(SYS_futex, &a->lock, FUTEX_WAKE, 1, NULL, NULL, 0);
+		RAW(SYS_futex, &a->lock, FUTEX_WAKE, 1, NULL, NULL, 0);
 	pending(NULL);
 	errno = saved;
 }

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "hooks.h"
 #include "in.h"
 #include "inner.h"
-#include "libc.h"
 #include "sock.h"
 
 /* A child of vfork(2) runs in the parent's memory: it leaves the table alone. */
@@ -97,8 +97,6 @@ control(int fd, int cmd, void *arg, int (*real)(int, int, void *))
 							  result;
 }
 
-int hook_fcntl(int, int, ...) __asm__("fcntl")
-    __attribute__((visibility("default"), used));
 int
 hook_fcntl(int fd, int cmd, ...)
 {
@@ -111,8 +109,6 @@ hook_fcntl(int fd, int cmd, ...)
 	return control(fd, cmd, arg, real_fcntl);
 }
 
-int hook_fcntl64(int, int, ...) __asm__("fcntl64")
-    __attribute__((visibility("default"), used));
 int
 hook_fcntl64(int fd, int cmd, ...)
 {
@@ -147,8 +143,6 @@ ask_ipv4(unsigned long request, void *arg)
 	return result;
 }
 
-int hook_ioctl(int, unsigned long, ...) __asm__("ioctl")
-    __attribute__((visibility("default"), used));
 int
 hook_ioctl(int fd, unsigned long request, ...)
 {

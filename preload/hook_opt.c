@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "guard.h"
-#include "libc.h"
+#include "hooks.h"
 #include "net.h"
 #include "sock.h"
 

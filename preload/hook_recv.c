@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "arena.h"
+#include "hooks.h"
 #include "in.h"
-#include "libc.h"
 #include "sock.h"
 
 /* The descriptor is no longer the socket that we took it for. */

@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "libc.h"
+#include "hooks.h"
 #include "out.h"
 #include "sock.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf.h"
-#include "libc.h"
+#include "hooks.h"
 #include "net.h"
 #include "sock.h"
 

@@ -27,6 +27,8 @@ enum inner_kind {
 	INNER_ERROR = 4, /* a peer was given up: from, then errno (4 bytes) */
 	INNER_WAKE = 1,	 /* the engine's deadline is nearer than `armed' */
 	INNER_LOOK = 3,	 /* a socket may be gone */
+	INNER_PROBE = 6, /* the filter of a data socket drops it, and so the
+			  * kernel counts it there: which socket is it? */
 };
 
 enum inner_bound {

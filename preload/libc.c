@@ -4,7 +4,8 @@
 #include <dlfcn.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+
+#include "raw.h"
 
 /* Volatile enough: written once, before the program has threads. */
 static struct {
@@ -14,13 +15,12 @@ static struct {
 #undef ROW
 } found;
 
-#define UNPACK(...) __VA_ARGS__
 #define ROW(type, name, params, args, raw)                                    \
 	type real_##name params                                               \
 	{                                                                     \
 		if (found.name != NULL)                                       \
 			return found.name args;                               \
-		return (type)syscall(UNPACK raw);                             \
+		return (type)RAW raw;                             \
 	}
 LIBC_TABLE(ROW)
 LIBC_VARIADIC(ROW)

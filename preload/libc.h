@@ -114,9 +114,4 @@ LIBC_VARIADIC(LIBC_REAL)
 /* Finds them all.  Before that they are the raw system calls. */
 void libc_find(void);
 
-#define HOOK(type, name, params)                                              \
-	type hook_##name params __asm__(#name)                                \
-	    __attribute__((visibility("default"), used));                     \
-	type hook_##name params
-
 #endif

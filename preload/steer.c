@@ -144,7 +144,7 @@ int
 steer_group(int fd, const struct steer_group *g)
 {
 	struct prog p = { .n = 0 };
-	struct exits e = { .n = 0 };
+	struct exits e = { .n = 0 }, probe = { .n = 0 };
 
 	/* A packet of a session: its flow's sequence number is small. */
 	emit(&p, BPF_LD | BPF_W | BPF_LEN, 0);
@@ -169,6 +169,10 @@ steer_group(int fd, const struct steer_group *g)
 	leave_unless(&p, &e, BPF_JEQ, 0);
 	load(&p, BPF_W, 4);
 	leave_unless(&p, &e, BPF_JEQ, word(g->token));
+	load(&p, BPF_B, 3);
+	leave_unless(&p, &probe, BPF_JEQ, INNER_PROBE);
+	verdict(&p, g->probed);
+	leave(&p, &probe);
 	load(&p, BPF_W, 0);
 	by_sid(&p, g);
 	leave(&p, &e);
@@ -182,7 +186,7 @@ steer_group(int fd, const struct steer_group *g)
 static void
 ours(struct prog *p, const struct steer_filter *f)
 {
-	struct exits e = { .n = 0 };
+	struct exits e = { .n = 0 }, probe = { .n = 0 };
 	uint32_t i;
 
 	emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
@@ -201,6 +205,10 @@ ours(struct prog *p, const struct steer_filter *f)
 		load(p, BPF_W, UDP + 4 + i);
 		leave_unless(p, &e, BPF_JEQ, word(f->token + i));
 	}
+	load(p, BPF_B, UDP + 3);
+	leave_unless(p, &probe, BPF_JEQ, INNER_PROBE);
+	verdict(p, NONE);
+	leave(p, &probe);
 	verdict(p, (uint32_t)ALL);
 	leave(p, &e);
 }

@@ -20,6 +20,7 @@ struct steer_group {
 	uint8_t control; /* the agent's index */
 	uint8_t plain;	 /* the index that plaintext goes to */
 	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
+	uint8_t probed; /* the index that INNER_PROBE goes to */
 };
 /* Attaches it to the group of `fd': 0, or a negative errno. */
 int steer_group(int fd, const struct steer_group *);

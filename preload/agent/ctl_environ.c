@@ -59,11 +59,10 @@ address_ok(const char *word, bool prefix)
 	char text[ADDRESS_TEXT], *host, *slash;
 	struct in6_addr ip;
 	bool v6;
+	int n;
 
-	if (strlen(word) >= sizeof(text))
-		return false;
-	strcpy(text, word);
-	if (!cut_port(text, &host, &v6))
+	n = snprintf(text, sizeof(text), "%s", word);
+	if (n < 0 || (size_t)n >= sizeof(text) || !cut_port(text, &host, &v6))
 		return false;
 	slash = prefix ? strchr(host, '/') : NULL;
 	if (slash != NULL) {

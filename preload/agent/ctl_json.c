@@ -22,7 +22,7 @@ struct json {
 	bool more;
 };
 
-/* Begins a line: the comma of the one before, and the name where there is one. */
+/* Begins a line: the comma of the one before, the name if there is one. */
 static void
 json_name(struct json *j, const char *name)
 {

@@ -288,7 +288,7 @@ key_ok(const char *key, size_t *bytes)
 	if (key[0] == '/') {
 		if (!path_ok(key))
 			return false;
-		strcpy(path, key);
+		snprintf(path, sizeof(path), "%s", key);
 	} else if (!find_key(path, key))
 		return false;
 	*bytes += strlen(path) + 1;

@@ -2,7 +2,8 @@
 /*
  * Whether the loader would preload us into a program: not into setuid programs
  * and those with file capabilities, not where there is no loader (static), or
- * one of another C library or machine.  The rules are ld.so(8)'s and execve(2)'s.
+ * one of another C library or machine.  The rules are those of ld.so(8) and
+ * execve(2).
  */
 #include <elf.h>
 #include <errno.h>
@@ -250,7 +251,7 @@ file_check(int fd, const char *path, char *head, size_t len, int nested)
 		return CTL_FAILED;
 	}
 	if (!script_of(head, len, interpreter))
-		strcpy(interpreter, SHELL);
+		memcpy(interpreter, SHELL, sizeof(SHELL));
 	error = runnable(interpreter);
 	if (error != 0 || nested >= PROGRAM_NESTED) {
 		ctl_error("%s: its interpreter %s: %s", path, interpreter,

@@ -96,8 +96,8 @@ static int
 rows_get(int fd, struct rows *rows)
 {
 	static struct ipc_ask ask; /* large, mostly zero */
-	struct ipc_answer answer;
-	struct ipc_row row;
+	struct ipc_answer answer = { 0 };
+	struct ipc_row row = { 0 };
 	int n;
 
 	ask.version = IPC_VERSION;

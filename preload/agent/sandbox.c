@@ -117,12 +117,15 @@ drop_capabilities(void)
 static int
 drop_root(void)
 {
+	int error;
+
 	if (geteuid() != 0)
 		return 0;
 	if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
 	    setresuid(NOBODY, NOBODY, NOBODY) != 0) {
-		journal("not nobody: %s", strerror(errno));
-		return 0;
+		error = errno;
+		journal("not nobody: %s", strerror(error));
+		return error == EINVAL || error == EPERM ? 0 : -error;
 	}
 	if (getuid() != NOBODY || geteuid() != NOBODY || getgid() != NOBODY ||
 	    setresuid(0, 0, 0) == 0)

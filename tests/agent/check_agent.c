@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The agent, with a program that plays the library (player.c) beside it. */
-#include <check.h>
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
@@ -9,22 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "player.h"
+#include "suites.h"
 
-/* Starts an agent on both hosts. */
-static void
+void
 start_both(void)
 {
 	int host;
 
+	lab_fresh();
 	for (host = 0; host < LAB_HOSTS; host++) {
 		lab_enter(host);
 		ck_assert_int_eq(lab_agent(), 0);
 	}
 }
 
-/* The worker's pid, or 0. */
-static pid_t
+pid_t
 worker_of(int host)
 {
 	struct player p;
@@ -32,6 +30,99 @@ worker_of(int host)
 	lab_enter(host);
 	return player_ask(&p, player_question(IPC_HELLO), NULL, 0, NULL) == 0 ?
 	    (pid_t)p.answer.pid : 0;
+}
+
+/* The text of /proc/PID/stat from its field 2 on, or "". */
+static const char *
+stat_text(pid_t pid)
+{
+	static char text[512];
+	char path[64], *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return "";
+	at = fgets(text, sizeof(text), f) != NULL ? strrchr(text, ')') : NULL;
+	fclose(f);
+	return at != NULL ? at : "";
+}
+
+/* A number of it, counted as in proc(5). */
+static long
+stat_of(pid_t pid, int field)
+{
+	const char *at = stat_text(pid);
+	int i;
+
+	for (i = 2; at != NULL && i < field; i++)
+		at = strchr(at + 1, ' ');
+	return at != NULL ? strtol(at, NULL, 10) : -1;
+}
+
+/* Dead, even if nobody has buried it yet. */
+static bool
+ended(pid_t pid)
+{
+	const char *at = stat_text(pid);
+
+	return at[0] == '\0' || strncmp(at, ") Z", 3) == 0;
+}
+
+pid_t
+parent_of(pid_t pid)
+{
+	return (pid_t)stat_of(pid, 4);
+}
+
+long
+cpu_of(pid_t pid)
+{
+	return (stat_of(pid, 14) + stat_of(pid, 15)) * 1000 /
+	    sysconf(_SC_CLK_TCK);
+}
+
+pid_t
+await_worker(int host, pid_t not, int wait_ms)
+{
+	uint64_t until = player_ms() + (uint64_t)wait_ms;
+	pid_t pid;
+
+	do {
+		pid = worker_of(host);
+		if (pid != 0 && pid != not)
+			return pid;
+		player_sleep(5);
+	} while (player_ms() < until);
+	return 0;
+}
+
+int
+await_end(pid_t pid, int wait_ms)
+{
+	uint64_t began = player_ms();
+
+	while (!ended(pid)) {
+		if (player_ms() - began > (uint64_t)wait_ms)
+			return -1;
+		player_sleep(5);
+	}
+	return (int)(player_ms() - began);
+}
+
+int
+await_port(int host, uint16_t port, int wait_ms)
+{
+	uint64_t began = player_ms();
+
+	lab_enter(host);
+	while (!lab_port_free(port)) {
+		if (player_ms() - began > (uint64_t)wait_ms)
+			return -1;
+		player_sleep(1);
+	}
+	return (int)(player_ms() - began);
 }
 
 /* What the engines of two players counted, when something went wrong. */
@@ -49,8 +140,7 @@ explain(const struct player *a, const struct player *b)
 			    (unsigned long long)mp_counter(&b->map.mp, c));
 }
 
-/* One datagram there, one back. */
-static void
+void
 ping(struct player *from, struct player *to, const struct mp_addr *address,
     int wait_ms)
 {
@@ -66,57 +156,33 @@ ping(struct player *from, struct player *to, const struct mp_addr *address,
 	ck_assert_str_eq(buf, "ping");
 	ck_assert_int_eq(player_send(to, &shown, "pong", 5), 0);
 	n = player_recv(from, &shown, buf, sizeof(buf), wait_ms);
+	if (n != 5)
+		explain(from, to);
 	ck_assert_int_eq(n, 5);
 	ck_assert_str_eq(buf, "pong");
 }
 
-START_TEST(one_agent)
+int
+ping_ms(struct player *from, struct player *to, const struct mp_addr *address)
 {
-	pid_t first;
+	uint64_t began = player_ms();
+	struct mp_addr shown;
+	char buf[64];
 
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	first = worker_of(LAB_A);
-	ck_assert_int_gt(first, 0);
-	ck_assert_int_eq(lab_agent(), 0);
-	ck_assert_int_eq(worker_of(LAB_A), first);
-}
-END_TEST
-
-START_TEST(talk)
-{
-	struct mp_addr to = lab_addr(LAB_B, 1, 4001);
-	struct player a, b;
-	int i;
-
-	lab_fresh();
-	start_both();
-	ck_assert_int_eq(player_open(&b, LAB_B, 4001, lab_key(LAB_B)), 0);
-	ck_assert_int_eq(player_open(&a, LAB_A, 5001, lab_key(LAB_A)), 0);
-	for (i = 0; i < 100; i++)
-		ping(&a, &b, &to, 1000);
-	player_close(&a);
-	player_close(&b);
-}
-END_TEST
-
-static Suite *
-suite_agent(void)
-{
-	Suite *s = suite_create("agent");
-	TCase *t = tcase_create("agent");
-
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, one_agent);
-	tcase_add_test(t, talk);
-	suite_add_tcase(s, t);
-	return s;
+	do {
+		if (player_send(from, address, "ping", 5) == 0 &&
+		    player_recv(to, &shown, buf, sizeof(buf), 20) > 0 &&
+		    player_send(to, &shown, "pong", 5) == 0 &&
+		    player_recv(from, &shown, buf, sizeof(buf), 20) > 0)
+			return (int)(player_ms() - began);
+	} while (player_ms() - began < 5000);
+	return -1;
 }
 
 int
 main(void)
 {
+	Suite *s = suite_create("agent");
 	SRunner *r;
 	int failed;
 
@@ -126,8 +192,12 @@ main(void)
 		lab_end();
 		return 0;
 	}
-	r = srunner_create(suite_agent());
-	srunner_run_all(r, CK_NORMAL);
+	suite_add_tcase(s, case_serve());
+	suite_add_tcase(s, case_traffic());
+	suite_add_tcase(s, case_death());
+	suite_add_tcase(s, case_hostile());
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	lab_end();

@@ -5,13 +5,16 @@
  *	A  10.77.1.1 ---- link 1 ---- 10.77.1.2  B
  *	   10.77.2.1 ---- link 2 ---- 10.77.2.2
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,10 +107,15 @@ lab_end(void)
 void
 lab_enter(int host)
 {
+	static int here = -1;
+
+	if (host == here)
+		return;
 	if (setns(netns[host], CLONE_NEWNET) != 0) {
 		perror("setns");
 		abort();
 	}
+	here = host;
 }
 
 struct mp_addr
@@ -181,4 +189,16 @@ lab_agent(void)
 	    "build/mpshim-agent");
 
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool
+lab_port_free(uint16_t port)
+{
+	struct sockaddr_in6 name = { .sin6_family = AF_INET6,
+		.sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool is_free = bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+
+	close(fd);
+	return is_free;
 }

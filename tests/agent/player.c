@@ -3,11 +3,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -169,6 +170,65 @@ player_announce_close(struct player *p)
 	player_close(p);
 }
 
+void
+player_connect(struct player *p, const struct mp_addr *peer)
+{
+	struct slot *is = &p->map.arena->slot[p->slot];
+
+	arena_lock(p->map.arena);
+	is->connected = true;
+	is->peer = *peer;
+	is->gen++;
+	arena_unlock(p->map.arena);
+	tell_agent(p, INNER_WAKE);
+}
+
+int
+player_find(struct player *p)
+{
+	int memfd, error;
+
+	arena_unmap(&p->map);
+	lab_enter(p->netns);
+	error = player_ask(p, question_of(p, IPC_FIND, ""), NULL, 0, &memfd);
+	return take_arena(p, error, memfd);
+}
+
+/* A copy of the arena in a memory file of ours, sealed. */
+static int
+copy_arena(const struct player *p)
+{
+	int fd = memfd_create("copy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const uint8_t *from = (const uint8_t *)p->map.arena;
+	static const uint8_t zero[4096];
+	size_t at;
+
+	if (fd < 0 || ftruncate(fd, (off_t)p->map.size) != 0)
+		return -1;
+	for (at = 0; at + 4096 <= p->map.size; at += 4096)
+		if (memcmp(from + at, zero, 4096) != 0 &&
+		    pwrite(fd, from + at, 4096, (off_t)at) != 4096)
+			return -1;
+	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	return fd;
+}
+
+int
+player_adopt(struct player *p, const char *keys)
+{
+	int pass[IPC_PASS], memfd, error;
+
+	lab_enter(p->netns);
+	pass[0] = bound(p->port, true);
+	pass[1] = copy_arena(p);
+	arena_unmap(&p->map);
+	error = player_ask(p, question_of(p, IPC_ADOPT, keys), pass, IPC_PASS,
+	    &memfd);
+	close(pass[0]);
+	close(pass[1]);
+	return take_arena(p, error, memfd);
+}
+
 /* --- Datagrams --------------------------------------------------------------- */
 
 /* Wakes the agent where it would look too late. */
@@ -177,7 +237,6 @@ unlock(struct player *p)
 {
 	bool wake = mp_deadline(&p->map.mp) < atomic_load(&p->map.arena->armed);
 
-	if (getenv("DBG")) fprintf(stderr, "deadline %llx armed %llx wake %d\n", (unsigned long long)mp_deadline(&p->map.mp), (unsigned long long)atomic_load(&p->map.arena->armed), wake);
 	arena_unlock(p->map.arena);
 	if (wake)
 		tell_agent(p, INNER_WAKE);
@@ -226,6 +285,17 @@ player_send(struct player *p, const struct mp_addr *to, const void *data,
 		unlock(p);
 	}
 	return done;
+}
+
+void
+player_throw(struct player *p, const struct mp_addr *to, const void *data,
+    size_t len)
+{
+	struct sockaddr_in6 name;
+	socklen_t size = net_put(to, AF_INET6, (struct sockaddr *)&name,
+	    sizeof(name));
+
+	(void)sendto(p->fd, data, len, 0, (struct sockaddr *)&name, size);
 }
 
 /* One packet in: the payload's length, or -EAGAIN: nothing for the program. */

@@ -38,6 +38,8 @@ const char *lab_key(int host);
 const char *lab_directory(void);
 /* Starts the agent here: its exit status. */
 int lab_agent(void);
+/* Can the port be had by one who shares it with nobody? */
+bool lab_port_free(uint16_t port);
 
 /* --- Players --------------------------------------------------------------- */
 
@@ -51,6 +53,12 @@ int player_ask(struct player *, const struct ipc_ask *, const int *pass, int n,
 int player_open(struct player *, int host, uint16_t port, const char *keys);
 /* Another socket of the port. */
 int player_join(struct player *, const struct player *, const char *keys);
+/* The arena and slot anew, by the socket's cookie. */
+int player_find(struct player *);
+/* Gives the arena to an agent that knows nothing of it. */
+int player_adopt(struct player *, const char *keys);
+/* Says that the socket is connected, as the library would. */
+void player_connect(struct player *, const struct mp_addr *peer);
 void player_close(struct player *);
 /* Tells the agent that a close is coming, and closes. */
 void player_announce_close(struct player *);
@@ -61,6 +69,10 @@ int player_send(struct player *, const struct mp_addr *to, const void *,
 /* Receives one within so many ms: its length, or -EAGAIN. */
 int player_recv(struct player *, struct mp_addr *from, void *, size_t,
     int wait_ms);
+
+/* Sends bytes as they are. */
+void player_throw(struct player *, const struct mp_addr *to, const void *,
+    size_t);
 
 /* Milliseconds since some moment. */
 uint64_t player_ms(void);

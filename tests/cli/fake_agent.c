@@ -183,8 +183,9 @@ mode_nasty(void)
 	struct ipc_row r;
 
 	send_port(60001, 0);
-	send_slot(60001, 0, "\"\\\033[31mred\n\377-and-unended-beyond-its-field",
-	    1, &any, NULL);
+	send_slot(60001, 0,
+	    "\"\\\033[31mred\n\377-and-unended-beyond-its-field", 1, &any,
+	    NULL);
 	r = session_of(0, "192.0.2.9");
 	r.u.session_row.is.why = (enum mp_reason)4000;
 	r.u.session_row.is.state = (enum mp_session_state)4000;
@@ -238,7 +239,7 @@ main(int argc, char **argv)
 	if (argc != 2 || ipc_path(path, 1) != 0 ||
 	    strlen(path) >= sizeof(sun.sun_path))
 		return 2;
-	strcpy(sun.sun_path, path);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
 	unlink(path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 ||

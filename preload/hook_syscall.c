@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Hook: syscall(3), by which libuv and others reach sockets.  The calls that we
+ * hook go to the hooks; every other goes to the kernel as it is, with all six
+ * arguments, so nothing is refused that the kernel would do.
+ */
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#include "conf.h"
+#include "hooks.h"
+#include "raw.h"
+
+#define PTR(x) ((void *)(uintptr_t)(x))
+
+/* Descriptors and their life. */
+static bool
+of_descriptors(long number, const long *a, long *result)
+{
+	switch (number) {
+	case SYS_close:
+		*result = hook_close((int)a[0]);
+		return true;
+	case SYS_dup:
+		*result = hook_dup((int)a[0]);
+		return true;
+#ifdef SYS_dup2
+	case SYS_dup2:
+		*result = hook_dup2((int)a[0], (int)a[1]);
+		return true;
+#endif
+	case SYS_dup3:
+		*result = hook_dup3((int)a[0], (int)a[1], (int)a[2]);
+		return true;
+	case SYS_fcntl:
+		*result = hook_fcntl((int)a[0], (int)a[1], PTR(a[2]));
+		return true;
+	case SYS_socket:
+		*result = hook_socket((int)a[0], (int)a[1], (int)a[2]);
+		return true;
+	case SYS_bind:
+		*result = hook_bind((int)a[0], PTR(a[1]), (socklen_t)a[2]);
+		return true;
+	case SYS_connect:
+		*result = hook_connect((int)a[0], PTR(a[1]), (socklen_t)a[2]);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+of_datagrams(long number, const long *a, long *result)
+{
+	int fd = (int)a[0];
+
+	switch (number) {
+	case SYS_sendto:
+		*result = hook_sendto(fd, PTR(a[1]), (size_t)a[2], (int)a[3],
+		    PTR(a[4]), (socklen_t)a[5]);
+		return true;
+	case SYS_sendmsg:
+		*result = hook_sendmsg(fd, PTR(a[1]), (int)a[2]);
+		return true;
+	case SYS_sendmmsg:
+		*result = hook_sendmmsg(fd, PTR(a[1]), (unsigned)a[2],
+		    (int)a[3]);
+		return true;
+	case SYS_recvfrom:
+		*result = hook_recvfrom(fd, PTR(a[1]), (size_t)a[2],
+		    (int)a[3], PTR(a[4]), PTR(a[5]));
+		return true;
+	case SYS_recvmsg:
+		*result = hook_recvmsg(fd, PTR(a[1]), (int)a[2]);
+		return true;
+	case SYS_recvmmsg:
+		*result = hook_recvmmsg(fd, PTR(a[1]), (unsigned)a[2],
+		    (int)a[3], PTR(a[4]));
+		return true;
+	case SYS_read:
+		*result = hook_read(fd, PTR(a[1]), (size_t)a[2]);
+		return true;
+	case SYS_write:
+		*result = hook_write(fd, PTR(a[1]), (size_t)a[2]);
+		return true;
+	case SYS_readv:
+		*result = hook_readv(fd, PTR(a[1]), (int)a[2]);
+		return true;
+	case SYS_writev:
+		*result = hook_writev(fd, PTR(a[1]), (int)a[2]);
+		return true;
+	default:
+		return false;
+	}
+}
+
+long
+hook_syscall(long number, ...)
+{
+	long a[6], result;
+	va_list ap;
+	int i;
+
+	va_start(ap, number);
+	for (i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (conf_get()->active && (of_descriptors(number, a, &result) ||
+	    of_datagrams(number, a, &result)))
+		return result;
+	return raw_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* The hooks by their own names, and how one is written. */
+#ifndef HOOKS_H
+#define HOOKS_H
+
+#include "libc.h"
+
+/* Programs call it by its name in the C library. */
+#define HOOK_NAMED(name)                                                      \
+	__asm__(#name) __attribute__((visibility("default"), used))
+
+#define HOOK_DECLARE(type, name, params, args, raw)                           \
+	type hook_##name params HOOK_NAMED(name);
+LIBC_TABLE(HOOK_DECLARE)
+#undef HOOK_DECLARE
+int hook_fcntl(int, int, ...) HOOK_NAMED(fcntl);
+int hook_fcntl64(int, int, ...) HOOK_NAMED(fcntl64);
+int hook_ioctl(int, unsigned long, ...) HOOK_NAMED(ioctl);
+long hook_syscall(long, ...) HOOK_NAMED(syscall);
+
+#define HOOK(type, name, params) type hook_##name params
+
+#endif

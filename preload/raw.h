@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* A bare system call, for when no function of the C library will do: syscall(3)
+ * is one of our hooks. */
+#ifndef RAW_H
+#define RAW_H
+
+#include <errno.h>
+
+static inline long
+raw_call(long number, long a, long b, long c, long d, long e, long f)
+{
+#if defined(__x86_64__) && !defined(__ILP32__)
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ volatile("syscall"
+	    : "=a"(result)
+	    : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+	    : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long result __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+	    : "+r"(result)
+	    : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+	    : "memory");
+#else
+#error "raw_call: not written for this architecture"
+#endif
+	if ((unsigned long)result <= -4096UL)
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+/* The same with fewer arguments. */
+#define RAW_PICK(n, a, b, c, d, e, f, ...)                                    \
+	raw_call((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e),  \
+	    (long)(f))
+#define RAW(...) RAW_PICK(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+
+#endif

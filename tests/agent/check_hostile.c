@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/* Programs that mean harm to the agent, or to each other through it. */
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "suites.h"
+
+enum { PORTS = 500 };
+
+static struct player a, b;
+
+static struct mp_addr
+meet(uint16_t n)
+{
+	struct mp_addr to = lab_addr(LAB_B, 1, n);
+
+	start_both();
+	ck_assert_int_eq(player_open(&b, LAB_B, n, lab_key(LAB_B)), 0);
+	ck_assert_int_eq(player_open(&a, LAB_A, (uint16_t)(n + 1000),
+	    lab_key(LAB_A)), 0);
+	ping(&a, &b, &to, 1000);
+	return to;
+}
+
+/* One holds its lock for ever: others do not notice. */
+START_TEST(lock_held)
+{
+	struct mp_addr to = meet(4400);
+	struct player evil;
+	int i, ms, worst = 0;
+
+	ck_assert_int_eq(player_open(&evil, LAB_A, 5409, lab_key(LAB_A)), 0);
+	arena_lock(evil.map.arena);
+	lab_ip(LAB_A, "link set l1 down"); /* all ports are to be told */
+	for (i = 0; i < 50; i++) {
+		ms = ping_ms(&a, &b, &to);
+		worst = ms > worst ? ms : worst;
+		player_sleep(10);
+	}
+	lab_ip(LAB_A, "link set l1 up");
+	fprintf(stderr, "worst %d ms while another holds its lock\n", worst);
+	ck_assert_int_le(worst, 150);
+	arena_unlock(evil.map.arena);
+	ck_assert_int_gt(worker_of(LAB_A), 0);
+}
+END_TEST
+
+/* One writes what it likes into its arena: the worker lives, others go on. */
+START_TEST(scribble)
+{
+	struct mp_addr to = meet(4401);
+	pid_t worker = worker_of(LAB_A), pid;
+	uint64_t until;
+
+	pid = fork();
+	if (pid == 0) {
+		struct player evil;
+		uint8_t *bytes, wake[64];
+		size_t size;
+
+		if (player_open(&evil, LAB_A, 5410, lab_key(LAB_A)) != 0)
+			_exit(1);
+		to.port = 4409; /* nobody */
+		(void)player_send(&evil, &to, "ping", 5);
+		bytes = (uint8_t *)evil.map.arena;
+		size = evil.map.size;
+		for (until = player_ms() + 3000; player_ms() < until;) {
+			randombytes_buf(wake, sizeof(wake));
+			/* mostly where the state is, the start of it */
+			bytes[randombytes_uniform(randombytes_uniform(2) == 0 ?
+			    (uint32_t)size : 400000)] = wake[0];
+		}
+		_exit(0);
+	}
+	for (until = player_ms() + 3200; player_ms() < until;) {
+		ping(&a, &b, &to, 1000);
+		player_sleep(10);
+	}
+	waitpid(pid, NULL, 0);
+	ck_assert_int_eq(worker_of(LAB_A), worker);
+	ck_assert_int_ge(await_port(LAB_A, 5410, 2000), 0);
+}
+END_TEST
+
+/* Clients that say nothing, or nonsense. */
+START_TEST(silent_clients)
+{
+	int i, fd[200];
+	struct player p;
+
+	lab_fresh();
+	lab_enter(LAB_A);
+	ck_assert_int_eq(lab_agent(), 0);
+	for (i = 0; i < 200; i++) {
+		fd[i] = ipc_connect();
+		ck_assert_int_ge(fd[i], 0);
+		if (i % 2 == 0)
+			(void)ipc_send(fd[i], "nonsense", 8, NULL, 0);
+	}
+	ck_assert_int_eq(player_open(&p, LAB_A, 5411, lab_key(LAB_A)), 0);
+	for (i = 0; i < 200; i++)
+		close(fd[i]);
+}
+END_TEST
+
+/* Garbage for the control socket. */
+START_TEST(garbage)
+{
+	struct mp_addr to = meet(4402), at = lab_addr(LAB_A, 1, 5402), from;
+	static uint8_t packet[1500];
+	pid_t worker = worker_of(LAB_A);
+	int i;
+
+	for (i = 0; i < 2000; i++) {
+		size_t len = randombytes_uniform(sizeof(packet));
+
+		randombytes_buf(packet, len);
+		if (i % 3 == 0)
+			memcpy(packet, "\x9d\x4e\xc2\xb7\x01\x01", 6);
+		else if (i % 3 == 1) {
+			packet[0] = mp_sid_prefix(&a.map.mp);
+			packet[3] |= 1;
+			packet[6] = packet[7] = 0;
+		}
+		player_throw(&b, &at, packet, len);
+	}
+	while (player_recv(&a, &from, packet, sizeof(packet), 10) != -EAGAIN)
+		continue; /* no filter drops it here */
+	ping(&a, &b, &to, 1000);
+	ck_assert_int_eq(worker_of(LAB_A), worker);
+}
+END_TEST
+
+/* Many ports at once. */
+START_TEST(many_ports)
+{
+	struct mp_addr to = meet(4403);
+	static struct player many[PORTS];
+	long before, after;
+	uint64_t began;
+	pid_t worker;
+	int i, ms;
+
+	began = player_ms();
+	for (i = 0; i < PORTS; i++)
+		ck_assert_int_eq(player_open(&many[i], LAB_A,
+		    (uint16_t)(20000 + i), lab_key(LAB_A)), 0);
+	fprintf(stderr, "%d ports opened in %d ms\n", PORTS,
+	    (int)(player_ms() - began));
+	worker = worker_of(LAB_A);
+	before = cpu_of(worker);
+	player_sleep(3000);
+	after = cpu_of(worker);
+	fprintf(stderr, "%d idle ports: %ld ms of a processor in 3 s\n", PORTS,
+	    after - before);
+	ck_assert_int_le(after - before, 100);
+	ms = ping_ms(&a, &b, &to);
+	ck_assert_int_le(ms, 20);
+	for (i = 0; i < PORTS; i++)
+		player_close(&many[i]);
+	began = player_ms();
+	ck_assert_int_eq(player_ask(&a, player_question(IPC_LOOK), NULL, 0,
+	    NULL), 0);
+	fprintf(stderr, "%d ports let go of in %d ms\n", PORTS,
+	    (int)(player_ms() - began));
+	ck_assert(lab_port_free(20000));
+}
+END_TEST
+
+TCase *
+case_hostile(void)
+{
+	TCase *t = tcase_create("hostile");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, lock_held);
+	tcase_add_test(t, scribble);
+	tcase_add_test(t, silent_clients);
+	tcase_add_test(t, garbage);
+	tcase_add_test(t, many_ports);
+	return t;
+}

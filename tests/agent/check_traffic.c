@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/* Sessions between two hosts, and what happens to their paths. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "suites.h"
+
+static struct player a, b;
+
+/* A session between port n of B and port n + 1000 of A. */
+static struct mp_addr
+meet(uint16_t n)
+{
+	struct mp_addr to = lab_addr(LAB_B, 1, n);
+
+	start_both();
+	ck_assert_int_eq(player_open(&b, LAB_B, n, lab_key(LAB_B)), 0);
+	ck_assert_int_eq(player_open(&a, LAB_A, (uint16_t)(n + 1000),
+	    lab_key(LAB_A)), 0);
+	ping(&a, &b, &to, 1000);
+	return to;
+}
+
+START_TEST(talk)
+{
+	struct mp_addr to = meet(4200);
+	int i;
+
+	for (i = 0; i < 200; i++)
+		ping(&a, &b, &to, 1000);
+}
+END_TEST
+
+/* Both links are found and used. */
+START_TEST(two_links)
+{
+	struct mp_addr to = meet(4201);
+	struct mp_flow_info flow;
+	int i, validated = 0;
+
+	for (i = 0; i < 50; i++) {
+		ping(&a, &b, &to, 1000);
+		player_sleep(20);
+	}
+	for (i = 0; i < MP_FLOWS_MAX; i++)
+		if (mp_flow_info(&a.map.mp, arena_now(), 0, (uint32_t)i,
+			&flow) == 0)
+			validated += flow.validated;
+	ck_assert_int_ge(validated, 2);
+}
+END_TEST
+
+/* What happens to link 1 of A, and how it is mended; with a packet on its way
+ * each 5 ms the worst wait is measured. */
+static const struct {
+	int host;
+	const char *harm, *mend;
+} harms[] = {
+	{ LAB_A, "link set l1 down", "link set l1 up" },
+	{ LAB_B, "link set l1 down", "link set l1 up" }, /* carrier */
+	{ LAB_A, "addr del 10.77.1.1/24 dev l1",
+	    "addr add 10.77.1.1/24 dev l1" },
+	{ LAB_B, "addr del 10.77.1.2/24 dev l1",
+	    "addr add 10.77.1.2/24 dev l1" },
+	{ LAB_A, "route del 10.77.1.0/24 dev l1",
+	    "route add 10.77.1.0/24 dev l1 src 10.77.1.1" },
+};
+
+enum { HARMS = sizeof(harms) / sizeof(harms[0]) };
+
+START_TEST(harm)
+{
+	struct mp_addr to = meet((uint16_t)(4210 + _i));
+	int i, ms, worst = 0;
+
+	for (i = 0; i < 50; i++) {
+		ping(&a, &b, &to, 1000);
+		player_sleep(20);
+	}
+	lab_ip(harms[_i].host, "%s", harms[_i].harm);
+	for (i = 0; i < 100; i++) {
+		ms = ping_ms(&a, &b, &to);
+		ck_assert_int_ge(ms, 0);
+		worst = ms > worst ? ms : worst;
+		player_sleep(5);
+	}
+	lab_ip(harms[_i].host, "%s", harms[_i].mend);
+	fprintf(stderr, "%-40s worst %d ms\n", harms[_i].harm, worst);
+	ck_assert_int_le(worst, 150);
+}
+END_TEST
+
+/* An address more, while only one link is there. */
+START_TEST(new_address)
+{
+	struct mp_addr to;
+	struct mp_flow_info flow;
+	uint64_t began;
+	bool used = false;
+	uint32_t i;
+
+	lab_ip(LAB_A, "addr del 10.77.2.1/24 dev l2");
+	to = meet(4220);
+	lab_ip(LAB_A, "addr add 10.77.2.1/24 dev l2");
+	began = player_ms();
+	while (!used && player_ms() - began < 1000) {
+		ping(&a, &b, &to, 1000);
+		player_sleep(10);
+		for (i = 0; i < MP_FLOWS_MAX; i++)
+			if (mp_flow_info(&a.map.mp, arena_now(), 0, i,
+				&flow) == 0 && flow.path.local.ip[14] == 2)
+				used |= flow.validated;
+	}
+	ck_assert(used);
+}
+END_TEST
+
+/* Two sockets of one port, as openssl s_server and iperf3 have them. */
+START_TEST(two_slots)
+{
+	struct mp_addr to = meet(4221), shown;
+	struct player second, c;
+	char buf[16];
+
+	/* the first is connected to A, the second waits for others */
+	shown = lab_addr(LAB_A, 1, 5221);
+	player_connect(&b, &shown);
+	ck_assert_int_eq(player_join(&second, &b, lab_key(LAB_B)), 0);
+	ck_assert_int_eq(second.slot, 1);
+	ping(&a, &b, &to, 1000);
+	ck_assert_int_eq(player_open(&c, LAB_A, 5222, lab_key(LAB_A)), 0);
+	ping(&c, &second, &to, 1000);
+	/* the first goes: the kernel moves the second to its place */
+	player_announce_close(&b);
+	player_sleep(20);
+	ping(&c, &second, &to, 1000);
+	ck_assert_int_eq(player_recv(&second, &shown, buf, sizeof(buf), 0),
+	    -EAGAIN);
+	/* another one comes, the second goes unannounced */
+	lab_enter(LAB_B);
+	ck_assert_int_eq(player_join(&b, &second, lab_key(LAB_B)), 0);
+	player_close(&second);
+	player_sleep(1200);
+	player_close(&a);
+	ck_assert_int_eq(player_open(&a, LAB_A, 5223, lab_key(LAB_A)), 0);
+	ping(&a, &b, &to, 1000);
+}
+END_TEST
+
+/* Other keys have no business on the port. */
+START_TEST(other_keys)
+{
+	struct player second;
+
+	(void)meet(4222);
+	ck_assert_int_eq(player_join(&second, &b, lab_key(LAB_A)),
+	    -EADDRINUSE);
+	ck_assert_int_ge(second.fd, 0);
+	player_close(&second);
+}
+END_TEST
+
+/* Who waits for a peer that never answers learns of it. */
+START_TEST(unanswered)
+{
+	struct mp_addr to = lab_addr(LAB_B, 1, 9), from;
+	uint64_t began;
+	char buf[16];
+
+	lab_fresh();
+	lab_enter(LAB_A);
+	ck_assert_int_eq(lab_agent(), 0);
+	ck_assert_int_eq(player_open(&a, LAB_A, 5224, lab_key(LAB_A)), 0);
+	player_connect(&a, &to);
+	began = player_ms();
+	ck_assert_int_eq(player_send(&a, &to, "ping", 5), 0);
+	ck_assert_int_eq(player_recv(&a, &from, buf, sizeof(buf), 12000),
+	    -EHOSTUNREACH);
+	ck_assert_int_ge((int)(player_ms() - began), 9000);
+	ck_assert_mem_eq(&from, &to, sizeof(to));
+}
+END_TEST
+
+/* An idle session costs next to nothing. */
+START_TEST(idle)
+{
+	long before, after;
+	pid_t worker;
+
+	(void)meet(4223);
+	player_sleep(1000);
+	worker = worker_of(LAB_A);
+	before = cpu_of(worker);
+	player_sleep(5000);
+	after = cpu_of(worker);
+	fprintf(stderr, "idle: %ld ms of a processor in 5 s\n",
+	    after - before);
+	ck_assert_int_le(after - before, 30);
+}
+END_TEST
+
+TCase *
+case_traffic(void)
+{
+	TCase *t = tcase_create("traffic");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, talk);
+	tcase_add_test(t, two_links);
+	tcase_add_loop_test(t, harm, 0, HARMS);
+	tcase_add_test(t, new_address);
+	tcase_add_test(t, two_slots);
+	tcase_add_test(t, other_keys);
+	tcase_add_test(t, unanswered);
+	tcase_add_test(t, idle);
+	return t;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* The test cases of the agent, and what they share. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+#include <sys/types.h>
+
+#include "player.h"
+
+TCase *case_serve(void);    /* questions and answers */
+TCase *case_traffic(void);  /* sessions, paths */
+TCase *case_death(void);    /* of programs, of the agent */
+TCase *case_hostile(void);  /* programs that mean harm */
+
+/* A fresh directory, and agents on both hosts. */
+void start_both(void);
+/* The pid of a host's worker, or 0. */
+pid_t worker_of(int host);
+/* Who started that process. */
+pid_t parent_of(pid_t);
+/* Processor time that a process took, ms. */
+long cpu_of(pid_t);
+/* Waits until the host's worker is another one than this: its pid, or 0. */
+pid_t await_worker(int host, pid_t not, int wait_ms);
+/* Waits until a process is gone: how long that took in ms, or -1. */
+int await_end(pid_t, int wait_ms);
+/* Waits until a port of the host can be had: ms, or -1. */
+int await_port(int host, uint16_t port, int wait_ms);
+/* One datagram there and one back. */
+void ping(struct player *from, struct player *to, const struct mp_addr *,
+    int wait_ms);
+/* How long one took there and back, lost ones sent again each 20 ms: ms. */
+int ping_ms(struct player *from, struct player *to, const struct mp_addr *);
+
+#endif
