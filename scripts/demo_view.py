@@ -25,6 +25,7 @@ KEY_EVERY = 0.2  # seconds between keys, as in the paper
 SHOW_EVERY = 0.5
 DIES, RETURNS, ENDS = 8, 16, 25  # seconds
 SETTLED = 0.1  # an echo within this of the usual one is as usual
+INDEX = {letter: i for i, letter in enumerate(keyecho.LETTERS)}
 
 
 class Screen:
@@ -71,9 +72,7 @@ class Keys:
     def see(self, text, now):
         """Looks for letters on the screen."""
         for letter in text:
-            if letter not in keyecho.LETTERS:
-                continue
-            i = keyecho.LETTERS.index(letter)
+            i = INDEX.get(letter, len(self.shown))
             if i < len(self.shown) and self.shown[i] is None:
                 self.shown[i] = now
 
@@ -97,7 +96,8 @@ def milliseconds(seconds):
 
 
 def flow_lines(status):
-    """A line for each flow of each session, and the pair that is in use."""
+    """A line for each flow of each session; the pair that is in use, why, and
+    for how long."""
     lines, used = [], None
     for session in (s for p in status["ports"] for s in p["sessions"]):
         for flow in session["flows"]:
@@ -108,7 +108,8 @@ def flow_lines(status):
                          f"{'-' if srtt is None else f'{srtt / 1000:.1f}':>8}"
                          f" ms  {flow['state']}")
             if flow["in_use"]:
-                used = (pair, session["why_text"])
+                used = (pair, session["why_text"],
+                        (session["why_age_us"] or 0) / 1e6)
     return lines, used
 
 
@@ -131,7 +132,7 @@ class Demo:
             _, word, what = self.todo.pop(0)
             subprocess.run(shlex.split(self.options.link) +
                            ["blackhole", word], check=True)
-            self.screen.say(f"{now:5.1f} s  >>> {what}")
+            self.screen.say(f"{now:6.2f} s  >>> {what}")
 
     def ask(self):
         """Begins to ask for the status: the answer is awaited with the keys'."""
@@ -148,16 +149,16 @@ class Demo:
             lines, used = flow_lines(json.loads(text))
         except ValueError:
             lines, used = ["  " + text.decode(errors="replace").strip()], None
-        if used and used[0] != (self.used and self.used[0]):
-            if self.used:
-                self.changes.append((now, used[0]))
-            self.screen.say(f"{now:5.1f} s  mpshim takes {used[0]}: {used[1]}")
-            self.used = used
+        if used and used[0] != self.used:
+            self.used, why, age = used
+            at = max(now - age, 0)
+            self.changes.append((at, self.used))
+            self.screen.say(f"{at:6.2f} s  mpshim takes {self.used}: {why}")
         last, waiting = self.keys.last(now)
-        echo = f"last key: {milliseconds(last)}"
+        echo = f"  echo of the last key {milliseconds(last):>10}"
         if waiting > 2 * KEY_EVERY:
-            echo += f", one has been waiting for {milliseconds(waiting)}"
-        self.screen.show([f"{now:5.1f} s  {line}" for line in lines + [echo]])
+            echo += f"; one has waited for {milliseconds(waiting)}"
+        self.screen.show([f"{now:6.2f} s  {line}" for line in lines + [echo]])
 
     def loop(self, mosh):
         """Types, looks and shows until the end."""
@@ -230,6 +231,8 @@ def main():
     try:
         mosh.wait_ready(20)
         demo.loop(mosh)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     finally:
         mosh.end()
     sys.exit(demo.summary())

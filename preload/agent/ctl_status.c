@@ -91,37 +91,49 @@ rows_add(struct rows *rows, const struct ipc_row *row)
 	return 0;
 }
 
+/* What comes is a row, or an answer that says why there are none. */
+union message {
+	struct ipc_row row;
+	struct ipc_answer answer;
+};
+
+_Static_assert(sizeof(struct ipc_row) != sizeof(struct ipc_answer),
+    "messages are told apart by their length");
+
 /* Asks over `fd' and takes the rows: 0, or a negative errno. */
 static int
 rows_get(int fd, struct rows *rows)
 {
 	static struct ipc_ask ask; /* large, mostly zero */
-	struct ipc_answer answer = { 0 };
-	struct ipc_row row = { 0 };
+	union message m = { .answer = { 0 } };
 	int n;
 
 	ask.version = IPC_VERSION;
 	ask.kind = IPC_STATUS;
 	n = ipc_send(fd, &ask, sizeof(ask), NULL, 0);
-	if (n < 0)
-		return n;
-	n = receive(fd, &answer, sizeof(answer));
-	if (n < 0)
-		return n;
-	if (n != sizeof(answer) || answer.version != IPC_VERSION)
-		return -EPROTO;
-	if (answer.error != 0)
-		return answer.error;
-	while ((n = receive(fd, &row, sizeof(row))) > 0) {
-		if (n != sizeof(row))
-			return -EPROTO;
-		if (row.kind == IPC_ROW_END)
-			return 0;
-		n = rows_add(rows, &row);
+	while (n >= 0) {
+		n = receive(fd, &m, sizeof(m));
+		if (n == 0)
+			return -ECONNRESET; /* the last row is an END */
 		if (n < 0)
-			return n;
+			break;
+		if (n == sizeof(m.answer))
+			return m.answer.error != 0 ? m.answer.error : -EPROTO;
+		if (n != sizeof(m.row))
+			return -EPROTO;
+		if (m.row.kind == IPC_ROW_END)
+			return 0;
+		n = rows_add(rows, &m.row);
 	}
 	return n;
+}
+
+/* Is it so because the last program has just gone, and the agent with it? */
+static bool
+nobody(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED ||
+	    error == -ECONNRESET || error == -EPIPE;
 }
 
 /* --- Order ---------------------------------------------------------------- */
@@ -208,15 +220,16 @@ int
 ctl_status(bool json, uint32_t pid)
 {
 	struct rows rows = { 0 };
-	int fd, error = 0, status = CTL_FAILED;
+	int fd, error, status = CTL_FAILED;
 
-	fd = ipc_connect();
+	error = fd = ipc_connect();
 	if (fd >= 0) {
 		error = rows_get(fd, &rows);
 		close(fd);
-	} else if (fd != -ENOENT && fd != -ECONNREFUSED)
-		error = fd;
-	if (error == 0)
+	}
+	if (nobody(error))
+		rows.n = 0;
+	if (error == 0 || nobody(error))
 		status = show(&rows, json, pid);
 	else if (error == -EPROTO)
 		ctl_error("the agent is of another version; restart the "

@@ -3,30 +3,26 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "agent.h"
 #include "journal.h"
+#include "locals.h"
 #include "net.h"
 #include "output.h"
+#include "rtnl.h"
 
 enum {
-	BUFFER = 1 << 20,
-	MESSAGE = 32768,     /* as the kernel's dumps are cut */
-	QUIET_US = 50000,    /* between two bursts of route changes */
-	DUMPS = 5,	     /* tries, while the lists change as we read */
-	DUMP_WAIT_S = 2,
+	QUIET_US = 50000, /* between two bursts of route changes */
+	TRIES = 5,	  /* to read lists that change as we read */
 };
 
 /* --- The lists ------------------------------------------------------------- */
 
-static struct link *
-find_link(const struct netmon *nm, uint32_t ifindex)
+struct link *
+netmon_link(const struct netmon *nm, uint32_t ifindex)
 {
 	size_t i;
 
@@ -55,7 +51,7 @@ add_event(struct netmon *nm, uint32_t ifindex)
 static void
 set_link(struct netmon *nm, const struct link *new)
 {
-	struct link *l = find_link(nm, new->ifindex);
+	struct link *l = netmon_link(nm, new->ifindex);
 
 	if (l == NULL) {
 		l = reallocarray(nm->link, nm->nlinks + 1, sizeof(*l));
@@ -74,7 +70,7 @@ set_link(struct netmon *nm, const struct link *new)
 static void
 remove_link(struct netmon *nm, uint32_t ifindex)
 {
-	struct link *l = find_link(nm, ifindex);
+	struct link *l = netmon_link(nm, ifindex);
 
 	if (l == NULL)
 		return;
@@ -117,38 +113,6 @@ set_address(struct netmon *nm, const struct address *new, bool usable)
 
 /* --- The kernel's messages -------------------------------------------------- */
 
-/* An attribute that holds a number, or `otherwise'. */
-static uint32_t
-number(const struct rtattr *a, uint32_t otherwise)
-{
-	uint32_t n;
-
-	if (a == NULL || RTA_PAYLOAD(a) < sizeof(n))
-		return otherwise;
-	memcpy(&n, RTA_DATA(a), sizeof(n));
-	return n;
-}
-
-/* Finds the attributes of a message whose own part has `size' bytes. */
-static bool
-attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
-    unsigned most)
-{
-	struct rtattr *a;
-	int len;
-
-	memset(found, 0, (most + 1) * sizeof(struct rtattr *));
-	if (h->nlmsg_len < NLMSG_LENGTH(size))
-		return false;
-	a = (struct rtattr *)(void *)((char *)NLMSG_DATA(h) +
-	    NLMSG_ALIGN(size));
-	len = (int)(h->nlmsg_len - NLMSG_SPACE(size));
-	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
-		if ((a->rta_type & NLA_TYPE_MASK) <= most)
-			found[a->rta_type & NLA_TYPE_MASK] = a;
-	return true;
-}
-
 static void
 on_link(struct netmon *nm, const struct nlmsghdr *h)
 {
@@ -158,7 +122,7 @@ on_link(struct netmon *nm, const struct nlmsghdr *h)
 	const struct link *before;
 	size_t len;
 
-	if (!attributes(h, sizeof(*info), a, IFLA_MTU) ||
+	if (!rtnl_attributes(h, sizeof(*info), a, IFLA_MTU) ||
 	    info->ifi_family != AF_UNSPEC)
 		return;
 	l.ifindex = (uint32_t)info->ifi_index;
@@ -166,13 +130,13 @@ on_link(struct netmon *nm, const struct nlmsghdr *h)
 		remove_link(nm, l.ifindex);
 		return;
 	}
-	before = find_link(nm, l.ifindex);
+	before = netmon_link(nm, l.ifindex);
 	if (before != NULL)
 		l = *before; /* some messages tell a part only */
 	l.up = (info->ifi_flags & IFF_UP) != 0 &&
 	    (info->ifi_flags & IFF_RUNNING) != 0;
 	l.loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
-	l.mtu = number(a[IFLA_MTU], l.mtu);
+	l.mtu = rtnl_number(a[IFLA_MTU], l.mtu);
 	if (a[IFLA_IFNAME] != NULL) {
 		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
 		memset(l.name, 0, IFNAMSIZ);
@@ -190,7 +154,7 @@ get_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
 	struct rtattr *a[IFA_FLAGS + 1], *ip;
 	struct mp_addr addr = { .port = 0 };
 
-	if (!attributes(h, sizeof(*info), a, IFA_FLAGS))
+	if (!rtnl_attributes(h, sizeof(*info), a, IFA_FLAGS))
 		return false;
 	ip = a[IFA_LOCAL] != NULL ? a[IFA_LOCAL] : a[IFA_ADDRESS];
 	if (ip == NULL)
@@ -204,7 +168,7 @@ get_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
 		return false;
 	memcpy(to->ip, addr.ip, 16);
 	to->ifindex = info->ifa_index;
-	*flags = number(a[IFA_FLAGS], info->ifa_flags);
+	*flags = rtnl_number(a[IFA_FLAGS], info->ifa_flags);
 	return !net_is_loopback(&addr) && !net_is_link_local(&addr) &&
 	    !net_is_any(&addr) && !net_is_multicast(&addr);
 }
@@ -234,13 +198,13 @@ on_route(struct netmon *nm, const struct nlmsghdr *h)
 	struct rtnexthop *hop;
 	int len;
 
-	if (!attributes(h, sizeof(*info), a, RTA_MULTIPATH) ||
+	if (!rtnl_attributes(h, sizeof(*info), a, RTA_MULTIPATH) ||
 	    (info->rtm_flags & RTM_F_CLONED) != 0 ||
 	    info->rtm_type == RTN_LOCAL || info->rtm_type == RTN_BROADCAST ||
 	    info->rtm_type == RTN_MULTICAST || info->rtm_type == RTN_ANYCAST)
 		return;
 	if (a[RTA_MULTIPATH] == NULL) {
-		add_event(nm, number(a[RTA_OIF], MP_NONE));
+		add_event(nm, rtnl_number(a[RTA_OIF], MP_NONE));
 		return;
 	}
 	hop = RTA_DATA(a[RTA_MULTIPATH]);
@@ -250,90 +214,25 @@ on_route(struct netmon *nm, const struct nlmsghdr *h)
 		add_event(nm, (uint32_t)hop->rtnh_ifindex);
 }
 
-/* Takes in what came: 1 where that ends a dump, -EAGAIN where the dump has to
- * be done again, else 0. */
-static int
-take_in(struct netmon *nm, const void *buf, size_t len)
-{
-	const struct nlmsghdr *h = buf;
-	unsigned left = NLMSG_ALIGN((unsigned)len);
-	int end = 0;
-
-	for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-		if ((h->nlmsg_flags & NLM_F_DUMP_INTR) != 0)
-			return -EAGAIN;
-		switch (h->nlmsg_type) {
-		case NLMSG_DONE:
-			end = 1;
-			break;
-		case NLMSG_ERROR:
-			return -EAGAIN;
-		case RTM_NEWLINK:
-		case RTM_DELLINK:
-			on_link(nm, h);
-			break;
-		case RTM_NEWADDR:
-		case RTM_DELADDR:
-			on_address(nm, h);
-			break;
-		case RTM_NEWROUTE:
-		case RTM_DELROUTE:
-			on_route(nm, h);
-			break;
-		}
-	}
-	return end;
-}
-
-/* --- Dumps ------------------------------------------------------------------ */
-
-static uint64_t message[MESSAGE / sizeof(uint64_t)]; /* aligned */
-
-/* Hears one message of the kernel; what others say counts as nothing. */
-static ssize_t
-hear(int fd, int flags)
-{
-	struct sockaddr_nl from;
-	socklen_t len;
-	ssize_t n;
-
-	do {
-		len = sizeof(from);
-		n = recvfrom(fd, message, sizeof(message), flags,
-		    (struct sockaddr *)&from, &len);
-	} while (n > 0 && from.nl_pid != 0);
-	return n;
-}
-
-/* Reads one list: 0, or a negative errno. */
-static int
-read_list(struct netmon *nm, uint16_t type)
-{
-	struct {
-		struct nlmsghdr head;
-		struct ifinfomsg info; /* the longest; all zero */
-	} ask = { .head = { .nlmsg_len = sizeof(ask), .nlmsg_type = type,
-		      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP } };
-	ssize_t n;
-	int end;
-
-	if (send(nm->dump, &ask, sizeof(ask), 0) < 0)
-		return -errno;
-	do {
-		n = hear(nm->dump, 0);
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		end = take_in(nm, message, (size_t)n);
-	} while (end == 0);
-	return end == 1 ? 0 : end;
-}
-
-/* What is left of a dump that broke off is of no use. */
 static void
-flush(const struct netmon *nm)
+take_in(void *arg, const struct nlmsghdr *h)
 {
-	while (hear(nm->dump, MSG_DONTWAIT) > 0)
-		continue;
+	struct netmon *nm = arg;
+
+	switch (h->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		on_link(nm, h);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		on_address(nm, h);
+		break;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		on_route(nm, h);
+		break;
+	}
 }
 
 /* Reads both lists anew. */
@@ -342,85 +241,21 @@ read_all(struct netmon *nm)
 {
 	int error = -EAGAIN, i;
 
-	for (i = 0; i < DUMPS && error == -EAGAIN; i++) {
+	for (i = 0; i < TRIES && error == -EAGAIN; i++) {
 		nm->nlinks = nm->naddresses = 0;
-		flush(nm);
-		error = read_list(nm, RTM_GETLINK);
+		error = rtnl_list(nm->dump, RTM_GETLINK, take_in, nm);
 		if (error == 0)
-			error = read_list(nm, RTM_GETADDR);
+			error = rtnl_list(nm->dump, RTM_GETADDR, take_in, nm);
 	}
 	nm->changed = true;
 	add_event(nm, MP_NONE);
 	return error;
 }
 
-/* --- What ports may use ------------------------------------------------------ */
-
-/* Is the name one of the blank separated ones? */
-static bool
-named(const char *names, const char *name)
-{
-	size_t len = strlen(name), n;
-
-	for (;; names += n) {
-		names += strspn(names, " \t\n,");
-		n = strcspn(names, " \t\n,");
-		if (n == 0)
-			return false;
-		if (n == len && memcmp(names, name, n) == 0)
-			return true;
-	}
-}
-
-static bool
-may_use(const struct ipc_ask *how, const struct link *l)
-{
-	return (how->interfaces[strspn(how->interfaces, " \t\n,")] == '\0' ||
-		named(how->interfaces, l->name)) &&
-	    !named(how->no_interfaces, l->name);
-}
-
-static size_t
-list_locals(const struct netmon *nm, const struct ipc_ask *how, bool up,
-    struct mp_local *to, size_t n)
-{
-	const struct link *l;
-	size_t i;
-
-	for (i = 0; i < nm->naddresses && n < MP_LOCALS_MAX; i++) {
-		l = find_link(nm, nm->address[i].ifindex);
-		if (l == NULL || l->up != up || !may_use(how, l))
-			continue;
-		memcpy(to[n].ip, nm->address[i].ip, 16);
-		/* One that lies on loopback leaves by any interface. */
-		to[n].ifindex = l->loopback ? 0 : l->ifindex;
-		to[n].mtu = l->loopback ? 0 : l->mtu;
-		to[n].down = !up;
-		n++;
-	}
-	return n;
-}
-
-void
-netmon_tell(const struct netmon *nm, struct port *p)
-{
-	struct mp_local locals[MP_LOCALS_MAX];
-	size_t n;
-
-	memset(locals, 0, sizeof(locals)); /* also between the fields */
-	n = list_locals(nm, &p->how, true, locals, 0);
-	n = list_locals(nm, &p->how, false, locals, n);
-	if (n == p->nlocals && memcmp(locals, p->locals, sizeof(locals)) == 0)
-		return;
-	memcpy(p->locals, locals, sizeof(locals));
-	p->nlocals = n;
-	p->locals_new = true;
-}
-
 const char *
 netmon_name(const struct netmon *nm, uint32_t ifindex)
 {
-	const struct link *l = find_link(nm, ifindex);
+	const struct link *l = netmon_link(nm, ifindex);
 
 	return l != NULL ? l->name : "";
 }
@@ -458,7 +293,7 @@ tell_all(struct agent *a, uint64_t now)
 		return;
 	LIST_FOREACH(p, &a->ports, entry) {
 		if (nm->changed)
-			netmon_tell(nm, p);
+			locals_tell(nm, p);
 		for (i = 0; events && i < nm->nevents; i++)
 			add_port_event(p, nm->event[i]);
 		if (events) /* the addresses that lie on no interface */
@@ -483,38 +318,23 @@ static void
 on_event(struct watch *w, uint32_t events)
 {
 	struct agent *a = OWNER(w, struct agent, netmon.watch);
+	const struct nlmsghdr *h;
+	unsigned left;
 	ssize_t n;
 	int error;
 
 	(void)events;
-	while ((n = hear(w->fd, MSG_DONTWAIT)) > 0)
-		(void)take_in(&a->netmon, message, (size_t)n);
-	if (n < 0 && errno == ENOBUFS) { /* some were lost */
+	while ((n = rtnl_hear(w->fd, MSG_DONTWAIT, &h)) > 0)
+		for (left = NLMSG_ALIGN((unsigned)n); NLMSG_OK(h, left);
+		     h = NLMSG_NEXT(h, left))
+			take_in(&a->netmon, h);
+	if (n == -ENOBUFS) { /* some were lost */
 		error = read_all(&a->netmon);
 		journal("rtnetlink lost events; lists read anew: %s",
 		    strerror(-error));
 	}
+	route_changed(a);
 	tell_all(a, arena_now());
-}
-
-static int
-open_netlink(int flags, uint32_t groups)
-{
-	struct sockaddr_nl name = { .nl_family = AF_NETLINK,
-		.nl_groups = groups };
-	struct timeval wait = { .tv_sec = DUMP_WAIT_S };
-	int size = BUFFER, fd;
-
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags,
-	    NETLINK_ROUTE);
-	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0)
-		return fd;
-	close(fd);
-	return -errno;
 }
 
 int
@@ -523,11 +343,11 @@ netmon_init(struct agent *a)
 	struct netmon *nm = &a->netmon;
 	int error, fd;
 
-	fd = open_netlink(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+	fd = rtnl_open(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
 	if (fd < 0)
 		return fd;
-	nm->dump = open_netlink(0, 0);
+	nm->dump = rtnl_open(0, 0);
 	if (nm->dump < 0)
 		return nm->dump;
 	error = watch_begin(&a->loop, &nm->watch, fd, EPOLLIN, on_event);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The host's addresses and links, as rtnetlink tells of them, and which of them
- * a port may use.
+ * The host's addresses and links, as rtnetlink tells of them, and what changes
+ * in the routes.
  */
 #ifndef NETMON_H
 #define NETMON_H
@@ -13,7 +13,6 @@
 #include "mp.h"
 
 struct agent;
-struct port;
 
 /* A network interface. */
 struct link {
@@ -30,7 +29,7 @@ struct address {
 };
 
 struct netmon {
-	int dump; /* asks; `watch' hears */
+	int dump; /* a socket that asks; `watch' hears */
 	struct watch watch;
 	struct alarm soon;
 	struct link *link;
@@ -46,8 +45,8 @@ struct netmon {
 
 /* Opens its sockets and reads the lists: 0, or a negative errno. */
 int netmon_init(struct agent *);
-/* Tells a port what it may use: its `locals', where they are new. */
-void netmon_tell(const struct netmon *, struct port *);
+/* An interface, or NULL. */
+struct link *netmon_link(const struct netmon *, uint32_t ifindex);
 /* The name of an interface, or "". */
 const char *netmon_name(const struct netmon *, uint32_t ifindex);
 

@@ -16,6 +16,7 @@ enum {
 	BATCH = 16,    /* packets taken under one lock */
 	ROUNDS = 16,   /* batches of one turn */
 	PACKET = 65536,
+	POLL_US = 5000, /* the patience with acknowledgements */
 };
 
 /* What was taken under the lock.  Only one port is served at a time. */
@@ -59,6 +60,8 @@ output_packet(struct port *p, const struct mp_out *out, const uint8_t *packet)
 
 	if (out->len > PACKET)
 		return 0;
+	if (!route_leads(p->agent, &out->path))
+		return -ENETUNREACH;
 	set_df(p, out->df);
 	net_aim(&msg, p->kernel, &out->path);
 	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
@@ -128,6 +131,25 @@ find_unanswered(struct port *p, struct inner lost[MP_SLOTS_MAX])
 	return n;
 }
 
+/*
+ * When we look again: at the engine's deadline.  While datagrams come and go
+ * that moves with each of them; then we look every POLL_US, and programs need
+ * not wake us.  What was announced stays until it has passed.  [lock]
+ */
+static uint64_t
+wake_at(struct port *p, uint64_t now)
+{
+	uint64_t at = mp_deadline(&p->map.mp);
+	uint64_t told = atomic_load(&p->map.arena->armed);
+	uint64_t traffic = mp_counter(&p->map.mp, MP_C_data_in) +
+	    mp_counter(&p->map.mp, MP_C_data_out);
+
+	if (traffic != p->traffic && at > now + POLL_US)
+		at = now + POLL_US;
+	p->traffic = traffic;
+	return told > now && told < at ? told : at;
+}
+
 /* Takes what is due: how many packets, or -1: the lock is not to be had. */
 static int
 take(struct port *p, struct inner lost[MP_SLOTS_MAX], int *nlost)
@@ -145,7 +167,7 @@ take(struct port *p, struct inner lost[MP_SLOTS_MAX], int *nlost)
 	    &batch[n].out, batch[n].bytes, PACKET) == 1)
 		n++;
 	*nlost = find_unanswered(p, lost);
-	at = mp_deadline(&p->map.mp);
+	at = wake_at(p, now);
 	atomic_store(&p->map.arena->armed, at);
 	atomic_store(&p->map.arena->beat, now);
 	port_unlock(p);

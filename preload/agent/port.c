@@ -16,6 +16,7 @@
 #include "control.h"
 #include "hold.h"
 #include "journal.h"
+#include "locals.h"
 #include "net.h"
 #include "output.h"
 #include "ring.h"
@@ -179,7 +180,7 @@ port_begin(struct port *p)
 	a->port[p->number] = p;
 	LIST_INSERT_HEAD(&a->ports, p, entry);
 	a->nports++;
-	netmon_tell(&a->netmon, p);
+	locals_tell(&a->netmon, p);
 	agent_settle(a);
 	return 0;
 }

@@ -67,6 +67,7 @@ struct port {
 	size_t nlocals;
 	uint32_t event[PORT_EVENTS];
 	unsigned nevents;
+	uint64_t traffic;    /* datagrams until then, when last looked */
 	uint64_t unanswered; /* the engine's count, when last looked at */
 };
 LIST_HEAD(port_list, port);

@@ -51,35 +51,20 @@ stranger_slot(const struct port *p)
 	return best;
 }
 
-void
-slots_steer(struct port *p)
+/* [lock] */
+static void
+look_one(struct port *p, int i)
 {
-	struct steer_group g = { .prefix = 0 };
-	int i, error, stranger = stranger_slot(p);
-	bool told;
+	struct own_slot *s = &p->slot[i];
+	const struct slot *is = &p->map.arena->slot[i];
 
-	if (stranger < 0)
+	if (!s->used || s->gen == is->gen)
 		return;
-	for (i = 0; i < MP_SLOTS_MAX; i++)
-		g.slot[i] = p->slot[i].used ? p->slot[i].group : 255;
-	g.control = p->group;
-	g.plain = p->slot[stranger].group;
-	if (!port_lock(p)) {
-		p->connects_new = true; /* again, when it can be had */
-		return;
+	s->gen = is->gen;
+	if (s->connected != truth(&is->connected)) {
+		s->connected = !s->connected;
+		p->connects_new = true;
 	}
-	p->connects_new = false;
-	g.prefix = mp_sid_prefix(&p->map.mp);
-	memcpy(g.token, p->map.arena->token, sizeof(g.token));
-	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (p->slot[i].used)
-			p->map.arena->slot[i].group = p->slot[i].group;
-	told = mp_slot_accept(&p->map.mp, (uint32_t)stranger) == 0;
-	port_unlock(p);
-	error = steer_group(p->control, &g);
-	if (error != 0 || !told)
-		journal("port %u: steering: %s", p->number,
-		    strerror(-error));
 }
 
 void
@@ -87,18 +72,52 @@ slots_look(struct port *p)
 {
 	int i;
 
-	for (i = 0; i < MP_SLOTS_MAX; i++) {
-		struct own_slot *s = &p->slot[i];
-		const struct slot *is = &p->map.arena->slot[i];
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		look_one(p, i);
+}
 
-		if (!s->used || s->gen == is->gen)
-			continue;
-		s->gen = is->gen;
-		if (s->connected != truth(&is->connected)) {
-			s->connected = !s->connected;
-			p->connects_new = true;
-		}
+/* What the kernel shall do.  [lock] */
+static void
+plan(struct port *p, struct steer_group *g, int stranger)
+{
+	int i;
+
+	g->prefix = mp_sid_prefix(&p->map.mp);
+	memcpy(g->token, p->map.arena->token, sizeof(g->token));
+	g->control = p->group;
+	g->plain = p->slot[stranger].group;
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		g->slot[i] = p->slot[i].used ? p->slot[i].group : 255;
+		if (p->slot[i].used) /* for another worker to find */
+			p->map.arena->slot[i].group = p->slot[i].group;
 	}
+}
+
+void
+slots_steer(struct port *p)
+{
+	struct steer_group g;
+	int error = 0, stranger;
+
+	if (!port_lock(p)) {
+		p->connects_new = true; /* again, when it can be had */
+		return;
+	}
+	slots_look(p);
+	p->connects_new = false;
+	stranger = stranger_slot(p);
+	if (stranger >= 0) {
+		plan(p, &g, stranger);
+		error = mp_slot_accept(&p->map.mp, (uint32_t)stranger);
+	}
+	port_unlock(p);
+	if (stranger < 0)
+		return;
+	if (error == 0)
+		error = steer_group(p->control, &g);
+	if (error != 0)
+		journal("port %u: steering: %s", p->number,
+		    strerror(-error));
 }
 
 /* --- Coming --------------------------------------------------------------- */

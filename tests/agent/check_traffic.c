@@ -92,6 +92,47 @@ START_TEST(harm)
 }
 END_TEST
 
+/* B is reached by routes, at an address that lies on its loopback interface.
+ * The better route goes. */
+START_TEST(routed)
+{
+	struct mp_addr to = { .port = 4216 };
+	struct mp_flow_info flow;
+	int i, ms, worst = 0, validated = 0;
+
+	lab_ip(LAB_B, "addr add 10.88.0.1/32 dev lo");
+	lab_ip(LAB_A, "route add 10.88.0.1 via 10.77.1.2 dev l1 metric 1");
+	lab_ip(LAB_A, "route add 10.88.0.1 via 10.77.2.2 dev l2 metric 2");
+	start_both();
+	to.ip[10] = to.ip[11] = 0xff;
+	to.ip[12] = 10;
+	to.ip[13] = 88;
+	to.ip[15] = 1;
+	ck_assert_int_eq(player_open(&b, LAB_B, 4216, lab_key(LAB_B)), 0);
+	ck_assert_int_eq(player_open(&a, LAB_A, 5216, lab_key(LAB_A)), 0);
+	for (i = 0; i < 50; i++) {
+		ping(&a, &b, &to, 1000);
+		player_sleep(20);
+	}
+	for (i = 0; i < MP_FLOWS_MAX; i++)
+		if (mp_flow_info(&a.map.mp, arena_now(), 0, (uint32_t)i,
+			&flow) == 0 && flow.path.remote.ip[13] == 88)
+			validated += flow.validated;
+	ck_assert_int_eq(validated, 2);
+	lab_ip(LAB_A, "route del 10.88.0.1 via 10.77.1.2 dev l1");
+	for (i = 0; i < 100; i++) {
+		ms = ping_ms(&a, &b, &to);
+		ck_assert_int_ge(ms, 0);
+		worst = ms > worst ? ms : worst;
+		player_sleep(5);
+	}
+	lab_ip(LAB_A, "route del 10.88.0.1 via 10.77.2.2 dev l2");
+	lab_ip(LAB_B, "addr del 10.88.0.1/32 dev lo");
+	fprintf(stderr, "route gone: worst %d ms\n", worst);
+	ck_assert_int_le(worst, 150);
+}
+END_TEST
+
 /* An address more, while only one link is there. */
 START_TEST(new_address)
 {
@@ -210,6 +251,7 @@ case_traffic(void)
 	tcase_add_test(t, talk);
 	tcase_add_test(t, two_links);
 	tcase_add_loop_test(t, harm, 0, HARMS);
+	tcase_add_test(t, routed);
 	tcase_add_test(t, new_address);
 	tcase_add_test(t, two_slots);
 	tcase_add_test(t, other_keys);

@@ -8,6 +8,7 @@
  *	old	an agent of another version
  *	broken	a row that is too short
  *	refuse	an error
+ *	gone	hangs up at once
  *	silent	no answer at all
  */
 #include <arpa/inet.h>
@@ -213,18 +214,18 @@ answer(const char *mode)
 	struct ipc_row end = row_of(IPC_ROW_END, 0);
 
 	if (strcmp(mode, "old") == 0)
-		a.version++;
-	if (strcmp(mode, "refuse") == 0)
+		a.error = -EPROTO;
+	else if (strcmp(mode, "refuse") == 0)
 		a.error = -EACCES;
-	send(client, &a, sizeof(a), MSG_NOSIGNAL);
-	if (strcmp(mode, "rows") == 0)
+	if (a.error != 0)
+		send(client, &a, sizeof(a), MSG_NOSIGNAL);
+	else if (strcmp(mode, "rows") == 0)
 		mode_rows();
 	else if (strcmp(mode, "nasty") == 0)
 		mode_nasty();
 	else if (strcmp(mode, "broken") == 0)
 		send(client, &end, 8, MSG_NOSIGNAL);
-	/* The real one may say END or only hang up. */
-	if (strcmp(mode, "rows") == 0)
+	if (a.error == 0 && strcmp(mode, "gone") != 0)
 		send_row(&end);
 }
 

@@ -116,10 +116,13 @@ mosh_keys() {
 }
 
 # mosh_both ADDRESS OPTION...: Mosh under mpshim, as `mp'; then, with
-# MOSH_STOCK, without it, as `stock', to compare.
+# MOSH_STOCK, without it, as `stock', to compare.  Between them the scenario's
+# function `restore', if it has one, undoes the events.
 mosh_both() {
 	mosh_keys mp mp "$@"
-	[ -z "${MOSH_STOCK:-}" ] || mosh_keys stock on "$@" || :
+	[ -n "${MOSH_STOCK:-}" ] || return 0
+	[ "$(type -t restore)" != function ] || restore
+	mosh_keys stock on "$@" || :
 }
 
 # phase NAME FIELD N...: what keyecho.py reported of phase N, or the most of

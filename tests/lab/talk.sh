@@ -42,16 +42,17 @@ failover() {
 # heard NAME WHO...: it ended; nothing that those (a, b) said was lost, and the
 # path's end was hardly noticed.
 heard() {
-	local name=$1 who f
+	local name=$1 who what f
 
-	finish "$name" || { cat "$(log "$name")"; fail "$name ended badly"; }
-	cat "$(log "$name")"
 	f=$(log "$name")
+	finish "$name" || { cat "$f"; fail "$name ended badly"; }
+	cat "$f"
 	for who in "${@:2}"; do
-		at_most "$name $who lost" "$(field "$f" "$who-lost")" 0
-		at_most "$name $who altered" "$(field "$f" "$who-altered")" 0
-		at_most "$name $who twice" "$(field "$f" "$who-twice")" 0
-		at_most "$name $who worst" "$(field "$f" "$who-worst")" \
+		for what in lost twice altered; do
+			expect "$name: some that $who said is $what" \
+			    [ "$(field "$f" "$who-$what")" = 0 ]
+		done
+		at_most "$name $who" "$(field "$f" "$who-worst")" \
 		    "${WORST:-250}" ms
 	done
 }

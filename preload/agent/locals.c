@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+#include "locals.h"
+
+#include <string.h>
+
+#include "agent.h"
+
+#define BLANKS " \t\n,"
+
+/* Is the name one of those? */
+static bool
+named(const char *names, const char *name)
+{
+	size_t len = strlen(name), n;
+
+	for (;; names += n) {
+		names += strspn(names, BLANKS);
+		n = strcspn(names, BLANKS);
+		if (n == 0)
+			return false;
+		if (n == len && memcmp(names, name, n) == 0)
+			return true;
+	}
+}
+
+static bool
+may_use(const struct ipc_ask *how, const struct link *l)
+{
+	return (how->interfaces[strspn(how->interfaces, BLANKS)] == '\0' ||
+		named(how->interfaces, l->name)) &&
+	    !named(how->no_interfaces, l->name);
+}
+
+/* Adds those whose link is up, or those whose is not. */
+static size_t
+add(const struct netmon *nm, const struct ipc_ask *how, bool up,
+    struct mp_local *to, size_t n)
+{
+	const struct link *l;
+	size_t i;
+
+	for (i = 0; i < nm->naddresses && n < MP_LOCALS_MAX; i++) {
+		l = netmon_link(nm, nm->address[i].ifindex);
+		if (l == NULL || l->up != up || !may_use(how, l))
+			continue;
+		memcpy(to[n].ip, nm->address[i].ip, 16);
+		/* One that lies on loopback leaves by any interface. */
+		to[n].ifindex = l->loopback ? 0 : l->ifindex;
+		to[n].mtu = l->loopback ? 0 : l->mtu;
+		to[n].down = !up;
+		n++;
+	}
+	return n;
+}
+
+void
+locals_tell(const struct netmon *nm, struct port *p)
+{
+	struct mp_local locals[MP_LOCALS_MAX];
+	size_t n;
+
+	memset(locals, 0, sizeof(locals)); /* also between the fields */
+	/* Those that work first, should there be too many. */
+	n = add(nm, &p->how, true, locals, 0);
+	n = add(nm, &p->how, false, locals, n);
+	if (n == p->nlocals && memcmp(locals, p->locals, sizeof(locals)) == 0)
+		return;
+	memcpy(p->locals, locals, sizeof(locals));
+	p->nlocals = n;
+	p->locals_new = true;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+#include "rtnl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum {
+	BUFFER = 1 << 20,
+	WAIT_S = 2, /* for an answer; the kernel has it at once */
+};
+
+static uint64_t message[RTNL_MESSAGE / sizeof(uint64_t)]; /* aligned */
+static uint32_t sequence;
+
+int
+rtnl_open(int flags, uint32_t groups)
+{
+	struct sockaddr_nl name = { .nl_family = AF_NETLINK,
+		.nl_groups = groups };
+	struct timeval wait = { .tv_sec = WAIT_S };
+	int size = BUFFER, fd, error;
+
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags,
+	    NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+ssize_t
+rtnl_hear(int fd, int flags, const struct nlmsghdr **h)
+{
+	struct sockaddr_nl from;
+	socklen_t len;
+	ssize_t n;
+
+	*h = (const struct nlmsghdr *)(const void *)message;
+	do { /* what others than the kernel say counts as nothing */
+		len = sizeof(from);
+		n = recvfrom(fd, message, sizeof(message), flags,
+		    (struct sockaddr *)&from, &len);
+	} while ((n < 0 && errno == EINTR) || (n > 0 && from.nl_pid != 0));
+	return n < 0 ? -errno : n;
+}
+
+/* What is left of a list that broke off, or came too late, is of no use. */
+static void
+flush(int fd)
+{
+	const struct nlmsghdr *h;
+
+	while (rtnl_hear(fd, MSG_DONTWAIT, &h) > 0)
+		continue;
+}
+
+static int
+say(int fd, struct nlmsghdr *h)
+{
+	flush(fd);
+	h->nlmsg_seq = ++sequence;
+	return send(fd, h, h->nlmsg_len, 0) < 0 ? -errno : 0;
+}
+
+/* One datagram of a list: 1 where that ends it, or 0, or a negative errno. */
+static int
+take_part(const struct nlmsghdr *h, size_t len,
+    void (*take)(void *, const struct nlmsghdr *), void *arg)
+{
+	unsigned left = NLMSG_ALIGN((unsigned)len);
+
+	for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		if ((h->nlmsg_flags & NLM_F_DUMP_INTR) != 0 ||
+		    h->nlmsg_type == NLMSG_ERROR)
+			return -EAGAIN;
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 1;
+		take(arg, h);
+	}
+	return 0;
+}
+
+int
+rtnl_list(int fd, uint16_t type,
+    void (*take)(void *, const struct nlmsghdr *), void *arg)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg info; /* the longest; all zero */
+	} ask = { .head = { .nlmsg_len = sizeof(ask), .nlmsg_type = type,
+		      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP } };
+	const struct nlmsghdr *h;
+	ssize_t n;
+	int end;
+
+	end = say(fd, &ask.head);
+	while (end == 0) {
+		n = rtnl_hear(fd, 0, &h);
+		end = n < 0 ? (int)n : take_part(h, (size_t)n, take, arg);
+	}
+	return end == 1 ? 0 : end;
+}
+
+int
+rtnl_ask(int fd, struct nlmsghdr *ask)
+{
+	const struct nlmsghdr *h;
+	const struct nlmsgerr *e;
+	ssize_t n;
+	int error;
+
+	error = say(fd, ask);
+	if (error != 0)
+		return error;
+	n = rtnl_hear(fd, 0, &h);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < NLMSG_LENGTH(sizeof(*e)) ||
+	    h->nlmsg_type != NLMSG_ERROR)
+		return 0;
+	e = NLMSG_DATA(h);
+	return e->error;
+}
+
+bool
+rtnl_attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
+    unsigned most)
+{
+	struct rtattr *a;
+	unsigned len;
+
+	memset(found, 0, (most + 1) * sizeof(struct rtattr *));
+	if (h->nlmsg_len < NLMSG_LENGTH(size))
+		return false;
+	a = (struct rtattr *)(void *)((char *)NLMSG_DATA(h) +
+	    NLMSG_ALIGN(size));
+	len = h->nlmsg_len > NLMSG_SPACE(size) ?
+	    NLMSG_ALIGN(h->nlmsg_len) - NLMSG_SPACE(size) : 0;
+	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if ((a->rta_type & NLA_TYPE_MASK) <= most)
+			found[a->rta_type & NLA_TYPE_MASK] = a;
+	return true;
+}
+
+uint32_t
+rtnl_number(const struct rtattr *a, uint32_t otherwise)
+{
+	uint32_t n;
+
+	if (a == NULL || RTA_PAYLOAD(a) < sizeof(n))
+		return otherwise;
+	memcpy(&n, RTA_DATA(a), sizeof(n));
+	return n;
+}
