@@ -257,7 +257,7 @@ struct mp_rx {
 	uint32_t slot;
 	size_t off, len; /* of the payload, within the opened bytes */
 	/* private */
-	uint32_t ref, session, gen;
+	uint32_t sid, ref, session, gen;
 	uint64_t seq;
 	uint16_t flow;
 	uint8_t suite;
@@ -282,7 +282,7 @@ enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
  * MP_DELIVER with `from', `slot', `off' and `len'; or MP_DROPPED: commit it to
  * learn what it is. [lock]
  */
-enum mp_verdict mp_recv_peek(const struct mp *, struct mp_rx *,
+enum mp_verdict mp_recv_peek(struct mp *, struct mp_rx *,
     const uint8_t *out, int opened);
 
 /* --- For those who sort packets before the engine sees them -------------- */

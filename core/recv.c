@@ -29,6 +29,7 @@ find_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 	}
 	rx->session = r->s != NULL ? state_index(m, r->s) : MP_NONE;
 	rx->gen = r->s != NULL ? r->s->gen : 0;
+	rx->sid = ad->sid;
 	rx->suite = r->keys->suite;
 	memcpy(rx->key, r->keys->rx, sizeof(rx->key));
 	return true;
@@ -113,6 +114,24 @@ stale(const struct table_ref *r, const struct mp_rx *rx)
 	return memcmp(r->keys->rx, rx->key, CRYPTO_KEY) != 0;
 }
 
+/*
+ * What the packet's sid names, now that it is opened.  Meanwhile another packet
+ * may have made a session of the handshake that it named, or the session's key
+ * may have moved: then the sid finds it again.
+ */
+static bool
+still_there(struct mp *m, struct mp_rx *rx, struct table_ref *r)
+{
+	if (table_ref(m, rx->ref, r) && !stale(r, rx))
+		return true;
+	rx->ref = table_find_sid(m, rx->sid);
+	if (rx->ref == MP_NONE || !table_ref(m, rx->ref, r))
+		return false;
+	rx->session = r->s != NULL ? state_index(m, r->s) : MP_NONE;
+	rx->gen = r->s != NULL ? r->s->gen : 0;
+	return !stale(r, rx);
+}
+
 /* The session of an opened packet, which may confirm a handshake. */
 static struct session *
 owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
@@ -121,7 +140,7 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	struct session *s;
 
 	*fresh = false;
-	if (!table_ref(m, rx->ref, &r) || stale(&r, rx)) {
+	if (!still_there(m, rx, &r)) {
 		state_count(m, MP_C_drop_stale);
 		return NULL;
 	}
@@ -372,15 +391,15 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 }
 
 enum mp_verdict
-mp_recv_peek(const struct mp *m, struct mp_rx *rx, const uint8_t *out,
+mp_recv_peek(struct mp *m, struct mp_rx *rx, const uint8_t *out,
     int opened)
 {
 	struct table_ref r;
 	struct wire_msg msg;
 	const struct flow *f;
 
-	if (opened < 0 || rx->control || !table_ref(m, rx->ref, &r) ||
-	    stale(&r, rx) || r.s == NULL)
+	if (opened < 0 || rx->control || !still_there(m, rx, &r) ||
+	    r.s == NULL)
 		return MP_DROPPED;
 	f = state_flow(m, r.s, rx->flow);
 	if (f == NULL || flow_seen(state_seen(m, f),

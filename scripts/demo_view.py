@@ -15,6 +15,7 @@ import json
 import os
 import select
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -50,7 +51,7 @@ class Screen:
         """The lines that change."""
         self.wipe()
         if self.live:
-            width = os.get_terminal_size().columns - 1
+            width = shutil.get_terminal_size().columns - 1
             lines = [line[:width] for line in lines]
         print("\n".join(lines), flush=True)
         self.shown = len(lines)
@@ -135,7 +136,7 @@ class Demo:
             self.screen.say(f"{now:6.2f} s  >>> {what}")
 
     def ask(self):
-        """Begins to ask for the status: the answer is awaited with the keys'."""
+        """Asks for the status: the answer is awaited with the keys'."""
         if self.look is None:
             self.look = subprocess.Popen(
                 shlex.split(self.options.look), stdout=subprocess.PIPE,

@@ -152,6 +152,8 @@ take_one(struct port *p, struct came *c, const uint8_t *bytes, size_t len,
 		return;
 	if (inside && (c->rx.off > len || c->rx.len > len - c->rx.off))
 		return;
+	if (p->nslots > 1)
+		slots_expect(p, &c->rx.path);
 	c->answer = mp_handshake(&p->map.mp, p->ring->keys, now, &c->rx,
 	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
 	    &c->out, c->packet) == 1;

@@ -133,7 +133,7 @@ static const struct variable variables[] = {
 	{ "MPSHIM_ACCEPT_PLAIN", "--accept-plain", switch_ok, 0, 0,
 	    "1 or 0" },
 	{ "MPSHIM_PREFER", "--prefer", switch_ok, 0, 0, "1 or 0" },
-	{ "MPSHIM_LOG", "-v", log_ok, 0, 0,
+	{ "MPSHIM_LOG", "-v", log_ok, 0, 256,
 	    "error, warn, info or debug, and :FILE where it shall go" },
 };
 

@@ -51,7 +51,7 @@ runnable(const char *path)
 	return 0;
 }
 
-/* Looks along PATH as execvp(3) does: 0, or an errno. */
+/* Looks along PATH as shells do: 0, or an errno. */
 static int
 find(char path[PATH_MAX], const char *name)
 {
@@ -74,7 +74,7 @@ find(char path[PATH_MAX], const char *name)
 		error = n < PATH_MAX ? runnable(path) : ENOENT;
 		if (error == 0)
 			return 0;
-		if (error == EACCES)
+		if (error == EACCES && access(path, F_OK) == 0)
 			found = EACCES;
 		if (dir[len] == '\0')
 			return found;

@@ -39,22 +39,25 @@ struct process {
 
 /* Marks the slot that a line of a list is of.
  *   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt
- *      uid  timeout inode ... */
+ *      uid  timeout inode ref pointer drops */
 static void
 mark(struct agent *a, const char *line)
 {
 	unsigned port;
-	uint64_t inode;
+	uint64_t inode, drops;
 	struct port *p;
 	int i;
 
 	if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %*x %*x:%*x "
-	    "%*x:%*x %*x %*u %*u %" SCNu64, &port, &inode) != 2 ||
+	    "%*x:%*x %*x %*u %*u %" SCNu64 " %*u %*s %" SCNu64, &port, &inode,
+	    &drops) != 3 ||
 	    port >= AGENT_PORTS || (p = a->port[port]) == NULL)
 		return;
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (p->slot[i].used && p->slot[i].inode == inode)
+		if (p->slot[i].used && p->slot[i].inode == inode) {
 			p->seen |= UINT32_C(1) << i;
+			p->slot[i].drops = drops;
+		}
 }
 
 /* Reads one list: false, it could not be read to its end. */
@@ -94,8 +97,7 @@ missing(const struct port *p)
 	return used & ~p->seen;
 }
 
-/* Looks for all sockets; false: it cannot be told. */
-static bool
+bool
 look_for_all(struct agent *a)
 {
 	struct port *p;

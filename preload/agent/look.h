@@ -11,6 +11,7 @@
 #define LOOK_H
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -33,6 +34,9 @@ struct look {
 
 /* Opens the lists: 0, or a negative errno. */
 int look_init(struct agent *);
+/* Finds all sockets in the lists, `seen' of each port and `drops' of each slot:
+ * false: it cannot be told. */
+bool look_for_all(struct agent *);
 /* Lets go of what no socket holds any more. */
 void look_now(struct agent *);
 /* A program is about to close a socket. */

@@ -36,6 +36,7 @@ struct own_slot {
 	uint8_t group;	 /* index in the reuseport group, or PORT_UNKNOWN */
 	uint32_t gen;	 /* of the arena's record, when last looked at */
 	uint64_t cookie, inode;
+	uint64_t drops;	 /* packets that the kernel dropped there, at last look */
 	uint64_t opened; /* counts openings; the newest is the highest */
 	uint64_t told;	 /* when an INNER_ERROR last went to it */
 };

@@ -8,6 +8,8 @@
 
 #include "agent.h"
 #include "journal.h"
+#include "locate.h"
+#include "net.h"
 #include "output.h"
 #include "steer.h"
 
@@ -93,10 +95,29 @@ plan(struct port *p, struct steer_group *g, int stranger)
 	}
 }
 
+static bool
+all_known(const struct port *p)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used && p->slot[i].group == PORT_UNKNOWN)
+			return false;
+	return p->group != PORT_UNKNOWN;
+}
+
 void
 slots_steer(struct port *p)
 {
-	struct steer_group g;
+	slots_steer_probe(p, PORT_UNKNOWN);
+	if (!all_known(p) && locate_group(p))
+		slots_steer_probe(p, PORT_UNKNOWN);
+}
+
+void
+slots_steer_probe(struct port *p, uint8_t probed)
+{
+	struct steer_group g = { .probed = probed };
 	int error = 0, stranger;
 
 	if (!port_lock(p)) {
@@ -118,6 +139,68 @@ slots_steer(struct port *p)
 	if (error != 0)
 		journal("port %u: steering: %s", p->number,
 		    strerror(-error));
+}
+
+/* --- Strangers ------------------------------------------------------------- */
+
+/* How well a socket fits who came by this path, as the kernel would score it;
+ * 0: not at all. */
+static unsigned
+fitness(const struct slot *is, const struct mp_path *path)
+{
+	bool v4 = net_is_v4(&path->remote), any = net_is_any(&is->local);
+	unsigned score = 1;
+
+	if (is->cookie == 0 || truth(&is->connected) ||
+	    (is->family == AF_INET ? !v4 : v4 && truth(&is->v6only)))
+		return 0;
+	if (!any && memcmp(is->local.ip, path->local.ip, 16) != 0)
+		return 0;
+	if (is->family == AF_INET)
+		score += 1;
+	return any ? score : score + 2;
+}
+
+/* Workers on one port share strangers by their addresses. */
+static uint32_t
+spread(const struct mp_addr *a)
+{
+	uint32_t h = a->port;
+	size_t i;
+
+	for (i = 0; i < sizeof(a->ip); i++)
+		h = (h ^ a->ip[i]) * 16777619;
+	return h ^ h >> 16;
+}
+
+void
+slots_expect(struct port *p, const struct mp_path *path)
+{
+	unsigned fits[MP_SLOTS_MAX], most = 0, n = 0, turn;
+	uint32_t i, best = MP_NONE;
+	bool workers = true;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		const struct slot is = p->map.arena->slot[i];
+
+		fits[i] = p->slot[i].used ? fitness(&is, path) : 0;
+		if (fits[i] > most) {
+			most = fits[i];
+			n = 0;
+		}
+		n += most > 0 && fits[i] == most;
+	}
+	turn = n > 0 ? spread(&path->remote) % n : 0;
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if (most == 0 || fits[i] != most)
+			continue;
+		workers &= truth(&p->map.arena->slot[i].reuseport);
+		if (best == MP_NONE || (workers ? turn-- > 0 :
+		    p->slot[i].opened > p->slot[best].opened))
+			best = i;
+	}
+	if (best != MP_NONE && mp_slot_accept(&p->map.mp, best) != 0)
+		journal("port %u: slot %u is not open", p->number, best);
 }
 
 /* --- Coming --------------------------------------------------------------- */

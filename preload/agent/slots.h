@@ -6,8 +6,8 @@
  * Indices follow the order of binding, the control socket's is 1 (0 is the
  * port's first socket).  When a socket closes, the kernel puts the group's last
  * into its place.  When several closed since we looked, it may be unknown which
- * went first, and so who is where: those get PORT_UNKNOWN, the kernel spreads
- * their packets by hash, and who got one that is not his passes it on.
+ * went first, and so who is where: those get PORT_UNKNOWN until locate_group()
+ * has asked the kernel.
  */
 #ifndef SLOTS_H
 #define SLOTS_H
@@ -29,8 +29,13 @@ int slots_find(const struct port *, uint64_t cookie);
 int slots_recover(struct port *, bool control_new);
 /* [lock] Has a record changed?  Then notes it for slots_steer(). */
 void slots_look(struct port *);
+/* [lock] A stranger who came by this path shall get the socket that the kernel
+ * would have given a datagram of his. */
+void slots_expect(struct port *, const struct mp_path *);
 /* Steers the group as the slots are now, and tells the engine where new
  * sessions go. */
 void slots_steer(struct port *);
+/* The same, with INNER_PROBE going to this index of the group. */
+void slots_steer_probe(struct port *, uint8_t probed);
 
 #endif

@@ -225,7 +225,8 @@ answer(const char *mode)
 		mode_nasty();
 	else if (strcmp(mode, "broken") == 0)
 		send(client, &end, 8, MSG_NOSIGNAL);
-	if (a.error == 0 && strcmp(mode, "gone") != 0)
+	if (a.error == 0 && strcmp(mode, "gone") != 0 &&
+	    strcmp(mode, "broken") != 0)
 		send_row(&end);
 }
 

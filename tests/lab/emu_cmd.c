@@ -219,19 +219,31 @@ do_clear(struct order *o)
 }
 
 static void
+say(struct order *o, const char *name, uint64_t n)
+{
+	fprintf(o->answer, " %s %llu", name, (unsigned long long)n);
+}
+
+static void
 way_show(struct order *o, int i)
 {
-	const struct link *l = o->link;
-	struct way *w = &o->link->way[i];
+	const struct end *end = o->link->end;
+	const struct way *w = &o->link->way[i];
 	size_t k;
 
-	fprintf(o->answer, "%s %s>%s in %lu inbytes %lu out %lu outbytes %lu",
-	    l->name, l->end[i].host, l->end[!i].host, w->n.in, w->n.in_bytes,
-	    w->n.out, w->n.out_bytes);
+	fprintf(o->answer, "%s %s>%s", o->link->name, end[i].host,
+	    end[!i].host);
+	say(o, "in", w->n.in);
+	say(o, "inbytes", w->n.in_bytes);
+	say(o, "out", w->n.out);
+	say(o, "outbytes", w->n.out_bytes);
 	for (k = 1; k < CAUSES; k++)
-		fprintf(o->answer, " %s %lu", causes[k], w->n.dropped[k]);
-	fprintf(o->answer, " dup %lu reordered %lu corrupted %lu flying %lu\n",
-	    w->n.dup, w->n.reordered, w->n.corrupted, w->flying);
+		say(o, causes[k], w->n.dropped[k]);
+	say(o, "dup", w->n.dup);
+	say(o, "reordered", w->n.reordered);
+	say(o, "corrupted", w->n.corrupted);
+	say(o, "flying", w->flying);
+	putc('\n', o->answer);
 }
 
 static bool

@@ -18,7 +18,8 @@ awaited in it.  It prints a line of `name value' pairs for each:
     median      of its echo times, in ms (as all the others)
     steady      the median over the keys typed in its second half
     worst       the longest
-    settle      seconds after which all keys are within 1.5 times steady
+    settle      seconds after which no two keys in a row are over 1.5 times
+                steady
     unanswered  keys whose echo never came
     what        the event's command
 
@@ -212,14 +213,26 @@ def measure(mosh, events, options):
                 keys[i][1] = now
 
 
-def settle_time(keys, begin, steady):
-    """Seconds from begin after which no echo is late."""
-    late = [typed for typed, shown in keys
-            if shown is None or (shown - typed) > SETTLED * steady]
-    if not late:
-        return 0
-    after = [typed for typed, _ in keys if typed > max(late)]
-    return round(max(0, min(after) - begin), 3) if after else NEVER
+def settle_time(keys, begin, end, steady):
+    """Seconds from begin after which no two echoes in a row are late.
+
+    One that is late alone, after others were not, is the machine's fault.  A
+    key typed so shortly before the end that the next event may have made it
+    late says nothing.
+    """
+    limit = SETTLED * steady
+    last = begin
+    late = before = True
+    for typed, shown in keys:
+        if typed + limit >= end:
+            break
+        before, late = late, shown is None or shown - typed > limit
+        if late and before:
+            last = typed
+    after = [typed for typed, _ in keys if typed > last]
+    if late and before or not after:
+        return NEVER
+    return round(max(0, min(after) - begin), 3) if last > begin else 0
 
 
 def summary(keys, events, seconds):
@@ -239,7 +252,7 @@ def summary(keys, events, seconds):
             "median": ms(statistics.median(echo)) if echo else NEVER,
             "steady": ms(steady) if late else NEVER,
             "worst": NEVER if unanswered or not echo else ms(max(echo)),
-            "settle": settle_time(mine, at, steady),
+            "settle": settle_time(mine, at, end, steady),
             "unanswered": unanswered, "what": what})
     return phases
 

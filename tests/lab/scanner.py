@@ -2,20 +2,21 @@
 # SPDX-License-Identifier: ISC
 """Sends a stranger's packets to UDP ports and counts the octets that return.
 
-    scanner.py [--seed N] [--count N] ADDRESS PORT [ADDRESS PORT ...]
+    scanner.py [--seed N] [--count N] [--pcap FILE] ADDRESS PORT ...
 
 The packets are empty, short, long, random, zeros, ones, well known first
-packets of other protocols, and those that other packets of a record (--pcap,
-of raw IP) were: as they are, cut, lengthened and with one bit flipped.
-Prints one line: sent N octets N answers N answered N refused N; answered is
-the octets that came back, refused counts ICMP errors.  Exits 1 if any came.
+packets of other protocols.  Or, with --pcap, those of records of emu: as they
+are, cut, lengthened and with a bit flipped.  Prints one line: sent N octets N
+answers N answered N refused N; answered is the octets that came back, refused
+counts ICMP errors.  Exits 1 if any came.
 """
 import argparse
 import random
 import select
 import socket
-import struct
 import sys
+
+import pcap
 
 WELL_KNOWN = [
     b"\n", b"hello\n", b"\xff\xff\xff\xffgetstatus\n", b"\x1b" + bytes(47),
@@ -32,26 +33,10 @@ LENGTHS = [0, 1, 2, 3, 4, 7, 8, 9, 11, 12, 15, 16, 20, 24, 31, 32, 33, 47, 48,
            1280, 1400, 1472, 4000, 60000]
 
 
-def payload(packet):
-    """The UDP payload of an IP packet, or None."""
-    if packet[0] >> 4 == 4 and packet[9] == 17:
-        return packet[(packet[0] & 15) * 4 + 8:]
-    if packet[0] >> 4 == 6 and packet[6] == 17:
-        return packet[48:]
-    return None
-
-
-def recorded(path):
-    """All UDP payloads of a record."""
-    with open(path, "rb") as f:
-        data = f.read()
-    at = 24
-    while at + 16 <= len(data):
-        length = struct.unpack_from("=I", data, at + 8)[0]
-        found = payload(data[at + 16:at + 16 + length])
-        if found:
-            yield found
-        at += 16 + length
+def recorded(paths):
+    """All UDP payloads of some records, each once."""
+    return sorted({found for path in paths for packet in pcap.packets(path)
+                   if (found := pcap.payload(packet))})
 
 
 def bent(rng, packet):
@@ -66,6 +51,11 @@ def bent(rng, packet):
 
 def packets(rng, options):
     """Everything that is sent to a port."""
+    if options.pcap:
+        seen = recorded(options.pcap)
+        for packet in rng.sample(seen, min(len(seen), options.count)):
+            yield from bent(rng, packet)
+        return
     yield from WELL_KNOWN
     for length in LENGTHS:
         yield bytes(length)
@@ -74,9 +64,6 @@ def packets(rng, options):
     for first in range(256):
         for length in (16, 32, 124, 1200):
             yield bytes([first]) + rng.randbytes(length - 1)
-    seen = [p for path in options.pcap for p in recorded(path)]
-    for packet in rng.sample(seen, min(len(seen), options.count)):
-        yield from bent(rng, packet)
 
 
 class Scan:

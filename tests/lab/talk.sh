@@ -7,6 +7,7 @@ ready() {
 	echo "ip netns exec $1 ss -Hanu 'sport = :$2' | grep -q ."
 }
 
+# shellcheck disable=SC2034,SC2004
 # talk NAME [OPTION OF talk.py...] COMMAND [COMMAND]: in the background; its
 # report is log NAME.
 talk() {

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "udpload.h"
 
+#include <assert.h>
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
@@ -105,12 +106,27 @@ load_open(struct load *l)
 	}
 }
 
+static void
+load_close(struct load *l)
+{
+	uint32_t i;
+
+	for (i = 0; i < l->o->sockets; i++) {
+		close(l->fd[i].fd);
+		free(l->tally[i].took_us);
+	}
+	freeaddrinfo(l->to);
+	free(l->fd);
+	free(l->tally);
+}
+
 /* When the next datagram goes: the sockets take turns. */
 static uint64_t
 load_due(const struct load *l)
 {
 	const struct options *o = l->o;
 
+	assert(o->sockets > 0);
 	if (l->sent == l->total)
 		return UINT64_MAX;
 	return l->plan.begin + l->sent / o->sockets * l->plan.interval +
@@ -137,7 +153,7 @@ load_send(struct load *l)
 	if (n != (ssize_t)h.len) {
 		l->tally[i].errors++;
 		if (l->last_error != errno)
-			warn("send of %lu", h.seq);
+			warn("send");
 		l->last_error = errno;
 	}
 }
@@ -205,7 +221,9 @@ run_client(const struct options *o)
 	if (o->mode == M_CLIENT)
 		tally_report(l.tally, o->sockets, &l.stray, o);
 	else
-		printf("sent %lu errors %lu\n", l.sent, l.tally[0].errors);
+		printf("sent %llu errors %llu\n", (unsigned long long)l.sent,
+		    (unsigned long long)l.tally[0].errors);
+	load_close(&l);
 }
 
 /* --- Echo server --------------------------------------------------------- */
@@ -250,8 +268,10 @@ run_server(const struct options *o)
 		    echo_one(fd.fd, &stray, &received, &errors))
 			continue;
 	}
-	printf("received %lu altered %lu foreign %lu errors %lu\n", received,
-	    stray.altered, stray.foreign, errors);
+	printf("received %llu altered %llu foreign %llu errors %llu\n",
+	    (unsigned long long)received, (unsigned long long)stray.altered,
+	    (unsigned long long)stray.foreign, (unsigned long long)errors);
+	close(fd.fd);
 }
 
 /* --- One-way receiver ---------------------------------------------------- */
@@ -287,4 +307,6 @@ run_receiver(const struct options *o)
 		tally_add(&t, &h, now_ns());
 	}
 	tally_report(&t, 1, &stray, o);
+	free(t.took_us);
+	close(fd.fd);
 }

@@ -20,7 +20,7 @@ void
 tally_begin(struct tally *t, const struct head *h)
 {
 	if (h->count > COUNT_MAX)
-		errx(1, "%lu datagrams are too many", h->count);
+		errx(1, "more than %d datagrams are too many", COUNT_MAX);
 	t->stream = h->stream;
 	t->count = h->count;
 	t->begin = h->begin;
@@ -84,7 +84,8 @@ report_add(struct report *r, const struct tally *t, const struct options *o,
 		}
 		lost++;
 		if (log != NULL)
-			fprintf(log, "lost %u %lu %.6f\n", t->stream, seq,
+			fprintf(log, "lost %u %llu %.6f\n", t->stream,
+			    (unsigned long long)seq,
 			    wall(t->begin + seq * t->interval));
 	}
 	r->sent += expected;
@@ -122,6 +123,12 @@ quantile(const struct report *r, double q)
 	return r->took_us[i] / 1e3;
 }
 
+static void
+say(const char *name, uint64_t n)
+{
+	printf("%s %llu ", name, (unsigned long long)n);
+}
+
 void
 tally_report(struct tally *t, size_t n, const struct stray *stray,
     const struct options *o)
@@ -143,12 +150,18 @@ tally_report(struct tally *t, size_t n, const struct stray *stray,
 	if (log != NULL)
 		fclose(log);
 	qsort(r.took_us, r.took_len, sizeof(*r.took_us), compare);
-	printf("sent %lu received %lu lost %lu duplicated %lu altered %lu"
-	    " reordered %lu foreign %lu errors %lu gap %.1f gap-at %.6f"
-	    " median %.3f p99 %.3f worst %.3f most-lost %lu silent %lu\n",
-	    r.sent, r.received, r.lost, r.duplicated, stray->altered,
-	    r.reordered, stray->foreign, r.errors, (double)r.gap / 1e6,
-	    r.gap == 0 ? 0 : wall(r.gap_at), quantile(&r, 0.5),
-	    quantile(&r, 0.99), quantile(&r, 1), r.most_lost, r.silent);
+	say("sent", r.sent);
+	say("received", r.received);
+	say("lost", r.lost);
+	say("duplicated", r.duplicated);
+	say("altered", stray->altered);
+	say("reordered", r.reordered);
+	say("foreign", stray->foreign);
+	say("errors", r.errors);
+	say("most-lost", r.most_lost);
+	say("silent", r.silent);
+	printf("gap %.1f gap-at %.6f median %.3f p99 %.3f worst %.3f\n",
+	    (double)r.gap / 1e6, r.gap == 0 ? 0 : wall(r.gap_at),
+	    quantile(&r, 0.5), quantile(&r, 0.99), quantile(&r, 1));
 	free(r.took_us);
 }

@@ -512,6 +512,89 @@ START_TEST(former_key)
 }
 END_TEST
 
+/* --- Two at once ------------------------------------------------------------------ */
+
+/* The first packets of the client's session, kept from the server. */
+struct kept {
+	int n;
+	size_t len[2];
+	uint8_t packet[2][200];
+};
+
+static enum duo_verdict
+keep(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct kept *k = arg;
+
+	(void)d;
+	if (p->from != 0 || wire_is_shake(p->data, p->len))
+		return DUO_PASS;
+	if (k->n < 2 && p->len <= sizeof(k->packet[0])) {
+		memcpy(k->packet[k->n], p->data, p->len);
+		k->len[k->n++] = p->len;
+	}
+	return DUO_DROP;
+}
+
+/* A second packet is opened while the first one confirms the handshake that
+ * both name: in another process, outside the lock.  It counts all the same. */
+START_TEST(confirmed_meanwhile)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_path path = duo_path(d, 1, 0, 0, 0);
+	struct mp_rx rx = { .path = path, .arrival = MP_NEVER };
+	struct kept k = { .n = 0 };
+	uint8_t out[200];
+	int opened;
+
+	d->tap = keep;
+	d->tap_arg = &k;
+	ck_assert_int_eq(duo_say(d, 0, 1), 0);
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + 200 * MS);
+	ck_assert_int_eq(k.n, 2);
+	ck_assert_int_eq(mp_recv_begin(&d->end[1].mp, duo_time(d, 1), &rx,
+	    k.packet[1], k.len[1]), MP_SEALED);
+	opened = mp_open(&rx, k.packet[1], k.len[1], out);
+	ck_assert_int_eq(duo_inject(d, 1, &path, k.packet[0], k.len[0]),
+	    MP_DELIVER);
+	ck_assert_int_eq(mp_recv_peek(&d->end[1].mp, &rx, out, opened),
+	    MP_DELIVER);
+	ck_assert_uint_eq(rx.len, 8);
+	ck_assert_int_eq(mp_recv_commit(&d->end[1].mp, duo_time(d, 1), &rx,
+	    out, opened), MP_DELIVER);
+	ck_assert_uint_eq(rx.len, 8);
+	ck_assert_int_eq(mp_counter(&d->end[1].mp, MP_C_drop_stale), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* Looking at a datagram changes nothing, and one that came is not there. */
+START_TEST(peek)
+{
+	uint8_t packet[100], out[100];
+	struct mp_rx rx = { .arrival = MP_NEVER };
+	size_t len;
+	struct duo *d = up(packet, &len, &rx.path);
+	struct mp *m = &d->end[1].mp;
+	int opened, i;
+
+	ck_assert_int_eq(mp_recv_begin(m, duo_time(d, 1), &rx, packet, len),
+	    MP_SEALED);
+	opened = mp_open(&rx, packet, len, out);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(mp_recv_peek(m, &rx, out, opened),
+		    MP_DELIVER);
+		ck_assert_mem_eq(out + rx.off, "hello", 5);
+		ck_assert_uint_eq(rx.len, 5);
+	}
+	ck_assert_int_eq(mp_recv_peek(m, &rx, out, -1), MP_DROPPED);
+	ck_assert_int_eq(duo_inject(d, 1, &rx.path, packet, len), MP_DELIVER);
+	ck_assert_int_eq(mp_recv_peek(m, &rx, out, opened), MP_DROPPED);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_recv(void)
 {
@@ -535,6 +618,8 @@ suite_recv(void)
 	tcase_add_test(t, rebind_false);
 	tcase_add_test(t, rebind_replay);
 	tcase_add_test(t, former_key);
+	tcase_add_test(t, confirmed_meanwhile);
+	tcase_add_test(t, peek);
 	suite_add_tcase(suite, t);
 	return suite;
 }
