@@ -9,6 +9,8 @@ GCOV ?= gcov
 VALGRIND ?= valgrind
 CLANG_TIDY ?= clang-tidy
 SHELLCHECK ?= shellcheck
+PREFIX ?= /usr/local
+VERSION := $(shell cat VERSION)
 PKG_CONFIG ?= pkg-config
 
 # --- What there is ----------------------------------------------------------
@@ -42,7 +44,10 @@ SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 BENCH = bench_core bench_shake
 BENCH_COMMON = world
 
-SCRIPTS = scripts/check-floors scripts/coverage scripts/deps .ci/run
+SCRIPTS = scripts/check-floors scripts/coverage scripts/deps scripts/mprun \
+	scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
+	tests/lab/run $(wildcard tests/lab/*.sh) \
+	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
 
 # --- How it is built --------------------------------------------------------
 
@@ -86,8 +91,23 @@ MPCTL = $(B)/mpctl
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
+BENCH_UDP = $(B)/bench/bench_udp
+FAKE_AGENT = $(B)/cli/fake_agent
+AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
+	$(wildcard tests/agent/*.c))
+CHECK_AGENT = $(B)/agent_test/check_agent
+EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
+UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
+	$(wildcard tests/lab/udpload*.c))
+EMU = $(B)/lab/emu
+UDPLOAD = $(B)/lab/udpload
+LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
+	$(wildcard tests/lab/progs/*.c))
+LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS)
+PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
-all: $(LIB) $(SHIM) $(KEEPER) $(MPCTL) $(CHECK) $(SIMULATOR) $(BENCHES)
+all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
+	$(FAKE_AGENT) $(CHECK_AGENT)
 
 $(LIB): $(CORE_O)
 	rm -f $@
@@ -105,13 +125,38 @@ $(KEEPER): $(JOINT_O) $(AGENT_O) $(LIB)
 	$(LINK) -o $@ $(JOINT_O) $(AGENT_O) $(LIB) -lsodium -lbsd -lseccomp
 
 $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
-	$(LINK) -o $@ $(JOINT_O) $(CTL_O) $(LIB) -lsodium -lbsd
+	$(LINK) -o $@ $(JOINT_O) $(CTL_O) $(LIB) -Wl,--gc-sections \
+	    -Wl,-Bstatic -lsodium -Wl,-Bdynamic
+
+# The one place that has the version.
+$(B)/agent/ctl.o $(B)/agent/main.o: VERSION
+$(B)/agent/ctl.o $(B)/agent/main.o: CPPFLAGS += -DMPSHIM_VERSION='"$(VERSION)"'
+
+$(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
+	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \
+	    $(LIB) -lsodium
+
+$(CHECK_AGENT): $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB)
+	$(LINK) -o $@ $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB) \
+	    $(CHECK_LIBS) -lsodium
+
+$(EMU): $(EMU_O)
+	$(LINK) -o $@ $(EMU_O)
+
+$(UDPLOAD): $(UDPLOAD_O)
+	$(LINK) -o $@ $(UDPLOAD_O)
+
+$(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
+	$(LINK) -o $@ $<
 
 $(CHECK): $(UNIT_O) $(LIB)
 	$(LINK) -o $@ $(UNIT_O) $(LIB) $(CHECK_LIBS) -lsodium
 
 $(SIMULATOR): $(SIM_O) $(LIB)
 	$(LINK) -o $@ $(SIM_O) $(LIB) -lsodium -lm
+
+$(BENCH_UDP): $(B)/bench/bench_udp.o
+	$(LINK) -o $@ $<
 
 $(BENCHES): %: %.o $(BENCH_O) $(LIB)
 	$(LINK) -o $@ $< $(BENCH_O) $(LIB) -lsodium
@@ -140,6 +185,22 @@ $(B)/bench/%.o: tests/bench/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -Icore -MMD -MP -c -o $@ $<
 
+$(B)/cli/%.o: tests/cli/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload -MMD -MP -c -o $@ $<
+
+$(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/lab/%.o: tests/lab/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(B)/lab/%.o: tests/lab/progs/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -MMD -MP -c -o $@ $<
+
 # One line SUITE(name) for each suite that suites.h declares, so that none is
 # forgotten.
 $(B)/unit/main.o: $(B)/unit/suites.inc
@@ -154,13 +215,16 @@ $(B)/flags: FORCE
 
 -include $(CORE_O:.o=.d) $(JOINT_O:.o=.d) $(PRELOAD_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
-	$(BENCHES:=.d)
+	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) \
+	$(AGENT_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
+	$(LAB_PROGS:=.d)
 
 # --- How it is tested -------------------------------------------------------
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-unit sim
+	$(MAKE) check-floors check-exports check-unit sim check-cli check-agent \
+	    check-lab
 
 check-floors: $(CORE_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
@@ -176,11 +240,32 @@ check-valgrind: $(CHECK)
 sim: $(SIMULATOR)
 	$(SIMULATOR)
 
-# A path dies and comes back: the paper's Figure 9, in simulated time.
+# Mosh over two emulated paths, one of which dies and comes back.
 demo:
 	scripts/deps
-	$(MAKE) $(SIMULATOR)
-	$(SIMULATOR) fig9
+	$(MAKE) $(PRODUCT) $(LAB)
+	B=$(B) scripts/demo
+
+# The library exports the hooks and nothing else.
+check-exports: $(SHIM)
+	$(NM) -D --defined-only $(SHIM) | sed 's/.* //' | LC_ALL=C sort \
+	    >$(B)/exports
+	sed -n 's/^	\([a-z_0-9]*\);$$/\1/p' preload/exports.map | LC_ALL=C sort | \
+	    cmp - $(B)/exports
+
+# Ends with `N passed, N failed'.
+check-cli: $(PRODUCT) $(FAKE_AGENT)
+	B=$(B) CC='$(CC)' tests/cli/run
+
+check-agent: $(KEEPER) $(CHECK_AGENT)
+	MPSHIM_AGENT=$(B)/mpshim-agent $(CHECK_AGENT)
+
+# Real programs between network namespaces.
+check-lab: $(PRODUCT) $(LAB)
+	B=$(B) tests/lab/run
+
+bench-shim: $(PRODUCT) $(BENCH_UDP)
+	B=$(B) tests/bench/bench_shim
 
 bench-core: $(BENCHES)
 	$(B)/bench/bench_core
@@ -199,11 +284,24 @@ tidy: $(B)/unit/suites.inc
 	    -std=gnu11 -Icore -I$(B)/unit $(CHECK_CFLAGS)
 	$(SHELLCHECK) $(SCRIPTS)
 
+install: $(PRODUCT)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mpshim
+	install -m 755 scripts/mprun $(MPCTL) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(KEEPER) $(DESTDIR)$(PREFIX)/lib/mpshim
+	install -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/mpshim
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/mprun $(DESTDIR)$(PREFIX)/bin/mpctl
+	rm -f $(DESTDIR)$(PREFIX)/lib/mpshim/libmpshim.so \
+	    $(DESTDIR)$(PREFIX)/lib/mpshim/mpshim-agent
+	rmdir $(DESTDIR)$(PREFIX)/lib/mpshim
+
 clean:
 	rm -rf build
 
 FORCE:
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-floors check-unit check-valgrind sim demo bench-core \
-	coverage tidy clean FORCE
+.PHONY: all check check-floors check-exports check-unit check-valgrind sim \
+	check-cli check-agent check-lab demo bench-core bench-shim coverage \
+	tidy install uninstall clean FORCE
