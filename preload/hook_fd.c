@@ -15,6 +15,7 @@
 #include "in.h"
 #include "inner.h"
 #include "sock.h"
+#include "stdio_sock.h"
 
 /* A child of vfork(2) runs in the parent's memory: it leaves the table alone. */
 static bool
@@ -52,16 +53,20 @@ HOOK(int, close, (int fd))
 static int
 same(int from, int to)
 {
-	struct sock *s;
+	struct sock *s, *was;
 	bool known;
 
 	if (to < 0 || !table_is_ours())
 		return to;
 	s = fdtab_hold(from, &known);
+	was = fdtab_drop(to);
+	if (was != NULL)
+		fdtab_release(was);
 	if (known)
 		fdtab_set(to, s);
-	else if ((s = fdtab_drop(to)) == NULL)
-		return to;
+	if (s != NULL)
+		sock_shared(to, s);
+	stdio_moved(to, s);
 	if (s != NULL)
 		fdtab_release(s);
 	return to;

@@ -2,6 +2,8 @@
 #include "revive.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -50,7 +52,10 @@ duplicate(struct arena_map *m)
 	if (fd < 0)
 		return -errno;
 	copy = MAP_FAILED;
-	if (ftruncate(fd, (off_t)m->size) == 0)
+	/* The agent takes no file whose size may change under it. */
+	if (ftruncate(fd, (off_t)m->size) == 0 &&
+	    real_fcntl(fd, F_ADD_SEALS, (void *)(uintptr_t)(F_SEAL_SHRINK |
+		F_SEAL_GROW | F_SEAL_SEAL)) == 0)
 		copy = mmap(NULL, m->size, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (copy == MAP_FAILED) {

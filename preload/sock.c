@@ -15,16 +15,29 @@
 
 /* --- Making and finding --------------------------------------------------- */
 
+/*
+ * A dual-stack socket that stands for an IPv4 one says so by an option that does
+ * nothing without another: it goes with the socket over execve(2).
+ */
+#ifndef IPV6_RECVERR_RFC4884
+#define IPV6_RECVERR_RFC4884 31
+#endif
+enum { MARK_INET = IPV6_RECVERR_RFC4884 };
+
 static int
 kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
 {
-	int fd, off = 0;
+	int fd, off = 0, on = 1;
 
 	*kernel = MP_DUAL;
 	fd = real_socket(AF_INET6, type, protocol);
 	if (fd >= 0 && real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
-	    sizeof(off)) == 0)
+	    sizeof(off)) == 0) {
+		if (domain == AF_INET)
+			(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET,
+			    &on, sizeof(on));
 		return fd;
+	}
 	if (fd >= 0)
 		real_close(fd);
 	else if (errno != EAFNOSUPPORT)
@@ -56,21 +69,65 @@ sock_new(int domain, int type, int protocol)
 	return fd;
 }
 
+static int
+option(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return real_getsockopt(fd, level, name, &value, &len) == 0 ? value :
+								     -1;
+}
+
+/* One that no agent knows: as if it had just been made, or bound. */
+static struct sock *
+adopt_fresh(int fd)
+{
+	struct sock *s = fdtab_new();
+	struct sockaddr_in6 sin6;
+	socklen_t len = sizeof(sin6);
+	struct mp_addr a;
+
+	if (s == NULL || join_name(fd, &a) != 0) {
+		if (s != NULL)
+			fdtab_release(s);
+		return NULL;
+	}
+	s->cookie = join_cookie(fd);
+	s->family = option(fd, SOL_SOCKET, SO_DOMAIN);
+	s->kernel = s->family == AF_INET ? MP_INET : MP_DUAL;
+	if (s->family == AF_INET6 && option(fd, IPPROTO_IPV6, MARK_INET) > 0)
+		s->family = AF_INET;
+	s->v6only = s->family == AF_INET6 &&
+	    option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
+	s->reuseaddr = option(fd, SOL_SOCKET, SO_REUSEADDR) > 0;
+	s->reuseport = option(fd, SOL_SOCKET, SO_REUSEPORT) > 0;
+	s->broadcast = option(fd, SOL_SOCKET, SO_BROADCAST) > 0;
+	s->bound = a.port != 0;
+	s->kconnected = real_getpeername(fd, (struct sockaddr *)&sin6, &len) ==
+	    0;
+	a.port = 0;
+	s->local = a;
+	if (net_is_loopback(&a) || net_is_multicast(&a) || s->kconnected)
+		atomic_store(&s->state, SOCK_PLAIN);
+	return s;
+}
+
 /* A UDP socket that this process did not make, or forgot. */
 static struct sock *
 adopt(int fd)
 {
-	int type = 0, protocol = 0, saved = errno;
-	socklen_t len = sizeof(type);
+	int type, saved = errno;
 	struct sock *s = NULL;
 
-	if (real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	    type == SOCK_DGRAM &&
-	    real_getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) ==
-		0 &&
-	    protocol == IPPROTO_UDP)
+	errno = 0;
+	type = option(fd, SOL_SOCKET, SO_TYPE);
+	if (type == SOCK_DGRAM &&
+	    option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDP) {
 		s = join_find(fd);
-	else if (errno == EBADF) {
+		if (s == NULL)
+			s = adopt_fresh(fd);
+	} else if (errno == EBADF) {
 		errno = saved;
 		return NULL;
 	}
@@ -396,4 +453,12 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	local.port = 0;
 	set_peer(fd, s, &a, &local);
 	return 0;
+}
+
+void
+sock_shared(int fd, struct sock *s)
+{
+	if (atomic_load(&s->state) == SOCK_FRESH && !s->kconnected &&
+	    s->connected)
+		(void)join_make(fd, s);
 }

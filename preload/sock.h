@@ -23,6 +23,10 @@
  * nothing is known about is looked at, and asked for at the agent. */
 struct sock *sock_hold(int fd);
 
+/* The descriptor has another name now, which may outlive this process' image:
+ * one that is in use joins its port, so that others find it. */
+void sock_shared(int fd, struct sock *);
+
 int sock_new(int domain, int type, int protocol); /* a descriptor, or -errno */
 int sock_bind(int fd, struct sock *, const struct sockaddr *, socklen_t);
 int sock_connect(int fd, struct sock *, const struct sockaddr *, socklen_t);

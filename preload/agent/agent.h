@@ -11,7 +11,6 @@
 #include "netmon.h"
 #include "port.h"
 #include "ring.h"
-#include "route.h"
 #include "serve.h"
 
 enum { AGENT_PORTS = 65536 };
@@ -32,7 +31,6 @@ struct agent {
 	unsigned nclients;
 	struct look look;
 	struct netmon netmon;
-	struct routes routes;
 };
 
 /* Something came or went: is anything left to serve? */

@@ -45,8 +45,8 @@ add(const struct netmon *nm, const struct ipc_ask *how, bool up,
 			continue;
 		memcpy(to[n].ip, nm->address[i].ip, 16);
 		/* One that lies on loopback leaves by any interface. */
-		to[n].ifindex = l->loopback ? 0 : l->ifindex;
-		to[n].mtu = l->loopback ? 0 : l->mtu;
+		to[n].ifindex = l->nowhere ? 0 : l->ifindex;
+		to[n].mtu = l->nowhere ? 0 : l->mtu;
 		to[n].down = !up;
 		n++;
 	}

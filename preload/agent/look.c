@@ -21,6 +21,7 @@
 
 enum {
 	EVERY_US = 1000000,
+	PARTING_US = 50000, /* while a slot outlives its socket */
 	SURE = 3,      /* readings of a list that changes as we read */
 	COST_TIMES = 8, /* at most an eighth of a processor for looking */
 };
@@ -120,6 +121,17 @@ look_for_all(struct agent *a)
 	return true;
 }
 
+static bool
+any_parting(const struct agent *a)
+{
+	const struct port *p;
+
+	LIST_FOREACH(p, &a->ports, entry)
+		if (p->parting != 0)
+			return true;
+	return false;
+}
+
 void
 look_now(struct agent *a)
 {
@@ -131,12 +143,14 @@ look_now(struct agent *a)
 		return;
 	LIST_FOREACH_SAFE(p, &a->ports, entry, next) {
 		gone = missing(p);
-		if (gone == 0)
-			continue;
-		slots_drop(p, gone);
-		if (p->nslots == 0)
+		if (gone != 0)
+			slots_drop(p, gone);
+		slots_part(p);
+		if (p->nslots == 0 && p->parting == 0)
 			port_close(p);
 	}
+	if (any_parting(a))
+		alarm_by(&a->loop, &a->look.every, began + PARTING_US);
 	a->look.last = arena_now();
 	a->look.cost = a->look.last - began;
 }
@@ -191,7 +205,8 @@ on_every(struct alarm *alarm, uint64_t now)
 
 	look_now(a);
 	if (a->nports > 0)
-		alarm_set(&a->loop, alarm, now + EVERY_US);
+		alarm_set(&a->loop, alarm, now + (any_parting(a) ? PARTING_US :
+		    EVERY_US));
 }
 
 /* --- Processes ------------------------------------------------------------- */

@@ -113,16 +113,30 @@ set_address(struct netmon *nm, const struct address *new, bool usable)
 
 /* --- The kernel's messages -------------------------------------------------- */
 
+/* Of the kind that only carries addresses? */
+static bool
+is_dummy(struct rtattr *info)
+{
+	static const char dummy[] = "dummy";
+	struct rtattr *kind;
+
+	if (info == NULL)
+		return false;
+	kind = rtnl_inside(info, IFLA_INFO_KIND);
+	return kind != NULL && RTA_PAYLOAD(kind) >= sizeof(dummy) - 1 &&
+	    memcmp(RTA_DATA(kind), dummy, sizeof(dummy) - 1) == 0;
+}
+
 static void
 on_link(struct netmon *nm, const struct nlmsghdr *h)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(h);
-	struct rtattr *a[IFLA_MTU + 1];
+	struct rtattr *a[IFLA_LINKINFO + 1];
 	struct link l = { .ifindex = 0 };
 	const struct link *before;
 	size_t len;
 
-	if (!rtnl_attributes(h, sizeof(*info), a, IFLA_MTU) ||
+	if (!rtnl_attributes(h, sizeof(*info), a, IFLA_LINKINFO) ||
 	    info->ifi_family != AF_UNSPEC)
 		return;
 	l.ifindex = (uint32_t)info->ifi_index;
@@ -135,7 +149,8 @@ on_link(struct netmon *nm, const struct nlmsghdr *h)
 		l = *before; /* some messages tell a part only */
 	l.up = (info->ifi_flags & IFF_UP) != 0 &&
 	    (info->ifi_flags & IFF_RUNNING) != 0;
-	l.loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
+	l.nowhere = (info->ifi_flags & IFF_LOOPBACK) != 0 ||
+	    is_dummy(a[IFLA_LINKINFO]);
 	l.mtu = rtnl_number(a[IFLA_MTU], l.mtu);
 	if (a[IFLA_IFNAME] != NULL) {
 		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
@@ -333,7 +348,6 @@ on_event(struct watch *w, uint32_t events)
 		journal("rtnetlink lost events; lists read anew: %s",
 		    strerror(-error));
 	}
-	route_changed(a);
 	tell_all(a, arena_now());
 }
 

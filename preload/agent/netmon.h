@@ -18,7 +18,7 @@ struct agent;
 struct link {
 	uint32_t ifindex, mtu;
 	bool up; /* and has a carrier */
-	bool loopback;
+	bool nowhere; /* carries addresses, but no packets to others */
 	char name[IFNAMSIZ];
 };
 

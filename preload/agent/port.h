@@ -55,6 +55,8 @@ struct port {
 	struct ipc_ask how; /* as the first socket was opened */
 	struct own_slot slot[MP_SLOTS_MAX];
 	unsigned nslots;
+	uint32_t parting; /* slots without a socket, with datagrams to deliver */
+	uint64_t part_by; /* when they are given up */
 	uint64_t opened;
 	uint8_t group; /* the control socket's index */
 	uint32_t moved; /* slots whose index the last drop changed */

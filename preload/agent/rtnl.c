@@ -109,27 +109,6 @@ rtnl_list(int fd, uint16_t type,
 	return end == 1 ? 0 : end;
 }
 
-int
-rtnl_ask(int fd, struct nlmsghdr *ask)
-{
-	const struct nlmsghdr *h;
-	const struct nlmsgerr *e;
-	ssize_t n;
-	int error;
-
-	error = say(fd, ask);
-	if (error != 0)
-		return error;
-	n = rtnl_hear(fd, 0, &h);
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n < NLMSG_LENGTH(sizeof(*e)) ||
-	    h->nlmsg_type != NLMSG_ERROR)
-		return 0;
-	e = NLMSG_DATA(h);
-	return e->error;
-}
-
 bool
 rtnl_attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
     unsigned most)
@@ -148,6 +127,18 @@ rtnl_attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
 		if ((a->rta_type & NLA_TYPE_MASK) <= most)
 			found[a->rta_type & NLA_TYPE_MASK] = a;
 	return true;
+}
+
+struct rtattr *
+rtnl_inside(struct rtattr *outer, unsigned short type)
+{
+	struct rtattr *a = RTA_DATA(outer);
+	unsigned len = (unsigned)RTA_PAYLOAD(outer);
+
+	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if ((a->rta_type & NLA_TYPE_MASK) == type)
+			return a;
+	return NULL;
 }
 
 uint32_t

@@ -21,13 +21,13 @@ ssize_t rtnl_hear(int fd, int flags, const struct nlmsghdr **);
  * negative errno (-EAGAIN: it changed meanwhile, ask again). */
 int rtnl_list(int fd, uint16_t type,
     void (*take)(void *arg, const struct nlmsghdr *), void *arg);
-/* Asks one question: the error that it is answered by, 0 for none. */
-int rtnl_ask(int fd, struct nlmsghdr *);
 
 /* Finds the attributes 0 to `most' of a message whose own part has `size'
  * bytes: false, it is too short. */
 bool rtnl_attributes(const struct nlmsghdr *, size_t size,
     struct rtattr **found, unsigned most);
+/* One within another; NULL: it is not there. */
+struct rtattr *rtnl_inside(struct rtattr *outer, unsigned short type);
 /* An attribute that holds a number, or `otherwise'. */
 uint32_t rtnl_number(const struct rtattr *, uint32_t otherwise);
 

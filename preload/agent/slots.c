@@ -24,6 +24,8 @@ slots_find(const struct port *p, uint64_t cookie)
 	return -1;
 }
 
+enum { PART_US = 3000000 }; /* how long a slot outlives its socket */
+
 /* A truth value that a stranger wrote. */
 static bool
 truth(const bool *b)
@@ -211,7 +213,7 @@ free_slot(const struct port *p)
 	int i;
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (!p->slot[i].used)
+		if (!p->slot[i].used && (p->parting >> i & 1) == 0)
 			return i;
 	return -EMFILE;
 }
@@ -272,7 +274,8 @@ slots_add(struct port *p, const struct ipc_ask *ask, pid_t pid, bool raced)
 	s = &p->slot[slot];
 	*s = (struct own_slot) { .cookie = ask->cookie, .inode = ask->inode,
 		.opened = ++p->opened,
-		.group = (uint8_t)(p->nslots == 0 ? 0 : p->nslots + 1) };
+		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
+		    p->nslots + 1) };
 	if (raced)
 		confuse(p, (uint32_t)slot);
 	if (!port_lock(p))
@@ -321,6 +324,22 @@ clear_records(struct port *p, uint32_t gone)
 		p->map.arena->slot[i] = (struct slot) {
 			.gen = p->map.arena->slot[i].gen + 1 };
 	}
+}
+
+/* Of these slots, those that have a session under way: a program that sends a
+ * datagram and exits is gone before its peer has answered.  [lock] */
+static uint32_t
+undelivered(const struct port *p, uint32_t slots)
+{
+	struct mp_session_info info;
+	uint32_t i, found = 0;
+
+	for (i = 0; i < p->map.mp.limits.sessions; i++)
+		if (mp_session_info(&p->map.mp, i, &info) == 0 &&
+		    info.state == MP_S_CONNECTING && info.initiator &&
+		    info.slot < MP_SLOTS_MAX)
+			found |= slots & UINT32_C(1) << info.slot;
+	return found;
 }
 
 /* The indices that those had who are gone. */
@@ -402,11 +421,29 @@ slots_drop(struct port *p, uint32_t gone)
 	journal("port %u: sockets of slots %#x are gone", p->number, gone);
 	renumber(p, n, p->nslots + 1, holes);
 	if (port_lock(p)) {
-		clear_records(p, gone);
+		p->parting |= undelivered(p, gone);
+		clear_records(p, gone & ~p->parting);
 		port_unlock(p);
 	}
+	p->part_by = arena_now() + PART_US;
 	slots_steer(p);
 	output_send(p); /* CLOSE to the peers */
+}
+
+void
+slots_part(struct port *p)
+{
+	uint32_t done;
+
+	if (p->parting == 0 || !port_lock(p))
+		return;
+	done = p->parting;
+	if (arena_now() < p->part_by)
+		done &= ~undelivered(p, p->parting);
+	clear_records(p, done);
+	p->parting &= ~done;
+	port_unlock(p);
+	output_send(p);
 }
 
 /* --- After a worker or an agent died -------------------------------------- */

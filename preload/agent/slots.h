@@ -12,6 +12,7 @@
 #ifndef SLOTS_H
 #define SLOTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,6 +23,9 @@
 int slots_add(struct port *, const struct ipc_ask *, pid_t, bool raced);
 /* These sockets are gone; bits. */
 void slots_drop(struct port *, uint32_t gone);
+/* Ends slots that waited to deliver what their program had sent before it was
+ * gone: those that have, or are late. */
+void slots_part(struct port *);
 /* The slot of a socket, or -1. */
 int slots_find(const struct port *, uint64_t cookie);
 /* Reads the slots' records of an arena that has served already; `control_new':
