@@ -31,7 +31,7 @@ CORE = crypto \
 
 # What the library and the agent share, the rest of the library, and the agent.
 JOINT = arena net ipc inner steer
-PRELOAD = libc log conf guard fdtab spawn want join revive sock cmsg out in stdio_sock \
+PRELOAD = libc log conf guard fdtab spawn plain want join revive sock cmsg out in stdio_sock \
 	hook_socket hook_opt hook_send hook_recv hook_fd hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile

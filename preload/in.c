@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmsg.h"
+#include "conf.h"
 #include "guard.h"
 #include "inner.h"
 #include "join.h"
@@ -13,6 +14,7 @@
 #include "log.h"
 #include "net.h"
 #include "out.h"
+#include "plain.h"
 #include "revive.h"
 #include "want.h"
 
@@ -194,6 +196,24 @@ sealed(const struct in *in)
 	    p[0] == mp_sid_prefix(&in->s->map.mp) && p[6] == 0 && p[7] == 0;
 }
 
+/* Plaintext that the kernel's filter let through. */
+static bool
+take_plain(const struct in *in)
+{
+	const struct conf *conf = conf_get();
+
+	if (!want_plain(in->s, &in->from))
+		return false;
+	if (!conf->accept_plain && !conf->prefer)
+		return true;
+	if (conf_way(&in->from) == WAY_PLAIN)
+		return true;
+	if (!plain_comes(in->s, &in->from))
+		return false;
+	plain_came(&in->from);
+	return true;
+}
+
 static int
 classify(struct in *in, bool peek)
 {
@@ -213,7 +233,7 @@ classify(struct in *in, bool peek)
 	if (in->payload == NULL) { /* plaintext */
 		in->payload = in->buf->packet;
 		in->len = in->packet_len;
-		return want_plain(s, &in->from) ? IN_GIVE : IN_DROP;
+		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
 	return !s->connected || net_equal(&in->from, &s->peer) ? IN_GIVE :
 								 IN_DROP;

@@ -13,6 +13,7 @@
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "plain.h"
 #include "revive.h"
 
 #ifndef UDP_SEGMENT
@@ -119,6 +120,7 @@ struct out {
 	struct guard_buf *buf;
 	const uint8_t *payload;
 	size_t len;
+	bool held; /* for want of a session */
 };
 
 static int
@@ -140,13 +142,14 @@ transmit(const struct out *o, struct mp_tx *tx, int flags)
 
 /* No session yet: keeps it. */
 static int
-hold(const struct out *o, uint64_t now)
+hold(struct out *o, uint64_t now)
 {
 	int error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst,
 	    o->payload, o->len);
 	bool late = out_late(o->s);
 
 	guard_unlock(o->s->map.arena);
+	o->held = true;
 	if (late)
 		out_wake(o->fd, o->s);
 	return error;
@@ -167,7 +170,7 @@ tell(const struct out *o, int error)
 
 /* One try: 0, a negative errno, or 1 to begin anew. */
 static int
-attempt(const struct out *o)
+attempt(struct out *o)
 {
 	struct sock *s = o->s;
 	struct mp_tx tx[2];
@@ -204,7 +207,7 @@ attempt(const struct out *o)
 }
 
 static ssize_t
-send_one(const struct out *o)
+send_one(struct out *o)
 {
 	int i, n = 1;
 
@@ -292,6 +295,10 @@ out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	case WAY_PLAIN:
 		return plain(fd, s, msg, &o.dst, flags);
 	case WAY_PROTECT:
+		if (!conf_get()->accept_plain && !conf_get()->prefer)
+			break;
+		if (plain_goes(s, &o.dst))
+			return plain(fd, s, msg, &o.dst, flags);
 		break;
 	}
 	if (state == SOCK_FRESH)
@@ -303,5 +310,7 @@ out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return -ENOBUFS;
 	n = protect(&o, msg);
 	guard_give(o.buf);
+	if (o.held && plain_instead(&o.dst, arena_now()))
+		return plain(fd, s, msg, &o.dst, flags);
 	return n;
 }

@@ -11,6 +11,7 @@
 #include "look.h"
 #include "net.h"
 #include "output.h"
+#include "slots.h"
 
 enum {
 	BATCH = 16,

@@ -51,18 +51,25 @@ lab_ip(int host, const char *format, ...)
 		fprintf(stderr, "lab: ip %s failed\n", line);
 }
 
+/* As they are at first, whatever a test that broke off has left. */
 static void
-make_link(int link)
+mend_link(int link)
 {
 	int host;
 
-	command("ip -n mpt%da link add l%d type veth peer name l%d netns "
-	    "mpt%db", (int)maker, link, link, (int)maker);
 	for (host = 0; host < LAB_HOSTS; host++) {
-		lab_ip(host, "addr add 10.77.%d.%d/24 dev l%d", link, host + 1,
-		    link);
+		lab_ip(host, "addr replace 10.77.%d.%d/24 dev l%d", link,
+		    host + 1, link);
 		lab_ip(host, "link set l%d up", link);
 	}
+}
+
+static void
+make_link(int link)
+{
+	command("ip -n mpt%da link add l%d type veth peer name l%d netns "
+	    "mpt%db", (int)maker, link, link, (int)maker);
+	mend_link(link);
 }
 
 bool
@@ -164,6 +171,8 @@ lab_fresh(void)
 		mkdir(path, 0700);
 		write_key(host);
 	}
+	mend_link(1);
+	mend_link(2);
 	setenv("MPSHIM_RUNTIME_DIR", directory, 1);
 	snprintf(path, sizeof(path), "%s/log", directory);
 	setenv("MPSHIM_AGENT_LOG", path, 1);
