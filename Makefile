@@ -96,6 +96,11 @@ FAKE_AGENT = $(B)/cli/fake_agent
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
+PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
+	$(wildcard tests/preload/*.c))
+PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
+	libc log conf fdtab guard)
+CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
 	$(wildcard tests/lab/udpload*.c))
@@ -139,6 +144,10 @@ $(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
 $(CHECK_AGENT): $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB) \
 	    $(CHECK_LIBS) -lsodium
+
+$(CHECK_PRELOAD): $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB)
+	$(LINK) -o $@ $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB) \
+	    $(CHECK_LIBS) -lsodium -ldl -lpthread
 
 $(EMU): $(EMU_O)
 	$(LINK) -o $@ $(EMU_O)
@@ -193,6 +202,10 @@ $(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/preload_test/%.o: tests/preload/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+
 $(B)/lab/%.o: tests/lab/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
@@ -216,18 +229,18 @@ $(B)/flags: FORCE
 -include $(CORE_O:.o=.d) $(JOINT_O:.o=.d) $(PRELOAD_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
 	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) \
-	$(AGENT_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
+	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
 	$(LAB_PROGS:=.d)
 
 # --- How it is tested -------------------------------------------------------
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-exports check-unit sim check-cli check-agent \
-	    check-lab
+	$(MAKE) check-floors check-exports check-unit check-preload sim \
+	    check-cli check-agent check-lab
 
-check-floors: $(CORE_O)
-	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
+check-floors: $(CORE_O) $(JOINT_O) $(PRELOAD_O) $(AGENT_O) $(CTL_O)
+	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' SYSTEM='$(SYSTEM)' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
 
 check-unit: $(CHECK)
@@ -236,6 +249,9 @@ check-unit: $(CHECK)
 check-valgrind: $(CHECK)
 	CK_FORK=no $(VALGRIND) -q --error-exitcode=1 --leak-check=full \
 	    --errors-for-leak-kinds=definite,possible $(CHECK)
+
+check-preload: $(CHECK_PRELOAD)
+	$(CHECK_PRELOAD)
 
 sim: $(SIMULATOR)
 	$(SIMULATOR)
@@ -302,6 +318,7 @@ clean:
 FORCE:
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-floors check-exports check-unit check-valgrind sim \
+.PHONY: all check check-floors check-exports check-unit check-preload \
+	check-valgrind sim \
 	check-cli check-agent check-lab demo bench-core bench-shim coverage \
 	tidy install uninstall clean FORCE

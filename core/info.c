@@ -45,13 +45,26 @@ mp_reason_what(enum mp_reason r)
 	return r < MP_WHY_MAX ? reason_whats[r] : "?";
 }
 
+/* One that is there.  Those never used are not even looked at: it would make
+ * memory of what is none yet. */
+static const struct session *
+session_at(const struct mp *m, uint32_t session)
+{
+	const struct session *s;
+
+	if (session >= m->sh->session_used)
+		return NULL;
+	s = state_session(m, session);
+	return s == NULL || s->state == MP_S_FREE ? NULL : s;
+}
+
 int
 mp_session_info(const struct mp *m, uint32_t session,
     struct mp_session_info *i)
 {
-	const struct session *s = state_session(m, session);
+	const struct session *s = session_at(m, session);
 
-	if (s == NULL || s->state == MP_S_FREE)
+	if (s == NULL)
 		return MP_ENOENT;
 	*i = (struct mp_session_info) { .gen = s->gen,
 		.state = (enum mp_session_state)s->state,

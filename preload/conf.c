@@ -266,6 +266,13 @@ conf_way(const struct mp_addr *a)
 }
 
 bool
+conf_is_dns(const struct mp_addr *a)
+{
+	return a->port == 53 && !net_is_loopback(a) && conf.peers == 0 &&
+	    !conf.accept_plain && !listed(conf.plain, conf.plains, a);
+}
+
+bool
 conf_plain_from(const struct mp_addr *a)
 {
 	return conf.accept_plain || conf.prefer || net_is_loopback(a) ||

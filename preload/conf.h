@@ -34,6 +34,8 @@ const struct conf *conf_get(void);
 void conf_refuse(void);
 /* Which way a datagram to this address goes. */
 enum conf_way conf_way(const struct mp_addr *);
+/* Is this a name server that is plain for no other reason? */
+bool conf_is_dns(const struct mp_addr *);
 /* May plaintext come in from this address? */
 bool conf_plain_from(const struct mp_addr *);
 

@@ -28,6 +28,8 @@ enum sock_state {
 	SOCK_REFUSED, /* should have one and cannot: nothing goes out */
 };
 
+enum { SOCK_ASKED = 4 };
+
 /* What the program asked to be told with its datagrams. */
 struct sock_wants {
 	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit;
@@ -54,6 +56,10 @@ struct sock {
 	bool kconnected;	 /* by the kernel */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	struct sock_wants wants;
+	/* Name servers that were asked in plaintext, and when. */
+	struct mp_addr asked[SOCK_ASKED];
+	_Atomic uint64_t asked_at[SOCK_ASKED];
+	uint32_t asked_next;
 	_Atomic uint64_t revive_at; /* when the agent may be looked for again */
 };
 

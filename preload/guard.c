@@ -19,15 +19,18 @@ static pthread_key_t at_exit;
 static bool have_key;
 
 /* Was the frame that left this mark left without a word?  On another stack
- * addresses say nothing. */
+ * addresses say nothing; but who is back from that one has left it. */
 static bool
 gone(uintptr_t mark, uintptr_t frame)
 {
 	stack_t ss;
 
-	if (mark > frame)
+	if (sigaltstack(NULL, &ss) != 0)
+		return mark <= frame;
+	if (ss.ss_flags & SS_ONSTACK)
 		return false;
-	return sigaltstack(NULL, &ss) != 0 || (ss.ss_flags & SS_ONSTACK) == 0;
+	return mark <= frame || ((ss.ss_flags & SS_DISABLE) == 0 &&
+	    mark - (uintptr_t)ss.ss_sp < ss.ss_size);
 }
 
 /* Runs when a thread ends. */

@@ -202,7 +202,7 @@ take_plain(const struct in *in)
 {
 	const struct conf *conf = conf_get();
 
-	if (!want_plain(in->s, &in->from))
+	if (!want_plain(in->s, &in->from, &in->info.local))
 		return false;
 	if (!conf->accept_plain && !conf->prefer)
 		return true;

@@ -2,10 +2,12 @@
 #include "ipc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,6 +18,8 @@
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
+
+enum { LOCK_TRIES = 1000 }; /* of a millisecond */
 
 static int
 netns_cookie(uint64_t *cookie)
@@ -127,6 +131,37 @@ ipc_path(char path[PATH_MAX], int make)
 	if (n < 0 || len + (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return -ENAMETOOLONG;
 	return 0;
+}
+
+int
+ipc_lock(void)
+{
+	char path[PATH_MAX];
+	size_t len;
+	int fd, i;
+
+	if (ipc_path(path, 1) != 0)
+		return -1;
+	len = strlen(path);
+	if (len + sizeof(".bind") > sizeof(path))
+		return -1;
+	memcpy(path + len, ".bind", sizeof(".bind"));
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	for (i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
+			real_close(fd);
+			return -1;
+		}
+		poll(NULL, 0, 1);
+	}
+	return fd;
+}
+
+void
+ipc_unlock(int fd)
+{
+	if (fd >= 0)
+		real_close(fd);
 }
 
 /* Only we and root may be on the other side. */

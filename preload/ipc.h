@@ -114,6 +114,14 @@ int ipc_path(char path[PATH_MAX], int make);
 /* The directory alone. */
 int ipc_directory(char path[PATH_MAX], int make);
 
+/*
+ * While somebody holds it, nobody else binds sockets that the agent shall know:
+ * so it learns of them in the order in which the kernel does.  A descriptor for
+ * ipc_unlock(); -1: not to be had within a second, go on without.
+ */
+int ipc_lock(void);
+void ipc_unlock(int fd);
+
 /* Connects: a descriptor, or a negative errno (nobody listens there, or it is
  * neither us nor root who does). */
 int ipc_connect(void);

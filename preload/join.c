@@ -80,12 +80,11 @@ join_autobind(int fd, struct sock *s)
 	memset(&any, 0, sizeof(any));
 	if (s->kernel == MP_INET)
 		memset(any.ip + 10, 0xff, 2);
+	s->local = any;
+	want_filter(fd, s); /* before the first packet can come */
 	error = join_bind(fd, s, &any);
-	if (error == 0) {
+	if (error == 0)
 		s->bound = s->autobound = true;
-		s->local = any;
-		want_filter(fd, s);
-	}
 	return error;
 }
 
@@ -260,7 +259,9 @@ join_make(int fd, struct sock *s)
 			atomic_store(&s->state, SOCK_JOINED);
 		} else {
 			atomic_store(&s->state, SOCK_REFUSED);
-			log_say(LOG_ERROR, LOG_KEY, "nothing is sent: %s",
+			/* Of the kind of a line that told it already. */
+			log_say(LOG_ERROR, answer.text[0] != '\0' ? LOG_KEY :
+			    LOG_AGENT, "nothing is sent: %s",
 			    answer.text[0] != '\0' ? answer.text :
 						     strerror(-error));
 		}

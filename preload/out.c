@@ -15,6 +15,7 @@
 #include "net.h"
 #include "plain.h"
 #include "revive.h"
+#include "want.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -293,6 +294,8 @@ out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		    "addresses: --plain fe80::/10 allows it, unprotected");
 		return -EACCES;
 	case WAY_PLAIN:
+		if (conf_is_dns(&o.dst))
+			want_answer(fd, s, &o.dst);
 		return plain(fd, s, msg, &o.dst, flags);
 	case WAY_PROTECT:
 		if (!conf_get()->accept_plain && !conf_get()->prefer)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 
 #include "conf.h"
@@ -223,6 +224,8 @@ sock_peer(int fd, struct sock *s, struct mp_addr *a)
 	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -ENOTCONN;
 }
 
+enum { RETRIES = 50 }; /* of a millisecond */
+
 /* --- bind ------------------------------------------------------------------ */
 
 static void
@@ -248,13 +251,37 @@ address_ours(const struct sock *s, const struct mp_addr *a)
 	return error;
 }
 
+/* Somebody holds the port who does not run under mpshim.  If the kernel lets
+ * both have it, his packets and ours cannot be told apart. */
+static int
+bind_beside(int fd, struct sock *s, const struct mp_addr *a)
+{
+	int error;
+
+	if (s->reuseaddr)
+		set_flag(fd, SO_REUSEADDR, 1);
+	if (s->reuseport)
+		set_flag(fd, SO_REUSEPORT, 1);
+	error = join_bind(fd, s, a);
+	if (error != 0)
+		return error;
+	s->wide = false;
+	if (s->reuseport) {
+		log_say(LOG_ERROR, LOG_BOUND, "port %u: another program has "
+		    "it that does not run under mpshim: nothing is sent",
+		    a->port);
+		atomic_store(&s->state, SOCK_REFUSED);
+	}
+	return 0;
+}
+
 /* The port is taken.  By a socket of ours that makes room, or one that is gone
  * already?  Else as the program's own flags would have it. */
 static int
 bind_taken(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
 {
-	int error = join_ask(s, a);
+	int i, error = join_ask(s, a);
 
 	if (error == 0) {
 		set_flag(fd, SO_REUSEPORT, 1);
@@ -268,29 +295,23 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	}
 	if (error == -EADDRINUSE)
 		return error;
-	error = join_bind(fd, s, wide);
-	if (error == 0)
-		return 0;
-	if (s->reuseaddr)
-		set_flag(fd, SO_REUSEADDR, 1);
-	if (s->reuseport)
-		set_flag(fd, SO_REUSEPORT, 1);
-	error = join_bind(fd, s, a);
-	if (error == 0)
-		s->wide = false;
-	return error;
+	/* The control socket of one that is gone: the agent lets go of it. */
+	for (i = 0; i < RETRIES; i++) {
+		error = join_bind(fd, s, wide);
+		if (error != -EADDRINUSE)
+			return error;
+		poll(NULL, 0, 1);
+	}
+	return bind_beside(fd, s, a);
 }
 
 static int
-bind_open(int fd, struct sock *s, const struct mp_addr *a)
+bind_widely(int fd, struct sock *s, const struct mp_addr *a)
 {
 	struct mp_addr wide = *a;
 	int error;
 
 	if (!net_is_any(a)) {
-		error = address_ours(s, a);
-		if (error != 0)
-			return error;
 		memset(wide.ip, 0, 16);
 		if (s->kernel == MP_INET)
 			memset(wide.ip + 10, 0xff, 2);
@@ -310,6 +331,26 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 	s->bound = true;
 	(void)join_make(fd, s);
 	return 0;
+}
+
+/* To all addresses, in the program's eyes to its own. */
+static int
+bind_open(int fd, struct sock *s, const struct mp_addr *a)
+{
+	int error, lock = -1, saved = errno;
+
+	if (!net_is_any(a)) {
+		error = address_ours(s, a);
+		if (error != 0)
+			return error;
+	}
+	want_filter(fd, s); /* before the first packet can come */
+	if (a->port != 0) /* others may bind it, too */
+		lock = ipc_lock();
+	error = bind_widely(fd, s, a);
+	ipc_unlock(lock);
+	errno = saved;
+	return error;
 }
 
 /* As the kernel has it: loopback, groups, and sockets that are plain. */

@@ -11,7 +11,7 @@
 #include "real.h"
 
 enum {
-	ROOM = 1024, /* instructions; the kernel takes 4096 */
+	ROOM = 1152, /* instructions; 64 rules of the longest kind */
 	UDP = 8,     /* bytes of UDP header that a socket filter sees first */
 	NOBODY = 255,
 	ALL = -1, /* a filter's verdict: the whole packet */
@@ -269,15 +269,34 @@ from_loopback(struct prog *p)
 	from_prefix(p, &v6, ALL);
 }
 
-/* What the link layer brought to many: broadcast 1, multicast 2. */
+static void
+to_prefix(struct prog *p, const uint8_t ip[4], bool v4, uint32_t len)
+{
+	struct mp_addr a = { .port = 0 };
+	struct exits e = { .n = 0 };
+
+	if (v4)
+		memset(a.ip + 10, 0xff, 2);
+	memcpy(a.ip + (v4 ? 12 : 0), ip, 4);
+	has_prefix(p, &e, &a, v4 ? 96 + len : len, false);
+	verdict(p, (uint32_t)ALL);
+	leave(p, &e);
+}
+
+/* What the link layer brought to many: broadcast 1, multicast 2, what this host
+ * sent itself 5.  Not every link says so: groups by their address as well. */
 static void
 to_many(struct prog *p)
 {
 	struct exits e = { .n = 0 };
 
+	to_prefix(p, (const uint8_t[4]) { 224 }, true, 4);
+	to_prefix(p, (const uint8_t[4]) { 255, 255, 255, 255 }, true, 32);
+	to_prefix(p, (const uint8_t[4]) { 255 }, false, 8);
 	load(p, BPF_B, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
 	leave_if(p, &e, BPF_JEQ, 0, true);
-	leave_if(p, &e, BPF_JGT, 2, true);
+	leave_if(p, &e, BPF_JEQ, 3, true);
+	leave_if(p, &e, BPF_JEQ, 4, true);
 	verdict(p, (uint32_t)ALL);
 	leave(p, &e);
 }
@@ -316,7 +335,8 @@ steer_filter(int fd, const struct steer_filter *f)
 	struct exits e = { .n = 0 };
 	size_t i;
 
-	ours(&p, f);
+	if (f->prefix != 0)
+		ours(&p, f);
 	if (!f->v4)
 		refuse_version(&p, 4);
 	if (!f->v6)

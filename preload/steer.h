@@ -33,7 +33,7 @@ struct steer_prefix {
 
 /* What one data socket wants. */
 struct steer_filter {
-	uint8_t prefix;
+	uint8_t prefix; /* 0: none yet, so no packet of a session is wanted */
 	uint8_t token[ARENA_TOKEN];
 	bool v4, v6;	    /* the families that the program sees */
 	bool all_plain;	    /* let every plaintext through */

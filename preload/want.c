@@ -9,6 +9,8 @@
 #include "net.h"
 #include "steer.h"
 
+enum { ANSWER_US = 30000000 }; /* how long a name server may take */
+
 static void
 filter_fill(const struct sock *s, struct steer_filter *f,
     struct steer_prefix one[1])
@@ -17,7 +19,8 @@ filter_fill(const struct sock *s, struct steer_filter *f,
 
 	f->v4 = s->family == AF_INET || !s->v6only;
 	f->v6 = s->family == AF_INET6;
-	f->dns = f->multicast = true;
+	f->dns = s->asked_next > 0;
+	f->multicast = true;
 	f->local_only = s->wide;
 	f->local = s->local;
 	f->all_plain = conf->accept_plain || conf->prefer;
@@ -57,13 +60,51 @@ want_filter(int fd, struct sock *s)
 		    strerror(-error));
 }
 
+void
+want_answer(int fd, struct sock *s, const struct mp_addr *server)
+{
+	uint64_t now = arena_now();
+	uint32_t i;
+
+	for (i = 0; i < SOCK_ASKED; i++)
+		if (net_equal(&s->asked[i], server)) {
+			atomic_store(&s->asked_at[i], now);
+			return;
+		}
+	i = s->asked_next++ % SOCK_ASKED;
+	atomic_store(&s->asked_at[i], 0);
+	s->asked[i] = *server;
+	atomic_store(&s->asked_at[i], now);
+	if (i == 0 && s->bound)
+		want_filter(fd, s);
+}
+
+static bool
+was_asked(const struct sock *s, const struct mp_addr *server)
+{
+	uint64_t now = arena_now(), at;
+	int i;
+
+	for (i = 0; i < SOCK_ASKED; i++) {
+		at = atomic_load(&s->asked_at[i]);
+		if (at != 0 && now - at < ANSWER_US &&
+		    net_equal(&s->asked[i], server))
+			return true;
+	}
+	return false;
+}
+
 bool
-want_plain(const struct sock *s, const struct mp_addr *from)
+want_plain(const struct sock *s, const struct mp_addr *from,
+    const struct mp_addr *to)
 {
 	if (s->family == AF_INET ? !net_is_v4(from) :
 		s->v6only && net_is_v4(from))
 		return false;
 	if (s->connected)
 		return net_equal(from, &s->peer) && conf_plain_from(from);
-	return true; /* the kernel's filter knows the rest */
+	if (conf_is_dns(from))
+		return was_asked(s, from);
+	/* To whom a broadcast went only the kernel's filter can tell. */
+	return conf_plain_from(from) || net_is_multicast(to) || s->broadcast;
 }

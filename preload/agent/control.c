@@ -95,7 +95,7 @@ describe(const struct mmsghdr *m, struct came *c)
 	return true;
 }
 
-/* --- The four steps of a batch --------------------------------------------- */
+/* --- The four steps of a batch ------------------------------------------ */
 
 /* Looks the sessions up: false, the lock is not to be had. */
 static bool

@@ -68,6 +68,7 @@ door_open(struct door *d)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	size_t len = strlen(d->path);
+	struct stat st;
 	int error;
 
 	if (len >= sizeof(sun.sun_path))
@@ -80,12 +81,25 @@ door_open(struct door *d)
 	/* Nobody answers there: what lies there is of an agent that died. */
 	(void)unlink(d->path);
 	if (bind(d->listener, (struct sockaddr *)&sun, sizeof(sun)) == 0 &&
-	    listen(d->listener, BACKLOG) == 0)
+	    listen(d->listener, BACKLOG) == 0 && lstat(d->path, &st) == 0) {
+		d->dev = st.st_dev;
+		d->ino = st.st_ino;
 		return 0;
+	}
 	error = -errno;
 	close(d->listener);
 	d->listener = -1;
 	return error;
+}
+
+/* Does the path still lead to us? */
+static bool
+is_ours(const struct door *d)
+{
+	struct stat st;
+
+	return lstat(d->path, &st) == 0 && st.st_dev == d->dev &&
+	    st.st_ino == d->ino;
 }
 
 bool
@@ -102,14 +116,15 @@ door_shut(const struct door *d)
 	if (lock < 0)
 		return false;
 	/* Out of the way first; back again if somebody had knocked. */
-	if (beside(d, ".old", away) && rename(d->path, away) == 0) {
+	if (!is_ours(d))
+		shut = poll(&p, 1, 0) == 0;
+	else if (beside(d, ".old", away) && rename(d->path, away) == 0) {
 		shut = poll(&p, 1, LAST_KNOCK_MS) == 0;
 		if (shut)
 			(void)unlink(away);
 		else if (rename(away, d->path) != 0)
 			shut = true; /* nobody can come any more */
-	} else if (errno == ENOENT)
-		shut = poll(&p, 1, 0) == 0;
+	}
 	close(lock);
 	return shut;
 }

@@ -8,10 +8,13 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct door {
 	char path[PATH_MAX];
 	int listener;
+	dev_t dev; /* which file it is: another agent's may have its name */
+	ino_t ino;
 };
 
 /* Takes the lock, waiting at most so long: a descriptor that holds it until it

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "keyfile.h"
 
-enum { ANSWER_MS = 2000 };
+enum { ANSWER_MS = 1500, SLOW_MS = 10 };
 
 static void
 close_one(int fd)
@@ -18,33 +19,82 @@ close_one(int fd)
 		close(fd);
 }
 
-int
-hold_ask(int channel, const struct hold_ask *ask, const int *pass, int n,
-    struct hold_answer *answer, int *got)
+/* Reads one answer: 1, or 0: none is there, or a negative errno. */
+static int
+read_answer(int channel, struct hold_answer *answer, int *got)
+{
+	int came[IPC_PASS], n;
+
+	n = ipc_recv(channel, answer, sizeof(*answer), came);
+	if (n == -EAGAIN)
+		return 0;
+	if (n < 0)
+		return n;
+	close_one(came[1]);
+	*got = came[0];
+	if (n == (int)sizeof(*answer)) {
+		answer->text[IPC_TEXT - 1] = '\0';
+		return 1;
+	}
+	close_one(came[0]);
+	*got = -1;
+	return -EPIPE;
+}
+
+/* Waits for the answer to question `number'. */
+static int
+await(int channel, uint32_t number, uint64_t until, struct hold_answer *answer,
+    int *got)
 {
 	struct pollfd p = { .fd = channel, .events = POLLIN };
-	int error, came[IPC_PASS];
+	uint64_t now;
+	int n;
+
+	while ((now = arena_now()) < until) {
+		if (poll(&p, 1, (int)((until - now) / 1000) + 1) <= 0)
+			continue;
+		n = read_answer(channel, answer, got);
+		if (n < 0)
+			return n;
+		if (n > 0 && answer->number == number)
+			return 0;
+		close_one(*got);
+		*got = -1;
+	}
+	return -ETIMEDOUT;
+}
+
+int
+hold_ask(int channel, struct hold_ask *ask, const int *pass, int n,
+    struct hold_answer *answer, int *got)
+{
+	static uint32_t number;
+	static bool slow; /* then it is not waited for again */
+	int error;
 
 	*got = -1;
 	memset(answer, 0, sizeof(*answer));
 	if (channel < 0)
 		return -EPIPE;
+	ask->number = ++number;
 	error = ipc_send(channel, ask, sizeof(*ask), pass, n);
 	if (error != 0)
 		return error;
-	if (poll(&p, 1, ANSWER_MS) <= 0)
-		return -ETIMEDOUT;
-	error = ipc_recv(channel, answer, sizeof(*answer), came);
-	if (error < 0)
-		return error;
-	close_one(came[1]);
-	if (error != (int)sizeof(*answer)) {
-		close_one(came[0]);
-		return -EPIPE;
-	}
-	answer->text[IPC_TEXT - 1] = '\0';
-	*got = came[0];
-	return answer->error;
+	error = await(channel, ask->number, arena_now() +
+	    (slow ? SLOW_MS : ANSWER_MS) * 1000, answer, got);
+	slow = error == -ETIMEDOUT;
+	return error != 0 ? error : answer->error;
+}
+
+bool
+hold_late(int channel)
+{
+	struct hold_answer answer;
+	int n, got = -1;
+
+	while ((n = read_answer(channel, &answer, &got)) > 0)
+		close_one(got);
+	return n == 0;
 }
 
 static void
@@ -81,6 +131,24 @@ keep(struct held_list *list, const struct hold_ask *ask, int got[IPC_PASS])
 	return 0;
 }
 
+/* Opens a key file, and nothing but a key file: a worker that was led astray
+ * shall not get at other secrets that lie in files. */
+static int
+open_key(const char *path, char why[IPC_TEXT])
+{
+	struct keyfile k;
+	int error, fd = keyfile_open(path, why);
+
+	if (fd < 0)
+		return fd;
+	error = keyfile_read(fd, path, &k, why);
+	sodium_memzero(&k, sizeof(k));
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
 int
 hold_serve(int channel, struct held_list *list, int (*bye)(void *), void *arg)
 {
@@ -92,7 +160,8 @@ hold_serve(int channel, struct held_list *list, int (*bye)(void *), void *arg)
 	if (n <= 0)
 		return n < 0 ? n : -EPIPE;
 	if (n != (int)sizeof(ask))
-		ask.kind = 0;
+		ask.kind = ask.number = 0;
+	answer.number = ask.number;
 	switch (ask.kind) {
 	case HOLD_READY:
 		break;
@@ -104,7 +173,7 @@ hold_serve(int channel, struct held_list *list, int (*bye)(void *), void *arg)
 		break;
 	case HOLD_KEY:
 		ask.how.keys[IPC_KEYS - 1] = '\0';
-		fd = keyfile_open(ask.how.keys, answer.text);
+		fd = open_key(ask.how.keys, answer.text);
 		answer.error = fd < 0 ? fd : 0;
 		break;
 	case HOLD_BYE:

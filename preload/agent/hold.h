@@ -10,6 +10,7 @@
 #define HOLD_H
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ipc.h"
@@ -24,6 +25,7 @@ enum hold_kind {
 
 struct hold_ask {
 	uint32_t kind;
+	uint32_t number; /* counts questions; hold_ask() sets it */
 	uint64_t id;	    /* of STORE and DROP */
 	struct ipc_ask how; /* of STORE: how the port was opened; of KEY: the
 			     * path, in `keys' */
@@ -31,6 +33,7 @@ struct hold_ask {
 
 struct hold_answer {
 	int32_t error; /* 0 or a negative errno */
+	uint32_t number; /* of the question */
 	char text[IPC_TEXT];
 };
 
@@ -43,10 +46,16 @@ struct held {
 };
 LIST_HEAD(held_list, held);
 
-/* The worker's side: asks and waits.  0, or a negative errno: the answer's, or
- * of the way there (-EPIPE: the keeper is gone).  *got: a descriptor or -1. */
-int hold_ask(int channel, const struct hold_ask *, const int *pass, int n,
+/*
+ * The worker's side: asks and waits.  0, or a negative errno: the answer's, or
+ * of the way there (-EPIPE: the keeper is gone; -ETIMEDOUT: it is slow, and may
+ * do it yet).  *got: a descriptor or -1.
+ */
+int hold_ask(int channel, struct hold_ask *, const int *pass, int n,
     struct hold_answer *, int *got);
+/* Takes answers that came late, of no use any more: false, the keeper is
+ * gone. */
+bool hold_late(int channel);
 
 /* The keeper's side: takes one question and answers it.  Returns its kind, 0
  * for one that makes no sense, or a negative errno. */

@@ -144,8 +144,9 @@ keyfile_read(int fd, const char *path, struct keyfile *k, char why[IPC_TEXT])
 		snprintf(why, IPC_TEXT, "%s: %s", path, strerror(errno));
 	} else {
 		text[n] = '\0';
-		error = strlen(text) == (size_t)n ?
-		    parse(k, text, path, why) : -EINVAL;
+		if (strlen(text) < (size_t)n) /* shows up as a bad line */
+			text[strlen(text)] = '?';
+		error = parse(k, text, path, why);
 	}
 	sodium_memzero(text, sizeof(text));
 	if (error != 0)

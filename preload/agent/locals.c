@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "net.h"
 
 #define BLANKS " \t\n,"
 
@@ -31,9 +32,22 @@ may_use(const struct ipc_ask *how, const struct link *l)
 	    !named(how->no_interfaces, l->name);
 }
 
+/* Can the port's sockets send from this address at all? */
+static bool
+reaches(const struct port *p, const uint8_t ip[16])
+{
+	struct mp_addr a = { .port = 0 };
+
+	memcpy(a.ip, ip, sizeof(a.ip));
+	if (p->kernel == MP_INET && !net_is_v4(&a))
+		return false;
+	return net_is_any(&p->bound) ||
+	    memcmp(p->bound.ip, ip, sizeof(a.ip)) == 0;
+}
+
 /* Adds those whose link is up, or those whose is not. */
 static size_t
-add(const struct netmon *nm, const struct ipc_ask *how, bool up,
+add(const struct netmon *nm, const struct port *p, bool up,
     struct mp_local *to, size_t n)
 {
 	const struct link *l;
@@ -41,7 +55,8 @@ add(const struct netmon *nm, const struct ipc_ask *how, bool up,
 
 	for (i = 0; i < nm->naddresses && n < MP_LOCALS_MAX; i++) {
 		l = netmon_link(nm, nm->address[i].ifindex);
-		if (l == NULL || l->up != up || !may_use(how, l))
+		if (l == NULL || l->up != up || !may_use(&p->how, l) ||
+		    !reaches(p, nm->address[i].ip))
 			continue;
 		memcpy(to[n].ip, nm->address[i].ip, 16);
 		/* One that lies on loopback leaves by any interface. */
@@ -61,8 +76,8 @@ locals_tell(const struct netmon *nm, struct port *p)
 
 	memset(locals, 0, sizeof(locals)); /* also between the fields */
 	/* Those that work first, should there be too many. */
-	n = add(nm, &p->how, true, locals, 0);
-	n = add(nm, &p->how, false, locals, n);
+	n = add(nm, p, true, locals, 0);
+	n = add(nm, p, false, locals, n);
 	if (n == p->nlocals && memcmp(locals, p->locals, sizeof(locals)) == 0)
 		return;
 	memcpy(p->locals, locals, sizeof(locals));

@@ -140,8 +140,9 @@ await(int fd, char *why, size_t size)
 	size_t len = 0;
 	ssize_t n;
 
-	while (len < size - 1 && (n = read(fd, why + len, size - 1 - len)) != 0) {
-		if (n < 0 && errno != EINTR)
+	while (len < size - 1) {
+		n = read(fd, why + len, size - 1 - len);
+		if (n == 0 || (n < 0 && errno != EINTR))
 			break;
 		len += n > 0 ? (size_t)n : 0;
 		if (len > 0 && why[0] == '\0')

@@ -19,7 +19,7 @@ enum {
 	TRIES = 5,	  /* to read lists that change as we read */
 };
 
-/* --- The lists ------------------------------------------------------------- */
+/* --- The lists ---------------------------------------------------------- */
 
 struct link *
 netmon_link(const struct netmon *nm, uint32_t ifindex)
@@ -111,7 +111,7 @@ set_address(struct netmon *nm, const struct address *new, bool usable)
 	nm->address[nm->naddresses++] = *new;
 }
 
-/* --- The kernel's messages -------------------------------------------------- */
+/* --- The kernel's messages ---------------------------------------------- */
 
 /* Of the kind that only carries addresses? */
 static bool
@@ -275,7 +275,7 @@ netmon_name(const struct netmon *nm, uint32_t ifindex)
 	return l != NULL ? l->name : "";
 }
 
-/* --- Events ------------------------------------------------------------------ */
+/* --- Events ------------------------------------------------------------- */
 
 static void
 add_port_event(struct port *p, uint32_t ifindex)

@@ -26,7 +26,7 @@ static struct {
 	uint8_t bytes[PACKET];
 } batch[BATCH];
 
-/* --- One packet ------------------------------------------------------------ */
+/* --- One packet --------------------------------------------------------- */
 
 /* Sets whether packets of the control socket may be fragmented. */
 static void
@@ -83,7 +83,7 @@ output_inner(struct port *p, const struct inner *in, const void *payload,
 		    strerror(-error));
 }
 
-/* --- What the engine has to be told, and says ------------------------------ */
+/* --- What the engine has to be told, and says --------------------------- */
 
 /* [lock] */
 static void

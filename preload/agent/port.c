@@ -77,12 +77,12 @@ has(int fd, int option, int value)
 	    is == value;
 }
 
-/* Is it what the program says it is? */
+/* Is it what the program says it is?  Then *at is what it is bound to. */
 static bool
-control_ok(const struct agent *a, int fd, const struct ipc_ask *ask)
+control_ok(const struct agent *a, int fd, const struct ipc_ask *ask,
+    struct mp_addr *at)
 {
 	struct sockaddr_in6 sin6;
-	struct mp_addr at;
 	uint64_t netns = 0;
 	socklen_t len = sizeof(netns);
 
@@ -93,8 +93,8 @@ control_ok(const struct agent *a, int fd, const struct ipc_ask *ask)
 		return false;
 	len = sizeof(sin6);
 	return getsockname(fd, (struct sockaddr *)&sin6, &len) == 0 &&
-	    net_get(&at, (struct sockaddr *)&sin6, len) &&
-	    at.port == ask->port;
+	    net_get(at, (struct sockaddr *)&sin6, len) &&
+	    at->port == ask->port;
 }
 
 static void
@@ -157,7 +157,8 @@ port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
 	p->how = *ask;
 	p->df = -1;
 	p->group = 1; /* bound just after the data socket */
-	if (control < 0 || !control_ok(a, control, ask)) {
+	if (control < 0 || !control_ok(a, control, ask,
+	    &p->bound)) {
 		snprintf(why, IPC_TEXT, "port %u: no control socket of it came",
 		    ask->port);
 		return -EBADF;

@@ -51,6 +51,7 @@ struct port {
 	struct arena_map map;
 	int memfd, control;
 	enum mp_family kernel; /* the control socket's */
+	struct mp_addr bound;  /* its address: the wildcard, if it was free */
 	struct ring *ring;
 	struct ipc_ask how; /* as the first socket was opened */
 	struct own_slot slot[MP_SLOTS_MAX];

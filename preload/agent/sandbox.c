@@ -67,7 +67,8 @@ allow_some(scmp_filter_ctx ctx)
 		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	for (i = 0; error == 0 && i < sizeof(control) / sizeof(*control); i++)
 		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
-		    1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)control[i]));
+		    1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)control[i],
+			0));
 	return error;
 }
 

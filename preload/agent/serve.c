@@ -41,7 +41,7 @@ struct question {
 	int give; /* goes with the answer; not ours to close */
 };
 
-/* --- Questions ------------------------------------------------------------- */
+/* --- Questions ---------------------------------------------------------- */
 
 /* The port that is asked for; NULL: there is none. */
 static struct port *
@@ -228,7 +228,7 @@ static int (*const handler[])(struct question *) = {
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };
 
-/* --- Those who ask ---------------------------------------------------------- */
+/* --- Those who ask ------------------------------------------------------ */
 
 static void
 client_free(struct client *c)

@@ -192,14 +192,16 @@ slots_expect(struct port *p, const struct mp_path *path)
 		}
 		n += most > 0 && fits[i] == most;
 	}
-	turn = n > 0 ? spread(&path->remote) % n : 0;
+	turn = n > 0 ? spread(&path->remote) % n + 1 : 0;
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if (most == 0 || fits[i] != most)
 			continue;
 		workers &= truth(&p->map.arena->slot[i].reuseport);
-		if (best == MP_NONE || (workers ? turn-- > 0 :
+		if (best == MP_NONE || (workers ? turn > 0 :
 		    p->slot[i].opened > p->slot[best].opened))
 			best = i;
+		if (turn > 0)
+			turn--;
 	}
 	if (best != MP_NONE && mp_slot_accept(&p->map.mp, best) != 0)
 		journal("port %u: slot %u is not open", p->number, best);
@@ -229,6 +231,15 @@ copy_name(char to[ARENA_NAME], const char from[ARENA_NAME])
 		to[i] = from[i] > ' ' && from[i] < 0x7f ? from[i] : '?';
 }
 
+/* The addresses that the program can be shown. */
+static enum mp_family
+shown_family(const struct ipc_ask *ask)
+{
+	if (ask->family == AF_INET)
+		return MP_INET;
+	return ask->v6only != 0 ? MP_INET6 : MP_DUAL;
+}
+
 /* [lock] */
 static int
 write_record(struct port *p, uint32_t slot, const struct ipc_ask *ask,
@@ -238,7 +249,7 @@ write_record(struct port *p, uint32_t slot, const struct ipc_ask *ask,
 	uint32_t gen = is->gen + 1;
 	int error;
 
-	error = mp_slot_open(&p->map.mp, slot, (enum mp_family)ask->kernel);
+	error = mp_slot_open(&p->map.mp, slot, shown_family(ask));
 	if (error != 0)
 		return error;
 	*is = (struct slot) { .cookie = ask->cookie, .inode = ask->inode,

@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ enum {
 	BUSY_US = 1000000,	  /* when somebody came as we went */
 };
 
-/* --- The end ---------------------------------------------------------------- */
+/* --- The end ------------------------------------------------------------ */
 
 void
 agent_settle(struct agent *a)
@@ -49,20 +50,22 @@ on_bye(struct alarm *alarm, uint64_t now)
 		alarm_set(&a->loop, alarm, now + BUSY_US);
 }
 
-/* The keeper never speaks first: it has died.  Alone we go on. */
+/* The keeper never speaks first.  When it has died, we go on alone. */
 static void
 on_keeper(struct watch *w, uint32_t events)
 {
 	struct agent *a = OWNER(w, struct agent, keeper);
 
 	(void)events;
+	if (hold_late(w->fd))
+		return;
 	journal("the keeper died");
 	watch_end(&a->loop, w);
 	close(a->channel);
 	a->channel = -1;
 }
 
-/* --- The beginning ----------------------------------------------------------- */
+/* --- The beginning ------------------------------------------------------ */
 
 static int
 read_netns(struct agent *a, int listener)
@@ -159,6 +162,7 @@ worker_run(const struct worker_start *start)
 
 	(void)prctl(PR_SET_NAME, "mpshim-worker");
 	a.channel = start->channel;
+	(void)fcntl(a.channel, F_SETFL, O_NONBLOCK);
 	a.restarts = start->restarts;
 	a.uid = geteuid();
 	LIST_INIT(&a.ports);

@@ -178,9 +178,39 @@ START_TEST(killed_worker)
 }
 END_TEST
 
-START_TEST(killed_keeper)
+/* At any moment of a transfer; nothing is lost. */
+START_TEST(killed_often)
 {
 	struct mp_addr to = meet(4306);
+	uint64_t until = player_ms() + 6000;
+	pid_t killer, worker;
+	int n = 0;
+
+	killer = fork();
+	if (killer == 0) {
+		lab_enter(LAB_A);
+		for (;;) {
+			worker = worker_of(LAB_A);
+			if (worker > 0)
+				kill(worker, SIGKILL);
+			player_sleep(1000 + rand() % 50);
+		}
+	}
+	while (player_ms() < until) {
+		ping(&a, &b, &to, 1000);
+		n++;
+	}
+	kill(killer, SIGKILL);
+	waitpid(killer, NULL, 0);
+	fprintf(stderr, "%d datagrams there and back, a worker killed each "
+	    "second\n", n);
+	ck_assert_int_gt(await_worker(LAB_A, 0, 1000), 0);
+}
+END_TEST
+
+START_TEST(killed_keeper)
+{
+	struct mp_addr to = meet(4312);
 	pid_t worker = worker_of(LAB_A);
 	struct player more;
 
@@ -188,20 +218,44 @@ START_TEST(killed_keeper)
 	player_sleep(50);
 	ck_assert_int_eq(worker_of(LAB_A), worker);
 	ping(&a, &b, &to, 1000);
-	ck_assert_int_eq(player_open(&more, LAB_A, 5307, lab_key(LAB_A)), 0);
+	ck_assert_int_eq(player_open(&more, LAB_A, 5313, lab_key(LAB_A)), 0);
 	player_announce_close(&a);
 	player_announce_close(&more);
-	ck_assert_int_ge(await_port(LAB_A, 5306, 200), 0);
+	ck_assert_int_ge(await_port(LAB_A, 5312, 200), 0);
 	ck_assert_int_ge(await_end(worker, 11500), 8000);
 	ck_assert_int_eq(lab_agent(), 0); /* over what it left */
 	ck_assert_int_gt(worker_of(LAB_A), 0);
 }
 END_TEST
 
+/* A keeper that does not answer holds nobody up for long, and its late answers
+ * are not taken for others. */
+START_TEST(stopped_keeper)
+{
+	struct mp_addr to = meet(4307);
+	pid_t worker = worker_of(LAB_A), keeper = parent_of(worker);
+	struct player more;
+	int i;
+
+	kill(keeper, SIGSTOP);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(player_open(&more, LAB_A, 5308,
+		    lab_key(LAB_A)), -ETIMEDOUT);
+		player_close(&more);
+		ping(&a, &b, &to, 1000);
+	}
+	kill(keeper, SIGCONT);
+	player_sleep(50);
+	ck_assert_int_eq(player_open(&more, LAB_A, 5308, lab_key(LAB_A)), 0);
+	ck_assert_int_eq(worker_of(LAB_A), worker);
+	player_announce_close(&more);
+	ck_assert_int_ge(await_port(LAB_A, 5308, 200), 0);
+}
+END_TEST
+
 START_TEST(killed_both)
 {
 	struct mp_addr to = meet(4308);
-	uint64_t done = mp_counter(&a.map.mp, MP_C_handshake_done);
 	pid_t worker = worker_of(LAB_A);
 
 	kill(parent_of(worker), SIGKILL);
@@ -210,8 +264,9 @@ START_TEST(killed_both)
 	ck_assert_int_ge(await_end(worker, 1000), 0);
 	ck_assert_int_eq(lab_agent(), 0);
 	ck_assert_int_eq(player_find(&a), -ENOENT);
+	player_close(&a);
 	ck_assert_int_eq(player_open(&a, LAB_A, 5309, lab_key(LAB_A)), 0);
-	(void)done;
+	ping(&a, &b, &to, 1000);
 }
 END_TEST
 
@@ -276,7 +331,9 @@ case_death(void)
 	tcase_add_test(t, killed_program);
 	tcase_add_test(t, inherited);
 	tcase_add_test(t, killed_worker);
+	tcase_add_test(t, killed_often);
 	tcase_add_test(t, killed_keeper);
+	tcase_add_test(t, stopped_keeper);
 	tcase_add_test(t, killed_both);
 	tcase_add_test(t, adopted);
 	tcase_add_test(t, end);

@@ -11,7 +11,7 @@
 
 #include "suites.h"
 
-enum { PORTS = 500 };
+enum { PORTS = 500, SOCKETS = 5000 };
 
 static struct player a, b;
 
@@ -173,6 +173,34 @@ START_TEST(many_ports)
 }
 END_TEST
 
+/* A host with many sockets that are none of ours. */
+START_TEST(many_sockets)
+{
+	struct mp_addr to = meet(4405);
+	long before, after;
+	pid_t worker = worker_of(LAB_A);
+	int i, ms;
+
+	lab_enter(LAB_A);
+	for (i = 0; i < SOCKETS; i++)
+		if (!lab_any_socket())
+			break;
+	ck_assert_int_ge(i, 1000);
+	before = cpu_of(worker);
+	player_sleep(3000);
+	after = cpu_of(worker);
+	fprintf(stderr, "%d foreign sockets: %ld ms of a processor in 3 s\n", i,
+	    after - before);
+	ck_assert_int_le(after - before, 600);
+	ping(&a, &b, &to, 1000);
+	player_announce_close(&a);
+	ms = await_port(LAB_A, 5405, 2000);
+	fprintf(stderr, "port free %d ms after an announced close\n", ms);
+	ck_assert_int_ge(ms, 0);
+	ck_assert_int_le(ms, 2000);
+}
+END_TEST
+
 TCase *
 case_hostile(void)
 {
@@ -184,5 +212,6 @@ case_hostile(void)
 	tcase_add_test(t, silent_clients);
 	tcase_add_test(t, garbage);
 	tcase_add_test(t, many_ports);
+	tcase_add_test(t, many_sockets);
 	return t;
 }

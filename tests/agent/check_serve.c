@@ -26,6 +26,29 @@ START_TEST(one_agent)
 }
 END_TEST
 
+/* Programs that start at the same time need one agent only. */
+START_TEST(many_starts)
+{
+	pid_t first = 0;
+	int i, status;
+
+	lab_fresh();
+	lab_enter(LAB_A);
+	for (i = 0; i < 20; i++)
+		if (fork() == 0)
+			_exit(lab_agent() != 0 || worker_of(LAB_A) == 0);
+	for (i = 0; i < 20; i++) {
+		ck_assert_int_gt(wait(&status), 0);
+		ck_assert_int_eq(status, 0);
+	}
+	for (i = 0; i < 20; i++) {
+		if (i == 0)
+			first = worker_of(LAB_A);
+		ck_assert_int_eq(worker_of(LAB_A), first);
+	}
+}
+END_TEST
+
 /* Key files that are refused. */
 static const struct {
 	const char *name;
@@ -112,7 +135,7 @@ START_TEST(find)
 }
 END_TEST
 
-/* --- May a socket join the port? -------------------------------------------- */
+/* --- May a socket join the port? ---------------------------------------- */
 
 enum { ANY, X, Y };
 
@@ -234,7 +257,7 @@ START_TEST(bad_questions)
 }
 END_TEST
 
-/* --- Status ------------------------------------------------------------------- */
+/* --- Status ------------------------------------------------------------- */
 
 START_TEST(status)
 {
@@ -301,6 +324,7 @@ case_serve(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, one_agent);
+	tcase_add_test(t, many_starts);
 	tcase_add_loop_test(t, refused_key, 0, KEYS);
 	tcase_add_test(t, linked_key);
 	tcase_add_test(t, find);

@@ -105,6 +105,8 @@ lab_end(void)
 {
 	int host;
 
+	if (maker == 0)
+		return;
 	for (host = 0; host < LAB_HOSTS; host++)
 		command("ip netns del mpt%d%c", (int)maker, 'a' + host);
 	if (getenv("LAB_KEEP") == NULL)
@@ -210,4 +212,14 @@ lab_port_free(uint16_t port)
 
 	close(fd);
 	return is_free;
+}
+
+bool
+lab_any_socket(void)
+{
+	struct sockaddr_in6 name = { .sin6_family = AF_INET6 };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 &&
+	    bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
 }

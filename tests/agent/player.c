@@ -31,7 +31,7 @@ player_sleep(int ms)
 	(void)poll(NULL, 0, ms);
 }
 
-/* --- Asking ------------------------------------------------------------------ */
+/* --- Asking ------------------------------------------------------------- */
 
 struct ipc_ask *
 player_question(enum ipc_kind kind)
@@ -69,8 +69,9 @@ bound(uint16_t port, bool join)
 {
 	struct sockaddr_in6 name = { .sin6_family = AF_INET6,
 		.sin6_port = htons(port) };
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1, off = 0;
+	int fd, on = 1, off = 0;
 
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (join)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
@@ -229,7 +230,7 @@ player_adopt(struct player *p, const char *keys)
 	return take_arena(p, error, memfd);
 }
 
-/* --- Datagrams --------------------------------------------------------------- */
+/* --- Datagrams ---------------------------------------------------------- */
 
 /* Wakes the agent where it would look too late. */
 static void

@@ -25,7 +25,7 @@ enum { LAB_A, LAB_B, LAB_HOSTS };
 /* Makes the namespaces and links; false, with a reason on stderr: cannot. */
 bool lab_begin(void);
 void lab_end(void);
-/* The process is on that host from now on; sockets stay where they were made. */
+/* The process is on that host from now on; its sockets stay where they are. */
 void lab_enter(int host);
 /* Runs a command of ip(8) on a host. */
 void lab_ip(int host, const char *format, ...)
@@ -40,8 +40,10 @@ const char *lab_directory(void);
 int lab_agent(void);
 /* Can the port be had by one who shares it with nobody? */
 bool lab_port_free(uint16_t port);
+/* Opens a socket somewhere, for good; false: it cannot. */
+bool lab_any_socket(void);
 
-/* --- Players --------------------------------------------------------------- */
+/* --- Players ------------------------------------------------------------ */
 
 /* A question about nothing yet. */
 struct ipc_ask *player_question(enum ipc_kind);

@@ -102,8 +102,10 @@ lab_until() {
 # mosh_keys NAME HOW ADDRESS OPTION...: Mosh from client to server with the
 # options of keyecho.py; HOW is on or mp.  The report becomes log NAME.
 mosh_keys() {
-	local name=$1 server client
+	local name=$1 port=60001 server client
 
+	# Not one that our agent may hold a little longer than the program.
+	[ "$2" != on ] || port=60002
 	need mosh-server mosh-client python3
 	"words_$2" server
 	server=("${WORDS[@]}")
@@ -111,7 +113,7 @@ mosh_keys() {
 	client=("${WORDS[@]}")
 	python3 "$LABDIR/keyecho.py" --server "${server[*]@Q}" \
 	    --client "${client[*]@Q}" --json "$LAB/$name.json" \
-	    "${@:4}" "$3" 60001 >"$LAB/logs/$name" || return
+	    "${@:4}" "$3" "$port" >"$LAB/logs/$name" || return
 	cat "$LAB/logs/$name"
 }
 

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# lives.sh - servers whose socket lives through forks, copies and the like.
+
+# lives HOW [OPTION OF udpload...]: a server of progs/lives.py; all that is sent
+# to it is echoed, while the used path dies silently.
+lives() {
+	local how=$1 used
+
+	need python3
+	mp_bg "$how" server python3 "$LABDIR/progs/lives.py" "$how" \
+	    "${ADDRESS:-0.0.0.0}" 7000
+	wait_udp server 7000
+	mp_bg "to-$how" client "$B/lab/udpload" -r 50 -d 5 "${@:2}" \
+	    client 10.4.0.2 7000
+	wait_for 5 carrying || fail "$how: no link is used"
+	sleep 1
+	used=$(used_link)
+	set_link "$used" blackhole on
+	wait_for 3 carrying "$used" || fail "$how: nothing took over from $used"
+	sleep 0.5
+	set_link "$used" blackhole off
+	finish "to-$how" || fail "$how: the client failed"
+	cat "$(log "to-$how")"
+	at_most "$how lost" "$(field "$(log "to-$how")" lost)" 0
+	at_most "$how worst" "$(field "$(log "to-$how")" worst)" 250 ms
+	expect "$how: some twice" \
+	    [ "$(field "$(log "to-$how")" duplicated)" = 0 ]
+	# Those that it left in the background, too.
+	ip netns pids server | while read -r pid; do
+		case $(cat "/proc/$pid/comm") in
+		mpshim-*) ;;
+		*) kill "$pid" 2>/dev/null || : ;;
+		esac
+	done
+	stop "$how" || :
+	wait_for 3 eval "! lab_port server 7000" || fail "$how: port not free"
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Counts what begins alike in records: repeats.py PCAP...
+
+The first 12 octets of a data packet, session and nonce, never come again: not
+in another packet, nor on another link.  Prints: packets N repeated N.
+"""
+import collections
+import struct
+import sys
+
+
+def payloads(path):
+    """The UDP payloads of a record of raw IP."""
+    with open(path, "rb") as record:
+        data = record.read()
+    at = 24
+    while at + 16 <= len(data):
+        length = struct.unpack_from("=I", data, at + 8)[0]
+        packet = data[at + 16:at + 16 + length]
+        at += 16 + length
+        if packet[0] >> 4 == 4 and packet[9] == 17:
+            yield packet[(packet[0] & 15) * 4 + 8:]
+        elif packet[0] >> 4 == 6 and packet[6] == 17:
+            yield packet[48:]
+
+
+SEEN = collections.Counter(
+    p[:12] for path in sys.argv[1:] for p in payloads(path) if len(p) > 28)
+print("packets", SEEN.total(), "repeated", sum(n - 1 for n in SEEN.values()))

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: ISC */
+/* preload/conf.c: what the environment asks for, and what is said of it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "suites.h"
+
+#define KEY "MPSHIM_KEY=/k"
+#define PEER KEY, "MPSHIM_PEER="
+#define PLAIN KEY, "MPSHIM_PLAIN="
+
+/* An environment: the variables, separated by newlines in lists of our own;
+ * where datagrams go then; and what is said, if anything. */
+static const struct conf_row {
+	const char *env[4];
+	struct {
+		const char *ip;
+		unsigned port;
+		enum conf_way way;
+	} to[6];
+	const char *says; /* one line holds this; NULL: nothing is said */
+} rows[] = {
+	/* Nothing asked for. */
+	{ { NULL }, { { "192.0.2.1", 9, WAY_PLAIN },
+		{ "2001:db8::1", 9, WAY_PLAIN }, { "fe80::1", 9, WAY_PLAIN } },
+	    NULL },
+	{ { "MPSHIM_KEY=", "MPSHIM_PEER=192.0.2.1" },
+	    { { "192.0.2.1", 9, WAY_PLAIN } }, NULL },
+	{ { "MPSHIM_KEY= \t\n " }, { { "192.0.2.1", 9, WAY_PLAIN } }, NULL },
+	{ { "MPSHIM_KEYS=/k" }, { { "192.0.2.1", 9, WAY_PLAIN } }, NULL },
+	{ { "MPSHIM_PEER=192.0.2.1" }, { { "192.0.2.1", 9, WAY_PLAIN } },
+	    NULL },
+	/* A key: everything but what stays, goes to many, or asks for names. */
+	{ { KEY }, { { "192.0.2.1", 9, WAY_PROTECT },
+		{ "10.0.0.1", 9, WAY_PROTECT },
+		{ "2001:db8::1", 9, WAY_PROTECT },
+		{ "169.254.0.1", 9, WAY_PROTECT },
+		{ "192.0.2.1", 54, WAY_PROTECT },
+		{ "192.0.2.1", 0, WAY_PROTECT } }, NULL },
+	{ { KEY }, { { "127.0.0.1", 9, WAY_PLAIN },
+		{ "127.255.255.255", 9, WAY_PLAIN }, { "::1", 9, WAY_PLAIN },
+		{ "0.0.0.0", 9, WAY_PLAIN }, { "::", 9, WAY_PLAIN } }, NULL },
+	{ { KEY }, { { "224.0.0.251", 5353, WAY_PLAIN },
+		{ "239.255.255.255", 9, WAY_PLAIN },
+		{ "ff02::fb", 9, WAY_PLAIN },
+		{ "255.255.255.255", 9, WAY_PLAIN },
+		{ "192.0.2.1", 53, WAY_PLAIN },
+		{ "2001:db8::1", 53, WAY_PLAIN } }, NULL },
+	{ { KEY }, { { "fe80::1", 9, WAY_REFUSE }, { "fe80::1", 53, WAY_PLAIN },
+		{ "febf::1", 9, WAY_REFUSE }, { "fec0::1", 9, WAY_PROTECT } },
+	    NULL },
+	/* Peers: only they. */
+	{ { PEER "192.0.2.1" }, { { "192.0.2.1", 9, WAY_PROTECT },
+		{ "192.0.2.1", 53, WAY_PLAIN }, { "192.0.2.2", 9, WAY_PLAIN },
+		{ "2001:db8::1", 9, WAY_PLAIN }, { "fe80::1", 9, WAY_PLAIN } },
+	    NULL },
+	{ { PEER "192.0.2.1:7777  2001:db8::1\t[2001:db8::2]:7777" },
+	    { { "192.0.2.1", 7777, WAY_PROTECT },
+		{ "192.0.2.1", 7778, WAY_PLAIN },
+		{ "2001:db8::1", 9, WAY_PROTECT },
+		{ "2001:db8::2", 7777, WAY_PROTECT },
+		{ "2001:db8::2", 9, WAY_PLAIN } }, NULL },
+	{ { PEER "127.0.0.1 fe80::1 [2001:db8::3]" },
+	    { { "127.0.0.1", 9, WAY_PLAIN }, { "fe80::1", 9, WAY_PROTECT },
+		{ "2001:db8::3", 9, WAY_PROTECT } }, NULL },
+	{ { PEER "192.0.2.0/24", "MPSHIM_PLAIN=192.0.2.1" },
+	    { { "192.0.2.1", 9, WAY_PLAIN }, { "192.0.2.2", 9, WAY_PROTECT },
+		{ "192.0.3.1", 9, WAY_PLAIN } }, NULL },
+	/* Exceptions, by their lengths. */
+	{ { PLAIN "0.0.0.0/0" }, { { "192.0.2.1", 9, WAY_PLAIN },
+		{ "255.0.0.1", 9, WAY_PLAIN },
+		{ "2001:db8::1", 9, WAY_PROTECT } }, NULL },
+	{ { PLAIN "::/0" }, { { "2001:db8::1", 9, WAY_PLAIN },
+		{ "fe80::1", 9, WAY_PLAIN }, { "192.0.2.1", 9, WAY_PROTECT } },
+	    NULL },
+	{ { PLAIN "10.0.0.0/8" }, { { "10.0.0.0", 9, WAY_PLAIN },
+		{ "10.255.255.255", 9, WAY_PLAIN },
+		{ "11.0.0.0", 9, WAY_PROTECT }, { "9.255.255.255", 9,
+		    WAY_PROTECT }, { "2001:db8::1", 9, WAY_PROTECT } }, NULL },
+	{ { PLAIN "10.1.17.5/20" }, { { "10.1.16.0", 9, WAY_PLAIN },
+		{ "10.1.31.255", 9, WAY_PLAIN }, { "10.1.32.0", 9,
+		    WAY_PROTECT }, { "10.1.15.255", 9, WAY_PROTECT } }, NULL },
+	{ { PLAIN "10.1.1.2/32 10.1.1.8/31" }, { { "10.1.1.2", 9, WAY_PLAIN },
+		{ "10.1.1.3", 9, WAY_PROTECT }, { "10.1.1.9", 9, WAY_PLAIN },
+		{ "10.1.1.10", 9, WAY_PROTECT } }, NULL },
+	{ { PLAIN "2001:db8::/32" }, { { "2001:db8:ffff::1", 9, WAY_PLAIN },
+		{ "2001:db9::1", 9, WAY_PROTECT } }, NULL },
+	{ { PLAIN "2001:db8:0:1::/64" }, { { "2001:db8:0:1::9", 9, WAY_PLAIN },
+		{ "2001:db8:0:2::9", 9, WAY_PROTECT } }, NULL },
+	{ { PLAIN "2001:db8::1/128" }, { { "2001:db8::1", 9, WAY_PLAIN },
+		{ "2001:db8::2", 9, WAY_PROTECT } }, NULL },
+	/* And ports. */
+	{ { PLAIN "10.0.0.0/8:123" }, { { "10.1.1.1", 123, WAY_PLAIN },
+		{ "10.1.1.1", 124, WAY_PROTECT } }, NULL },
+	{ { PLAIN "0.0.0.0/0:123" }, { { "10.1.1.1", 123, WAY_PLAIN },
+		{ "2001:db8::1", 123, WAY_PROTECT } }, NULL },
+	{ { PLAIN "[2001:db8::/32]:123" }, { { "2001:db8::9", 123, WAY_PLAIN },
+		{ "2001:db8::9", 9, WAY_PROTECT } }, NULL },
+	{ { PLAIN "10.0.0.1:65535" }, { { "10.0.0.1", 65535, WAY_PLAIN } },
+	    NULL },
+	{ { PLAIN "::ffff:10.0.0.1" }, { { "10.0.0.1", 9, WAY_PLAIN } },
+	    NULL },
+	/* What is no rule is said, and the others count. */
+	{ { PLAIN "10.0.0.1 nonsense" }, { { "10.0.0.1", 9, WAY_PLAIN },
+		{ "10.0.0.2", 9, WAY_PROTECT } },
+	    "MPSHIM_PLAIN: nonsense is no address" },
+	{ { PEER "nonsense" }, { { "10.0.0.1", 9, WAY_PROTECT } },
+	    "MPSHIM_PEER: nonsense is no address" },
+#define REFUSED(rule) { { PLAIN rule }, { { "10.0.0.1", 9, WAY_PROTECT },   \
+	{ "2001:db8::1", 9, WAY_PROTECT } }, rule " is no address" }
+	REFUSED("10.0.0.1/33"),
+	REFUSED("10.0.0.1/"),
+	REFUSED("10.0.0.1/-1"),
+	REFUSED("10.0.0.1/+8"),
+	REFUSED("10.0.0.1/8/8"),
+	REFUSED("10.0.0.1/255.0.0.0"),
+	REFUSED("10.0.0.1/99999999999999999999"),
+	REFUSED("10.0.0.1:0"),
+	REFUSED("10.0.0.1:"),
+	REFUSED("10.0.0.1:65536"),
+	REFUSED("10.0.0.1:9x"),
+	REFUSED("10.0.0.1:9/8"),
+	REFUSED("10.0.0"),
+	REFUSED("10.0.0.256"),
+	REFUSED("/8"),
+	REFUSED(":9"),
+	REFUSED("2001:db8::/129"),
+	REFUSED("[2001:db8::1"),
+	REFUSED("[2001:db8::1]9"),
+	REFUSED("[2001:db8::1]:"),
+	REFUSED("[2001:db8::1]:0"),
+	REFUSED("[]:9"),
+	REFUSED("2001:db8::1%lo"),
+	REFUSED("localhost"),
+	/* Keys. */
+	{ { "MPSHIM_KEY=no-such-key", "HOME=/nowhere" },
+	    { { "192.0.2.1", 9, WAY_PROTECT } },
+	    "no key no-such-key: neither /nowhere/.config/mpshim/keys/"
+	    "no-such-key.key nor /etc/mpshim/keys/no-such-key.key" },
+	{ { "MPSHIM_KEY=no-such-key" }, { { "192.0.2.1", 9, WAY_PROTECT } },
+	    "no key no-such-key" },
+};
+
+/* What a process says and does with this environment; conf is once for all. */
+static int
+in_child(const struct conf_row *r, char *said, size_t size)
+{
+	int fd = memfd_create("stderr", 0), status, i;
+	char *envp[8] = { NULL };
+	struct mp_addr a;
+	ssize_t n;
+	pid_t pid;
+
+	for (i = 0; i < 4 && r->env[i] != NULL; i++)
+		envp[i] = (char *)(uintptr_t)r->env[i];
+	pid = fork();
+	if (pid == 0) {
+		dup2(fd, 2);
+		conf_load(envp);
+		for (i = 0; i < COUNT(r->to) && r->to[i].ip != NULL; i++) {
+			a = addr_of(r->to[i].ip, r->to[i].port);
+			if (conf_way(&a) != r->to[i].way)
+				_exit(1 + i);
+		}
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	n = pread(fd, said, size - 1, 0);
+	said[n > 0 ? n : 0] = '\0';
+	close(fd);
+	return WEXITSTATUS(status);
+}
+
+START_TEST(row)
+{
+	const struct conf_row *r = &rows[_i];
+	char said[4096], *end;
+	int wrong = in_child(r, said, sizeof(said));
+
+	ck_assert_msg(wrong == 0, "%s %s: %s goes another way", r->env[0],
+	    r->env[1], r->to[wrong - 1].ip);
+	if (r->says == NULL) {
+		ck_assert_str_eq(said, "");
+		return;
+	}
+	ck_assert_msg(strncmp(said, "mpshim: ", 8) == 0, "%s", said);
+	ck_assert_msg(strstr(said, r->says) != NULL, "%s", said);
+	end = strchr(said, '\n');
+	ck_assert_ptr_nonnull(end);
+	ck_assert_str_eq(end, "\n");
+}
+END_TEST
+
+/* --- Many ----------------------------------------------------------------- */
+
+START_TEST(many_rules)
+{
+	static char list[8192];
+	struct conf_row r = { .env = { KEY, list },
+		.to = { { "10.0.0.0", 9, WAY_PLAIN },
+		    { "10.0.0.63", 9, WAY_PLAIN },
+		    { "10.0.0.64", 9, WAY_PROTECT } } };
+	char said[4096];
+	int i, n;
+
+	n = snprintf(list, sizeof(list), "MPSHIM_PLAIN=");
+	for (i = 0; i < CONF_RULES; i++)
+		n += snprintf(list + n, sizeof(list) - (size_t)n,
+		    "10.0.0.%d\n", i);
+	ck_assert_int_eq(in_child(&r, said, sizeof(said)), 0);
+	ck_assert_str_eq(said, "");
+	snprintf(list + n, sizeof(list) - (size_t)n, "10.0.0.64 10.0.0.65");
+	ck_assert_int_eq(in_child(&r, said, sizeof(said)), 0);
+	ck_assert_str_eq(said, "mpshim: MPSHIM_PLAIN: more than 64 entries\n");
+}
+END_TEST
+
+/* A word that no buffer of ours holds. */
+START_TEST(long_word)
+{
+	static char list[20000];
+	struct conf_row r = { .env = { KEY, list },
+		.to = { { "10.0.0.1", 9, WAY_PROTECT } } };
+	char said[8192];
+
+	memset(list, '1', sizeof(list) - 1);
+	memcpy(list, "MPSHIM_PLAIN=", 13);
+	ck_assert_int_eq(in_child(&r, said, sizeof(said)), 0);
+	ck_assert_int_eq(strncmp(said, "mpshim: MPSHIM_PLAIN: 1", 23), 0);
+	ck_assert_uint_lt(strlen(said), 600);
+	ck_assert_str_eq(strchr(said, '\n'), "\n");
+}
+END_TEST
+
+/* --- What becomes of it in one process ------------------------------------ */
+
+static const struct conf *
+load(const char *a, const char *b, const char *c)
+{
+	char *envp[] = { (char *)(uintptr_t)a, (char *)(uintptr_t)b,
+		(char *)(uintptr_t)c, NULL };
+
+	conf_load(envp);
+	return conf_get();
+}
+
+START_TEST(keys)
+{
+	char home[] = "/tmp/check_conf.XXXXXX", env[64], path[128];
+	char want[256];
+	const struct conf *c;
+	FILE *f;
+
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	snprintf(path, sizeof(path), "mkdir -p %s/.config/mpshim/keys", home);
+	ck_assert_int_eq(system(path), 0);
+	snprintf(path, sizeof(path), "%s/.config/mpshim/keys/mine.key", home);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+	snprintf(env, sizeof(env), "HOME=%s", home);
+	c = load("MPSHIM_KEY=/k/one mine  /k/two", env, NULL);
+	ck_assert(c->active);
+	snprintf(want, sizeof(want), "/k/one\n%s\n/k/two\n", path);
+	ck_assert_str_eq(c->keys, want);
+	conf_refuse();
+	ck_assert_str_eq(c->keys, "");
+	ck_assert(c->active);
+	snprintf(path, sizeof(path), "rm -rf %s", home);
+	ck_assert_int_eq(system(path), 0);
+}
+END_TEST
+
+START_TEST(too_many_keys)
+{
+	static char list[3 * IPC_KEYS] = "MPSHIM_KEY=";
+	const struct conf *c;
+	size_t n = strlen(list);
+
+	/* Ends in the middle of a name. */
+	while (n + 16 < sizeof(list))
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "/k/%06zu ",
+		    n);
+	ck_assert_int_eq(dup2(memfd_create("said", 0), 2), 2);
+	c = load(list, NULL, NULL);
+	n = strlen(c->keys);
+	ck_assert_uint_lt(n, IPC_KEYS);
+	ck_assert_uint_gt(n, IPC_KEYS - 16);
+	ck_assert_uint_eq(n % 10, 0);
+	ck_assert_int_eq(c->keys[n - 1], '\n');
+}
+END_TEST
+
+START_TEST(switches)
+{
+	static const struct {
+		const char *value;
+		bool on;
+	} values[] = { { "1", true }, { "yes", true }, { "0", false },
+		{ "", false }, { NULL, false } };
+	struct mp_addr stranger = addr_of("192.0.2.1", 9),
+		loop = addr_of("127.0.0.1", 9), dns = addr_of("192.0.2.1", 53);
+	char env[64] = "X=";
+	const struct conf *c;
+	int which = _i % 2, i = _i / 2;
+
+	if (values[i].value != NULL)
+		snprintf(env, sizeof(env), "%s=%s", which ? "MPSHIM_PREFER" :
+			"MPSHIM_ACCEPT_PLAIN", values[i].value);
+	c = load(KEY, env, NULL);
+	ck_assert(c->prefer == (values[i].on && which));
+	ck_assert(c->accept_plain == (values[i].on && !which));
+	ck_assert(conf_plain_from(&stranger) == values[i].on);
+	ck_assert(conf_plain_from(&loop) && conf_plain_from(&dns));
+}
+END_TEST
+
+/* Too many interfaces are cut, not written beyond their end. */
+START_TEST(interfaces)
+{
+	static char list[2000] = "MPSHIM_INTERFACE=eth0 ";
+	const struct conf *c;
+
+	memset(list + strlen(list), 'x', sizeof(list) - strlen(list) - 1);
+	c = load(KEY, list, "MPSHIM_NO_INTERFACE=wlan0 wlan1");
+	ck_assert_uint_eq(strlen(c->interfaces), IPC_NAMES - 1);
+	ck_assert_int_eq(strncmp(c->interfaces, "eth0 xxx", 8), 0);
+	ck_assert_str_eq(c->no_interfaces, "wlan0 wlan1");
+	ck_assert_str_ne(c->program, "");
+}
+END_TEST
+
+Suite *
+suite_conf(void)
+{
+	Suite *s = suite_create("conf");
+	TCase *t = tcase_create("conf");
+
+	tcase_add_loop_test(t, row, 0, COUNT(rows));
+	tcase_add_test(t, many_rules);
+	tcase_add_test(t, long_word);
+	tcase_add_test(t, keys);
+	tcase_add_test(t, too_many_keys);
+	tcase_add_loop_test(t, switches, 0, 10);
+	tcase_add_test(t, interfaces);
+	suite_add_tcase(s, t);
+	return s;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* One suite for each module of preload/ that stands alone, in check_NAME.c. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+
+#include "arena.h"
+
+Suite *suite_arena(void);
+Suite *suite_conf(void);
+Suite *suite_fdtab(void);
+Suite *suite_guard(void);
+Suite *suite_inner(void);
+Suite *suite_ipc(void);
+Suite *suite_net(void);
+Suite *suite_steer(void);
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+/* An address from its text; IPv4 as the engine writes it. */
+struct mp_addr addr_of(const char *ip, unsigned port);
+/* A small arena, mapped; returns its memory file. */
+int arena_fresh(struct arena_map *);
+/* Waits until the child is gone; it must have left with 0. */
+void child_wait(int pid);
+/* Descriptors that this process has open. */
+int fds_open(void);
+
+#endif
