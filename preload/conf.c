@@ -31,17 +31,16 @@ env(char **envp, const char *name)
 static int
 word_next(const char **list, char word[WORD])
 {
-	size_t len;
+	size_t len, whole;
 
 	*list += strspn(*list, " \t\n");
-	len = strcspn(*list, " \t\n");
-	if (len == 0)
+	whole = strcspn(*list, " \t\n");
+	if (whole == 0)
 		return 0;
-	if (len >= WORD)
-		len = WORD - 1;
+	len = whole < WORD ? whole : WORD - 1;
 	memcpy(word, *list, len);
 	word[len] = '\0';
-	*list += len;
+	*list += whole;
 	return 1;
 }
 
@@ -224,6 +223,9 @@ matches(const struct steer_prefix *rule, const struct mp_addr *a)
 	uint8_t mask = (uint8_t)(0xff00 >> bits);
 
 	if (rule->addr.port != 0 && rule->addr.port != a->port)
+		return false;
+	/* As the kernel's filter has it: ::/0 says nothing about IPv4. */
+	if (net_is_v4(a) && rule->len < 96)
 		return false;
 	return memcmp(rule->addr.ip, a->ip, bytes) == 0 && (bits == 0 ||
 	    ((rule->addr.ip[bytes] ^ a->ip[bytes]) & mask) == 0);

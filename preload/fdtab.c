@@ -147,9 +147,9 @@ fdtab_new(void)
 			return NULL;
 		s->number = number;
 	}
-	number = s->number;
-	memset((char *)s + sizeof(s->refs), 0, sizeof(*s) - sizeof(s->refs));
-	s->number = number;
+	/* Not `next', which a thread that comes too late may still look at. */
+	memset((char *)s + offsetof(struct sock, state), 0,
+	    sizeof(*s) - offsetof(struct sock, state));
 	atomic_store(&s->refs, 1);
 	return s;
 }
@@ -182,11 +182,19 @@ fdtab_drop(int fd)
 }
 
 static pid_t owner;
+static bool forked; /* this process was, or has */
 
 void
 fdtab_setup(void)
 {
+	forked |= owner != 0;
 	owner = getpid();
+}
+
+bool
+fdtab_first(void)
+{
+	return !forked;
 }
 
 bool

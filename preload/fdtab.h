@@ -40,7 +40,8 @@ struct sock_wants {
  * only good until the socket is joined. */
 struct sock {
 	_Atomic uint32_t refs;
-	uint32_t number, next;
+	uint32_t number;	 /* for good */
+	_Atomic uint32_t next;	 /* in the list of free ones */
 	_Atomic uint32_t state;	 /* enum sock_state */
 	_Atomic uint32_t busy;	 /* a change of state is under way */
 	uint64_t cookie;
@@ -55,6 +56,8 @@ struct sock {
 	bool connected;		 /* by us */
 	bool kconnected;	 /* by the kernel */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
+	bool groups;		 /* is member of a multicast group */
+	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_wants wants;
 	/* Name servers that were asked in plaintext, and when. */
 	struct mp_addr asked[SOCK_ASKED];
@@ -77,6 +80,9 @@ struct sock *fdtab_drop(int fd);
 
 /* Is the table this process's?  A child of vfork(2) shares its parent's. */
 bool fdtab_ours(void);
+/* Has this process never been forked off another?  Then nobody else can have
+ * its sockets but by its doing. */
+bool fdtab_first(void);
 /* At the start, and in the child of a fork. */
 void fdtab_setup(void);
 

@@ -58,6 +58,17 @@ guard_setup(void)
 bool
 guard_lock(struct arena *a)
 {
+	if (!guard_lock_moved(a))
+		return false;
+	if (!atomic_load(&a->moved))
+		return true;
+	guard_unlock(a);
+	return false;
+}
+
+bool
+guard_lock_moved(struct arena *a)
+{
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 
 	if (lock_frame != 0) {

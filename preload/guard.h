@@ -28,8 +28,11 @@ struct guard_buf {
 
 /* At the start and in the child of a fork. */
 void guard_setup(void);
-/* Takes the arena's lock; false: this thread holds one already, further out. */
+/* Takes the arena's lock; false: this thread holds one already, further out, or
+ * another arena took this one's place. */
 bool guard_lock(struct arena *);
+/* The same of an arena that has moved, of which guard_lock() gives false. */
+bool guard_lock_moved(struct arena *);
 void guard_unlock(struct arena *);
 /* A buffer of this thread until guard_give(), or NULL: too deep, no memory. */
 struct guard_buf *guard_take(void);

@@ -81,14 +81,14 @@ HOOK(int, dup2, (int fd, int to))
 {
 	if (fd == to)
 		return real_dup2(fd, to);
-	if (table_is_ours())
+	if (table_is_ours() && real_fcntl(fd, F_GETFD, NULL) >= 0)
 		forget(to);
 	return same(fd, real_dup2(fd, to));
 }
 
 HOOK(int, dup3, (int fd, int to, int flags))
 {
-	if (fd != to && table_is_ours())
+	if (fd != to && table_is_ours() && real_fcntl(fd, F_GETFD, NULL) >= 0)
 		forget(to);
 	return same(fd, real_dup3(fd, to, flags));
 }
@@ -152,7 +152,7 @@ int
 hook_ioctl(int fd, unsigned long request, ...)
 {
 	struct sock *s = sock_hold(fd);
-	int result;
+	int result, saved = errno;
 	va_list ap;
 	void *arg;
 
@@ -164,6 +164,7 @@ hook_ioctl(int fd, unsigned long request, ...)
 	if (request == FIONREAD && arg != NULL &&
 	    atomic_load(&s->state) == SOCK_JOINED) {
 		*(int *)arg = in_next(fd, s);
+		errno = saved;
 		result = 0;
 	} else if (s->family == AF_INET && of_interfaces(request))
 		result = ask_ipv4(request, arg);

@@ -6,15 +6,20 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #include "guard.h"
 #include "hooks.h"
 #include "net.h"
 #include "sock.h"
+#include "want.h"
 
-#ifndef IP_RECVFRAGSIZE
-#define IP_RECVFRAGSIZE 25
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
 #endif
 
 enum done {
@@ -60,6 +65,12 @@ set_socket(struct sock *s, int option, int n)
 	case SO_BROADCAST:
 		s->broadcast = n != 0;
 		return GO_ON;
+	case SO_ATTACH_FILTER: /* ours stays */
+	case SO_DETACH_FILTER:
+	case SO_ATTACH_BPF:
+	case SO_ATTACH_REUSEPORT_CBPF:
+	case SO_ATTACH_REUSEPORT_EBPF:
+		return atomic_load(&s->state) == SOCK_PLAIN ? GO_ON : DONE;
 	case SO_TIMESTAMP:
 		s->wants.timestamp = n != 0;
 		s->wants.timestampns = false;
@@ -153,6 +164,24 @@ set_ipv6(int fd, struct sock *s, int option, int n)
 	return GO_ON;
 }
 
+/* Offloads are of the program's datagrams, not of ours. */
+static int
+set_udp(struct sock *s, int option, int n)
+{
+	switch (option) {
+	case UDP_SEGMENT:
+		if (n < 0 || n > UINT16_MAX)
+			return -EINVAL;
+		s->segment = (uint16_t)n;
+		return DONE;
+	case UDP_GRO:
+	case UDP_CORK:
+		return DONE;
+	default:
+		return GO_ON;
+	}
+}
+
 static int
 set(int fd, struct sock *s, int level, int option, const void *value,
     socklen_t len)
@@ -167,7 +196,27 @@ set(int fd, struct sock *s, int level, int option, const void *value,
 		return set_ip(fd, s, option, n);
 	if (level == IPPROTO_IPV6)
 		return set_ipv6(fd, s, option, n);
+	if (level == IPPROTO_UDP && atomic_load(&s->state) != SOCK_PLAIN)
+		return set_udp(s, option, n);
 	return GO_ON;
+}
+
+/* Membership and broadcast open the filter for what they bring. */
+static void
+opened(int fd, struct sock *s, int level, int option)
+{
+	if ((level == IPPROTO_IP && (option == IP_ADD_MEMBERSHIP ||
+		option == IP_ADD_SOURCE_MEMBERSHIP)) ||
+	    (level == IPPROTO_IPV6 && option == IPV6_ADD_MEMBERSHIP) ||
+	    ((level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+		(option == MCAST_JOIN_GROUP ||
+		    option == MCAST_JOIN_SOURCE_GROUP)))
+		s->groups = true;
+	else if (level != SOL_SOCKET || option != SO_BROADCAST)
+		return;
+	if (s->bound && !s->kconnected &&
+	    atomic_load(&s->state) != SOCK_PLAIN)
+		want_filter(fd, s);
 }
 
 HOOK(int, setsockopt,
@@ -179,9 +228,12 @@ HOOK(int, setsockopt,
 	if (s == NULL)
 		return real_setsockopt(fd, level, option, value, len);
 	done = set(fd, s, level, option, value, len);
-	if (done == GO_ON)
+	if (done == GO_ON) {
+		errno = saved; /* said to both families meanwhile */
 		result = real_setsockopt(fd, level, option, value, len);
-	else {
+		if (result == 0)
+			opened(fd, s, level, option);
+	} else {
 		errno = done < 0 ? -done : saved;
 		result = done < 0 ? -1 : 0;
 	}

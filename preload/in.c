@@ -281,6 +281,8 @@ scatter(const struct in *in, const struct msghdr *msg)
 
 	for (i = 0; i < msg->msg_iovlen && done < in->len; i++) {
 		n = in->len - done;
+		if (msg->msg_iov[i].iov_base == NULL)
+			continue;
 		if (n > msg->msg_iov[i].iov_len)
 			n = msg->msg_iov[i].iov_len;
 		if (n > 0)

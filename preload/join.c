@@ -77,6 +77,11 @@ join_autobind(int fd, struct sock *s)
 
 	if (s->bound)
 		return 0;
+	if (join_name(fd, &any) == 0 && any.port != 0) { /* who did that? */
+		s->bound = true;
+		want_filter(fd, s);
+		return 0;
+	}
 	memset(&any, 0, sizeof(any));
 	if (s->kernel == MP_INET)
 		memset(any.ip + 10, 0xff, 2);
@@ -199,6 +204,23 @@ enter(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	return 0;
 }
 
+/* Has another process opened it, which has the socket from a fork? */
+static bool
+known_already(int fd, struct sock *s)
+{
+	struct ipc_answer found;
+	struct ipc_ask ask;
+	int got;
+
+	if (fdtab_first())
+		return false;
+	fill(&ask, IPC_FIND, s);
+	ask.inode = inode(fd);
+	if (ask_agent(&ask, NULL, 0, &found, &got, false) != 0)
+		return false;
+	return enter(fd, s, &found, got) == 0;
+}
+
 static int
 open_port(int fd, struct sock *s, struct ipc_answer *answer)
 {
@@ -211,6 +233,8 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 		error = join_name(fd, &a);
 	if (error != 0)
 		return error;
+	if (known_already(fd, s)) /* another process was first */
+		return 0;
 	if (!s->second) {
 		ctl = join_control_socket(fd, s);
 		if (ctl < 0)
@@ -226,15 +250,21 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 }
 
 /* One thread at a time changes a socket's state. */
+static __thread bool changing __attribute__((tls_model("initial-exec")));
+
 static bool
 begin_change(struct sock *s)
 {
 	uint32_t idle = 0;
 	int i;
 
+	if (changing) /* a handler: we interrupted it ourselves */
+		return false;
 	for (i = 0; i < BUSY_MS; i++) {
-		if (atomic_compare_exchange_strong(&s->busy, &idle, 1))
+		if (atomic_compare_exchange_strong(&s->busy, &idle, 1)) {
+			changing = true;
 			return true;
+		}
 		idle = 0;
 		poll(NULL, 0, 1);
 	}
@@ -266,6 +296,7 @@ join_make(int fd, struct sock *s)
 						     strerror(-error));
 		}
 	}
+	changing = false;
 	atomic_store(&s->busy, 0);
 	errno = saved;
 	return atomic_load(&s->state);

@@ -21,7 +21,12 @@
 #define UDP_SEGMENT 103
 #endif
 
-enum { TRIES = 16 }; /* flows that a datagram is tried on */
+enum {
+	TRIES = 16, /* flows that a datagram is tried on */
+	/* What of the program's flags is right for another packet than its own:
+	 * not MSG_ZEROCOPY, since the buffer is used again at once. */
+	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
+};
 
 /* --- Waking the agent ------------------------------------------------------- */
 
@@ -179,13 +184,10 @@ attempt(struct out *o)
 	bool late;
 	int n, i;
 
+	if (atomic_load(&s->map.arena->moved))
+		revive_follow(o->fd, s);
 	if (!guard_lock(s->map.arena))
 		return 0; /* a handler within our own lock: lost on the way */
-	if (atomic_load(&s->map.arena->moved)) {
-		guard_unlock(s->map.arena);
-		revive_follow(o->fd, s);
-		return 1;
-	}
 	join_refresh(s);
 	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
 	    s->df ? MP_DF : 0, tx);
@@ -230,6 +232,8 @@ gather(const struct msghdr *msg, uint8_t *to, size_t room)
 	for (i = 0; i < msg->msg_iovlen; i++) {
 		if (iov[i].iov_len > room - len)
 			return -EMSGSIZE;
+		if (iov[i].iov_len > 0 && iov[i].iov_base == NULL)
+			return -EFAULT;
 		if (iov[i].iov_len > 0)
 			memcpy(to + len, iov[i].iov_base, iov[i].iov_len);
 		len += iov[i].iov_len;
@@ -266,6 +270,8 @@ protect(struct out *o, const struct msghdr *msg)
 		return whole;
 	cut = segment_size(msg);
 	if (cut == 0)
+		cut = o->s->segment;
+	if (cut == 0)
 		cut = (size_t)whole;
 	do {
 		o->payload = o->buf->payload + at;
@@ -279,15 +285,19 @@ protect(struct out *o, const struct msghdr *msg)
 ssize_t
 out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
-	struct out o = { .fd = fd, .s = s, .flags = flags & ~MSG_CONFIRM };
+	struct out o = { .fd = fd, .s = s, .flags = flags & KEPT };
 	enum sock_state state = atomic_load(&s->state);
 	ssize_t n;
 
 	n = target(s, msg, &o.dst);
 	if (n < 0)
 		return n;
-	if (n == 0 || state == SOCK_PLAIN || (flags & MSG_OOB) != 0)
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
 		return result(real_sendmsg(fd, msg, flags));
+	if (state == SOCK_PLAIN && conf_way(&o.dst) != WAY_PLAIN)
+		return -EACCES;
 	switch (conf_way(&o.dst)) {
 	case WAY_REFUSE:
 		log_say(LOG_WARN, LOG_WAY, "nothing is sent to link-local "
@@ -296,6 +306,8 @@ out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	case WAY_PLAIN:
 		if (conf_is_dns(&o.dst))
 			want_answer(fd, s, &o.dst);
+		if (state == SOCK_FRESH && !s->kconnected)
+			(void)join_autobind(fd, s); /* with a filter */
 		return plain(fd, s, msg, &o.dst, flags);
 	case WAY_PROTECT:
 		if (!conf_get()->accept_plain && !conf_get()->prefer)

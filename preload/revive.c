@@ -73,48 +73,75 @@ duplicate(struct arena_map *m)
 	return -EIO;
 }
 
-/* From now on the same addresses are the new file's memory. */
+/*
+ * From now on the same addresses are the new file's memory.  Nobody is within
+ * the old lock meanwhile; it is let go through another mapping, for the
+ * processes that still use it.
+ */
 static bool
 replace(struct sock *s, int memfd)
 {
-	void *p = mmap(s->map.arena, s->map.size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_NORESERVE | MAP_FIXED, memfd, 0);
+	struct arena *old;
+	void *p;
 
-	if (p == MAP_FAILED)
+	old = mremap(s->map.arena, 0, s->map.size, MREMAP_MAYMOVE);
+	if (old == MAP_FAILED)
 		return false;
-	(void)madvise(p, s->map.size, MADV_DONTDUMP);
-	return true;
+	if (!guard_lock_moved(s->map.arena)) {
+		munmap(old, s->map.size);
+		return false;
+	}
+	p = mmap(s->map.arena, s->map.size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_NORESERVE | MAP_FIXED, memfd, 0);
+	if (p != MAP_FAILED)
+		(void)madvise(p, s->map.size, MADV_DONTDUMP);
+	guard_unlock(old);
+	munmap(old, s->map.size);
+	return p != MAP_FAILED;
+}
+
+/* Copies the arena, once for all processes: a descriptor, or -1. */
+static int
+copy_once(struct sock *s)
+{
+	struct arena *a = s->map.arena;
+	int memfd;
+
+	if (!guard_lock(a))
+		return -1;
+	memfd = duplicate(&s->map);
+	if (memfd >= 0)
+		atomic_store(&a->moved, 1);
+	guard_unlock(a);
+	return memfd;
 }
 
 static void
 hand_over(int fd, struct sock *s)
 {
-	struct arena *a = s->map.arena;
-	struct ipc_answer answer;
-	int pass[2], got, error;
+	struct ipc_answer answer = { .error = 0 };
+	int pass[2], got = -1, error;
 
-	pass[1] = -1;
 	if (spawn_agent() != 0)
 		return;
 	pass[0] = join_control_socket(fd, s);
 	if (pass[0] < 0)
 		return;
-	if (guard_lock(a)) {
-		pass[1] = duplicate(&s->map);
-		if (pass[1] >= 0)
-			atomic_store(&a->moved, 1);
-		guard_unlock(a);
-	}
+	pass[1] = copy_once(s);
 	if (pass[1] >= 0) {
 		error = join_adopt(fd, s, pass, &answer, &got);
-		if (got >= 0)
-			real_close(got);
-		if (error != 0 || !replace(s, pass[1])) {
+		/* What the agent has is the arena now, ours or another's. */
+		if (error == 0 && got >= 0 && replace(s, got))
+			log_say(LOG_INFO, LOG_AGENT, "the agent was replaced");
+		else
 			log_say(LOG_ERROR, LOG_AGENT,
 			    "the agent died; the new one: %s",
-			    strerror(error != 0 ? -error : errno));
-			atomic_store(&a->moved, 0);
-		}
+			    strerror(error != 0 ? -error : EPROTO));
+		/* It said no, so nobody else has the copy. */
+		if (error != 0 && answer.error != 0)
+			atomic_store(&s->map.arena->moved, 0);
+		if (got >= 0)
+			real_close(got);
 		real_close(pass[1]);
 	}
 	real_close(pass[0]);

@@ -80,6 +80,27 @@ option(int fd, int level, int name)
 								     -1;
 }
 
+/* The kernel connected it: ours is another kind of connection. */
+static void
+adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct mp_addr a;
+
+	if (conf_way(peer) == WAY_PLAIN) {
+		s->kconnected = true;
+		return;
+	}
+	if (conf_way(peer) == WAY_REFUSE ||
+	    real_connect(fd, &none, sizeof(none)) != 0) {
+		atomic_store(&s->state, SOCK_REFUSED);
+		return;
+	}
+	s->connected = true;
+	s->peer = *peer;
+	s->bound = join_name(fd, &a) == 0 && a.port != 0;
+}
+
 /* One that no agent knows: as if it had just been made, or bound. */
 static struct sock *
 adopt_fresh(int fd)
@@ -87,7 +108,7 @@ adopt_fresh(int fd)
 	struct sock *s = fdtab_new();
 	struct sockaddr_in6 sin6;
 	socklen_t len = sizeof(sin6);
-	struct mp_addr a;
+	struct mp_addr a, peer;
 
 	if (s == NULL || join_name(fd, &a) != 0) {
 		if (s != NULL)
@@ -105,11 +126,12 @@ adopt_fresh(int fd)
 	s->reuseport = option(fd, SOL_SOCKET, SO_REUSEPORT) > 0;
 	s->broadcast = option(fd, SOL_SOCKET, SO_BROADCAST) > 0;
 	s->bound = a.port != 0;
-	s->kconnected = real_getpeername(fd, (struct sockaddr *)&sin6, &len) ==
-	    0;
 	a.port = 0;
 	s->local = a;
-	if (net_is_loopback(&a) || net_is_multicast(&a) || s->kconnected)
+	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0 &&
+	    net_get(&peer, (struct sockaddr *)&sin6, len))
+		adopt_peer(fd, s, &peer);
+	else if (net_is_loopback(&a) || net_is_multicast(&a))
 		atomic_store(&s->state, SOCK_PLAIN);
 	return s;
 }
@@ -448,6 +470,15 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 	want_filter(fd, s);
 }
 
+/* A port that connect(2) chose goes when the connection is dissolved. */
+static bool
+still_bound(int fd)
+{
+	struct mp_addr a;
+
+	return join_name(fd, &a) == 0 && a.port != 0;
+}
+
 static int
 disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
@@ -456,7 +487,10 @@ disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (!s->kconnected)
 		return 0;
 	s->kconnected = false;
-	return real_connect(fd, name, len) != 0 ? -errno : 0;
+	if (real_connect(fd, name, len) != 0)
+		return -errno;
+	s->bound = still_bound(fd);
+	return 0;
 }
 
 int
@@ -472,9 +506,11 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	error = parse(s, &a, name, len, true);
 	if (error != 0)
 		return error;
+	if (conf_way(&a) == WAY_REFUSE || (conf_way(&a) == WAY_PROTECT &&
+	    atomic_load(&s->state) == SOCK_PLAIN))
+		return -EACCES;
 	if (atomic_load(&s->state) != SOCK_JOINED &&
-	    (conf_way(&a) != WAY_PROTECT ||
-		atomic_load(&s->state) == SOCK_PLAIN)) {
+	    conf_way(&a) == WAY_PLAIN) {
 		if (real_connect(fd, name, len) != 0)
 			return -errno;
 		s->connected = false;
@@ -487,6 +523,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (s->kconnected) {
 		(void)real_connect(fd, &none, sizeof(none));
 		s->kconnected = false;
+		s->bound = still_bound(fd);
 	}
 	error = join_autobind(fd, s);
 	if (error != 0)

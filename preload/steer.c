@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -283,22 +284,30 @@ to_prefix(struct prog *p, const uint8_t ip[4], bool v4, uint32_t len)
 	leave(p, &e);
 }
 
-/* What the link layer brought to many: broadcast 1, multicast 2, what this host
- * sent itself 5.  Not every link says so: groups by their address as well. */
+/* What was sent to a group. */
 static void
-to_many(struct prog *p)
+to_groups(struct prog *p)
 {
-	struct exits e = { .n = 0 };
-
 	to_prefix(p, (const uint8_t[4]) { 224 }, true, 4);
-	to_prefix(p, (const uint8_t[4]) { 255, 255, 255, 255 }, true, 32);
 	to_prefix(p, (const uint8_t[4]) { 255 }, false, 8);
-	load(p, BPF_B, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
-	leave_if(p, &e, BPF_JEQ, 0, true);
-	leave_if(p, &e, BPF_JEQ, 3, true);
-	leave_if(p, &e, BPF_JEQ, 4, true);
-	verdict(p, (uint32_t)ALL);
-	leave(p, &e);
+}
+
+/* What was sent to everybody; not every link layer says so, and of what this
+ * host sent itself none does. */
+static void
+to_all(struct prog *p)
+{
+	static const uint32_t types[] = { PACKET_BROADCAST, PACKET_LOOPBACK };
+	struct exits e = { .n = 0 };
+	size_t i;
+
+	to_prefix(p, (const uint8_t[4]) { 255, 255, 255, 255 }, true, 32);
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		load(p, BPF_B, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
+		leave_unless(p, &e, BPF_JEQ, types[i]);
+		verdict(p, (uint32_t)ALL);
+		leave(p, &e);
+	}
 }
 
 /* Drops the packets of an IP version. */
@@ -345,7 +354,9 @@ steer_filter(int fd, const struct steer_filter *f)
 		only_to(&p, &f->local);
 	from_loopback(&p);
 	if (f->multicast)
-		to_many(&p);
+		to_groups(&p);
+	if (f->broadcast)
+		to_all(&p);
 	if (f->dns) {
 		load(&p, BPF_H, 0);
 		leave_unless(&p, &e, BPF_JEQ, 53);

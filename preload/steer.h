@@ -38,7 +38,8 @@ struct steer_filter {
 	bool v4, v6;	    /* the families that the program sees */
 	bool all_plain;	    /* let every plaintext through */
 	bool dns;	    /* let plaintext from port 53 through */
-	bool multicast;	    /* let plaintext to multicast, broadcast through */
+	bool multicast;	    /* let plaintext to groups through */
+	bool broadcast;	    /* let plaintext to everybody through */
 	bool local_only;    /* plaintext must have been sent to `local' */
 	struct mp_addr local;
 	const struct steer_prefix *peers; /* plaintext from these is let in */

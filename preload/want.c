@@ -20,12 +20,13 @@ filter_fill(const struct sock *s, struct steer_filter *f,
 	f->v4 = s->family == AF_INET || !s->v6only;
 	f->v6 = s->family == AF_INET6;
 	f->dns = s->asked_next > 0;
-	f->multicast = true;
+	f->multicast = s->groups;
+	f->broadcast = s->broadcast;
 	f->local_only = s->wide;
 	f->local = s->local;
 	f->all_plain = conf->accept_plain || conf->prefer;
 	if (s->connected) { /* plaintext from its peer, if from anyone */
-		f->all_plain = f->dns = f->multicast = false;
+		f->all_plain = f->dns = f->multicast = f->broadcast = false;
 		if (conf_plain_from(&s->peer)) {
 			one->addr = s->peer;
 			one->len = 128;
@@ -106,5 +107,6 @@ want_plain(const struct sock *s, const struct mp_addr *from,
 	if (conf_is_dns(from))
 		return was_asked(s, from);
 	/* To whom a broadcast went only the kernel's filter can tell. */
-	return conf_plain_from(from) || net_is_multicast(to) || s->broadcast;
+	return conf_plain_from(from) || (s->groups && net_is_multicast(to)) ||
+	    s->broadcast;
 }

@@ -12,7 +12,7 @@
 #include "guard.h"
 #include "suites.h"
 
-#define APART __attribute__((noinline, noclone))
+#define APART __attribute__((noinline))
 
 static struct arena_map map;
 static volatile sig_atomic_t calls, got;

@@ -234,6 +234,7 @@ network(void)
 	} in6;
 	struct ifreq ifr;
 	struct sockaddr_in *sin = (struct sockaddr_in *)&ifr.ifr_addr;
+	struct sockaddr_in6 sin6;
 	struct mp_addr a;
 	int fd, i;
 
@@ -260,6 +261,14 @@ network(void)
 		in6.len = 128;
 		in6.ifindex = (int)if_nametoindex("lo");
 		ck_assert_int_eq(ioctl(fd, SIOCSIFADDR, &in6), 0);
+		/* Ours only when the kernel has looked at it. */
+		net_put(&a, AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+		while (bind(fd, (struct sockaddr *)&sin6, sizeof(sin6)) != 0) {
+			ck_assert_int_eq(errno, EADDRNOTAVAIL);
+			poll(NULL, 0, 1);
+		}
+		close(fd);
+		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	}
 	close(fd);
 	return true;
@@ -444,7 +453,7 @@ filter_of(const struct filter_row *r, struct steer_filter *f,
 	f->v6 = r->flags & F_V6;
 	f->all_plain = r->flags & F_ALL;
 	f->dns = r->flags & F_DNS;
-	f->multicast = r->flags & F_MANY;
+	f->multicast = f->broadcast = r->flags & F_MANY;
 	f->not_peers = r->flags & F_NOT;
 	f->local_only = r->local != NULL;
 	if (r->local != NULL)
@@ -514,21 +523,26 @@ END_TEST
 /* --- To many -------------------------------------------------------------- */
 
 /* From the host itself, on loopback and on an Ethernet. */
+enum { GROUPS = 1, ALL = 2 };
+
 static const struct many_row {
 	const char *name, *from, *to;
-	bool wanted, passes;
+	int wanted;
+	bool passes;
 } manies[] = {
-	{ "a group on loopback", "10.1.2.3", "239.1.2.3", true, true },
-	{ "a group, not wanted", "10.1.2.3", "239.1.2.3", false, false },
-	{ "a group on an Ethernet", "192.0.2.1", "239.1.2.3", true, true },
-	{ "the same, not wanted", "192.0.2.1", "239.1.2.3", false, false },
-	{ "the highest group", "192.0.2.1", "239.255.255.255", true, true },
-	{ "a group of IPv6", "2001:db8::1", "ff05::77", true, true },
-	{ "the same, not wanted", "2001:db8::1", "ff05::77", false, false },
-	{ "a network's broadcast", "192.0.2.1", "192.0.2.255", true, true },
-	{ "the same, not wanted", "192.0.2.1", "192.0.2.255", false, false },
-	{ "everybody", "192.0.2.1", "255.255.255.255", true, true },
-	{ "just one", "192.0.2.1", "192.0.2.1", true, false },
+	{ "a group on loopback", "10.1.2.3", "239.1.2.3", GROUPS, true },
+	{ "a group, not wanted", "10.1.2.3", "239.1.2.3", ALL, false },
+	{ "a group on an Ethernet", "192.0.2.1", "239.1.2.3", GROUPS, true },
+	{ "the same, not wanted", "192.0.2.1", "239.1.2.3", 0, false },
+	{ "the highest group", "192.0.2.1", "239.255.255.255", GROUPS, true },
+	{ "a group of IPv6", "2001:db8::1", "ff05::77", GROUPS, true },
+	{ "the same, not wanted", "2001:db8::1", "ff05::77", 0, false },
+	{ "a network's broadcast", "192.0.2.1", "192.0.2.255", ALL, true },
+	{ "the same, not wanted", "192.0.2.1", "192.0.2.255", GROUPS, false },
+	{ "everybody", "192.0.2.1", "255.255.255.255", ALL, true },
+	{ "the same, not wanted", "192.0.2.1", "255.255.255.255", GROUPS,
+	    false },
+	{ "just one", "192.0.2.1", "192.0.2.1", GROUPS | ALL, false },
 };
 
 /* An Ethernet that leads nowhere, with 192.0.2.1/24; -1: we may not. */
@@ -587,7 +601,7 @@ many_run(const struct many_row *r)
 	static const struct packet hello = { 20, "hello", false },
 		last = { 61, { SID(1, 0) }, false };
 	struct steer_filter f = { .prefix = PREFIX, .v4 = true, .v6 = true,
-		.multicast = r->wanted };
+		.multicast = r->wanted & GROUPS, .broadcast = r->wanted & ALL };
 	uint16_t port = 0, any = 0;
 	int family = strchr(r->from, ':') != NULL ? AF_INET6 : AF_INET, on = 1;
 	int in = udp(AF_INET6, "::", &port, false);
@@ -629,8 +643,8 @@ START_TEST(many_rules)
 {
 	static struct steer_prefix rules[400];
 	struct steer_filter f = { .prefix = PREFIX, .v4 = true, .v6 = true,
-		.dns = true, .multicast = true, .local_only = true,
-		.local = addr_of("2001:db8::1", 0), .peers = rules };
+		.dns = true, .multicast = true, .broadcast = true,
+		.local_only = true, .local = addr_of("2001:db8::1", 0), .peers = rules };
 	uint16_t port = 0;
 	int fd = udp(AF_INET6, "::", &port, false), error = 0;
 	size_t i;
