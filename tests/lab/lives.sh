@@ -33,5 +33,5 @@ lives() {
 		esac
 	done
 	stop "$how" || :
-	wait_for 3 eval "! lab_port server 7000" || fail "$how: port not free"
+	wait_for 3 eval "! lab_port server u 7000" || fail "$how: port not free"
 }

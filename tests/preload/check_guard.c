@@ -442,7 +442,7 @@ START_TEST(threads_apart)
 }
 END_TEST
 
-/* The child of a fork is free to lock, whatever the parent had locked before. */
+/* The child of a fork may lock, whatever the parent had locked before. */
 START_TEST(after_fork)
 {
 	pid_t pid;

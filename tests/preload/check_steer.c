@@ -215,7 +215,7 @@ START_TEST(group_index)
 }
 END_TEST
 
-/* --- The filter ------------------------------------------------------------ */
+/* --- The filter ----------------------------------------------------------- */
 
 /* Addresses of other hosts, as it were: all of 10/8 and 172.16/12, and these,
  * in a network of our own.  False: we may not make one. */
