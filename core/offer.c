@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "load.h"
+#include "probe.h"
 #include "seal.h"
 #include "send.h"
 #include "table.h"
@@ -93,6 +94,21 @@ all_flows(const struct mp *m, const struct session *s)
 	return mask;
 }
 
+/* How long after one pair's turn the next one's comes: a program that waits
+ * for its peer is to have it back within 2 s of its return, whichever pair
+ * leads there. */
+static uint64_t
+turn_gap(const struct shake *sh, const struct session *s, uint64_t all,
+    uint64_t now)
+{
+	uint64_t gap;
+
+	if (sh->inner || all == 0 || probe_idle(s, now))
+		return OFFER_SLOW;
+	gap = OFFER_EACH / (uint64_t)__builtin_popcountll(all);
+	return gap > OFFER_GAP ? gap : OFFER_GAP;
+}
+
 static void
 next_round(struct mp *m, struct shake *sh, const struct mp_key *key,
     const struct session *s, uint64_t now)
@@ -107,7 +123,7 @@ next_round(struct mp *m, struct shake *sh, const struct mp_key *key,
 		write_init(m, sh, key, s, now);
 	}
 	sh->next_at = now + (sh->round < OFFER_ROUNDS ? gap[sh->round] :
-	    (uint64_t)OFFER_SLOW);
+	    turn_gap(sh, s, all, now));
 	if (sh->round < OFFER_ROUNDS && !sh->inner) {
 		sh->mask = all;
 		sh->round++;

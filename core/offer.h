@@ -13,7 +13,9 @@
 
 enum offer_limit {
 	OFFER_ROUNDS = 3, /* to all pairs; then one at a time */
-	OFFER_SLOW = 2 * 1000 * 1000,
+	OFFER_EACH = 1000 * 1000, /* us in which each pair has its turn */
+	OFFER_GAP = 100 * 1000,	  /* us between two turns at least */
+	OFFER_SLOW = 2 * 1000 * 1000, /* us between them for an idle program */
 	OFFER_CROWD = 10 * 1000 * 1000, /* us to wait for a free record */
 };
 

@@ -54,32 +54,52 @@ watched(int n_client_addrs)
 	return d;
 }
 
-/* On every pair at once, again at 0.3, 0.9, 2.1 s; from the third round on
- * one pair in turn every 2 s; a new ephemeral after 5 s. */
+/* On every pair at once, again at 0.3, 0.9 s; from 2.1 s on one pair in turn,
+ * each once a second while the program is not idle; a new ephemeral after 5 s. */
 START_TEST(rounds)
 {
 	static const uint64_t at[] = { 0, 0, 0, 300 * MS, 300 * MS, 300 * MS,
-		900 * MS, 900 * MS, 900 * MS, 2100 * MS, 4100 * MS, 6100 * MS,
-		8100 * MS };
+		900 * MS, 900 * MS, 900 * MS, 2100 * MS };
 	struct duo *d = watched(3);
+	uint64_t due;
 	int i, j, mask;
 
 	d->end[1].off = true;
 	(void)duo_say(d, 0, 2);
 	duo_run(d, d->now + 9 * SEC);
-	ck_assert_int_eq(seen.n, COUNT(at));
+	ck_assert_int_eq(seen.n, COUNT(at) + 20);
 	for (i = 0; i < seen.n; i++) {
-		ck_assert_msg(seen.init[i].at == at[i], "INIT %d at %llu", i,
+		due = i < COUNT(at) ? at[i] :
+		    seen.init[i - 1].at + SEC / 3;
+		ck_assert_msg(seen.init[i].at == due, "INIT %d at %llu", i,
 		    (unsigned long long)seen.init[i].at);
 		ck_assert((memcmp(seen.init[i].e, seen.init[0].e, 32) == 0) ==
-		    (at[i] < 5 * SEC));
+		    (due < 5 * SEC));
 	}
-	for (i = 0; i < 12; i += 3) { /* each pair once in each round */
+	for (i = 0; i < 30; i += 3) { /* each pair once in each round */
 		for (j = mask = 0; j < 3; j++)
 			mask |= 1 << seen.init[i + j].addr;
 		ck_assert_int_eq(mask, 7);
 	}
-	ck_assert_mem_eq(seen.init[12].e, seen.init[11].e, 32);
+	ck_assert_mem_eq(seen.init[29].e, seen.init[28].e, 32);
+	duo_free(d);
+}
+END_TEST
+
+/* The program of a session that was up says nothing: one pair each 2 s. */
+START_TEST(rounds_of_the_idle)
+{
+	struct duo *d = watched(3);
+
+	duo_up(d);
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	(void)duo_say(d, 0, 4);
+	d->end[1].off = true;
+	duo_run(d, d->now + 30 * SEC);
+	seen.n = 0;
+	duo_run(d, d->now + 30 * SEC);
+	ck_assert_int_eq(seen.n, 15);
 	duo_free(d);
 }
 END_TEST
@@ -405,6 +425,7 @@ suite_offer(void)
 	TCase *t = tcase_create("offer");
 
 	tcase_add_test(t, rounds);
+	tcase_add_test(t, rounds_of_the_idle);
 	tcase_add_loop_test(t, event, 0, COUNT(events));
 	tcase_add_test(t, cookie);
 	tcase_add_test(t, resp_changed);

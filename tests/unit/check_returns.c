@@ -115,6 +115,29 @@ START_TEST(send_after_pause)
 }
 END_TEST
 
+/* A program that never stops sending: its peer is found within about a second
+ * of the peer's return, though only the last of the pairs leads there. */
+START_TEST(send_all_along)
+{
+	struct duo *d = duo_new(4, 1);
+	uint32_t n = 0;
+	uint64_t t;
+	int i;
+
+	duo_up(d);
+	for (i = 0; i < 3; i++)
+		duo_cut(d, i, 0, true);
+	d->end[SERVER].off = true;
+	duo_chat(d, d->now + 8 * SEC + (uint64_t)_i * 450 * MS, 20 * MS, &n);
+	duo_restart(d, SERVER);
+	d->end[SERVER].off = false;
+	t = duo_until_heard(d, CLIENT, 5000, 10 * SEC);
+	ck_assert_msg(t <= 1300 * MS, "heard after %llu ms",
+	    (unsigned long long)(t / MS));
+	duo_free(d);
+}
+END_TEST
+
 /* --- Little room ---------------------------------------------------------- */
 
 /* Every flow record belongs to a session that is down: a newcomer is worth
@@ -310,6 +333,7 @@ suite_returns(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, only_responder_speaks, 0, 2);
 	tcase_add_loop_test(tc, send_after_pause, 0, COUNT(pauses));
+	tcase_add_loop_test(tc, send_all_along, 0, 10);
 	tcase_add_test(tc, records_of_the_gone);
 	tcase_add_loop_test(tc, peer_takes_few, 0, 2);
 	tcase_add_test(tc, address_on_two_interfaces);
