@@ -249,13 +249,15 @@ flow_missed(struct flow *f)
 uint64_t
 flow_wait_end(const struct flow *f, uint64_t now)
 {
-	uint64_t wait = rtt_drto(&f->rtt), cap = 2 * SEC;
+	uint64_t wait = rtt_drto(&f->rtt), cap = FLOW_WAIT;
+	uint64_t answer = rtt_doubt(&f->rtt); /* may take this long, alive */
 
 	if (f->wait_since == MP_NEVER ||
 	    (f->answer_at == 0 && !f->validated)) /* a schedule of its own */
 		return MP_NEVER;
 	if (f->silent_since != MP_NEVER && now > f->silent_since + 60 * SEC)
-		cap = 10 * SEC;
+		cap = FLOW_WAIT_LATER;
+	cap = cap > answer ? cap : answer;
 	return f->wait_since + (wait < cap ? wait : cap);
 }
 

@@ -11,6 +11,8 @@
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
 	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
+	FLOW_WAIT = 1000 * 1000,	/* us between probes of a silent flow */
+	FLOW_WAIT_LATER = 10 * 1000 * 1000, /* us, after a minute of silence */
 	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
 	FLOW_LOSSY_ON = 80,	/* loss in 1/1000: datagrams go twice ... */
 	FLOW_LOSSY_OFF = 25,	/* ... until it is below this */

@@ -232,8 +232,8 @@ START_TEST(missed)
 }
 END_TEST
 
-/* How long a wait lasts: dRTO, at most 2 s in the first minute of silence,
- * 10 s after. */
+/* How long a wait lasts: dRTO, at most 1 s in the first minute of silence,
+ * 10 s after, but never less than an answer may take. */
 static const struct end_row {
 	const char *name;
 	uint64_t idle_us, silent_for;
@@ -241,9 +241,9 @@ static const struct end_row {
 } ends[] = {
 	{ "dRTO", 0, 0, DRTO },
 	{ "with idle time", 500000, 0, 500000 + DRTO },
-	{ "just 2 s", 2000000 - DRTO, 0, 2000000 },
-	{ "over 2 s", 2000000, 30 * SEC, 2000000 },
-	{ "a minute", 300 * SEC, 60 * SEC, 2000000 },
+	{ "just 1 s", 1000000 - DRTO, 0, 1000000 },
+	{ "over 1 s", 2000000, 30 * SEC, 1000000 },
+	{ "a minute", 300 * SEC, 60 * SEC, 1000000 },
 	{ "more than a minute", 300 * SEC, 61 * SEC, 10 * SEC },
 	{ "not longer than dRTO", 0, 61 * SEC, DRTO },
 };
@@ -260,6 +260,19 @@ START_TEST(wait_end)
 	end = flow_wait_end(&f, f.wait_since);
 	ck_assert_msg(end == f.wait_since + r->wait, "%s: %llu", r->name,
 	    (unsigned long long)(end - f.wait_since));
+}
+END_TEST
+
+/* A path of 1.5 s is not given up between two of its answers. */
+START_TEST(wait_end_slow)
+{
+	struct flow f = answering();
+
+	f.rtt.srtt_us = 1500000;
+	f.rtt.rttvar_us = 100000;
+	f.silent_since = f.wait_since = T0;
+	f.rtt.idle_us = 5 * SEC;
+	ck_assert_uint_eq(flow_wait_end(&f, T0), T0 + 1900 * 1000);
 }
 END_TEST
 
@@ -478,6 +491,7 @@ suite_flow(void)
 	tcase_add_test(t, wait);
 	tcase_add_test(t, missed);
 	tcase_add_loop_test(t, wait_end, 0, COUNT(ends));
+	tcase_add_test(t, wait_end_slow);
 	tcase_add_loop_test(t, answered, 0, COUNT(answers));
 	tcase_add_loop_test(t, loss, 0, COUNT(losses));
 	tcase_add_test(t, loss_dead);
