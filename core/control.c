@@ -160,12 +160,8 @@ take_close(struct mp *m, struct recv *r)
 
 	if (!r->in_order)
 		return;
-	if (!r->s->initiator) {
-		session_free(m, r->s);
-		return;
-	}
-	session_down(m, r->s);
-	if (active) /* it may be back soon */
+	session_closed(m, r->s, r->now);
+	if (r->s->initiator && active) /* it may be back soon */
 		session_connect(m, r->s, r->now);
 }
 

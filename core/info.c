@@ -55,7 +55,8 @@ session_at(const struct mp *m, uint32_t session)
 	if (session >= m->sh->session_used)
 		return NULL;
 	s = state_session(m, session);
-	return s == NULL || s->state == MP_S_FREE ? NULL : s;
+	return s == NULL || s->state == MP_S_FREE ||
+	    s->state == MP_S_CLOSED ? NULL : s;
 }
 
 int
@@ -87,11 +88,10 @@ int
 mp_flow_info(const struct mp *m, uint64_t now, uint32_t session,
     uint32_t flow_id, struct mp_flow_info *i)
 {
-	const struct session *s = state_session(m, session);
+	const struct session *s = session_at(m, session);
 	const struct flow *f;
 
-	if (s == NULL || s->state == MP_S_FREE ||
-	    (f = state_flow(m, s, flow_id)) == NULL || f->gone)
+	if (s == NULL || (f = state_flow(m, s, flow_id)) == NULL || f->gone)
 		return MP_ENOENT;
 	*i = (struct mp_flow_info) { .path = f->path,
 		.validated = f->validated, .failed = f->failed || f->down,

@@ -417,6 +417,7 @@ enum mp_session_state {
 	MP_S_UP,	 /* has keys */
 	MP_S_DOWN,	 /* association kept, keys gone */
 	MP_S_CLOSING,	 /* socket gone, CLOSE to be sent */
+	MP_S_CLOSED,	 /* peer's socket gone; what it sent before is taken */
 };
 
 struct mp_session_info {

@@ -357,6 +357,11 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
 	tick_session(m, s, now);
+	if (s->state == MP_S_CLOSED) {
+		if (session_keys_end(s) == MP_NEVER) /* none is left */
+			session_free(m, s);
+		return 0;
+	}
 	if (s->state == MP_S_UP) {
 		if (s->rescue && output_rescue(m, s, now, o))
 			return 1;

@@ -375,6 +375,11 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	case WIRE_OK:
 		break;
 	}
+	if (r.s->state != MP_S_UP) { /* from before its CLOSE */
+		r.in_order = false;
+		if (rx->control && (r.msg.flags & WIRE_COPYFLAG) == 0)
+			return MP_CONTROL;
+	}
 	match_probe(&r);
 	if (r.in_order) {
 		flow_mark(r.f, r.former, rx->control, rx->seq);

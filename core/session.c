@@ -6,29 +6,42 @@
 #include "pool.h"
 #include "table.h"
 
-/* The session without keys that was used longest ago goes; one that holds
- * flow records, if those are wanted.  False: there is none. */
+/* Is one that is not up worth less than another?  The peer's socket is gone, or
+ * it was used longer ago. */
+static bool
+worth_less(const struct session *a, const struct session *b)
+{
+	bool closed = a->state == MP_S_CLOSED;
+
+	if (closed != (b->state == MP_S_CLOSED))
+		return closed;
+	return a->last_data < b->last_data;
+}
+
+/* The least worthy session that is not up goes; one that holds flow records,
+ * if those are wanted.  False: there is none. */
 static bool
 push_out(struct mp *m, bool for_flows)
 {
-	struct session *s, *oldest = NULL;
+	struct session *s, *least = NULL;
 	uint32_t i;
 
 	for (i = 0; i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
-		if (s->state != MP_S_DOWN && s->state != MP_S_CONNECTING)
+		if (s->state != MP_S_DOWN && s->state != MP_S_CLOSED &&
+		    s->state != MP_S_CONNECTING)
 			continue;
 		if (s->state == MP_S_CONNECTING &&
 		    (s->held.n > 0 || for_flows))
 			continue;
 		if (for_flows && state_nflows(s) == 0)
 			continue;
-		if (oldest == NULL || s->last_data < oldest->last_data)
-			oldest = s;
+		if (least == NULL || worth_less(s, least))
+			least = s;
 	}
-	if (oldest != NULL)
-		session_free(m, oldest);
-	return oldest != NULL;
+	if (least != NULL)
+		session_free(m, least);
+	return least != NULL;
 }
 
 struct session *
@@ -174,17 +187,66 @@ session_install_former(struct mp *m, struct session *s, uint64_t now,
 	s->last_in = now;
 }
 
-void
-session_down(struct mp *m, struct session *s)
+/* Nothing is sent any more. */
+static void
+stop(struct mp *m, struct session *s)
 {
 	drop_shake(m, s);
-	session_wipe_key(m, s, 0);
-	session_wipe_key(m, s, 1);
 	s->state = MP_S_DOWN;
 	s->rekey_at = s->review_at = MP_NEVER;
 	s->connect_since = MP_NEVER;
 	s->rescue = false;
 	pool_clear(m, POOL_RECENT, s);
+}
+
+void
+session_down(struct mp *m, struct session *s)
+{
+	stop(m, s);
+	session_wipe_key(m, s, 0);
+	session_wipe_key(m, s, 1);
+}
+
+void
+session_closed(struct mp *m, struct session *s, uint64_t now)
+{
+	struct keys *k;
+
+	stop(m, s);
+	for (k = s->keys; k < s->keys + 2; k++) {
+		crypto_wipe(k->tx, sizeof(k->tx));
+		if (k->live && k->wipe_at > now + SESSION_LINGER)
+			k->wipe_at = now + SESSION_LINGER;
+	}
+	if (!s->initiator) {
+		s->state = MP_S_CLOSED;
+		pool_clear(m, POOL_HELD, s);
+		table_unlink_addr(m, s);
+		table_unlink_assoc(m, s);
+	}
+	table_arm(m, s, session_keys_end(s));
+}
+
+void
+session_expire_keys(struct mp *m, struct session *s, uint64_t now)
+{
+	int slot;
+
+	for (slot = 0; slot < 2; slot++)
+		if (s->keys[slot].live && now >= s->keys[slot].wipe_at)
+			session_wipe_key(m, s, slot);
+}
+
+uint64_t
+session_keys_end(const struct session *s)
+{
+	const struct keys *k;
+	uint64_t at = MP_NEVER;
+
+	for (k = s->keys; k < s->keys + 2; k++)
+		if (k->live && k->wipe_at < at)
+			at = k->wipe_at;
+	return at;
 }
 
 void

@@ -283,13 +283,14 @@ state_index(const struct mp *m, const struct session *s)
 	return (uint32_t)(s - m->sessions);
 }
 
-/* A live session of that use, or NULL. */
+/* A session of that use that is not over, or NULL. */
 static inline struct session *
 state_session_gen(const struct mp *m, uint32_t i, uint32_t gen)
 {
 	struct session *s = state_session(m, i);
 
-	return s != NULL && s->gen == gen && s->state != MP_S_FREE ? s : NULL;
+	return s != NULL && s->gen == gen && s->state != MP_S_FREE &&
+	    s->state != MP_S_CLOSED ? s : NULL;
 }
 
 /* The record of a flow id, gone or not; NULL: that id was never used. */

@@ -91,6 +91,7 @@ give_up_at(const struct session *s)
 static void
 tick_unconnected(struct mp *m, struct session *s, uint64_t now)
 {
+	session_expire_keys(m, s, now);
 	if (s->connect_since != MP_NEVER && s->held.n > 0 &&
 	    now >= s->connect_since + SESSION_ANSWER) {
 		pool_clear(m, POOL_HELD, s);
@@ -116,10 +117,7 @@ key_used_up(const struct mp *m, const struct session *s)
 static void
 tick_keys(struct mp *m, struct session *s, uint64_t now)
 {
-	int old = (s->cur & 1) ^ 1;
-
-	if (s->keys[old].live && now >= s->keys[old].wipe_at)
-		session_wipe_key(m, s, old);
+	session_expire_keys(m, s, now);
 	if (now < s->rekey_at && !key_used_up(m, s))
 		return;
 	s->rekey_at = now + SESSION_REKEY / 4; /* should this one fail */
@@ -188,17 +186,14 @@ static uint64_t
 next_up(const struct mp *m, const struct session *s, uint64_t now)
 {
 	uint64_t at = s->last_in + SESSION_SILENT;
-	const struct keys *old = &s->keys[(s->cur & 1) ^ 1];
 	struct flow *f;
-
 	bool works = can_send(m, s);
 
 	if (s->rescue || s->addr_reply || (s->held.n > 0 && works))
 		return 0;
 	if (s->held.n > 0)
 		at = earlier(at, now + SEC); /* to give them up in time */
-	if (old->live)
-		at = earlier(at, old->wipe_at);
+	at = earlier(at, session_keys_end(s));
 	at = earlier(at, s->rekey_at);
 	at = earlier(at, s->review_at);
 	at = earlier(at, tick_lost_at(m, s));
@@ -223,12 +218,14 @@ tick_next(const struct mp *m, const struct session *s, uint64_t now)
 	case MP_S_CONNECTING:
 		if (s->held.n > 0)
 			at = earlier(at, s->connect_since + SESSION_ANSWER);
+		at = earlier(at, session_keys_end(s));
 		return earlier(at, give_up_at(s));
 	case MP_S_CLOSING:
 		return 0;
 	case MP_S_FREE:
 	case MP_S_DOWN:
+	case MP_S_CLOSED:
 		break;
 	}
-	return MP_NEVER;
+	return session_keys_end(s);
 }

@@ -43,6 +43,7 @@ ctl_session_state(const struct ipc_row *row)
 		return "down";
 	case MP_S_CLOSING:
 		return "closing";
+	case MP_S_CLOSED:
 	case MP_S_FREE:
 		break;
 	}

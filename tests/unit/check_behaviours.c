@@ -151,13 +151,6 @@ switches(const struct duo *d)
 	    duo_count(d, SERVER, MP_C_flow_switch);
 }
 
-static void
-assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
-{
-	ck_assert_int_eq(duo_missing(d, from, to), 0);
-	ck_assert_int_eq(duo_twice(d, from, to), 0);
-}
-
 /* How long the slowest of the numbers took that a duo_chat() from a time on,
  * with one of each end every `every', said. */
 static uint64_t
@@ -487,7 +480,7 @@ START_TEST(test_behaviour_08_lowest_both_ways)
 	}
 	ck_assert_uint_le(switches(d), 4);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	wire_off(&w, d);
 	duo_free(d);
 }
@@ -774,7 +767,7 @@ START_TEST(test_behaviour_14_replay_changes_nothing)
 		ck_assert_uint_le(duo_flow(d, CLIENT, i, 0)->rtt.srtt_us,
 		    (uint64_t)(i + 1) * 20500);
 	}
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	duo_free(d);
 }
 END_TEST
@@ -811,7 +804,7 @@ START_TEST(test_behaviour_15_delay_changes)
 	ck_assert_int_eq(data_on(&w, CLIENT, 1, 0, since) + data_on(&w,
 	    SERVER, 1, 0, since), 0);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	wire_off(&w, d);
 	duo_free(d);
 }
@@ -838,7 +831,7 @@ START_TEST(test_behaviour_16_silently_dead)
 	ck_assert_ptr_ne(duo_current(d, SERVER), duo_flow(d, SERVER, 0, 0));
 	duo_chat(d, d->now + 5 * SEC, 20 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	/* The worst comes right after one whose answer, 10 ms under way, ends
 	 * the wait: 20 ms to the next, 30 each for wait and doubt (20 round
 	 * trip + 10), the other path's 30, some RTTVAR.  No key of the
@@ -866,7 +859,7 @@ START_TEST(test_behaviour_17_back_again)
 		ck_assert_uint_le(d->now, back + 2 * SEC + 60 * MS);
 	}
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	duo_free(d);
 }
 END_TEST
@@ -898,9 +891,9 @@ START_TEST(test_behaviour_18_ipv4_to_ipv6)
 	    1].from, &shown));
 	ck_assert(addr_equal(&d->end[CLIENT].got[d->end[CLIENT].n_got -
 	    1].from, &d->end[CLIENT].peer));
-	assert_all_came(d, 2, from);
+	duo_all_came(d, 2, from);
 	/* what the server sent to the address that had gone is rescued */
-	assert_all_came(d, from, n);
+	duo_all_came(d, from, n);
 	duo_free(d);
 }
 END_TEST
@@ -923,7 +916,7 @@ START_TEST(test_behaviour_19_address_returns)
 	duo_chat(d, d->now + 5 * SEC, 20 * MS, &n);
 	if (!only) {
 		duo_run(d, d->now + 500 * MS);
-		assert_all_came(d, 2, n);
+		duo_all_came(d, 2, n);
 		ck_assert_uint_le(slowest(d, gone, n, back, 20 * MS),
 		    120 * MS);
 	}
@@ -937,7 +930,7 @@ START_TEST(test_behaviour_19_address_returns)
 	gone = n;
 	duo_chat(d, d->now + 2 * SEC, 20 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, gone, n);
+	duo_all_came(d, gone, n);
 	ck_assert(addr_equal(&duo_session(d, SERVER)->shown, &shown));
 	ck_assert_uint_eq(d->end[SERVER].mp.sh->session_used, 1);
 	duo_free(d);
@@ -963,7 +956,7 @@ START_TEST(test_behaviour_20_equal_paths)
 	duo_chat(d, d->now + 60 * SEC, 20 * MS, &n);
 	ck_assert_uint_eq(switches(d), before);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	wire_off(&w, d);
 	duo_free(d);
 }

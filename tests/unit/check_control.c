@@ -379,7 +379,10 @@ START_TEST(close_initiator)
 	    flags(WIRE_CLOSE), NULL, 0), MP_CONTROL);
 	ck_assert_int_eq(duo_session(d, 0)->state, _i == 0 ?
 	    MP_S_CONNECTING : MP_S_DOWN);
-	ck_assert(!duo_session(d, 0)->keys[0].live);
+	/* Its key receives for a minute, and sends no more. */
+	ck_assert(duo_session(d, 0)->keys[0].live);
+	ck_assert_mem_eq(duo_session(d, 0)->keys[0].tx, (uint8_t[32]) { 0 },
+	    32);
 	ck_assert_int_eq(duo_say(d, 0, 2), 0); /* goes on when it says so */
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_session(d, 0)->state, MP_S_UP);

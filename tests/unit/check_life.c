@@ -7,28 +7,11 @@
 #include "addr.h"
 #include "duo.h"
 #include "suites.h"
+#include "table.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 enum { CLIENT = 0, SERVER = 1 };
-
-static void
-assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
-{
-	ck_assert_int_eq(duo_missing(d, from, to), 0);
-	ck_assert_int_eq(duo_twice(d, from, to), 0);
-}
-
-static int
-live_sessions(const struct duo *d, int e)
-{
-	const struct mp *m = &d->end[e].mp;
-	int n = 0;
-
-	for (uint32_t i = 0; i < m->limits.sessions; i++)
-		n += m->sessions[i].state != MP_S_FREE;
-	return n;
-}
 
 static const uint8_t v6_client[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
 static const uint8_t v6_server[16] = { 0x20, 1, 0xd, 0xb8, [15] = 2 };
@@ -73,12 +56,12 @@ START_TEST(both_begin)
 	duo_run(d, d->now + gap);
 	ck_assert_int_eq(duo_say(d, !first, (uint32_t)!first), 0);
 	duo_run(d, d->now + 4 * SEC);
-	assert_all_came(d, 0, 2);
+	duo_all_came(d, 0, 2);
 	duo_chat(d, d->now + 3 * SEC, 50 * MS, &n);
 	duo_run(d, d->now + 20 * SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	for (e = 0; e < 2; e++) {
-		ck_assert_int_eq(live_sessions(d, e), 1);
+		ck_assert_int_eq(duo_sessions(d, e), 1);
 		ck_assert(addr_equal(&duo_session(d, e)->shown, &to[e]));
 		ck_assert(addr_equal(&d->end[e].got[d->end[e].n_got -
 		    1].from, &to[e]));
@@ -199,10 +182,10 @@ START_TEST(initiator_restarts)
 	is = d->end[SERVER].got[d->end[SERVER].n_got - 1].from;
 	if (_i == 0) { /* who says that it is the same one? */
 		ck_assert(addr_is_synthetic(is.ip));
-		ck_assert_int_eq(live_sessions(d, SERVER), 2);
+		ck_assert_int_eq(duo_sessions(d, SERVER), 2);
 	} else { /* it is: the old one answers no more */
 		ck_assert(addr_equal(&is, &was));
-		ck_assert_int_eq(live_sessions(d, SERVER), 1);
+		ck_assert_int_eq(duo_sessions(d, SERVER), 1);
 	}
 	duo_free(d);
 }
@@ -230,9 +213,9 @@ START_TEST(responder_restarts)
 	from = n;
 	duo_chat(d, d->now + 2 * SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, from, n);
+	duo_all_came(d, from, n);
 	ck_assert(addr_equal(&duo_session(d, SERVER)->shown, &was));
-	ck_assert_int_eq(live_sessions(d, CLIENT), 1);
+	ck_assert_int_eq(duo_sessions(d, CLIENT), 1);
 	duo_free(d);
 }
 END_TEST
@@ -284,7 +267,7 @@ START_TEST(association_keeps_address)
 	ck_assert_int_eq(duo_say(d, SERVER, n + 1), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, CLIENT, n + 1), 1);
-	ck_assert_int_eq(live_sessions(d, SERVER), 1);
+	ck_assert_int_eq(duo_sessions(d, SERVER), 1);
 	duo_free(d);
 }
 END_TEST
@@ -297,11 +280,79 @@ START_TEST(peer_closes)
 	duo_up(d);
 	mp_slot_close(&d->end[_i].mp, duo_time(d, _i), 0);
 	duo_run(d, d->now + SEC);
-	ck_assert_int_eq(live_sessions(d, _i), 0);
+	ck_assert_int_eq(duo_sessions(d, _i), 0);
 	if (_i == CLIENT) /* a server forgets it, a client may try again */
-		ck_assert_int_eq(live_sessions(d, SERVER), 0);
+		ck_assert_int_eq(duo_sessions(d, SERVER), 0);
 	else
 		ck_assert_int_ne(duo_session(d, CLIENT)->state, MP_S_UP);
+	duo_free(d);
+}
+END_TEST
+
+/* Sleeps over what the peer says, and over its CLOSE. */
+static void
+sleep_over_close(struct duo *d, int sleeper, uint64_t us)
+{
+	uint32_t n = sleeper == SERVER ? 100 : 101;
+
+	d->end[sleeper].asleep = true;
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(duo_say(d, 1 - sleeper, n + 2 * (uint32_t)i), 0);
+	duo_run(d, d->now + SEC);
+	mp_slot_close(&d->end[1 - sleeper].mp, duo_time(d, 1 - sleeper), 0);
+	duo_run(d, d->now + us);
+	duo_wake(d, sleeper);
+}
+
+/* What a program said before it closed its socket still comes, whenever the
+ * other one reads, and once; whether the session was new or not. */
+START_TEST(close_after_data)
+{
+	static const uint64_t later[] = { 0, SEC, 55 * SEC };
+	struct duo *d = duo_new(2, 1);
+	int sleeper = _i / 6, i;
+	uint32_t n = sleeper == SERVER ? 100 : 101;
+
+	if (sleeper == CLIENT || _i % 2 == 0)
+		duo_up(d);
+	sleep_over_close(d, sleeper, later[_i / 2 % 3]);
+	for (i = 0; i < 5; i++)
+		ck_assert_int_eq(duo_heard(d, sleeper, n + 2 * (uint32_t)i), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* After a minute nothing of such a session is left. */
+START_TEST(close_and_a_minute)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp *m = &d->end[SERVER].mp;
+
+	duo_up(d);
+	sleep_over_close(d, SERVER, 61 * SEC);
+	ck_assert_int_eq(duo_heard(d, SERVER, 100), 0);
+	for (uint32_t i = 0; i < m->limits.sessions; i++)
+		ck_assert_int_eq(m->sessions[i].state, MP_S_FREE);
+	ck_assert_uint_eq(table_flows_left(m), m->limits.flows);
+	duo_free(d);
+}
+END_TEST
+
+/* Whoever comes from the port of one that closed is shown as what it is. */
+START_TEST(close_and_a_successor)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp_addr shown;
+
+	duo_up(d);
+	shown = duo_session(d, SERVER)->shown;
+	mp_slot_close(&d->end[CLIENT].mp, duo_time(d, CLIENT), 0);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_ptr_null(duo_session(d, SERVER));
+	duo_restart(d, CLIENT);
+	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert(addr_equal(&duo_session(d, SERVER)->shown, &shown));
 	duo_free(d);
 }
 END_TEST
@@ -335,7 +386,7 @@ START_TEST(synthetic_address)
 	duo_delay(d, c6, s6, 100 * MS);
 	duo_chat(d, d->now + 70 * SEC, SEC, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	ck_assert(addr_equal(&d->end[SERVER].peer, &a));
 	ck_assert(addr_is4(duo_current(d, SERVER)->path.remote.ip));
 	duo_free(d);
@@ -371,11 +422,11 @@ START_TEST(takeover)
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, SERVER, 4), 1);
 	if (_i == 0) {
-		ck_assert_int_eq(live_sessions(d, SERVER), 2);
+		ck_assert_int_eq(duo_sessions(d, SERVER), 2);
 		ck_assert(addr_is_synthetic(d->end[SERVER].peer.ip));
 		ck_assert_uint_eq(d->end[SERVER].peer.port, a.port);
 	} else {
-		ck_assert_int_eq(live_sessions(d, SERVER), 1);
+		ck_assert_int_eq(duo_sessions(d, SERVER), 1);
 		ck_assert(addr_equal(&d->end[SERVER].peer, &a));
 		ck_assert_uint_ne(duo_session(d, SERVER)->gen, gen);
 	}
@@ -469,6 +520,9 @@ suite_life(void)
 	tcase_add_loop_test(tc, responder_returns, 0, 4);
 	tcase_add_test(tc, association_keeps_address);
 	tcase_add_loop_test(tc, peer_closes, 0, 2);
+	tcase_add_loop_test(tc, close_after_data, 0, 12);
+	tcase_add_test(tc, close_and_a_minute);
+	tcase_add_test(tc, close_and_a_successor);
 	tcase_add_test(tc, synthetic_address);
 	tcase_add_loop_test(tc, takeover, 0, 3);
 	tcase_add_test(tc, cookies);

@@ -13,13 +13,6 @@
 
 enum { CLIENT = 0, SERVER = 1 };
 
-static void
-assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
-{
-	ck_assert_int_eq(duo_missing(d, from, to), 0);
-	ck_assert_int_eq(duo_twice(d, from, to), 0);
-}
-
 /* The end's time to renew its keys will come so much later. */
 static void
 want_keys(struct duo *d, int e, uint64_t later)
@@ -82,7 +75,7 @@ START_TEST(restart_before_renewal)
 	n = 10000;
 	duo_chat(d, d->now + 5 * SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 10000, n);
+	duo_all_came(d, 10000, n);
 	assert_keys_match(d);
 	duo_free(d);
 }
@@ -171,7 +164,7 @@ START_TEST(commit_after_renewal)
 	i = (int)n;
 	duo_chat(d, d->now + 60 * SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, (uint32_t)i, n);
+	duo_all_came(d, (uint32_t)i, n);
 	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_drop_old), old);
 	ck_assert_uint_eq(duo_current(d, CLIENT)->id, p.tx[0].flow);
 	ck_assert_uint_eq(duo_current(d, CLIENT)->rtt.idle_us, 0);
@@ -228,7 +221,7 @@ START_TEST(both_renew)
 	want_keys(d, !first, 0);
 	duo_chat(d, d->now + 2 * SEC, 10 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	assert_keys_match(d);
 	for (e = 0; e < 2; e++) {
 		ck_assert_uint_eq(duo_session(d, e)->shake, MP_NONE);

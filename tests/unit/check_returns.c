@@ -17,13 +17,6 @@ static const struct mp_limits few = { .sessions = 8, .flows = 256,
 	.flows_each = 64, .pool = 1 << 18, .pool_each = 1 << 17,
 	.held = 1 << 18 };
 
-static void
-assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
-{
-	ck_assert_int_eq(duo_missing(d, from, to), 0);
-	ck_assert_int_eq(duo_twice(d, from, to), 0);
-}
-
 /* --- Only one end speaks -------------------------------------------------- */
 
 /* When the first INIT of the server went out, 0: none yet. */
@@ -76,12 +69,12 @@ START_TEST(only_responder_speaks)
 	n = 10000;
 	duo_chat(d, d->now + 10 * SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 10000, n);
+	duo_all_came(d, 10000, n);
 	/* All pairs are there again, and the session survives renewal. */
 	ck_assert_uint_eq(duo_session(d, CLIENT)->live_flows, 1U + _i);
 	duo_chat(d, d->now + 150 * SEC, 200 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 10000, n);
+	duo_all_came(d, 10000, n);
 	duo_free(d);
 }
 END_TEST
@@ -192,7 +185,7 @@ START_TEST(peer_takes_few)
 	    (unsigned long long)(t / MS));
 	duo_chat(d, d->now + 10 * SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 10000, n);
+	duo_all_came(d, 10000, n);
 	ck_assert_uint_le(duo_session(d, CLIENT)->live_flows, 2);
 	duo_free(d);
 }
@@ -317,7 +310,7 @@ START_TEST(error_of_alt)
 		ck_assert(!duo_current(d, SERVER)->failed);
 	}
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_flow_failed), 0);
 	ck_assert(addr_equal(&duo_current(d, SERVER)->path.remote, &was));
 	duo_free(d);

@@ -10,13 +10,6 @@
 
 enum { CLIENT = 0, SERVER = 1 };
 
-static void
-assert_all_came(const struct duo *d, uint32_t from, uint32_t to)
-{
-	ck_assert_int_eq(duo_missing(d, from, to), 0);
-	ck_assert_int_eq(duo_twice(d, from, to), 0);
-}
-
 /* --- Errors of sending, by what they mean --------------------------------- */
 
 static const struct error_row {
@@ -63,7 +56,7 @@ START_TEST(send_error)
 	duo_run(d, d->now + 10 * SEC);
 	duo_chat(d, d->now + SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
-	assert_all_came(d, 100, n);
+	duo_all_came(d, 100, n);
 	ck_assert(!f->failed);
 	ck_assert_ptr_eq(duo_current(d, CLIENT), f);
 	duo_free(d);
@@ -230,7 +223,7 @@ START_TEST(black_hole)
 	}
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(heard_big(d, 1351), 50);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	ck_assert_ptr_eq(duo_current(d, CLIENT), duo_flow(d, CLIENT, 0, 0));
 	duo_free(d);
 }
@@ -260,7 +253,7 @@ START_TEST(black_hole_opens)
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_le(duo_flow(d, CLIENT, 0, 0)->size, 1300);
 	ck_assert_uint_eq(heard_big(d, 1351), 100);
-	assert_all_came(d, 2, n);
+	duo_all_came(d, 2, n);
 	duo_free(d);
 }
 END_TEST

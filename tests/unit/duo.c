@@ -605,6 +605,13 @@ duo_twice(const struct duo *d, uint32_t from, uint32_t to)
 	return twice;
 }
 
+void
+duo_all_came(const struct duo *d, uint32_t from, uint32_t to)
+{
+	ck_assert_int_eq(duo_missing(d, from, to), 0);
+	ck_assert_int_eq(duo_twice(d, from, to), 0);
+}
+
 uint64_t
 duo_until_heard(struct duo *d, int e, uint32_t from, uint64_t most)
 {
@@ -715,15 +722,32 @@ duo_addr(const struct duo *d, int e, int addr)
 
 /* --- Looking ------------------------------------------------------------- */
 
+static bool
+is_session(const struct session *s)
+{
+	return s->state != MP_S_FREE && s->state != MP_S_CLOSED;
+}
+
 struct session *
 duo_session(const struct duo *d, int e)
 {
 	const struct mp *m = &d->end[e].mp;
 
 	for (uint32_t i = 0; i < m->limits.sessions; i++)
-		if (m->sessions[i].state != MP_S_FREE)
+		if (is_session(&m->sessions[i]))
 			return &m->sessions[i];
 	return NULL;
+}
+
+int
+duo_sessions(const struct duo *d, int e)
+{
+	const struct mp *m = &d->end[e].mp;
+	int n = 0;
+
+	for (uint32_t i = 0; i < m->limits.sessions; i++)
+		n += is_session(&m->sessions[i]);
+	return n;
 }
 
 struct flow *

@@ -154,6 +154,8 @@ void duo_chat(struct duo *, uint64_t until, uint64_t every, uint32_t *n);
  * meant for), or twice. */
 int duo_missing(const struct duo *, uint32_t from, uint32_t to);
 int duo_twice(const struct duo *, uint32_t from, uint32_t to);
+/* Asserts that each of them came once. */
+void duo_all_came(const struct duo *, uint32_t from, uint32_t to);
 /* An end says something each 100 ms, numbers from `from' on, until the end
  * that it speaks to (0 or 1) heard any of it: after how long, or MP_NEVER when
  * that takes longer than `most'. */
@@ -206,8 +208,9 @@ struct mp_path duo_path(const struct duo *, int e, int addr, int peer,
 
 /* --- Looking ------------------------------------------------------------- */
 
-/* The end's first session that is not free, or NULL. */
+/* The end's first session that is not over, or NULL; how many there are. */
 struct session *duo_session(const struct duo *, int e);
+int duo_sessions(const struct duo *, int e);
 /* Flow of end e (0 or 1) between those addresses of client and server, gone
  * or not; NULL: never was. */
 struct flow *duo_flow(const struct duo *, int e, int client_addr,
