@@ -98,14 +98,13 @@ all_flows(const struct mp *m, const struct session *s)
  * for its peer is to have it back within 2 s of its return, whichever pair
  * leads there. */
 static uint64_t
-turn_gap(const struct shake *sh, const struct session *s, uint64_t all,
-    uint64_t now)
+turn_gap(const struct shake *sh, const struct session *s, uint64_t now)
 {
 	uint64_t gap;
 
-	if (sh->inner || all == 0 || probe_idle(s, now))
+	if (sh->inner || s->live_flows == 0 || probe_idle(s, now))
 		return OFFER_SLOW;
-	gap = OFFER_EACH / (uint64_t)__builtin_popcountll(all);
+	gap = OFFER_EACH / s->live_flows;
 	return gap > OFFER_GAP ? gap : OFFER_GAP;
 }
 
@@ -123,7 +122,7 @@ next_round(struct mp *m, struct shake *sh, const struct mp_key *key,
 		write_init(m, sh, key, s, now);
 	}
 	sh->next_at = now + (sh->round < OFFER_ROUNDS ? gap[sh->round] :
-	    turn_gap(sh, s, all, now));
+	    turn_gap(sh, s, now));
 	if (sh->round < OFFER_ROUNDS && !sh->inner) {
 		sh->mask = all;
 		sh->round++;
