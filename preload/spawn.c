@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "old_glibc.h"
 
 enum { STACK = 65536, KEPT = 4 };
 
