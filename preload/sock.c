@@ -530,6 +530,8 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return error;
 	local.port = 0;
 	set_peer(fd, s, &a, &local);
+	if (atomic_load(&s->state) == SOCK_JOINED)
+		join_hear(fd, s);
 	return 0;
 }
 
