@@ -376,6 +376,14 @@ join_make(int fd, struct sock *s)
 	return atomic_load(&s->state);
 }
 
+/* Has it room for peers that the other loses, as it was connected? */
+static bool
+succeeds(const struct slot *is, const struct slot *other)
+{
+	return is->cookie != 0 && !is->connected && (net_is_any(&is->local) ||
+	    memcmp(is->local.ip, other->local.ip, sizeof(is->local.ip)) == 0);
+}
+
 void
 join_publish(struct sock *s)
 {
@@ -392,10 +400,12 @@ join_publish(struct sock *s)
 		return;
 	/* New sessions go to the newest socket that takes them. */
 	for (i = MP_SLOTS_MAX; i-- > 0;)
-		if (s->map.arena->slot[i].cookie != 0 &&
-		    !s->map.arena->slot[i].connected &&
-		    mp_slot_accept(&s->map.mp, i) == 0)
+		if (succeeds(&s->map.arena->slot[i], slot) &&
+		    mp_slot_accept(&s->map.mp, i) == 0) {
+			mp_slot_move(&s->map.mp, arena_now(), s->slot, i,
+			    &s->peer);
 			return;
+		}
 }
 
 bool

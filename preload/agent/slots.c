@@ -97,6 +97,27 @@ plan(struct port *p, struct steer_group *g, int stranger)
 	}
 }
 
+/* Peers of connected sockets that they are not connected to come to the one
+ * that takes strangers.  [lock] */
+static void
+part_company(struct port *p, uint32_t stranger)
+{
+	const struct slot to = p->map.arena->slot[stranger];
+	uint32_t i;
+
+	if (p->slot[stranger].connected)
+		return;
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		const struct slot is = p->map.arena->slot[i];
+
+		if (p->slot[i].used && p->slot[i].connected &&
+		    (net_is_any(&to.local) || memcmp(to.local.ip, is.local.ip,
+			sizeof(to.local.ip)) == 0))
+			mp_slot_move(&p->map.mp, arena_now(), i, stranger,
+			    &is.peer);
+	}
+}
+
 static bool
 all_known(const struct port *p)
 {
@@ -132,6 +153,7 @@ slots_steer_probe(struct port *p, uint8_t probed)
 	if (stranger >= 0) {
 		plan(p, &g, stranger);
 		error = mp_slot_accept(&p->map.mp, (uint32_t)stranger);
+		part_company(p, (uint32_t)stranger);
 	}
 	port_unlock(p);
 	if (stranger < 0)
