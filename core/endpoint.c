@@ -215,11 +215,15 @@ mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 		session_resteer(m, s, now);
 	}
 	/* Handshakes whose session is still to come. */
-	for (i = 0; i < STATE_SHAKES; i++)
-		if (m->shakes[i].state == SHAKE_OPEN &&
-		    m->shakes[i].session == MP_NONE &&
-		    m->shakes[i].slot == from)
-			m->shakes[i].slot = (uint8_t)to;
+	for (i = 0; i < STATE_SHAKES; i++) {
+		struct shake *sh = &m->shakes[i];
+
+		if (sh->state == SHAKE_OPEN && sh->session == MP_NONE &&
+		    sh->slot == from &&
+		    addr_fits((enum mp_family)m->sh->family[to],
+			sh->source[0].addr.ip))
+			sh->slot = (uint8_t)to;
+	}
 }
 
 void

@@ -167,17 +167,22 @@ slots_steer_probe(struct port *p, uint8_t probed)
 
 /* --- Strangers ------------------------------------------------------------- */
 
-/* How well a socket fits who came by this path, as the kernel would score it;
- * 0: not at all. */
+/*
+ * How well a socket fits who came by this path, as the kernel would score it;
+ * 0: not at all.  One that is connected may have what it will lose to the next
+ * socket: who comes before that is bound shall not go elsewhere.
+ */
 static unsigned
 fitness(const struct slot *is, const struct mp_path *path)
 {
 	bool v4 = net_is_v4(&path->remote), any = net_is_any(&is->local);
-	unsigned score = 1;
+	unsigned score = 2;
 
-	if (is->cookie == 0 || truth(&is->connected) ||
+	if (is->cookie == 0 ||
 	    (is->family == AF_INET ? !v4 : v4 && truth(&is->v6only)))
 		return 0;
+	if (truth(&is->connected))
+		return 1;
 	if (!any && memcmp(is->local.ip, path->local.ip, 16) != 0)
 		return 0;
 	if (is->family == AF_INET)
