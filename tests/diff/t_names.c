@@ -51,6 +51,15 @@ dissolve(int fd, socklen_t len)
 	return connect(fd, (struct sockaddr *)&none, len);
 }
 
+/* Another socket, and another scene. */
+static int
+anew(int fd, const struct kind *k)
+{
+	close(fd);
+	trace_scene();
+	return sock_of(k);
+}
+
 /* What bind does, and what then is where. */
 static void
 binding(const struct kind *k)
@@ -89,24 +98,20 @@ binding(const struct kind *k)
 	CALL("bind-ephemeral", bind_to(two, &k->any, 0));
 	ours("bind-ephemeral-ours", two);
 	close(two);
-	close(fd);
-	fd = sock_of(k);
+	fd = anew(fd, k);
 	CALL("bind-after-close", bind_to(fd, &k->any, PORT_OURS));
-	close(fd);
-	fd = sock_of(k);
+	fd = anew(fd, k);
 	CALL("bind-ours", bind_to(fd, &k->ours, PORT_OURS + 3));
 	ours("bind-ours-ours", fd);
 	CALL("bind-ours-connect", connect_to(fd, &k->peer, PORT_PEER4));
 	ours("bind-ours-connect-ours", fd);
 	CALL("bind-ours-dissolve", dissolve(fd, sizeof(struct sockaddr_in)));
 	ours("bind-ours-dissolve-ours", fd);
-	close(fd);
-	fd = sock_of(k);
+	fd = anew(fd, k);
 	CALL("bind-loop", bind_to(fd, &k->loop, PORT_OURS + 4));
 	ours("bind-loop-ours", fd);
 	CALL("bind-loop-connect", connect_to(fd, &k->peer, PORT_PEER4));
-	close(fd);
-	fd = sock_of(k);
+	fd = anew(fd, k);
 	two = sock_of(k);
 	CALL("bind-ours-one", bind_to(fd, &k->ours, PORT_OURS + 5));
 	CALL("bind-loop-beside", bind_to(two, &k->loop, PORT_OURS + 5));
@@ -196,9 +201,7 @@ connecting(const struct kind *k)
 	say_report(fd);
 	CALL("dissolve-1", dissolve(fd, 1));
 	theirs("dissolve-1-theirs", fd);
-	close(fd);
-
-	fd = sock_of(k);
+	fd = anew(fd, k);
 	CALL("connect-alien", connect_to(fd, &k->alien, peer));
 	ours("connect-alien-ours", fd);
 	theirs("connect-alien-theirs", fd);
@@ -207,8 +210,7 @@ connecting(const struct kind *k)
 	CALL("connect-any", connect_to(fd, &k->any, PORT_OURS + 21));
 	ours("connect-any-ours", fd);
 	theirs("connect-any-theirs", fd);
-	close(fd);
-	fd = sock_of(k);
+	fd = anew(fd, k);
 	if (k->family == AF_INET)
 		name_set(&other, AF_INET6, "fd04::2", PORT_PEER6);
 	else
@@ -216,8 +218,7 @@ connecting(const struct kind *k)
 	CALL("connect-other-family", connect(fd, &other.sa, other.len));
 	ours("connect-other-family-ours", fd);
 	theirs("connect-other-family-theirs", fd);
-	close(fd);
-	fd = sock_of(k);
+	fd = anew(fd, k);
 	CALL("connect-loop", connect_to(fd, &k->loop, PORT_OURS + 22));
 	ours("connect-loop-ours", fd);
 	theirs("connect-loop-theirs", fd);
@@ -281,6 +282,8 @@ topic_names(const struct kind *k)
 {
 	binding(k);
 	sharing(k);
+	trace_scene();
 	connecting(k);
+	trace_scene();
 	ending(k);
 }

@@ -14,7 +14,12 @@ int peer_main(void);
 	TOPIC(names, "46m")  /* bind, connect, getsockname, getpeername */    \
 	TOPIC(recv, "46m")   /* every way to receive */                       \
 	TOPIC(send, "46m")   /* every way to send */                          \
-	TOPIC(options, "46") /* set and asked back */
+	TOPIC(options, "46") /* set and asked back */                         \
+	TOPIC(asked, "46m")  /* control messages that come */                 \
+	TOPIC(cmsg, "46m")   /* control messages and options that go */       \
+	TOPIC(many, "46m")   /* recvmmsg, timeouts, readiness */              \
+	TOPIC(other, "46m")  /* fortified names, syscall(3), descriptors */   \
+	TOPIC(loop, "46m")   /* within the host; errors; groups */
 
 #define TOPIC_DECLARE(name, kinds) void topic_##name(const struct kind *);
 TOPICS(TOPIC_DECLARE)

@@ -55,6 +55,12 @@ trace_close(void)
 }
 
 void
+trace_scene(void)
+{
+	nports = 0;
+}
+
+void
 trace_arm(void)
 {
 	alarm(TRACE_PATIENCE);

@@ -29,6 +29,8 @@ extern sigjmp_buf trace_jump;
 
 void trace_open(const char *topic, const char *kind);
 void trace_close(void);
+/* The ports that the kernel chose are numbered anew: a new scene. */
+void trace_scene(void);
 void trace_arm(void);
 void trace_done(const char *label, long ret, int signal);
 
