@@ -70,6 +70,7 @@ alone(const struct kind *k, const char *how)
 	for (i = 0; i < NASKED; i++) {
 		if (asked[i].level == IPPROTO_IPV6 && k->family == AF_INET)
 			continue;
+		trace_scene();
 		fd = *how == 'c' ? sock_connected(k) : sock_of(k);
 		if (*how == 'b') {
 			close(fd);
@@ -219,7 +220,6 @@ static void
 said(const struct kind *k)
 {
 	struct in_pktinfo pi = { .ipi_ifindex = 0 };
-	uint16_t segment = 100;
 	int fd = sock_of(k), n = 1;
 	int level = k->level, tos, ttl;
 
@@ -255,23 +255,28 @@ said(const struct kind *k)
 	give_pktinfo("give-pktinfo-777", k, fd, 777, NULL);
 	give("give-pktinfo-short", k, fd, level,
 	    k->family == AF_INET ? IP_PKTINFO : IPV6_PKTINFO, &pi, 8, 0);
-	give("give-segment", k, fd, IPPROTO_UDP, UDP_SEGMENT, &segment,
-	    sizeof(segment), 0);
-	say_report(fd);
-	say_report(fd);
-	give_int("give-segment-int", k, fd, IPPROTO_UDP, UDP_SEGMENT, 100);
-	drain(fd);
-	segment = 0;
-	give("give-segment-0", k, fd, IPPROTO_UDP, UDP_SEGMENT, &segment,
-	    sizeof(segment), 0);
-	segment = 60000;
-	give("give-segment-long", k, fd, IPPROTO_UDP, UDP_SEGMENT, &segment,
-	    sizeof(segment), 0);
-	segment = 1;
-	give("give-segment-1", k, fd, IPPROTO_UDP, UDP_SEGMENT, &segment,
-	    sizeof(segment), 0);
+	close(fd);
+}
+
+/* UDP_SEGMENT as a message: how many datagrams the peer gets of 250 bytes. */
+static void
+segments(const struct kind *k)
+{
+	static const uint16_t sizes[] = { 100, 50, 250, 300, 60000, 2, 1, 0 };
+	char label[64];
+	size_t i;
+	int fd = sock_of(k);
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		snprintf(label, sizeof(label), "segment-%u", sizes[i]);
+		give(label, k, fd, IPPROTO_UDP, UDP_SEGMENT, &sizes[i],
+		    sizeof(sizes[i]), 0);
+		settle(k);
+		say_rest(fd);
+	}
+	give_int("segment-int", k, fd, IPPROTO_UDP, UDP_SEGMENT, 100);
 	settle(k);
-	drain(fd);
+	say_rest(fd);
 	close(fd);
 }
 
@@ -282,6 +287,7 @@ set_and_send(const char *label, const struct kind *k, int level, int option,
 	int fd = sock_of(k), late = sock_connected(k);
 	char text[64];
 
+	trace_scene();
 	on(fd, level, option, value);
 	CALL(label, sendto(fd, pattern(), size, 0, &k->peer.sa, k->peer.len));
 	if (trace_ret >= 0)
@@ -327,6 +333,7 @@ set(const struct kind *k)
 		set_and_send("set-dontfrag-long", k, IPPROTO_IPV6,
 		    IPV6_DONTFRAG, 1, 2000);
 	}
+	trace_scene();
 	fd = sock_connected(k);
 	on(fd, IPPROTO_UDP, UDP_SEGMENT, 100);
 	CALL("set-segment", send(fd, pattern(), 250, 0));
@@ -356,5 +363,7 @@ void
 topic_cmsg(const struct kind *k)
 {
 	said(k);
+	trace_scene();
+	segments(k);
 	set(k);
 }

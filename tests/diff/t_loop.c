@@ -33,6 +33,7 @@ pair(const char *where, const struct kind *k, const struct name *address,
 	char label[64];
 	int one = 1;
 
+	trace_scene();
 	(void)!setsockopt(server, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one));
 	if (k->family == AF_INET6)
 		(void)!setsockopt(server, IPPROTO_IPV6, IPV6_RECVPKTINFO,

@@ -174,48 +174,55 @@ settle(const struct kind *k)
 	poll(NULL, 0, 20);
 }
 
-void
-say_report(int fd)
+/* A datagram; of a report the port apart, since it is a new one each time. */
+static void
+say_datagram(char *data, ssize_t n)
 {
-	struct name from = { .len = 0 };
-	char text[256], *port;
-	ssize_t n;
+	struct name from;
+	char *port;
 
-	if (!comes(fd))
-		return;
-	n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
-	if (n < 0) {
-		say("(no report: %s)", strerrorname_np(errno));
-		return;
-	}
-	text[n] = '\0';
-	port = strstr(text, " port=");
+	data[n] = '\0';
+	port = strstr(data, " port=");
 	if (port == NULL) {
-		say("(no report but)");
-		say_bytes(text, n);
+		say_bytes(data, n);
 		return;
 	}
 	*port = '\0';
-	say("peer got %s", text);
+	say("peer got %s", data);
 	name_set(&from, AF_INET, "0.0.0.0", (unsigned)atoi(port + 6));
 	say_sockaddr(&from.sa, from.len);
 }
 
 void
+say_report(int fd)
+{
+	char text[256];
+	ssize_t n;
+
+	if (!comes(fd))
+		return;
+	n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+	if (n < 0)
+		say("(no report: %s)", strerrorname_np(errno));
+	else
+		say_datagram(text, n);
+}
+
+void
 say_rest(int fd)
 {
-	char buf[PEER_ROOM];
+	static char buf[PEER_ROOM];
 	ssize_t n;
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT);
 		if (n < 0) {
 			say("then %s", strerrorname_np(errno));
 			return;
 		}
 		say("then");
-		say_bytes(buf, n);
+		say_datagram(buf, n);
 	}
 }
 
