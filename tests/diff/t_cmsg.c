@@ -262,7 +262,8 @@ said(const struct kind *k)
 static void
 segments(const struct kind *k)
 {
-	static const uint16_t sizes[] = { 100, 50, 250, 300, 60000, 2, 1, 0 };
+	static const uint16_t sizes[] = { 100, 50, 250, 300, 60000, 4, 2, 1,
+		0 };
 	char label[64];
 	size_t i;
 	int fd = sock_of(k);

@@ -19,7 +19,8 @@ int peer_main(void);
 	TOPIC(cmsg, "46m")   /* control messages and options that go */       \
 	TOPIC(many, "46m")   /* recvmmsg, timeouts, readiness */              \
 	TOPIC(other, "46m")  /* fortified names, syscall(3), descriptors */   \
-	TOPIC(loop, "46m")   /* within the host; errors; groups */
+	TOPIC(loop, "46m")   /* within the host; errors; groups */            \
+	TOPIC(ways, "46m")   /* options that change what goes and comes */
 
 #define TOPIC_DECLARE(name, kinds) void topic_##name(const struct kind *);
 TOPICS(TOPIC_DECLARE)

@@ -11,7 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 5000 };
+enum {
+	PATIENCE_MS = 5000,
+	ALL = 10000, /* more than ever come */
+	SHOWN = 6,   /* of those that are left */
+};
 
 /* --- Kinds ---------------------------------------------------------------------- */
 
@@ -215,15 +219,18 @@ say_rest(int fd)
 	ssize_t n;
 	int i;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < ALL; i++) {
 		n = recv(fd, buf, sizeof(buf) - 1, MSG_DONTWAIT);
-		if (n < 0) {
-			say("then %s", strerrorname_np(errno));
-			return;
+		if (n < 0)
+			break;
+		if (i < SHOWN) {
+			say("then");
+			say_datagram(buf, n);
 		}
-		say("then");
-		say_datagram(buf, n);
 	}
+	if (i > SHOWN)
+		say("then %d more", i - SHOWN);
+	say("then %s", i < ALL ? strerrorname_np(errno) : "no end");
 }
 
 void
@@ -232,7 +239,7 @@ drain(int fd)
 	char buf[64];
 	int i;
 
-	for (i = 0; i < 1000 && recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0;
+	for (i = 0; i < ALL && recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0;
 	    i++)
 		;
 }
