@@ -159,6 +159,10 @@ enum mp_family {
 MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
 /* New sessions of strangers go to this open slot from now on. [lock] */
 MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
+/* The socket of slot `from' was connected to `but': all its other sessions that
+ * the socket of slot `to' can show are that one's from now on. [lock] */
+void mp_slot_move(struct mp *, uint64_t now, uint32_t from, uint32_t to,
+    const struct mp_addr *but);
 /* The socket is gone: its peers get a CLOSE, its sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 
