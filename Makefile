@@ -238,6 +238,8 @@ $(B)/flags: FORCE
 	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
 	$(LAB_PROGS:=.d)
 
+include tests/diff/rules.mk
+
 # --- How it is tested -------------------------------------------------------
 
 check:
