@@ -78,11 +78,11 @@ reuse(void)
 	t_through(unix2[0], unix2[1], "unix");
 	t_file(again);
 	after = t_open(host, port);
-	lost += t_talk(after, 0x90000, 0, EACH);
+	lost += t_talk(after, t_who(0x900), 0, EACH);
 	t_file(file);
 	if (dup2(after, file) != file)
 		err(1, "dup2");
-	lost += t_talk(file, 0x90000, EACH, EACH);
+	lost += t_talk(file, t_who(0x900), EACH, EACH);
 	close_all();
 	if (is("range-exec"))
 		closefrom(3);
@@ -110,7 +110,7 @@ threads_apart(int *socks)
 	pthread_create(&t, NULL, apart, NULL);
 	pthread_join(t, NULL);
 	for (i = 0; i < SOCKS; i++)
-		lost += t_talk(socks[i], i, EACH, EACH);
+		lost += t_talk(socks[i], t_who(i), EACH, EACH);
 }
 
 int
@@ -125,14 +125,14 @@ main(int argc, char **argv)
 	how = argv[1], host = argv[2], port = argv[3];
 	for (i = 0; i < SOCKS && argc == 4; i++) {
 		socks[i] = t_open(host, port);
-		lost += t_talk(socks[i], i, 0, EACH);
+		lost += t_talk(socks[i], t_who(i), 0, EACH);
 	}
 	if (is("apart"))
 		threads_apart(socks);
 	else if (is("range-exec") && argc == 4) {
 		close_all();
 		for (i = 0; i < SOCKS; i++)
-			lost += t_talk(socks[i], i, EACH, EACH);
+			lost += t_talk(socks[i], t_who(i), EACH, EACH);
 		snprintf(fds, sizeof(fds), "%u", lost);
 		execl(argv[0], argv[0], how, host, port, fds, NULL);
 		err(1, "exec");
