@@ -31,8 +31,9 @@ CORE = crypto \
 
 # What the library and the agent share, the rest of the library, and the agent.
 JOINT = arena net ipc inner steer
-PRELOAD = libc log conf guard fdtab spawn plain want join revive sock cmsg out in stdio_sock \
-	hook_socket hook_opt hook_send hook_recv hook_fd hook_syscall init
+PRELOAD = libc log conf guard forked fdtab spawn plain want join revive sock heal cmsg \
+	out in stdio_sock hook_socket hook_opt hook_send hook_recv hook_fd hook_file hook_stdio \
+	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
 
@@ -99,7 +100,7 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fdtab guard)
+	libc log conf fdtab forked guard)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \

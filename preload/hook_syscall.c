@@ -22,6 +22,10 @@ of_descriptors(long number, const long *a, long *result)
 	case SYS_close:
 		*result = hook_close((int)a[0]);
 		return true;
+	case SYS_close_range:
+		*result = hook_close_range((unsigned)a[0], (unsigned)a[1],
+		    (int)a[2]);
+		return true;
 	case SYS_dup:
 		*result = hook_dup((int)a[0]);
 		return true;

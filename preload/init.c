@@ -5,6 +5,7 @@
 
 #include "conf.h"
 #include "fdtab.h"
+#include "forked.h"
 #include "guard.h"
 #include "libc.h"
 #include "spawn.h"
@@ -28,7 +29,8 @@ init(int argc, char **argv, char **envp)
 		return;
 	spawn_setup(envp);
 	setup();
-	pthread_atfork(NULL, NULL, setup);
+	forked_setup(setup);
+	pthread_atfork(NULL, NULL, forked_check);
 	if (sodium_init() < 0)
 		conf_refuse();
 }
