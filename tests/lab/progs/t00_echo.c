@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sends back what comes, and tells at SIGTERM what it was: t00_echo PORT.
+ * Sends back what comes, and tells at SIGTERM what it was: t00_echo PORT, or
+ * t00_echo fd=N for a descriptor that it has been given.
  * Prints received N alien N twice N missing N; alien is what no t??_*.c sent,
  * missing what lies between the numbers that came.
  */
@@ -84,30 +85,41 @@ missing(void)
 	return n;
 }
 
+static int
+bound(const char *port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = 4 << 20;
+
+	at.sin_port = htons((uint16_t)atoi(port));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
+		err(1, "bind");
+	return fd;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct sigaction act = { .sa_handler = on_term };
-	struct sockaddr_in from;
-	socklen_t len;
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = 4 << 20;
-	struct sockaddr_in at = { .sin_family = AF_INET };
+	struct sockaddr_storage from;
 	union {
 		struct t_msg m;
 		char bytes[65536];
 	} u;
+	socklen_t len;
 	ssize_t n;
+	int fd;
 
 	if (argc != 2)
-		errx(2, "usage: t00_echo PORT");
+		errx(2, "usage: t00_echo PORT | fd=N");
 	seen = mmap(NULL, SEEN * sizeof(*seen), PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (seen == MAP_FAILED)
+		err(1, "mmap");
 	sigaction(SIGTERM, &act, NULL);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	at.sin_port = htons((uint16_t)atoi(argv[1]));
-	if (seen == MAP_FAILED ||
-	    bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
-		err(1, "bind");
+	fd = strncmp(argv[1], "fd=", 3) == 0 ? atoi(argv[1] + 3) :
+					       bound(argv[1]);
 	while (!told) {
 		len = sizeof(from);
 		n = recvfrom(fd, &u, sizeof(u), 0, (struct sockaddr *)&from,
