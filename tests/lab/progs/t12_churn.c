@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Threads make and close descriptors of all kinds, so that the same numbers mean
- * one thing after another: t12_churn SECONDS ADDRESS PORT.  One more talks on
- * one socket all the time.  Prints said N heard N lost N turns N; lost is of the
- * latter's.
+ * one thing after another: t12_churn SECONDS ADDRESS PORT.  One more talks all
+ * the time, on a socket that the others send on as well.  Prints said N heard N
+ * talked N lost N turns N; talked and lost are of the latter.
  */
 #include "t.h"
 
@@ -14,11 +14,12 @@ enum { THREADS = 4, SAY = 3 };
 
 static const char *host, *port;
 static uint64_t end_ms;
+static int common; /* a socket that all use */
 static _Atomic unsigned long said, heard, turns;
 
 struct churner {
 	pthread_t thread;
-	uint32_t number, seed, made;
+	uint32_t number, seed, made, shared;
 };
 
 static uint32_t
@@ -83,11 +84,30 @@ copied(struct churner *c, int fd)
 	return copy;
 }
 
+/*
+ * On a port that has not been used for long: what is still on its way to a socket
+ * that is gone is for the next one that the kernel gives its port.
+ */
+static int
+on_new_port(struct churner *c)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET },
+		to = t_addr(host, port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	at.sin_port = htons((uint16_t)(10000 + c->number * 5000 +
+	    c->made % 5000));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+	    connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+		err(1, "socket on port %d", ntohs(at.sin_port));
+	return fd;
+}
+
 static void
 udp(struct churner *c)
 {
 	uint32_t who = (c->number + 1) << 24 | c->made++, i;
-	int fd = copied(c, t_open(host, port));
+	int fd = copied(c, on_new_port(c));
 
 	for (i = 0; i < SAY; i++) {
 		if (!t_say(fd, who, i))
@@ -136,14 +156,30 @@ file(struct churner *c)
 	close(fd);
 }
 
+/* By a copy of the common one, which comes and goes, and by itself. */
+static void
+share(struct churner *c)
+{
+	uint32_t who = (c->number + 1) << 24 | 0xffffff;
+	int fd = dup(common);
+
+	if (!t_say(fd, who, c->shared++) || !t_say(common, who, c->shared++))
+		err(1, "%x: send to %d, %d", who, fd, common);
+	said += 2;
+	close(fd);
+}
+
 static void *
 churn(void *arg)
 {
 	struct churner *c = arg;
 
 	while (t_now_ms() < end_ms) {
-		switch (any(c) % 5) {
+		switch (any(c) % 6) {
 		case 0:
+			share(c);
+			break;
+		case 5:
 			udp(c);
 			break;
 		case 1:
@@ -166,13 +202,12 @@ main(int argc, char **argv)
 {
 	static struct churner churners[THREADS];
 	unsigned lost, seq;
-	int fd;
 
 	if (argc != 4)
 		errx(2, "usage: t12_churn SECONDS ADDRESS PORT");
 	host = argv[2], port = argv[3];
-	fd = t_open(host, port);
-	lost = t_talk(fd, 0xffffff, 0, 3);
+	common = t_open(host, port);
+	lost = t_talk(common, 0xffffff, 0, 3);
 	end_ms = t_now_ms() + (uint64_t)atoi(argv[1]) * 1000;
 	for (uint32_t i = 0; i < THREADS; i++) {
 		churners[i].number = churners[i].seed = i;
@@ -181,7 +216,7 @@ main(int argc, char **argv)
 			errx(1, "thread");
 	}
 	for (seq = 3; t_now_ms() < end_ms; seq++)
-		lost += t_talk(fd, 0xffffff, seq, 1);
+		lost += t_talk(common, 0xffffff, seq, 1);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(churners[i].thread, NULL);
 	printf("said %lu heard %lu talked %u lost %u turns %lu\n", said, heard,
