@@ -10,13 +10,13 @@ t_server() {
 # t_client HOW PROGRAM [ARG...]: the program under mpshim on the client, with the
 # server's address and port behind HOW; its report is file HOW.
 t_client() {
-	local how=$1 program=$2 status=0
+	local how=$1 report=$PWD/$1 program=$2 status=0
 
 	shift 2
-	mp client "$B/lab/$program" "$how" 10.4.0.2 7000 "$@" >"$how" 2>&1 ||
-	    status=$?
-	cat "$how"
-	[ $status = 0 ] || fail "$how: exit status $status: $(tail -n 1 "$how")"
+	mp client "$B/lab/$program" "$how" 10.4.0.2 7000 "$@" \
+	    >"$report" 2>&1 || status=$?
+	cat "$report"
+	[ $status = 0 ] || fail "$how: exit status $status: $(tail -n 1 "$report")"
 }
 
 # t_lost HOW: nothing of it is lost.

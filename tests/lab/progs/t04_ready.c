@@ -30,7 +30,7 @@ is(const char *name)
 	return strcmp(how, name) == 0;
 }
 
-/* --- io_uring, by bare system calls ----------------------------------------- */
+/* --- io_uring, by bare system calls --------------------------------------- */
 
 static struct {
 	int fd;
@@ -125,7 +125,7 @@ ring_wait(void)
 	return ready;
 }
 
-/* --- The others -------------------------------------------------------------- */
+/* --- The others --------------------------------------- */
 
 static void
 watch(int ep, int op, int fd, uint32_t events)

@@ -6,7 +6,8 @@
  * another one before, and talks on; mmsg: by recvmmsg(2); back: it comes back
  * to who sent it, after it has closed it; read: it comes where nobody takes it,
  * and the next file has its number; exec: a program that is run inherits it;
- * zero: as its standard input (that is run as talkN, which talks on N).  Prints lost N.
+ * zero: as its standard input (that is run as talkN, which talks on N).  Prints
+ * lost N.
  */
 #include "t.h"
 

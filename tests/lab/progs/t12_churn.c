@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Threads make and close descriptors of all kinds, so that the same numbers mean
- * one thing after another: t12_churn SECONDS ADDRESS PORT.  One more talks all
- * the time, on a socket that the others send on as well.  Prints said N heard N
+ * Threads make and close descriptors of all kinds, so that the same numbers
+ * mean one thing after another: t12_churn SECONDS ADDRESS PORT.  One more talks
+ * all the time, on a socket that the others send on as well.  Prints said N heard N
  * talked N lost N turns N; talked and lost are of the latter.
  */
 #include "t.h"
@@ -85,8 +85,8 @@ copied(struct churner *c, int fd)
 }
 
 /*
- * On a port that has not been used for long: what is still on its way to a socket
- * that is gone is for the next one that the kernel gives its port.
+ * On a port that has not been used for long: what is still on its way to a
+ * socket that is gone is for the next one that the kernel gives its port.
  */
 static int
 on_new_port(struct churner *c)

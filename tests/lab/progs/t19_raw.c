@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Does it all by syscall(3): t19_raw ADDRESS PORT.  Prints a line for each case,
- * the same without mpshim and with it.
+ * Does it all by syscall(3): t19_raw ADDRESS PORT.  Prints a line for each
+ * case, the same without mpshim and with it.
  */
 #include "t.h"
 
