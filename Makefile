@@ -111,7 +111,11 @@ EMU = $(B)/lab/emu
 UDPLOAD = $(B)/lab/udpload
 LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
 	$(wildcard tests/lab/progs/*.c))
-LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS)
+LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
+# The library within a program, for the thread sanitizer.
+TSAN_CHURN = $(B)/tsan/t12_churn
+TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
+	$(PRELOAD:%=preload/%.c) $(CORE:%=core/%.c)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
@@ -162,6 +166,13 @@ $(UDPLOAD): $(UDPLOAD_O)
 
 $(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
 	$(LINK) -o $@ $<
+
+# Its agent is the usual one, beside it.
+$(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*.h) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) -std=gnu11 -fsanitize=thread \
+	    -Icore -Ipreload -o $@ $(TSAN_C) -lsodium -ldl -lpthread
+	ln -sf ../mpshim-agent $(@D)
 
 $(CHECK): $(UNIT_O) $(LIB)
 	$(LINK) -o $@ $(UNIT_O) $(LIB) $(CHECK_LIBS) -lsodium
