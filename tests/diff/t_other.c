@@ -26,7 +26,7 @@ static void
 fortified(const struct kind *k)
 {
 	struct name n;
-	int fd = sock_bound(k, PORT_OURS + 70);
+	int fd = sock_bound(k, k->port + 70);
 
 	ask(fd, k, "!n9 50");
 	settle(k);
