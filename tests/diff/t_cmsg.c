@@ -34,7 +34,7 @@ take(const char *label, int fd, size_t control, int flags)
 	say_message(&m, trace_ret);
 }
 
-/* --- Asked for, each alone --------------------------------------------------------- */
+/* --- Asked for, each alone ----------------------------------------------- */
 
 static const struct asked {
 	const char *name;
@@ -168,7 +168,7 @@ heard(const struct kind *k)
 	close(fd);
 }
 
-/* --- Sent ---------------------------------------------------------------------- */
+/* --- Sent ---------------------------------------------------------------- */
 
 /* One message with one control message, or as many as n says, to the peer. */
 static void

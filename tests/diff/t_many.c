@@ -128,7 +128,7 @@ waits(const struct kind *k)
 	close(fd);
 }
 
-/* --- Readiness -------------------------------------------------------------------- */
+/* --- Readiness ----------------------------------------------------------- */
 
 static void
 polls(const char *label, int fd, int ms)

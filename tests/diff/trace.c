@@ -130,7 +130,7 @@ say_bytes(const void *data, long n)
 		say("%ld:%08x", n, n > 0 ? h : 0);
 }
 
-/* --- Names -------------------------------------------------------------------- */
+/* --- Names --------------------------------------------------------------- */
 
 /* Those that the kernel chose bear numbers, in the order of their coming. */
 static void
@@ -215,7 +215,7 @@ say_name(const struct name *n)
 		say_sockaddr(&n->sa, n->len < n->room ? n->len : n->room);
 }
 
-/* --- Messages ------------------------------------------------------------------- */
+/* --- Messages ------------------------------------------------------------ */
 
 struct msghdr *
 message_fresh(struct message *m, size_t data, size_t control)
@@ -293,7 +293,7 @@ say_message(const struct message *m, long n)
 	say_header(&m->hdr);
 }
 
-/* --- What compilers would warn of ---------------------------------------------- */
+/* --- What compilers would warn of ---------------------------------------- */
 
 void *
 wrong(const void *p)

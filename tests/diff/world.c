@@ -18,7 +18,7 @@ enum {
 	SHOWN = 6,   /* of those that are left */
 };
 
-/* --- Kinds ---------------------------------------------------------------------- */
+/* --- Kinds --------------------------------------------------------------- */
 
 static struct kind kinds[] = {
 	{ .name = "4", .family = AF_INET, .level = IPPROTO_IP,
@@ -97,7 +97,7 @@ kind_find(const char *name)
 	return k;
 }
 
-/* --- Sockets -------------------------------------------------------------------- */
+/* --- Sockets ------------------------------------------------------------- */
 
 int
 sock_of(const struct kind *k)
@@ -130,7 +130,7 @@ sock_bound(const struct kind *k, unsigned port)
 	return fd;
 }
 
-/* --- The peer ------------------------------------------------------------------- */
+/* --- The peer ------------------------------------------------------------ */
 
 void
 ask(int fd, const struct kind *k, const char *format, ...)
