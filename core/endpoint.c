@@ -16,7 +16,7 @@ enum { ENDPOINT_ALIGN = 64 };
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 20, .pool_each = 1 << 18,
-	.held = 1 << 18 };
+	.held = 1 << 20 };
 
 /* The largest power of two up to n. */
 static uint32_t

@@ -82,7 +82,7 @@ struct mp_limits {
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
 	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB; this
 			      * and `held' are rounded down to a power of two */
-	uint32_t pool_each;  /* of one session; default 256 KiB */
+	uint32_t pool_each;  /* of one session; default 1 MiB */
 	uint32_t held;	     /* bytes of held datagrams; default 256 KiB */
 };
 
@@ -237,8 +237,8 @@ size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
 MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
 
-/* Keeps a datagram until its session is up: 64 or 64 KiB a session, the
- * oldest dropped first.  MP_EINVAL: there is no such session. [lock] */
+/* Keeps a datagram until its session is up: 208 KiB a session, 48 for each
+ * included, the oldest dropped first.  MP_EINVAL: there is no such session. [lock] */
 MP_CHECK int mp_hold(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const void *payload, size_t len);
 

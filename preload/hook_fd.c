@@ -119,40 +119,23 @@ HOOK(int, dup3, (int fd, int to, int flags))
 	return same(fd, real_dup3(fd, to, flags));
 }
 
-static int
-control(int fd, int cmd, void *arg, int (*real)(int, int, void *))
-{
-	int result = real(fd, cmd, arg);
-
-	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? same(fd, result) :
-							  result;
-}
-
 int
 hook_fcntl(int fd, int cmd, ...)
 {
 	va_list ap;
 	void *arg;
+	int result;
 
 	va_start(ap, cmd);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	return control(fd, cmd, arg, real_fcntl);
+	result = real_fcntl(fd, cmd, arg);
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? same(fd, result) :
+							  result;
 }
 
 HOOK_ALIAS(fcntl, __fcntl);
-
-int
-hook_fcntl64(int fd, int cmd, ...)
-{
-	va_list ap;
-	void *arg;
-
-	va_start(ap, cmd);
-	arg = va_arg(ap, void *);
-	va_end(ap);
-	return control(fd, cmd, arg, real_fcntl64);
-}
+HOOK_ALIAS(fcntl, fcntl64);
 
 /* --- Requests ---------------------------------------------------------------- */
 

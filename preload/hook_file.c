@@ -43,13 +43,7 @@ HOOK(ssize_t, sendfile, (int to, int from, off_t *at, size_t len))
 		return refuse(EINVAL);
 	return real_sendfile(to, from, at, len);
 }
-
-HOOK(ssize_t, sendfile64, (int to, int from, off_t *at, size_t len))
-{
-	if (is_protected(to, false))
-		return refuse(EINVAL);
-	return real_sendfile64(to, from, at, len);
-}
+HOOK_ALIAS(sendfile, sendfile64);
 
 HOOK(ssize_t, splice,
     (int from, off64_t *from_at, int to, off64_t *to_at, size_t len,

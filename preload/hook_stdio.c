@@ -42,15 +42,7 @@ HOOK(FILE *, freopen, (const char *path, const char *mode, FILE *f))
 	heal_drop(fd);
 	return result;
 }
-
-HOOK(FILE *, freopen64, (const char *path, const char *mode, FILE *f))
-{
-	int fd = number(f);
-	FILE *result = real_freopen64(path, mode, f);
-
-	heal_drop(fd);
-	return result;
-}
+HOOK_ALIAS(freopen, freopen64);
 
 HOOK(int, daemon, (int stay, int open))
 {

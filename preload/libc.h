@@ -108,9 +108,6 @@
 	LIBC(ssize_t, sendfile,                                               \
 	    (int to, int from, off_t *at, size_t len), (to, from, at, len),   \
 	    (SYS_sendfile, to, from, at, len))                                \
-	LIBC(ssize_t, sendfile64,                                             \
-	    (int to, int from, off_t *at, size_t len), (to, from, at, len),   \
-	    (SYS_sendfile, to, from, at, len))                                \
 	LIBC(ssize_t, splice,                                                 \
 	    (int from, off64_t *from_at, int to, off64_t *to_at, size_t len,  \
 		unsigned flags),                                              \
@@ -136,8 +133,6 @@
 #define LIBC_VARIADIC(LIBC)                                                   \
 	LIBC(int, fcntl, (int fd, int cmd, void *arg), (fd, cmd, arg),        \
 	    (SYS_fcntl, fd, cmd, arg))                                        \
-	LIBC(int, fcntl64, (int fd, int cmd, void *arg), (fd, cmd, arg),      \
-	    (SYS_fcntl, fd, cmd, arg))                                        \
 	LIBC(int, ioctl, (int fd, unsigned long request, void *arg),          \
 	    (fd, request, arg), (SYS_ioctl, fd, request, arg))
 
@@ -146,9 +141,6 @@
 #define LIBC_LIBRARY(LIBC)                                                    \
 	LIBC(int, fclose, (FILE *f), (f), EOF)                                \
 	LIBC(FILE *, freopen,                                                 \
-	    (const char *path, const char *mode, FILE *f), (path, mode, f),   \
-	    NULL)                                                             \
-	LIBC(FILE *, freopen64,                                               \
 	    (const char *path, const char *mode, FILE *f), (path, mode, f),   \
 	    NULL)                                                             \
 	LIBC(FILE *, fdopen, (int fd, const char *mode), (fd, mode), NULL)    \
