@@ -30,10 +30,21 @@ enum sock_state {
 
 enum { SOCK_ASKED = 4 };
 
-/* What the program asked to be told with its datagrams. */
+/* What the program asked of its socket, where the kernel does not know it or
+ * was told otherwise: see opts.h. */
 struct sock_wants {
-	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit;
-	bool timestamp, timestampns;
+	bool known;		 /* what follows is true */
+	bool applied;		 /* a joined socket's kernel knows its part */
+	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit, origdst, origdst6;
+	bool recverr, recverr6;
+	bool gro, no_check, dontfrag;
+	bool timeout;		 /* SO_RCVTIMEO */
+	bool cork;		 /* UDP_CORK */
+	_Atomic bool corked;	 /* a datagram waits for its end */
+	uint8_t stamp;		 /* SO_TIMESTAMP or its like, or 0 */
+	uint32_t stamping;	 /* SO_TIMESTAMPING */
+	_Atomic uint64_t source; /* IP_PKTINFO that it may send with */
+	_Atomic uint64_t told[3]; /* of which peer, which address of ours */
 };
 
 /* A socket as the program sees it.  A field that the arena's slot has too is
