@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "forked.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -30,9 +31,13 @@ forked_setup(void (*run)(void))
 void
 forked_check(void)
 {
+	int saved;
+
 	if (same == NULL ||
 	    atomic_load_explicit(same, memory_order_relaxed) != 0)
 		return;
+	saved = errno;
 	atomic_store(same, 1);
 	in_child();
+	errno = saved;
 }

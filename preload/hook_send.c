@@ -62,6 +62,13 @@ HOOK(ssize_t, sendto,
 		.msg_iovlen = 1 };
 	ssize_t n;
 
+	/* Too short or too long: the kernel says so, and nothing goes out. */
+	if (s != NULL && name != NULL &&
+	    (namelen < sizeof(name->sa_family) ||
+		namelen > sizeof(struct sockaddr_storage))) {
+		fdtab_release(s);
+		s = NULL;
+	}
 	if (s == NULL || !message(fd, s, &msg, flags, &n))
 		return real_sendto(fd, data, len, flags, name, namelen);
 	return n;

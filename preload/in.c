@@ -107,6 +107,19 @@ take_sealed(struct in *in, bool peek)
 	return IN_GIVE;
 }
 
+/* The port of its peer is closed. */
+static int
+take_refusal(struct sock *s, const struct mp_addr *peer)
+{
+	if (!s->connected || !net_equal(peer, &s->peer))
+		return IN_DROP;
+	if (guard_lock(s->map.arena)) {
+		(void)join_refused(s); /* it is being said */
+		guard_unlock(s->map.arena);
+	}
+	return -ECONNREFUSED;
+}
+
 /* What the agent, or another process of the port, had for us. */
 static int
 take_inner(struct in *in)
@@ -126,6 +139,8 @@ take_inner(struct in *in)
 	}
 	if (inner.kind != INNER_ERROR)
 		return IN_DROP;
+	if (inner_error(&inner, in->buf->packet) == ECONNREFUSED)
+		return take_refusal(s, &inner.from);
 	wake_say_silent(&inner.from);
 	return s->connected && net_equal(&inner.from, &s->peer) ?
 	    -EHOSTUNREACH : IN_DROP;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "old_glibc.h"
 #include "raw.h"
 
 /* Volatile enough: written once, before the program has threads. */
