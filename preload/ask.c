@@ -127,9 +127,8 @@ read_one(struct ask *ask, const struct cmsghdr *c, const uint8_t *data, bool v4)
 	return read_ipv6(ask, c, data);
 }
 
-/* What the kernel says to a datagram with these control messages. */
-static int
-probe(int fd, const struct sock *s, const struct mp_addr *to,
+int
+ask_probe(int fd, const struct sock *s, const struct mp_addr *to,
     const struct msghdr *with)
 {
 	struct sockaddr_in6 name;
@@ -154,12 +153,24 @@ static int
 approve(int fd, const struct sock *s, const struct mp_addr *to,
     const struct msghdr *with)
 {
-	int error = probe(fd, s, to, with);
+	int error = ask_probe(fd, s, to, with);
 
 	if (error == 0 || error == -EINVAL || error == -ENODEV ||
 	    error == -EPERM || error == -EFAULT)
 		return error;
-	return probe(fd, s, to, NULL) == 0 ? error : 0;
+	return ask_probe(fd, s, to, NULL) == 0 ? error : 0;
+}
+
+/* What the socket's options say. */
+static void
+preset(struct ask *ask, const struct sock *s, bool v4)
+{
+	const struct sock_wants *w = &s->wants;
+
+	*ask = (struct ask) { .tos = -1, .ttl = -1, .segment = -1, .v4 = v4 };
+	ask->df = v4 ? s->df : w->df6 || w->dontfrag;
+	ask->far_tos = (v4 ? w->set_tos : w->set_tclass) - 1;
+	ask->far_ttl = (v4 ? w->set_ttl : w->set_hops) - 1;
 }
 
 int
@@ -172,7 +183,7 @@ ask_read(struct ask *ask, int fd, struct sock *s, const struct mp_addr *to,
 	uint64_t others = 0;
 	int error;
 
-	*ask = (struct ask) { .tos = -1, .ttl = -1, .segment = -1 };
+	preset(ask, s, net_is_v4(to));
 	if (msg->msg_controllen == 0)
 		return 0;
 	if (iov_bad(msg->msg_control, msg->msg_controllen))
@@ -237,14 +248,19 @@ void
 ask_add(const struct ask *ask, struct msghdr *packet, const struct mp_addr *to)
 {
 	bool v4 = net_is_v4(to);
-	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6, tos = ask->tos,
+	    ttl = ask->ttl;
 
-	if (ask->tos >= 0)
-		net_add(packet, level, v4 ? IP_TOS : IPV6_TCLASS, &ask->tos,
-		    sizeof(ask->tos));
-	if (ask->ttl >= (v4 ? 1 : 0))
-		net_add(packet, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ask->ttl,
-		    sizeof(ask->ttl));
+	if (v4 != ask->v4) {
+		tos = tos < 0 ? ask->far_tos : tos;
+		ttl = ttl < 0 ? ask->far_ttl : ttl;
+	}
+	if (tos >= 0)
+		net_add(packet, level, v4 ? IP_TOS : IPV6_TCLASS, &tos,
+		    sizeof(tos));
+	if (ttl >= (v4 ? 1 : 0))
+		net_add(packet, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl,
+		    sizeof(ttl));
 	if (ask->socket != NULL)
 		add_socket(ask, packet);
 }

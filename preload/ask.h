@@ -11,7 +11,9 @@
 struct ask {
 	int tos, ttl; /* -1: as the socket has it */
 	int segment;  /* UDP_SEGMENT; -1: as the socket has it */
-	bool df;
+	int far_tos, far_ttl; /* -1, or what the socket has for the family of
+			       * `to', where the packet's is the other */
+	bool df, v4;
 	const struct msghdr *socket; /* has messages of SOL_SOCKET; or NULL */
 };
 
@@ -19,6 +21,10 @@ struct ask {
  * kernel says.  The source that they choose is looked at and not taken. */
 int ask_read(struct ask *, int fd, struct sock *, const struct mp_addr *to,
     const struct msghdr *);
+/* What the kernel says to a datagram to this address with these control
+ * messages, or NULL: 0, or a negative errno.  Nothing is sent. */
+int ask_probe(int fd, const struct sock *, const struct mp_addr *to,
+    const struct msghdr *with);
 /* The UDP_SEGMENT among them, or -1. */
 int ask_segment(const struct msghdr *);
 /* Adds them to a packet with NET_CONTROL bytes for them. */

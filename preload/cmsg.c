@@ -60,43 +60,54 @@ put_times(struct room *r, const struct sock *s, const struct net_info *info)
 		    sizeof(info->stamping));
 }
 
-/* The path of this datagram is of another family than the peer's address that
- * the program knows: the address that it would have come to without us. */
+enum { TOLD = 64 };
+
+/* By hash: which peer of which socket was told which address of ours. */
+static struct {
+	_Atomic uint64_t key, half[2];
+} told[TOLD];
+
+/*
+ * A session's datagrams come along any path: the address that they would have
+ * come to without us, as long as routes are what they are.
+ */
 static struct mp_addr
-would_come_to(struct sock *s, const struct mp_addr *from)
+would_come_to(const struct sock *s, const struct mp_addr *from)
 {
-	_Atomic uint64_t *told = s->wants.told;
-	uint64_t key = net_hash(from->ip, sizeof(from->ip)), half[2];
+	uint64_t key = net_hash(from->ip, sizeof(from->ip)) ^ s->cookie << 1,
+	    half[2];
+	size_t i = (size_t)(key >> 32 ^ key >> 3) % TOLD;
 	struct mp_addr a = { .port = 0 };
 
-	if (atomic_load(&told[0]) == key) {
-		half[0] = atomic_load(&told[1]);
-		half[1] = atomic_load(&told[2]);
-		memcpy(a.ip, half, sizeof(a.ip));
-		return a;
+	if (atomic_load(&told[i].key) == key) {
+		half[0] = atomic_load(&told[i].half[0]);
+		half[1] = atomic_load(&told[i].half[1]);
+		if (atomic_load(&told[i].key) == key) {
+			memcpy(a.ip, half, sizeof(a.ip));
+			return a;
+		}
 	}
 	if (!net_source(s->kernel, from, &a))
 		return s->local;
 	memcpy(half, a.ip, sizeof(a.ip));
-	atomic_store(&told[0], 0);
-	atomic_store(&told[1], half[0]);
-	atomic_store(&told[2], half[1]);
-	atomic_store(&told[0], key);
+	atomic_store(&told[i].key, 0);
+	atomic_store(&told[i].half[0], half[0]);
+	atomic_store(&told[i].half[1], half[1]);
+	atomic_store(&told[i].key, key);
 	return a;
 }
 
-/* What a program knows of its own address. */
+/* What a program knows of its own address; without `info', of a session's
+ * datagram. */
 static struct mp_addr
-came_to(struct sock *s, const struct mp_addr *from, const struct net_info *info)
+came_to(const struct sock *s, const struct mp_addr *from,
+    const struct net_info *info)
 {
 	bool v4 = net_is_v4(from);
 
 	if (s->wide || (s->connected && net_is_v4(&s->local) == v4))
 		return s->local;
-	if (net_is_v4(&info->local) == v4 && (net_is_loopback(from) ||
-	    !net_is_loopback(&info->local)))
-		return info->local;
-	return would_come_to(s, from);
+	return info == NULL ? would_come_to(s, from) : info->local;
 }
 
 static void
@@ -149,7 +160,7 @@ put_ipv6(struct room *r, const struct sock *s, const struct mp_addr *to,
 }
 
 bool
-cmsg_give(struct sock *s, const struct mp_addr *from,
+cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
     const struct net_info *info, struct msghdr *msg)
 {
 	struct room r = { .at = msg->msg_control,
@@ -160,7 +171,7 @@ cmsg_give(struct sock *s, const struct mp_addr *from,
 	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
 
 	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6)
-		to = came_to(s, from, info);
+		to = came_to(s, from, sealed ? NULL : info);
 	to.port = (uint16_t)s->map.arena->port;
 	put_times(&r, s, info);
 	if (w->pktinfo6 && s->family == AF_INET6) {

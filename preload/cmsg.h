@@ -11,8 +11,8 @@
 #include "net.h"
 
 /* Writes those of a datagram from `from' into msg_control; true: some found no
- * room. */
-bool cmsg_give(struct sock *, const struct mp_addr *from,
+ * room.  It came sealed, or in clear. */
+bool cmsg_give(const struct sock *, const struct mp_addr *from, bool sealed,
     const struct net_info *, struct msghdr *);
 
 #endif

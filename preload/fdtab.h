@@ -38,13 +38,15 @@ struct sock_wants {
 	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit, origdst, origdst6;
 	bool recverr, recverr6;
 	bool gro, no_check, dontfrag;
+	bool df6;		 /* as sock.df, to IPv6 addresses */
+	/* What it set for its own packets, and 1; 0: nothing. */
+	uint16_t set_tos, set_tclass, set_ttl, set_hops;
 	bool timeout;		 /* SO_RCVTIMEO */
 	bool cork;		 /* UDP_CORK */
 	_Atomic bool corked;	 /* a datagram waits for its end */
 	uint8_t stamp;		 /* SO_TIMESTAMP or its like, or 0 */
 	uint32_t stamping;	 /* SO_TIMESTAMPING */
 	_Atomic uint64_t source; /* IP_PKTINFO that it may send with */
-	_Atomic uint64_t told[3]; /* of which peer, which address of ours */
 };
 
 /* A socket as the program sees it.  A field that the arena's slot has too is

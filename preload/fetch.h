@@ -20,6 +20,7 @@ struct in {
 	size_t len;
 	int kflags; /* that the kernel gave back */
 	bool nobody; /* it has no sender */
+	bool plain;  /* it came in clear */
 };
 
 enum verdict {

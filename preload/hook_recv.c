@@ -47,7 +47,7 @@ HOOK(ssize_t, recvfrom,
 	socklen_t *namelen))
 {
 	struct sock *s = sock_hold(fd);
-	struct iovec iov = { .iov_base = data, .iov_len = len };
+	struct iovec iov = { .iov_base = data, .iov_len = iov_len(len) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	int saved = errno;
 	ssize_t n;
@@ -67,7 +67,7 @@ HOOK(ssize_t, recvfrom,
 HOOK(ssize_t, recv, (int fd, void *data, size_t len, int flags))
 {
 	struct sock *s = sock_hold(fd);
-	struct iovec iov = { .iov_base = data, .iov_len = len };
+	struct iovec iov = { .iov_base = data, .iov_len = iov_len(len) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	int saved = errno;
 	ssize_t n;

@@ -190,7 +190,8 @@ classify(struct in *in, bool peek)
 		v = IN_GIVE;
 	if (v != IN_GIVE)
 		return v;
-	if (in->payload == NULL) { /* plaintext */
+	in->plain = in->payload == NULL;
+	if (in->plain) {
 		in->payload = in->buf->packet;
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
@@ -257,10 +258,40 @@ give(struct in *in, struct msghdr *msg)
 		    in->s->family, msg->msg_name, msg->msg_namelen);
 	if (in->nobody)
 		msg->msg_controllen = 0;
-	else if (cmsg_give(in->s, &in->from, &in->info, msg))
+	else if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
 		flags |= MSG_CTRUNC;
 	msg->msg_flags = flags;
 	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
+}
+
+/* An error of an IPv4 packet, which our socket has as one of IPv6. */
+static void
+translate_error(struct msghdr *msg)
+{
+	enum { EE = 16 }; /* struct sock_extended_err, then the offender */
+	struct cmsghdr *c;
+	struct sockaddr_in6 sin6;
+	struct mp_addr a;
+
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != IPPROTO_IPV6 ||
+		    c->cmsg_type != IPV6_RECVERR ||
+		    c->cmsg_len != CMSG_LEN(EE + sizeof(sin6)))
+			continue;
+		memcpy(&sin6, CMSG_DATA(c) + EE, sizeof(sin6));
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_RECVERR;
+		c->cmsg_len = CMSG_LEN(EE + sizeof(struct sockaddr_in));
+		memset(CMSG_DATA(c) + EE, 0, sizeof(struct sockaddr_in));
+		if (net_get(&a, (struct sockaddr *)&sin6, sizeof(sin6)) &&
+		    net_is_v4(&a))
+			(void)net_put(&a, AF_INET, (struct sockaddr *)
+			    (void *)(CMSG_DATA(c) + EE),
+			    sizeof(struct sockaddr_in));
+		msg->msg_controllen = (size_t)((char *)c -
+		    (char *)msg->msg_control) + CMSG_ALIGN(c->cmsg_len);
+		return;
+	}
 }
 
 /* A socket that the kernel serves alone: only its addresses are ours to say. */
@@ -282,6 +313,9 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 		return -errno;
 	msg->msg_flags = m.msg_flags;
 	msg->msg_controllen = m.msg_controllen;
+	if ((m.msg_flags & MSG_ERRQUEUE) != 0 && s->family == AF_INET &&
+	    s->kernel == MP_DUAL)
+		translate_error(msg);
 	if (m.msg_name != &name)
 		msg->msg_namelen = m.msg_namelen;
 	else if (net_get(&from, (struct sockaddr *)&name, m.msg_namelen))

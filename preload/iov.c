@@ -21,6 +21,12 @@ iov_bad(const void *p, size_t len)
 	return len > 0 && ((uintptr_t)p < PAGE || above(p));
 }
 
+size_t
+iov_len(size_t len)
+{
+	return len < INT_MAX ? len : INT_MAX;
+}
+
 int
 iov_check(const struct msghdr *msg)
 {
@@ -32,7 +38,7 @@ iov_check(const struct msghdr *msg)
 	if (iov_bad(iov, msg->msg_iovlen))
 		return -EFAULT;
 	for (i = 0; i < msg->msg_iovlen; i++)
-		if (iov[i].iov_len > SSIZE_MAX && msg->msg_iovlen > 1)
+		if (iov[i].iov_len > SSIZE_MAX)
 			return -EINVAL;
 	for (i = 0; i < msg->msg_iovlen; i++)
 		if (above(iov[i].iov_base))

@@ -18,6 +18,8 @@
 
 /* Nothing of `len' bytes can lie there. */
 bool iov_bad(const void *, size_t len);
+/* As much of a call's length as the kernel looks at. */
+size_t iov_len(size_t len);
 /* What the kernel says to a message's buffers before it looks into them: 0,
  * -EMSGSIZE, -EINVAL or -EFAULT. */
 int iov_check(const struct msghdr *);

@@ -256,28 +256,56 @@ net_add(struct msghdr *msg, int level, int type, const void *data, size_t len)
 	msg->msg_controllen += CMSG_SPACE(len);
 }
 
+/* A socket whose route leads there, or -1. */
+static int
+route(enum mp_family kernel, const struct mp_addr *to)
+{
+	struct sockaddr_in6 sin6;
+	int family = kernel == MP_INET ? AF_INET : AF_INET6, fd;
+	socklen_t len = net_put(to, family, (struct sockaddr *)&sin6,
+	    sizeof(sin6));
+
+	fd = real_socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || (len > 0 &&
+	    real_connect(fd, (struct sockaddr *)&sin6, len) == 0))
+		return fd;
+	real_close(fd);
+	return -1;
+}
+
 bool
 net_source(enum mp_family kernel, const struct mp_addr *to,
     struct mp_addr *local)
 {
 	struct sockaddr_in6 sin6;
-	int family = kernel == MP_INET ? AF_INET : AF_INET6, fd, saved = errno;
-	socklen_t len = net_put(to, family, (struct sockaddr *)&sin6,
-	    sizeof(sin6));
+	socklen_t len = sizeof(sin6);
+	int saved = errno, fd = route(kernel, to);
 	bool found;
 
-	fd = real_socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	found = len > 0 && real_connect(fd, (struct sockaddr *)&sin6, len) == 0;
-	len = sizeof(sin6);
-	found = found &&
+	found = fd >= 0 &&
 	    real_getsockname(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(local, (struct sockaddr *)&sin6, len);
 	local->port = 0;
-	real_close(fd);
+	if (fd >= 0)
+		real_close(fd);
 	errno = saved;
 	return found;
+}
+
+int
+net_mtu(enum mp_family kernel, const struct mp_addr *to)
+{
+	int saved = errno, fd = route(kernel, to), mtu = 0;
+	socklen_t len = sizeof(mtu);
+	bool v4 = net_is_v4(to);
+
+	if (fd < 0 || real_getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+	    v4 ? IP_MTU : IPV6_MTU, &mtu, &len) != 0)
+		mtu = 0;
+	if (fd >= 0)
+		real_close(fd);
+	errno = saved;
+	return mtu;
 }
 
 void

@@ -64,6 +64,9 @@ void net_add(struct msghdr *msg, int level, int type, const void *data,
 bool net_source(enum mp_family kernel, const struct mp_addr *to,
     struct mp_addr *local);
 
+/* The MTU of the way there, or 0. */
+int net_mtu(enum mp_family kernel, const struct mp_addr *to);
+
 /* The options that the engine wants of a socket: PKTINFO, timestamps. */
 void net_options(int fd, enum mp_family kernel);
 

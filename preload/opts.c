@@ -51,6 +51,7 @@ static void
 learn_inet(int fd, struct sock *s, bool joined)
 {
 	struct sock_wants *w = &s->wants;
+	int n;
 
 	/* PKTINFO of a joined socket's own family is our doing. */
 	w->pktinfo = !(joined && s->kernel == MP_INET) &&
@@ -59,6 +60,8 @@ learn_inet(int fd, struct sock *s, bool joined)
 	w->ttl = on(fd, IPPROTO_IP, IP_RECVTTL);
 	w->origdst = on(fd, IPPROTO_IP, IP_RECVORIGDSTADDR);
 	w->recverr = on(fd, IPPROTO_IP, IP_RECVERR);
+	n = opts_get(fd, IPPROTO_IP, IP_TOS);
+	w->set_tos = n > 0 ? (uint16_t)(n + 1) : 0;
 	if (s->family == AF_INET)
 		return;
 	w->pktinfo6 = !joined && on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
@@ -67,6 +70,10 @@ learn_inet(int fd, struct sock *s, bool joined)
 	w->origdst6 = on(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR);
 	w->recverr6 = on(fd, IPPROTO_IPV6, IPV6_RECVERR);
 	w->dontfrag = on(fd, IPPROTO_IPV6, IPV6_DONTFRAG);
+	n = opts_get(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
+	w->df6 = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
+	n = opts_get(fd, IPPROTO_IPV6, IPV6_TCLASS);
+	w->set_tclass = n > 0 ? (uint16_t)(n + 1) : 0;
 }
 
 static void

@@ -15,6 +15,9 @@
 #include "revive.h"
 #include "wake.h"
 
+#ifndef MSG_PROBE
+#define MSG_PROBE 0x10 /* nothing is sent */
+#endif
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN 0x20000000
 #endif
@@ -60,19 +63,41 @@ transmit(const struct out *o, struct mp_tx *tx, int flags)
 	return 0;
 }
 
+/*
+ * Would the kernel send it?  Nothing else tells, where nothing is sent, that
+ * there is no way there, that it is longer than a packet may be, or that the
+ * descriptor is another file by now.
+ */
+static int
+may_hold(const struct out *o)
+{
+	size_t head = (net_is_v4(&o->dst) ? 28 : 48) + MP_OVERHEAD;
+	int mtu, error;
+
+	if (join_cookie(o->fd) != o->s->cookie)
+		return -ENOTSOCK;
+	error = ask_probe(o->fd, o->s, &o->dst, NULL);
+	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
+	    error == -EACCES)
+		return error;
+	mtu = o->df ? net_mtu(o->s->kernel, &o->dst) : 0;
+	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
+}
+
 /* No session yet: keeps it. */
 static int
 hold(struct out *o, uint64_t now)
 {
-	int error = -ENOTSOCK;
-	bool late = false;
+	int error = may_hold(o);
+	bool late;
 
-	/* Nothing else tells here that the descriptor is another file by now. */
-	if (join_cookie(o->fd) == o->s->cookie) {
-		error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst,
-		    o->payload, o->len);
-		late = wake_late(o->s);
-	}
+	if (error != 0)
+		return error;
+	if (!guard_lock(o->s->map.arena))
+		return 0;
+	error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst, o->payload,
+	    o->len);
+	late = wake_late(o->s);
 	guard_unlock(o->s->map.arena);
 	if (error != 0)
 		return error;
@@ -111,9 +136,9 @@ attempt(struct out *o)
 	}
 	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
 	    o->df ? MP_DF : 0, tx);
+	guard_unlock(s->map.arena);
 	if (n == MP_EAGAIN)
 		return hold(o, now);
-	guard_unlock(s->map.arena);
 	if (n < 0)
 		return refused(o, n);
 	for (i = 0; i < n; i++)
@@ -190,12 +215,12 @@ protect(int fd, struct sock *s, const struct mp_addr *to,
 	n = ask_read(&o.ask, fd, s, to, msg);
 	if (n < 0)
 		return n;
-	o.df = s->df || s->wants.dontfrag || o.ask.df;
+	o.df = o.ask.df;
 	o.buf = guard_take();
 	if (o.buf == NULL)
 		return -ENOBUFS;
 	n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
-	if (n >= 0)
+	if (n >= 0 && (flags & MSG_PROBE) == 0)
 		n = send_all(&o, (size_t)n);
 	guard_give(o.buf);
 	*held = o.held;

@@ -194,18 +194,13 @@ setopt_take(int fd, struct sock *s, int level, int option, int n)
 
 /* --- After ------------------------------------------------------------------- */
 
-/* Says an option of IPv4 to the IPv6 side, which may refuse. */
+/* Says an option of an IPv4 socket to the IPv6 side of ours, which may refuse.
+ * An IPv6 socket has both, for datagrams to either: see ask.h. */
 static void
 to_ipv6(int fd, const struct sock *s, int option, int n)
 {
-	if (s->kernel == MP_DUAL)
+	if (s->kernel == MP_DUAL && s->family == AF_INET)
 		(void)real_setsockopt(fd, IPPROTO_IPV6, option, &n, sizeof(n));
-}
-
-static void
-to_ipv4(int fd, int option, int n)
-{
-	(void)real_setsockopt(fd, IPPROTO_IP, option, &n, sizeof(n));
 }
 
 static void
@@ -255,9 +250,11 @@ taken_ip(int fd, struct sock *s, int option, int n)
 		w->origdst = n != 0;
 		break;
 	case IP_TOS:
+		w->set_tos = (uint16_t)(n & 255) + 1;
 		to_ipv6(fd, s, IPV6_TCLASS, n);
 		break;
 	case IP_TTL:
+		w->set_ttl = n > 0 ? (uint16_t)(n + 1) : 0;
 		to_ipv6(fd, s, IPV6_UNICAST_HOPS, n);
 		break;
 	case IP_MTU_DISCOVER:
@@ -270,7 +267,7 @@ taken_ip(int fd, struct sock *s, int option, int n)
 }
 
 static void
-taken_ipv6(int fd, struct sock *s, int option, int n)
+taken_ipv6(struct sock *s, int option, int n)
 {
 	struct sock_wants *w = &s->wants;
 
@@ -291,14 +288,13 @@ taken_ipv6(int fd, struct sock *s, int option, int n)
 		w->origdst6 = n != 0;
 		break;
 	case IPV6_TCLASS:
-		to_ipv4(fd, IP_TOS, n < 0 ? 0 : n);
+		w->set_tclass = n < 0 ? 0 : (uint16_t)(n + 1);
 		break;
 	case IPV6_UNICAST_HOPS:
-		to_ipv4(fd, IP_TTL, n);
+		w->set_hops = n < 0 ? 0 : (uint16_t)(n + 1);
 		break;
 	case IPV6_MTU_DISCOVER:
-		s->df = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
-		to_ipv4(fd, IP_MTU_DISCOVER, n);
+		w->df6 = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
 		break;
 	case IPV6_DONTFRAG:
 		w->dontfrag = n != 0;
@@ -316,5 +312,5 @@ setopt_taken(int fd, struct sock *s, int level, int option, int n)
 	else if (level == IPPROTO_IP)
 		taken_ip(fd, s, option, n);
 	else if (level == IPPROTO_IPV6)
-		taken_ipv6(fd, s, option, n);
+		taken_ipv6(s, option, n);
 }
