@@ -43,6 +43,7 @@ struct sock_wants {
 	uint16_t set_tos, set_tclass, set_ttl, set_hops;
 	bool timeout;		 /* SO_RCVTIMEO */
 	bool cork;		 /* UDP_CORK */
+	bool shut;		 /* for sending, by shutdown(2) */
 	_Atomic bool corked;	 /* a datagram waits for its end */
 	uint8_t stamp;		 /* SO_TIMESTAMP or its like, or 0 */
 	uint32_t stamping;	 /* SO_TIMESTAMPING */

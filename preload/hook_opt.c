@@ -121,10 +121,29 @@ peer_mtu(struct sock *s)
 	return (int)size + (net_is_v4(&s->peer) ? 28 : 48);
 }
 
+/* An error that the agent heard of and the kernel's socket did not. */
+static bool
+refused(struct sock *s)
+{
+	bool is = false;
+
+	if (s->connected && atomic_load(&s->state) == SOCK_JOINED &&
+	    guard_lock(s->map.arena)) {
+		is = join_refused(s);
+		guard_unlock(s->map.arena);
+	}
+	return is;
+}
+
 static int
-get_socket(const struct sock *s, int option, int *n)
+get_socket(struct sock *s, int option, int *n)
 {
 	switch (option) {
+	case SO_ERROR:
+		if (!refused(s))
+			return SETOPT_PASS;
+		*n = ECONNREFUSED;
+		break;
 	case SO_DOMAIN:
 		*n = s->family;
 		break;

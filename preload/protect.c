@@ -74,6 +74,8 @@ may_hold(const struct out *o)
 	size_t head = (net_is_v4(&o->dst) ? 28 : 48) + MP_OVERHEAD;
 	int mtu, error;
 
+	if (o->s->wants.shut)
+		return -EPIPE;
 	if (join_cookie(o->fd) != o->s->cookie)
 		return -ENOTSOCK;
 	error = ask_probe(o->fd, o->s, &o->dst, NULL);
