@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "addr.h"
 #include "seal.h"
 #include "session.h"
 #include "table.h"
@@ -15,7 +16,7 @@ enum { ENDPOINT_ALIGN = 64 };
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 20, .pool_each = 1 << 18,
-	.held = 1 << 18 };
+	.held = 1 << 20 };
 
 /* The largest power of two up to n. */
 static uint32_t
@@ -182,6 +183,47 @@ mp_slot_accept(struct mp *m, uint32_t slot)
 		return MP_EINVAL;
 	m->sh->accept_slot = (uint8_t)slot;
 	return 0;
+}
+
+/* May the socket of this slot have the session? */
+static bool
+can_show(const struct mp *m, const struct session *s, uint32_t slot)
+{
+	return addr_fits((enum mp_family)m->sh->family[slot], s->shown.ip) &&
+	    table_find_addr(m, slot, &s->shown) == NULL;
+}
+
+void
+mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
+    const struct mp_addr *but)
+{
+	struct session *s;
+	uint32_t i;
+
+	if (from == to || !state_slot_open(m, from) || !state_slot_open(m, to))
+		return;
+	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
+		s = &m->sessions[i];
+		if (s->state == MP_S_FREE || s->state == MP_S_CLOSING ||
+		    s->state == MP_S_CLOSED || s->slot != from ||
+		    addr_equal(&s->shown, but) ||
+		    !can_show(m, s, to))
+			continue;
+		table_unlink_addr(m, s);
+		s->slot = (uint8_t)to;
+		table_link_addr(m, s);
+		session_resteer(m, s, now);
+	}
+	/* Handshakes whose session is still to come. */
+	for (i = 0; i < STATE_SHAKES; i++) {
+		struct shake *sh = &m->shakes[i];
+
+		if (sh->state == SHAKE_OPEN && sh->session == MP_NONE &&
+		    sh->slot == from &&
+		    addr_fits((enum mp_family)m->sh->family[to],
+			sh->source[0].addr.ip))
+			sh->slot = (uint8_t)to;
+	}
 }
 
 void

@@ -82,7 +82,7 @@ struct mp_limits {
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
 	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB; this
 			      * and `held' are rounded down to a power of two */
-	uint32_t pool_each;  /* of one session; default 256 KiB */
+	uint32_t pool_each;  /* of one session; default 1 MiB */
 	uint32_t held;	     /* bytes of held datagrams; default 256 KiB */
 };
 
@@ -159,6 +159,10 @@ enum mp_family {
 MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
 /* New sessions of strangers go to this open slot from now on. [lock] */
 MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
+/* The socket of slot `from' was connected to `but': all its other sessions that
+ * the socket of slot `to' can show are that one's from now on. [lock] */
+void mp_slot_move(struct mp *, uint64_t now, uint32_t from, uint32_t to,
+    const struct mp_addr *but);
 /* The socket is gone: its peers get a CLOSE, its sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 
@@ -233,8 +237,8 @@ size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
 MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
 
-/* Keeps a datagram until its session is up: 64 or 64 KiB a session, the
- * oldest dropped first.  MP_EINVAL: there is no such session. [lock] */
+/* Keeps a datagram until its session is up: 208 KiB a session, 48 for each
+ * included, the oldest dropped first.  MP_EINVAL: there is no such session. [lock] */
 MP_CHECK int mp_hold(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const void *payload, size_t len);
 

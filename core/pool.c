@@ -7,14 +7,15 @@
 
 enum pool_bound {
 	POOL_ALIGN = 16,
-	POOL_HELD_N = 64,	 /* datagrams held for one session */
-	POOL_HELD_BYTES = 65536, /* of them, records included */
+	/* Held for one session, records included: what Linux lets a socket have
+	 * under way by default. */
+	POOL_HELD_BYTES = 208 * 1024,
 };
 
 struct place {
 	struct ring *ring;
 	uint8_t *mem;
-	uint32_t size, each_bytes, each_n;
+	uint32_t size, each_bytes;
 };
 
 static struct place
@@ -27,13 +28,11 @@ place_of(const struct mp *m, enum pool_kind kind)
 		p.mem = m->held;
 		p.size = m->limits.held;
 		p.each_bytes = POOL_HELD_BYTES;
-		p.each_n = POOL_HELD_N;
 	} else {
 		p.ring = &m->sh->pool;
 		p.mem = m->pool;
 		p.size = m->limits.pool;
 		p.each_bytes = m->limits.pool_each;
-		p.each_n = UINT32_MAX;
 	}
 	return p;
 }
@@ -140,10 +139,7 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 
 	if (len > MP_PAYLOAD_MAX || len > p.each_bytes || size > p.size / 2)
 		return NULL;
-	if (kind == POOL_HELD) /* a bound of the datagrams alone */
-		p.each_bytes += (q->n + 1) * (uint32_t)sizeof(struct record);
-	while (q->n > 0 && (q->n >= p.each_n ||
-	    q->bytes + size > p.each_bytes)) {
+	while (q->n > 0 && q->bytes + size > p.each_bytes) {
 		pool_drop(m, kind, s);
 		if (kind == POOL_HELD)
 			state_count(m, MP_C_drop_held);

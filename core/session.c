@@ -163,6 +163,17 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	s->last_in = now;
 	s->connect_since = MP_NEVER;
 	state_count(m, MP_C_handshake_done);
+	session_resteer(m, s, now);
+	table_arm(m, s, now);
+}
+
+void
+session_resteer(struct mp *m, struct session *s, uint64_t now)
+{
+	if (s->state != MP_S_UP ||
+	    WIRE_SID_SLOT(state_keys(s)->sid_in) == s->slot)
+		return;
+	s->rekey_at = now;
 	table_arm(m, s, now);
 }
 

@@ -30,6 +30,9 @@ void session_wipe_key(struct mp *, struct session *, int slot);
 /* New keys are used from now on; what they replace still receives. */
 void session_install(struct mp *, struct session *, uint64_t now,
     const struct keys *, uint16_t max_flows);
+/* Keys by whose sid packets come to another socket than the session's are
+ * renewed at once. */
+void session_resteer(struct mp *, struct session *, uint64_t now);
 /* Keys that the peer may still send under, older than those in use. */
 void session_install_former(struct mp *, struct session *, uint64_t now,
     const struct keys *);

@@ -46,7 +46,7 @@ struct slot {
 	struct mp_addr local; /* as the program is told it */
 	struct mp_addr peer;  /* as it was connected */
 	uint8_t group;	      /* its index in the port's reuseport group */
-	uint8_t refused;      /* sessions that were told as given up */
+	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
 	uint32_t pid;	      /* who opened it, in the agent's pid namespace */
 	char program[ARENA_NAME];
 };

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "forked.h"
+
 enum {
 	CHUNK = 1024,	/* descriptors of one chunk */
 	CHUNKS = 1024,	/* so fds up to a million; higher ones stay unknown */
@@ -69,6 +71,7 @@ fdtab_hold(int fd, bool *known)
 	entry *e = entry_of(fd, false);
 	struct sock *s;
 
+	forked_check();
 	*known = false;
 	while (e != NULL) {
 		s = atomic_load_explicit(e, memory_order_acquire);
@@ -181,6 +184,21 @@ fdtab_drop(int fd)
 	return was == &nobody ? NULL : was;
 }
 
+void
+fdtab_each(unsigned from, unsigned to, void (*run)(int fd))
+{
+	unsigned fd, end = to < CHUNK * CHUNKS - 1 ? to : CHUNK * CHUNKS - 1;
+	entry *chunk;
+
+	for (fd = from; fd <= end; fd++) {
+		chunk = atomic_load(&chunks[fd / CHUNK]);
+		if (chunk == NULL)
+			fd |= CHUNK - 1; /* on to the next one */
+		else if (atomic_load(&chunk[fd % CHUNK]) != NULL)
+			run((int)fd);
+	}
+}
+
 static pid_t owner;
 static bool forked; /* this process was, or has */
 
@@ -200,5 +218,6 @@ fdtab_first(void)
 bool
 fdtab_ours(void)
 {
+	forked_check();
 	return owner == getpid();
 }

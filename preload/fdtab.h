@@ -74,6 +74,8 @@ void fdtab_release(struct sock *);
 struct sock *fdtab_new(void);
 /* From now on the descriptor is this socket; NULL: none of ours. */
 void fdtab_set(int fd, struct sock *);
+/* Runs it for each descriptor from..to about which something is known. */
+void fdtab_each(unsigned from, unsigned to, void (*)(int fd));
 /* Nothing is known about the descriptor any more.  Returns what it was, held,
  * or NULL. */
 struct sock *fdtab_drop(int fd);

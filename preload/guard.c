@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "old_glibc.h"
+
 enum { DEPTH = 4 }; /* handlers within handlers that still get a buffer */
 
 #define TLS static __thread __attribute__((tls_model("initial-exec")))

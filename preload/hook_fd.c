@@ -2,6 +2,8 @@
 /* Hooks: descriptors. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -10,44 +12,67 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "heal.h"
 #include "hooks.h"
 #include "in.h"
-#include "inner.h"
 #include "sock.h"
 #include "stdio_sock.h"
 
-/* A child of vfork(2) runs in the parent's memory: it leaves the table alone. */
-static bool
-table_is_ours(void)
-{
-	return conf_get()->active && fdtab_ours();
-}
-
-/* The agent shall see whether this was the last descriptor of the socket. */
-static void
-forget(int fd)
-{
-	struct sock *s = fdtab_drop(fd);
-	struct inner in = { .kind = INNER_LOOK };
-	uint8_t buf[INNER_OVERHEAD];
-	int saved = errno;
-
-	if (s == NULL)
-		return;
-	if (atomic_load(&s->state) == SOCK_JOINED &&
-	    join_cookie(fd) == s->cookie)
-		(void)inner_send(s->map.arena, fd, &in, NULL, 0, buf);
-	fdtab_release(s);
-	errno = saved;
-}
-
 HOOK(int, close, (int fd))
 {
-	if (table_is_ours())
-		forget(fd);
+	heal_forget(fd);
 	return real_close(fd);
 }
+HOOK_ALIAS(close, __close);
+
+HOOK(int, close_range, (unsigned first, unsigned last, int flags))
+{
+	if ((flags & CLOSE_RANGE_CLOEXEC) == 0 && heal_ours())
+		fdtab_each(first, last, heal_forget);
+	return real_close_range(first, last, flags);
+}
+
+HOOK(void, closefrom, (int first))
+{
+	if (heal_ours())
+		fdtab_each(first < 0 ? 0 : (unsigned)first, UINT_MAX,
+		    heal_forget);
+	real_closefrom(first);
+}
+
+/* --- Ones that come --------------------------------------------------------- */
+
+/* A new descriptor that is no datagram socket. */
+static int
+other(int fd)
+{
+	if (fd >= 0 && heal_ours())
+		fdtab_set(fd, NULL);
+	return fd;
+}
+
+HOOK(int, accept, (int fd, struct sockaddr *name, socklen_t *len))
+{
+	return other(real_accept(fd, name, len));
+}
+
+HOOK(int, accept4, (int fd, struct sockaddr *name, socklen_t *len, int flags))
+{
+	return other(real_accept4(fd, name, len, flags));
+}
+
+HOOK(int, socketpair, (int domain, int type, int protocol, int fd[2]))
+{
+	int result = real_socketpair(domain, type, protocol, fd);
+
+	if (result == 0) {
+		(void)other(fd[0]);
+		(void)other(fd[1]);
+	}
+	return result;
+}
+
+/* --- Other numbers for them -------------------------------------------------- */
 
 /* The new descriptor is what the old one is. */
 static int
@@ -56,7 +81,7 @@ same(int from, int to)
 	struct sock *s, *was;
 	bool known;
 
-	if (to < 0 || !table_is_ours())
+	if (to < 0 || !heal_ours())
 		return to;
 	s = fdtab_hold(from, &known);
 	was = fdtab_drop(to);
@@ -81,25 +106,17 @@ HOOK(int, dup2, (int fd, int to))
 {
 	if (fd == to)
 		return real_dup2(fd, to);
-	if (table_is_ours() && real_fcntl(fd, F_GETFD, NULL) >= 0)
-		forget(to);
+	if (heal_ours() && real_fcntl(fd, F_GETFD, NULL) >= 0)
+		heal_forget(to);
 	return same(fd, real_dup2(fd, to));
 }
+HOOK_ALIAS(dup2, __dup2);
 
 HOOK(int, dup3, (int fd, int to, int flags))
 {
-	if (fd != to && table_is_ours() && real_fcntl(fd, F_GETFD, NULL) >= 0)
-		forget(to);
+	if (fd != to && heal_ours() && real_fcntl(fd, F_GETFD, NULL) >= 0)
+		heal_forget(to);
 	return same(fd, real_dup3(fd, to, flags));
-}
-
-static int
-control(int fd, int cmd, void *arg, int (*real)(int, int, void *))
-{
-	int result = real(fd, cmd, arg);
-
-	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? same(fd, result) :
-							  result;
 }
 
 int
@@ -107,24 +124,20 @@ hook_fcntl(int fd, int cmd, ...)
 {
 	va_list ap;
 	void *arg;
+	int result;
 
 	va_start(ap, cmd);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	return control(fd, cmd, arg, real_fcntl);
+	result = real_fcntl(fd, cmd, arg);
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? same(fd, result) :
+							  result;
 }
 
-int
-hook_fcntl64(int fd, int cmd, ...)
-{
-	va_list ap;
-	void *arg;
+HOOK_ALIAS(fcntl, __fcntl);
+HOOK_ALIAS(fcntl, fcntl64);
 
-	va_start(ap, cmd);
-	arg = va_arg(ap, void *);
-	va_end(ap);
-	return control(fd, cmd, arg, real_fcntl64);
-}
+/* --- Requests ---------------------------------------------------------------- */
 
 /* Requests about interfaces that IPv6 sockets refuse or answer differently. */
 static bool
@@ -151,7 +164,7 @@ ask_ipv4(unsigned long request, void *arg)
 int
 hook_ioctl(int fd, unsigned long request, ...)
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int result, saved = errno;
 	va_list ap;
 	void *arg;

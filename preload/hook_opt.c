@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "heal.h"
 #include "hooks.h"
 #include "net.h"
 #include "sock.h"
@@ -222,7 +223,7 @@ opened(int fd, struct sock *s, int level, int option)
 HOOK(int, setsockopt,
     (int fd, int level, int option, const void *value, socklen_t len))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int done, result = 0, saved = errno;
 
 	if (s == NULL)
@@ -292,7 +293,7 @@ get(struct sock *s, int level, int option, int *n)
 HOOK(int, getsockopt,
     (int fd, int level, int option, void *value, socklen_t *len))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int n, done, result, saved = errno;
 
 	if (s == NULL)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "heal.h"
 #include "hooks.h"
 #include "in.h"
 #include "sock.h"
@@ -13,15 +14,7 @@
 static bool
 stale(int fd, struct sock *s, ssize_t n)
 {
-	struct sock *was;
-
-	if (n != -ENOTSOCK && n != -EBADF)
-		return false;
-	was = fdtab_drop(fd);
-	if (was != NULL)
-		fdtab_release(was);
-	fdtab_release(s);
-	return true;
+	return (n == -ENOTSOCK || n == -EBADF) && heal_stale(fd, s);
 }
 
 static ssize_t
@@ -79,7 +72,10 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
 	if (s == NULL || msg == NULL || msg->msg_iovlen > IOV_MAX) {
 		if (s != NULL)
 			fdtab_release(s);
-		return real_recvmsg(fd, msg, flags);
+		n = real_recvmsg(fd, msg, flags);
+		if (n >= 0)
+			heal_arrived(msg);
+		return n;
 	}
 	n = in_message(fd, s, msg, flags);
 	if (stale(fd, s, n))
@@ -107,8 +103,12 @@ HOOK(int, recvmmsg,
 	unsigned i;
 	ssize_t got = 0;
 
-	if (s == NULL)
-		return real_recvmmsg(fd, msgs, n, flags, timeout);
+	if (s == NULL) {
+		got = real_recvmmsg(fd, msgs, n, flags, timeout);
+		for (i = 0; got > 0 && i < (unsigned)got; i++)
+			heal_arrived(&msgs[i].msg_hdr);
+		return (int)got;
+	}
 	end = until(timeout);
 	for (i = 0; i < n; i++) {
 		got = in_message(fd, s, &msgs[i].msg_hdr, f);
@@ -145,6 +145,7 @@ HOOK(ssize_t, read, (int fd, void *data, size_t len))
 		return real_read(fd, data, len);
 	return finish(s, n, saved);
 }
+HOOK_ALIAS(read, __read);
 
 HOOK(ssize_t, readv, (int fd, const struct iovec *iov, int count))
 {

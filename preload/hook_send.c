@@ -4,39 +4,51 @@
 #include <limits.h>
 #include <string.h>
 
+#include "heal.h"
 #include "hooks.h"
 #include "out.h"
 #include "sock.h"
 
-/* Sends, lets go of the socket, and sets errno as the kernel would. */
-static ssize_t
-finish(int fd, struct sock *s, const struct msghdr *msg, int flags, int saved)
+/*
+ * Sends, lets go of the socket, and sets errno as the kernel would.  False: the
+ * descriptor is another file by now, to which nothing went; the C library shall
+ * do it.
+ */
+static bool
+message(int fd, struct sock *s, const struct msghdr *msg, int flags, ssize_t *n)
 {
-	ssize_t n = out_message(fd, s, msg, flags);
+	int saved = errno;
 
+	*n = out_message(fd, s, msg, flags);
+	if (*n < 0 && heal_stale(fd, s))
+		return false;
 	fdtab_release(s);
-	errno = n < 0 ? (int)-n : saved;
-	return n < 0 ? -1 : n;
+	errno = *n < 0 ? (int)-*n : saved;
+	if (*n < 0)
+		*n = -1;
+	return true;
 }
 
-static ssize_t
-one(int fd, struct sock *s, const void *data, size_t len, int flags, int saved)
+static bool
+one(int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
 {
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
 		.iov_len = len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	return finish(fd, s, &msg, flags, saved);
+	return message(fd, s, &msg, flags, n);
 }
 
 HOOK(ssize_t, send, (int fd, const void *data, size_t len, int flags))
 {
 	struct sock *s = sock_hold(fd);
+	ssize_t n;
 
-	if (s == NULL)
+	if (s == NULL || !one(fd, s, data, len, flags, &n))
 		return real_send(fd, data, len, flags);
-	return one(fd, s, data, len, flags, errno);
+	return n;
 }
+HOOK_ALIAS(send, __send);
 
 HOOK(ssize_t, sendto,
     (int fd, const void *data, size_t len, int flags,
@@ -48,22 +60,32 @@ HOOK(ssize_t, sendto,
 	struct msghdr msg = { .msg_name = (void *)(uintptr_t)name,
 		.msg_namelen = name != NULL ? namelen : 0, .msg_iov = &iov,
 		.msg_iovlen = 1 };
+	ssize_t n;
 
-	if (s == NULL)
+	/* Too short or too long: the kernel says so, and nothing goes out. */
+	if (s != NULL && name != NULL &&
+	    (namelen < sizeof(name->sa_family) ||
+		namelen > sizeof(struct sockaddr_storage))) {
+		fdtab_release(s);
+		s = NULL;
+	}
+	if (s == NULL || !message(fd, s, &msg, flags, &n))
 		return real_sendto(fd, data, len, flags, name, namelen);
-	return finish(fd, s, &msg, flags, errno);
+	return n;
 }
 
 HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
 {
 	struct sock *s = sock_hold(fd);
+	ssize_t n;
 
-	if (s == NULL || msg == NULL || msg->msg_iovlen > IOV_MAX) {
-		if (s != NULL)
-			fdtab_release(s);
-		return real_sendmsg(fd, msg, flags);
+	if (s != NULL && (msg == NULL || msg->msg_iovlen > IOV_MAX)) {
+		fdtab_release(s);
+		s = NULL;
 	}
-	return finish(fd, s, msg, flags, errno);
+	if (s == NULL || !message(fd, s, msg, flags, &n))
+		return real_sendmsg(fd, msg, flags);
+	return n;
 }
 
 HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
@@ -81,6 +103,8 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 			break;
 		msgs[i].msg_len = (unsigned)sent;
 	}
+	if (i == 0 && sent < 0 && heal_stale(fd, s))
+		return real_sendmmsg(fd, msgs, n, flags);
 	fdtab_release(s);
 	errno = i == 0 && sent < 0 ? (int)-sent : saved;
 	return i == 0 && sent < 0 ? -1 : (int)i;
@@ -89,27 +113,33 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 HOOK(ssize_t, write, (int fd, const void *data, size_t len))
 {
 	struct sock *s = sock_hold(fd);
+	ssize_t n;
 
-	if (s == NULL)
+	if (s == NULL || !one(fd, s, data, len, 0, &n))
 		return real_write(fd, data, len);
-	return one(fd, s, data, len, 0, errno);
+	return n;
 }
+HOOK_ALIAS(write, __write);
 
-HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int n))
+HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int count))
 {
 	struct sock *s = sock_hold(fd);
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
-		.msg_iovlen = n > 0 ? (size_t)n : 0 };
+		.msg_iovlen = count > 0 ? (size_t)count : 0 };
 	size_t total = 0;
+	ssize_t n;
 	int i;
 
 	if (s == NULL)
-		return real_writev(fd, iov, n);
-	for (i = 0; i < n && n <= IOV_MAX; i++)
+		return real_writev(fd, iov, count);
+	for (i = 0; i < count && count <= IOV_MAX; i++)
 		total += iov[i].iov_len;
-	if (total == 0 || n > IOV_MAX) { /* the kernel sends no such datagram */
+	if (total == 0 || count > IOV_MAX) {
+		/* the kernel sends no such datagram */
 		fdtab_release(s);
-		return real_writev(fd, iov, n);
+		return real_writev(fd, iov, count);
 	}
-	return finish(fd, s, &msg, 0, errno);
+	if (!message(fd, s, &msg, 0, &n))
+		return real_writev(fd, iov, count);
+	return n;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "heal.h"
 #include "hooks.h"
 #include "net.h"
 #include "sock.h"
@@ -37,7 +38,7 @@ HOOK(int, socket, (int domain, int type, int protocol))
 
 HOOK(int, bind, (int fd, const struct sockaddr *name, socklen_t len))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int saved = errno;
 
 	if (s == NULL)
@@ -47,13 +48,14 @@ HOOK(int, bind, (int fd, const struct sockaddr *name, socklen_t len))
 
 HOOK(int, connect, (int fd, const struct sockaddr *name, socklen_t len))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int saved = errno;
 
 	if (s == NULL)
 		return real_connect(fd, name, len);
 	return answer(s, sock_connect(fd, s, name, len), saved);
 }
+HOOK_ALIAS(connect, __connect);
 
 /* A name as getsockname(2) gives it. */
 static int
@@ -71,7 +73,7 @@ give_name(struct sock *s, int error, const struct mp_addr *a,
 
 HOOK(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int saved = errno;
 	struct mp_addr a;
 
@@ -82,7 +84,7 @@ HOOK(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len))
 
 HOOK(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int saved = errno;
 	struct mp_addr a;
 
@@ -93,7 +95,7 @@ HOOK(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len))
 
 HOOK(int, shutdown, (int fd, int how))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = heal_hold(fd);
 	int saved = errno, result;
 
 	result = real_shutdown(fd, how);

@@ -18,32 +18,80 @@
 static bool
 of_descriptors(long number, const long *a, long *result)
 {
+	int fd = (int)a[0];
+
 	switch (number) {
 	case SYS_close:
-		*result = hook_close((int)a[0]);
+		*result = hook_close(fd);
+		return true;
+	case SYS_close_range:
+		*result = hook_close_range((unsigned)a[0], (unsigned)a[1],
+		    (int)a[2]);
 		return true;
 	case SYS_dup:
-		*result = hook_dup((int)a[0]);
+		*result = hook_dup(fd);
 		return true;
 #ifdef SYS_dup2
 	case SYS_dup2:
-		*result = hook_dup2((int)a[0], (int)a[1]);
+		*result = hook_dup2(fd, (int)a[1]);
 		return true;
 #endif
 	case SYS_dup3:
-		*result = hook_dup3((int)a[0], (int)a[1], (int)a[2]);
+		*result = hook_dup3(fd, (int)a[1], (int)a[2]);
 		return true;
 	case SYS_fcntl:
-		*result = hook_fcntl((int)a[0], (int)a[1], PTR(a[2]));
+		*result = hook_fcntl(fd, (int)a[1], PTR(a[2]));
 		return true;
+	case SYS_ioctl:
+		*result = hook_ioctl(fd, (unsigned long)a[1], PTR(a[2]));
+		return true;
+	case SYS_accept:
+		*result = hook_accept(fd, PTR(a[1]), PTR(a[2]));
+		return true;
+	case SYS_accept4:
+		*result = hook_accept4(fd, PTR(a[1]), PTR(a[2]), (int)a[3]);
+		return true;
+	case SYS_socketpair:
+		*result = hook_socketpair(fd, (int)a[1], (int)a[2],
+		    PTR(a[3]));
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A socket's names and options. */
+static bool
+of_sockets(long number, const long *a, long *result)
+{
+	int fd = (int)a[0];
+
+	switch (number) {
 	case SYS_socket:
-		*result = hook_socket((int)a[0], (int)a[1], (int)a[2]);
+		*result = hook_socket(fd, (int)a[1], (int)a[2]);
 		return true;
 	case SYS_bind:
-		*result = hook_bind((int)a[0], PTR(a[1]), (socklen_t)a[2]);
+		*result = hook_bind(fd, PTR(a[1]), (socklen_t)a[2]);
 		return true;
 	case SYS_connect:
-		*result = hook_connect((int)a[0], PTR(a[1]), (socklen_t)a[2]);
+		*result = hook_connect(fd, PTR(a[1]), (socklen_t)a[2]);
+		return true;
+	case SYS_getsockname:
+		*result = hook_getsockname(fd, PTR(a[1]), PTR(a[2]));
+		return true;
+	case SYS_getpeername:
+		*result = hook_getpeername(fd, PTR(a[1]), PTR(a[2]));
+		return true;
+	case SYS_getsockopt:
+		*result = hook_getsockopt(fd, (int)a[1], (int)a[2], PTR(a[3]),
+		    PTR(a[4]));
+		return true;
+	case SYS_setsockopt:
+		*result = hook_setsockopt(fd, (int)a[1], (int)a[2], PTR(a[3]),
+		    (socklen_t)a[4]);
+		return true;
+	case SYS_shutdown:
+		*result = hook_shutdown(fd, (int)a[1]);
 		return true;
 	default:
 		return false;
@@ -90,6 +138,22 @@ of_datagrams(long number, const long *a, long *result)
 	case SYS_writev:
 		*result = hook_writev(fd, PTR(a[1]), (int)a[2]);
 		return true;
+	case SYS_preadv2: /* a[4] is a high half that is not used */
+		*result = hook_preadv2(fd, PTR(a[1]), (int)a[2], (off_t)a[3],
+		    (int)a[5]);
+		return true;
+	case SYS_pwritev2:
+		*result = hook_pwritev2(fd, PTR(a[1]), (int)a[2], (off_t)a[3],
+		    (int)a[5]);
+		return true;
+	case SYS_sendfile:
+		*result = hook_sendfile(fd, (int)a[1], PTR(a[2]),
+		    (size_t)a[3]);
+		return true;
+	case SYS_splice:
+		*result = hook_splice(fd, PTR(a[1]), (int)a[2], PTR(a[3]),
+		    (size_t)a[4], (unsigned)a[5]);
+		return true;
 	default:
 		return false;
 	}
@@ -106,8 +170,9 @@ hook_syscall(long number, ...)
 	for (i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	if (conf_get()->active && (of_descriptors(number, a, &result) ||
-	    of_datagrams(number, a, &result)))
+	if (conf_get()->active && (of_datagrams(number, a, &result) ||
+	    of_descriptors(number, a, &result) ||
+	    of_sockets(number, a, &result)))
 		return result;
 	return raw_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

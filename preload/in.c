@@ -159,6 +159,19 @@ take_sealed(struct in *in, bool peek)
 	return IN_GIVE;
 }
 
+/* The port of its peer is closed. */
+static int
+take_refusal(struct sock *s, const struct mp_addr *peer)
+{
+	if (!s->connected || !net_equal(peer, &s->peer))
+		return IN_DROP;
+	if (guard_lock(s->map.arena)) {
+		(void)join_refused(s); /* it is being said */
+		guard_unlock(s->map.arena);
+	}
+	return -ECONNREFUSED;
+}
+
 /* What the agent, or another process of the port, had for us. */
 static int
 take_inner(struct in *in)
@@ -179,6 +192,8 @@ take_inner(struct in *in)
 	}
 	if (inner.kind != INNER_ERROR)
 		return IN_DROP;
+	if (inner_error(&inner, in->buf->packet) == ECONNREFUSED)
+		return take_refusal(s, &inner.from);
 	log_say(LOG_WARN, LOG_PEER, "no answer from %s: is the program there "
 	    "run under mpshim with the other half of the same key, and is its "
 	    "UDP port open?", net_text(&inner.from, text));

@@ -64,6 +64,15 @@ inner_open(const struct arena *a, struct inner *in, uint8_t *packet, size_t len)
 	return true;
 }
 
+int
+inner_error(const struct inner *in, const uint8_t *packet)
+{
+	const uint8_t *p = packet + in->off;
+
+	return in->len < 4 ? EIO : (int)((uint32_t)p[0] << 24 |
+	    (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+}
+
 /* Where the port's own sockets hear us: loopback, or the one address that the
  * socket is bound to. */
 static bool

@@ -24,7 +24,7 @@
 
 enum inner_kind {
 	INNER_DATA = 2,	 /* a datagram for the program: from, then payload */
-	INNER_ERROR = 4, /* a peer was given up: from, then errno (4 bytes) */
+	INNER_ERROR = 4, /* of a peer: from, then errno (4 bytes) */
 	INNER_WAKE = 1,	 /* the engine's deadline is nearer than `armed' */
 	INNER_LOOK = 3,	 /* a socket may be gone */
 	INNER_PROBE = 6, /* the filter of a data socket drops it, and so the
@@ -51,6 +51,8 @@ size_t inner_make(const struct arena *, const struct inner *,
 /* Opens one in place; false: not what we made. */
 bool inner_open(const struct arena *, struct inner *, uint8_t *packet,
     size_t len);
+/* What an opened ERROR says: an errno. */
+int inner_error(const struct inner *, const uint8_t *packet);
 /*
  * Sends one by the socket `fd' of the port: 0, or a negative errno.  Does not
  * block.  `buf' has room for len + INNER_OVERHEAD bytes.

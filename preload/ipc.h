@@ -10,10 +10,10 @@
  *
  * question	struct ipc_ask, one message; with IPC_OPEN of a new port the
  *		control socket comes with it (SCM_RIGHTS), with IPC_ADOPT the
- *		control socket and the arena's memfd
+ *		control socket and the arena's memfd, with IPC_HEAR a socket
  * answer	struct ipc_answer, one message; with the arena's memfd where
- *		one is given.  IPC_STATUS: any number of struct ipc_row, then
- *		end of file.
+ *		one is given.  IPC_STATUS: no such answer but rows at once, any
+ *		number of struct ipc_row, then end of file.
  */
 #ifndef IPC_H
 #define IPC_H
@@ -43,6 +43,8 @@ enum ipc_kind {
 	IPC_ADOPT,     /* an arena whose agent died, as a copy, and its port */
 	IPC_LOOK,      /* sockets may be gone: let go of what they held */
 	IPC_STATUS,
+	IPC_HEAR,      /* a socket that hears of closed ports at the peer that
+			* the asking one was connected to */
 };
 
 struct ipc_ask {

@@ -93,29 +93,36 @@ join_autobind(int fd, struct sock *s)
 	return error;
 }
 
-int
-join_control_socket(int fd, const struct sock *s)
+/* A socket that is bound to `at' besides ours, or a negative errno. */
+static int
+beside(int fd, const struct sock *s, const struct mp_addr *at)
 {
-	int ctl, on = 1, off = 0, error;
-	struct mp_addr a;
+	int other, on = 1, off = 0, error;
 
 	if (real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
 		return -errno;
-	ctl = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
+	other = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (ctl < 0)
+	if (other < 0)
 		return -errno;
-	error = join_name(fd, &a);
 	if (s->kernel != MP_INET)
-		(void)real_setsockopt(ctl, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+		(void)real_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
-	(void)real_setsockopt(ctl, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	(void)real_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	error = join_bind(other, s, at);
 	if (error == 0)
-		error = join_bind(ctl, s, &a);
-	if (error == 0)
-		return ctl;
-	real_close(ctl);
+		return other;
+	real_close(other);
 	return error;
+}
+
+int
+join_control_socket(int fd, const struct sock *s)
+{
+	struct mp_addr a;
+	int error = join_name(fd, &a);
+
+	return error != 0 ? error : beside(fd, s, &a);
 }
 
 /* --- The agent's side -------------------------------------------------------- */
@@ -249,6 +256,72 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 	return error != 0 ? error : enter(fd, s, answer, got);
 }
 
+/* Is there anything left to hear of, or is the peer there for sure? */
+static bool
+in_doubt(struct sock *s)
+{
+	struct mp_session_info info;
+	uint32_t session;
+	bool doubt;
+
+	if (!guard_lock(s->map.arena))
+		return false;
+	session = mp_session_find(&s->map.mp, s->slot, &s->peer);
+	doubt = session == MP_NONE ||
+	    mp_session_info(&s->map.mp, session, &info) != 0 ||
+	    (info.state == MP_S_CONNECTING && info.up_at == 0);
+	guard_unlock(s->map.arena);
+	return doubt;
+}
+
+/* Bound to our address and connected to the peer, besides the socket, which
+ * must not be: a descriptor, or a negative errno. */
+static int
+make_ear(int fd, const struct sock *s)
+{
+	struct sockaddr_in6 sin6;
+	struct mp_addr at;
+	socklen_t len;
+	int ear, error = join_name(fd, &at);
+
+	if (error != 0 || !net_is_any(&at) || net_is_any(&s->local))
+		return -EADDRNOTAVAIL;
+	memcpy(at.ip, s->local.ip, sizeof(at.ip));
+	ear = beside(fd, s, &at);
+	if (ear < 0)
+		return ear;
+	len = net_put(&s->peer, s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    (struct sockaddr *)&sin6, sizeof(sin6));
+	if (real_connect(ear, (struct sockaddr *)&sin6, len) == 0)
+		return ear;
+	error = -errno;
+	real_close(ear);
+	return error;
+}
+
+void
+join_hear(int fd, struct sock *s)
+{
+	const struct conf *conf = conf_get();
+	struct ipc_answer answer;
+	struct ipc_ask ask;
+	int ear, got;
+
+	/* It takes plaintext away that the program may be to get. */
+	if (!s->connected || conf->accept_plain || conf->prefer ||
+	    !in_doubt(s))
+		return;
+	ear = make_ear(fd, s);
+	if (ear < 0)
+		return;
+	fill(&ask, IPC_HEAR, s);
+	ask.port = s->map.arena->port;
+	(void)ask_agent(&ask, &ear, 1, &answer, &got, false);
+	if (got >= 0)
+		real_close(got);
+	real_close(ear);
+}
+
 /* One thread at a time changes a socket's state. */
 static __thread bool changing __attribute__((tls_model("initial-exec")));
 
@@ -287,6 +360,7 @@ join_make(int fd, struct sock *s)
 				guard_unlock(s->map.arena);
 			}
 			atomic_store(&s->state, SOCK_JOINED);
+			join_hear(fd, s);
 		} else {
 			atomic_store(&s->state, SOCK_REFUSED);
 			/* Of the kind of a line that told it already. */
@@ -300,6 +374,14 @@ join_make(int fd, struct sock *s)
 	atomic_store(&s->busy, 0);
 	errno = saved;
 	return atomic_load(&s->state);
+}
+
+/* Has it room for peers that the other loses, as it was connected? */
+static bool
+succeeds(const struct slot *is, const struct slot *other)
+{
+	return is->cookie != 0 && !is->connected && (net_is_any(&is->local) ||
+	    memcmp(is->local.ip, other->local.ip, sizeof(is->local.ip)) == 0);
 }
 
 void
@@ -318,10 +400,23 @@ join_publish(struct sock *s)
 		return;
 	/* New sessions go to the newest socket that takes them. */
 	for (i = MP_SLOTS_MAX; i-- > 0;)
-		if (s->map.arena->slot[i].cookie != 0 &&
-		    !s->map.arena->slot[i].connected &&
-		    mp_slot_accept(&s->map.mp, i) == 0)
+		if (succeeds(&s->map.arena->slot[i], slot) &&
+		    mp_slot_accept(&s->map.mp, i) == 0) {
+			mp_slot_move(&s->map.mp, arena_now(), s->slot, i,
+			    &s->peer);
 			return;
+		}
+}
+
+bool
+join_refused(struct sock *s)
+{
+	struct slot *slot = &s->map.arena->slot[s->slot];
+
+	if (!s->connected || slot->refused == 0)
+		return false;
+	slot->refused = 0;
+	return true;
 }
 
 void

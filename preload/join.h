@@ -29,6 +29,11 @@ int join_ask(const struct sock *, const struct mp_addr *);
 void join_publish(struct sock *);
 void join_refresh(struct sock *);
 
+/* The agent shall hear of a closed port at the peer: see agent/ear.h. */
+void join_hear(int fd, struct sock *);
+/* Is the port of its peer closed?  Said once.  Under the lock. */
+bool join_refused(struct sock *);
+
 /* A socket of the same port for the agent, or a negative errno. */
 int join_control_socket(int fd, const struct sock *);
 /* Gives the agent control socket and memory of an arena that lost its own:

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "old_glibc.h"
 #include "raw.h"
 
 /* Volatile enough: written once, before the program has threads. */
@@ -12,6 +13,7 @@ static struct {
 #define ROW(type, name, params, args, raw) type(*name) params;
 	LIBC_TABLE(ROW)
 	LIBC_VARIADIC(ROW)
+	LIBC_LIBRARY(ROW)
 #undef ROW
 } found;
 
@@ -35,11 +37,27 @@ find(void *at, const char *name)
 	memcpy(at, &p, sizeof(p));
 }
 
+/* No system call is behind them, so they are looked for when they are needed
+ * before libc_find(). */
+#define ROW(type, name, params, args, none)                                   \
+	type real_##name params                                               \
+	{                                                                     \
+		if (found.name == NULL)                                       \
+			find(&found.name, #name);                             \
+		if (found.name != NULL)                                       \
+			return found.name args;                               \
+		errno = ENOSYS;                                               \
+		return none;                                                  \
+	}
+LIBC_LIBRARY(ROW)
+#undef ROW
+
 void
 libc_find(void)
 {
 #define ROW(type, name, params, args, raw) find(&found.name, #name);
 	LIBC_TABLE(ROW)
 	LIBC_VARIADIC(ROW)
+	LIBC_LIBRARY(ROW)
 #undef ROW
 }

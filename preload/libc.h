@@ -8,7 +8,10 @@
 #ifndef LIBC_H
 #define LIBC_H
 
+#include <aio.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -81,6 +84,35 @@
 	LIBC(int, dup2, (int fd, int to), (fd, to), (SYS_dup2, fd, to))       \
 	LIBC(int, dup3, (int fd, int to, int flags), (fd, to, flags),         \
 	    (SYS_dup3, fd, to, flags))                                        \
+	LIBC(int, close_range, (unsigned first, unsigned last, int flags),    \
+	    (first, last, flags), (SYS_close_range, first, last, flags))      \
+	LIBC(void, closefrom, (int first), (first),                           \
+	    (SYS_close_range, first < 0 ? 0 : first, ~0U, 0))                 \
+	LIBC(int, accept,                                                     \
+	    (int fd, struct sockaddr *name, socklen_t *len), (fd, name, len), \
+	    (SYS_accept, fd, name, len))                                      \
+	LIBC(int, accept4,                                                    \
+	    (int fd, struct sockaddr *name, socklen_t *len, int flags),       \
+	    (fd, name, len, flags), (SYS_accept4, fd, name, len, flags))      \
+	LIBC(int, socketpair, (int domain, int type, int protocol, int fd[2]),\
+	    (domain, type, protocol, fd),                                     \
+	    (SYS_socketpair, domain, type, protocol, fd))                     \
+	LIBC(ssize_t, preadv2,                                                \
+	    (int fd, const struct iovec *iov, int n, off_t at, int flags),    \
+	    (fd, iov, n, at, flags),                                          \
+	    (SYS_preadv2, fd, iov, n, at, 0, flags))                          \
+	LIBC(ssize_t, pwritev2,                                               \
+	    (int fd, const struct iovec *iov, int n, off_t at, int flags),    \
+	    (fd, iov, n, at, flags),                                          \
+	    (SYS_pwritev2, fd, iov, n, at, 0, flags))                         \
+	LIBC(ssize_t, sendfile,                                               \
+	    (int to, int from, off_t *at, size_t len), (to, from, at, len),   \
+	    (SYS_sendfile, to, from, at, len))                                \
+	LIBC(ssize_t, splice,                                                 \
+	    (int from, off64_t *from_at, int to, off64_t *to_at, size_t len,  \
+		unsigned flags),                                              \
+	    (from, from_at, to, to_at, len, flags),                           \
+	    (SYS_splice, from, from_at, to, to_at, len, flags))               \
 	LIBC(ssize_t, __recv_chk,                                             \
 	    (int fd, void *data, size_t len, size_t room, int flags),         \
 	    (fd, data, len, room, flags),                                     \
@@ -101,14 +133,34 @@
 #define LIBC_VARIADIC(LIBC)                                                   \
 	LIBC(int, fcntl, (int fd, int cmd, void *arg), (fd, cmd, arg),        \
 	    (SYS_fcntl, fd, cmd, arg))                                        \
-	LIBC(int, fcntl64, (int fd, int cmd, void *arg), (fd, cmd, arg),      \
-	    (SYS_fcntl, fd, cmd, arg))                                        \
 	LIBC(int, ioctl, (int fd, unsigned long request, void *arg),          \
 	    (fd, request, arg), (SYS_ioctl, fd, request, arg))
+
+/* No system calls: the last column is what they return where the C library has
+ * none of that name. */
+#define LIBC_LIBRARY(LIBC)                                                    \
+	LIBC(int, fclose, (FILE *f), (f), EOF)                                \
+	LIBC(FILE *, freopen,                                                 \
+	    (const char *path, const char *mode, FILE *f), (path, mode, f),   \
+	    NULL)                                                             \
+	LIBC(FILE *, fdopen, (int fd, const char *mode), (fd, mode), NULL)    \
+	LIBC(int, vdprintf, (int fd, const char *format, va_list ap),         \
+	    (fd, format, ap), -1)                                             \
+	LIBC(int, __vdprintf_chk,                                             \
+	    (int fd, int flag, const char *format, va_list ap),               \
+	    (fd, flag, format, ap), -1)                                       \
+	LIBC(int, daemon, (int stay, int open), (stay, open), -1)             \
+	LIBC(int, aio_read, (struct aiocb *cb), (cb), -1)                     \
+	LIBC(int, aio_write, (struct aiocb *cb), (cb), -1)                    \
+	LIBC(int, lio_listio,                                                 \
+	    (int mode, struct aiocb *const list[], int n,                     \
+		struct sigevent *event),                                      \
+	    (mode, list, n, event), -1)
 
 #define LIBC_REAL(type, name, params, args, raw) type real_##name params;
 LIBC_TABLE(LIBC_REAL)
 LIBC_VARIADIC(LIBC_REAL)
+LIBC_LIBRARY(LIBC_REAL)
 #undef LIBC_REAL
 
 /* Finds them all.  Before that they are the raw system calls. */

@@ -189,6 +189,10 @@ attempt(struct out *o)
 	if (!guard_lock(s->map.arena))
 		return 0; /* a handler within our own lock: lost on the way */
 	join_refresh(s);
+	if (join_refused(s)) {
+		guard_unlock(s->map.arena);
+		return -ECONNREFUSED;
+	}
 	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
 	    s->df ? MP_DF : 0, tx);
 	if (n == MP_EAGAIN)

@@ -449,6 +449,20 @@ route(const struct sock *s, const struct mp_addr *to, struct mp_addr *local)
 	return error;
 }
 
+/* Is there a session with that peer?  Then it can be connected to, even where
+ * no route leads to the address that it is known by. */
+static bool
+met(struct sock *s, const struct mp_addr *peer)
+{
+	bool is;
+
+	if (s->map.arena == NULL || !guard_lock(s->map.arena))
+		return false;
+	is = mp_session_find(&s->map.mp, s->slot, peer) != MP_NONE;
+	guard_unlock(s->map.arena);
+	return is;
+}
+
 /* The socket's peer is this one from now on; NULL: nobody. */
 static void
 set_peer(int fd, struct sock *s, const struct mp_addr *peer,
@@ -517,8 +531,9 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		s->kconnected = s->bound = true;
 		return 0;
 	}
+	local = s->local;
 	error = route(s, &a, &local);
-	if (error != 0)
+	if (error != 0 && !(error == -ENETUNREACH && met(s, &a)))
 		return error;
 	if (s->kconnected) {
 		(void)real_connect(fd, &none, sizeof(none));
@@ -530,6 +545,8 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return error;
 	local.port = 0;
 	set_peer(fd, s, &a, &local);
+	if (atomic_load(&s->state) == SOCK_JOINED)
+		join_hear(fd, s);
 	return 0;
 }
 

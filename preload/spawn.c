@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "old_glibc.h"
 
 enum { STACK = 65536, KEPT = 4 };
 
@@ -76,8 +77,12 @@ static int
 child(void *arg)
 {
 	struct spawn *sp = arg;
+	struct sigaction usual = { .sa_handler = SIG_DFL };
 	pid_t pid;
 
+	/* Or the kernel would reap the one that we wait for, if the program
+	 * ignores the signal.  Our own table: we share only memory. */
+	sigaction(SIGCHLD, &usual, NULL);
 	pid = clone(run, sp->stack, CLONE_VM | CLONE_VFORK, sp);
 	if (pid < 0)
 		sp->error = errno;

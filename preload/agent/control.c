@@ -60,7 +60,7 @@ control_resume(struct port *p)
 }
 
 static int
-receive(const struct port *p)
+receive(int fd)
 {
 	int i;
 
@@ -73,7 +73,7 @@ receive(const struct port *p)
 			.msg_control = &in.control[i],
 			.msg_controllen = sizeof(in.control[i]) };
 	}
-	return recvmmsg(p->control, in.msg, BATCH, MSG_DONTWAIT, NULL);
+	return recvmmsg(fd, in.msg, BATCH, MSG_DONTWAIT, NULL);
 }
 
 /* Where a packet came from, and when; false: of no use. */
@@ -232,28 +232,38 @@ tell_failed(struct port *p, int n)
 	port_unlock(p);
 }
 
-void
-control_ready(struct watch *w, uint32_t events)
+bool
+control_take(struct port *p, int fd)
 {
-	struct port *p = OWNER(w, struct port, control_watch);
 	int n, turn;
 
-	(void)events;
 	for (turn = 0; turn < TURNS; turn++) {
 		/* Not to be had: the packets are better off in the kernel. */
 		if (!port_lock(p))
-			return;
+			return false;
 		port_unlock(p);
-		n = receive(p);
-		if (n <= 0 || !look_up(p, n))
+		n = receive(fd);
+		if (n <= 0)
 			break;
+		if (!look_up(p, n))
+			return false;
 		open_all(p, n);
 		if (!take_in(p, n))
-			break;
+			return false;
 		if (!act(p, n))
 			tell_failed(p, n);
 		if (n < BATCH)
 			break;
 	}
-	output_send(p);
+	return true;
+}
+
+void
+control_ready(struct watch *w, uint32_t events)
+{
+	struct port *p = OWNER(w, struct port, control_watch);
+
+	(void)events;
+	if (control_take(p, p->control))
+		output_send(p);
 }

@@ -12,6 +12,9 @@
 
 /* The control socket has something. */
 void control_ready(struct watch *, uint32_t events);
+/* Takes in what came to a socket of the port, and answers it; false: the lock
+ * is not to be had. */
+bool control_take(struct port *, int fd);
 /* While the lock cannot be had, packets wait in the kernel. */
 void control_pause(struct port *);
 void control_resume(struct port *);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "agent.h"
+#include "ear.h"
 #include "journal.h"
 #include "net.h"
 #include "slots.h"
@@ -150,7 +151,8 @@ wake_at(struct port *p, uint64_t now)
 
 /* Takes what is due: how many packets, or -1: the lock is not to be had. */
 static int
-take(struct port *p, struct inner lost[MP_SLOTS_MAX], int *nlost)
+take(struct port *p, struct inner lost[MP_SLOTS_MAX], int *nlost,
+    uint32_t *idle)
 {
 	struct agent *a = p->agent;
 	uint64_t now, at;
@@ -165,6 +167,7 @@ take(struct port *p, struct inner lost[MP_SLOTS_MAX], int *nlost)
 	    &batch[n].out, batch[n].bytes, PACKET) == 1)
 		n++;
 	*nlost = find_unanswered(p, lost);
+	*idle = ear_idle(p);
 	at = wake_at(p, now);
 	atomic_store(&p->map.arena->armed, at);
 	atomic_store(&p->map.arena->beat, now);
@@ -216,13 +219,15 @@ void
 output_send(struct port *p)
 {
 	struct inner lost[MP_SLOTS_MAX];
+	uint32_t idle;
 	int n, nlost, round;
 	bool ok;
 
 	for (round = 0; round < ROUNDS; round++) {
-		n = take(p, lost, &nlost);
+		n = take(p, lost, &nlost, &idle);
 		if (n < 0)
 			return;
+		ear_close(p, idle);
 		ok = send_all(p, n);
 		tell_lost(p, lost, nlost);
 		if (p->connects_new)

@@ -14,6 +14,7 @@
 
 #include "agent.h"
 #include "control.h"
+#include "ear.h"
 #include "hold.h"
 #include "journal.h"
 #include "locals.h"
@@ -77,9 +78,8 @@ has(int fd, int option, int value)
 	    is == value;
 }
 
-/* Is it what the program says it is?  Then *at is what it is bound to. */
-static bool
-control_ok(const struct agent *a, int fd, const struct ipc_ask *ask,
+bool
+port_fits(const struct agent *a, int fd, const struct ipc_ask *ask,
     struct mp_addr *at)
 {
 	struct sockaddr_in6 sin6;
@@ -115,6 +115,7 @@ port_free(struct port *p)
 {
 	struct agent *a = p->agent;
 
+	ear_close_all(p);
 	watch_end(&a->loop, &p->control_watch);
 	alarm_end(&a->loop, &p->alarm);
 	arena_unmap(&p->map);
@@ -157,7 +158,7 @@ port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
 	p->how = *ask;
 	p->df = -1;
 	p->group = 1; /* bound just after the data socket */
-	if (control < 0 || !control_ok(a, control, ask,
+	if (control < 0 || !port_fits(a, control, ask,
 	    &p->bound)) {
 		snprintf(why, IPC_TEXT, "port %u: no control socket of it came",
 		    ask->port);

@@ -41,6 +41,15 @@ struct own_slot {
 	uint64_t told;	 /* when an INNER_ERROR last went to it */
 };
 
+/* Hears of closed ports for a slot: see ear.h. */
+struct ear {
+	struct watch watch;
+	struct port *port;
+	struct mp_addr peer;
+	uint64_t held; /* datagrams held until then, when last told of one */
+	bool open;
+};
+
 struct port {
 	LIST_ENTRY(port) entry;
 	struct agent *agent;
@@ -56,6 +65,8 @@ struct port {
 	struct ipc_ask how; /* as the first socket was opened */
 	struct own_slot slot[MP_SLOTS_MAX];
 	unsigned nslots;
+	struct ear ear[MP_SLOTS_MAX];
+	unsigned ears; /* that are open */
 	uint32_t parting; /* slots without a socket, with datagrams to deliver */
 	uint64_t part_by; /* when they are given up */
 	uint64_t opened;
@@ -85,6 +96,10 @@ int port_open(struct agent *, const struct ipc_ask *, int control,
 /* Makes one of an arena that has served already; `id' 0: of no held one. */
 int port_recover(struct agent *, const struct ipc_ask *, uint64_t id,
     int memfd, int control, struct port **, char why[IPC_TEXT]);
+/* Is this a UDP socket of the port that is asked about, in our namespace?  Then
+ * *at is what it is bound to. */
+bool port_fits(const struct agent *, int fd, const struct ipc_ask *,
+    struct mp_addr *at);
 /* Lets go of it; the keeper too. */
 void port_close(struct port *);
 

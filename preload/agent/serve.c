@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "ear.h"
 #include "journal.h"
 #include "net.h"
 #include "output.h"
@@ -204,6 +205,22 @@ on_adopt(struct question *q)
 }
 
 static int
+on_hear(struct question *q)
+{
+	struct port *p = port_of(q);
+	int slot = p != NULL ? slots_find(p, q->ask.cookie) : -1;
+	struct mp_addr at;
+
+	if (slot < 0)
+		return -ENOENT;
+	/* One at the port's own address would be of its group. */
+	if (q->got[0] < 0 || !port_fits(q->agent, q->got[0], &q->ask, &at) ||
+	    net_equal(&at, &p->bound))
+		return -EBADF;
+	return ear_open(p, (uint32_t)slot, take(q, 0));
+}
+
+static int
 on_look(struct question *q)
 {
 	look_now(q->agent);
@@ -224,6 +241,7 @@ static int (*const handler[])(struct question *) = {
 	[IPC_ASK] = on_ask,
 	[IPC_ADOPT] = on_adopt,
 	[IPC_LOOK] = on_look,
+	[IPC_HEAR] = on_hear,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };

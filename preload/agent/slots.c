@@ -97,6 +97,27 @@ plan(struct port *p, struct steer_group *g, int stranger)
 	}
 }
 
+/* Peers of connected sockets that they are not connected to come to the one
+ * that takes strangers.  [lock] */
+static void
+part_company(struct port *p, uint32_t stranger)
+{
+	const struct slot to = p->map.arena->slot[stranger];
+	uint32_t i;
+
+	if (p->slot[stranger].connected)
+		return;
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		const struct slot is = p->map.arena->slot[i];
+
+		if (p->slot[i].used && p->slot[i].connected &&
+		    (net_is_any(&to.local) || memcmp(to.local.ip, is.local.ip,
+			sizeof(to.local.ip)) == 0))
+			mp_slot_move(&p->map.mp, arena_now(), i, stranger,
+			    &is.peer);
+	}
+}
+
 static bool
 all_known(const struct port *p)
 {
@@ -132,6 +153,7 @@ slots_steer_probe(struct port *p, uint8_t probed)
 	if (stranger >= 0) {
 		plan(p, &g, stranger);
 		error = mp_slot_accept(&p->map.mp, (uint32_t)stranger);
+		part_company(p, (uint32_t)stranger);
 	}
 	port_unlock(p);
 	if (stranger < 0)
@@ -145,17 +167,22 @@ slots_steer_probe(struct port *p, uint8_t probed)
 
 /* --- Strangers ------------------------------------------------------------- */
 
-/* How well a socket fits who came by this path, as the kernel would score it;
- * 0: not at all. */
+/*
+ * How well a socket fits who came by this path, as the kernel would score it;
+ * 0: not at all.  One that is connected may have what it will lose to the next
+ * socket: who comes before that is bound shall not go elsewhere.
+ */
 static unsigned
 fitness(const struct slot *is, const struct mp_path *path)
 {
 	bool v4 = net_is_v4(&path->remote), any = net_is_any(&is->local);
-	unsigned score = 1;
+	unsigned score = 2;
 
-	if (is->cookie == 0 || truth(&is->connected) ||
+	if (is->cookie == 0 ||
 	    (is->family == AF_INET ? !v4 : v4 && truth(&is->v6only)))
 		return 0;
+	if (truth(&is->connected))
+		return 1;
 	if (!any && memcmp(is->local.ip, path->local.ip, 16) != 0)
 		return 0;
 	if (is->family == AF_INET)

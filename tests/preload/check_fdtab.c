@@ -270,6 +270,42 @@ START_TEST(threads)
 }
 END_TEST
 
+static int seen[8], n_seen;
+
+static void
+see(int fd)
+{
+	if (n_seen < COUNT(seen))
+		seen[n_seen] = fd;
+	n_seen++;
+}
+
+/* Each descriptor in the range about which something is known. */
+START_TEST(each)
+{
+	static const struct {
+		unsigned from, to;
+		int fds[5];
+	} rows[] = {
+		{ 0, ~0U, { 3, 4, 1023, 1024, 500000 } },
+		{ 4, 1024, { 4, 1023, 1024 } },
+		{ 5, 1022, { 0 } },
+		{ 500000, 500000, { 500000 } },
+		{ 500001, ~0U, { 0 } },
+		{ 9, 3, { 0 } },
+	};
+	int i;
+
+	for (i = 0; i < COUNT(rows[0].fds); i++)
+		fdtab_set(rows[0].fds[i], NULL);
+	n_seen = 0;
+	fdtab_each(rows[_i].from, rows[_i].to, see);
+	for (i = 0; i < n_seen; i++)
+		ck_assert_int_eq(seen[i], rows[_i].fds[i]);
+	ck_assert(n_seen == COUNT(rows[_i].fds) || rows[_i].fds[n_seen] == 0);
+}
+END_TEST
+
 Suite *
 suite_fdtab(void)
 {
@@ -284,6 +320,7 @@ suite_fdtab(void)
 	tcase_add_test(t, held_when_closed);
 	tcase_add_test(t, many);
 	tcase_add_test(t, ours);
+	tcase_add_loop_test(t, each, 0, 6);
 	tcase_add_test(t, threads);
 	suite_add_tcase(s, t);
 	return s;

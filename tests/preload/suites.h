@@ -10,6 +10,7 @@
 Suite *suite_arena(void);
 Suite *suite_conf(void);
 Suite *suite_fdtab(void);
+Suite *suite_forked(void);
 Suite *suite_guard(void);
 Suite *suite_inner(void);
 Suite *suite_ipc(void);

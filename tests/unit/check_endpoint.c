@@ -6,6 +6,7 @@
 
 #include "duo.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -176,6 +177,76 @@ START_TEST(close)
 }
 END_TEST
 
+/* The server's socket is connected to another: the client's session goes on with
+ * the next socket, and its packets soon come straight there. */
+START_TEST(move)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp *m = &d->end[1].mp;
+	struct mp_addr client, other = duo_ip4(10, 0, 0, 99, 9);
+	struct session *s;
+
+	duo_up(d);
+	client = d->end[1].peer;
+	s = duo_session(d, 1);
+	ck_assert_int_eq(mp_slot_open(m, 1, MP_INET), 0);
+	mp_slot_move(m, duo_time(d, 1), 0, 1, &client); /* not its own peer */
+	ck_assert_uint_eq(mp_session_find(m, 0, &client), state_index(m, s));
+	mp_slot_move(m, duo_time(d, 1), 0, 2, &other); /* no such socket */
+	ck_assert_uint_eq(s->slot, 0);
+	mp_slot_move(m, duo_time(d, 1), 0, 1, &other);
+	ck_assert_uint_eq(mp_session_find(m, 0, &client), MP_NONE);
+	ck_assert_uint_eq(mp_session_find(m, 1, &client), state_index(m, s));
+	duo_say(d, 0, 1); /* comes by the old way, to the new socket */
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 1), 1);
+	ck_assert_uint_eq(d->end[1].got[d->end[1].n_got - 1].slot, 1);
+	ck_assert_uint_eq(WIRE_SID_SLOT(state_keys(s)->sid_in), 1);
+	ck_assert_int_eq(duo_send_to(d, 1, 1, &client, "answer", 6,
+	    (enum mp_send_flag)0), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(d->end[0].got[d->end[0].n_got - 1].len, 6);
+	ck_assert_int_eq(mp_counter(m, MP_C_drop_stale), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* A session that the next socket cannot show stays. */
+START_TEST(move_not)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_addr other = duo_ip4(10, 0, 0, 99, 9);
+
+	duo_up(d);
+	ck_assert_int_eq(mp_slot_open(&d->end[1].mp, 1, MP_INET6), 0);
+	mp_slot_move(&d->end[1].mp, duo_time(d, 1), 0, 1, &other);
+	ck_assert_uint_eq(duo_session(d, 1)->slot, 0);
+	duo_free(d);
+}
+END_TEST
+
+/* A handshake that is answered and not confirmed ends up there as well. */
+START_TEST(move_early)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_addr other = duo_ip4(10, 0, 0, 99, 9);
+	struct mp *m = &d->end[1].mp;
+
+	ck_assert_int_eq(mp_slot_open(m, 1, MP_INET), 0);
+	ck_assert_int_eq(mp_slot_accept(m, 0), 0);
+	duo_say(d, 0, 1);
+	while (m->shakes[0].state != SHAKE_OPEN)
+		duo_run(d, d->now + 100);
+	mp_slot_move(m, duo_time(d, 1), 0, 1, &other);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 1), 1);
+	ck_assert_uint_eq(d->end[1].got[0].slot, 1);
+	ck_assert_uint_eq(WIRE_SID_SLOT(state_keys(duo_session(d, 1))->sid_in),
+	    1);
+	duo_free(d);
+}
+END_TEST
+
 /* Sessions of another slot stay. */
 START_TEST(close_other)
 {
@@ -260,6 +331,9 @@ suite_endpoint(void)
 	tcase_add_test(t, slots);
 	tcase_add_loop_test(t, close, 0, 2);
 	tcase_add_test(t, close_other);
+	tcase_add_test(t, move);
+	tcase_add_test(t, move_not);
+	tcase_add_test(t, move_early);
 	tcase_add_test(t, locals);
 	tcase_add_test(t, link_event);
 	suite_add_tcase(suite, t);

@@ -76,18 +76,18 @@ START_TEST(both_begin)
 }
 END_TEST
 
-/* Datagrams for a peer that is not there yet: the latest 64, or 64 KiB. */
+/* Datagrams for a peer that is not there yet: the latest 208 KiB. */
 static const struct hold_row {
 	int n;
 	size_t len;
 	int least, most; /* that come */
 } holds[] = {
 	{ 1, 0, 1, 1 },
-	{ 64, 100, 64, 64 },
-	{ 70, 100, 64, 64 },
-	{ 200, 8, 64, 64 },
-	{ 40, 2000, 30, 32 },
-	{ 3, 30000, 2, 2 },
+	{ 200, 8, 200, 200 },
+	{ 1000, 100, 1000, 1000 },
+	{ 1500, 100, 1331, 1331 },
+	{ 200, 2000, 104, 104 },
+	{ 8, 30000, 7, 7 },
 	{ 1, 60000, 1, 1 },
 };
 

@@ -23,7 +23,7 @@ setup(void)
 	static const uint8_t assoc[8] = { 1 };
 	struct mp_limits limits = { .sessions = 4, .flows = 4,
 		.flows_each = 4, .pool = POOL, .pool_each = EACH,
-		.held = 1 << 17 };
+		.held = 1 << 18 };
 	struct mp_addr a = duo_ip4(10, 0, 0, 1, 1);
 
 	duo_bare(&m, &limits);
@@ -180,20 +180,22 @@ START_TEST(too_big)
 }
 END_TEST
 
-/* --- Held datagrams: 64, or 64 KiB, a session (PROTOCOL 2) ----------------- */
+/* --- Held datagrams: 208 KiB a session (PROTOCOL 2) ------------------------- */
 
 START_TEST(held_number)
 {
 	uint32_t n;
 
-	for (n = 0; n < 64; n++)
-		put(POOL_HELD, 0, n, 1024); /* both bounds at once */
-	ck_assert_uint_eq(s[0]->held.n, 64);
-	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 0, 1024);
+	for (n = 0; n < 208; n++)
+		put(POOL_HELD, 0, n, 1024 - sizeof(struct record));
+	ck_assert_uint_eq(s[0]->held.n, 208);
+	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 0,
+	    1024 - sizeof(struct record));
 	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 0);
-	put(POOL_HELD, 0, 64, 10);
-	ck_assert_uint_eq(s[0]->held.n, 64);
-	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 1, 1024);
+	put(POOL_HELD, 0, 208, 10);
+	ck_assert_uint_eq(s[0]->held.n, 208);
+	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 1,
+	    1024 - sizeof(struct record));
 	/* every drop is counted */
 	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 1);
 }
@@ -203,9 +205,9 @@ START_TEST(held_bytes)
 {
 	uint32_t n;
 
-	for (n = 0; n < 3; n++)
+	for (n = 0; n < 8; n++)
 		put(POOL_HELD, 0, n, 30000);
-	ck_assert_uint_eq(s[0]->held.n, 2);
+	ck_assert_uint_eq(s[0]->held.n, 7);
 	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 1, 30000);
 	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 1);
 }
@@ -218,9 +220,9 @@ START_TEST(held_ring)
 
 	for (n = 0; n < 6; n++)
 		put(POOL_HELD, (int)(n % 3), n, 50000);
-	/* 128 KiB hold two of them */
-	ck_assert_uint_gt(mp_counter(&m, MP_C_drop_held), 0);
-	check_record(pool_first(&m, POOL_HELD, s[2]), 2, 5, 50000);
+	/* 256 KiB hold five of them */
+	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 1);
+	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 3, 50000);
 }
 END_TEST
 

@@ -81,21 +81,26 @@ END_TEST
 
 /* --- Before the session is up ------------------------------------------------- */
 
-/* Held, and sent in order when it is up; 64 at most, the oldest dropped. */
+/* Held, and sent in order when it is up; 208 KiB at most, 64 bytes each with its
+ * record, the oldest dropped. */
 START_TEST(held)
 {
+	enum { MOST = 208 * 1024 / 64, OVER = 6 };
 	struct duo *d = duo_new(1, 1);
+	const uint8_t *p;
 	uint32_t n;
 
-	for (n = 0; n < 70; n++)
+	for (n = 0; n < MOST + OVER; n++)
 		ck_assert_int_eq(duo_say(d, 0, n), 0);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), 70);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 6);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), MOST + OVER);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), OVER);
 	duo_run(d, d->now + SEC);
-	ck_assert_uint_eq(d->end[1].n_got, 64);
-	for (n = 0; n < 64; n++)
-		ck_assert_uint_eq(d->end[1].got[n].data[7], n + 6);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_data_out), 64);
+	ck_assert_uint_eq(d->end[1].n_got, MOST);
+	for (n = 0; n < MOST; n++) {
+		p = d->end[1].got[n].data;
+		ck_assert_uint_eq((uint32_t)p[6] << 8 | p[7], n + OVER);
+	}
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_data_out), MOST);
 	duo_free(d);
 }
 END_TEST
