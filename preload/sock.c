@@ -34,9 +34,13 @@ kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
 	fd = real_socket(AF_INET6, type, protocol);
 	if (fd >= 0 && real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 	    sizeof(off)) == 0) {
-		if (domain == AF_INET)
-			(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET,
-			    &on, sizeof(on));
+		if (domain != AF_INET)
+			return fd;
+		(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET, &on,
+		    sizeof(on));
+		/* The default of an IPv4 socket. */
+		(void)real_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on,
+		    sizeof(on));
 		return fd;
 	}
 	if (fd >= 0)
