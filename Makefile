@@ -103,7 +103,7 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fdtab forked guard)
+	libc log conf fdtab forked guard held iov ask cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
