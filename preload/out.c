@@ -14,6 +14,7 @@
 #include "log.h"
 #include "net.h"
 #include "plain.h"
+#include "reach.h"
 #include "revive.h"
 #include "want.h"
 
@@ -101,11 +102,15 @@ plain(int fd, const struct sock *s, const struct msghdr *msg,
 	struct mp_path path = { .remote = *dst, .local = s->local };
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
 
-	if (m.msg_name != NULL && !s->wide && s->family == AF_INET6)
+	if (m.msg_name != NULL && s->family == AF_INET6 &&
+	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
 		return result(real_sendmsg(fd, &m, flags)); /* scope id */
 	m.msg_name = &sin6;
-	if (s->wide && m.msg_controllen == 0 &&
-	    net_is_v4(dst) == net_is_v4(&s->local)) {
+	/* A group is no address to send from: let the kernel choose. */
+	if (net_is_multicast(&path.local))
+		memset(path.local.ip + 12, 0, 4);
+	if ((s->wide || net_is_multicast(&s->local)) &&
+	    m.msg_controllen == 0 && net_is_v4(dst) == net_is_v4(&s->local)) {
 		memset(room, 0, sizeof(room));
 		m.msg_control = room;
 		m.msg_controllen = sizeof(room);
@@ -286,11 +291,31 @@ protect(struct out *o, const struct msghdr *msg)
 	return n < 0 ? n : whole;
 }
 
+/* Which way a datagram goes; who has a session is not asked about. */
+static enum conf_way
+way_to(struct sock *s, const struct mp_addr *dst)
+{
+	enum conf_way way = conf_way(dst);
+	bool met = false;
+
+	if (way != WAY_PROTECT || reach_known(dst) == REACH_PEER)
+		return way;
+	if (reach_known(dst) == REACH_UNKNOWN && s->map.arena != NULL &&
+	    guard_lock(s->map.arena)) {
+		met = mp_session_find(&s->map.mp, s->slot, dst) != MP_NONE;
+		guard_unlock(s->map.arena);
+	}
+	if (met)
+		reach_met(dst);
+	return reach_ask(dst) == REACH_PEER ? WAY_PROTECT : WAY_PLAIN;
+}
+
 ssize_t
 out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	struct out o = { .fd = fd, .s = s, .flags = flags & KEPT };
 	enum sock_state state = atomic_load(&s->state);
+	enum conf_way way;
 	ssize_t n;
 
 	n = target(s, msg, &o.dst);
@@ -300,9 +325,10 @@ out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return -EOPNOTSUPP;
 	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
 		return result(real_sendmsg(fd, msg, flags));
-	if (state == SOCK_PLAIN && conf_way(&o.dst) != WAY_PLAIN)
+	way = way_to(s, &o.dst);
+	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
-	switch (conf_way(&o.dst)) {
+	switch (way) {
 	case WAY_REFUSE:
 		log_say(LOG_WARN, LOG_WAY, "nothing is sent to link-local "
 		    "addresses: --plain fe80::/10 allows it, unprotected");

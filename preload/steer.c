@@ -17,6 +17,7 @@ enum {
 	NOBODY = 255,
 	ALL = -1, /* a filter's verdict: the whole packet */
 	NONE = 0,
+	LOOPBACK = 1, /* its index in each network namespace */
 };
 
 struct prog {
@@ -270,6 +271,18 @@ from_loopback(struct prog *p)
 	from_prefix(p, &v6, ALL);
 }
 
+/* What this host sent itself, whatever the address. */
+static void
+from_here(struct prog *p)
+{
+	struct exits e = { .n = 0 };
+
+	load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
+	leave_unless(p, &e, BPF_JEQ, LOOPBACK);
+	verdict(p, (uint32_t)ALL);
+	leave(p, &e);
+}
+
 static void
 to_prefix(struct prog *p, const uint8_t ip[4], bool v4, uint32_t len)
 {
@@ -353,6 +366,8 @@ steer_filter(int fd, const struct steer_filter *f)
 	if (f->local_only)
 		only_to(&p, &f->local);
 	from_loopback(&p);
+	if (f->here)
+		from_here(&p);
 	if (f->multicast)
 		to_groups(&p);
 	if (f->broadcast)
