@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "guard.h"
+#include "old_glibc.h"
 
 enum { DEPTH = 4 }; /* handlers within handlers that are kept account of */
 
