@@ -186,6 +186,8 @@ main(int argc, char **argv)
 			_exit(0);
 		usleep(100);
 	}
+	if (left > 0) /* a child that came late */
+		_exit(0);
 	alarms(0);
 	sleep(1);
 	lost += t_talk(sock, t_who(AFTER), 3, 20);
