@@ -113,7 +113,9 @@ UDPLOAD = $(B)/lab/udpload
 LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
 	$(wildcard tests/lab/progs/*.c))
 LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
-# The library within a program, for the thread sanitizer.
+# The library within a program, for gcc's thread sanitizer: clang's is another
+# package.
+TSAN_CC = gcc
 TSAN_CHURN = $(B)/tsan/t12_churn
 TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
 	$(PRELOAD:%=preload/%.c) $(CORE:%=core/%.c)
@@ -171,7 +173,7 @@ $(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
 # Its agent is the usual one, beside it.
 $(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*.h) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) -std=gnu11 -fsanitize=thread \
+	$(TSAN_CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) -std=gnu11 -fsanitize=thread \
 	    -Icore -Ipreload -o $@ $(TSAN_C) -lsodium -ldl -lpthread
 	ln -sf ../mpshim-agent $(@D)
 
