@@ -31,8 +31,9 @@ CORE = crypto \
 
 # What the library and the agent share, the rest of the library, and the agent.
 JOINT = arena net ipc inner steer
-PRELOAD = old_glibc libc log conf guard forked fdtab spawn plain want join revive sock heal cmsg \
-	out in stdio_sock hook_socket hook_opt hook_send hook_recv hook_fd hook_file hook_stdio \
+PRELOAD = old_glibc libc log conf guard forked fdtab held iov spawn plain want opts join revive \
+	wake sock heal cmsg ask cork protect out fetch in setopt stdio_sock \
+	hook_socket hook_opt hook_send hook_recv hook_fd hook_file hook_stdio \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
@@ -111,7 +112,11 @@ EMU = $(B)/lab/emu
 UDPLOAD = $(B)/lab/udpload
 LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
 	$(wildcard tests/lab/progs/*.c))
-LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS)
+LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
+# The library within a program, for the thread sanitizer.
+TSAN_CHURN = $(B)/tsan/t12_churn
+TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
+	$(PRELOAD:%=preload/%.c) $(CORE:%=core/%.c)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
@@ -162,6 +167,13 @@ $(UDPLOAD): $(UDPLOAD_O)
 
 $(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
 	$(LINK) -o $@ $<
+
+# Its agent is the usual one, beside it.
+$(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*.h) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) -std=gnu11 -fsanitize=thread \
+	    -Icore -Ipreload -o $@ $(TSAN_C) -lsodium -ldl -lpthread
+	ln -sf ../mpshim-agent $(@D)
 
 $(CHECK): $(UNIT_O) $(LIB)
 	$(LINK) -o $@ $(UNIT_O) $(LIB) $(CHECK_LIBS) -lsodium

@@ -62,10 +62,12 @@ static int
 give_name(struct sock *s, int error, const struct mp_addr *a,
     struct sockaddr *name, socklen_t *len, int saved)
 {
-	if (error == 0 && (name == NULL || len == NULL))
+	if (error == 0 && len == NULL)
 		error = -EFAULT;
 	if (error == 0 && (int)*len < 0)
 		error = -EINVAL;
+	if (error == 0 && name == NULL && *len > 0)
+		error = -EFAULT;
 	if (error == 0)
 		*len = net_put(a, s->family, name, *len);
 	return answer(s, error, saved);
@@ -106,6 +108,8 @@ HOOK(int, shutdown, (int fd, int how))
 		errno = saved;
 		result = 0;
 	}
+	if (result == 0 && how != SHUT_RD)
+		s->wants.shut = true;
 	fdtab_release(s);
 	return result;
 }

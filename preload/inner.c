@@ -73,6 +73,9 @@ inner_error(const struct inner *in, const uint8_t *packet)
 	    (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
 }
 
+/* Another than 127.0.0.1, which a program may have bound on the same port. */
+static const uint8_t loopback[4] = { 127, 109, 112, 1 };
+
 /* Where the port's own sockets hear us: loopback, or the one address that the
  * socket is bound to. */
 static bool
@@ -89,7 +92,7 @@ own_address(int fd, struct sockaddr_in6 *to, socklen_t *len)
 	if (net_is_any(&a)) {
 		memset(a.ip, 0, 10);
 		a.ip[10] = a.ip[11] = 0xff;
-		memcpy(a.ip + 12, (const uint8_t[]) { 127, 0, 0, 1 }, 4);
+		memcpy(a.ip + 12, loopback, 4);
 	}
 	*len = net_put(&a, family, (struct sockaddr *)to, sizeof(*to));
 	return *len > 0;

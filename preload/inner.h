@@ -7,8 +7,8 @@
  *	0         1      2   3      4            20        32
  *	| 0       | slot | 0 | kind | token 16   | nonce 12 | AEAD(body) + 16 |
  *
- * They go from a socket of the port to 127.0.0.1 (or ::1, or the one address
- * that it is bound to) and its own port.  A sid never begins with 0.  The low
+ * They go from a socket of the port to 127.109.112.1 (or the one address that it
+ * is bound to) and its own port.  A sid never begins with 0.  The low
  * bit of `kind' is the C bit: 1 goes to the agent, 0 to the socket of `slot'.
  * The kernel's filters check the token, so that nobody else can make a socket
  * readable; the AEAD keeps what is in them from those who watch loopback.

@@ -25,18 +25,28 @@
 #endif
 enum { MARK_INET = IPV6_RECVERR_RFC4884 };
 
+static void
+stand_for_inet(int fd)
+{
+	int on = 1;
+
+	(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET, &on, sizeof(on));
+	/* Groups that others joined are heard by IPv4's own sockets alone. */
+	(void)real_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on,
+	    sizeof(on));
+}
+
 static int
 kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
 {
-	int fd, off = 0, on = 1;
+	int fd, off = 0;
 
 	*kernel = MP_DUAL;
 	fd = real_socket(AF_INET6, type, protocol);
 	if (fd >= 0 && real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 	    sizeof(off)) == 0) {
 		if (domain == AF_INET)
-			(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET,
-			    &on, sizeof(on));
+			stand_for_inet(fd);
 		return fd;
 	}
 	if (fd >= 0)
@@ -181,11 +191,13 @@ parse(const struct sock *s, struct mp_addr *a, const struct sockaddr *name,
 	socklen_t least = s->family == AF_INET ? sizeof(struct sockaddr_in) :
 						 24;
 
+	if (len < sizeof(name->sa_family) ||
+	    len > sizeof(struct sockaddr_storage))
+		return -EINVAL;
 	if (name == NULL)
 		return -EFAULT;
-	if (len < sizeof(name->sa_family) || (len < least &&
-	    !(connecting && name->sa_family == AF_INET &&
-		len >= sizeof(struct sockaddr_in))))
+	if ((len < least && !(connecting && name->sa_family == AF_INET &&
+	    len >= sizeof(struct sockaddr_in))))
 		return -EINVAL;
 	if (name->sa_family == AF_INET6 ? s->family == AF_INET :
 		name->sa_family != AF_INET)
@@ -239,7 +251,7 @@ sock_peer(int fd, struct sock *s, struct mp_addr *a)
 
 	if (s->connected) {
 		*a = s->peer;
-		return 0;
+		return s->peer.port == 0 ? -ENOTCONN : 0;
 	}
 	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) != 0)
 		return -errno;
@@ -256,18 +268,26 @@ set_flag(int fd, int option, int value)
 	(void)real_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
 }
 
-/* Would the kernel let a program bind this address? */
+/* One of the same family, to try things on. */
 static int
-address_ours(const struct sock *s, const struct mp_addr *a)
+scratch(const struct sock *s)
+{
+	int fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Would the kernel let a program bind this, which shares with nobody? */
+static int
+try_bind(const struct sock *s, const struct mp_addr *a, uint16_t port)
 {
 	struct mp_addr to = *a;
-	int fd, error;
+	int fd = scratch(s), error;
 
-	fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
-	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
-	to.port = 0;
+		return fd;
+	to.port = port;
 	error = join_bind(fd, s, &to);
 	real_close(fd);
 	return error;
@@ -297,6 +317,22 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 	return 0;
 }
 
+/* Others hold the port, at other addresses: loopback sockets of ours share it. */
+static int
+bind_apart(int fd, struct sock *s, const struct mp_addr *a,
+    const struct mp_addr *wide)
+{
+	int error;
+
+	set_flag(fd, SO_REUSEPORT, 1);
+	error = join_bind(fd, s, wide);
+	set_flag(fd, SO_REUSEPORT, 0);
+	if (error != -EADDRINUSE)
+		return error;
+	s->wide = false;
+	return join_bind(fd, s, a);
+}
+
 /* The port is taken.  By a socket of ours that makes room, or one that is gone
  * already?  Else as the program's own flags would have it. */
 static int
@@ -317,6 +353,8 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	}
 	if (error == -EADDRINUSE)
 		return error;
+	if (!net_is_any(a) && try_bind(s, a, a->port) == 0)
+		return bind_apart(fd, s, a, wide);
 	/* The control socket of one that is gone: the agent lets go of it. */
 	for (i = 0; i < RETRIES; i++) {
 		error = join_bind(fd, s, wide);
@@ -362,7 +400,7 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 	int error, lock = -1, saved = errno;
 
 	if (!net_is_any(a)) {
-		error = address_ours(s, a);
+		error = try_bind(s, a, 0);
 		if (error != 0)
 			return error;
 	}
@@ -375,16 +413,35 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 	return error;
 }
 
+/* By the program's own words where the kernel's socket is of its family: they
+ * may name an interface. */
+static int
+bind_as(int fd, const struct sock *s, const struct mp_addr *a,
+    const struct sockaddr *name, socklen_t len)
+{
+	if (name->sa_family != AF_INET6)
+		return join_bind(fd, s, a);
+	return real_bind(fd, name, len) != 0 ? -errno : 0;
+}
+
 /* As the kernel has it: loopback, groups, and sockets that are plain. */
 static int
-bind_plain(int fd, struct sock *s, const struct mp_addr *a)
+bind_plain(int fd, struct sock *s, const struct mp_addr *a,
+    const struct sockaddr *name, socklen_t len)
 {
 	int error;
 
 	set_flag(fd, SO_REUSEADDR, s->reuseaddr);
 	set_flag(fd, SO_REUSEPORT, s->reuseport);
-	error = join_bind(fd, s, a);
+	error = bind_as(fd, s, a, name, len);
+	if (error == -EADDRINUSE && a->port != 0 && net_is_loopback(a) &&
+	    join_ask(s, a) == 0) { /* one of ours that is open to all */
+		set_flag(fd, SO_REUSEPORT, 1);
+		error = bind_as(fd, s, a, name, len);
+	}
 	if (error == 0) {
+		if (net_is_loopback(a)) /* for one that comes later */
+			set_flag(fd, SO_REUSEPORT, 1);
 		s->bound = true;
 		atomic_store(&s->state, SOCK_PLAIN);
 	}
@@ -408,36 +465,44 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return error;
 	if (s->bound)
 		return -EINVAL;
-	if (net_is_link_local(&a)) /* says nothing without its interface */
-		return real_bind(fd, name, len) != 0 ? -errno :
-		    (atomic_store(&s->state, SOCK_PLAIN), 0);
 	if (net_is_loopback(&a) || net_is_multicast(&a) ||
-	    atomic_load(&s->state) == SOCK_PLAIN)
-		return bind_plain(fd, s, &a);
+	    net_is_link_local(&a) || atomic_load(&s->state) == SOCK_PLAIN)
+		return bind_plain(fd, s, &a, name, len);
 	return bind_open(fd, s, &a);
 }
 
 /* --- connect ----------------------------------------------------------------- */
 
+/* The address that the socket sends from whatever its peer: one that it is
+ * bound to, or that its last connect(2) found. */
+static void
+source(int fd, const struct sock *s, struct mp_addr *from)
+{
+	if (s->wide || s->connected)
+		*from = s->local;
+	else if (join_name(fd, from) != 0)
+		memset(from, 0, sizeof(*from));
+	from->port = 0;
+}
+
 /* Which of our addresses would the kernel use, or what would it say? */
 static int
-route(const struct sock *s, const struct mp_addr *to, struct mp_addr *local)
+route(int of, const struct sock *s, const struct mp_addr *to,
+    struct mp_addr *local)
 {
 	struct sockaddr_in6 sin6;
+	struct mp_addr from;
 	socklen_t len;
 	int fd, error = 0;
 
-	fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
-	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = scratch(s);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	set_flag(fd, SO_BROADCAST, s->broadcast);
-	if (s->wide) {
-		struct mp_addr from = s->local;
-
-		from.port = 0;
-		error = join_bind(fd, s, &from);
-	}
+	source(of, s, &from);
+	if (!net_is_any(&from) && (error = join_bind(fd, s, &from)) ==
+	    -EADDRNOTAVAIL)
+		error = 0; /* it went meanwhile */
 	len = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    (struct sockaddr *)&sin6, sizeof(sin6));
 	if (error == 0 && (len == 0 ||
@@ -512,6 +577,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
 	struct mp_addr a, local;
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	enum conf_way way;
 	int error;
 
 	if (name != NULL && len >= sizeof(name->sa_family) &&
@@ -520,11 +586,14 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	error = parse(s, &a, name, len, true);
 	if (error != 0)
 		return error;
-	if (conf_way(&a) == WAY_REFUSE || (conf_way(&a) == WAY_PROTECT &&
-	    atomic_load(&s->state) == SOCK_PLAIN))
+	way = conf_way(&a);
+	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
+		error = route(fd, s, &a, &local);
+		return error != 0 ? error : -EACCES;
+	}
+	if (way == WAY_REFUSE)
 		return -EACCES;
-	if (atomic_load(&s->state) != SOCK_JOINED &&
-	    conf_way(&a) == WAY_PLAIN) {
+	if (atomic_load(&s->state) != SOCK_JOINED && way == WAY_PLAIN) {
 		if (real_connect(fd, name, len) != 0)
 			return -errno;
 		s->connected = false;
@@ -532,7 +601,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return 0;
 	}
 	local = s->local;
-	error = route(s, &a, &local);
+	error = route(fd, s, &a, &local);
 	if (error != 0 && !(error == -ENETUNREACH && met(s, &a)))
 		return error;
 	if (s->kconnected) {
