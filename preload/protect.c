@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "forked.h"
 #include "guard.h"
 #include "iov.h"
 #include "join.h"
@@ -124,6 +125,7 @@ attempt(struct out *o)
 	struct sock *s = o->s;
 	struct mp_tx tx[2];
 	uint64_t now = arena_now();
+	unsigned forks = forked_times();
 	bool late;
 	int n, i;
 
@@ -139,6 +141,8 @@ attempt(struct out *o)
 	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
 	    o->df ? MP_DF : 0, tx);
 	guard_unlock(s->map.arena);
+	if (forked_times() != forks)
+		return 1; /* the parent sends what was begun */
 	if (n == MP_EAGAIN)
 		return hold(o, now);
 	if (n < 0)
