@@ -53,7 +53,8 @@ receive(int fd, enum way way)
 	case RECVMSG:
 		return recvmsg(fd, &mm.msg_hdr, 0);
 	case RECVMMSG:
-		return recvmmsg(fd, &mm, 1, 0, NULL);
+		return recvmmsg(fd, &mm, 1, 0, NULL) == 1 ?
+		    (ssize_t)mm.msg_len : -1;
 	case READ:
 		return read(fd, &m, sizeof(m));
 	case READV:
