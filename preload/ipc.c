@@ -279,6 +279,23 @@ ipc_recv(int fd, void *data, size_t len, int got[IPC_PASS])
 	return -EMSGSIZE;
 }
 
+int
+ipc_wake(uint32_t port)
+{
+	struct {
+		uint32_t version, kind;
+		uint64_t cookie, inode;
+		uint32_t port;
+	} ask = { .version = IPC_VERSION, .kind = IPC_WAKE, .port = port };
+	int fd = ipc_connect(), error;
+
+	if (fd < 0)
+		return fd;
+	error = ipc_send(fd, &ask, IPC_SHORT, NULL, 0);
+	real_close(fd);
+	return error;
+}
+
 /* Waits until there is something to read: 0, or -ETIMEDOUT. */
 static int
 await(int fd)

@@ -44,6 +44,9 @@ enum ipc_kind {
 	IPC_ADOPT,     /* an arena whose agent died, as a copy, and its port */
 	IPC_LOOK,      /* sockets may be gone: let go of what they held */
 	IPC_STATUS,
+	IPC_WAKE,      /* the engine's deadline is nearer than announced; of
+			* those who cannot say so by an INNER_WAKE.  Only the
+			* first IPC_SHORT bytes are sent, no answer comes */
 	IPC_HEAR,      /* a socket that hears of closed ports at the peer that
 			* the asking one was connected to */
 };
@@ -63,6 +66,8 @@ struct ipc_ask {
 	char no_interfaces[IPC_NAMES];	/* never these */
 	char program[ARENA_NAME];
 };
+
+enum { IPC_SHORT = offsetof(struct ipc_ask, kernel) };
 
 struct ipc_answer {
 	uint32_t version;
@@ -128,6 +133,8 @@ void ipc_unlock(int fd);
 /* Connects: a descriptor, or a negative errno (nobody listens there, or it is
  * neither us nor root who does). */
 int ipc_connect(void);
+/* Asks IPC_WAKE for a port: 0, or a negative errno. */
+int ipc_wake(uint32_t port);
 /* Sends a message and `n' descriptors, 0..IPC_PASS: 0 or -errno. */
 int ipc_send(int fd, const void *, size_t len, const int *pass, int n);
 /* Receives one of at most `len' bytes: its length, 0 at the end, or -errno.

@@ -15,9 +15,13 @@
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "reach.h"
 #include "spawn.h"
 #include "want.h"
 
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
 #ifndef SO_COOKIE
 #define SO_COOKIE 57
 #endif
@@ -93,6 +97,28 @@ join_autobind(int fd, struct sock *s)
 	return error;
 }
 
+/* What the program set that decides by which way its packets go. */
+static void
+copy_ways(int from, int to)
+{
+	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
+		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
+		{ IPPROTO_IP, IP_UNICAST_IF },
+		{ IPPROTO_IPV6, IPV6_UNICAST_IF } };
+	socklen_t len;
+	size_t i;
+	int is;
+
+	for (i = 0; i < sizeof(option) / sizeof(option[0]); i++) {
+		is = 0;
+		len = sizeof(is);
+		if (real_getsockopt(from, option[i][0], option[i][1], &is,
+			&len) == 0 && is != 0)
+			(void)real_setsockopt(to, option[i][0], option[i][1],
+			    &is, len);
+	}
+}
+
 /* A socket that is bound to `at' besides ours, or a negative errno. */
 static int
 beside(int fd, const struct sock *s, const struct mp_addr *at)
@@ -109,6 +135,7 @@ beside(int fd, const struct sock *s, const struct mp_addr *at)
 		(void)real_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
 	(void)real_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	copy_ways(fd, other);
 	error = join_bind(other, s, at);
 	if (error == 0)
 		return other;
@@ -334,7 +361,8 @@ join_hear(int fd, struct sock *s)
 
 	/* It takes plaintext away that the program may be to get. */
 	if (!s->connected || conf->accept_plain || conf->prefer ||
-	    !in_doubt(s))
+	    conf_way(&s->peer) != WAY_PROTECT ||
+	    reach_ask(&s->peer) != REACH_PEER || !in_doubt(s))
 		return;
 	ear[0] = make_ear(fd, s);
 	if (ear[0] < 0)

@@ -14,6 +14,9 @@
 #ifndef SO_TIMESTAMPING_NEW
 #define SO_TIMESTAMPING_NEW 65
 #endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -320,6 +323,16 @@ net_options(int fd, enum mp_family kernel)
 		(void)real_setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
 		    sizeof(on));
 	(void)real_setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+}
+
+uint32_t
+net_device(int fd)
+{
+	int ifindex = 0;
+	socklen_t len = sizeof(ifindex);
+
+	return real_getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex,
+	    &len) == 0 && ifindex > 0 ? (uint32_t)ifindex : 0;
 }
 
 const char *

@@ -70,6 +70,9 @@ int net_mtu(enum mp_family kernel, const struct mp_addr *to);
 /* The options that the engine wants of a socket: PKTINFO, timestamps. */
 void net_options(int fd, enum mp_family kernel);
 
+/* The interface that a socket is bound to (SO_BINDTODEVICE), or 0. */
+uint32_t net_device(int fd);
+
 /* "192.0.2.1:60001" or "[2001:db8::1]:60001". */
 enum { NET_TEXT = 56 };
 const char *net_text(const struct mp_addr *, char text[NET_TEXT]);

@@ -25,8 +25,12 @@ named(const char *names, const char *name)
 }
 
 static bool
-may_use(const struct ipc_ask *how, const struct link *l)
+may_use(const struct port *p, const struct link *l)
 {
+	const struct ipc_ask *how = &p->how;
+
+	if (p->device != 0 && l->ifindex != p->device)
+		return false;
 	return (how->interfaces[strspn(how->interfaces, BLANKS)] == '\0' ||
 		named(how->interfaces, l->name)) &&
 	    !named(how->no_interfaces, l->name);
@@ -55,7 +59,7 @@ add(const struct netmon *nm, const struct port *p, bool up,
 
 	for (i = 0; i < nm->naddresses && n < MP_LOCALS_MAX; i++) {
 		l = netmon_link(nm, nm->address[i].ifindex);
-		if (l == NULL || l->up != up || !may_use(&p->how, l) ||
+		if (l == NULL || l->up != up || !may_use(p, l) ||
 		    !reaches(p, nm->address[i].ip))
 			continue;
 		memcpy(to[n].ip, nm->address[i].ip, 16);

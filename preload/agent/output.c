@@ -79,7 +79,8 @@ output_inner(struct port *p, const struct inner *in, const void *payload,
 	if (len > PACKET)
 		return;
 	error = inner_send(p->map.arena, p->control, in, payload, len, buf);
-	if (error != 0 && error != -EAGAIN)
+	/* To sockets that are bound to an interface there is no way. */
+	if (error != 0 && error != -EAGAIN && p->device == 0)
 		journal("port %u: to slot %u: %s", p->number, in->slot,
 		    strerror(-error));
 }

@@ -157,6 +157,7 @@ port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
 	p->memfd = memfd;
 	p->how = *ask;
 	p->df = -1;
+	p->device = control >= 0 ? net_device(control) : 0;
 	p->group = 1; /* bound just after the data socket */
 	if (control < 0 || !port_fits(a, control, ask,
 	    &p->bound)) {

@@ -60,6 +60,7 @@ struct port {
 	struct arena_map map;
 	int memfd, control;
 	enum mp_family kernel; /* the control socket's */
+	uint32_t device; /* interface that its sockets are bound to; or 0 */
 	struct mp_addr bound;  /* its address: the wildcard, if it was free */
 	struct ring *ring;
 	struct ipc_ask how; /* as the first socket was opened */

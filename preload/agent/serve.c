@@ -345,6 +345,9 @@ client_ready(struct watch *w, uint32_t events)
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_STATUS && begin_status(c))
 		return;
+	if (n == IPC_SHORT && q.ask.version == IPC_VERSION &&
+	    q.ask.kind == IPC_WAKE && port_of(&q) != NULL)
+		output_send(port_of(&q));
 	if (n == (int)sizeof(q.ask))
 		answer(c, &q);
 	for (i = 0; n >= 0 && i < IPC_PASS; i++)
