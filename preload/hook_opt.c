@@ -81,7 +81,9 @@ HOOK(int, setsockopt,
 	if (s == NULL)
 		return real_setsockopt(fd, level, option, value, len);
 	numeric = number(level, value, len, &n);
-	if (numeric)
+	if (level == IPPROTO_IPV6 && s->family == AF_INET && (int)len >= 0)
+		done = -ENOPROTOOPT;
+	else if (numeric)
 		done = setopt_take(fd, s, level, option, n);
 	if (done == SETOPT_PASS) {
 		errno = saved;
@@ -246,7 +248,7 @@ get(struct sock *s, int level, int option, int *n)
 	if (level == IPPROTO_IPV6)
 		return get_ipv6(s, option, n);
 	if (level != IPPROTO_UDP)
-		return SETOPT_PASS;
+		return s->family == AF_INET ? -EOPNOTSUPP : SETOPT_PASS;
 	if (option == UDP_SEGMENT)
 		*n = s->segment;
 	else if (option == UDP_CORK)

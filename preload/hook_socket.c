@@ -79,8 +79,11 @@ HOOK(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len))
 	int saved = errno;
 	struct mp_addr a;
 
-	if (s == NULL)
+	if (s == NULL || sock_as_is(s)) {
+		if (s != NULL)
+			fdtab_release(s);
 		return real_getsockname(fd, name, len);
+	}
 	return give_name(s, sock_name(fd, s, &a), &a, name, len, saved);
 }
 
@@ -90,8 +93,11 @@ HOOK(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len))
 	int saved = errno;
 	struct mp_addr a;
 
-	if (s == NULL)
+	if (s == NULL || sock_as_is(s)) {
+		if (s != NULL)
+			fdtab_release(s);
 		return real_getpeername(fd, name, len);
+	}
 	return give_name(s, sock_peer(fd, s, &a), &a, name, len, saved);
 }
 

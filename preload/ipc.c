@@ -56,29 +56,29 @@ env(char **envp, const char *name)
 
 /* Where the directory shall be. */
 static int
-directory(char path[PATH_MAX], char **envp)
+directory(char path[IPC_PATH], char **envp)
 {
 	const char *base;
 	int n;
 
 	if (kept[0] != '\0')
-		n = snprintf(path, PATH_MAX, "%s", kept);
+		n = snprintf(path, IPC_PATH, "%s", kept);
 	else if ((base = env(envp, "MPSHIM_RUNTIME_DIR")) != NULL)
-		n = snprintf(path, PATH_MAX, "%s", base);
+		n = snprintf(path, IPC_PATH, "%s", base);
 	else if ((base = env(envp, "XDG_RUNTIME_DIR")) != NULL)
-		n = snprintf(path, PATH_MAX, "%s/mpshim", base);
+		n = snprintf(path, IPC_PATH, "%s/mpshim", base);
 	else if (geteuid() == 0)
-		n = snprintf(path, PATH_MAX, "/run/mpshim");
+		n = snprintf(path, IPC_PATH, "/run/mpshim");
 	else
-		n = snprintf(path, PATH_MAX, "/tmp/mpshim-%u",
+		n = snprintf(path, IPC_PATH, "/tmp/mpshim-%u",
 		    (unsigned)geteuid());
-	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+	return n < 0 || n >= IPC_PATH ? -ENAMETOOLONG : 0;
 }
 
 void
 ipc_setup(char **envp)
 {
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 
 	owner = geteuid();
 	if (directory(path, envp) == 0 && strlen(path) < sizeof(kept))
@@ -94,7 +94,7 @@ is_us(uid_t uid)
 }
 
 int
-ipc_directory(char path[PATH_MAX], int make)
+ipc_directory(char path[IPC_PATH], int make)
 {
 	struct stat st;
 	int error;
@@ -114,7 +114,7 @@ ipc_directory(char path[PATH_MAX], int make)
 }
 
 int
-ipc_path(char path[PATH_MAX], int make)
+ipc_path(char path[IPC_PATH], int make)
 {
 	uint64_t cookie;
 	size_t len;
@@ -126,7 +126,7 @@ ipc_path(char path[PATH_MAX], int make)
 	if (error != 0)
 		return error;
 	len = strlen(path);
-	n = snprintf(path + len, PATH_MAX - len, "/agent.%" PRIx64, cookie);
+	n = snprintf(path + len, IPC_PATH - len, "/agent.%" PRIx64, cookie);
 	/* A Unix socket's address is shorter than a path may be. */
 	if (n < 0 || len + (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return -ENAMETOOLONG;
@@ -136,7 +136,7 @@ ipc_path(char path[PATH_MAX], int make)
 int
 ipc_lock(void)
 {
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 	size_t len;
 	int fd, i;
 
@@ -179,7 +179,7 @@ int
 ipc_connect(void)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 	int error, fd;
 
 	error = ipc_path(path, 0);

@@ -29,6 +29,7 @@ enum ipc_bound {
 	IPC_KEYS = 4096,  /* bytes of all key file names */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
+	IPC_PATH = 256,	  /* bytes of the socket's path, and some behind it */
 	IPC_PASS = 2,	  /* descriptors of one message, at most */
 	IPC_WAIT_MS = 2000, /* longest wait for an answer */
 };
@@ -112,9 +113,9 @@ struct ipc_row {
 void ipc_setup(char **envp);
 /* Where the agent of this network namespace listens: 0, or a negative errno
  * (the directory is not ours alone).  `make': create the directory. */
-int ipc_path(char path[PATH_MAX], int make);
+int ipc_path(char path[IPC_PATH], int make);
 /* The directory alone. */
-int ipc_directory(char path[PATH_MAX], int make);
+int ipc_directory(char path[IPC_PATH], int make);
 
 /*
  * While somebody holds it, nobody else binds sockets that the agent shall know:

@@ -174,17 +174,52 @@ ask_agent(const struct ipc_ask *ask, const int *pass, int n,
 	return error;
 }
 
+/*
+ * Asks about a socket, which is to be or is at this address and port.  The
+ * question is too large for the least of stacks.
+ */
+static int
+question(enum ipc_kind kind, int fd, const struct sock *s,
+    const struct mp_addr *at, const int pass[IPC_PASS],
+    struct ipc_answer *answer, int *got)
+{
+	struct guard_buf *buf = guard_take();
+	struct ipc_ask *ask;
+	int n, error;
+
+	*got = -1;
+	if (buf == NULL)
+		return -ENOBUFS;
+	ask = (struct ipc_ask *)(void *)buf->packet;
+	fill(ask, kind, s);
+	ask->port = at->port;
+	if (kind == IPC_ASK)
+		ask->local = *at;
+	if (fd >= 0)
+		ask->inode = inode(fd);
+	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
+		continue;
+	error = ask_agent(ask, pass, n, answer, got, kind == IPC_OPEN);
+	guard_give(buf);
+	return error;
+}
+
+/* The memory of the socket's arena and its slot, if the agent knows it. */
+static int
+find(int fd, const struct sock *s, struct ipc_answer *answer, int *got)
+{
+	static const struct mp_addr anywhere;
+
+	return question(IPC_FIND, fd, s, &anywhere, NULL, answer, got);
+}
+
 int
 join_ask(const struct sock *s, const struct mp_addr *a)
 {
 	struct ipc_answer answer;
-	struct ipc_ask ask;
 	int got, error;
 
-	fill(&ask, IPC_ASK, s);
-	ask.local = *a;
-	ask.port = a->port;
-	error = ask_agent(&ask, NULL, 0, &answer, &got, false);
+	error = question(IPC_ASK, -1, s, a, NULL, &answer, &got);
 	if (got >= 0)
 		real_close(got);
 	return error != 0 ? -ENOENT : answer.error;
@@ -216,24 +251,17 @@ static bool
 known_already(int fd, struct sock *s)
 {
 	struct ipc_answer found;
-	struct ipc_ask ask;
 	int got;
 
-	if (fdtab_first())
-		return false;
-	fill(&ask, IPC_FIND, s);
-	ask.inode = inode(fd);
-	if (ask_agent(&ask, NULL, 0, &found, &got, false) != 0)
-		return false;
-	return enter(fd, s, &found, got) == 0;
+	return !fdtab_first() && find(fd, s, &found, &got) == 0 &&
+	    enter(fd, s, &found, got) == 0;
 }
 
 static int
 open_port(int fd, struct sock *s, struct ipc_answer *answer)
 {
 	struct mp_addr a;
-	struct ipc_ask ask;
-	int ctl = -1, got = -1, error;
+	int ctl[IPC_PASS] = { -1, -1 }, got = -1, error;
 
 	error = join_autobind(fd, s);
 	if (error == 0)
@@ -243,16 +271,13 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 	if (known_already(fd, s)) /* another process was first */
 		return 0;
 	if (!s->second) {
-		ctl = join_control_socket(fd, s);
-		if (ctl < 0)
-			return ctl;
+		ctl[0] = join_control_socket(fd, s);
+		if (ctl[0] < 0)
+			return ctl[0];
 	}
-	fill(&ask, IPC_OPEN, s);
-	ask.port = a.port;
-	ask.inode = inode(fd);
-	error = ask_agent(&ask, &ctl, ctl >= 0, answer, &got, true);
-	if (ctl >= 0)
-		real_close(ctl);
+	error = question(IPC_OPEN, fd, s, &a, ctl, answer, &got);
+	if (ctl[0] >= 0)
+		real_close(ctl[0]);
 	return error != 0 ? error : enter(fd, s, answer, got);
 }
 
@@ -304,22 +329,22 @@ join_hear(int fd, struct sock *s)
 {
 	const struct conf *conf = conf_get();
 	struct ipc_answer answer;
-	struct ipc_ask ask;
-	int ear, got;
+	struct mp_addr a;
+	int ear[IPC_PASS] = { -1, -1 }, got;
 
 	/* It takes plaintext away that the program may be to get. */
 	if (!s->connected || conf->accept_plain || conf->prefer ||
 	    !in_doubt(s))
 		return;
-	ear = make_ear(fd, s);
-	if (ear < 0)
+	ear[0] = make_ear(fd, s);
+	if (ear[0] < 0)
 		return;
-	fill(&ask, IPC_HEAR, s);
-	ask.port = s->map.arena->port;
-	(void)ask_agent(&ask, &ear, 1, &answer, &got, false);
-	if (got >= 0)
-		real_close(got);
-	real_close(ear);
+	if (join_name(fd, &a) == 0) {
+		(void)question(IPC_HEAR, fd, s, &a, ear, &answer, &got);
+		if (got >= 0)
+			real_close(got);
+	}
+	real_close(ear[0]);
 }
 
 /* One thread at a time changes a socket's state. */
@@ -449,7 +474,6 @@ struct sock *
 join_find(int fd)
 {
 	struct ipc_answer answer;
-	struct ipc_ask ask;
 	struct sock *s;
 	const struct slot *slot;
 	int got, error;
@@ -458,9 +482,7 @@ join_find(int fd)
 	if (s == NULL)
 		return NULL;
 	s->cookie = join_cookie(fd);
-	fill(&ask, IPC_FIND, s);
-	ask.inode = inode(fd);
-	error = ask_agent(&ask, NULL, 0, &answer, &got, false);
+	error = find(fd, s, &answer, &got);
 	if (error == 0)
 		error = enter(fd, s, &answer, got);
 	if (error != 0) {
@@ -491,17 +513,13 @@ join_adopt(int fd, struct sock *s, const int pass[2], struct ipc_answer *answer,
     int *got)
 {
 	struct mp_addr a;
-	struct ipc_ask ask;
 	int error;
 
 	*got = -1;
 	error = join_name(fd, &a);
 	if (error != 0)
 		return error;
-	fill(&ask, IPC_ADOPT, s);
-	ask.port = a.port;
-	ask.inode = inode(fd);
-	error = ask_agent(&ask, pass, 2, answer, got, false);
+	error = question(IPC_ADOPT, fd, s, &a, pass, answer, got);
 	return error != 0 ? error : answer->error;
 }
 
@@ -509,12 +527,9 @@ int
 join_memfd(int fd, struct sock *s)
 {
 	struct ipc_answer answer;
-	struct ipc_ask ask;
 	int got, error;
 
-	fill(&ask, IPC_FIND, s);
-	ask.inode = inode(fd);
-	error = ask_agent(&ask, NULL, 0, &answer, &got, false);
+	error = find(fd, s, &answer, &got);
 	if (error == 0)
 		error = answer.error;
 	if (error == 0 && got >= 0)

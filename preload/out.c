@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "cork.h"
 #include "held.h"
+#include "guard.h"
 #include "iov.h"
 #include "join.h"
 #include "libc.h"
@@ -17,6 +18,7 @@
 #include "net.h"
 #include "plain.h"
 #include "protect.h"
+#include "reach.h"
 #include "want.h"
 
 #ifndef UDP_SEGMENT
@@ -90,11 +92,15 @@ plain(int fd, const struct sock *s, const struct msghdr *msg,
 	struct mp_path path = { .remote = *dst, .local = s->local };
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
 
-	if (m.msg_name != NULL && !s->wide && s->family == AF_INET6)
+	if (m.msg_name != NULL && s->family == AF_INET6 &&
+	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
 		return to_kernel(fd, s, &m, flags); /* scope id */
 	m.msg_name = &sin6;
-	if (s->wide && m.msg_controllen == 0 &&
-	    net_is_v4(dst) == net_is_v4(&s->local)) {
+	/* A group is no address to send from: let the kernel choose. */
+	if (net_is_multicast(&path.local))
+		memset(path.local.ip + 12, 0, 4);
+	if ((s->wide || net_is_multicast(&s->local)) &&
+	    m.msg_controllen == 0 && net_is_v4(dst) == net_is_v4(&s->local)) {
 		memset(room, 0, sizeof(room));
 		m.msg_control = room;
 		m.msg_controllen = sizeof(room);
@@ -124,6 +130,25 @@ send_protected(int fd, struct sock *s, const struct msghdr *msg,
 	return n;
 }
 
+/* Which way a datagram goes; who has a session is not asked about. */
+static enum conf_way
+way_to(struct sock *s, const struct mp_addr *dst)
+{
+	enum conf_way way = conf_way(dst);
+	bool met = false;
+
+	if (way != WAY_PROTECT || reach_known(dst) == REACH_PEER)
+		return way;
+	if (reach_known(dst) == REACH_UNKNOWN && s->map.arena != NULL &&
+	    guard_lock(s->map.arena)) {
+		met = mp_session_find(&s->map.mp, s->slot, dst) != MP_NONE;
+		guard_unlock(s->map.arena);
+	}
+	if (met)
+		reach_met(dst);
+	return reach_ask(dst) == REACH_PEER ? WAY_PROTECT : WAY_PLAIN;
+}
+
 static ssize_t
 send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
@@ -138,7 +163,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return n;
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
-	way = conf_way(&dst);
+	way = way_to(s, &dst);
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
 	if (way == WAY_REFUSE) {

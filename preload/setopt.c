@@ -85,7 +85,7 @@ take_socket(int fd, struct sock *s, int option, int n)
 	case SO_TIMESTAMPING_NEW:
 		return joined ? take_stamping(fd, s, option, n) : SETOPT_PASS;
 	case SO_ZEROCOPY: /* nobody would say when a buffer is free again */
-		return plain || n == 0 ? SETOPT_PASS : -EOPNOTSUPP;
+		return plain || n != 1 ? SETOPT_PASS : -EOPNOTSUPP;
 	case SO_PEEK_OFF: /* would be one into our packets */
 		return plain || n < 0 ? SETOPT_PASS : -EOPNOTSUPP;
 	default:
@@ -127,8 +127,6 @@ take_ip(int fd, struct sock *s, int option, int n)
 static int
 take_ipv6(int fd, struct sock *s, int option, int n)
 {
-	if (s->family == AF_INET)
-		return -ENOPROTOOPT;
 	switch (option) {
 	case IPV6_V6ONLY:
 		if (s->bound)

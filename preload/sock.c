@@ -12,6 +12,7 @@
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "reach.h"
 #include "want.h"
 
 /* --- Making and finding --------------------------------------------------- */
@@ -221,6 +222,13 @@ unspecified(const struct sock *s, const struct sockaddr *name, socklen_t len)
 		return false;
 	memcpy(&sin, name, sizeof(sin));
 	return sin.sin_addr.s_addr == INADDR_ANY;
+}
+
+bool
+sock_as_is(const struct sock *s)
+{
+	return s->family == AF_INET6 && !s->wide && !s->connected &&
+	    (s->kconnected || atomic_load(&s->state) == SOCK_PLAIN);
 }
 
 int
@@ -440,6 +448,8 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 		error = bind_as(fd, s, a, name, len);
 	}
 	if (error == 0) {
+		s->local = *a; /* out_message() asks for groups */
+		s->local.port = 0;
 		if (net_is_loopback(a)) /* for one that comes later */
 			set_flag(fd, SO_REUSEPORT, 1);
 		s->bound = true;
@@ -572,6 +582,15 @@ disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	return 0;
 }
 
+static enum conf_way
+way_to(const struct mp_addr *a)
+{
+	enum conf_way way = conf_way(a);
+
+	return way == WAY_PROTECT && reach_ask(a) != REACH_PEER ? WAY_PLAIN :
+								   way;
+}
+
 int
 sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
@@ -586,7 +605,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	error = parse(s, &a, name, len, true);
 	if (error != 0)
 		return error;
-	way = conf_way(&a);
+	way = way_to(&a);
 	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
 		error = route(fd, s, &a, &local);
 		return error != 0 ? error : -EACCES;

@@ -30,6 +30,9 @@ void sock_shared(int fd, struct sock *);
 int sock_new(int domain, int type, int protocol); /* a descriptor, or -errno */
 int sock_bind(int fd, struct sock *, const struct sockaddr *, socklen_t);
 int sock_connect(int fd, struct sock *, const struct sockaddr *, socklen_t);
+/* Is the kernel's own word, with its scope, what the program shall be told of
+ * this socket's names? */
+bool sock_as_is(const struct sock *);
 int sock_name(int fd, struct sock *, struct mp_addr *);
 int sock_peer(int fd, struct sock *, struct mp_addr *);
 

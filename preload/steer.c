@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "inner.h"
@@ -17,6 +18,7 @@ enum {
 	NOBODY = 255,
 	ALL = -1, /* a filter's verdict: the whole packet */
 	NONE = 0,
+	LOOPBACK = 1, /* its index in each network namespace */
 };
 
 struct prog {
@@ -94,16 +96,29 @@ word(const uint8_t *b)
 	    (uint32_t)b[2] << 8 | b[3];
 }
 
+/* An empty one, or NULL: too large for the least of stacks. */
+static struct prog *
+prog_new(void)
+{
+	void *p = mmap(NULL, sizeof(struct prog), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Attaches it, and frees it. */
 static int
 attach(int fd, int option, struct prog *p)
 {
 	struct sock_fprog prog = { .len = (unsigned short)p->n,
 		.filter = p->at };
+	int error = p->full ? -E2BIG : 0;
 
-	if (p->full)
-		return -E2BIG;
-	return real_setsockopt(fd, SOL_SOCKET, option, &prog,
-	    sizeof(prog)) != 0 ? -errno : 0;
+	if (error == 0 && real_setsockopt(fd, SOL_SOCKET, option, &prog,
+	    sizeof(prog)) != 0)
+		error = -errno;
+	munmap(p, sizeof(*p));
+	return error;
 }
 
 /* --- A port's group: the program returns an index ------------------------ */
@@ -144,41 +159,43 @@ by_sid(struct prog *p, const struct steer_group *g)
 int
 steer_group(int fd, const struct steer_group *g)
 {
-	struct prog p = { .n = 0 };
+	struct prog *p = prog_new();
 	struct exits e = { .n = 0 }, probe = { .n = 0 };
 
+	if (p == NULL)
+		return -ENOMEM;
 	/* A packet of a session: its flow's sequence number is small. */
-	emit(&p, BPF_LD | BPF_W | BPF_LEN, 0);
-	leave_unless(&p, &e, BPF_JGE, MP_OVERHEAD);
-	load(&p, BPF_H, 6);
-	leave_unless(&p, &e, BPF_JEQ, 0);
-	load(&p, BPF_B, 0);
-	leave_unless(&p, &e, BPF_JEQ, g->prefix);
-	load(&p, BPF_W, 0);
-	by_sid(&p, g);
-	leave(&p, &e);
+	emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(p, &e, BPF_JGE, MP_OVERHEAD);
+	load(p, BPF_H, 6);
+	leave_unless(p, &e, BPF_JEQ, 0);
+	load(p, BPF_B, 0);
+	leave_unless(p, &e, BPF_JEQ, g->prefix);
+	load(p, BPF_W, 0);
+	by_sid(p, g);
+	leave(p, &e);
 	/* A handshake, or an internal datagram. */
-	emit(&p, BPF_LD | BPF_W | BPF_LEN, 0);
-	leave_unless(&p, &e, BPF_JGE, MP_OVERHEAD);
-	load(&p, BPF_W, 0);
-	leave_unless(&p, &e, BPF_JEQ, MP_SHAKE_MAGIC);
-	verdict(&p, g->control);
-	leave(&p, &e);
-	emit(&p, BPF_LD | BPF_W | BPF_LEN, 0);
-	leave_unless(&p, &e, BPF_JGE, INNER_OVERHEAD);
-	load(&p, BPF_B, 0);
-	leave_unless(&p, &e, BPF_JEQ, 0);
-	load(&p, BPF_W, 4);
-	leave_unless(&p, &e, BPF_JEQ, word(g->token));
-	load(&p, BPF_B, 3);
-	leave_unless(&p, &probe, BPF_JEQ, INNER_PROBE);
-	verdict(&p, g->probed);
-	leave(&p, &probe);
-	load(&p, BPF_W, 0);
-	by_sid(&p, g);
-	leave(&p, &e);
-	verdict(&p, g->plain);
-	return attach(fd, SO_ATTACH_REUSEPORT_CBPF, &p);
+	emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(p, &e, BPF_JGE, MP_OVERHEAD);
+	load(p, BPF_W, 0);
+	leave_unless(p, &e, BPF_JEQ, MP_SHAKE_MAGIC);
+	verdict(p, g->control);
+	leave(p, &e);
+	emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	leave_unless(p, &e, BPF_JGE, INNER_OVERHEAD);
+	load(p, BPF_B, 0);
+	leave_unless(p, &e, BPF_JEQ, 0);
+	load(p, BPF_W, 4);
+	leave_unless(p, &e, BPF_JEQ, word(g->token));
+	load(p, BPF_B, 3);
+	leave_unless(p, &probe, BPF_JEQ, INNER_PROBE);
+	verdict(p, g->probed);
+	leave(p, &probe);
+	load(p, BPF_W, 0);
+	by_sid(p, g);
+	leave(p, &e);
+	verdict(p, g->plain);
+	return attach(fd, SO_ATTACH_REUSEPORT_CBPF, p);
 }
 
 /* --- A data socket: the program says how much of a packet is kept --------- */
@@ -270,6 +287,18 @@ from_loopback(struct prog *p)
 	from_prefix(p, &v6, ALL);
 }
 
+/* What this host sent itself, whatever the address. */
+static void
+from_here(struct prog *p)
+{
+	struct exits e = { .n = 0 };
+
+	load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
+	leave_unless(p, &e, BPF_JEQ, LOOPBACK);
+	verdict(p, (uint32_t)ALL);
+	leave(p, &e);
+}
+
 static void
 to_prefix(struct prog *p, const uint8_t ip[4], bool v4, uint32_t len)
 {
@@ -340,31 +369,35 @@ only_to(struct prog *p, const struct mp_addr *a)
 int
 steer_filter(int fd, const struct steer_filter *f)
 {
-	struct prog p = { .n = 0 };
+	struct prog *p = prog_new();
 	struct exits e = { .n = 0 };
 	size_t i;
 
+	if (p == NULL)
+		return -ENOMEM;
 	if (f->prefix != 0)
-		ours(&p, f);
+		ours(p, f);
 	if (!f->v4)
-		refuse_version(&p, 4);
+		refuse_version(p, 4);
 	if (!f->v6)
-		refuse_version(&p, 6);
+		refuse_version(p, 6);
 	if (f->local_only)
-		only_to(&p, &f->local);
-	from_loopback(&p);
+		only_to(p, &f->local);
+	from_loopback(p);
+	if (f->here)
+		from_here(p);
 	if (f->multicast)
-		to_groups(&p);
+		to_groups(p);
 	if (f->broadcast)
-		to_all(&p);
+		to_all(p);
 	if (f->dns) {
-		load(&p, BPF_H, 0);
-		leave_unless(&p, &e, BPF_JEQ, 53);
-		verdict(&p, (uint32_t)ALL);
-		leave(&p, &e);
+		load(p, BPF_H, 0);
+		leave_unless(p, &e, BPF_JEQ, 53);
+		verdict(p, (uint32_t)ALL);
+		leave(p, &e);
 	}
 	for (i = 0; i < f->npeers; i++)
-		from_prefix(&p, &f->peers[i], f->not_peers ? NONE : ALL);
-	verdict(&p, f->all_plain || f->not_peers ? (uint32_t)ALL : NONE);
-	return attach(fd, SO_ATTACH_FILTER, &p);
+		from_prefix(p, &f->peers[i], f->not_peers ? NONE : ALL);
+	verdict(p, f->all_plain || f->not_peers ? (uint32_t)ALL : NONE);
+	return attach(fd, SO_ATTACH_FILTER, p);
 }

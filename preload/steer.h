@@ -40,6 +40,7 @@ struct steer_filter {
 	bool dns;	    /* let plaintext from port 53 through */
 	bool multicast;	    /* let plaintext to groups through */
 	bool broadcast;	    /* let plaintext to everybody through */
+	bool here;	    /* let plaintext through that never left us */
 	bool local_only;    /* plaintext must have been sent to `local' */
 	struct mp_addr local;
 	const struct steer_prefix *peers; /* plaintext from these is let in */

@@ -7,6 +7,7 @@
 #include "conf.h"
 #include "log.h"
 #include "net.h"
+#include "reach.h"
 #include "steer.h"
 
 enum { ANSWER_US = 30000000 }; /* how long a name server may take */
@@ -23,6 +24,7 @@ filter_fill(const struct sock *s, struct steer_filter *f,
 	f->multicast = s->groups;
 	f->broadcast = s->broadcast;
 	f->local_only = s->wide;
+	f->here = true;
 	f->local = s->local;
 	f->all_plain = conf->accept_plain || conf->prefer;
 	if (s->connected) { /* plaintext from its peer, if from anyone */
@@ -95,6 +97,16 @@ was_asked(const struct sock *s, const struct mp_addr *server)
 	return false;
 }
 
+/* Of what this host sends itself the kernel's filter lets in what came by
+ * loopback alone. */
+static bool
+plain_from(const struct mp_addr *from, const struct mp_addr *to)
+{
+	return conf_plain_from(from) ||
+	    memcmp(from->ip, to->ip, sizeof(from->ip)) == 0 ||
+	    reach_ask(from) == REACH_OURS;
+}
+
 bool
 want_plain(const struct sock *s, const struct mp_addr *from,
     const struct mp_addr *to)
@@ -103,10 +115,10 @@ want_plain(const struct sock *s, const struct mp_addr *from,
 		s->v6only && net_is_v4(from))
 		return false;
 	if (s->connected)
-		return net_equal(from, &s->peer) && conf_plain_from(from);
+		return net_equal(from, &s->peer) && plain_from(from, to);
 	if (conf_is_dns(from))
 		return was_asked(s, from);
 	/* To whom a broadcast went only the kernel's filter can tell. */
-	return conf_plain_from(from) || (s->groups && net_is_multicast(to)) ||
+	return plain_from(from, to) || (s->groups && net_is_multicast(to)) ||
 	    s->broadcast;
 }

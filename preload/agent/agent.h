@@ -22,7 +22,7 @@ struct agent {
 	uint64_t netns;
 	uint32_t restarts;
 	struct watch door, keeper;
-	struct alarm bye;
+	struct alarm bye, alive;
 	struct port *port[AGENT_PORTS];
 	struct port_list ports;
 	unsigned nports;

@@ -188,7 +188,7 @@ static int
 runtime_check(void)
 {
 	const char *set = getenv("MPSHIM_RUNTIME_DIR");
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 	int error;
 
 	if (set != NULL && set[0] != '/') {

@@ -6,12 +6,12 @@
 #ifndef DOOR_H
 #define DOOR_H
 
-#include <limits.h>
+#include "ipc.h"
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct door {
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 	int listener;
 	dev_t dev; /* which file it is: another agent's may have its name */
 	ino_t ino;

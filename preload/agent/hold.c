@@ -86,6 +86,14 @@ hold_ask(int channel, struct hold_ask *ask, const int *pass, int n,
 	return error != 0 ? error : answer->error;
 }
 
+void
+hold_alive(int channel)
+{
+	static const struct hold_ask ask = { .kind = HOLD_ALIVE };
+
+	(void)ipc_send(channel, &ask, sizeof(ask), NULL, 0);
+}
+
 bool
 hold_late(int channel)
 {
@@ -164,6 +172,7 @@ hold_serve(int channel, struct held_list *list, int (*bye)(void *), void *arg)
 	answer.number = ask.number;
 	switch (ask.kind) {
 	case HOLD_READY:
+	case HOLD_ALIVE:
 		break;
 	case HOLD_STORE:
 		answer.error = keep(list, &ask, got);

@@ -20,8 +20,11 @@ enum hold_kind {
 	HOLD_STORE,	/* with the arena's memfd and the control socket */
 	HOLD_DROP,	/* answered when both are closed */
 	HOLD_KEY,	/* the answer comes with the key file's descriptor */
+	HOLD_ALIVE,	/* each HOLD_BEAT_US: the worker does not hang */
 	HOLD_BYE,	/* nothing is left; -EBUSY: somebody came */
 };
+
+enum { HOLD_BEAT_US = 1000000 };
 
 struct hold_ask {
 	uint32_t kind;
@@ -53,6 +56,8 @@ LIST_HEAD(held_list, held);
  */
 int hold_ask(int channel, struct hold_ask *, const int *pass, int n,
     struct hold_answer *, int *got);
+/* Says HOLD_ALIVE; the answer comes late.  Does not wait. */
+void hold_alive(int channel);
 /* Takes answers that came late, of no use any more: false, the keeper is
  * gone. */
 bool hold_late(int channel);

@@ -2,6 +2,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@
 
 /* A worker that cannot live is started again after a while only. */
 enum { DEATHS = 5, DEATHS_US = 5 * 1000000, PAUSE_S = 1 };
+
+enum { SILENT = 5 }; /* beats without a word: it hangs */
 
 struct keeper {
 	struct door *door;
@@ -70,6 +73,21 @@ bye(void *arg)
 	return k->shut ? 0 : -EBUSY;
 }
 
+/* Waits for a word of the worker; false: it hangs.  In slices, since while both
+ * are stopped only one of them passes. */
+static bool
+heard(const struct keeper *k)
+{
+	struct pollfd p = { .fd = k->channel, .events = POLLIN };
+	int i;
+
+	for (i = 0; i < SILENT; i++)
+		if (poll(&p, 1, HOLD_BEAT_US / 1000) > 0)
+			return true;
+	journal("the worker is silent");
+	return false;
+}
+
 /* Serves one worker; true: it died, false: it has gone for good. */
 static bool
 serve(struct keeper *k)
@@ -77,6 +95,8 @@ serve(struct keeper *k)
 	int kind;
 
 	for (;;) {
+		if (!heard(k))
+			break;
 		kind = hold_serve(k->channel, &k->held, bye, k);
 		if (kind == HOLD_READY)
 			said(k);

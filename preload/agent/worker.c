@@ -50,6 +50,17 @@ on_bye(struct alarm *alarm, uint64_t now)
 		alarm_set(&a->loop, alarm, now + BUSY_US);
 }
 
+static void
+on_alive(struct alarm *alarm, uint64_t now)
+{
+	struct agent *a = OWNER(alarm, struct agent, alive);
+
+	if (a->channel < 0)
+		return;
+	hold_alive(a->channel);
+	alarm_set(&a->loop, alarm, now + HOLD_BEAT_US);
+}
+
 /* The keeper never speaks first.  When it has died, we go on alone. */
 static void
 on_keeper(struct watch *w, uint32_t events)
@@ -86,6 +97,8 @@ prepare(struct agent *a, const struct worker_start *start, const char **what)
 	error = loop_init(&a->loop);
 	if (error == 0)
 		error = alarm_begin(&a->loop, &a->bye, on_bye);
+	if (error == 0)
+		error = alarm_begin(&a->loop, &a->alive, on_alive);
 	if (error == 0) {
 		*what = "network namespace";
 		error = read_netns(a, start->listener);
@@ -183,6 +196,7 @@ worker_run(const struct worker_start *start)
 	if (error != 0)
 		fail(start, "event loop", error);
 	agent_settle(&a);
+	alarm_set(&a.loop, &a.alive, arena_now() + HOLD_BEAT_US);
 	loop_run(&a.loop);
 	_exit(0);
 }

@@ -235,7 +235,7 @@ main(int argc, char **argv)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	static struct ipc_ask ask;
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 	int fd;
 
 	if (argc != 2 || ipc_path(path, 1) != 0 ||

@@ -56,7 +56,7 @@ static const struct mode_row {
 START_TEST(mode)
 {
 	const struct mode_row *r = &modes[_i];
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	ck_assert_int_eq(chmod(dir, r->mode), 0);
@@ -70,7 +70,7 @@ END_TEST
 
 START_TEST(made_on_demand)
 {
-	char path[PATH_MAX], again[PATH_MAX];
+	char path[IPC_PATH], again[IPC_PATH];
 	struct stat st;
 
 	ck_assert_int_eq(ipc_path(path, 0), -ENOENT);
@@ -89,7 +89,7 @@ END_TEST
 
 START_TEST(no_directory)
 {
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 	int fd;
 
 	ck_assert_int_eq(symlink(top, dir), 0); /* though that one is ours */
@@ -106,7 +106,7 @@ END_TEST
 
 START_TEST(another_owner)
 {
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 
 	if (geteuid() != 0)
 		return; /* nobody lets us make one */
@@ -119,15 +119,15 @@ END_TEST
 
 START_TEST(too_long)
 {
-	char path[PATH_MAX], name[PATH_MAX + 16];
+	char path[IPC_PATH], name[IPC_PATH + 16];
 
 	memset(name, 'x', sizeof(name));
 	memcpy(name, "/tmp/", 5);
-	name[PATH_MAX - 1] = '\0';
+	name[IPC_PATH - 1] = '\0';
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
 	ck_assert_int_lt(ipc_path(path, 0), 0);
-	name[PATH_MAX - 1] = 'x';
-	name[PATH_MAX + 1] = '\0';
+	name[IPC_PATH - 1] = 'x';
+	name[IPC_PATH + 1] = '\0';
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
 	ck_assert_int_eq(ipc_path(path, 0), -ENAMETOOLONG);
 	/* It would do as a directory, but no socket's name is as long. */
@@ -155,7 +155,7 @@ static const struct env_row {
 START_TEST(environment)
 {
 	const struct env_row *r = &envs[_i];
-	char path[PATH_MAX], want[64], runtime[64], xdg[64];
+	char path[IPC_PATH], want[64], runtime[64], xdg[64];
 	char *envp[3], **e = envp;
 
 	if (r->runtime != NULL) {
@@ -333,7 +333,7 @@ static int
 listener(void)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	char path[PATH_MAX];
+	char path[IPC_PATH];
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_eq(ipc_path(path, 1), 0);

@@ -275,7 +275,7 @@ network(void)
 }
 
 enum flag { F_V6 = 1, F_NO_V4 = 2, F_ALL = 4, F_DNS = 8, F_MANY = 16,
-	F_NOT = 32 };
+	F_NOT = 32, F_HERE = 64 };
 
 /* A packet from there to there; `rule', where there is one, is let in. */
 static const struct filter_row {
@@ -414,6 +414,15 @@ static const struct filter_row {
 	    "2001:db8:0:1::1", 0, "2001:dc8::1", PLAIN, 1 },
 	{ "/128, its neighbour", F_V6, NULL, "2001:db8:0:1::1", 128, 0,
 	    "2001:db8:0:1::2", 0, "2001:dc8::1", PLAIN, 0 },
+	/* What never left this host, which all of these did not. */
+	{ "from here", F_HERE, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9",
+	    PLAIN, 1 },
+	{ "from here, IPv6", F_HERE | F_V6, NULL, NULL, 0, 0, "2001:db8::1", 0,
+	    "2001:dc8::1", PLAIN, 1 },
+	{ "from here to another address", F_HERE, "10.3.3.3", NULL, 0, 0,
+	    "10.0.0.1", 0, "10.9.9.9", PLAIN, 0 },
+	{ "from here, the family that the program has not", F_HERE, NULL, NULL,
+	    0, 0, "2001:db8::1", 0, "2001:dc8::1", PLAIN, 0 },
 	/* And ports. */
 	{ "its port", 0, NULL, "10.1.1.2", 128, 7777, "10.1.1.2", 7777,
 	    "10.9.9.9", PLAIN, 1 },
@@ -455,6 +464,7 @@ filter_of(const struct filter_row *r, struct steer_filter *f,
 	f->dns = r->flags & F_DNS;
 	f->multicast = f->broadcast = r->flags & F_MANY;
 	f->not_peers = r->flags & F_NOT;
+	f->here = r->flags & F_HERE;
 	f->local_only = r->local != NULL;
 	if (r->local != NULL)
 		f->local = addr_of(r->local, 0);

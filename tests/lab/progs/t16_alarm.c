@@ -5,7 +5,8 @@
  *
  * send: it sends at 5 kHz, and so does the rest; recv: it receives, too; jump:
  * it leaves by siglongjmp(3) now and then; stack: it runs on a stack of its
- * own, and leaves so; fork: it forks, and the child sends and ends.  Prints
+ * own, and leaves so; fork: it forks, and the child sends and ends; return: it
+ * forks, and the child goes on for a while where it was interrupted.  Prints
  * said N (by the handler N) heard N lost N stuck N: how much of the talk
  * afterwards was lost, and how many half seconds passed without any progress.
  */
@@ -17,13 +18,14 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-enum { MAIN = 0x100, HANDLER = 0x200, CHILD = 0x400, AFTER = 0x300 };
+enum { MAIN = 0x100, HANDLER = 0x200, CHILD = 0x400, AFTER = 0x300,
+	FORKS = 1000 };
 
 static const char *how;
 static int sock;
 static volatile unsigned said, by_handler, heard, fires, children;
 static sigjmp_buf back;
-static volatile sig_atomic_t jumps;
+static volatile sig_atomic_t jumps, left;
 
 static bool
 is(const char *name)
@@ -77,6 +79,20 @@ fork_and_say(void)
 	_exit(0);
 }
 
+/* Parent and child both go on where they were interrupted. */
+static void
+fork_and_return(void)
+{
+	pid_t pid;
+
+	if (children >= FORKS || left > 0)
+		return;
+	pid = fork();
+	children += pid > 0;
+	if (pid == 0)
+		left = 20; /* and then no more */
+}
+
 static void
 on_alarm(int sig)
 {
@@ -89,6 +105,8 @@ on_alarm(int sig)
 		hear();
 	if (is("fork") && fires % 100 == 0)
 		fork_and_say();
+	if (is("return") && fires % 10 == 0)
+		fork_and_return();
 	errno = saved;
 	if ((is("jump") || is("stack")) && fires % 7 == 0 && jumps)
 		siglongjmp(back, 1);
@@ -138,7 +156,7 @@ begin(void)
 		sigaltstack(&ss, NULL);
 		act.sa_flags |= SA_ONSTACK;
 	}
-	if (is("fork")) /* no zombies */
+	if (is("fork") || is("return")) /* no zombies */
 		signal(SIGCHLD, SIG_IGN);
 	sigaction(SIGALRM, &act, NULL);
 	pthread_create(&t, NULL, watch, NULL);
@@ -164,8 +182,12 @@ main(int argc, char **argv)
 		say(t_who(MAIN), &said);
 		hear();
 		jumps = 0;
+		if (left > 0 && --left == 0)
+			_exit(0);
 		usleep(100);
 	}
+	if (left > 0) /* a child that came late */
+		_exit(0);
 	alarms(0);
 	sleep(1);
 	lost += t_talk(sock, t_who(AFTER), 3, 20);
