@@ -2,6 +2,7 @@
 . "$(dirname "$0")/../lib.sh"
 need knotd kdig
 mkdir run db
+# shellcheck disable=SC2016
 {
 	printf '$ORIGIN example.test.\n$TTL 60\n'
 	printf '@ SOA ns host 1 3600 900 86400 60\n@ NS ns\nns A 192.0.2.1\n'

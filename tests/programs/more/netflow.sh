@@ -20,6 +20,7 @@ END
 stop() {
 	local child
 
+	# shellcheck disable=SC2013 # words
 	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
 		stop "$child"
 	done
