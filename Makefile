@@ -132,7 +132,7 @@ $(LIB): $(CORE_O)
 # comes along but the C library, all names are bound at once.
 $(SHIM): $(JOINT_O) $(PRELOAD_O) $(LIB) preload/exports.map
 	$(LINK) -shared -o $@ -Wl,--version-script=preload/exports.map \
-	    -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,initfirst \
+	    -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,defs \
 	    -Wl,--gc-sections $(JOINT_O) $(PRELOAD_O) $(LIB) \
 	    -Wl,-Bstatic -lsodium -Wl,-Bdynamic \
 	    -Wl,--no-as-needed -l:libdl.so.2 -l:libpthread.so.0

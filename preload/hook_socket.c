@@ -7,6 +7,7 @@
 #include "conf.h"
 #include "heal.h"
 #include "hooks.h"
+#include "init.h"
 #include "net.h"
 #include "sock.h"
 
@@ -23,6 +24,7 @@ HOOK(int, socket, (int domain, int type, int protocol))
 {
 	int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), saved = errno, fd;
 
+	init_early();
 	if (!conf_get()->active || kind != SOCK_DGRAM ||
 	    (domain != AF_INET && domain != AF_INET6) ||
 	    (protocol != 0 && protocol != IPPROTO_UDP)) {

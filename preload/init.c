@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What happens when the library is loaded, and in the child of a fork. */
+#include "init.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -31,15 +32,15 @@ second(void)
 	return libc_first("mpshim_loaded") != &loaded;
 }
 
-/* Before this every hook is the raw system call.  The linker's -z initfirst has
- * it run before what other libraries and the program begin with. */
-__attribute__((constructor)) static void
-init(int argc, char **argv, char **envp)
+static void
+start(char **envp)
 {
+	static bool started;
 	int saved = errno;
 
-	(void)argc;
-	(void)argv;
+	if (started)
+		return;
+	started = true;
 	libc_find();
 	if (!second())
 		conf_load(envp);
@@ -52,4 +53,25 @@ init(int argc, char **argv, char **envp)
 			conf_refuse();
 	}
 	errno = saved;
+}
+
+/* Before this every hook but socket(2) is the raw system call. */
+__attribute__((constructor)) static void
+init(int argc, char **argv, char **envp)
+{
+	(void)argc;
+	(void)argv;
+	start(envp);
+}
+
+/* Where the kernel put argc, the arguments and the environment; the loader
+ * tells it to the C library. */
+extern void *__libc_stack_end;
+
+void
+init_early(void)
+{
+	long *argc = __libc_stack_end;
+
+	start((char **)(argc + 1) + *argc + 1);
 }
