@@ -31,7 +31,7 @@ CORE = crypto \
 
 # What the library and the agent share, the rest of the library, and the agent.
 JOINT = arena net ipc inner steer
-PRELOAD = old_glibc libc log conf guard forked fdtab spawn reach plain want join revive sock heal cmsg \
+PRELOAD = old_glibc libc log conf guard forked fdtab spawn reach plain want join revive sock bind connect heal cmsg \
 	out in stdio_sock hook_socket hook_opt hook_send hook_recv hook_fd hook_file hook_stdio \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
