@@ -59,6 +59,14 @@ join_name(int fd, struct mp_addr *a)
 	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -EINVAL;
 }
 
+bool
+join_bound(int fd)
+{
+	struct mp_addr a;
+
+	return join_name(fd, &a) == 0 && a.port != 0;
+}
+
 int
 join_bind(int fd, const struct sock *s, const struct mp_addr *a)
 {
@@ -81,7 +89,7 @@ join_autobind(int fd, struct sock *s)
 
 	if (s->bound)
 		return 0;
-	if (join_name(fd, &any) == 0 && any.port != 0) { /* who did that? */
+	if (join_bound(fd)) { /* who did that? */
 		s->bound = true;
 		want_filter(fd, s);
 		return 0;

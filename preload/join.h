@@ -14,6 +14,7 @@ uint64_t join_cookie(int fd);
 /* The kernel's name of it; binds it; binds it to any port, as a first send
  * would.  0, or a negative errno. */
 int join_name(int fd, struct mp_addr *);
+bool join_bound(int fd); /* has it a port? */
 int join_bind(int fd, const struct sock *, const struct mp_addr *);
 int join_autobind(int fd, struct sock *);
 

@@ -16,6 +16,7 @@
 
 #include <sys/socket.h>
 
+#include "conf.h"
 #include "fdtab.h"
 #include "join.h"
 
@@ -35,5 +36,17 @@ int sock_connect(int fd, struct sock *, const struct sockaddr *, socklen_t);
 bool sock_as_is(const struct sock *);
 int sock_name(int fd, struct sock *, struct mp_addr *);
 int sock_peer(int fd, struct sock *, struct mp_addr *);
+
+/* --- What bind and connect share ------------------------------------------ */
+
+/* What the program means by this name: 0, or the kernel's complaint. */
+int sock_parse(const struct sock *, struct mp_addr *, const struct sockaddr *,
+    socklen_t, bool connecting);
+/* Another one of the kernel's family, to try things on; or a negative errno. */
+int sock_scratch(const struct sock *);
+/* Sets an option of SOL_SOCKET. */
+void sock_flag(int fd, int option, int value);
+/* Which way datagrams to this address go, the kernel's routes included. */
+enum conf_way sock_way(const struct mp_addr *);
 
 #endif

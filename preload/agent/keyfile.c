@@ -57,8 +57,9 @@ keyfile_open(const char *path, char why[IPC_TEXT])
 		return fd;
 	close(fd);
 	snprintf(why, IPC_TEXT, "%s %s%s%s", path, because,
-	    (st.st_mode & 077) != 0 ? ": chmod 600 " : "",
-	    (st.st_mode & 077) != 0 ? path : "");
+	    S_ISREG(st.st_mode) && (st.st_mode & 077) != 0 ?
+	    ": chmod 600 " : "",
+	    S_ISREG(st.st_mode) && (st.st_mode & 077) != 0 ? path : "");
 	return -EACCES;
 }
 

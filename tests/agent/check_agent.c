@@ -162,6 +162,19 @@ ping(struct player *from, struct player *to, const struct mp_addr *address,
 	ck_assert_str_eq(buf, "pong");
 }
 
+struct mp_addr
+meet(struct player *a, struct player *b, uint16_t n)
+{
+	struct mp_addr to = lab_addr(LAB_B, 1, n);
+
+	start_both();
+	ck_assert_int_eq(player_open(b, LAB_B, n, lab_key(LAB_B)), 0);
+	ck_assert_int_eq(player_open(a, LAB_A, (uint16_t)(n + 1000),
+	    lab_key(LAB_A)), 0);
+	ping(a, b, &to, 1000);
+	return to;
+}
+
 int
 ping_ms(struct player *from, struct player *to, const struct mp_addr *address)
 {

@@ -12,19 +12,6 @@
 
 static struct player a, b;
 
-static struct mp_addr
-meet(uint16_t n)
-{
-	struct mp_addr to = lab_addr(LAB_B, 1, n);
-
-	start_both();
-	ck_assert_int_eq(player_open(&b, LAB_B, n, lab_key(LAB_B)), 0);
-	ck_assert_int_eq(player_open(&a, LAB_A, (uint16_t)(n + 1000),
-	    lab_key(LAB_A)), 0);
-	ping(&a, &b, &to, 1000);
-	return to;
-}
-
 /* How many arenas a process has open or mapped. */
 static int
 arenas_of(pid_t pid)
@@ -46,7 +33,7 @@ START_TEST(close_announced)
 {
 	int ms;
 
-	(void)meet(4300);
+	(void)meet(&a, &b, 4300);
 	player_announce_close(&a);
 	ms = await_port(LAB_A, 5300, 2000);
 	fprintf(stderr, "port free %d ms after an announced close\n", ms);
@@ -59,7 +46,7 @@ END_TEST
 
 START_TEST(close_and_look)
 {
-	(void)meet(4301);
+	(void)meet(&a, &b, 4301);
 	player_close(&a);
 	lab_enter(LAB_A);
 	ck_assert(!lab_port_free(5301)); /* ours is still there */
@@ -74,7 +61,7 @@ START_TEST(peer_told)
 {
 	struct mp_session_info info;
 
-	(void)meet(4302);
+	(void)meet(&a, &b, 4302);
 	player_announce_close(&a);
 	player_sleep(100);
 	ck_assert(mp_session_info(&b.map.mp, 0, &info) != 0 ||
@@ -128,7 +115,7 @@ END_TEST
 /* A socket lives on in another process that nobody told of. */
 START_TEST(inherited)
 {
-	struct mp_addr to = meet(4304);
+	struct mp_addr to = meet(&a, &b, 4304);
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -148,7 +135,7 @@ END_TEST
 
 START_TEST(killed_worker)
 {
-	struct mp_addr to = meet(4305);
+	struct mp_addr to = meet(&a, &b, 4305);
 	uint64_t done = mp_counter(&a.map.mp, MP_C_handshake_done);
 	pid_t old = worker_of(LAB_A), new;
 	uint64_t began;
@@ -181,7 +168,7 @@ END_TEST
 /* At any moment of a transfer; nothing is lost. */
 START_TEST(killed_often)
 {
-	struct mp_addr to = meet(4306);
+	struct mp_addr to = meet(&a, &b, 4306);
 	uint64_t until = player_ms() + 6000;
 	pid_t killer, worker;
 	int n = 0;
@@ -210,7 +197,7 @@ END_TEST
 
 START_TEST(killed_keeper)
 {
-	struct mp_addr to = meet(4312);
+	struct mp_addr to = meet(&a, &b, 4312);
 	pid_t worker = worker_of(LAB_A);
 	struct player more;
 
@@ -232,7 +219,7 @@ END_TEST
  * are not taken for others. */
 START_TEST(stopped_keeper)
 {
-	struct mp_addr to = meet(4307);
+	struct mp_addr to = meet(&a, &b, 4307);
 	pid_t worker = worker_of(LAB_A), keeper = parent_of(worker);
 	struct player more;
 	int i;
@@ -255,7 +242,7 @@ END_TEST
 
 START_TEST(killed_both)
 {
-	struct mp_addr to = meet(4308);
+	struct mp_addr to = meet(&a, &b, 4308);
 	pid_t worker = worker_of(LAB_A);
 
 	kill(parent_of(worker), SIGKILL);
@@ -272,7 +259,7 @@ END_TEST
 
 START_TEST(adopted)
 {
-	struct mp_addr to = meet(4310);
+	struct mp_addr to = meet(&a, &b, 4310);
 	uint64_t done = mp_counter(&a.map.mp, MP_C_handshake_done);
 	pid_t worker = worker_of(LAB_A);
 	int ms;
@@ -305,7 +292,7 @@ START_TEST(end)
 	pid_t worker, keeper;
 	int ms;
 
-	(void)meet(4311);
+	(void)meet(&a, &b, 4311);
 	worker = worker_of(LAB_A);
 	keeper = parent_of(worker);
 	player_announce_close(&a);

@@ -11,27 +11,14 @@
 
 #include "suites.h"
 
-enum { PORTS = 500, SOCKETS = 5000 };
-
 static struct player a, b;
 
-static struct mp_addr
-meet(uint16_t n)
-{
-	struct mp_addr to = lab_addr(LAB_B, 1, n);
-
-	start_both();
-	ck_assert_int_eq(player_open(&b, LAB_B, n, lab_key(LAB_B)), 0);
-	ck_assert_int_eq(player_open(&a, LAB_A, (uint16_t)(n + 1000),
-	    lab_key(LAB_A)), 0);
-	ping(&a, &b, &to, 1000);
-	return to;
-}
+enum { PORTS = 500, SOCKETS = 5000 };
 
 /* One holds its lock for ever: others do not notice. */
 START_TEST(lock_held)
 {
-	struct mp_addr to = meet(4400);
+	struct mp_addr to = meet(&a, &b, 4400);
 	struct player evil;
 	int i, ms, worst = 0;
 
@@ -54,7 +41,7 @@ END_TEST
 /* One writes what it likes into its arena: the worker lives, others go on. */
 START_TEST(scribble)
 {
-	struct mp_addr to = meet(4401);
+	struct mp_addr to = meet(&a, &b, 4401);
 	pid_t worker = worker_of(LAB_A), pid;
 	uint64_t until;
 
@@ -112,7 +99,7 @@ END_TEST
 /* Garbage for the control socket. */
 START_TEST(garbage)
 {
-	struct mp_addr to = meet(4402), at = lab_addr(LAB_A, 1, 5402), from;
+	struct mp_addr to = meet(&a, &b, 4402), at = lab_addr(LAB_A, 1, 5402), from;
 	static uint8_t packet[1500];
 	pid_t worker = worker_of(LAB_A);
 	int i;
@@ -140,7 +127,7 @@ END_TEST
 /* Many ports at once. */
 START_TEST(many_ports)
 {
-	struct mp_addr to = meet(4403);
+	struct mp_addr to = meet(&a, &b, 4403);
 	static struct player many[PORTS];
 	long before, after;
 	uint64_t began;
@@ -176,7 +163,7 @@ END_TEST
 /* A host with many sockets that are none of ours. */
 START_TEST(many_sockets)
 {
-	struct mp_addr to = meet(4405);
+	struct mp_addr to = meet(&a, &b, 4405);
 	long before, after;
 	pid_t worker = worker_of(LAB_A);
 	int i, ms;

@@ -9,23 +9,9 @@
 
 static struct player a, b;
 
-/* A session between port n of B and port n + 1000 of A. */
-static struct mp_addr
-meet(uint16_t n)
-{
-	struct mp_addr to = lab_addr(LAB_B, 1, n);
-
-	start_both();
-	ck_assert_int_eq(player_open(&b, LAB_B, n, lab_key(LAB_B)), 0);
-	ck_assert_int_eq(player_open(&a, LAB_A, (uint16_t)(n + 1000),
-	    lab_key(LAB_A)), 0);
-	ping(&a, &b, &to, 1000);
-	return to;
-}
-
 START_TEST(talk)
 {
-	struct mp_addr to = meet(4200);
+	struct mp_addr to = meet(&a, &b, 4200);
 	int i;
 
 	for (i = 0; i < 200; i++)
@@ -36,7 +22,7 @@ END_TEST
 /* Both links are found and used. */
 START_TEST(two_links)
 {
-	struct mp_addr to = meet(4201);
+	struct mp_addr to = meet(&a, &b, 4201);
 	struct mp_flow_info flow;
 	int i, validated = 0;
 
@@ -72,7 +58,7 @@ enum { HARMS = sizeof(harms) / sizeof(harms[0]) };
 
 START_TEST(harm)
 {
-	struct mp_addr to = meet((uint16_t)(4210 + _i));
+	struct mp_addr to = meet(&a, &b, (uint16_t)(4210 + _i));
 	int i, ms, worst = 0;
 
 	for (i = 0; i < 50; i++) {
@@ -159,7 +145,7 @@ START_TEST(new_address)
 	bool used = false;
 	uint32_t i;
 
-	to = meet(4220);
+	to = meet(&a, &b, 4220);
 	lab_ip(LAB_A, "addr del 10.77.2.1/24 dev l2");
 	for (i = 0; i < 10; i++) {
 		ping(&a, &b, &to, 1000);
@@ -182,7 +168,7 @@ END_TEST
 /* Routes come and go in thousands, as on a router. */
 START_TEST(route_storm)
 {
-	struct mp_addr to = meet(4226);
+	struct mp_addr to = meet(&a, &b, 4226);
 	pid_t worker = worker_of(LAB_A);
 	int i, ms, worst = 0;
 	char path[96];
@@ -214,7 +200,7 @@ END_TEST
 /* Two sockets of one port, as openssl s_server and iperf3 have them. */
 START_TEST(two_slots)
 {
-	struct mp_addr to = meet(4221), shown;
+	struct mp_addr to = meet(&a, &b, 4221), shown;
 	struct player second, c;
 	char buf[16];
 
@@ -248,7 +234,7 @@ START_TEST(other_keys)
 {
 	struct player second;
 
-	(void)meet(4230);
+	(void)meet(&a, &b, 4230);
 	ck_assert_int_eq(player_join(&second, &b, lab_key(LAB_A)),
 	    -EADDRINUSE);
 	ck_assert_int_ge(second.fd, 0);
@@ -283,7 +269,7 @@ START_TEST(idle)
 	long before, after;
 	pid_t worker;
 
-	(void)meet(4223);
+	(void)meet(&a, &b, 4223);
 	player_sleep(1000);
 	worker = worker_of(LAB_A);
 	before = cpu_of(worker);

@@ -15,6 +15,9 @@ TCase *case_hostile(void);  /* programs that mean harm */
 
 /* A fresh directory, and agents on both hosts. */
 void start_both(void);
+/* The same with a session between port n of B and port n + 1000 of A: the
+ * address of B on link 1. */
+struct mp_addr meet(struct player *a, struct player *b, uint16_t n);
 /* The pid of a host's worker, or 0. */
 pid_t worker_of(int host);
 /* Who started that process. */
