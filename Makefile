@@ -31,8 +31,9 @@ CORE = crypto \
 
 # What the library and the agent share, the rest of the library, and the agent.
 JOINT = arena net ipc inner steer
-PRELOAD = old_glibc libc log conf guard forked fdtab spawn reach plain want join revive sock bind connect heal cmsg \
-	out in stdio_sock hook_socket hook_opt hook_send hook_recv hook_fd hook_file hook_stdio \
+PRELOAD = old_glibc libc log conf guard forked fdtab held iov spawn reach plain want opts join revive \
+	wake sock bind connect heal cmsg ask cork protect out fetch in setopt stdio_sock \
+	hook_socket hook_opt hook_send hook_recv hook_fd hook_file hook_stdio \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
@@ -102,7 +103,7 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fdtab forked guard)
+	libc log conf fdtab forked guard held iov ask cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -111,7 +112,13 @@ EMU = $(B)/lab/emu
 UDPLOAD = $(B)/lab/udpload
 LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
 	$(wildcard tests/lab/progs/*.c))
-LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS)
+LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
+# The library within a program, for gcc's thread sanitizer: clang's is another
+# package.
+TSAN_CC = gcc
+TSAN_CHURN = $(B)/tsan/t12_churn
+TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
+	$(PRELOAD:%=preload/%.c) $(CORE:%=core/%.c)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
@@ -125,7 +132,7 @@ $(LIB): $(CORE_O)
 # comes along but the C library, all names are bound at once.
 $(SHIM): $(JOINT_O) $(PRELOAD_O) $(LIB) preload/exports.map
 	$(LINK) -shared -o $@ -Wl,--version-script=preload/exports.map \
-	    -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,defs \
+	    -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,initfirst \
 	    -Wl,--gc-sections $(JOINT_O) $(PRELOAD_O) $(LIB) \
 	    -Wl,-Bstatic -lsodium -Wl,-Bdynamic \
 	    -Wl,--no-as-needed -l:libdl.so.2 -l:libpthread.so.0
@@ -162,6 +169,13 @@ $(UDPLOAD): $(UDPLOAD_O)
 
 $(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
 	$(LINK) -o $@ $<
+
+# Its agent is the usual one, beside it.
+$(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*.h) $(B)/flags
+	@mkdir -p $(@D)
+	$(TSAN_CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) -std=gnu11 -fsanitize=thread \
+	    -Icore -Ipreload -o $@ $(TSAN_C) -lsodium -ldl -lpthread
+	ln -sf ../mpshim-agent $(@D)
 
 $(CHECK): $(UNIT_O) $(LIB)
 	$(LINK) -o $@ $(UNIT_O) $(LIB) $(CHECK_LIBS) -lsodium

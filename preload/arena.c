@@ -239,7 +239,9 @@ arena_unlock(struct arena *a)
 {
 	int saved = errno;
 
-	if (atomic_exchange(&a->lock, 0) & FUTEX_WAITERS)
+	/* In a child that a handler forked in our middle it is the parent's. */
+	if ((atomic_load(&a->lock) & FUTEX_TID_MASK) == self &&
+	    (atomic_exchange(&a->lock, 0) & FUTEX_WAITERS) != 0)
 		RAW(SYS_futex, &a->lock, FUTEX_WAKE, 1, NULL, NULL, 0);
 	pending(NULL);
 	errno = saved;

@@ -5,6 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#ifndef SO_TIMESTAMP_NEW
+#define SO_TIMESTAMP_NEW 63
+#endif
+
 /* Where the next message goes. */
 struct room {
 	char *at;
@@ -39,79 +43,145 @@ put(struct room *r, int level, int type, const void *data, size_t len)
 	r->used += take;
 }
 
+/* The rest of the library's arrival times are of microseconds. */
 static void
 put_times(struct room *r, const struct sock *s, const struct net_info *info)
 {
-	struct timespec real, boot, ts;
-	int64_t ns;
+	uint8_t as = s->wants.stamp;
+	struct timespec ts = info->stamp;
 
-	if ((!s->wants.timestamp && !s->wants.timestampns) ||
-	    info->arrival == MP_NEVER)
-		return;
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	ns = ((int64_t)real.tv_sec - boot.tv_sec) * 1000000000 + real.tv_nsec -
-	    boot.tv_nsec + (int64_t)info->arrival * 1000;
-	ts.tv_sec = (time_t)(ns / 1000000000);
-	ts.tv_nsec = (long)(ns % 1000000000);
-	if (s->wants.timestampns)
-		put(r, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof(ts));
-	else {
-		ts.tv_nsec /= 1000; /* a struct timeval */
-		put(r, SOL_SOCKET, SO_TIMESTAMP, &ts, sizeof(ts));
+	if (as != 0 && info->arrival != MP_NEVER) {
+		if (as == SO_TIMESTAMP || as == SO_TIMESTAMP_NEW)
+			ts.tv_nsec /= 1000; /* a struct timeval */
+		put(r, SOL_SOCKET, as, &ts, sizeof(ts));
 	}
+	if (s->wants.stamping != 0 && info->stamped != 0)
+		put(r, SOL_SOCKET, info->stamped, info->stamping,
+		    sizeof(info->stamping));
 }
 
-/* The address that the datagram came to, as the program shall see it. */
-static void
-put_pktinfo(struct room *r, const struct sock *s, const struct net_info *info)
+enum { TOLD = 64 };
+
+/* By hash: which peer of which socket was told which address of ours. */
+static struct {
+	_Atomic uint64_t key, half[2];
+} told[TOLD];
+
+/*
+ * A session's datagrams come along any path: the address that they would have
+ * come to without us, as long as routes are what they are.
+ */
+static struct mp_addr
+would_come_to(const struct sock *s, const struct mp_addr *from)
 {
-	const struct mp_addr *to = s->wide || s->connected ? &s->local :
-							     &info->local;
+	uint64_t key = net_hash(from->ip, sizeof(from->ip)) ^ s->cookie << 1,
+	    half[2];
+	size_t i = (size_t)(key >> 32 ^ key >> 3) % TOLD;
+	struct mp_addr a = { .port = 0 };
+
+	if (atomic_load(&told[i].key) == key) {
+		half[0] = atomic_load(&told[i].half[0]);
+		half[1] = atomic_load(&told[i].half[1]);
+		if (atomic_load(&told[i].key) == key) {
+			memcpy(a.ip, half, sizeof(a.ip));
+			return a;
+		}
+	}
+	if (!net_source(s->kernel, from, &a))
+		return s->local;
+	memcpy(half, a.ip, sizeof(a.ip));
+	atomic_store(&told[i].key, 0);
+	atomic_store(&told[i].half[0], half[0]);
+	atomic_store(&told[i].half[1], half[1]);
+	atomic_store(&told[i].key, key);
+	return a;
+}
+
+/* What a program knows of its own address; without `info', of a session's
+ * datagram. */
+static struct mp_addr
+came_to(const struct sock *s, const struct mp_addr *from,
+    const struct net_info *info)
+{
+	bool v4 = net_is_v4(from);
+
+	if (s->wide || (s->connected && net_is_v4(&s->local) == v4))
+		return s->local;
+	return info == NULL ? would_come_to(s, from) : info->local;
+}
+
+static void
+put_ipv4(struct room *r, const struct sock *s, const struct mp_addr *to,
+    const struct net_info *info)
+{
+	const struct sock_wants *w = &s->wants;
 	struct in_pktinfo pi = { .ipi_ifindex = (int)info->ifindex };
-	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
-
-	if (s->wants.pktinfo && net_is_v4(to)) {
-		memcpy(&pi.ipi_addr, to->ip + 12, 4);
-		pi.ipi_spec_dst = pi.ipi_addr;
-		put(r, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
-	}
-	if (s->wants.pktinfo6 && s->family == AF_INET6) {
-		memcpy(&pi6.ipi6_addr, to->ip, 16);
-		put(r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
-	}
-}
-
-static void
-put_header(struct room *r, const struct sock *s, const struct net_info *info)
-{
+	struct sockaddr_in sin;
 	uint8_t tos = (uint8_t)info->tos;
 
-	if (s->wants.ttl && info->ttl >= 0)
+	if (w->pktinfo) {
+		memcpy(&pi.ipi_addr, to->ip + 12, 4);
+		pi.ipi_spec_dst = pi.ipi_addr;
+		if (net_is_multicast(to))
+			memcpy(&pi.ipi_spec_dst, info->spec, 4);
+		put(r, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
+	}
+	if (w->ttl && info->ttl >= 0)
 		put(r, IPPROTO_IP, IP_TTL, &info->ttl, sizeof(info->ttl));
-	if (s->wants.tos && info->tos >= 0)
+	if (w->tos && info->tos >= 0)
 		put(r, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-	if (s->wants.hoplimit && info->ttl >= 0)
+	if (w->origdst) {
+		memset(&sin, 0, sizeof(sin));
+		(void)net_put(to, AF_INET, (struct sockaddr *)&sin,
+		    sizeof(sin));
+		put(r, IPPROTO_IP, IP_ORIGDSTADDR, &sin, sizeof(sin));
+	}
+}
+
+static void
+put_ipv6(struct room *r, const struct sock *s, const struct mp_addr *to,
+    const struct net_info *info)
+{
+	const struct sock_wants *w = &s->wants;
+	struct sockaddr_in6 sin6;
+
+	if (w->hoplimit && info->ttl >= 0)
 		put(r, IPPROTO_IPV6, IPV6_HOPLIMIT, &info->ttl,
 		    sizeof(info->ttl));
-	if (s->wants.tclass && info->tos >= 0)
+	if (w->tclass && info->tos >= 0)
 		put(r, IPPROTO_IPV6, IPV6_TCLASS, &info->tos,
 		    sizeof(info->tos));
+	if (w->origdst6) {
+		memset(&sin6, 0, sizeof(sin6));
+		(void)net_put(to, AF_INET6, (struct sockaddr *)&sin6,
+		    sizeof(sin6));
+		put(r, IPPROTO_IPV6, IPV6_ORIGDSTADDR, &sin6, sizeof(sin6));
+	}
 }
 
 bool
-cmsg_give(const struct sock *s, const struct net_info *info, struct msghdr *msg)
+cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
+    const struct net_info *info, struct msghdr *msg)
 {
 	struct room r = { .at = msg->msg_control,
 		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
+	const struct sock_wants *w = &s->wants;
+	bool v4 = net_is_v4(from);
+	struct mp_addr to = { .port = 0 };
+	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
 
-	if (r.left == 0) {
-		msg->msg_controllen = 0;
-		return false;
-	}
+	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6)
+		to = came_to(s, from, sealed ? NULL : info);
+	to.port = (uint16_t)s->map.arena->port;
 	put_times(&r, s, info);
-	put_pktinfo(&r, s, info);
-	put_header(&r, s, info);
+	if (w->pktinfo6 && s->family == AF_INET6) {
+		memcpy(&pi6.ipi6_addr, to.ip, 16);
+		put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
+	}
+	if (v4)
+		put_ipv4(&r, s, &to, info);
+	else if (s->family == AF_INET6)
+		put_ipv6(&r, s, &to, info);
 	msg->msg_controllen = r.used;
 	return r.cut;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The control messages that a program asked for, of a datagram of a joined
- * socket: only these, in the program's family. */
+ * socket: only these, in the program's family and the kernel's order. */
 #ifndef CMSG_H
 #define CMSG_H
 
@@ -10,7 +10,9 @@
 #include "fdtab.h"
 #include "net.h"
 
-/* Writes them into msg_control; true: some found no room. */
-bool cmsg_give(const struct sock *, const struct net_info *, struct msghdr *);
+/* Writes those of a datagram from `from' into msg_control; true: some found no
+ * room.  It came sealed, or in clear. */
+bool cmsg_give(const struct sock *, const struct mp_addr *from, bool sealed,
+    const struct net_info *, struct msghdr *);
 
 #endif

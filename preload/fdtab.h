@@ -30,10 +30,24 @@ enum sock_state {
 
 enum { SOCK_ASKED = 4 };
 
-/* What the program asked to be told with its datagrams. */
+/* What the program asked of its socket, where the kernel does not know it or
+ * was told otherwise: see opts.h. */
 struct sock_wants {
-	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit;
-	bool timestamp, timestampns;
+	bool known;		 /* what follows is true */
+	bool applied;		 /* a joined socket's kernel knows its part */
+	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit, origdst, origdst6;
+	bool recverr, recverr6;
+	bool gro, no_check, dontfrag;
+	bool df6;		 /* as sock.df, to IPv6 addresses */
+	/* What it set for its own packets, and 1; 0: nothing. */
+	uint16_t set_tos, set_tclass, set_ttl, set_hops;
+	bool timeout;		 /* SO_RCVTIMEO */
+	bool cork;		 /* UDP_CORK */
+	bool shut;		 /* for sending, by shutdown(2) */
+	_Atomic bool corked;	 /* a datagram waits for its end */
+	uint8_t stamp;		 /* SO_TIMESTAMP or its like, or 0 */
+	uint32_t stamping;	 /* SO_TIMESTAMPING */
+	_Atomic uint64_t source; /* IP_PKTINFO that it may send with */
 };
 
 /* A socket as the program sees it.  A field that the arena's slot has too is

@@ -8,6 +8,7 @@
 
 static _Atomic int *same; /* in a page that the kernel wipes in a child */
 static void (*in_child)(void);
+static volatile unsigned times;
 
 void
 forked_setup(void (*run)(void))
@@ -38,6 +39,14 @@ forked_check(void)
 		return;
 	saved = errno;
 	atomic_store(same, 1);
+	times++;
 	in_child();
 	errno = saved;
+}
+
+unsigned
+forked_times(void)
+{
+	forked_check();
+	return times;
 }

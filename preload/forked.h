@@ -11,5 +11,9 @@
 void forked_setup(void (*run)(void));
 /* In a child that was not noticed yet: runs it now. */
 void forked_check(void);
+/* How many such children lie between the process that was started and this one:
+ * whoever finds another number than before was interrupted by a handler that
+ * forked, and is in the child. */
+unsigned forked_times(void);
 
 #endif

@@ -20,10 +20,10 @@ TLS struct guard_buf *bufs[DEPTH];
 static pthread_key_t at_exit;
 static bool have_key;
 
-/* Was the frame that left this mark left without a word?  On another stack
- * addresses say nothing; but who is back from that one has left it. */
-static bool
-gone(uintptr_t mark, uintptr_t frame)
+/* On another stack addresses say nothing; but who is back from that one has
+ * left it. */
+bool
+guard_gone(uintptr_t mark, uintptr_t frame)
 {
 	stack_t ss;
 
@@ -74,7 +74,7 @@ guard_lock_moved(struct arena *a)
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 
 	if (lock_frame != 0) {
-		if (!gone(lock_frame, frame))
+		if (!guard_gone(lock_frame, frame))
 			return false;
 		arena_abandon(lock_of);
 	}
@@ -100,7 +100,7 @@ guard_take(void)
 	unsigned at;
 	void *p;
 
-	while (depth > 0 && gone(frames[depth - 1], frame))
+	while (depth > 0 && guard_gone(frames[depth - 1], frame))
 		depth--;
 	if (depth == DEPTH)
 		return NULL;

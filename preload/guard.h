@@ -28,6 +28,9 @@ struct guard_buf {
 
 /* At the start and in the child of a fork. */
 void guard_setup(void);
+/* Was the frame that left this mark left without a word, as the frame that asks
+ * can tell? */
+bool guard_gone(uintptr_t mark, uintptr_t frame);
 /* Takes the arena's lock; false: this thread holds one already, further out, or
  * another arena took this one's place. */
 bool guard_lock(struct arena *);

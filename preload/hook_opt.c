@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Hooks: socket options.  Most are the kernel's, said to both families of a
- * dual-stack socket.  Kept back are those that we set ourselves: the program is
- * told what it set, not what we did.
- */
+/* Hooks: socket options.  The program is told what it set, not what we did. */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -12,7 +9,10 @@
 #include "guard.h"
 #include "heal.h"
 #include "hooks.h"
+#include "iov.h"
 #include "net.h"
+#include "opts.h"
+#include "setopt.h"
 #include "sock.h"
 #include "want.h"
 
@@ -22,184 +22,28 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
-
-enum done {
-	GO_ON,	/* the kernel shall have it as it is */
-	DONE,
-	/* or a negative errno */
-};
+#ifndef SO_TIMESTAMP_NEW
+#define SO_TIMESTAMP_NEW 63
+#define SO_TIMESTAMPNS_NEW 64
+#define SO_TIMESTAMPING_NEW 65
+#endif
+#ifndef SO_RCVTIMEO_NEW
+#define SO_RCVTIMEO_NEW 66
+#endif
 
 /* An integer option, which the IP level also takes as one byte. */
 static bool
 number(int level, const void *value, socklen_t len, int *n)
 {
-	if (value == NULL)
+	if (value == NULL || iov_bad(value, len))
 		return false;
-	if (len >= sizeof(*n))
+	if (len >= sizeof(*n) && len <= INT_MAX)
 		memcpy(n, value, sizeof(*n));
-	else if (len >= 1 && level == IPPROTO_IP)
+	else if (len >= 1 && len <= INT_MAX && level == IPPROTO_IP)
 		*n = *(const uint8_t *)value;
 	else
 		return false;
 	return true;
-}
-
-/* A flag that the program may ask back; the kernel gets it at bind. */
-static int
-keep_flag(const struct sock *s, bool *flag, int n)
-{
-	*flag = n != 0;
-	return s->bound || atomic_load(&s->state) == SOCK_PLAIN ? GO_ON : DONE;
-}
-
-static int
-set_socket(struct sock *s, int option, int n)
-{
-	bool joined = atomic_load(&s->state) == SOCK_JOINED;
-
-	switch (option) {
-	case SO_REUSEADDR:
-		return keep_flag(s, &s->reuseaddr, n);
-	case SO_REUSEPORT:
-		s->reuseport = n != 0;
-		return joined ? DONE : keep_flag(s, &s->reuseport, n);
-	case SO_BROADCAST:
-		s->broadcast = n != 0;
-		return GO_ON;
-	case SO_ATTACH_FILTER: /* ours stays */
-	case SO_DETACH_FILTER:
-	case SO_ATTACH_BPF:
-	case SO_ATTACH_REUSEPORT_CBPF:
-	case SO_ATTACH_REUSEPORT_EBPF:
-		return atomic_load(&s->state) == SOCK_PLAIN ? GO_ON : DONE;
-	case SO_TIMESTAMP:
-		s->wants.timestamp = n != 0;
-		s->wants.timestampns = false;
-		return joined ? DONE : GO_ON;
-	case SO_TIMESTAMPNS:
-		s->wants.timestampns = n != 0;
-		s->wants.timestamp = false;
-		return joined ? DONE : GO_ON;
-	default:
-		return GO_ON;
-	}
-}
-
-/* Says an option of IPv4 to the IPv6 side, which may refuse. */
-static void
-to_ipv6(int fd, const struct sock *s, int option, int n)
-{
-	if (s->kernel == MP_DUAL)
-		(void)real_setsockopt(fd, IPPROTO_IPV6, option, &n, sizeof(n));
-}
-
-static void
-to_ipv4(int fd, int option, int n)
-{
-	(void)real_setsockopt(fd, IPPROTO_IP, option, &n, sizeof(n));
-}
-
-static int
-set_ip(int fd, struct sock *s, int option, int n)
-{
-	switch (option) {
-	case IP_PKTINFO:
-		s->wants.pktinfo = n != 0;
-		break;
-	case IP_RECVTOS:
-		s->wants.tos = n != 0;
-		to_ipv6(fd, s, IPV6_RECVTCLASS, n);
-		break;
-	case IP_RECVTTL:
-		s->wants.ttl = n != 0;
-		to_ipv6(fd, s, IPV6_RECVHOPLIMIT, n);
-		break;
-	case IP_TOS:
-		to_ipv6(fd, s, IPV6_TCLASS, n);
-		break;
-	case IP_TTL:
-		to_ipv6(fd, s, IPV6_UNICAST_HOPS, n);
-		break;
-	case IP_MTU_DISCOVER:
-		s->df = n == IP_PMTUDISC_DO || n == IP_PMTUDISC_PROBE;
-		to_ipv6(fd, s, IPV6_MTU_DISCOVER, n);
-		break;
-	default:
-		break;
-	}
-	return GO_ON;
-}
-
-static int
-set_ipv6(int fd, struct sock *s, int option, int n)
-{
-	if (s->family == AF_INET)
-		return -ENOPROTOOPT;
-	switch (option) {
-	case IPV6_V6ONLY:
-		if (s->bound)
-			return -EINVAL;
-		s->v6only = n != 0;
-		return DONE; /* ours stays open for IPv4 */
-	case IPV6_RECVPKTINFO:
-		s->wants.pktinfo6 = n != 0;
-		return atomic_load(&s->state) == SOCK_JOINED ? DONE : GO_ON;
-	case IPV6_RECVTCLASS:
-		s->wants.tclass = n != 0;
-		to_ipv4(fd, IP_RECVTOS, n);
-		break;
-	case IPV6_RECVHOPLIMIT:
-		s->wants.hoplimit = n != 0;
-		to_ipv4(fd, IP_RECVTTL, n);
-		break;
-	case IPV6_TCLASS:
-		to_ipv4(fd, IP_TOS, n < 0 ? 0 : n);
-		break;
-	case IPV6_MTU_DISCOVER:
-		s->df = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
-		to_ipv4(fd, IP_MTU_DISCOVER, n);
-		break;
-	default:
-		break;
-	}
-	return GO_ON;
-}
-
-/* Offloads are of the program's datagrams, not of ours. */
-static int
-set_udp(struct sock *s, int option, int n)
-{
-	switch (option) {
-	case UDP_SEGMENT:
-		if (n < 0 || n > UINT16_MAX)
-			return -EINVAL;
-		s->segment = (uint16_t)n;
-		return DONE;
-	case UDP_GRO:
-	case UDP_CORK:
-		return DONE;
-	default:
-		return GO_ON;
-	}
-}
-
-static int
-set(int fd, struct sock *s, int level, int option, const void *value,
-    socklen_t len)
-{
-	int n;
-
-	if (!number(level, value, len, &n))
-		return GO_ON;
-	if (level == SOL_SOCKET)
-		return set_socket(s, option, n);
-	if (level == IPPROTO_IP)
-		return set_ip(fd, s, option, n);
-	if (level == IPPROTO_IPV6)
-		return set_ipv6(fd, s, option, n);
-	if (level == IPPROTO_UDP && atomic_load(&s->state) != SOCK_PLAIN)
-		return set_udp(s, option, n);
-	return GO_ON;
 }
 
 /* Membership and broadcast open the filter for what they bring. */
@@ -220,20 +64,38 @@ opened(int fd, struct sock *s, int level, int option)
 		want_filter(fd, s);
 }
 
+static bool
+timeout(int level, int option)
+{
+	return level == SOL_SOCKET &&
+	    (option == SO_RCVTIMEO || option == SO_RCVTIMEO_NEW);
+}
+
 HOOK(int, setsockopt,
     (int fd, int level, int option, const void *value, socklen_t len))
 {
 	struct sock *s = heal_hold(fd);
-	int done, result = 0, saved = errno;
+	int done = SETOPT_PASS, result = 0, saved = errno, n = 0;
+	bool numeric;
 
 	if (s == NULL)
 		return real_setsockopt(fd, level, option, value, len);
-	done = set(fd, s, level, option, value, len);
-	if (done == GO_ON) {
-		errno = saved; /* said to both families meanwhile */
+	numeric = number(level, value, len, &n);
+	if (level == IPPROTO_IPV6 && s->family == AF_INET && (int)len >= 0)
+		done = -ENOPROTOOPT;
+	else if (numeric)
+		done = setopt_take(fd, s, level, option, n);
+	if (done == SETOPT_PASS) {
+		errno = saved;
 		result = real_setsockopt(fd, level, option, value, len);
+		saved = errno;
+		if (result == 0 && numeric)
+			setopt_taken(fd, s, level, option, n);
 		if (result == 0)
 			opened(fd, s, level, option);
+		if (result == 0 && timeout(level, option))
+			s->wants.timeout = opts_waits(fd);
+		errno = saved;
 	} else {
 		errno = done < 0 ? -done : saved;
 		result = done < 0 ? -1 : 0;
@@ -261,57 +123,177 @@ peer_mtu(struct sock *s)
 	return (int)size + (net_is_v4(&s->peer) ? 28 : 48);
 }
 
-/* What the program shall be told: DONE and *n, GO_ON, or a negative errno. */
+/* An error that the agent heard of and the kernel's socket did not. */
+static bool
+refused(struct sock *s)
+{
+	bool is = false;
+
+	if (s->connected && atomic_load(&s->state) == SOCK_JOINED &&
+	    guard_lock(s->map.arena)) {
+		is = join_refused(s);
+		guard_unlock(s->map.arena);
+	}
+	return is;
+}
+
+static int
+get_socket(struct sock *s, int option, int *n)
+{
+	switch (option) {
+	case SO_ERROR:
+		if (!refused(s))
+			return SETOPT_PASS;
+		*n = ECONNREFUSED;
+		break;
+	case SO_DOMAIN:
+		*n = s->family;
+		break;
+	case SO_REUSEADDR:
+		*n = s->reuseaddr;
+		break;
+	case SO_REUSEPORT:
+		*n = s->reuseport;
+		break;
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_NEW:
+		*n = s->wants.stamp == option;
+		break;
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW:
+		*n = (int)s->wants.stamping;
+		break;
+	default:
+		return SETOPT_PASS;
+	}
+	return SETOPT_DONE;
+}
+
+static int
+get_ip(struct sock *s, int option, int *n)
+{
+	switch (option) {
+	case IP_PKTINFO:
+		*n = s->wants.pktinfo;
+		break;
+	case IP_RECVTOS:
+		*n = s->wants.tos;
+		break;
+	case IP_RECVTTL:
+		*n = s->wants.ttl;
+		break;
+	case IP_RECVERR:
+		*n = s->wants.recverr;
+		break;
+	case IP_RECVORIGDSTADDR:
+		*n = s->wants.origdst;
+		break;
+	case IP_MTU:
+		if (!s->connected)
+			return SETOPT_PASS;
+		*n = peer_mtu(s);
+		break;
+	default:
+		return SETOPT_PASS;
+	}
+	return SETOPT_DONE;
+}
+
+static int
+get_ipv6(struct sock *s, int option, int *n)
+{
+	if (s->family == AF_INET)
+		return -EOPNOTSUPP;
+	switch (option) {
+	case IPV6_V6ONLY:
+		*n = s->v6only;
+		break;
+	case IPV6_RECVPKTINFO:
+		*n = s->wants.pktinfo6;
+		break;
+	case IPV6_RECVTCLASS:
+		*n = s->wants.tclass;
+		break;
+	case IPV6_RECVHOPLIMIT:
+		*n = s->wants.hoplimit;
+		break;
+	case IPV6_RECVERR:
+		*n = s->wants.recverr6;
+		break;
+	case IPV6_RECVORIGDSTADDR:
+		*n = s->wants.origdst6;
+		break;
+	case IPV6_MTU:
+		if (!s->connected)
+			return SETOPT_PASS;
+		*n = peer_mtu(s);
+		break;
+	default:
+		return SETOPT_PASS;
+	}
+	return SETOPT_DONE;
+}
+
+/* What the program shall be told: SETOPT_DONE and *n, SETOPT_PASS, or a
+ * negative errno. */
 static int
 get(struct sock *s, int level, int option, int *n)
 {
-	if (level == IPPROTO_IPV6 && s->family == AF_INET)
-		return -ENOPROTOOPT;
-	if (level == SOL_SOCKET && option == SO_DOMAIN)
-		*n = s->family;
-	else if (level == SOL_SOCKET && option == SO_REUSEADDR)
-		*n = s->reuseaddr;
-	else if (level == SOL_SOCKET && option == SO_REUSEPORT)
-		*n = s->reuseport;
-	else if (level == SOL_SOCKET && option == SO_TIMESTAMP)
-		*n = s->wants.timestamp;
-	else if (level == SOL_SOCKET && option == SO_TIMESTAMPNS)
-		*n = s->wants.timestampns;
-	else if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY)
-		*n = s->v6only;
-	else if (level == IPPROTO_IPV6 && option == IPV6_RECVPKTINFO)
-		*n = s->wants.pktinfo6;
-	else if (s->connected && ((level == IPPROTO_IP && option == IP_MTU) ||
-	    (level == IPPROTO_IPV6 && option == IPV6_MTU))) {
-		*n = peer_mtu(s);
-		return *n < 0 ? *n : DONE;
-	} else
-		return GO_ON;
-	return DONE;
+	if (level == SOL_SOCKET)
+		return get_socket(s, option, n);
+	if (level == IPPROTO_IP)
+		return get_ip(s, option, n);
+	if (level == IPPROTO_IPV6)
+		return get_ipv6(s, option, n);
+	if (level != IPPROTO_UDP)
+		return s->family == AF_INET ? -EOPNOTSUPP : SETOPT_PASS;
+	if (option == UDP_SEGMENT)
+		*n = s->segment;
+	else if (option == UDP_CORK)
+		*n = s->wants.cork;
+	else if (option == UDP_GRO)
+		*n = s->wants.gro;
+	else
+		return SETOPT_PASS;
+	return SETOPT_DONE;
+}
+
+/* As the kernel writes it: the IP level also as one byte; the IPv6 level takes
+ * a negative length for a long one. */
+static int
+put_number(int level, int n, void *value, socklen_t *len)
+{
+	if ((int)*len < 0 && level != IPPROTO_IPV6)
+		return -EINVAL;
+	if (level == IPPROTO_IP && *len > 0 && *len < sizeof(n) && n >= 0 &&
+	    n <= 255)
+		*len = 1;
+	else if (*len > sizeof(n))
+		*len = sizeof(n);
+	memcpy(value, &n, *len);
+	return SETOPT_DONE;
 }
 
 HOOK(int, getsockopt,
     (int fd, int level, int option, void *value, socklen_t *len))
 {
 	struct sock *s = heal_hold(fd);
-	int n, done, result, saved = errno;
+	int n, done = SETOPT_PASS, result, saved = errno;
 
 	if (s == NULL)
 		return real_getsockopt(fd, level, option, value, len);
-	done = value == NULL || len == NULL ? GO_ON :
-	    get(s, level, option, &n);
-	if (done == GO_ON)
-		result = real_getsockopt(fd, level, option, value, len);
-	else if (done < 0) {
-		errno = -done;
-		result = -1;
-	} else {
-		if (*len > sizeof(n))
-			*len = sizeof(n);
-		memcpy(value, &n, *len);
-		errno = saved;
-		result = 0;
+	if (!iov_bad(len, sizeof(*len)) && !iov_bad(value, *len)) {
+		opts_know(fd, s);
+		done = get(s, level, option, &n);
 	}
+	if (done == SETOPT_DONE)
+		done = put_number(level, n, value, len);
+	errno = done < 0 ? -done : saved;
+	result = done < 0 ? -1 : 0;
+	if (done == SETOPT_PASS)
+		result = real_getsockopt(fd, level, option, value, len);
 	fdtab_release(s);
 	return result;
 }

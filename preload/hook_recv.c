@@ -8,6 +8,7 @@
 #include "heal.h"
 #include "hooks.h"
 #include "in.h"
+#include "iov.h"
 #include "sock.h"
 
 /* The descriptor is no longer the socket that we took it for. */
@@ -25,32 +26,48 @@ finish(struct sock *s, ssize_t n, int saved)
 	return n < 0 ? -1 : n;
 }
 
+/* The name as recvfrom(2) gives it: it looks at *namelen when it has taken the
+ * datagram. */
+static ssize_t
+give_name(ssize_t n, const struct msghdr *msg, const struct sockaddr *name,
+    socklen_t *namelen)
+{
+	if (n < 0 || name == NULL)
+		return n;
+	if (iov_bad(namelen, sizeof(*namelen)))
+		return -EFAULT;
+	if ((int)*namelen < 0)
+		return -EINVAL;
+	*namelen = msg->msg_namelen;
+	return n;
+}
+
 HOOK(ssize_t, recvfrom,
     (int fd, void *data, size_t len, int flags, struct sockaddr *name,
 	socklen_t *namelen))
 {
 	struct sock *s = sock_hold(fd);
-	struct iovec iov = { .iov_base = data, .iov_len = len };
-	struct msghdr msg = { .msg_name = namelen != NULL ? name : NULL,
-		.msg_namelen = name != NULL && namelen != NULL ? *namelen : 0,
-		.msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = { .iov_base = data, .iov_len = iov_len(len) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	int saved = errno;
 	ssize_t n;
 
 	if (s == NULL)
 		return real_recvfrom(fd, data, len, flags, name, namelen);
+	if (!iov_bad(namelen, sizeof(*namelen)) && (int)*namelen >= 0) {
+		msg.msg_name = name;
+		msg.msg_namelen = *namelen;
+	}
 	n = in_message(fd, s, &msg, flags);
 	if (stale(fd, s, n))
 		return real_recvfrom(fd, data, len, flags, name, namelen);
-	if (n >= 0 && msg.msg_name != NULL)
-		*namelen = msg.msg_namelen;
-	return finish(s, n, saved);
+	return finish(s, give_name(n, &msg, name, namelen), saved);
 }
 
 HOOK(ssize_t, recv, (int fd, void *data, size_t len, int flags))
 {
 	struct sock *s = sock_hold(fd);
-	struct iovec iov = { .iov_base = data, .iov_len = len };
+	struct iovec iov = { .iov_base = data, .iov_len = iov_len(len) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	int saved = errno;
 	ssize_t n;
@@ -69,7 +86,8 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
 	int saved = errno;
 	ssize_t n;
 
-	if (s == NULL || msg == NULL || msg->msg_iovlen > IOV_MAX) {
+	if (s == NULL || iov_bad(msg, sizeof(*msg)) ||
+	    msg->msg_iovlen > IOV_MAX) {
 		if (s != NULL)
 			fdtab_release(s);
 		n = real_recvmsg(fd, msg, flags);
@@ -83,14 +101,53 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
 	return finish(s, n, saved);
 }
 
-/* The kernel looks at the timeout after each datagram, and so do we. */
-static uint64_t
-until(const struct timespec *timeout)
+/* The kernel looks at the timeout after each datagram, and so do we: true when
+ * it is over.  What is left of it is the program's to see. */
+static bool
+over(struct timespec *timeout, uint64_t end)
 {
+	uint64_t now, left;
+
 	if (timeout == NULL)
-		return MP_NEVER;
-	return arena_now() + (uint64_t)timeout->tv_sec * 1000000 +
-	    (uint64_t)timeout->tv_nsec / 1000;
+		return false;
+	now = arena_now();
+	left = now < end ? end - now : 0;
+	timeout->tv_sec = (time_t)(left / 1000000);
+	timeout->tv_nsec = (long)(left % 1000000) * 1000;
+	return left == 0;
+}
+
+static int
+receive_all(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n, int flags,
+    struct timespec *timeout, ssize_t *error)
+{
+	int f = flags & ~MSG_WAITFORONE;
+	uint64_t end = MP_NEVER;
+	unsigned i;
+
+	if (timeout != NULL && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
+	    timeout->tv_nsec >= 1000000000)) {
+		*error = -EINVAL;
+		return 0;
+	}
+	if (timeout != NULL && timeout->tv_sec < INT32_MAX)
+		end = arena_now() + (uint64_t)timeout->tv_sec * 1000000 +
+		    (uint64_t)timeout->tv_nsec / 1000;
+	for (i = 0; i < n; i++) {
+		if (iov_bad(&msgs[i], sizeof(msgs[i])))
+			*error = -EFAULT;
+		else
+			*error = in_message(fd, s, &msgs[i].msg_hdr, f);
+		if (*error < 0)
+			return (int)i;
+		msgs[i].msg_len = (unsigned)*error;
+		if (flags & MSG_WAITFORONE)
+			f |= MSG_DONTWAIT;
+		if (over(timeout, end))
+			return (int)i + 1;
+	}
+	*error = 0;
+	return (int)n;
 }
 
 HOOK(int, recvmmsg,
@@ -98,35 +155,24 @@ HOOK(int, recvmmsg,
 	struct timespec *timeout))
 {
 	struct sock *s = sock_hold(fd);
-	int saved = errno, f = flags & ~MSG_WAITFORONE;
-	uint64_t end;
-	unsigned i;
-	ssize_t got = 0;
+	int saved = errno, got, i;
+	ssize_t error;
 
+	if (s != NULL && iov_bad(timeout, sizeof(*timeout)) && timeout != NULL) {
+		fdtab_release(s);
+		errno = EFAULT;
+		return -1;
+	}
 	if (s == NULL) {
 		got = real_recvmmsg(fd, msgs, n, flags, timeout);
-		for (i = 0; got > 0 && i < (unsigned)got; i++)
+		for (i = 0; i < got; i++)
 			heal_arrived(&msgs[i].msg_hdr);
-		return (int)got;
+		return got;
 	}
-	end = until(timeout);
-	for (i = 0; i < n; i++) {
-		got = in_message(fd, s, &msgs[i].msg_hdr, f);
-		if (got < 0)
-			break;
-		msgs[i].msg_len = (unsigned)got;
-		if (flags & MSG_WAITFORONE)
-			f |= MSG_DONTWAIT;
-		if (arena_now() >= end) {
-			i++;
-			break;
-		}
-	}
-	if (i == 0 && stale(fd, s, got))
+	got = receive_all(fd, s, msgs, n, flags, timeout, &error);
+	if (got == 0 && stale(fd, s, error))
 		return real_recvmmsg(fd, msgs, n, flags, timeout);
-	fdtab_release(s);
-	errno = i == 0 && got < 0 ? (int)-got : saved;
-	return i == 0 && got < 0 ? -1 : (int)i;
+	return (int)finish(s, got == 0 && error < 0 ? error : got, saved);
 }
 
 HOOK(ssize_t, read, (int fd, void *data, size_t len))
@@ -137,10 +183,13 @@ HOOK(ssize_t, read, (int fd, void *data, size_t len))
 	int saved = errno;
 	ssize_t n;
 
+	if (s != NULL && len == 0) { /* takes no datagram away */
+		fdtab_release(s);
+		s = NULL;
+	}
 	if (s == NULL)
 		return real_read(fd, data, len);
-	/* read(2) of nothing takes no datagram away. */
-	n = len == 0 ? 0 : in_message(fd, s, &msg, 0);
+	n = in_message(fd, s, &msg, 0);
 	if (stale(fd, s, n))
 		return real_read(fd, data, len);
 	return finish(s, n, saved);
@@ -158,7 +207,7 @@ HOOK(ssize_t, readv, (int fd, const struct iovec *iov, int count))
 
 	if (s == NULL)
 		return real_readv(fd, iov, count);
-	for (i = 0; i < count && count <= IOV_MAX; i++)
+	for (i = 0; i < count && count <= IOV_MAX && !iov_bad(iov, 1); i++)
 		total += iov[i].iov_len;
 	if (total == 0 || count > IOV_MAX) {
 		fdtab_release(s);

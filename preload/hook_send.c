@@ -6,8 +6,11 @@
 
 #include "heal.h"
 #include "hooks.h"
+#include "iov.h"
 #include "out.h"
 #include "sock.h"
+
+enum { MOST_NAME = sizeof(struct sockaddr_storage) };
 
 /*
  * Sends, lets go of the socket, and sets errno as the kernel would.  False: the
@@ -33,7 +36,7 @@ static bool
 one(int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
 {
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
-		.iov_len = len };
+		.iov_len = iov_len(len) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	return message(fd, s, &msg, flags, n);
@@ -56,7 +59,7 @@ HOOK(ssize_t, sendto,
 {
 	struct sock *s = sock_hold(fd);
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
-		.iov_len = len };
+		.iov_len = iov_len(len) };
 	struct msghdr msg = { .msg_name = (void *)(uintptr_t)name,
 		.msg_namelen = name != NULL ? namelen : 0, .msg_iov = &iov,
 		.msg_iovlen = 1 };
@@ -69,6 +72,11 @@ HOOK(ssize_t, sendto,
 		fdtab_release(s);
 		s = NULL;
 	}
+	if (s != NULL && name != NULL &&
+	    (namelen < sizeof(name->sa_family) || namelen > MOST_NAME)) {
+		fdtab_release(s); /* the kernel refuses that of any socket */
+		s = NULL;
+	}
 	if (s == NULL || !message(fd, s, &msg, flags, &n))
 		return real_sendto(fd, data, len, flags, name, namelen);
 	return n;
@@ -79,7 +87,8 @@ HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
 	struct sock *s = sock_hold(fd);
 	ssize_t n;
 
-	if (s != NULL && (msg == NULL || msg->msg_iovlen > IOV_MAX)) {
+	if (s != NULL && (iov_bad(msg, sizeof(*msg)) ||
+	    msg->msg_iovlen > IOV_MAX)) {
 		fdtab_release(s);
 		s = NULL;
 	}
@@ -98,7 +107,8 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 	if (s == NULL)
 		return real_sendmmsg(fd, msgs, n, flags);
 	for (i = 0; i < n && i < IOV_MAX; i++) {
-		sent = out_message(fd, s, &msgs[i].msg_hdr, flags);
+		sent = iov_bad(&msgs[i], sizeof(msgs[i])) ? -EFAULT :
+		    out_message(fd, s, &msgs[i].msg_hdr, flags);
 		if (sent < 0)
 			break;
 		msgs[i].msg_len = (unsigned)sent;
@@ -132,7 +142,7 @@ HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int count))
 
 	if (s == NULL)
 		return real_writev(fd, iov, count);
-	for (i = 0; i < count && count <= IOV_MAX; i++)
+	for (i = 0; i < count && count <= IOV_MAX && !iov_bad(iov, 1); i++)
 		total += iov[i].iov_len;
 	if (total == 0 || count > IOV_MAX) {
 		/* the kernel sends no such datagram */

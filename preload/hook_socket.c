@@ -114,6 +114,8 @@ HOOK(int, shutdown, (int fd, int how))
 		errno = saved;
 		result = 0;
 	}
+	if (result == 0 && how != SHUT_RD)
+		s->wants.shut = true;
 	fdtab_release(s);
 	return result;
 }

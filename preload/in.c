@@ -7,84 +7,31 @@
 
 #include "cmsg.h"
 #include "conf.h"
+#include "fetch.h"
 #include "guard.h"
+#include "held.h"
 #include "inner.h"
+#include "iov.h"
 #include "join.h"
 #include "libc.h"
-#include "log.h"
 #include "net.h"
-#include "out.h"
+#include "opts.h"
 #include "plain.h"
 #include "revive.h"
+#include "wake.h"
 #include "want.h"
 
-/* A packet on its way to the program. */
-struct in {
-	int fd, flags;
-	struct sock *s;
-	struct guard_buf *buf;
-	size_t packet_len;
-	struct net_info info;
-	struct mp_addr from;   /* as the kernel says, then as the program knows */
-	const uint8_t *payload; /* for the program */
-	size_t len;
-	int kflags; /* that the kernel gave back */
-};
-
-enum verdict {
-	IN_DROP = 0, /* the next one */
-	IN_GIVE = 1, /* payload, len and from are for the program */
-	/* or a negative errno */
-};
-
-/* Takes a packet from the kernel: 0, or a negative errno. */
-static int
-fetch(struct in *in, int flags)
-{
-	struct sockaddr_in6 name;
-	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
-	struct iovec iov = { .iov_base = in->buf->packet,
-		.iov_len = sizeof(in->buf->packet) };
-	struct msghdr msg = { .msg_name = &name, .msg_namelen = sizeof(name),
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
-		.msg_controllen = sizeof(room) };
-	ssize_t n;
-
-	n = real_recvmsg(in->fd, &msg, flags);
-	if (n < 0)
-		return -errno;
-	in->packet_len = (size_t)n;
-	in->kflags = msg.msg_flags;
-	if (!net_get(&in->from, (struct sockaddr *)&name, msg.msg_namelen)) {
-		/* Shut down for reading: nothing, from nobody. */
-		in->payload = in->buf->packet;
-		in->len = 0;
-		return n == 0 ? 1 : -ENOTSOCK;
-	}
-	net_info(&msg, &in->info);
-	return 0;
-}
-
-/* The slot that it is for has another socket: that one shall have it. */
+/* It was taken but is for this slot, or shall stay: it comes again as an
+ * internal datagram. */
 static void
-pass_on(struct in *in, const struct mp_rx *rx)
+send_on(struct in *in, uint32_t slot, const struct mp_addr *from,
+    const uint8_t *payload, size_t len)
 {
-	struct inner inner = { .kind = INNER_DATA, .slot = rx->slot,
-		.from = rx->from };
+	struct inner inner = { .kind = INNER_DATA, .slot = slot,
+		.from = *from };
 
-	(void)inner_send(in->s->map.arena, in->fd, &inner,
-	    in->buf->packet + rx->off, rx->len, in->buf->payload);
-}
-
-/* It was taken but shall stay: it comes again as an internal datagram. */
-static void
-put_back(struct in *in)
-{
-	struct inner inner = { .kind = INNER_DATA, .slot = in->s->slot,
-		.from = in->from };
-
-	(void)inner_send(in->s->map.arena, in->fd, &inner, in->payload,
-	    in->len, in->buf->payload);
+	(void)inner_send(in->s->map.arena, in->fd, &inner, payload, len,
+	    in->buf->payload);
 }
 
 /* A datagram of a session, looked at where it lies. */
@@ -111,10 +58,10 @@ commit(struct in *in, struct mp_rx *rx, const uint8_t *opened, int len)
 	if (!guard_lock(s->map.arena))
 		return MP_DROPPED;
 	v = mp_recv_commit(&s->map.mp, arena_now(), rx, opened, len);
-	late = out_late(s);
+	late = wake_late(s);
 	guard_unlock(s->map.arena);
 	if (late)
-		out_wake(in->fd, s);
+		wake_agent(in->fd, s);
 	return v;
 }
 
@@ -150,7 +97,8 @@ take_sealed(struct in *in, bool peek)
 	} else if (commit(in, &rx, to, opened) != MP_DELIVER)
 		return IN_DROP;
 	if (!peek && rx.slot != s->slot) {
-		pass_on(in, &rx);
+		send_on(in, rx.slot, &rx.from, in->buf->packet + rx.off,
+		    rx.len);
 		return IN_DROP;
 	}
 	in->from = rx.from;
@@ -178,7 +126,6 @@ take_inner(struct in *in)
 {
 	struct sock *s = in->s;
 	struct inner inner;
-	char text[NET_TEXT];
 
 	if (!inner_open(s->map.arena, &inner, in->buf->packet, in->packet_len))
 		return IN_DROP;
@@ -194,9 +141,7 @@ take_inner(struct in *in)
 		return IN_DROP;
 	if (inner_error(&inner, in->buf->packet) == ECONNREFUSED)
 		return take_refusal(s, &inner.from);
-	log_say(LOG_WARN, LOG_PEER, "no answer from %s: is the program there "
-	    "run under mpshim with the other half of the same key, and is its "
-	    "UDP port open?", net_text(&inner.from, text));
+	wake_say_silent(&inner.from);
 	return s->connected && net_equal(&inner.from, &s->peer) ?
 	    -EHOSTUNREACH : IN_DROP;
 }
@@ -245,7 +190,8 @@ classify(struct in *in, bool peek)
 		v = IN_GIVE;
 	if (v != IN_GIVE)
 		return v;
-	if (in->payload == NULL) { /* plaintext */
+	in->plain = in->payload == NULL;
+	if (in->plain) {
 		in->payload = in->buf->packet;
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
@@ -254,75 +200,98 @@ classify(struct in *in, bool peek)
 								 IN_DROP;
 }
 
-/* The next datagram for the program: 0, or a negative errno. */
+/* What lies there is not for the program: takes it away.  IN_DROP to look
+ * again, IN_GIVE, or a negative errno. */
+static int
+sweep(struct in *in)
+{
+	int v;
+
+	in->payload = NULL;
+	v = fetch(in, (in->flags & ~MSG_PEEK) | MSG_DONTWAIT);
+	if (v < 0)
+		return IN_DROP;
+	if (v == IN_GIVE)
+		return v;
+	v = classify(in, false);
+	if (v == IN_GIVE)
+		send_on(in, in->s->slot, &in->from, in->payload, in->len);
+	return v;
+}
+
+/* The next datagram for the program: IN_GIVE, or a negative errno. */
 static int
 next(struct in *in)
 {
-	bool peek = (in->flags & MSG_PEEK) != 0;
-	int error, v;
+	bool peek = (in->flags & MSG_PEEK) != 0, again = false;
+	int v;
 
-	for (;;) {
+	for (;; again = true) {
 		in->payload = NULL;
-		error = fetch(in, in->flags);
-		if (error != 0)
-			return error < 0 ? error : 0;
+		v = again ? fetch_again(in) : fetch(in, in->flags);
+		if (v != 0)
+			return v;
 		v = classify(in, peek);
-		if (v == IN_GIVE)
-			return 0;
-		if (v < 0 && !peek)
-			return v;
-		if (!peek)
-			continue;
-		/* What lies there is not for the program: take it away. */
-		in->payload = NULL;
-		error = fetch(in, (in->flags & ~MSG_PEEK) | MSG_DONTWAIT);
-		if (error != 0)
-			continue;
-		v = classify(in, false);
-		if (v == IN_GIVE) {
-			put_back(in);
-			return 0;
-		}
-		if (v < 0)
+		if (v != IN_GIVE && peek)
+			v = sweep(in);
+		if (v != IN_DROP)
 			return v;
 	}
-}
-
-/* Into the program's buffers; returns how much found room. */
-static size_t
-scatter(const struct in *in, const struct msghdr *msg)
-{
-	size_t i, n, done = 0;
-
-	for (i = 0; i < msg->msg_iovlen && done < in->len; i++) {
-		n = in->len - done;
-		if (msg->msg_iov[i].iov_base == NULL)
-			continue;
-		if (n > msg->msg_iov[i].iov_len)
-			n = msg->msg_iov[i].iov_len;
-		if (n > 0)
-			memcpy(msg->msg_iov[i].iov_base, in->payload + done, n);
-		done += n;
-	}
-	return done;
 }
 
 static ssize_t
 give(struct in *in, struct msghdr *msg)
 {
-	size_t done = scatter(in, msg);
+	ssize_t done = iov_scatter(msg, in->payload, in->len);
 	int flags = in->kflags & ~(MSG_TRUNC | MSG_CTRUNC | MSG_CMSG_CLOEXEC);
 
-	if (done < in->len)
+	if (done < 0)
+		return done;
+	if ((size_t)done < in->len)
 		flags |= MSG_TRUNC;
 	flags |= in->flags & MSG_CMSG_CLOEXEC;
+	if (iov_bad(msg->msg_name, msg->msg_name != NULL ? msg->msg_namelen :
+							   0))
+		return -EFAULT;
 	if (msg->msg_name != NULL)
-		msg->msg_namelen = net_put(&in->from, in->s->family,
-		    msg->msg_name, msg->msg_namelen);
-	if (cmsg_give(in->s, &in->info, msg))
+		msg->msg_namelen = in->nobody ? 0 : net_put(&in->from,
+		    in->s->family, msg->msg_name, msg->msg_namelen);
+	if (in->nobody)
+		msg->msg_controllen = 0;
+	else if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
 		flags |= MSG_CTRUNC;
 	msg->msg_flags = flags;
-	return (ssize_t)(in->flags & MSG_TRUNC ? in->len : done);
+	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
+}
+
+/* An error of an IPv4 packet, which our socket has as one of IPv6. */
+static void
+translate_error(struct msghdr *msg)
+{
+	enum { EE = 16 }; /* struct sock_extended_err, then the offender */
+	struct cmsghdr *c;
+	struct sockaddr_in6 sin6;
+	struct mp_addr a;
+
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != IPPROTO_IPV6 ||
+		    c->cmsg_type != IPV6_RECVERR ||
+		    c->cmsg_len != CMSG_LEN(EE + sizeof(sin6)))
+			continue;
+		memcpy(&sin6, CMSG_DATA(c) + EE, sizeof(sin6));
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_RECVERR;
+		c->cmsg_len = CMSG_LEN(EE + sizeof(struct sockaddr_in));
+		memset(CMSG_DATA(c) + EE, 0, sizeof(struct sockaddr_in));
+		if (net_get(&a, (struct sockaddr *)&sin6, sizeof(sin6)) &&
+		    net_is_v4(&a))
+			(void)net_put(&a, AF_INET, (struct sockaddr *)
+			    (void *)(CMSG_DATA(c) + EE),
+			    sizeof(struct sockaddr_in));
+		msg->msg_controllen = (size_t)((char *)c -
+		    (char *)msg->msg_control) + CMSG_ALIGN(c->cmsg_len);
+		return;
+	}
 }
 
 /* A socket that the kernel serves alone: only its addresses are ours to say. */
@@ -344,6 +313,9 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 		return -errno;
 	msg->msg_flags = m.msg_flags;
 	msg->msg_controllen = m.msg_controllen;
+	if ((m.msg_flags & MSG_ERRQUEUE) != 0 && s->family == AF_INET &&
+	    s->kernel == MP_DUAL)
+		translate_error(msg);
 	if (m.msg_name != &name)
 		msg->msg_namelen = m.msg_namelen;
 	else if (net_get(&from, (struct sockaddr *)&name, m.msg_namelen))
@@ -354,25 +326,48 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
-ssize_t
-in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
+static ssize_t
+joined(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
 	struct in in = { .fd = fd, .flags = flags, .s = s };
-	enum sock_state state = atomic_load(&s->state);
 	ssize_t n;
 
-	if (state == SOCK_FRESH && s->bound && !s->kconnected)
-		state = join_make(fd, s);
-	if (state != SOCK_JOINED || (flags & (MSG_ERRQUEUE | MSG_OOB)) != 0)
-		return plain(fd, s, msg, flags);
+	if ((flags & MSG_ERRQUEUE) != 0)
+		return -EAGAIN; /* only our own packets could have errors */
+	opts_know(fd, s);
+	if (s->wants.timeout)
+		in.begun = arena_now();
 	revive_agent(fd, s);
 	in.buf = guard_take();
 	if (in.buf == NULL)
 		return -ENOBUFS;
 	n = next(&in);
-	if (n == 0)
+	if (n == IN_GIVE)
 		n = give(&in, msg);
 	guard_give(in.buf);
+	return n;
+}
+
+ssize_t
+in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	enum sock_state state = atomic_load(&s->state);
+	int place, error = iov_check(msg);
+	ssize_t n;
+
+	if (error == 0 && (int)msg->msg_namelen < 0 && msg->msg_name != NULL)
+		error = -EINVAL;
+	if (error != 0)
+		return error;
+	place = held_begin(s);
+	if (state == SOCK_FRESH && s->bound && !s->kconnected &&
+	    (flags & MSG_ERRQUEUE) == 0)
+		state = join_make(fd, s);
+	if (state != SOCK_JOINED || (flags & MSG_OOB) != 0)
+		n = plain(fd, s, msg, flags);
+	else
+		n = joined(fd, s, msg, flags);
+	held_end(place);
 	return n;
 }
 
@@ -385,7 +380,7 @@ in_next(int fd, struct sock *s)
 	in.buf = guard_take();
 	if (in.buf == NULL)
 		return 0;
-	n = next(&in) == 0 ? (int)in.len : 0;
+	n = next(&in) == IN_GIVE ? (int)in.len : 0;
 	guard_give(in.buf);
 	return n;
 }

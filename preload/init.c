@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdbool.h>
 
 #include "conf.h"
 #include "fdtab.h"
@@ -11,6 +12,11 @@
 #include "libc.h"
 #include "spawn.h"
 
+/* Exported, for other copies to see; by this name it is surely our own. */
+static const char loaded = 1;
+extern const char mpshim_loaded
+    __attribute__((alias("loaded"), visibility("default")));
+
 static void
 setup(void)
 {
@@ -18,7 +24,15 @@ setup(void)
 	fdtab_setup();
 }
 
-/* Before this every hook is the raw system call. */
+/* Another copy of this library stands before us: it does it all. */
+static bool
+second(void)
+{
+	return libc_first("mpshim_loaded") != &loaded;
+}
+
+/* Before this every hook is the raw system call.  The linker's -z initfirst has
+ * it run before what other libraries and the program begin with. */
 __attribute__((constructor)) static void
 init(int argc, char **argv, char **envp)
 {
@@ -27,7 +41,8 @@ init(int argc, char **argv, char **envp)
 	(void)argc;
 	(void)argv;
 	libc_find();
-	conf_load(envp);
+	if (!second())
+		conf_load(envp);
 	if (conf_get()->active) {
 		spawn_setup(envp);
 		setup();

@@ -15,7 +15,9 @@
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "reach.h"
 #include "spawn.h"
+#include "steer.h"
 #include "want.h"
 
 #ifndef SO_BINDTOIFINDEX
@@ -308,6 +310,8 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 		ctl[0] = join_control_socket(fd, s);
 		if (ctl[0] < 0)
 			return ctl[0];
+		/* Plaintext is not to wait for the agent to sort it out. */
+		(void)steer_first(ctl[0]);
 	}
 	error = question(IPC_OPEN, fd, s, &a, ctl, answer, &got);
 	if (ctl[0] >= 0)
@@ -368,7 +372,8 @@ join_hear(int fd, struct sock *s)
 
 	/* It takes plaintext away that the program may be to get. */
 	if (!s->connected || conf->accept_plain || conf->prefer ||
-	    !in_doubt(s))
+	    conf_way(&s->peer) != WAY_PROTECT ||
+	    reach_ask(&s->peer) != REACH_PEER || !in_doubt(s))
 		return;
 	ear[0] = make_ear(fd, s);
 	if (ear[0] < 0)

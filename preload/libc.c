@@ -37,6 +37,12 @@ find(void *at, const char *name)
 	memcpy(at, &p, sizeof(p));
 }
 
+void *
+libc_first(const char *name)
+{
+	return dlsym(RTLD_DEFAULT, name);
+}
+
 /* No system call is behind them, so they are looked for when they are needed
  * before libc_find(). */
 #define ROW(type, name, params, args, none)                                   \

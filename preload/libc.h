@@ -163,6 +163,8 @@ LIBC_VARIADIC(LIBC_REAL)
 LIBC_LIBRARY(LIBC_REAL)
 #undef LIBC_REAL
 
+/* The first of that name that the program would find, or NULL. */
+void *libc_first(const char *name);
 /* Finds them all.  Before that they are the raw system calls. */
 void libc_find(void);
 

@@ -11,6 +11,9 @@
 
 #include "real.h"
 
+#ifndef SO_TIMESTAMPING_NEW
+#define SO_TIMESTAMPING_NEW 65
+#endif
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif
@@ -58,6 +61,19 @@ bool
 net_equal(const struct mp_addr *a, const struct mp_addr *b)
 {
 	return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
+}
+
+/* FNV-1a. */
+uint64_t
+net_hash(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t h = 14695981039346656037u;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		h = (h ^ p[i]) * 1099511628211u;
+	return h | 1;
 }
 
 static void
@@ -141,6 +157,7 @@ info_ip(const struct cmsghdr *c, struct net_info *info)
 	if (c->cmsg_type == IP_PKTINFO) {
 		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
 		set_v4(&info->local, &pi.ipi_addr);
+		memcpy(info->spec, &pi.ipi_spec_dst, sizeof(info->spec));
 		info->ifindex = (uint32_t)pi.ipi_ifindex;
 	} else if (c->cmsg_type == IP_TOS) {
 		memcpy(&tos, CMSG_DATA(c), sizeof(tos));
@@ -164,13 +181,25 @@ info_ipv6(const struct cmsghdr *c, struct net_info *info)
 		memcpy(&info->ttl, CMSG_DATA(c), sizeof(info->ttl));
 }
 
+static void
+info_socket(const struct cmsghdr *c, struct net_info *info)
+{
+	if (c->cmsg_type == SO_TIMESTAMPNS) {
+		memcpy(&info->stamp, CMSG_DATA(c), sizeof(info->stamp));
+		info->arrival = boot_time(&info->stamp);
+	} else if (c->cmsg_type == SO_TIMESTAMPING ||
+	    c->cmsg_type == SO_TIMESTAMPING_NEW) {
+		memcpy(info->stamping, CMSG_DATA(c), sizeof(info->stamping));
+		info->stamped = c->cmsg_type;
+	}
+}
+
 void
 net_info(const struct msghdr *msg, struct net_info *info)
 {
 	const struct cmsghdr *c;
-	struct timespec ts;
 
-	memset(info, 0, sizeof(*info));
+	memset(info, 0, offsetof(struct net_info, stamp));
 	info->arrival = MP_NEVER;
 	info->tos = info->ttl = -1;
 	for (c = CMSG_FIRSTHDR(msg); c != NULL;
@@ -180,11 +209,8 @@ net_info(const struct msghdr *msg, struct net_info *info)
 			info_ip(c, info);
 		else if (c->cmsg_level == IPPROTO_IPV6)
 			info_ipv6(c, info);
-		else if (c->cmsg_level == SOL_SOCKET &&
-		    c->cmsg_type == SO_TIMESTAMPNS) {
-			memcpy(&ts, CMSG_DATA(c), sizeof(ts));
-			info->arrival = boot_time(&ts);
-		}
+		else if (c->cmsg_level == SOL_SOCKET)
+			info_socket(c, info);
 	}
 }
 
@@ -214,6 +240,75 @@ net_aim(struct msghdr *msg, enum mp_family kernel, const struct mp_path *path)
 		memcpy(CMSG_DATA(c), &pi6, sizeof(pi6));
 		msg->msg_controllen = CMSG_SPACE(sizeof(pi6));
 	}
+}
+
+void
+net_add(struct msghdr *msg, int level, int type, const void *data, size_t len)
+{
+	struct cmsghdr c;
+	uint8_t *at = (uint8_t *)msg->msg_control + msg->msg_controllen;
+
+	if (msg->msg_controllen + CMSG_SPACE(len) > NET_CONTROL)
+		return;
+	memset(&c, 0, sizeof(c));
+	c.cmsg_len = CMSG_LEN(len);
+	c.cmsg_level = level;
+	c.cmsg_type = type;
+	memcpy(at, &c, sizeof(c));
+	memcpy(at + CMSG_LEN(0), data, len);
+	msg->msg_controllen += CMSG_SPACE(len);
+}
+
+/* A socket whose route leads there, or -1. */
+static int
+route(enum mp_family kernel, const struct mp_addr *to)
+{
+	struct sockaddr_in6 sin6;
+	int family = kernel == MP_INET ? AF_INET : AF_INET6, fd;
+	socklen_t len = net_put(to, family, (struct sockaddr *)&sin6,
+	    sizeof(sin6));
+
+	fd = real_socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || (len > 0 &&
+	    real_connect(fd, (struct sockaddr *)&sin6, len) == 0))
+		return fd;
+	real_close(fd);
+	return -1;
+}
+
+bool
+net_source(enum mp_family kernel, const struct mp_addr *to,
+    struct mp_addr *local)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t len = sizeof(sin6);
+	int saved = errno, fd = route(kernel, to);
+	bool found;
+
+	found = fd >= 0 &&
+	    real_getsockname(fd, (struct sockaddr *)&sin6, &len) == 0 &&
+	    net_get(local, (struct sockaddr *)&sin6, len);
+	local->port = 0;
+	if (fd >= 0)
+		real_close(fd);
+	errno = saved;
+	return found;
+}
+
+int
+net_mtu(enum mp_family kernel, const struct mp_addr *to)
+{
+	int saved = errno, fd = route(kernel, to), mtu = 0;
+	socklen_t len = sizeof(mtu);
+	bool v4 = net_is_v4(to);
+
+	if (fd < 0 || real_getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+	    v4 ? IP_MTU : IPV6_MTU, &mtu, &len) != 0)
+		mtu = 0;
+	if (fd >= 0)
+		real_close(fd);
+	errno = saved;
+	return mtu;
 }
 
 void

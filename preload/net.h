@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "mp.h"
 
@@ -18,6 +19,9 @@ bool net_is_loopback(const struct mp_addr *);  /* 127/8 or ::1 */
 bool net_is_multicast(const struct mp_addr *); /* 224/4 or ff00::/8 */
 bool net_is_link_local(const struct mp_addr *); /* fe80::/10 */
 bool net_equal(const struct mp_addr *, const struct mp_addr *);
+
+/* Never 0. */
+uint64_t net_hash(const void *, size_t len);
 
 /* From a socket address; false: neither IPv4 nor IPv6, or too short. */
 bool net_get(struct mp_addr *, const struct sockaddr *, socklen_t);
@@ -37,6 +41,10 @@ struct net_info {
 	uint64_t arrival; /* CLOCK_BOOTTIME us; MP_NEVER: unknown */
 	int tos;	  /* TOS or traffic class; -1: unknown */
 	int ttl;	  /* TTL or hop limit; -1: unknown */
+	uint8_t spec[4];  /* ipi_spec_dst, where the kernel told it */
+	int stamped;	  /* the type of `stamping'; 0: there is none */
+	struct timespec stamp, stamping[3]; /* as SO_TIMESTAMPNS and
+					     * SO_TIMESTAMPING give them */
 };
 void net_info(const struct msghdr *, struct net_info *);
 
@@ -46,6 +54,18 @@ void net_info(const struct msghdr *, struct net_info *);
  * sends along the path.
  */
 void net_aim(struct msghdr *msg, enum mp_family kernel, const struct mp_path *);
+
+/* One more control message, where NET_CONTROL bytes have room for it. */
+void net_add(struct msghdr *msg, int level, int type, const void *data,
+    size_t len);
+
+/* Which of our addresses would the kernel use towards this one?  Port 0; false:
+ * none. */
+bool net_source(enum mp_family kernel, const struct mp_addr *to,
+    struct mp_addr *local);
+
+/* The MTU of the way there, or 0. */
+int net_mtu(enum mp_family kernel, const struct mp_addr *to);
 
 /* The options that the engine wants of a socket: PKTINFO, timestamps. */
 void net_options(int fd, enum mp_family kernel);

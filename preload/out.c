@@ -6,50 +6,24 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "ask.h"
 #include "conf.h"
+#include "cork.h"
+#include "held.h"
 #include "guard.h"
-#include "inner.h"
+#include "iov.h"
 #include "join.h"
 #include "libc.h"
 #include "log.h"
 #include "net.h"
 #include "plain.h"
+#include "protect.h"
 #include "reach.h"
-#include "revive.h"
 #include "want.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
-
-enum {
-	TRIES = 16, /* flows that a datagram is tried on */
-	/* What of the program's flags is right for another packet than its own:
-	 * not MSG_ZEROCOPY, since the buffer is used again at once. */
-	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
-};
-
-/* --- Waking the agent ------------------------------------------------------- */
-
-bool
-out_late(struct sock *s)
-{
-	uint64_t deadline = mp_deadline(&s->map.mp);
-
-	if (deadline >= atomic_load(&s->map.arena->armed))
-		return false;
-	atomic_store(&s->map.arena->armed, deadline);
-	return true;
-}
-
-void
-out_wake(int fd, struct sock *s)
-{
-	struct inner in = { .kind = INNER_WAKE };
-	uint8_t buf[INNER_OVERHEAD];
-
-	(void)inner_send(s->map.arena, fd, &in, NULL, 0, buf);
-}
 
 /* --- Where it goes ------------------------------------------------------------ */
 
@@ -85,9 +59,25 @@ target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
 	return s->v6only && net_is_v4(dst) ? -ENETUNREACH : 1;
 }
 
+/* --- As the kernel sends it ---------------------------------------------------- */
+
+/* The kernel does not know of a UDP_SEGMENT that the program set. */
 static ssize_t
-result(ssize_t n)
+to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 {
+	struct msghdr m = *msg;
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
+	size_t used = m.msg_controllen;
+	ssize_t n;
+
+	if (s->segment != 0 && used <= sizeof(room) && ask_segment(msg) < 0) {
+		if (used > 0)
+			memcpy(room, msg->msg_control, used);
+		m.msg_control = room;
+		net_add(&m, IPPROTO_UDP, UDP_SEGMENT, &s->segment,
+		    sizeof(s->segment));
+	}
+	n = real_sendmsg(fd, &m, flags);
 	return n < 0 ? -errno : n;
 }
 
@@ -104,7 +94,7 @@ plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 	if (m.msg_name != NULL && s->family == AF_INET6 &&
 	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
-		return result(real_sendmsg(fd, &m, flags)); /* scope id */
+		return to_kernel(fd, s, &m, flags); /* scope id */
 	m.msg_name = &sin6;
 	/* A group is no address to send from: let the kernel choose. */
 	if (net_is_multicast(&path.local))
@@ -118,177 +108,26 @@ plain(int fd, const struct sock *s, const struct msghdr *msg,
 	} else
 		m.msg_namelen = net_put(dst, s->kernel == MP_INET ? AF_INET :
 		    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
-	return result(real_sendmsg(fd, &m, flags));
+	return to_kernel(fd, s, &m, flags);
 }
 
-/* --- Through the engine -------------------------------------------------------- */
+/* --- Either way ---------------------------------------------------------------- */
 
-/* A datagram on its way. */
-struct out {
-	int fd, flags;
-	struct sock *s;
-	struct mp_addr dst;
-	struct guard_buf *buf;
-	const uint8_t *payload;
-	size_t len;
-	bool held; /* for want of a session */
-};
-
-static int
-transmit(const struct out *o, struct mp_tx *tx, int flags)
+static ssize_t
+send_protected(int fd, struct sock *s, const struct msghdr *msg,
+    const struct mp_addr *dst, int flags)
 {
-	struct sockaddr_in6 to;
-	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
-	struct iovec iov = { .iov_base = o->buf->packet };
-	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
-		.msg_iovlen = 1, .msg_control = room };
+	bool held = false;
+	ssize_t n;
 
-	memset(room, 0, 64);
-	net_aim(&msg, o->s->kernel, &tx->path);
-	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
-	if (real_sendmsg(o->fd, &msg, flags) < 0)
-		return -errno;
-	return 0;
-}
-
-/* No session yet: keeps it. */
-static int
-hold(struct out *o, uint64_t now)
-{
-	int error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst,
-	    o->payload, o->len);
-	bool late = out_late(o->s);
-
-	guard_unlock(o->s->map.arena);
-	o->held = true;
-	if (late)
-		out_wake(o->fd, o->s);
-	return error;
-}
-
-static int
-tell(const struct out *o, int error)
-{
-	char text[NET_TEXT];
-
-	if (error == MP_EHOSTUNREACH)
-		log_say(LOG_WARN, LOG_PEER, "no answer from %s: is the program "
-		    "there run under mpshim with the other half of the same "
-		    "key, and is its UDP port open?",
-		    net_text(&o->dst, text));
-	return error;
-}
-
-/* One try: 0, a negative errno, or 1 to begin anew. */
-static int
-attempt(struct out *o)
-{
-	struct sock *s = o->s;
-	struct mp_tx tx[2];
-	uint64_t now = arena_now();
-	bool late;
-	int n, i;
-
-	if (atomic_load(&s->map.arena->moved))
-		revive_follow(o->fd, s);
-	if (!guard_lock(s->map.arena))
-		return 0; /* a handler within our own lock: lost on the way */
-	join_refresh(s);
-	if (join_refused(s)) {
-		guard_unlock(s->map.arena);
-		return -ECONNREFUSED;
-	}
-	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
-	    s->df ? MP_DF : 0, tx);
-	if (n == MP_EAGAIN)
-		return hold(o, now);
-	guard_unlock(s->map.arena);
-	if (n < 0)
-		return tell(o, n);
-	for (i = 0; i < n; i++)
-		tx[i].error = transmit(o, &tx[i],
-		    i == 0 ? o->flags : o->flags | MSG_DONTWAIT);
-	if (!guard_lock(s->map.arena))
-		return 0;
-	n = mp_send_commit(&s->map.mp, now, tx, n, o->payload, o->len);
-	late = out_late(s);
-	guard_unlock(s->map.arena);
-	if (late)
-		out_wake(o->fd, s);
+	if (atomic_load(&s->state) == SOCK_FRESH)
+		(void)join_make(fd, s);
+	if (atomic_load(&s->state) != SOCK_JOINED)
+		return -EACCES;
+	n = protect(fd, s, dst, msg, flags, &held);
+	if (held && plain_instead(dst, arena_now()))
+		return plain(fd, s, msg, dst, flags);
 	return n;
-}
-
-static ssize_t
-send_one(struct out *o)
-{
-	int i, n = 1;
-
-	for (i = 0; i < TRIES && n == 1; i++)
-		n = attempt(o);
-	revive_agent(o->fd, o->s);
-	if (n == 1)
-		return -ENETUNREACH;
-	return n < 0 ? n : (ssize_t)o->len;
-}
-
-/* Copies the program's buffers into ours: the length, or a negative errno. */
-static ssize_t
-gather(const struct msghdr *msg, uint8_t *to, size_t room)
-{
-	const struct iovec *iov = msg->msg_iov;
-	size_t i, len = 0;
-
-	for (i = 0; i < msg->msg_iovlen; i++) {
-		if (iov[i].iov_len > room - len)
-			return -EMSGSIZE;
-		if (iov[i].iov_len > 0 && iov[i].iov_base == NULL)
-			return -EFAULT;
-		if (iov[i].iov_len > 0)
-			memcpy(to + len, iov[i].iov_base, iov[i].iov_len);
-		len += iov[i].iov_len;
-	}
-	return (ssize_t)len;
-}
-
-/* The size that a UDP_SEGMENT message asks datagrams to be cut to, or 0. */
-static size_t
-segment_size(const struct msghdr *msg)
-{
-	struct msghdr m = *msg;
-	struct cmsghdr *c;
-	uint16_t size = 0;
-
-	if (m.msg_control == NULL)
-		return 0;
-	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
-		if (c->cmsg_level == IPPROTO_UDP &&
-		    c->cmsg_type == UDP_SEGMENT &&
-		    c->cmsg_len >= CMSG_LEN(sizeof(size)))
-			memcpy(&size, CMSG_DATA(c), sizeof(size));
-	return size;
-}
-
-static ssize_t
-protect(struct out *o, const struct msghdr *msg)
-{
-	ssize_t whole, n = 0;
-	size_t cut, at = 0;
-
-	whole = gather(msg, o->buf->payload, MP_PAYLOAD_MAX);
-	if (whole < 0)
-		return whole;
-	cut = segment_size(msg);
-	if (cut == 0)
-		cut = o->s->segment;
-	if (cut == 0)
-		cut = (size_t)whole;
-	do {
-		o->payload = o->buf->payload + at;
-		o->len = (size_t)whole - at < cut ? (size_t)whole - at : cut;
-		n = send_one(o);
-		at += o->len;
-	} while (n >= 0 && at < (size_t)whole);
-	return n < 0 ? n : whole;
 }
 
 /* Which way a datagram goes; who has a session is not asked about. */
@@ -310,52 +149,119 @@ way_to(struct sock *s, const struct mp_addr *dst)
 	return reach_ask(dst) == REACH_PEER ? WAY_PROTECT : WAY_PLAIN;
 }
 
-ssize_t
-out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
+static ssize_t
+send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
-	struct out o = { .fd = fd, .s = s, .flags = flags & KEPT };
 	enum sock_state state = atomic_load(&s->state);
+	struct mp_addr dst;
 	enum conf_way way;
-	ssize_t n;
+	int n = target(s, msg, &dst);
 
-	n = target(s, msg, &o.dst);
+	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
+		return to_kernel(fd, s, msg, flags);
 	if (n < 0)
 		return n;
-	if (flags & MSG_OOB)
+	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
-	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
-		return result(real_sendmsg(fd, msg, flags));
-	way = way_to(s, &o.dst);
+	way = way_to(s, &dst);
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
-	switch (way) {
-	case WAY_REFUSE:
+	if (way == WAY_REFUSE) {
 		log_say(LOG_WARN, LOG_WAY, "nothing is sent to link-local "
 		    "addresses: --plain fe80::/10 allows it, unprotected");
 		return -EACCES;
-	case WAY_PLAIN:
-		if (conf_is_dns(&o.dst))
-			want_answer(fd, s, &o.dst);
-		if (state == SOCK_FRESH && !s->kconnected)
-			(void)join_autobind(fd, s); /* with a filter */
-		return plain(fd, s, msg, &o.dst, flags);
-	case WAY_PROTECT:
-		if (!conf_get()->accept_plain && !conf_get()->prefer)
-			break;
-		if (plain_goes(s, &o.dst))
-			return plain(fd, s, msg, &o.dst, flags);
-		break;
 	}
-	if (state == SOCK_FRESH)
-		state = join_make(fd, s);
-	if (state != SOCK_JOINED)
-		return -EACCES;
-	o.buf = guard_take();
-	if (o.buf == NULL)
-		return -ENOBUFS;
-	n = protect(&o, msg);
-	guard_give(o.buf);
-	if (o.held && plain_instead(&o.dst, arena_now()))
-		return plain(fd, s, msg, &o.dst, flags);
+	if (way == WAY_PROTECT) {
+		if ((conf_get()->accept_plain || conf_get()->prefer) &&
+		    plain_goes(s, &dst))
+			return plain(fd, s, msg, &dst, flags);
+		return send_protected(fd, s, msg, &dst, flags);
+	}
+	if (conf_is_dns(&dst))
+		want_answer(fd, s, &dst);
+	if (state == SOCK_FRESH && !s->kconnected)
+		(void)join_autobind(fd, s); /* with a filter */
+	return plain(fd, s, msg, &dst, flags);
+}
+
+/* --- In pieces ------------------------------------------------------------------ */
+
+/* What the kernel would say to the first piece. */
+static int
+check_first(int fd, struct sock *s, const struct msghdr *msg)
+{
+	struct mp_addr dst;
+	struct ask ask;
+	int n = target(s, msg, &dst);
+
+	if (n == 0 && !s->kconnected)
+		return -EDESTADDRREQ;
+	if (n < 0)
+		return n;
+	return n == 0 ? 0 : ask_read(&ask, fd, s, &dst, msg);
+}
+
+/* One more piece; the last one sends the datagram.  An error drops it. */
+static ssize_t
+send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	bool more = s->wants.cork || (flags & MSG_MORE) != 0;
+	struct cork *c;
+	ssize_t n = 0, sent = 0;
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	c = cork_enter(s);
+	if (c == NULL)
+		return -EAGAIN;
+	if (!atomic_load(&s->wants.corked)) {
+		n = check_first(fd, s, msg);
+		if (n == 0)
+			n = cork_begin(c, msg);
+	}
+	if (n == 0)
+		n = cork_add(c, msg);
+	more = more && n >= 0;
+	atomic_store(&s->wants.corked, more);
+	if (n >= 0 && !more)
+		sent = send_whole(fd, s, &c->msg, flags & ~MSG_MORE);
+	cork_leave(c, more);
+	return sent < 0 ? sent : n;
+}
+
+void
+out_uncork(int fd, struct sock *s)
+{
+	struct cork *c;
+
+	if (!atomic_load(&s->wants.corked))
+		return;
+	c = cork_enter(s);
+	if (c == NULL)
+		return;
+	atomic_store(&s->wants.corked, false);
+	if (c->msg.msg_iovlen > 0)
+		(void)send_whole(fd, s, &c->msg, MSG_NOSIGNAL);
+	cork_leave(c, false);
+}
+
+ssize_t
+out_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	int place, error = iov_check(msg);
+	bool pieces = s->wants.cork || atomic_load(&s->wants.corked) ||
+	    ((flags & MSG_MORE) != 0 && atomic_load(&s->state) != SOCK_PLAIN);
+	ssize_t n;
+
+	if (error == 0 && ((int)msg->msg_namelen < 0))
+		error = -EINVAL;
+	if (error == 0 && iov_bad(msg->msg_name, msg->msg_namelen))
+		error = msg->msg_name == NULL ? 0 : -EFAULT;
+	if (error != 0)
+		return error;
+	place = held_begin(s);
+	n = pieces ? send_piece(fd, s, msg, flags) :
+		     send_whole(fd, s, msg, flags);
+	held_end(place);
 	return n;
 }

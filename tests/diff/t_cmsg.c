@@ -34,7 +34,7 @@ take(const char *label, int fd, size_t control, int flags)
 	say_message(&m, trace_ret);
 }
 
-/* --- Asked for, each alone --------------------------------------------------------- */
+/* --- Asked for, each alone ----------------------------------------------- */
 
 static const struct asked {
 	const char *name;
@@ -74,7 +74,7 @@ alone(const struct kind *k, const char *how)
 		fd = *how == 'c' ? sock_connected(k) : sock_of(k);
 		if (*how == 'b') {
 			close(fd);
-			fd = sock_bound(k, PORT_OURS + 60);
+			fd = sock_bound(k, k->port + 60);
 		}
 		if (*how == 't') {
 			ask(fd, k, "!efirst");
@@ -168,7 +168,7 @@ heard(const struct kind *k)
 	close(fd);
 }
 
-/* --- Sent ---------------------------------------------------------------------- */
+/* --- Sent ---------------------------------------------------------------- */
 
 /* One message with one control message, or as many as n says, to the peer. */
 static void
@@ -185,8 +185,7 @@ give(const char *label, const struct kind *k, int fd, int level, int type,
 	control_add(&h, level, type, value, len);
 	h.msg_controllen -= cut;
 	CALL(label, sendmsg(fd, &h, 0));
-	if (trace_ret >= 0)
-		say_report(fd);
+	say_report(fd);
 }
 
 static void
@@ -291,16 +290,14 @@ set_and_send(const char *label, const struct kind *k, int level, int option,
 	trace_scene();
 	on(fd, level, option, value);
 	CALL(label, sendto(fd, pattern(), size, 0, &k->peer.sa, k->peer.len));
-	if (trace_ret >= 0)
-		say_report(fd);
+	say_report(fd);
 	ask(late, k, "!efirst");
 	comes(late);
 	drain(late);
 	on(late, level, option, value);
 	snprintf(text, sizeof(text), "%s-late", label);
 	CALL(text, send(late, pattern(), size, 0));
-	if (trace_ret >= 0)
-		say_report(late);
+	say_report(late);
 	close(fd);
 	close(late);
 }

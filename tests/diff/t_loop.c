@@ -126,8 +126,8 @@ group(const struct kind *k)
 	int server, client = sock_of(k), one = 1;
 
 	name_set(&to, k->family, k->family == AF_INET ? "239.1.2.3" :
-	    k->mapped ? "::ffff:239.1.2.3" : "ff02::1:2:3", PORT_OURS + 80);
-	server = at(&k->any, PORT_OURS + 80, k->family);
+	    k->mapped ? "::ffff:239.1.2.3" : "ff02::1:2:3", k->port + 80);
+	server = at(&k->any, k->port + 80, k->family);
 	if (k->family == AF_INET || k->mapped) {
 		r4.imr_multiaddr.s_addr = htonl(0xef010203);
 		CALL("group-join", setsockopt(server, IPPROTO_IP,
@@ -166,8 +166,8 @@ group(const struct kind *k)
 void
 topic_loop(const struct kind *k)
 {
-	pair("loop", k, &k->loop, PORT_OURS + 81);
-	pair("own", k, &k->ours, PORT_OURS + 82);
+	pair("loop", k, &k->loop, k->port + 81);
+	pair("own", k, &k->ours, k->port + 82);
 	refused(k);
 	group(k);
 }

@@ -45,7 +45,7 @@ mmsg(const struct kind *k)
 	struct timespec none = { .tv_sec = 0 }, second = { .tv_sec = 1 },
 	    bad = { .tv_nsec = 1000000000 }, minus = { .tv_sec = -1 },
 	    some = { .tv_nsec = 30000000 };
-	int fd = sock_bound(k, PORT_OURS + 50), one = 1;
+	int fd = sock_bound(k, k->port + 50), one = 1;
 
 	take("mmsg-none", fd, 4, MSG_DONTWAIT, NULL);
 	take("mmsg-none-0", fd, 0, MSG_DONTWAIT, NULL);
@@ -128,7 +128,7 @@ waits(const struct kind *k)
 	close(fd);
 }
 
-/* --- Readiness -------------------------------------------------------------------- */
+/* --- Readiness ----------------------------------------------------------- */
 
 static void
 polls(const char *label, int fd, int ms)

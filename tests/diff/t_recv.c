@@ -71,7 +71,7 @@ empty(const struct kind *k)
 static void
 named(const struct kind *k)
 {
-	int fd = sock_bound(k, PORT_OURS + 40);
+	int fd = sock_bound(k, k->port + 40);
 
 	ask(fd, k, "!n10 100");
 	settle(k);
@@ -113,7 +113,7 @@ static void
 nothing(const struct kind *k)
 {
 	struct iovec v = { .iov_base = buf, .iov_len = 64 };
-	int fd = sock_bound(k, PORT_OURS + 41), i;
+	int fd = sock_bound(k, k->port + 41), i;
 
 	for (i = 0; i < 7; i++)
 		ask(fd, k, "!z");
@@ -182,7 +182,7 @@ long_ones(const struct kind *k)
 		32768, 65000 };
 	char label[64];
 	size_t i;
-	int fd = sock_bound(k, PORT_OURS + 42);
+	int fd = sock_bound(k, k->port + 42);
 
 	for (i = 0; i < sizeof(sizes_of) / sizeof(sizes_of[0]); i++) {
 		ask(fd, k, "!n1 %d", sizes_of[i]);

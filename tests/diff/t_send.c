@@ -8,14 +8,6 @@
 
 #include "topics.h"
 
-static int
-got(int fd)
-{
-	if (trace_ret >= 0)
-		say_report(fd);
-	return fd;
-}
-
 static void
 connected(const struct kind *k)
 {
@@ -28,35 +20,35 @@ connected(const struct kind *k)
 	int fd = sock_connected(k);
 
 	CALL("send", send(fd, "hello", 5, 0));
-	got(fd);
+	say_report(fd);
 	CALL("send-0", send(fd, "", 0, 0));
-	got(fd);
+	say_report(fd);
 	CALL("write", write(fd, "hello", 5));
-	got(fd);
+	say_report(fd);
 	CALL("write-0", write(fd, "", 0));
-	got(fd);
+	say_report(fd);
 	CALL("writev", writev(fd, v, 3));
-	got(fd);
+	say_report(fd);
 	CALL("writev-empty", writev(fd, v + 1, 1));
 	CALL("writev-none", writev(fd, v, 0));
 	CALL("msg", sendmsg(fd, &h, 0));
-	got(fd);
+	say_report(fd);
 	h.msg_iovlen = 0;
 	CALL("msg-none", sendmsg(fd, &h, 0));
-	got(fd);
+	say_report(fd);
 	h.msg_iov = NULL;
 	CALL("msg-null", sendmsg(fd, &h, 0));
-	got(fd);
+	say_report(fd);
 	CALL("to", sendto(fd, "hello", 5, 0, &k->peer.sa, k->peer.len));
-	got(fd);
+	say_report(fd);
 	CALL("to-port-0", sendto(fd, "x", 1, 0, &nobody.sa, nobody.len));
 	CALL("pwritev2", pwritev2(fd, v, 3, -1, 0));
-	got(fd);
+	say_report(fd);
 	CALL("pwritev2-at", pwritev2(fd, v, 3, 0, 0));
 	CALL("pwritev", pwritev(fd, v, 3, 0));
 	CALL("pwrite", pwrite(fd, "abc", 3, 0));
 	CALL("pwritev2-nowait", pwritev2(fd, v, 3, -1, RWF_NOWAIT));
-	got(fd);
+	say_report(fd);
 	CALL("pwritev2-append", pwritev2(fd, v, 3, -1, RWF_APPEND));
 	CALL("pwritev2-bad", pwritev2(fd, v, 3, -1, 0x4000));
 	CALL("none-left", 0);
@@ -83,11 +75,11 @@ flags(const struct kind *k)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(label, sizeof(label), "flag-%s", rows[i].label);
 		CALL(label, send(fd, "hello", 5, rows[i].flags));
-		got(fd);
+		say_report(fd);
 	}
 	CALL("more-1", send(fd, "one", 3, MSG_MORE));
 	CALL("more-2", send(fd, "two", 3, 0));
-	got(fd);
+	say_report(fd);
 	CALL("more-rest", 0);
 	settle(k);
 	say_rest(fd);
@@ -113,22 +105,21 @@ unconnected(const struct kind *k)
 	CALL("free-ours-before", getsockname(fd, &n.sa, &n.len));
 	say_name(&n);
 	CALL("free-to", sendto(fd, "hello", 5, 0, &k->peer.sa, k->peer.len));
-	got(fd);
+	say_report(fd);
 	name_fresh(&n, sizeof(n.ss));
 	CALL("free-ours-after", getsockname(fd, &n.sa, &n.len));
 	say_name(&n);
 	name_fresh(&n, sizeof(n.ss));
 	CALL("free-theirs-after", getpeername(fd, &n.sa, &n.len));
 	CALL("free-to-0", sendto(fd, "", 0, 0, &k->peer.sa, k->peer.len));
-	got(fd);
+	say_report(fd);
 	CALL("free-msg", sendmsg(fd, &h, 0));
-	got(fd);
+	say_report(fd);
 	odd.byte[0] = 77;
 	CALL("free-family-77", sendto(fd, "x", 1, 0, &odd.sa, odd.len));
 	odd.byte[0] = AF_UNSPEC;
 	CALL("free-unspec", sendto(fd, "x", 1, 0, &odd.sa, odd.len));
-	if (trace_ret == 1)
-		got(fd);
+	say_report(fd);
 	odd = name_port(&k->peer, 0);
 	CALL("free-port-0", sendto(fd, "x", 1, 0, &odd.sa, odd.len));
 	if (k->family == AF_INET)
@@ -137,7 +128,7 @@ unconnected(const struct kind *k)
 		name_set(&other, AF_INET, "10.4.0.2", PORT_PEER4);
 	CALL("free-other-family",
 	    sendto(fd, "hello", 5, 0, &other.sa, other.len));
-	got(fd);
+	say_report(fd);
 	odd = name_port(&k->alien, PORT_NOBODY);
 	CALL("free-alien", sendto(fd, "x", 1, 0, &odd.sa, odd.len));
 	name_set(&other, k->family, k->family == AF_INET ? "10.4.0.255" :
@@ -163,7 +154,7 @@ sizes(const struct kind *k)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(label, sizeof(label), "size-%zu", rows[i]);
 		CALL(label, send(fd, pattern(), rows[i], 0));
-		got(fd);
+		say_report(fd);
 	}
 	close(fd);
 }

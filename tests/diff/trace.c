@@ -16,12 +16,17 @@
 
 #include "control.h"
 
-enum { EPHEMERAL = 32768, PORTS = 64, SHOWN = 24 };
+enum {
+	EPHEMERAL = 32768, /* Linux chooses ports from here on */
+	PORTS = 64,
+	SHOWN = 24, /* bytes of text */
+	HANGS = 3,  /* calls that may hang before all is given up */
+};
 
 long trace_ret;
 sigjmp_buf trace_jump;
 static const char *the_topic, *the_kind;
-static unsigned ports[PORTS], nports;
+static unsigned ports[PORTS], nports, hangs;
 static bool open_line;
 
 static void
@@ -76,9 +81,13 @@ trace_done(const char *label, long ret, int signal)
 	trace_close();
 	open_line = true;
 	printf("%s/%s/%s: ", the_topic, label, the_kind);
-	if (signal == SIGALRM)
+	if (signal == SIGALRM) {
 		printf("HANGS");
-	else if (signal != 0)
+		if (++hangs == HANGS) {
+			trace_close();
+			_exit(3); /* it would last for ever */
+		}
+	} else if (signal != 0)
 		printf("SIG%s", sigabbrev_np(signal));
 	else if (ret == -1)
 		printf("-1 %s", error == TRACE_ERRNO ? "(errno left alone)" :
@@ -121,7 +130,7 @@ say_bytes(const void *data, long n)
 		say("%ld:%08x", n, n > 0 ? h : 0);
 }
 
-/* --- Names -------------------------------------------------------------------- */
+/* --- Names --------------------------------------------------------------- */
 
 /* Those that the kernel chose bear numbers, in the order of their coming. */
 static void
@@ -206,7 +215,7 @@ say_name(const struct name *n)
 		say_sockaddr(&n->sa, n->len < n->room ? n->len : n->room);
 }
 
-/* --- Messages ------------------------------------------------------------------- */
+/* --- Messages ------------------------------------------------------------ */
 
 struct msghdr *
 message_fresh(struct message *m, size_t data, size_t control)
@@ -284,7 +293,7 @@ say_message(const struct message *m, long n)
 	say_header(&m->hdr);
 }
 
-/* --- What compilers would warn of ---------------------------------------------- */
+/* --- What compilers would warn of ---------------------------------------- */
 
 void *
 wrong(const void *p)

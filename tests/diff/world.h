@@ -18,7 +18,6 @@
 enum {
 	PORT_PEER4 = 7000, /* of the peer's program */
 	PORT_PEER6 = 7006,
-	PORT_OURS = 7100, /* and above: what topics bind */
 	PORT_NOBODY = 7999,
 	PEER_ROOM = 65536,
 };
@@ -30,6 +29,7 @@ struct kind {
 	bool mapped;	 /* IPv4 on an IPv6 socket */
 	struct name peer, ours, any, loop, alien;
 	int level;	 /* of its options */
+	unsigned port;	 /* and above: what topics bind, some hundred */
 };
 const struct kind *kind_find(const char *name);
 
@@ -50,7 +50,7 @@ __attribute__((format(printf, 3, 4))) void ask(int fd, const struct kind *,
 bool comes(int fd);
 /* When it returns, all has come that the peer was asked for before. */
 void settle(const struct kind *);
-/* Takes a report of the peer and says it. */
+/* Takes a report of the peer and says it, if the last call sent something. */
 void say_report(int fd);
 /* Takes away what is there, and says what that was. */
 void say_rest(int fd);

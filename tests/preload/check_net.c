@@ -306,6 +306,34 @@ START_TEST(path_no_interface)
 }
 END_TEST
 
+/* What keeps a packet of ours out of a TCP connection that took the number of
+ * its socket (protect.c), and goes unnoticed by UDP. */
+START_TEST(fastopen)
+{
+	struct sockaddr_in6 name = { .sin6_family = AF_INET6 };
+	socklen_t len = sizeof(name);
+	struct iovec iov = { .iov_base = (char *)"packet", .iov_len = 6 };
+	struct msghdr msg = { .msg_name = &name, .msg_namelen = len,
+		.msg_iov = &iov, .msg_iovlen = 1 };
+	int type = _i == 0 ? SOCK_STREAM : SOCK_DGRAM, to, from;
+	char buf[10];
+
+	name.sin6_addr = in6addr_loopback;
+	to = socket(AF_INET6, type, 0);
+	from = socket(AF_INET6, type, 0);
+	ck_assert_int_eq(bind(to, (struct sockaddr *)&name, len), 0);
+	ck_assert_int_eq(getsockname(to, (struct sockaddr *)&name, &len), 0);
+	if (_i == 0)
+		ck_assert_int_eq(listen(to, 1), 0);
+	ck_assert_int_eq(connect(from, (struct sockaddr *)&name, len), 0);
+	ck_assert_int_eq(sendmsg(from, &msg, MSG_FASTOPEN), _i == 0 ? -1 : 6);
+	if (_i == 1)
+		ck_assert_int_eq(recv(to, buf, sizeof(buf), MSG_DONTWAIT), 6);
+	close(to);
+	close(from);
+}
+END_TEST
+
 START_TEST(info_of_nothing)
 {
 	struct msghdr msg = { .msg_controllen = 0 };
@@ -333,6 +361,7 @@ suite_net(void)
 	tcase_add_test(t, text_longest);
 	tcase_add_loop_test(t, path_taken, 0, COUNT(paths));
 	tcase_add_test(t, path_no_interface);
+	tcase_add_loop_test(t, fastopen, 0, 2);
 	tcase_add_test(t, info_of_nothing);
 	suite_add_tcase(s, t);
 	return s;

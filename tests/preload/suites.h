@@ -8,11 +8,15 @@
 #include "arena.h"
 
 Suite *suite_arena(void);
+Suite *suite_ask(void);
 Suite *suite_conf(void);
+Suite *suite_cork(void);
 Suite *suite_fdtab(void);
 Suite *suite_forked(void);
 Suite *suite_guard(void);
+Suite *suite_held(void);
 Suite *suite_inner(void);
+Suite *suite_iov(void);
 Suite *suite_ipc(void);
 Suite *suite_net(void);
 Suite *suite_steer(void);

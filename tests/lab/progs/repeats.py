@@ -3,7 +3,8 @@
 """Counts what begins alike in records: repeats.py PCAP...
 
 The first 12 octets of a data packet, session and nonce, never come again: not
-in another packet, nor on another link.  Prints: packets N repeated N.
+in another packet, nor on another link.  Prints: packets N repeated N differ N,
+the last being those that come again with something else behind them.
 """
 import collections
 import struct
@@ -25,6 +26,12 @@ def payloads(path):
             yield packet[48:]
 
 
-SEEN = collections.Counter(
-    p[:12] for path in sys.argv[1:] for p in payloads(path) if len(p) > 28)
-print("packets", SEEN.total(), "repeated", sum(n - 1 for n in SEEN.values()))
+SEEN = collections.Counter()
+WHOLE = collections.defaultdict(set)
+for file in sys.argv[1:]:
+    for p in payloads(file):
+        if len(p) > 28:
+            SEEN[p[:12]] += 1
+            WHOLE[p[:12]].add(p)
+print("packets", SEEN.total(), "repeated", sum(n - 1 for n in SEEN.values()),
+      "differ", sum(len(w) - 1 for w in WHOLE.values()))

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC */
+#include "ask.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+#include "iov.h"
+#include "libc.h"
+#include "net.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef SO_TIMESTAMPING_NEW
+#define SO_TIMESTAMPING_NEW 65
+#endif
+#ifndef SCM_TS_OPT_ID
+#define SCM_TS_OPT_ID 81
+#endif
+#ifndef MSG_PROBE
+#define MSG_PROBE 0x10 /* everything but sending */
+#endif
+
+/* --- Reading ------------------------------------------------------------------ */
+
+/*
+ * The message at *at, of which *at then lies behind: 1; 0 at the end; or
+ * -EINVAL where the kernel's own look at it ends.  Unlike CMSG_NXTHDR() it
+ * leaves none out that is cut short.
+ */
+static int
+each(const struct msghdr *msg, size_t *at, struct cmsghdr *c,
+    const uint8_t **data)
+{
+	const uint8_t *p = msg->msg_control;
+	size_t left;
+
+	if (p == NULL || *at > msg->msg_controllen ||
+	    (left = msg->msg_controllen - *at) < sizeof(*c))
+		return 0;
+	memcpy(c, p + *at, sizeof(*c));
+	if (c->cmsg_len < sizeof(*c) || c->cmsg_len > left)
+		return -EINVAL;
+	*data = p + *at + CMSG_LEN(0);
+	*at += CMSG_ALIGN(c->cmsg_len);
+	return 1;
+}
+
+/* An int of exactly that length, from low to high; else -EINVAL. */
+static int
+number(const struct cmsghdr *c, const uint8_t *data, int low, int high, int *n)
+{
+	if (c->cmsg_len != CMSG_LEN(sizeof(*n)))
+		return -EINVAL;
+	memcpy(n, data, sizeof(*n));
+	return *n < low || *n > high ? -EINVAL : 0;
+}
+
+static int
+read_udp(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	uint16_t size;
+
+	if (c->cmsg_type != UDP_SEGMENT ||
+	    c->cmsg_len != CMSG_LEN(sizeof(size)))
+		return -EINVAL;
+	memcpy(&size, data, sizeof(size));
+	ask->segment = size;
+	return 0;
+}
+
+/* 0, a negative errno, or 1: only the kernel knows. */
+static int
+read_ip(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	switch (c->cmsg_type) {
+	case IP_TTL:
+		return number(c, data, 1, 255, &ask->ttl);
+	case IP_TOS:
+		if (c->cmsg_len != CMSG_LEN(1))
+			return number(c, data, 0, 255, &ask->tos);
+		ask->tos = *data;
+		return 0;
+	case IP_PKTINFO:
+		return c->cmsg_len != CMSG_LEN(sizeof(struct in_pktinfo)) ?
+		    -EINVAL : 1;
+	default:
+		return 1;
+	}
+}
+
+static int
+read_ipv6(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	int n, error;
+
+	switch (c->cmsg_type) {
+	case IPV6_HOPLIMIT:
+		return number(c, data, -1, 255, &ask->ttl);
+	case IPV6_TCLASS:
+		return number(c, data, -1, 255, &ask->tos);
+	case IPV6_DONTFRAG:
+		error = number(c, data, 0, 1, &n);
+		ask->df |= error == 0 && n == 1;
+		return error;
+	default:
+		return 1;
+	}
+}
+
+/* As read_ip(), of any message of a datagram to this address. */
+static int
+read_one(struct ask *ask, const struct cmsghdr *c, const uint8_t *data, bool v4)
+{
+	if (c->cmsg_level == IPPROTO_UDP)
+		return read_udp(ask, c, data);
+	if (c->cmsg_level == SOL_SOCKET)
+		return 1;
+	if (c->cmsg_level == IPPROTO_IP)
+		return v4 ? read_ip(ask, c, data) : 0;
+	if (c->cmsg_level != IPPROTO_IPV6)
+		return 0;
+	if (v4)
+		return c->cmsg_type == IPV6_PKTINFO;
+	return read_ipv6(ask, c, data);
+}
+
+int
+ask_probe(int fd, const struct sock *s, const struct mp_addr *to,
+    const struct msghdr *with)
+{
+	struct sockaddr_in6 name;
+	struct msghdr msg = { .msg_name = &name };
+	int saved = errno, error = 0;
+
+	if (with != NULL) {
+		msg.msg_control = with->msg_control;
+		msg.msg_controllen = with->msg_controllen;
+	}
+	msg.msg_namelen = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    (struct sockaddr *)&name, sizeof(name));
+	if (real_sendmsg(fd, &msg, MSG_PROBE | MSG_DONTWAIT) < 0)
+		error = -errno;
+	errno = saved;
+	return error;
+}
+
+/* Would the kernel send it so?  That there is no way there with or without
+ * them is not its last word: we have others. */
+static int
+approve(int fd, const struct sock *s, const struct mp_addr *to,
+    const struct msghdr *with)
+{
+	int error = ask_probe(fd, s, to, with);
+
+	if (error == 0 || error == -EINVAL || error == -ENODEV ||
+	    error == -EPERM || error == -EFAULT)
+		return error;
+	return ask_probe(fd, s, to, NULL) == 0 ? error : 0;
+}
+
+/* What the socket's options say. */
+static void
+preset(struct ask *ask, const struct sock *s, bool v4)
+{
+	const struct sock_wants *w = &s->wants;
+
+	*ask = (struct ask) { .tos = -1, .ttl = -1, .segment = -1, .v4 = v4 };
+	ask->df = v4 ? s->df : w->df6 || w->dontfrag;
+	ask->far_tos = (v4 ? w->set_tos : w->set_tclass) - 1;
+	ask->far_ttl = (v4 ? w->set_ttl : w->set_hops) - 1;
+}
+
+int
+ask_read(struct ask *ask, int fd, struct sock *s, const struct mp_addr *to,
+    const struct msghdr *msg)
+{
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+	uint64_t others = 0;
+	int error;
+
+	preset(ask, s, net_is_v4(to));
+	if (msg->msg_controllen == 0)
+		return 0;
+	if (iov_bad(msg->msg_control, msg->msg_controllen))
+		return -EFAULT;
+	while ((error = each(msg, &at, &c, &data)) > 0) {
+		error = read_one(ask, &c, data, net_is_v4(to));
+		if (error < 0)
+			return error;
+		if (error == 0)
+			continue;
+		if (c.cmsg_level == SOL_SOCKET)
+			ask->socket = msg;
+		others = others * 31 + net_hash(data - CMSG_LEN(0), c.cmsg_len);
+	}
+	if (error < 0 || others == 0 || (ask->socket == NULL &&
+	    atomic_load(&s->wants.source) == others))
+		return error;
+	error = approve(fd, s, to, msg);
+	if (error == 0)
+		atomic_store(&s->wants.source, others);
+	return error;
+}
+
+int
+ask_segment(const struct msghdr *msg)
+{
+	struct ask ask = { .segment = -1 };
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+
+	if (iov_bad(msg->msg_control, msg->msg_controllen))
+		return -1;
+	while (each(msg, &at, &c, &data) > 0)
+		if (c.cmsg_level == IPPROTO_UDP)
+			(void)read_udp(&ask, &c, data);
+	return ask.segment;
+}
+
+/* --- Saying it again ---------------------------------------------------------- */
+
+/* The marks and times of SOL_SOCKET; not what would come back by the error
+ * queue, about our packet. */
+static void
+add_socket(const struct ask *ask, struct msghdr *packet)
+{
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+
+	while (each(ask->socket, &at, &c, &data) > 0)
+		if (c.cmsg_level == SOL_SOCKET &&
+		    c.cmsg_type != SO_TIMESTAMPING &&
+		    c.cmsg_type != SO_TIMESTAMPING_NEW &&
+		    c.cmsg_type != SCM_TS_OPT_ID &&
+		    c.cmsg_type != SCM_RIGHTS)
+			net_add(packet, SOL_SOCKET, c.cmsg_type, data,
+			    c.cmsg_len - CMSG_LEN(0));
+}
+
+void
+ask_add(const struct ask *ask, struct msghdr *packet, const struct mp_addr *to)
+{
+	bool v4 = net_is_v4(to);
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6, tos = ask->tos,
+	    ttl = ask->ttl;
+
+	if (v4 != ask->v4) {
+		tos = tos < 0 ? ask->far_tos : tos;
+		ttl = ttl < 0 ? ask->far_ttl : ttl;
+	}
+	if (tos >= 0)
+		net_add(packet, level, v4 ? IP_TOS : IPV6_TCLASS, &tos,
+		    sizeof(tos));
+	if (ttl >= (v4 ? 1 : 0))
+		net_add(packet, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl,
+		    sizeof(ttl));
+	if (ask->socket != NULL)
+		add_socket(ask, packet);
+}

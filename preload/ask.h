@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a program asks for with one datagram, by control messages: looked at as
+ * the kernel would, then said for the family that the packet really takes.
+ */
+#ifndef ASK_H
+#define ASK_H
+
+#include "fdtab.h"
+
+struct ask {
+	int tos, ttl; /* -1: as the socket has it */
+	int segment;  /* UDP_SEGMENT; -1: as the socket has it */
+	int far_tos, far_ttl; /* -1, or what the socket has for the family of
+			       * `to', where the packet's is the other */
+	bool df, v4;
+	const struct msghdr *socket; /* has messages of SOL_SOCKET; or NULL */
+};
+
+/* Reads the control messages of a datagram to this address: 0, or what the
+ * kernel says.  The source that they choose is looked at and not taken. */
+int ask_read(struct ask *, int fd, struct sock *, const struct mp_addr *to,
+    const struct msghdr *);
+/* What the kernel says to a datagram to this address with these control
+ * messages, or NULL: 0, or a negative errno.  Nothing is sent. */
+int ask_probe(int fd, const struct sock *, const struct mp_addr *to,
+    const struct msghdr *with);
+/* The UDP_SEGMENT among them, or -1. */
+int ask_segment(const struct msghdr *);
+/* Adds them to a packet with NET_CONTROL bytes for them. */
+void ask_add(const struct ask *, struct msghdr *packet,
+    const struct mp_addr *to);
+
+#endif

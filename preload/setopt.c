@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: ISC */
+#include "setopt.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
+#include "libc.h"
+#include "opts.h"
+#include "out.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+#ifndef SO_TIMESTAMP_NEW
+#define SO_TIMESTAMP_NEW 63
+#define SO_TIMESTAMPNS_NEW 64
+#define SO_TIMESTAMPING_NEW 65
+#endif
+
+static bool
+is(const struct sock *s, enum sock_state state)
+{
+	return atomic_load(&((struct sock *)(uintptr_t)s)->state) == state;
+}
+
+/* --- Before ------------------------------------------------------------------ */
+
+/* A flag that the program may ask back; the kernel gets it at bind. */
+static int
+keep_flag(const struct sock *s, bool *flag, int n)
+{
+	*flag = n != 0;
+	return s->bound || is(s, SOCK_PLAIN) ? SETOPT_PASS : SETOPT_DONE;
+}
+
+static void
+note_stamp(struct sock *s, int option, int n)
+{
+	s->wants.stamp = n != 0 ? (uint8_t)option : 0;
+}
+
+/* The transmit times of a joined socket would be those of our packets. */
+static int
+take_stamping(int fd, struct sock *s, int option, int n)
+{
+	int rest = n & ~OPTS_STAMP_TX;
+
+	if (real_setsockopt(fd, SOL_SOCKET, option, &rest, sizeof(rest)) != 0)
+		return -errno;
+	s->wants.stamping = (uint32_t)n;
+	return SETOPT_DONE;
+}
+
+static int
+take_socket(int fd, struct sock *s, int option, int n)
+{
+	bool joined = is(s, SOCK_JOINED), plain = is(s, SOCK_PLAIN);
+
+	switch (option) {
+	case SO_REUSEADDR:
+		return keep_flag(s, &s->reuseaddr, n);
+	case SO_REUSEPORT:
+		s->reuseport = n != 0;
+		return joined ? SETOPT_DONE : keep_flag(s, &s->reuseport, n);
+	case SO_ATTACH_FILTER: /* ours stays */
+	case SO_DETACH_FILTER:
+	case SO_LOCK_FILTER:
+	case SO_ATTACH_BPF:
+	case SO_ATTACH_REUSEPORT_CBPF:
+	case SO_ATTACH_REUSEPORT_EBPF:
+		return plain ? SETOPT_PASS : SETOPT_DONE;
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_NEW:
+		if (!joined)
+			return SETOPT_PASS;
+		note_stamp(s, option, n);
+		return SETOPT_DONE;
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW:
+		return joined ? take_stamping(fd, s, option, n) : SETOPT_PASS;
+	case SO_ZEROCOPY: /* nobody would say when a buffer is free again */
+		return plain || n != 1 ? SETOPT_PASS : -EOPNOTSUPP;
+	case SO_PEEK_OFF: /* would be one into our packets */
+		return plain || n < 0 ? SETOPT_PASS : -EOPNOTSUPP;
+	default:
+		return SETOPT_PASS;
+	}
+}
+
+/* What is to be told of datagrams, of a joined socket. */
+static int
+take_want(int fd, struct sock *s, bool *want, int n)
+{
+	if (!is(s, SOCK_JOINED))
+		return SETOPT_PASS;
+	*want = n != 0;
+	opts_apply(fd, s);
+	return SETOPT_DONE;
+}
+
+static int
+take_ip(int fd, struct sock *s, int option, int n)
+{
+	switch (option) {
+	case IP_RECVTOS:
+		return take_want(fd, s, &s->wants.tos, n);
+	case IP_RECVTTL:
+		return take_want(fd, s, &s->wants.ttl, n);
+	case IP_RECVERR:
+		return take_want(fd, s, &s->wants.recverr, n);
+	case IP_RECVORIGDSTADDR:
+		return take_want(fd, s, &s->wants.origdst, n);
+	case IP_PKTINFO: /* on an IPv4 kernel socket it is ours */
+		return s->kernel == MP_INET ? take_want(fd, s,
+		    &s->wants.pktinfo, n) : SETOPT_PASS;
+	default:
+		return SETOPT_PASS;
+	}
+}
+
+static int
+take_ipv6(int fd, struct sock *s, int option, int n)
+{
+	switch (option) {
+	case IPV6_V6ONLY:
+		if (s->bound)
+			return -EINVAL;
+		s->v6only = n != 0;
+		return SETOPT_DONE; /* ours stays open for IPv4 */
+	case IPV6_RECVPKTINFO:
+		return take_want(fd, s, &s->wants.pktinfo6, n);
+	case IPV6_RECVTCLASS:
+		return take_want(fd, s, &s->wants.tclass, n);
+	case IPV6_RECVHOPLIMIT:
+		return take_want(fd, s, &s->wants.hoplimit, n);
+	case IPV6_RECVERR:
+		return take_want(fd, s, &s->wants.recverr6, n);
+	case IPV6_RECVORIGDSTADDR:
+		return take_want(fd, s, &s->wants.origdst6, n);
+	default:
+		return SETOPT_PASS;
+	}
+}
+
+/* Of the program's datagrams, not of our packets. */
+static int
+take_udp(int fd, struct sock *s, int option, int n)
+{
+	bool plain = is(s, SOCK_PLAIN);
+
+	switch (option) {
+	case UDP_SEGMENT:
+		if (n < 0 || n > UINT16_MAX)
+			return -EINVAL;
+		s->segment = (uint16_t)n;
+		return SETOPT_DONE;
+	case UDP_GRO: /* one datagram at a time is right, too */
+		s->wants.gro = n != 0;
+		return plain ? SETOPT_PASS : SETOPT_DONE;
+	case UDP_CORK:
+		s->wants.cork = n != 0;
+		if (n == 0)
+			out_uncork(fd, s);
+		return SETOPT_DONE;
+	case UDP_ENCAP: /* would be of our packets, and take them away */
+		return plain || n == 0 ? SETOPT_PASS : -ENOPROTOOPT;
+	default:
+		return SETOPT_PASS;
+	}
+}
+
+int
+setopt_take(int fd, struct sock *s, int level, int option, int n)
+{
+	opts_know(fd, s);
+	if (level == SOL_SOCKET)
+		return take_socket(fd, s, option, n);
+	if (level == IPPROTO_IP)
+		return take_ip(fd, s, option, n);
+	if (level == IPPROTO_IPV6)
+		return take_ipv6(fd, s, option, n);
+	if (level == IPPROTO_UDP)
+		return take_udp(fd, s, option, n);
+	return SETOPT_PASS;
+}
+
+/* --- After ------------------------------------------------------------------- */
+
+/* Says an option of an IPv4 socket to the IPv6 side of ours, which may refuse.
+ * An IPv6 socket has both, for datagrams to either: see ask.h. */
+static void
+to_ipv6(int fd, const struct sock *s, int option, int n)
+{
+	if (s->kernel == MP_DUAL && s->family == AF_INET)
+		(void)real_setsockopt(fd, IPPROTO_IPV6, option, &n, sizeof(n));
+}
+
+static void
+taken_socket(struct sock *s, int option, int n)
+{
+	switch (option) {
+	case SO_BROADCAST:
+		s->broadcast = n != 0;
+		break;
+	case SO_NO_CHECK:
+		s->wants.no_check = n != 0;
+		break;
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_NEW:
+		note_stamp(s, option, n);
+		break;
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW:
+		s->wants.stamping = (uint32_t)n;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+taken_ip(int fd, struct sock *s, int option, int n)
+{
+	struct sock_wants *w = &s->wants;
+
+	switch (option) {
+	case IP_PKTINFO:
+		w->pktinfo = n != 0;
+		break;
+	case IP_RECVTOS:
+		w->tos = n != 0;
+		break;
+	case IP_RECVTTL:
+		w->ttl = n != 0;
+		break;
+	case IP_RECVERR:
+		w->recverr = n != 0;
+		break;
+	case IP_RECVORIGDSTADDR:
+		w->origdst = n != 0;
+		break;
+	case IP_TOS:
+		w->set_tos = (uint16_t)(n & 255) + 1;
+		to_ipv6(fd, s, IPV6_TCLASS, n);
+		break;
+	case IP_TTL:
+		w->set_ttl = n > 0 ? (uint16_t)(n + 1) : 0;
+		to_ipv6(fd, s, IPV6_UNICAST_HOPS, n);
+		break;
+	case IP_MTU_DISCOVER:
+		s->df = n == IP_PMTUDISC_DO || n == IP_PMTUDISC_PROBE;
+		to_ipv6(fd, s, IPV6_MTU_DISCOVER, n);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+taken_ipv6(struct sock *s, int option, int n)
+{
+	struct sock_wants *w = &s->wants;
+
+	switch (option) {
+	case IPV6_RECVPKTINFO:
+		w->pktinfo6 = n != 0;
+		break;
+	case IPV6_RECVTCLASS:
+		w->tclass = n != 0;
+		break;
+	case IPV6_RECVHOPLIMIT:
+		w->hoplimit = n != 0;
+		break;
+	case IPV6_RECVERR:
+		w->recverr6 = n != 0;
+		break;
+	case IPV6_RECVORIGDSTADDR:
+		w->origdst6 = n != 0;
+		break;
+	case IPV6_TCLASS:
+		w->set_tclass = n < 0 ? 0 : (uint16_t)(n + 1);
+		break;
+	case IPV6_UNICAST_HOPS:
+		w->set_hops = n < 0 ? 0 : (uint16_t)(n + 1);
+		break;
+	case IPV6_MTU_DISCOVER:
+		w->df6 = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
+		break;
+	case IPV6_DONTFRAG:
+		w->dontfrag = n != 0;
+		break;
+	default:
+		break;
+	}
+}
+
+void
+setopt_taken(int fd, struct sock *s, int level, int option, int n)
+{
+	if (level == SOL_SOCKET)
+		taken_socket(s, option, n);
+	else if (level == IPPROTO_IP)
+		taken_ip(fd, s, option, n);
+	else if (level == IPPROTO_IPV6)
+		taken_ipv6(s, option, n);
+}

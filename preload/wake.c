@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#include "wake.h"
+
+#include "inner.h"
+#include "log.h"
+#include "net.h"
+
+bool
+wake_late(struct sock *s)
+{
+	uint64_t deadline = mp_deadline(&s->map.mp);
+
+	if (deadline >= atomic_load(&s->map.arena->armed))
+		return false;
+	atomic_store(&s->map.arena->armed, deadline);
+	return true;
+}
+
+void
+wake_agent(int fd, struct sock *s)
+{
+	struct inner in = { .kind = INNER_WAKE };
+	uint8_t buf[INNER_OVERHEAD];
+
+	(void)inner_send(s->map.arena, fd, &in, NULL, 0, buf);
+}
+
+void
+wake_say_silent(const struct mp_addr *peer)
+{
+	char text[NET_TEXT];
+
+	log_say(LOG_WARN, LOG_PEER, "no answer from %s: is the program there "
+	    "run under mpshim with the other half of the same key, and is its "
+	    "UDP port open?", net_text(peer, text));
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Closes all descriptors at once, then uses the same numbers for other things:
+ * t09_closeall HOW ADDRESS PORT.  Prints lost N.
+ */
+#include "t.h"
+
+#include <dirent.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+enum { SOCKS = 6, EACH = 3 };
+
+static const char *how, *host, *port;
+static unsigned lost;
+
+static bool
+is(const char *name)
+{
+	return strcmp(how, name) == 0;
+}
+
+static void
+walk(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+	int fds[100], n = 0;
+
+	while ((e = readdir(d)) != NULL)
+		if (atoi(e->d_name) >= 3 && atoi(e->d_name) != dirfd(d))
+			fds[n++] = atoi(e->d_name);
+	while (n > 0)
+		close(fds[--n]);
+	closedir(d);
+}
+
+static void
+close_all(void)
+{
+	int fd, max = (int)sysconf(_SC_OPEN_MAX);
+
+	if (is("closefrom"))
+		closefrom(3);
+	else if (is("range") || is("range-exec"))
+		close_range(3, ~0u, is("range") ? 0 : CLOSE_RANGE_CLOEXEC);
+	else if (is("range-unshare"))
+		close_range(3, ~0u, CLOSE_RANGE_UNSHARE);
+	else if (is("raw"))
+		syscall(SYS_close_range, 3, ~0u, 0);
+	else if (is("proc"))
+		walk();
+	else if (is("loop"))
+		for (fd = 3; fd < max && fd < 70000; fd++)
+			close(fd);
+	else
+		errx(2, "close how?");
+}
+
+/* Other things get the numbers. */
+static void
+reuse(void)
+{
+	int file = t_tmpfile(), pipes[2], tcp[2], unix2[2], again = t_tmpfile();
+	int after;
+
+	if (pipe(pipes) != 0 || file != 3)
+		err(1, "file %d", file);
+	t_file(file);
+	t_through(pipes[1], pipes[0], "pipe");
+	t_tcp(tcp);
+	t_through(tcp[0], tcp[1], "tcp");
+	t_through(tcp[1], tcp[0], "tcp");
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, unix2) != 0)
+		err(1, "socketpair");
+	t_through(unix2[0], unix2[1], "unix");
+	t_file(again);
+	after = t_open(host, port);
+	lost += t_talk(after, t_who(0x900), 0, EACH);
+	t_file(file);
+	if (dup2(after, file) != file)
+		err(1, "dup2");
+	lost += t_talk(file, t_who(0x900), EACH, EACH);
+	close_all();
+	if (is("range-exec"))
+		closefrom(3);
+	t_file(t_tmpfile());
+}
+
+/* A thread with descriptors of its own: main goes on with what it had. */
+static void *
+apart(void *unused)
+{
+	if (unshare(CLONE_FILES) != 0)
+		err(1, "unshare");
+	close_all();
+	t_file(t_tmpfile());
+	return unused;
+}
+
+static void
+threads_apart(int *socks)
+{
+	pthread_t t;
+	unsigned i;
+
+	how = "range-unshare";
+	pthread_create(&t, NULL, apart, NULL);
+	pthread_join(t, NULL);
+	for (i = 0; i < SOCKS; i++)
+		lost += t_talk(socks[i], t_who(i), EACH, EACH);
+}
+
+int
+main(int argc, char **argv)
+{
+	int socks[SOCKS];
+	char fds[8];
+	unsigned i;
+
+	if (argc < 4)
+		errx(2, "usage: t09_closeall HOW ADDRESS PORT");
+	how = argv[1], host = argv[2], port = argv[3];
+	for (i = 0; i < SOCKS && argc == 4; i++) {
+		socks[i] = t_open(host, port);
+		lost += t_talk(socks[i], t_who(i), 0, EACH);
+	}
+	if (is("apart"))
+		threads_apart(socks);
+	else if (is("range-exec") && argc == 4) {
+		close_all();
+		for (i = 0; i < SOCKS; i++)
+			lost += t_talk(socks[i], t_who(i), EACH, EACH);
+		snprintf(fds, sizeof(fds), "%u", lost);
+		execl(argv[0], argv[0], how, host, port, fds, NULL);
+		err(1, "exec");
+	} else {
+		if (argc == 4)
+			close_all();
+		else
+			lost = (unsigned)atoi(argv[4]);
+		reuse();
+	}
+	printf("lost %u\n", lost);
+	return 0;
+}
