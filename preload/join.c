@@ -17,6 +17,7 @@
 #include "net.h"
 #include "reach.h"
 #include "spawn.h"
+#include "steer.h"
 #include "want.h"
 
 #ifndef SO_BINDTOIFINDEX
@@ -309,6 +310,8 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 		ctl[0] = join_control_socket(fd, s);
 		if (ctl[0] < 0)
 			return ctl[0];
+		/* Plaintext is not to wait for the agent to sort it out. */
+		(void)steer_first(ctl[0]);
 	}
 	error = question(IPC_OPEN, fd, s, &a, ctl, answer, &got);
 	if (ctl[0] >= 0)

@@ -198,6 +198,17 @@ steer_group(int fd, const struct steer_group *g)
 	return attach(fd, SO_ATTACH_REUSEPORT_CBPF, p);
 }
 
+int
+steer_first(int fd)
+{
+	struct prog *p = prog_new();
+
+	if (p == NULL)
+		return -ENOMEM;
+	verdict(p, 0);
+	return attach(fd, SO_ATTACH_REUSEPORT_CBPF, p);
+}
+
 /* --- A data socket: the program says how much of a packet is kept --------- */
 
 /* Packets of sessions, and what we tell each other. */

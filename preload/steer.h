@@ -25,6 +25,9 @@ struct steer_group {
 /* Attaches it to the group of `fd': 0, or a negative errno. */
 int steer_group(int fd, const struct steer_group *);
 
+/* Sends all to the group's first socket, until its steering comes. */
+int steer_first(int fd);
+
 /* A plaintext source or destination that is let through. */
 struct steer_prefix {
 	struct mp_addr addr; /* port 0: any */
