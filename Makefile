@@ -260,7 +260,7 @@ include tests/diff/rules.mk
 check:
 	scripts/deps
 	$(MAKE) check-floors check-exports check-unit check-preload sim \
-	    check-cli check-agent check-lab
+	    check-cli check-agent check-diff check-lab
 
 check-floors: $(CORE_O) $(JOINT_O) $(PRELOAD_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' SYSTEM='$(SYSTEM)' \
