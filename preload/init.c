@@ -29,7 +29,9 @@ setup(void)
 static bool
 second(void)
 {
-	return libc_first("mpshim_loaded") != &loaded;
+	const void *first = libc_first("mpshim_loaded");
+
+	return first != NULL && first != &loaded;
 }
 
 static void
