@@ -9,19 +9,7 @@
 #include "iov.h"
 #include "libc.h"
 #include "net.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef SO_TIMESTAMPING_NEW
-#define SO_TIMESTAMPING_NEW 65
-#endif
-#ifndef SCM_TS_OPT_ID
-#define SCM_TS_OPT_ID 81
-#endif
-#ifndef MSG_PROBE
-#define MSG_PROBE 0x10 /* everything but sending */
-#endif
+#include "uapi.h"
 
 /* --- Reading ------------------------------------------------------------------ */
 

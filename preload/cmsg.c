@@ -5,9 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#ifndef SO_TIMESTAMP_NEW
-#define SO_TIMESTAMP_NEW 63
-#endif
+#include "uapi.h"
 
 /* Where the next message goes. */
 struct room {

@@ -8,11 +8,10 @@
 #include <limits.h>
 
 #include "hooks.h"
+#include "iov.h"
 #include "sock.h"
+#include "uapi.h"
 
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 8
-#endif
 enum { RWF_PLAIN = 0x1f }; /* the flags that a socket takes */
 
 /* Would the kernel send to the wrong peer, or to none, or give ciphertext? */
@@ -70,25 +69,13 @@ of_socket(int fd, off_t at, int flags)
 	return s != NULL;
 }
 
-/* Nothing to be moved: neither call takes or sends a datagram then. */
-static bool
-nothing(const struct iovec *iov, int n)
-{
-	int i;
-
-	for (i = 0; i < n && n <= IOV_MAX; i++)
-		if (iov[i].iov_len > 0)
-			return false;
-	return true;
-}
-
 HOOK(ssize_t, preadv2,
     (int fd, const struct iovec *iov, int n, off_t at, int flags))
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = n > 0 ? (size_t)n : 0 };
 
-	if (!of_socket(fd, at, flags) || nothing(iov, n))
+	if (!of_socket(fd, at, flags) || iov_nothing(iov, n))
 		return real_preadv2(fd, iov, n, at, flags);
 	return hook_recvmsg(fd, &msg, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
 }
@@ -100,7 +87,7 @@ HOOK(ssize_t, pwritev2,
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = n > 0 ? (size_t)n : 0 };
 
-	if (!of_socket(fd, at, flags) || nothing(iov, n))
+	if (!of_socket(fd, at, flags) || iov_nothing(iov, n))
 		return real_pwritev2(fd, iov, n, at, flags);
 	return hook_sendmsg(fd, &msg, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
 }

@@ -14,22 +14,8 @@
 #include "opts.h"
 #include "setopt.h"
 #include "sock.h"
+#include "uapi.h"
 #include "want.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-#ifndef SO_TIMESTAMP_NEW
-#define SO_TIMESTAMP_NEW 63
-#define SO_TIMESTAMPNS_NEW 64
-#define SO_TIMESTAMPING_NEW 65
-#endif
-#ifndef SO_RCVTIMEO_NEW
-#define SO_RCVTIMEO_NEW 66
-#endif
 
 /* An integer option, which the IP level also takes as one byte. */
 static bool

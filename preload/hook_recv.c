@@ -201,15 +201,12 @@ HOOK(ssize_t, readv, (int fd, const struct iovec *iov, int count))
 	struct sock *s = sock_hold(fd);
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = count > 0 ? (size_t)count : 0 };
-	int saved = errno, i;
-	size_t total = 0;
+	int saved = errno;
 	ssize_t n;
 
 	if (s == NULL)
 		return real_readv(fd, iov, count);
-	for (i = 0; i < count && count <= IOV_MAX && !iov_bad(iov, 1); i++)
-		total += iov[i].iov_len;
-	if (total == 0 || count > IOV_MAX) {
+	if (iov_nothing(iov, count)) {
 		fdtab_release(s);
 		return real_readv(fd, iov, count);
 	}

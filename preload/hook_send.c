@@ -136,15 +136,11 @@ HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int count))
 	struct sock *s = sock_hold(fd);
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = count > 0 ? (size_t)count : 0 };
-	size_t total = 0;
 	ssize_t n;
-	int i;
 
 	if (s == NULL)
 		return real_writev(fd, iov, count);
-	for (i = 0; i < count && count <= IOV_MAX && !iov_bad(iov, 1); i++)
-		total += iov[i].iov_len;
-	if (total == 0 || count > IOV_MAX) {
+	if (iov_nothing(iov, count)) {
 		/* the kernel sends no such datagram */
 		fdtab_release(s);
 		return real_writev(fd, iov, count);

@@ -85,3 +85,14 @@ iov_scatter(const struct msghdr *msg, const uint8_t *from, size_t len)
 	}
 	return (ssize_t)done;
 }
+
+bool
+iov_nothing(const struct iovec *iov, int n)
+{
+	int i;
+
+	for (i = 0; i < n && n <= IOV_MAX && !iov_bad(iov, 1); i++)
+		if (iov[i].iov_len > 0)
+			return false;
+	return true;
+}

@@ -23,6 +23,9 @@ size_t iov_len(size_t len);
 /* What the kernel says to a message's buffers before it looks into them: 0,
  * -EMSGSIZE, -EINVAL or -EFAULT. */
 int iov_check(const struct msghdr *);
+/* Have all `n' of them no room at all, or are more than a call may have?  By
+ * readv(2) and writev(2) no datagram comes or goes then. */
+bool iov_nothing(const struct iovec *, int n);
 /* All of the buffers into `to': bytes, or -EMSGSIZE or -EFAULT. */
 ssize_t iov_gather(const struct msghdr *, uint8_t *to, size_t room);
 /* What of `len' bytes finds room: bytes, or -EFAULT. */

@@ -14,10 +14,7 @@
 #include <unistd.h>
 
 #include "real.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
+#include "uapi.h"
 
 enum { LOCK_TRIES = 1000 }; /* of a millisecond */
 

@@ -15,17 +15,12 @@
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "opts.h"
 #include "reach.h"
 #include "spawn.h"
 #include "steer.h"
+#include "uapi.h"
 #include "want.h"
-
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX 62
-#endif
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
 
 enum { TRIES = 3, BUSY_MS = 5000 };
 
@@ -499,16 +494,6 @@ join_refresh(struct sock *s)
 
 /* --- Sockets that another process made ---------------------------------------- */
 
-static enum mp_family
-kernel_family(int fd)
-{
-	int domain = 0;
-	socklen_t len = sizeof(domain);
-
-	(void)real_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
-	return domain == AF_INET ? MP_INET : MP_DUAL;
-}
-
 struct sock *
 join_find(int fd)
 {
@@ -529,7 +514,8 @@ join_find(int fd)
 		return NULL;
 	}
 	slot = &s->map.arena->slot[s->slot];
-	s->kernel = kernel_family(fd);
+	s->kernel = opts_get(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET ? MP_INET :
+								     MP_DUAL;
 	s->family = slot->family == AF_INET ? AF_INET : AF_INET6;
 	s->reuseaddr = slot->reuseaddr;
 	s->reuseport = slot->reuseport;

@@ -10,13 +10,7 @@
 #include <time.h>
 
 #include "real.h"
-
-#ifndef SO_TIMESTAMPING_NEW
-#define SO_TIMESTAMPING_NEW 65
-#endif
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX 62
-#endif
+#include "uapi.h"
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 

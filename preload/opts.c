@@ -6,14 +6,7 @@
 #include <sys/time.h>
 
 #include "libc.h"
-
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-#ifndef SO_TIMESTAMP_NEW
-#define SO_TIMESTAMP_NEW 63
-#define SO_TIMESTAMPNS_NEW 64
-#endif
+#include "uapi.h"
 
 int
 opts_get(int fd, int level, int option)

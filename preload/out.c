@@ -9,8 +9,8 @@
 #include "ask.h"
 #include "conf.h"
 #include "cork.h"
-#include "held.h"
 #include "guard.h"
+#include "held.h"
 #include "iov.h"
 #include "join.h"
 #include "libc.h"
@@ -19,11 +19,8 @@
 #include "plain.h"
 #include "protect.h"
 #include "reach.h"
+#include "uapi.h"
 #include "want.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 
 /* --- Where it goes ------------------------------------------------------------ */
 

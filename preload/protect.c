@@ -14,14 +14,8 @@
 #include "net.h"
 #include "opts.h"
 #include "revive.h"
+#include "uapi.h"
 #include "wake.h"
-
-#ifndef MSG_PROBE
-#define MSG_PROBE 0x10 /* nothing is sent */
-#endif
-#ifndef MSG_FASTOPEN
-#define MSG_FASTOPEN 0x20000000
-#endif
 
 enum {
 	TRIES = 16, /* flows that a datagram is tried on */

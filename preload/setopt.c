@@ -8,18 +8,7 @@
 #include "libc.h"
 #include "opts.h"
 #include "out.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-#ifndef SO_TIMESTAMP_NEW
-#define SO_TIMESTAMP_NEW 63
-#define SO_TIMESTAMPNS_NEW 64
-#define SO_TIMESTAMPING_NEW 65
-#endif
+#include "uapi.h"
 
 static bool
 is(const struct sock *s, enum sock_state state)

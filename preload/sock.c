@@ -12,7 +12,9 @@
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "opts.h"
 #include "reach.h"
+#include "uapi.h"
 #include "want.h"
 
 /* --- Making and finding --------------------------------------------------- */
@@ -21,9 +23,6 @@
  * A dual-stack socket that stands for an IPv4 one says so by an option that does
  * nothing without another: it goes with the socket over execve(2).
  */
-#ifndef IPV6_RECVERR_RFC4884
-#define IPV6_RECVERR_RFC4884 31
-#endif
 enum { MARK_INET = IPV6_RECVERR_RFC4884 };
 
 static void
@@ -81,16 +80,6 @@ sock_new(int domain, int type, int protocol)
 	return fd;
 }
 
-static int
-option(int fd, int level, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-
-	return real_getsockopt(fd, level, name, &value, &len) == 0 ? value :
-								     -1;
-}
-
 /* The kernel connected it: ours is another kind of connection. */
 static void
 adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
@@ -126,15 +115,15 @@ adopt_fresh(int fd)
 		return NULL;
 	}
 	s->cookie = join_cookie(fd);
-	s->family = option(fd, SOL_SOCKET, SO_DOMAIN);
+	s->family = opts_get(fd, SOL_SOCKET, SO_DOMAIN);
 	s->kernel = s->family == AF_INET ? MP_INET : MP_DUAL;
-	if (s->family == AF_INET6 && option(fd, IPPROTO_IPV6, MARK_INET) > 0)
+	if (s->family == AF_INET6 && opts_get(fd, IPPROTO_IPV6, MARK_INET) > 0)
 		s->family = AF_INET;
 	s->v6only = s->family == AF_INET6 &&
-	    option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
-	s->reuseaddr = option(fd, SOL_SOCKET, SO_REUSEADDR) > 0;
-	s->reuseport = option(fd, SOL_SOCKET, SO_REUSEPORT) > 0;
-	s->broadcast = option(fd, SOL_SOCKET, SO_BROADCAST) > 0;
+	    opts_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0;
+	s->reuseaddr = opts_get(fd, SOL_SOCKET, SO_REUSEADDR) > 0;
+	s->reuseport = opts_get(fd, SOL_SOCKET, SO_REUSEPORT) > 0;
+	s->broadcast = opts_get(fd, SOL_SOCKET, SO_BROADCAST) > 0;
 	s->bound = a.port != 0;
 	a.port = 0;
 	s->local = a;
@@ -154,9 +143,9 @@ adopt(int fd)
 	struct sock *s = NULL;
 
 	errno = 0;
-	type = option(fd, SOL_SOCKET, SO_TYPE);
+	type = opts_get(fd, SOL_SOCKET, SO_TYPE);
 	if (type == SOCK_DGRAM &&
-	    option(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDP) {
+	    opts_get(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDP) {
 		s = join_find(fd);
 		if (s == NULL)
 			s = adopt_fresh(fd);

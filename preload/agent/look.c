@@ -14,10 +14,7 @@
 #include "agent.h"
 #include "journal.h"
 #include "slots.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
+#include "uapi.h"
 
 enum {
 	EVERY_US = 1000000,

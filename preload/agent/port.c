@@ -22,10 +22,7 @@
 #include "output.h"
 #include "ring.h"
 #include "slots.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
+#include "uapi.h"
 
 enum { BUFFER = 4 << 20 }; /* of the control socket, where it is allowed */
 

@@ -13,10 +13,7 @@
 #include "agent.h"
 #include "journal.h"
 #include "sandbox.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
+#include "uapi.h"
 
 enum {
 	LINGER_US = 10 * 1000000, /* after the last port */
