@@ -152,6 +152,7 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 		if (error != 0)
 			return error;
 	}
+	join_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	if (a->port != 0) /* others may bind it, too */
 		lock = ipc_lock();

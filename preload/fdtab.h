@@ -66,6 +66,7 @@ struct sock {
 	struct mp_addr local, peer;
 	bool bound, autobound;
 	bool wide;		 /* bound to the wildcard, for `local' */
+	bool home;		 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that a socket of ours has */
 	bool connected;		 /* by us */
 	bool kconnected;	 /* by the kernel */

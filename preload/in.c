@@ -360,7 +360,8 @@ in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = held_begin(s);
-	if (state == SOCK_FRESH && s->bound && !s->kconnected &&
+	/* Whose peers are all of this host needs nothing of us. */
+	if (state == SOCK_FRESH && s->bound && !s->kconnected && !s->home &&
 	    (flags & MSG_ERRQUEUE) == 0)
 		state = join_make(fd, s);
 	if (state != SOCK_JOINED || (flags & MSG_OOB) != 0)

@@ -176,8 +176,10 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	}
 	if (conf_is_dns(&dst))
 		want_answer(fd, s, &dst);
-	if (state == SOCK_FRESH && !s->kconnected)
+	if (state == SOCK_FRESH && !s->kconnected) {
+		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
 		(void)join_autobind(fd, s); /* with a filter */
+	}
 	return plain(fd, s, msg, &dst, flags);
 }
 
