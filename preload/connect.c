@@ -90,8 +90,10 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 static int
 disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
-	if (s->connected)
+	if (s->connected) {
 		set_peer(fd, s, NULL, NULL);
+		s->portless = s->autobound;
+	}
 	if (!s->kconnected)
 		return 0;
 	s->kconnected = false;
@@ -142,6 +144,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0)
 		return error;
 	local.port = 0;
+	s->portless = false;
 	set_peer(fd, s, &a, &local);
 	if (atomic_load(&s->state) == SOCK_JOINED)
 		join_hear(fd, s);

@@ -65,6 +65,7 @@ struct sock {
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
 	bool bound, autobound;
+	bool portless;		 /* the kernel would have let go of its port */
 	bool wide;		 /* bound to the wildcard, for `local' */
 	bool home;		 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that a socket of ours has */

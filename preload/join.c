@@ -22,7 +22,7 @@
 #include "uapi.h"
 #include "want.h"
 
-enum { TRIES = 3, BUSY_MS = 5000 };
+enum { TRIES = 3, BUSY_MS = 5000, DISCARD = 9 };
 
 /* --- The kernel's side ------------------------------------------------------ */
 
@@ -73,6 +73,22 @@ join_prepare(int fd)
 		return;
 	(void)steer_first(fd);
 	(void)real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+}
+
+/* The kernel lets a socket that has a group of its own into no other.  It loses
+ * its group with its port, so it gets one for a moment. */
+void
+join_unprepare(int fd, const struct sock *s)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct mp_addr loopback = { .ip = { [10] = 0xff, 0xff, 127, 0, 0, 1 },
+		.port = DISCARD };
+	struct sockaddr_in6 sin6;
+	socklen_t len = net_put(&loopback, s->kernel == MP_INET ? AF_INET :
+	    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+
+	(void)real_connect(fd, (struct sockaddr *)&sin6, len);
+	(void)real_connect(fd, &none, sizeof(none));
 }
 
 int
