@@ -73,6 +73,9 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 {
 	struct arena *a = s->map.arena;
 
+	s->was = s->peer;
+	s->was_connected = s->connected;
+	s->since = arena_now();
 	s->connected = peer != NULL;
 	if (peer != NULL) {
 		s->peer = *peer;

@@ -70,6 +70,9 @@ struct sock {
 	bool home;		 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that a socket of ours has */
 	bool connected;		 /* by us */
+	bool was_connected;	 /* before that changed last, at `since' */
+	struct mp_addr was;	 /* its peer then */
+	uint64_t since;
 	bool kconnected;	 /* by the kernel */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */

@@ -162,7 +162,7 @@ take_plain(const struct in *in)
 {
 	const struct conf *conf = conf_get();
 
-	if (!want_plain(in->s, &in->from, &in->info.local))
+	if (!want_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
 	if (!conf->accept_plain && !conf->prefer)
 		return true;
@@ -178,6 +178,7 @@ static int
 classify(struct in *in, bool peek)
 {
 	struct sock *s = in->s;
+	const struct mp_addr *peer;
 	int v;
 
 	if (s->map.arena == NULL)
@@ -196,8 +197,8 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	return !s->connected || net_equal(&in->from, &s->peer) ? IN_GIVE :
-								 IN_DROP;
+	peer = want_peer(s, in->info.arrival);
+	return peer == NULL || net_equal(&in->from, peer) ? IN_GIVE : IN_DROP;
 }
 
 /* What lies there is not for the program: takes it away.  IN_DROP to look
