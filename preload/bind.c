@@ -48,6 +48,7 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 {
 	int error;
 
+	join_unprepare(fd, s);
 	if (s->reuseaddr)
 		sock_flag(fd, SO_REUSEADDR, 1);
 	if (s->reuseport)
@@ -72,6 +73,7 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 {
 	int error;
 
+	join_unprepare(fd, s);
 	sock_flag(fd, SO_REUSEPORT, 1);
 	error = join_bind(fd, s, wide);
 	sock_flag(fd, SO_REUSEPORT, 0);
@@ -90,6 +92,7 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	int i, error = join_ask(s, a);
 
 	if (error == 0) {
+		join_unprepare(fd, s);
 		sock_flag(fd, SO_REUSEPORT, 1);
 		error = join_bind(fd, s, wide);
 		if (error == 0) {
@@ -152,6 +155,7 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 		if (error != 0)
 			return error;
 	}
+	join_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	if (a->port != 0) /* others may bind it, too */
 		lock = ipc_lock();

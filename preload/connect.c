@@ -73,6 +73,9 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 {
 	struct arena *a = s->map.arena;
 
+	s->was = s->peer;
+	s->was_connected = s->connected;
+	s->since = arena_now();
 	s->connected = peer != NULL;
 	if (peer != NULL) {
 		s->peer = *peer;
@@ -90,8 +93,10 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 static int
 disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
-	if (s->connected)
+	if (s->connected) {
 		set_peer(fd, s, NULL, NULL);
+		s->portless = s->autobound;
+	}
 	if (!s->kconnected)
 		return 0;
 	s->kconnected = false;
@@ -142,6 +147,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0)
 		return error;
 	local.port = 0;
+	s->portless = false;
 	set_peer(fd, s, &a, &local);
 	if (atomic_load(&s->state) == SOCK_JOINED)
 		join_hear(fd, s);

@@ -65,9 +65,14 @@ struct sock {
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
 	bool bound, autobound;
+	bool portless;		 /* the kernel would have let go of its port */
 	bool wide;		 /* bound to the wildcard, for `local' */
+	bool home;		 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that a socket of ours has */
 	bool connected;		 /* by us */
+	bool was_connected;	 /* before that changed last, at `since' */
+	struct mp_addr was;	 /* its peer then */
+	uint64_t since;
 	bool kconnected;	 /* by the kernel */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */

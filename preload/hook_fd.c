@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "heal.h"
 #include "hooks.h"
 #include "in.h"
@@ -174,8 +175,8 @@ hook_ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (s == NULL)
 		return real_ioctl(fd, request, arg);
-	if (request == FIONREAD && arg != NULL &&
-	    atomic_load(&s->state) == SOCK_JOINED) {
+	if (request == FIONREAD && atomic_load(&s->state) == SOCK_JOINED &&
+	    !fault_write(fd, arg, sizeof(int))) {
 		*(int *)arg = in_next(fd, s);
 		errno = saved;
 		result = 0;

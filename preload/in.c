@@ -162,7 +162,7 @@ take_plain(const struct in *in)
 {
 	const struct conf *conf = conf_get();
 
-	if (!want_plain(in->s, &in->from, &in->info.local))
+	if (!want_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
 	if (!conf->accept_plain && !conf->prefer)
 		return true;
@@ -178,6 +178,7 @@ static int
 classify(struct in *in, bool peek)
 {
 	struct sock *s = in->s;
+	const struct mp_addr *peer;
 	int v;
 
 	if (s->map.arena == NULL)
@@ -196,8 +197,8 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	return !s->connected || net_equal(&in->from, &s->peer) ? IN_GIVE :
-								 IN_DROP;
+	peer = want_peer(s, in->info.arrival);
+	return peer == NULL || net_equal(&in->from, peer) ? IN_GIVE : IN_DROP;
 }
 
 /* What lies there is not for the program: takes it away.  IN_DROP to look
@@ -360,7 +361,8 @@ in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = held_begin(s);
-	if (state == SOCK_FRESH && s->bound && !s->kconnected &&
+	/* Whose peers are all of this host needs nothing of us. */
+	if (state == SOCK_FRESH && s->bound && !s->kconnected && !s->home &&
 	    (flags & MSG_ERRQUEUE) == 0)
 		state = join_make(fd, s);
 	if (state != SOCK_JOINED || (flags & MSG_OOB) != 0)

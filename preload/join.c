@@ -22,7 +22,7 @@
 #include "uapi.h"
 #include "want.h"
 
-enum { TRIES = 3, BUSY_MS = 5000 };
+enum { TRIES = 3, BUSY_MS = 5000, DISCARD = 9 };
 
 /* --- The kernel's side ------------------------------------------------------ */
 
@@ -63,6 +63,34 @@ join_bound(int fd)
 	return join_name(fd, &a) == 0 && a.port != 0;
 }
 
+/* The bind itself is without SO_REUSEPORT, so that it fails where it has to. */
+void
+join_prepare(int fd)
+{
+	int on = 1, off = 0;
+
+	if (real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+		return;
+	(void)steer_first(fd);
+	(void)real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+}
+
+/* The kernel lets a socket that has a group of its own into no other.  It loses
+ * its group with its port, so it gets one for a moment. */
+void
+join_unprepare(int fd, const struct sock *s)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct mp_addr loopback = { .ip = { [10] = 0xff, 0xff, 127, 0, 0, 1 },
+		.port = DISCARD };
+	struct sockaddr_in6 sin6;
+	socklen_t len = net_put(&loopback, s->kernel == MP_INET ? AF_INET :
+	    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+
+	(void)real_connect(fd, (struct sockaddr *)&sin6, len);
+	(void)real_connect(fd, &none, sizeof(none));
+}
+
 int
 join_bind(int fd, const struct sock *s, const struct mp_addr *a)
 {
@@ -94,6 +122,7 @@ join_autobind(int fd, struct sock *s)
 	if (s->kernel == MP_INET)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
+	join_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	error = join_bind(fd, s, &any);
 	if (error == 0)
@@ -305,7 +334,7 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 		ctl[0] = join_control_socket(fd, s);
 		if (ctl[0] < 0)
 			return ctl[0];
-		/* Plaintext is not to wait for the agent to sort it out. */
+		/* One that was bound before we knew it. */
 		(void)steer_first(ctl[0]);
 	}
 	error = question(IPC_OPEN, fd, s, &a, ctl, answer, &got);

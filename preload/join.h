@@ -15,6 +15,11 @@ uint64_t join_cookie(int fd);
  * would.  0, or a negative errno. */
 int join_name(int fd, struct mp_addr *);
 bool join_bound(int fd); /* has it a port? */
+/* To be called before it is bound: of what comes at the moment when others join
+ * its port nothing goes to them. */
+void join_prepare(int fd);
+/* It shall be itself one of those that join. */
+void join_unprepare(int fd, const struct sock *);
 int join_bind(int fd, const struct sock *, const struct mp_addr *);
 int join_autobind(int fd, struct sock *);
 

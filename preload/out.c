@@ -160,6 +160,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return n;
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
+	s->portless = false;
 	way = way_to(s, &dst);
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
@@ -176,8 +177,10 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	}
 	if (conf_is_dns(&dst))
 		want_answer(fd, s, &dst);
-	if (state == SOCK_FRESH && !s->kconnected)
+	if (state == SOCK_FRESH && !s->kconnected) {
+		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
 		(void)join_autobind(fd, s); /* with a filter */
+	}
 	return plain(fd, s, msg, &dst, flags);
 }
 

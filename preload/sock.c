@@ -245,7 +245,7 @@ sock_name(int fd, struct sock *s, struct mp_addr *a)
 		memset(a->ip, 0, 16);
 		memset(a->ip + 10, 0xff, 2);
 	}
-	if (s->autobound && !s->connected)
+	if (s->portless)
 		a->port = 0;
 	return 0;
 }
