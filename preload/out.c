@@ -160,7 +160,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return n;
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
-	way = way_to(s, &dst);
+	way = s->names ? WAY_PLAIN : way_to(s, &dst);
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
 	if (way == WAY_REFUSE) {
@@ -174,7 +174,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 			return plain(fd, s, msg, &dst, flags);
 		return send_protected(fd, s, msg, &dst, flags);
 	}
-	if (conf_is_dns(&dst))
+	if (state != SOCK_PLAIN && conf_is_dns(&dst))
 		want_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected)
 		(void)join_autobind(fd, s); /* with a filter */
