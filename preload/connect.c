@@ -120,7 +120,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	error = sock_parse(s, &a, name, len, true);
 	if (error != 0)
 		return error;
-	way = sock_way(&a);
+	way = s->names ? WAY_PLAIN : sock_way(&a);
 	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
 		error = route(fd, s, &a, &local);
 		return error != 0 ? error : -EACCES;
