@@ -47,6 +47,10 @@ SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 BENCH = bench_core bench_shake
 BENCH_COMMON = world
 
+# Manual pages, and what else people read.
+MAN = $(wildcard man/*.[1-9])
+DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
+
 SCRIPTS = scripts/check-floors scripts/coverage scripts/deps scripts/mprun \
 	scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
@@ -328,17 +332,35 @@ tidy: $(B)/unit/suites.inc
 	    -std=gnu11 -Icore -I$(B)/unit $(CHECK_CFLAGS)
 	$(SHELLCHECK) $(SCRIPTS)
 
-install: $(PRODUCT)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mpshim
-	install -m 755 scripts/mprun $(MPCTL) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(KEEPER) $(DESTDIR)$(PREFIX)/lib/mpshim
-	install -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/mpshim
+# Where it goes.  The loader does not look in lib/mpshim by itself.
+BIN_DIR = $(DESTDIR)$(PREFIX)/bin
+LIB_DIR = $(DESTDIR)$(PREFIX)/lib/mpshim
+MAN_DIR = $(DESTDIR)$(PREFIX)/share/man
+DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/mpshim
 
+# The version is in their footers.
+$(B)/man/%: man/% VERSION
+	@mkdir -p $(@D)
+	sed 's/@VERSION@/$(VERSION)/' $< >$@
+
+install: $(PRODUCT) $(MAN:%=$(B)/%)
+	install -d $(BIN_DIR) $(LIB_DIR) $(DOC_DIR)
+	install -m 755 scripts/mprun $(MPCTL) $(BIN_DIR)
+	install -m 755 $(KEEPER) $(LIB_DIR)
+	install -m 644 $(SHIM) $(LIB_DIR)
+	install -m 644 $(DOCS) $(DOC_DIR)
+	for page in $(MAN:man/%=%); do \
+	    install -D -m 644 $(B)/man/$$page \
+	        $(MAN_DIR)/man$${page##*.}/$$page || exit; \
+	done
+
+# Folders go where nothing else is in them.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/mprun $(DESTDIR)$(PREFIX)/bin/mpctl
-	rm -f $(DESTDIR)$(PREFIX)/lib/mpshim/libmpshim.so \
-	    $(DESTDIR)$(PREFIX)/lib/mpshim/mpshim-agent
-	rmdir $(DESTDIR)$(PREFIX)/lib/mpshim
+	rm -f $(BIN_DIR)/mprun $(BIN_DIR)/mpctl
+	rm -f $(LIB_DIR)/libmpshim.so $(LIB_DIR)/mpshim-agent
+	rm -f $(foreach page,$(MAN:man/%=%),$(MAN_DIR)/man*/$(page))
+	rm -f $(foreach doc,$(notdir $(DOCS)),$(DOC_DIR)/$(doc))
+	rmdir $(LIB_DIR) $(DOC_DIR)
 
 clean:
 	rm -rf build
