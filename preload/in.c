@@ -107,17 +107,19 @@ take_sealed(struct in *in, bool peek)
 	return IN_GIVE;
 }
 
-/* The port of its peer is closed. */
+/* The port of its peer is closed, unless a send or SO_ERROR said so already. */
 static int
 take_refusal(struct sock *s, const struct mp_addr *peer)
 {
+	bool untold = true;
+
 	if (!s->connected || !net_equal(peer, &s->peer))
 		return IN_DROP;
 	if (guard_lock(s->map.arena)) {
-		(void)join_refused(s); /* it is being said */
+		untold = join_refused(s);
 		guard_unlock(s->map.arena);
 	}
-	return -ECONNREFUSED;
+	return untold ? -ECONNREFUSED : IN_DROP;
 }
 
 /* What the agent, or another process of the port, had for us. */
