@@ -18,6 +18,7 @@
 #include "opts.h"
 #include "plain.h"
 #include "revive.h"
+#include "stamp.h"
 #include "wake.h"
 #include "want.h"
 
@@ -259,10 +260,13 @@ give(struct in *in, struct msghdr *msg)
 	if (msg->msg_name != NULL)
 		msg->msg_namelen = in->nobody ? 0 : net_put(&in->from,
 		    in->s->family, msg->msg_name, msg->msg_namelen);
-	if (in->nobody)
+	if (in->nobody) {
 		msg->msg_controllen = 0;
-	else if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
-		flags |= MSG_CTRUNC;
+	} else {
+		stamp_came(in->s, &in->info);
+		if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
+			flags |= MSG_CTRUNC;
+	}
 	msg->msg_flags = flags;
 	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
 }
