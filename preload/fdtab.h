@@ -83,6 +83,8 @@ struct sock {
 	struct mp_addr asked[SOCK_ASKED];
 	_Atomic uint64_t asked_at[SOCK_ASKED];
 	uint32_t asked_next;
+	_Atomic bool stamps;	 /* SIOCGSTAMP was asked: see stamp.c */
+	_Atomic int64_t stamp;
 	_Atomic uint64_t revive_at; /* when the agent may be looked for again */
 };
 

@@ -17,6 +17,7 @@
 #include "hooks.h"
 #include "in.h"
 #include "sock.h"
+#include "stamp.h"
 #include "stdio_sock.h"
 
 HOOK(int, close, (int fd))
@@ -180,6 +181,11 @@ hook_ioctl(int fd, unsigned long request, ...)
 		*(int *)arg = in_next(fd, s);
 		errno = saved;
 		result = 0;
+	} else if (atomic_load(&s->state) == SOCK_JOINED &&
+	    stamp_is(request)) {
+		result = stamp_ask(fd, s, request, arg);
+		errno = result < 0 ? -result : saved;
+		result = result < 0 ? -1 : 0;
 	} else if (s->family == AF_INET && of_interfaces(request))
 		result = ask_ipv4(request, arg);
 	else

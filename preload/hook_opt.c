@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "heal.h"
 #include "hooks.h"
+#include "in.h"
 #include "net.h"
 #include "opts.h"
 #include "setopt.h"
@@ -108,9 +109,10 @@ peer_mtu(struct sock *s)
 	return (int)size + (net_is_v4(&s->peer) ? 28 : 48);
 }
 
-/* An error that the agent heard of and the kernel's socket did not. */
+/* An error that the agent heard of and the kernel's socket did not.  The datagram
+ * that tells it goes, too: it would make the socket readable. */
 static bool
-refused(struct sock *s)
+refused(int fd, struct sock *s)
 {
 	bool is = false;
 
@@ -119,15 +121,17 @@ refused(struct sock *s)
 		is = join_refused(s);
 		guard_unlock(s->map.arena);
 	}
+	if (is)
+		(void)in_next(fd, s);
 	return is;
 }
 
 static int
-get_socket(struct sock *s, int option, int *n)
+get_socket(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case SO_ERROR:
-		if (!refused(s))
+		if (!refused(fd, s))
 			return SETOPT_PASS;
 		*n = ECONNREFUSED;
 		break;
@@ -224,10 +228,10 @@ get_ipv6(struct sock *s, int option, int *n)
 /* What the program shall be told: SETOPT_DONE and *n, SETOPT_PASS, or a
  * negative errno. */
 static int
-get(struct sock *s, int level, int option, int *n)
+get(int fd, struct sock *s, int level, int option, int *n)
 {
 	if (level == SOL_SOCKET)
-		return get_socket(s, option, n);
+		return get_socket(fd, s, option, n);
 	if (level == IPPROTO_IP)
 		return get_ip(s, option, n);
 	if (level == IPPROTO_IPV6)
@@ -275,7 +279,7 @@ HOOK(int, getsockopt,
 		return real_getsockopt(fd, level, option, value, len);
 	if (!fault_read(fd, len, sizeof(*len))) {
 		opts_know(fd, s);
-		done = get(s, level, option, &n);
+		done = get(fd, s, level, option, &n);
 	}
 	if (done == SETOPT_DONE)
 		done = put_number(fd, level, n, value, len);

@@ -18,6 +18,7 @@
 #include "opts.h"
 #include "plain.h"
 #include "revive.h"
+#include "stamp.h"
 #include "wake.h"
 #include "want.h"
 
@@ -107,17 +108,19 @@ take_sealed(struct in *in, bool peek)
 	return IN_GIVE;
 }
 
-/* The port of its peer is closed. */
+/* The port of its peer is closed, unless a send or SO_ERROR said so already. */
 static int
 take_refusal(struct sock *s, const struct mp_addr *peer)
 {
+	bool untold = true;
+
 	if (!s->connected || !net_equal(peer, &s->peer))
 		return IN_DROP;
 	if (guard_lock(s->map.arena)) {
-		(void)join_refused(s); /* it is being said */
+		untold = join_refused(s);
 		guard_unlock(s->map.arena);
 	}
-	return -ECONNREFUSED;
+	return untold ? -ECONNREFUSED : IN_DROP;
 }
 
 /* What the agent, or another process of the port, had for us. */
@@ -174,11 +177,33 @@ take_plain(const struct in *in)
 	return true;
 }
 
+/*
+ * May the program have what this peer of a session sent?  One that came as a
+ * client waits for the next socket, where that which it came to is connected to
+ * another by now: better than the kernel, which mixes them.
+ */
+static bool
+heard(const struct in *in)
+{
+	struct sock *s = in->s;
+	const struct mp_addr *peer = want_peer(s, in->info.arrival);
+	struct mp_session_info info = { .initiator = false };
+	uint32_t session;
+
+	if (peer == NULL && s->connected && guard_lock(s->map.arena)) {
+		session = mp_session_find(&s->map.mp, s->slot, &in->from);
+		if (session == MP_NONE || mp_session_info(&s->map.mp, session,
+		    &info) != 0 || !info.initiator)
+			peer = &s->peer;
+		guard_unlock(s->map.arena);
+	}
+	return peer == NULL || net_equal(&in->from, peer);
+}
+
 static int
 classify(struct in *in, bool peek)
 {
 	struct sock *s = in->s;
-	const struct mp_addr *peer;
 	int v;
 
 	if (s->map.arena == NULL)
@@ -197,8 +222,7 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	peer = want_peer(s, in->info.arrival);
-	return peer == NULL || net_equal(&in->from, peer) ? IN_GIVE : IN_DROP;
+	return heard(in) ? IN_GIVE : IN_DROP;
 }
 
 /* What lies there is not for the program: takes it away.  IN_DROP to look
@@ -257,10 +281,13 @@ give(struct in *in, struct msghdr *msg)
 	if (msg->msg_name != NULL)
 		msg->msg_namelen = in->nobody ? 0 : net_put(&in->from,
 		    in->s->family, msg->msg_name, msg->msg_namelen);
-	if (in->nobody)
+	if (in->nobody) {
 		msg->msg_controllen = 0;
-	else if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
-		flags |= MSG_CTRUNC;
+	} else {
+		stamp_came(in->s, &in->info);
+		if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
+			flags |= MSG_CTRUNC;
+	}
 	msg->msg_flags = flags;
 	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
 }

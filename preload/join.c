@@ -106,7 +106,7 @@ join_bind(int fd, const struct sock *s, const struct mp_addr *a)
 }
 
 int
-join_autobind(int fd, struct sock *s)
+join_autobind_to(int fd, struct sock *s, uint16_t port)
 {
 	struct mp_addr any;
 	int error;
@@ -122,17 +122,27 @@ join_autobind(int fd, struct sock *s)
 	if (s->kernel == MP_INET)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
+	any.port = port;
 	join_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	error = join_bind(fd, s, &any);
+	if (error == -EADDRINUSE && port != 0) {
+		any.port = 0;
+		error = join_bind(fd, s, &any);
+	}
 	if (error == 0)
 		s->bound = s->autobound = true;
 	return error;
 }
 
-/* What the program set that decides by which way its packets go. */
-static void
-copy_ways(int from, int to)
+int
+join_autobind(int fd, struct sock *s)
+{
+	return join_autobind_to(fd, s, 0);
+}
+
+void
+join_copy_ways(int from, int to)
 {
 	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
@@ -168,7 +178,7 @@ beside(int fd, const struct sock *s, const struct mp_addr *at)
 		(void)real_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
 	(void)real_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	copy_ways(fd, other);
+	join_copy_ways(fd, other);
 	error = join_bind(other, s, at);
 	if (error == 0)
 		return other;

@@ -22,6 +22,10 @@ void join_prepare(int fd);
 void join_unprepare(int fd, const struct sock *);
 int join_bind(int fd, const struct sock *, const struct mp_addr *);
 int join_autobind(int fd, struct sock *);
+/* The same, to this port if that is free. */
+int join_autobind_to(int fd, struct sock *, uint16_t port);
+/* Lets packets of another socket go by the ways that the program chose. */
+void join_copy_ways(int from, int to);
 
 /* Makes it share its port, if it does not: its state then. */
 enum sock_state join_make(int fd, struct sock *);
