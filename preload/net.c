@@ -253,6 +253,21 @@ net_add(struct msghdr *msg, int level, int type, const void *data, size_t len)
 	msg->msg_controllen += CMSG_SPACE(len);
 }
 
+void
+net_add_tos(struct msghdr *msg, bool v4, int tos, int ttl)
+{
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+
+	if (tos == NET_MINUS && !v4)
+		net_add(msg, level, IPV6_TCLASS, &(int) { -1 }, sizeof(tos));
+	if (tos >= 0)
+		net_add(msg, level, v4 ? IP_TOS : IPV6_TCLASS, &tos,
+		    sizeof(tos));
+	if (ttl >= (v4 ? 1 : 0))
+		net_add(msg, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl,
+		    sizeof(ttl));
+}
+
 /* A socket whose route leads there, or -1. */
 static int
 route(enum mp_family kernel, const struct mp_addr *to)

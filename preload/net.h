@@ -59,6 +59,12 @@ void net_aim(struct msghdr *msg, enum mp_family kernel, const struct mp_path *);
 void net_add(struct msghdr *msg, int level, int type, const void *data,
     size_t len);
 
+/* TOS and TTL of a packet to an address of that family; -1: as the socket has
+ * them; NET_MINUS: the -1 that a program gave, of which kernels think one way or
+ * another. */
+enum { NET_MINUS = -2 };
+void net_add_tos(struct msghdr *, bool v4, int tos, int ttl);
+
 /* Which of our addresses would the kernel use towards this one?  Port 0; false:
  * none. */
 bool net_source(enum mp_family kernel, const struct mp_addr *to,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "conf.h"
 #include "forked.h"
 #include "guard.h"
 #include "iov.h"
@@ -23,6 +24,7 @@ enum {
 	 * not MSG_ZEROCOPY, since the buffer is used again at once. */
 	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
 	SEGMENTS = 128, /* UDP_MAX_SEGMENTS */
+	PATIENCE_US = 1000000, /* of --prefer */
 };
 
 /* A datagram on its way. */
@@ -81,19 +83,39 @@ may_hold(const struct out *o)
 	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
 }
 
+/* Which of our addresses the kernel would send it from. */
+static void
+source(const struct out *o, uint8_t ip[16])
+{
+	struct mp_addr from = o->ask.source;
+
+	if (net_is_any(&from))
+		from = o->s->local;
+	if (net_is_any(&from) && join_name(o->fd, &from) != 0)
+		memset(&from, 0, sizeof(from));
+	if (net_is_any(&from) && !net_source(o->s->kernel, &o->dst, &from))
+		memset(&from, 0, sizeof(from));
+	memcpy(ip, from.ip, sizeof(from.ip));
+}
+
 /* No session yet: keeps it. */
 static int
 hold(struct out *o, uint64_t now)
 {
+	struct mp_wish wish = { .plain_us = conf_get()->prefer ?
+	    PATIENCE_US : 0 };
 	int error = may_hold(o);
 	bool late;
 
 	if (error != 0)
 		return error;
+	ask_wish(&o->ask, o->s, &wish);
+	wish.df = o->df;
+	source(o, wish.source);
 	if (!guard_lock(o->s->map.arena))
 		return 0;
-	error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst, o->payload,
-	    o->len);
+	error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst, &wish,
+	    o->payload, o->len);
 	late = wake_late(o->s);
 	guard_unlock(o->s->map.arena);
 	if (error != 0)
