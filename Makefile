@@ -33,7 +33,7 @@ CORE = crypto \
 JOINT = arena net ipc inner steer
 PRELOAD = old_glibc libc log conf guard forked fdtab held iov spawn reach plain \
 	want opts join revive wake sock bind connect heal cmsg ask cork protect \
-	out fetch in setopt stdio_sock hook_socket hook_opt hook_send hook_recv \
+	out fetch pass in setopt stdio_sock hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))

@@ -7,6 +7,7 @@
 #include "conf.h"
 #include "heal.h"
 #include "hooks.h"
+#include "in.h"
 #include "init.h"
 #include "net.h"
 #include "sock.h"
@@ -51,11 +52,14 @@ HOOK(int, bind, (int fd, const struct sockaddr *name, socklen_t len))
 HOOK(int, connect, (int fd, const struct sockaddr *name, socklen_t len))
 {
 	struct sock *s = heal_hold(fd);
-	int saved = errno;
+	int saved = errno, error;
 
 	if (s == NULL)
 		return real_connect(fd, name, len);
-	return answer(s, sock_connect(fd, s, name, len), saved);
+	error = sock_connect(fd, s, name, len);
+	if (error == 0)
+		in_part(fd, s);
+	return answer(s, error, saved);
 }
 HOOK_ALIAS(connect, __connect);
 
