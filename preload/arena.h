@@ -45,6 +45,7 @@ struct slot {
 	bool wide; /* bound to the wildcard, for `local' */
 	struct mp_addr local; /* as the program is told it */
 	struct mp_addr peer;  /* as it was connected */
+	uint64_t since;	      /* when it was connected last; 0: never */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
 	uint32_t pid;	      /* who opened it, in the agent's pid namespace */

@@ -16,24 +16,14 @@
 #include "libc.h"
 #include "net.h"
 #include "opts.h"
+#include "pass.h"
 #include "plain.h"
 #include "revive.h"
 #include "stamp.h"
 #include "wake.h"
 #include "want.h"
 
-/* It was taken but is for this slot, or shall stay: it comes again as an
- * internal datagram. */
-static void
-send_on(struct in *in, uint32_t slot, const struct mp_addr *from,
-    const uint8_t *payload, size_t len)
-{
-	struct inner inner = { .kind = INNER_DATA, .slot = slot,
-		.from = *from };
-
-	(void)inner_send(in->s->map.arena, in->fd, &inner, payload, len,
-	    in->buf->payload);
-}
+enum { PARTED = 1024 }; /* as many as a queue may hold, or nearly */
 
 /* A datagram of a session, looked at where it lies. */
 static int
@@ -98,7 +88,7 @@ take_sealed(struct in *in, bool peek)
 	} else if (commit(in, &rx, to, opened) != MP_DELIVER)
 		return IN_DROP;
 	if (!peek && rx.slot != s->slot) {
-		send_on(in, rx.slot, &rx.from, in->buf->packet + rx.off,
+		pass_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
 		    rx.len);
 		return IN_DROP;
 	}
@@ -134,7 +124,8 @@ take_inner(struct in *in)
 		return IN_DROP;
 	if (inner.slot != s->slot)
 		return IN_DROP;
-	if (inner.kind == INNER_DATA) {
+	if (inner.kind == INNER_DATA || inner.kind == INNER_AGAIN) {
+		in->again = inner.kind == INNER_AGAIN;
 		in->from = inner.from;
 		in->payload = in->buf->packet + inner.off;
 		in->len = inner.len;
@@ -206,6 +197,7 @@ classify(struct in *in, bool peek)
 	struct sock *s = in->s;
 	int v;
 
+	in->again = false;
 	if (s->map.arena == NULL)
 		v = IN_GIVE;
 	else if (inner_is(s->map.arena, in->buf->packet, in->packet_len))
@@ -222,7 +214,11 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	return heard(in) ? IN_GIVE : IN_DROP;
+	if (in->again || heard(in))
+		return IN_GIVE;
+	if (!peek)
+		(void)pass_on(in);
+	return IN_DROP;
 }
 
 /* What lies there is not for the program: takes it away.  IN_DROP to look
@@ -240,7 +236,7 @@ sweep(struct in *in)
 		return v;
 	v = classify(in, false);
 	if (v == IN_GIVE)
-		send_on(in, in->s->slot, &in->from, in->payload, in->len);
+		pass_to(in, in->s->slot, &in->from, in->payload, in->len);
 	return v;
 }
 
@@ -398,6 +394,31 @@ in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 		n = joined(fd, s, msg, flags);
 	held_end(place);
 	return n;
+}
+
+/* What came after this has begun is left: it may be what we put there. */
+void
+in_part(int fd, struct sock *s)
+{
+	struct in in = { .fd = fd, .flags = MSG_DONTWAIT, .s = s };
+	uint64_t begun = arena_now();
+	int i;
+
+	if (!s->connected || s->autobound ||
+	    atomic_load(&s->state) != SOCK_JOINED ||
+	    (in.buf = guard_take()) == NULL)
+		return;
+	for (i = 0; i < PARTED; i++) {
+		in.payload = NULL;
+		in.nobody = false;
+		if (fetch(&in, MSG_DONTWAIT) != 0)
+			break;
+		if (classify(&in, false) == IN_GIVE)
+			pass_to(&in, s->slot, &in.from, in.payload, in.len);
+		if (in.info.arrival != MP_NEVER && in.info.arrival > begun)
+			break;
+	}
+	guard_give(in.buf);
 }
 
 int

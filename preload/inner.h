@@ -24,9 +24,11 @@
 
 enum inner_kind {
 	INNER_DATA = 2,	 /* a datagram for the program: from, then payload */
+	INNER_AGAIN = 8, /* as DATA: the program's already, and put back */
 	INNER_ERROR = 4, /* of a peer: from, then errno (4 bytes) */
 	INNER_WAKE = 1,	 /* the engine's deadline is nearer than `armed' */
 	INNER_LOOK = 3,	 /* a socket may be gone */
+	INNER_PARK = 5,	 /* as DATA; its peer's next socket is not there yet */
 	INNER_PROBE = 6, /* the filter of a data socket drops it, and so the
 			  * kernel counts it there: which socket is it? */
 };
@@ -39,7 +41,7 @@ enum inner_bound {
 struct inner {
 	enum inner_kind kind;
 	uint32_t slot;
-	struct mp_addr from; /* of DATA and ERROR, as the program knows it */
+	struct mp_addr from; /* of all with a body, as the program knows it */
 	size_t off, len;     /* of the payload, within the opened packet */
 };
 

@@ -509,6 +509,8 @@ join_publish(struct sock *s)
 	slot->local = s->local;
 	slot->v6only = s->v6only;
 	s->gen = ++slot->gen;
+	if (s->connected)
+		slot->since = arena_now();
 	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
 		return;
 	/* New sessions go to the newest socket that takes them. */
