@@ -30,7 +30,7 @@ send_on(struct in *in, uint32_t slot, const struct mp_addr *from,
 	struct inner inner = { .kind = INNER_DATA, .slot = slot,
 		.from = *from };
 
-	(void)inner_send(in->s->map.arena, in->fd, &inner, payload, len,
+	(void)wake_inner(in->fd, in->s, &inner, payload, len,
 	    in->buf->payload);
 }
 

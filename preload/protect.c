@@ -71,7 +71,7 @@ may_hold(const struct out *o)
 
 	if (o->s->wants.shut)
 		return -EPIPE;
-	if (join_cookie(o->fd) != o->s->cookie)
+	if (!join_same(o->fd, o->s))
 		return -ENOTSOCK;
 	error = ask_probe(o->fd, o->s, &o->dst, NULL);
 	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
