@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "real.h"
@@ -27,6 +28,7 @@ static struct {
 } filter[FILTERS];
 static _Atomic unsigned filters;
 static unsigned used;
+static bool mute, deaf; /* sendmsg(2), recvmsg(2) are not allowed */
 
 /* --- Running one ------------------------------------------------------------ */
 
@@ -178,6 +180,29 @@ allowed_call(long number, long a, long b, long c, long d, long e, long f)
 	return true;
 }
 
+ssize_t
+allowed_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (!mute || msg->msg_iovlen != 1)
+		return real_sendmsg(fd, msg, flags);
+	return real_sendto(fd, msg->msg_iov->iov_base, msg->msg_iov->iov_len,
+	    flags, msg->msg_name, msg->msg_namelen);
+}
+
+ssize_t
+allowed_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ssize_t n;
+
+	if (!deaf || msg->msg_iovlen != 1)
+		return real_recvmsg(fd, msg, flags);
+	n = real_recvfrom(fd, msg->msg_iov->iov_base, msg->msg_iov->iov_len,
+	    flags, msg->msg_name, &msg->msg_namelen);
+	msg->msg_controllen = 0;
+	msg->msg_flags = 0;
+	return n;
+}
+
 static int (*instead)(int, int, int, const void *, unsigned);
 
 void
@@ -196,6 +221,13 @@ allowed_setsockopt(int fd, int level, int option, const void *value,
 	return instead(fd, level, option, value, len);
 }
 
+static void
+look_at_messages(void)
+{
+	mute = !ALLOWED(SYS_sendmsg);
+	deaf = !ALLOWED(SYS_recvmsg);
+}
+
 void
 allowed_add(const struct sock_fprog *prog)
 {
@@ -211,6 +243,7 @@ allowed_add(const struct sock_fprog *prog)
 		used += filter[n].len;
 	}
 	atomic_store(&filters, n + 1);
+	look_at_messages();
 }
 
 void
@@ -221,4 +254,5 @@ allowed_undo(void)
 	if (n < FILTERS)
 		used -= filter[n].len;
 	atomic_store(&filters, n);
+	look_at_messages();
 }

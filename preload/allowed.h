@@ -6,7 +6,9 @@
  * do in its calls has to be what it would do.  After the first datagram of a
  * thread on a socket the library makes, on the way of a datagram,
  *
- *	sendmsg, recvmsg	on the program's own descriptor
+ *	sendmsg, recvmsg	on the program's own descriptor; if they are not
+ *				allowed sendto, recvfrom, and the kernel chooses
+ *				by which address a packet goes
  *	clock_gettime		which is no system call (vDSO)
  *
  * and these only where ALLOWED() says so, for it can do without:
@@ -33,6 +35,7 @@
 #define ALLOWED_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct sock_fprog;
 
@@ -44,6 +47,10 @@ bool allowed_call(long number, long a, long b, long c, long d, long e, long f);
 	    (long)(e), (long)(f))
 #define ALLOWED(...) ALLOWED_PICK(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
+struct msghdr;
+/* sendmsg(2), or the same without control messages by sendto(2). */
+ssize_t allowed_sendmsg(int fd, const struct msghdr *, int flags);
+ssize_t allowed_recvmsg(int fd, struct msghdr *, int flags);
 /* setsockopt(2), or what was said to do it instead where it is not allowed. */
 int allowed_setsockopt(int fd, int level, int option, const void *, unsigned len);
 void allowed_instead(int (*)(int fd, int level, int option, const void *,

@@ -45,7 +45,7 @@ fetch(struct in *in, int flags)
 		.msg_controllen = sizeof(room) };
 	ssize_t n;
 
-	n = real_recvmsg(in->fd, &msg, flags);
+	n = allowed_recvmsg(in->fd, &msg, flags);
 	if (n < 0)
 		return -errno;
 	in->packet_len = (size_t)n;

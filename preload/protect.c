@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "ask.h"
 #include "forked.h"
 #include "guard.h"
@@ -53,7 +54,7 @@ transmit(const struct out *o, struct mp_tx *tx, int flags)
 	net_aim(&msg, o->s->kernel, &tx->path);
 	ask_add(&o->ask, &msg, &tx->path.remote);
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
-	if (real_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) < 0)
+	if (allowed_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) < 0)
 		return -errno;
 	return 0;
 }
