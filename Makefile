@@ -30,7 +30,7 @@ CORE = crypto \
 	output endpoint
 
 # What the library and the agent share, the rest of the library, and the agent.
-JOINT = arena net knock ipc inner steer
+JOINT = allowed arena net knock ipc inner steer
 PRELOAD = old_glibc libc log conf guard forked fdtab held iov fault spawn reach \
 	plain want opts join revive wake sock bind connect heal cmsg stamp ask \
 	cork protect out fetch pass in setopt stdio_sock rights \

@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "iov.h"
 #include "libc.h"
 #include "net.h"
@@ -155,7 +156,7 @@ ask_probe(int fd, const struct sock *s, const struct mp_addr *to,
 	}
 	msg.msg_namelen = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    (struct sockaddr *)&name, sizeof(name));
-	if (real_sendmsg(fd, &msg, MSG_PROBE | MSG_DONTWAIT) < 0)
+	if (allowed_sendmsg(fd, &msg, MSG_PROBE | MSG_DONTWAIT) < 0)
 		error = -errno;
 	errno = saved;
 	return error;

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "net.h"
 
 enum sock_state {
 	SOCK_FRESH,   /* not bound, or bound and nothing decided */
@@ -69,6 +70,7 @@ struct sock {
 	bool wide;		 /* bound to the wildcard, for `local' */
 	bool home;		 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that a socket of ours has */
+	struct net_self self;	 /* of a joined one, as the kernel has it */
 	bool connected;		 /* by us */
 	bool was_connected;	 /* before that changed last, at `since' */
 	struct mp_addr was;	 /* its peer then */

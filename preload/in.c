@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "cmsg.h"
 #include "conf.h"
 #include "fetch.h"
@@ -332,7 +333,7 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 		m.msg_name = &name;
 		m.msg_namelen = sizeof(name);
 	}
-	n = real_recvmsg(fd, &m, flags);
+	n = allowed_recvmsg(fd, &m, flags);
 	if (n < 0)
 		return -errno;
 	msg->msg_flags = m.msg_flags;

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "net.h"
 
 enum inner_kind {
 	INNER_DATA = 2,	 /* a datagram for the program: from, then payload */
@@ -48,7 +49,7 @@ struct inner {
 /* Is this one of ours?  Looks at the head alone. */
 bool inner_is(const struct arena *, const uint8_t *packet, size_t len);
 /* Makes one in `out' of len + INNER_OVERHEAD bytes; returns its length. */
-size_t inner_make(const struct arena *, const struct inner *,
+size_t inner_make(struct arena *, const struct inner *,
     const void *payload, size_t len, uint8_t *out);
 /* Opens one in place; false: not what we made. */
 bool inner_open(const struct arena *, struct inner *, uint8_t *packet,
@@ -59,7 +60,10 @@ int inner_error(const struct inner *, const uint8_t *packet);
  * Sends one by the socket `fd' of the port: 0, or a negative errno.  Does not
  * block.  `buf' has room for len + INNER_OVERHEAD bytes.
  */
-int inner_send(const struct arena *, int fd, const struct inner *,
+int inner_send(struct arena *, int fd, const struct inner *,
     const void *payload, size_t len, uint8_t *buf);
+/* The same, where the way there is known. */
+int inner_send_as(const struct net_self *, struct arena *, int fd,
+    const struct inner *, const void *payload, size_t len, uint8_t *buf);
 
 #endif

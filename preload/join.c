@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "conf.h"
 #include "guard.h"
 #include "ipc.h"
@@ -34,6 +36,13 @@ join_cookie(int fd)
 
 	return real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
 	    cookie : 0;
+}
+
+bool
+join_same(int fd, const struct sock *s)
+{
+	return !ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE) ||
+	    join_cookie(fd) == s->cookie;
 }
 
 static uint64_t
@@ -326,6 +335,7 @@ enter(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	if (error != 0)
 		return error;
 	s->slot = answer->slot;
+	(void)net_self(fd, &s->self);
 	net_options(fd, s->kernel);
 	want_filter(fd, s);
 	return 0;

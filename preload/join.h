@@ -11,6 +11,8 @@
 
 /* SO_COOKIE, or 0. */
 uint64_t join_cookie(int fd);
+/* Is the descriptor still this socket, for all that can be told? */
+bool join_same(int fd, const struct sock *);
 /* The kernel's name of it; binds it; binds it to any port, as a first send
  * would.  0, or a negative errno. */
 int join_name(int fd, struct mp_addr *);

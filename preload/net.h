@@ -34,6 +34,13 @@ bool net_get(struct mp_addr *, const struct sockaddr *, socklen_t);
 socklen_t net_put(const struct mp_addr *, int family, struct sockaddr *name,
     socklen_t size);
 
+/* Where a socket of a port reaches the port itself. */
+struct net_self {
+	uint32_t device;  /* interface that it is bound to; or 0 */
+	struct mp_addr at; /* loopback, or the one address it is bound to */
+	int family;	  /* the kernel's; 0: nothing is known */
+};
+
 /* What came with a datagram. */
 struct net_info {
 	struct mp_addr local; /* that it was sent to; port 0 */
@@ -78,6 +85,9 @@ void net_options(int fd, enum mp_family kernel);
 
 /* The interface that a socket is bound to (SO_BINDTODEVICE), or 0. */
 uint32_t net_device(int fd);
+
+/* Fills it in for this socket; false: it cannot be told. */
+bool net_self(int fd, struct net_self *);
 
 /* "192.0.2.1:60001" or "[2001:db8::1]:60001". */
 enum { NET_TEXT = 56 };

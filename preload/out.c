@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "ask.h"
 #include "conf.h"
 #include "cork.h"
@@ -74,7 +75,7 @@ to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 		net_add(&m, IPPROTO_UDP, UDP_SEGMENT, &s->segment,
 		    sizeof(s->segment));
 	}
-	n = real_sendmsg(fd, &m, flags);
+	n = allowed_sendmsg(fd, &m, flags);
 	return n < 0 ? -errno : n;
 }
 

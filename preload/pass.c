@@ -2,6 +2,7 @@
 #include "pass.h"
 
 #include "inner.h"
+#include "wake.h"
 
 enum { FRESH_US = 5000000 }; /* how long after a connect(2) others are missed */
 
@@ -9,8 +10,7 @@ static void
 pass(struct in *in, const struct inner *inner, const uint8_t *payload,
     size_t len)
 {
-	(void)inner_send(in->s->map.arena, in->fd, inner, payload, len,
-	    in->buf->payload);
+	(void)wake_inner(in->fd, in->s, inner, payload, len, in->buf->payload);
 }
 
 void

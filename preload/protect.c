@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "ask.h"
 #include "conf.h"
 #include "forked.h"
@@ -55,7 +56,7 @@ transmit(const struct out *o, struct mp_tx *tx, int flags)
 	net_aim(&msg, o->s->kernel, &tx->path);
 	ask_add(&o->ask, &msg, &tx->path.remote);
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
-	if (real_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) < 0)
+	if (allowed_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) < 0)
 		return -errno;
 	return 0;
 }
@@ -73,7 +74,7 @@ may_hold(const struct out *o)
 
 	if (o->s->wants.shut)
 		return -EPIPE;
-	if (join_cookie(o->fd) != o->s->cookie)
+	if (!join_same(o->fd, o->s))
 		return -ENOTSOCK;
 	error = ask_probe(o->fd, o->s, &o->dst, NULL);
 	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
