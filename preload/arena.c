@@ -2,6 +2,7 @@
 #include "arena.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,7 +42,8 @@ map(struct arena_map *map, int fd, size_t size)
 
 	if (p == MAP_FAILED)
 		return -errno;
-	(void)madvise(p, size, MADV_DONTDUMP);
+	if (ALLOWED(SYS_madvise, p, size, MADV_DONTDUMP))
+		(void)madvise(p, size, MADV_DONTDUMP);
 	map->arena = p;
 	map->size = size;
 	return 0;
@@ -77,17 +79,33 @@ arena_make(struct arena_map *m, int fd, size_t size,
 	return 0;
 }
 
+/* How large the file is; it says so itself to who may not ask. */
+static size_t
+size_of(int fd)
+{
+	struct arena_map head;
+	struct stat st;
+	size_t size;
+
+	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH))
+		return fstat(fd, &st) == 0 && st.st_size > 0 ?
+		    (size_t)st.st_size : 0;
+	if (map(&head, fd, ARENA_HEAD) != 0)
+		return 0;
+	size = head.arena->size;
+	munmap(head.arena, ARENA_HEAD);
+	return size;
+}
+
 int
 arena_map(struct arena_map *m, int fd)
 {
-	struct stat st;
+	size_t size = size_of(fd);
 	int error;
 
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	if (st.st_size <= ARENA_HEAD)
+	if (size <= ARENA_HEAD)
 		return -EINVAL;
-	error = map(m, fd, (size_t)st.st_size);
+	error = map(m, fd, size);
 	if (error != 0)
 		return error;
 	if (memcmp(m->arena->magic, arena_magic, sizeof(arena_magic)) != 0 ||
@@ -103,7 +121,7 @@ arena_map(struct arena_map *m, int fd)
 void
 arena_unmap(struct arena_map *m)
 {
-	if (m->arena != NULL)
+	if (m->arena != NULL && ALLOWED(SYS_munmap))
 		munmap(m->arena, m->size);
 	memset(m, 0, sizeof(*m));
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "allowed.h"
 #include "inner.h"
 #include "net.h"
 #include "real.h"
@@ -116,7 +117,7 @@ attach(int fd, int option, struct prog *p)
 	memset(&prog, 0, sizeof(prog)); /* what lies between its fields, too */
 	prog.len = (unsigned short)p->n;
 	prog.filter = p->at;
-	if (error == 0 && real_setsockopt(fd, SOL_SOCKET, option, &prog,
+	if (error == 0 && allowed_setsockopt(fd, SOL_SOCKET, option, &prog,
 	    sizeof(prog)) != 0)
 		error = -errno;
 	munmap(p, sizeof(*p));
