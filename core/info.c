@@ -69,7 +69,7 @@ mp_session_info(const struct mp *m, uint32_t session,
 		return MP_ENOENT;
 	*i = (struct mp_session_info) { .gen = s->gen,
 		.state = (enum mp_session_state)s->state,
-		.initiator = s->initiator, .slot = s->slot,
+		.initiator = s->initiator, .plain = s->plain, .slot = s->slot,
 		.key_id = s->key_id, .shown = s->shown,
 		.reflexive = s->reflexive,
 		.suite = seal_row(s->keys[s->cur & 1].suite)->name,

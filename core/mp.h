@@ -444,6 +444,7 @@ struct mp_session_info {
 	uint32_t gen; /* tells uses of one index apart */
 	enum mp_session_state state;
 	bool initiator;
+	bool plain; /* no peer answered: see mp_hold() */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
