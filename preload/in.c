@@ -163,10 +163,7 @@ take_plain(const struct in *in)
 		return true;
 	if (conf_way(&in->from) == WAY_PLAIN)
 		return true;
-	if (!plain_comes(in->s, &in->from))
-		return false;
-	plain_came(&in->from);
-	return true;
+	return plain_comes(in->s, &in->from);
 }
 
 /*

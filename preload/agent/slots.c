@@ -374,7 +374,7 @@ clear_records(struct port *p, uint32_t gone)
 	}
 }
 
-/* Of these slots, those that have a session under way: a program that sends a
+/* Of these slots, those that have something to send yet: a program that sends a
  * datagram and exits is gone before its peer has answered.  [lock] */
 static uint32_t
 undelivered(const struct port *p, uint32_t slots)
@@ -384,8 +384,7 @@ undelivered(const struct port *p, uint32_t slots)
 
 	for (i = 0; i < p->map.mp.limits.sessions; i++)
 		if (mp_session_info(&p->map.mp, i, &info) == 0 &&
-		    info.state == MP_S_CONNECTING && info.initiator &&
-		    info.slot < MP_SLOTS_MAX)
+		    info.held > 0 && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;
 	return found;
 }
