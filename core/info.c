@@ -78,6 +78,8 @@ mp_session_info(const struct mp *m, uint32_t session,
 		.why = (enum mp_reason)s->why, .why_at = s->why_at,
 		.up_at = s->up_at, .last_in_at = s->last_in,
 		.last_data_at = s->last_data, .choice = s->choice,
+		.sid = { s->keys[0].live ? s->keys[0].sid_in : 0,
+		    s->keys[1].live ? s->keys[1].sid_in : 0 },
 		.tx_datagrams = s->tx_datagrams,
 		.rx_datagrams = s->rx_datagrams, .tx_bytes = s->tx_bytes,
 		.rx_bytes = s->rx_bytes };

@@ -456,6 +456,7 @@ struct mp_session_info {
 	enum mp_reason why;   /* of the last change of it */
 	uint64_t why_at, up_at, last_in_at, last_data_at;
 	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint32_t sid[2]; /* what its packets to us begin with; 0: none */
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 

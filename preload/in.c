@@ -406,6 +406,7 @@ in_part(int fd, struct sock *s)
 	    atomic_load(&s->state) != SOCK_JOINED ||
 	    (in.buf = guard_take()) == NULL)
 		return;
+	wake_agent(fd, s); /* what comes yet goes there */
 	for (i = 0; i < PARTED; i++) {
 		in.payload = NULL;
 		in.nobody = false;

@@ -144,6 +144,30 @@ group_of(struct prog *p, const struct steer_group *g)
 	verdict(p, g->plain);
 }
 
+/* Data of sessions that another socket than the one of their slot is to have. */
+static void
+others(struct prog *p, const struct steer_group *g)
+{
+	struct exits e = { .n = 0 };
+	uint32_t i;
+
+	load(p, BPF_W, 0);
+	emit(p, BPF_MISC | BPF_TAX, 0);
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if ((g->only >> i & 1) == 0)
+			continue;
+		emit(p, BPF_MISC | BPF_TXA, 0);
+		emit(p, BPF_ALU | BPF_RSH | BPF_K, 19);
+		emit(p, BPF_ALU | BPF_AND | BPF_K, 31);
+		leave_unless(p, &e, BPF_JEQ, i);
+		emit(p, BPF_MISC | BPF_TXA, 0);
+		leave_if(p, &e, BPF_JEQ, g->sid[i][0], true);
+		leave_if(p, &e, BPF_JEQ, g->sid[i][1], true);
+		verdict(p, g->control);
+		leave(p, &e);
+	}
+}
+
 /* Control goes to the agent, the rest by its slot.  The first word of the
  * packet is in the accumulator before and in X. */
 static void
@@ -174,6 +198,7 @@ steer_group(int fd, const struct steer_group *g)
 	leave_unless(p, &e, BPF_JEQ, 0);
 	load(p, BPF_B, 0);
 	leave_unless(p, &e, BPF_JEQ, g->prefix);
+	others(p, g);
 	load(p, BPF_W, 0);
 	by_sid(p, g);
 	leave(p, &e);

@@ -39,6 +39,7 @@ struct own_slot {
 	uint64_t drops;	 /* packets that the kernel dropped there, at last look */
 	uint64_t opened; /* counts openings; the newest is the highest */
 	uint64_t told;	 /* when an INNER_ERROR last went to it */
+	uint64_t gave_at; /* when a parked datagram last went to it: park.h */
 };
 
 /* Hears of closed ports for a slot: see ear.h. */
