@@ -134,7 +134,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 
 	if (error != 0)
 		return error;
-	way = sock_way(&a);
+	way = s->names ? WAY_PLAIN : sock_way(&a);
 	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
 		error = route(fd, s, &a, &local);
 		return error != 0 ? error : -EACCES;

@@ -76,6 +76,7 @@ struct sock {
 	bool kconnected;	 /* by the kernel */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */
+	bool names;		 /* bound to port 53: all that it does is plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_wants wants;
 	/* Name servers that were asked in plaintext, and when. */

@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "hooks.h"
 #include "raw.h"
+#include "rights.h"
 
 #define PTR(x) ((void *)(uintptr_t)(x))
 
@@ -159,6 +160,27 @@ of_datagrams(long number, const long *a, long *result)
 	}
 }
 
+/* Some change rights. */
+static void
+of_rights(long number, const long *a)
+{
+	switch (number) {
+	case SYS_setuid:
+		rights_change((uid_t)a[0]);
+		break;
+	case SYS_setreuid:
+	case SYS_setresuid:
+		rights_change((uid_t)a[1]);
+		break;
+	case SYS_chroot:
+	case SYS_pivot_root:
+		rights_go();
+		break;
+	default:
+		break;
+	}
+}
+
 long
 hook_syscall(long number, ...)
 {
@@ -174,5 +196,6 @@ hook_syscall(long number, ...)
 	    of_descriptors(number, a, &result) ||
 	    of_sockets(number, a, &result)))
 		return result;
+	of_rights(number, a);
 	return raw_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

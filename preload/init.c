@@ -11,6 +11,7 @@
 #include "forked.h"
 #include "guard.h"
 #include "libc.h"
+#include "log.h"
 #include "spawn.h"
 
 /* Exported, for other copies to see; by this name it is surely our own. */
@@ -47,6 +48,8 @@ start(char **envp)
 	if (!second())
 		conf_load(envp);
 	if (conf_get()->active) {
+		log_say(LOG_DEBUG, LOG_ALWAYS, "version " MPSHIM_VERSION
+		    " in %s", conf_get()->program);
 		spawn_setup(envp);
 		setup();
 		forked_setup(setup);

@@ -228,13 +228,13 @@ nobody_there(int error)
 
 /* Asks the agent; starts it where there is none and `start' says so. */
 static int
-ask_agent(const struct ipc_ask *ask, const int *pass, int n,
+ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
 
 	for (i = 0; i < TRIES; i++) {
-		error = ipc_ask(ask, pass, n, answer, got);
+		error = ipc_ask(ask, pass, n, show, answer, got);
 		if (error == 0 || !nobody_there(error) || !start)
 			return error;
 		error = spawn_agent();
@@ -263,13 +263,15 @@ question(enum ipc_kind kind, int fd, const struct sock *s,
 	ask = (struct ipc_ask *)(void *)buf->packet;
 	fill(ask, kind, s);
 	ask->port = at->port;
+	ask->stay = kind == IPC_HELLO;
 	if (kind == IPC_ASK)
 		ask->local = *at;
 	if (fd >= 0)
 		ask->inode = inode(fd);
 	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
 		continue;
-	error = ask_agent(ask, pass, n, answer, got, kind == IPC_OPEN);
+	error = ask_agent(ask, pass, n, fd, answer, got,
+	    kind == IPC_OPEN || kind == IPC_HELLO);
 	guard_give(buf);
 	return error;
 }
@@ -281,6 +283,19 @@ find(int fd, const struct sock *s, struct ipc_answer *answer, int *got)
 	static const struct mp_addr anywhere;
 
 	return question(IPC_FIND, fd, s, &anywhere, NULL, answer, got);
+}
+
+void
+join_greet(void)
+{
+	static const struct sock none;
+	static const struct mp_addr anywhere;
+	struct ipc_answer answer;
+	int got;
+
+	(void)question(IPC_HELLO, -1, &none, &anywhere, NULL, &answer, &got);
+	if (got >= 0)
+		real_close(got);
 }
 
 int

@@ -31,6 +31,8 @@ void join_copy_ways(int from, int to);
 enum sock_state join_make(int fd, struct sock *);
 /* The socket as the agent knows it, held; NULL: it does not. */
 struct sock *join_find(int fd);
+/* Has the agent be there as long as this process, and learns its side door. */
+void join_greet(void);
 /* May it have this address beside the sockets that the agent knows?  0,
  * -EADDRINUSE, or -ENOENT: that port is none of ours. */
 int join_ask(const struct sock *, const struct mp_addr *);

@@ -161,7 +161,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
 	s->portless = false;
-	way = way_to(s, &dst);
+	way = s->names ? WAY_PLAIN : way_to(s, &dst);
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
 	if (way == WAY_REFUSE) {
@@ -175,7 +175,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 			return plain(fd, s, msg, &dst, flags);
 		return send_protected(fd, s, msg, &dst, flags);
 	}
-	if (conf_is_dns(&dst))
+	if (state != SOCK_PLAIN && conf_is_dns(&dst))
 		want_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected) {
 		s->home = net_is_loopback(&dst) && (s->home || !s->bound);

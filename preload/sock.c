@@ -86,7 +86,7 @@ adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 
-	if (sock_way(peer) == WAY_PLAIN) {
+	if (s->names || sock_way(peer) == WAY_PLAIN) {
 		s->kconnected = true;
 		return;
 	}
@@ -125,12 +125,15 @@ adopt_fresh(int fd)
 	s->reuseport = opts_get(fd, SOL_SOCKET, SO_REUSEPORT) > 0;
 	s->broadcast = opts_get(fd, SOL_SOCKET, SO_BROADCAST) > 0;
 	s->bound = a.port != 0;
+	s->names = conf_port_plain(a.port);
 	a.port = 0;
 	s->local = a;
 	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(&peer, (struct sockaddr *)&sin6, len))
 		adopt_peer(fd, s, &peer);
 	else if (net_is_loopback(&a) || net_is_multicast(&a))
+		atomic_store(&s->state, SOCK_PLAIN);
+	if (s->names)
 		atomic_store(&s->state, SOCK_PLAIN);
 	return s;
 }

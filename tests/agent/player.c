@@ -53,7 +53,7 @@ int
 player_ask(struct player *p, const struct ipc_ask *ask, const int *pass, int n,
     int *got)
 {
-	int fd, error = ipc_ask(ask, pass, n, &p->answer, &fd);
+	int fd, error = ipc_ask((struct ipc_ask *)(uintptr_t)ask, pass, n, -1, &p->answer, &fd);
 
 	if (got != NULL)
 		*got = fd;
