@@ -70,6 +70,7 @@ guide_bg() {
 # A stand-in for ssh: to the server, without a way there.
 guide_ssh() {
 	mkdir -p "$LAB/bin"
+	# shellcheck disable=SC2016 # not here
 	guide_words 'server$ eval "$GUIDE_SSH"'
 	cat >"$LAB/bin/ssh" <<-END
 	#!/bin/bash
