@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -79,33 +80,35 @@ arena_make(struct arena_map *m, int fd, size_t size,
 	return 0;
 }
 
-/* How large the file is; it says so itself to who may not ask. */
-static size_t
+/* How large the file is, or a negative errno; it says so itself to who may not
+ * ask. */
+static ssize_t
 size_of(int fd)
 {
 	struct arena_map head;
 	struct stat st;
-	size_t size;
+	uint64_t size;
+	int error;
 
 	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH))
-		return fstat(fd, &st) == 0 && st.st_size > 0 ?
-		    (size_t)st.st_size : 0;
-	if (map(&head, fd, ARENA_HEAD) != 0)
-		return 0;
+		return fstat(fd, &st) == 0 ? st.st_size : -errno;
+	error = map(&head, fd, ARENA_HEAD);
+	if (error != 0)
+		return error;
 	size = head.arena->size;
 	munmap(head.arena, ARENA_HEAD);
-	return size;
+	return size > SSIZE_MAX ? -EINVAL : (ssize_t)size;
 }
 
 int
 arena_map(struct arena_map *m, int fd)
 {
-	size_t size = size_of(fd);
+	ssize_t size = size_of(fd);
 	int error;
 
 	if (size <= ARENA_HEAD)
-		return -EINVAL;
-	error = map(m, fd, size);
+		return size < 0 ? (int)size : -EINVAL;
+	error = map(m, fd, (size_t)size);
 	if (error != 0)
 		return error;
 	if (memcmp(m->arena->magic, arena_magic, sizeof(arena_magic)) != 0 ||
