@@ -8,6 +8,7 @@
 #include "cmsg.h"
 #include "conf.h"
 #include "fetch.h"
+#include "filter.h"
 #include "guard.h"
 #include "held.h"
 #include "inner.h"
@@ -177,29 +178,6 @@ take_plain(const struct in *in)
 	return true;
 }
 
-/*
- * May the program have what this peer of a session sent?  One that came as a
- * client waits for the next socket, where that which it came to is connected to
- * another by now: better than the kernel, which mixes them.
- */
-static bool
-heard(const struct in *in)
-{
-	struct sock *s = in->s;
-	const struct mp_addr *peer = want_peer(s, in->info.arrival);
-	struct mp_session_info info = { .initiator = false };
-	uint32_t session;
-
-	if (peer == NULL && s->connected && guard_lock(s->map.arena)) {
-		session = mp_session_find(&s->map.mp, s->slot, &in->from);
-		if (session == MP_NONE || mp_session_info(&s->map.mp, session,
-		    &info) != 0 || !info.initiator)
-			peer = &s->peer;
-		guard_unlock(s->map.arena);
-	}
-	return peer == NULL || net_equal(&in->from, peer);
-}
-
 static int
 classify(struct in *in, bool peek)
 {
@@ -222,7 +200,9 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	return heard(in) ? IN_GIVE : IN_DROP;
+	return want_session(s, &in->from, in->info.arrival) &&
+	    filter_takes(s, &in->from, &in->info, in->payload, &in->len) ?
+	    IN_GIVE : IN_DROP;
 }
 
 /* What lies there is not for the program: takes it away.  IN_DROP to look

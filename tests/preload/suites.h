@@ -9,6 +9,7 @@
 
 Suite *suite_arena(void);
 Suite *suite_ask(void);
+Suite *suite_bpf(void);
 Suite *suite_conf(void);
 Suite *suite_cork(void);
 Suite *suite_fault(void);
