@@ -30,10 +30,10 @@ CORE = crypto \
 	output endpoint
 
 # What the library and the agent share, the rest of the library, and the agent.
-JOINT = arena net knock ipc inner steer
+JOINT = allowed arena net knock ipc inner steer
 PRELOAD = old_glibc libc log conf guard forked fdtab held iov fault spawn reach \
 	plain want opts join revive wake sock bind connect heal cmsg stamp bpf \
-	filter ask cork protect out fetch in setopt stdio_sock rights \
+	filter ask cork protect out fetch pass in setopt stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
 	hook_syscall init
@@ -53,7 +53,7 @@ MAN = $(wildcard man/*.[1-9])
 DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
-	scripts/deps scripts/mprun \
+	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
 	scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
@@ -131,6 +131,9 @@ PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
 	$(FAKE_AGENT) $(CHECK_AGENT) $(CHECK_PRELOAD)
+
+# What is installed, without the tests.
+product: $(PRODUCT)
 
 $(LIB): $(CORE_O)
 	rm -f $@
@@ -266,13 +269,17 @@ include tests/diff/rules.mk
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-exports check-unit check-preload sim \
+	$(MAKE) check-floors check-docs check-exports check-unit check-preload sim \
 	    check-cli check-agent check-diff check-lab
 
 check-floors: $(CORE_O) $(JOINT_O) $(PRELOAD_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
 	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+
+# Code and manual pages tell of the same things.
+check-docs:
+	scripts/check-docs
 
 # In one process with sanitizers: to fork theirs for each test takes 8 times as
 # long.
@@ -371,13 +378,20 @@ uninstall:
 	rm -f $(COMPLETION_DIR)/mprun $(COMPLETION_DIR)/mpctl
 	rmdir --ignore-fail-on-non-empty $(LIB_DIR) $(DOC_DIR)
 
+# A Debian package, and whether it does what it shall in a new Debian.
+deb:
+	scripts/make-deb
+
+check-deb: deb $(LAB)
+	B=$(B) tests/deb/run
+
 clean:
 	rm -rf build
 
 FORCE:
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-floors check-exports check-unit check-preload \
+.PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
 	check-cli check-agent check-lab demo bench-core bench-shim coverage \
-	tidy install uninstall clean FORCE
+	tidy product install uninstall deb check-deb clean FORCE

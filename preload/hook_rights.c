@@ -3,8 +3,10 @@
  * Hooks: what takes rights away.  A socket that the program makes afterwards
  * needs the agent, whom it would not find any more: see the side door in ipc.h.
  */
-#include <errno.h>
-#include <unistd.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
 
 #include "hooks.h"
 #include "rights.h"
@@ -37,4 +39,24 @@ HOOK(int, chroot, (const char *path))
 {
 	rights_go();
 	return real_chroot(path);
+}
+
+HOOK(int, prctl, (int what, ...))
+{
+	unsigned long a[4];
+	bool filter;
+	int i, result;
+	va_list ap;
+
+	va_start(ap, what);
+	for (i = 0; i < 4; i++)
+		a[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	filter = what == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER;
+	if (filter)
+		rights_filter((const void *)a[1]);
+	result = real_prctl(what, a[0], a[1], a[2], a[3]);
+	if (filter && result != 0)
+		rights_no_filter();
+	return result;
 }

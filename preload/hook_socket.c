@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "heal.h"
 #include "hooks.h"
+#include "in.h"
 #include "init.h"
 #include "net.h"
 #include "sock.h"
@@ -71,6 +72,8 @@ HOOK(int, connect, (int fd, const struct sockaddr *name, socklen_t len))
 	error = check_name(fd, name, len);
 	if (error == 0)
 		error = sock_connect(fd, s, name, len);
+	if (error == 0)
+		in_part(fd, s);
 	return answer(s, error, saved);
 }
 HOOK_ALIAS(connect, __connect);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "cmsg.h"
 #include "conf.h"
 #include "fetch.h"
@@ -17,24 +18,14 @@
 #include "libc.h"
 #include "net.h"
 #include "opts.h"
+#include "pass.h"
 #include "plain.h"
 #include "revive.h"
 #include "stamp.h"
 #include "wake.h"
 #include "want.h"
 
-/* It was taken but is for this slot, or shall stay: it comes again as an
- * internal datagram. */
-static void
-send_on(struct in *in, uint32_t slot, const struct mp_addr *from,
-    const uint8_t *payload, size_t len)
-{
-	struct inner inner = { .kind = INNER_DATA, .slot = slot,
-		.from = *from };
-
-	(void)inner_send(in->s->map.arena, in->fd, &inner, payload, len,
-	    in->buf->payload);
-}
+enum { PARTED = 1024 }; /* as many as a queue may hold, or nearly */
 
 /* A datagram of a session, looked at where it lies. */
 static int
@@ -99,7 +90,7 @@ take_sealed(struct in *in, bool peek)
 	} else if (commit(in, &rx, to, opened) != MP_DELIVER)
 		return IN_DROP;
 	if (!peek && rx.slot != s->slot) {
-		send_on(in, rx.slot, &rx.from, in->buf->packet + rx.off,
+		pass_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
 		    rx.len);
 		return IN_DROP;
 	}
@@ -135,7 +126,8 @@ take_inner(struct in *in)
 		return IN_DROP;
 	if (inner.slot != s->slot)
 		return IN_DROP;
-	if (inner.kind == INNER_DATA) {
+	if (inner.kind == INNER_DATA || inner.kind == INNER_AGAIN) {
+		in->again = inner.kind == INNER_AGAIN;
 		in->from = inner.from;
 		in->payload = in->buf->packet + inner.off;
 		in->len = inner.len;
@@ -172,18 +164,17 @@ take_plain(const struct in *in)
 		return true;
 	if (conf_way(&in->from) == WAY_PLAIN)
 		return true;
-	if (!plain_comes(in->s, &in->from))
-		return false;
-	plain_came(&in->from);
-	return true;
+	return plain_comes(in->s, &in->from);
 }
 
 static int
 classify(struct in *in, bool peek)
 {
 	struct sock *s = in->s;
+	enum want want;
 	int v;
 
+	in->again = false;
 	if (s->map.arena == NULL)
 		v = IN_GIVE;
 	else if (inner_is(s->map.arena, in->buf->packet, in->packet_len))
@@ -200,9 +191,15 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	return want_session(s, &in->from, in->info.arrival) &&
-	    filter_takes(s, &in->from, &in->info, in->payload, &in->len) ?
-	    IN_GIVE : IN_DROP;
+	if (in->again)
+		return IN_GIVE;
+	want = want_session(s, &in->from, in->info.arrival);
+	if (want == WANT)
+		return filter_takes(s, &in->from, &in->info, in->payload,
+		    &in->len) ? IN_GIVE : IN_DROP;
+	if (want == WANT_NEXT && !peek)
+		(void)pass_on(in);
+	return IN_DROP;
 }
 
 /* What lies there is not for the program: takes it away.  IN_DROP to look
@@ -220,7 +217,7 @@ sweep(struct in *in)
 		return v;
 	v = classify(in, false);
 	if (v == IN_GIVE)
-		send_on(in, in->s->slot, &in->from, in->payload, in->len);
+		pass_to(in, in->s->slot, &in->from, in->payload, in->len);
 	return v;
 }
 
@@ -316,7 +313,7 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 		m.msg_name = &name;
 		m.msg_namelen = sizeof(name);
 	}
-	n = real_recvmsg(fd, &m, flags);
+	n = allowed_recvmsg(fd, &m, flags);
 	if (n < 0)
 		return -errno;
 	msg->msg_flags = m.msg_flags;
@@ -378,6 +375,32 @@ in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 		n = joined(fd, s, msg, flags);
 	held_end(place);
 	return n;
+}
+
+/* What came after this has begun is left: it may be what we put there. */
+void
+in_part(int fd, struct sock *s)
+{
+	struct in in = { .fd = fd, .flags = MSG_DONTWAIT, .s = s };
+	uint64_t begun = arena_now();
+	int i;
+
+	if (!s->connected || s->autobound ||
+	    atomic_load(&s->state) != SOCK_JOINED ||
+	    (in.buf = guard_take()) == NULL)
+		return;
+	wake_agent(fd, s); /* what comes yet goes there */
+	for (i = 0; i < PARTED; i++) {
+		in.payload = NULL;
+		in.nobody = false;
+		if (fetch(&in, MSG_DONTWAIT) != 0)
+			break;
+		if (classify(&in, false) == IN_GIVE)
+			pass_to(&in, s->slot, &in.from, in.payload, in.len);
+		if (in.info.arrival != MP_NEVER && in.info.arrival > begun)
+			break;
+	}
+	guard_give(in.buf);
 }
 
 int

@@ -11,9 +11,11 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "allowed.h"
 #include "real.h"
 #include "uapi.h"
 
@@ -138,6 +140,8 @@ ipc_lock(void)
 	size_t len;
 	int fd, i;
 
+	if (!ALLOWED(SYS_newfstatat))
+		return -1;
 	/* Who knows the side door may be in another root by now. */
 	if (ipc_path(path, !ipc_known()) != 0)
 		return -1;
@@ -145,6 +149,10 @@ ipc_lock(void)
 	if (len + sizeof(".bind") > sizeof(path))
 		return -1;
 	memcpy(path + len, ".bind", sizeof(".bind"));
+	if (!ALLOWED(SYS_openat, AT_FDCWD, path,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) ||
+	    !ALLOWED(SYS_flock))
+		return -1;
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	for (i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
 		if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
@@ -267,9 +275,16 @@ side_door(const struct knock_side *side)
 int
 knock(const struct knock_side **side)
 {
-	int fd = front_door(), other;
+	int fd = -EPERM, other;
 
 	*side = NULL;
+	if (!ALLOWED(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC) ||
+	    !ALLOWED(SYS_connect) ||
+	    !ALLOWED(SYS_getsockopt, 0, SOL_SOCKET, SO_PEERCRED))
+		return fd;
+	if (ALLOWED(SYS_newfstatat) &&
+	    ALLOWED(SYS_getsockopt, 0, SOL_SOCKET, SO_NETNS_COOKIE))
+		fd = front_door();
 	if (fd >= 0 || (*side = side_known()) == NULL)
 		return fd;
 	other = side_door(*side);

@@ -140,6 +140,10 @@
 #define LIBC_VARIADIC(LIBC)                                                   \
 	LIBC(int, fcntl, (int fd, int cmd, void *arg), (fd, cmd, arg),        \
 	    (SYS_fcntl, fd, cmd, arg))                                        \
+	LIBC(int, prctl,                                                      \
+	    (int what, unsigned long a, unsigned long b, unsigned long c,     \
+		unsigned long d), (what, a, b, c, d),                         \
+	    (SYS_prctl, what, a, b, c, d))                                    \
 	LIBC(int, ioctl, (int fd, unsigned long request, void *arg),          \
 	    (fd, request, arg), (SYS_ioctl, fd, request, arg))
 

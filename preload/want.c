@@ -142,19 +142,33 @@ want_plain(const struct sock *s, const struct mp_addr *from,
 	    s->broadcast;
 }
 
-bool
-want_session(struct sock *s, const struct mp_addr *from, uint64_t arrival)
+/* Did it speak first? */
+static bool
+is_client(struct sock *s, const struct mp_addr *peer)
 {
-	const struct mp_addr *peer = peer_at(s, arrival);
 	struct mp_session_info info = { .initiator = false };
 	uint32_t session;
 
-	if (peer == NULL && s->connected && guard_lock(s->map.arena)) {
-		session = mp_session_find(&s->map.mp, s->slot, from);
-		if (session == MP_NONE || mp_session_info(&s->map.mp, session,
-		    &info) != 0 || !info.initiator)
-			peer = &s->peer;
-		guard_unlock(s->map.arena);
-	}
-	return peer == NULL || net_equal(from, peer);
+	if (!guard_lock(s->map.arena))
+		return true;
+	session = mp_session_find(&s->map.mp, s->slot, peer);
+	if (session != MP_NONE &&
+	    mp_session_info(&s->map.mp, session, &info) != 0)
+		info.initiator = false;
+	guard_unlock(s->map.arena);
+	return !info.initiator;
+}
+
+enum want
+want_session(struct sock *s, const struct mp_addr *from, uint64_t arrival)
+{
+	const struct mp_addr *peer = peer_at(s, arrival);
+
+	if (peer == NULL && !s->connected)
+		return WANT;
+	if (net_equal(from, peer != NULL ? peer : &s->peer))
+		return WANT;
+	if (is_client(s, from))
+		return WANT_NEXT;
+	return peer == NULL ? WANT : WANT_NOT;
 }

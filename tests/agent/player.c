@@ -274,7 +274,8 @@ player_send(struct player *p, const struct mp_addr *to, const void *data,
 		arena_lock(p->map.arena);
 		n = mp_send_begin(&p->map.mp, now, p->slot, to, 0, len, 0, tx);
 		if (n == MP_EAGAIN)
-			n = mp_hold(&p->map.mp, now, p->slot, to, data, len);
+			n = mp_hold(&p->map.mp, now, p->slot, to, NULL, data,
+			    len);
 		unlock(p);
 		if (n <= 0)
 			return n;

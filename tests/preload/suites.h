@@ -7,6 +7,7 @@
 
 #include "arena.h"
 
+Suite *suite_allowed(void);
 Suite *suite_arena(void);
 Suite *suite_ask(void);
 Suite *suite_bpf(void);
