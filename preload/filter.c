@@ -7,7 +7,9 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "bpf.h"
 #include "fault.h"
 #include "libc.h"
@@ -36,35 +38,40 @@ present(const struct sock *s)
 	return s->filter != NULL && atomic_load(&s->filter->len) > 0;
 }
 
-/* Another socket, on which the kernel took the filter; or a negative errno. */
+/* Another socket, on which the kernel took the filter; this one, where the
+ * program may make none; or a negative errno. */
 static int
-taken(const struct sock *s, int option, const void *prog, socklen_t len)
+taken(int on, const struct sock *s, int option, const void *prog, socklen_t len)
 {
-	int error, fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
-	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int family = s->kernel == MP_INET ? AF_INET : AF_INET6, fd = on, error;
 
+	if (ALLOWED(SYS_socket, family, SOCK_DGRAM | SOCK_CLOEXEC) &&
+	    ALLOWED(SYS_close))
+		fd = real_socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	if (real_setsockopt(fd, SOL_SOCKET, option, prog, len) == 0)
 		return fd;
 	error = -errno;
-	real_close(fd);
+	if (fd != on)
+		real_close(fd);
 	return error;
 }
 
 /* How many instructions are in the copy now, or a negative errno. */
 static int
-copy(const struct sock *s, const void *prog, socklen_t len)
+copy(int on, const struct sock *s, const void *prog, socklen_t len)
 {
 	socklen_t n = BPF_MAXINSNS;
-	int fd = taken(s, SO_ATTACH_FILTER, prog, len), error = 0;
+	int fd = taken(on, s, SO_ATTACH_FILTER, prog, len), error = 0;
 
 	if (fd < 0)
 		return fd;
 	if (real_getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, s->filter->at,
 	    &n) != 0)
 		error = -errno;
-	real_close(fd);
+	if (fd != on)
+		real_close(fd);
 	return error != 0 ? error : (int)n;
 }
 
@@ -98,7 +105,7 @@ attach(int fd, struct sock *s, const void *prog, socklen_t len)
 			return -ENOMEM;
 		s->filter = p;
 	}
-	n = copy(s, prog, len);
+	n = copy(fd, s, prog, len);
 	return n < 0 ? n : set(fd, s, (uint32_t)n);
 }
 
@@ -112,16 +119,19 @@ detach(int fd, struct sock *s)
 
 /* Only the kernel can run eBPF. */
 static int
-refuse(const struct sock *s, const void *value, socklen_t len)
+refuse(int on, struct sock *s, const void *value, socklen_t len)
 {
 	int fd;
 
 	if (s->filter_locked && len == sizeof(int))
 		return -EPERM;
-	fd = taken(s, SO_ATTACH_BPF, value, len);
+	fd = taken(on, s, SO_ATTACH_BPF, value, len);
 	if (fd < 0)
 		return fd;
-	real_close(fd);
+	if (fd == on)
+		(void)want_filter(on, s);
+	else
+		real_close(fd);
 	return -EOPNOTSUPP;
 }
 
@@ -141,7 +151,7 @@ filter_set(int fd, struct sock *s, int option, const void *value, socklen_t len)
 	case SO_DETACH_FILTER:
 		return detach(fd, s);
 	case SO_ATTACH_BPF:
-		return refuse(s, value, len);
+		return refuse(fd, s, value, len);
 	default:
 		if (s->filter_locked && n == 0)
 			return -EPERM;
