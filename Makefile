@@ -30,9 +30,9 @@ CORE = crypto \
 	output endpoint
 
 # What the library and the agent share, the rest of the library, and the agent.
-JOINT = allowed arena net knock ipc inner steer
+JOINT = bpf allowed arena net knock ipc inner steer
 PRELOAD = old_glibc libc log conf guard forked fdtab held iov fault spawn reach \
-	plain want opts join revive wake sock bind connect heal cmsg stamp bpf \
+	plain want opts join revive wake sock bind connect heal cmsg stamp \
 	filter ask cork protect out fetch pass in setopt stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
@@ -111,7 +111,7 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fault fdtab forked guard held iov ask cork bpf)
+	libc log conf fault fdtab forked guard held iov ask cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \

@@ -2,73 +2,17 @@
 #include "bpf.h"
 
 #include <linux/if_packet.h>
-#include <stdbool.h>
 
 struct run {
-	const struct bpf_packet *p;
+	const struct bpf_data *data;
 	uint32_t a, x;
 	uint32_t mem[BPF_MEMWORDS];
 };
 
-/* The byte at an offset within header and payload. */
 static bool
-get_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
+get(const struct run *r, uint32_t off, unsigned size, uint32_t *to)
 {
-	if (off < sizeof(p->udp))
-		*b = p->udp[off];
-	else if (off - sizeof(p->udp) < p->len)
-		*b = p->payload[off - sizeof(p->udp)];
-	else
-		return false;
-	return true;
-}
-
-/* The same of the IP header and what follows it; there is none of the link. */
-static bool
-get_net_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
-{
-	if (off >= p->iplen)
-		return get_byte(p, off - (uint32_t)p->iplen, b);
-	*b = p->ip[off];
-	return true;
-}
-
-/* What is known besides the packet. */
-static uint32_t
-ancillary(const struct bpf_packet *p, uint32_t off)
-{
-	switch (off) {
-	case SKF_AD_PROTOCOL:
-		return p->protocol;
-	case SKF_AD_PKTTYPE:
-		return PACKET_HOST;
-	case SKF_AD_IFINDEX:
-		return p->ifindex;
-	case SKF_AD_PAY_OFFSET:
-		return sizeof(p->udp);
-	default:
-		return 0;
-	}
-}
-
-/* 1, 2 or 4 bytes; false: they are not there, which ends the program. */
-static bool
-get(const struct bpf_packet *p, uint32_t off, unsigned size, uint32_t *to)
-{
-	bool net = off >= (uint32_t)SKF_NET_OFF;
-	uint8_t b = 0;
-	unsigned i;
-
-	if (off > INT32_MAX && !net)
-		return false;
-	if (net)
-		off -= (uint32_t)SKF_NET_OFF;
-	for (i = 0, *to = 0; i < size; i++) {
-		if (!(net ? get_net_byte : get_byte)(p, off + i, &b))
-			return false;
-		*to = *to << 8 | b;
-	}
-	return true;
+	return r->data->get(r->data->of, off, size, to);
 }
 
 static bool
@@ -76,26 +20,26 @@ load(struct run *r, const struct sock_filter *f)
 {
 	unsigned size = BPF_SIZE(f->code) == BPF_W ? 4 :
 	    BPF_SIZE(f->code) == BPF_H ? 2 : 1;
+	uint32_t at;
 
 	switch (BPF_MODE(f->code)) {
 	case BPF_IMM:
 		r->a = f->k;
 		return true;
 	case BPF_LEN:
-		r->a = (uint32_t)(sizeof(r->p->udp) + r->p->len);
+		r->a = r->data->len;
 		return true;
 	case BPF_MEM:
 		r->a = r->mem[f->k % BPF_MEMWORDS];
 		return true;
 	case BPF_IND:
-		return get(r->p, r->x + f->k, size, &r->a);
+		/* What is beside a packet has no index. */
+		at = r->x + f->k;
+		return at < (uint32_t)SKF_AD_OFF && get(r, at, size, &r->a);
 	default:
-		if (f->k < (uint32_t)SKF_AD_OFF)
-			return get(r->p, f->k, size, &r->a);
-		if (f->k == (uint32_t)SKF_AD_OFF + SKF_AD_ALU_XOR_X)
-			r->a ^= r->x;
-		else
-			r->a = ancillary(r->p, f->k - (uint32_t)SKF_AD_OFF);
+		if (f->k != (uint32_t)SKF_AD_OFF + SKF_AD_ALU_XOR_X)
+			return get(r, f->k, size, &r->a);
+		r->a ^= r->x;
 		return true;
 	}
 }
@@ -108,13 +52,13 @@ load_x(struct run *r, const struct sock_filter *f)
 		r->x = f->k;
 		return true;
 	case BPF_LEN:
-		r->x = (uint32_t)(sizeof(r->p->udp) + r->p->len);
+		r->x = r->data->len;
 		return true;
 	case BPF_MEM:
 		r->x = r->mem[f->k % BPF_MEMWORDS];
 		return true;
 	default: /* the length of an IPv4 header */
-		if (!get(r->p, f->k, 1, &r->x))
+		if (!get(r, f->k, 1, &r->x))
 			return false;
 		r->x = (r->x & 15) << 2;
 		return true;
@@ -218,23 +162,101 @@ step(struct run *r, const struct sock_filter *f)
 
 /* Jumps go forward alone, so it ends. */
 uint32_t
-bpf_run(const struct bpf *bpf, const struct bpf_packet *p)
+bpf_run(const struct sock_filter *at, size_t n, const struct bpf_data *data)
 {
-	struct run r = { .p = p };
-	uint32_t n = atomic_load(&bpf->len), over, pc;
+	struct run r = { .data = data };
 	struct sock_filter f;
+	uint32_t over;
+	size_t pc;
 
-	for (pc = 0; pc < n && pc < BPF_MAXINSNS; pc++) {
-		f = bpf->at[pc];
+	for (pc = 0; pc < n; pc++) {
+		f = at[pc];
 		if (BPF_CLASS(f.code) == BPF_RET)
 			return BPF_RVAL(f.code) == BPF_A ? r.a : f.k;
 		if (BPF_CLASS(f.code) == BPF_JMP) {
 			over = jump(&r, &f);
-			if (over > BPF_MAXINSNS)
+			if (over > n)
 				return 0;
 			pc += over;
 		} else if (!step(&r, &f))
 			return 0;
 	}
 	return 0;
+}
+
+/* --- Packets ------------------------------------------------------------------ */
+
+/* The byte at an offset within header and payload. */
+static bool
+get_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
+{
+	if (off < sizeof(p->udp))
+		*b = p->udp[off];
+	else if (off - sizeof(p->udp) < p->len)
+		*b = p->payload[off - sizeof(p->udp)];
+	else
+		return false;
+	return true;
+}
+
+/* The same of the IP header and what follows it; there is none of the link. */
+static bool
+get_net_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
+{
+	if (off >= p->iplen)
+		return get_byte(p, off - (uint32_t)p->iplen, b);
+	*b = p->ip[off];
+	return true;
+}
+
+/* What is known besides the packet. */
+static uint32_t
+ancillary(const struct bpf_packet *p, uint32_t off)
+{
+	switch (off) {
+	case SKF_AD_PROTOCOL:
+		return p->protocol;
+	case SKF_AD_PKTTYPE:
+		return PACKET_HOST;
+	case SKF_AD_IFINDEX:
+		return p->ifindex;
+	case SKF_AD_PAY_OFFSET:
+		return sizeof(p->udp);
+	default:
+		return 0;
+	}
+}
+
+static bool
+get_packet(const void *of, uint32_t off, unsigned size, uint32_t *to)
+{
+	const struct bpf_packet *p = of;
+	bool net = off >= (uint32_t)SKF_NET_OFF;
+	uint8_t b = 0;
+	unsigned i;
+
+	if (off >= (uint32_t)SKF_AD_OFF) {
+		*to = ancillary(p, off - (uint32_t)SKF_AD_OFF);
+		return true;
+	}
+	if (off > INT32_MAX && !net)
+		return false;
+	if (net)
+		off -= (uint32_t)SKF_NET_OFF;
+	for (i = 0, *to = 0; i < size; i++) {
+		if (!(net ? get_net_byte : get_byte)(p, off + i, &b))
+			return false;
+		*to = *to << 8 | b;
+	}
+	return true;
+}
+
+uint32_t
+bpf_filter(const struct bpf *bpf, const struct bpf_packet *p)
+{
+	const struct bpf_data data = { .of = p, .get = get_packet,
+		.len = (uint32_t)(sizeof(p->udp) + p->len) };
+	uint32_t n = atomic_load(&bpf->len);
+
+	return bpf_run(bpf->at, n < BPF_MAXINSNS ? n : BPF_MAXINSNS, &data);
 }

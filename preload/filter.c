@@ -257,7 +257,7 @@ filter_takes(const struct sock *s, const struct mp_addr *from,
 		return true;
 	to.port = (uint16_t)s->map.arena->port;
 	fill(&p, from, &to, info);
-	keep = bpf_run(s->filter, &p);
+	keep = bpf_filter(s->filter, &p);
 	if (keep == 0)
 		return false;
 	/* The UDP header stays, whatever it says. */

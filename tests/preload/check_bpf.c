@@ -104,7 +104,7 @@ compare(const int fd[2], size_t len, size_t number)
 
 	for (i = 0; i < len; i++)
 		payload[i] = (uint8_t)chance(256);
-	keep = bpf_run(&bpf, &p);
+	keep = bpf_filter(&bpf, &p);
 	want = keep == 0 ? -1 : keep <= 8 ? 0 :
 	    keep - 8 < len ? (ssize_t)keep - 8 : (ssize_t)len;
 	ck_assert_int_eq(send(fd[0], payload, len, 0), (ssize_t)len);
@@ -285,7 +285,7 @@ START_TEST(garbage)
 			bpf.at[j].k = chance(1 << 24) * (chance(2) ? 256 : 1);
 		}
 		atomic_store(&bpf.len, chance(BPF_MAXINSNS * 2));
-		(void)bpf_run(&bpf, &p);
+		(void)bpf_filter(&bpf, &p);
 	}
 }
 END_TEST
