@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -80,35 +79,38 @@ arena_make(struct arena_map *m, int fd, size_t size,
 	return 0;
 }
 
-/* How large the file is, or a negative errno; it says so itself to who may not
- * ask. */
-static ssize_t
-size_of(int fd)
+/* How large the file is; it says so itself to who may not ask. */
+static int
+size_of(int fd, size_t *size)
 {
 	struct arena_map head;
 	struct stat st;
-	uint64_t size;
 	int error;
 
-	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH))
-		return fstat(fd, &st) == 0 ? st.st_size : -errno;
+	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH)) {
+		if (fstat(fd, &st) != 0)
+			return -errno;
+		*size = (size_t)st.st_size;
+		return 0;
+	}
 	error = map(&head, fd, ARENA_HEAD);
 	if (error != 0)
 		return error;
-	size = head.arena->size;
+	*size = head.arena->size;
 	munmap(head.arena, ARENA_HEAD);
-	return size > SSIZE_MAX ? -EINVAL : (ssize_t)size;
+	return 0;
 }
 
 int
 arena_map(struct arena_map *m, int fd)
 {
-	ssize_t size = size_of(fd);
-	int error;
+	size_t size;
+	int error = size_of(fd, &size);
 
-	if (size <= ARENA_HEAD)
-		return size < 0 ? (int)size : -EINVAL;
-	error = map(m, fd, (size_t)size);
+	if (error == 0 && size <= ARENA_HEAD)
+		error = -EINVAL;
+	if (error == 0)
+		error = map(m, fd, size);
 	if (error != 0)
 		return error;
 	if (memcmp(m->arena->magic, arena_magic, sizeof(arena_magic)) != 0 ||
