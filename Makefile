@@ -31,7 +31,9 @@ CORE = crypto \
 
 # What the library and the agent share, the rest of the library, and the agent.
 JOINT = arena net ipc inner steer
-PRELOAD = old_glibc libc log conf guard forked fdtab held iov spawn reach plain \
+# What is asked for: shared with mpctl.
+ASKED = rules confile settings
+PRELOAD = $(ASKED) old_glibc libc log conf guard forked fdtab held iov spawn reach plain \
 	want opts join revive wake sock bind connect heal cmsg ask cork protect \
 	out fetch in setopt stdio_sock hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
@@ -87,7 +89,7 @@ BENCH_O = $(BENCH_COMMON:%=$(B)/bench/%.o)
 JOINT_O = $(JOINT:%=$(B)/preload/%.o)
 PRELOAD_O = $(PRELOAD:%=$(B)/preload/%.o)
 AGENT_O = $(AGENT:%=$(B)/agent/%.o)
-CTL_O = $(CTL:%=$(B)/agent/%.o)
+CTL_O = $(CTL:%=$(B)/agent/%.o) $(ASKED:%=$(B)/preload/%.o)
 
 LIB = $(B)/libmpcore.a
 SHIM = $(B)/libmpshim.so
@@ -104,7 +106,7 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fdtab forked guard held iov ask cork)
+	$(ASKED) libc log conf fdtab forked guard held iov ask cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \

@@ -160,13 +160,9 @@ sealed(const struct in *in)
 static bool
 take_plain(const struct in *in)
 {
-	const struct conf *conf = conf_get();
-
 	if (!want_plain(in->s, &in->from, &in->info.local))
 		return false;
-	if (!conf->accept_plain && !conf->prefer)
-		return true;
-	if (conf_way(&in->from) == WAY_PLAIN)
+	if (!conf_plain_besides(&in->from))
 		return true;
 	if (!plain_comes(in->s, &in->from))
 		return false;

@@ -25,7 +25,7 @@
 #include "arena.h"
 
 enum ipc_bound {
-	IPC_VERSION = 1,
+	IPC_VERSION = 2,
 	IPC_KEYS = 4096,  /* bytes of all key file names */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
@@ -60,6 +60,7 @@ struct ipc_ask {
 	uint8_t family;		/* AF_INET, AF_INET6: the program's */
 	uint8_t v6only, reuseaddr, reuseport;
 	uint8_t tell_private;
+	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */
 	char keys[IPC_KEYS];		/* absolute paths, one a line */
 	char interfaces[IPC_NAMES];	/* only these; blank separated; or "" */

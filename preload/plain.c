@@ -83,7 +83,7 @@ plain_instead(const struct mp_addr *a, uint64_t now)
 	size_t i = slot_of(h, HOPES);
 	char text[NET_TEXT];
 
-	if (!conf_get()->prefer)
+	if (!conf_prefer(a))
 		return false;
 	if (atomic_exchange(&hope[i], h) != h) {
 		atomic_store(&since[i], now);
@@ -93,6 +93,6 @@ plain_instead(const struct mp_addr *a, uint64_t now)
 		return false;
 	plain_came(a);
 	log_say(LOG_WARN, LOG_WAY, "no answer from %s: what goes there now is "
-	    "not protected, since --prefer allows it", net_text(a, text));
+	    "not protected, since --prefer, or the configuration, allows it", net_text(a, text));
 	return true;
 }

@@ -273,7 +273,7 @@ has_prefix(struct prog *p, struct exits *e, const struct mp_addr *a,
 }
 
 static void
-from_prefix(struct prog *p, const struct steer_prefix *x, int keep)
+from_prefix(struct prog *p, const struct steer_prefix *x)
 {
 	struct exits e = { .n = 0 };
 
@@ -282,7 +282,7 @@ from_prefix(struct prog *p, const struct steer_prefix *x, int keep)
 		load(p, BPF_H, 0);
 		leave_unless(p, &e, BPF_JEQ, x->addr.port);
 	}
-	verdict(p, (uint32_t)keep);
+	verdict(p, x->drop ? NONE : (uint32_t)ALL);
 	leave(p, &e);
 }
 
@@ -294,8 +294,8 @@ from_loopback(struct prog *p)
 	v4.addr.ip[10] = v4.addr.ip[11] = 0xff;
 	v4.addr.ip[12] = 127;
 	v6.addr.ip[15] = 1;
-	from_prefix(p, &v4, ALL);
-	from_prefix(p, &v6, ALL);
+	from_prefix(p, &v4);
+	from_prefix(p, &v6);
 }
 
 /* What this host sent itself, whatever the address. */
@@ -408,7 +408,7 @@ steer_filter(int fd, const struct steer_filter *f)
 		leave(p, &e);
 	}
 	for (i = 0; i < f->npeers; i++)
-		from_prefix(p, &f->peers[i], f->not_peers ? NONE : ALL);
-	verdict(p, f->all_plain || f->not_peers ? (uint32_t)ALL : NONE);
+		from_prefix(p, &f->peers[i]);
+	verdict(p, f->all_plain ? (uint32_t)ALL : NONE);
 	return attach(fd, SO_ATTACH_FILTER, p);
 }

@@ -14,6 +14,9 @@
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
+    "       mpctl check-config [--file FILE] [ADDRESS[:PORT]...]\n"
+    "                                     explain the configuration, and what\n"
+    "                                     these destinations get of it\n"
     "       mpctl check-program PROGRAM   would it run under mpshim?\n"
     "       mpctl --help | --version\n"
     "\n"
@@ -61,6 +64,23 @@ status(int argc, char **argv)
 			return usage("not a process id: ", argv[i]);
 	}
 	return ctl_status(json, (uint32_t)pid);
+}
+
+static int
+check_config(int argc, char **argv)
+{
+	const char *file = NULL;
+
+	if (argc > 0 && strcmp(argv[0], "--file") == 0) {
+		if (argc == 1 || argv[1][0] == '\0')
+			return usage("--file wants a FILE", "");
+		file = argv[1];
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc > 0 && argv[0][0] == '-')
+		return usage("check-config has no option ", argv[0]);
+	return ctl_config(file, argc, argv);
 }
 
 static int
@@ -119,6 +139,7 @@ main(int argc, char **argv)
 	} commands[] = {
 		{ "keygen", keygen },
 		{ "status", status },
+		{ "check-config", check_config },
 		{ "check-program", check_program },
 		{ "check-run", check_run },
 		{ "--version", version },
