@@ -84,6 +84,7 @@ conf_load(char **envp)
 		return;
 	}
 	keys_load(set->keys, settings_variable(envp, "HOME"));
+	conf.told = conf.keys[0] == '\0';
 	conf.filters = rules_filter(&set->rules, conf.filter,
 	    &conf.filter_rest);
 	snprintf(conf.program, sizeof(conf.program), "%s",

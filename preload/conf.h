@@ -11,6 +11,7 @@
 
 struct conf {
 	bool active; /* there is something to do */
+	bool told;   /* why nothing can be protected */
 	struct settings set;
 	char keys[IPC_KEYS]; /* absolute paths, one a line */
 	char program[ARENA_NAME];

@@ -406,6 +406,18 @@ begin_change(struct sock *s)
 	return false;
 }
 
+/* Unless a line told it already. */
+static void
+say_refused(const struct ipc_answer *answer, int error)
+{
+	bool why = answer->text[0] != '\0';
+
+	if (!conf_get()->told)
+		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
+		    "nothing is sent: %s", why ? answer->text :
+						 strerror(-error));
+}
+
 enum sock_state
 join_make(int fd, struct sock *s)
 {
@@ -425,11 +437,7 @@ join_make(int fd, struct sock *s)
 			join_hear(fd, s);
 		} else {
 			atomic_store(&s->state, SOCK_REFUSED);
-			/* Of the kind of a line that told it already. */
-			log_say(LOG_ERROR, answer.text[0] != '\0' ? LOG_KEY :
-			    LOG_AGENT, "nothing is sent: %s",
-			    answer.text[0] != '\0' ? answer.text :
-						     strerror(-error));
+			say_refused(&answer, error);
 		}
 	}
 	changing = false;
