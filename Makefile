@@ -39,7 +39,7 @@ PRELOAD = $(ASKED) old_glibc libc log conf guard forked fdtab held iov spawn rea
 	hook_fd hook_file hook_stdio \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
-CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
+CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile rtnl
 
 # Every file here is part of the program of its directory.
 UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
@@ -150,7 +150,9 @@ $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium
 
 # The one place that has the version.
-$(B)/agent/ctl.o $(B)/agent/main.o: VERSION
+$(B)/agent/ctl.o $(B)/agent/main.o $(B)/agent/serve.o \
+    $(B)/agent/ctl_exam_own.o $(B)/preload/init.o: VERSION
+$(B)/preload/init.o: SAYS_VERSION = -DMPSHIM_VERSION='"$(VERSION)"'
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \
@@ -198,7 +200,7 @@ $(B)/core/%.o: core/%.c $(B)/flags
 
 $(B)/preload/%.o: preload/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) -Icore -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) $(SAYS_VERSION) -Icore -MMD -MP -c -o $@ $<
 
 $(B)/agent/%.o: preload/agent/%.c $(B)/flags
 	@mkdir -p $(@D)

@@ -13,9 +13,13 @@
 #include "libc.h"
 #include "spawn.h"
 
-/* Exported, for other copies to see; by this name it is surely our own. */
-static const char loaded = 1;
-extern const char mpshim_loaded
+#ifndef MPSHIM_VERSION
+#define MPSHIM_VERSION "0"
+#endif
+
+/* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
+static const char loaded[] = "@(#)mpshim " MPSHIM_VERSION;
+extern const char mpshim_loaded[sizeof(loaded)]
     __attribute__((alias("loaded"), visibility("default")));
 
 static void
@@ -31,7 +35,7 @@ second(void)
 {
 	const void *first = libc_first("mpshim_loaded");
 
-	return first != NULL && first != &loaded;
+	return first != NULL && first != loaded;
 }
 
 static void

@@ -14,6 +14,9 @@
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
+    "       mpctl doctor [--json] [ADDRESS:PORT]\n"
+    "                                     what stops multipath here, and what\n"
+    "                                     to do; with a peer, try it\n"
     "       mpctl check-config [--file FILE] [ADDRESS[:PORT]...]\n"
     "                                     explain the configuration, and what\n"
     "                                     these destinations get of it\n"
@@ -64,6 +67,20 @@ status(int argc, char **argv)
 			return usage("not a process id: ", argv[i]);
 	}
 	return ctl_status(json, (uint32_t)pid);
+}
+
+static int
+doctor(int argc, char **argv)
+{
+	bool as_json = argc > 0 && strcmp(argv[0], "--json") == 0;
+
+	argc -= as_json;
+	argv += as_json;
+	if (argc > 0 && argv[0][0] == '-')
+		return usage("doctor has no option ", argv[0]);
+	if (argc > 1)
+		return usage("doctor wants one ADDRESS:PORT at most", "");
+	return ctl_doctor(as_json, argc == 1 ? argv[0] : NULL);
 }
 
 static int
@@ -139,6 +156,7 @@ main(int argc, char **argv)
 	} commands[] = {
 		{ "keygen", keygen },
 		{ "status", status },
+		{ "doctor", doctor },
 		{ "check-config", check_config },
 		{ "check-program", check_program },
 		{ "check-run", check_run },

@@ -230,7 +230,7 @@ on_look(struct question *q)
 static int
 on_hello(struct question *q)
 {
-	(void)q;
+	snprintf(q->answer.text, IPC_TEXT, "%s", MPSHIM_VERSION);
 	return 0;
 }
 
