@@ -150,7 +150,7 @@ $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium
 
 # The one place that has the version.
-$(B)/agent/ctl.o $(B)/agent/main.o $(B)/agent/serve.o \
+$(B)/agent/ctl.o $(B)/agent/worker.o \
     $(B)/agent/ctl_exam_own.o $(B)/preload/init.o: VERSION
 $(B)/preload/init.o: SAYS_VERSION = -DMPSHIM_VERSION='"$(VERSION)"'
 

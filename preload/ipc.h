@@ -35,7 +35,8 @@ enum ipc_bound {
 };
 
 enum ipc_kind {
-	IPC_HELLO = 1, /* is somebody there?  The text is its version */
+	IPC_HELLO = 1, /* is somebody there?  The text says of which
+			* version it is */
 	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena */
 	IPC_FIND,      /* the arena and slot of a socket by its cookie */
 	IPC_ASK,       /* may this socket join the port?  Nothing changes.

@@ -79,6 +79,9 @@ look_one(struct exam *x, const struct check *c)
 	const char *name = "nothing";
 	size_t i;
 
+	for (i = 0; i < x->nfound; i++)
+		if (x->found[i].check->weight == EXAM_SECOND)
+			return; /* that is why */
 	if (host_uplinks(&x->host) > 1)
 		return;
 	for (i = 0; i < x->host.nlinks; i++)
@@ -194,9 +197,8 @@ look_bridge(struct exam *x, const struct check *c)
 	for (i = 0; i < x->host.naddrs; i++) {
 		a = &x->host.addr[i];
 		if (a->state == HOST_USABLE && a->link->inside &&
-		    !a->link->excluded && a->link->ethernet && a->len < 32 &&
-		    host_family(&a->is) == HOST_V4 && is_private(&a->is) &&
-		    !a->link->routed[HOST_V4])
+		    a->link->bridge && !a->link->excluded &&
+		    host_family(&a->is) == HOST_V4)
 			exam_found(x, c, a->link->name,
 			    host_text(&a->is, text), NULL);
 	}

@@ -19,6 +19,10 @@
 #include "ipc.h"
 #include "keyfile.h"
 
+#ifndef MPSHIM_VERSION
+#define MPSHIM_VERSION "0"
+#endif
+
 enum {
 	FILES = 64,	  /* that a program should be able to open, at least */
 	RMEM = 212992,	  /* the kernel's own default */
@@ -268,8 +272,9 @@ look_agent(struct exam *x, const struct check *c)
 	if (got >= 0)
 		close(got);
 	if (error == -EPROTO)
-		exam_found(x, c, "another version", MPSHIM_VERSION, NULL);
-	else if (error == 0 && strcmp(answer.text, MPSHIM_VERSION) != 0)
+		exam_found(x, c, "mpshim-agent", MPSHIM_VERSION, NULL);
+	else if (error == 0 && strcmp(answer.text, "mpshim-agent "
+	    MPSHIM_VERSION) != 0)
 		exam_found(x, c, answer.text, MPSHIM_VERSION, NULL);
 }
 
@@ -389,8 +394,8 @@ const struct check exam_own[] = {
 	{ "runtime", look_runtime, EXAM_FAULT,
 	    "%1 must be yours alone", "chmod 700 %1" },
 	{ "agent", look_agent, EXAM_FAULT,
-	    "the agent that runs is of %1, mpctl of %2: end the programs that "
-	    "run under it, and start them anew", "mpctl status" },
+	    "%1 runs here, but this is mpctl %2: end the programs that run "
+	    "under it, and start them anew", "mpctl status" },
 	{ "installed", look_installed, EXAM_FAULT,
 	    "%1: version %2; mpctl has %3: install all of one",
 	    "make install" },

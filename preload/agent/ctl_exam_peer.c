@@ -354,15 +354,19 @@ try_keys(struct exam *x, bool other_end)
 
 /* --- What becomes of it ------------------------------------------------------ */
 
-static bool through, same_half;
+static bool through, same_half, ours;
 
 /* Comes first: the others look at what it brought. */
 static void
 look_closed(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
+	size_t i;
 
-	closed = false;
+	for (i = 0; i < x->host.naddrs; i++)
+		ours |= memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0;
+	if (ours) /* which was found already */
+		return;
 	through = sodium_init() >= 0 && try_keys(x, false);
 	if (!through && closed)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
@@ -382,7 +386,7 @@ look_silent(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 
-	if (!through && !closed && !same_half)
+	if (!through && !closed && !same_half && !ours)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 

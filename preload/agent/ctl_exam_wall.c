@@ -16,7 +16,9 @@ enum { NAME = 128 };
 
 struct chain {
 	char table[NAME], name[NAME];
-	bool hooked, drops, accepts;
+	bool hooked, drops;
+	bool accepts; /* some UDP, as it seems */
+	bool all;     /* or all, whatever comes after */
 };
 
 /* The words between a keyword and the brace. */
@@ -80,10 +82,14 @@ rule_refuses(const struct exam *x, struct chain *in, const char *line)
 		return false;
 	if (!has(line, "accept") && !has(line, "jump") && !has(line, "goto") &&
 	    !has(line, "vmap"))
-		return refuses(line) && has(line, "udp") && !narrowed(x, line);
+		return refuses(line) && has(line, "udp") && !in->all &&
+		    !narrowed(x, line);
 	/* May be for UDP, as far as one can see. */
 	in->accepts |= has(line, "udp") || has(line, "established") ||
-	    (!has(line, "tcp") && !has(line, "icmp") && !has(line, "iif"));
+	    (!has(line, "tcp") && !has(line, "icmp") && !has(line, "iif") &&
+	    !has(line, "oif"));
+	in->all |= has(line, "udp") && has(line, "accept") &&
+	    !narrowed(x, line);
 	return false;
 }
 
@@ -108,7 +114,7 @@ walk(struct exam *x, const struct check *rules, const struct check *chains)
 		if (named(line, "table ", in.table))
 			continue;
 		if (named(line, "chain ", in.name))
-			in.hooked = in.drops = in.accepts = false;
+			in.hooked = in.drops = in.accepts = in.all = false;
 		else if (line[0] == '}') {
 			if (in.hooked && in.drops && !in.accepts &&
 			    chains != NULL)

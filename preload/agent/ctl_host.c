@@ -71,23 +71,15 @@ find_link(struct host *h, uint32_t ifindex)
 	return NULL;
 }
 
-/* Of a kind that joins what is within this host. */
 static bool
-is_inside(struct rtattr *info)
+is_kind(struct rtattr *info, const char *name)
 {
-	static const char *const kinds[] = { "dummy", "bridge", "veth", "ifb",
-		"nlmon", "vcan" };
+	size_t len = strlen(name);
 	struct rtattr *kind;
-	size_t i;
 
 	kind = info != NULL ? rtnl_inside(info, IFLA_INFO_KIND) : NULL;
-	if (kind == NULL)
-		return false;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (RTA_PAYLOAD(kind) >= strlen(kinds[i]) &&
-		    memcmp(RTA_DATA(kind), kinds[i], strlen(kinds[i])) == 0)
-			return true;
-	return false;
+	return kind != NULL && RTA_PAYLOAD(kind) >= len &&
+	    memcmp(RTA_DATA(kind), name, len) == 0;
 }
 
 static void
@@ -108,7 +100,8 @@ take_link(void *arg, const struct nlmsghdr *m)
 	l->up = (info->ifi_flags & IFF_UP) != 0 &&
 	    (info->ifi_flags & IFF_RUNNING) != 0;
 	l->inside = (info->ifi_flags & IFF_LOOPBACK) != 0 ||
-	    is_inside(a[IFLA_LINKINFO]);
+	    is_kind(a[IFLA_LINKINFO], "dummy");
+	l->bridge = is_kind(a[IFLA_LINKINFO], "bridge");
 	l->ethernet = info->ifi_type == ETHERNET;
 	l->mtu = rtnl_number(a[IFLA_MTU], 0);
 	len = RTA_PAYLOAD(a[IFLA_IFNAME]);
@@ -199,7 +192,7 @@ static void
 take_route(void *arg, const struct nlmsghdr *m)
 {
 	const struct rtmsg *info = NLMSG_DATA(m);
-	struct rtattr *a[RTA_MULTIPATH + 1];
+	struct rtattr *a[RTA_TABLE + 1];
 	struct rtnexthop *hop;
 	struct host *h = arg;
 	struct mp_addr to = { .port = 0 };
@@ -207,8 +200,9 @@ take_route(void *arg, const struct nlmsghdr *m)
 
 	if (m->nlmsg_type != RTM_NEWROUTE ||
 	    (info->rtm_family != AF_INET && info->rtm_family != AF_INET6) ||
-	    !rtnl_attributes(m, sizeof(*info), a, RTA_MULTIPATH) ||
-	    info->rtm_type != RTN_UNICAST ||
+	    !rtnl_attributes(m, sizeof(*info), a, RTA_TABLE) ||
+	    info->rtm_type != RTN_UNICAST || rtnl_number(a[RTA_TABLE],
+		info->rtm_table) != RT_TABLE_MAIN ||
 	    (info->rtm_flags & RTM_F_CLONED) != 0)
 		return;
 	if (!get_ip(a[RTA_DST], &to) && family == HOST_V4)
@@ -280,6 +274,36 @@ set_targets(struct host *h, const struct mp_addr *peer)
 	}
 }
 
+/* Other tables count as far as rules lead to them. */
+static void
+ask_routes(struct host *h)
+{
+	const struct host_addr *a;
+	size_t i;
+	int f, oif;
+
+	for (i = 0; i < h->naddrs; i++) {
+		a = &h->addr[i];
+		f = host_family(&a->is);
+		if (a->state != HOST_USABLE || a->link->routed[f])
+			continue;
+		oif = host_route(h, &a->is, &h->target[f]);
+		if (oif > 0 && (uint32_t)oif == a->link->ifindex)
+			mark(h, a->link->ifindex, f);
+	}
+}
+
+/* What is known when all is read. */
+static void
+settle(struct host_link *l, const char *only, const char *never)
+{
+	l->excluded = (only[0] != '\0' && !named(only, l->name)) ||
+	    named(never, l->name);
+	/* A bridge may be the way out, or join containers alone. */
+	if (l->bridge && !l->routed[HOST_V4] && !l->routed[HOST_V6])
+		l->inside = true;
+}
+
 int
 host_read(struct host *h, const struct mp_addr *peer, const char *only,
     const char *never)
@@ -299,10 +323,9 @@ host_read(struct host *h, const struct mp_addr *peer, const char *only,
 		return h->fd;
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]) && error == 0; i++)
 		error = rtnl_list(h->fd, lists[i].type, lists[i].take, h);
+	ask_routes(h);
 	for (i = 0; i < h->nlinks; i++)
-		h->link[i].excluded = (only[0] != '\0' &&
-		    !named(only, h->link[i].name)) ||
-		    named(never, h->link[i].name);
+		settle(&h->link[i], only, never);
 	return error;
 }
 

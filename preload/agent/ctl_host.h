@@ -18,7 +18,8 @@ struct host_link {
 	uint32_t ifindex, mtu;
 	char name[IFNAMSIZ];
 	bool up;	/* and has a carrier */
-	bool inside;	/* leads to nobody else: loopback, bridges, veth */
+	bool inside;	/* leads to nobody else, as loopback or docker0 */
+	bool bridge;
 	bool excluded;	/* by what is asked for */
 	bool ethernet;	/* where a route wants a gateway */
 	/* By family: has an address that may be used; a route to the target. */

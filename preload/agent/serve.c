@@ -16,6 +16,7 @@
 #include "rule.h"
 #include "slots.h"
 #include "status.h"
+#include "worker.h"
 
 enum {
 	CLIENTS = 1024,
@@ -230,7 +231,7 @@ on_look(struct question *q)
 static int
 on_hello(struct question *q)
 {
-	snprintf(q->answer.text, IPC_TEXT, "%s", MPSHIM_VERSION);
+	snprintf(q->answer.text, IPC_TEXT, "%s", worker_version);
 	return 0;
 }
 

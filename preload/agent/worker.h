@@ -7,6 +7,8 @@
 
 #include "hold.h"
 
+extern const char worker_version[]; /* "mpshim-agent 1.2.3" */
+
 struct worker_start {
 	int listener; /* where programs knock */
 	int channel;  /* to the keeper */

@@ -1,10 +1,15 @@
 # shellcheck shell=bash
 # doctor.sh - what mpctl doctor says.
 
-# doctor [PEER]: on the client; output in `said', its exit in STATUS.
+FOUND=0
+
+# What runs it, on the client.
+DOCTOR=("$B/mpctl" doctor)
+
+# doctor [PEER]: its output in `said', its exit in STATUS.
 doctor() {
 	STATUS=0
-	on client "$B/mpctl" doctor "$@" >said 2>&1 || STATUS=$?
+	on client "${DOCTOR[@]}" "$@" >said 2>&1 || STATUS=$?
 	cat said
 }
 
@@ -19,20 +24,29 @@ well() {
 	expect "$what: all is well" grep -q '^all is well$' said
 }
 
-# finds WHAT REGEX COMMAND [PEER]: this fault, and this command to mend it (an
-# extended regular expression); WHAT is a fault, or a remark where it begins so.
+# finds KIND REGEX COMMAND [PEER]: this fault or remark, it alone, and this
+# command to mend it; both are extended regular expressions.
 finds() {
-	local what=$1 regex=$2 command=$3 kind=fault want=1
+	local kind=$1 regex=$2 command=$3 want=1
 
 	shift 3
-	case $what in remark*) kind=remark want=0 ;; esac
+	[ "$kind" = fault ] || want=0
 	doctor "$@"
 	grep -A1 -E "^$kind: .*$regex" said >row ||
-	    fail "$what: no $kind that says \`$regex'"
-	[ -z "$command" ] || grep -Eq "^ +$command" row ||
-	    fail "$what: no command \`$command'"
-	[ $STATUS = $want ] || fail "$what: exit $STATUS"
+	    fail "no $kind that says \`$regex'"
+	[ -z "$command" ] || grep -Eq "^ +$command$" row ||
+	    fail "no command \`$command'"
+	[ $STATUS = $want ] || fail "$regex: exit $STATUS"
 	[ "$(grep -Ec '^(fault|remark):' said)" = 1 ] ||
-	    fail "$what: not that alone"
-	figure "$what" found
+	    fail "$regex: not that alone"
+}
+
+# mends [PEER]: the command that it said makes all well.
+mends() {
+	local command
+
+	command=$(sed -n '2s/^ *//p' row)
+	echo "+ $command"
+	on client sh -c "$command"
+	well "after $command" "$@"
 }
