@@ -356,7 +356,10 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
+	offer_settle(m, s, now);
 	tick_session(m, s, now);
+	if (s->plain && s->state == MP_S_DOWN && s->held.n > 0)
+		return send_plain(m, s, o->out, o->buf, o->size);
 	if (s->state == MP_S_CLOSED) {
 		if (session_keys_end(s) == MP_NEVER) /* none is left */
 			session_free(m, s);

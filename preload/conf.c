@@ -104,6 +104,12 @@ conf_refuse(void)
 	conf.keys[0] = '\0';
 }
 
+bool
+conf_port_plain(uint16_t port)
+{
+	return port == RULES_NAMES;
+}
+
 enum conf_way
 conf_way(const struct mp_addr *a)
 {

@@ -11,11 +11,8 @@
 #include "forked.h"
 #include "guard.h"
 #include "libc.h"
+#include "log.h"
 #include "spawn.h"
-
-#ifndef MPSHIM_VERSION
-#define MPSHIM_VERSION "0"
-#endif
 
 /* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
 static const char loaded[] = "@(#)mpshim " MPSHIM_VERSION;
@@ -51,6 +48,8 @@ start(char **envp)
 	if (!second())
 		conf_load(envp);
 	if (conf_get()->active) {
+		log_say(LOG_DEBUG, LOG_ALWAYS, "version " MPSHIM_VERSION
+		    " in %s", conf_get()->program);
 		spawn_setup(envp);
 		setup();
 		forked_setup(setup);

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "conf.h"
 #include "guard.h"
 #include "ipc.h"
@@ -22,7 +24,7 @@
 #include "uapi.h"
 #include "want.h"
 
-enum { TRIES = 3, BUSY_MS = 5000 };
+enum { TRIES = 3, BUSY_MS = 5000, DISCARD = 9 };
 
 /* --- The kernel's side ------------------------------------------------------ */
 
@@ -34,6 +36,13 @@ join_cookie(int fd)
 
 	return real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
 	    cookie : 0;
+}
+
+bool
+join_same(int fd, const struct sock *s)
+{
+	return !ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE) ||
+	    join_cookie(fd) == s->cookie;
 }
 
 static uint64_t
@@ -63,6 +72,34 @@ join_bound(int fd)
 	return join_name(fd, &a) == 0 && a.port != 0;
 }
 
+/* The bind itself is without SO_REUSEPORT, so that it fails where it has to. */
+void
+join_prepare(int fd)
+{
+	int on = 1, off = 0;
+
+	if (real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+		return;
+	(void)steer_first(fd);
+	(void)real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+}
+
+/* The kernel lets a socket that has a group of its own into no other.  It loses
+ * its group with its port, so it gets one for a moment. */
+void
+join_unprepare(int fd, const struct sock *s)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct mp_addr loopback = { .ip = { [10] = 0xff, 0xff, 127, 0, 0, 1 },
+		.port = DISCARD };
+	struct sockaddr_in6 sin6;
+	socklen_t len = net_put(&loopback, s->kernel == MP_INET ? AF_INET :
+	    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+
+	(void)real_connect(fd, (struct sockaddr *)&sin6, len);
+	(void)real_connect(fd, &none, sizeof(none));
+}
+
 int
 join_bind(int fd, const struct sock *s, const struct mp_addr *a)
 {
@@ -78,7 +115,7 @@ join_bind(int fd, const struct sock *s, const struct mp_addr *a)
 }
 
 int
-join_autobind(int fd, struct sock *s)
+join_autobind_to(int fd, struct sock *s, uint16_t port)
 {
 	struct mp_addr any;
 	int error;
@@ -94,16 +131,27 @@ join_autobind(int fd, struct sock *s)
 	if (s->kernel == MP_INET)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
+	any.port = port;
+	join_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	error = join_bind(fd, s, &any);
+	if (error == -EADDRINUSE && port != 0) {
+		any.port = 0;
+		error = join_bind(fd, s, &any);
+	}
 	if (error == 0)
 		s->bound = s->autobound = true;
 	return error;
 }
 
-/* What the program set that decides by which way its packets go. */
-static void
-copy_ways(int from, int to)
+int
+join_autobind(int fd, struct sock *s)
+{
+	return join_autobind_to(fd, s, 0);
+}
+
+void
+join_copy_ways(int from, int to)
 {
 	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
@@ -139,7 +187,7 @@ beside(int fd, const struct sock *s, const struct mp_addr *at)
 		(void)real_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
 	(void)real_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	copy_ways(fd, other);
+	join_copy_ways(fd, other);
 	error = join_bind(other, s, at);
 	if (error == 0)
 		return other;
@@ -193,13 +241,13 @@ nobody_there(int error)
 
 /* Asks the agent; starts it where there is none and `start' says so. */
 static int
-ask_agent(const struct ipc_ask *ask, const int *pass, int n,
+ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
 
 	for (i = 0; i < TRIES; i++) {
-		error = ipc_ask(ask, pass, n, answer, got);
+		error = ipc_ask(ask, pass, n, show, answer, got);
 		if (error == 0 || !nobody_there(error) || !start)
 			return error;
 		error = spawn_agent();
@@ -228,13 +276,15 @@ question(enum ipc_kind kind, int fd, const struct sock *s,
 	ask = (struct ipc_ask *)(void *)buf->packet;
 	fill(ask, kind, s);
 	ask->port = at->port;
+	ask->stay = kind == IPC_HELLO;
 	if (kind == IPC_ASK)
 		ask->local = *at;
 	if (fd >= 0)
 		ask->inode = inode(fd);
 	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
 		continue;
-	error = ask_agent(ask, pass, n, answer, got, kind == IPC_OPEN);
+	error = ask_agent(ask, pass, n, fd, answer, got,
+	    kind == IPC_OPEN || kind == IPC_HELLO);
 	guard_give(buf);
 	return error;
 }
@@ -246,6 +296,19 @@ find(int fd, const struct sock *s, struct ipc_answer *answer, int *got)
 	static const struct mp_addr anywhere;
 
 	return question(IPC_FIND, fd, s, &anywhere, NULL, answer, got);
+}
+
+void
+join_greet(void)
+{
+	static const struct sock none;
+	static const struct mp_addr anywhere;
+	struct ipc_answer answer;
+	int got;
+
+	(void)question(IPC_HELLO, -1, &none, &anywhere, NULL, &answer, &got);
+	if (got >= 0)
+		real_close(got);
 }
 
 int
@@ -276,6 +339,7 @@ enter(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	if (error != 0)
 		return error;
 	s->slot = answer->slot;
+	(void)net_self(fd, &s->self);
 	net_options(fd, s->kernel);
 	want_filter(fd, s);
 	return 0;
@@ -309,7 +373,7 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 		ctl[0] = join_control_socket(fd, s);
 		if (ctl[0] < 0)
 			return ctl[0];
-		/* Plaintext is not to wait for the agent to sort it out. */
+		/* One that was bound before we knew it. */
 		(void)steer_first(ctl[0]);
 	}
 	error = question(IPC_OPEN, fd, s, &a, ctl, answer, &got);
@@ -466,6 +530,8 @@ join_publish(struct sock *s)
 	slot->local = s->local;
 	slot->v6only = s->v6only;
 	s->gen = ++slot->gen;
+	if (s->connected)
+		slot->since = arena_now();
 	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
 		return;
 	/* New sessions go to the newest socket that takes them. */

@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "ask.h"
 #include "conf.h"
 #include "cork.h"
@@ -74,7 +75,7 @@ to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 		net_add(&m, IPPROTO_UDP, UDP_SEGMENT, &s->segment,
 		    sizeof(s->segment));
 	}
-	n = real_sendmsg(fd, &m, flags);
+	n = allowed_sendmsg(fd, &m, flags);
 	return n < 0 ? -errno : n;
 }
 
@@ -173,7 +174,8 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return n;
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
-	way = way_to(s, &dst);
+	s->portless = false;
+	way = s->names ? WAY_PLAIN : way_to(s, &dst);
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
 	if (way == WAY_REFUSE) {
@@ -185,10 +187,12 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 			return plain(fd, s, msg, &dst, flags);
 		return send_protected(fd, s, msg, &dst, flags);
 	}
-	if (conf_is_dns(&dst))
+	if (state != SOCK_PLAIN && conf_is_dns(&dst))
 		want_answer(fd, s, &dst);
-	if (state == SOCK_FRESH && !s->kconnected)
+	if (state == SOCK_FRESH && !s->kconnected) {
+		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
 		(void)join_autobind(fd, s); /* with a filter */
+	}
 	return plain(fd, s, msg, &dst, flags);
 }
 

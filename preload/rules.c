@@ -135,7 +135,7 @@ exempt(const struct mp_addr *a)
 bool
 rules_exempt(const struct mp_addr *a)
 {
-	return exempt(a) || a->port == 53;
+	return exempt(a) || a->port == RULES_NAMES;
 }
 
 /* By the rules alone. */
@@ -188,7 +188,7 @@ plain_from(const struct rules *r, const struct mp_addr *a)
 bool
 rules_is_dns(const struct rules *r, const struct mp_addr *a)
 {
-	return a->port == 53 && !exempt(a) && !r->accept_plain &&
+	return a->port == RULES_NAMES && !exempt(a) && !r->accept_plain &&
 	    way(r, a) != WAY_PLAIN;
 }
 

@@ -12,7 +12,10 @@
 #include "mp.h"
 #include "steer.h"
 
-enum { RULES_MAX = 64 }; /* what the kernel's filter has room for */
+enum {
+	RULES_MAX = 64,	  /* what the kernel's filter has room for */
+	RULES_NAMES = 53, /* the port of name servers, always plain */
+};
 
 enum conf_way {
 	WAY_PLAIN,   /* as the kernel sends it */

@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "conf.h"
 #include "guard.h"
 #include "join.h"
@@ -86,7 +88,7 @@ adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 
-	if (sock_way(peer) == WAY_PLAIN) {
+	if (s->names || sock_way(peer) == WAY_PLAIN) {
 		s->kconnected = true;
 		return;
 	}
@@ -125,12 +127,15 @@ adopt_fresh(int fd)
 	s->reuseport = opts_get(fd, SOL_SOCKET, SO_REUSEPORT) > 0;
 	s->broadcast = opts_get(fd, SOL_SOCKET, SO_BROADCAST) > 0;
 	s->bound = a.port != 0;
+	s->names = conf_port_plain(a.port);
 	a.port = 0;
 	s->local = a;
 	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(&peer, (struct sockaddr *)&sin6, len))
 		adopt_peer(fd, s, &peer);
 	else if (net_is_loopback(&a) || net_is_multicast(&a))
+		atomic_store(&s->state, SOCK_PLAIN);
+	if (s->names)
 		atomic_store(&s->state, SOCK_PLAIN);
 	return s;
 }
@@ -142,6 +147,8 @@ adopt(int fd)
 	int type, saved = errno;
 	struct sock *s = NULL;
 
+	if (!ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE))
+		return NULL; /* it was looked at before: see rights.c */
 	errno = 0;
 	type = opts_get(fd, SOL_SOCKET, SO_TYPE);
 	if (type == SOCK_DGRAM &&
@@ -245,7 +252,7 @@ sock_name(int fd, struct sock *s, struct mp_addr *a)
 		memset(a->ip, 0, 16);
 		memset(a->ip + 10, 0xff, 2);
 	}
-	if (s->autobound && !s->connected)
+	if (s->portless)
 		a->port = 0;
 	return 0;
 }

@@ -110,10 +110,12 @@ prog_new(void)
 static int
 attach(int fd, int option, struct prog *p)
 {
-	struct sock_fprog prog = { .len = (unsigned short)p->n,
-		.filter = p->at };
+	struct sock_fprog prog;
 	int error = p->full ? -E2BIG : 0;
 
+	memset(&prog, 0, sizeof(prog)); /* what lies between its fields, too */
+	prog.len = (unsigned short)p->n;
+	prog.filter = p->at;
 	if (error == 0 && real_setsockopt(fd, SOL_SOCKET, option, &prog,
 	    sizeof(prog)) != 0)
 		error = -errno;

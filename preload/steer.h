@@ -25,7 +25,9 @@ struct steer_group {
 /* Attaches it to the group of `fd': 0, or a negative errno. */
 int steer_group(int fd, const struct steer_group *);
 
-/* Sends all to the group's first socket, until its steering comes. */
+/* Sends all to the group's first socket, until its steering comes.  Of a group
+ * that is, or that the socket will have: then it is to be done before its bind,
+ * with SO_REUSEPORT on. */
 int steer_first(int fd);
 
 /* A plaintext source or destination that is let through. */

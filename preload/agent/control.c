@@ -11,6 +11,7 @@
 #include "look.h"
 #include "net.h"
 #include "output.h"
+#include "park.h"
 #include "slots.h"
 
 enum {
@@ -190,11 +191,13 @@ deliver(struct port *p, const struct came *c, const uint8_t *bytes, size_t len)
 }
 
 static void
-told(struct port *p, const struct inner *inner)
+told(struct port *p, const struct inner *inner, const uint8_t *bytes)
 {
 	/* Anything else is not for us: it came by hash, and would again. */
 	if (inner->kind == INNER_LOOK)
 		look_soon(p->agent);
+	else if (inner->kind == INNER_PARK)
+		park_put(p, inner, bytes + inner->off, inner->len);
 }
 
 static bool
@@ -207,7 +210,7 @@ act(struct port *p, int n)
 		struct came *c = &in.came[i];
 
 		if (c->is_inner)
-			told(p, &c->inner);
+			told(p, &c->inner, in.bytes[i]);
 		else if (c->verdict == MP_DELIVER)
 			deliver(p, c, in.bytes[i], in.msg[i].msg_len);
 		if (c->answer)

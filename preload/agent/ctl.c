@@ -7,10 +7,6 @@
 
 #include "ctl.h"
 
-#ifndef MPSHIM_VERSION
-#define MPSHIM_VERSION "0"
-#endif
-
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
@@ -21,6 +17,7 @@ static const char help[] =
     "                                     explain the configuration, and what\n"
     "                                     these destinations get of it\n"
     "       mpctl check-program PROGRAM   would it run under mpshim?\n"
+    "       mpctl COMMAND --help          what a command does\n"
     "       mpctl --help | --version\n"
     "\n"
     "keygen writes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
@@ -147,6 +144,12 @@ show_help(int argc, char **argv)
 	return CTL_OK;
 }
 
+static bool
+wants_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -169,6 +172,8 @@ main(int argc, char **argv)
 
 	if (argc < 2)
 		return usage("no command given", "");
+	if (argc == 3 && wants_help(argv[2]) && ctl_help(argv[1]) == CTL_OK)
+		return ctl_flush();
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;

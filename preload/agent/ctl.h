@@ -35,6 +35,11 @@ const char *ctl_words(char words[CTL_WORDS], uint64_t us);
 /* Writes out what was printed: CTL_OK, or CTL_FAILED where that cannot be. */
 int ctl_flush(void);
 
+/* --- ctl_help: what a command does ----------------------------------------- */
+
+/* Prints it; CTL_USAGE where nothing is known of the command. */
+int ctl_help(const char *command);
+
 /* --- What there is to do: each returns an exit status -------------------- */
 
 /* Makes both halves of a key. */

@@ -173,7 +173,7 @@ reason(char text[WHERE], const struct settings *s, const struct mp_addr *a)
 	const struct rule *rule = rules_find(&s->rules, a);
 
 	if (rules_exempt(a))
-		return a->port == 53 ? "port 53 always is" :
+		return a->port == RULES_NAMES ? "port 53 always is" :
 		    "loopback, multicast and broadcast always are";
 	if (rule != NULL)
 		return where(text, rule->from, rule->way == WAY_PLAIN ?

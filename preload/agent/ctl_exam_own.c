@@ -19,10 +19,6 @@
 #include "ipc.h"
 #include "keyfile.h"
 
-#ifndef MPSHIM_VERSION
-#define MPSHIM_VERSION "0"
-#endif
-
 enum {
 	FILES = 64,	  /* that a program should be able to open, at least */
 	RMEM = 212992,	  /* the kernel's own default */
@@ -268,7 +264,7 @@ look_agent(struct exam *x, const struct check *c)
 	int got, error;
 
 	ask = (struct ipc_ask) { .version = IPC_VERSION, .kind = IPC_HELLO };
-	error = ipc_ask(&ask, NULL, 0, &answer, &got);
+	error = ipc_ask(&ask, NULL, 0, -1, &answer, &got);
 	if (got >= 0)
 		close(got);
 	if (error == -EPROTO)

@@ -63,6 +63,7 @@ output_packet(struct port *p, const struct mp_out *out, const uint8_t *packet)
 		return 0;
 	set_df(p, out->df);
 	net_aim(&msg, p->kernel, &out->path);
+	net_add_tos(&msg, net_is_v4(&out->path.remote), out->tos, out->ttl);
 	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 	    errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
 		return 0;

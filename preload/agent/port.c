@@ -20,6 +20,7 @@
 #include "locals.h"
 #include "net.h"
 #include "output.h"
+#include "park.h"
 #include "ring.h"
 #include "slots.h"
 #include "uapi.h"
@@ -113,6 +114,7 @@ port_free(struct port *p)
 	struct agent *a = p->agent;
 
 	ear_close_all(p);
+	park_free(p);
 	watch_end(&a->loop, &p->control_watch);
 	alarm_end(&a->loop, &p->alarm);
 	arena_unmap(&p->map);
@@ -147,6 +149,7 @@ port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
 		return -ENOMEM;
 	}
 	*port = p;
+	STAILQ_INIT(&p->park);
 	p->agent = a;
 	p->number = (uint16_t)ask->port;
 	p->kernel = (enum mp_family)ask->kernel;

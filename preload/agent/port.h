@@ -85,6 +85,9 @@ struct port {
 	unsigned nevents;
 	uint64_t traffic;    /* datagrams until then, when last looked */
 	uint64_t unanswered; /* the engine's count, when last looked at */
+	STAILQ_HEAD(, parked) park; /* see park.h */
+	unsigned parked;
+	size_t parked_bytes;
 };
 LIST_HEAD(port_list, port);
 

@@ -11,6 +11,7 @@
 #include "locate.h"
 #include "net.h"
 #include "output.h"
+#include "park.h"
 #include "steer.h"
 
 int
@@ -53,6 +54,14 @@ stranger_slot(const struct port *p)
 			best = i;
 	}
 	return best;
+}
+
+int
+slots_stranger(const struct port *p)
+{
+	int slot = stranger_slot(p);
+
+	return slot >= 0 && !p->slot[slot].connected ? slot : -1;
 }
 
 /* [lock] */
@@ -135,6 +144,7 @@ slots_steer(struct port *p)
 	slots_steer_probe(p, PORT_UNKNOWN);
 	if (!all_known(p) && locate_group(p))
 		slots_steer_probe(p, PORT_UNKNOWN);
+	park_give(p);
 }
 
 void

@@ -54,8 +54,8 @@ START_TEST(arguments)
 	    MP_EMSGSIZE);
 	ck_assert_ptr_null(duo_session(d, 0)); /* none of these made one */
 	a = duo_addr(d, 1, 0);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &a, "x", 1), MP_EINVAL);
-	ck_assert_int_eq(mp_hold(m, d->now, 77, &a, "x", 1), MP_EINVAL);
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &a, NULL, "x", 1), MP_EINVAL);
+	ck_assert_int_eq(mp_hold(m, d->now, 77, &a, NULL, "x", 1), MP_EINVAL);
 	duo_free(d);
 }
 END_TEST
@@ -113,11 +113,11 @@ START_TEST(held_long)
 	struct mp_tx tx[2];
 
 	ck_assert_int_eq(begin(d, 10, NO_FLAG, tx), MP_EAGAIN);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, big,
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, NULL, big,
 	    sizeof(big)), 0);
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 1);
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), 0);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, big,
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, NULL, big,
 	    MP_PAYLOAD_MAX), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(d->end[1].n_got, 1);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/* What each command of mpctl says of itself; mpctl(1) says more. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+
+static const struct {
+	const char *command, *text;
+} helps[] = {
+	{ "keygen",
+	    "usage: mpctl keygen NAME\n"
+	    "\n"
+	    "Makes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
+	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on\n"
+	    "the other host and is to be deleted here.  Nothing is "
+	    "overwritten.\n" },
+	{ "status",
+	    "usage: mpctl status [--json] [PID]\n"
+	    "\n"
+	    "Shows your programs under mpshim in this network namespace, their\n"
+	    "peers and the paths to them; with PID one process only.\n"
+	    "\n"
+	    "      --json   for programs: mpctl(1) tells the fields\n" },
+	{ "check-program",
+	    "usage: mpctl check-program PROGRAM\n"
+	    "\n"
+	    "Would it run under mpshim?  Exits with 0, or says why not: 1, it\n"
+	    "is refused; 126, it cannot be run; 127, there is none.\n" },
+	{ "check-run",
+	    "usage: mpctl check-run PROGRAM\n"
+	    "\n"
+	    "What mprun asks, in its name: are the environment and the program\n"
+	    "right?\n" },
+};
+
+int
+ctl_help(const char *command)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(helps) / sizeof(helps[0]); i++)
+		if (strcmp(helps[i].command, command) == 0) {
+			fputs(helps[i].text, stdout);
+			return CTL_OK;
+		}
+	return CTL_USAGE;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Datagrams that wait for a socket which takes them: their peer's session was
+ * with one that the program connected to another peer, and a server of this
+ * kind binds the next one at once.
+ */
+#ifndef PARK_H
+#define PARK_H
+
+#include "inner.h"
+#include "port.h"
+
+/* Keeps one, or gives it to the socket that takes strangers now. */
+void park_put(struct port *, const struct inner *, const void *payload,
+    size_t len);
+/* There may be a socket now that takes them. */
+void park_give(struct port *);
+void park_free(struct port *);
+
+#endif
