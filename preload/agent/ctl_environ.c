@@ -37,6 +37,12 @@ interface_ok(const char *word)
 }
 
 static bool
+config_ok(const char *word)
+{
+	return word[0] == '/' || strcmp(word, "none") == 0;
+}
+
+static bool
 sessions_ok(const char *word)
 {
 	return value_ok(SET_SESSIONS, word);
@@ -88,6 +94,8 @@ static const struct variable variables[] = {
 	{ "MPSHIM_ACCEPT_PLAIN", "--accept-plain", switch_ok, 0, 0,
 	    "1 or 0" },
 	{ "MPSHIM_PREFER", "--prefer", switch_ok, 0, 0, "1 or 0" },
+	{ "MPSHIM_CONFIG", "--config", config_ok, 0, 0,
+	    "an absolute path, or none" },
 	{ "MPSHIM_TELL_PRIVATE", "tell-private", switch_ok, 0, 0, "1 or 0" },
 	{ "MPSHIM_SESSIONS", "sessions", sessions_ok, 0, 0,
 	    "a number of 1 to 16384" },

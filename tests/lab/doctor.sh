@@ -39,6 +39,7 @@ finds() {
 	[ $STATUS = $want ] || fail "$regex: exit $STATUS"
 	[ "$(grep -Ec '^(fault|remark):' said)" = 1 ] ||
 	    fail "$regex: not that alone"
+	FOUND=$((FOUND + 1))
 }
 
 # mends [PEER]: the command that it said makes all well.
