@@ -33,6 +33,8 @@ exam_found(struct exam *x, const struct check *c, const char *a, const char *b,
 	x->found[x->nfound].check = c;
 	x->found[x->nfound].fault = c->weight == EXAM_FAULT ||
 	    (c->weight == EXAM_SECOND && host_uplinks(&x->host) < 2);
+	snprintf(x->found[x->nfound].about, sizeof(x->found[0].about), "%s",
+	    a != NULL ? a : "");
 	expand(x->found[x->nfound].text, c->text, word);
 	expand(x->found[x->nfound].mend, c->mend != NULL ? c->mend : "", word);
 	x->nfound++;

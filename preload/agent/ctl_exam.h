@@ -45,6 +45,7 @@ struct exam {
 	struct {
 		const struct check *check;
 		bool fault;
+		char about[16]; /* the first word, as a link's name */
 		char text[EXAM_TEXT], mend[EXAM_TEXT];
 	} found[EXAM_FOUND];
 	size_t nfound;

@@ -192,6 +192,28 @@ look_halves(struct exam *x, const struct check *c)
 				    NULL);
 }
 
+/* A name that is asked for, of which there is no file. */
+static void
+look_missing(struct exam *x, const struct check *c)
+{
+	char list[IPC_KEYS], path[PATH_MAX], *word, *rest;
+	const char *home = getenv("HOME");
+	bool there;
+
+	memcpy(list, x->settings.keys, sizeof(list));
+	for (word = strtok_r(list, " ", &rest); word != NULL;
+	    word = strtok_r(NULL, " ", &rest)) {
+		if (word[0] == '/')
+			continue;
+		snprintf(path, sizeof(path), "/etc/mpshim/keys/%s.key", word);
+		there = access(path, F_OK) == 0;
+		snprintf(path, sizeof(path), "%s/.config/mpshim/keys/%s.key",
+		    home != NULL ? home : "", word);
+		if (!there && access(path, F_OK) != 0)
+			exam_found(x, c, word, NULL, NULL);
+	}
+}
+
 static void
 look_no_key(struct exam *x, const struct check *c)
 {
@@ -385,6 +407,8 @@ const struct check exam_own[] = {
 	{ "key-halves", look_halves, EXAM_FAULT,
 	    "%1 and %2 are of one key: one of them belongs to the other host",
 	    "rm %2" },
+	{ "key-missing", look_missing, EXAM_FAULT, "there is no key %1",
+	    "mpctl keygen %1" },
 	{ "no-key", look_no_key, EXAM_FAULT, "there is no key",
 	    "mpctl keygen NAME" },
 	{ "runtime", look_runtime, EXAM_FAULT,

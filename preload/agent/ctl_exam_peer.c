@@ -390,6 +390,18 @@ look_silent(struct exam *x, const struct check *c)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
+/* A fault of it was found, which tells why. */
+static bool
+explained(const struct exam *x, const struct host_link *l)
+{
+	size_t i;
+
+	for (i = 0; i < x->nfound; i++)
+		if (strcmp(x->found[i].about, l->name) == 0)
+			return true;
+	return false;
+}
+
 /* An uplink none of whose pairs answered, though others do. */
 static void
 look_pairs(struct exam *x, const struct check *c)
@@ -405,7 +417,8 @@ look_pairs(struct exam *x, const struct check *c)
 				tried++;
 				answered += x->pair[k].answered;
 			}
-		if (host_leads_on(&x->host, l) && tried > 0 && answered == 0)
+		if (host_leads_on(&x->host, l) && tried > 0 &&
+		    answered == 0 && !explained(x, l))
 			exam_found(x, c, l->name, NULL, NULL);
 	}
 }
@@ -414,9 +427,8 @@ const struct check exam_peer[] = {
 	{ "closed", look_closed, EXAM_FAULT,
 	    "%1: no program has that port there (ICMP)", NULL },
 	{ "same-half", look_same_half, EXAM_FAULT,
-	    "the other end has the same half of key %1: it is to have the "
-	    "other one, %1.peer.key, as its %1.key",
-	    "mpctl keygen %1-new" },
+	    "the other end has the same half of key %1: give it the other "
+	    "one, %1.peer.key, or make a new key", "mpctl keygen %1-new" },
 	{ "silent", look_silent, EXAM_FAULT,
 	    "%1 does not answer: no program there, or not under mpshim, or "
 	    "with another key, or a firewall is between",
