@@ -55,7 +55,7 @@ MAN = $(wildcard man/*.[1-9])
 DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
-	scripts/deps scripts/mprun \
+	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
 	scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
@@ -133,6 +133,9 @@ PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
 	$(FAKE_AGENT) $(CHECK_AGENT) $(CHECK_PRELOAD)
+
+# What is installed, without the tests.
+product: $(PRODUCT)
 
 $(LIB): $(CORE_O)
 	rm -f $@
@@ -269,13 +272,17 @@ include tests/diff/rules.mk
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-exports check-unit check-preload sim \
+	$(MAKE) check-floors check-docs check-exports check-unit check-preload sim \
 	    check-cli check-agent check-diff check-lab
 
 check-floors: $(CORE_O) $(JOINT_O) $(PRELOAD_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
 	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+
+# Code and manual pages tell of the same things.
+check-docs:
+	scripts/check-docs
 
 # In one process with sanitizers: to fork theirs for each test takes 8 times as
 # long.
@@ -374,13 +381,20 @@ uninstall:
 	rm -f $(COMPLETION_DIR)/mprun $(COMPLETION_DIR)/mpctl
 	rmdir --ignore-fail-on-non-empty $(LIB_DIR) $(DOC_DIR)
 
+# A Debian package, and whether it does what it shall in a new Debian.
+deb:
+	scripts/make-deb
+
+check-deb: deb $(LAB)
+	B=$(B) tests/deb/run
+
 clean:
 	rm -rf build
 
 FORCE:
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-floors check-exports check-unit check-preload \
+.PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
 	check-cli check-agent check-lab demo bench-core bench-shim coverage \
-	tidy install uninstall clean FORCE
+	tidy product install uninstall deb check-deb clean FORCE

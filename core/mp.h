@@ -444,16 +444,19 @@ struct mp_session_info {
 	uint32_t gen; /* tells uses of one index apart */
 	enum mp_session_state state;
 	bool initiator;
+	bool plain; /* no peer answered: see mp_hold() */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
 	struct mp_addr reflexive; /* us, as the peer saw us; or port 0 */
 	const char *suite;
+	uint32_t held;	      /* datagrams that wait for it */
 	uint32_t flows;	      /* live ones: mp_flow_info() 0..MP_FLOWS_MAX-1 */
 	uint32_t current;     /* id of the flow in use; MP_NONE */
 	enum mp_reason why;   /* of the last change of it */
 	uint64_t why_at, up_at, last_in_at, last_data_at;
 	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint32_t sid[2]; /* what its packets to us begin with; 0: none */
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 

@@ -16,6 +16,7 @@
  *	futex			to sleep until the lock is free, and to wake who
  *				does; else it spins, then drops the datagram
  *	getsockopt, fstat	is the descriptor still that socket?
+ *	setsockopt		is there memory at that address?
  *	socket, connect, bind, close, getsockname
  *				what an address is that it meets for the first
  *				time, and the agent when its own socket is dumb

@@ -2,6 +2,7 @@
 #include "arena.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,7 +42,8 @@ map(struct arena_map *map, int fd, size_t size)
 
 	if (p == MAP_FAILED)
 		return -errno;
-	(void)madvise(p, size, MADV_DONTDUMP);
+	if (ALLOWED(SYS_madvise, p, size, MADV_DONTDUMP))
+		(void)madvise(p, size, MADV_DONTDUMP);
 	map->arena = p;
 	map->size = size;
 	return 0;
@@ -77,17 +79,38 @@ arena_make(struct arena_map *m, int fd, size_t size,
 	return 0;
 }
 
-int
-arena_map(struct arena_map *m, int fd)
+/* How large the file is; it says so itself to who may not ask. */
+static int
+size_of(int fd, size_t *size)
 {
+	struct arena_map head;
 	struct stat st;
 	int error;
 
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	if (st.st_size <= ARENA_HEAD)
-		return -EINVAL;
-	error = map(m, fd, (size_t)st.st_size);
+	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH)) {
+		if (fstat(fd, &st) != 0)
+			return -errno;
+		*size = (size_t)st.st_size;
+		return 0;
+	}
+	error = map(&head, fd, ARENA_HEAD);
+	if (error != 0)
+		return error;
+	*size = head.arena->size;
+	munmap(head.arena, ARENA_HEAD);
+	return 0;
+}
+
+int
+arena_map(struct arena_map *m, int fd)
+{
+	size_t size;
+	int error = size_of(fd, &size);
+
+	if (error == 0 && size <= ARENA_HEAD)
+		error = -EINVAL;
+	if (error == 0)
+		error = map(m, fd, size);
 	if (error != 0)
 		return error;
 	if (memcmp(m->arena->magic, arena_magic, sizeof(arena_magic)) != 0 ||
@@ -103,7 +126,7 @@ arena_map(struct arena_map *m, int fd)
 void
 arena_unmap(struct arena_map *m)
 {
-	if (m->arena != NULL)
+	if (m->arena != NULL && ALLOWED(SYS_munmap))
 		munmap(m->arena, m->size);
 	memset(m, 0, sizeof(*m));
 }

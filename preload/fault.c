@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "real.h"
 
 enum { PAGE = 4096 };
@@ -14,7 +16,8 @@ enum { PAGE = 4096 };
 static bool
 unreadable(int fd, uintptr_t at)
 {
-	return real_setsockopt(fd, SOL_SOCKET, SO_TYPE,
+	return ALLOWED(SYS_setsockopt, fd, SOL_SOCKET, SO_TYPE) &&
+	    real_setsockopt(fd, SOL_SOCKET, SO_TYPE,
 	    (const void *)(at & ~(uintptr_t)3), 4) != 0 && errno == EFAULT;
 }
 
@@ -39,7 +42,8 @@ unwritable(int fd, void *p)
 {
 	socklen_t one = 1;
 
-	return real_getsockopt(fd, SOL_SOCKET, SO_TYPE, p, &one) != 0 &&
+	return ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE) &&
+	    real_getsockopt(fd, SOL_SOCKET, SO_TYPE, p, &one) != 0 &&
 	    errno == EFAULT;
 }
 

@@ -66,9 +66,9 @@ struct sock {
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
 	bool bound, autobound;
-	bool portless;		 /* the kernel would have let go of its port */
+	atomic_bool portless;	 /* the kernel would have let go of its port */
 	bool wide;		 /* bound to the wildcard, for `local' */
-	bool home;		 /* autobound, and has sent to loopback only */
+	atomic_bool home;	 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that a socket of ours has */
 	struct net_self self;	 /* of a joined one, as the kernel has it */
 	bool connected;		 /* by us */

@@ -159,10 +159,7 @@ take_plain(const struct in *in)
 		return false;
 	if (!conf_plain_besides(&in->from))
 		return true;
-	if (!plain_comes(in->s, &in->from))
-		return false;
-	plain_came(&in->from);
-	return true;
+	return plain_comes(in->s, &in->from);
 }
 
 /*
@@ -405,6 +402,7 @@ in_part(int fd, struct sock *s)
 	    atomic_load(&s->state) != SOCK_JOINED ||
 	    (in.buf = guard_take()) == NULL)
 		return;
+	wake_agent(fd, s); /* what comes yet goes there */
 	for (i = 0; i < PARTED; i++) {
 		in.payload = NULL;
 		in.nobody = false;

@@ -6,10 +6,12 @@
 #include <sodium.h>
 #include <stdbool.h>
 
+#include "allowed.h"
 #include "conf.h"
 #include "fdtab.h"
 #include "forked.h"
 #include "guard.h"
+#include "join.h"
 #include "libc.h"
 #include "log.h"
 #include "spawn.h"
@@ -53,6 +55,7 @@ start(char **envp)
 		spawn_setup(envp);
 		setup();
 		forked_setup(setup);
+		allowed_instead(join_option);
 		pthread_atfork(NULL, NULL, forked_check);
 		if (sodium_init() < 0)
 			conf_refuse();

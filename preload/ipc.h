@@ -48,6 +48,7 @@ enum ipc_bound {
 	IPC_PASS = 2,	  /* descriptors of one message, at most */
 	IPC_DOOR = 48,	  /* bytes of the side door's name, 0 included */
 	IPC_TOKEN = 32,
+	IPC_VALUE = 2048, /* bytes of an option's value */
 	IPC_WAIT_MS = 2000, /* longest wait for an answer */
 };
 
@@ -65,6 +66,8 @@ enum ipc_kind {
 	IPC_WAKE,      /* the engine's deadline is nearer than announced; of
 			* those who cannot say so by an INNER_WAKE.  Only the
 			* first IPC_SHORT bytes are sent, no answer comes */
+	IPC_SET,       /* an option of the socket that comes with it, for a
+			* program that may not set it itself */
 	IPC_HEAR,      /* a socket that hears of closed ports at the peer that
 			* the asking one was connected to */
 };
@@ -87,6 +90,9 @@ struct ipc_ask {
 	char interfaces[IPC_NAMES];	/* only these; blank separated; or "" */
 	char no_interfaces[IPC_NAMES];	/* never these */
 	char program[ARENA_NAME];
+	int32_t level, option; /* IPC_SET */
+	uint32_t len;
+	uint8_t value[IPC_VALUE]; /* of a filter: its code */
 };
 
 enum { IPC_SHORT = offsetof(struct ipc_ask, stay) };

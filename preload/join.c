@@ -2,6 +2,8 @@
 #include "join.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -34,7 +36,8 @@ join_cookie(int fd)
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
 
-	return real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
+	return ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE) &&
+	    real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
 	    cookie : 0;
 }
 
@@ -50,7 +53,8 @@ inode(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+	return ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) &&
+	    fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
 int
@@ -78,10 +82,10 @@ join_prepare(int fd)
 {
 	int on = 1, off = 0;
 
-	if (real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+	if (allowed_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
 		return;
 	(void)steer_first(fd);
-	(void)real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+	(void)allowed_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
 }
 
 /* The kernel lets a socket that has a group of its own into no other.  It loses
@@ -164,9 +168,10 @@ join_copy_ways(int from, int to)
 	for (i = 0; i < sizeof(option) / sizeof(option[0]); i++) {
 		is = 0;
 		len = sizeof(is);
-		if (real_getsockopt(from, option[i][0], option[i][1], &is,
+		if (ALLOWED(SYS_getsockopt, from, option[i][0], option[i][1]) &&
+		    real_getsockopt(from, option[i][0], option[i][1], &is,
 			&len) == 0 && is != 0)
-			(void)real_setsockopt(to, option[i][0], option[i][1],
+			(void)allowed_setsockopt(to, option[i][0], option[i][1],
 			    &is, len);
 	}
 }
@@ -177,16 +182,17 @@ beside(int fd, const struct sock *s, const struct mp_addr *at)
 {
 	int other, on = 1, off = 0, error;
 
-	if (real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+	if (allowed_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
 		return -errno;
 	other = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (other < 0)
 		return -errno;
 	if (s->kernel != MP_INET)
-		(void)real_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+		(void)allowed_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
-	(void)real_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	(void)allowed_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on,
+	    sizeof(on));
 	join_copy_ways(fd, other);
 	error = join_bind(other, s, at);
 	if (error == 0)
@@ -309,6 +315,50 @@ join_greet(void)
 	(void)question(IPC_HELLO, -1, &none, &anywhere, NULL, &answer, &got);
 	if (got >= 0)
 		real_close(got);
+}
+
+/* The value as the agent takes it: its length, or -1. */
+static int
+flatten(struct ipc_ask *ask, const void *value, socklen_t len)
+{
+	const struct sock_fprog *prog = value;
+
+	if (ask->option == SO_ATTACH_FILTER ||
+	    ask->option == SO_ATTACH_REUSEPORT_CBPF) {
+		value = prog->filter;
+		len = prog->len * (socklen_t)sizeof(*prog->filter);
+	}
+	if (len > sizeof(ask->value))
+		return -1;
+	memcpy(ask->value, value, len);
+	return (int)len;
+}
+
+int
+join_option(int fd, int level, int option, const void *value, socklen_t len)
+{
+	static const struct sock none;
+	struct guard_buf *buf = guard_take();
+	struct ipc_ask *ask;
+	struct ipc_answer answer = { .error = -ENOBUFS };
+	int got = -1, n, error = -ENOBUFS;
+
+	if (buf != NULL) {
+		ask = (struct ipc_ask *)(void *)buf->packet;
+		fill(ask, IPC_SET, &none);
+		ask->level = level;
+		ask->option = option;
+		n = flatten(ask, value, len);
+		ask->len = (uint32_t)n;
+		error = n < 0 ? -ENOBUFS : ask_agent(ask, &fd, 1, -1, &answer,
+		    &got, false);
+		guard_give(buf);
+	}
+	if (got >= 0)
+		real_close(got);
+	error = error != 0 ? error : answer.error;
+	errno = -error;
+	return error == 0 ? 0 : -1;
 }
 
 int

@@ -33,6 +33,8 @@ void join_copy_ways(int from, int to);
 enum sock_state join_make(int fd, struct sock *);
 /* The socket as the agent knows it, held; NULL: it does not. */
 struct sock *join_find(int fd);
+/* Has the agent set a socket's option: 0, or -1 with errno. */
+int join_option(int fd, int level, int option, const void *, socklen_t);
 /* Has the agent be there as long as this process, and learns its side door. */
 void join_greet(void);
 /* May it have this address beside the sockets that the agent knows?  0,

@@ -115,17 +115,18 @@ static ssize_t
 send_protected(int fd, struct sock *s, const struct msghdr *msg,
     const struct mp_addr *dst, int flags)
 {
-	bool held = false;
+	bool as_is = false;
 	ssize_t n;
 
 	if (atomic_load(&s->state) == SOCK_FRESH)
 		(void)join_make(fd, s);
 	if (atomic_load(&s->state) != SOCK_JOINED)
 		return -EACCES;
-	n = protect(fd, s, dst, msg, flags, &held);
-	if (held && plain_instead(dst, arena_now()))
-		return plain(fd, s, msg, dst, flags);
-	return n;
+	n = protect(fd, s, dst, msg, flags, &as_is);
+	if (!as_is)
+		return n;
+	plain_prefer(dst);
+	return plain(fd, s, msg, dst, flags);
 }
 
 /* Which way a datagram goes; who has a session is not asked about. */

@@ -38,7 +38,7 @@ struct out {
 	size_t len;
 	struct ask ask;
 	bool df;
-	bool held; /* for want of a session */
+	bool as_is; /* it wants no protection: see protect() */
 };
 
 /* MSG_FASTOPEN means nothing to UDP; a TCP socket that has the number of ours by
@@ -121,7 +121,6 @@ hold(struct out *o, uint64_t now)
 	guard_unlock(o->s->map.arena);
 	if (error != 0)
 		return error;
-	o->held = true;
 	if (late)
 		wake_agent(o->fd, o->s);
 	return 0;
@@ -160,9 +159,10 @@ attempt(struct out *o)
 	guard_unlock(s->map.arena);
 	if (forked_times() != forks)
 		return 1; /* the parent sends what was begun */
+	o->as_is = n == 0;
 	if (n == MP_EAGAIN)
 		return hold(o, now);
-	if (n < 0)
+	if (n <= 0)
 		return refused(o, n);
 	for (i = 0; i < n; i++)
 		tx[i].error = transmit(o, &tx[i],
@@ -223,13 +223,13 @@ send_all(struct out *o, size_t whole)
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
 		at += o->len;
-	} while (at < whole);
+	} while (at < whole && !o->as_is);
 	return (ssize_t)whole;
 }
 
 ssize_t
 protect(int fd, struct sock *s, const struct mp_addr *to,
-    const struct msghdr *msg, int flags, bool *held)
+    const struct msghdr *msg, int flags, bool *as_is)
 {
 	struct out o = { .fd = fd, .s = s, .flags = flags & KEPT, .dst = *to };
 	ssize_t n;
@@ -246,6 +246,6 @@ protect(int fd, struct sock *s, const struct mp_addr *to,
 	if (n >= 0 && (flags & MSG_PROBE) == 0)
 		n = send_all(&o, (size_t)n);
 	guard_give(o.buf);
-	*held = o.held;
+	*as_is = o.as_is;
 	return n;
 }

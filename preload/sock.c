@@ -32,10 +32,14 @@ stand_for_inet(int fd)
 {
 	int on = 1;
 
-	(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET, &on, sizeof(on));
+	/* Who may not set it executes no other program. */
+	if (ALLOWED(SYS_setsockopt, fd, IPPROTO_IPV6, MARK_INET))
+		(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET, &on,
+		    sizeof(on));
 	/* Groups that others joined are heard by IPv4's own sockets alone. */
-	(void)real_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on,
-	    sizeof(on));
+	if (ALLOWED(SYS_setsockopt, fd, IPPROTO_IP, IP_MULTICAST_ALL))
+		(void)real_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on,
+		    sizeof(on));
 }
 
 static int
@@ -45,7 +49,7 @@ kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
 
 	*kernel = MP_DUAL;
 	fd = real_socket(AF_INET6, type, protocol);
-	if (fd >= 0 && real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+	if (fd >= 0 && allowed_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 	    sizeof(off)) == 0) {
 		if (domain == AF_INET)
 			stand_for_inet(fd);
@@ -182,7 +186,7 @@ sock_hold(int fd)
 void
 sock_flag(int fd, int option, int value)
 {
-	(void)real_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
+	(void)allowed_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
 }
 
 int

@@ -20,6 +20,10 @@ struct steer_group {
 	uint8_t control; /* the agent's index */
 	uint8_t plain;	 /* the index that plaintext goes to */
 	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
+	/* Of these slots (bits) only what begins with `sid' goes to the socket,
+	 * the rest to the agent. */
+	uint32_t only;
+	uint32_t sid[MP_SLOTS_MAX][2];
 	uint8_t probed; /* the index that INNER_PROBE goes to */
 };
 /* Attaches it to the group of `fd': 0, or a negative errno. */

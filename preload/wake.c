@@ -22,10 +22,11 @@ int
 wake_inner(int fd, struct sock *s, const struct inner *in, const void *payload,
     size_t len, uint8_t *buf)
 {
+	struct net_self self = s->self; /* another thread may ask as well */
+
 	if (allowed_all())
-		(void)net_self(fd, &s->self);
-	return inner_send_as(&s->self, s->map.arena, fd, in, payload, len,
-	    buf);
+		(void)net_self(fd, &self);
+	return inner_send_as(&self, s->map.arena, fd, in, payload, len, buf);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "ear.h"
 #include "journal.h"
 #include "net.h"
+#include "park.h"
 #include "slots.h"
 
 enum {
@@ -148,6 +149,8 @@ wake_at(struct port *p, uint64_t now)
 	if (traffic != p->traffic && at > now + POLL_US)
 		at = now + POLL_US;
 	p->traffic = traffic;
+	if (p->parked > 0 && at > now + PARK_PAUSE_US)
+		at = now + PARK_PAUSE_US;
 	return told > now && told < at ? told : at;
 }
 
@@ -234,6 +237,8 @@ output_send(struct port *p)
 		tell_lost(p, lost, nlost);
 		if (p->connects_new)
 			slots_steer(p);
+		else
+			park_give(p);
 		if (!ok)
 			tell_failed(p, n);
 		else if (n < BATCH)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net.h"
 #include "output.h"
 #include "slots.h"
 
@@ -32,26 +33,51 @@ drop_first(struct port *p)
 	free(d);
 }
 
-/* Has the slot a session with this peer?  [lock] */
-static bool
-takes(struct port *p, uint32_t slot, const struct mp_addr *from)
+/* Which socket can have it now: the one that is connected to its peer, or that
+ * takes strangers and has its session; -1: none.  [lock] */
+static int
+taker(struct port *p, const struct mp_addr *from)
 {
-	return mp_session_find(&p->map.mp, slot, from) != MP_NONE;
+	const struct slot *is = p->map.arena->slot;
+	int i, stranger = slots_stranger(p);
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used && (p->slot[i].connected ?
+			net_equal(&is[i].peer, from) : i == stranger) &&
+		    mp_session_find(&p->map.mp, (uint32_t)i, from) != MP_NONE)
+			return i;
+	return -1;
 }
 
-/* Those whose session went to the slot, in the order in which they came. */
+/* The first that a socket can have, and which: -1, none.  [lock] */
+static int
+choose(struct port *p, struct mp_addr *from)
+{
+	struct parked *d;
+	int slot = -1;
+
+	slots_look(p);
+	STAILQ_FOREACH(d, &p->park, entry) {
+		*from = d->from;
+		slot = taker(p, from);
+		if (slot >= 0)
+			break;
+	}
+	return slot;
+}
+
+/* All that a peer sent, in the order in which it came. */
 static void
-give(struct port *p, uint32_t slot, uint32_t theirs[], unsigned n)
+give(struct port *p, uint32_t slot, const struct mp_addr *from)
 {
 	struct parked *d, *next;
-	struct inner inner = { .kind = INNER_DATA, .slot = slot };
-	unsigned i = 0;
+	struct inner inner = { .kind = INNER_DATA, .slot = slot,
+		.from = *from };
 
-	for (d = STAILQ_FIRST(&p->park); d != NULL && i < n; d = next, i++) {
+	for (d = STAILQ_FIRST(&p->park); d != NULL; d = next) {
 		next = STAILQ_NEXT(d, entry);
-		if ((theirs[i / 32] >> i % 32 & 1) == 0)
+		if (!net_equal(&d->from, from))
 			continue;
-		inner.from = d->from;
 		output_inner(p, &inner, d->payload, d->len);
 		STAILQ_REMOVE(&p->park, d, parked, entry);
 		p->parked--;
@@ -63,24 +89,27 @@ give(struct port *p, uint32_t slot, uint32_t theirs[], unsigned n)
 void
 park_give(struct port *p)
 {
-	uint32_t theirs[PARKED / 32] = { 0 };
-	struct parked *d;
-	unsigned n = 0;
+	struct mp_addr from;
+	uint64_t now = arena_now();
+	bool strange;
 	int slot;
 
-	while (p->parked > 0 &&
-	    arena_now() - STAILQ_FIRST(&p->park)->since > STAY_US)
+	while (p->parked > 0 && now - STAILQ_FIRST(&p->park)->since > STAY_US)
 		drop_first(p);
-	slot = slots_stranger(p);
-	if (p->parked == 0 || slot < 0 || !port_lock(p))
-		return;
-	STAILQ_FOREACH(d, &p->park, entry) {
-		if (takes(p, (uint32_t)slot, &d->from))
-			theirs[n / 32] |= UINT32_C(1) << n % 32;
-		n++;
+	while (p->parked > 0) {
+		if (!port_lock(p))
+			return;
+		slot = choose(p, &from);
+		port_unlock(p);
+		if (slot < 0)
+			return;
+		strange = !p->slot[slot].connected;
+		if (strange && p->slot[slot].gave_at + PARK_PAUSE_US > now)
+			return;
+		if (strange)
+			p->slot[slot].gave_at = now;
+		give(p, (uint32_t)slot, &from);
 	}
-	port_unlock(p);
-	give(p, (uint32_t)slot, theirs, n);
 }
 
 void

@@ -10,6 +10,13 @@
 #include "inner.h"
 #include "port.h"
 
+/*
+ * A socket that takes strangers gets what one peer sent, and then nothing for so
+ * long: it may be about to be connected to that peer, and would be readable for
+ * what it cannot have.
+ */
+enum { PARK_PAUSE_US = 10000 };
+
 /* Keeps one, or gives it to the socket that takes strangers now. */
 void park_put(struct port *, const struct inner *, const void *payload,
     size_t len);

@@ -77,19 +77,27 @@ has(int fd, int option, int value)
 }
 
 bool
+port_udp(const struct agent *a, int fd)
+{
+	uint64_t netns = 0;
+	socklen_t len = sizeof(netns);
+
+	return has(fd, SO_TYPE, SOCK_DGRAM) &&
+	    has(fd, SO_PROTOCOL, IPPROTO_UDP) &&
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &len) == 0 &&
+	    netns == a->netns;
+}
+
+bool
 port_fits(const struct agent *a, int fd, const struct ipc_ask *ask,
     struct mp_addr *at)
 {
 	struct sockaddr_in6 sin6;
-	uint64_t netns = 0;
-	socklen_t len = sizeof(netns);
+	socklen_t len = sizeof(sin6);
 
-	if (!has(fd, SO_TYPE, SOCK_DGRAM) || !has(fd, SO_PROTOCOL, IPPROTO_UDP) ||
-	    !has(fd, SO_DOMAIN, ask->kernel == MP_INET ? AF_INET : AF_INET6) ||
-	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &len) != 0 ||
-	    netns != a->netns)
+	if (!port_udp(a, fd) ||
+	    !has(fd, SO_DOMAIN, ask->kernel == MP_INET ? AF_INET : AF_INET6))
 		return false;
-	len = sizeof(sin6);
 	return getsockname(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(at, (struct sockaddr *)&sin6, len) &&
 	    at->port == ask->port;

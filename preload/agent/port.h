@@ -39,6 +39,7 @@ struct own_slot {
 	uint64_t drops;	 /* packets that the kernel dropped there, at last look */
 	uint64_t opened; /* counts openings; the newest is the highest */
 	uint64_t told;	 /* when an INNER_ERROR last went to it */
+	uint64_t gave_at; /* when a parked datagram last went to it: park.h */
 };
 
 /* Hears of closed ports for a slot: see ear.h. */
@@ -100,6 +101,8 @@ int port_open(struct agent *, const struct ipc_ask *, int control,
 /* Makes one of an arena that has served already; `id' 0: of no held one. */
 int port_recover(struct agent *, const struct ipc_ask *, uint64_t id,
     int memfd, int control, struct port **, char why[IPC_TEXT]);
+/* Is this a UDP socket in our namespace? */
+bool port_udp(const struct agent *, int fd);
 /* Is this a UDP socket of the port that is asked about, in our namespace?  Then
  * *at is what it is bound to. */
 bool port_fits(const struct agent *, int fd, const struct ipc_ask *,

@@ -2,6 +2,9 @@
 #include "question.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -240,6 +243,56 @@ on_hear(struct question *q)
 	return ear_open(p, (uint32_t)slot, take(q, 0));
 }
 
+/* What the library sets of a socket. */
+static const int settable[][2] = {
+	{ SOL_SOCKET, SO_ATTACH_FILTER },
+	{ SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF },
+	{ SOL_SOCKET, SO_REUSEADDR }, { SOL_SOCKET, SO_REUSEPORT },
+	{ SOL_SOCKET, SO_TIMESTAMPNS }, { SOL_SOCKET, SO_TIMESTAMPING },
+	{ SOL_SOCKET, SO_TIMESTAMPING_NEW },
+	{ IPPROTO_IP, IP_PKTINFO }, { IPPROTO_IP, IP_RECVERR },
+	{ IPPROTO_IP, IP_RECVTOS }, { IPPROTO_IP, IP_RECVTTL },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER }, { IPPROTO_IPV6, IPV6_RECVERR },
+	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO }, { IPPROTO_IPV6, IPV6_RECVTCLASS },
+	{ IPPROTO_IPV6, IPV6_TCLASS }, { IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+	{ IPPROTO_IPV6, IPV6_V6ONLY }, { IPPROTO_UDP, UDP_GRO },
+};
+
+static bool
+may_set(int level, int option)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(settable) / sizeof(settable[0]); i++)
+		if (settable[i][0] == level && settable[i][1] == option)
+			return true;
+	return false;
+}
+
+static int
+on_set(struct question *q)
+{
+	struct sock_fprog prog = { .filter =
+		(struct sock_filter *)(void *)q->ask.value };
+	const void *value = q->ask.value;
+	socklen_t len = q->ask.len;
+
+	if (len > sizeof(q->ask.value) ||
+	    !may_set(q->ask.level, q->ask.option))
+		return -EINVAL;
+	if (q->got[0] < 0 || !port_udp(q->agent, q->got[0]))
+		return -EBADF;
+	if (q->ask.option == SO_ATTACH_FILTER ||
+	    q->ask.option == SO_ATTACH_REUSEPORT_CBPF) {
+		prog.len = (unsigned short)(len / sizeof(*prog.filter));
+		value = &prog;
+		len = sizeof(prog);
+	}
+	return setsockopt(q->got[0], q->ask.level, q->ask.option, value,
+	    len) == 0 ? 0 : -errno;
+}
+
 static int
 on_look(struct question *q)
 {
@@ -263,6 +316,7 @@ static int (*const handler[])(struct question *) = {
 	[IPC_ASK] = on_ask,
 	[IPC_ADOPT] = on_adopt,
 	[IPC_LOOK] = on_look,
+	[IPC_SET] = on_set,
 	[IPC_HEAR] = on_hear,
 };
 

@@ -261,6 +261,15 @@ is_link_local(const uint8_t ip[16])
 	return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
 }
 
+static bool
+is_any(const uint8_t ip[16])
+{
+	uint8_t any[16];
+
+	addr_any(any, ip);
+	return memcmp(ip, any, sizeof(any)) == 0;
+}
+
 /* Sends a packet of an end: 0, or the error of its send. */
 static int
 transmit(struct duo *d, int e, const struct mp_path *path,
@@ -271,6 +280,8 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 	struct duo_link *l;
 	int i = find_addr(end, path->local.ip), to, j;
 
+	if (i < 0 && is_any(path->local.ip)) /* as the kernel likes */
+		i = end->addr[0].there ? 0 : -1;
 	if (i < 0 || end->addr[i].local.down)
 		return MP_ENETUNREACH;
 	if (is_link_local(path->remote.ip))
