@@ -98,6 +98,10 @@ SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
 BENCH_UDP = $(B)/bench/bench_udp
 FAKE_AGENT = $(B)/cli/fake_agent
+CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
+	$(wildcard tests/cli/check_*.c))
+CHECK_CTL_TESTED_O = $(B)/agent/change.o
+CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
@@ -123,7 +127,7 @@ TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
-	$(FAKE_AGENT) $(CHECK_AGENT) $(CHECK_PRELOAD)
+	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
 
 $(LIB): $(CORE_O)
 	rm -f $@
@@ -148,11 +152,16 @@ $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium
 
 # The one place that has the version.
-$(B)/agent/ctl.o $(B)/agent/main.o: VERSION
+$(B)/agent/ctl.o $(B)/agent/main.o $(B)/agent/events.o: VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \
 	    $(LIB) -lsodium
+
+$(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
+		$(B)/agent/real.o $(LIB)
+	$(LINK) -o $@ $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
+	    $(B)/agent/real.o $(LIB) $(CHECK_LIBS) -lsodium
 
 $(CHECK_AGENT): $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB) \
@@ -217,7 +226,8 @@ $(B)/bench/%.o: tests/bench/%.c $(B)/flags
 
 $(B)/cli/%.o: tests/cli/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) -Icore -Ipreload -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload -Ipreload/agent $(CHECK_CFLAGS) \
+	    -MMD -MP -c -o $@ $<
 
 $(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -249,7 +259,7 @@ $(B)/flags: FORCE
 
 -include $(CORE_O:.o=.d) $(JOINT_O:.o=.d) $(PRELOAD_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
-	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) \
+	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) $(CHECK_CTL_O:.o=.d) \
 	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
 	$(LAB_PROGS:=.d)
 
@@ -298,7 +308,8 @@ check-exports: $(SHIM)
 	    echo 2.31; } | sort -V -c
 
 # Ends with `N passed, N failed'.
-check-cli: $(PRODUCT) $(FAKE_AGENT)
+check-cli: $(PRODUCT) $(FAKE_AGENT) $(CHECK_CTL)
+	$(CHECK_CTL)
 	B=$(B) CC='$(CC)' tests/cli/run
 
 check-agent: $(KEEPER) $(CHECK_AGENT)

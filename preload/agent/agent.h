@@ -6,6 +6,7 @@
 #include <bsd/sys/queue.h>
 #include <sys/types.h>
 
+#include "events.h"
 #include "look.h"
 #include "loop.h"
 #include "netmon.h"
@@ -31,6 +32,7 @@ struct agent {
 	unsigned nclients;
 	struct look look;
 	struct netmon netmon;
+	struct events events;
 };
 
 /* Something came or went: is anything left to serve? */

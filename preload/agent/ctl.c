@@ -14,6 +14,8 @@
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
+    "       mpctl events [--no-samples] [--port PORT]\n"
+    "                                     say what happens, as it happens\n"
     "       mpctl check-program PROGRAM   would it run under mpshim?\n"
     "       mpctl --help | --version\n"
     "\n"
@@ -37,12 +39,24 @@ keygen(int argc, char **argv)
 	return ctl_keygen(argv[0]);
 }
 
+/* A number of 1..most and nothing else; 0: it is none. */
+static uint32_t
+number(const char *text, unsigned long most)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	return text[0] < '1' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    n > most ? 0 : (uint32_t)n;
+}
+
 static int
 status(int argc, char **argv)
 {
 	bool json = false;
-	unsigned long pid = 0;
-	char *end;
+	uint32_t pid = 0;
 	int i;
 
 	for (i = 0; i < argc; i++) {
@@ -54,13 +68,46 @@ status(int argc, char **argv)
 			return usage("status has no option ", argv[i]);
 		if (pid != 0)
 			return usage("status wants one PID at most", "");
-		errno = 0;
-		pid = strtoul(argv[i], &end, 10);
-		if (argv[i][0] < '1' || argv[i][0] > '9' || *end != '\0' ||
-		    errno != 0 || pid > INT32_MAX)
+		pid = number(argv[i], INT32_MAX);
+		if (pid == 0)
 			return usage("not a process id: ", argv[i]);
 	}
-	return ctl_status(json, (uint32_t)pid);
+	return ctl_status(json, pid);
+}
+
+static int
+events(int argc, char **argv)
+{
+	bool samples = true;
+	uint32_t port = 0;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--no-samples") == 0) {
+			samples = false;
+			continue;
+		}
+		if (strcmp(argv[i], "--port") != 0)
+			return usage("events does not take ", argv[i]);
+		if (++i == argc)
+			return usage("--port wants a port", "");
+		port = number(argv[i], UINT16_MAX);
+		if (port == 0)
+			return usage("not a port: ", argv[i]);
+	}
+	return ctl_events(port, samples);
+}
+
+/* What mprun --events asks, as mprun: FILE PID. */
+static int
+record(int argc, char **argv)
+{
+	uint32_t pid = argc == 2 ? number(argv[1], INT32_MAX) : 0;
+
+	if (pid == 0)
+		return usage("record wants FILE and PID", "");
+	ctl_name("mprun");
+	return ctl_record(argv[0], pid);
 }
 
 static int
@@ -119,6 +166,8 @@ main(int argc, char **argv)
 	} commands[] = {
 		{ "keygen", keygen },
 		{ "status", status },
+		{ "events", events },
+		{ "record", record },
 		{ "check-program", check_program },
 		{ "check-run", check_run },
 		{ "--version", version },

@@ -10,6 +10,7 @@
 
 #include "agent.h"
 #include "ear.h"
+#include "events.h"
 #include "journal.h"
 #include "net.h"
 #include "output.h"
@@ -227,6 +228,15 @@ on_look(struct question *q)
 	return 0;
 }
 
+/* Those who could be heard do not come here. */
+static int
+on_events(struct question *q)
+{
+	snprintf(q->answer.text, IPC_TEXT, "%d others follow the events already",
+	    EVENTS_READERS);
+	return -EBUSY;
+}
+
 static int
 on_hello(struct question *q)
 {
@@ -242,6 +252,7 @@ static int (*const handler[])(struct question *) = {
 	[IPC_ADOPT] = on_adopt,
 	[IPC_LOOK] = on_look,
 	[IPC_HEAR] = on_hear,
+	[IPC_EVENTS] = on_events,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };
@@ -256,7 +267,8 @@ client_free(struct client *c)
 	watch_end(&a->loop, &c->watch);
 	alarm_end(&a->loop, &c->alarm);
 	LIST_REMOVE(c, entry);
-	close(c->fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	status_free(c->status);
 	free(c);
 	a->nclients--;
@@ -299,6 +311,8 @@ answer(struct client *c, struct question *q)
 		journal("question %u of %d, port %u: %s %s", q->ask.kind,
 		    (int)c->pid, q->ask.port, strerror(-q->answer.error),
 		    q->answer.text);
+		if (q->answer.text[0] != '\0')
+			events_error(c->agent, q->ask.port, q->answer.text);
 	}
 	(void)ipc_send(c->fd, &q->answer, sizeof(q->answer), &q->give,
 	    q->give >= 0);
@@ -327,6 +341,18 @@ begin_status(struct client *c)
 	return true;
 }
 
+/* Makes him one who follows the events: false, he cannot. */
+static bool
+begin_events(struct client *c, uint32_t port)
+{
+	watch_end(&c->agent->loop, &c->watch);
+	if (!events_join(c->agent, c->fd, port))
+		return false;
+	c->fd = -1;
+	client_free(c);
+	return true;
+}
+
 static void
 client_ready(struct watch *w, uint32_t events)
 {
@@ -344,6 +370,9 @@ client_ready(struct watch *w, uint32_t events)
 		return;
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_STATUS && begin_status(c))
+		return;
+	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
+	    q.ask.kind == IPC_EVENTS && begin_events(c, q.ask.port))
 		return;
 	if (n == IPC_SHORT && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_WAKE && port_of(&q) != NULL)
