@@ -100,7 +100,9 @@ BENCH_UDP = $(B)/bench/bench_udp
 FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
-CHECK_CTL_TESTED_O = $(B)/agent/change.o
+CHECK_CTL_TESTED_O = $(patsubst %,$(B)/agent/%.o, \
+	change ctl_history ctl_view ctl_say ctl_status ctl_ask ctl_rows ctl_json \
+	ctl_text ctl_value)
 CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
@@ -149,7 +151,7 @@ $(KEEPER): $(JOINT_O) $(AGENT_O) $(LIB)
 
 $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	$(LINK) $(STATIC) -o $@ $(JOINT_O) $(CTL_O) $(LIB) \
-	    -Wl,--gc-sections -lsodium
+	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version.
 $(B)/agent/ctl.o $(B)/agent/main.o $(B)/agent/events.o: VERSION

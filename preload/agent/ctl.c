@@ -14,6 +14,7 @@
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
+    "       mpctl watch [PID]             the same, live\n"
     "       mpctl events [--no-samples] [--port PORT]\n"
     "                                     say what happens, as it happens\n"
     "       mpctl check-program PROGRAM   would it run under mpshim?\n"
@@ -52,27 +53,49 @@ number(const char *text, unsigned long most)
 	    n > most ? 0 : (uint32_t)n;
 }
 
+/* A process id, which may be missing; false, and says so: it is none. */
+static bool
+take_pid(const char *command, int argc, char **argv, uint32_t *pid)
+{
+	char why[32];
+
+	snprintf(why, sizeof(why), "%s wants one PID at most", command);
+	if (argc > 1)
+		(void)usage(why, "");
+	else if (argc == 1 && (*pid = number(argv[0], INT32_MAX)) == 0)
+		(void)usage("not a process id: ", argv[0]);
+	else
+		return true;
+	return false;
+}
+
 static int
 status(int argc, char **argv)
 {
 	bool json = false;
 	uint32_t pid = 0;
-	int i;
+	int i, n = 0;
 
-	for (i = 0; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0) {
+	for (i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
 			json = true;
-			continue;
-		}
-		if (argv[i][0] == '-')
+		else if (argv[i][0] == '-')
 			return usage("status has no option ", argv[i]);
-		if (pid != 0)
-			return usage("status wants one PID at most", "");
-		pid = number(argv[i], INT32_MAX);
-		if (pid == 0)
-			return usage("not a process id: ", argv[i]);
-	}
+		else
+			argv[n++] = argv[i];
+	if (!take_pid("status", n, argv, &pid))
+		return CTL_USAGE;
 	return ctl_status(json, pid);
+}
+
+static int
+watch(int argc, char **argv)
+{
+	uint32_t pid = 0;
+
+	if (!take_pid("watch", argc, argv, &pid))
+		return CTL_USAGE;
+	return ctl_watch(pid);
 }
 
 static int
@@ -166,6 +189,7 @@ main(int argc, char **argv)
 	} commands[] = {
 		{ "keygen", keygen },
 		{ "status", status },
+		{ "watch", watch },
 		{ "events", events },
 		{ "record", record },
 		{ "check-program", check_program },

@@ -47,7 +47,9 @@ int ctl_ask_row(int fd, struct ipc_row *, char why[256]);
 int ctl_ask_wait(int fd, struct ipc_row *, char why[256]);
 /* Does this error say that there is no agent? */
 bool ctl_ask_nobody(int error);
-/* Says what is wrong; `why' may be NULL or "". */
+/* What is wrong, in words that stay until the next call; and says it, or `why',
+ * which may be NULL or "". */
+const char *ctl_ask_text(int error);
 void ctl_ask_error(int error, const char *why);
 
 struct ctl_rows {
@@ -76,6 +78,8 @@ int ctl_program_check(const char *name);
 /* Shows the agent's programs; only those of process `pid' unless 0. */
 int ctl_status(bool json, uint32_t pid);
 
+/* Shows the same, live. */
+int ctl_watch(uint32_t pid);
 /* Says what happens, as it happens, a line of JSON for each; of a port, 0: of
  * all.  Does not end by itself. */
 int ctl_events(uint32_t port, bool samples);

@@ -2,6 +2,7 @@
 /* How mpctl asks the agent, and takes the rows that it answers with. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,18 +79,27 @@ ctl_ask_nobody(int error)
 	    error == -ECONNRESET || error == -EPIPE;
 }
 
+const char *
+ctl_ask_text(int error)
+{
+	static char text[128];
+
+	/* An agent that does not know the question says that it is wrong. */
+	if (error == -EPROTO || error == -EINVAL)
+		return "the agent is of another version; restart the "
+		    "programs that run under it";
+	if (error == -EPERM)
+		return "the runtime directory must be yours alone, mode 0700";
+	snprintf(text, sizeof(text), "the agent does not answer: %s",
+	    strerror(-error));
+	return text;
+}
+
 void
 ctl_ask_error(int error, const char *why)
 {
-	/* An agent that does not know the question says that it is wrong. */
-	if (error == -EPROTO || error == -EINVAL)
-		ctl_error("the agent is of another version; restart the "
-		    "programs that run under it");
-	else if (error == -EPERM)
-		ctl_error("the runtime directory must be yours alone, mode "
-		    "0700");
-	else if (why != NULL && why[0] != '\0')
+	if (error != -EPROTO && why != NULL && why[0] != '\0')
 		ctl_error("the agent refuses: %s", why);
 	else
-		ctl_error("the agent does not answer: %s", strerror(-error));
+		ctl_error("%s", ctl_ask_text(error));
 }

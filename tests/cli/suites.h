@@ -6,5 +6,6 @@
 #include <check.h>
 
 Suite *suite_change(void);
+Suite *suite_view(void);
 
 #endif
