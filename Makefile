@@ -48,7 +48,7 @@ BENCH = bench_core bench_shake
 BENCH_COMMON = world
 
 SCRIPTS = scripts/check-floors scripts/coverage scripts/deps scripts/mprun \
-	scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
+	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
 
@@ -343,12 +343,14 @@ tidy: $(B)/unit/suites.inc
 
 install: $(PRODUCT)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mpshim
-	install -m 755 scripts/mprun $(MPCTL) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 scripts/mprun scripts/mpplot $(MPCTL) \
+	    $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(KEEPER) $(DESTDIR)$(PREFIX)/lib/mpshim
 	install -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/mpshim
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/mprun $(DESTDIR)$(PREFIX)/bin/mpctl
+	rm -f $(DESTDIR)$(PREFIX)/bin/mprun $(DESTDIR)$(PREFIX)/bin/mpctl \
+	    $(DESTDIR)$(PREFIX)/bin/mpplot
 	rm -f $(DESTDIR)$(PREFIX)/lib/mpshim/libmpshim.so \
 	    $(DESTDIR)$(PREFIX)/lib/mpshim/mpshim-agent
 	rmdir $(DESTDIR)$(PREFIX)/lib/mpshim
