@@ -30,10 +30,11 @@ CORE = crypto \
 	output endpoint
 
 # What the library and the agent share, the rest of the library, and the agent.
-JOINT = arena net ipc inner steer
-PRELOAD = old_glibc libc log conf guard forked fdtab held iov spawn reach plain \
-	want opts join revive wake sock bind connect heal cmsg ask cork protect \
-	out fetch in setopt stdio_sock hook_socket hook_opt hook_send hook_recv \
+JOINT = allowed arena net knock ipc inner steer
+PRELOAD = old_glibc libc log conf guard forked fdtab held iov fault spawn reach \
+	plain want opts join revive wake sock bind connect heal cmsg stamp ask \
+	cork protect out fetch pass in setopt stdio_sock rights \
+	hook_rights hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
@@ -47,7 +48,12 @@ SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 BENCH = bench_core bench_shake
 BENCH_COMMON = world
 
-SCRIPTS = scripts/check-floors scripts/coverage scripts/deps scripts/mprun \
+# Manual pages, and what else people read.
+MAN = $(wildcard man/*.[1-9])
+DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
+
+SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
+	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
 	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
@@ -74,6 +80,7 @@ OURS = -std=gnu11 -fPIC -fvisibility=hidden -ffunction-sections \
 	-Wstrict-prototypes -Wvla $(EXTRA)
 # Of the rooms that touch Linux.  Fortified names would be undefined elsewhere.
 SYSTEM = -D_GNU_SOURCE -U_FORTIFY_SOURCE
+SAY_VERSION = -DMPSHIM_VERSION='"$(VERSION)"'
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(OURS)
 LINK = $(CC) $(CFLAGS) $(EXTRA) $(LDFLAGS)
 CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
@@ -110,7 +117,7 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fdtab forked guard held iov ask cork)
+	libc log conf fault fdtab forked guard held iov ask cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -130,6 +137,9 @@ PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
 	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
+
+# What is installed, without the tests.
+product: $(PRODUCT)
 
 $(LIB): $(CORE_O)
 	rm -f $@
@@ -153,8 +163,9 @@ $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	$(LINK) $(STATIC) -o $@ $(JOINT_O) $(CTL_O) $(LIB) \
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
-# The one place that has the version.
-$(B)/agent/ctl.o $(B)/agent/main.o $(B)/agent/events.o: VERSION
+# The one place that has the version; these show it.
+$(B)/agent/ctl.o $(B)/agent/main.o $(B)/agent/events.o $(B)/preload/init.o: \
+	VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \
@@ -185,8 +196,9 @@ $(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
 # Its agent is the usual one, beside it.
 $(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*.h) $(B)/flags
 	@mkdir -p $(@D)
-	$(TSAN_CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) -std=gnu11 -fsanitize=thread \
-	    -Icore -Ipreload -o $@ $(TSAN_C) -lsodium -ldl -lpthread
+	$(TSAN_CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) $(SAY_VERSION) \
+	    -std=gnu11 -fsanitize=thread -Icore -Ipreload -o $@ $(TSAN_C) \
+	    -lsodium -ldl -lpthread
 	ln -sf ../mpshim-agent $(@D)
 
 $(CHECK): $(UNIT_O) $(LIB)
@@ -207,12 +219,11 @@ $(B)/core/%.o: core/%.c $(B)/flags
 
 $(B)/preload/%.o: preload/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) -Icore -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) $(SAY_VERSION) -Icore -MMD -MP -c -o $@ $<
 
 $(B)/agent/%.o: preload/agent/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) -DMPSHIM_VERSION='"$(VERSION)"' \
-	    -Icore -Ipreload -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) $(SAY_VERSION) -Icore -Ipreload -MMD -MP -c -o $@ $<
 
 $(B)/unit/%.o: tests/unit/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -271,12 +282,17 @@ include tests/diff/rules.mk
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-exports check-unit check-preload sim \
+	$(MAKE) check-floors check-docs check-exports check-unit check-preload sim \
 	    check-cli check-agent check-diff check-lab
 
 check-floors: $(CORE_O) $(JOINT_O) $(PRELOAD_O) $(AGENT_O) $(CTL_O)
-	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' SYSTEM='$(SYSTEM)' \
+	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
+	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+
+# Code and manual pages tell of the same things.
+check-docs:
+	scripts/check-docs
 
 # In one process with sanitizers: to fork theirs for each test takes 8 times as
 # long.
@@ -341,19 +357,47 @@ tidy: $(B)/unit/suites.inc
 	    -std=gnu11 -Icore -I$(B)/unit $(CHECK_CFLAGS)
 	$(SHELLCHECK) $(SCRIPTS)
 
-install: $(PRODUCT)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mpshim
-	install -m 755 scripts/mprun scripts/mpplot $(MPCTL) \
-	    $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(KEEPER) $(DESTDIR)$(PREFIX)/lib/mpshim
-	install -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/mpshim
+# Where it goes.  The loader does not look in lib/mpshim by itself.
+BIN_DIR = $(DESTDIR)$(PREFIX)/bin
+LIB_DIR = $(DESTDIR)$(PREFIX)/lib/mpshim
+MAN_DIR = $(DESTDIR)$(PREFIX)/share/man
+DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/mpshim
+COMPLETION_DIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+PAGES = $(notdir $(MAN))
 
+# The version is in their footers.
+$(B)/man/%: man/% VERSION
+	@mkdir -p $(@D)
+	sed 's/@VERSION@/$(VERSION)/' $< >$@
+
+install: $(PRODUCT) $(PAGES:%=$(B)/man/%)
+	install -d $(BIN_DIR) $(LIB_DIR) $(DOC_DIR) $(COMPLETION_DIR)
+	install -m 755 scripts/mprun scripts/mpplot $(MPCTL) $(BIN_DIR)
+	install -m 755 $(KEEPER) $(LIB_DIR)
+	install -m 644 $(SHIM) $(LIB_DIR)
+	for page in $(PAGES); do \
+	    install -D -m 644 $(B)/man/$$page \
+	        $(MAN_DIR)/man$${page##*.}/$$page || exit; \
+	done
+	install -m 644 $(DOCS) $(DOC_DIR)
+	install -m 644 scripts/completion.bash $(COMPLETION_DIR)/mprun
+	ln -sf mprun $(COMPLETION_DIR)/mpctl
+
+# Folders of others stay, and ours where somebody put something in.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/mprun $(DESTDIR)$(PREFIX)/bin/mpctl \
-	    $(DESTDIR)$(PREFIX)/bin/mpplot
-	rm -f $(DESTDIR)$(PREFIX)/lib/mpshim/libmpshim.so \
-	    $(DESTDIR)$(PREFIX)/lib/mpshim/mpshim-agent
-	rmdir $(DESTDIR)$(PREFIX)/lib/mpshim
+	rm -f $(BIN_DIR)/mprun $(BIN_DIR)/mpctl $(BIN_DIR)/mpplot
+	rm -f $(LIB_DIR)/libmpshim.so $(LIB_DIR)/mpshim-agent
+	rm -f $(foreach page,$(PAGES),$(MAN_DIR)/man*/$(page))
+	rm -f $(foreach doc,$(notdir $(DOCS)),$(DOC_DIR)/$(doc))
+	rm -f $(COMPLETION_DIR)/mprun $(COMPLETION_DIR)/mpctl
+	rmdir --ignore-fail-on-non-empty $(LIB_DIR) $(DOC_DIR)
+
+# A Debian package, and whether it does what it shall in a new Debian.
+deb:
+	scripts/make-deb
+
+check-deb: deb $(LAB)
+	B=$(B) tests/deb/run
 
 clean:
 	rm -rf build
@@ -361,7 +405,7 @@ clean:
 FORCE:
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-floors check-exports check-unit check-preload \
+.PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
 	check-cli check-agent check-lab demo bench-core bench-shim coverage \
-	tidy install uninstall clean FORCE
+	tidy product install uninstall deb check-deb clean FORCE

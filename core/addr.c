@@ -89,6 +89,14 @@ addr_may_tell(const uint8_t ip[16], const uint8_t peer[16], bool tell_private)
 	return ours >= theirs || (tell_private && ours == ADDR_PRIVATE);
 }
 
+void
+addr_any(uint8_t ip[16], const uint8_t like[16])
+{
+	memset(ip, 0, 16);
+	if (addr_is4(like))
+		memcpy(ip, mapped, MAPPED);
+}
+
 bool
 addr_fits(enum mp_family family, const uint8_t ip[16])
 {

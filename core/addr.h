@@ -19,6 +19,8 @@ bool addr_pair_ok(const uint8_t local[16], const uint8_t remote[16]);
 /* May a peer at `peer' be told `ip'? */
 bool addr_may_tell(const uint8_t ip[16], const uint8_t peer[16],
     bool tell_private);
+/* The unspecified address of the other one's family. */
+void addr_any(uint8_t ip[16], const uint8_t like[16]);
 /* Can a program's socket of that family express this address? */
 bool addr_fits(enum mp_family, const uint8_t ip[16]);
 /* Synthetic address number n: 198.18.0.0/15 (RFC 2544), or 2001:2::/48 (RFC

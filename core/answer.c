@@ -117,6 +117,7 @@ answer(struct mp *m, const struct mp_rx *rx, const uint8_t *resp, size_t len,
 		out->len = len;
 		out->slot = MP_NONE;
 		out->session = MP_NONE;
+		out->tos = out->ttl = -1;
 		return 1;
 	}
 	if (s == NULL || (f = state_flow(m, s, rx->flow)) == NULL)
@@ -163,6 +164,8 @@ consider(struct mp *m, struct shake *sh, const struct wire_init *in,
 	struct session *s = table_find_assoc(m, key->id, in->assoc);
 
 	memcpy(sh->assoc, in->assoc, 8);
+	memcpy(sh->claim, in->source, sizeof(sh->claim));
+	sh->primary = (uint8_t)WIRE_F_PRIMARY_ID(in->features);
 	sh->key_id = key->id;
 	sh->end = key->end;
 	sh->initiator = (in->features & WIRE_F_RESPONDER) != 0;
@@ -200,9 +203,9 @@ new_init(struct mp *m, const struct mp_key *key, const struct mp_rx *rx,
 	shake_prologue(pro, packet);
 	noise_init(&t.noise, pro, sizeof(pro),
 	    key->psk[1 - shake_end(key->end)]);
-	if (!noise_read1(&t.noise, packet + WIRE_SHAKE, WIRE_NOISE, inner) ||
-	    !wire_get_init(inner, &in))
+	if (!noise_read1(&t.noise, packet + WIRE_SHAKE, WIRE_NOISE, inner))
 		goto out;
+	wire_get_init(inner, &in);
 	why = consider(m, &t, &in, key, rx, now);
 	if (why != MP_C_MAX)
 		goto out;
@@ -299,24 +302,69 @@ synthetic_address(struct mp *m, const struct shake *sh, struct mp_addr *a)
 	} while (table_find_addr(m, slot, a) != NULL);
 }
 
-/* Where the INIT came from first that the program's family can say. */
+/* Can the program's socket name it? */
 static bool
-first_source(const struct mp *m, const struct shake *sh, struct mp_addr *a)
+fits(const struct mp *m, const struct shake *sh, const struct mp_addr *a)
 {
-	uint32_t slot = sh->slot % MP_SLOTS_MAX;
+	return addr_fits(
+	    (enum mp_family)m->sh->family[sh->slot % MP_SLOTS_MAX], a->ip);
+}
+
+/*
+ * Where the initiator's datagrams would come from without us, as far as it is
+ * known: the source of its primary pair.  That is where a packet of this pair's
+ * flow came from; else the address that it names, if INIT came from there; else,
+ * behind a NAT, a source that is not another flow's.  False: none that the
+ * program's family can say.
+ */
+static bool
+primary_source(const struct mp *m, const struct shake *sh,
+    const struct mp_rx *rx, struct mp_addr *a)
+{
+	const struct mp_addr *from, *first = NULL;
+	bool known = sh->primary < MP_FLOWS_MAX;
 	int i;
 
+	*a = rx->path.remote;
+	if (known && rx->flow == sh->primary && fits(m, sh, a))
+		return true;
 	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++) {
-		*a = sh->source[i].addr;
-		if (addr_fits((enum mp_family)m->sh->family[slot], a->ip))
-			return true;
+		from = &sh->source[i].addr;
+		if (!fits(m, sh, from))
+			continue;
+		if (known && memcmp(from->ip, sh->claim, 16) == 0) {
+			first = from;
+			break;
+		}
+		if (first == NULL || (known &&
+		    addr_equal(first, &rx->path.remote)))
+			first = from;
 	}
+	if (first != NULL)
+		*a = *first;
+	return first != NULL;
+}
+
+/* Is that where the session's peer is, as it has proved? */
+static bool
+peer_is_at(const struct mp *m, const struct session *s,
+    const struct mp_addr *a)
+{
+	struct flow *f;
+
+	if (addr_equal(&s->shown, a))
+		return true;
+	STATE_FLOWS(m, s, f, id)
+		if (f->proven_once && !f->unproven &&
+		    addr_equal(&f->path.remote, a))
+			return true;
 	return false;
 }
 
 /*
  * Another session shows the address of a newcomer: does it lose it?  Only to
- * one that is there itself, under the same key, and only when it is silent.
+ * one that is there itself, or where that one's peer is, too; under the same
+ * key, and only when it is silent.
  */
 static bool
 gives_way(const struct mp *m, const struct session *old,
@@ -325,7 +373,7 @@ gives_way(const struct mp *m, const struct session *old,
 	struct flow *f = state_flow(m, old, old->current);
 
 	if (old->key_id != sh->key_id ||
-	    !addr_equal(&old->shown, &rx->path.remote))
+	    !peer_is_at(m, old, &rx->path.remote))
 		return false;
 	return old->state != MP_S_UP || f == NULL || flow_in_doubt(f, now) ||
 	    now > old->last_in + SESSION_TAKEOVER;
@@ -334,11 +382,13 @@ gives_way(const struct mp *m, const struct session *old,
 static struct session *
 new_peer(struct mp *m, struct shake *sh, uint64_t now, const struct mp_rx *rx)
 {
-	struct mp_addr shown = { .port = rx->path.remote.port };
+	struct mp_addr shown;
 	struct session *old;
 
-	if (!first_source(m, sh, &shown))
+	if (!primary_source(m, sh, rx, &shown)) {
+		shown.port = rx->path.remote.port;
 		synthetic_address(m, sh, &shown);
+	}
 	old = table_find_addr(m, sh->slot, &shown);
 	if (old != NULL && gives_way(m, old, sh, now, rx))
 		session_free(m, old);

@@ -205,6 +205,8 @@ enum mp_send_flag {
  * Chooses the way of a datagram of `len' bytes from a slot to the address
  * `dst' as the program knows it.  Returns how many packets carry it: 1, or 2
  * when the second is a COPY.  Or
+ *	0		 no peer answered for so long as mp_hold() was told:
+ *			 send it as it is
  *	MP_EAGAIN	 no session yet, mp_hold() it; one is being made with
  *			 the key `key_id' (0: any that fits)
  *	MP_EHOSTUNREACH	 no answer for 10 s
@@ -237,10 +239,22 @@ size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
 MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
 
+/* What goes with a datagram that is held.  Index 0 is for an IPv4 packet, 1 for
+ * IPv6; -1: the system's default. */
+struct mp_wish {
+	uint8_t source[16];	/* ours that the kernel would take; or zeros */
+	int16_t tos[2], ttl[2];
+	bool df;		/* must not be fragmented on its way */
+	uint32_t plain_us;	/* sent as it is when no peer answered for so
+				 * long, if none ever did; 0: never */
+};
+
 /* Keeps a datagram until its session is up: 208 KiB a session, 48 for each
- * included, the oldest dropped first.  MP_EINVAL: there is no such session. [lock] */
+ * included, the oldest dropped first.  A wish of NULL is none.  MP_EINVAL: there
+ * is no such session. [lock] */
 MP_CHECK int mp_hold(struct mp *, uint64_t now, uint32_t slot,
-    const struct mp_addr *dst, const void *payload, size_t len);
+    const struct mp_addr *dst, const struct mp_wish *, const void *payload,
+    size_t len);
 
 /* --- A packet in: begin [lock], open, commit [lock] ---------------------- */
 
@@ -306,6 +320,7 @@ struct mp_out {
 	struct mp_path path;
 	size_t len;
 	bool df;	  /* must not be fragmented on its way */
+	int16_t tos, ttl; /* -1: the system's default */
 	uint32_t slot;	  /* whose socket; MP_NONE: the one that was asked */
 	uint32_t session, gen;
 	uint16_t flow;
@@ -344,6 +359,7 @@ uint64_t mp_deadline(const struct mp *);
 	X(probe_out, "probes sent")                                           \
 	X(reply_out, "answers to probes sent")                                \
 	X(held, "datagrams held for a session")                               \
+	X(plain_out, "held datagrams sent as they were: no peer")             \
 	X(rescued, "datagrams sent again on another flow")                    \
 	X(handshake_out, "INIT sent")                                         \
 	X(handshake_done, "handshakes completed")                             \
@@ -428,16 +444,19 @@ struct mp_session_info {
 	uint32_t gen; /* tells uses of one index apart */
 	enum mp_session_state state;
 	bool initiator;
+	bool plain; /* no peer answered: see mp_hold() */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
 	struct mp_addr reflexive; /* us, as the peer saw us; or port 0 */
 	const char *suite;
+	uint32_t held;	      /* datagrams that wait for it */
 	uint32_t flows;	      /* live ones: mp_flow_info() 0..MP_FLOWS_MAX-1 */
 	uint32_t current;     /* id of the flow in use; MP_NONE */
 	enum mp_reason why;   /* of the last change of it */
 	uint64_t why_at, up_at, last_in_at, last_data_at;
 	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint32_t sid[2]; /* what its packets to us begin with; 0: none */
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 

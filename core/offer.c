@@ -3,12 +3,44 @@
 
 #include <string.h>
 
+#include "addr.h"
 #include "bytes.h"
 #include "load.h"
 #include "probe.h"
 #include "seal.h"
 #include "send.h"
 #include "table.h"
+
+/* The pair that plain UDP would take, or NULL: the responder's program shall see
+ * its source. */
+static struct flow *
+primary_flow(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+
+	if (!s->initiator)
+		return NULL;
+	STATE_FLOWS(m, s, f, id)
+		if (!f->down && memcmp(f->path.local.ip, s->source, 16) == 0 &&
+		    addr_equal(&f->path.remote, &s->shown))
+			return f;
+	return NULL;
+}
+
+/* What INIT says. */
+static void
+describe(const struct mp *m, const struct session *s, const struct flow *f,
+    struct wire_init *in)
+{
+	memset(in, 0, sizeof(*in));
+	in->previous = s->keys[s->cur & 1].sid_out;
+	in->features = shake_features(m, s->initiator ? 0 : WIRE_F_RESPONDER);
+	memcpy(in->assoc, s->assoc, 8);
+	if (f == NULL)
+		return;
+	in->features |= WIRE_F_PRIMARY(f->id);
+	memcpy(in->source, s->source, sizeof(in->source));
+}
 
 /* The INIT with a new ephemeral key. */
 static void
@@ -17,10 +49,12 @@ write_init(struct mp *m, struct shake *sh, const struct mp_key *key,
 {
 	uint8_t pro[SHAKE_PROLOGUE], inner[WIRE_INNER], e[32];
 	int end = shake_end(key->end);
-	struct wire_init in = { .previous = s->keys[s->cur & 1].sid_out,
-		.features = shake_features(m, s->initiator ? 0 : WIRE_F_RESPONDER) };
+	const struct flow *f = primary_flow(m, s);
+	struct wire_init in;
 
-	memcpy(in.assoc, s->assoc, 8);
+	describe(m, s, f, &in);
+	sh->primary = f != NULL ? f->id : STATE_NO_FLOW;
+	sh->resp_until = MP_NEVER;
 	sh->keys.sid_in = table_new_sid(m, s->slot);
 	table_link_sid(m, table_shake_ref(m, sh));
 	wire_put_shake(sh->packet,
@@ -78,7 +112,9 @@ offer_due(const struct mp *m, const struct session *s)
 	if (i >= STATE_SHAKES)
 		return MP_NEVER;
 	sh = &m->shakes[i];
-	return sh->mask != 0 ? 0 : sh->next_at;
+	if (sh->mask != 0)
+		return 0;
+	return sh->next_at < sh->resp_until ? sh->next_at : sh->resp_until;
 }
 
 /* The flow ids that an INIT can go out on. */
@@ -159,6 +195,20 @@ emit_init(struct mp *m, struct session *s, struct shake *sh, struct flow *f,
 	return out->len = WIRE_INIT;
 }
 
+/* The flow id that INIT goes out on next, of those that it is due on: first the
+ * primary pair's, so that its source is what the responder sees first. */
+static uint32_t
+next_id(const struct shake *sh)
+{
+	uint32_t id = 0;
+
+	if (sh->primary < MP_FLOWS_MAX && (sh->mask >> sh->primary & 1))
+		return sh->primary;
+	while (id < MP_FLOWS_MAX && (sh->mask >> id & 1) == 0)
+		id++;
+	return id;
+}
+
 int
 offer_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
     uint64_t now, struct mp_out *out, uint8_t *buf)
@@ -184,9 +234,7 @@ offer_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	if (sh->mask == 0 && now >= sh->next_at)
 		next_round(m, sh, key, s, now);
 	s->want_shake = false;
-	for (id = 0; id < MP_FLOWS_MAX; id++) {
-		if ((sh->mask >> id & 1) == 0)
-			continue;
+	while ((id = next_id(sh)) < MP_FLOWS_MAX) {
 		sh->mask &= ~(state_bit(id));
 		f = state_flow(m, s, id);
 		if (f != NULL && !f->gone &&
@@ -241,6 +289,69 @@ resp_done(struct mp *m, struct session *s, struct shake *sh,
 	}
 }
 
+/* An answer whose mac is right. */
+static void
+take_resp(struct mp *m, struct session *s, struct shake *sh,
+    const uint8_t *packet, const struct mp_rx *rx, uint64_t now)
+{
+	uint8_t inner[WIRE_INNER];
+	struct wire_resp r;
+
+	if (!load_curve(m, now, 1)) {
+		state_count(m, MP_C_drop_shake_load);
+		return;
+	}
+	if (!noise_read2(&sh->noise, packet + WIRE_SHAKE, WIRE_NOISE, inner) ||
+	    !wire_get_resp(inner, &r) || r.max_flows == 0) {
+		state_count(m, MP_C_drop_shake_auth);
+		return;
+	}
+	resp_done(m, s, sh, &r, rx, now);
+}
+
+/*
+ * An answer that came before the primary pair's waits for that one: what
+ * confirms the handshake must not come to the responder before the INIT whose
+ * source its program is to see.  Without us the first datagram would take the
+ * primary pair, so this is no loss, unless that pair is silent.
+ */
+static bool
+resp_waits(struct mp *m, struct session *s, struct shake *sh,
+    const uint8_t *packet, const struct mp_rx *rx, uint64_t now)
+{
+	struct flow *f = state_flow(m, s, sh->primary), *came;
+
+	if (sh->inner || rx->ref != MP_NONE || f == NULL || f->gone ||
+	    f->down || f->failed ||
+	    (came = pair_find(m, s, &rx->path)) == NULL || came == f)
+		return false;
+	if (sh->resp_until != MP_NEVER)
+		return true; /* that one is as good */
+	memcpy(sh->resp, packet, sizeof(sh->resp));
+	sh->resp_flow = came->id;
+	sh->resp_until = now + OFFER_PRIMARY;
+	table_arm(m, s, sh->resp_until);
+	return true;
+}
+
+void
+offer_settle(struct mp *m, struct session *s, uint64_t now)
+{
+	uint32_t i = STATE_ONCE(s->shake);
+	struct shake *sh = i < STATE_SHAKES ? &m->shakes[i] : NULL;
+	struct mp_rx rx = { .ref = MP_NONE };
+	struct flow *f;
+
+	if (sh == NULL || sh->state != SHAKE_SENT || now < sh->resp_until)
+		return;
+	sh->resp_until = MP_NEVER;
+	f = state_flow(m, s, sh->resp_flow);
+	if (f == NULL || f->gone)
+		return;
+	rx.path = f->path;
+	take_resp(m, s, sh, sh->resp, &rx, now);
+}
+
 void
 offer_resp(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
     const uint8_t *packet, const struct wire_shake *h, uint64_t now)
@@ -248,8 +359,7 @@ offer_resp(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	struct shake *sh = find_sent(m, h->isid);
 	const struct mp_key *key;
 	struct session *s;
-	uint8_t mac[WIRE_MAC], inner[WIRE_INNER];
-	struct wire_resp r;
+	uint8_t mac[WIRE_MAC];
 
 	s = sh == NULL ? NULL : state_session_gen(m, sh->session, sh->gen);
 	if (s == NULL || (key = shake_key(ring, sh->key_id)) == NULL) {
@@ -262,16 +372,8 @@ offer_resp(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 		state_count(m, MP_C_drop_shake_mac);
 		return;
 	}
-	if (!load_curve(m, now, 1)) {
-		state_count(m, MP_C_drop_shake_load);
-		return;
-	}
-	if (!noise_read2(&sh->noise, packet + WIRE_SHAKE, WIRE_NOISE, inner) ||
-	    !wire_get_resp(inner, &r) || r.max_flows == 0) {
-		state_count(m, MP_C_drop_shake_auth);
-		return;
-	}
-	resp_done(m, s, sh, &r, rx, now);
+	if (!resp_waits(m, s, sh, packet, rx, now))
+		take_resp(m, s, sh, packet, rx, now);
 }
 
 void

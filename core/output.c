@@ -329,14 +329,18 @@ output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
 
 /* --- One session, all sessions ------------------------------------------- */
 
-/* CLOSE on the flow in use, and on another; then the session is gone. */
+/* What is held, CLOSE on the flow in use, and on another; then the session is
+ * gone. */
 static int
 output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
 {
 	struct wire_msg msg = { .flags = WIRE_CLOSE };
 	struct policy_ask ask = { .now = now };
-	struct flow *f = state_flow(m, s, s->current);
+	struct flow *f;
 
+	if (s->held.n > 0 && send_held(m, s, now, o->out, o->buf, o->size) > 0)
+		return 1;
+	f = state_flow(m, s, s->current);
 	if (s->close_tries > 0) {
 		ask.not = f;
 		f = policy_best(m, s, &ask);
@@ -356,7 +360,10 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
+	offer_settle(m, s, now);
 	tick_session(m, s, now);
+	if (s->plain && s->state == MP_S_DOWN && s->held.n > 0)
+		return send_plain(m, s, o->out, o->buf, o->size);
 	if (s->state == MP_S_CLOSED) {
 		if (session_keys_end(s) == MP_NEVER) /* none is left */
 			session_free(m, s);

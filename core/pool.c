@@ -149,6 +149,8 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	*r = (struct record) { .magic = RECORD_MAGIC, .size = size,
 		.next = MP_NEVER, .session = state_index(m, s),
 		.gen = s->gen, .sent_at = now, .len = (uint16_t)len };
+	if (kind == POOL_HELD)
+		memset(&r->wish, 0xff, sizeof(r->wish));
 	memcpy(r + 1, data, len);
 	p.ring->head += size;
 	last = q->n > 0 ? record_at(&p, q->last) : NULL;

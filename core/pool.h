@@ -17,16 +17,21 @@ struct record {
 	uint64_t next; /* of the same session; MP_NEVER: last */
 	uint32_t session, gen;
 	uint64_t sent_at;
-	uint64_t seq; /* what a COPY names: sequence number, */
+	union {
+		uint64_t seq; /* what a COPY names: sequence number, */
+		struct {      /* or held: see struct mp_wish */
+			int16_t tos[2], ttl[2];
+		} wish;
+	};
 	uint32_t sid; /* session id */
 	uint16_t len; /* of the datagram */
 	uint8_t flow; /* and flow id */
-	bool dead : 1, copied : 1;
+	bool dead : 1, copied : 1, df : 1;
 	/* the datagram follows */
 };
 
 /* The session's datagram is kept, if it can be at all; its record is filled
- * in but for what the caller knows (seq, sid, flow). */
+ * in but for what the caller knows (seq, sid, flow; wish, df). */
 struct record *pool_put(struct mp *, enum pool_kind, struct session *,
     uint64_t now, const void *data, size_t len);
 /* The memory that the next pool_put() of recent datagrams touches. */

@@ -10,6 +10,8 @@
 #include "seal.h"
 #include "table.h"
 
+/* How long INIT waits for mp_hold(), which tells what it shall say. */
+#define SEND_SOURCE (20 * MS)
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
 
@@ -22,7 +24,8 @@ send_out(const struct mp *m, const struct session *s, const struct flow *f,
 	out->slot = s->slot;
 	out->session = state_index(m, s);
 	out->gen = s->gen;
-	out->flow = f->id;
+	out->flow = f != NULL ? f->id : UINT16_MAX;
+	out->tos = out->ttl = -1;
 }
 
 /* The clear head of the next packet of a flow. */
@@ -112,8 +115,11 @@ begin_session(struct mp *m, uint64_t now, uint32_t slot,
 
 	rng_bytes(&m->sh->rng, assoc, sizeof(assoc));
 	s = session_new(m, now, slot, dst, key_id, assoc, true);
-	if (s != NULL)
-		session_connect(m, s, now);
+	if (s == NULL)
+		return NULL;
+	session_connect(m, s, now);
+	s->shake_after = now + SEND_SOURCE;
+	s->last_send = now;
 	return s;
 }
 
@@ -176,6 +182,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return MP_EACCES;
 	if (s->state == MP_S_UP && now >= s->last_in + SESSION_SILENT)
 		session_down(m, s); /* the peer has no keys any more */
+	if (s->plain && s->state == MP_S_DOWN) /* what is held goes first */
+		return s->held.n > 0 ? MP_EAGAIN : 0;
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
@@ -312,22 +320,59 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	return tx->error;
 }
 
+/* What is told with the first datagram: where INIT is to seem to come from, and
+ * how long a peer is waited for. */
+static void
+take_wish(struct session *s, const struct mp_wish *wish)
+{
+	static const uint8_t none[16];
+
+	if (memcmp(wish->source, none, sizeof(none)) != 0)
+		memcpy(s->source, wish->source, sizeof(s->source));
+	if (s->up_at == 0)
+		s->plain_us = wish->plain_us;
+}
+
 int
 mp_hold(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
-    const void *payload, size_t len)
+    const struct mp_wish *wish, const void *payload, size_t len)
 {
 	struct session *s;
+	struct record *r;
 
 	if (slot >= MP_SLOTS_MAX ||
 	    (s = table_find_addr(m, slot, dst)) == NULL)
 		return MP_EINVAL;
-	if (pool_put(m, POOL_HELD, s, now, payload, len) == NULL) {
+	r = pool_put(m, POOL_HELD, s, now, payload, len);
+	if (wish != NULL)
+		take_wish(s, wish);
+	if (s->shake_after <= now + SEND_SOURCE)
+		s->shake_after = 0;
+	table_arm(m, s, now);
+	if (r == NULL) {
 		state_count(m, MP_C_drop_held);
 		return 0; /* as a full queue of the kernel would */
 	}
+	if (wish != NULL) {
+		memcpy(r->wish.tos, wish->tos, sizeof(r->wish.tos));
+		memcpy(r->wish.ttl, wish->ttl, sizeof(r->wish.ttl));
+		r->df = wish->df;
+	}
 	state_count(m, MP_C_held);
-	table_arm(m, s, now);
 	return 0;
+}
+
+/* The way that a held datagram takes now, with what its program asked for. */
+static void
+held_out(const struct mp *m, const struct session *s, const struct record *r,
+    const struct flow *f, const struct mp_path *path, struct mp_out *out)
+{
+	int v6 = addr_is4(path->remote.ip) ? 0 : 1;
+
+	send_out(m, s, f, path, out);
+	out->tos = r->wish.tos[v6];
+	out->ttl = r->wish.ttl[v6];
+	out->df = r->df;
 }
 
 size_t
@@ -346,10 +391,34 @@ send_held(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
 		return 0;
 	fill_tx(m, s, f, now, 0, NULL, &tx);
-	send_out(m, s, f, &f->path, out);
+	held_out(m, s, r, f, &f->path, out);
 	out->len = mp_seal(&tx, pool_data(r), len, buf);
 	datagram_sent(m, s, f, &tx, pool_data(r), len, false);
 	pool_drop(m, POOL_HELD, s);
 	crypto_wipe(&tx, sizeof(tx));
 	return out->len;
+}
+
+int
+send_plain(struct mp *m, struct session *s, struct mp_out *out, uint8_t *buf,
+    size_t size)
+{
+	struct record *r = pool_first(m, POOL_HELD, s);
+	struct mp_path path = { .remote = s->shown };
+	size_t len;
+
+	if (r == NULL)
+		return 0;
+	len = pool_len(m, POOL_HELD, r);
+	pool_drop(m, POOL_HELD, s);
+	if (len > size)
+		return 0;
+	memcpy(path.local.ip, s->source, sizeof(path.local.ip));
+	if (!addr_pair_ok(path.local.ip, path.remote.ip))
+		addr_any(path.local.ip, path.remote.ip);
+	held_out(m, s, r, NULL, &path, out);
+	memcpy(buf, pool_data(r), len);
+	out->len = len;
+	state_count(m, MP_C_plain_out);
+	return 1;
 }

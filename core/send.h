@@ -5,7 +5,7 @@
 
 #include "session.h"
 
-/* Fills in where a packet of a flow goes. */
+/* Fills in where a packet of a flow (or of none) goes. */
 void send_out(const struct mp *, const struct session *, const struct flow *,
     const struct mp_path *, struct mp_out *);
 /*
@@ -22,5 +22,9 @@ bool send_path_error(int error);
 /* The next held datagram of a session that is up, sealed: its length or 0. */
 size_t send_held(struct mp *, struct session *, uint64_t now, struct mp_out *,
     uint8_t *buf, size_t size);
+/* The next held datagram of a session that waited long enough for a peer, as it
+ * is: 1, or 0. */
+int send_plain(struct mp *, struct session *, struct mp_out *, uint8_t *buf,
+    size_t size);
 
 #endif

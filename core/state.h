@@ -180,6 +180,11 @@ struct session {
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;
 	struct mp_addr told[MP_TOLD_MAX];
+
+	/* before it was up */
+	uint8_t source[16]; /* initiator: where plain UDP would come from */
+	uint32_t plain_us;  /* wait so long for a peer; 0: for good */
+	bool plain : 1;	    /* none is there */
 };
 
 enum shake_state {
@@ -206,6 +211,11 @@ struct shake {
 	struct noise noise;
 	uint8_t cookie[CRYPTO_MAC];
 	uint8_t cookie_flow; /* STATE_NO_FLOW: no cookie */
+	uint8_t primary;     /* flow id of the initiator's primary pair */
+	uint8_t claim[16];   /* theirs: their address of it, or zeros */
+	uint8_t resp_flow;   /* ours: where `resp' came from, which waits ... */
+	uint64_t resp_until; /* ... until then for one on the primary pair */
+	uint8_t resp[WIRE_RESP];
 	struct keys keys;    /* sid_in is set in either role */
 	uint8_t mac1[CRYPTO_MAC];
 	struct {

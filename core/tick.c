@@ -88,10 +88,25 @@ give_up_at(const struct session *s)
 	return sent > seen ? sent : seen;
 }
 
+/* When a session that never was up has waited for its peer so long as the
+ * program wants; MP_NEVER. */
+static uint64_t
+plain_at(const struct session *s)
+{
+	return s->plain_us == 0 || s->up_at != 0 ||
+	    s->state != MP_S_CONNECTING || s->connect_since == MP_NEVER ?
+	    MP_NEVER : s->connect_since + s->plain_us;
+}
+
 static void
 tick_unconnected(struct mp *m, struct session *s, uint64_t now)
 {
 	session_expire_keys(m, s, now);
+	if (now >= plain_at(s)) {
+		s->plain = true;
+		session_down(m, s);
+		return;
+	}
 	if (s->connect_since != MP_NEVER && s->held.n > 0 &&
 	    now >= s->connect_since + SESSION_ANSWER) {
 		pool_clear(m, POOL_HELD, s);
@@ -219,11 +234,15 @@ tick_next(const struct mp *m, const struct session *s, uint64_t now)
 		if (s->held.n > 0)
 			at = earlier(at, s->connect_since + SESSION_ANSWER);
 		at = earlier(at, session_keys_end(s));
+		at = earlier(at, plain_at(s));
 		return earlier(at, give_up_at(s));
 	case MP_S_CLOSING:
 		return 0;
-	case MP_S_FREE:
 	case MP_S_DOWN:
+		if (s->plain && s->held.n > 0)
+			return 0;
+		break;
+	case MP_S_FREE:
 	case MP_S_CLOSED:
 		break;
 	}

@@ -285,16 +285,16 @@ wire_put_init(uint8_t out[WIRE_INNER], const struct wire_init *i)
 	put32(out, i->previous);
 	put32(out + 4, i->features);
 	memcpy(out + 8, i->assoc, sizeof(i->assoc));
-	memset(out + 16, 0, 16);
+	memcpy(out + 16, i->source, sizeof(i->source));
 }
 
-bool
+void
 wire_get_init(const uint8_t in[WIRE_INNER], struct wire_init *i)
 {
 	i->previous = get32(in);
 	i->features = get32(in + 4);
 	memcpy(i->assoc, in + 8, sizeof(i->assoc));
-	return all_zero(in + 16, 16);
+	memcpy(i->source, in + 16, sizeof(i->source));
 }
 
 void

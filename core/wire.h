@@ -136,11 +136,12 @@ void wire_put_shake(uint8_t out[WIRE_SHAKE], const struct wire_shake *);
 bool wire_is_shake(const uint8_t *packet, size_t len);
 bool wire_get_shake(const uint8_t *packet, size_t len, struct wire_shake *);
 
-/* What INIT says under its seal: previous4 features4 association8 zero16 */
+/* What INIT says under its seal: previous4 features4 association8 address16 */
 struct wire_init {
 	uint32_t previous; /* the responder's sid that this replaces, or 0 */
 	uint32_t features;
 	uint8_t assoc[8];
+	uint8_t source[16]; /* the sender's address of its primary pair, or 0 */
 };
 
 /* RESP: sid4 features4 your address18 max flows2 zero4 */
@@ -156,8 +157,13 @@ enum wire_feature {
 	WIRE_F_RESPONDER = 0x40000000, /* INIT by the association's responder */
 };
 
+/* Bits 8 to 14 of an INIT's features: the flow id of the sender's primary pair
+ * + 1, or 0. */
+#define WIRE_F_PRIMARY(id) (((uint32_t)(id) + 1) << 8)
+#define WIRE_F_PRIMARY_ID(features) (((features) >> 8 & 0x7f) - 1)
+
 void wire_put_init(uint8_t out[WIRE_INNER], const struct wire_init *);
-bool wire_get_init(const uint8_t in[WIRE_INNER], struct wire_init *);
+void wire_get_init(const uint8_t in[WIRE_INNER], struct wire_init *);
 void wire_put_resp(uint8_t out[WIRE_INNER], const struct wire_resp *);
 bool wire_get_resp(const uint8_t in[WIRE_INNER], struct wire_resp *);
 

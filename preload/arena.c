@@ -2,6 +2,7 @@
 #include "arena.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "allowed.h"
 #include "raw.h"
 
 static const uint8_t arena_magic[8] = "mpshim1";
@@ -40,7 +42,8 @@ map(struct arena_map *map, int fd, size_t size)
 
 	if (p == MAP_FAILED)
 		return -errno;
-	(void)madvise(p, size, MADV_DONTDUMP);
+	if (ALLOWED(SYS_madvise, p, size, MADV_DONTDUMP))
+		(void)madvise(p, size, MADV_DONTDUMP);
 	map->arena = p;
 	map->size = size;
 	return 0;
@@ -76,17 +79,38 @@ arena_make(struct arena_map *m, int fd, size_t size,
 	return 0;
 }
 
-int
-arena_map(struct arena_map *m, int fd)
+/* How large the file is; it says so itself to who may not ask. */
+static int
+size_of(int fd, size_t *size)
 {
+	struct arena_map head;
 	struct stat st;
 	int error;
 
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	if (st.st_size <= ARENA_HEAD)
-		return -EINVAL;
-	error = map(m, fd, (size_t)st.st_size);
+	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH)) {
+		if (fstat(fd, &st) != 0)
+			return -errno;
+		*size = (size_t)st.st_size;
+		return 0;
+	}
+	error = map(&head, fd, ARENA_HEAD);
+	if (error != 0)
+		return error;
+	*size = head.arena->size;
+	munmap(head.arena, ARENA_HEAD);
+	return 0;
+}
+
+int
+arena_map(struct arena_map *m, int fd)
+{
+	size_t size;
+	int error = size_of(fd, &size);
+
+	if (error == 0 && size <= ARENA_HEAD)
+		error = -EINVAL;
+	if (error == 0)
+		error = map(m, fd, size);
 	if (error != 0)
 		return error;
 	if (memcmp(m->arena->magic, arena_magic, sizeof(arena_magic)) != 0 ||
@@ -102,7 +126,7 @@ arena_map(struct arena_map *m, int fd)
 void
 arena_unmap(struct arena_map *m)
 {
-	if (m->arena != NULL)
+	if (m->arena != NULL && ALLOWED(SYS_munmap))
 		munmap(m->arena, m->size);
 	memset(m, 0, sizeof(*m));
 }
@@ -120,7 +144,11 @@ static __thread struct robust_list_head *robust
     __attribute__((tls_model("initial-exec")));
 static __thread uint32_t self __attribute__((tls_model("initial-exec")));
 
-enum { STUCK_US = 2000000 }; /* then we ask whether the owner lives at all */
+enum {
+	STUCK_US = 2000000, /* then we ask whether the owner lives at all */
+	SLICE_US = 5000, /* longest sleep: who may not wake us does not */
+	BLIND_US = 20000, /* longest that who may not sleep spins */
+};
 
 void
 arena_forked(void)
@@ -164,6 +192,19 @@ grab(struct arena *a, uint32_t mine)
 	return true;
 }
 
+bool
+arena_knows(void)
+{
+	return self != 0;
+}
+
+void
+arena_is(uint32_t tid, struct robust_list_head *list)
+{
+	self = tid;
+	robust = list;
+}
+
 /* Sleeps until the lock changes, or until then. */
 static void
 wait_for(struct arena *a, uint64_t us)
@@ -189,9 +230,30 @@ steal_from_dead(struct arena *a)
 	uint32_t v = atomic_load(&a->lock);
 
 	if ((v & FUTEX_TID_MASK) != 0 &&
-	    RAW(SYS_kill, v & FUTEX_TID_MASK, 0) != 0 && errno == ESRCH)
+	    ALLOWED(SYS_kill, v & FUTEX_TID_MASK, 0) && RAW(SYS_kill, v & FUTEX_TID_MASK, 0) != 0 && errno == ESRCH)
 		atomic_compare_exchange_strong(&a->lock, &v,
 		    v | FUTEX_OWNER_DIED);
+}
+
+static bool
+may_sleep(struct arena *a)
+{
+	return allowed_all() || ALLOWED(SYS_futex, &a->lock, FUTEX_WAIT);
+}
+
+/* Who may not sleep. */
+static bool
+take_awake(struct arena *a, uint64_t wait_us)
+{
+	uint64_t until = arena_now() + (wait_us < BLIND_US ? wait_us :
+		BLIND_US);
+
+	do
+		if (grab(a, self))
+			return true;
+	while (arena_now() < until);
+	pending(NULL);
+	return false;
 }
 
 static bool
@@ -206,6 +268,8 @@ take(struct arena *a, uint64_t wait_us)
 	pending(a);
 	if (grab(a, self))
 		return true;
+	if (!may_sleep(a))
+		return take_awake(a, wait_us);
 	begun = arena_now();
 	while (!(got = grab(a, self | FUTEX_WAITERS))) {
 		past = arena_now() - begun;
@@ -213,8 +277,8 @@ take(struct arena *a, uint64_t wait_us)
 			break;
 		if (past > STUCK_US)
 			steal_from_dead(a);
-		wait_for(a, wait_us - past < STUCK_US ? wait_us - past :
-							STUCK_US);
+		wait_for(a, wait_us - past < SLICE_US ? wait_us - past :
+							SLICE_US);
 	}
 	if (!got)
 		pending(NULL);
@@ -222,10 +286,10 @@ take(struct arena *a, uint64_t wait_us)
 	return got;
 }
 
-void
+bool
 arena_lock(struct arena *a)
 {
-	(void)take(a, UINT64_MAX);
+	return take(a, UINT64_MAX);
 }
 
 bool
@@ -241,7 +305,8 @@ arena_unlock(struct arena *a)
 
 	/* In a child that a handler forked in our middle it is the parent's. */
 	if ((atomic_load(&a->lock) & FUTEX_TID_MASK) == self &&
-	    (atomic_exchange(&a->lock, 0) & FUTEX_WAITERS) != 0)
+	    (atomic_exchange(&a->lock, 0) & FUTEX_WAITERS) != 0 &&
+	    (allowed_all() || ALLOWED(SYS_futex, &a->lock, FUTEX_WAKE)))
 		RAW(SYS_futex, &a->lock, FUTEX_WAKE, 1, NULL, NULL, 0);
 	pending(NULL);
 	errno = saved;

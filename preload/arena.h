@@ -24,7 +24,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 1,
+	ARENA_VERSION = 2,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -45,6 +45,7 @@ struct slot {
 	bool wide; /* bound to the wildcard, for `local' */
 	struct mp_addr local; /* as the program is told it */
 	struct mp_addr peer;  /* as it was connected */
+	uint64_t since;	      /* when it was connected last; 0: never */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
 	uint32_t pid;	      /* who opened it, in the agent's pid namespace */
@@ -64,8 +65,11 @@ struct arena {
 	_Atomic uint64_t beat;	 /* when the agent last looked */
 	_Atomic uint32_t moved;	 /* 1: another arena took this one's place */
 	_Atomic uint32_t died;	 /* times that a holder of the lock died */
+	_Atomic uint64_t sent;	 /* internal datagrams: counts their nonces */
 	struct slot slot[MP_SLOTS_MAX];
 };
+
+struct robust_list_head;
 
 /* A mapping of ours. */
 struct arena_map {
@@ -90,13 +94,18 @@ int arena_make(struct arena_map *, int fd, size_t size,
 int arena_map(struct arena_map *, int fd);
 void arena_unmap(struct arena_map *);
 
-/* Takes the lock; of a holder that died, too. */
-void arena_lock(struct arena *);
+/* Takes the lock; of a holder that died, too.  False: a seccomp filter lets this
+ * thread not sleep until it is free, and it was held for too long. */
+bool arena_lock(struct arena *);
 /* The same within ARENA_WAIT_US, else false. */
 bool arena_try(struct arena *);
 void arena_unlock(struct arena *);
 /* This thread holds the lock in a frame that is gone: as if it had died. */
 void arena_abandon(struct arena *);
+/* The lock wants to know who this thread is, and asks the kernel the first time.
+ * Does it know?  Tells it: the thread's id, and its robust list or NULL. */
+bool arena_knows(void);
+void arena_is(uint32_t tid, struct robust_list_head *);
 /* To be called in the child of a fork, before it takes a lock. */
 void arena_forked(void);
 

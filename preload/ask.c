@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "iov.h"
 #include "libc.h"
 #include "net.h"
@@ -59,6 +60,27 @@ read_udp(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
 	return 0;
 }
 
+/* The source that a PKTINFO chooses; IPv4 is written as in IPv6. */
+static int
+read_source(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	struct in_pktinfo pi;
+	struct in6_pktinfo pi6;
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+
+	if (c->cmsg_level == IPPROTO_IP) {
+		if (c->cmsg_len != CMSG_LEN(sizeof(pi)))
+			return -EINVAL;
+		memcpy(&pi, data, sizeof(pi));
+		sin.sin_addr = pi.ipi_spec_dst;
+		net_get(&ask->source, (struct sockaddr *)&sin, sizeof(sin));
+	} else if (c->cmsg_len >= CMSG_LEN(sizeof(pi6))) {
+		memcpy(&pi6, data, sizeof(pi6));
+		memcpy(ask->source.ip, &pi6.ipi6_addr, 16);
+	}
+	return 1;
+}
+
 /* 0, a negative errno, or 1: only the kernel knows. */
 static int
 read_ip(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
@@ -72,8 +94,7 @@ read_ip(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
 		ask->tos = *data;
 		return 0;
 	case IP_PKTINFO:
-		return c->cmsg_len != CMSG_LEN(sizeof(struct in_pktinfo)) ?
-		    -EINVAL : 1;
+		return read_source(ask, c, data);
 	default:
 		return 1;
 	}
@@ -88,11 +109,16 @@ read_ipv6(struct ask *ask, const struct cmsghdr *c, const uint8_t *data)
 	case IPV6_HOPLIMIT:
 		return number(c, data, -1, 255, &ask->ttl);
 	case IPV6_TCLASS:
-		return number(c, data, -1, 255, &ask->tos);
+		error = number(c, data, -1, 255, &ask->tos);
+		if (error == 0 && ask->tos == -1)
+			ask->tos = NET_MINUS;
+		return error;
 	case IPV6_DONTFRAG:
 		error = number(c, data, 0, 1, &n);
 		ask->df |= error == 0 && n == 1;
 		return error;
+	case IPV6_PKTINFO:
+		return read_source(ask, c, data);
 	default:
 		return 1;
 	}
@@ -111,7 +137,8 @@ read_one(struct ask *ask, const struct cmsghdr *c, const uint8_t *data, bool v4)
 	if (c->cmsg_level != IPPROTO_IPV6)
 		return 0;
 	if (v4)
-		return c->cmsg_type == IPV6_PKTINFO;
+		return c->cmsg_type == IPV6_PKTINFO ?
+		    read_source(ask, c, data) : 0;
 	return read_ipv6(ask, c, data);
 }
 
@@ -129,7 +156,7 @@ ask_probe(int fd, const struct sock *s, const struct mp_addr *to,
 	}
 	msg.msg_namelen = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    (struct sockaddr *)&name, sizeof(name));
-	if (real_sendmsg(fd, &msg, MSG_PROBE | MSG_DONTWAIT) < 0)
+	if (allowed_sendmsg(fd, &msg, MSG_PROBE | MSG_DONTWAIT) < 0)
 		error = -errno;
 	errno = saved;
 	return error;
@@ -195,6 +222,20 @@ ask_read(struct ask *ask, int fd, struct sock *s, const struct mp_addr *to,
 	return error;
 }
 
+void
+ask_wish(const struct ask *ask, const struct sock *s, struct mp_wish *wish)
+{
+	const struct sock_wants *w = &s->wants;
+	int tos[2] = { w->set_tos - 1, w->set_tclass - 1 };
+	int ttl[2] = { w->set_ttl - 1, w->set_hops - 1 }, i;
+
+	for (i = 0; i < 2; i++) {
+		wish->tos[i] = (int16_t)(ask->tos != -1 ? ask->tos : tos[i]);
+		wish->ttl[i] = (int16_t)(ask->ttl >= 0 ? ask->ttl : ttl[i]);
+	}
+	wish->df = ask->df;
+}
+
 int
 ask_segment(const struct msghdr *msg)
 {
@@ -236,19 +277,13 @@ void
 ask_add(const struct ask *ask, struct msghdr *packet, const struct mp_addr *to)
 {
 	bool v4 = net_is_v4(to);
-	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6, tos = ask->tos,
-	    ttl = ask->ttl;
+	int tos = ask->tos, ttl = ask->ttl;
 
 	if (v4 != ask->v4) {
 		tos = tos < 0 ? ask->far_tos : tos;
 		ttl = ttl < 0 ? ask->far_ttl : ttl;
 	}
-	if (tos >= 0)
-		net_add(packet, level, v4 ? IP_TOS : IPV6_TCLASS, &tos,
-		    sizeof(tos));
-	if (ttl >= (v4 ? 1 : 0))
-		net_add(packet, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl,
-		    sizeof(ttl));
+	net_add_tos(packet, v4, tos, ttl);
 	if (ask->socket != NULL)
 		add_socket(ask, packet);
 }

@@ -9,10 +9,11 @@
 #include "fdtab.h"
 
 struct ask {
-	int tos, ttl; /* -1: as the socket has it */
+	int tos, ttl; /* -1: as the socket has it; see net_add_tos() */
 	int segment;  /* UDP_SEGMENT; -1: as the socket has it */
 	int far_tos, far_ttl; /* -1, or what the socket has for the family of
 			       * `to', where the packet's is the other */
+	struct mp_addr source; /* that they choose; zeros: none */
 	bool df, v4;
 	const struct msghdr *socket; /* has messages of SOL_SOCKET; or NULL */
 };
@@ -25,6 +26,9 @@ int ask_read(struct ask *, int fd, struct sock *, const struct mp_addr *to,
  * messages, or NULL: 0, or a negative errno.  Nothing is sent. */
 int ask_probe(int fd, const struct sock *, const struct mp_addr *to,
     const struct msghdr *with);
+/* What is to be said of a datagram that another socket sends later, but for
+ * its source: the socket's own options, too. */
+void ask_wish(const struct ask *, const struct sock *, struct mp_wish *);
 /* The UDP_SEGMENT among them, or -1. */
 int ask_segment(const struct msghdr *);
 /* Adds them to a packet with NET_CONTROL bytes for them. */

@@ -48,6 +48,7 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 {
 	int error;
 
+	join_unprepare(fd, s);
 	if (s->reuseaddr)
 		sock_flag(fd, SO_REUSEADDR, 1);
 	if (s->reuseport)
@@ -72,6 +73,7 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 {
 	int error;
 
+	join_unprepare(fd, s);
 	sock_flag(fd, SO_REUSEPORT, 1);
 	error = join_bind(fd, s, wide);
 	sock_flag(fd, SO_REUSEPORT, 0);
@@ -90,6 +92,7 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	int i, error = join_ask(s, a);
 
 	if (error == 0) {
+		join_unprepare(fd, s);
 		sock_flag(fd, SO_REUSEPORT, 1);
 		error = join_bind(fd, s, wide);
 		if (error == 0) {
@@ -152,6 +155,7 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 		if (error != 0)
 			return error;
 	}
+	join_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	if (a->port != 0) /* others may bind it, too */
 		lock = ipc_lock();
@@ -162,17 +166,26 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 }
 
 /* By the program's own words where the kernel's socket is of its family: they
- * may name an interface. */
+ * may name an interface.  Else in those of the kernel's family: a wildcard of
+ * IPv4 stays one of IPv4. */
 static int
 bind_as(int fd, const struct sock *s, const struct mp_addr *a,
     const struct sockaddr *name, socklen_t len)
 {
-	if (name->sa_family != AF_INET6)
-		return join_bind(fd, s, a);
+	struct sockaddr_in6 sin6;
+	int on = 1;
+
+	if (name->sa_family != AF_INET6 && s->kernel != MP_INET) {
+		len = net_put(a, AF_INET6, (struct sockaddr *)&sin6,
+		    sizeof(sin6));
+		name = (struct sockaddr *)&sin6;
+	} else if (s->v6only)
+		(void)real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+		    sizeof(on));
 	return real_bind(fd, name, len) != 0 ? -errno : 0;
 }
 
-/* As the kernel has it: loopback, groups, and sockets that are plain. */
+/* As the kernel has it: loopback, groups, name servers. */
 static int
 bind_plain(int fd, struct sock *s, const struct mp_addr *a,
     const struct sockaddr *name, socklen_t len)
@@ -193,6 +206,7 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 		if (net_is_loopback(a)) /* for one that comes later */
 			sock_flag(fd, SO_REUSEPORT, 1);
 		s->bound = true;
+		s->names = conf_port_plain(a->port);
 		atomic_store(&s->state, SOCK_PLAIN);
 	}
 	return error;
@@ -216,7 +230,8 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (s->bound)
 		return -EINVAL;
 	if (net_is_loopback(&a) || net_is_multicast(&a) ||
-	    net_is_link_local(&a) || atomic_load(&s->state) == SOCK_PLAIN)
+	    net_is_link_local(&a) || conf_port_plain(a.port) ||
+	    atomic_load(&s->state) == SOCK_PLAIN)
 		return bind_plain(fd, s, &a, name, len);
 	return bind_open(fd, s, &a);
 }

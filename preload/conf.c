@@ -11,7 +11,7 @@
 #include "log.h"
 #include "net.h"
 
-enum { WORD = 4096 };
+enum { WORD = 4096, PORT_NAMES = 53 };
 
 static struct conf conf;
 
@@ -242,6 +242,12 @@ listed(const struct steer_prefix *rules, size_t n, const struct mp_addr *a)
 	return false;
 }
 
+bool
+conf_port_plain(uint16_t port)
+{
+	return port == PORT_NAMES;
+}
+
 /* What is never protected: it stays on this host, goes to many, or asks for
  * names. */
 static bool
@@ -250,7 +256,7 @@ exempt(const struct mp_addr *a)
 	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
 
 	return net_is_loopback(a) || net_is_any(a) || net_is_multicast(a) ||
-	    a->port == 53 ||
+	    conf_port_plain(a->port) ||
 	    (net_is_v4(a) && memcmp(a->ip + 12, broadcast, 4) == 0);
 }
 
@@ -270,7 +276,7 @@ conf_way(const struct mp_addr *a)
 bool
 conf_is_dns(const struct mp_addr *a)
 {
-	return a->port == 53 && !net_is_loopback(a) && conf.peers == 0 &&
+	return conf_port_plain(a->port) && !net_is_loopback(a) && conf.peers == 0 &&
 	    !conf.accept_plain && !listed(conf.plain, conf.plains, a);
 }
 

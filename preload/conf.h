@@ -34,6 +34,9 @@ const struct conf *conf_get(void);
 void conf_refuse(void);
 /* Which way a datagram to this address goes. */
 enum conf_way conf_way(const struct mp_addr *);
+/* Is a socket that is bound to this port plain to everybody?  Who asks it
+ * sends to port 53, which is plain. */
+bool conf_port_plain(uint16_t port);
 /* Is this a name server that is plain for no other reason? */
 bool conf_is_dns(const struct mp_addr *);
 /* May plaintext come in from this address? */

@@ -37,6 +37,7 @@ route(int of, const struct sock *s, const struct mp_addr *to,
 	if (fd < 0)
 		return fd;
 	sock_flag(fd, SO_BROADCAST, s->broadcast);
+	join_copy_ways(of, fd);
 	source(of, s, &from);
 	if (!net_is_any(&from) && (error = join_bind(fd, s, &from)) ==
 	    -EADDRNOTAVAIL)
@@ -73,6 +74,9 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 {
 	struct arena *a = s->map.arena;
 
+	s->was = s->peer;
+	s->was_connected = s->connected;
+	s->since = arena_now();
 	s->connected = peer != NULL;
 	if (peer != NULL) {
 		s->peer = *peer;
@@ -90,32 +94,47 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 static int
 disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
-	if (s->connected)
+	if (s->connected) {
 		set_peer(fd, s, NULL, NULL);
+		s->portless = s->autobound;
+	}
 	if (!s->kconnected)
 		return 0;
 	s->kconnected = false;
 	if (real_connect(fd, name, len) != 0)
 		return -errno;
 	s->bound = join_bound(fd); /* a port that it chose goes */
+	s->portless = s->bound && s->autobound;
 	return 0;
 }
 
-int
-sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
+/* The kernel lets go of a port that it chose with the connection, but a program
+ * that changes its peer keeps it. */
+static int
+let_go(int fd, struct sock *s)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct mp_addr was = { .port = 0 };
+
+	if (s->kconnected) {
+		(void)join_name(fd, &was);
+		(void)real_connect(fd, &none, sizeof(none));
+		s->kconnected = false;
+		s->bound = join_bound(fd);
+	}
+	return join_autobind_to(fd, s, was.port);
+}
+
+static int
+connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
 	struct mp_addr a, local;
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	enum conf_way way;
-	int error;
+	int error = sock_parse(s, &a, name, len, true);
 
-	if (name != NULL && len >= sizeof(name->sa_family) &&
-	    name->sa_family == AF_UNSPEC)
-		return disconnect(fd, s, name, len);
-	error = sock_parse(s, &a, name, len, true);
 	if (error != 0)
 		return error;
-	way = sock_way(&a);
+	way = s->names ? WAY_PLAIN : sock_way(&a);
 	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
 		error = route(fd, s, &a, &local);
 		return error != 0 ? error : -EACCES;
@@ -133,19 +152,30 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	error = route(fd, s, &a, &local);
 	if (error != 0 && !(error == -ENETUNREACH && met(s, &a)))
 		return error;
-	if (s->kconnected) {
-		(void)real_connect(fd, &none, sizeof(none));
-		s->kconnected = false;
-		s->bound = join_bound(fd);
-	}
-	error = join_autobind(fd, s);
+	error = let_go(fd, s);
 	if (error != 0)
 		return error;
 	local.port = 0;
+	s->portless = false;
 	set_peer(fd, s, &a, &local);
 	if (atomic_load(&s->state) == SOCK_JOINED)
 		join_hear(fd, s);
 	return 0;
+}
+
+int
+sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
+{
+	int error;
+
+	if (len < sizeof(name->sa_family))
+		return -EINVAL;
+	if (name->sa_family == AF_UNSPEC)
+		return disconnect(fd, s, name, len);
+	error = connect_to(fd, s, name, len);
+	if (error != 0) /* it has a port now all the same */
+		(void)join_autobind(fd, s);
+	return error;
 }
 
 void

@@ -3,8 +3,10 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "allowed.h"
 #include "forked.h"
 
 enum {
@@ -219,5 +221,6 @@ bool
 fdtab_ours(void)
 {
 	forked_check();
-	return owner == getpid();
+	/* Who may not ask forks no more, we hope. */
+	return !ALLOWED(SYS_getpid) || owner == getpid();
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "net.h"
 
 enum sock_state {
 	SOCK_FRESH,   /* not bound, or bound and nothing decided */
@@ -65,18 +66,27 @@ struct sock {
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
 	bool bound, autobound;
+	atomic_bool portless;	 /* the kernel would have let go of its port */
 	bool wide;		 /* bound to the wildcard, for `local' */
+	atomic_bool home;	 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that a socket of ours has */
+	struct net_self self;	 /* of a joined one, as the kernel has it */
 	bool connected;		 /* by us */
+	bool was_connected;	 /* before that changed last, at `since' */
+	struct mp_addr was;	 /* its peer then */
+	uint64_t since;
 	bool kconnected;	 /* by the kernel */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */
+	bool names;		 /* bound to port 53: all that it does is plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_wants wants;
 	/* Name servers that were asked in plaintext, and when. */
 	struct mp_addr asked[SOCK_ASKED];
 	_Atomic uint64_t asked_at[SOCK_ASKED];
 	uint32_t asked_next;
+	_Atomic bool stamps;	 /* SIOCGSTAMP was asked: see stamp.c */
+	_Atomic int64_t stamp;
 	_Atomic uint64_t revive_at; /* when the agent may be looked for again */
 };
 

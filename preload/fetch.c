@@ -6,8 +6,10 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "allowed.h"
 #include "heal.h"
 #include "join.h"
 #include "libc.h"
@@ -24,7 +26,7 @@ nameless(struct in *in, struct msghdr *msg, ssize_t n)
 	in->len = (size_t)n;
 	in->from.port = 0;
 	in->nobody = true;
-	if (n > 0 || join_cookie(in->fd) != in->s->cookie) {
+	if (n > 0 || !join_same(in->fd, in->s)) {
 		heal_drop(in->fd);
 		heal_arrived(msg);
 	}
@@ -43,7 +45,7 @@ fetch(struct in *in, int flags)
 		.msg_controllen = sizeof(room) };
 	ssize_t n;
 
-	n = real_recvmsg(in->fd, &msg, flags);
+	n = allowed_recvmsg(in->fd, &msg, flags);
 	if (n < 0)
 		return -errno;
 	in->packet_len = (size_t)n;
@@ -63,7 +65,9 @@ wait_left(const struct in *in)
 	socklen_t len = sizeof(tv);
 	uint64_t gone = arena_now() - in->begun, all;
 
-	if (!in->s->wants.timeout || (in->flags & MSG_DONTWAIT) != 0 ||
+	if (!in->s->wants.timeout || !ALLOWED(SYS_fcntl, in->fd, F_GETFL) ||
+	    !ALLOWED(SYS_getsockopt, in->fd, SOL_SOCKET, SO_RCVTIMEO) ||
+	    !ALLOWED(SYS_poll) || (in->flags & MSG_DONTWAIT) != 0 ||
 	    (real_fcntl(in->fd, F_GETFL, NULL) & O_NONBLOCK) != 0 ||
 	    real_getsockopt(in->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) != 0 ||
 	    (tv.tv_sec == 0 && tv.tv_usec == 0))

@@ -21,6 +21,7 @@ struct in {
 	int kflags; /* that the kernel gave back */
 	bool nobody; /* it has no sender */
 	bool plain;  /* it came in clear */
+	bool again;  /* it was taken once, and put back */
 };
 
 enum verdict {

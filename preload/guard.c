@@ -4,10 +4,16 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "old_glibc.h"
+#include "raw.h"
 
-enum { DEPTH = 4 }; /* handlers within handlers that still get a buffer */
+enum {
+	DEPTH = 4, /* handlers within handlers that still get a buffer */
+	NEAR = 65536, /* two frames of the same stack, for sure */
+};
 
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
 
@@ -15,7 +21,7 @@ TLS uintptr_t lock_frame;   /* 0: holds none */
 TLS struct arena *lock_of;
 TLS unsigned depth;
 TLS uintptr_t frames[DEPTH];
-TLS struct guard_buf *bufs[DEPTH];
+TLS struct guard_buf *bufs; /* DEPTH of them, or NULL */
 
 static pthread_key_t at_exit;
 static bool have_key;
@@ -27,6 +33,8 @@ guard_gone(uintptr_t mark, uintptr_t frame)
 {
 	stack_t ss;
 
+	if (!ALLOWED(SYS_sigaltstack, NULL, &ss))
+		return mark <= frame && frame - mark < NEAR;
 	if (sigaltstack(NULL, &ss) != 0)
 		return mark <= frame;
 	if (ss.ss_flags & SS_ONSTACK)
@@ -39,20 +47,45 @@ guard_gone(uintptr_t mark, uintptr_t frame)
 static void
 give_all(void *unused)
 {
-	int i;
-
 	(void)unused;
-	for (i = 0; i < DEPTH; i++) {
-		if (bufs[i] != NULL)
-			munmap(bufs[i], sizeof(*bufs[i]));
-		bufs[i] = NULL;
-	}
+	if (bufs != NULL)
+		munmap(bufs, DEPTH * sizeof(*bufs));
+	bufs = NULL;
+}
+
+/* Where the C library has each thread's robust list, from the thread's own
+ * address on. */
+static ptrdiff_t list_at;
+
+/* By what the C library knows of the thread: the clock of a thread is named
+ * after its id.  So the kernel need not be asked. */
+static void
+know_by_library(void)
+{
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(pthread_self(), &clock) == 0)
+		arena_is((uint32_t)~(clock >> 3), list_at == 0 ? NULL :
+		    (struct robust_list_head *)(void *)((char *)(uintptr_t)
+			pthread_self() + list_at));
+}
+
+static void
+find_list(void)
+{
+	struct robust_list_head *list;
+	size_t len;
+
+	if (RAW(SYS_get_robust_list, 0, &list, &len) == 0)
+		list_at = (char *)list - (char *)(uintptr_t)pthread_self();
 }
 
 void
 guard_setup(void)
 {
 	arena_forked();
+	if (list_at == 0)
+		find_list();
 	if (!have_key)
 		have_key = pthread_key_create(&at_exit, give_all) == 0;
 }
@@ -80,9 +113,13 @@ guard_lock_moved(struct arena *a)
 	}
 	lock_of = a;
 	lock_frame = frame;
+	if (!arena_knows() && !allowed_all())
+		know_by_library();
 	atomic_signal_fence(memory_order_seq_cst);
-	arena_lock(a);
-	return true;
+	if (arena_lock(a))
+		return true;
+	lock_frame = 0;
+	return false;
 }
 
 void
@@ -107,26 +144,25 @@ guard_take(void)
 	at = depth++;
 	frames[at] = frame;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (bufs[at] == NULL) {
-		p = mmap(NULL, sizeof(*bufs[at]), PROT_READ | PROT_WRITE,
+	if (bufs == NULL) {
+		p = mmap(NULL, DEPTH * sizeof(*bufs), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (p == MAP_FAILED) {
 			depth = at;
 			return NULL;
 		}
-		bufs[at] = p;
+		bufs = p;
 		if (have_key)
 			pthread_setspecific(at_exit, p);
 	}
-	return bufs[at];
+	return &bufs[at];
 }
 
 void
 guard_give(struct guard_buf *b)
 {
-	unsigned i;
+	unsigned at = (unsigned)(b - bufs);
 
-	for (i = 0; i < DEPTH; i++)
-		if (bufs[i] == b && i < depth)
-			depth = i;
+	if (at < depth)
+		depth = at;
 }

@@ -32,7 +32,7 @@ void guard_setup(void);
  * can tell? */
 bool guard_gone(uintptr_t mark, uintptr_t frame);
 /* Takes the arena's lock; false: this thread holds one already, further out, or
- * another arena took this one's place. */
+ * another arena took this one's place, or a seccomp filter keeps us from it. */
 bool guard_lock(struct arena *);
 /* The same of an arena that has moved, of which guard_lock() gives false. */
 bool guard_lock_moved(struct arena *);

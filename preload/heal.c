@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "conf.h"
-#include "inner.h"
 #include "join.h"
 #include "sock.h"
+#include "wake.h"
 
 bool
 heal_ours(void)
@@ -38,9 +38,8 @@ heal_forget(int fd)
 	s = fdtab_drop(fd);
 	if (s == NULL)
 		return;
-	if (atomic_load(&s->state) == SOCK_JOINED &&
-	    join_cookie(fd) == s->cookie)
-		(void)inner_send(s->map.arena, fd, &in, NULL, 0, buf);
+	if (atomic_load(&s->state) == SOCK_JOINED && join_same(fd, s))
+		(void)wake_inner(fd, s, &in, NULL, 0, buf);
 	fdtab_release(s);
 	errno = saved;
 }
@@ -49,7 +48,7 @@ bool
 heal_stale(int fd, struct sock *s)
 {
 	int saved = errno;
-	bool same = join_cookie(fd) == s->cookie;
+	bool same = join_same(fd, s);
 
 	errno = saved;
 	if (same)

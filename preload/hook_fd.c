@@ -12,10 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "heal.h"
 #include "hooks.h"
 #include "in.h"
 #include "sock.h"
+#include "stamp.h"
 #include "stdio_sock.h"
 
 HOOK(int, close, (int fd))
@@ -174,11 +176,16 @@ hook_ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (s == NULL)
 		return real_ioctl(fd, request, arg);
-	if (request == FIONREAD && arg != NULL &&
-	    atomic_load(&s->state) == SOCK_JOINED) {
+	if (request == FIONREAD && atomic_load(&s->state) == SOCK_JOINED &&
+	    !fault_write(fd, arg, sizeof(int))) {
 		*(int *)arg = in_next(fd, s);
 		errno = saved;
 		result = 0;
+	} else if (atomic_load(&s->state) == SOCK_JOINED &&
+	    stamp_is(request)) {
+		result = stamp_ask(fd, s, request, arg);
+		errno = result < 0 ? -result : saved;
+		result = result < 0 ? -1 : 0;
 	} else if (s->family == AF_INET && of_interfaces(request))
 		result = ask_ipv4(request, arg);
 	else

@@ -6,10 +6,11 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "fault.h"
 #include "guard.h"
 #include "heal.h"
 #include "hooks.h"
-#include "iov.h"
+#include "in.h"
 #include "net.h"
 #include "opts.h"
 #include "setopt.h"
@@ -19,16 +20,15 @@
 
 /* An integer option, which the IP level also takes as one byte. */
 static bool
-number(int level, const void *value, socklen_t len, int *n)
+number(int fd, int level, const void *value, socklen_t len, int *n)
 {
-	if (value == NULL || iov_bad(value, len))
+	if (len > INT_MAX || len < (level == IPPROTO_IP ? 1 : sizeof(*n)) ||
+	    fault_read(fd, value, len < sizeof(*n) ? 1 : sizeof(*n)))
 		return false;
-	if (len >= sizeof(*n) && len <= INT_MAX)
+	if (len >= sizeof(*n))
 		memcpy(n, value, sizeof(*n));
-	else if (len >= 1 && len <= INT_MAX && level == IPPROTO_IP)
-		*n = *(const uint8_t *)value;
 	else
-		return false;
+		*n = *(const uint8_t *)value;
 	return true;
 }
 
@@ -66,7 +66,7 @@ HOOK(int, setsockopt,
 
 	if (s == NULL)
 		return real_setsockopt(fd, level, option, value, len);
-	numeric = number(level, value, len, &n);
+	numeric = number(fd, level, value, len, &n);
 	if (level == IPPROTO_IPV6 && s->family == AF_INET && (int)len >= 0)
 		done = -ENOPROTOOPT;
 	else if (numeric)
@@ -109,9 +109,10 @@ peer_mtu(struct sock *s)
 	return (int)size + (net_is_v4(&s->peer) ? 28 : 48);
 }
 
-/* An error that the agent heard of and the kernel's socket did not. */
+/* An error that the agent heard of and the kernel's socket did not.  The datagram
+ * that tells it goes, too: it would make the socket readable. */
 static bool
-refused(struct sock *s)
+refused(int fd, struct sock *s)
 {
 	bool is = false;
 
@@ -120,15 +121,17 @@ refused(struct sock *s)
 		is = join_refused(s);
 		guard_unlock(s->map.arena);
 	}
+	if (is)
+		(void)in_next(fd, s);
 	return is;
 }
 
 static int
-get_socket(struct sock *s, int option, int *n)
+get_socket(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case SO_ERROR:
-		if (!refused(s))
+		if (!refused(fd, s))
 			return SETOPT_PASS;
 		*n = ECONNREFUSED;
 		break;
@@ -225,10 +228,10 @@ get_ipv6(struct sock *s, int option, int *n)
 /* What the program shall be told: SETOPT_DONE and *n, SETOPT_PASS, or a
  * negative errno. */
 static int
-get(struct sock *s, int level, int option, int *n)
+get(int fd, struct sock *s, int level, int option, int *n)
 {
 	if (level == SOL_SOCKET)
-		return get_socket(s, option, n);
+		return get_socket(fd, s, option, n);
 	if (level == IPPROTO_IP)
 		return get_ip(s, option, n);
 	if (level == IPPROTO_IPV6)
@@ -249,16 +252,20 @@ get(struct sock *s, int level, int option, int *n)
 /* As the kernel writes it: the IP level also as one byte; the IPv6 level takes
  * a negative length for a long one. */
 static int
-put_number(int level, int n, void *value, socklen_t *len)
+put_number(int fd, int level, int n, void *value, socklen_t *len)
 {
-	if ((int)*len < 0 && level != IPPROTO_IPV6)
+	socklen_t l = *len;
+
+	if ((int)l < 0 && level != IPPROTO_IPV6)
 		return -EINVAL;
-	if (level == IPPROTO_IP && *len > 0 && *len < sizeof(n) && n >= 0 &&
-	    n <= 255)
-		*len = 1;
-	else if (*len > sizeof(n))
-		*len = sizeof(n);
-	memcpy(value, &n, *len);
+	if (level == IPPROTO_IP && l > 0 && l < sizeof(n) && n >= 0 && n <= 255)
+		l = 1;
+	else if (l > sizeof(n))
+		l = sizeof(n);
+	if (fault_write(fd, value, l))
+		return -EFAULT;
+	memcpy(value, &n, l);
+	*len = l;
 	return SETOPT_DONE;
 }
 
@@ -270,12 +277,12 @@ HOOK(int, getsockopt,
 
 	if (s == NULL)
 		return real_getsockopt(fd, level, option, value, len);
-	if (!iov_bad(len, sizeof(*len)) && !iov_bad(value, *len)) {
+	if (!fault_read(fd, len, sizeof(*len))) {
 		opts_know(fd, s);
-		done = get(s, level, option, &n);
+		done = get(fd, s, level, option, &n);
 	}
 	if (done == SETOPT_DONE)
-		done = put_number(level, n, value, len);
+		done = put_number(fd, level, n, value, len);
 	errno = done < 0 ? -done : saved;
 	result = done < 0 ? -1 : 0;
 	if (done == SETOPT_PASS)

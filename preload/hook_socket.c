@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "conf.h"
+#include "fault.h"
 #include "heal.h"
 #include "hooks.h"
+#include "in.h"
 #include "init.h"
 #include "net.h"
 #include "sock.h"
@@ -38,47 +40,66 @@ HOOK(int, socket, (int domain, int type, int protocol))
 	return fd < 0 ? -1 : fd;
 }
 
+/* What the kernel says to a name before it knows what it is. */
+static int
+check_name(int fd, const struct sockaddr *name, socklen_t len)
+{
+	if (len > sizeof(struct sockaddr_storage))
+		return -EINVAL;
+	return fault_read(fd, name, len) ? -EFAULT : 0;
+}
+
 HOOK(int, bind, (int fd, const struct sockaddr *name, socklen_t len))
 {
 	struct sock *s = heal_hold(fd);
-	int saved = errno;
+	int error, saved = errno;
 
 	if (s == NULL)
 		return real_bind(fd, name, len);
-	return answer(s, sock_bind(fd, s, name, len), saved);
+	error = check_name(fd, name, len);
+	if (error == 0)
+		error = sock_bind(fd, s, name, len);
+	return answer(s, error, saved);
 }
 
 HOOK(int, connect, (int fd, const struct sockaddr *name, socklen_t len))
 {
 	struct sock *s = heal_hold(fd);
-	int saved = errno;
+	int error, saved = errno;
 
 	if (s == NULL)
 		return real_connect(fd, name, len);
-	return answer(s, sock_connect(fd, s, name, len), saved);
+	error = check_name(fd, name, len);
+	if (error == 0)
+		error = sock_connect(fd, s, name, len);
+	if (error == 0)
+		in_part(fd, s);
+	return answer(s, error, saved);
 }
 HOOK_ALIAS(connect, __connect);
 
 /* A name as getsockname(2) gives it. */
 static int
-give_name(struct sock *s, int error, const struct mp_addr *a,
-    struct sockaddr *name, socklen_t *len, int saved)
+give_name(int fd, struct sock *s, const struct mp_addr *a,
+    struct sockaddr *name, socklen_t *len)
 {
-	if (error == 0 && len == NULL)
-		error = -EFAULT;
-	if (error == 0 && (int)*len < 0)
-		error = -EINVAL;
-	if (error == 0 && name == NULL && *len > 0)
-		error = -EFAULT;
-	if (error == 0)
-		*len = net_put(a, s->family, name, *len);
-	return answer(s, error, saved);
+	size_t whole = s->family == AF_INET ? sizeof(struct sockaddr_in) :
+					      sizeof(struct sockaddr_in6);
+
+	if (fault_read(fd, len, sizeof(*len)))
+		return -EFAULT;
+	if ((int)*len < 0)
+		return -EINVAL;
+	if (fault_write(fd, name, *len < whole ? *len : whole))
+		return -EFAULT;
+	*len = net_put(a, s->family, name, *len);
+	return 0;
 }
 
 HOOK(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len))
 {
 	struct sock *s = heal_hold(fd);
-	int saved = errno;
+	int error, saved = errno;
 	struct mp_addr a;
 
 	if (s == NULL || sock_as_is(s)) {
@@ -86,13 +107,16 @@ HOOK(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len))
 			fdtab_release(s);
 		return real_getsockname(fd, name, len);
 	}
-	return give_name(s, sock_name(fd, s, &a), &a, name, len, saved);
+	error = sock_name(fd, s, &a);
+	if (error == 0)
+		error = give_name(fd, s, &a, name, len);
+	return answer(s, error, saved);
 }
 
 HOOK(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len))
 {
 	struct sock *s = heal_hold(fd);
-	int saved = errno;
+	int error, saved = errno;
 	struct mp_addr a;
 
 	if (s == NULL || sock_as_is(s)) {
@@ -100,7 +124,10 @@ HOOK(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len))
 			fdtab_release(s);
 		return real_getpeername(fd, name, len);
 	}
-	return give_name(s, sock_peer(fd, s, &a), &a, name, len, saved);
+	error = sock_peer(fd, s, &a);
+	if (error == 0)
+		error = give_name(fd, s, &a, name, len);
+	return answer(s, error, saved);
 }
 
 HOOK(int, shutdown, (int fd, int how))

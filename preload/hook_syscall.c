@@ -4,6 +4,7 @@
  * hook go to the hooks; every other goes to the kernel as it is, with all six
  * arguments, so nothing is refused that the kernel would do.
  */
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include "conf.h"
 #include "hooks.h"
 #include "raw.h"
+#include "rights.h"
 
 #define PTR(x) ((void *)(uintptr_t)(x))
 
@@ -159,6 +161,53 @@ of_datagrams(long number, const long *a, long *result)
 	}
 }
 
+/* Some change rights. */
+static void
+of_rights(long number, const long *a)
+{
+	switch (number) {
+	case SYS_setuid:
+		rights_change((uid_t)a[0]);
+		break;
+	case SYS_setreuid:
+	case SYS_setresuid:
+		rights_change((uid_t)a[1]);
+		break;
+	case SYS_chroot:
+	case SYS_pivot_root:
+		rights_go();
+		break;
+	default:
+		break;
+	}
+}
+
+/* A seccomp filter for all threads; or one thread's is not in step. */
+static long
+set_filter(const long *a)
+{
+	long result;
+
+	rights_filter(PTR(a[2]));
+	result = RAW(SYS_seccomp, a[0], a[1], a[2]);
+	if (result < 0 || (result > 0 &&
+	    (a[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0))
+		rights_no_filter();
+	return result;
+}
+
+static bool
+of_filters(long number, const long *a, long *result)
+{
+	if (number == SYS_prctl)
+		*result = hook_prctl((int)a[0], a[1], a[2], a[3], a[4]);
+	else if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER)
+		*result = set_filter(a);
+	else
+		return false;
+	return true;
+}
+
 long
 hook_syscall(long number, ...)
 {
@@ -172,7 +221,8 @@ hook_syscall(long number, ...)
 	va_end(ap);
 	if (conf_get()->active && (of_datagrams(number, a, &result) ||
 	    of_descriptors(number, a, &result) ||
-	    of_sockets(number, a, &result)))
+	    of_sockets(number, a, &result) || of_filters(number, a, &result)))
 		return result;
+	of_rights(number, a);
 	return raw_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -16,6 +16,7 @@ LIBC_LIBRARY(HOOK_DECLARE)
 #undef HOOK_DECLARE
 int hook_fcntl(int, int, ...) HOOK_NAMED(fcntl);
 int hook_ioctl(int, unsigned long, ...) HOOK_NAMED(ioctl);
+int hook_prctl(int, ...) HOOK_NAMED(prctl);
 int hook_dprintf(int, const char *, ...) HOOK_NAMED(dprintf);
 int hook___dprintf_chk(int, int, const char *, ...) HOOK_NAMED(__dprintf_chk);
 long hook_syscall(long, ...) HOOK_NAMED(syscall);

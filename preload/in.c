@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "cmsg.h"
 #include "conf.h"
 #include "fetch.h"
@@ -16,23 +17,14 @@
 #include "libc.h"
 #include "net.h"
 #include "opts.h"
+#include "pass.h"
 #include "plain.h"
 #include "revive.h"
+#include "stamp.h"
 #include "wake.h"
 #include "want.h"
 
-/* It was taken but is for this slot, or shall stay: it comes again as an
- * internal datagram. */
-static void
-send_on(struct in *in, uint32_t slot, const struct mp_addr *from,
-    const uint8_t *payload, size_t len)
-{
-	struct inner inner = { .kind = INNER_DATA, .slot = slot,
-		.from = *from };
-
-	(void)inner_send(in->s->map.arena, in->fd, &inner, payload, len,
-	    in->buf->payload);
-}
+enum { PARTED = 1024 }; /* as many as a queue may hold, or nearly */
 
 /* A datagram of a session, looked at where it lies. */
 static int
@@ -97,7 +89,7 @@ take_sealed(struct in *in, bool peek)
 	} else if (commit(in, &rx, to, opened) != MP_DELIVER)
 		return IN_DROP;
 	if (!peek && rx.slot != s->slot) {
-		send_on(in, rx.slot, &rx.from, in->buf->packet + rx.off,
+		pass_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
 		    rx.len);
 		return IN_DROP;
 	}
@@ -107,17 +99,19 @@ take_sealed(struct in *in, bool peek)
 	return IN_GIVE;
 }
 
-/* The port of its peer is closed. */
+/* The port of its peer is closed, unless a send or SO_ERROR said so already. */
 static int
 take_refusal(struct sock *s, const struct mp_addr *peer)
 {
+	bool untold = true;
+
 	if (!s->connected || !net_equal(peer, &s->peer))
 		return IN_DROP;
 	if (guard_lock(s->map.arena)) {
-		(void)join_refused(s); /* it is being said */
+		untold = join_refused(s);
 		guard_unlock(s->map.arena);
 	}
-	return -ECONNREFUSED;
+	return untold ? -ECONNREFUSED : IN_DROP;
 }
 
 /* What the agent, or another process of the port, had for us. */
@@ -131,7 +125,8 @@ take_inner(struct in *in)
 		return IN_DROP;
 	if (inner.slot != s->slot)
 		return IN_DROP;
-	if (inner.kind == INNER_DATA) {
+	if (inner.kind == INNER_DATA || inner.kind == INNER_AGAIN) {
+		in->again = inner.kind == INNER_AGAIN;
 		in->from = inner.from;
 		in->payload = in->buf->packet + inner.off;
 		in->len = inner.len;
@@ -162,16 +157,36 @@ take_plain(const struct in *in)
 {
 	const struct conf *conf = conf_get();
 
-	if (!want_plain(in->s, &in->from, &in->info.local))
+	if (!want_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
 	if (!conf->accept_plain && !conf->prefer)
 		return true;
 	if (conf_way(&in->from) == WAY_PLAIN)
 		return true;
-	if (!plain_comes(in->s, &in->from))
-		return false;
-	plain_came(&in->from);
-	return true;
+	return plain_comes(in->s, &in->from);
+}
+
+/*
+ * May the program have what this peer of a session sent?  One that came as a
+ * client waits for the next socket, where that which it came to is connected to
+ * another by now: better than the kernel, which mixes them.
+ */
+static bool
+heard(const struct in *in)
+{
+	struct sock *s = in->s;
+	const struct mp_addr *peer = want_peer(s, in->info.arrival);
+	struct mp_session_info info = { .initiator = false };
+	uint32_t session;
+
+	if (peer == NULL && s->connected && guard_lock(s->map.arena)) {
+		session = mp_session_find(&s->map.mp, s->slot, &in->from);
+		if (session == MP_NONE || mp_session_info(&s->map.mp, session,
+		    &info) != 0 || !info.initiator)
+			peer = &s->peer;
+		guard_unlock(s->map.arena);
+	}
+	return peer == NULL || net_equal(&in->from, peer);
 }
 
 static int
@@ -180,6 +195,7 @@ classify(struct in *in, bool peek)
 	struct sock *s = in->s;
 	int v;
 
+	in->again = false;
 	if (s->map.arena == NULL)
 		v = IN_GIVE;
 	else if (inner_is(s->map.arena, in->buf->packet, in->packet_len))
@@ -196,8 +212,11 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	return !s->connected || net_equal(&in->from, &s->peer) ? IN_GIVE :
-								 IN_DROP;
+	if (in->again || heard(in))
+		return IN_GIVE;
+	if (!peek)
+		(void)pass_on(in);
+	return IN_DROP;
 }
 
 /* What lies there is not for the program: takes it away.  IN_DROP to look
@@ -215,7 +234,7 @@ sweep(struct in *in)
 		return v;
 	v = classify(in, false);
 	if (v == IN_GIVE)
-		send_on(in, in->s->slot, &in->from, in->payload, in->len);
+		pass_to(in, in->s->slot, &in->from, in->payload, in->len);
 	return v;
 }
 
@@ -256,10 +275,13 @@ give(struct in *in, struct msghdr *msg)
 	if (msg->msg_name != NULL)
 		msg->msg_namelen = in->nobody ? 0 : net_put(&in->from,
 		    in->s->family, msg->msg_name, msg->msg_namelen);
-	if (in->nobody)
+	if (in->nobody) {
 		msg->msg_controllen = 0;
-	else if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
-		flags |= MSG_CTRUNC;
+	} else {
+		stamp_came(in->s, &in->info);
+		if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
+			flags |= MSG_CTRUNC;
+	}
 	msg->msg_flags = flags;
 	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
 }
@@ -308,7 +330,7 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 		m.msg_name = &name;
 		m.msg_namelen = sizeof(name);
 	}
-	n = real_recvmsg(fd, &m, flags);
+	n = allowed_recvmsg(fd, &m, flags);
 	if (n < 0)
 		return -errno;
 	msg->msg_flags = m.msg_flags;
@@ -360,7 +382,8 @@ in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = held_begin(s);
-	if (state == SOCK_FRESH && s->bound && !s->kconnected &&
+	/* Whose peers are all of this host needs nothing of us. */
+	if (state == SOCK_FRESH && s->bound && !s->kconnected && !s->home &&
 	    (flags & MSG_ERRQUEUE) == 0)
 		state = join_make(fd, s);
 	if (state != SOCK_JOINED || (flags & MSG_OOB) != 0)
@@ -369,6 +392,32 @@ in_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 		n = joined(fd, s, msg, flags);
 	held_end(place);
 	return n;
+}
+
+/* What came after this has begun is left: it may be what we put there. */
+void
+in_part(int fd, struct sock *s)
+{
+	struct in in = { .fd = fd, .flags = MSG_DONTWAIT, .s = s };
+	uint64_t begun = arena_now();
+	int i;
+
+	if (!s->connected || s->autobound ||
+	    atomic_load(&s->state) != SOCK_JOINED ||
+	    (in.buf = guard_take()) == NULL)
+		return;
+	wake_agent(fd, s); /* what comes yet goes there */
+	for (i = 0; i < PARTED; i++) {
+		in.payload = NULL;
+		in.nobody = false;
+		if (fetch(&in, MSG_DONTWAIT) != 0)
+			break;
+		if (classify(&in, false) == IN_GIVE)
+			pass_to(&in, s->slot, &in.from, in.payload, in.len);
+		if (in.info.arrival != MP_NEVER && in.info.arrival > begun)
+			break;
+	}
+	guard_give(in.buf);
 }
 
 int

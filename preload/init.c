@@ -6,11 +6,14 @@
 #include <sodium.h>
 #include <stdbool.h>
 
+#include "allowed.h"
 #include "conf.h"
 #include "fdtab.h"
 #include "forked.h"
 #include "guard.h"
+#include "join.h"
 #include "libc.h"
+#include "log.h"
 #include "spawn.h"
 
 /* Exported, for other copies to see; by this name it is surely our own. */
@@ -47,9 +50,12 @@ start(char **envp)
 	if (!second())
 		conf_load(envp);
 	if (conf_get()->active) {
+		log_say(LOG_DEBUG, LOG_ALWAYS, "version " MPSHIM_VERSION
+		    " in %s", conf_get()->program);
 		spawn_setup(envp);
 		setup();
 		forked_setup(setup);
+		allowed_instead(join_option);
 		pthread_atfork(NULL, NULL, forked_check);
 		if (sodium_init() < 0)
 			conf_refuse();

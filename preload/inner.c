@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "ipc.h"
 #include "net.h"
 #include "real.h"
@@ -26,10 +27,11 @@ inner_is(const struct arena *a, const uint8_t *packet, size_t len)
 }
 
 size_t
-inner_make(const struct arena *a, const struct inner *in, const void *payload,
+inner_make(struct arena *a, const struct inner *in, const void *payload,
     size_t len, uint8_t *out)
 {
 	uint8_t *nonce = out + INNER_HEAD, *body = out + BODY;
+	uint64_t number = atomic_fetch_add(&a->sent, 1);
 
 	if (len > 0) /* first, since it may lie within `out' */
 		memmove(body + FROM, payload, len);
@@ -37,7 +39,8 @@ inner_make(const struct arena *a, const struct inner *in, const void *payload,
 	out[1] = (uint8_t)(in->slot << 3);
 	out[3] = (uint8_t)in->kind;
 	memcpy(out + 4, a->token, ARENA_TOKEN);
-	randombytes_buf(nonce, NONCE);
+	memset(nonce, 0, NONCE); /* no two with the key of this arena */
+	memcpy(nonce, &number, sizeof(number));
 	memcpy(body, in->from.ip, 16);
 	body[16] = (uint8_t)(in->from.port >> 8);
 	body[17] = (uint8_t)in->from.port;
@@ -74,34 +77,9 @@ inner_error(const struct inner *in, const uint8_t *packet)
 	    (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
 }
 
-/* Another than 127.0.0.1, which a program may have bound on the same port. */
-static const uint8_t loopback[4] = { 127, 109, 112, 1 };
-
-/* Where the port's own sockets hear us: loopback, or the one address that the
- * socket is bound to. */
-static bool
-own_address(int fd, struct sockaddr_in6 *to, socklen_t *len)
-{
-	struct mp_addr a;
-	sa_family_t family;
-
-	*len = sizeof(*to);
-	if (real_getsockname(fd, (struct sockaddr *)to, len) != 0 ||
-	    !net_get(&a, (struct sockaddr *)to, *len))
-		return false;
-	family = to->sin6_family;
-	if (net_is_any(&a)) {
-		memset(a.ip, 0, 10);
-		a.ip[10] = a.ip[11] = 0xff;
-		memcpy(a.ip + 12, loopback, 4);
-	}
-	*len = net_put(&a, family, (struct sockaddr *)to, sizeof(*to));
-	return *len > 0;
-}
-
 int
-inner_send(const struct arena *a, int fd, const struct inner *in,
-    const void *payload, size_t len, uint8_t *buf)
+inner_send_as(const struct net_self *self, struct arena *a, int fd,
+    const struct inner *in, const void *payload, size_t len, uint8_t *buf)
 {
 	struct sockaddr_in6 to;
 	struct iovec iov = { .iov_base = buf };
@@ -109,12 +87,24 @@ inner_send(const struct arena *a, int fd, const struct inner *in,
 		.msg_iovlen = 1 };
 
 	/* What goes round over loopback never comes to such a socket. */
-	if (net_device(fd) != 0)
+	if (self->device != 0)
 		return in->kind & 1 ? ipc_wake(a->port) : -EADDRNOTAVAIL;
-	if (!own_address(fd, &to, &msg.msg_namelen))
+	if (self->family == 0)
 		return -EADDRNOTAVAIL;
+	msg.msg_namelen = net_put(&self->at, self->family,
+	    (struct sockaddr *)&to, sizeof(to));
 	iov.iov_len = inner_make(a, in, payload, len, buf);
-	if (real_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (allowed_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
+}
+
+int
+inner_send(struct arena *a, int fd, const struct inner *in,
+    const void *payload, size_t len, uint8_t *buf)
+{
+	struct net_self self = { .device = 0 };
+
+	(void)net_self(fd, &self);
+	return inner_send_as(&self, a, fd, in, payload, len, buf);
 }

@@ -21,12 +21,15 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "net.h"
 
 enum inner_kind {
 	INNER_DATA = 2,	 /* a datagram for the program: from, then payload */
+	INNER_AGAIN = 8, /* as DATA: the program's already, and put back */
 	INNER_ERROR = 4, /* of a peer: from, then errno (4 bytes) */
 	INNER_WAKE = 1,	 /* the engine's deadline is nearer than `armed' */
 	INNER_LOOK = 3,	 /* a socket may be gone */
+	INNER_PARK = 5,	 /* as DATA; its peer's next socket is not there yet */
 	INNER_PROBE = 6, /* the filter of a data socket drops it, and so the
 			  * kernel counts it there: which socket is it? */
 };
@@ -39,14 +42,14 @@ enum inner_bound {
 struct inner {
 	enum inner_kind kind;
 	uint32_t slot;
-	struct mp_addr from; /* of DATA and ERROR, as the program knows it */
+	struct mp_addr from; /* of all with a body, as the program knows it */
 	size_t off, len;     /* of the payload, within the opened packet */
 };
 
 /* Is this one of ours?  Looks at the head alone. */
 bool inner_is(const struct arena *, const uint8_t *packet, size_t len);
 /* Makes one in `out' of len + INNER_OVERHEAD bytes; returns its length. */
-size_t inner_make(const struct arena *, const struct inner *,
+size_t inner_make(struct arena *, const struct inner *,
     const void *payload, size_t len, uint8_t *out);
 /* Opens one in place; false: not what we made. */
 bool inner_open(const struct arena *, struct inner *, uint8_t *packet,
@@ -57,7 +60,10 @@ int inner_error(const struct inner *, const uint8_t *packet);
  * Sends one by the socket `fd' of the port: 0, or a negative errno.  Does not
  * block.  `buf' has room for len + INNER_OVERHEAD bytes.
  */
-int inner_send(const struct arena *, int fd, const struct inner *,
+int inner_send(struct arena *, int fd, const struct inner *,
     const void *payload, size_t len, uint8_t *buf);
+/* The same, where the way there is known. */
+int inner_send_as(const struct net_self *, struct arena *, int fd,
+    const struct inner *, const void *payload, size_t len, uint8_t *buf);
 
 #endif

@@ -16,23 +16,41 @@
  *		number of struct ipc_row, then end of file.  IPC_EVENTS: the
  *		same, but first what is there already and then what happens, as
  *		long as both sides live; or an answer with an error.
+ *
+ * The side door.  A process that has changed its user or its root directory
+ * gets there no more.  So the agent listens at an abstract address of its
+ * namespace, too, of a random name, where anybody may knock, and each answer
+ * gives that name and a token: a hash, under a secret of the keeper's, of the
+ * key files that the question named.  Both live in the memory of processes
+ * alone: the child of a fork has them, who executes another program has them no
+ * more.  Who comes by the side door
+ * - shows the token, and is served under those keys only;
+ * - shows the socket that he asks about, the last descriptor of the message:
+ *   so a token is of no use with the sockets of others;
+ * - asks neither IPC_STATUS, IPC_EVENTS nor IPC_ADOPT;
+ * - finds the agent there as long as he lives: he could not start another.
+ * He in turn trusts the user only who answered him at the directory.
  */
 #ifndef IPC_H
 #define IPC_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "arena.h"
 
 enum ipc_bound {
-	IPC_VERSION = 1,
+	IPC_VERSION = 2,
 	IPC_KEYS = 4096,  /* bytes of all key file names */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
 	IPC_PATH = 256,	  /* bytes of the socket's path, and some behind it */
 	IPC_PASS = 2,	  /* descriptors of one message, at most */
+	IPC_DOOR = 48,	  /* bytes of the side door's name, 0 included */
+	IPC_TOKEN = 32,
+	IPC_VALUE = 2048, /* bytes of an option's value */
 	IPC_WAIT_MS = 2000, /* longest wait for an answer */
 };
 
@@ -49,6 +67,8 @@ enum ipc_kind {
 	IPC_WAKE,      /* the engine's deadline is nearer than announced; of
 			* those who cannot say so by an INNER_WAKE.  Only the
 			* first IPC_SHORT bytes are sent, no answer comes */
+	IPC_SET,       /* an option of the socket that comes with it, for a
+			* program that may not set it itself */
 	IPC_HEAR,      /* a socket that hears of closed ports at the peer that
 			* the asking one was connected to */
 	IPC_EVENTS,    /* what happens on a port (0: all), as it happens */
@@ -60,6 +80,9 @@ struct ipc_ask {
 	uint64_t cookie, inode; /* of the socket */
 	uint32_t port;		/* IPC_OPEN, IPC_ASK, IPC_LOOK, IPC_EVENTS (0:
 				 * all) */
+	uint8_t token[IPC_TOKEN]; /* by the side door; ipc_ask() sets it */
+	uint8_t stay;		/* the agent is to stay as long as who asks: he
+				 * could not start another */
 	uint8_t kernel;		/* enum mp_family of the kernel's socket */
 	uint8_t family;		/* AF_INET, AF_INET6: the program's */
 	uint8_t v6only, reuseaddr, reuseport;
@@ -69,9 +92,12 @@ struct ipc_ask {
 	char interfaces[IPC_NAMES];	/* only these; blank separated; or "" */
 	char no_interfaces[IPC_NAMES];	/* never these */
 	char program[ARENA_NAME];
+	int32_t level, option; /* IPC_SET */
+	uint32_t len;
+	uint8_t value[IPC_VALUE]; /* of a filter: its code */
 };
 
-enum { IPC_SHORT = offsetof(struct ipc_ask, kernel) };
+enum { IPC_SHORT = offsetof(struct ipc_ask, stay) };
 
 struct ipc_answer {
 	uint32_t version;
@@ -79,6 +105,8 @@ struct ipc_answer {
 	uint32_t slot;
 	uint32_t pid; /* of the worker */
 	char text[IPC_TEXT]; /* one line without a newline, why; or "" */
+	char door[IPC_DOOR]; /* the side door's name, or "" */
+	uint8_t token[IPC_TOKEN];
 };
 
 /* A row of the status, or an event: what it is of, then the fields that this
@@ -201,9 +229,11 @@ int ipc_directory(char path[IPC_PATH], int make);
 int ipc_lock(void);
 void ipc_unlock(int fd);
 
-/* Connects: a descriptor, or a negative errno (nobody listens there, or it is
- * neither us nor root who does). */
+/* Connects, by the side door where the other is shut: a descriptor, or a negative
+ * errno (nobody listens there, or it is neither us nor root who does). */
 int ipc_connect(void);
+/* Is the side door known? */
+bool ipc_known(void);
 /* Asks IPC_WAKE for a port: 0, or a negative errno. */
 int ipc_wake(uint32_t port);
 /* Sends a message and `n' descriptors, 0..IPC_PASS: 0 or -errno. */
@@ -211,12 +241,15 @@ int ipc_send(int fd, const void *, size_t len, const int *pass, int n);
 /* Receives one of at most `len' bytes: its length, 0 at the end, or -errno.
  * Descriptors that came with it go to got[], the others of which are -1. */
 int ipc_recv(int fd, void *, size_t len, int got[IPC_PASS]);
+/* What ipc_recv() will give, but its descriptors: its length, or -errno.  Does
+ * not wait. */
+int ipc_peek(int fd, void *, size_t len);
 /*
  * Asks and waits for the answer, at most IPC_WAIT_MS: 0, or a negative errno
- * of the transport (answer->error says how the question went).  *got is a
- * memfd or -1.
+ * of the transport (answer->error says how the question went).  `show' is the
+ * socket that is asked about, or -1.  *got is a memfd or -1.
  */
-int ipc_ask(const struct ipc_ask *, const int *pass, int n,
+int ipc_ask(struct ipc_ask *, const int *pass, int n, int show,
     struct ipc_answer *, int *got);
 
 #endif

@@ -2,13 +2,17 @@
 #include "join.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "conf.h"
 #include "guard.h"
 #include "ipc.h"
@@ -22,7 +26,7 @@
 #include "uapi.h"
 #include "want.h"
 
-enum { TRIES = 3, BUSY_MS = 5000 };
+enum { TRIES = 3, BUSY_MS = 5000, DISCARD = 9 };
 
 /* --- The kernel's side ------------------------------------------------------ */
 
@@ -32,8 +36,16 @@ join_cookie(int fd)
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
 
-	return real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
+	return ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE) &&
+	    real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
 	    cookie : 0;
+}
+
+bool
+join_same(int fd, const struct sock *s)
+{
+	return !ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE) ||
+	    join_cookie(fd) == s->cookie;
 }
 
 static uint64_t
@@ -41,7 +53,8 @@ inode(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+	return ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) &&
+	    fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
 int
@@ -63,6 +76,34 @@ join_bound(int fd)
 	return join_name(fd, &a) == 0 && a.port != 0;
 }
 
+/* The bind itself is without SO_REUSEPORT, so that it fails where it has to. */
+void
+join_prepare(int fd)
+{
+	int on = 1, off = 0;
+
+	if (allowed_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+		return;
+	(void)steer_first(fd);
+	(void)allowed_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+}
+
+/* The kernel lets a socket that has a group of its own into no other.  It loses
+ * its group with its port, so it gets one for a moment. */
+void
+join_unprepare(int fd, const struct sock *s)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct mp_addr loopback = { .ip = { [10] = 0xff, 0xff, 127, 0, 0, 1 },
+		.port = DISCARD };
+	struct sockaddr_in6 sin6;
+	socklen_t len = net_put(&loopback, s->kernel == MP_INET ? AF_INET :
+	    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+
+	(void)real_connect(fd, (struct sockaddr *)&sin6, len);
+	(void)real_connect(fd, &none, sizeof(none));
+}
+
 int
 join_bind(int fd, const struct sock *s, const struct mp_addr *a)
 {
@@ -78,7 +119,7 @@ join_bind(int fd, const struct sock *s, const struct mp_addr *a)
 }
 
 int
-join_autobind(int fd, struct sock *s)
+join_autobind_to(int fd, struct sock *s, uint16_t port)
 {
 	struct mp_addr any;
 	int error;
@@ -94,16 +135,27 @@ join_autobind(int fd, struct sock *s)
 	if (s->kernel == MP_INET)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
+	any.port = port;
+	join_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	error = join_bind(fd, s, &any);
+	if (error == -EADDRINUSE && port != 0) {
+		any.port = 0;
+		error = join_bind(fd, s, &any);
+	}
 	if (error == 0)
 		s->bound = s->autobound = true;
 	return error;
 }
 
-/* What the program set that decides by which way its packets go. */
-static void
-copy_ways(int from, int to)
+int
+join_autobind(int fd, struct sock *s)
+{
+	return join_autobind_to(fd, s, 0);
+}
+
+void
+join_copy_ways(int from, int to)
 {
 	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
@@ -116,9 +168,10 @@ copy_ways(int from, int to)
 	for (i = 0; i < sizeof(option) / sizeof(option[0]); i++) {
 		is = 0;
 		len = sizeof(is);
-		if (real_getsockopt(from, option[i][0], option[i][1], &is,
+		if (ALLOWED(SYS_getsockopt, from, option[i][0], option[i][1]) &&
+		    real_getsockopt(from, option[i][0], option[i][1], &is,
 			&len) == 0 && is != 0)
-			(void)real_setsockopt(to, option[i][0], option[i][1],
+			(void)allowed_setsockopt(to, option[i][0], option[i][1],
 			    &is, len);
 	}
 }
@@ -129,17 +182,18 @@ beside(int fd, const struct sock *s, const struct mp_addr *at)
 {
 	int other, on = 1, off = 0, error;
 
-	if (real_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+	if (allowed_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
 		return -errno;
 	other = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (other < 0)
 		return -errno;
 	if (s->kernel != MP_INET)
-		(void)real_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+		(void)allowed_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 		    sizeof(off));
-	(void)real_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	copy_ways(fd, other);
+	(void)allowed_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on,
+	    sizeof(on));
+	join_copy_ways(fd, other);
 	error = join_bind(other, s, at);
 	if (error == 0)
 		return other;
@@ -189,13 +243,13 @@ nobody_there(int error)
 
 /* Asks the agent; starts it where there is none and `start' says so. */
 static int
-ask_agent(const struct ipc_ask *ask, const int *pass, int n,
+ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
 
 	for (i = 0; i < TRIES; i++) {
-		error = ipc_ask(ask, pass, n, answer, got);
+		error = ipc_ask(ask, pass, n, show, answer, got);
 		if (error == 0 || !nobody_there(error) || !start)
 			return error;
 		error = spawn_agent();
@@ -224,13 +278,15 @@ question(enum ipc_kind kind, int fd, const struct sock *s,
 	ask = (struct ipc_ask *)(void *)buf->packet;
 	fill(ask, kind, s);
 	ask->port = at->port;
+	ask->stay = kind == IPC_HELLO;
 	if (kind == IPC_ASK)
 		ask->local = *at;
 	if (fd >= 0)
 		ask->inode = inode(fd);
 	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
 		continue;
-	error = ask_agent(ask, pass, n, answer, got, kind == IPC_OPEN);
+	error = ask_agent(ask, pass, n, fd, answer, got,
+	    kind == IPC_OPEN || kind == IPC_HELLO);
 	guard_give(buf);
 	return error;
 }
@@ -242,6 +298,63 @@ find(int fd, const struct sock *s, struct ipc_answer *answer, int *got)
 	static const struct mp_addr anywhere;
 
 	return question(IPC_FIND, fd, s, &anywhere, NULL, answer, got);
+}
+
+void
+join_greet(void)
+{
+	static const struct sock none;
+	static const struct mp_addr anywhere;
+	struct ipc_answer answer;
+	int got;
+
+	(void)question(IPC_HELLO, -1, &none, &anywhere, NULL, &answer, &got);
+	if (got >= 0)
+		real_close(got);
+}
+
+/* The value as the agent takes it: its length, or -1. */
+static int
+flatten(struct ipc_ask *ask, const void *value, socklen_t len)
+{
+	const struct sock_fprog *prog = value;
+
+	if (ask->option == SO_ATTACH_FILTER ||
+	    ask->option == SO_ATTACH_REUSEPORT_CBPF) {
+		value = prog->filter;
+		len = prog->len * (socklen_t)sizeof(*prog->filter);
+	}
+	if (len > sizeof(ask->value))
+		return -1;
+	memcpy(ask->value, value, len);
+	return (int)len;
+}
+
+int
+join_option(int fd, int level, int option, const void *value, socklen_t len)
+{
+	static const struct sock none;
+	struct guard_buf *buf = guard_take();
+	struct ipc_ask *ask;
+	struct ipc_answer answer = { .error = -ENOBUFS };
+	int got = -1, n, error = -ENOBUFS;
+
+	if (buf != NULL) {
+		ask = (struct ipc_ask *)(void *)buf->packet;
+		fill(ask, IPC_SET, &none);
+		ask->level = level;
+		ask->option = option;
+		n = flatten(ask, value, len);
+		ask->len = (uint32_t)n;
+		error = n < 0 ? -ENOBUFS : ask_agent(ask, &fd, 1, -1, &answer,
+		    &got, false);
+		guard_give(buf);
+	}
+	if (got >= 0)
+		real_close(got);
+	error = error != 0 ? error : answer.error;
+	errno = -error;
+	return error == 0 ? 0 : -1;
 }
 
 int
@@ -272,6 +385,7 @@ enter(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	if (error != 0)
 		return error;
 	s->slot = answer->slot;
+	(void)net_self(fd, &s->self);
 	net_options(fd, s->kernel);
 	want_filter(fd, s);
 	return 0;
@@ -305,7 +419,7 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 		ctl[0] = join_control_socket(fd, s);
 		if (ctl[0] < 0)
 			return ctl[0];
-		/* Plaintext is not to wait for the agent to sort it out. */
+		/* One that was bound before we knew it. */
 		(void)steer_first(ctl[0]);
 	}
 	error = question(IPC_OPEN, fd, s, &a, ctl, answer, &got);
@@ -455,6 +569,8 @@ join_publish(struct sock *s)
 	slot->local = s->local;
 	slot->v6only = s->v6only;
 	s->gen = ++slot->gen;
+	if (s->connected)
+		slot->since = arena_now();
 	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
 		return;
 	/* New sessions go to the newest socket that takes them. */

@@ -113,6 +113,13 @@
 		unsigned flags),                                              \
 	    (from, from_at, to, to_at, len, flags),                           \
 	    (SYS_splice, from, from_at, to, to_at, len, flags))               \
+	LIBC(int, setuid, (uid_t uid), (uid), (SYS_setuid, uid))              \
+	LIBC(int, seteuid, (uid_t uid), (uid), (SYS_setresuid, -1, uid, -1))  \
+	LIBC(int, setreuid, (uid_t uid, uid_t effective), (uid, effective),   \
+	    (SYS_setreuid, uid, effective))                                   \
+	LIBC(int, setresuid, (uid_t uid, uid_t effective, uid_t saved),       \
+	    (uid, effective, saved), (SYS_setresuid, uid, effective, saved))  \
+	LIBC(int, chroot, (const char *path), (path), (SYS_chroot, path))     \
 	LIBC(ssize_t, __recv_chk,                                             \
 	    (int fd, void *data, size_t len, size_t room, int flags),         \
 	    (fd, data, len, room, flags),                                     \
@@ -133,6 +140,10 @@
 #define LIBC_VARIADIC(LIBC)                                                   \
 	LIBC(int, fcntl, (int fd, int cmd, void *arg), (fd, cmd, arg),        \
 	    (SYS_fcntl, fd, cmd, arg))                                        \
+	LIBC(int, prctl,                                                      \
+	    (int what, unsigned long a, unsigned long b, unsigned long c,     \
+		unsigned long d), (what, a, b, c, d),                         \
+	    (SYS_prctl, what, a, b, c, d))                                    \
 	LIBC(int, ioctl, (int fd, unsigned long request, void *arg),          \
 	    (fd, request, arg), (SYS_ioctl, fd, request, arg))
 

@@ -7,8 +7,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
+#include "allowed.h"
 #include "real.h"
 #include "uapi.h"
 
@@ -253,6 +255,21 @@ net_add(struct msghdr *msg, int level, int type, const void *data, size_t len)
 	msg->msg_controllen += CMSG_SPACE(len);
 }
 
+void
+net_add_tos(struct msghdr *msg, bool v4, int tos, int ttl)
+{
+	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+
+	if (tos == NET_MINUS && !v4)
+		net_add(msg, level, IPV6_TCLASS, &(int) { -1 }, sizeof(tos));
+	if (tos >= 0)
+		net_add(msg, level, v4 ? IP_TOS : IPV6_TCLASS, &tos,
+		    sizeof(tos));
+	if (ttl >= (v4 ? 1 : 0))
+		net_add(msg, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl,
+		    sizeof(ttl));
+}
+
 /* A socket whose route leads there, or -1. */
 static int
 route(enum mp_family kernel, const struct mp_addr *to)
@@ -262,6 +279,9 @@ route(enum mp_family kernel, const struct mp_addr *to)
 	socklen_t len = net_put(to, family, (struct sockaddr *)&sin6,
 	    sizeof(sin6));
 
+	if (!ALLOWED(SYS_socket, family, SOCK_DGRAM | SOCK_CLOEXEC) ||
+	    !ALLOWED(SYS_connect) || !ALLOWED(SYS_close))
+		return -1;
 	fd = real_socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || (len > 0 &&
 	    real_connect(fd, (struct sockaddr *)&sin6, len) == 0))
@@ -311,12 +331,13 @@ net_options(int fd, enum mp_family kernel)
 	int on = 1;
 
 	if (kernel == MP_INET)
-		(void)real_setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on,
+		(void)allowed_setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on,
 		    sizeof(on));
 	else
-		(void)real_setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+		(void)allowed_setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
 		    sizeof(on));
-	(void)real_setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+	(void)allowed_setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on,
+	    sizeof(on));
 }
 
 uint32_t
@@ -327,6 +348,26 @@ net_device(int fd)
 
 	return real_getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex,
 	    &len) == 0 && ifindex > 0 ? (uint32_t)ifindex : 0;
+}
+
+/* Another than 127.0.0.1, which a program may have bound on the same port. */
+static const uint8_t loopback[4] = { 127, 109, 112, 1 };
+
+bool
+net_self(int fd, struct net_self *self)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t len = sizeof(sin6);
+
+	self->family = 0;
+	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0 ||
+	    !net_get(&self->at, (struct sockaddr *)&sin6, len))
+		return false;
+	if (net_is_any(&self->at))
+		set_v4(&self->at, loopback);
+	self->family = sin6.sin6_family;
+	self->device = net_device(fd);
+	return true;
 }
 
 const char *

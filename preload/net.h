@@ -34,6 +34,13 @@ bool net_get(struct mp_addr *, const struct sockaddr *, socklen_t);
 socklen_t net_put(const struct mp_addr *, int family, struct sockaddr *name,
     socklen_t size);
 
+/* Where a socket of a port reaches the port itself. */
+struct net_self {
+	uint32_t device;  /* interface that it is bound to; or 0 */
+	struct mp_addr at; /* loopback, or the one address it is bound to */
+	int family;	  /* the kernel's; 0: nothing is known */
+};
+
 /* What came with a datagram. */
 struct net_info {
 	struct mp_addr local; /* that it was sent to; port 0 */
@@ -59,6 +66,12 @@ void net_aim(struct msghdr *msg, enum mp_family kernel, const struct mp_path *);
 void net_add(struct msghdr *msg, int level, int type, const void *data,
     size_t len);
 
+/* TOS and TTL of a packet to an address of that family; -1: as the socket has
+ * them; NET_MINUS: the -1 that a program gave, of which kernels think one way or
+ * another. */
+enum { NET_MINUS = -2 };
+void net_add_tos(struct msghdr *, bool v4, int tos, int ttl);
+
 /* Which of our addresses would the kernel use towards this one?  Port 0; false:
  * none. */
 bool net_source(enum mp_family kernel, const struct mp_addr *to,
@@ -72,6 +85,9 @@ void net_options(int fd, enum mp_family kernel);
 
 /* The interface that a socket is bound to (SO_BINDTODEVICE), or 0. */
 uint32_t net_device(int fd);
+
+/* Fills it in for this socket; false: it cannot be told. */
+bool net_self(int fd, struct net_self *);
 
 /* "192.0.2.1:60001" or "[2001:db8::1]:60001". */
 enum { NET_TEXT = 56 };

@@ -16,6 +16,7 @@
 
 OLD_GLIBC(dladdr);
 OLD_GLIBC(dlsym);
+OLD_GLIBC(pthread_getcpuclockid);
 OLD_GLIBC(pthread_key_create);
 OLD_GLIBC(pthread_setspecific);
 

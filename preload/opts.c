@@ -3,8 +3,10 @@
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "allowed.h"
 #include "libc.h"
 #include "uapi.h"
 
@@ -14,6 +16,8 @@ opts_get(int fd, int level, int option)
 	int value = 0;
 	socklen_t len = sizeof(value);
 
+	if (!ALLOWED(SYS_getsockopt, fd, level, option))
+		return -1;
 	return real_getsockopt(fd, level, option, &value, &len) == 0 ? value :
 								     -1;
 }
@@ -27,7 +31,10 @@ on(int fd, int level, int option)
 static void
 set(int fd, int level, int option, int value)
 {
-	(void)real_setsockopt(fd, level, option, &value, sizeof(value));
+	/* What the agent would have to set is looked at first. */
+	if (!allowed_all() && opts_get(fd, level, option) == value)
+		return;
+	(void)allowed_setsockopt(fd, level, option, &value, sizeof(value));
 }
 
 bool
@@ -36,7 +43,8 @@ opts_waits(int fd)
 	struct timeval tv = { 0, 0 };
 	socklen_t len = sizeof(tv);
 
-	return real_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) == 0 &&
+	return ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVTIMEO) &&
+	    real_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) == 0 &&
 	    (tv.tv_sec != 0 || tv.tv_usec != 0);
 }
 

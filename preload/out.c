@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "ask.h"
 #include "conf.h"
 #include "cork.h"
@@ -74,7 +75,7 @@ to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 		net_add(&m, IPPROTO_UDP, UDP_SEGMENT, &s->segment,
 		    sizeof(s->segment));
 	}
-	n = real_sendmsg(fd, &m, flags);
+	n = allowed_sendmsg(fd, &m, flags);
 	return n < 0 ? -errno : n;
 }
 
@@ -114,17 +115,18 @@ static ssize_t
 send_protected(int fd, struct sock *s, const struct msghdr *msg,
     const struct mp_addr *dst, int flags)
 {
-	bool held = false;
+	bool as_is = false;
 	ssize_t n;
 
 	if (atomic_load(&s->state) == SOCK_FRESH)
 		(void)join_make(fd, s);
 	if (atomic_load(&s->state) != SOCK_JOINED)
 		return -EACCES;
-	n = protect(fd, s, dst, msg, flags, &held);
-	if (held && plain_instead(dst, arena_now()))
-		return plain(fd, s, msg, dst, flags);
-	return n;
+	n = protect(fd, s, dst, msg, flags, &as_is);
+	if (!as_is)
+		return n;
+	plain_prefer(dst);
+	return plain(fd, s, msg, dst, flags);
 }
 
 /* Which way a datagram goes; who has a session is not asked about. */
@@ -160,7 +162,8 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return n;
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
-	way = way_to(s, &dst);
+	s->portless = false;
+	way = s->names ? WAY_PLAIN : way_to(s, &dst);
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
 	if (way == WAY_REFUSE) {
@@ -174,10 +177,12 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 			return plain(fd, s, msg, &dst, flags);
 		return send_protected(fd, s, msg, &dst, flags);
 	}
-	if (conf_is_dns(&dst))
+	if (state != SOCK_PLAIN && conf_is_dns(&dst))
 		want_answer(fd, s, &dst);
-	if (state == SOCK_FRESH && !s->kconnected)
+	if (state == SOCK_FRESH && !s->kconnected) {
+		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
 		(void)join_autobind(fd, s); /* with a filter */
+	}
 	return plain(fd, s, msg, &dst, flags);
 }
 

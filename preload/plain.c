@@ -6,17 +6,14 @@
 #include "log.h"
 #include "net.h"
 
-enum {
-	KNOWN = 4096, /* a power of two */
-	HOPES = 64,
-	PATIENCE_US = 1000000,
-};
+enum { KNOWN = 4096 /* a power of two */ };
+
+/* What the engine knows of a peer. */
+enum meeting { NEVER, ASKING, SILENT, MET };
 
 /* By hash: who spoke plaintext.  A lost entry costs a handshake that nobody
  * answers; it cannot send plaintext to another. */
 static _Atomic uint64_t known[KNOWN];
-/* By hash: since when a peer has not answered. */
-static _Atomic uint64_t hope[HOPES], since[HOPES];
 
 /* FNV-1a, never 0. */
 static uint64_t
@@ -30,69 +27,71 @@ hash(const struct mp_addr *a)
 	return h | 1;
 }
 
-static size_t
-slot_of(uint64_t h, size_t n)
+static _Atomic uint64_t *
+place(uint64_t h)
 {
-	return (size_t)(h >> 32 ^ h >> 8) & (n - 1);
-}
-
-void
-plain_came(const struct mp_addr *a)
-{
-	uint64_t h = hash(a);
-
-	atomic_store(&known[slot_of(h, KNOWN)], h);
+	return &known[(h >> 32 ^ h >> 8) & (KNOWN - 1)];
 }
 
 static bool
-had_session(struct sock *s, const struct mp_addr *a)
+is_known(const struct mp_addr *a)
+{
+	uint64_t h = hash(a);
+
+	return atomic_load(place(h)) == h;
+}
+
+static void
+remember(const struct mp_addr *a)
+{
+	uint64_t h = hash(a);
+
+	atomic_store(place(h), h);
+}
+
+static enum meeting
+meeting(struct sock *s, const struct mp_addr *a)
 {
 	struct mp_session_info info;
+	enum meeting how = NEVER;
 	uint32_t session;
-	bool had = false;
 
 	if (s->map.arena == NULL || !guard_lock(s->map.arena))
-		return false;
+		return NEVER;
 	session = mp_session_find(&s->map.mp, s->slot, a);
 	if (session != MP_NONE &&
 	    mp_session_info(&s->map.mp, session, &info) == 0)
-		had = info.state == MP_S_UP || info.state == MP_S_DOWN;
+		how = info.up_at != 0 ? MET : info.plain ? SILENT : ASKING;
 	guard_unlock(s->map.arena);
-	return had;
+	return how;
 }
 
 bool
 plain_goes(struct sock *s, const struct mp_addr *a)
 {
-	uint64_t h = hash(a);
-
-	return atomic_load(&known[slot_of(h, KNOWN)]) == h &&
-	    !had_session(s, a);
+	return is_known(a) && meeting(s, a) != MET;
 }
 
 bool
 plain_comes(struct sock *s, const struct mp_addr *a)
 {
-	return !had_session(s, a);
+	enum meeting how = meeting(s, a);
+
+	if (how == SILENT)
+		plain_prefer(a);
+	else if (how == NEVER || (how == ASKING && conf_get()->accept_plain))
+		remember(a);
+	return how != MET;
 }
 
-bool
-plain_instead(const struct mp_addr *a, uint64_t now)
+void
+plain_prefer(const struct mp_addr *a)
 {
-	uint64_t h = hash(a);
-	size_t i = slot_of(h, HOPES);
 	char text[NET_TEXT];
 
-	if (!conf_get()->prefer)
-		return false;
-	if (atomic_exchange(&hope[i], h) != h) {
-		atomic_store(&since[i], now);
-		return false;
-	}
-	if (now - atomic_load(&since[i]) < PATIENCE_US)
-		return false;
-	plain_came(a);
+	if (is_known(a))
+		return;
+	remember(a);
 	log_say(LOG_WARN, LOG_WAY, "no answer from %s: what goes there now is "
 	    "not protected, since --prefer allows it", net_text(a, text));
-	return true;
 }

@@ -6,14 +6,13 @@
 
 #include "fdtab.h"
 
-/* Plaintext came from there and was given to the program. */
-void plain_came(const struct mp_addr *);
 /* Shall plaintext go there?  Never to a peer that had a session. */
 bool plain_goes(struct sock *, const struct mp_addr *);
 /* May plaintext come from there, as far as sessions go?  From a peer that had
- * one it is somebody's trick. */
+ * one it is somebody's trick.  If so, it goes there from now on, but not while a
+ * peer under mpshim is asked for there: anybody could end that. */
 bool plain_comes(struct sock *, const struct mp_addr *);
-/* A datagram to a peer without a session is held: for too long already? */
-bool plain_instead(const struct mp_addr *, uint64_t now);
+/* No peer answered: plaintext goes there, and this is said. */
+void plain_prefer(const struct mp_addr *);
 
 #endif

@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "allowed.h"
 #include "ask.h"
+#include "conf.h"
 #include "forked.h"
 #include "guard.h"
 #include "iov.h"
@@ -23,6 +25,7 @@ enum {
 	 * not MSG_ZEROCOPY, since the buffer is used again at once. */
 	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
 	SEGMENTS = 128, /* UDP_MAX_SEGMENTS */
+	PATIENCE_US = 1000000, /* of --prefer */
 };
 
 /* A datagram on its way. */
@@ -35,7 +38,7 @@ struct out {
 	size_t len;
 	struct ask ask;
 	bool df;
-	bool held; /* for want of a session */
+	bool as_is; /* it wants no protection: see protect() */
 };
 
 /* MSG_FASTOPEN means nothing to UDP; a TCP socket that has the number of ours by
@@ -53,7 +56,7 @@ transmit(const struct out *o, struct mp_tx *tx, int flags)
 	net_aim(&msg, o->s->kernel, &tx->path);
 	ask_add(&o->ask, &msg, &tx->path.remote);
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
-	if (real_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) < 0)
+	if (allowed_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) < 0)
 		return -errno;
 	return 0;
 }
@@ -71,7 +74,7 @@ may_hold(const struct out *o)
 
 	if (o->s->wants.shut)
 		return -EPIPE;
-	if (join_cookie(o->fd) != o->s->cookie)
+	if (!join_same(o->fd, o->s))
 		return -ENOTSOCK;
 	error = ask_probe(o->fd, o->s, &o->dst, NULL);
 	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
@@ -81,24 +84,43 @@ may_hold(const struct out *o)
 	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
 }
 
+/* Which of our addresses the kernel would send it from. */
+static void
+source(const struct out *o, uint8_t ip[16])
+{
+	struct mp_addr from = o->ask.source;
+
+	if (net_is_any(&from))
+		from = o->s->local;
+	if (net_is_any(&from) && join_name(o->fd, &from) != 0)
+		memset(&from, 0, sizeof(from));
+	if (net_is_any(&from) && !net_source(o->s->kernel, &o->dst, &from))
+		memset(&from, 0, sizeof(from));
+	memcpy(ip, from.ip, sizeof(from.ip));
+}
+
 /* No session yet: keeps it. */
 static int
 hold(struct out *o, uint64_t now)
 {
+	struct mp_wish wish = { .plain_us = conf_get()->prefer ?
+	    PATIENCE_US : 0 };
 	int error = may_hold(o);
 	bool late;
 
 	if (error != 0)
 		return error;
+	ask_wish(&o->ask, o->s, &wish);
+	wish.df = o->df;
+	source(o, wish.source);
 	if (!guard_lock(o->s->map.arena))
 		return 0;
-	error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst, o->payload,
-	    o->len);
+	error = mp_hold(&o->s->map.mp, now, o->s->slot, &o->dst, &wish,
+	    o->payload, o->len);
 	late = wake_late(o->s);
 	guard_unlock(o->s->map.arena);
 	if (error != 0)
 		return error;
-	o->held = true;
 	if (late)
 		wake_agent(o->fd, o->s);
 	return 0;
@@ -137,9 +159,10 @@ attempt(struct out *o)
 	guard_unlock(s->map.arena);
 	if (forked_times() != forks)
 		return 1; /* the parent sends what was begun */
+	o->as_is = n == 0;
 	if (n == MP_EAGAIN)
 		return hold(o, now);
-	if (n < 0)
+	if (n <= 0)
 		return refused(o, n);
 	for (i = 0; i < n; i++)
 		tx[i].error = transmit(o, &tx[i],
@@ -200,13 +223,13 @@ send_all(struct out *o, size_t whole)
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
 		at += o->len;
-	} while (at < whole);
+	} while (at < whole && !o->as_is);
 	return (ssize_t)whole;
 }
 
 ssize_t
 protect(int fd, struct sock *s, const struct mp_addr *to,
-    const struct msghdr *msg, int flags, bool *held)
+    const struct msghdr *msg, int flags, bool *as_is)
 {
 	struct out o = { .fd = fd, .s = s, .flags = flags & KEPT, .dst = *to };
 	ssize_t n;
@@ -223,6 +246,6 @@ protect(int fd, struct sock *s, const struct mp_addr *to,
 	if (n >= 0 && (flags & MSG_PROBE) == 0)
 		n = send_all(&o, (size_t)n);
 	guard_give(o.buf);
-	*held = o.held;
+	*as_is = o.as_is;
 	return n;
 }

@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "net.h"
 #include "real.h"
 
@@ -84,6 +86,15 @@ reach_known(const struct mp_addr *a)
 						     REACH_UNKNOWN;
 }
 
+static bool
+may_try(void)
+{
+	return allowed_all() ||
+	    (ALLOWED(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC) &&
+	    ALLOWED(SYS_socket, AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC) &&
+	    ALLOWED(SYS_bind) && ALLOWED(SYS_connect) && ALLOWED(SYS_close));
+}
+
 enum reach
 reach_ask(const struct mp_addr *a)
 {
@@ -93,6 +104,8 @@ reach_ask(const struct mp_addr *a)
 
 	if (reach != REACH_UNKNOWN)
 		return reach;
+	if (!may_try())
+		return REACH_PEER;
 	to.port = DISCARD;
 	error = takes(&to, real_connect);
 	reach = error == -EACCES ? REACH_ALL :

@@ -21,6 +21,9 @@ int real_getsockname(int, struct sockaddr *, socklen_t *);
 int real_getpeername(int, struct sockaddr *, socklen_t *);
 int real_getsockopt(int, int, int, void *, socklen_t *);
 int real_setsockopt(int, int, int, const void *, socklen_t);
+ssize_t real_sendto(int, const void *, size_t, int, const struct sockaddr *,
+    socklen_t);
+ssize_t real_recvfrom(int, void *, size_t, int, struct sockaddr *, socklen_t *);
 ssize_t real_sendmsg(int, const struct msghdr *, int);
 ssize_t real_recvmsg(int, struct msghdr *, int);
 

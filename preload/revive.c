@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "allowed.h"
 #include "guard.h"
 #include "ipc.h"
 #include "join.h"
@@ -66,6 +68,8 @@ duplicate(struct arena_map *m)
 	atomic_store(&copy->lock, 0);
 	atomic_store(&copy->moved, 0);
 	atomic_store(&copy->armed, 0);
+	/* The old one is in use for a while, with the same key. */
+	atomic_fetch_add(&copy->sent, UINT64_C(1) << 40);
 	munmap(copy, m->size);
 	if (done)
 		return fd;
@@ -147,6 +151,15 @@ hand_over(int fd, struct sock *s)
 	real_close(pass[0]);
 }
 
+/* Else the agent is missed, as long as it is. */
+static bool
+may_revive(void)
+{
+	return allowed_all() || (ALLOWED(SYS_memfd_create) &&
+	    ALLOWED(SYS_mincore) && ALLOWED(SYS_mremap) &&
+	    ALLOWED(SYS_execve));
+}
+
 void
 revive_agent(int fd, struct sock *s)
 {
@@ -158,7 +171,7 @@ revive_agent(int fd, struct sock *s)
 	if (armed == MP_NEVER)
 		return;
 	now = arena_now();
-	if (now < armed || now - armed < LATE_US)
+	if (now < armed || now - armed < LATE_US || !may_revive())
 		return;
 	if (now < at || !atomic_compare_exchange_strong(&s->revive_at, &at,
 		now + EVERY_US) ||
@@ -179,7 +192,8 @@ revive_follow(int fd, struct sock *s)
 	uint32_t idle = 0;
 	int memfd, saved = errno;
 
-	if (!atomic_compare_exchange_strong(&s->busy, &idle, 1))
+	if (!may_revive() ||
+	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
 		return;
 	if (atomic_load(&s->map.arena->moved)) {
 		memfd = join_memfd(fd, s);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
+#include "allowed.h"
 #include "libc.h"
 #include "opts.h"
 #include "out.h"
@@ -38,7 +39,7 @@ take_stamping(int fd, struct sock *s, int option, int n)
 {
 	int rest = n & ~OPTS_STAMP_TX;
 
-	if (real_setsockopt(fd, SOL_SOCKET, option, &rest, sizeof(rest)) != 0)
+	if (allowed_setsockopt(fd, SOL_SOCKET, option, &rest, sizeof(rest)) != 0)
 		return -errno;
 	s->wants.stamping = (uint32_t)n;
 	return SETOPT_DONE;
@@ -187,7 +188,7 @@ static void
 to_ipv6(int fd, const struct sock *s, int option, int n)
 {
 	if (s->kernel == MP_DUAL && s->family == AF_INET)
-		(void)real_setsockopt(fd, IPPROTO_IPV6, option, &n, sizeof(n));
+		(void)allowed_setsockopt(fd, IPPROTO_IPV6, option, &n, sizeof(n));
 }
 
 static void

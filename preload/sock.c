@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/syscall.h>
 
+#include "allowed.h"
 #include "conf.h"
 #include "guard.h"
 #include "join.h"
@@ -30,10 +32,14 @@ stand_for_inet(int fd)
 {
 	int on = 1;
 
-	(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET, &on, sizeof(on));
+	/* Who may not set it executes no other program. */
+	if (ALLOWED(SYS_setsockopt, fd, IPPROTO_IPV6, MARK_INET))
+		(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET, &on,
+		    sizeof(on));
 	/* Groups that others joined are heard by IPv4's own sockets alone. */
-	(void)real_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on,
-	    sizeof(on));
+	if (ALLOWED(SYS_setsockopt, fd, IPPROTO_IP, IP_MULTICAST_ALL))
+		(void)real_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on,
+		    sizeof(on));
 }
 
 static int
@@ -43,7 +49,7 @@ kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
 
 	*kernel = MP_DUAL;
 	fd = real_socket(AF_INET6, type, protocol);
-	if (fd >= 0 && real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+	if (fd >= 0 && allowed_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 	    sizeof(off)) == 0) {
 		if (domain == AF_INET)
 			stand_for_inet(fd);
@@ -86,7 +92,7 @@ adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 
-	if (sock_way(peer) == WAY_PLAIN) {
+	if (s->names || sock_way(peer) == WAY_PLAIN) {
 		s->kconnected = true;
 		return;
 	}
@@ -125,12 +131,15 @@ adopt_fresh(int fd)
 	s->reuseport = opts_get(fd, SOL_SOCKET, SO_REUSEPORT) > 0;
 	s->broadcast = opts_get(fd, SOL_SOCKET, SO_BROADCAST) > 0;
 	s->bound = a.port != 0;
+	s->names = conf_port_plain(a.port);
 	a.port = 0;
 	s->local = a;
 	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(&peer, (struct sockaddr *)&sin6, len))
 		adopt_peer(fd, s, &peer);
 	else if (net_is_loopback(&a) || net_is_multicast(&a))
+		atomic_store(&s->state, SOCK_PLAIN);
+	if (s->names)
 		atomic_store(&s->state, SOCK_PLAIN);
 	return s;
 }
@@ -142,6 +151,8 @@ adopt(int fd)
 	int type, saved = errno;
 	struct sock *s = NULL;
 
+	if (!ALLOWED(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE))
+		return NULL; /* it was looked at before: see rights.c */
 	errno = 0;
 	type = opts_get(fd, SOL_SOCKET, SO_TYPE);
 	if (type == SOCK_DGRAM &&
@@ -175,7 +186,7 @@ sock_hold(int fd)
 void
 sock_flag(int fd, int option, int value)
 {
-	(void)real_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
+	(void)allowed_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
 }
 
 int
@@ -245,7 +256,7 @@ sock_name(int fd, struct sock *s, struct mp_addr *a)
 		memset(a->ip, 0, 16);
 		memset(a->ip + 10, 0xff, 2);
 	}
-	if (s->autobound && !s->connected)
+	if (s->portless)
 		a->port = 0;
 	return 0;
 }

@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "allowed.h"
 #include "log.h"
 #include "old_glibc.h"
 
@@ -119,6 +121,8 @@ spawn_agent(void)
 	struct spawn sp = { .error = 0 };
 	char *stack;
 
+	if (!ALLOWED(SYS_execve, path) || !ALLOWED(SYS_clone))
+		return -EPERM;
 	stack = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)

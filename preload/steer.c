@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "allowed.h"
 #include "inner.h"
 #include "net.h"
 #include "real.h"
@@ -110,11 +111,13 @@ prog_new(void)
 static int
 attach(int fd, int option, struct prog *p)
 {
-	struct sock_fprog prog = { .len = (unsigned short)p->n,
-		.filter = p->at };
+	struct sock_fprog prog;
 	int error = p->full ? -E2BIG : 0;
 
-	if (error == 0 && real_setsockopt(fd, SOL_SOCKET, option, &prog,
+	memset(&prog, 0, sizeof(prog)); /* what lies between its fields, too */
+	prog.len = (unsigned short)p->n;
+	prog.filter = p->at;
+	if (error == 0 && allowed_setsockopt(fd, SOL_SOCKET, option, &prog,
 	    sizeof(prog)) != 0)
 		error = -errno;
 	munmap(p, sizeof(*p));
@@ -139,6 +142,30 @@ group_of(struct prog *p, const struct steer_group *g)
 		leave(p, &e);
 	}
 	verdict(p, g->plain);
+}
+
+/* Data of sessions that another socket than the one of their slot is to have. */
+static void
+others(struct prog *p, const struct steer_group *g)
+{
+	struct exits e = { .n = 0 };
+	uint32_t i;
+
+	load(p, BPF_W, 0);
+	emit(p, BPF_MISC | BPF_TAX, 0);
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if ((g->only >> i & 1) == 0)
+			continue;
+		emit(p, BPF_MISC | BPF_TXA, 0);
+		emit(p, BPF_ALU | BPF_RSH | BPF_K, 19);
+		emit(p, BPF_ALU | BPF_AND | BPF_K, 31);
+		leave_unless(p, &e, BPF_JEQ, i);
+		emit(p, BPF_MISC | BPF_TXA, 0);
+		leave_if(p, &e, BPF_JEQ, g->sid[i][0], true);
+		leave_if(p, &e, BPF_JEQ, g->sid[i][1], true);
+		verdict(p, g->control);
+		leave(p, &e);
+	}
 }
 
 /* Control goes to the agent, the rest by its slot.  The first word of the
@@ -171,6 +198,7 @@ steer_group(int fd, const struct steer_group *g)
 	leave_unless(p, &e, BPF_JEQ, 0);
 	load(p, BPF_B, 0);
 	leave_unless(p, &e, BPF_JEQ, g->prefix);
+	others(p, g);
 	load(p, BPF_W, 0);
 	by_sid(p, g);
 	leave(p, &e);

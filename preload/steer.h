@@ -20,12 +20,18 @@ struct steer_group {
 	uint8_t control; /* the agent's index */
 	uint8_t plain;	 /* the index that plaintext goes to */
 	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
+	/* Of these slots (bits) only what begins with `sid' goes to the socket,
+	 * the rest to the agent. */
+	uint32_t only;
+	uint32_t sid[MP_SLOTS_MAX][2];
 	uint8_t probed; /* the index that INNER_PROBE goes to */
 };
 /* Attaches it to the group of `fd': 0, or a negative errno. */
 int steer_group(int fd, const struct steer_group *);
 
-/* Sends all to the group's first socket, until its steering comes. */
+/* Sends all to the group's first socket, until its steering comes.  Of a group
+ * that is, or that the socket will have: then it is to be done before its bind,
+ * with SO_REUSEPORT on. */
 int steer_first(int fd);
 
 /* A plaintext source or destination that is let through. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "wake.h"
 
-#include "inner.h"
+#include "allowed.h"
 #include "log.h"
 #include "net.h"
 
@@ -16,13 +16,26 @@ wake_late(struct sock *s)
 	return true;
 }
 
+/* The way there is asked for each time, since another process may have changed
+ * it, or else known from when the socket was joined. */
+int
+wake_inner(int fd, struct sock *s, const struct inner *in, const void *payload,
+    size_t len, uint8_t *buf)
+{
+	struct net_self self = s->self; /* another thread may ask as well */
+
+	if (allowed_all())
+		(void)net_self(fd, &self);
+	return inner_send_as(&self, s->map.arena, fd, in, payload, len, buf);
+}
+
 void
 wake_agent(int fd, struct sock *s)
 {
 	struct inner in = { .kind = INNER_WAKE };
 	uint8_t buf[INNER_OVERHEAD];
 
-	(void)inner_send(s->map.arena, fd, &in, NULL, 0, buf);
+	(void)wake_inner(fd, s, &in, NULL, 0, buf);
 }
 
 void

@@ -107,15 +107,25 @@ plain_from(const struct mp_addr *from, const struct mp_addr *to)
 	    reach_ask(from) == REACH_OURS;
 }
 
+const struct mp_addr *
+want_peer(const struct sock *s, uint64_t arrival)
+{
+	if (arrival >= s->since)
+		return s->connected ? &s->peer : NULL;
+	return s->was_connected ? &s->was : NULL;
+}
+
 bool
 want_plain(const struct sock *s, const struct mp_addr *from,
-    const struct mp_addr *to)
+    const struct mp_addr *to, uint64_t arrival)
 {
+	const struct mp_addr *peer = want_peer(s, arrival);
+
 	if (s->family == AF_INET ? !net_is_v4(from) :
 		s->v6only && net_is_v4(from))
 		return false;
-	if (s->connected)
-		return net_equal(from, &s->peer) && plain_from(from, to);
+	if (peer != NULL)
+		return net_equal(from, peer) && plain_from(from, to);
 	if (conf_is_dns(from))
 		return was_asked(s, from);
 	/* To whom a broadcast went only the kernel's filter can tell. */

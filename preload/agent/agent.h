@@ -6,6 +6,7 @@
 #include <bsd/sys/queue.h>
 #include <sys/types.h>
 
+#include "door.h"
 #include "events.h"
 #include "look.h"
 #include "loop.h"
@@ -22,14 +23,15 @@ struct agent {
 	uid_t uid;   /* who may ask, beside root */
 	uint64_t netns;
 	uint32_t restarts;
-	struct watch door, keeper;
+	const struct door *at; /* where programs knock */
+	struct watch door, side, keeper;
 	struct alarm bye, alive;
 	struct port *port[AGENT_PORTS];
 	struct port_list ports;
 	unsigned nports;
 	struct ring_list rings;
 	struct client_list clients;
-	unsigned nclients;
+	unsigned nclients, nside; /* all; those by the side door */
 	struct look look;
 	struct netmon netmon;
 	struct events events;

@@ -11,6 +11,7 @@
 #include "look.h"
 #include "net.h"
 #include "output.h"
+#include "park.h"
 #include "slots.h"
 
 enum {
@@ -26,6 +27,7 @@ struct came {
 	struct inner inner;
 	bool is_inner;
 	int opened;	  /* of mp_open() */
+	bool steered;	  /* data, by steer_group.only */
 	bool answer;	  /* there is one: */
 	struct mp_out out;
 	int error;	  /* of sending it */
@@ -114,6 +116,7 @@ look_up(struct port *p, int n)
 			continue;
 		c->is_inner = inner_is(p->map.arena, in.bytes[i],
 		    in.msg[i].msg_len);
+		c->steered = !c->is_inner && (in.bytes[i][3] & 1) == 0;
 		if (!c->is_inner)
 			c->verdict = mp_recv_begin(&p->map.mp, now, &c->rx,
 			    in.bytes[i], in.msg[i].msg_len);
@@ -158,6 +161,7 @@ take_one(struct port *p, struct came *c, const uint8_t *bytes, size_t len,
 	c->answer = mp_handshake(&p->map.mp, p->ring->keys, now, &c->rx,
 	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
 	    &c->out, c->packet) == 1;
+	slots_rekeyed(p);
 }
 
 static bool
@@ -177,24 +181,31 @@ take_in(struct port *p, int n)
 	return true;
 }
 
-/* A datagram whose own packet was lost, or that came to us by mistake. */
+/* A datagram whose own packet was lost, or that the socket of its slot is not
+ * to have. */
 static void
 deliver(struct port *p, const struct came *c, const uint8_t *bytes, size_t len)
 {
 	struct inner inner = { .kind = INNER_DATA, .slot = c->rx.slot,
 		.from = c->rx.from };
 
-	if (c->rx.slot < MP_SLOTS_MAX && p->slot[c->rx.slot].used &&
-	    c->rx.off <= len && c->rx.len <= len - c->rx.off)
+	if (c->rx.slot >= MP_SLOTS_MAX || !p->slot[c->rx.slot].used ||
+	    c->rx.off > len || c->rx.len > len - c->rx.off)
+		return;
+	if (c->steered)
+		park_put(p, &inner, bytes + c->rx.off, c->rx.len);
+	else
 		output_inner(p, &inner, bytes + c->rx.off, c->rx.len);
 }
 
 static void
-told(struct port *p, const struct inner *inner)
+told(struct port *p, const struct inner *inner, const uint8_t *bytes)
 {
 	/* Anything else is not for us: it came by hash, and would again. */
 	if (inner->kind == INNER_LOOK)
 		look_soon(p->agent);
+	else if (inner->kind == INNER_PARK)
+		park_put(p, inner, bytes + inner->off, inner->len);
 }
 
 static bool
@@ -207,7 +218,7 @@ act(struct port *p, int n)
 		struct came *c = &in.came[i];
 
 		if (c->is_inner)
-			told(p, &c->inner);
+			told(p, &c->inner, in.bytes[i]);
 		else if (c->verdict == MP_DELIVER)
 			deliver(p, c, in.bytes[i], in.msg[i].msg_len);
 		if (c->answer)

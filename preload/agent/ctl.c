@@ -7,10 +7,6 @@
 
 #include "ctl.h"
 
-#ifndef MPSHIM_VERSION
-#define MPSHIM_VERSION "0"
-#endif
-
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
@@ -18,6 +14,7 @@ static const char help[] =
     "       mpctl events [--no-samples] [--port PORT]\n"
     "                                     say what happens, as it happens\n"
     "       mpctl check-program PROGRAM   would it run under mpshim?\n"
+    "       mpctl COMMAND --help          what a command does\n"
     "       mpctl --help | --version\n"
     "\n"
     "keygen writes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
@@ -55,13 +52,10 @@ number(const char *text, unsigned long most)
 
 /* A process id, which may be missing; false, and says so: it is none. */
 static bool
-take_pid(const char *command, int argc, char **argv, uint32_t *pid)
+take_pid(const char *too_many, int argc, char **argv, uint32_t *pid)
 {
-	char why[32];
-
-	snprintf(why, sizeof(why), "%s wants one PID at most", command);
 	if (argc > 1)
-		(void)usage(why, "");
+		(void)usage(too_many, "");
 	else if (argc == 1 && (*pid = number(argv[0], INT32_MAX)) == 0)
 		(void)usage("not a process id: ", argv[0]);
 	else
@@ -83,7 +77,7 @@ status(int argc, char **argv)
 			return usage("status has no option ", argv[i]);
 		else
 			argv[n++] = argv[i];
-	if (!take_pid("status", n, argv, &pid))
+	if (!take_pid("status wants one PID at most", n, argv, &pid))
 		return CTL_USAGE;
 	return ctl_status(json, pid);
 }
@@ -93,7 +87,7 @@ watch(int argc, char **argv)
 {
 	uint32_t pid = 0;
 
-	if (!take_pid("watch", argc, argv, &pid))
+	if (!take_pid("watch wants one PID at most", argc, argv, &pid))
 		return CTL_USAGE;
 	return ctl_watch(pid);
 }
@@ -180,6 +174,12 @@ show_help(int argc, char **argv)
 	return CTL_OK;
 }
 
+static bool
+wants_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -203,6 +203,8 @@ main(int argc, char **argv)
 
 	if (argc < 2)
 		return usage("no command given", "");
+	if (argc == 3 && wants_help(argv[2]) && ctl_help(argv[1]) == CTL_OK)
+		return ctl_flush();
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;

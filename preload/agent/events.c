@@ -14,10 +14,6 @@
 #include "ipc.h"
 #include "status.h"
 
-#ifndef MPSHIM_VERSION
-#define MPSHIM_VERSION "0"
-#endif
-
 enum { BUFFER = 512 * 1024 }; /* of a reader's socket, where it is allowed */
 
 struct reader {

@@ -46,10 +46,9 @@ start_worker(struct keeper *k)
 		exit(1);
 	if (k->worker == 0) {
 		close(pair[0]);
-		worker_run(&(struct worker_start) { .listener =
-			k->door->listener, .channel = pair[1],
-			.ready = k->ready, .restarts = k->restarts,
-			.held = &k->held });
+		worker_run(&(struct worker_start) { .door = k->door,
+			.channel = pair[1], .ready = k->ready,
+			.restarts = k->restarts, .held = &k->held });
 	}
 	close(pair[1]);
 	k->channel = pair[0];

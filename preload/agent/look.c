@@ -31,6 +31,7 @@ struct process {
 	struct watch watch;
 	struct agent *agent;
 	pid_t pid;
+	bool stay;
 };
 
 /* --- The lists ------------------------------------------------------------- */
@@ -216,6 +217,8 @@ process_free(struct process *p)
 	watch_end(&p->agent->loop, &p->watch);
 	close(fd);
 	LIST_REMOVE(p, entry);
+	if (p->stay)
+		p->agent->look.staying--;
 	free(p);
 }
 
@@ -227,6 +230,7 @@ on_end(struct watch *w, uint32_t events)
 
 	(void)events;
 	process_free(p);
+	agent_settle(a);
 	a->look.due[0] = arena_now(); /* it holds nothing any more */
 	set_again(a);
 }
@@ -244,14 +248,17 @@ open_process(int client, pid_t pid)
 }
 
 void
-look_watch(struct agent *a, int client, pid_t pid)
+look_watch(struct agent *a, int client, pid_t pid, bool stay)
 {
 	struct process *p;
 	int fd;
 
 	LIST_FOREACH(p, &a->look.processes, entry)
-		if (p->pid == pid)
+		if (p->pid == pid) {
+			a->look.staying += stay && !p->stay;
+			p->stay |= stay;
 			return;
+		}
 	fd = open_process(client, pid);
 	if (fd < 0)
 		return; /* the clock does it */
@@ -264,6 +271,8 @@ look_watch(struct agent *a, int client, pid_t pid)
 	}
 	p->agent = a;
 	p->pid = pid;
+	p->stay = stay;
+	a->look.staying += stay;
 	LIST_INSERT_HEAD(&a->look.processes, p, entry);
 }
 
@@ -277,7 +286,8 @@ look_settle(struct agent *a)
 		return;
 	}
 	LIST_FOREACH_SAFE(p, &a->look.processes, entry, next)
-		process_free(p);
+		if (!p->stay)
+			process_free(p);
 }
 
 int

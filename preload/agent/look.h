@@ -30,6 +30,7 @@ struct look {
 	uint64_t due[LOOK_AGAIN];
 	uint64_t last, cost; /* when, and how long it took, us */
 	struct process_list processes;
+	unsigned staying; /* of them: for whose life we stay */
 };
 
 /* Opens the lists: 0, or a negative errno. */
@@ -42,8 +43,8 @@ void look_now(struct agent *);
 /* A program is about to close a socket. */
 void look_soon(struct agent *);
 /* Looks when this process has ended, which is the one at the other end of the
- * Unix socket `client'; -1: at none. */
-void look_watch(struct agent *, int client, pid_t);
+ * Unix socket `client'; -1: at none.  `stay': the agent is there until then. */
+void look_watch(struct agent *, int client, pid_t, bool stay);
 /* Is there anything to look after?  Sets or stops the clock. */
 void look_settle(struct agent *);
 

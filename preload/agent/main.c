@@ -23,10 +23,6 @@
 #include "journal.h"
 #include "keeper.h"
 
-#ifndef MPSHIM_VERSION
-#define MPSHIM_VERSION "0.1"
-#endif
-
 enum { LOCK_WAIT_MS = 5000 };
 
 /* All that is taken from the environment. */

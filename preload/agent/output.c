@@ -12,6 +12,7 @@
 #include "events.h"
 #include "journal.h"
 #include "net.h"
+#include "park.h"
 #include "slots.h"
 
 enum {
@@ -64,6 +65,7 @@ output_packet(struct port *p, const struct mp_out *out, const uint8_t *packet)
 		return 0;
 	set_df(p, out->df);
 	net_aim(&msg, p->kernel, &out->path);
+	net_add_tos(&msg, net_is_v4(&out->path.remote), out->tos, out->ttl);
 	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 	    errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
 		return 0;
@@ -148,6 +150,8 @@ wake_at(struct port *p, uint64_t now)
 	if (traffic != p->traffic && at > now + POLL_US)
 		at = now + POLL_US;
 	p->traffic = traffic;
+	if (p->parked > 0 && at > now + PARK_PAUSE_US)
+		at = now + PARK_PAUSE_US;
 	return told > now && told < at ? told : at;
 }
 
@@ -235,6 +239,8 @@ output_send(struct port *p)
 		tell_lost(p, lost, nlost);
 		if (p->connects_new)
 			slots_steer(p);
+		else
+			park_give(p);
 		if (!ok)
 			tell_failed(p, n);
 		else if (n < BATCH)

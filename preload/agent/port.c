@@ -21,6 +21,7 @@
 #include "locals.h"
 #include "net.h"
 #include "output.h"
+#include "park.h"
 #include "ring.h"
 #include "slots.h"
 #include "uapi.h"
@@ -77,19 +78,27 @@ has(int fd, int option, int value)
 }
 
 bool
+port_udp(const struct agent *a, int fd)
+{
+	uint64_t netns = 0;
+	socklen_t len = sizeof(netns);
+
+	return has(fd, SO_TYPE, SOCK_DGRAM) &&
+	    has(fd, SO_PROTOCOL, IPPROTO_UDP) &&
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &len) == 0 &&
+	    netns == a->netns;
+}
+
+bool
 port_fits(const struct agent *a, int fd, const struct ipc_ask *ask,
     struct mp_addr *at)
 {
 	struct sockaddr_in6 sin6;
-	uint64_t netns = 0;
-	socklen_t len = sizeof(netns);
+	socklen_t len = sizeof(sin6);
 
-	if (!has(fd, SO_TYPE, SOCK_DGRAM) || !has(fd, SO_PROTOCOL, IPPROTO_UDP) ||
-	    !has(fd, SO_DOMAIN, ask->kernel == MP_INET ? AF_INET : AF_INET6) ||
-	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &len) != 0 ||
-	    netns != a->netns)
+	if (!port_udp(a, fd) ||
+	    !has(fd, SO_DOMAIN, ask->kernel == MP_INET ? AF_INET : AF_INET6))
 		return false;
-	len = sizeof(sin6);
 	return getsockname(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(at, (struct sockaddr *)&sin6, len) &&
 	    at->port == ask->port;
@@ -114,6 +123,7 @@ port_free(struct port *p)
 	struct agent *a = p->agent;
 
 	ear_close_all(p);
+	park_free(p);
 	watch_end(&a->loop, &p->control_watch);
 	alarm_end(&a->loop, &p->alarm);
 	arena_unmap(&p->map);
@@ -148,6 +158,7 @@ port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
 		return -ENOMEM;
 	}
 	*port = p;
+	STAILQ_INIT(&p->park);
 	p->agent = a;
 	p->number = (uint16_t)ask->port;
 	p->kernel = (enum mp_family)ask->kernel;

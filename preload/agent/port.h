@@ -40,6 +40,7 @@ struct own_slot {
 	uint64_t drops;	 /* packets that the kernel dropped there, at last look */
 	uint64_t opened; /* counts openings; the newest is the highest */
 	uint64_t told;	 /* when an INNER_ERROR last went to it */
+	uint64_t gave_at; /* when a parked datagram last went to it: park.h */
 };
 
 /* Hears of closed ports for a slot: see ear.h. */
@@ -90,6 +91,9 @@ struct port {
 	 * that may have changed. */
 	struct status *told;
 	bool touched;
+	STAILQ_HEAD(, parked) park; /* see park.h */
+	unsigned parked;
+	size_t parked_bytes;
 };
 LIST_HEAD(port_list, port);
 
@@ -102,6 +106,8 @@ int port_open(struct agent *, const struct ipc_ask *, int control,
 /* Makes one of an arena that has served already; `id' 0: of no held one. */
 int port_recover(struct agent *, const struct ipc_ask *, uint64_t id,
     int memfd, int control, struct port **, char why[IPC_TEXT]);
+/* Is this a UDP socket in our namespace? */
+bool port_udp(const struct agent *, int fd);
 /* Is this a UDP socket of the port that is asked about, in our namespace?  Then
  * *at is what it is bound to. */
 bool port_fits(const struct agent *, int fd, const struct ipc_ask *,

@@ -54,6 +54,20 @@ real_setsockopt(int fd, int level, int option, const void *value,
 }
 
 ssize_t
+real_sendto(int fd, const void *data, size_t len, int flags,
+    const struct sockaddr *name, socklen_t namelen)
+{
+	return sendto(fd, data, len, flags, name, namelen);
+}
+
+ssize_t
+real_recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *name,
+    socklen_t *namelen)
+{
+	return recvfrom(fd, data, len, flags, name, namelen);
+}
+
+ssize_t
 real_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	return sendmsg(fd, msg, flags);

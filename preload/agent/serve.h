@@ -12,7 +12,8 @@ struct agent;
 struct client;
 LIST_HEAD(client_list, client);
 
-/* Somebody knocks. */
+/* Somebody knocks, there or at the side door. */
 void serve_knock(struct watch *, uint32_t events);
+void serve_knock_side(struct watch *, uint32_t events);
 
 #endif

@@ -11,6 +11,7 @@
 #include "locate.h"
 #include "net.h"
 #include "output.h"
+#include "park.h"
 #include "steer.h"
 
 int
@@ -55,6 +56,14 @@ stranger_slot(const struct port *p)
 	return best;
 }
 
+int
+slots_stranger(const struct port *p)
+{
+	int slot = stranger_slot(p);
+
+	return slot >= 0 && !p->slot[slot].connected ? slot : -1;
+}
+
 /* [lock] */
 static void
 look_one(struct port *p, int i)
@@ -80,6 +89,48 @@ slots_look(struct port *p)
 		look_one(p, i);
 }
 
+/* Others' packets would make the socket of a connected slot readable for
+ * nothing: if it has any, only its peer's go there.  [lock] */
+static void
+keep_apart(const struct port *p, struct steer_group *g)
+{
+	struct mp_session_info info;
+	uint32_t i, k, slot, others = 0;
+
+	for (i = 0; i < p->map.mp.limits.sessions; i++) {
+		if (mp_session_info(&p->map.mp, i, &info) != 0)
+			continue;
+		for (k = 0; k < 2; k++) {
+			slot = info.sid[k] >> 19 & 31;
+			if (info.sid[k] == 0 || !p->slot[slot].connected)
+				continue;
+			if (info.slot == slot && net_equal(&info.shown,
+			    &p->map.arena->slot[slot].peer))
+				g->sid[slot][k] = info.sid[k];
+			else
+				others |= UINT32_C(1) << slot;
+		}
+	}
+	g->only = others;
+}
+
+static bool
+any_connected(const struct port *p)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used && p->slot[i].connected)
+			return true;
+	return false;
+}
+
+void
+slots_rekeyed(struct port *p)
+{
+	p->connects_new |= any_connected(p);
+}
+
 /* What the kernel shall do.  [lock] */
 static void
 plan(struct port *p, struct steer_group *g, int stranger)
@@ -95,6 +146,8 @@ plan(struct port *p, struct steer_group *g, int stranger)
 		if (p->slot[i].used) /* for another worker to find */
 			p->map.arena->slot[i].group = p->slot[i].group;
 	}
+	if (any_connected(p))
+		keep_apart(p, g);
 }
 
 /* Peers of connected sockets that they are not connected to come to the one
@@ -135,6 +188,7 @@ slots_steer(struct port *p)
 	slots_steer_probe(p, PORT_UNKNOWN);
 	if (!all_known(p) && locate_group(p))
 		slots_steer_probe(p, PORT_UNKNOWN);
+	park_give(p);
 }
 
 void
@@ -364,7 +418,7 @@ clear_records(struct port *p, uint32_t gone)
 	}
 }
 
-/* Of these slots, those that have a session under way: a program that sends a
+/* Of these slots, those that have something to send yet: a program that sends a
  * datagram and exits is gone before its peer has answered.  [lock] */
 static uint32_t
 undelivered(const struct port *p, uint32_t slots)
@@ -374,8 +428,7 @@ undelivered(const struct port *p, uint32_t slots)
 
 	for (i = 0; i < p->map.mp.limits.sessions; i++)
 		if (mp_session_info(&p->map.mp, i, &info) == 0 &&
-		    info.state == MP_S_CONNECTING && info.initiator &&
-		    info.slot < MP_SLOTS_MAX)
+		    info.held > 0 && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;
 	return found;
 }

@@ -36,6 +36,10 @@ void slots_look(struct port *);
 /* [lock] A stranger who came by this path shall get the socket that the kernel
  * would have given a datagram of his. */
 void slots_expect(struct port *, const struct mp_path *);
+/* The slot of the socket that takes strangers, or -1: there is none. */
+int slots_stranger(const struct port *);
+/* A session has other keys: its packets may have to be steered anew. */
+void slots_rekeyed(struct port *);
 /* Steers the group as the slots are now, and tells the engine where new
  * sessions go. */
 void slots_steer(struct port *);

@@ -27,8 +27,8 @@ void
 agent_settle(struct agent *a)
 {
 	look_settle(a);
-	alarm_set(&a->loop, &a->bye, a->nports > 0 || a->nclients > 0 ?
-	    MP_NEVER : arena_now() + LINGER_US);
+	alarm_set(&a->loop, &a->bye, a->nports > 0 || a->nclients > 0 ||
+	    a->look.staying > 0 ? MP_NEVER : arena_now() + LINGER_US);
 }
 
 static void
@@ -103,7 +103,7 @@ prepare(struct agent *a, const struct worker_start *start, const char **what)
 		error = events_init(a);
 	if (error == 0) {
 		*what = "network namespace";
-		error = read_netns(a, start->listener);
+		error = read_netns(a, start->door->listener);
 	}
 	if (error == 0) {
 		*what = "/proc/self/net/udp";
@@ -139,7 +139,7 @@ recover(struct agent *a, struct held_list *list)
 		for (i = 0; i < MP_SLOTS_MAX; i++)
 			if (p->slot[i].used)
 				look_watch(a, -1, (pid_t)
-				    p->map.arena->slot[i].pid);
+				    p->map.arena->slot[i].pid, false);
 	}
 }
 
@@ -193,8 +193,12 @@ worker_run(const struct worker_start *start)
 		fail(start, what, error);
 	recover(&a, start->held);
 	say_ready(&a, start->ready);
-	error = watch_begin(&a.loop, &a.door, start->listener, EPOLLIN,
+	a.at = start->door;
+	error = watch_begin(&a.loop, &a.door, a.at->listener, EPOLLIN,
 	    serve_knock);
+	if (error == 0 && a.at->side >= 0)
+		error = watch_begin(&a.loop, &a.side, a.at->side, EPOLLIN,
+		    serve_knock_side);
 	if (error != 0)
 		fail(start, "event loop", error);
 	agent_settle(&a);

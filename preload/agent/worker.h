@@ -5,12 +5,13 @@
 
 #include <stdint.h>
 
+#include "door.h"
 #include "hold.h"
 
 struct worker_start {
-	int listener; /* where programs knock */
-	int channel;  /* to the keeper */
-	int ready;    /* told when the first worker works; -1 */
+	const struct door *door;
+	int channel; /* to the keeper */
+	int ready;   /* told when the first worker works; -1 */
 	uint32_t restarts;
 	struct held_list *held; /* ports to go on with */
 };

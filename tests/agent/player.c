@@ -53,7 +53,7 @@ int
 player_ask(struct player *p, const struct ipc_ask *ask, const int *pass, int n,
     int *got)
 {
-	int fd, error = ipc_ask(ask, pass, n, &p->answer, &fd);
+	int fd, error = ipc_ask((struct ipc_ask *)(uintptr_t)ask, pass, n, -1, &p->answer, &fd);
 
 	if (got != NULL)
 		*got = fd;
@@ -274,7 +274,8 @@ player_send(struct player *p, const struct mp_addr *to, const void *data,
 		arena_lock(p->map.arena);
 		n = mp_send_begin(&p->map.mp, now, p->slot, to, 0, len, 0, tx);
 		if (n == MP_EAGAIN)
-			n = mp_hold(&p->map.mp, now, p->slot, to, data, len);
+			n = mp_hold(&p->map.mp, now, p->slot, to, NULL, data,
+			    len);
 		unlock(p);
 		if (n <= 0)
 			return n;

@@ -278,7 +278,8 @@ world_first(struct world *w, uint32_t i)
 
 	world_want(mp_send_begin(&e->mp, w->now, 0, &e->peer, 0, 5, 0, tx) ==
 	    MP_EAGAIN, "no session before the first datagram");
-	world_want(mp_hold(&e->mp, w->now, 0, &e->peer, "first", 5) == 0,
+	world_want(mp_hold(&e->mp, w->now, 0, &e->peer, NULL, "first",
+	    5) == 0,
 	    "the first datagram is held");
 	e->deadline = mp_deadline(&e->mp);
 }

@@ -320,11 +320,11 @@ START_TEST(sparkline)
 	nine_seconds();
 	view.utf8 = true;
 	view_make(&view, row, n);
-	ck_assert_str_eq(tail(5, 10), " 33??3x> 8");
+	ck_assert_str_eq(tail(5, 10), " 33?" "?3x> 8");
 	ck_assert_str_eq(tail(6, 10), " 888>888 8");
 	view.utf8 = false;
 	view_make(&view, row, n);
-	ck_assert_str_eq(tail(5, 10), " --??-x> @");
+	ck_assert_str_eq(tail(5, 10), " --?" "?-x> @");
 	ck_assert_str_eq(tail(6, 10), " @@@>@@@ @");
 }
 END_TEST

@@ -94,6 +94,7 @@ refused(const struct kind *k)
 	CALL("nobody-so-error", getsockopt(fd, SOL_SOCKET, SO_ERROR, &error,
 	    &len));
 	say("%s", error == 0 ? "0" : strerrorname_np(error));
+	CALL("nobody-poll-then", poll(&p, 1, 0));
 	CALL("nobody-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	CALL("nobody-send-2", send(fd, "hello", 5, 0));
 	(void)poll(&p, 1, 1500);

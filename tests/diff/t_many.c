@@ -169,6 +169,46 @@ sizes(const char *label, int fd, unsigned long request)
 }
 
 static void
+stamp(const char *label, int fd, unsigned long request)
+{
+	long at[2] = { 0 };
+	time_t off;
+
+	CALL(label, ioctl(fd, request, at));
+	off = time(NULL) - (time_t)at[0];
+	say("%s", trace_ret != 0 ? "none" : off >= -1 && off < 60 &&
+	    at[1] >= 0 && at[1] < (request == SIOCGSTAMP ? 1000000 :
+	    1000000000) ? "now" : "ANOTHER TIME");
+}
+
+/* When the last datagram came. */
+static void
+stamps(const struct kind *k)
+{
+	char buf[64];
+	int fd = sock_connected(k), one = 1, off = 0;
+
+	stamp("stamp-fresh", fd, SIOCGSTAMP);
+	ask(fd, k, "!efirst");
+	comes(fd);
+	stamp("stamp-queued", fd, SIOCGSTAMP);
+	drain(fd);
+	stamp("stamp-first", fd, SIOCGSTAMP);
+	stamp("stamp-first-ns", fd, SIOCGSTAMPNS);
+	ask(fd, k, "!esecond");
+	comes(fd);
+	CALL("stamp-peek", recv(fd, buf, 64, MSG_PEEK));
+	stamp("stamp-peeked", fd, SIOCGSTAMPNS);
+	CALL("stamp-nowhere", ioctl(fd, SIOCGSTAMP, nowhere()));
+	(void)!setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one));
+	drain(fd);
+	stamp("stamp-told", fd, SIOCGSTAMP);
+	(void)!setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &off, sizeof(off));
+	stamp("stamp-untold", fd, SIOCGSTAMP);
+	close(fd);
+}
+
+static void
 ready(const struct kind *k)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLET }, got;
@@ -230,4 +270,5 @@ topic_many(const struct kind *k)
 	mmsg(k);
 	waits(k);
 	ready(k);
+	stamps(k);
 }

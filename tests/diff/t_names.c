@@ -235,6 +235,27 @@ connecting(const struct kind *k)
 	close(fd);
 }
 
+/* A port by the first datagram. */
+static void
+sending(const struct kind *k)
+{
+	struct name loop = name_port(&k->loop, k->port + 25);
+	int fd = sock_of(k);
+
+	CALL("sent", sendto(fd, "!efirst", 7, 0, &k->peer.sa, k->peer.len));
+	ours("sent-ours", fd);
+	CALL("sent-bind", bind_to(fd, &k->any, k->port + 24));
+	CALL("sent-connect", connect(fd, &k->peer.sa, k->peer.len));
+	ours("sent-connect-ours", fd);
+	CALL("sent-dissolve", dissolve(fd, 16));
+	fd = anew(fd, k);
+	CALL("sent-loop", sendto(fd, "x", 1, 0, &loop.sa, loop.len));
+	ours("sent-loop-ours", fd);
+	CALL("sent-loop-connect", connect(fd, &loop.sa, loop.len));
+	ours("sent-loop-connect-ours", fd);
+	close(fd);
+}
+
 static void
 ending(const struct kind *k)
 {
@@ -284,6 +305,8 @@ topic_names(const struct kind *k)
 	sharing(k);
 	trace_scene();
 	connecting(k);
+	trace_scene();
+	sending(k);
 	trace_scene();
 	ending(k);
 }

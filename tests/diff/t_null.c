@@ -214,6 +214,7 @@ receives(const struct kind *k)
 	TAKE("recvfrom-nowhere-name",
 	    recvfrom(fd, buf, 64, MSG_DONTWAIT, nowhere(), &n.len));
 	TAKE("ioctl-fionread-null", ioctl(fd, FIONREAD, NULL));
+	TAKE("ioctl-fionread-nowhere", ioctl(fd, FIONREAD, nowhere()));
 	drain(fd);
 	CALL("read-null-empty-0", read(fd, NULL, 0));
 	close(fd);

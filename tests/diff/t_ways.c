@@ -157,6 +157,22 @@ connections(const struct kind *k)
 	CALL("conn-none-hears", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	close(fd);
+	fd = sock_bound(k, k->port + 91);
+	ask(fd, k, "!efirst");
+	settle(k);
+	CALL("conn-first", connect(fd, &nobody.sa, nobody.len));
+	CALL("conn-first-recv", recv(fd, buf, 64, MSG_DONTWAIT));
+	say_bytes(buf, trace_ret);
+	CALL("conn-second", connect(fd, &k->peer.sa, k->peer.len));
+	ask(fd, k, "!esecond");
+	settle(k);
+	CALL("conn-third", connect(fd, (struct sockaddr *)&none,
+	    sizeof(none)));
+	CALL("conn-third-peek", recv(fd, buf, 64, MSG_PEEK | MSG_DONTWAIT));
+	say_bytes(buf, trace_ret);
+	CALL("conn-third-recv", recv(fd, buf, 64, MSG_DONTWAIT));
+	say_bytes(buf, trace_ret);
+	close(fd);
 }
 
 static void

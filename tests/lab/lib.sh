@@ -71,6 +71,15 @@ at_least() {
 	within "$3" "$2" 1e18 || fail "$1 is $2, the least is $3 ${4:-}"
 }
 
+# timed WHAT VALUE LIMIT UNIT: a time in ms or s that a busy machine can miss by
+# itself.  It is judged when the scenario ends: what the reference, which must
+# run, was late by is allowed on top.
+timed() {
+	[ -n "${BG[tick]:-}" ] || fail "no reference runs"
+	printf '%s\t' "$@" >>"$LAB/timed"
+	echo >>"$LAB/timed"
+}
+
 # ratio A B: A / B.
 ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", a / b }'
@@ -302,6 +311,37 @@ no_clear() {
 	done
 }
 
+# --- The machine's own lateness ----------------------------------------------
+
+# reference: from now on a plain echo goes between two hosts of its own, over a
+# link of 20 ms.  How much later its worst one came is the machine's doing.
+reference() {
+	[ -z "${BG[tick]:-}" ] || return 0
+	host tick
+	host tock
+	link clock tick tock delay 10ms
+	addr tick clock 10.255.0.1/24
+	addr tock clock 10.255.0.2/24
+	bg tock tock "$B/lab/udpload" server 7
+	wait_udp tock 7
+	bg tick tick "$B/lab/udpload" -r 50 -s 64 -d 600 client 10.255.0.2 7
+}
+
+# Judges all that was timed, when the reference has ended.
+lab_judge() {
+	local late what value limit unit more
+
+	late=$(awk -v worst="$(field "$(log tick)" worst)" \
+	    'BEGIN { print (worst > 20 ? worst - 20 : 0) }')
+	figure "the machine was late by" "$late" ms
+	while IFS=$'\t' read -r what value limit unit more; do
+		at_most "$what" "$value" "$(awk -v l="$limit" -v late="$late" \
+		    -v unit="$unit" \
+		    'BEGIN { print l + late / (unit == "s" ? 1000 : 1) }')" \
+		    "$unit${more%$'\t'}"
+	done <"$LAB/timed"
+}
+
 # --- How a scenario lives ---------------------------------------------------
 
 lab_gone() {
@@ -317,6 +357,10 @@ lab_cleanup() {
 
 	trap - EXIT ERR
 	set +e
+	if [ $status = 0 ] && [ -s "$LAB/timed" ]; then
+		stop tick
+		(lab_judge) || status=1
+	fi
 	[ -z "${LAB_SHELL:-}" ] || bash </dev/tty >/dev/tty 2>&1
 	for name in "${!BG[@]}"; do
 		stop "$name" >/dev/null 2>&1

@@ -7,6 +7,7 @@ lives() {
 	local how=$1 used
 
 	need python3
+	reference
 	mp_bg "$how" server python3 "$LABDIR/progs/lives.py" "$how" \
 	    "${ADDRESS:-0.0.0.0}" 7000
 	wait_udp server 7000
@@ -22,7 +23,7 @@ lives() {
 	finish "to-$how" || fail "$how: the client failed"
 	cat "$(log "to-$how")"
 	at_most "$how lost" "$(field "$(log "to-$how")" lost)" 0
-	at_most "$how worst" "$(field "$(log "to-$how")" worst)" 250 ms
+	timed "$how worst" "$(field "$(log "to-$how")" worst)" 250 ms
 	expect "$how: some twice" \
 	    [ "$(field "$(log "to-$how")" duplicated)" = 0 ]
 	# Those that it left in the background, too.

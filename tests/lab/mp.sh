@@ -48,7 +48,8 @@ mp_bg() {
 }
 
 # The link that carries most octets, over 200 ms; nothing if none does.  From
-# emu's counters: what mpshim believes does not matter.
+# emu's counters: what mpshim believes does not matter.  That of the reference
+# is none.
 used_link() {
 	"$EMU" -c "$LAB/emu" show >"$LAB/show1"
 	sleep 0.2
@@ -57,7 +58,7 @@ used_link() {
 		{ bytes[$1] += $10 - was[$1, $2] }
 		END {
 			for (l in bytes)
-				if (bytes[l] > most) {
+				if (l != "clock" && bytes[l] > most) {
 					most = bytes[l]
 					used = l
 				}
@@ -156,5 +157,5 @@ mosh_at_most() {
 	[ ! -s "$LAB/logs/stock" ] ||
 	    stock=" (stock $(phase stock "$field" "$@"))"
 	v=$(phase mp "$field" "$@")
-	at_most "$what" "$v" "$limit" "$unit$stock"
+	timed "$what" "$v" "$limit" "$unit" "$stock"
 }

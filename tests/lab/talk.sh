@@ -14,6 +14,7 @@ talk() {
 	local name=$1
 
 	need python3
+	reference
 	python3 "$LABDIR/talk.py" "${@:2}" >"$LAB/logs/$name" 2>&1 </dev/null &
 	BG[$name]=$!
 }
@@ -53,7 +54,7 @@ heard() {
 			expect "$name: some that $who said is $what" \
 			    [ "$(field "$f" "$who-$what")" = 0 ]
 		done
-		at_most "$name $who" "$(field "$f" "$who-worst")" \
+		timed "$name $who" "$(field "$f" "$who-worst")" \
 		    "${WORST:-250}" ms
 	done
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* preload/guard.c: signal handlers in the middle of a hook. */
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "allowed.h"
 #include "guard.h"
 #include "suites.h"
 
@@ -461,6 +464,58 @@ START_TEST(after_fork)
 }
 END_TEST
 
+/* A seccomp filter that allows nothing: the thread knows who it is, is marked as
+ * the owner by the kernel when it dies, and drops what it cannot wait for. */
+static void *
+dies_within(void *unused)
+{
+	allowed_add(NULL);
+	if (guard_lock(map.arena))
+		got = (map.arena->lock & FUTEX_TID_MASK) ==
+		    (uint32_t)syscall(SYS_gettid);
+	return unused;
+}
+
+START_TEST(filtered)
+{
+	pthread_t thread;
+
+	guard_setup();
+	ck_assert_int_eq(pthread_create(&thread, NULL, dies_within, NULL), 0);
+	pthread_join(thread, NULL);
+	ck_assert(got);
+	ck_assert(guard_lock(map.arena));
+	ck_assert_uint_eq(map.arena->died, 1);
+	guard_unlock(map.arena);
+}
+END_TEST
+
+static void *
+cannot_wait(void *unused)
+{
+	got = guard_lock(map.arena);
+	return unused;
+}
+
+START_TEST(filtered_waits_awake)
+{
+	pthread_t thread;
+
+	guard_setup();
+	ck_assert(guard_lock(map.arena));
+	allowed_add(NULL);
+	got = true;
+	ck_assert_int_eq(pthread_create(&thread, NULL, cannot_wait, NULL), 0);
+	pthread_join(thread, NULL);
+	ck_assert(!got);
+	guard_unlock(map.arena);
+	ck_assert_uint_eq(map.arena->lock, 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, cannot_wait, NULL), 0);
+	pthread_join(thread, NULL);
+	ck_assert(got);
+}
+END_TEST
+
 Suite *
 suite_guard(void)
 {
@@ -474,6 +529,8 @@ suite_guard(void)
 	tcase_add_test(t, jump_then_another);
 	tcase_add_test(t, jump_off_another_stack);
 	tcase_add_test(t, jump_off_a_stack_above);
+	tcase_add_test(t, filtered);
+	tcase_add_test(t, filtered_waits_awake);
 	tcase_add_test(t, buffer_again);
 	tcase_add_loop_test(t, buffer_in_handler, 0, 2);
 	tcase_add_test(t, buffers_by_depth);

@@ -383,14 +383,14 @@ START_TEST(question)
 	uint64_t begun;
 	pid_t pid;
 
-	ck_assert_int_eq(ipc_ask(&ask, &in, 1, &answer, &got), -ECONNREFUSED);
+	ck_assert_int_eq(ipc_ask(&ask, &in, 1, -1, &answer, &got), -ECONNREFUSED);
 	ck_assert_int_eq(got, -1);
 	ck_assert_int_eq(listen(door, 4), 0);
 	pid = fork();
 	if (pid == 0)
 		answer_one(door, r->reply);
 	begun = arena_now();
-	ck_assert_int_eq(ipc_ask(&ask, &in, 1, &answer, &got), r->error);
+	ck_assert_int_eq(ipc_ask(&ask, &in, 1, -1, &answer, &got), r->error);
 	ck_assert_uint_lt(arena_now() - begun, IPC_WAIT_MS * 2 * 1000);
 	ck_assert((got >= 0) == r->memory);
 	if (r->error == 0) {

@@ -98,9 +98,11 @@ send_to(int fd, int family, const char *ip, uint16_t port,
 
 enum { C = 1, SOCKETS = 4 };
 
-/* Index 0 is slot 0, 1 the agent, 2 is slot 5, 3 is slot 31. */
+/* Index 0 is slot 0, 1 the agent, 2 is slot 5, 3 is slot 31; and slot 7, which
+ * one session has for itself. */
 static struct steer_group group = { .prefix = PREFIX, .control = C,
-	.plain = 2, .probed = 3 };
+	.plain = 2, .probed = 3, .only = 1U << 7,
+	.sid[7] = { 0, (uint32_t)PREFIX << 24 | 7 << 19 | 0x5554 } };
 
 static const struct group_row {
 	const char *name;
@@ -111,6 +113,10 @@ static const struct group_row {
 	{ "data of slot 5", DATA(5), 2 },
 	{ "data of slot 31", DATA(31), 3 },
 	{ "data of a slot without a socket", DATA(6), 2 },
+	{ "data of the one session", DATA(7), 3 },
+	{ "data of another", { 60, { PREFIX, 7 << 3, 0x55, 0x56 }, false }, C },
+	{ "control of that slot", { 60, { SID(7, 1) }, false }, C },
+	{ "internal for that slot", INNER(7, INNER_DATA), 3 },
 	{ "shortest data", { MP_OVERHEAD, { SID(31, 0) }, false }, 3 },
 	{ "a byte less", { MP_OVERHEAD - 1, { SID(31, 0) }, false }, 2 },
 	{ "control", { 60, { SID(0, 1) }, false }, C },
@@ -174,7 +180,7 @@ group_run(int family, const char *from, const char *to)
 	memcpy(group.token, token, sizeof(token));
 	group.slot[0] = 0;
 	group.slot[5] = 2;
-	group.slot[31] = 3;
+	group.slot[7] = group.slot[31] = 3;
 	for (i = 0; i < SOCKETS; i++)
 		fds[i] = udp(family, family == AF_INET ? "0.0.0.0" : "::",
 		    &port, true);

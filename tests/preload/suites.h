@@ -7,10 +7,12 @@
 
 #include "arena.h"
 
+Suite *suite_allowed(void);
 Suite *suite_arena(void);
 Suite *suite_ask(void);
 Suite *suite_conf(void);
 Suite *suite_cork(void);
+Suite *suite_fault(void);
 Suite *suite_fdtab(void);
 Suite *suite_forked(void);
 Suite *suite_guard(void);

@@ -453,7 +453,8 @@ host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
 		n = mp_send_begin(&h->mp, host_now(h), 0, dst, 0, len,
 		    (enum mp_send_flag)0, tx);
 		if (n == MP_EAGAIN)
-			r = mp_hold(&h->mp, host_now(h), 0, dst, payload, len);
+			r = mp_hold(&h->mp, host_now(h), 0, dst, NULL,
+			    payload, len);
 		else if (n < 1 || n > 2)
 			r = n == 0 ? MP_EINVAL : n;
 		else

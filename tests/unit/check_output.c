@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* core/output.c: the control packets that go out, and when. */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
@@ -448,6 +449,49 @@ END_TEST
 /* --- CLOSE ------------------------------------------------------------------------------------- */
 
 /* On the flow in use and on another: one may be lost. */
+/* A RESP that goes no further, so that it can be given when it suits. */
+static struct duo_packet *resp;
+
+static enum duo_verdict
+keep_resp(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)d;
+	(void)arg;
+	if (p->to != 0 || p->len != WIRE_RESP || resp != NULL)
+		return DUO_PASS;
+	resp = malloc(sizeof(*p) + p->len);
+	ck_assert_ptr_nonnull(resp);
+	memcpy(resp, p, sizeof(*p) + p->len);
+	return DUO_DROP;
+}
+
+/* A program that says one thing and is gone: before the peer's answer came (0:
+ * nobody waits for it), or just after (1), when nothing was sent yet. */
+START_TEST(close_held)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_session_info info;
+
+	resp = NULL;
+	d->tap = keep_resp;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_ptr_nonnull(resp);
+	if (_i)
+		(void)duo_inject(d, 0, &resp->path, resp->data, resp->len);
+	ck_assert_int_eq(mp_session_info(&d->end[0].mp, 0, &info), 0);
+	ck_assert_uint_eq(info.held, 1);
+	ck_assert_int_eq(info.state, _i ? MP_S_UP : MP_S_CONNECTING);
+	mp_slot_close(&d->end[0].mp, duo_time(d, 0), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), _i);
+	ck_assert_int_eq(duo_sessions(d, 0), 0);
+	ck_assert_int_eq(duo_sessions(d, 1), 0); /* CLOSE came, too */
+	free(resp);
+	duo_free(d);
+}
+END_TEST
+
 START_TEST(close_twice)
 {
 	struct duo *d = duo_new(2, 2);
@@ -485,6 +529,7 @@ suite_output(void)
 	tcase_add_test(t, rescue);
 	tcase_add_test(t, rescue_old);
 	tcase_add_test(t, rescue_nowhere);
+	tcase_add_loop_test(t, close_held, 0, 2);
 	tcase_add_test(t, close_twice);
 	suite_add_tcase(suite, t);
 	return suite;

@@ -86,7 +86,7 @@ agent_steps(struct duo *d, int e, const struct tape *t)
 			    &end->peer, 0, 100, (enum mp_send_flag)dice(2), tx);
 			if (n == MP_EAGAIN)
 				CALL(mp_hold(&end->mp, duo_time(d, e), 0,
-				    &end->peer, buf, 100));
+				    &end->peer, NULL, buf, 100));
 			for (i = 0; n > 0 && i < (uint32_t)n; i++) {
 				ck_assert_uint_le(mp_seal_offset(&tx[i]), 30);
 				tx[i].error = dice(3) ? 0 : MP_ENETUNREACH;

@@ -54,8 +54,8 @@ START_TEST(arguments)
 	    MP_EMSGSIZE);
 	ck_assert_ptr_null(duo_session(d, 0)); /* none of these made one */
 	a = duo_addr(d, 1, 0);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &a, "x", 1), MP_EINVAL);
-	ck_assert_int_eq(mp_hold(m, d->now, 77, &a, "x", 1), MP_EINVAL);
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &a, NULL, "x", 1), MP_EINVAL);
+	ck_assert_int_eq(mp_hold(m, d->now, 77, &a, NULL, "x", 1), MP_EINVAL);
 	duo_free(d);
 }
 END_TEST
@@ -113,11 +113,11 @@ START_TEST(held_long)
 	struct mp_tx tx[2];
 
 	ck_assert_int_eq(begin(d, 10, NO_FLAG, tx), MP_EAGAIN);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, big,
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, NULL, big,
 	    sizeof(big)), 0);
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 1);
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), 0);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, big,
+	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, NULL, big,
 	    MP_PAYLOAD_MAX), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(d->end[1].n_got, 1);
@@ -534,6 +534,170 @@ START_TEST(held_small_buffer)
 }
 END_TEST
 
+/* What the program asked for with a datagram goes with it, in the family that
+ * its packet takes. */
+static struct {
+	int n, tos, ttl;
+	bool df;
+} seen;
+
+static enum duo_verdict
+see_data(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)d;
+	(void)arg;
+	if (p->to == 1 && !wire_is_shake(p->data, p->len) &&
+	    (p->data[3] & WIRE_SID_C) == 0) {
+		seen.n++;
+		seen.tos = p->tos;
+		seen.ttl = p->ttl;
+		seen.df = p->df;
+	} else {
+		ck_assert_int_eq(p->tos, -1);
+		ck_assert_int_eq(p->ttl, -1);
+	}
+	return DUO_PASS;
+}
+
+START_TEST(wishes)
+{
+	static const struct mp_wish asks[] = {
+		{ .tos = { 0xb9, 1 }, .ttl = { 3, 255 }, .df = true },
+		{ .tos = { -1, 2 }, .ttl = { 9, -1 } },
+		{ .tos = { 0, -1 }, .ttl = { -1, -1 } },
+	};
+	struct duo *d = duo_new(1, 1);
+	const struct mp_wish *w = &asks[_i % 3];
+	int v6 = _i >= 3;
+
+	if (v6) {
+		duo_addr_new(d, 0, (uint8_t[16]) { 0xfd, 1, [15] = 1 }, 7);
+		duo_addr_new(d, 1, (uint8_t[16]) { 0xfd, 1, [15] = 2 }, 7);
+		d->end[0].peer = duo_addr(d, 1, 1);
+	}
+	memset(&seen, 0, sizeof(seen));
+	d->tap = see_data;
+	d->end[0].wish = w;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	d->end[0].wish = NULL;
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	ck_assert_int_eq(seen.n, 1);
+	ck_assert_int_eq(seen.tos, w->tos[v6]);
+	ck_assert_int_eq(seen.ttl, w->ttl[v6]);
+	ck_assert_int_eq(seen.df, w->df);
+	duo_free(d);
+}
+END_TEST
+
+/* --- No peer, and the program prefers that it goes as it is ----------------- */
+
+/* What came to a host where nobody speaks mp, but for handshakes. */
+static struct {
+	uint8_t said[64];
+	int n, inits;
+	uint64_t first, last_init;
+} bare;
+
+static enum duo_verdict
+bare_host(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)arg;
+	if (p->to != 1)
+		return DUO_PASS;
+	if (wire_is_shake(p->data, p->len)) {
+		bare.inits++;
+		bare.last_init = d->now;
+		return DUO_DROP;
+	}
+	ck_assert_uint_eq(p->len, 8); /* as it was, and nothing else */
+	ck_assert_mem_eq(p->data, "say", 4);
+	ck_assert_int_lt(bare.n, (int)sizeof(bare.said));
+	if (bare.n == 0)
+		bare.first = d->now;
+	bare.said[bare.n++] = p->data[7];
+	return DUO_DROP;
+}
+
+static struct duo *
+duo_bare_peer(void)
+{
+	static const struct mp_wish prefer = { .tos = { -1, -1 },
+		.ttl = { -1, -1 }, .plain_us = 1000 * MS };
+	struct duo *d = duo_new(1, 1);
+
+	memset(&bare, 0, sizeof(bare));
+	d->tap = bare_host;
+	d->end[0].wish = &prefer;
+	return d;
+}
+
+/* All of it, in order, once; and then no handshake more. */
+START_TEST(plain_after)
+{
+	struct duo *d = duo_bare_peer();
+	uint64_t began = d->now;
+	int i, n = _i ? 40 : 1;
+
+	for (i = 0; i < n; i++) { /* 2 s; or one datagram, and that is all */
+		ck_assert_int_eq(duo_say(d, 0, (uint32_t)i), 0);
+		duo_run(d, d->now + 50 * MS);
+	}
+	duo_run(d, d->now + 30 * SEC);
+	ck_assert_int_eq(bare.n, n);
+	for (i = 0; i < n; i++)
+		ck_assert_uint_eq(bare.said[i], (unsigned)i);
+	ck_assert_uint_ge(bare.first, began + 1000 * MS);
+	ck_assert_uint_le(bare.first, began + 1020 * MS);
+	ck_assert_int_gt(bare.inits, 0);
+	ck_assert_uint_lt(bare.last_init, began + 1000 * MS);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_plain_out), _i ? 20 : 1);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* Never again once there was a session: what is held then waits for it. */
+START_TEST(plain_never)
+{
+	struct duo *d = duo_bare_peer();
+	uint64_t t;
+
+	d->tap = NULL;
+	duo_up(d);
+	d->tap = bare_host;
+	session_down(&d->end[0].mp, duo_session(d, 0));
+	t = d->now;
+	for (uint32_t n = 2; d->now < t + 3 * SEC; n += 2) {
+		(void)duo_say(d, 0, n);
+		duo_run(d, d->now + 100 * MS);
+	}
+	ck_assert_int_eq(bare.n, 0);
+	duo_free(d);
+}
+END_TEST
+
+/* A peer that comes later speaks first, and is taken at its word. */
+START_TEST(plain_no_more)
+{
+	struct duo *d = duo_bare_peer();
+
+	(void)duo_say(d, 0, 0);
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_int_eq(bare.n, 1);
+	d->tap = NULL;
+	d->end[1].peer = duo_addr(d, 0, 0);
+	(void)duo_say(d, 1, 1);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 0, 1), 1);
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	ck_assert_int_eq(duo_sessions(d, 0), 1);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_send(void)
 {
@@ -560,6 +724,10 @@ suite_send(void)
 	tcase_add_test(t, size_other);
 	tcase_add_test(t, control_without_key);
 	tcase_add_test(t, held_small_buffer);
+	tcase_add_loop_test(t, wishes, 0, 6);
+	tcase_add_loop_test(t, plain_after, 0, 2);
+	tcase_add_test(t, plain_never);
+	tcase_add_test(t, plain_no_more);
 	suite_add_tcase(suite, t);
 	return suite;
 }

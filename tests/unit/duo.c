@@ -229,13 +229,28 @@ find_addr(const struct duo_end *end, const uint8_t ip[16])
 	return -1;
 }
 
+/* The same as others see it. */
+static int
+find_seen(const struct duo_end *end, const uint8_t ip[16])
+{
+	for (int i = 0; i < end->n_addrs; i++)
+		if (end->addr[i].nat && end->addr[i].there &&
+		    memcmp(end->addr[i].seen, ip, 16) == 0)
+			return i;
+	for (int i = 0; i < end->n_addrs; i++)
+		if (!end->addr[i].nat && end->addr[i].there &&
+		    memcmp(end->addr[i].local.ip, ip, 16) == 0)
+			return i;
+	return -1;
+}
+
 /* Which other end has that address and port?  -1: nobody at present. */
 static int
 find_end(const struct duo *d, int self, const struct mp_addr *a)
 {
 	for (int e = 0; e < d->n_ends; e++)
 		if (e != self && d->end[e].port == a->port &&
-		    find_addr(&d->end[e], a->ip) >= 0)
+		    find_seen(&d->end[e], a->ip) >= 0)
 			return e;
 	return -1;
 }
@@ -246,16 +261,27 @@ is_link_local(const uint8_t ip[16])
 	return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
 }
 
+static bool
+is_any(const uint8_t ip[16])
+{
+	uint8_t any[16];
+
+	addr_any(any, ip);
+	return memcmp(ip, any, sizeof(any)) == 0;
+}
+
 /* Sends a packet of an end: 0, or the error of its send. */
 static int
 transmit(struct duo *d, int e, const struct mp_path *path,
-    const uint8_t *data, size_t len, bool df)
+    const uint8_t *data, size_t len, const struct mp_out *out)
 {
 	struct duo_end *end = &d->end[e];
 	struct duo_packet *p;
 	struct duo_link *l;
 	int i = find_addr(end, path->local.ip), to, j;
 
+	if (i < 0 && is_any(path->local.ip)) /* as the kernel likes */
+		i = end->addr[0].there ? 0 : -1;
 	if (i < 0 || end->addr[i].local.down)
 		return MP_ENETUNREACH;
 	if (is_link_local(path->remote.ip))
@@ -269,7 +295,7 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 	to = find_end(d, e, &path->remote);
 	if (to < 0)
 		return 0; /* lost */
-	j = find_addr(&d->end[to], path->remote.ip);
+	j = find_seen(&d->end[to], path->remote.ip);
 	l = duo_link(d, e, i, to, j);
 	p = calloc(1, sizeof(*p) + len);
 	ck_assert_ptr_nonnull(p);
@@ -280,7 +306,9 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 	p->path = duo_path(d, to, j, e, i);
 	p->sent_at = d->now;
 	p->at = d->now + l->delay;
-	p->df = df;
+	p->df = out->df;
+	p->tos = out->tos;
+	p->ttl = out->ttl;
 	p->len = len;
 	memcpy(p->data, data, len);
 	if ((d->tap != NULL && d->tap(d, p, d->tap_arg) == DUO_DROP) ||
@@ -295,10 +323,21 @@ static void
 transmit_out(struct duo *d, int e, const struct mp_out *out,
     const uint8_t *buf)
 {
-	int error = transmit(d, e, &out->path, buf, out->len, out->df);
+	int error = transmit(d, e, &out->path, buf, out->len, out);
 
 	if (error != 0)
 		mp_poll_failed(&d->end[e].mp, duo_time(d, e), out, error);
+}
+
+/* As a program's socket sends it, from its first address. */
+static int
+transmit_plain(struct duo *d, int e, const struct mp_addr *dst,
+    const uint8_t *data, size_t len)
+{
+	struct mp_out out = { .path = { .local = duo_addr(d, e, 0),
+	    .remote = *dst }, .tos = -1, .ttl = -1 };
+
+	return transmit(d, e, &out.path, data, len, &out);
 }
 
 static void
@@ -505,6 +544,8 @@ duo_path(const struct duo *d, int e, int addr, int peer, int peer_addr)
 	memset(&p, 0, sizeof(p));
 	p.local = duo_addr(d, e, addr);
 	p.remote = duo_addr(d, peer, peer_addr);
+	if (d->end[peer].addr[peer_addr].nat)
+		memcpy(p.remote.ip, d->end[peer].addr[peer_addr].seen, 16);
 	p.ifindex = d->end[e].addr[addr].local.ifindex;
 	return p;
 }
@@ -525,15 +566,17 @@ duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
 		n = mp_send_begin(m, duo_time(d, e), slot, dst, 0, len, flags,
 		    tx);
 		if (n == MP_EAGAIN)
-			return mp_hold(m, duo_time(d, e), slot, dst, data,
-			    len);
+			return mp_hold(m, duo_time(d, e), slot, dst,
+			    d->end[e].wish, data, len);
 		if (n < 0)
 			return n;
-		ck_assert_int_ne(n, 0);
+		if (n == 0)
+			return transmit_plain(d, e, dst, data, len);
 		for (i = 0; i < n; i++) {
 			size = mp_seal(&tx[i], data, len, buf);
 			tx[i].error = transmit(d, e, &tx[i].path, buf, size,
-			    (flags & MP_DF) != 0);
+			    &(struct mp_out) { .df = (flags & MP_DF) != 0,
+				.tos = -1, .ttl = -1 });
 		}
 		r = mp_send_commit(m, duo_time(d, e), tx, n, data, len);
 		if (r != 1)

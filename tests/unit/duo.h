@@ -43,6 +43,7 @@ struct duo_packet {
 	struct mp_path path; /* of the receiver */
 	uint64_t sent_at, at; /* of the duo's clock */
 	bool df;
+	int tos, ttl; /* -1: as the host has it */
 	size_t len;
 	uint8_t data[];
 };
@@ -65,6 +66,8 @@ struct duo_link {
 struct duo_addr {
 	struct mp_local local;
 	bool there; /* the host has it */
+	bool nat;   /* packets from it seem to come from ... */
+	uint8_t seen[16];
 	int error;  /* what sending from it gives: 0 or negative errno */
 };
 
@@ -76,6 +79,7 @@ struct duo_end {
 	struct mp_keyring keys;
 	uint64_t skew;	     /* its clock is that much ahead; set at once */
 	uint16_t port;
+	const struct mp_wish *wish; /* of datagrams that are held; or NULL */
 	struct mp_addr peer; /* whom the program sends to; the server learns
 			      * it from what it gets */
 	struct duo_addr addr[DUO_ADDRS];

@@ -27,6 +27,7 @@ Suite *suite_pair(void);
 Suite *suite_peer(void);
 Suite *suite_policy(void);
 Suite *suite_pool(void);
+Suite *suite_primary(void);
 Suite *suite_probe(void);
 Suite *suite_recv(void);
 Suite *suite_renewal(void);

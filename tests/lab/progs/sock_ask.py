@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: ISC
 """Asks servers, and prints who answers: a line ADDRESS NAMES for each client.
 
-    sock_ask.py [-c] [-n CLIENTS] [-r ROUNDS] PORT ADDRESS...
+    sock_ask.py [-1c] [-n CLIENTS] [-r ROUNDS] PORT ADDRESS...
 
 All clients (1) ask at once, each in ROUNDS (3) rounds, from a socket of its
-own; -c: connected.  NAMES has each name once; "none" where nobody answers.
+own; -c: connected; -1: nobody asks again what is not answered.  NAMES has each name once; "none" where nobody answers.
 """
 import argparse
 import selectors
@@ -65,6 +65,7 @@ class Client:
 def main():
     """As the words say."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("-1", dest="once", action="store_true")
     parser.add_argument("-c", action="store_true")
     parser.add_argument("-n", type=int, default=1)
     parser.add_argument("-r", type=int, default=3)
@@ -83,7 +84,7 @@ def main():
             if key.data.hear() and key.data.round < a.r:
                 key.data.ask()
         for client in clients:
-            if client.round < a.r and \
+            if client.round < a.r and not a.once and \
                     time.monotonic() > client.asked + AGAIN:
                 client.ask()
     for client in clients:

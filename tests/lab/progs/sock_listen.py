@@ -2,21 +2,30 @@
 # SPDX-License-Identifier: ISC
 """A server that connects its listening socket and binds another.
 
-    sock_listen.py [-f] ADDRESS PORT
+    sock_listen.py [-f] [-s] ADDRESS PORT
 
--f: as socat and ncat, a process connects and serves the one client; else as
-iperf3 and openssl, all in one process.  Each connected socket has a name, and
+-f: as socat, a process connects and serves the one client; else as iperf3 and
+openssl, all in one process.  -s: it takes a while from the one socket to the
+next.  Each connected socket has a name, and
 answers with it and with what came.
 """
 import os
 import selectors
 import socket
 import sys
+import time
+
+SLOW = "-s" in sys.argv
+FORKS = "-f" in sys.argv
+# A packet of another's may wake one that shares the port with him.
+FLAGS = 0 if FORKS else socket.MSG_DONTWAIT
 
 
 def listen(address):
     """The port's next listening socket."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    if SLOW:
+        time.sleep(0.02)
     sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(address)
@@ -34,7 +43,7 @@ def accept(sock):
 def answer(sock, name):
     """One datagram."""
     try:
-        data = sock.recv(65536)
+        data = sock.recv(65536, FLAGS)
         sock.send(name + b" " + data)
     except (BlockingIOError, ConnectionRefusedError):
         print("no datagram", flush=True)
@@ -76,9 +85,9 @@ def alone(address):
 
 def main():
     """As the words say."""
-    words = [w for w in sys.argv[1:] if w != "-f"]
+    words = [w for w in sys.argv[1:] if w not in ("-f", "-s")]
     address = (words[0], int(words[1]))
-    if "-f" in sys.argv:
+    if FORKS:
         forking(address)
     alone(address)
 

@@ -7,7 +7,8 @@
  * T17_THERE; exit: main() ends by pthread_exit(3), a thread talks on; wait: it
  * waits for ever; drop: it becomes nobody, all its threads do, and talks for
  * T17_SECONDS; jail: it has another root directory, too; drop-new, jail-new:
- * on a socket that it makes then.  Prints lost N.
+ * on a socket that it makes then; drop-first, jail-first: on the first that it
+ * ever makes, twelve seconds later, its child does.  Prints lost N.
  */
 #include "t.h"
 
@@ -17,6 +18,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 
 static const char *how, *host, *port;
 static int sock;
@@ -26,6 +28,12 @@ static bool
 is(const char *name)
 {
 	return strcmp(how, name) == 0;
+}
+
+static bool
+first(void)
+{
+	return is("drop-first") || is("jail-first");
 }
 
 static void
@@ -137,6 +145,34 @@ talk_long(int fd)
 	}
 }
 
+/* A child talks on a socket that it makes long after all others are gone. */
+static void
+talk_first(void)
+{
+	int status;
+	pid_t pid;
+
+	sleep(12);
+	pid = fork();
+	if (pid == 0) {
+		talk_long(t_open(host, port));
+		_exit(lost > 0);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		errx(1, "the child died");
+	lost += (unsigned)WEXITSTATUS(status);
+}
+
+static void
+talk_then(void)
+{
+	if (first())
+		talk_first();
+	else
+		talk_long(is("drop-new") || is("jail-new") ?
+		    t_open(host, port) : sock);
+}
+
 static void
 become_nobody(void)
 {
@@ -153,7 +189,7 @@ drop(void)
 	pthread_create(&t, NULL, wait_here, NULL);
 	become_nobody();
 	all_dropped();
-	talk_long(is("drop-new") ? t_open(host, port) : sock);
+	talk_then();
 }
 
 /* An empty directory is all that it sees. */
@@ -166,7 +202,7 @@ jail(void)
 		err(1, "chroot");
 	rmdir(dir);
 	become_nobody();
-	talk_long(is("jail-new") ? t_open(host, port) : sock);
+	talk_then();
 }
 
 int
@@ -177,8 +213,10 @@ main(int argc, char **argv)
 	if (argc < 4)
 		errx(2, "usage: t17_apart HOW ADDRESS PORT [FILE]");
 	how = argv[1], host = argv[2], port = argv[3];
-	sock = t_open(host, port);
-	lost = t_talk(sock, t_who(0), 0, 3);
+	if (!first()) {
+		sock = t_open(host, port);
+		lost = t_talk(sock, t_who(0), 0, 3);
+	}
 	if (is("user"))
 		apart(CLONE_NEWUSER);
 	else if (is("net"))
@@ -193,7 +231,7 @@ main(int argc, char **argv)
 	} else if (is("wait")) {
 		tell();
 		(void)recv(sock, &t, 1, 0);
-	} else if (is("drop") || is("drop-new"))
+	} else if (is("drop") || is("drop-new") || is("drop-first"))
 		drop();
 	else
 		jail();

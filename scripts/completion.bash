@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: ISC
+# What bash completes of mprun and mpctl: options and commands, names of keys and
+# of network interfaces, processes, and the program with its own completion.
+
+# Puts the words that begin as $cur does, one a line, into COMPREPLY.
+_mpshim_words() {
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+# The keys of the user and of the system, or files where the word is a path.
+_mpshim_keys() {
+	local path names=''
+
+	case $cur in
+	*/* | '~'*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.key' -- "$cur"
+			compgen -d -- "$cur")
+		return ;;
+	esac
+	for path in ~/.config/mpshim/keys/*.key /etc/mpshim/keys/*.key; do
+		[ ! -e "$path" ] || names+=" $(basename "$path" .key)"
+	done
+	_mpshim_words "$names"
+}
+
+_mpshim_interfaces() {
+	local path names=''
+
+	for path in /sys/class/net/*/; do
+		[ ! -d "$path" ] || names+=" $(basename "$path")"
+	done
+	_mpshim_words "$names"
+}
+
+# The command that begins at word $1 completes itself, where it can.
+_mpshim_command() {
+	if [ "$COMP_CWORD" -gt "$1" ] && declare -F _command_offset >/dev/null
+	then
+		_command_offset "$1"
+	elif [ "$COMP_CWORD" -eq "$1" ]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+	else
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
+}
+
+_mprun() {
+	local cur=${COMP_WORDS[COMP_CWORD]} i option=''
+
+	COMPREPLY=()
+	# Where a value is due it is not the program; `=' is a word of its own.
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case $option:${COMP_WORDS[i]} in
+		?*:=) ;;
+		?*:*) option='' ;;
+		:-k | :--key | :--peer | :--plain | :--interface | \
+		    :--no-interface | :--events)
+			option=${COMP_WORDS[i]} ;;
+		:--)
+			_mpshim_command $((i + 1))
+			return ;;
+		:-*) ;;
+		*)
+			_mpshim_command "$i"
+			return ;;
+		esac
+	done
+	[ "$cur" != = ] || cur=''
+	case $option:$cur in
+	-k:* | --key:*) _mpshim_keys ;;
+	--interface:* | --no-interface:*) _mpshim_interfaces ;;
+	--events:*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--peer:* | --plain:*) ;;
+	:-*) _mpshim_words '-k --key --peer --plain --accept-plain --prefer
+		--interface --no-interface --events -v --verbose -h --help --version' ;;
+	*) _mpshim_command "$COMP_CWORD" ;;
+	esac
+}
+
+_mpctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]}
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		_mpshim_words 'keygen status watch events check-program -h --help --version'
+		return
+	fi
+	case ${COMP_WORDS[1]}:$cur in
+	status:-*) _mpshim_words '--json --help' ;;
+	events:-*) _mpshim_words '--no-samples --port --help' ;;
+	status:* | watch:*) _mpshim_words "$(mpctl status 2>/dev/null |
+	    sed -n 's/.*, process \([0-9]*\):.*/\1/p')" ;;
+	*:-*) _mpshim_words --help ;;
+	check-program:*)
+		[ "$COMP_CWORD" -ne 2 ] || _mpshim_command 2 ;;
+	esac
+}
+
+complete -F _mprun mprun
+complete -F _mpctl mpctl

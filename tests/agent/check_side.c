@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC */
+/* The side door: who gave up his rights, and strangers. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "suites.h"
+
+enum { NOBODY = 65534, FLOOD = 200 };
+
+static struct player a;
+
+/* Knocks at the side door that player `a' was told of: a descriptor. */
+static int
+knock_there(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	size_t len = strlen(a.answer.door);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	ck_assert(len > 0);
+	memcpy(sun.sun_path + 1, a.answer.door, len);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, (socklen_t)
+	    (offsetof(struct sockaddr_un, sun_path) + 1 + len)), 0);
+	return fd;
+}
+
+/* Asks there, showing a socket or -1: the answer's error, or -EPIPE: none. */
+static int
+ask_there(const struct ipc_ask *ask, int show)
+{
+	struct ipc_answer answer;
+	int fd = knock_there(), got[IPC_PASS], n;
+
+	n = ipc_send(fd, ask, sizeof(*ask), &show, show >= 0);
+	if (n == 0)
+		n = ipc_recv(fd, &answer, sizeof(answer), got);
+	close(fd);
+	if (n != (int)sizeof(answer))
+		return -EPIPE;
+	if (got[0] >= 0)
+		close(got[0]);
+	return answer.error;
+}
+
+/* A question about a's socket, with the token for its keys. */
+static struct ipc_ask *
+question(enum ipc_kind kind)
+{
+	struct ipc_ask *ask = player_question(kind);
+
+	ask->cookie = a.cookie;
+	snprintf(ask->keys, sizeof(ask->keys), "%s", lab_key(LAB_A));
+	memcpy(ask->token, a.answer.token, sizeof(ask->token));
+	return ask;
+}
+
+static void
+begin(uint16_t port)
+{
+	start_both();
+	ck_assert_int_eq(player_open(&a, LAB_A, port, lab_key(LAB_A)), 0);
+}
+
+/* Runs it as a user who has no other way: its answer must be true. */
+static void
+as_nobody(bool (*run)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+		    setresuid(NOBODY, NOBODY, NOBODY) != 0)
+			_exit(2);
+		_exit(run() ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
+/* Bound to any port, besides `fd' if that is one: which port is then *at. */
+static int
+bound(int fd, struct sockaddr_in6 *at)
+{
+	int other = socket(AF_INET6, SOCK_DGRAM, 0), on = 1;
+	socklen_t len = sizeof(*at);
+
+	if (fd >= 0)
+		setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (bind(other, (struct sockaddr *)at, sizeof(*at)) != 0 ||
+	    getsockname(other, (struct sockaddr *)at, &len) != 0)
+		return -1;
+	setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	return other;
+}
+
+static bool
+opens(void)
+{
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6 };
+	struct ipc_ask *ask = question(IPC_OPEN);
+	struct ipc_answer answer;
+	socklen_t len = sizeof(ask->cookie);
+	int fd = bound(-1, &at), control = bound(fd, &at), got;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &ask->cookie, &len) != 0)
+		return false;
+	ask->port = ntohs(at.sin6_port);
+	return ipc_ask(ask, &control, 1, -1, &answer, &got) == 0 &&
+	    answer.error == -EACCES &&
+	    ipc_ask(ask, &control, 1, fd, &answer, &got) == 0 &&
+	    answer.error == 0 && got >= 0;
+}
+
+/* One that has the token opens a port. */
+START_TEST(opened)
+{
+	begin(5500);
+	as_nobody(opens);
+}
+END_TEST
+
+static bool
+token_wanted(void)
+{
+	struct ipc_ask *ask = question(IPC_HELLO);
+
+	ask->token[7] ^= 1;
+	return ask_there(ask, -1) == -EPIPE &&
+	    ask_there(question(IPC_HELLO), -1) == 0;
+}
+
+/* Without it nobody is answered. */
+START_TEST(token)
+{
+	begin(5502);
+	as_nobody(token_wanted);
+}
+END_TEST
+
+static bool
+other_keys(void)
+{
+	struct ipc_ask *ask = question(IPC_HELLO);
+
+	ask->keys[0]++;
+	return ask_there(ask, -1) == -EPIPE;
+}
+
+/* It is good for the keys that it was given for. */
+START_TEST(keys)
+{
+	begin(5503);
+	as_nobody(other_keys);
+}
+END_TEST
+
+static bool
+finds_what_it_shows(void)
+{
+	struct ipc_ask *ask = question(IPC_FIND);
+	int other = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	return ask_there(ask, -1) == -EACCES &&
+	    ask_there(ask, other) == -EACCES &&
+	    ask_there(ask, STDERR_FILENO) == -EACCES &&
+	    ask_there(ask, a.fd) == 0;
+}
+
+/* Sockets of others are not to be had with it. */
+START_TEST(shown)
+{
+	begin(5504);
+	as_nobody(finds_what_it_shows);
+}
+END_TEST
+
+static bool
+joins_no_port(void)
+{
+	struct ipc_ask *ask = question(IPC_OPEN);
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(ask->cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &ask->cookie, &len) != 0)
+		return false;
+	ask->port = 5505;
+	return ask_there(ask, fd) == -EACCES;
+}
+
+/* Nor are their ports. */
+START_TEST(joined)
+{
+	begin(5505);
+	as_nobody(joins_no_port);
+}
+END_TEST
+
+static bool
+no_status(void)
+{
+	int fd = knock_there(), got[IPC_PASS];
+	struct ipc_row row;
+
+	return ipc_send(fd, question(IPC_STATUS), sizeof(struct ipc_ask), NULL,
+		   0) == 0 &&
+	    ipc_recv(fd, &row, sizeof(row), got) != (int)sizeof(row) &&
+	    ask_there(question(IPC_ADOPT), -1) == -EACCES;
+}
+
+START_TEST(status)
+{
+	begin(5506);
+	as_nobody(no_status);
+}
+END_TEST
+
+static bool
+answered(void)
+{
+	return ask_there(question(IPC_HELLO), -1) == 0;
+}
+
+/* Another worker knows name and tokens. */
+START_TEST(worker_died)
+{
+	pid_t worker;
+
+	begin(5507);
+	worker = worker_of(LAB_A);
+	kill(worker, SIGKILL);
+	ck_assert_int_gt(await_worker(LAB_A, worker, 2000), 0);
+	as_nobody(answered);
+}
+END_TEST
+
+static bool
+through_a_crowd(void)
+{
+	int fd[FLOOD], i;
+
+	for (i = 0; i < FLOOD; i++)
+		fd[i] = knock_there();
+	for (i = 0; i < FLOOD; i += 7)
+		(void)ipc_send(fd[i], "nonsense", 8, NULL, 0);
+	return answered();
+}
+
+/* Any number of strangers who say nothing do not keep it out, nor those who come
+ * by the usual door. */
+START_TEST(crowd)
+{
+	begin(5508);
+	as_nobody(through_a_crowd);
+	ck_assert_int_eq(player_ask(&a, question(IPC_HELLO), NULL, 0, NULL),
+	    0);
+}
+END_TEST
+
+TCase *
+case_side(void)
+{
+	TCase *t = tcase_create("side");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, opened);
+	tcase_add_test(t, token);
+	tcase_add_test(t, keys);
+	tcase_add_test(t, shown);
+	tcase_add_test(t, joined);
+	tcase_add_test(t, status);
+	tcase_add_test(t, worker_died);
+	tcase_add_test(t, crowd);
+	return t;
+}
