@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "allowed.h"
+#include "bpf.h"
 #include "forked.h"
 
 enum {
@@ -155,6 +156,8 @@ fdtab_new(void)
 	/* Not `next', which a thread that comes too late may still look at. */
 	memset((char *)s + offsetof(struct sock, state), 0,
 	    sizeof(*s) - offsetof(struct sock, state));
+	if (s->filter != NULL)
+		atomic_store(&s->filter->len, 0);
 	atomic_store(&s->refs, 1);
 	return s;
 }

@@ -51,12 +51,15 @@ struct sock_wants {
 	_Atomic uint64_t source; /* IP_PKTINFO that it may send with */
 };
 
+struct bpf;
+
 /* A socket as the program sees it.  A field that the arena's slot has too is
  * only good until the socket is joined. */
 struct sock {
 	_Atomic uint32_t refs;
 	uint32_t number;	 /* for good */
 	_Atomic uint32_t next;	 /* in the list of free ones */
+	struct bpf *filter;	 /* its own, or NULL: see filter.h; for good */
 	_Atomic uint32_t state;	 /* enum sock_state */
 	_Atomic uint32_t busy;	 /* a change of state is under way */
 	uint64_t cookie;
@@ -81,6 +84,9 @@ struct sock {
 	bool names;		 /* bound to port 53: all that it does is plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_wants wants;
+	uint64_t filtered;	 /* since when */
+	bool filter_locked;
+	bool steered;		 /* SO_ATTACH_REUSEPORT_CBPF, which is ours */
 	/* Name servers that were asked in plaintext, and when. */
 	struct mp_addr asked[SOCK_ASKED];
 	_Atomic uint64_t asked_at[SOCK_ASKED];
