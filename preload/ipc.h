@@ -171,6 +171,7 @@ struct ipc_row {
 		struct {
 			uint32_t slot;
 			struct slot is;
+			uint64_t drops; /* of the kernel, at its queue */
 		} slot_row;
 		struct {
 			struct mp_session_info is;

@@ -29,6 +29,7 @@ json_slot(struct json *j, const struct ipc_row *r)
 	json_word(j, "family", s->family == AF_INET ? "inet" : "inet6");
 	json_addr(j, "local", &s->local);
 	json_addr(j, "connected", s->connected ? &s->peer : &none);
+	json_number(j, "kernel_drops", r->u.slot_row.drops);
 	json_close(j, '}');
 }
 

@@ -218,6 +218,8 @@ look(struct agent *a)
 	at = arena_now();
 	took = (at - began) * EVENTS_SHARE;
 	e->next = at + (took > EVENTS_GAP_US ? took : EVENTS_GAP_US);
+	if (e->all_at < e->next)
+		e->all_at = e->next;
 	alarm_set(&a->loop, &e->tick, again ? e->next : e->all_at);
 }
 

@@ -61,6 +61,7 @@ add_slots(struct status *s, const struct port *p)
 			return;
 		row->u.slot_row.slot = i;
 		row->u.slot_row.is = p->map.arena->slot[i];
+		row->u.slot_row.drops = p->slot[i].drops;
 		row->u.slot_row.is.program[ARENA_NAME - 1] = '\0';
 	}
 }

@@ -88,6 +88,7 @@ send_slot(uint32_t port, uint32_t slot, const char *program, uint32_t pid,
 	if (peer != NULL)
 		r.u.slot_row.is.peer = *peer;
 	r.u.slot_row.is.connected = peer != NULL;
+	r.u.slot_row.drops = slot * 12;
 	/* May fill its field without a 0. */
 	memcpy(r.u.slot_row.is.program, program,
 	    strnlen(program, sizeof(r.u.slot_row.is.program)));
