@@ -114,13 +114,16 @@ count_own(struct ctl_follow *f, const struct ipc_row *r)
 /* Waits for a row; false: the program has ended and has no socket any more, and
  * none is there. */
 static bool
-wait_row(const struct ctl_follow *f, int fd)
+wait_row(struct ctl_follow *f, int fd)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
 		{ .fd = f->pidfd, .events = POLLIN } };
 
 	for (;;) {
 		if (over(f)) {
+			if (f->ended != NULL)
+				f->ended();
+			f->ended = NULL;
 			if (f->own == 0)
 				return poll(p, 1, SOON_MS) > 0;
 			p[1].fd = -1;

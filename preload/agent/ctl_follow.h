@@ -13,6 +13,7 @@ struct ctl_follow {
 			* opened are closed; 0: for ever */
 	int pidfd;     /* of it, or -1 */
 	void (*waits)(void); /* is called when there is no agent; or NULL */
+	void (*ended)(void); /* the same when the process has ended */
 	unsigned own;  /* sockets that it opened */
 	char said[256]; /* by the agent, of why not */
 };

@@ -50,10 +50,24 @@ await_end(void)
 		continue;
 }
 
+/* Sockets may outlive the program, in a child that is a daemon.  Whoever waits
+ * for the end of its error output need not wait for us. */
+static void
+let_go(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		(void)dup2(null, STDERR_FILENO);
+		close(null);
+	}
+}
+
 static void
 record(const char *path, uint32_t pid)
 {
-	struct ctl_follow f = { .samples = true, .pid = pid, .pidfd = PIDFD };
+	struct ctl_follow f = { .samples = true, .pid = pid, .pidfd = PIDFD,
+		.ended = let_go };
 	int error = ctl_follow(&f);
 
 	if (error == -ECANCELED) {
