@@ -7,6 +7,9 @@
  * or another cookie drops it.  Nothing here takes a lock or allocates from the
  * program's heap, so signal handlers may use it.
  *
+ * A thread that leaves the others' descriptors (unshare(2) of CLONE_FILES) gets
+ * a table of its own, and so do the threads that it starts.
+ *
  * A socket lives while a descriptor names it or somebody holds it (fdtab_hold).
  * Its memory is reused, never given back, so a late look at it is safe.
  */
@@ -109,6 +112,9 @@ void fdtab_each(unsigned from, unsigned to, void (*)(int fd));
 /* Nothing is known about the descriptor any more.  Returns what it was, held,
  * or NULL. */
 struct sock *fdtab_drop(int fd);
+
+/* The kernel gave this thread descriptors of its own, which are as they were. */
+void fdtab_part(void);
 
 /* Is the table this process's?  A child of vfork(2) shares its parent's. */
 bool fdtab_ours(void);
