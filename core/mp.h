@@ -480,5 +480,7 @@ uint32_t mp_session_find(const struct mp *, uint32_t slot,
     const struct mp_addr *);
 /* The best proven payload of a session's datagrams, bytes. [lock] */
 uint32_t mp_session_mtu(const struct mp *, uint32_t session);
+/* The program asks for that: longer ones are tried by probes. [lock] */
+void mp_session_prove(struct mp *, uint64_t now, uint32_t session);
 
 #endif

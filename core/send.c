@@ -144,6 +144,16 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 	return MP_EAGAIN;
 }
 
+/* The program needs packets of that size: is it to be had? */
+static void
+want_size(struct mp *m, struct session *s, uint64_t now, size_t need)
+{
+	if (need > UINT16_MAX || need <= s->size_want)
+		return;
+	s->size_want = (uint16_t)need;
+	table_arm(m, s, now);
+}
+
 /* The largest UDP payload that no flow has shown not to carry. */
 static uint16_t
 best_ceiling(const struct mp *m, const struct session *s)
@@ -203,10 +213,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (need > f->size) {
 		if ((flags & MP_DF) && need > best_ceiling(m, s))
 			return MP_EMSGSIZE;
-		if (need <= UINT16_MAX && need > s->size_want) {
-			s->size_want = (uint16_t)need;
-			table_arm(m, s, now);
-		}
+		want_size(m, s, now, need);
 	}
 	return fill_both(m, s, f, now, len, tx);
 }
@@ -308,6 +315,11 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (tx->error == 0) {
 		datagram_sent(m, s, f, tx, payload, len, copied);
 		return 0;
+	}
+	if (tx->error == MP_EMSGSIZE) {
+		probe_size_refused(f, len + MP_OVERHEAD);
+		want_size(m, s, now, len + MP_OVERHEAD);
+		table_arm(m, s, now);
 	}
 	if (!send_path_error(tx->error))
 		return copied ? 0 : tx->error;
