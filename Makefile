@@ -24,7 +24,7 @@ CORE = crypto \
 	pair \
 	session shake \
 	send \
-	offer \
+	early rescue offer resp shown \
 	answer \
 	control recv tick info \
 	output endpoint
