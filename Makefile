@@ -35,7 +35,7 @@ PRELOAD = old_glibc libc log conf guard forked fdtab held iov fault spawn reach 
 	plain want opts join revive wake sock bind connect heal cmsg stamp ask \
 	cork protect out fetch pass in setopt stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
-	hook_fd hook_file hook_stdio \
+	hook_fd hook_file hook_stdio hook_load \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
