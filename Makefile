@@ -38,7 +38,7 @@ PRELOAD = $(ASKED) old_glibc musl libc log conf guard forked fdtab held iov \
 	heal cmsg stamp filter ask cork protect out fetch pass in setopt \
 	stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
-	pmtu hook_fd hook_file hook_stdio \
+	pmtu hook_fd hook_file hook_stdio hook_load \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile rtnl
