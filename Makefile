@@ -30,12 +30,13 @@ CORE = crypto \
 	output endpoint
 
 # What the library and the agent share, the rest of the library, and the agent.
-JOINT = allowed arena net knock ipc inner steer
+JOINT = bpf allowed arena net knock ipc inner steer
 # What is asked for: shared with mpctl.
 ASKED = rules confile settings
-PRELOAD = $(ASKED) old_glibc libc log conf guard forked fdtab held iov fault spawn reach \
-	plain want opts join revive wake sock bind connect heal cmsg stamp ask \
-	cork protect out fetch pass in setopt stdio_sock rights \
+PRELOAD = $(ASKED) old_glibc musl libc log conf guard forked fdtab held iov \
+	fault spawn reach plain want opts join revive wake sock bind connect \
+	heal cmsg stamp filter ask cork protect out fetch pass in setopt \
+	stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
 	hook_syscall init
@@ -129,13 +130,14 @@ TSAN_CC = gcc
 TSAN_CHURN = $(B)/tsan/t12_churn
 TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
 	$(PRELOAD:%=preload/%.c) $(CORE:%=core/%.c)
+PAGES = $(MAN:%=$(B)/%)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
-all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
+all: $(LIB) $(PRODUCT) $(PAGES) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
 	$(FAKE_AGENT) $(CHECK_AGENT) $(CHECK_PRELOAD)
 
 # What is installed, without the tests.
-product: $(PRODUCT)
+product: $(PRODUCT) $(PAGES)
 
 $(LIB): $(CORE_O)
 	rm -f $@
@@ -352,21 +354,20 @@ LIB_DIR = $(DESTDIR)$(PREFIX)/lib/mpshim
 MAN_DIR = $(DESTDIR)$(PREFIX)/share/man
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/mpshim
 COMPLETION_DIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-PAGES = $(notdir $(MAN))
 
 # The version is in their footers.
 $(B)/man/%: man/% VERSION
 	@mkdir -p $(@D)
 	sed 's/@VERSION@/$(VERSION)/' $< >$@
 
-install: $(PRODUCT) $(PAGES:%=$(B)/man/%)
+install: $(PRODUCT) $(PAGES)
 	install -d $(BIN_DIR) $(LIB_DIR) $(DOC_DIR) $(COMPLETION_DIR)
 	install -m 755 scripts/mprun $(MPCTL) $(BIN_DIR)
 	install -m 755 $(KEEPER) $(LIB_DIR)
 	install -m 644 $(SHIM) $(LIB_DIR)
 	for page in $(PAGES); do \
-	    install -D -m 644 $(B)/man/$$page \
-	        $(MAN_DIR)/man$${page##*.}/$$page || exit; \
+	    install -D -m 644 $$page \
+	        $(MAN_DIR)/man$${page##*.}/$${page##*/} || exit; \
 	done
 	install -m 644 $(DOCS) $(DOC_DIR)
 	install -m 644 scripts/completion.bash $(COMPLETION_DIR)/mprun
@@ -376,7 +377,7 @@ install: $(PRODUCT) $(PAGES:%=$(B)/man/%)
 uninstall:
 	rm -f $(BIN_DIR)/mprun $(BIN_DIR)/mpctl
 	rm -f $(LIB_DIR)/libmpshim.so $(LIB_DIR)/mpshim-agent
-	rm -f $(foreach page,$(PAGES),$(MAN_DIR)/man*/$(page))
+	rm -f $(foreach page,$(notdir $(MAN)),$(MAN_DIR)/man*/$(page))
 	rm -f $(foreach doc,$(notdir $(DOCS)),$(DOC_DIR)/$(doc))
 	rm -f $(COMPLETION_DIR)/mprun $(COMPLETION_DIR)/mpctl
 	rmdir --ignore-fail-on-non-empty $(LIB_DIR) $(DOC_DIR)

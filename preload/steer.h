@@ -41,6 +41,8 @@ struct steer_prefix {
 	bool drop;	     /* rather: is not let through */
 };
 
+struct sock_filter;
+
 /* What one data socket wants. */
 struct steer_filter {
 	uint8_t prefix; /* 0: none yet, so no packet of a session is wanted */
@@ -55,6 +57,9 @@ struct steer_filter {
 	struct mp_addr local;
 	const struct steer_prefix *peers; /* the first that fits decides */
 	size_t npeers;
+	/* The program's own filter, which plaintext has to pass, too. */
+	const struct sock_filter *then;
+	size_t nthen;
 };
 /* Attaches it to the socket: 0, or a negative errno (-E2BIG: too many). */
 int steer_filter(int fd, const struct steer_filter *);
