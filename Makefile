@@ -30,10 +30,10 @@ CORE = crypto \
 	output endpoint
 
 # What the library and the agent share, the rest of the library, and the agent.
-JOINT = allowed arena net knock ipc inner steer
-PRELOAD = old_glibc libc log conf guard forked fdtab held iov fault spawn reach \
-	plain want opts join revive wake sock bind connect heal cmsg stamp ask \
-	cork protect out fetch pass in setopt stdio_sock rights \
+JOINT = bpf allowed arena net knock ipc inner steer
+PRELOAD = old_glibc musl libc log conf guard forked fdtab held iov fault spawn reach \
+	plain want opts join revive wake sock bind connect heal cmsg stamp \
+	filter ask cork protect out fetch pass in setopt stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
 	hook_syscall init

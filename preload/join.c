@@ -252,7 +252,7 @@ ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
 		error = ipc_ask(ask, pass, n, show, answer, got);
 		if (error == 0 || !nobody_there(error) || !start)
 			return error;
-		error = spawn_agent();
+		error = spawn_agent(ask->kind == IPC_HELLO);
 		if (error != 0)
 			return error;
 	}

@@ -40,6 +40,8 @@ struct steer_prefix {
 	uint8_t len;	     /* bits of the IPv6 form, 0..128 */
 };
 
+struct sock_filter;
+
 /* What one data socket wants. */
 struct steer_filter {
 	uint8_t prefix; /* 0: none yet, so no packet of a session is wanted */
@@ -55,6 +57,9 @@ struct steer_filter {
 	const struct steer_prefix *peers; /* plaintext from these is let in */
 	size_t npeers;
 	bool not_peers; /* rather: from everybody but these */
+	/* The program's own filter, which plaintext has to pass, too. */
+	const struct sock_filter *then;
+	size_t nthen;
 };
 /* Attaches it to the socket: 0, or a negative errno (-E2BIG: too many). */
 int steer_filter(int fd, const struct steer_filter *);

@@ -10,6 +10,7 @@
 Suite *suite_allowed(void);
 Suite *suite_arena(void);
 Suite *suite_ask(void);
+Suite *suite_bpf(void);
 Suite *suite_conf(void);
 Suite *suite_cork(void);
 Suite *suite_fault(void);
