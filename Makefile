@@ -31,14 +31,17 @@ CORE = crypto \
 
 # What the library and the agent share, the rest of the library, and the agent.
 JOINT = bpf allowed arena net knock ipc inner steer
-PRELOAD = old_glibc musl libc log conf guard forked fdtab held iov fault spawn reach \
-	plain want opts join revive wake sock bind connect heal cmsg stamp \
-	filter ask cork protect out fetch pass in setopt stdio_sock rights \
+# What is asked for: shared with mpctl.
+ASKED = rules confile settings
+PRELOAD = $(ASKED) old_glibc musl libc log conf guard forked fdtab held iov \
+	fault spawn reach plain want opts join revive wake sock bind connect \
+	heal cmsg stamp filter ask cork protect out fetch pass in setopt \
+	stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
 	hook_fd hook_file hook_stdio \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
-CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
+CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile rtnl
 
 # Every file here is part of the program of its directory.
 UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
@@ -94,7 +97,7 @@ BENCH_O = $(BENCH_COMMON:%=$(B)/bench/%.o)
 JOINT_O = $(JOINT:%=$(B)/preload/%.o)
 PRELOAD_O = $(PRELOAD:%=$(B)/preload/%.o)
 AGENT_O = $(AGENT:%=$(B)/agent/%.o)
-CTL_O = $(CTL:%=$(B)/agent/%.o)
+CTL_O = $(CTL:%=$(B)/agent/%.o) $(ASKED:%=$(B)/preload/%.o)
 
 LIB = $(B)/libmpcore.a
 SHIM = $(B)/libmpshim.so
@@ -111,7 +114,7 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fault fdtab forked guard held iov ask cork)
+	$(ASKED) libc log conf fault fdtab forked guard held iov ask cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -160,7 +163,8 @@ $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium
 
 # The one place that has the version; these show it.
-$(B)/agent/ctl.o $(B)/agent/main.o $(B)/preload/init.o: VERSION
+$(B)/agent/ctl.o $(B)/agent/worker.o $(B)/agent/ctl_exam_own.o \
+    $(B)/preload/init.o: VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \

@@ -156,13 +156,9 @@ sealed(const struct in *in)
 static bool
 take_plain(const struct in *in)
 {
-	const struct conf *conf = conf_get();
-
 	if (!want_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
-	if (!conf->accept_plain && !conf->prefer)
-		return true;
-	if (conf_way(&in->from) == WAY_PLAIN)
+	if (!conf_plain_besides(&in->from))
 		return true;
 	return plain_comes(in->s, &in->from);
 }

@@ -53,7 +53,8 @@ enum ipc_bound {
 };
 
 enum ipc_kind {
-	IPC_HELLO = 1, /* is somebody there? */
+	IPC_HELLO = 1, /* is somebody there?  The text says of which
+			* version it is */
 	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena */
 	IPC_FIND,      /* the arena and slot of a socket by its cookie */
 	IPC_ASK,       /* may this socket join the port?  Nothing changes.
@@ -83,6 +84,7 @@ struct ipc_ask {
 	uint8_t family;		/* AF_INET, AF_INET6: the program's */
 	uint8_t v6only, reuseaddr, reuseport;
 	uint8_t tell_private;
+	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */
 	char keys[IPC_KEYS];		/* absolute paths, one a line */
 	char interfaces[IPC_NAMES];	/* only these; blank separated; or "" */

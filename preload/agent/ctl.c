@@ -10,6 +10,12 @@
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
+    "       mpctl doctor [--json] [ADDRESS:PORT]\n"
+    "                                     what stops multipath here, and what\n"
+    "                                     to do; with a peer, try it\n"
+    "       mpctl check-config [--file FILE] [ADDRESS[:PORT]...]\n"
+    "                                     explain the configuration, and what\n"
+    "                                     these destinations get of it\n"
     "       mpctl check-program PROGRAM   would it run under mpshim?\n"
     "       mpctl COMMAND --help          what a command does\n"
     "       mpctl --help | --version\n"
@@ -58,6 +64,37 @@ status(int argc, char **argv)
 			return usage("not a process id: ", argv[i]);
 	}
 	return ctl_status(json, (uint32_t)pid);
+}
+
+static int
+doctor(int argc, char **argv)
+{
+	bool as_json = argc > 0 && strcmp(argv[0], "--json") == 0;
+
+	argc -= as_json;
+	argv += as_json;
+	if (argc > 0 && argv[0][0] == '-')
+		return usage("doctor has no option ", argv[0]);
+	if (argc > 1)
+		return usage("doctor wants one ADDRESS:PORT at most", "");
+	return ctl_doctor(as_json, argc == 1 ? argv[0] : NULL);
+}
+
+static int
+check_config(int argc, char **argv)
+{
+	const char *file = NULL;
+
+	if (argc > 0 && strcmp(argv[0], "--file") == 0) {
+		if (argc == 1 || argv[1][0] == '\0')
+			return usage("--file wants a FILE", "");
+		file = argv[1];
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc > 0 && argv[0][0] == '-')
+		return usage("check-config has no option ", argv[0]);
+	return ctl_config(file, argc, argv);
 }
 
 static int
@@ -122,6 +159,8 @@ main(int argc, char **argv)
 	} commands[] = {
 		{ "keygen", keygen },
 		{ "status", status },
+		{ "doctor", doctor },
+		{ "check-config", check_config },
 		{ "check-program", check_program },
 		{ "check-run", check_run },
 		{ "--version", version },

@@ -50,6 +50,14 @@ int ctl_keys_check(const char *keys);
 /* Are the MPSHIM_ variables right? */
 int ctl_environ_check(void);
 
+/* Explains the configuration and what these destinations get of it; `file':
+ * that one alone, or NULL. */
+int ctl_config(const char *file, int argc, char **argv);
+
+/* Looks for what stops multipath here, and towards the peer (ADDRESS:PORT or
+ * NULL). */
+int ctl_doctor(bool json, const char *peer);
+
 /* Would this program, found as execvp(3) does, run under mpshim? */
 int ctl_program_check(const char *name);
 

@@ -19,6 +19,7 @@
 #include "rule.h"
 #include "slots.h"
 #include "uapi.h"
+#include "worker.h"
 
 /* The port that is asked for; NULL: there is none. */
 static struct port *
@@ -304,6 +305,7 @@ on_hello(struct question *q)
 {
 	if (q->ask.stay)
 		look_watch(q->agent, q->client, q->pid, true);
+	snprintf(q->answer.text, IPC_TEXT, "%s", worker_version);
 	return 0;
 }
 

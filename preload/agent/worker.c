@@ -15,6 +15,8 @@
 #include "sandbox.h"
 #include "uapi.h"
 
+const char worker_version[] = "mpshim-agent " MPSHIM_VERSION;
+
 enum {
 	LINGER_US = 10 * 1000000, /* after the last port */
 	BUSY_US = 1000000,	  /* when somebody came as we went */
