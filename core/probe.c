@@ -43,6 +43,11 @@ due_regular(const struct session *s, const struct flow *f, uint64_t now)
 
 	if (!f->validated) /* it answers again */
 		return f->probe_at + PROBE_AGAIN;
+	if (f->unproven) { /* other packets answer, and data waits */
+		quick = rtt_drto(&f->rtt);
+		return f->probe_at +
+		    (quick > PROBE_QUICK ? quick : (uint64_t)PROBE_QUICK);
+	}
 	if (!s->initiator)
 		return MP_NEVER;
 	if (probe_idle(s, now))
@@ -209,6 +214,17 @@ probe_size_suspect(struct flow *f, uint64_t now)
 {
 	if (f->size > MP_SIZE_MIN && f->size_tries == 0 && ++f->big_lost >= 3)
 		size_anew(f, now);
+}
+
+void
+probe_size_refused(struct flow *f, size_t size)
+{
+	if (size > f->size || f->size <= MP_SIZE_MIN)
+		return;
+	f->size = MP_SIZE_MIN;
+	f->size_again = false;
+	f->size_tries = f->size_mask = f->big_lost = 0;
+	f->size_at = MP_NEVER;
 }
 
 void

@@ -17,9 +17,9 @@
 #include "log.h"
 #include "spawn.h"
 
-/* Exported, for other copies to see; by this name it is surely our own. */
-static const char loaded = 1;
-extern const char mpshim_loaded
+/* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
+static const char loaded[] = "@(#)mpshim " MPSHIM_VERSION;
+extern const char mpshim_loaded[sizeof(loaded)]
     __attribute__((alias("loaded"), visibility("default")));
 
 /* pthread_atfork(3) as glibc has it; without it forked.c finds out later. */
@@ -41,7 +41,7 @@ second(void)
 {
 	const void *first = libc_first("mpshim_loaded");
 
-	return first != NULL && first != &loaded;
+	return first != NULL && first != loaded;
 }
 
 /* Where the kernel put argc, the arguments and the environment; glibc's loader

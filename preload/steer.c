@@ -340,7 +340,7 @@ has_prefix(struct prog *p, struct exits *e, const struct mp_addr *a,
 }
 
 static void
-from_prefix(struct prog *p, const struct steer_prefix *x, bool keep)
+from_prefix(struct prog *p, const struct steer_prefix *x)
 {
 	struct exits e = { .n = 0 };
 
@@ -349,10 +349,10 @@ from_prefix(struct prog *p, const struct steer_prefix *x, bool keep)
 		load(p, BPF_H, 0);
 		leave_unless(p, &e, BPF_JEQ, x->addr.port);
 	}
-	if (keep)
-		let_in(p);
-	else
+	if (x->drop)
 		verdict(p, NONE);
+	else
+		let_in(p);
 	leave(p, &e);
 }
 
@@ -364,8 +364,8 @@ from_loopback(struct prog *p)
 	v4.addr.ip[10] = v4.addr.ip[11] = 0xff;
 	v4.addr.ip[12] = 127;
 	v6.addr.ip[15] = 1;
-	from_prefix(p, &v4, true);
-	from_prefix(p, &v6, true);
+	from_prefix(p, &v4);
+	from_prefix(p, &v6);
 }
 
 /* What this host sent itself, whatever the address. */
@@ -479,8 +479,8 @@ steer_filter(int fd, const struct steer_filter *f)
 		leave(p, &e);
 	}
 	for (i = 0; i < f->npeers; i++)
-		from_prefix(p, &f->peers[i], !f->not_peers);
-	if (f->all_plain || f->not_peers)
+		from_prefix(p, &f->peers[i]);
+	if (f->all_plain)
 		let_in(p);
 	else
 		verdict(p, NONE);

@@ -28,23 +28,21 @@ filter_fill(const struct sock *s, struct steer_filter *f,
 	f->local_only = s->wide;
 	f->here = true;
 	f->local = s->local;
-	/* The kernel drops for a connection of its own. */
-	f->all_plain = conf->accept_plain || conf->prefer || s->kconnected;
 	if (s->connected) { /* plaintext from its peer, if from anyone */
-		f->all_plain = f->dns = f->multicast = f->broadcast = false;
+		f->dns = f->multicast = f->broadcast = false;
 		if (conf_plain_from(&s->peer)) {
 			one->addr = s->peer;
 			one->len = 128;
+			one->drop = false;
 			f->peers = one;
 			f->npeers = 1;
 		}
-	} else if (conf->peers > 0 && !f->all_plain) {
-		f->peers = conf->peer;
-		f->npeers = conf->peers;
-		f->not_peers = true;
+	} else if (s->kconnected) { /* the kernel drops for it */
+		f->all_plain = true;
 	} else {
-		f->peers = conf->plain;
-		f->npeers = conf->plains;
+		f->peers = conf->filter;
+		f->npeers = conf->filters;
+		f->all_plain = conf->filter_rest;
 	}
 }
 
