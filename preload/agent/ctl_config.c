@@ -55,7 +55,7 @@ where(char text[WHERE], enum settings_from from, enum setting what,
 	return text;
 }
 
-/* --- Line by line ------------------------------------------------------------- */
+/* --- Line by line -------------------------------------------------------- */
 
 /* What a value does. */
 static const char *
@@ -151,7 +151,7 @@ show_variables(void)
 	}
 }
 
-/* --- Destinations --------------------------------------------------------- */
+/* --- Destinations -------------------------------------------------------- */
 
 static const char *
 outcome(const struct settings *s, const struct mp_addr *a)
@@ -229,7 +229,7 @@ destinations_ok(int argc, char **argv, struct steer_prefix *to)
 	return true;
 }
 
-/* --- The command ------------------------------------------------------------ */
+/* --- The command --------------------------------------------------------- */
 
 static bool
 load(struct settings *s, const char *file)

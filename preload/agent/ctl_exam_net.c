@@ -8,7 +8,7 @@
 
 enum { STRICT = 1 }; /* rp_filter */
 
-/* --- Routes ------------------------------------------------------------------- */
+/* --- Routes -------------------------------------------------------------- */
 
 /* The kernel drops what comes in by another interface than its answer would go
  * out by, so an uplink that is not the first hears nothing. */
@@ -90,7 +90,7 @@ look_one(struct exam *x, const struct check *c)
 	exam_found(x, c, name, NULL, NULL);
 }
 
-/* --- Addresses ------------------------------------------------------------ */
+/* --- Addresses ----------------------------------------------------------- */
 
 /* Those in a state that keeps them from being used. */
 static void
@@ -216,7 +216,7 @@ look_own(struct exam *x, const struct check *c)
 			    x->host.addr[i].link->name, NULL);
 }
 
-/* --- What the kernel lets through ----------------------------------------- */
+/* --- What the kernel lets through ---------------------------------------- */
 
 static void
 look_ipv6(struct exam *x, const struct check *c)
@@ -305,7 +305,8 @@ const struct check exam_net[] = {
 	{ "ipv6-link", look_ipv6_link, EXAM_SECOND, "IPv6 is off on %1",
 	    "sysctl -w net.ipv6.conf.%1.disable_ipv6=0" },
 	{ "conntrack", look_conntrack, EXAM_FAULT,
-	    "the firewall has no room for new connections: %1 of %2 (conntrack)",
+	    "the firewall has no room for new connections: %1 of %2 "
+	    "(conntrack)",
 	    "sysctl -w net.netfilter.nf_conntrack_max=%3" },
 	{ "mtu", look_mtu, EXAM_FAULT,
 	    "%1 carries packets of %2 bytes only: 1280 are needed",
