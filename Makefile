@@ -24,7 +24,7 @@ CORE = crypto \
 	pair \
 	session shake \
 	send \
-	offer \
+	early rescue offer resp shown \
 	answer \
 	control recv tick info \
 	output endpoint
@@ -38,7 +38,7 @@ PRELOAD = $(ASKED) old_glibc musl libc log conf guard forked fdtab held iov \
 	heal cmsg stamp filter ask cork protect out fetch pass in setopt \
 	stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
-	hook_fd hook_file hook_stdio \
+	pmtu hook_fd hook_file hook_stdio hook_load \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile rtnl
@@ -57,7 +57,7 @@ DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
-	scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
+	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
 
@@ -108,6 +108,12 @@ SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
 BENCH_UDP = $(B)/bench/bench_udp
 FAKE_AGENT = $(B)/cli/fake_agent
+CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
+	$(wildcard tests/cli/check_*.c))
+CHECK_CTL_TESTED_O = $(patsubst %,$(B)/agent/%.o, \
+	change ctl_history ctl_view ctl_say ctl_status ctl_ask ctl_rows ctl_json \
+	ctl_text ctl_value)
+CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
@@ -134,7 +140,7 @@ PAGES = $(MAN:%=$(B)/%)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
-	$(FAKE_AGENT) $(CHECK_AGENT) $(CHECK_PRELOAD)
+	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
 
 # What is installed, without the tests.
 product: $(PRODUCT) $(PAGES)
@@ -160,15 +166,20 @@ $(KEEPER): $(JOINT_O) $(AGENT_O) $(LIB)
 
 $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	$(LINK) $(STATIC) -o $@ $(JOINT_O) $(CTL_O) $(LIB) \
-	    -Wl,--gc-sections -lsodium
+	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
 $(B)/agent/ctl.o $(B)/agent/worker.o $(B)/agent/ctl_exam_own.o \
-    $(B)/preload/init.o: VERSION
+    $(B)/agent/events.o $(B)/preload/init.o: VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \
 	    $(LIB) -lsodium
+
+$(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
+		$(B)/agent/real.o $(LIB)
+	$(LINK) -o $@ $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
+	    $(B)/agent/real.o $(LIB) $(CHECK_LIBS) -lsodium
 
 $(CHECK_AGENT): $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB) \
@@ -233,7 +244,8 @@ $(B)/bench/%.o: tests/bench/%.c $(B)/flags
 
 $(B)/cli/%.o: tests/cli/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) -Icore -Ipreload -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload -Ipreload/agent $(CHECK_CFLAGS) \
+	    -MMD -MP -c -o $@ $<
 
 $(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -265,7 +277,7 @@ $(B)/flags: FORCE
 
 -include $(CORE_O:.o=.d) $(JOINT_O:.o=.d) $(PRELOAD_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
-	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) \
+	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) $(CHECK_CTL_O:.o=.d) \
 	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
 	$(LAB_PROGS:=.d)
 
@@ -319,7 +331,8 @@ check-exports: $(SHIM)
 	    echo 2.31; } | sort -V -c
 
 # Ends with `N passed, N failed'.
-check-cli: $(PRODUCT) $(FAKE_AGENT)
+check-cli: $(PRODUCT) $(FAKE_AGENT) $(CHECK_CTL)
+	$(CHECK_CTL)
 	B=$(B) CC='$(CC)' tests/cli/run
 
 check-agent: $(KEEPER) $(CHECK_AGENT)
@@ -363,7 +376,7 @@ $(B)/man/%: man/% VERSION
 
 install: $(PRODUCT) $(PAGES)
 	install -d $(BIN_DIR) $(LIB_DIR) $(DOC_DIR) $(COMPLETION_DIR)
-	install -m 755 scripts/mprun $(MPCTL) $(BIN_DIR)
+	install -m 755 scripts/mprun scripts/mpplot $(MPCTL) $(BIN_DIR)
 	install -m 755 $(KEEPER) $(LIB_DIR)
 	install -m 644 $(SHIM) $(LIB_DIR)
 	for page in $(PAGES); do \
@@ -376,7 +389,7 @@ install: $(PRODUCT) $(PAGES)
 
 # Folders of others stay, and ours where somebody put something in.
 uninstall:
-	rm -f $(BIN_DIR)/mprun $(BIN_DIR)/mpctl
+	rm -f $(BIN_DIR)/mprun $(BIN_DIR)/mpctl $(BIN_DIR)/mpplot
 	rm -f $(LIB_DIR)/libmpshim.so $(LIB_DIR)/mpshim-agent
 	rm -f $(foreach page,$(notdir $(MAN)),$(MAN_DIR)/man*/$(page))
 	rm -f $(foreach doc,$(notdir $(DOCS)),$(DOC_DIR)/$(doc))

@@ -41,6 +41,8 @@ struct sock_wants {
 	bool applied;		 /* a joined socket's kernel knows its part */
 	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit, origdst, origdst6;
 	bool recverr, recverr6;
+	_Atomic bool errors;	 /* the kernel has RECVERR on: see pmtu.c */
+	uint16_t told_mtu;	 /* with the last EMSGSIZE */
 	bool gro, no_check, dontfrag;
 	bool df6;		 /* as sock.df, to IPv6 addresses */
 	/* What it set for its own packets, and 1; 0: nothing. */

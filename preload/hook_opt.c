@@ -14,6 +14,7 @@
 #include "in.h"
 #include "net.h"
 #include "opts.h"
+#include "pmtu.h"
 #include "setopt.h"
 #include "sock.h"
 #include "uapi.h"
@@ -97,23 +98,6 @@ HOOK(int, setsockopt,
 
 /* --- Asking ------------------------------------------------------------------ */
 
-/* The largest payload that reaches the peer in one piece, as an MTU. */
-static int
-peer_mtu(struct sock *s)
-{
-	uint32_t session, size = MP_SIZE_MIN;
-
-	if (!s->connected)
-		return -ENOTCONN;
-	if (s->map.arena != NULL && guard_lock(s->map.arena)) {
-		session = mp_session_find(&s->map.mp, s->slot, &s->peer);
-		if (session != MP_NONE)
-			size = mp_session_mtu(&s->map.mp, session);
-		guard_unlock(s->map.arena);
-	}
-	return (int)size + (net_is_v4(&s->peer) ? 28 : 48);
-}
-
 /* An error that the agent heard of and the kernel's socket did not.  The datagram
  * that tells it goes, too: it would make the socket readable. */
 static bool
@@ -171,7 +155,7 @@ get_socket(int fd, struct sock *s, int option, int *n)
 }
 
 static int
-get_ip(struct sock *s, int option, int *n)
+get_ip(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case IP_PKTINFO:
@@ -192,7 +176,7 @@ get_ip(struct sock *s, int option, int *n)
 	case IP_MTU:
 		if (!s->connected)
 			return SETOPT_PASS;
-		*n = peer_mtu(s);
+		*n = pmtu_of(fd, s, &s->peer);
 		break;
 	default:
 		return SETOPT_PASS;
@@ -201,7 +185,7 @@ get_ip(struct sock *s, int option, int *n)
 }
 
 static int
-get_ipv6(struct sock *s, int option, int *n)
+get_ipv6(int fd, struct sock *s, int option, int *n)
 {
 	if (s->family == AF_INET)
 		return -EOPNOTSUPP;
@@ -227,7 +211,7 @@ get_ipv6(struct sock *s, int option, int *n)
 	case IPV6_MTU:
 		if (!s->connected)
 			return SETOPT_PASS;
-		*n = peer_mtu(s);
+		*n = pmtu_of(fd, s, &s->peer);
 		break;
 	default:
 		return SETOPT_PASS;
@@ -243,9 +227,9 @@ get(int fd, struct sock *s, int level, int option, int *n)
 	if (level == SOL_SOCKET)
 		return get_socket(fd, s, option, n);
 	if (level == IPPROTO_IP)
-		return get_ip(s, option, n);
+		return get_ip(fd, s, option, n);
 	if (level == IPPROTO_IPV6)
-		return get_ipv6(s, option, n);
+		return get_ipv6(fd, s, option, n);
 	if (level != IPPROTO_UDP)
 		return s->family == AF_INET ? -EOPNOTSUPP : SETOPT_PASS;
 	if (option == UDP_SEGMENT)

@@ -20,6 +20,7 @@
 #include "opts.h"
 #include "pass.h"
 #include "plain.h"
+#include "pmtu.h"
 #include "revive.h"
 #include "stamp.h"
 #include "wake.h"
@@ -227,8 +228,10 @@ next(struct in *in)
 	for (;; again = true) {
 		in->payload = NULL;
 		v = again ? fetch_again(in) : fetch(in, in->flags);
-		if (v != 0)
+		if (v != 0 && !pmtu_stray(in->s, v))
 			return v;
+		if (v != 0)
+			continue;
 		v = classify(in, peek);
 		if (v != IN_GIVE && peek)
 			v = sweep(in);
@@ -327,6 +330,41 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
+/* The error queue of a joined socket, but for what is about packets of ours. */
+static ssize_t
+told(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	uint64_t control[NET_CONTROL / sizeof(uint64_t)];
+	struct cmsg_room room = { .at = msg->msg_control,
+		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
+	struct sockaddr_in6 name;
+	struct mp_addr to;
+	struct msghdr m;
+	ssize_t n;
+
+	if (!s->wants.recverr && !s->wants.recverr6)
+		return -EAGAIN;
+	do {
+		m = *msg;
+		m.msg_name = &name;
+		m.msg_namelen = sizeof(name);
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		n = plain(fd, s, &m, flags);
+	} while (n >= 0 && !pmtu_tell(s, &m, &to, &room));
+	if (n == -EAGAIN)
+		pmtu_end(fd, s);
+	if (n < 0)
+		return n;
+	if (msg->msg_name != NULL)
+		msg->msg_namelen = net_put(&to, s->family, msg->msg_name,
+		    msg->msg_namelen);
+	msg->msg_controllen = room.used;
+	msg->msg_flags = (m.msg_flags & ~MSG_CTRUNC) |
+	    (room.cut ? MSG_CTRUNC : 0);
+	return n;
+}
+
 static ssize_t
 joined(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
@@ -334,7 +372,7 @@ joined(int fd, struct sock *s, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return -EAGAIN; /* only our own packets could have errors */
+		return told(fd, s, msg, flags);
 	opts_know(fd, s);
 	if (s->wants.timeout)
 		in.begun = arena_now();

@@ -62,7 +62,7 @@ _mprun() {
 		?*:=) ;;
 		?*:*) option='' ;;
 		:-k | :--key | :--peer | :--plain | :--interface | \
-		    :--no-interface | :--config)
+		    :--no-interface | :--config | :--events)
 			option=${COMP_WORDS[i]} ;;
 		:--)
 			_mpshim_command $((i + 1))
@@ -77,11 +77,14 @@ _mprun() {
 	case $option:$cur in
 	-k:* | --key:*) _mpshim_keys ;;
 	--interface:* | --no-interface:*) _mpshim_interfaces ;;
+	--events:*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--peer:* | --plain:*) ;;
 	--config:*) _mpshim_files ;;
 	:-*) _mpshim_words '-k --key --peer --plain --accept-plain --prefer
-		--require --interface --no-interface --config -v --verbose
-		-h --help --version' ;;
+		--require --interface --no-interface --config --events
+		-v --verbose -h --help --version' ;;
 	*) _mpshim_command "$COMP_CWORD" ;;
 	esac
 }
@@ -91,15 +94,16 @@ _mpctl() {
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_mpshim_words 'keygen status doctor check-config check-program
-			-h --help --version'
+		_mpshim_words 'keygen status watch events doctor check-config
+			check-program -h --help --version'
 		return
 	fi
 	case ${COMP_WORDS[1]}:$cur in
 	doctor:-*) _mpshim_words '--json --help' ;;
 	check-config:-*) _mpshim_words '--file --help' ;;
 	status:-*) _mpshim_words '--json --help' ;;
-	status:*) _mpshim_words "$(mpctl status 2>/dev/null |
+	events:-*) _mpshim_words '--no-samples --port --help' ;;
+	status:* | watch:*) _mpshim_words "$(mpctl status 2>/dev/null |
 	    sed -n 's/.*, process \([0-9]*\):.*/\1/p')" ;;
 	*:-*) _mpshim_words --help ;;
 	check-program:*)

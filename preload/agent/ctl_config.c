@@ -63,8 +63,7 @@ meaning(const struct directive *d)
 {
 	static const char *const rests[] = {
 		[REST_REQUIRE] = "other peers: protected, or nothing is sent",
-		[REST_PREFER] = "other peers: protected, or plain if they do "
-				"not answer within 1 s",
+		[REST_PREFER] = "other peers: protected, or plain after 1 s",
 		[REST_PLAIN] = "other peers: plain",
 	};
 	bool yes = d->number != 0;

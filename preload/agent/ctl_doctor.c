@@ -131,6 +131,7 @@ ctl_doctor(bool as_json, const char *peer)
 	}
 	x.peer = peer != NULL ? &to.addr : NULL;
 	look_all(&x, exam_own);
+	look_all(&x, exam_key);
 	error = host_read(&x.host, x.peer, x.settings.interfaces,
 	    x.settings.no_interfaces);
 	if (error != 0) {

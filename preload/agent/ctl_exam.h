@@ -68,7 +68,8 @@ bool exam_ring(const struct exam *, size_t i, bool other_end,
 void exam_forget(void);
 
 /* The tables, each up to a row without a name: what is ours (the settings come
- * first), the network, the firewall, the peer. */
-extern const struct check exam_own[], exam_net[], exam_wall[], exam_peer[];
+ * first), keys, the network, the firewall, the peer. */
+extern const struct check exam_own[], exam_key[], exam_net[], exam_wall[],
+    exam_peer[];
 
 #endif

@@ -22,6 +22,25 @@ static const struct {
 	    "peers and the paths to them; with PID one process only.\n"
 	    "\n"
 	    "      --json   for programs: mpctl(1) tells the fields\n" },
+	{ "watch",
+	    "usage: mpctl watch [PID]\n"
+	    "\n"
+	    "Shows the status live, a line for each path with its last "
+	    "seconds.\n"
+	    "Keys: q quits, s sorts, h explains, arrows scroll.\n" },
+	{ "events",
+	    "usage: mpctl events [--no-samples] [--port PORT]\n"
+	    "\n"
+	    "Says what happens, as it happens, a line of JSON for each, until\n"
+	    "it is interrupted; waits where no program runs under mpshim.\n"
+	    "\n"
+	    "      --no-samples  leave the round-trip times out\n"
+	    "      --port PORT   of that UDP port only\n" },
+	{ "record",
+	    "usage: mpctl record FILE PID\n"
+	    "\n"
+	    "What mprun --events asks, in its name: writes the events to FILE\n"
+	    "in the background while process PID lives.\n" },
 	{ "doctor",
 	    "usage: mpctl doctor [--json] [ADDRESS:PORT]\n"
 	    "\n"

@@ -15,6 +15,7 @@
 #include "agent.h"
 #include "control.h"
 #include "ear.h"
+#include "events.h"
 #include "hold.h"
 #include "journal.h"
 #include "locals.h"
@@ -324,6 +325,7 @@ port_close(struct port *p)
 	int got;
 
 	journal("port %u: closed", p->number);
+	events_port_gone(p);
 	a->port[p->number] = NULL;
 	LIST_REMOVE(p, entry);
 	a->nports--;

@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "ear.h"
+#include "events.h"
 #include "journal.h"
 #include "net.h"
 #include "output.h"
@@ -300,6 +301,17 @@ on_look(struct question *q)
 	return 0;
 }
 
+/* Those who can be heard do not come here. */
+static int
+on_events(struct question *q)
+{
+	if (q->side)
+		return -EPERM;
+	snprintf(q->answer.text, IPC_TEXT, "%d others follow the events already",
+	    EVENTS_READERS);
+	return -EBUSY;
+}
+
 static int
 on_hello(struct question *q)
 {
@@ -318,6 +330,7 @@ static int (*const handler[])(struct question *) = {
 	[IPC_LOOK] = on_look,
 	[IPC_SET] = on_set,
 	[IPC_HEAR] = on_hear,
+	[IPC_EVENTS] = on_events,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };
@@ -362,4 +375,6 @@ question_answer(struct question *q)
 	q->give = -1;
 	journal("question %u of %d, port %u: %s %s", q->ask.kind, (int)q->pid,
 	    q->ask.port, strerror(-q->answer.error), q->answer.text);
+	if (q->answer.text[0] != '\0' && q->ask.kind != IPC_EVENTS)
+		events_error(q->agent, q->ask.port, q->answer.text);
 }
