@@ -43,6 +43,11 @@ due_regular(const struct session *s, const struct flow *f, uint64_t now)
 
 	if (!f->validated) /* it answers again */
 		return f->probe_at + PROBE_AGAIN;
+	if (f->unproven) { /* other packets answer, and data waits */
+		quick = rtt_drto(&f->rtt);
+		return f->probe_at +
+		    (quick > PROBE_QUICK ? quick : (uint64_t)PROBE_QUICK);
+	}
 	if (!s->initiator)
 		return MP_NEVER;
 	if (probe_idle(s, now))

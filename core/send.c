@@ -12,6 +12,9 @@
 
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
+/* What data leaves to probes and replies of the bytes that may go to an address
+ * which is not proven: without them it would never be. */
+#define SEND_ROOM (4 * (WIRE_MIN + WIRE_TOKEN))
 
 void
 send_out(const struct mp *m, const struct session *s, const struct flow *f,
@@ -200,7 +203,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	f = choice_flow(m, s, now, need);
 	if (f == NULL)
 		return MP_ENETUNREACH;
-	if (f->unproven && !flow_may_send(f, need))
+	if (f->unproven && !flow_may_send(f, need + SEND_ROOM))
 		return MP_EAGAIN;
 	if (f->tx_seq >= SEND_SEQ_END) { /* no renewal came through */
 		session_down(m, s);

@@ -80,32 +80,37 @@ arena_make(struct arena_map *m, int fd, size_t size,
 }
 
 /* How large the file is; it says so itself to who may not ask. */
-static size_t
-size_of(int fd)
+static int
+size_of(int fd, size_t *size)
 {
 	struct arena_map head;
 	struct stat st;
-	size_t size;
+	int error;
 
-	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH))
-		return fstat(fd, &st) == 0 && st.st_size > 0 ?
-		    (size_t)st.st_size : 0;
-	if (map(&head, fd, ARENA_HEAD) != 0)
+	if (ALLOWED(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH)) {
+		if (fstat(fd, &st) != 0)
+			return -errno;
+		*size = (size_t)st.st_size;
 		return 0;
-	size = head.arena->size;
+	}
+	error = map(&head, fd, ARENA_HEAD);
+	if (error != 0)
+		return error;
+	*size = head.arena->size;
 	munmap(head.arena, ARENA_HEAD);
-	return size;
+	return 0;
 }
 
 int
 arena_map(struct arena_map *m, int fd)
 {
-	size_t size = size_of(fd);
-	int error;
+	size_t size;
+	int error = size_of(fd, &size);
 
-	if (size <= ARENA_HEAD)
-		return -EINVAL;
-	error = map(m, fd, size);
+	if (error == 0 && size <= ARENA_HEAD)
+		error = -EINVAL;
+	if (error == 0)
+		error = map(m, fd, size);
 	if (error != 0)
 		return error;
 	if (memcmp(m->arena->magic, arena_magic, sizeof(arena_magic)) != 0 ||

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fault.h"
+#include "filter.h"
 #include "guard.h"
 #include "heal.h"
 #include "hooks.h"
@@ -70,7 +71,11 @@ HOOK(int, setsockopt,
 	numeric = number(fd, level, value, len, &n);
 	if (level == IPPROTO_IPV6 && s->family == AF_INET && (int)len >= 0)
 		done = -ENOPROTOOPT;
-	else if (numeric)
+	else if (level == SOL_SOCKET && filter_is(s, option)) {
+		done = filter_set(fd, s, option, value, len);
+		if (done == 0)
+			done = SETOPT_DONE;
+	} else if (numeric)
 		done = setopt_take(fd, s, level, option, n);
 	if (done == SETOPT_PASS) {
 		errno = saved;
@@ -118,6 +123,11 @@ get_socket(int fd, struct sock *s, int option, int *n)
 		if (!refused(fd, s))
 			return SETOPT_PASS;
 		*n = ECONNREFUSED;
+		break;
+	case SO_LOCK_FILTER:
+		if (!filter_is(s, option))
+			return SETOPT_PASS;
+		*n = s->filter_locked;
 		break;
 	case SO_DOMAIN:
 		*n = s->family;
@@ -261,12 +271,17 @@ HOOK(int, getsockopt,
 
 	if (s == NULL)
 		return real_getsockopt(fd, level, option, value, len);
-	if (!fault_read(fd, len, sizeof(*len))) {
+	if (level == SOL_SOCKET && option == SO_GET_FILTER &&
+	    filter_is(s, option)) {
+		done = filter_get(fd, s, value, len);
+		if (done == 0)
+			done = SETOPT_DONE;
+	} else if (!fault_read(fd, len, sizeof(*len))) {
 		opts_know(fd, s);
 		done = get(fd, s, level, option, &n);
+		if (done == SETOPT_DONE)
+			done = put_number(fd, level, n, value, len);
 	}
-	if (done == SETOPT_DONE)
-		done = put_number(fd, level, n, value, len);
 	errno = done < 0 ? -done : saved;
 	result = done < 0 ? -1 : 0;
 	if (done == SETOPT_PASS)

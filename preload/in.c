@@ -9,6 +9,7 @@
 #include "cmsg.h"
 #include "conf.h"
 #include "fetch.h"
+#include "filter.h"
 #include "guard.h"
 #include "held.h"
 #include "inner.h"
@@ -156,44 +157,18 @@ sealed(const struct in *in)
 static bool
 take_plain(const struct in *in)
 {
-	const struct conf *conf = conf_get();
-
 	if (!want_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
-	if (!conf->accept_plain && !conf->prefer)
-		return true;
-	if (conf_way(&in->from) == WAY_PLAIN)
+	if (!conf_plain_besides(&in->from))
 		return true;
 	return plain_comes(in->s, &in->from);
-}
-
-/*
- * May the program have what this peer of a session sent?  One that came as a
- * client waits for the next socket, where that which it came to is connected to
- * another by now: better than the kernel, which mixes them.
- */
-static bool
-heard(const struct in *in)
-{
-	struct sock *s = in->s;
-	const struct mp_addr *peer = want_peer(s, in->info.arrival);
-	struct mp_session_info info = { .initiator = false };
-	uint32_t session;
-
-	if (peer == NULL && s->connected && guard_lock(s->map.arena)) {
-		session = mp_session_find(&s->map.mp, s->slot, &in->from);
-		if (session == MP_NONE || mp_session_info(&s->map.mp, session,
-		    &info) != 0 || !info.initiator)
-			peer = &s->peer;
-		guard_unlock(s->map.arena);
-	}
-	return peer == NULL || net_equal(&in->from, peer);
 }
 
 static int
 classify(struct in *in, bool peek)
 {
 	struct sock *s = in->s;
+	enum want want;
 	int v;
 
 	in->again = false;
@@ -213,9 +188,13 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	if (in->again || heard(in))
+	if (in->again)
 		return IN_GIVE;
-	if (!peek)
+	want = want_session(s, &in->from, in->info.arrival);
+	if (want == WANT)
+		return filter_takes(s, &in->from, &in->info, in->payload,
+		    &in->len) ? IN_GIVE : IN_DROP;
+	if (want == WANT_NEXT && !peek)
 		(void)pass_on(in);
 	return IN_DROP;
 }

@@ -107,7 +107,7 @@ source(const struct out *o, uint8_t ip[16])
 static int
 hold(struct out *o, uint64_t now)
 {
-	struct mp_wish wish = { .plain_us = conf_get()->prefer ?
+	struct mp_wish wish = { .plain_us = conf_prefer(&o->dst) ?
 	    PATIENCE_US : 0 };
 	int error = may_hold(o);
 	bool late;
