@@ -121,7 +121,7 @@ int
 ctl_doctor(bool as_json, const char *peer)
 {
 	static struct exam x;
-	struct steer_prefix to;
+	static struct steer_prefix to;
 	int error;
 
 	if (peer != NULL && (strchr(peer, '/') != NULL ||
