@@ -139,11 +139,12 @@ TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
 PAGES = $(MAN:%=$(B)/%)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
-all: $(LIB) $(PRODUCT) $(PAGES) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) \
-	$(LAB) $(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
+all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
+	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
 
 # What is installed, without the tests.
 product: $(PRODUCT) $(PAGES)
+all: $(PAGES)
 
 $(LIB): $(CORE_O)
 	rm -f $@

@@ -18,7 +18,7 @@ look_all(struct exam *x, const struct check *c)
 		c->look(x, c);
 }
 
-/* --- Text ----------------------------------------------------------------------- */
+/* --- Text ---------------------------------------------------------------- */
 
 static void
 show_pairs(const struct exam *x)
@@ -58,7 +58,7 @@ show(const struct exam *x)
 		puts("all is well");
 }
 
-/* --- JSON ----------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void
 json_string(const char *s)
@@ -115,7 +115,7 @@ json(const struct exam *x)
 	puts("]}");
 }
 
-/* --- The command ------------------------------------------------------------ */
+/* --- The command --------------------------------------------------------- */
 
 int
 ctl_doctor(bool as_json, const char *peer)
