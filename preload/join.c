@@ -63,6 +63,7 @@ join_name(int fd, struct mp_addr *a)
 	struct sockaddr_in6 sin6;
 	socklen_t len = sizeof(sin6);
 
+	memset(a, 0, sizeof(*a));
 	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0)
 		return -errno;
 	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -EINVAL;
@@ -544,8 +545,9 @@ say_refused(const struct ipc_answer *answer, int error)
 
 	if (!conf_get()->told)
 		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
-		    "nothing is sent: %s", why ? answer->text :
-						 strerror(-error));
+		    "nothing is sent: %s%s", error == -EACCES && !why ?
+			"the agent cannot be reached: " : "",
+		    why ? answer->text : strerror(-error));
 }
 
 enum sock_state
