@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: what is ours: the configuration, the runtime directory, versions,
- * limits. */
+/* mpctl doctor: what is ours: the configuration, the runtime directory,
+ * versions, limits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,12 +17,12 @@
 #include "ipc.h"
 
 enum {
-	FILES = 64,	  /* that a program should be able to open, at least */
+	FILES = 64,	  /* that a program should be able to open */
 	RMEM = 212992,	  /* the kernel's own default */
 	TOLD = 512,
 };
 
-/* --- The configuration ------------------------------------------------------ */
+/* --- The configuration --------------------------------------------------- */
 
 static char told[TOLD];
 
@@ -42,7 +42,7 @@ look_config(struct exam *x, const struct check *c)
 		exam_found(x, c, told, NULL, NULL);
 }
 
-/* --- The runtime directory, and who is in it -------------------------------- */
+/* --- The runtime directory, and who is in it ----------------------------- */
 
 static void
 look_runtime(struct exam *x, const struct check *c)
@@ -72,7 +72,7 @@ look_agent(struct exam *x, const struct check *c)
 		exam_found(x, c, answer.text, MPSHIM_VERSION, NULL);
 }
 
-/* --- What is installed -------------------------------------------------------- */
+/* --- What is installed --------------------------------------------------- */
 
 /* The version that a program or library of ours holds behind these words: 1; 0:
  * it has none; -1: there is no such file. */
@@ -147,7 +147,7 @@ look_installed(struct exam *x, const struct check *c)
 	}
 }
 
-/* --- Limits ----------------------------------------------------------------- */
+/* --- Limits -------------------------------------------------------------- */
 
 static void
 look_files(struct exam *x, const struct check *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor PEER: a real handshake with the peer, with each key, then a probe
- * on every pair of addresses. */
+/* mpctl doctor PEER: a real handshake with the peer, with each key, then a
+ * probe on every pair of addresses. */
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -90,7 +90,7 @@ try_keys(struct exam *x, bool other_end)
 	return up != NULL;
 }
 
-/* --- What becomes of it ------------------------------------------------------ */
+/* --- What becomes of it -------------------------------------------------- */
 
 /* That it is an address of this host, or that there is no key, was found
  * already. */
