@@ -26,7 +26,7 @@
 #include "uapi.h"
 #include "want.h"
 
-enum { TRIES = 3, BUSY_MS = 5000, DISCARD = 9 };
+enum { TRIES = 3, LOCKED = 200, LOCKED_MS = 5, BUSY_MS = 5000, DISCARD = 9 };
 
 /* --- The kernel's side ------------------------------------------------------ */
 
@@ -247,7 +247,7 @@ nobody_there(int error)
 
 /* Asks the agent; starts it where there is none and `start' says so. */
 static int
-ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
+ask_once(struct ipc_ask *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
@@ -261,6 +261,22 @@ ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
 			return error;
 	}
 	return error;
+}
+
+/* The same until it can have the port's lock, whose holder may not run just
+ * now: the agent itself does not wait for it. */
+static int
+ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
+    struct ipc_answer *answer, int *got, bool start)
+{
+	int i, error;
+
+	for (i = 0;; i++) {
+		error = ask_once(ask, pass, n, show, answer, got, start);
+		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
+			return error;
+		poll(NULL, 0, LOCKED_MS);
+	}
 }
 
 /*
