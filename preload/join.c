@@ -545,9 +545,9 @@ say_refused(const struct ipc_answer *answer, int error)
 
 	if (!conf_get()->told)
 		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
-		    "nothing is sent: %s%s", error == -EACCES && !why ?
-			"the agent cannot be reached: " : "",
-		    why ? answer->text : strerror(-error));
+		    "nothing is sent: %s", why ? answer->text :
+			error == -EACCES ? "the agent is another user's" :
+					   strerror(-error));
 }
 
 enum sock_state
