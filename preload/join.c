@@ -542,12 +542,13 @@ static void
 say_refused(const struct ipc_answer *answer, int error)
 {
 	bool why = answer->text[0] != '\0';
+	const char *text = why ? answer->text : strerror(-error);
 
+	if (error == -EACCES && !why)
+		text = "the agent is another user's";
 	if (!conf_get()->told)
 		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
-		    "nothing is sent: %s", why ? answer->text :
-			error == -EACCES ? "the agent is another user's" :
-					   strerror(-error));
+		    "nothing is sent: %s", text);
 }
 
 enum sock_state
