@@ -10,6 +10,7 @@
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "reach.h"
 #include "sock.h"
 #include "want.h"
 
@@ -186,7 +187,24 @@ bind_as(int fd, const struct sock *s, const struct mp_addr *a,
 	return real_bind(fd, name, len) != 0 ? -errno : 0;
 }
 
-/* As the kernel has it: loopback, groups, name servers. */
+/* What nobody else can be sent to: other sockets of ours may have its port. */
+static bool
+stands_apart(const struct mp_addr *a)
+{
+	return net_is_loopback(a) || reach_ask(a) == REACH_ALL;
+}
+
+/* Only the kernel's: no peer has such an address, or all are served. */
+static bool
+is_plain(const struct sock *s, const struct mp_addr *a)
+{
+	return net_is_multicast(a) || net_is_link_local(a) ||
+	    conf_port_plain(a->port) ||
+	    atomic_load(&s->state) == SOCK_PLAIN ||
+	    (!net_is_any(a) && stands_apart(a));
+}
+
+/* As the kernel has it: loopback, groups, broadcast, name servers. */
 static int
 bind_plain(int fd, struct sock *s, const struct mp_addr *a,
     const struct sockaddr *name, socklen_t len)
@@ -196,7 +214,7 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 	sock_flag(fd, SO_REUSEADDR, s->reuseaddr);
 	sock_flag(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
-	if (error == -EADDRINUSE && a->port != 0 && net_is_loopback(a) &&
+	if (error == -EADDRINUSE && a->port != 0 && stands_apart(a) &&
 	    join_ask(s, a) == 0) { /* one of ours that is open to all */
 		sock_flag(fd, SO_REUSEPORT, 1);
 		error = bind_as(fd, s, a, name, len);
@@ -204,7 +222,7 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 	if (error == 0) {
 		s->local = *a; /* out_message() asks for groups */
 		s->local.port = 0;
-		if (net_is_loopback(a)) /* for one that comes later */
+		if (stands_apart(a)) /* for one that comes later */
 			sock_flag(fd, SO_REUSEPORT, 1);
 		s->bound = true;
 		s->names = conf_port_plain(a->port);
@@ -231,9 +249,7 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return error;
 	if (s->bound)
 		return -EINVAL;
-	if (net_is_loopback(&a) || net_is_multicast(&a) ||
-	    net_is_link_local(&a) || conf_port_plain(a.port) ||
-	    atomic_load(&s->state) == SOCK_PLAIN)
+	if (is_plain(s, &a))
 		return bind_plain(fd, s, &a, name, len);
 	return bind_open(fd, s, &a);
 }

@@ -12,7 +12,7 @@ enum {
 	NAME_MAX_LEN = 15, /* of an interface, as IFNAMSIZ has it */
 };
 
-/* --- Values ----------------------------------------------------------------- */
+/* --- Values -------------------------------------------------------------- */
 
 static bool
 one_of(struct directive *d, const char *const *words, size_t n)
@@ -143,7 +143,7 @@ confile_value(struct directive *d, enum setting what, const char *word)
 	return kinds[what].take(d);
 }
 
-/* --- Lines ------------------------------------------------------------------ */
+/* --- Lines --------------------------------------------------------------- */
 
 void
 confile_begin(struct confile *f, const char *text, size_t len)

@@ -75,7 +75,7 @@ know_by_library(void)
 static void
 find_list(void)
 {
-	struct robust_list_head *list;
+	struct robust_list_head *list = NULL;
 	size_t len;
 
 	/* musl has none until a robust mutex is used. */

@@ -26,7 +26,7 @@
 #include "uapi.h"
 #include "want.h"
 
-enum { TRIES = 3, BUSY_MS = 5000, DISCARD = 9 };
+enum { TRIES = 3, LOCKED = 200, LOCKED_MS = 5, BUSY_MS = 5000, DISCARD = 9 };
 
 /* --- The kernel's side ------------------------------------------------------ */
 
@@ -63,6 +63,7 @@ join_name(int fd, struct mp_addr *a)
 	struct sockaddr_in6 sin6;
 	socklen_t len = sizeof(sin6);
 
+	memset(a, 0, sizeof(*a));
 	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0)
 		return -errno;
 	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -EINVAL;
@@ -247,7 +248,7 @@ nobody_there(int error)
 
 /* Asks the agent; starts it where there is none and `start' says so. */
 static int
-ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
+ask_once(struct ipc_ask *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
@@ -261,6 +262,22 @@ ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
 			return error;
 	}
 	return error;
+}
+
+/* The same until it can have the port's lock, whose holder may not run just
+ * now: the agent itself does not wait for it. */
+static int
+ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
+    struct ipc_answer *answer, int *got, bool start)
+{
+	int i, error;
+
+	for (i = 0;; i++) {
+		error = ask_once(ask, pass, n, show, answer, got, start);
+		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
+			return error;
+		poll(NULL, 0, LOCKED_MS);
+	}
 }
 
 /*
@@ -528,8 +545,9 @@ say_refused(const struct ipc_answer *answer, int error)
 
 	if (!conf_get()->told)
 		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
-		    "nothing is sent: %s", why ? answer->text :
-						 strerror(-error));
+		    "nothing is sent: %s%s", error == -EACCES && !why ?
+			"the agent cannot be reached: " : "",
+		    why ? answer->text : strerror(-error));
 }
 
 enum sock_state

@@ -162,6 +162,7 @@
 	    (int fd, int flag, const char *format, va_list ap),               \
 	    (fd, flag, format, ap), -1)                                       \
 	LIBC(int, daemon, (int stay, int open), (stay, open), -1)             \
+	LIBC(void *, dlopen, (const char *file, int mode), (file, mode), NULL) \
 	LIBC(int, aio_read, (struct aiocb *cb), (cb), -1)                     \
 	LIBC(int, aio_write, (struct aiocb *cb), (cb), -1)                    \
 	LIBC(int, lio_listio,                                                 \

@@ -8,7 +8,7 @@
 
 enum { TEXT = 64 }; /* longer than any prefix with all its parts */
 
-/* --- Prefixes --------------------------------------------------------------- */
+/* --- Prefixes ------------------------------------------------------------ */
 
 /* Digits of a number up to `max' and nothing else. */
 static bool
@@ -100,7 +100,7 @@ matches(const struct steer_prefix *x, const struct mp_addr *a)
 	    ((x->addr.ip[bytes] ^ a->ip[bytes]) & mask) == 0);
 }
 
-/* --- Rules ------------------------------------------------------------------ */
+/* --- Rules --------------------------------------------------------------- */
 
 bool
 rules_add(struct rules *r, const struct rule *rule)

@@ -24,7 +24,7 @@ settings_variable(char **envp, const char *name)
 	return NULL;
 }
 
-/* --- One value ---------------------------------------------------------------- */
+/* --- One value ----------------------------------------------------------- */
 
 /* Adds a word to a list: false, it has no room. */
 static bool
@@ -104,7 +104,7 @@ take(struct settings *s, const struct directive *d, enum settings_from from)
 	}
 }
 
-/* --- Variables ---------------------------------------------------------------- */
+/* --- Variables ----------------------------------------------------------- */
 
 /* Lists of blank-separated words; those that a file may give once are one. */
 static const struct variable {
@@ -196,7 +196,7 @@ settings_environ(struct settings *s, char **envp, settings_say *say)
 		s->rules.rest = REST_PLAIN;
 }
 
-/* --- Files ---------------------------------------------------------------- */
+/* --- Files --------------------------------------------------------------- */
 
 bool
 settings_path(char path[SETTINGS_PATH], char **envp, enum settings_from from)

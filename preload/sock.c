@@ -137,7 +137,8 @@ adopt_fresh(int fd)
 	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(&peer, (struct sockaddr *)&sin6, len))
 		adopt_peer(fd, s, &peer);
-	else if (net_is_loopback(&a) || net_is_multicast(&a))
+	else if (net_is_loopback(&a) || net_is_multicast(&a) ||
+	    (!net_is_any(&a) && reach_ask(&a) == REACH_ALL))
 		atomic_store(&s->state, SOCK_PLAIN);
 	if (s->names)
 		atomic_store(&s->state, SOCK_PLAIN);

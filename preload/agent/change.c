@@ -228,13 +228,13 @@ came(struct change *c, struct ipc_row *r)
 	}
 }
 
-/* What is gone is told with what was known last; the time is now's. */
+/* What is gone is told with what was known last. */
 static void
-went(struct change *c, const struct ipc_row *old, uint64_t now, bool session)
+went(struct change *c, const struct ipc_row *old, bool session)
 {
 	struct ipc_row r = *old;
 
-	r.now = now > old->now ? now : old->now;
+	r.now = c->at > old->now ? c->at : old->now;
 	switch (r.kind) {
 	case IPC_ROW_SLOT:
 		say(c, &r, IPC_EVENT_socket_close, 0);
@@ -306,7 +306,6 @@ change_find(struct change *c, const struct ipc_row *old, size_t nold,
     struct ipc_row *now, size_t nnow)
 {
 	const struct ipc_row *was = NULL, *is = NULL; /* the session we are in */
-	uint64_t at = nnow > 0 ? now[0].now : 0;
 	size_t i = 0, j = 0;
 	int order;
 
@@ -323,7 +322,7 @@ change_find(struct change *c, const struct ipc_row *old, size_t nold,
 			was = order == 0 ? &old[i] : NULL;
 		}
 		if (order < 0) {
-			went(c, &old[i], at, same_session(is, &old[i]));
+			went(c, &old[i], same_session(is, &old[i]));
 			i++;
 		} else if (order > 0) {
 			came(c, &now[j]);

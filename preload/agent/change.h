@@ -16,6 +16,7 @@ struct change {
 	/* Takes an event; `at' is set, `wall' is not. */
 	void (*say)(void *arg, const struct ipc_row *);
 	void *arg;
+	uint64_t at;   /* when what is gone was found to be gone */
 	bool counters; /* tell of them, too */
 	bool more;     /* set: a sample waits for its time */
 };

@@ -55,7 +55,7 @@ where(char text[WHERE], enum settings_from from, enum setting what,
 	return text;
 }
 
-/* --- Line by line ------------------------------------------------------------- */
+/* --- Line by line -------------------------------------------------------- */
 
 /* What a value does. */
 static const char *
@@ -63,8 +63,7 @@ meaning(const struct directive *d)
 {
 	static const char *const rests[] = {
 		[REST_REQUIRE] = "other peers: protected, or nothing is sent",
-		[REST_PREFER] = "other peers: protected, or plain if they do "
-				"not answer within 1 s",
+		[REST_PREFER] = "other peers: protected, or plain after 1 s",
 		[REST_PLAIN] = "other peers: plain",
 	};
 	bool yes = d->number != 0;
@@ -106,13 +105,12 @@ show_value(const struct settings *s, enum settings_from from,
 	char text[WHERE];
 
 	printf("  %4u  %-12s %-28s ", d->line, confile_name(d->what), d->word);
-	if (d->what >= SET_PLAIN && s->peers_alone)
+	if (s->peers_alone && (d->what >= SET_PLAIN ||
+	    d->what == SET_DEFAULT))
 		puts("no effect: MPSHIM_PEER says it all");
 	else if (d->what < SET_PLAIN && s->of[d->what].from != from)
 		printf("no effect: %s comes first\n", where(text,
 		    s->of[d->what].from, d->what, s->of[d->what].line));
-	else if (d->what == SET_DEFAULT && s->peers_alone)
-		puts("no effect: MPSHIM_PEER says it all");
 	else
 		puts(meaning(d));
 }
@@ -152,7 +150,7 @@ show_variables(void)
 	}
 }
 
-/* --- Destinations --------------------------------------------------------- */
+/* --- Destinations -------------------------------------------------------- */
 
 static const char *
 outcome(const struct settings *s, const struct mp_addr *a)
@@ -230,7 +228,7 @@ destinations_ok(int argc, char **argv, struct steer_prefix *to)
 	return true;
 }
 
-/* --- The command ------------------------------------------------------------ */
+/* --- The command --------------------------------------------------------- */
 
 static bool
 load(struct settings *s, const char *file)

@@ -18,7 +18,7 @@ look_all(struct exam *x, const struct check *c)
 		c->look(x, c);
 }
 
-/* --- Text ----------------------------------------------------------------------- */
+/* --- Text ---------------------------------------------------------------- */
 
 static void
 show_pairs(const struct exam *x)
@@ -58,7 +58,7 @@ show(const struct exam *x)
 		puts("all is well");
 }
 
-/* --- JSON ----------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void
 json_string(const char *s)
@@ -115,13 +115,13 @@ json(const struct exam *x)
 	puts("]}");
 }
 
-/* --- The command ------------------------------------------------------------ */
+/* --- The command --------------------------------------------------------- */
 
 int
 ctl_doctor(bool as_json, const char *peer)
 {
 	static struct exam x;
-	struct steer_prefix to;
+	static struct steer_prefix to;
 	int error;
 
 	if (peer != NULL && (strchr(peer, '/') != NULL ||
@@ -131,6 +131,7 @@ ctl_doctor(bool as_json, const char *peer)
 	}
 	x.peer = peer != NULL ? &to.addr : NULL;
 	look_all(&x, exam_own);
+	look_all(&x, exam_key);
 	error = host_read(&x.host, x.peer, x.settings.interfaces,
 	    x.settings.no_interfaces);
 	if (error != 0) {

@@ -60,15 +60,16 @@ void exam_found(struct exam *, const struct check *, const char *a,
 
 size_t exam_faults(const struct exam *);
 
-/* How many keys there are; one of them, with its end or the other one: false, it
- * is not asked for.  Forgets them all. */
+/* How many keys there are; one of them, with its end or the other one: false,
+ * it is not asked for.  Forgets them all. */
 size_t exam_keys(void);
 bool exam_ring(const struct exam *, size_t i, bool other_end,
     struct mp_keyring *);
 void exam_forget(void);
 
 /* The tables, each up to a row without a name: what is ours (the settings come
- * first), the network, the firewall, the peer. */
-extern const struct check exam_own[], exam_net[], exam_wall[], exam_peer[];
+ * first), keys, the network, the firewall, the peer. */
+extern const struct check exam_own[], exam_key[], exam_net[], exam_wall[],
+    exam_peer[];
 
 #endif

@@ -8,7 +8,7 @@
 
 enum { STRICT = 1 }; /* rp_filter */
 
-/* --- Routes ------------------------------------------------------------------- */
+/* --- Routes -------------------------------------------------------------- */
 
 /* The kernel drops what comes in by another interface than its answer would go
  * out by, so an uplink that is not the first hears nothing. */
@@ -73,24 +73,57 @@ look_down(struct exam *x, const struct check *c)
 	}
 }
 
-static void
-look_one(struct exam *x, const struct check *c)
+/* Was something found that took a path away? */
+static bool
+explained(const struct exam *x)
 {
-	const char *name = "nothing";
 	size_t i;
 
 	for (i = 0; i < x->nfound; i++)
 		if (x->found[i].check->weight == EXAM_SECOND)
-			return; /* that is why */
-	if (host_uplinks(&x->host) > 1)
+			return true;
+	return false;
+}
+
+static void
+look_one(struct exam *x, const struct check *c)
+{
+	size_t i;
+
+	if (host_uplinks(&x->host) != 1 || explained(x))
 		return;
 	for (i = 0; i < x->host.nlinks; i++)
 		if (host_leads_on(&x->host, &x->host.link[i]))
-			name = x->host.link[i].name;
-	exam_found(x, c, name, NULL, NULL);
+			exam_found(x, c, x->host.link[i].name, NULL, NULL);
 }
 
-/* --- Addresses ------------------------------------------------------------ */
+static void
+look_none(struct exam *x, const struct check *c)
+{
+	if (host_uplinks(&x->host) == 0 && !explained(x))
+		exam_found(x, c, NULL, NULL, NULL);
+}
+
+/* A name to use interfaces by, that none has: it may have been misspelt. */
+static void
+look_names(struct exam *x, const struct check *c)
+{
+	char list[IPC_NAMES], *word, *rest;
+	bool there;
+	size_t i;
+
+	memcpy(list, x->settings.interfaces, sizeof(list));
+	for (word = strtok_r(list, " ", &rest); word != NULL;
+	    word = strtok_r(NULL, " ", &rest)) {
+		there = false;
+		for (i = 0; i < x->host.nlinks; i++)
+			there |= strcmp(x->host.link[i].name, word) == 0;
+		if (!there)
+			exam_found(x, c, word, NULL, NULL);
+	}
+}
+
+/* --- Addresses ----------------------------------------------------------- */
 
 /* Those in a state that keeps them from being used. */
 static void
@@ -216,7 +249,7 @@ look_own(struct exam *x, const struct check *c)
 			    x->host.addr[i].link->name, NULL);
 }
 
-/* --- What the kernel lets through ----------------------------------------- */
+/* --- What the kernel lets through ---------------------------------------- */
 
 static void
 look_ipv6(struct exam *x, const struct check *c)
@@ -305,11 +338,17 @@ const struct check exam_net[] = {
 	{ "ipv6-link", look_ipv6_link, EXAM_SECOND, "IPv6 is off on %1",
 	    "sysctl -w net.ipv6.conf.%1.disable_ipv6=0" },
 	{ "conntrack", look_conntrack, EXAM_FAULT,
-	    "the firewall has no room for new connections: %1 of %2 (conntrack)",
+	    "the firewall has no room for new connections: %1 of %2 "
+	    "(conntrack)",
 	    "sysctl -w net.netfilter.nf_conntrack_max=%3" },
 	{ "mtu", look_mtu, EXAM_FAULT,
 	    "%1 carries packets of %2 bytes only: 1280 are needed",
 	    "ip link set %1 mtu 1280" },
+	{ "interface", look_names, EXAM_SECOND,
+	    "there is no interface %1, which is among those to be used",
+	    "mpctl check-config" },
+	{ "no-uplink", look_none, EXAM_FAULT, "no interface leads out",
+	    "ip -br addr" },
 	{ "one-uplink", look_one, EXAM_REMARK,
 	    "there is no second path: only %1 leads out", NULL },
 	{ .name = NULL },

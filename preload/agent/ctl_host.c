@@ -58,7 +58,7 @@ host_number(const char *format, ...)
 	return end == text ? -1 : value;
 }
 
-/* --- Interfaces and addresses ----------------------------------------------- */
+/* --- Interfaces and addresses -------------------------------------------- */
 
 static struct host_link *
 find_link(struct host *h, uint32_t ifindex)
@@ -162,7 +162,7 @@ take_address(void *arg, const struct nlmsghdr *m)
 	h->naddrs++;
 }
 
-/* --- Routes ------------------------------------------------------------------- */
+/* --- Routes -------------------------------------------------------------- */
 
 /* Does a route of this destination cover the target? */
 static bool
@@ -243,7 +243,7 @@ host_route(const struct host *h, const struct mp_addr *from,
 	return error != 0 ? error : oif;
 }
 
-/* --- All of it -------------------------------------------------------------- */
+/* --- All of it ----------------------------------------------------------- */
 
 static bool
 named(const char *names, const char *name)

@@ -163,7 +163,7 @@ compare(struct agent *a, struct status *old, struct status *now, bool counters)
 {
 	struct audience all = { .agent = a };
 	struct change c = { .say = on_change, .arg = &all,
-		.counters = counters };
+		.at = arena_now(), .counters = counters };
 	struct ipc_row *was, *is;
 	size_t nwas, nis;
 

@@ -30,7 +30,7 @@ on_said(void *arg, const struct ipc_row *row)
 static struct change
 find(bool counters)
 {
-	struct change c = { .say = on_said, .arg = &said,
+	struct change c = { .say = on_said, .arg = &said, .at = T2,
 		.counters = counters };
 
 	said.n = 0;
@@ -147,6 +147,7 @@ START_TEST(all_comes_and_goes)
 	find(false);
 	SAID_IS(E(socket_close), E(link_down), E(address_gone),
 	    E(session_gone));
+	ck_assert_uint_eq(said.row[3].at, T2);
 }
 END_TEST
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Multicast and broadcast: prints what each call gives, a line each.
 
-    sock_cast.py hear INTERFACE OURS    hears on 7101 to 7104
+    sock_cast.py hear INTERFACE OURS BROADCAST    hears on 7101 to 7104, 7107
     sock_cast.py send INTERFACE OURS BROADCAST PEER
 """
 import errno
@@ -33,7 +33,7 @@ def tried(name, function, *args):
         print(name, errno.errorcode[e.errno], flush=True)
 
 
-def hear(interface, ours):
+def hear(interface, ours, broadcast):
     """Answers plainly who sends to a group or to all."""
     four = inet()
     four.bind((GROUP4, 7101))
@@ -53,8 +53,14 @@ def hear(interface, ours):
     wide = inet()
     wide.setsockopt(KIND, socket.SO_BROADCAST, 1)
     wide.bind(("0.0.0.0", 7104))
+    beside = inet()
+    beside.bind((ours, 7107))
+    # As udp-sender has it: to hear only, so nothing is allowed.
+    cast = inet()
+    cast.bind((broadcast, 7107))
+    print("cast", cast.getsockname(), flush=True)
     selector = selectors.DefaultSelector()
-    for name, sock in (("group4", four), ("group6", six), ("any", anyone),
+    for name, sock in (("beside", beside), ("cast", cast), ("group4", four), ("group6", six), ("any", anyone),
                        ("broadcast", wide)):
         selector.register(sock, selectors.EVENT_READ, name)
     # A socket that is bound to a group can send, too.
@@ -87,6 +93,7 @@ def send(interface, ours, broadcast, peer):
     wide.setsockopt(KIND, socket.SO_BROADCAST, 1)
     tried("broadcast", wide.sendto, b"seven", (broadcast, 7104))
     tried("all", wide.sendto, b"eight", ("255.255.255.255", 7104))
+    tried("cast", wide.sendto, b"eleven", (broadcast, 7107))
     tried("protected", wide.sendto, b"nine", (peer, 7106))
     linked = inet()
     linked.setsockopt(KIND, socket.SO_BROADCAST, 1)

@@ -11,6 +11,10 @@ on_client timeout -k 2 50 ${CRUN:-} python3 -m unittest \
     $s.RecvmsgUDPTest $s.RecvmsgUDP6Test $s.RecvmsgIntoUDPTest \
     $s.RecvmsgIntoUDP6Test $s.RecvmsgRFC3542AncillaryUDP6Test \
     $s.RecvmsgIntoRFC3542AncillaryUDP6Test $s.InterruptedRecvTimeoutTest \
-    $s.InterruptedSendTimeoutTest $a.test_sock_lowlevel $a.test_sendfile \
+    $s.InterruptedSendTimeoutTest $s.NonBlockingTCPTests $s.TestSocketSharing \
+    test.test_socketserver.SocketServerTest test.test_socketserver.MiscTestCase \
+    test.test_logging.DatagramHandlerTest test.test_logging.SysLogHandlerTest \
+    test.test_logging.IPv6SysLogHandlerTest $a.test_events \
+    $a.test_sock_lowlevel $a.test_sendfile \
     >tests.log 2>&1 || fail "$(tail -n 1 tests.log | tail -c 60)"
 said '^OK' tests || fail "$(tail -n 1 tests.log | tail -c 60)"

@@ -1,0 +1,20 @@
+# ptp4l: a clock and its follower, by multicast with timestamps of the kernel's.
+. "$(dirname "$0")/../lib.sh"
+need ptp4l
+only_v4
+conf() {
+	printf '[global]\ntime_stamping software\nfree_running 1\n'
+	printf 'uds_address %s\n' "$PWD/$1.uds"
+	printf 'logSyncInterval -2\nsummary_interval 1\nlogAnnounceInterval -1\n'
+	printf 'logMinDelayReqInterval -2\nclockClass %s\n%s\n' "$2" "$3"
+	printf '[p1]\n'
+}
+conf s 100 '' >s.conf
+conf c 255 'slaveOnly 1' >c.conf
+server ptps ptp4l -f s.conf -m
+wait_server 319
+client_bg ptpc ptp4l -f c.conf -m
+measured() {
+	[ "$(grep -cE 'master offset|rms' ptpc.log)" -ge 1 ]
+}
+wait_for 25 measured || fail 'no offsets are measured'
