@@ -24,21 +24,24 @@ CORE = crypto \
 	pair \
 	session shake \
 	send \
-	offer \
+	early rescue offer resp shown \
 	answer \
 	control recv tick info \
 	output endpoint
 
 # What the library and the agent share, the rest of the library, and the agent.
-JOINT = allowed arena net knock ipc inner steer
-PRELOAD = old_glibc libc log conf guard forked fdtab held iov fault spawn reach \
-	plain want opts join revive wake sock bind connect heal cmsg stamp ask \
-	cork protect out fetch pass in setopt stdio_sock rights \
+JOINT = bpf allowed arena net knock ipc inner steer
+# What is asked for: shared with mpctl.
+ASKED = rules confile settings
+PRELOAD = $(ASKED) old_glibc musl libc log conf guard forked fdtab held iov \
+	fault spawn reach plain want opts join revive wake sock bind connect \
+	heal cmsg stamp filter ask cork protect out fetch pass in setopt \
+	stdio_sock rights \
 	hook_rights hook_socket hook_opt hook_send hook_recv \
-	hook_fd hook_file hook_stdio hook_load \
+	pmtu hook_fd hook_file hook_stdio hook_load \
 	hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
-CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile
+CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile rtnl
 
 # Every file here is part of the program of its directory.
 UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
@@ -54,7 +57,7 @@ DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
-	scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
+	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
 
@@ -94,7 +97,7 @@ BENCH_O = $(BENCH_COMMON:%=$(B)/bench/%.o)
 JOINT_O = $(JOINT:%=$(B)/preload/%.o)
 PRELOAD_O = $(PRELOAD:%=$(B)/preload/%.o)
 AGENT_O = $(AGENT:%=$(B)/agent/%.o)
-CTL_O = $(CTL:%=$(B)/agent/%.o)
+CTL_O = $(CTL:%=$(B)/agent/%.o) $(ASKED:%=$(B)/preload/%.o)
 
 LIB = $(B)/libmpcore.a
 SHIM = $(B)/libmpshim.so
@@ -105,13 +108,19 @@ SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
 BENCH_UDP = $(B)/bench/bench_udp
 FAKE_AGENT = $(B)/cli/fake_agent
+CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
+	$(wildcard tests/cli/check_*.c))
+CHECK_CTL_TESTED_O = $(patsubst %,$(B)/agent/%.o, \
+	change ctl_history ctl_view ctl_say ctl_status ctl_ask ctl_rows ctl_json \
+	ctl_text ctl_value)
+CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	libc log conf fault fdtab forked guard held iov ask cork)
+	$(ASKED) libc log conf fault fdtab forked guard held iov ask cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -127,13 +136,15 @@ TSAN_CC = gcc
 TSAN_CHURN = $(B)/tsan/t12_churn
 TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
 	$(PRELOAD:%=preload/%.c) $(CORE:%=core/%.c)
+PAGES = $(MAN:%=$(B)/%)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
-	$(FAKE_AGENT) $(CHECK_AGENT) $(CHECK_PRELOAD)
+	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
 
 # What is installed, without the tests.
-product: $(PRODUCT)
+product: $(PRODUCT) $(PAGES)
+all: $(PAGES)
 
 $(LIB): $(CORE_O)
 	rm -f $@
@@ -155,14 +166,20 @@ $(KEEPER): $(JOINT_O) $(AGENT_O) $(LIB)
 
 $(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
 	$(LINK) $(STATIC) -o $@ $(JOINT_O) $(CTL_O) $(LIB) \
-	    -Wl,--gc-sections -lsodium
+	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
-$(B)/agent/ctl.o $(B)/agent/main.o $(B)/preload/init.o: VERSION
+$(B)/agent/ctl.o $(B)/agent/worker.o $(B)/agent/ctl_exam_own.o \
+    $(B)/agent/events.o $(B)/preload/init.o: VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \
 	    $(LIB) -lsodium
+
+$(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
+		$(B)/agent/real.o $(LIB)
+	$(LINK) -o $@ $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
+	    $(B)/agent/real.o $(LIB) $(CHECK_LIBS) -lsodium
 
 $(CHECK_AGENT): $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB)
 	$(LINK) -o $@ $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB) \
@@ -227,7 +244,8 @@ $(B)/bench/%.o: tests/bench/%.c $(B)/flags
 
 $(B)/cli/%.o: tests/cli/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) -Icore -Ipreload -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload -Ipreload/agent $(CHECK_CFLAGS) \
+	    -MMD -MP -c -o $@ $<
 
 $(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -259,7 +277,7 @@ $(B)/flags: FORCE
 
 -include $(CORE_O:.o=.d) $(JOINT_O:.o=.d) $(PRELOAD_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
-	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) \
+	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) $(CHECK_CTL_O:.o=.d) \
 	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
 	$(LAB_PROGS:=.d)
 
@@ -313,7 +331,8 @@ check-exports: $(SHIM)
 	    echo 2.31; } | sort -V -c
 
 # Ends with `N passed, N failed'.
-check-cli: $(PRODUCT) $(FAKE_AGENT)
+check-cli: $(PRODUCT) $(FAKE_AGENT) $(CHECK_CTL)
+	$(CHECK_CTL)
 	B=$(B) CC='$(CC)' tests/cli/run
 
 check-agent: $(KEEPER) $(CHECK_AGENT)
@@ -349,21 +368,20 @@ LIB_DIR = $(DESTDIR)$(PREFIX)/lib/mpshim
 MAN_DIR = $(DESTDIR)$(PREFIX)/share/man
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/mpshim
 COMPLETION_DIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-PAGES = $(notdir $(MAN))
 
 # The version is in their footers.
 $(B)/man/%: man/% VERSION
 	@mkdir -p $(@D)
 	sed 's/@VERSION@/$(VERSION)/' $< >$@
 
-install: $(PRODUCT) $(PAGES:%=$(B)/man/%)
+install: $(PRODUCT) $(PAGES)
 	install -d $(BIN_DIR) $(LIB_DIR) $(DOC_DIR) $(COMPLETION_DIR)
-	install -m 755 scripts/mprun $(MPCTL) $(BIN_DIR)
+	install -m 755 scripts/mprun scripts/mpplot $(MPCTL) $(BIN_DIR)
 	install -m 755 $(KEEPER) $(LIB_DIR)
 	install -m 644 $(SHIM) $(LIB_DIR)
 	for page in $(PAGES); do \
-	    install -D -m 644 $(B)/man/$$page \
-	        $(MAN_DIR)/man$${page##*.}/$$page || exit; \
+	    install -D -m 644 $$page \
+	        $(MAN_DIR)/man$${page##*.}/$${page##*/} || exit; \
 	done
 	install -m 644 $(DOCS) $(DOC_DIR)
 	install -m 644 scripts/completion.bash $(COMPLETION_DIR)/mprun
@@ -371,9 +389,9 @@ install: $(PRODUCT) $(PAGES:%=$(B)/man/%)
 
 # Folders of others stay, and ours where somebody put something in.
 uninstall:
-	rm -f $(BIN_DIR)/mprun $(BIN_DIR)/mpctl
+	rm -f $(BIN_DIR)/mprun $(BIN_DIR)/mpctl $(BIN_DIR)/mpplot
 	rm -f $(LIB_DIR)/libmpshim.so $(LIB_DIR)/mpshim-agent
-	rm -f $(foreach page,$(PAGES),$(MAN_DIR)/man*/$(page))
+	rm -f $(foreach page,$(notdir $(MAN)),$(MAN_DIR)/man*/$(page))
 	rm -f $(foreach doc,$(notdir $(DOCS)),$(DOC_DIR)/$(doc))
 	rm -f $(COMPLETION_DIR)/mprun $(COMPLETION_DIR)/mpctl
 	rmdir --ignore-fail-on-non-empty $(LIB_DIR) $(DOC_DIR)

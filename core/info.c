@@ -130,3 +130,14 @@ mp_session_mtu(const struct mp *m, uint32_t session)
 			best = f->size;
 	return best - MP_OVERHEAD;
 }
+
+void
+mp_session_prove(struct mp *m, uint64_t now, uint32_t session)
+{
+	struct session *s = state_session(m, session);
+
+	if (s == NULL || s->state != MP_S_UP || s->size_want == UINT16_MAX)
+		return;
+	s->size_want = UINT16_MAX;
+	table_arm(m, s, now);
+}

@@ -250,8 +250,8 @@ struct mp_wish {
 };
 
 /* Keeps a datagram until its session is up: 208 KiB a session, 48 for each
- * included, the oldest dropped first.  A wish of NULL is none.  MP_EINVAL: there
- * is no such session. [lock] */
+ * included, the oldest dropped first.  A wish of NULL is none.  MP_EINVAL:
+ * there is no such session. [lock] */
 MP_CHECK int mp_hold(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const struct mp_wish *, const void *payload,
     size_t len);
@@ -480,5 +480,7 @@ uint32_t mp_session_find(const struct mp *, uint32_t slot,
     const struct mp_addr *);
 /* The best proven payload of a session's datagrams, bytes. [lock] */
 uint32_t mp_session_mtu(const struct mp *, uint32_t session);
+/* The program asks for that: longer ones are tried by probes. [lock] */
+void mp_session_prove(struct mp *, uint64_t now, uint32_t session);
 
 #endif

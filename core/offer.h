@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Handshakes of our own: when and where INIT goes, and what RESP and COOKIE
- * do (PROTOCOL.md 2).
+ * Handshakes of our own: when and where INIT goes (PROTOCOL.md 2).
  *
- * All that this module schedules, offer_due(): the rounds of INIT, and when a
- * RESP is taken that waits for the primary pair's.
+ * All that is scheduled here, offer_due(): the rounds of INIT, and when a RESP
+ * is taken that waits for the primary pair's (resp.h).
  */
 #ifndef OFFER_H
 #define OFFER_H
@@ -17,7 +16,6 @@ enum offer_limit {
 	OFFER_EACH = 1000 * 1000, /* us in which each pair has its turn */
 	OFFER_GAP = 100 * 1000,	  /* us between two turns at least */
 	OFFER_SLOW = 2 * 1000 * 1000, /* us between them for an idle program */
-	OFFER_PRIMARY = 200 * 1000, /* us that an answer waits for another */
 	OFFER_CROWD = 10 * 1000 * 1000, /* us to wait for a free record */
 };
 
@@ -26,13 +24,4 @@ uint64_t offer_due(const struct mp *, const struct session *);
 /* Sends it: 1 with a packet, else 0. */
 int offer_poll(struct mp *, const struct mp_keyring *, struct session *,
     uint64_t now, struct mp_out *, uint8_t *buf);
-/* A RESP that has waited long enough is taken. */
-void offer_settle(struct mp *, struct session *, uint64_t now);
-/* A RESP, a COOKIE came. */
-void offer_resp(struct mp *, const struct mp_keyring *, const struct mp_rx *,
-    const uint8_t *packet, const struct wire_shake *, uint64_t now);
-void offer_cookie(struct mp *, const struct mp_keyring *,
-    const struct mp_rx *, const uint8_t *packet, const struct wire_shake *,
-    uint64_t now);
-
 #endif

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "addr.h"
+#include "early.h"
 #include "offer.h"
-#include "pool.h"
 #include "probe.h"
-#include "seal.h"
+#include "rescue.h"
+#include "resp.h"
 #include "send.h"
-#include "shake.h"
 #include "table.h"
 #include "tick.h"
 
@@ -169,79 +169,6 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return 0;
 }
 
-/* --- COPYs of what a silent flow may have lost -------------------------- */
-
-/* Was it sent on a flow that stopped working, and is it not too old? */
-static bool
-to_rescue(const struct mp *m, const struct session *s, const struct record *r,
-    uint64_t now)
-{
-	struct flow *f = state_flow(m, s, r->flow);
-	uint64_t age, before, most;
-
-	if (f == NULL || r->copied || r->dead ||
-	    (flow_usable(f) && !flow_in_doubt(f, now) &&
-		s->rescue_flow != f->id))
-		return false;
-	age = now - r->sent_at;
-	most = 3 * (uint64_t)rtt_smoothed(&f->rtt) + 150 * MS;
-	if (age > (most > 250 * MS ? most : 250 * MS))
-		return false;
-	before = rtt_smoothed(&f->rtt) + 4 * (uint64_t)f->rtt.rttvar_us +
-	    RTT_MAX_DELACK;
-	return r->sent_at + before > f->answer_at;
-}
-
-static int
-send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
-    uint64_t now, struct output *o)
-{
-	const struct flow *silent = state_flow(m, s, r->flow);
-	struct wire_msg msg = { .flags = choice_copy_flags(silent, now) };
-	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
-	size_t len = pool_len(m, POOL_RECENT, r);
-
-	if (head + len + WIRE_TAG > o->size)
-		return 0;
-	msg.copy = (struct wire_ad) { .sid = r->sid, .dir = !s->initiator,
-		.flow = r->flow, .seq = r->seq };
-	memcpy(o->buf + head, pool_data(r), len);
-	r->copied = true;
-	if (send_control(m, s, f, now, &msg, len, o->out, o->buf) == 0)
-		return 0;
-	state_count(m, MP_C_copy_out);
-	state_count(m, MP_C_rescued);
-	return 1;
-}
-
-static int
-output_rescue(struct mp *m, struct session *s, uint64_t now,
-    struct output *o)
-{
-	struct policy_ask ask = { .now = now, .no_doubt = true,
-		.apart = true };
-	struct record *r;
-	struct flow *f;
-
-	for (r = pool_at(m, POOL_RECENT, s, s->rescue_pos); r != NULL;
-	     r = pool_next(m, POOL_RECENT, r)) {
-		s->rescue_pos = r->next;
-		if (!to_rescue(m, s, r, now))
-			continue;
-		ask.not = state_flow(m, s, r->flow);
-		ask.need = r->len + (size_t)MP_COPY_OVERHEAD;
-		if (r->flow == s->current && flow_usable(ask.not) &&
-		    !flow_in_doubt(ask.not, now))
-			ask.not = NULL; /* the same flow, elsewhere now */
-		f = policy_best_fit(m, s, ask);
-		if (f != NULL && send_copy(m, s, r, f, now, o))
-			return 1;
-	}
-	s->rescue = false;
-	s->rescue_flow = STATE_NO_FLOW;
-	return 0;
-}
-
 /* --- Addresses ----------------------------------------------------------- */
 
 /* The list of our addresses that this peer may know. */
@@ -338,7 +265,7 @@ output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
 	struct policy_ask ask = { .now = now };
 	struct flow *f;
 
-	if (s->held.n > 0 && send_held(m, s, now, o->out, o->buf, o->size) > 0)
+	if (s->held.n > 0 && early_send(m, s, now, o->out, o->buf, o->size) > 0)
 		return 1;
 	f = state_flow(m, s, s->current);
 	if (s->close_tries > 0) {
@@ -360,20 +287,21 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
-	offer_settle(m, s, now);
+	resp_settle(m, s, now);
 	tick_session(m, s, now);
 	if (s->plain && s->state == MP_S_DOWN && s->held.n > 0)
-		return send_plain(m, s, o->out, o->buf, o->size);
+		return early_send_plain(m, s, o->out, o->buf, o->size);
 	if (s->state == MP_S_CLOSED) {
 		if (session_keys_end(s) == MP_NEVER) /* none is left */
 			session_free(m, s);
 		return 0;
 	}
 	if (s->state == MP_S_UP) {
-		if (s->rescue && output_rescue(m, s, now, o))
+		if (s->rescue &&
+		    rescue_send(m, s, now, o->out, o->buf, o->size))
 			return 1;
 		if (s->held.n > 0 &&
-		    send_held(m, s, now, o->out, o->buf, o->size) > 0)
+		    early_send(m, s, now, o->out, o->buf, o->size) > 0)
 			return 1;
 		STATE_FLOWS(m, s, f, id)
 			if (output_flow(m, s, f, now, o))

@@ -217,6 +217,17 @@ probe_size_suspect(struct flow *f, uint64_t now)
 }
 
 void
+probe_size_refused(struct flow *f, size_t size)
+{
+	if (size > f->size || f->size <= MP_SIZE_MIN)
+		return;
+	f->size = MP_SIZE_MIN;
+	f->size_again = false;
+	f->size_tries = f->size_mask = f->big_lost = 0;
+	f->size_at = MP_NEVER;
+}
+
+void
 probe_size_used(struct flow *f, uint64_t now)
 {
 	if (f->size > MP_SIZE_MIN && f->size_tries == 0 &&

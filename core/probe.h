@@ -44,6 +44,9 @@ uint64_t probe_size_due(struct flow *, uint16_t mtu, uint64_t now);
 void probe_size_proven(struct flow *, uint16_t mtu, int i, uint64_t now);
 /* An answer to a probe ended a wait in which big datagrams went. */
 void probe_size_suspect(struct flow *, uint64_t now);
+/* The kernel will not send one of that size in one piece: what passes, of what
+ * was proven, is found out anew. */
+void probe_size_refused(struct flow *, size_t size);
 /* Big datagrams go out on the flow: its size is proven anew now and then, as
  * nothing says which datagrams were lost while small ones are answered. */
 void probe_size_used(struct flow *, uint64_t now);

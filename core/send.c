@@ -10,8 +10,6 @@
 #include "seal.h"
 #include "table.h"
 
-/* How long INIT waits for mp_hold(), which tells what it shall say. */
-#define SEND_SOURCE (20 * MS)
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
 /* What data leaves to probes and replies of the bytes that may go to an address
@@ -63,10 +61,8 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return out->len;
 }
 
-/* A packet of a flow that carries a datagram: as such, or as a COPY of the
- * packet `copy'. */
-static void
-fill_tx(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+void
+send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     uint16_t flags, const struct wire_ad *copy, struct mp_tx *tx)
 {
 	struct keys *k = state_keys(s);
@@ -100,12 +96,12 @@ fill_both(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	struct flow *other;
 	struct wire_ad ad;
 
-	fill_tx(m, s, f, now, 0, NULL, &tx[0]);
+	send_fill(m, s, f, now, 0, NULL, &tx[0]);
 	other = choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD);
 	if (other == NULL)
 		return 1;
 	wire_get_ad(tx[0].hdr, WIRE_MIN, &ad);
-	fill_tx(m, s, other, now, choice_copy_flags(f, now), &ad, &tx[1]);
+	send_fill(m, s, other, now, choice_copy_flags(f, now), &ad, &tx[1]);
 	return 2;
 }
 
@@ -145,6 +141,16 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 	    now >= s->connect_since + SESSION_ANSWER)
 		return MP_EHOSTUNREACH;
 	return MP_EAGAIN;
+}
+
+/* The program needs packets of that size: is it to be had? */
+static void
+want_size(struct mp *m, struct session *s, uint64_t now, size_t need)
+{
+	if (need > UINT16_MAX || need <= s->size_want)
+		return;
+	s->size_want = (uint16_t)need;
+	table_arm(m, s, now);
 }
 
 /* The largest UDP payload that no flow has shown not to carry. */
@@ -206,10 +212,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (need > f->size) {
 		if ((flags & MP_DF) && need > best_ceiling(m, s))
 			return MP_EMSGSIZE;
-		if (need <= UINT16_MAX && need > s->size_want) {
-			s->size_want = (uint16_t)need;
-			table_arm(m, s, now);
-		}
+		want_size(m, s, now, need);
 	}
 	return fill_both(m, s, f, now, len, tx);
 }
@@ -245,10 +248,8 @@ send_path_error(int error)
 	return false;
 }
 
-/* The datagram went out on that flow: count it, wait for an answer, keep it
- * for a rescue. */
-static void
-datagram_sent(struct mp *m, struct session *s, struct flow *f,
+void
+send_done(struct mp *m, struct session *s, struct flow *f,
     const struct mp_tx *tx, const void *payload, size_t len, bool copied)
 {
 	struct record *r;
@@ -309,8 +310,13 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (n > 1)
 		copy_sent(m, s, &tx[1], len);
 	if (tx->error == 0) {
-		datagram_sent(m, s, f, tx, payload, len, copied);
+		send_done(m, s, f, tx, payload, len, copied);
 		return 0;
+	}
+	if (tx->error == MP_EMSGSIZE) {
+		probe_size_refused(f, len + MP_OVERHEAD);
+		want_size(m, s, now, len + MP_OVERHEAD);
+		table_arm(m, s, now);
 	}
 	if (!send_path_error(tx->error))
 		return copied ? 0 : tx->error;
@@ -321,107 +327,4 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (!failed || choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
 		return 1;
 	return tx->error;
-}
-
-/* What is told with the first datagram: where INIT is to seem to come from, and
- * how long a peer is waited for. */
-static void
-take_wish(struct session *s, const struct mp_wish *wish)
-{
-	static const uint8_t none[16];
-
-	if (memcmp(wish->source, none, sizeof(none)) != 0)
-		memcpy(s->source, wish->source, sizeof(s->source));
-	if (s->up_at == 0)
-		s->plain_us = wish->plain_us;
-}
-
-int
-mp_hold(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
-    const struct mp_wish *wish, const void *payload, size_t len)
-{
-	struct session *s;
-	struct record *r;
-
-	if (slot >= MP_SLOTS_MAX ||
-	    (s = table_find_addr(m, slot, dst)) == NULL)
-		return MP_EINVAL;
-	r = pool_put(m, POOL_HELD, s, now, payload, len);
-	if (wish != NULL)
-		take_wish(s, wish);
-	if (s->shake_after <= now + SEND_SOURCE)
-		s->shake_after = 0;
-	table_arm(m, s, now);
-	if (r == NULL) {
-		state_count(m, MP_C_drop_held);
-		return 0; /* as a full queue of the kernel would */
-	}
-	if (wish != NULL) {
-		memcpy(r->wish.tos, wish->tos, sizeof(r->wish.tos));
-		memcpy(r->wish.ttl, wish->ttl, sizeof(r->wish.ttl));
-		r->df = wish->df;
-	}
-	state_count(m, MP_C_held);
-	return 0;
-}
-
-/* The way that a held datagram takes now, with what its program asked for. */
-static void
-held_out(const struct mp *m, const struct session *s, const struct record *r,
-    const struct flow *f, const struct mp_path *path, struct mp_out *out)
-{
-	int v6 = addr_is4(path->remote.ip) ? 0 : 1;
-
-	send_out(m, s, f, path, out);
-	out->tos = r->wish.tos[v6];
-	out->ttl = r->wish.ttl[v6];
-	out->df = r->df;
-}
-
-size_t
-send_held(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
-    uint8_t *buf, size_t size)
-{
-	struct record *r = pool_first(m, POOL_HELD, s);
-	struct flow *f;
-	struct mp_tx tx;
-	size_t len;
-
-	if (r == NULL)
-		return 0;
-	len = pool_len(m, POOL_HELD, r);
-	f = choice_flow(m, s, now, len + MP_OVERHEAD);
-	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
-		return 0;
-	fill_tx(m, s, f, now, 0, NULL, &tx);
-	held_out(m, s, r, f, &f->path, out);
-	out->len = mp_seal(&tx, pool_data(r), len, buf);
-	datagram_sent(m, s, f, &tx, pool_data(r), len, false);
-	pool_drop(m, POOL_HELD, s);
-	crypto_wipe(&tx, sizeof(tx));
-	return out->len;
-}
-
-int
-send_plain(struct mp *m, struct session *s, struct mp_out *out, uint8_t *buf,
-    size_t size)
-{
-	struct record *r = pool_first(m, POOL_HELD, s);
-	struct mp_path path = { .remote = s->shown };
-	size_t len;
-
-	if (r == NULL)
-		return 0;
-	len = pool_len(m, POOL_HELD, r);
-	pool_drop(m, POOL_HELD, s);
-	if (len > size)
-		return 0;
-	memcpy(path.local.ip, s->source, sizeof(path.local.ip));
-	if (!addr_pair_ok(path.local.ip, path.remote.ip))
-		addr_any(path.local.ip, path.remote.ip);
-	held_out(m, s, r, NULL, &path, out);
-	memcpy(buf, pool_data(r), len);
-	out->len = len;
-	state_count(m, MP_C_plain_out);
-	return 1;
 }

@@ -5,6 +5,9 @@
 
 #include "session.h"
 
+/* How long INIT waits for mp_hold(), which tells what it shall say. */
+#define SEND_SOURCE (20 * MS)
+
 /* Fills in where a packet of a flow (or of none) goes. */
 void send_out(const struct mp *, const struct session *, const struct flow *,
     const struct mp_path *, struct mp_out *);
@@ -19,12 +22,13 @@ size_t send_control(struct mp *, struct session *, struct flow *,
 /* Does that error of a send mean that the path is dead?  The others are the
  * program's business, or pass. */
 bool send_path_error(int error);
-/* The next held datagram of a session that is up, sealed: its length or 0. */
-size_t send_held(struct mp *, struct session *, uint64_t now, struct mp_out *,
-    uint8_t *buf, size_t size);
-/* The next held datagram of a session that waited long enough for a peer, as it
- * is: 1, or 0. */
-int send_plain(struct mp *, struct session *, struct mp_out *, uint8_t *buf,
-    size_t size);
+/* A packet of a flow that carries a datagram: as such, or as a COPY of the
+ * packet `copy'. */
+void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
+    uint16_t flags, const struct wire_ad *copy, struct mp_tx *);
+/* The datagram went out on that flow: it is counted, an answer is waited for,
+ * and it is kept for a rescue. */
+void send_done(struct mp *, struct session *, struct flow *,
+    const struct mp_tx *, const void *payload, size_t len, bool copied);
 
 #endif

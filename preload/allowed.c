@@ -2,7 +2,6 @@
 #include "allowed.h"
 
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -11,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "bpf.h"
 #include "real.h"
 
 #if defined(__x86_64__)
@@ -30,128 +30,15 @@ static _Atomic unsigned filters;
 static unsigned used;
 static bool mute, deaf; /* sendmsg(2), recvmsg(2) are not allowed */
 
-/* --- Running one ------------------------------------------------------------ */
-
-struct machine {
-	const struct seccomp_data *data;
-	uint32_t a, x, mem[BPF_MEMWORDS];
-};
-
-static uint32_t
-load(const struct machine *m, const struct sock_filter *f)
+/* The words of a call, which filters see as the machine has them. */
+static bool
+get_word(const void *of, uint32_t off, unsigned size, uint32_t *to)
 {
-	uint32_t word = 0;
-
-	switch (BPF_MODE(f->code)) {
-	case BPF_ABS:
-		if (f->k <= sizeof(*m->data) - sizeof(word))
-			memcpy(&word, (const char *)m->data + f->k,
-			    sizeof(word));
-		return word;
-	case BPF_LEN:
-		return sizeof(*m->data);
-	case BPF_MEM:
-		return m->mem[f->k % BPF_MEMWORDS];
-	default:
-		return f->k;
-	}
+	if (size != sizeof(*to) || off > sizeof(struct seccomp_data) - size)
+		return false;
+	memcpy(to, (const char *)of + off, sizeof(*to));
+	return true;
 }
-
-static uint32_t
-compute(uint16_t op, uint32_t a, uint32_t b)
-{
-	switch (BPF_OP(op)) {
-	case BPF_ADD:
-		return a + b;
-	case BPF_SUB:
-		return a - b;
-	case BPF_MUL:
-		return a * b;
-	case BPF_DIV:
-		return b == 0 ? 0 : a / b;
-	case BPF_OR:
-		return a | b;
-	case BPF_AND:
-		return a & b;
-	case BPF_LSH:
-		return b < 32 ? a << b : 0;
-	case BPF_RSH:
-		return b < 32 ? a >> b : 0;
-	case BPF_NEG:
-		return -a;
-	case BPF_XOR:
-		return a ^ b;
-	default:
-		return 0;
-	}
-}
-
-/* How many instructions it skips. */
-static uint32_t
-jump(const struct sock_filter *f, uint32_t a, uint32_t b)
-{
-	bool yes;
-
-	switch (BPF_OP(f->code)) {
-	case BPF_JA:
-		return f->k;
-	case BPF_JEQ:
-		yes = a == b;
-		break;
-	case BPF_JGT:
-		yes = a > b;
-		break;
-	case BPF_JGE:
-		yes = a >= b;
-		break;
-	default:
-		yes = (a & b) != 0;
-	}
-	return yes ? f->jt : f->jf;
-}
-
-/* The kernel has looked at it: it ends, and does nothing else than this. */
-static uint32_t
-run(const struct sock_filter *f, unsigned len, const struct seccomp_data *data)
-{
-	struct machine m = { .data = data };
-	unsigned pc;
-
-	for (pc = 0; pc < len; pc++) {
-		uint32_t b = BPF_SRC(f[pc].code) == BPF_X ? m.x : f[pc].k;
-
-		switch (BPF_CLASS(f[pc].code)) {
-		case BPF_LD:
-			m.a = load(&m, &f[pc]);
-			break;
-		case BPF_LDX:
-			m.x = load(&m, &f[pc]);
-			break;
-		case BPF_ST:
-			m.mem[f[pc].k % BPF_MEMWORDS] = m.a;
-			break;
-		case BPF_STX:
-			m.mem[f[pc].k % BPF_MEMWORDS] = m.x;
-			break;
-		case BPF_ALU:
-			m.a = compute(f[pc].code, m.a, b);
-			break;
-		case BPF_JMP:
-			pc += jump(&f[pc], m.a, b);
-			break;
-		case BPF_RET:
-			return BPF_RVAL(f[pc].code) == BPF_A ? m.a : f[pc].k;
-		default:
-			if (BPF_MISCOP(f[pc].code) == BPF_TAX)
-				m.x = m.a;
-			else
-				m.a = m.x;
-		}
-	}
-	return SECCOMP_RET_KILL_THREAD;
-}
-
-/* --- All of them -------------------------------------------------------------- */
 
 bool
 allowed_all(void)
@@ -166,13 +53,15 @@ allowed_call(long number, long a, long b, long c, long d, long e, long f)
 		.arch = ARCH,
 		.args = { (uint64_t)a, (uint64_t)b, (uint64_t)c, (uint64_t)d,
 		    (uint64_t)e, (uint64_t)f } };
+	const struct bpf_data of = { .of = &data, .len = sizeof(data),
+		.get = get_word };
 	unsigned i, n = atomic_load(&filters);
 	uint32_t action;
 
 	for (i = 0; i < n; i++) {
 		if (i >= FILTERS || filter[i].len == 0)
 			return false;
-		action = run(&code[filter[i].at], filter[i].len, &data) &
+		action = bpf_run(&code[filter[i].at], filter[i].len, &of) &
 		    SECCOMP_RET_ACTION_FULL;
 		if (action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG)
 			return false;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "filter.h"
 #include "join.h"
 #include "libc.h"
 #include "log.h"
@@ -225,6 +226,7 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 			sock_flag(fd, SO_REUSEPORT, 1);
 		s->bound = true;
 		s->names = conf_port_plain(a->port);
+		filter_leave(fd, s);
 		atomic_store(&s->state, SOCK_PLAIN);
 	}
 	return error;

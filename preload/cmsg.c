@@ -7,15 +7,8 @@
 
 #include "uapi.h"
 
-/* Where the next message goes. */
-struct room {
-	char *at;
-	size_t left, used;
-	bool cut;
-};
-
-static void
-put(struct room *r, int level, int type, const void *data, size_t len)
+void
+cmsg_put(struct cmsg_room *r, int level, int type, const void *data, size_t len)
 {
 	struct cmsghdr c;
 	size_t whole = CMSG_LEN(len), take = CMSG_SPACE(len);
@@ -43,7 +36,8 @@ put(struct room *r, int level, int type, const void *data, size_t len)
 
 /* The rest of the library's arrival times are of microseconds. */
 static void
-put_times(struct room *r, const struct sock *s, const struct net_info *info)
+put_times(struct cmsg_room *r, const struct sock *s,
+    const struct net_info *info)
 {
 	uint8_t as = s->wants.stamp;
 	struct timespec ts = info->stamp;
@@ -51,10 +45,10 @@ put_times(struct room *r, const struct sock *s, const struct net_info *info)
 	if (as != 0 && info->arrival != MP_NEVER) {
 		if (as == SO_TIMESTAMP || as == SO_TIMESTAMP_NEW)
 			ts.tv_nsec /= 1000; /* a struct timeval */
-		put(r, SOL_SOCKET, as, &ts, sizeof(ts));
+		cmsg_put(r, SOL_SOCKET, as, &ts, sizeof(ts));
 	}
 	if (s->wants.stamping != 0 && info->stamped != 0)
-		put(r, SOL_SOCKET, info->stamped, info->stamping,
+		cmsg_put(r, SOL_SOCKET, info->stamped, info->stamping,
 		    sizeof(info->stamping));
 }
 
@@ -109,7 +103,7 @@ came_to(const struct sock *s, const struct mp_addr *from,
 }
 
 static void
-put_ipv4(struct room *r, const struct sock *s, const struct mp_addr *to,
+put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
     const struct net_info *info)
 {
 	const struct sock_wants *w = &s->wants;
@@ -122,38 +116,39 @@ put_ipv4(struct room *r, const struct sock *s, const struct mp_addr *to,
 		pi.ipi_spec_dst = pi.ipi_addr;
 		if (net_is_multicast(to))
 			memcpy(&pi.ipi_spec_dst, info->spec, 4);
-		put(r, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
+		cmsg_put(r, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
 	}
 	if (w->ttl && info->ttl >= 0)
-		put(r, IPPROTO_IP, IP_TTL, &info->ttl, sizeof(info->ttl));
+		cmsg_put(r, IPPROTO_IP, IP_TTL, &info->ttl, sizeof(info->ttl));
 	if (w->tos && info->tos >= 0)
-		put(r, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+		cmsg_put(r, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 	if (w->origdst) {
 		memset(&sin, 0, sizeof(sin));
 		(void)net_put(to, AF_INET, (struct sockaddr *)&sin,
 		    sizeof(sin));
-		put(r, IPPROTO_IP, IP_ORIGDSTADDR, &sin, sizeof(sin));
+		cmsg_put(r, IPPROTO_IP, IP_ORIGDSTADDR, &sin, sizeof(sin));
 	}
 }
 
 static void
-put_ipv6(struct room *r, const struct sock *s, const struct mp_addr *to,
+put_ipv6(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
     const struct net_info *info)
 {
 	const struct sock_wants *w = &s->wants;
 	struct sockaddr_in6 sin6;
 
 	if (w->hoplimit && info->ttl >= 0)
-		put(r, IPPROTO_IPV6, IPV6_HOPLIMIT, &info->ttl,
+		cmsg_put(r, IPPROTO_IPV6, IPV6_HOPLIMIT, &info->ttl,
 		    sizeof(info->ttl));
 	if (w->tclass && info->tos >= 0)
-		put(r, IPPROTO_IPV6, IPV6_TCLASS, &info->tos,
+		cmsg_put(r, IPPROTO_IPV6, IPV6_TCLASS, &info->tos,
 		    sizeof(info->tos));
 	if (w->origdst6) {
 		memset(&sin6, 0, sizeof(sin6));
 		(void)net_put(to, AF_INET6, (struct sockaddr *)&sin6,
 		    sizeof(sin6));
-		put(r, IPPROTO_IPV6, IPV6_ORIGDSTADDR, &sin6, sizeof(sin6));
+		cmsg_put(r, IPPROTO_IPV6, IPV6_ORIGDSTADDR, &sin6,
+		    sizeof(sin6));
 	}
 }
 
@@ -161,7 +156,7 @@ bool
 cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
     const struct net_info *info, struct msghdr *msg)
 {
-	struct room r = { .at = msg->msg_control,
+	struct cmsg_room r = { .at = msg->msg_control,
 		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
 	const struct sock_wants *w = &s->wants;
 	bool v4 = net_is_v4(from);
@@ -174,7 +169,7 @@ cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
 	put_times(&r, s, info);
 	if (w->pktinfo6 && s->family == AF_INET6) {
 		memcpy(&pi6.ipi6_addr, to.ip, 16);
-		put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
+		cmsg_put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
 	}
 	if (v4)
 		put_ipv4(&r, s, &to, info);

@@ -10,6 +10,16 @@
 #include "fdtab.h"
 #include "net.h"
 
+/* Where the next control message goes; `cut': one found no room. */
+struct cmsg_room {
+	char *at;
+	size_t left, used;
+	bool cut;
+};
+
+/* One more, as the kernel writes it. */
+void cmsg_put(struct cmsg_room *, int level, int type, const void *,
+    size_t len);
 /* Writes those of a datagram from `from' into msg_control; true: some found no
  * room.  It came sealed, or in clear. */
 bool cmsg_give(const struct sock *, const struct mp_addr *from, bool sealed,

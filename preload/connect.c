@@ -104,6 +104,8 @@ disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (real_connect(fd, name, len) != 0)
 		return -errno;
 	s->bound = join_bound(fd); /* a port that it chose goes */
+	if (s->filter != NULL)
+		(void)want_filter(fd, s);
 	s->portless = s->bound && s->autobound;
 	return 0;
 }
@@ -146,6 +148,8 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 			return -errno;
 		s->connected = false;
 		s->kconnected = s->bound = true;
+		if (s->filter != NULL)
+			(void)want_filter(fd, s);
 		return 0;
 	}
 	local = s->local;

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "fdtab.h"
 
+#include <errno.h>
+#include <linux/kcmp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "allowed.h"
+#include "bpf.h"
 #include "forked.h"
+#include "old_glibc.h"
+#include "raw.h"
 
 enum {
 	CHUNK = 1024,	/* descriptors of one chunk */
@@ -19,7 +24,19 @@ enum {
 typedef _Atomic(struct sock *) entry;
 
 static struct sock nobody; /* a descriptor that is none of ours */
-static _Atomic(entry *) chunks[CHUNKS];
+
+/* A table of descriptors, as the kernel has them for some threads. */
+struct table {
+	_Atomic(entry *) chunk[CHUNKS];
+	struct table *next;	/* among those of threads apart */
+	_Atomic uint32_t users; /* threads; 0: it is free */
+	_Atomic pid_t tid;	/* one of them */
+};
+
+static struct table common; /* of all threads that never left it */
+static _Atomic(struct table *) apart;
+/* NULL: this thread has not looked which is its own. */
+static __thread struct table *mine __attribute__((tls_model("initial-exec")));
 
 static _Atomic(struct sock *) socks[SOCK_CHUNKS];
 static _Atomic uint32_t used;	  /* sockets ever made */
@@ -34,15 +51,61 @@ fresh(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* --- Whose table -------------------------------------------------------------- */
+
+/*
+ * A thread that is new since some went apart: it has the descriptors of who
+ * started it.  The kernel knows whether that was one of those; but not when that
+ * one is gone by now.
+ */
+static struct table *
+look_for_mine(void)
+{
+	pid_t self = (pid_t)RAW(SYS_gettid);
+	struct table *t;
+	uint32_t users;
+
+	mine = &common;
+	if (!ALLOWED(SYS_kcmp, self, self, KCMP_FILES))
+		return mine;
+	for (t = atomic_load(&apart); t != NULL; t = t->next) {
+		users = atomic_load(&t->users);
+		if (users == 0 || RAW(SYS_kcmp, self, t->tid, KCMP_FILES) != 0)
+			continue;
+		while (users > 0 && !atomic_compare_exchange_weak(&t->users,
+		    &users, users + 1))
+			continue;
+		if (users > 0)
+			mine = t;
+		break;
+	}
+	return mine;
+}
+
+static struct table *
+table(void)
+{
+	int saved;
+
+	if (mine != NULL)
+		return mine;
+	if (atomic_load_explicit(&apart, memory_order_relaxed) == NULL)
+		return &common;
+	saved = errno;
+	(void)look_for_mine();
+	errno = saved;
+	return mine;
+}
+
 static entry *
-entry_of(int fd, bool make)
+entry_in(struct table *t, int fd, bool make)
 {
 	_Atomic(entry *) *at;
 	entry *chunk, *none = NULL;
 
 	if (fd < 0 || fd >= CHUNK * CHUNKS)
 		return NULL;
-	at = &chunks[fd / CHUNK];
+	at = &t->chunk[fd / CHUNK];
 	chunk = atomic_load_explicit(at, memory_order_acquire);
 	if (chunk == NULL && make) {
 		chunk = fresh(CHUNK * sizeof(*chunk));
@@ -54,6 +117,14 @@ entry_of(int fd, bool make)
 	}
 	return chunk == NULL ? NULL : &chunk[fd % CHUNK];
 }
+
+static entry *
+entry_of(int fd, bool make)
+{
+	return entry_in(table(), fd, make);
+}
+
+/* --- Entries -------------------------------------------------------------------- */
 
 /* One more holder, unless the last is gone. */
 static bool
@@ -155,6 +226,8 @@ fdtab_new(void)
 	/* Not `next', which a thread that comes too late may still look at. */
 	memset((char *)s + offsetof(struct sock, state), 0,
 	    sizeof(*s) - offsetof(struct sock, state));
+	if (s->filter != NULL)
+		atomic_store(&s->filter->len, 0);
 	atomic_store(&s->refs, 1);
 	return s;
 }
@@ -193,13 +266,108 @@ fdtab_each(unsigned from, unsigned to, void (*run)(int fd))
 	entry *chunk;
 
 	for (fd = from; fd <= end; fd++) {
-		chunk = atomic_load(&chunks[fd / CHUNK]);
+		chunk = atomic_load(&table()->chunk[fd / CHUNK]);
 		if (chunk == NULL)
 			fd |= CHUNK - 1; /* on to the next one */
 		else if (atomic_load(&chunk[fd % CHUNK]) != NULL)
 			run((int)fd);
 	}
 }
+
+/* --- Threads apart -------------------------------------------------------------- */
+
+static pthread_key_t at_exit;
+static bool have_key;
+
+/* Runs when a thread ends: the last one closes what is open there. */
+static void
+leave(void *arg)
+{
+	struct table *t = arg;
+	struct sock *was;
+	entry *e;
+	int fd;
+
+	mine = NULL;
+	if (atomic_load(&t->users) == 1)
+		for (fd = 0; fd < CHUNK * CHUNKS; fd++) {
+			e = entry_in(t, fd, false);
+			if (e == NULL) {
+				fd |= CHUNK - 1;
+				continue;
+			}
+			was = atomic_exchange(e, NULL);
+			if (was != NULL && was != &nobody)
+				fdtab_release(was);
+		}
+	atomic_fetch_sub(&t->users, 1);
+}
+
+/* One that nobody has any more, or another; NULL: no memory. */
+static struct table *
+table_new(void)
+{
+	struct table *t, *head;
+	uint32_t none = 0;
+
+	for (t = atomic_load(&apart); t != NULL; t = t->next) {
+		if (atomic_compare_exchange_strong(&t->users, &none, 1))
+			return t;
+		none = 0;
+	}
+	t = fresh(sizeof(*t));
+	if (t == NULL)
+		return NULL;
+	atomic_store(&t->users, 1);
+	head = atomic_load(&apart);
+	do
+		t->next = head;
+	while (!atomic_compare_exchange_weak(&apart, &head, t));
+	return t;
+}
+
+static void
+copy_chunk(struct table *to, entry *from, int first)
+{
+	struct sock *s;
+	entry *e;
+	int i;
+
+	for (i = 0; i < CHUNK; i++) {
+		s = atomic_load(&from[i]);
+		if (s == NULL || (s != &nobody && !take(s)))
+			continue;
+		e = entry_in(to, first + i, true);
+		if (e != NULL)
+			atomic_store(e, s);
+		else if (s != &nobody)
+			fdtab_release(s);
+	}
+}
+
+void
+fdtab_part(void)
+{
+	struct table *from = table(), *to = table_new();
+	entry *chunk;
+	int i;
+
+	if (to == NULL)
+		return;
+	atomic_store(&to->tid, (pid_t)RAW(SYS_gettid));
+	for (i = 0; i < CHUNKS; i++) {
+		chunk = atomic_load(&from->chunk[i]);
+		if (chunk != NULL)
+			copy_chunk(to, chunk, i * CHUNK);
+	}
+	if (from != &common)
+		leave(from);
+	mine = to;
+	if (have_key)
+		pthread_setspecific(at_exit, to);
+}
+
+/* --- Processes ------------------------------------------------------------------- */
 
 static pid_t owner;
 static bool forked; /* this process was, or has */
@@ -209,6 +377,10 @@ fdtab_setup(void)
 {
 	forked |= owner != 0;
 	owner = getpid();
+	if (!have_key)
+		have_key = pthread_key_create(&at_exit, leave) == 0;
+	if (mine != NULL) /* this thread is alone, and has another id */
+		atomic_store(&mine->tid, owner);
 }
 
 bool

@@ -7,6 +7,9 @@
  * or another cookie drops it.  Nothing here takes a lock or allocates from the
  * program's heap, so signal handlers may use it.
  *
+ * A thread that leaves the others' descriptors (unshare(2) of CLONE_FILES) gets
+ * a table of its own, and so do the threads that it starts.
+ *
  * A socket lives while a descriptor names it or somebody holds it (fdtab_hold).
  * Its memory is reused, never given back, so a late look at it is safe.
  */
@@ -38,6 +41,8 @@ struct sock_wants {
 	bool applied;		 /* a joined socket's kernel knows its part */
 	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit, origdst, origdst6;
 	bool recverr, recverr6;
+	_Atomic bool errors;	 /* the kernel has RECVERR on: see pmtu.c */
+	uint16_t told_mtu;	 /* with the last EMSGSIZE */
 	bool gro, no_check, dontfrag;
 	bool df6;		 /* as sock.df, to IPv6 addresses */
 	/* What it set for its own packets, and 1; 0: nothing. */
@@ -51,12 +56,15 @@ struct sock_wants {
 	_Atomic uint64_t source; /* IP_PKTINFO that it may send with */
 };
 
+struct bpf;
+
 /* A socket as the program sees it.  A field that the arena's slot has too is
  * only good until the socket is joined. */
 struct sock {
 	_Atomic uint32_t refs;
 	uint32_t number;	 /* for good */
 	_Atomic uint32_t next;	 /* in the list of free ones */
+	struct bpf *filter;	 /* its own, or NULL: see filter.h; for good */
 	_Atomic uint32_t state;	 /* enum sock_state */
 	_Atomic uint32_t busy;	 /* a change of state is under way */
 	uint64_t cookie;
@@ -81,6 +89,9 @@ struct sock {
 	bool names;		 /* bound to port 53: all that it does is plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_wants wants;
+	uint64_t filtered;	 /* since when */
+	bool filter_locked;
+	bool steered;		 /* SO_ATTACH_REUSEPORT_CBPF, which is ours */
 	/* Name servers that were asked in plaintext, and when. */
 	struct mp_addr asked[SOCK_ASKED];
 	_Atomic uint64_t asked_at[SOCK_ASKED];
@@ -103,6 +114,9 @@ void fdtab_each(unsigned from, unsigned to, void (*)(int fd));
 /* Nothing is known about the descriptor any more.  Returns what it was, held,
  * or NULL. */
 struct sock *fdtab_drop(int fd);
+
+/* The kernel gave this thread descriptors of its own, which are as they were. */
+void fdtab_part(void);
 
 /* Is the table this process's?  A child of vfork(2) shares its parent's. */
 bool fdtab_ours(void);

@@ -76,7 +76,8 @@ find_list(void)
 	struct robust_list_head *list;
 	size_t len;
 
-	if (RAW(SYS_get_robust_list, 0, &list, &len) == 0)
+	/* musl has none until a robust mutex is used. */
+	if (RAW(SYS_get_robust_list, 0, &list, &len) == 0 && list != NULL)
 		list_at = (char *)list - (char *)(uintptr_t)pthread_self();
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -27,8 +28,34 @@ HOOK(int, close, (int fd))
 }
 HOOK_ALIAS(close, __close);
 
+/* This thread leaves the others' descriptors. */
+HOOK(int, unshare, (int flags))
+{
+	int result = real_unshare(flags);
+
+	if (result == 0 && (flags & CLONE_FILES) != 0 && heal_ours())
+		fdtab_part();
+	return result;
+}
+
+/* The same, and closes some. */
+static int
+close_apart(unsigned first, unsigned last, int flags)
+{
+	int result = real_close_range(first, last, flags);
+
+	if (result != 0 || !heal_ours())
+		return result;
+	fdtab_part();
+	if ((flags & CLOSE_RANGE_CLOEXEC) == 0)
+		fdtab_each(first, last, heal_drop);
+	return result;
+}
+
 HOOK(int, close_range, (unsigned first, unsigned last, int flags))
 {
+	if ((flags & CLOSE_RANGE_UNSHARE) != 0)
+		return close_apart(first, last, flags);
 	if ((flags & CLOSE_RANGE_CLOEXEC) == 0 && heal_ours())
 		fdtab_each(first, last, heal_forget);
 	return real_close_range(first, last, flags);

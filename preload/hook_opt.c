@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "fault.h"
+#include "filter.h"
 #include "guard.h"
 #include "heal.h"
 #include "hooks.h"
 #include "in.h"
 #include "net.h"
 #include "opts.h"
+#include "pmtu.h"
 #include "setopt.h"
 #include "sock.h"
 #include "uapi.h"
@@ -69,7 +71,11 @@ HOOK(int, setsockopt,
 	numeric = number(fd, level, value, len, &n);
 	if (level == IPPROTO_IPV6 && s->family == AF_INET && (int)len >= 0)
 		done = -ENOPROTOOPT;
-	else if (numeric)
+	else if (level == SOL_SOCKET && filter_is(s, option)) {
+		done = filter_set(fd, s, option, value, len);
+		if (done == 0)
+			done = SETOPT_DONE;
+	} else if (numeric)
 		done = setopt_take(fd, s, level, option, n);
 	if (done == SETOPT_PASS) {
 		errno = saved;
@@ -91,23 +97,6 @@ HOOK(int, setsockopt,
 }
 
 /* --- Asking ------------------------------------------------------------------ */
-
-/* The largest payload that reaches the peer in one piece, as an MTU. */
-static int
-peer_mtu(struct sock *s)
-{
-	uint32_t session, size = MP_SIZE_MIN;
-
-	if (!s->connected)
-		return -ENOTCONN;
-	if (s->map.arena != NULL && guard_lock(s->map.arena)) {
-		session = mp_session_find(&s->map.mp, s->slot, &s->peer);
-		if (session != MP_NONE)
-			size = mp_session_mtu(&s->map.mp, session);
-		guard_unlock(s->map.arena);
-	}
-	return (int)size + (net_is_v4(&s->peer) ? 28 : 48);
-}
 
 /* An error that the agent heard of and the kernel's socket did not.  The datagram
  * that tells it goes, too: it would make the socket readable. */
@@ -135,6 +124,11 @@ get_socket(int fd, struct sock *s, int option, int *n)
 			return SETOPT_PASS;
 		*n = ECONNREFUSED;
 		break;
+	case SO_LOCK_FILTER:
+		if (!filter_is(s, option))
+			return SETOPT_PASS;
+		*n = s->filter_locked;
+		break;
 	case SO_DOMAIN:
 		*n = s->family;
 		break;
@@ -161,7 +155,7 @@ get_socket(int fd, struct sock *s, int option, int *n)
 }
 
 static int
-get_ip(struct sock *s, int option, int *n)
+get_ip(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case IP_PKTINFO:
@@ -182,7 +176,7 @@ get_ip(struct sock *s, int option, int *n)
 	case IP_MTU:
 		if (!s->connected)
 			return SETOPT_PASS;
-		*n = peer_mtu(s);
+		*n = pmtu_of(fd, s, &s->peer);
 		break;
 	default:
 		return SETOPT_PASS;
@@ -191,7 +185,7 @@ get_ip(struct sock *s, int option, int *n)
 }
 
 static int
-get_ipv6(struct sock *s, int option, int *n)
+get_ipv6(int fd, struct sock *s, int option, int *n)
 {
 	if (s->family == AF_INET)
 		return -EOPNOTSUPP;
@@ -217,7 +211,7 @@ get_ipv6(struct sock *s, int option, int *n)
 	case IPV6_MTU:
 		if (!s->connected)
 			return SETOPT_PASS;
-		*n = peer_mtu(s);
+		*n = pmtu_of(fd, s, &s->peer);
 		break;
 	default:
 		return SETOPT_PASS;
@@ -233,9 +227,9 @@ get(int fd, struct sock *s, int level, int option, int *n)
 	if (level == SOL_SOCKET)
 		return get_socket(fd, s, option, n);
 	if (level == IPPROTO_IP)
-		return get_ip(s, option, n);
+		return get_ip(fd, s, option, n);
 	if (level == IPPROTO_IPV6)
-		return get_ipv6(s, option, n);
+		return get_ipv6(fd, s, option, n);
 	if (level != IPPROTO_UDP)
 		return s->family == AF_INET ? -EOPNOTSUPP : SETOPT_PASS;
 	if (option == UDP_SEGMENT)
@@ -277,12 +271,17 @@ HOOK(int, getsockopt,
 
 	if (s == NULL)
 		return real_getsockopt(fd, level, option, value, len);
-	if (!fault_read(fd, len, sizeof(*len))) {
+	if (level == SOL_SOCKET && option == SO_GET_FILTER &&
+	    filter_is(s, option)) {
+		done = filter_get(fd, s, value, len);
+		if (done == 0)
+			done = SETOPT_DONE;
+	} else if (!fault_read(fd, len, sizeof(*len))) {
 		opts_know(fd, s);
 		done = get(fd, s, level, option, &n);
+		if (done == SETOPT_DONE)
+			done = put_number(fd, level, n, value, len);
 	}
-	if (done == SETOPT_DONE)
-		done = put_number(fd, level, n, value, len);
 	errno = done < 0 ? -done : saved;
 	result = done < 0 ? -1 : 0;
 	if (done == SETOPT_PASS)

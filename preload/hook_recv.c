@@ -9,6 +9,7 @@
 #include "hooks.h"
 #include "in.h"
 #include "iov.h"
+#include "musl.h"
 #include "sock.h"
 
 /* The descriptor is no longer the socket that we took it for. */
@@ -86,6 +87,8 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
 	int saved = errno;
 	ssize_t n;
 
+	if (s != NULL && musl_is() && !iov_bad(msg, sizeof(*msg)))
+		musl_in(msg);
 	if (s == NULL || iov_bad(msg, sizeof(*msg)) ||
 	    msg->msg_iovlen > IOV_MAX) {
 		if (s != NULL)
@@ -136,8 +139,11 @@ receive_all(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n, int flags,
 	for (i = 0; i < n; i++) {
 		if (iov_bad(&msgs[i], sizeof(msgs[i])))
 			*error = -EFAULT;
-		else
+		else {
+			if (musl_is())
+				musl_in(&msgs[i].msg_hdr);
 			*error = in_message(fd, s, &msgs[i].msg_hdr, f);
+		}
 		if (*error < 0)
 			return (int)i;
 		msgs[i].msg_len = (unsigned)*error;

@@ -7,10 +7,27 @@
 #include "heal.h"
 #include "hooks.h"
 #include "iov.h"
+#include "musl.h"
 #include "out.h"
 #include "sock.h"
 
 enum { MOST_NAME = sizeof(struct sockaddr_storage) };
+
+/* Apart, since the room is taken from the stack. */
+static __attribute__((noinline)) ssize_t
+out_of_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	struct musl_room room;
+
+	return out_message(fd, s, musl_out(msg, &room), flags);
+}
+
+static ssize_t
+out(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	return musl_is() ? out_of_musl(fd, s, msg, flags) :
+			   out_message(fd, s, msg, flags);
+}
 
 /*
  * Sends, lets go of the socket, and sets errno as the kernel would.  False: the
@@ -22,7 +39,7 @@ message(int fd, struct sock *s, const struct msghdr *msg, int flags, ssize_t *n)
 {
 	int saved = errno;
 
-	*n = out_message(fd, s, msg, flags);
+	*n = out(fd, s, msg, flags);
 	if (*n < 0 && heal_stale(fd, s))
 		return false;
 	fdtab_release(s);
@@ -88,7 +105,7 @@ HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
 	ssize_t n;
 
 	if (s != NULL && (iov_bad(msg, sizeof(*msg)) ||
-	    msg->msg_iovlen > IOV_MAX)) {
+	    (!musl_is() && msg->msg_iovlen > IOV_MAX))) {
 		fdtab_release(s);
 		s = NULL;
 	}
@@ -108,7 +125,7 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 		return real_sendmmsg(fd, msgs, n, flags);
 	for (i = 0; i < n && i < IOV_MAX; i++) {
 		sent = iov_bad(&msgs[i], sizeof(msgs[i])) ? -EFAULT :
-		    out_message(fd, s, &msgs[i].msg_hdr, flags);
+		    out(fd, s, &msgs[i].msg_hdr, flags);
 		if (sent < 0)
 			break;
 		msgs[i].msg_len = (unsigned)sent;

@@ -30,6 +30,9 @@ of_descriptors(long number, const long *a, long *result)
 		*result = hook_close_range((unsigned)a[0], (unsigned)a[1],
 		    (int)a[2]);
 		return true;
+	case SYS_unshare:
+		*result = hook_unshare(fd);
+		return true;
 	case SYS_dup:
 		*result = hook_dup(fd);
 		return true;

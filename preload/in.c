@@ -9,6 +9,7 @@
 #include "cmsg.h"
 #include "conf.h"
 #include "fetch.h"
+#include "filter.h"
 #include "guard.h"
 #include "held.h"
 #include "inner.h"
@@ -19,6 +20,7 @@
 #include "opts.h"
 #include "pass.h"
 #include "plain.h"
+#include "pmtu.h"
 #include "revive.h"
 #include "stamp.h"
 #include "wake.h"
@@ -155,44 +157,18 @@ sealed(const struct in *in)
 static bool
 take_plain(const struct in *in)
 {
-	const struct conf *conf = conf_get();
-
 	if (!want_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
-	if (!conf->accept_plain && !conf->prefer)
-		return true;
-	if (conf_way(&in->from) == WAY_PLAIN)
+	if (!conf_plain_besides(&in->from))
 		return true;
 	return plain_comes(in->s, &in->from);
-}
-
-/*
- * May the program have what this peer of a session sent?  One that came as a
- * client waits for the next socket, where that which it came to is connected to
- * another by now: better than the kernel, which mixes them.
- */
-static bool
-heard(const struct in *in)
-{
-	struct sock *s = in->s;
-	const struct mp_addr *peer = want_peer(s, in->info.arrival);
-	struct mp_session_info info = { .initiator = false };
-	uint32_t session;
-
-	if (peer == NULL && s->connected && guard_lock(s->map.arena)) {
-		session = mp_session_find(&s->map.mp, s->slot, &in->from);
-		if (session == MP_NONE || mp_session_info(&s->map.mp, session,
-		    &info) != 0 || !info.initiator)
-			peer = &s->peer;
-		guard_unlock(s->map.arena);
-	}
-	return peer == NULL || net_equal(&in->from, peer);
 }
 
 static int
 classify(struct in *in, bool peek)
 {
 	struct sock *s = in->s;
+	enum want want;
 	int v;
 
 	in->again = false;
@@ -212,9 +188,13 @@ classify(struct in *in, bool peek)
 		in->len = in->packet_len;
 		return take_plain(in) ? IN_GIVE : IN_DROP;
 	}
-	if (in->again || heard(in))
+	if (in->again)
 		return IN_GIVE;
-	if (!peek)
+	want = want_session(s, &in->from, in->info.arrival);
+	if (want == WANT)
+		return filter_takes(s, &in->from, &in->info, in->payload,
+		    &in->len) ? IN_GIVE : IN_DROP;
+	if (want == WANT_NEXT && !peek)
 		(void)pass_on(in);
 	return IN_DROP;
 }
@@ -248,8 +228,10 @@ next(struct in *in)
 	for (;; again = true) {
 		in->payload = NULL;
 		v = again ? fetch_again(in) : fetch(in, in->flags);
-		if (v != 0)
+		if (v != 0 && !pmtu_stray(in->s, v))
 			return v;
+		if (v != 0)
+			continue;
 		v = classify(in, peek);
 		if (v != IN_GIVE && peek)
 			v = sweep(in);
@@ -348,6 +330,41 @@ plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
+/* The error queue of a joined socket, but for what is about packets of ours. */
+static ssize_t
+told(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	uint64_t control[NET_CONTROL / sizeof(uint64_t)];
+	struct cmsg_room room = { .at = msg->msg_control,
+		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
+	struct sockaddr_in6 name;
+	struct mp_addr to;
+	struct msghdr m;
+	ssize_t n;
+
+	if (!s->wants.recverr && !s->wants.recverr6)
+		return -EAGAIN;
+	do {
+		m = *msg;
+		m.msg_name = &name;
+		m.msg_namelen = sizeof(name);
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		n = plain(fd, s, &m, flags);
+	} while (n >= 0 && !pmtu_tell(s, &m, &to, &room));
+	if (n == -EAGAIN)
+		pmtu_end(fd, s);
+	if (n < 0)
+		return n;
+	if (msg->msg_name != NULL)
+		msg->msg_namelen = net_put(&to, s->family, msg->msg_name,
+		    msg->msg_namelen);
+	msg->msg_controllen = room.used;
+	msg->msg_flags = (m.msg_flags & ~MSG_CTRUNC) |
+	    (room.cut ? MSG_CTRUNC : 0);
+	return n;
+}
+
 static ssize_t
 joined(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
@@ -355,7 +372,7 @@ joined(int fd, struct sock *s, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return -EAGAIN; /* only our own packets could have errors */
+		return told(fd, s, msg, flags);
 	opts_know(fd, s);
 	if (s->wants.timeout)
 		in.begun = arena_now();

@@ -13,13 +13,20 @@
 #include "guard.h"
 #include "join.h"
 #include "libc.h"
+#include "musl.h"
 #include "log.h"
 #include "spawn.h"
 
-/* Exported, for other copies to see; by this name it is surely our own. */
-static const char loaded = 1;
-extern const char mpshim_loaded
+/* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
+static const char loaded[] = "@(#)mpshim " MPSHIM_VERSION;
+extern const char mpshim_loaded[sizeof(loaded)]
     __attribute__((alias("loaded"), visibility("default")));
+
+/* pthread_atfork(3) as glibc has it; without it forked.c finds out later. */
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void),
+    void *) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+extern char **environ;
 
 static void
 setup(void)
@@ -34,7 +41,17 @@ second(void)
 {
 	const void *first = libc_first("mpshim_loaded");
 
-	return first != NULL && first != &loaded;
+	return first != NULL && first != loaded;
+}
+
+/* Where the kernel put argc, the arguments and the environment; glibc's loader
+ * tells it to the C library.  Other C libraries have no such thing. */
+extern void *__libc_stack_end __attribute__((weak));
+
+static bool
+is_glibc(void)
+{
+	return &__libc_stack_end != NULL;
 }
 
 static void
@@ -46,6 +63,8 @@ start(char **envp)
 	if (started)
 		return;
 	started = true;
+	if (!is_glibc())
+		musl_setup();
 	libc_find();
 	if (!second())
 		conf_load(envp);
@@ -56,7 +75,9 @@ start(char **envp)
 		setup();
 		forked_setup(setup);
 		allowed_instead(join_option);
-		pthread_atfork(NULL, NULL, forked_check);
+		if (__register_atfork != NULL)
+			(void)__register_atfork(NULL, NULL, forked_check,
+			    __dso_handle);
 		if (sodium_init() < 0)
 			conf_refuse();
 	}
@@ -69,17 +90,18 @@ init(int argc, char **argv, char **envp)
 {
 	(void)argc;
 	(void)argv;
-	start(envp);
+	start(is_glibc() ? envp : environ);
 }
-
-/* Where the kernel put argc, the arguments and the environment; the loader
- * tells it to the C library. */
-extern void *__libc_stack_end;
 
 void
 init_early(void)
 {
-	long *argc = __libc_stack_end;
+	long *argc;
 
+	if (!is_glibc()) {
+		start(environ);
+		return;
+	}
+	argc = __libc_stack_end;
 	start((char **)(argc + 1) + *argc + 1);
 }

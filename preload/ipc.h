@@ -13,7 +13,9 @@
  *		control socket and the arena's memfd, with IPC_HEAR a socket
  * answer	struct ipc_answer, one message; with the arena's memfd where
  *		one is given.  IPC_STATUS: no such answer but rows at once, any
- *		number of struct ipc_row, then end of file.
+ *		number of struct ipc_row, then end of file.  IPC_EVENTS: the
+ *		same, but first what is there already and then what happens, as
+ *		long as both sides live; or an answer with an error.
  *
  * The side door.  A process that has changed its user or its root directory
  * gets there no more.  So the agent listens at an abstract address of its
@@ -25,7 +27,7 @@
  * - shows the token, and is served under those keys only;
  * - shows the socket that he asks about, the last descriptor of the message:
  *   so a token is of no use with the sockets of others;
- * - asks neither IPC_STATUS nor IPC_ADOPT;
+ * - asks neither IPC_STATUS, IPC_EVENTS nor IPC_ADOPT;
  * - finds the agent there as long as he lives: he could not start another.
  * He in turn trusts the user only who answered him at the directory.
  */
@@ -53,7 +55,8 @@ enum ipc_bound {
 };
 
 enum ipc_kind {
-	IPC_HELLO = 1, /* is somebody there? */
+	IPC_HELLO = 1, /* is somebody there?  The text says of which
+			* version it is */
 	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena */
 	IPC_FIND,      /* the arena and slot of a socket by its cookie */
 	IPC_ASK,       /* may this socket join the port?  Nothing changes.
@@ -69,13 +72,15 @@ enum ipc_kind {
 			* program that may not set it itself */
 	IPC_HEAR,      /* a socket that hears of closed ports at the peer that
 			* the asking one was connected to */
+	IPC_EVENTS,    /* what happens on a port (0: all), as it happens */
 };
 
 struct ipc_ask {
 	uint32_t version;
 	uint32_t kind;
 	uint64_t cookie, inode; /* of the socket */
-	uint32_t port;		/* IPC_OPEN, IPC_ASK, IPC_LOOK (0: all) */
+	uint32_t port;		/* IPC_OPEN, IPC_ASK, IPC_LOOK, IPC_EVENTS (0:
+				 * all) */
 	uint8_t token[IPC_TOKEN]; /* by the side door; ipc_ask() sets it */
 	uint8_t stay;		/* the agent is to stay as long as who asks: he
 				 * could not start another */
@@ -83,6 +88,7 @@ struct ipc_ask {
 	uint8_t family;		/* AF_INET, AF_INET6: the program's */
 	uint8_t v6only, reuseaddr, reuseport;
 	uint8_t tell_private;
+	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */
 	char keys[IPC_KEYS];		/* absolute paths, one a line */
 	char interfaces[IPC_NAMES];	/* only these; blank separated; or "" */
@@ -105,16 +111,60 @@ struct ipc_answer {
 	uint8_t token[IPC_TOKEN];
 };
 
-/* A row of the status: what it is, then the fields that this kind has. */
+/* A row of the status, or an event: what it is of, then the fields that this
+ * kind has. */
 enum ipc_row_kind { IPC_ROW_PORT = 1, IPC_ROW_SLOT, IPC_ROW_SESSION,
-	IPC_ROW_FLOW, IPC_ROW_COUNTER, IPC_ROW_END };
+	IPC_ROW_FLOW, IPC_ROW_COUNTER, IPC_ROW_LINK, IPC_ROW_ADDRESS,
+	IPC_ROW_AGENT, IPC_ROW_ERROR, IPC_ROW_LOST, IPC_ROW_END };
+
+/* What happens, X(name, kind of its row). */
+#define IPC_EVENT_LIST(X)                                                     \
+	X(agent_up, AGENT)	  /* whom we listen to from now on */         \
+	X(socket_open, SLOT)                                                  \
+	X(socket_close, SLOT)                                                 \
+	X(session_connecting, SESSION)                                        \
+	X(session_up, SESSION)	  /* has keys */                              \
+	X(session_down, SESSION)  /* the peer is silent, the keys are gone */ \
+	X(session_closing, SESSION)                                           \
+	X(session_gone, SESSION)  /* and its flows */                         \
+	X(flow_new, FLOW)                                                     \
+	X(flow_validated, FLOW)	  /* the peer answers there */                \
+	X(flow_doubt, FLOW)	  /* it should have answered */               \
+	X(flow_failed, FLOW)	  /* sending failed, or its link is down */   \
+	X(flow_ok, FLOW)	  /* after doubt or failure */                \
+	X(flow_moved, FLOW)	  /* has other addresses */                   \
+	X(flow_gone, FLOW)                                                    \
+	X(choice, FLOW)		  /* is in use from now on */                 \
+	X(sample, FLOW)		  /* of the round trip, or its lack */        \
+	X(link_up, LINK)                                                      \
+	X(link_down, LINK)                                                    \
+	X(address_new, ADDRESS)                                               \
+	X(address_gone, ADDRESS)                                              \
+	X(dropped, COUNTER)	  /* packets that were not taken */           \
+	X(error, ERROR)                                                       \
+	X(lost, LOST)		  /* events that the reader was too slow for */
+
+enum ipc_event {
+	IPC_EVENT_NONE,
+#define IPC_X(name, kind) IPC_EVENT_##name,
+	IPC_EVENT_LIST(IPC_X)
+#undef IPC_X
+	IPC_EVENT_MAX
+};
 
 struct ipc_row {
 	uint32_t kind;
 	uint32_t port;	  /* whose */
 	uint32_t session; /* of SESSION and FLOW: index */
+	uint32_t gen;	  /* of SESSION and FLOW: of the session */
 	uint32_t flow;	  /* of FLOW: id */
-	uint64_t now;
+	uint32_t event;	  /* enum ipc_event */
+	uint32_t already; /* event: 1, it is so since before we listened */
+	uint32_t why;	  /* event choice: enum mp_reason */
+	uint32_t before;  /* event choice: id of the flow before; MP_NONE */
+	uint64_t now;	  /* when it was taken down */
+	uint64_t at;	  /* event: when it happened */
+	uint64_t wall;	  /* the same in us since 1970 */
 	union {
 		struct {
 			uint64_t id;
@@ -123,12 +173,15 @@ struct ipc_row {
 		struct {
 			uint32_t slot;
 			struct slot is;
+			uint64_t drops; /* of the kernel, at its queue */
 		} slot_row;
 		struct {
 			struct mp_session_info is;
 			char suite[24];
 			char key[32];
 			uint32_t mtu;
+			uint32_t pid;
+			char program[ARENA_NAME]; /* of its socket */
 		} session_row;
 		struct {
 			struct mp_flow_info is;
@@ -137,7 +190,28 @@ struct ipc_row {
 		struct {
 			char name[32];
 			uint64_t value;
+			uint64_t more; /* event: since the last */
 		} counter_row;
+		struct {
+			uint32_t ifindex, mtu;
+			bool up;
+			char name[16];
+		} link_row;
+		struct {
+			struct mp_addr is;
+			uint32_t ifindex;
+			char interface[16];
+		} address_row;
+		struct {
+			uint32_t pid, restarts;
+			char version[24];
+		} agent_row;
+		struct {
+			char text[IPC_TEXT];
+		} error_row;
+		struct {
+			uint64_t lines;
+		} lost_row;
 	} u;
 };
 

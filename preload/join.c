@@ -26,7 +26,7 @@
 #include "uapi.h"
 #include "want.h"
 
-enum { TRIES = 3, BUSY_MS = 5000, DISCARD = 9 };
+enum { TRIES = 3, LOCKED = 200, LOCKED_MS = 5, BUSY_MS = 5000, DISCARD = 9 };
 
 /* --- The kernel's side ------------------------------------------------------ */
 
@@ -227,9 +227,13 @@ fill(struct ipc_ask *ask, enum ipc_kind kind, const struct sock *s)
 	ask->reuseaddr = s->reuseaddr;
 	ask->reuseport = s->reuseport;
 	ask->local = s->local;
+	ask->tell_private = conf->set.tell_private;
+	ask->sessions = conf->set.sessions;
+	ask->memory = conf->set.memory;
 	memcpy(ask->keys, conf->keys, sizeof(ask->keys));
-	memcpy(ask->interfaces, conf->interfaces, sizeof(ask->interfaces));
-	memcpy(ask->no_interfaces, conf->no_interfaces,
+	memcpy(ask->interfaces, conf->set.interfaces,
+	    sizeof(ask->interfaces));
+	memcpy(ask->no_interfaces, conf->set.no_interfaces,
 	    sizeof(ask->no_interfaces));
 	memcpy(ask->program, conf->program, sizeof(ask->program));
 }
@@ -243,7 +247,7 @@ nobody_there(int error)
 
 /* Asks the agent; starts it where there is none and `start' says so. */
 static int
-ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
+ask_once(struct ipc_ask *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
@@ -252,11 +256,27 @@ ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
 		error = ipc_ask(ask, pass, n, show, answer, got);
 		if (error == 0 || !nobody_there(error) || !start)
 			return error;
-		error = spawn_agent();
+		error = spawn_agent(ask->kind == IPC_HELLO);
 		if (error != 0)
 			return error;
 	}
 	return error;
+}
+
+/* The same until it can have the port's lock, whose holder may not run just
+ * now: the agent itself does not wait for it. */
+static int
+ask_agent(struct ipc_ask *ask, const int *pass, int n, int show,
+    struct ipc_answer *answer, int *got, bool start)
+{
+	int i, error;
+
+	for (i = 0;; i++) {
+		error = ask_once(ask, pass, n, show, answer, got, start);
+		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
+			return error;
+		poll(NULL, 0, LOCKED_MS);
+	}
 }
 
 /*
@@ -474,14 +494,13 @@ make_ear(int fd, const struct sock *s)
 void
 join_hear(int fd, struct sock *s)
 {
-	const struct conf *conf = conf_get();
 	struct ipc_answer answer;
 	struct mp_addr a;
 	int ear[IPC_PASS] = { -1, -1 }, got;
 
 	/* It takes plaintext away that the program may be to get. */
-	if (!s->connected || conf->accept_plain || conf->prefer ||
-	    conf_way(&s->peer) != WAY_PROTECT ||
+	if (!s->connected || conf_way(&s->peer) != WAY_PROTECT ||
+	    conf_plain_besides(&s->peer) ||
 	    reach_ask(&s->peer) != REACH_PEER || !in_doubt(s))
 		return;
 	ear[0] = make_ear(fd, s);
@@ -517,6 +536,18 @@ begin_change(struct sock *s)
 	return false;
 }
 
+/* Unless a line told it already. */
+static void
+say_refused(const struct ipc_answer *answer, int error)
+{
+	bool why = answer->text[0] != '\0';
+
+	if (!conf_get()->told)
+		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
+		    "nothing is sent: %s", why ? answer->text :
+						 strerror(-error));
+}
+
 enum sock_state
 join_make(int fd, struct sock *s)
 {
@@ -536,11 +567,7 @@ join_make(int fd, struct sock *s)
 			join_hear(fd, s);
 		} else {
 			atomic_store(&s->state, SOCK_REFUSED);
-			/* Of the kind of a line that told it already. */
-			log_say(LOG_ERROR, answer.text[0] != '\0' ? LOG_KEY :
-			    LOG_AGENT, "nothing is sent: %s",
-			    answer.text[0] != '\0' ? answer.text :
-						     strerror(-error));
+			say_refused(&answer, error);
 		}
 	}
 	changing = false;

@@ -113,6 +113,7 @@
 		unsigned flags),                                              \
 	    (from, from_at, to, to_at, len, flags),                           \
 	    (SYS_splice, from, from_at, to, to_at, len, flags))               \
+	LIBC(int, unshare, (int flags), (flags), (SYS_unshare, flags))        \
 	LIBC(int, setuid, (uid_t uid), (uid), (SYS_setuid, uid))              \
 	LIBC(int, seteuid, (uid_t uid), (uid), (SYS_setresuid, -1, uid, -1))  \
 	LIBC(int, setreuid, (uid_t uid, uid_t effective), (uid, effective),   \

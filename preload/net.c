@@ -357,14 +357,16 @@ bool
 net_self(int fd, struct net_self *self)
 {
 	struct sockaddr_in6 sin6;
+	struct mp_addr at;
 	socklen_t len = sizeof(sin6);
 
 	self->family = 0;
 	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0 ||
-	    !net_get(&self->at, (struct sockaddr *)&sin6, len))
+	    !net_get(&at, (struct sockaddr *)&sin6, len))
 		return false;
-	if (net_is_any(&self->at))
-		set_v4(&self->at, loopback);
+	if (net_is_any(&at))
+		set_v4(&at, loopback);
+	self->at = at;
 	self->family = sin6.sin6_family;
 	self->device = net_device(fd);
 	return true;

@@ -3,6 +3,7 @@
 #include "old_glibc.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -12,6 +13,15 @@ int
 fstat(int fd, struct stat *st)
 {
 	return (int)RAW(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+}
+
+/* Of libsodium, which Debian builds with checks that no other C library has. */
+void __explicit_bzero_chk(void *, size_t, size_t);
+
+void
+__explicit_bzero_chk(void *p, size_t len, size_t room)
+{
+	explicit_bzero(p, len < room ? len : room);
 }
 
 int

@@ -126,9 +126,11 @@ opts_apply(int fd, struct sock *s)
 	if (s->kernel != MP_INET) {
 		set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, tos);
 		set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, ttl);
-		set(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
+		if (!atomic_load(&w->errors))
+			set(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
 	}
-	set(fd, IPPROTO_IP, IP_RECVERR, 0);
+	if (!atomic_load(&w->errors))
+		set(fd, IPPROTO_IP, IP_RECVERR, 0);
 	if (w->gro)
 		set(fd, IPPROTO_UDP, UDP_GRO, 0);
 	if (w->stamping & OPTS_STAMP_TX)

@@ -148,6 +148,19 @@ way_to(struct sock *s, const struct mp_addr *dst)
 	return reach_ask(dst) == REACH_PEER ? WAY_PROTECT : WAY_PLAIN;
 }
 
+static void
+say_refused(const struct mp_addr *dst)
+{
+	char text[NET_TEXT];
+
+	if (rules_find(&conf_get()->set.rules, dst) != NULL)
+		log_say(LOG_WARN, LOG_WAY, "nothing is sent to %s: a rule "
+		    "refuses it", net_text(dst, text));
+	else
+		log_say(LOG_WARN, LOG_WAY, "nothing is sent to link-local "
+		    "addresses: --plain fe80::/10 allows it, unprotected");
+}
+
 static ssize_t
 send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
@@ -167,13 +180,11 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if (state == SOCK_PLAIN && way != WAY_PLAIN)
 		return -EACCES;
 	if (way == WAY_REFUSE) {
-		log_say(LOG_WARN, LOG_WAY, "nothing is sent to link-local "
-		    "addresses: --plain fe80::/10 allows it, unprotected");
+		say_refused(&dst);
 		return -EACCES;
 	}
 	if (way == WAY_PROTECT) {
-		if ((conf_get()->accept_plain || conf_get()->prefer) &&
-		    plain_goes(s, &dst))
+		if (conf_plain_besides(&dst) && plain_goes(s, &dst))
 			return plain(fd, s, msg, &dst, flags);
 		return send_protected(fd, s, msg, &dst, flags);
 	}

@@ -79,7 +79,8 @@ plain_comes(struct sock *s, const struct mp_addr *a)
 
 	if (how == SILENT)
 		plain_prefer(a);
-	else if (how == NEVER || (how == ASKING && conf_get()->accept_plain))
+	else if (how == NEVER || (how == ASKING &&
+	    conf_get()->set.rules.accept_plain))
 		remember(a);
 	return how != MET;
 }
@@ -93,5 +94,6 @@ plain_prefer(const struct mp_addr *a)
 		return;
 	remember(a);
 	log_say(LOG_WARN, LOG_WAY, "no answer from %s: what goes there now is "
-	    "not protected, since --prefer allows it", net_text(a, text));
+	    "not protected, since --prefer, or the configuration, allows it",
+	    net_text(a, text));
 }

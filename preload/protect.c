@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "allowed.h"
 #include "ask.h"
@@ -15,6 +16,7 @@
 #include "libc.h"
 #include "net.h"
 #include "opts.h"
+#include "pmtu.h"
 #include "revive.h"
 #include "uapi.h"
 #include "wake.h"
@@ -56,9 +58,11 @@ transmit(const struct out *o, struct mp_tx *tx, int flags)
 	net_aim(&msg, o->s->kernel, &tx->path);
 	ask_add(&o->ask, &msg, &tx->path.remote);
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
-	if (allowed_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) < 0)
-		return -errno;
-	return 0;
+	if (allowed_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) >= 0)
+		return 0;
+	/* An ICMP error of another packet is told once. */
+	return pmtu_stray(o->s, -errno) && allowed_sendmsg(o->fd, &msg,
+	    flags | MSG_FASTOPEN) >= 0 ? 0 : -errno;
 }
 
 /*
@@ -92,9 +96,9 @@ source(const struct out *o, uint8_t ip[16])
 
 	if (net_is_any(&from))
 		from = o->s->local;
-	if (net_is_any(&from) && join_name(o->fd, &from) != 0)
-		memset(&from, 0, sizeof(from));
-	if (net_is_any(&from) && !net_source(o->s->kernel, &o->dst, &from))
+	if (net_is_any(&from) && ALLOWED(SYS_getsockname) &&
+	    (join_name(o->fd, &from) != 0 || net_is_any(&from)) &&
+	    !net_source(o->s->kernel, &o->dst, &from))
 		memset(&from, 0, sizeof(from));
 	memcpy(ip, from.ip, sizeof(from.ip));
 }
@@ -103,7 +107,7 @@ source(const struct out *o, uint8_t ip[16])
 static int
 hold(struct out *o, uint64_t now)
 {
-	struct mp_wish wish = { .plain_us = conf_get()->prefer ?
+	struct mp_wish wish = { .plain_us = conf_prefer(&o->dst) ?
 	    PATIENCE_US : 0 };
 	int error = may_hold(o);
 	bool late;
@@ -245,6 +249,8 @@ protect(int fd, struct sock *s, const struct mp_addr *to,
 	n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
 	if (n >= 0 && (flags & MSG_PROBE) == 0)
 		n = send_all(&o, (size_t)n);
+	if (n == -EMSGSIZE && o.df)
+		pmtu_exceeded(fd, s, to);
 	guard_give(o.buf);
 	*as_is = o.as_is;
 	return n;

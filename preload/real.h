@@ -17,6 +17,7 @@ int real_socket(int, int, int);
 int real_bind(int, const struct sockaddr *, socklen_t);
 int real_connect(int, const struct sockaddr *, socklen_t);
 int real_close(int);
+ssize_t real_read(int, void *, size_t);
 int real_getsockname(int, struct sockaddr *, socklen_t *);
 int real_getpeername(int, struct sockaddr *, socklen_t *);
 int real_getsockopt(int, int, int, void *, socklen_t *);

@@ -126,7 +126,7 @@ hand_over(int fd, struct sock *s)
 	struct ipc_answer answer = { .error = 0 };
 	int pass[2], got = -1, error;
 
-	if (spawn_agent() != 0)
+	if (spawn_agent(false) != 0)
 		return;
 	pass[0] = join_control_socket(fd, s);
 	if (pass[0] < 0)

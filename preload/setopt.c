@@ -45,6 +45,16 @@ take_stamping(int fd, struct sock *s, int option, int n)
 	return SETOPT_DONE;
 }
 
+/* Which socket of its port gets a packet is ours to say. */
+static int
+take_steering(struct sock *s, int option)
+{
+	if (option == SO_DETACH_REUSEPORT_BPF && !s->steered)
+		return s->reuseport ? -ENOENT : -EINVAL;
+	s->steered = option != SO_DETACH_REUSEPORT_BPF;
+	return SETOPT_DONE;
+}
+
 static int
 take_socket(int fd, struct sock *s, int option, int n)
 {
@@ -56,13 +66,10 @@ take_socket(int fd, struct sock *s, int option, int n)
 	case SO_REUSEPORT:
 		s->reuseport = n != 0;
 		return joined ? SETOPT_DONE : keep_flag(s, &s->reuseport, n);
-	case SO_ATTACH_FILTER: /* ours stays */
-	case SO_DETACH_FILTER:
-	case SO_LOCK_FILTER:
-	case SO_ATTACH_BPF:
-	case SO_ATTACH_REUSEPORT_CBPF:
+	case SO_ATTACH_REUSEPORT_CBPF: /* ours stays */
 	case SO_ATTACH_REUSEPORT_EBPF:
-		return plain ? SETOPT_PASS : SETOPT_DONE;
+	case SO_DETACH_REUSEPORT_BPF:
+		return plain ? SETOPT_PASS : take_steering(s, option);
 	case SO_TIMESTAMP:
 	case SO_TIMESTAMPNS:
 	case SO_TIMESTAMP_NEW:

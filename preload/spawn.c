@@ -18,6 +18,7 @@
 #include "allowed.h"
 #include "log.h"
 #include "old_glibc.h"
+#include "raw.h"
 
 enum { STACK = 65536, KEPT = 4 };
 
@@ -55,6 +56,7 @@ spawn_setup(char **envp)
 /* What the two children and we share. */
 struct spawn {
 	char *stack; /* of the second */
+	bool quiet;
 	int error;
 	int status;
 };
@@ -65,6 +67,8 @@ run(void *arg)
 	struct spawn *sp = arg;
 	char *argv[] = { path, NULL };
 
+	if (sp->quiet) /* our own table: we share only memory */
+		(void)RAW(SYS_close, STDERR_FILENO);
 	execve(path, argv, envp_kept);
 	sp->error = errno;
 	_exit(127);
@@ -116,9 +120,9 @@ clone_and_wait(struct spawn *sp, char *stack)
 }
 
 int
-spawn_agent(void)
+spawn_agent(bool quiet)
 {
-	struct spawn sp = { .error = 0 };
+	struct spawn sp = { .quiet = quiet };
 	char *stack;
 
 	if (!ALLOWED(SYS_execve, path) || !ALLOWED(SYS_clone))
@@ -131,7 +135,7 @@ spawn_agent(void)
 	clone_and_wait(&sp, stack);
 	munmap(stack, 2 * STACK);
 	if (sp.error != 0) {
-		log_say(LOG_ERROR, LOG_AGENT, "cannot start the agent %s: %s",
+		log_say(quiet ? LOG_DEBUG : LOG_ERROR, LOG_AGENT, "cannot start the agent %s: %s",
 		    path, strerror(sp.error));
 		return -sp.error;
 	}

@@ -3,13 +3,15 @@
 #ifndef SPAWN_H
 #define SPAWN_H
 
+#include <stdbool.h>
+
 /* Finds the agent beside the library and keeps what of the environment it
  * shall have.  At the start. */
 void spawn_setup(char **envp);
 /*
  * Starts it and waits until it listens: 0, or a negative errno.  No SIGCHLD, no
- * child to wait for, no descriptor left.
+ * child to wait for, no descriptor left.  `quiet': nobody hears why not.
  */
-int spawn_agent(void);
+int spawn_agent(bool quiet);
 
 #endif

@@ -14,7 +14,8 @@
 #include "real.h"
 
 enum {
-	ROOM = 1152, /* instructions; 64 rules of the longest kind */
+	OURS = 1152, /* instructions; 64 rules of the longest kind */
+	ROOM = BPF_MAXINSNS,
 	UDP = 8,     /* bytes of UDP header that a socket filter sees first */
 	NOBODY = 255,
 	ALL = -1, /* a filter's verdict: the whole packet */
@@ -26,6 +27,8 @@ struct prog {
 	struct sock_filter at[ROOM];
 	size_t n;
 	bool full;
+	bool then; /* another one is to follow */
+	bool following;
 };
 
 /* Conditional jumps of a block that leave it; patched by leave(). */
@@ -38,7 +41,7 @@ struct exits {
 static void
 emit(struct prog *p, uint16_t code, uint32_t k)
 {
-	if (p->n == ROOM) {
+	if (p->n == (p->following ? ROOM : OURS)) {
 		p->full = true;
 		return;
 	}
@@ -55,6 +58,42 @@ static void
 verdict(struct prog *p, uint32_t k)
 {
 	emit(p, BPF_RET | BPF_K, k);
+}
+
+enum { OPEN = 0xffffff }; /* of a jump to what is not written yet */
+
+/* Plaintext that is wanted: where there is a filter of the program, that says
+ * what becomes of it. */
+static void
+let_in(struct prog *p)
+{
+	if (p->then)
+		emit(p, BPF_JMP | BPF_JA, OPEN);
+	else
+		verdict(p, (uint32_t)ALL);
+}
+
+/* The program's filter, which begins with all zero, follows. */
+static void
+append(struct prog *p, const struct steer_filter *f)
+{
+	size_t i, start = p->n;
+
+	if (f->nthen == 0)
+		return;
+	for (i = 0; i < start; i++)
+		if (p->at[i].code == (BPF_JMP | BPF_JA) && p->at[i].k == OPEN)
+			p->at[i].k = (uint32_t)(start - i - 1);
+	p->following = true;
+	emit(p, BPF_LD | BPF_IMM, 0);
+	emit(p, BPF_MISC | BPF_TAX, 0);
+	for (i = 0; i < f->nthen; i++) {
+		emit(p, f->then[i].code, f->then[i].k);
+		if (!p->full) {
+			p->at[p->n - 1].jt = f->then[i].jt;
+			p->at[p->n - 1].jf = f->then[i].jf;
+		}
+	}
 }
 
 /* Leaves the block unless (or when) the accumulator compares so with k. */
@@ -301,7 +340,7 @@ has_prefix(struct prog *p, struct exits *e, const struct mp_addr *a,
 }
 
 static void
-from_prefix(struct prog *p, const struct steer_prefix *x, int keep)
+from_prefix(struct prog *p, const struct steer_prefix *x)
 {
 	struct exits e = { .n = 0 };
 
@@ -310,7 +349,10 @@ from_prefix(struct prog *p, const struct steer_prefix *x, int keep)
 		load(p, BPF_H, 0);
 		leave_unless(p, &e, BPF_JEQ, x->addr.port);
 	}
-	verdict(p, (uint32_t)keep);
+	if (x->drop)
+		verdict(p, NONE);
+	else
+		let_in(p);
 	leave(p, &e);
 }
 
@@ -322,8 +364,8 @@ from_loopback(struct prog *p)
 	v4.addr.ip[10] = v4.addr.ip[11] = 0xff;
 	v4.addr.ip[12] = 127;
 	v6.addr.ip[15] = 1;
-	from_prefix(p, &v4, ALL);
-	from_prefix(p, &v6, ALL);
+	from_prefix(p, &v4);
+	from_prefix(p, &v6);
 }
 
 /* What this host sent itself, whatever the address. */
@@ -334,7 +376,7 @@ from_here(struct prog *p)
 
 	load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
 	leave_unless(p, &e, BPF_JEQ, LOOPBACK);
-	verdict(p, (uint32_t)ALL);
+	let_in(p);
 	leave(p, &e);
 }
 
@@ -348,7 +390,7 @@ to_prefix(struct prog *p, const uint8_t ip[4], bool v4, uint32_t len)
 		memset(a.ip + 10, 0xff, 2);
 	memcpy(a.ip + (v4 ? 12 : 0), ip, 4);
 	has_prefix(p, &e, &a, v4 ? 96 + len : len, false);
-	verdict(p, (uint32_t)ALL);
+	let_in(p);
 	leave(p, &e);
 }
 
@@ -373,7 +415,7 @@ to_all(struct prog *p)
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		load(p, BPF_B, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
 		leave_unless(p, &e, BPF_JEQ, types[i]);
-		verdict(p, (uint32_t)ALL);
+		let_in(p);
 		leave(p, &e);
 	}
 }
@@ -414,6 +456,7 @@ steer_filter(int fd, const struct steer_filter *f)
 
 	if (p == NULL)
 		return -ENOMEM;
+	p->then = f->nthen > 0;
 	if (f->prefix != 0)
 		ours(p, f);
 	if (!f->v4)
@@ -432,11 +475,15 @@ steer_filter(int fd, const struct steer_filter *f)
 	if (f->dns) {
 		load(p, BPF_H, 0);
 		leave_unless(p, &e, BPF_JEQ, 53);
-		verdict(p, (uint32_t)ALL);
+		let_in(p);
 		leave(p, &e);
 	}
 	for (i = 0; i < f->npeers; i++)
-		from_prefix(p, &f->peers[i], f->not_peers ? NONE : ALL);
-	verdict(p, f->all_plain || f->not_peers ? (uint32_t)ALL : NONE);
+		from_prefix(p, &f->peers[i]);
+	if (f->all_plain)
+		let_in(p);
+	else
+		verdict(p, NONE);
+	append(p, f);
 	return attach(fd, SO_ATTACH_FILTER, p);
 }

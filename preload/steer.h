@@ -38,23 +38,28 @@ int steer_first(int fd);
 struct steer_prefix {
 	struct mp_addr addr; /* port 0: any */
 	uint8_t len;	     /* bits of the IPv6 form, 0..128 */
+	bool drop;	     /* rather: is not let through */
 };
+
+struct sock_filter;
 
 /* What one data socket wants. */
 struct steer_filter {
 	uint8_t prefix; /* 0: none yet, so no packet of a session is wanted */
 	uint8_t token[ARENA_TOKEN];
 	bool v4, v6;	    /* the families that the program sees */
-	bool all_plain;	    /* let every plaintext through */
+	bool all_plain;	    /* let every other plaintext through */
 	bool dns;	    /* let plaintext from port 53 through */
 	bool multicast;	    /* let plaintext to groups through */
 	bool broadcast;	    /* let plaintext to everybody through */
 	bool here;	    /* let plaintext through that never left us */
 	bool local_only;    /* plaintext must have been sent to `local' */
 	struct mp_addr local;
-	const struct steer_prefix *peers; /* plaintext from these is let in */
+	const struct steer_prefix *peers; /* the first that fits decides */
 	size_t npeers;
-	bool not_peers; /* rather: from everybody but these */
+	/* The program's own filter, which plaintext has to pass, too. */
+	const struct sock_filter *then;
+	size_t nthen;
 };
 /* Attaches it to the socket: 0, or a negative errno (-E2BIG: too many). */
 int steer_filter(int fd, const struct steer_filter *);

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bpf.h"
 #include "conf.h"
+#include "guard.h"
 #include "log.h"
 #include "net.h"
 #include "reach.h"
@@ -26,26 +28,25 @@ filter_fill(const struct sock *s, struct steer_filter *f,
 	f->local_only = s->wide;
 	f->here = true;
 	f->local = s->local;
-	f->all_plain = conf->accept_plain || conf->prefer;
 	if (s->connected) { /* plaintext from its peer, if from anyone */
-		f->all_plain = f->dns = f->multicast = f->broadcast = false;
+		f->dns = f->multicast = f->broadcast = false;
 		if (conf_plain_from(&s->peer)) {
 			one->addr = s->peer;
 			one->len = 128;
+			one->drop = false;
 			f->peers = one;
 			f->npeers = 1;
 		}
-	} else if (conf->peers > 0 && !f->all_plain) {
-		f->peers = conf->peer;
-		f->npeers = conf->peers;
-		f->not_peers = true;
+	} else if (s->kconnected) { /* the kernel drops for it */
+		f->all_plain = true;
 	} else {
-		f->peers = conf->plain;
-		f->npeers = conf->plains;
+		f->peers = conf->filter;
+		f->npeers = conf->filters;
+		f->all_plain = conf->filter_rest;
 	}
 }
 
-void
+int
 want_filter(int fd, struct sock *s)
 {
 	struct steer_filter f = { .prefix = 0 };
@@ -57,10 +58,15 @@ want_filter(int fd, struct sock *s)
 		memcpy(f.token, s->map.arena->token, ARENA_TOKEN);
 	}
 	filter_fill(s, &f, one);
+	if (s->filter != NULL) {
+		f.then = s->filter->at;
+		f.nthen = atomic_load(&s->filter->len);
+	}
 	error = steer_filter(fd, &f);
 	if (error != 0)
 		log_say(LOG_WARN, LOG_WAY, "no packet filter: %s",
 		    strerror(-error));
+	return error;
 }
 
 void
@@ -107,8 +113,9 @@ plain_from(const struct mp_addr *from, const struct mp_addr *to)
 	    reach_ask(from) == REACH_OURS;
 }
 
-const struct mp_addr *
-want_peer(const struct sock *s, uint64_t arrival)
+/* Who may have sent what came then: the peer of a connection, or NULL. */
+static const struct mp_addr *
+peer_at(const struct sock *s, uint64_t arrival)
 {
 	if (arrival >= s->since)
 		return s->connected ? &s->peer : NULL;
@@ -119,7 +126,7 @@ bool
 want_plain(const struct sock *s, const struct mp_addr *from,
     const struct mp_addr *to, uint64_t arrival)
 {
-	const struct mp_addr *peer = want_peer(s, arrival);
+	const struct mp_addr *peer = peer_at(s, arrival);
 
 	if (s->family == AF_INET ? !net_is_v4(from) :
 		s->v6only && net_is_v4(from))
@@ -131,4 +138,35 @@ want_plain(const struct sock *s, const struct mp_addr *from,
 	/* To whom a broadcast went only the kernel's filter can tell. */
 	return plain_from(from, to) || (s->groups && net_is_multicast(to)) ||
 	    s->broadcast;
+}
+
+/* Did it speak first? */
+static bool
+is_client(struct sock *s, const struct mp_addr *peer)
+{
+	struct mp_session_info info = { .initiator = false };
+	uint32_t session;
+
+	if (!guard_lock(s->map.arena))
+		return true;
+	session = mp_session_find(&s->map.mp, s->slot, peer);
+	if (session != MP_NONE &&
+	    mp_session_info(&s->map.mp, session, &info) != 0)
+		info.initiator = false;
+	guard_unlock(s->map.arena);
+	return !info.initiator;
+}
+
+enum want
+want_session(struct sock *s, const struct mp_addr *from, uint64_t arrival)
+{
+	const struct mp_addr *peer = peer_at(s, arrival);
+
+	if (peer == NULL && !s->connected)
+		return WANT;
+	if (net_equal(from, peer != NULL ? peer : &s->peer))
+		return WANT;
+	if (is_client(s, from))
+		return WANT_NEXT;
+	return peer == NULL ? WANT : WANT_NOT;
 }

@@ -5,12 +5,17 @@
 
 #include "fdtab.h"
 
-/* Lets the kernel drop what this socket does not want. */
-void want_filter(int fd, struct sock *);
-/* Who may have sent what came at this time, of CLOCK_BOOTTIME: the peer of a
- * connection, or NULL.  The kernel looks when a datagram comes, not when it is
- * taken. */
-const struct mp_addr *want_peer(const struct sock *, uint64_t arrival);
+/* Lets the kernel drop what this socket does not want: 0, or a negative errno. */
+int want_filter(int fd, struct sock *);
+/*
+ * May the program have what this peer of a session sent?  The kernel looks when
+ * a datagram comes, of CLOCK_BOOTTIME, and not when it is taken.  But what a
+ * client sent waits for the port's next socket, where that which it came to is
+ * connected to another by now: the kernel would mix them, or drop it.
+ */
+enum want { WANT, WANT_NOT, WANT_NEXT };
+enum want want_session(struct sock *, const struct mp_addr *from,
+    uint64_t arrival);
 /* May this plaintext be given to the program?  Asked again in the program's
  * call, since it may have come before the filter did. */
 bool want_plain(const struct sock *, const struct mp_addr *from,

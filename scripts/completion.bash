@@ -34,6 +34,11 @@ _mpshim_interfaces() {
 	_mpshim_words "$names"
 }
 
+_mpshim_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+}
+
 # The command that begins at word $1 completes itself, where it can.
 _mpshim_command() {
 	if [ "$COMP_CWORD" -gt "$1" ] && declare -F _command_offset >/dev/null
@@ -57,7 +62,7 @@ _mprun() {
 		?*:=) ;;
 		?*:*) option='' ;;
 		:-k | :--key | :--peer | :--plain | :--interface | \
-		    :--no-interface)
+		    :--no-interface | :--config | :--events)
 			option=${COMP_WORDS[i]} ;;
 		:--)
 			_mpshim_command $((i + 1))
@@ -72,9 +77,14 @@ _mprun() {
 	case $option:$cur in
 	-k:* | --key:*) _mpshim_keys ;;
 	--interface:* | --no-interface:*) _mpshim_interfaces ;;
+	--events:*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--peer:* | --plain:*) ;;
+	--config:*) _mpshim_files ;;
 	:-*) _mpshim_words '-k --key --peer --plain --accept-plain --prefer
-		--interface --no-interface -v --verbose -h --help --version' ;;
+		--require --interface --no-interface --config --events
+		-v --verbose -h --help --version' ;;
 	*) _mpshim_command "$COMP_CWORD" ;;
 	esac
 }
@@ -84,12 +94,16 @@ _mpctl() {
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_mpshim_words 'keygen status check-program -h --help --version'
+		_mpshim_words 'keygen status watch events doctor check-config
+			check-program -h --help --version'
 		return
 	fi
 	case ${COMP_WORDS[1]}:$cur in
+	doctor:-*) _mpshim_words '--json --help' ;;
+	check-config:-*) _mpshim_words '--file --help' ;;
 	status:-*) _mpshim_words '--json --help' ;;
-	status:*) _mpshim_words "$(mpctl status 2>/dev/null |
+	events:-*) _mpshim_words '--no-samples --port --help' ;;
+	status:* | watch:*) _mpshim_words "$(mpctl status 2>/dev/null |
 	    sed -n 's/.*, process \([0-9]*\):.*/\1/p')" ;;
 	*:-*) _mpshim_words --help ;;
 	check-program:*)

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "door.h"
+#include "events.h"
 #include "look.h"
 #include "loop.h"
 #include "netmon.h"
@@ -33,6 +34,7 @@ struct agent {
 	unsigned nclients, nside; /* all; those by the side door */
 	struct look look;
 	struct netmon netmon;
+	struct events events;
 };
 
 /* Something came or went: is anything left to serve? */

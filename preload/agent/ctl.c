@@ -10,6 +10,15 @@
 static const char help[] =
     "usage: mpctl keygen NAME             make both halves of a key\n"
     "       mpctl status [--json] [PID]   show programs, peers and paths\n"
+    "       mpctl watch [PID]             the same, live\n"
+    "       mpctl events [--no-samples] [--port PORT]\n"
+    "                                     say what happens, as it happens\n"
+    "       mpctl doctor [--json] [ADDRESS:PORT]\n"
+    "                                     what stops multipath here, and what\n"
+    "                                     to do; with a peer, try it\n"
+    "       mpctl check-config [--file FILE] [ADDRESS[:PORT]...]\n"
+    "                                     explain the configuration, and what\n"
+    "                                     these destinations get of it\n"
     "       mpctl check-program PROGRAM   would it run under mpshim?\n"
     "       mpctl COMMAND --help          what a command does\n"
     "       mpctl --help | --version\n"
@@ -34,30 +43,125 @@ keygen(int argc, char **argv)
 	return ctl_keygen(argv[0]);
 }
 
+/* A number of 1..most and nothing else; 0: it is none. */
+static uint32_t
+number(const char *text, unsigned long most)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	return text[0] < '1' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    n > most ? 0 : (uint32_t)n;
+}
+
+/* A process id, which may be missing; false, and says so: it is none. */
+static bool
+take_pid(const char *too_many, int argc, char **argv, uint32_t *pid)
+{
+	if (argc > 1)
+		(void)usage(too_many, "");
+	else if (argc == 1 && (*pid = number(argv[0], INT32_MAX)) == 0)
+		(void)usage("not a process id: ", argv[0]);
+	else
+		return true;
+	return false;
+}
+
 static int
 status(int argc, char **argv)
 {
 	bool json = false;
-	unsigned long pid = 0;
-	char *end;
+	uint32_t pid = 0;
+	int i, n = 0;
+
+	for (i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (argv[i][0] == '-')
+			return usage("status has no option ", argv[i]);
+		else
+			argv[n++] = argv[i];
+	if (!take_pid("status wants one PID at most", n, argv, &pid))
+		return CTL_USAGE;
+	return ctl_status(json, pid);
+}
+
+static int
+watch(int argc, char **argv)
+{
+	uint32_t pid = 0;
+
+	if (!take_pid("watch wants one PID at most", argc, argv, &pid))
+		return CTL_USAGE;
+	return ctl_watch(pid);
+}
+
+static int
+events(int argc, char **argv)
+{
+	bool samples = true;
+	uint32_t port = 0;
 	int i;
 
 	for (i = 0; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0) {
-			json = true;
+		if (strcmp(argv[i], "--no-samples") == 0) {
+			samples = false;
 			continue;
 		}
-		if (argv[i][0] == '-')
-			return usage("status has no option ", argv[i]);
-		if (pid != 0)
-			return usage("status wants one PID at most", "");
-		errno = 0;
-		pid = strtoul(argv[i], &end, 10);
-		if (argv[i][0] < '1' || argv[i][0] > '9' || *end != '\0' ||
-		    errno != 0 || pid > INT32_MAX)
-			return usage("not a process id: ", argv[i]);
+		if (strcmp(argv[i], "--port") != 0)
+			return usage("events does not take ", argv[i]);
+		if (++i == argc)
+			return usage("--port wants a port", "");
+		port = number(argv[i], UINT16_MAX);
+		if (port == 0)
+			return usage("not a port: ", argv[i]);
 	}
-	return ctl_status(json, (uint32_t)pid);
+	return ctl_events(port, samples);
+}
+
+/* What mprun --events asks, as mprun: FILE PID. */
+static int
+record(int argc, char **argv)
+{
+	uint32_t pid = argc == 2 ? number(argv[1], INT32_MAX) : 0;
+
+	if (pid == 0)
+		return usage("record wants FILE and PID", "");
+	ctl_name("mprun");
+	return ctl_record(argv[0], pid);
+}
+
+static int
+doctor(int argc, char **argv)
+{
+	bool as_json = argc > 0 && strcmp(argv[0], "--json") == 0;
+
+	argc -= as_json;
+	argv += as_json;
+	if (argc > 0 && argv[0][0] == '-')
+		return usage("doctor has no option ", argv[0]);
+	if (argc > 1)
+		return usage("doctor wants one ADDRESS:PORT at most", "");
+	return ctl_doctor(as_json, argc == 1 ? argv[0] : NULL);
+}
+
+static int
+check_config(int argc, char **argv)
+{
+	const char *file = NULL;
+
+	if (argc > 0 && strcmp(argv[0], "--file") == 0) {
+		if (argc == 1 || argv[1][0] == '\0')
+			return usage("--file wants a FILE", "");
+		file = argv[1];
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc > 0 && argv[0][0] == '-')
+		return usage("check-config has no option ", argv[0]);
+	return ctl_config(file, argc, argv);
 }
 
 static int
@@ -122,6 +226,11 @@ main(int argc, char **argv)
 	} commands[] = {
 		{ "keygen", keygen },
 		{ "status", status },
+		{ "watch", watch },
+		{ "events", events },
+		{ "record", record },
+		{ "doctor", doctor },
+		{ "check-config", check_config },
 		{ "check-program", check_program },
 		{ "check-run", check_run },
 		{ "--version", version },

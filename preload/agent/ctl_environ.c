@@ -1,96 +1,57 @@
 /* SPDX-License-Identifier: ISC */
 /* Whether the MPSHIM_ variables are right, so that mistakes show at once. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "conf.h"
 #include "ctl.h"
 #include "ipc.h"
+#include "settings.h"
 
-enum { ADDRESS_TEXT = 64 }; /* longer than any address with all its parts */
-
-/* Is it a number of low..high and nothing else? */
 static bool
-number_ok(const char *text, unsigned long low, unsigned long high)
+value_ok(enum setting what, const char *word)
 {
-	size_t n = strspn(text, "0123456789");
-	unsigned long value;
+	struct directive d;
 
-	if (n == 0 || n > 5 || text[n] != '\0')
-		return false;
-	value = strtoul(text, NULL, 10);
-	return value >= low && value <= high;
-}
-
-/* Cuts the port off, where there is one; *v6 says that A is IPv6 by its form.
- * Leaves *host.  False: brackets or port are wrong. */
-static bool
-cut_port(char *text, char **host, bool *v6)
-{
-	char *end = strrchr(text, ':');
-
-	*host = text;
-	*v6 = end != NULL && strchr(text, ':') != end;
-	if (text[0] == '[') {
-		*host = text + 1;
-		*v6 = true;
-		end = strchr(text, ']');
-		if (end == NULL || (end[1] != ':' && end[1] != '\0'))
-			return false;
-		*end = '\0';
-		return end[1] == '\0' || number_ok(end + 2, 1, UINT16_MAX);
-	}
-	if (end == NULL || *v6)
-		return true;
-	*end = '\0';
-	return number_ok(end + 1, 1, UINT16_MAX);
-}
-
-/* A[:P], with `prefix' A[/L][:P]; IPv6 with a port is in brackets. */
-static bool
-address_ok(const char *word, bool prefix)
-{
-	char text[ADDRESS_TEXT], *host, *slash;
-	struct in6_addr ip;
-	bool v6;
-	int n;
-
-	n = snprintf(text, sizeof(text), "%s", word);
-	if (n < 0 || (size_t)n >= sizeof(text) || !cut_port(text, &host, &v6))
-		return false;
-	slash = prefix ? strchr(host, '/') : NULL;
-	if (slash != NULL) {
-		*slash = '\0';
-		if (!number_ok(slash + 1, 0, v6 ? 128 : 32))
-			return false;
-	}
-	return inet_pton(v6 ? AF_INET6 : AF_INET, host, &ip) == 1;
+	return confile_value(&d, what, word);
 }
 
 static bool
 peer_ok(const char *word)
 {
-	return address_ok(word, false);
+	return strchr(word, '/') == NULL && value_ok(SET_PROTECT, word);
 }
 
 static bool
 plain_ok(const char *word)
 {
-	return address_ok(word, true);
+	return value_ok(SET_PLAIN, word);
 }
 
-/* As the kernel would take it. */
 static bool
 interface_ok(const char *word)
 {
-	return strlen(word) < IF_NAMESIZE && strpbrk(word, "/:") == NULL &&
-	    strcmp(word, ".") != 0 && strcmp(word, "..") != 0;
+	return value_ok(SET_INTERFACE, word);
+}
+
+static bool
+config_ok(const char *word)
+{
+	return word[0] == '/' || strcmp(word, "none") == 0;
+}
+
+static bool
+sessions_ok(const char *word)
+{
+	return value_ok(SET_SESSIONS, word);
+}
+
+static bool
+memory_ok(const char *word)
+{
+	return value_ok(SET_MEMORY, word);
 }
 
 static bool
@@ -122,9 +83,9 @@ struct variable {
 };
 
 static const struct variable variables[] = {
-	{ "MPSHIM_PEER", "--peer", peer_ok, CONF_RULES, 0,
+	{ "MPSHIM_PEER", "--peer", peer_ok, RULES_MAX, 0,
 	    "ADDRESS[:PORT], as 192.0.2.1:60001 or [2001:db8::1]:60001" },
-	{ "MPSHIM_PLAIN", "--plain", plain_ok, CONF_RULES, 0,
+	{ "MPSHIM_PLAIN", "--plain", plain_ok, RULES_MAX, 0,
 	    "ADDRESS[/LEN][:PORT], as 192.0.2.0/24 or [2001:db8::/32]:123" },
 	{ "MPSHIM_INTERFACE", "--interface", interface_ok, IPC_NAMES,
 	    IPC_NAMES, "the name of a network interface" },
@@ -133,6 +94,12 @@ static const struct variable variables[] = {
 	{ "MPSHIM_ACCEPT_PLAIN", "--accept-plain", switch_ok, 0, 0,
 	    "1 or 0" },
 	{ "MPSHIM_PREFER", "--prefer", switch_ok, 0, 0, "1 or 0" },
+	{ "MPSHIM_CONFIG", "--config", config_ok, 0, 0,
+	    "an absolute path, or none" },
+	{ "MPSHIM_TELL_PRIVATE", "tell-private", switch_ok, 0, 0, "1 or 0" },
+	{ "MPSHIM_SESSIONS", "sessions", sessions_ok, 0, 0,
+	    "a number of 1 to 16384" },
+	{ "MPSHIM_MEMORY", "memory", memory_ok, 0, 0, "a size of 64K to 256M" },
 	{ "MPSHIM_LOG", "-v", log_ok, 0, 256,
 	    "error, warn, info or debug, and :FILE where it shall go" },
 };
@@ -209,19 +176,33 @@ runtime_check(void)
 	return CTL_FAILED;
 }
 
+static unsigned faults;
+
+static void
+complain(const char *line)
+{
+	/* One line is enough. */
+	if (faults++ == 0)
+		ctl_error("%s", line);
+}
+
 int
 ctl_environ_check(void)
 {
-	const char *keys = getenv("MPSHIM_KEY");
+	static struct settings settings;
 	size_t i;
 	int status = CTL_OK;
 
 	for (i = 0; i < sizeof(variables) / sizeof(variables[0]) &&
 	    status == CTL_OK; i++)
 		status = variable_check(&variables[i]);
-	if (status == CTL_OK)
-		status = ctl_keys_check(keys != NULL ? keys : "");
-	if (status == CTL_OK)
-		status = runtime_check();
-	return status;
+	if (status != CTL_OK)
+		return status;
+	settings_environ(&settings, environ, complain);
+	if (faults > 0)
+		return CTL_USAGE;
+	if (!settings_files(&settings, environ, complain))
+		return CTL_FAILED;
+	status = ctl_keys_check(settings.keys);
+	return status == CTL_OK ? runtime_check() : status;
 }

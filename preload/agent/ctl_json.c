@@ -4,135 +4,15 @@
  * grows when the meaning of one changes.  Times are microseconds; what is not
  * known is null.
  */
-#include <arpa/inet.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "ctl.h"
+#include "ctl_value.h"
 #include "ipc.h"
-#include "net.h"
 
 enum { JSON_VERSION = 1 };
-
-/* Where we are: how deep, and whether something went before on this level. */
-struct json {
-	unsigned depth;
-	bool more;
-};
-
-/* Begins a line: the comma of the one before, the name if there is one. */
-static void
-json_name(struct json *j, const char *name)
-{
-	if (j->more)
-		putchar(',');
-	if (j->depth > 0)
-		printf("\n%*s", (int)j->depth * 2, "");
-	if (name != NULL)
-		printf("\"%s\": ", name);
-	j->more = true;
-}
-
-static void
-json_open(struct json *j, const char *name, char bracket)
-{
-	json_name(j, name);
-	putchar(bracket);
-	j->depth++;
-	j->more = false;
-}
-
-static void
-json_close(struct json *j, char bracket)
-{
-	j->depth--;
-	if (j->more)
-		printf("\n%*s", (int)j->depth * 2, "");
-	putchar(bracket);
-	j->more = true;
-}
-
-/* `text' ends at a 0 or after `size' bytes; bytes past ASCII are taken as
- * Latin-1, so that the output is valid whatever they are. */
-static void
-json_text(struct json *j, const char *name, const char *text, size_t size)
-{
-	size_t i;
-	unsigned char c;
-
-	json_name(j, name);
-	putchar('"');
-	for (i = 0; i < size && text[i] != '\0'; i++) {
-		c = (unsigned char)text[i];
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < ' ' || c > '~')
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
-
-static void
-json_word(struct json *j, const char *name, const char *text)
-{
-	json_text(j, name, text, SIZE_MAX);
-}
-
-static void
-json_number(struct json *j, const char *name, uint64_t value)
-{
-	json_name(j, name);
-	printf("%" PRIu64, value);
-}
-
-static void
-json_maybe(struct json *j, const char *name, uint64_t value, bool known)
-{
-	json_name(j, name);
-	if (known)
-		printf("%" PRIu64, value);
-	else
-		fputs("null", stdout);
-}
-
-static void
-json_bool(struct json *j, const char *name, bool value)
-{
-	json_name(j, name);
-	fputs(value ? "true" : "false", stdout);
-}
-
-/* Wider than a number of JSON is sure to be. */
-static void
-json_hex(struct json *j, const char *name, uint64_t value)
-{
-	json_name(j, name);
-	printf("\"%016" PRIx64 "\"", value);
-}
-
-/* Microseconds since then. */
-static void
-json_age(struct json *j, const char *name, uint64_t now, uint64_t at)
-{
-	json_maybe(j, name, now > at ? now - at : 0,
-	    at != 0 && at != MP_NEVER);
-}
-
-/* Address and port; null: port 0. */
-static void
-json_addr(struct json *j, const char *name, const struct mp_addr *a)
-{
-	char text[NET_TEXT];
-
-	if (a->port != 0)
-		json_word(j, name, net_text(a, text));
-	else
-		json_maybe(j, name, 0, false);
-}
 
 /* --- The rows ------------------------------------------------------------- */
 
@@ -149,6 +29,7 @@ json_slot(struct json *j, const struct ipc_row *r)
 	json_word(j, "family", s->family == AF_INET ? "inet" : "inet6");
 	json_addr(j, "local", &s->local);
 	json_addr(j, "connected", s->connected ? &s->peer : &none);
+	json_number(j, "kernel_drops", r->u.slot_row.drops);
 	json_close(j, '}');
 }
 
@@ -156,11 +37,8 @@ static void
 json_flow(struct json *j, const struct ipc_row *r)
 {
 	const struct mp_flow_info *f = &r->u.flow_row.is;
-	bool v4 = net_is_v4(&f->path.local), known = f->srtt_us != 0;
-	char local[INET6_ADDRSTRLEN];
+	bool known = f->srtt_us != 0;
 
-	inet_ntop(v4 ? AF_INET : AF_INET6, f->path.local.ip + (v4 ? 12 : 0),
-	    local, sizeof(local));
 	json_open(j, NULL, '{');
 	json_number(j, "flow", r->flow);
 	json_word(j, "state", ctl_flow_state(r));
@@ -168,7 +46,7 @@ json_flow(struct json *j, const struct ipc_row *r)
 	json_bool(j, "validated", f->validated);
 	json_bool(j, "doubt", f->doubt);
 	json_bool(j, "failed", f->failed);
-	json_word(j, "local", local);
+	json_ip(j, "local", &f->path.local);
 	json_addr(j, "remote", &f->path.remote);
 	json_text(j, "interface", r->u.flow_row.interface,
 	    sizeof(r->u.flow_row.interface));
@@ -285,5 +163,5 @@ ctl_json(const struct ipc_row *row, size_t n)
 	}
 	json_close(&j, ']');
 	json_close(&j, '}');
-	putchar('\n');
+	json_end(&j);
 }

@@ -161,16 +161,17 @@ elf_read(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 	return true;
 }
 
-/* Is this loader glibc's? */
+/* Is this the loader of a C library that takes ours: glibc, musl? */
 static bool
-loader_glibc(const char *loader)
+loader_known(const char *loader)
 {
 	const char *name = strrchr(loader, '/');
 
 	name = name != NULL ? name + 1 : loader;
 	return strncmp(name, "ld-linux", 8) == 0 ||
 	    strncmp(name, "ld64.so", 7) == 0 ||
-	    strncmp(name, "ld.so.1", 7) == 0;
+	    strncmp(name, "ld.so.1", 7) == 0 ||
+	    strncmp(name, "ld-musl-", 8) == 0;
 }
 
 static int
@@ -204,9 +205,9 @@ elf_check(int fd, const char *path, const unsigned char *ident)
 	else if (!elf.interp)
 		ctl_error("%s is statically linked, so nothing can be "
 		    "preloaded into it", path);
-	else if (!loader_glibc(elf.loader))
+	else if (!loader_known(elf.loader))
 		ctl_error("%s is linked with another C library (%s); mpshim "
-		    "needs glibc's programs", path, elf.loader);
+		    "needs programs of glibc or musl", path, elf.loader);
 	else {
 		if (elf.go)
 			ctl_error("warning: %s is a Go program; Go calls the "

@@ -47,6 +47,30 @@ text_slot(const struct ipc_row *r)
 	if (s->connected)
 		printf(", connected to %s", net_text(&s->peer, text));
 	putchar('\n');
+	if (r->u.slot_row.drops > 0)
+		printf("    the kernel dropped %" PRIu64 " packets there: kept "
+		    "out, or no room\n", r->u.slot_row.drops);
+}
+
+/* Bytes, in the unit that leaves three digits or fewer. */
+static const char *
+amount(char text[16], uint64_t bytes)
+{
+	static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB",
+		"PB", "EB" };
+	uint64_t rest = 0;
+	size_t i;
+
+	for (i = 0; bytes >= 1000; i++) {
+		rest = bytes % 1000;
+		bytes /= 1000;
+	}
+	if (i > 0 && bytes < 100)
+		snprintf(text, 16, "%" PRIu64 ".%" PRIu64 " %s", bytes,
+		    rest / 100, units[i]);
+	else
+		snprintf(text, 16, "%" PRIu64 " %s", bytes, units[i]);
+	return text;
 }
 
 static void
@@ -54,7 +78,7 @@ text_session(const struct ipc_row *r)
 {
 	const struct mp_session_info *s = &r->u.session_row.is;
 	char peer[NET_TEXT], key[32], suite[24], at[CTL_WORDS + 8];
-	char words[CTL_WORDS];
+	char words[CTL_WORDS], sent[16], received[16];
 
 	printf("  peer %s: %s", net_text(&s->shown, peer),
 	    ctl_session_state(r));
@@ -70,6 +94,10 @@ text_session(const struct ipc_row *r)
 		printf(", datagrams up to %" PRIu32 " bytes",
 		    r->u.session_row.mtu);
 	putchar('\n');
+	printf("    sent %" PRIu64 " datagrams, %s; ", s->tx_datagrams,
+	    amount(sent, s->tx_bytes));
+	printf("received %" PRIu64 ", %s\n", s->rx_datagrams,
+	    amount(received, s->rx_bytes));
 	if (s->why != MP_WHY_none)
 		printf("    path chosen %s: %s\n",
 		    ago(at, r->now, s->why_at), mp_reason_what(s->why));

@@ -22,6 +22,7 @@
 #include "ipc.h"
 #include "journal.h"
 #include "keeper.h"
+#include "worker.h"
 
 enum { LOCK_WAIT_MS = 5000 };
 
@@ -229,7 +230,7 @@ main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		return usage(stdout);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		puts("mpshim-agent " MPSHIM_VERSION);
+		puts(worker_version);
 		return 0;
 	}
 	if (argc > 1)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "agent.h"
+#include "events.h"
 #include "journal.h"
 #include "locals.h"
 #include "net.h"
@@ -306,6 +307,8 @@ tell_all(struct agent *a, uint64_t now)
 		alarm_by(&a->loop, &nm->soon, nm->quiet_until);
 	if (!nm->changed && !events)
 		return;
+	if (nm->changed)
+		events_touch_net(a);
 	LIST_FOREACH(p, &a->ports, entry) {
 		if (nm->changed)
 			locals_tell(nm, p);
@@ -347,6 +350,7 @@ on_event(struct watch *w, uint32_t events)
 		error = read_all(&a->netmon);
 		journal("rtnetlink lost events; lists read anew: %s",
 		    strerror(-error));
+		events_error(a, 0, "rtnetlink lost events");
 	}
 	tell_all(a, arena_now());
 }

@@ -9,6 +9,7 @@
 
 #include "agent.h"
 #include "ear.h"
+#include "events.h"
 #include "journal.h"
 #include "net.h"
 #include "park.h"
@@ -228,6 +229,7 @@ output_send(struct port *p)
 	int n, nlost, round;
 	bool ok;
 
+	events_touch(p);
 	for (round = 0; round < ROUNDS; round++) {
 		n = take(p, lost, &nlost, &idle);
 		if (n < 0)

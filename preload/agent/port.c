@@ -15,6 +15,7 @@
 #include "agent.h"
 #include "control.h"
 #include "ear.h"
+#include "events.h"
 #include "hold.h"
 #include "journal.h"
 #include "locals.h"
@@ -196,16 +197,29 @@ port_begin(struct port *p)
 	return 0;
 }
 
+/* As far as something was asked for.  What is kept for sending again is as much
+ * as what waits, and a quarter of it at most is one session's. */
+static struct mp_limits
+limits(const struct ipc_ask *how)
+{
+	return (struct mp_limits) { .sessions = how->sessions,
+		.pool = how->memory, .pool_each = how->memory / 4,
+		.held = how->memory };
+}
+
 static int
 make_arena(struct port *p)
 {
 	struct mp_setup setup = { .port = p->number,
+		.limits = limits(&p->how),
 		.tell_private = p->how.tell_private != 0,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
 	size_t size = arena_size(&setup.limits);
 	uint8_t random[96];
 	int error;
 
+	if (size == 0)
+		return -EINVAL;
 	p->memfd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (p->memfd < 0 || ftruncate(p->memfd, (off_t)size) != 0 ||
 	    fcntl(p->memfd, F_ADD_SEALS,
@@ -311,6 +325,7 @@ port_close(struct port *p)
 	int got;
 
 	journal("port %u: closed", p->number);
+	events_port_gone(p);
 	a->port[p->number] = NULL;
 	LIST_REMOVE(p, entry);
 	a->nports--;

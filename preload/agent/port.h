@@ -20,6 +20,7 @@
 struct agent;
 struct held;
 struct ring;
+struct status;
 
 enum port_bound {
 	PORT_EVENTS = 8,	/* interfaces that changed, at most kept */
@@ -86,6 +87,10 @@ struct port {
 	unsigned nevents;
 	uint64_t traffic;    /* datagrams until then, when last looked */
 	uint64_t unanswered; /* the engine's count, when last looked at */
+	/* While somebody listens (events.h): what he was told of, and whether
+	 * that may have changed. */
+	struct status *told;
+	bool touched;
 	STAILQ_HEAD(, parked) park; /* see park.h */
 	unsigned parked;
 	size_t parked_bytes;

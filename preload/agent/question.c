@@ -13,12 +13,14 @@
 
 #include "agent.h"
 #include "ear.h"
+#include "events.h"
 #include "journal.h"
 #include "net.h"
 #include "output.h"
 #include "rule.h"
 #include "slots.h"
 #include "uapi.h"
+#include "worker.h"
 
 /* The port that is asked for; NULL: there is none. */
 static struct port *
@@ -299,11 +301,23 @@ on_look(struct question *q)
 	return 0;
 }
 
+/* Those who can be heard do not come here. */
+static int
+on_events(struct question *q)
+{
+	if (q->side)
+		return -EPERM;
+	snprintf(q->answer.text, IPC_TEXT, "%d others follow the events already",
+	    EVENTS_READERS);
+	return -EBUSY;
+}
+
 static int
 on_hello(struct question *q)
 {
 	if (q->ask.stay)
 		look_watch(q->agent, q->client, q->pid, true);
+	snprintf(q->answer.text, IPC_TEXT, "%s", worker_version);
 	return 0;
 }
 
@@ -316,6 +330,7 @@ static int (*const handler[])(struct question *) = {
 	[IPC_LOOK] = on_look,
 	[IPC_SET] = on_set,
 	[IPC_HEAR] = on_hear,
+	[IPC_EVENTS] = on_events,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };
@@ -360,4 +375,6 @@ question_answer(struct question *q)
 	q->give = -1;
 	journal("question %u of %d, port %u: %s %s", q->ask.kind, (int)q->pid,
 	    q->ask.port, strerror(-q->answer.error), q->answer.text);
+	if (q->answer.text[0] != '\0' && q->ask.kind != IPC_EVENTS)
+		events_error(q->agent, q->ask.port, q->answer.text);
 }

@@ -28,6 +28,12 @@ real_close(int fd)
 	return close(fd);
 }
 
+ssize_t
+real_read(int fd, void *data, size_t len)
+{
+	return read(fd, data, len);
+}
+
 int
 real_getsockname(int fd, struct sockaddr *name, socklen_t *len)
 {

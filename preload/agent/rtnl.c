@@ -109,6 +109,54 @@ rtnl_list(int fd, uint16_t type,
 	return end == 1 ? 0 : end;
 }
 
+static void
+add_attribute(struct nlmsghdr *h, unsigned short type, const void *data,
+    size_t len)
+{
+	struct rtattr *a = (struct rtattr *)(void *)((char *)h +
+	    NLMSG_ALIGN(h->nlmsg_len));
+
+	a->rta_type = type;
+	a->rta_len = (unsigned short)RTA_LENGTH(len);
+	memcpy(RTA_DATA(a), data, len);
+	h->nlmsg_len = NLMSG_ALIGN(h->nlmsg_len) +
+	    (unsigned)RTA_SPACE(len);
+}
+
+int
+rtnl_route(int fd, int family, const uint8_t *from, const uint8_t *to,
+    size_t len, void (*take)(void *, const struct nlmsghdr *), void *arg)
+{
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg info;
+		char room[2 * RTA_SPACE(16)];
+	} ask = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(ask.info)),
+		      .nlmsg_type = RTM_GETROUTE,
+		      .nlmsg_flags = NLM_F_REQUEST },
+		.info = { .rtm_family = (unsigned char)family,
+		    .rtm_dst_len = (unsigned char)(8 * len),
+		    .rtm_src_len = (unsigned char)(8 * len) } };
+	const struct nlmsghdr *h;
+	ssize_t n;
+	int error;
+
+	add_attribute(&ask.head, RTA_DST, to, len);
+	add_attribute(&ask.head, RTA_SRC, from, len);
+	error = say(fd, &ask.head);
+	if (error != 0)
+		return error;
+	n = rtnl_hear(fd, 0, &h);
+	if (n < 0)
+		return (int)n;
+	if (!NLMSG_OK(h, (unsigned)n))
+		return -EPROTO;
+	if (h->nlmsg_type == NLMSG_ERROR)
+		return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+	take(arg, h);
+	return 0;
+}
+
 bool
 rtnl_attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
     unsigned most)

@@ -22,6 +22,11 @@ ssize_t rtnl_hear(int fd, int flags, const struct nlmsghdr **);
 int rtnl_list(int fd, uint16_t type,
     void (*take)(void *arg, const struct nlmsghdr *), void *arg);
 
+/* Asks which way leads from one address to another, of `len' bytes each, and has
+ * the answer taken: 0, or a negative errno (there is none). */
+int rtnl_route(int fd, int family, const uint8_t *from, const uint8_t *to,
+    size_t len, void (*take)(void *arg, const struct nlmsghdr *), void *arg);
+
 /* Finds the attributes 0 to `most' of a message whose own part has `size'
  * bytes: false, it is too short. */
 bool rtnl_attributes(const struct nlmsghdr *, size_t size,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "events.h"
 #include "output.h"
 #include "question.h"
 #include "status.h"
@@ -38,7 +39,8 @@ client_free(struct client *c)
 	alarm_end(&a->loop, &c->alarm);
 	LIST_REMOVE(c, entry);
 	a->nside -= c->side;
-	close(c->fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	status_free(c->status);
 	free(c);
 	a->nclients--;
@@ -72,6 +74,18 @@ begin_status(struct client *c)
 		return false;
 	c->watch.ready = status_ready;
 	watch_change(&c->agent->loop, &c->watch, EPOLLOUT);
+	return true;
+}
+
+/* Makes him one who follows the events: false, he cannot. */
+static bool
+begin_events(struct client *c, uint32_t port)
+{
+	watch_end(&c->agent->loop, &c->watch);
+	if (!events_join(c->agent, c->fd, port))
+		return false;
+	c->fd = -1;
+	client_free(c);
 	return true;
 }
 
@@ -136,6 +150,10 @@ client_ready(struct watch *w, uint32_t events)
 		return;
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_STATUS && !c->side && begin_status(c))
+		return;
+	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
+	    q.ask.kind == IPC_EVENTS && !c->side &&
+	    begin_events(c, q.ask.port))
 		return;
 	if (n == IPC_SHORT && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_WAKE && port_of(&q) != NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "status.h"
 
+#include <bsd/stdlib.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "change.h"
 #include "ipc.h"
 
 enum { AT_ONCE = 64 }; /* sessions that are looked at under one lock */
@@ -59,13 +61,15 @@ add_slots(struct status *s, const struct port *p)
 			return;
 		row->u.slot_row.slot = i;
 		row->u.slot_row.is = p->map.arena->slot[i];
+		row->u.slot_row.drops = p->slot[i].drops;
 		row->u.slot_row.is.program[ARENA_NAME - 1] = '\0';
 	}
 }
 
 /* [lock] */
 static void
-add_flows(struct status *s, const struct port *p, uint32_t session)
+add_flows(struct status *s, const struct port *p, uint32_t session,
+    uint32_t gen)
 {
 	struct mp_flow_info info;
 	struct ipc_row *row;
@@ -78,12 +82,26 @@ add_flows(struct status *s, const struct port *p, uint32_t session)
 		if (row == NULL)
 			return;
 		row->session = session;
+		row->gen = gen;
 		row->flow = i;
 		row->u.flow_row.is = info;
 		snprintf(row->u.flow_row.interface,
 		    sizeof(row->u.flow_row.interface), "%s",
 		    netmon_name(&p->agent->netmon, info.path.ifindex));
 	}
+}
+
+/* Whose session it is.  [lock] */
+static void
+add_program(struct ipc_row *row, const struct port *p, uint32_t slot)
+{
+	const struct slot *is;
+
+	if (slot >= MP_SLOTS_MAX || !p->slot[slot].used)
+		return;
+	is = &p->map.arena->slot[slot];
+	row->u.session_row.pid = is->pid;
+	memcpy(row->u.session_row.program, is->program, ARENA_NAME - 1);
 }
 
 /* [lock] */
@@ -99,6 +117,8 @@ add_session(struct status *s, const struct port *p, uint32_t session)
 	if (row == NULL)
 		return;
 	row->session = session;
+	row->gen = info.gen;
+	add_program(row, p, info.slot);
 	snprintf(row->u.session_row.suite, sizeof(row->u.session_row.suite),
 	    "%s", info.suite);
 	snprintf(row->u.session_row.key, sizeof(row->u.session_row.key), "%s",
@@ -106,7 +126,7 @@ add_session(struct status *s, const struct port *p, uint32_t session)
 	row->u.session_row.mtu = mp_session_mtu(&p->map.mp, session);
 	info.suite = NULL; /* means nothing elsewhere */
 	row->u.session_row.is = info;
-	add_flows(s, p, session);
+	add_flows(s, p, session, info.gen);
 }
 
 /* [lock] */
@@ -120,6 +140,7 @@ add_counters(struct status *s, const struct port *p)
 		row = add(s, IPC_ROW_COUNTER, p);
 		if (row == NULL)
 			return;
+		row->flow = (uint32_t)c; /* for their order */
 		snprintf(row->u.counter_row.name,
 		    sizeof(row->u.counter_row.name), "%s",
 		    mp_counter_name((enum mp_counter)c));
@@ -128,14 +149,15 @@ add_counters(struct status *s, const struct port *p)
 	}
 }
 
-static void
+/* False: the lock is not to be had. */
+static bool
 add_port(struct status *s, struct port *p)
 {
 	uint32_t i, end, n = p->map.mp.limits.sessions;
 	struct ipc_row *row = add(s, IPC_ROW_PORT, p);
 
 	if (row == NULL || !port_lock(p))
-		return;
+		return false;
 	row->u.port_row.id = p->id;
 	row->u.port_row.worker = (uint32_t)getpid();
 	row->u.port_row.restarts = p->agent->restarts;
@@ -145,31 +167,120 @@ add_port(struct status *s, struct port *p)
 		if (i > 0) { /* others want the lock as well */
 			port_unlock(p);
 			if (!port_lock(p))
-				return;
+				return false;
 		}
 		end = i + AT_ONCE < n ? i + AT_ONCE : n;
 		for (; i < end; i++)
 			add_session(s, p, i);
 	}
 	port_unlock(p);
+	return true;
+}
+
+static void
+add_net(struct status *s, const struct netmon *nm)
+{
+	struct ipc_row *row;
+	size_t i;
+
+	for (i = 0; i < nm->nlinks; i++) {
+		if (nm->link[i].nowhere)
+			continue;
+		row = add(s, IPC_ROW_LINK, NULL);
+		if (row == NULL)
+			return;
+		row->u.link_row.ifindex = nm->link[i].ifindex;
+		row->u.link_row.mtu = nm->link[i].mtu;
+		row->u.link_row.up = nm->link[i].up;
+		memcpy(row->u.link_row.name, nm->link[i].name, IFNAMSIZ);
+	}
+	for (i = 0; i < nm->naddresses; i++) {
+		row = add(s, IPC_ROW_ADDRESS, NULL);
+		if (row == NULL)
+			return;
+		memcpy(row->u.address_row.is.ip, nm->address[i].ip, 16);
+		row->u.address_row.ifindex = nm->address[i].ifindex;
+		snprintf(row->u.address_row.interface, IFNAMSIZ, "%s",
+		    netmon_name(nm, nm->address[i].ifindex));
+	}
+}
+
+/* --- Lists ---------------------------------------------------------------- */
+
+struct status *
+status_empty(void)
+{
+	struct status *s = calloc(1, sizeof(*s));
+
+	if (s != NULL)
+		s->now = arena_now();
+	return s;
+}
+
+/* A list that all went into, or NULL. */
+static struct status *
+whole(struct status *s)
+{
+	if (s == NULL || !s->failed)
+		return s;
+	status_free(s);
+	return NULL;
 }
 
 struct status *
 status_new(struct agent *a)
 {
-	struct status *s = calloc(1, sizeof(*s));
+	struct status *s = status_empty();
 	struct port *p;
 
 	if (s == NULL)
 		return NULL;
-	s->now = arena_now();
 	LIST_FOREACH(p, &a->ports, entry)
-		add_port(s, p);
+		(void)add_port(s, p);
 	(void)add(s, IPC_ROW_END, NULL);
-	if (!s->failed)
-		return s;
-	status_free(s);
-	return NULL;
+	return whole(s);
+}
+
+struct status *
+status_of_port(struct port *p)
+{
+	struct status *s = status_empty();
+
+	if (s != NULL && !add_port(s, p))
+		s->failed = true;
+	return whole(s);
+}
+
+struct status *
+status_of_net(struct agent *a)
+{
+	struct status *s = status_empty();
+
+	if (s == NULL)
+		return NULL;
+	add_net(s, &a->netmon);
+	/* Not qsort(3), which looks how much memory there is: not here. */
+	if (s->n > 0 && heapsort(s->row, s->n, sizeof(*s->row),
+	    change_order) != 0)
+		s->failed = true;
+	return whole(s);
+}
+
+bool
+status_add(struct status *s, const struct ipc_row *row)
+{
+	struct ipc_row *to = add(s, (enum ipc_row_kind)row->kind, NULL);
+
+	if (to != NULL)
+		*to = *row;
+	return to != NULL;
+}
+
+struct ipc_row *
+status_rows(struct status *s, size_t *n)
+{
+	*n = s != NULL ? s->n : 0;
+	return s != NULL ? s->row : NULL;
 }
 
 bool

@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "events.h"
 #include "journal.h"
 #include "sandbox.h"
 #include "uapi.h"
+
+const char worker_version[] = "mpshim-agent " MPSHIM_VERSION;
 
 enum {
 	LINGER_US = 10 * 1000000, /* after the last port */
@@ -68,6 +71,8 @@ on_keeper(struct watch *w, uint32_t events)
 	if (hold_late(w->fd))
 		return;
 	journal("the keeper died");
+	events_error(a, 0, "the keeper died: the next worker will find "
+	    "nothing");
 	watch_end(&a->loop, w);
 	close(a->channel);
 	a->channel = -1;
@@ -96,6 +101,8 @@ prepare(struct agent *a, const struct worker_start *start, const char **what)
 		error = alarm_begin(&a->loop, &a->bye, on_bye);
 	if (error == 0)
 		error = alarm_begin(&a->loop, &a->alive, on_alive);
+	if (error == 0)
+		error = events_init(a);
 	if (error == 0) {
 		*what = "network namespace";
 		error = read_netns(a, start->door->listener);
@@ -199,5 +206,6 @@ worker_run(const struct worker_start *start)
 	agent_settle(&a);
 	alarm_set(&a.loop, &a.alive, arena_now() + HOLD_BEAT_US);
 	loop_run(&a.loop);
+	events_end(&a);
 	_exit(0);
 }

@@ -8,6 +8,8 @@
 #include "door.h"
 #include "hold.h"
 
+extern const char worker_version[]; /* "mpshim-agent 1.2.3" */
+
 struct worker_start {
 	const struct door *door;
 	int channel; /* to the keeper */

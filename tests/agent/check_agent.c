@@ -208,6 +208,7 @@ main(void)
 	suite_add_tcase(s, case_serve());
 	suite_add_tcase(s, case_traffic());
 	suite_add_tcase(s, case_death());
+	suite_add_tcase(s, case_events());
 	suite_add_tcase(s, case_hostile());
 	suite_add_tcase(s, case_side());
 	r = srunner_create(s);

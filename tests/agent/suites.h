@@ -11,6 +11,7 @@
 TCase *case_serve(void);    /* questions and answers */
 TCase *case_traffic(void);  /* sessions, paths */
 TCase *case_death(void);    /* of programs, of the agent */
+TCase *case_events(void);   /* those who follow what happens */
 TCase *case_hostile(void);  /* programs that mean harm */
 TCase *case_side(void);     /* programs without rights, strangers */
 

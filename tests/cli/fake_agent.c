@@ -10,6 +10,8 @@
  *	refuse	an error
  *	gone	hangs up at once
  *	silent	no answer at all
+ *	events	one event of each kind, then the end; the next is refused
+ *	busy	too many follow the events already
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,7 +31,8 @@ static int client;
 static void
 send_row(const struct ipc_row *row)
 {
-	if (send(client, row, sizeof(*row), MSG_NOSIGNAL) < 0)
+	if (send(client, row, sizeof(*row), MSG_NOSIGNAL) < 0 &&
+	    errno != EPIPE)
 		perror("fake_agent: send");
 }
 
@@ -85,6 +88,7 @@ send_slot(uint32_t port, uint32_t slot, const char *program, uint32_t pid,
 	if (peer != NULL)
 		r.u.slot_row.is.peer = *peer;
 	r.u.slot_row.is.connected = peer != NULL;
+	r.u.slot_row.drops = slot * 12;
 	/* May fill its field without a 0. */
 	memcpy(r.u.slot_row.is.program, program,
 	    strnlen(program, sizeof(r.u.slot_row.is.program)));
@@ -207,6 +211,71 @@ mode_nasty(void)
 	send_row(&r);
 }
 
+/* A row of the kind that an event has, with something in it. */
+static struct ipc_row
+event_of(uint32_t event, uint32_t kind)
+{
+	struct ipc_row r = row_of((enum ipc_row_kind)kind, 60001);
+
+	if (kind == IPC_ROW_SESSION)
+		r = session_of(0, "2001:db8::7");
+	else if (kind == IPC_ROW_FLOW)
+		r = flow_of(0, 1, "192.0.2.1", "198.51.100.7", "eth0");
+	else if (kind == IPC_ROW_SLOT) {
+		memcpy(r.u.slot_row.is.program, "\"unended beyond its field, indeed",
+		    sizeof(r.u.slot_row.is.program));
+		r.u.slot_row.is.family = AF_INET6;
+		r.u.slot_row.is.pid = 123;
+	} else if (kind == IPC_ROW_COUNTER) {
+		memcpy(r.u.counter_row.name, "drop_auth", 10);
+		r.u.counter_row.more = 2;
+		r.u.counter_row.value = 5;
+	} else if (kind == IPC_ROW_ADDRESS) {
+		r.port = 0;
+		r.u.address_row.is = address("2001:db8::1", 0);
+		memcpy(r.u.address_row.interface, "eth0", 5);
+	} else if (kind == IPC_ROW_LINK) {
+		r.port = 0;
+		memset(r.u.link_row.name, '\n', sizeof(r.u.link_row.name));
+	} else if (kind == IPC_ROW_AGENT) {
+		r.port = 0;
+		r.u.agent_row.pid = 400;
+		memcpy(r.u.agent_row.version, "1.2", 4);
+	} else if (kind == IPC_ROW_LOST) {
+		r.port = 0;
+		r.u.lost_row.lines = 17;
+	} else if (kind == IPC_ROW_ERROR)
+		memcpy(r.u.error_row.text, "it is so", 9);
+	r.event = event;
+	r.at = NOW - 1000 + event;
+	r.wall = 1700000000000000 + event;
+	r.before = MP_NONE;
+	r.why = MP_WHY_silent;
+	return r;
+}
+
+static void
+mode_events(void)
+{
+	static const uint32_t kinds[] = { 0,
+#define IPC_X(name, kind) IPC_ROW_##kind,
+		IPC_EVENT_LIST(IPC_X)
+#undef IPC_X
+	};
+	struct ipc_row r;
+	uint32_t e;
+
+	for (e = 1; e < IPC_EVENT_MAX; e++) {
+		r = event_of(e, kinds[e]);
+		send_row(&r);
+	}
+	r.event = 4000; /* of a later agent */
+	send_row(&r);
+	r = event_of(IPC_EVENT_flow_new, IPC_ROW_FLOW);
+	r.already = 1;
+	send_row(&r);
+}
+
 static void
 answer(const char *mode)
 {
@@ -217,12 +286,18 @@ answer(const char *mode)
 		a.error = -EPROTO;
 	else if (strcmp(mode, "refuse") == 0)
 		a.error = -EACCES;
+	else if (strcmp(mode, "busy") == 0) {
+		a.error = -EBUSY;
+		memcpy(a.text, "8 others\nfollow", 16);
+	}
 	if (a.error != 0)
 		send(client, &a, sizeof(a), MSG_NOSIGNAL);
 	else if (strcmp(mode, "rows") == 0)
 		mode_rows();
 	else if (strcmp(mode, "nasty") == 0)
 		mode_nasty();
+	else if (strcmp(mode, "events") == 0)
+		mode_events();
 	else if (strcmp(mode, "broken") == 0)
 		send(client, &end, 8, MSG_NOSIGNAL);
 	if (a.error == 0 && strcmp(mode, "gone") != 0 &&
@@ -230,11 +305,28 @@ answer(const char *mode)
 		send_row(&end);
 }
 
+/* Answers one question; false: it was none. */
+static bool
+serve(int fd, const char *mode)
+{
+	static struct ipc_ask ask;
+
+	client = accept(fd, NULL, NULL);
+	if (client < 0 || recv(client, &ask, sizeof(ask), 0) != sizeof(ask) ||
+	    ask.version != IPC_VERSION ||
+	    (ask.kind != IPC_STATUS && ask.kind != IPC_EVENTS))
+		return false;
+	if (strcmp(mode, "silent") == 0)
+		pause();
+	answer(mode);
+	close(client);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	static struct ipc_ask ask;
 	char path[IPC_PATH];
 	int fd;
 
@@ -251,14 +343,9 @@ main(int argc, char **argv)
 	}
 	puts("ready");
 	fflush(stdout);
-	client = accept(fd, NULL, NULL);
-	if (client < 0 || recv(client, &ask, sizeof(ask), 0) != sizeof(ask) ||
-	    ask.version != IPC_VERSION || ask.kind != IPC_STATUS)
+	if (!serve(fd, argv[1]) || (strcmp(argv[1], "events") == 0 &&
+	    !serve(fd, "refuse")))
 		return 1;
-	if (strcmp(argv[1], "silent") == 0)
-		pause();
-	answer(argv[1]);
-	close(client);
 	unlink(path);
 	return 0;
 }

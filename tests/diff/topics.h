@@ -20,6 +20,7 @@ int peer_main(void);
 	TOPIC(many, "46m")   /* recvmmsg, timeouts, readiness */              \
 	TOPIC(other, "46m")  /* fortified names, syscall(3), descriptors */   \
 	TOPIC(loop, "46m")   /* within the host; errors; groups */            \
+	TOPIC(filter, "46m") /* SO_ATTACH_FILTER and what belongs to it */    \
 	TOPIC(ways, "46m")   /* options that change what goes and comes */
 
 #define TOPIC_DECLARE(name, kinds) void topic_##name(const struct kind *);

@@ -85,26 +85,51 @@ guide_ssh() {
 	[ "\$1" = me@server.example ] || exit 255
 	shift
 	[ "\$1" != -- ] || shift
-	echo "MOSH IP 10.1.0.1" >&2
-	export GUIDE_SSH="\$*" SSH_CONNECTION="10.1.0.2 50000 10.1.0.1 22"
+	echo "MOSH IP $SERVER" >&2
+	export GUIDE_SSH="\$*" SSH_CONNECTION="10.1.0.2 50000 $SERVER 22"
 	exec nsenter --mount=/proc/1/ns/mnt ${WORDS[*]@Q}
 	END
 	chmod +x "$LAB/bin/ssh"
 	PATH=$LAB/bin:$PATH
 }
 
-# Hosts, links, installation, and the guide that copies the key.
-guide_begin() {
-	local host line
+#	laptop ---- wifi: 20 ms, 10.1.0.0/24 ---- inet ---- wan ---- server
+#	       \--- lte:  60 ms, 10.2.0.0/24 ---/           10.9.0.2
+guide_uplinks() {
+	router inet
+	link wifi laptop inet delay 10ms
+	link lte laptop inet delay 30ms
+	link wan inet server
+	addr inet wifi 10.1.0.1/24
+	addr inet lte 10.2.0.1/24
+	addr inet wan 10.9.0.1/24
+	addr server wan 10.9.0.2/24
+	addr laptop wifi 10.1.0.2/24
+	addr laptop lte 10.2.0.2/24
+	ip -n laptop route add default via 10.1.0.1 dev wifi metric 100
+	ip -n laptop route add default via 10.2.0.1 dev lte metric 600
+	ip -n server route add default via 10.9.0.1 dev wan
+	SERVER=10.9.0.2 WAY='laptop>inet'
+}
 
-	host laptop
-	host server
+guide_two_links() {
 	link wifi laptop server delay 10ms
 	link lte laptop server delay 30ms
 	addr laptop wifi 10.1.0.2/24
 	addr server wifi 10.1.0.1/24
 	addr laptop lte 10.2.0.2/24
 	addr server lte 10.2.0.1/24
+	SERVER=10.1.0.1 WAY='laptop>server'
+}
+
+# guide_begin [uplinks]: hosts, links, installation, and the guide that copies the
+# key.
+guide_begin() {
+	local host line
+
+	host laptop
+	host server
+	"guide_${1:-two_links}"
 	mount -t tmpfs tmpfs /usr/local
 	make -s -C "$TREE" install B="$B" PRODUCT= PREFIX=/usr/local \
 	    >"$LAB/logs/install" 2>&1 || fail "make install failed"
@@ -112,7 +137,7 @@ guide_begin() {
 		mkdir -p "/run/etc/$host" "$LAB/root-of/$host"
 		cp -a /etc/. "/run/etc/$host" 2>/dev/null || :
 		printf '%s\n' '127.0.0.1 localhost' '10.1.0.2 laptop.example' \
-		    '10.1.0.1 server.example' >"/run/etc/$host/hosts"
+		    "$SERVER server.example" >"/run/etc/$host/hosts"
 		rm -rf "/run/etc/$host/mpshim"
 		mkdir -p "/run/etc/$host/mpshim/keys"
 	done
@@ -139,12 +164,12 @@ guide_sees() {
 guide_busy() {
 	local want
 
-	want=$(($(counter "$1" 'laptop>server' out) + $2))
+	want=$(($(counter "$1" "$WAY" out) + $2))
 	wait_for 20 guide_sent "$1" "$want" || fail "$1 is not used"
 }
 
 guide_sent() {
-	[ "$(counter "$1" 'laptop>server' out)" -ge "$2" ]
+	[ "$(counter "$1" "$WAY" out)" -ge "$2" ]
 }
 
 # guide_dies LOG: the path in use dies for a while under iperf3, which tells at

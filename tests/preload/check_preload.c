@@ -73,9 +73,10 @@ int
 main(void)
 {
 	static Suite *(*const suites[])(void) = { suite_net, suite_inner,
-		suite_steer, suite_arena, suite_ipc, suite_conf, suite_fault,
-		suite_fdtab, suite_forked, suite_guard, suite_held, suite_iov,
-		suite_ask, suite_cork, suite_allowed };
+		suite_steer, suite_arena, suite_ipc, suite_confile,
+		suite_settings, suite_conf, suite_fault, suite_fdtab,
+		suite_forked, suite_guard, suite_held, suite_iov, suite_ask,
+		suite_cork, suite_allowed, suite_bpf };
 	SRunner *runner = srunner_create(NULL);
 	int i, failed;
 

@@ -466,10 +466,9 @@ filter_of(const struct filter_row *r, struct steer_filter *f,
 	memcpy(f->token, token, sizeof(token));
 	f->v4 = !(r->flags & F_NO_V4);
 	f->v6 = r->flags & F_V6;
-	f->all_plain = r->flags & F_ALL;
+	f->all_plain = r->flags & (F_ALL | F_NOT);
 	f->dns = r->flags & F_DNS;
 	f->multicast = f->broadcast = r->flags & F_MANY;
-	f->not_peers = r->flags & F_NOT;
 	f->here = r->flags & F_HERE;
 	f->local_only = r->local != NULL;
 	if (r->local != NULL)
@@ -477,6 +476,7 @@ filter_of(const struct filter_row *r, struct steer_filter *f,
 	if (r->rule != NULL) {
 		rule->addr = addr_of(r->rule, r->rule_port);
 		rule->len = (uint8_t)r->len;
+		rule->drop = r->flags & F_NOT;
 		f->peers = rule;
 		f->npeers = 1;
 	}

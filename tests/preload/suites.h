@@ -10,7 +10,9 @@
 Suite *suite_allowed(void);
 Suite *suite_arena(void);
 Suite *suite_ask(void);
+Suite *suite_bpf(void);
 Suite *suite_conf(void);
+Suite *suite_confile(void);
 Suite *suite_cork(void);
 Suite *suite_fault(void);
 Suite *suite_fdtab(void);
@@ -21,6 +23,7 @@ Suite *suite_inner(void);
 Suite *suite_iov(void);
 Suite *suite_ipc(void);
 Suite *suite_net(void);
+Suite *suite_settings(void);
 Suite *suite_steer(void);
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "duo.h"
+#include "early.h"
 #include "pool.h"
 #include "suites.h"
 
@@ -521,11 +522,11 @@ START_TEST(held_small_buffer)
 
 	duo_up(d);
 	s = duo_session(d, 0);
-	ck_assert_uint_eq(send_held(&d->end[0].mp, s, d->now, &out, buf,
+	ck_assert_uint_eq(early_send(&d->end[0].mp, s, d->now, &out, buf,
 	    sizeof(buf)), 0);
 	ck_assert_ptr_nonnull(pool_put(&d->end[0].mp, POOL_HELD, s, d->now,
 	    big, 600));
-	ck_assert_uint_eq(send_held(&d->end[0].mp, s, d->now, &out, buf,
+	ck_assert_uint_eq(early_send(&d->end[0].mp, s, d->now, &out, buf,
 	    sizeof(buf)), 0);
 	ck_assert_uint_eq(s->held.n, 1);
 	duo_run(d, d->now + 100 * MS);

@@ -258,6 +258,73 @@ START_TEST(black_hole_opens)
 }
 END_TEST
 
+/* The program asks how long they may be, and sends none: the answer is soon what
+ * the path carries, and the next octet is refused. */
+static const struct {
+	size_t link, proven; /* UDP payload */
+} asked[] = { { 0, 1472 }, { 1400, 1392 }, { 1251, 1200 } };
+
+static uint32_t
+client_mtu(const struct duo *d)
+{
+	return mp_session_mtu(&d->end[CLIENT].mp, 0);
+}
+
+static int
+begin_df(struct duo *d, size_t size)
+{
+	struct mp_tx tx[2];
+
+	return mp_send_begin(&d->end[CLIENT].mp, duo_time(d, CLIENT), 0,
+	    &d->end[CLIENT].peer, 0, size - MP_OVERHEAD, MP_DF, tx);
+}
+
+START_TEST(asked_for)
+{
+	struct duo *d = duo_new(1, 1);
+	size_t proven = asked[_i].proven;
+
+	duo_link(d, CLIENT, 0, SERVER, 0)->mtu = asked[_i].link;
+	duo_up(d);
+	ck_assert_uint_eq(client_mtu(d), MP_SIZE_MIN - MP_OVERHEAD);
+	for (int i = 0; i < 3; i++) {
+		mp_session_prove(&d->end[CLIENT].mp, duo_time(d, CLIENT), 0);
+		duo_run(d, d->now + 500 * MS);
+		ck_assert_uint_eq(client_mtu(d), proven - MP_OVERHEAD);
+	}
+	ck_assert_int_eq(begin_df(d, proven + 1), MP_EMSGSIZE);
+	ck_assert_int_eq(begin_df(d, proven), 1);
+	mp_session_prove(&d->end[CLIENT].mp, duo_time(d, CLIENT), 99);
+	duo_free(d);
+}
+END_TEST
+
+/* The kernel has heard that a router takes no more: so has the program soon. */
+START_TEST(refused)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[CLIENT].mp;
+	static const uint8_t big[1430];
+	struct mp_tx tx[2];
+
+	duo_up(d);
+	mp_session_prove(m, duo_time(d, CLIENT), 0);
+	duo_run(d, d->now + 500 * MS);
+	ck_assert_uint_eq(client_mtu(d), 1472 - MP_OVERHEAD);
+	duo_link(d, CLIENT, 0, SERVER, 0)->mtu = 1400;
+	ck_assert_int_eq(mp_send_begin(m, duo_time(d, CLIENT), 0,
+	    &d->end[CLIENT].peer, 0, 1430, MP_DF, tx), 1);
+	tx[0].error = MP_EMSGSIZE;
+	ck_assert_int_eq(mp_send_commit(m, duo_time(d, CLIENT), tx, 1, big,
+	    1430), MP_EMSGSIZE);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(begin_df(d, 1393), MP_EMSGSIZE);
+	ck_assert_int_eq(begin_df(d, 1392), 1);
+	ck_assert_uint_eq(client_mtu(d), 1392 - MP_OVERHEAD);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_size(void)
 {
@@ -268,6 +335,8 @@ suite_size(void)
 	tcase_add_loop_test(tc, send_error, 0, 2 * COUNT(errors));
 	tcase_add_test(tc, send_error_once);
 	tcase_add_loop_test(tc, padded_probes, 0, COUNT(rungs));
+	tcase_add_loop_test(tc, asked_for, 0, COUNT(asked));
+	tcase_add_test(tc, refused);
 	tcase_add_test(tc, df_emsgsize);
 	tcase_add_test(tc, black_hole);
 	tcase_add_loop_test(tc, black_hole_opens, 0, 2);

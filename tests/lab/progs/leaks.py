@@ -47,18 +47,15 @@ def send(v4, v6):
 
 def hear(port):
     sock = udp(socket.AF_INET)
-    if HOW == "own-filter":  # `ret #-1': everything
+    sock.bind(("0.0.0.0", port))
+    if HOW in ("own-filter", "no-filter"):  # `ret #-1': everything
         code = struct.pack("HBBI", 6, 0, 0, 0xffffffff)
         import ctypes
         buf = ctypes.create_string_buffer(code)
-        sock.bind(("0.0.0.0", port))
         sock.setsockopt(socket.SOL_SOCKET, 26,
                         struct.pack("HxxxxxxP", 1, ctypes.addressof(buf)))
-    elif HOW == "no-filter":
-        sock.bind(("0.0.0.0", port))
+    if HOW == "no-filter":  # its own goes, ours stays
         sock.setsockopt(socket.SOL_SOCKET, 27, 0)
-    else:
-        sock.bind(("0.0.0.0", port))
     end = time.monotonic() + 3
     while (left := end - time.monotonic()) > 0:
         sock.settimeout(left)

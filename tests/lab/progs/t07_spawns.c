@@ -46,7 +46,7 @@ by_spawn(void)
 {
 	posix_spawn_file_actions_t actions;
 	char *const argv[] = { "true", NULL };
-	int status;
+	int status = 0;
 	pid_t pid;
 
 	posix_spawn_file_actions_init(&actions);

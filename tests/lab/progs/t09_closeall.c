@@ -14,7 +14,8 @@
 enum { SOCKS = 6, EACH = 3 };
 
 static const char *how, *host, *port;
-static unsigned lost;
+static unsigned lost, talked_apart;
+static const char *closed_how; /* NULL: it leaves before */
 
 static bool
 is(const char *name)
@@ -89,14 +90,34 @@ reuse(void)
 	t_file(t_tmpfile());
 }
 
-/* A thread with descriptors of its own: main goes on with what it had. */
+/* A thread with descriptors of its own: main goes on with what it had.  What is
+ * made there gets numbers that main uses for other sockets. */
+static void *
+talk_apart(void *sock)
+{
+	talked_apart += t_talk(*(int *)sock, t_who(0xb00), 0, EACH);
+	return NULL;
+}
+
 static void *
 apart(void *unused)
 {
-	if (unshare(CLONE_FILES) != 0)
+	pthread_t t;
+	int sock;
+
+	if (closed_how == NULL && unshare(CLONE_FILES) != 0)
 		err(1, "unshare");
 	close_all();
 	t_file(t_tmpfile());
+	sock = t_open(host, port);
+	if (sock >= 3 + SOCKS)
+		errx(1, "number %d is none of main's", sock);
+	talked_apart += t_talk(sock, t_who(0xa00), 0, EACH);
+	if (pthread_create(&t, NULL, talk_apart, &sock) != 0 ||
+	    pthread_join(t, NULL) != 0)
+		errx(1, "no thread of a thread");
+	talked_apart += t_talk(sock, t_who(0xa00), EACH, EACH);
+	close(sock);
 	return unused;
 }
 
@@ -106,11 +127,15 @@ threads_apart(int *socks)
 	pthread_t t;
 	unsigned i;
 
-	how = "range-unshare";
+	closed_how = is("apart-close") ? how : NULL;
+	how = closed_how != NULL ? "range-unshare" : "range";
 	pthread_create(&t, NULL, apart, NULL);
-	pthread_join(t, NULL);
 	for (i = 0; i < SOCKS; i++)
 		lost += t_talk(socks[i], t_who(i), EACH, EACH);
+	pthread_join(t, NULL);
+	for (i = 0; i < SOCKS; i++)
+		lost += t_talk(socks[i], t_who(i), 2 * EACH, EACH);
+	lost += talked_apart;
 }
 
 int
@@ -127,7 +152,7 @@ main(int argc, char **argv)
 		socks[i] = t_open(host, port);
 		lost += t_talk(socks[i], t_who(i), 0, EACH);
 	}
-	if (is("apart"))
+	if (is("apart") || is("apart-close"))
 		threads_apart(socks);
 	else if (is("range-exec") && argc == 4) {
 		close_all();

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+#include "suites.h"
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(suite_change());
+	int failed;
+
+	srunner_add_suite(runner, suite_view());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}

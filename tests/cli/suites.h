@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/* Tests of those parts of mpctl and the agent that need neither. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+
+Suite *suite_change(void);
+Suite *suite_view(void);
+
+#endif
