@@ -83,7 +83,7 @@ arena_make(struct arena_map *m, int fd, size_t size,
 static int
 size_of(int fd, size_t *size)
 {
-	struct arena_map head;
+	struct arena_map head = { .arena = NULL };
 	struct stat st;
 	int error;
 
@@ -94,7 +94,7 @@ size_of(int fd, size_t *size)
 		return 0;
 	}
 	error = map(&head, fd, ARENA_HEAD);
-	if (error != 0)
+	if (error != 0 || head.arena == NULL)
 		return error;
 	*size = head.arena->size;
 	munmap(head.arena, ARENA_HEAD);
@@ -104,7 +104,7 @@ size_of(int fd, size_t *size)
 int
 arena_map(struct arena_map *m, int fd)
 {
-	size_t size;
+	size_t size = 0;
 	int error = size_of(fd, &size);
 
 	if (error == 0 && size <= ARENA_HEAD)

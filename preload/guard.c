@@ -12,6 +12,7 @@
 
 enum {
 	DEPTH = 4, /* handlers within handlers that still get a buffer */
+	BUFS = DEPTH + 1, /* and the spare one */
 	NEAR = 65536, /* two frames of the same stack, for sure */
 };
 
@@ -19,9 +20,10 @@ enum {
 
 TLS uintptr_t lock_frame;   /* 0: holds none */
 TLS struct arena *lock_of;
+TLS void (*after)(void); /* the lock is given back */
 TLS unsigned depth;
 TLS uintptr_t frames[DEPTH];
-TLS struct guard_buf *bufs; /* DEPTH of them, or NULL */
+TLS struct guard_buf *bufs; /* BUFS of them, or NULL */
 
 static pthread_key_t at_exit;
 static bool have_key;
@@ -49,7 +51,7 @@ give_all(void *unused)
 {
 	(void)unused;
 	if (bufs != NULL)
-		munmap(bufs, DEPTH * sizeof(*bufs));
+		munmap(bufs, BUFS * sizeof(*bufs));
 	bufs = NULL;
 }
 
@@ -73,7 +75,7 @@ know_by_library(void)
 static void
 find_list(void)
 {
-	struct robust_list_head *list;
+	struct robust_list_head *list = NULL;
 	size_t len;
 
 	/* musl has none until a robust mutex is used. */
@@ -126,9 +128,34 @@ guard_lock_moved(struct arena *a)
 void
 guard_unlock(struct arena *a)
 {
+	void (*run)(void);
+
 	arena_unlock(a);
 	atomic_signal_fence(memory_order_seq_cst);
 	lock_frame = 0;
+	if (after == NULL)
+		return;
+	run = after;
+	after = NULL;
+	run();
+}
+
+bool
+guard_busy(void)
+{
+	return lock_frame != 0;
+}
+
+void
+guard_after(void (*run)(void))
+{
+	after = run;
+}
+
+struct guard_buf *
+guard_spare(void)
+{
+	return bufs != NULL ? &bufs[DEPTH] : NULL;
 }
 
 struct guard_buf *
@@ -146,7 +173,7 @@ guard_take(void)
 	frames[at] = frame;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (bufs == NULL) {
-		p = mmap(NULL, DEPTH * sizeof(*bufs), PROT_READ | PROT_WRITE,
+		p = mmap(NULL, BUFS * sizeof(*bufs), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (p == MAP_FAILED) {
 			depth = at;

@@ -37,8 +37,14 @@ bool guard_lock(struct arena *);
 /* The same of an arena that has moved, of which guard_lock() gives false. */
 bool guard_lock_moved(struct arena *);
 void guard_unlock(struct arena *);
+/* Does this thread hold one? */
+bool guard_busy(void);
+/* That is run when it has given it back. */
+void guard_after(void (*)(void));
 /* A buffer of this thread until guard_give(), or NULL: too deep, no memory. */
 struct guard_buf *guard_take(void);
 void guard_give(struct guard_buf *);
+/* One more of this thread, for whoever has it; NULL: none was taken yet. */
+struct guard_buf *guard_spare(void);
 
 #endif

@@ -63,6 +63,7 @@ join_name(int fd, struct mp_addr *a)
 	struct sockaddr_in6 sin6;
 	socklen_t len = sizeof(sin6);
 
+	memset(a, 0, sizeof(*a));
 	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0)
 		return -errno;
 	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -EINVAL;
@@ -545,7 +546,8 @@ say_refused(const struct ipc_answer *answer, int error)
 	if (!conf_get()->told)
 		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
 		    "nothing is sent: %s", why ? answer->text :
-						 strerror(-error));
+			error == -EACCES ? "the agent is another user's" :
+					   strerror(-error));
 }
 
 enum sock_state

@@ -116,7 +116,7 @@ ipc_directory(char path[IPC_PATH], int make)
 int
 ipc_path(char path[IPC_PATH], int make)
 {
-	uint64_t cookie;
+	uint64_t cookie = 0;
 	size_t len;
 	int error, n;
 

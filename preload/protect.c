@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "iov.h"
 #include "join.h"
+#include "late.h"
 #include "libc.h"
 #include "net.h"
 #include "opts.h"
@@ -138,6 +139,20 @@ refused(const struct out *o, int error)
 	return error;
 }
 
+static void send_late(const struct late *, const uint8_t *payload);
+
+static void
+put_off(const struct out *o)
+{
+	struct late l = { .send = send_late, .fd = o->fd, .flags = o->flags,
+		.cookie = o->s->cookie, .forks = forked_times(),
+		.dst = o->dst, .ask = o->ask, .len = o->len };
+
+	l.ask.socket = NULL; /* whose messages are the caller's */
+	l.ask.df = o->df;
+	late_put(&l, o->payload);
+}
+
 /* One try: 0, a negative errno, or 1 to begin anew. */
 static int
 attempt(struct out *o)
@@ -151,8 +166,11 @@ attempt(struct out *o)
 
 	if (atomic_load(&s->map.arena->moved))
 		revive_follow(o->fd, s);
-	if (!guard_lock(s->map.arena))
-		return 0; /* a handler within our own lock: lost on the way */
+	if (!guard_lock(s->map.arena)) {
+		if (guard_busy()) /* a handler within our own lock */
+			put_off(o);
+		return 0;
+	}
 	join_refresh(s);
 	if (join_refused(s)) {
 		guard_unlock(s->map.arena);
@@ -192,6 +210,31 @@ send_one(struct out *o)
 	if (n == 1)
 		return -ENETUNREACH;
 	return n < 0 ? n : (ssize_t)o->len;
+}
+
+/* What was put off; in a child the parent sends it. */
+static void
+send_late(const struct late *l, const uint8_t *payload)
+{
+	struct out o = { .fd = l->fd, .flags = l->flags | MSG_DONTWAIT,
+		.dst = l->dst, .ask = l->ask, .df = l->ask.df,
+		.payload = payload, .len = l->len };
+	int saved = errno;
+	bool known;
+
+	if (forked_times() != l->forks)
+		return;
+	o.s = fdtab_hold(l->fd, &known);
+	if (o.s == NULL)
+		return;
+	if (o.s->cookie == l->cookie &&
+	    atomic_load(&o.s->state) == SOCK_JOINED &&
+	    (o.buf = guard_take()) != NULL) {
+		(void)send_one(&o);
+		guard_give(o.buf);
+	}
+	fdtab_release(o.s);
+	errno = saved;
 }
 
 /* How long each of its datagrams shall be, or a negative errno. */

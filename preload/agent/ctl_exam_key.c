@@ -145,7 +145,8 @@ look_keys(struct exam *x, const struct check *c)
 			add_key(x, c, word);
 }
 
-/* The same secret twice: both halves here, or one under two names. */
+/* Both halves of a key.  One of them twice is harmless: root has its own, perhaps,
+ * in /etc. */
 static void
 look_halves(struct exam *x, const struct check *c)
 {
@@ -153,7 +154,8 @@ look_halves(struct exam *x, const struct check *c)
 
 	for (i = 0; i < nkeys; i++)
 		for (k = i + 1; k < nkeys; k++)
-			if (sodium_memcmp(keys[i].is.secret,
+			if (keys[i].is.end != keys[k].is.end &&
+			    sodium_memcmp(keys[i].is.secret,
 			    keys[k].is.secret, sizeof(keys[i].is.secret)) == 0)
 				exam_found(x, c, keys[i].path, keys[k].path,
 				    NULL);

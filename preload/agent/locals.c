@@ -82,6 +82,7 @@ locals_tell(const struct netmon *nm, struct port *p)
 	/* Those that work first, should there be too many. */
 	n = add(nm, p, true, locals, 0);
 	n = add(nm, p, false, locals, n);
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): see above */
 	if (n == p->nlocals && memcmp(locals, p->locals, sizeof(locals)) == 0)
 		return;
 	memcpy(p->locals, locals, sizeof(locals));

@@ -41,24 +41,25 @@ who_dropped(struct port *p)
 static bool
 ask_all(struct port *p)
 {
-	uint8_t index[MP_SLOTS_MAX], control = PORT_UNKNOWN, k;
+	uint8_t index[MP_SLOTS_MAX], control = PORT_UNKNOWN;
 	uint32_t found = 0;
+	unsigned k;
 	int i, who;
 
 	for (k = 0; k <= p->nslots; k++) {
-		slots_steer_probe(p, k);
+		slots_steer_probe(p, (uint8_t)k);
 		who = who_dropped(p);
 		if (who == UNCLEAR || (who == NOBODY &&
 		    control != PORT_UNKNOWN))
 			return false;
 		if (who == NOBODY) {
-			control = k;
+			control = (uint8_t)k;
 			continue;
 		}
 		if (found >> who & 1)
 			return false;
 		found |= UINT32_C(1) << who;
-		index[who] = k;
+		index[who] = (uint8_t)k;
 	}
 	if (control == PORT_UNKNOWN)
 		return false;

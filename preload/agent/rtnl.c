@@ -39,7 +39,7 @@ rtnl_open(int flags, uint32_t groups)
 ssize_t
 rtnl_hear(int fd, int flags, const struct nlmsghdr **h)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { .nl_pid = 0 };
 	socklen_t len;
 	ssize_t n;
 

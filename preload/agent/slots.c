@@ -393,7 +393,7 @@ slots_add(struct port *p, const struct ipc_ask *ask, pid_t pid, bool raced)
 static uint8_t
 moved(uint8_t at, unsigned n, unsigned left, uint64_t holes)
 {
-	uint64_t low = holes & ((UINT64_C(1) << left) - 1);
+	uint64_t low = left < 64 ? holes & ((UINT64_C(1) << left) - 1) : holes;
 
 	if (at < left || at >= n)
 		return at;

@@ -2,6 +2,7 @@
 /* preload/steer.c: what the kernel makes of our programs, packet by packet. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -536,6 +537,47 @@ START_TEST(filter)
 }
 END_TEST
 
+/* --- Another filter behind it ---------------------------------------------- */
+
+/* The program's filter is for plaintext that is wanted: it may cut that, finds
+ * nothing of ours in its registers, and never sees what is ours. */
+static void
+follow(const struct packet *p, bool wanted, ssize_t passes)
+{
+	static const struct sock_filter cut[] = {
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 8 + 10),
+		BPF_STMT(BPF_RET | BPF_A, 0) };
+	struct steer_filter f = { .prefix = PREFIX, .v4 = true, .v6 = true,
+		.all_plain = wanted, .then = cut, .nthen = COUNT(cut) };
+	uint16_t port = 0, from = 0;
+	uint8_t got[LONGEST];
+	int in = udp(AF_INET6, "::", &port, false);
+	int out = udp(AF_INET, "127.0.0.1", &from, false);
+
+	memcpy(f.token, token, sizeof(token));
+	if (!wanted) /* loopback is */
+		f.local_only = true, f.local = addr_of("127.0.0.2", 0);
+	ck_assert_int_eq(steer_filter(in, &f), 0);
+	send_to(out, AF_INET, "127.0.0.1", port, p);
+	ck_assert_int_eq(recv(in, got, sizeof(got), MSG_DONTWAIT), passes);
+	close(in);
+	close(out);
+}
+
+START_TEST(followed)
+{
+	static const struct packet plain = { 60, { 'h', 'e', 'l', 'l', 'o' },
+		false }, data = DATA(0), inner = INNER(0, INNER_DATA);
+
+	one_processor();
+	follow(&plain, true, 10);
+	follow(&plain, false, -1);
+	follow(&data, true, 60);
+	follow(&inner, true, INNER_OVERHEAD);
+}
+END_TEST
+
 /* --- To many -------------------------------------------------------------- */
 
 /* From the host itself, on loopback and on an Ethernet. */
@@ -706,6 +748,7 @@ suite_steer(void)
 
 	tcase_add_loop_test(t, group_index, 0, 3);
 	tcase_add_test(t, filter);
+	tcase_add_test(t, followed);
 	tcase_add_test(t, many);
 	tcase_add_test(t, many_rules);
 	tcase_add_test(t, no_socket);
