@@ -34,12 +34,10 @@ JOINT = bpf allowed arena net knock ipc inner steer
 # What is asked for: shared with mpctl.
 ASKED = rules confile settings
 PRELOAD = $(ASKED) old_glibc musl libc log conf guard forked fdtab held iov \
-	fault spawn reach plain want opts join revive wake sock bind connect \
-	heal cmsg stamp filter ask late cork protect out fetch pass in setopt \
-	stdio_sock rights \
-	hook_rights hook_socket hook_opt hook_send hook_recv \
-	pmtu hook_fd hook_file hook_stdio hook_load \
-	hook_syscall init
+	fault spawn reach plain want opts ksock query join revive wake sock bind \
+	connect heal cmsg stamp filter ask late cork protect out fetch pass in \
+	setopt stdio_sock rights hook_rights hook_socket hook_opt hook_send \
+	hook_recv pmtu hook_fd hook_file hook_stdio hook_load hook_syscall init
 AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
 CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile rtnl
 

@@ -7,9 +7,11 @@
 
 #include "filter.h"
 #include "join.h"
+#include "ksock.h"
 #include "libc.h"
 #include "log.h"
 #include "net.h"
+#include "query.h"
 #include "reach.h"
 #include "sock.h"
 #include "want.h"
@@ -38,7 +40,7 @@ try_bind(const struct sock *s, const struct mp_addr *a, uint16_t port)
 	if (fd < 0)
 		return fd;
 	to.port = port;
-	error = join_bind(fd, s, &to);
+	error = ksock_bind(fd, s, &to);
 	real_close(fd);
 	return error;
 }
@@ -50,12 +52,12 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 {
 	int error;
 
-	join_unprepare(fd, s);
+	ksock_unprepare(fd, s);
 	if (s->reuseaddr)
 		sock_flag(fd, SO_REUSEADDR, 1);
 	if (s->reuseport)
 		sock_flag(fd, SO_REUSEPORT, 1);
-	error = join_bind(fd, s, a);
+	error = ksock_bind(fd, s, a);
 	if (error != 0)
 		return error;
 	s->wide = false;
@@ -75,14 +77,14 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 {
 	int error;
 
-	join_unprepare(fd, s);
+	ksock_unprepare(fd, s);
 	sock_flag(fd, SO_REUSEPORT, 1);
-	error = join_bind(fd, s, wide);
+	error = ksock_bind(fd, s, wide);
 	sock_flag(fd, SO_REUSEPORT, 0);
 	if (error != -EADDRINUSE)
 		return error;
 	s->wide = false;
-	return join_bind(fd, s, a);
+	return ksock_bind(fd, s, a);
 }
 
 /* The port is taken.  By a socket of ours that makes room, or one that is gone
@@ -91,12 +93,12 @@ static int
 bind_taken(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
 {
-	int i, error = join_ask(s, a);
+	int i, error = query_may(s, a);
 
 	if (error == 0) {
-		join_unprepare(fd, s);
+		ksock_unprepare(fd, s);
 		sock_flag(fd, SO_REUSEPORT, 1);
-		error = join_bind(fd, s, wide);
+		error = ksock_bind(fd, s, wide);
 		if (error == 0) {
 			s->second = true;
 			return 0;
@@ -110,7 +112,7 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 		return bind_apart(fd, s, a, wide);
 	/* The control socket of one that is gone: the agent lets go of it. */
 	for (i = 0; i < RETRIES; i++) {
-		error = join_bind(fd, s, wide);
+		error = ksock_bind(fd, s, wide);
 		if (error != -EADDRINUSE)
 			return error;
 		poll(NULL, 0, 1);
@@ -130,7 +132,7 @@ bind_widely(int fd, struct sock *s, const struct mp_addr *a)
 			memset(wide.ip + 10, 0xff, 2);
 		s->wide = true;
 	}
-	error = join_bind(fd, s, &wide);
+	error = ksock_bind(fd, s, &wide);
 	if (error == -EADDRINUSE && a->port != 0)
 		error = bind_taken(fd, s, a, &wide);
 	if (error != 0) {
@@ -157,7 +159,7 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 		if (error != 0)
 			return error;
 	}
-	join_prepare(fd);
+	ksock_prepare(fd);
 	want_filter(fd, s); /* before the first packet can come */
 	if (a->port != 0) /* others may bind it, too */
 		lock = ipc_lock();
@@ -215,7 +217,7 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 	sock_flag(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
 	if (error == -EADDRINUSE && a->port != 0 && stands_apart(a) &&
-	    join_ask(s, a) == 0) { /* one of ours that is open to all */
+	    query_may(s, a) == 0) { /* one of ours that is open to all */
 		sock_flag(fd, SO_REUSEPORT, 1);
 		error = bind_as(fd, s, a, name, len);
 	}

@@ -6,6 +6,7 @@
 
 #include "guard.h"
 #include "join.h"
+#include "ksock.h"
 #include "libc.h"
 #include "net.h"
 #include "sock.h"
@@ -18,7 +19,7 @@ source(int fd, const struct sock *s, struct mp_addr *from)
 {
 	if (s->wide || s->connected)
 		*from = s->local;
-	else if (join_name(fd, from) != 0)
+	else if (ksock_name(fd, from) != 0)
 		memset(from, 0, sizeof(*from));
 	from->port = 0;
 }
@@ -37,9 +38,9 @@ route(int of, const struct sock *s, const struct mp_addr *to,
 	if (fd < 0)
 		return fd;
 	sock_flag(fd, SO_BROADCAST, s->broadcast);
-	join_copy_ways(of, fd);
+	ksock_copy_ways(of, fd);
 	source(of, s, &from);
-	if (!net_is_any(&from) && (error = join_bind(fd, s, &from)) ==
+	if (!net_is_any(&from) && (error = ksock_bind(fd, s, &from)) ==
 	    -EADDRNOTAVAIL)
 		error = 0; /* it went meanwhile */
 	len = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
@@ -48,7 +49,7 @@ route(int of, const struct sock *s, const struct mp_addr *to,
 	    real_connect(fd, (struct sockaddr *)&sin6, len) != 0))
 		error = len == 0 ? -EAFNOSUPPORT : -errno;
 	if (error == 0)
-		error = join_name(fd, local);
+		error = ksock_name(fd, local);
 	real_close(fd);
 	return error;
 }
@@ -103,7 +104,7 @@ disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	s->kconnected = false;
 	if (real_connect(fd, name, len) != 0)
 		return -errno;
-	s->bound = join_bound(fd); /* a port that it chose goes */
+	s->bound = ksock_bound(fd); /* a port that it chose goes */
 	if (s->filter != NULL)
 		(void)want_filter(fd, s);
 	s->portless = s->bound && s->autobound;
@@ -119,12 +120,12 @@ let_go(int fd, struct sock *s)
 	struct mp_addr was = { .port = 0 };
 
 	if (s->kconnected) {
-		(void)join_name(fd, &was);
+		(void)ksock_name(fd, &was);
 		(void)real_connect(fd, &none, sizeof(none));
 		s->kconnected = false;
-		s->bound = join_bound(fd);
+		s->bound = ksock_bound(fd);
 	}
-	return join_autobind_to(fd, s, was.port);
+	return ksock_autobind_to(fd, s, was.port);
 }
 
 static int
@@ -178,7 +179,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return disconnect(fd, s, name, len);
 	error = connect_to(fd, s, name, len);
 	if (error != 0) /* it has a port now all the same */
-		(void)join_autobind(fd, s);
+		(void)ksock_autobind(fd, s);
 	return error;
 }
 

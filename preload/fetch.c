@@ -11,7 +11,7 @@
 
 #include "allowed.h"
 #include "heal.h"
-#include "join.h"
+#include "ksock.h"
 #include "libc.h"
 
 /*
@@ -26,7 +26,7 @@ nameless(struct in *in, struct msghdr *msg, ssize_t n)
 	in->len = (size_t)n;
 	in->from.port = 0;
 	in->nobody = true;
-	if (n > 0 || !join_same(in->fd, in->s)) {
+	if (n > 0 || !ksock_same(in->fd, in->s)) {
 		heal_drop(in->fd);
 		heal_arrived(msg);
 	}

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf.h"
-#include "join.h"
+#include "ksock.h"
 #include "sock.h"
 #include "wake.h"
 
@@ -38,7 +38,7 @@ heal_forget(int fd)
 	s = fdtab_drop(fd);
 	if (s == NULL)
 		return;
-	if (atomic_load(&s->state) == SOCK_JOINED && join_same(fd, s))
+	if (atomic_load(&s->state) == SOCK_JOINED && ksock_same(fd, s))
 		(void)wake_inner(fd, s, &in, NULL, 0, buf);
 	fdtab_release(s);
 	errno = saved;
@@ -48,7 +48,7 @@ bool
 heal_stale(int fd, struct sock *s)
 {
 	int saved = errno;
-	bool same = join_same(fd, s);
+	bool same = ksock_same(fd, s);
 
 	errno = saved;
 	if (same)

@@ -11,10 +11,10 @@
 #include "fdtab.h"
 #include "forked.h"
 #include "guard.h"
-#include "join.h"
 #include "libc.h"
 #include "musl.h"
 #include "log.h"
+#include "query.h"
 #include "spawn.h"
 
 /* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
@@ -74,7 +74,7 @@ start(char **envp)
 		spawn_setup(envp);
 		setup();
 		forked_setup(setup);
-		allowed_instead(join_option);
+		allowed_instead(query_option);
 		if (__register_atfork != NULL)
 			(void)__register_atfork(NULL, NULL, forked_check,
 			    __dso_handle);

@@ -14,6 +14,7 @@
 #include "held.h"
 #include "iov.h"
 #include "join.h"
+#include "ksock.h"
 #include "libc.h"
 #include "log.h"
 #include "net.h"
@@ -192,7 +193,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		want_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected) {
 		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
-		(void)join_autobind(fd, s); /* with a filter */
+		(void)ksock_autobind(fd, s); /* with a filter */
 	}
 	return plain(fd, s, msg, &dst, flags);
 }

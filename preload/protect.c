@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "iov.h"
 #include "join.h"
+#include "ksock.h"
 #include "late.h"
 #include "libc.h"
 #include "net.h"
@@ -79,7 +80,7 @@ may_hold(const struct out *o)
 
 	if (o->s->wants.shut)
 		return -EPIPE;
-	if (!join_same(o->fd, o->s))
+	if (!ksock_same(o->fd, o->s))
 		return -ENOTSOCK;
 	error = ask_probe(o->fd, o->s, &o->dst, NULL);
 	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
@@ -98,7 +99,7 @@ source(const struct out *o, uint8_t ip[16])
 	if (net_is_any(&from))
 		from = o->s->local;
 	if (net_is_any(&from) && ALLOWED(SYS_getsockname) &&
-	    (join_name(o->fd, &from) != 0 || net_is_any(&from)) &&
+	    (ksock_name(o->fd, &from) != 0 || net_is_any(&from)) &&
 	    !net_source(o->s->kernel, &o->dst, &from))
 		memset(&from, 0, sizeof(from));
 	memcpy(ip, from.ip, sizeof(from.ip));

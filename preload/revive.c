@@ -12,9 +12,10 @@
 #include "allowed.h"
 #include "guard.h"
 #include "ipc.h"
-#include "join.h"
+#include "ksock.h"
 #include "libc.h"
 #include "log.h"
+#include "query.h"
 #include "spawn.h"
 
 enum { PAGE = 4096, VEC = 256, LATE_US = 1000000,
@@ -128,12 +129,12 @@ hand_over(int fd, struct sock *s)
 
 	if (spawn_agent(false) != 0)
 		return;
-	pass[0] = join_control_socket(fd, s);
+	pass[0] = ksock_control(fd, s);
 	if (pass[0] < 0)
 		return;
 	pass[1] = copy_once(s);
 	if (pass[1] >= 0) {
-		error = join_adopt(fd, s, pass, &answer, &got);
+		error = query_adopt(fd, s, pass, &answer, &got);
 		/* What the agent has is the arena now, ours or another's. */
 		if (error == 0 && got >= 0 && replace(s, got))
 			log_say(LOG_INFO, LOG_AGENT, "the agent was replaced");
@@ -196,7 +197,7 @@ revive_follow(int fd, struct sock *s)
 	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
 		return;
 	if (atomic_load(&s->map.arena->moved)) {
-		memfd = join_memfd(fd, s);
+		memfd = query_memfd(fd, s);
 		if (memfd >= 0) {
 			(void)replace(s, memfd);
 			real_close(memfd);

@@ -14,7 +14,7 @@
 #include "fdtab.h"
 #include "iov.h"
 #include "ipc.h"
-#include "join.h"
+#include "query.h"
 #include "sock.h"
 
 enum { LOOKED_AT = 256 }; /* descriptors */
@@ -31,7 +31,7 @@ rights_go(void)
 	if (conf_get()->active && fdtab_ours() &&
 	    (!ipc_known() || atomic_load(&told) != getpid())) {
 		atomic_store(&told, getpid());
-		join_greet();
+		query_greet();
 	}
 	errno = saved;
 }

@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "guard.h"
 #include "join.h"
+#include "ksock.h"
 #include "libc.h"
 #include "log.h"
 #include "net.h"
@@ -80,7 +81,7 @@ sock_new(int domain, int type, int protocol)
 	}
 	s->family = domain;
 	s->kernel = kernel;
-	s->cookie = join_cookie(fd);
+	s->cookie = ksock_cookie(fd);
 	fdtab_set(fd, s);
 	fdtab_release(s);
 	return fd;
@@ -103,7 +104,7 @@ adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 	}
 	s->connected = true;
 	s->peer = *peer;
-	s->bound = join_bound(fd);
+	s->bound = ksock_bound(fd);
 }
 
 /* One that no agent knows: as if it had just been made, or bound. */
@@ -115,12 +116,12 @@ adopt_fresh(int fd)
 	socklen_t len = sizeof(sin6);
 	struct mp_addr a, peer;
 
-	if (s == NULL || join_name(fd, &a) != 0) {
+	if (s == NULL || ksock_name(fd, &a) != 0) {
 		if (s != NULL)
 			fdtab_release(s);
 		return NULL;
 	}
-	s->cookie = join_cookie(fd);
+	s->cookie = ksock_cookie(fd);
 	s->family = opts_get(fd, SOL_SOCKET, SO_DOMAIN);
 	s->kernel = s->family == AF_INET ? MP_INET : MP_DUAL;
 	if (s->family == AF_INET6 && opts_get(fd, IPPROTO_IPV6, MARK_INET) > 0)
@@ -246,7 +247,7 @@ int
 sock_name(int fd, struct sock *s, struct mp_addr *a)
 {
 	struct mp_addr kernel;
-	int error = join_name(fd, &kernel);
+	int error = ksock_name(fd, &kernel);
 
 	if (error != 0)
 		return error;
