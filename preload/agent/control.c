@@ -7,12 +7,12 @@
 #include <sys/socket.h>
 
 #include "agent.h"
+#include "group.h"
 #include "inner.h"
 #include "look.h"
 #include "net.h"
 #include "output.h"
 #include "park.h"
-#include "slots.h"
 
 enum {
 	BATCH = 16,
@@ -157,11 +157,11 @@ take_one(struct port *p, struct came *c, const uint8_t *bytes, size_t len,
 	if (inside && (c->rx.off > len || c->rx.len > len - c->rx.off))
 		return;
 	if (p->nslots > 1)
-		slots_expect(p, &c->rx.path);
+		group_expect(p, &c->rx.path);
 	c->answer = mp_handshake(&p->map.mp, p->ring->keys, now, &c->rx,
 	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
 	    &c->out, c->packet) == 1;
-	slots_rekeyed(p);
+	group_rekeyed(p);
 }
 
 static bool

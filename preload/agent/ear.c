@@ -9,9 +9,9 @@
 
 #include "agent.h"
 #include "control.h"
+#include "group.h"
 #include "net.h"
 #include "output.h"
-#include "slots.h"
 
 static void
 shut(struct port *p, struct ear *e)
@@ -127,7 +127,7 @@ ear_open(struct port *p, uint32_t slot, int fd)
 		close(fd);
 		return -EAGAIN;
 	}
-	slots_look(p);
+	group_look(p);
 	*e = (struct ear) { .port = p, .peer = p->map.arena->slot[slot].peer,
 		.held = mp_counter(&p->map.mp, MP_C_held) };
 	port_unlock(p);

@@ -2,9 +2,9 @@
 #include "locate.h"
 
 #include "agent.h"
+#include "group.h"
 #include "journal.h"
 #include "output.h"
-#include "slots.h"
 
 enum {
 	TRIES = 8,
@@ -47,7 +47,7 @@ ask_all(struct port *p)
 	int i, who;
 
 	for (k = 0; k <= p->nslots; k++) {
-		slots_steer_probe(p, (uint8_t)k);
+		group_steer_probe(p, (uint8_t)k);
 		who = who_dropped(p);
 		if (who == UNCLEAR || (who == NOBODY &&
 		    control != PORT_UNKNOWN))

@@ -10,10 +10,10 @@
 #include "agent.h"
 #include "ear.h"
 #include "events.h"
+#include "group.h"
 #include "journal.h"
 #include "net.h"
 #include "park.h"
-#include "slots.h"
 
 enum {
 	BATCH = 16,    /* packets taken under one lock */
@@ -168,7 +168,7 @@ take(struct port *p, struct inner lost[MP_SLOTS_MAX], int *nlost,
 		return -1;
 	now = arena_now();
 	tell_engine(p, now);
-	slots_look(p);
+	group_look(p);
 	while (n < BATCH && mp_poll(&p->map.mp, p->ring->keys, now,
 	    &batch[n].out, batch[n].bytes, PACKET) == 1)
 		n++;
@@ -238,7 +238,7 @@ output_send(struct port *p)
 		ok = send_all(p, n);
 		tell_lost(p, lost, nlost);
 		if (p->connects_new)
-			slots_steer(p);
+			group_steer(p);
 		else
 			park_give(p);
 		if (!ok)

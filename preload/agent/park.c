@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "group.h"
 #include "net.h"
 #include "output.h"
-#include "slots.h"
 
 enum {
 	PARKED = 512, /* at most of a port, the oldest go */
@@ -39,7 +39,7 @@ static int
 taker(struct port *p, const struct mp_addr *from)
 {
 	const struct slot *is = p->map.arena->slot;
-	int i, stranger = slots_stranger(p);
+	int i, stranger = group_stranger(p);
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
 		if (p->slot[i].used && (p->slot[i].connected ?
@@ -56,7 +56,7 @@ choose(struct port *p, struct mp_addr *from)
 	struct parked *d;
 	int slot = -1;
 
-	slots_look(p);
+	group_look(p);
 	STAILQ_FOREACH(d, &p->park, entry) {
 		*from = d->from;
 		slot = taker(p, from);

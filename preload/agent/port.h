@@ -119,4 +119,11 @@ void port_close(struct port *);
 bool port_lock(struct port *);
 void port_unlock(struct port *);
 
+/* A truth value that a stranger wrote. */
+static inline bool
+port_truth(const bool *b)
+{
+	return *(const volatile uint8_t *)b != 0;
+}
+
 #endif

@@ -31,19 +31,5 @@ int slots_find(const struct port *, uint64_t cookie);
 /* Reads the slots' records of an arena that has served already; `control_new':
  * the control socket of then is gone, ours came last.  0, or -EINVAL. */
 int slots_recover(struct port *, bool control_new);
-/* [lock] Has a record changed?  Then notes it for slots_steer(). */
-void slots_look(struct port *);
-/* [lock] A stranger who came by this path shall get the socket that the kernel
- * would have given a datagram of his. */
-void slots_expect(struct port *, const struct mp_path *);
-/* The slot of the socket that takes strangers, or -1: there is none. */
-int slots_stranger(const struct port *);
-/* A session has other keys: its packets may have to be steered anew. */
-void slots_rekeyed(struct port *);
-/* Steers the group as the slots are now, and tells the engine where new
- * sessions go. */
-void slots_steer(struct port *);
-/* The same, with INNER_PROBE going to this index of the group. */
-void slots_steer_probe(struct port *, uint8_t probed);
 
 #endif
