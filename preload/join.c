@@ -11,12 +11,9 @@
 #include "ksock.h"
 #include "libc.h"
 #include "log.h"
-#include "net.h"
 #include "opts.h"
 #include "query.h"
 #include "reach.h"
-#include "steer.h"
-#include "uapi.h"
 #include "want.h"
 
 enum { BUSY_MS = 5000 };

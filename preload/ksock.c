@@ -10,9 +10,7 @@
 
 #include "allowed.h"
 #include "libc.h"
-#include "net.h"
 #include "steer.h"
-#include "uapi.h"
 #include "want.h"
 
 enum { DISCARD = 9 }; /* a port: RFC 863 */

@@ -11,7 +11,6 @@
 #include "ksock.h"
 #include "libc.h"
 #include "spawn.h"
-#include "uapi.h"
 
 enum { TRIES = 3, LOCKED = 200, LOCKED_MS = 5 };
 
