@@ -42,6 +42,14 @@ has(const char *line, const char *word)
 	return strstr(line, word) != NULL;
 }
 
+/* nft gives numbers where there is no /etc/protocols. */
+static bool
+of_udp(const char *line)
+{
+	return has(line, "udp") || has(line, "l4proto 17") ||
+	    has(line, "protocol 17");
+}
+
 static bool
 refuses(const char *line)
 {
@@ -82,13 +90,13 @@ rule_refuses(const struct exam *x, struct chain *in, const char *line)
 		return false;
 	if (!has(line, "accept") && !has(line, "jump") && !has(line, "goto") &&
 	    !has(line, "vmap"))
-		return refuses(line) && has(line, "udp") && !in->all &&
+		return refuses(line) && of_udp(line) && !in->all &&
 		    !narrowed(x, line);
 	/* May be for UDP, as far as one can see. */
-	in->accepts |= has(line, "udp") || has(line, "established") ||
+	in->accepts |= of_udp(line) || has(line, "established") ||
 	    (!has(line, "tcp") && !has(line, "icmp") && !has(line, "iif") &&
 	    !has(line, "oif"));
-	in->all |= has(line, "udp") && has(line, "accept") &&
+	in->all |= of_udp(line) && has(line, "accept") &&
 	    !narrowed(x, line);
 	return false;
 }
