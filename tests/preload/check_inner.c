@@ -43,6 +43,8 @@ static const struct round_row {
 	{ INNER_DATA, 31, "2001:db8::1", 65535, 1 },
 	{ INNER_DATA, 7, "::", 0, 1400 },
 	{ INNER_DATA, 16, "255.255.255.255", 256, MOST },
+	{ INNER_AGAIN, 3, "192.0.2.1", 53, 1400 },
+	{ INNER_PARK, 3, "2001:db8::1", 53, 1400 },
 	{ INNER_ERROR, 1, "192.0.2.1", 255, 4 },
 	{ INNER_WAKE, 0, "::", 0, 0 },
 	{ INNER_LOOK, 0, "::", 0, 0 },

@@ -138,6 +138,8 @@ static const struct group_row {
 	{ "nearly a handshake", { 148, { 0x9d, 0x4e, 0xc2, 0xb6 }, false }, 2 },
 	{ "internal for slot 0", INNER(0, INNER_DATA), 0 },
 	{ "internal for slot 5", INNER(5, INNER_DATA), 2 },
+	{ "put back for slot 5", INNER(5, INNER_AGAIN), 2 },
+	{ "of no socket yet", INNER(5, INNER_PARK), C },
 	{ "internal for slot 31", INNER(31, INNER_ERROR), 3 },
 	{ "internal for the agent", INNER(31, INNER_WAKE), C },
 	{ "internal for the agent, too", INNER(0, INNER_LOOK), C },
