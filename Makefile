@@ -17,36 +17,30 @@ PKG_CONFIG ?= pkg-config
 
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
-	seal noise wire keyring window rtt addr \
-	table flow load \
+	seal noise wire keyring replay rtt addr \
+	table flow ratelimit \
 	pool probe policy \
-	choice \
-	pair \
-	session shake \
+	path_choice \
+	path \
+	session handshake \
 	send \
-	early rescue offer resp shown \
-	answer \
-	control recv tick info \
+	staged resend initiator initiator_reply peer_addr \
+	responder \
+	control recv timers info \
 	output endpoint
 
-# What the library and the agent share, the rest of the library, and the agent.
-JOINT = bpf allowed arena net knock ipc inner steer
-# What is asked for: shared with mpctl.
-ASKED = rules confile settings
-PRELOAD = $(ASKED) old_glibc musl libc log conf guard forked fdtab held iov \
-	fault spawn reach plain want opts ksock query join revive wake sock bind \
-	connect heal cmsg stamp filter ask late cork protect out fetch pass in \
-	setopt stdio_sock rights hook_rights hook_socket hook_opt hook_send \
-	hook_recv pmtu hook_fd hook_file hook_stdio hook_load hook_syscall init
-AGENT = $(filter-out ctl%,$(basename $(notdir $(sort $(wildcard preload/agent/*.c)))))
-CTL = $(basename $(notdir $(sort $(wildcard preload/agent/ctl*.c)))) real keyfile rtnl
+# The rooms of preload/ (preload/README.md): every file is part of its room.
+LIBRARY_ROOMS = hook datagram socket policy process
+ROOMS = $(LIBRARY_ROOMS) shared agent ctl
+room_c = $(sort $(wildcard preload/$(1)/*.c))
+room_o = $(patsubst %.c,$(B)/%.o,$(call room_c,$(1)))
 
 # Every file here is part of the program of its directory.
 UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
 SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 
 # Programs, and what they share.
-BENCH = bench_core bench_shake
+BENCH = bench_core bench_handshake
 BENCH_COMMON = world
 
 # Manual pages, and what else people read.
@@ -92,10 +86,17 @@ UNIT_O = $(UNIT:%=$(B)/unit/%.o)
 SIM_O = $(SIM:%=$(B)/sim/%.o)
 BENCH_O = $(BENCH_COMMON:%=$(B)/bench/%.o)
 
-JOINT_O = $(JOINT:%=$(B)/preload/%.o)
-PRELOAD_O = $(PRELOAD:%=$(B)/preload/%.o)
-AGENT_O = $(AGENT:%=$(B)/agent/%.o)
-CTL_O = $(CTL:%=$(B)/agent/%.o) $(ASKED:%=$(B)/preload/%.o)
+# The calls of libc by their real names: the library finds them behind its own
+# hooks (process/libc.c), all other programs link them (shared/real.c).
+REAL_O = $(B)/preload/shared/real.o
+SHARED_O = $(filter-out $(REAL_O),$(call room_o,shared))
+LIBRARY_O = $(foreach room,$(LIBRARY_ROOMS),$(call room_o,$(room)))
+AGENT_O = $(call room_o,agent) $(REAL_O)
+# The rules of who is protected, which mpctl shows, and what it shares with the
+# agent.
+CONFIG_O = $(addprefix $(B)/preload/policy/,rules.o config_file.o settings.o)
+CTL_O = $(call room_o,ctl) $(REAL_O) $(CONFIG_O) \
+	$(addprefix $(B)/preload/agent/,keyfile.o rtnl.o)
 
 LIB = $(B)/libmpcore.a
 SHIM = $(B)/libmpshim.so
@@ -108,17 +109,21 @@ BENCH_UDP = $(B)/bench/bench_udp
 FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
-CHECK_CTL_TESTED_O = $(patsubst %,$(B)/agent/%.o, \
-	change ctl_history ctl_view ctl_say ctl_status ctl_ask ctl_rows ctl_json \
-	ctl_text ctl_value)
+CHECK_CTL_TESTED_O = $(B)/preload/agent/status_diff.o \
+	$(patsubst %,$(B)/preload/ctl/%.o,history view say status ask rows \
+	json text value)
 CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
-PRELOAD_TESTED_O = $(JOINT_O) $(patsubst %,$(B)/preload/%.o, \
-	$(ASKED) libc log conf fault fdtab forked guard held iov ask cork)
+PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
+	policy/conf \
+	process/libc process/log process/fault process/forked process/reentry \
+	process/iov \
+	socket/fdtab socket/pinned \
+	datagram/tx_option datagram/cork)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -132,8 +137,9 @@ LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
 # package.
 TSAN_CC = gcc
 TSAN_CHURN = $(B)/tsan/t12_churn
-TSAN_C = tests/lab/progs/t12_churn.c $(JOINT:%=preload/%.c) \
-	$(PRELOAD:%=preload/%.c) $(CORE:%=core/%.c)
+TSAN_C = tests/lab/progs/t12_churn.c $(CORE:%=core/%.c) \
+	$(foreach room,$(LIBRARY_ROOMS),$(call room_c,$(room))) \
+	$(filter-out preload/shared/real.c,$(call room_c,shared))
 PAGES = $(MAN:%=$(B)/%)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
@@ -150,37 +156,37 @@ $(LIB): $(CORE_O)
 
 # Into somebody else's process: nothing is exported but the hooks, no library
 # comes along but the C library, all names are bound at once.
-$(SHIM): $(JOINT_O) $(PRELOAD_O) $(LIB) preload/exports.map
-	$(LINK) -shared -o $@ -Wl,--version-script=preload/exports.map \
+$(SHIM): $(SHARED_O) $(LIBRARY_O) $(LIB) preload/hook/exports.map
+	$(LINK) -shared -o $@ -Wl,--version-script=preload/hook/exports.map \
 	    -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,defs \
-	    -Wl,--gc-sections $(JOINT_O) $(PRELOAD_O) $(LIB) \
+	    -Wl,--gc-sections $(SHARED_O) $(LIBRARY_O) $(LIB) \
 	    -Wl,-Bstatic -lsodium -Wl,-Bdynamic \
 	    -Wl,--no-as-needed -l:libdl.so.2 -l:libpthread.so.0
 
 # Programs of our own bring all with them: they run beside any C library.
-$(KEEPER): $(JOINT_O) $(AGENT_O) $(LIB)
-	$(LINK) $(STATIC) -o $@ $(JOINT_O) $(AGENT_O) $(LIB) \
+$(KEEPER): $(SHARED_O) $(AGENT_O) $(LIB)
+	$(LINK) $(STATIC) -o $@ $(SHARED_O) $(AGENT_O) $(LIB) \
 	    -lsodium -lbsd -lmd -lseccomp
 
-$(MPCTL): $(JOINT_O) $(CTL_O) $(LIB)
-	$(LINK) $(STATIC) -o $@ $(JOINT_O) $(CTL_O) $(LIB) \
+$(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
+	$(LINK) $(STATIC) -o $@ $(SHARED_O) $(CTL_O) $(LIB) \
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
-$(B)/agent/ctl.o $(B)/agent/worker.o $(B)/agent/ctl_exam_own.o \
-    $(B)/agent/events.o $(B)/preload/init.o: VERSION
+$(addprefix $(B)/preload/,ctl/main.o ctl/exam_own.o agent/worker.o \
+    agent/events.o hook/init.o): VERSION
 
-$(FAKE_AGENT): $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o $(LIB)
-	$(LINK) -o $@ $(B)/cli/fake_agent.o $(JOINT_O) $(B)/agent/real.o \
+$(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)
+	$(LINK) -o $@ $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) \
 	    $(LIB) -lsodium
 
-$(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
-		$(B)/agent/real.o $(LIB)
-	$(LINK) -o $@ $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(JOINT_O) \
-	    $(B)/agent/real.o $(LIB) $(CHECK_LIBS) -lsodium
+$(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(SHARED_O) \
+		$(REAL_O) $(LIB)
+	$(LINK) -o $@ $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(SHARED_O) \
+	    $(REAL_O) $(LIB) $(CHECK_LIBS) -lsodium
 
-$(CHECK_AGENT): $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB)
-	$(LINK) -o $@ $(AGENT_TEST_O) $(JOINT_O) $(B)/agent/real.o $(LIB) \
+$(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB)
+	$(LINK) -o $@ $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
 
 $(CHECK_PRELOAD): $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB)
@@ -197,7 +203,7 @@ $(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
 	$(LINK) -o $@ $<
 
 # Its agent is the usual one, beside it.
-$(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*.h) $(B)/flags
+$(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(TSAN_CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) $(SAY_VERSION) \
 	    -std=gnu11 -fsanitize=thread -Icore -Ipreload -o $@ $(TSAN_C) \
@@ -222,10 +228,6 @@ $(B)/core/%.o: core/%.c $(B)/flags
 
 $(B)/preload/%.o: preload/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) $(SAY_VERSION) -Icore -MMD -MP -c -o $@ $<
-
-$(B)/agent/%.o: preload/agent/%.c $(B)/flags
-	@mkdir -p $(@D)
 	$(COMPILE) $(SYSTEM) $(SAY_VERSION) -Icore -Ipreload -MMD -MP -c -o $@ $<
 
 $(B)/unit/%.o: tests/unit/%.c $(B)/flags
@@ -242,7 +244,7 @@ $(B)/bench/%.o: tests/bench/%.c $(B)/flags
 
 $(B)/cli/%.o: tests/cli/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) $(SYSTEM) -Icore -Ipreload -Ipreload/agent $(CHECK_CFLAGS) \
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) \
 	    -MMD -MP -c -o $@ $<
 
 $(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
@@ -273,7 +275,7 @@ $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' >$@
 
--include $(CORE_O:.o=.d) $(JOINT_O:.o=.d) $(PRELOAD_O:.o=.d) \
+-include $(CORE_O:.o=.d) $(SHARED_O:.o=.d) $(LIBRARY_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
 	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) $(CHECK_CTL_O:.o=.d) \
 	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
@@ -288,7 +290,7 @@ check:
 	$(MAKE) check-floors check-docs check-exports check-unit check-preload sim \
 	    check-cli check-agent check-diff check-lab
 
-check-floors: $(CORE_O) $(JOINT_O) $(PRELOAD_O) $(AGENT_O) $(CTL_O)
+check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
 	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
@@ -323,7 +325,7 @@ demo:
 check-exports: $(SHIM)
 	$(NM) -D --defined-only $(SHIM) | sed 's/.* //' | LC_ALL=C sort \
 	    >$(B)/exports
-	sed -n 's/^	\([a-z_0-9]*\);$$/\1/p' preload/exports.map | LC_ALL=C sort | \
+	sed -n 's/^	\([a-z_0-9]*\);$$/\1/p' preload/hook/exports.map | LC_ALL=C sort | \
 	    cmp - $(B)/exports
 	{ $(NM) -D $(SHIM) | sed -n 's/.*@GLIBC_//p' | sort -V | tail -1; \
 	    echo 2.31; } | sort -V -c
@@ -345,7 +347,7 @@ bench-shim: $(PRODUCT) $(BENCH_UDP)
 
 bench-core: $(BENCHES)
 	$(B)/bench/bench_core
-	$(B)/bench/bench_shake
+	$(B)/bench/bench_handshake
 
 # At least 90 % of the engine's lines must be run by the unit tests.
 coverage:
@@ -359,7 +361,7 @@ tidy: $(B)/unit/suites.inc
 	    $(BENCH_COMMON:%=tests/bench/%.c) -- \
 	    -std=gnu11 -Icore -I$(B)/unit $(CHECK_CFLAGS)
 # One by one: what it knows of va_list is wrong in all but the first file.
-	for file in preload/*.c preload/agent/*.c; do \
+	for file in preload/*/*.c; do \
 		$(CLANG_TIDY) --quiet $$file -- -std=gnu11 $(SYSTEM) \
 		    -DMPSHIM_VERSION='""' -Icore -Ipreload || exit; \
 	done

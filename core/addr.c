@@ -58,7 +58,7 @@ scope4(uint32_t v4)
 }
 
 enum addr_scope
-addr_scope(const uint8_t ip[16])
+addr_scope_of(const uint8_t ip[16])
 {
 	if (addr_is4(ip))
 		return scope4(get32(ip + MAPPED));
@@ -74,7 +74,7 @@ addr_scope(const uint8_t ip[16])
 bool
 addr_pair_ok(const uint8_t local[16], const uint8_t remote[16])
 {
-	enum addr_scope l = addr_scope(local), r = addr_scope(remote);
+	enum addr_scope l = addr_scope_of(local), r = addr_scope_of(remote);
 
 	return addr_is4(local) == addr_is4(remote) &&
 	    (l == ADDR_LOOPBACK) == (r == ADDR_LOOPBACK) &&
@@ -84,7 +84,7 @@ addr_pair_ok(const uint8_t local[16], const uint8_t remote[16])
 bool
 addr_may_tell(const uint8_t ip[16], const uint8_t peer[16], bool tell_private)
 {
-	enum addr_scope ours = addr_scope(ip), theirs = addr_scope(peer);
+	enum addr_scope ours = addr_scope_of(ip), theirs = addr_scope_of(peer);
 
 	return ours >= theirs || (tell_private && ours == ADDR_PRIVATE);
 }

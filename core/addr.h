@@ -12,7 +12,7 @@ bool addr_equal(const struct mp_addr *, const struct mp_addr *); /* and port */
 /* Unspecified, multicast, broadcast, or port 0: nobody's own address. */
 bool addr_unusable(const struct mp_addr *);
 /* RFC 1918, RFC 6598 and RFC 4193 addresses are private. */
-enum addr_scope addr_scope(const uint8_t ip[16]);
+enum addr_scope addr_scope_of(const uint8_t ip[16]);
 /* May these form a flow (paper, 3.1)?  Same family, both loopback or neither,
  * both link-local or neither. */
 bool addr_pair_ok(const uint8_t local[16], const uint8_t remote[16]);

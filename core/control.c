@@ -20,14 +20,14 @@ alt_proven(struct mp *m, struct recv *r)
 	if (other)
 		flow_forget(f);
 	state_count(m, MP_C_rebind);
-	pair_validated(m, r->s, f, r->now);
-	r->s->rescue_flow = f->id;
-	choice_rescue(m, r->s, r->now);
-	choice_dirty(m, r->s, r->now);
+	path_validated(m, r->s, f, r->now);
+	r->s->resend_flow = f->id;
+	path_choice_resend(m, r->s, r->now);
+	path_choice_dirty(m, r->s, r->now);
 }
 
 static bool
-same_path(const struct recv *r, const struct mp_path *p)
+control_same_path(const struct recv *r, const struct mp_path *p)
 {
 	return addr_equal(&p->remote, &r->rx->path.remote) &&
 	    (r->s->initiator ||
@@ -42,20 +42,20 @@ take_response(struct mp *m, struct recv *r)
 	int rung = t[WIRE_TOKEN - 1];
 
 	if (crypto_equal(t, f->challenge, WIRE_TOKEN) &&
-	    same_path(r, &f->path)) {
-		pair_validated(m, r->s, f, r->now);
+	    control_same_path(r, &f->path)) {
+		path_validated(m, r->s, f, r->now);
 		return;
 	}
 	if (f->alt_at != MP_NEVER &&
 	    crypto_equal(t, f->alt_challenge, WIRE_TOKEN) &&
-	    same_path(r, &f->alt)) {
+	    control_same_path(r, &f->alt)) {
 		alt_proven(m, r);
 		return;
 	}
 	rung ^= f->size_token[WIRE_TOKEN - 1];
 	if (f->size_tries > 0 && rung <= PROBE_SAME &&
 	    crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
-		probe_size_proven(f, pair_mtu(m, f), rung, r->now);
+		probe_size_proven(f, path_mtu(m, f), rung, r->now);
 }
 
 /* PROBE: a question, or an answer. */
@@ -69,13 +69,14 @@ take_probe(struct mp *m, struct recv *r)
 	if (!r->in_order)
 		return;
 	if (r->msg.flags & WIRE_SELECT)
-		choice_follow(m, r->s, r->now, f->id, r->msg.select);
+		path_choice_follow(m, r->s, r->now, f->id, r->msg.select);
 	if (r->msg.flags & (WIRE_REPLY | WIRE_RESPONSE))
 		return;
 	f->reply = true;
 	f->reply_token = (r->msg.flags & WIRE_CHALLENGE) != 0;
-	f->reply_alt = !same_path(r, &f->path) && f->alt_at != MP_NEVER &&
-	    same_path(r, &f->alt);
+	f->reply_alt = !control_same_path(r, &f->path) && f->alt_at !=
+	    MP_NEVER &&
+	    control_same_path(r, &f->alt);
 	if (f->reply_token)
 		memcpy(f->token, r->msg.challenge, WIRE_TOKEN);
 	table_arm(m, r->s, r->now);
@@ -97,8 +98,8 @@ static bool
 told_usable(const struct mp *m, const struct session *s,
     const struct mp_addr *a)
 {
-	if (addr_scope(a->ip) == ADDR_LOOPBACK &&
-	    addr_scope(s->shown.ip) != ADDR_LOOPBACK)
+	if (addr_scope_of(a->ip) == ADDR_LOOPBACK &&
+	    addr_scope_of(s->shown.ip) != ADDR_LOOPBACK)
 		return false;
 	return !is_own(m, a->ip) && !addr_equal(a, &s->shown);
 }
@@ -126,11 +127,11 @@ take_addr_list(struct mp *m, struct recv *r)
 		STATE_FLOWS(m, s, f, id)
 			if (addr_equal(&f->path.remote, &a) &&
 			    f->proven_once && f->rtt.idle_us > 0)
-				f->urge = true;
+				f->probe_now = true;
 	}
 	s->addr_at = r->now + 60 * SEC;
 	s->addr_tries = 0;
-	pair_make_all(m, s, r->now);
+	path_make_all(m, s, r->now);
 	table_arm(m, s, r->now);
 }
 
@@ -206,7 +207,7 @@ recv_copy(struct mp *m, struct recv *r)
 	if (slot >= 0 && !c->control && c->dir == r->rx->dir && c->seq != 0 &&
 	    c->seq <= UINT32_MAX)
 		f = s->initiator ? state_flow(m, s, c->flow) :
-		    pair_flow(m, s, c->flow, r->now);
+		    path_flow(m, s, c->flow, r->now);
 	if (f == NULL) {
 		state_count(m, MP_C_drop_copy_bad);
 		return MP_DROPPED;
@@ -216,11 +217,11 @@ recv_copy(struct mp *m, struct recv *r)
 	else if ((r->msg.flags & WIRE_REPLY) == 0)
 		f->copy_seen = r->now; /* the peer has its doubts */
 	former = slot != (s->cur & 1);
-	if (flow_seen(state_seen(m, f), former, c->seq) != WINDOW_NEW) {
+	if (flow_seen(state_replay(m, f), former, c->seq) != REPLAY_NEW) {
 		state_count(m, MP_C_drop_copy_seen);
 		return MP_CONTROL;
 	}
-	flow_take(state_seen(m, f), former, c->seq);
+	flow_take(state_replay(m, f), former, c->seq);
 	state_count(m, MP_C_copy_in);
 	return recv_deliver(m, r);
 }

@@ -16,7 +16,7 @@ enum { ENDPOINT_ALIGN = 64 };
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 20, .pool_each = 1 << 18,
-	.held = 1 << 20 };
+	.staged = 1 << 20 };
 
 /* The largest power of two up to n. */
 static uint32_t
@@ -39,19 +39,19 @@ limits_ok(const struct mp_limits *in, struct mp_limits *l)
 		l->flows = l->flows_each;
 	l->pool = l->pool ? l->pool : defaults.pool;
 	l->pool_each = l->pool_each ? l->pool_each : defaults.pool_each;
-	l->held = l->held ? l->held : defaults.held;
-	if (l->pool < 4096 || l->pool > 1 << 30 || l->held < 4096 ||
-	    l->held > 1 << 30)
+	l->staged = l->staged ? l->staged : defaults.staged;
+	if (l->pool < 4096 || l->pool > 1 << 30 || l->staged < 4096 ||
+	    l->staged > 1 << 30)
 		return false;
 	l->pool = power_of_two(l->pool);
-	l->held = power_of_two(l->held);
+	l->staged = power_of_two(l->staged);
 	return l->sessions <= 16384 && l->flows <= 65535 &&
 	    l->flows_each <= MP_FLOWS_MAX;
 }
 
 /* Takes `n' records of a size from the block: where they begin. */
 static size_t
-take(size_t *at, size_t n, size_t size)
+endpoint_take(size_t *at, size_t n, size_t size)
 {
 	size_t begin = *at;
 
@@ -65,32 +65,32 @@ static size_t
 lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
-	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_SHAKES;
+	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
 	size_t sh, ss, fl, se, sk, p[6], pool, held;
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
 		m->buckets *= 2;
-	sh = take(&at, 1, sizeof(struct shared));
-	ss = take(&at, l->sessions, sizeof(struct session));
-	fl = take(&at, l->flows, sizeof(struct flow));
-	se = take(&at, l->flows, sizeof(struct seen));
-	sk = take(&at, STATE_SHAKES, sizeof(struct shake));
-	p[0] = take(&at, m->buckets, sizeof(uint32_t));
-	p[1] = take(&at, refs, sizeof(uint32_t));
-	p[2] = take(&at, m->buckets, sizeof(uint32_t));
-	p[3] = take(&at, m->buckets, sizeof(uint32_t));
-	p[4] = take(&at, l->sessions, sizeof(struct due));
-	p[5] = take(&at, l->sessions, sizeof(uint32_t));
-	pool = take(&at, l->pool, 1);
-	held = take(&at, l->held, 1);
+	sh = endpoint_take(&at, 1, sizeof(struct shared));
+	ss = endpoint_take(&at, l->sessions, sizeof(struct session));
+	fl = endpoint_take(&at, l->flows, sizeof(struct flow));
+	se = endpoint_take(&at, l->flows, sizeof(struct replay));
+	sk = endpoint_take(&at, STATE_HANDSHAKES, sizeof(struct handshake));
+	p[0] = endpoint_take(&at, m->buckets, sizeof(uint32_t));
+	p[1] = endpoint_take(&at, refs, sizeof(uint32_t));
+	p[2] = endpoint_take(&at, m->buckets, sizeof(uint32_t));
+	p[3] = endpoint_take(&at, m->buckets, sizeof(uint32_t));
+	p[4] = endpoint_take(&at, l->sessions, sizeof(struct due));
+	p[5] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
+	pool = endpoint_take(&at, l->pool, 1);
+	held = endpoint_take(&at, l->staged, 1);
 	if (base == NULL)
 		return at;
 	m->sh = (struct shared *)(void *)(base + sh);
 	m->sessions = (struct session *)(void *)(base + ss);
 	m->flows = (struct flow *)(void *)(base + fl);
-	m->seen = (struct seen *)(void *)(base + se);
-	m->shakes = (struct shake *)(void *)(base + sk);
+	m->replay = (struct replay *)(void *)(base + se);
+	m->handshakes = (struct handshake *)(void *)(base + sk);
 	m->sid_heads = (uint32_t *)(void *)(base + p[0]);
 	m->sid_next = (uint32_t *)(void *)(base + p[1]);
 	m->addr_heads = (uint32_t *)(void *)(base + p[2]);
@@ -98,7 +98,7 @@ lay_out(struct mp *m, uint8_t *base)
 	m->heap = (struct due *)(void *)(base + p[4]);
 	m->heap_pos = (uint32_t *)(void *)(base + p[5]);
 	m->pool = base + pool;
-	m->held = base + held;
+	m->staged = base + held;
 	return at;
 }
 
@@ -215,10 +215,10 @@ mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 		session_resteer(m, s, now);
 	}
 	/* Handshakes whose session is still to come. */
-	for (i = 0; i < STATE_SHAKES; i++) {
-		struct shake *sh = &m->shakes[i];
+	for (i = 0; i < STATE_HANDSHAKES; i++) {
+		struct handshake *sh = &m->handshakes[i];
 
-		if (sh->state == SHAKE_OPEN && sh->session == MP_NONE &&
+		if (sh->state == HANDSHAKE_OPEN && sh->session == MP_NONE &&
 		    sh->slot == from &&
 		    addr_fits((enum mp_family)m->sh->family[to],
 			sh->source[0].addr.ip))
@@ -266,7 +266,7 @@ mp_locals(struct mp *m, uint64_t now, const struct mp_local *list, size_t n)
 		s = &m->sessions[i];
 		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP ||
 		    s->state == MP_S_DOWN)
-			pair_locals(m, s, now);
+			path_locals(m, s, now);
 	}
 }
 
@@ -279,6 +279,6 @@ mp_link_event(struct mp *m, uint64_t now, uint32_t ifindex)
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
 		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP)
-			pair_urge(m, s, now, ifindex);
+			path_probe_now(m, s, now, ifindex);
 	}
 }

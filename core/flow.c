@@ -26,7 +26,7 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->ts_pending = false;
 	f->ts_arrival = 0;
 	f->ack_due = MP_NEVER;
-	f->urge = true;
+	f->probe_now = true;
 	f->doubted = false;
 	f->probes = f->send_errors = 0;
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
@@ -51,36 +51,36 @@ flow_fetch(const struct flow *f)
 }
 
 void
-flow_new_key(struct flow *f, struct seen *seen)
+flow_new_key(struct flow *f, struct replay *replay)
 {
-	window_cut(&seen->former, &seen->window);
-	memset(&seen->window, 0, sizeof(seen->window));
+	replay_cut(&replay->former, &replay->window);
+	memset(&replay->window, 0, sizeof(replay->window));
 	memcpy(f->former_mark, f->mark, sizeof(f->mark));
 	memset(f->mark, 0, sizeof(f->mark));
 	f->tx_seq = 0;
 }
 
 void
-flow_former_key(struct flow *f, struct seen *seen)
+flow_former_key(struct flow *f, struct replay *replay)
 {
-	memset(&seen->former, 0, sizeof(seen->former));
+	memset(&replay->former, 0, sizeof(replay->former));
 	memset(f->former_mark, 0, sizeof(f->former_mark));
 }
 
-enum window_says
-flow_seen(const struct seen *seen, bool former, uint64_t seq)
+enum replay_says
+flow_seen(const struct replay *replay, bool former, uint64_t seq)
 {
-	return former ? window_tail_check(&seen->former, seq) :
-	    window_check(&seen->window, seq);
+	return former ? replay_tail_check(&replay->former, seq) :
+	    replay_check(&replay->window, seq);
 }
 
 void
-flow_take(struct seen *seen, bool former, uint64_t seq)
+flow_take(struct replay *replay, bool former, uint64_t seq)
 {
 	if (former)
-		window_tail_take(&seen->former, seq);
+		replay_tail_take(&replay->former, seq);
 	else
-		window_take(&seen->window, seq);
+		replay_take(&replay->window, seq);
 }
 
 bool
@@ -222,7 +222,7 @@ flow_probe_sent(struct flow *f, uint64_t now, uint16_t ts)
 	f->probe_at = now;
 	f->probe_ts = ts;
 	f->probe_answered = false;
-	f->urge = false;
+	f->probe_now = false;
 	wait_start(f, now);
 }
 
@@ -243,7 +243,7 @@ flow_missed(struct flow *f)
 {
 	rtt_miss(&f->rtt);
 	f->wait_since = MP_NEVER;
-	f->urge = true;
+	f->probe_now = true;
 }
 
 uint64_t

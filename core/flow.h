@@ -30,12 +30,12 @@ void flow_forget(struct flow *);
 void flow_fetch(const struct flow *);
 /* The session's key is another: sequence numbers begin again, those of the
  * former key are kept apart. */
-void flow_new_key(struct flow *, struct seen *);
+void flow_new_key(struct flow *, struct replay *);
 /* A former key is put in place: nothing came under it yet. */
-void flow_former_key(struct flow *, struct seen *);
+void flow_former_key(struct flow *, struct replay *);
 /* Sequence numbers under the present key or the former one. */
-enum window_says flow_seen(const struct seen *, bool former, uint64_t seq);
-void flow_take(struct seen *, bool former, uint64_t seq);
+enum replay_says flow_seen(const struct replay *, bool former, uint64_t seq);
+void flow_take(struct replay *, bool former, uint64_t seq);
 /* Is it above all that came in order, on that C bit? */
 bool flow_in_order(const struct flow *, bool former, bool control,
     uint64_t seq);

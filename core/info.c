@@ -28,7 +28,7 @@ mp_counter_what(enum mp_counter c)
 }
 
 uint64_t
-mp_counter(const struct mp *m, enum mp_counter c)
+mp_counter_get(const struct mp *m, enum mp_counter c)
 {
 	return c < MP_C_MAX ? m->sh->count[c] : 0;
 }
@@ -60,7 +60,7 @@ session_at(const struct mp *m, uint32_t session)
 }
 
 int
-mp_session_info(const struct mp *m, uint32_t session,
+mp_session_get(const struct mp *m, uint32_t session,
     struct mp_session_info *i)
 {
 	const struct session *s = session_at(m, session);
@@ -72,8 +72,8 @@ mp_session_info(const struct mp *m, uint32_t session,
 		.initiator = s->initiator, .plain = s->plain, .slot = s->slot,
 		.key_id = s->key_id, .shown = s->shown,
 		.reflexive = s->reflexive,
-		.suite = seal_row(s->keys[s->cur & 1].suite)->name,
-		.held = s->held.n, .flows = s->live_flows,
+		.suite = seal_get(s->keys[s->cur & 1].suite)->name,
+		.staged = s->staged.n, .flows = s->live_flows,
 		.current = s->current == STATE_NO_FLOW ? MP_NONE : s->current,
 		.why = (enum mp_reason)s->why, .why_at = s->why_at,
 		.up_at = s->up_at, .last_in_at = s->last_in,
@@ -87,7 +87,7 @@ mp_session_info(const struct mp *m, uint32_t session,
 }
 
 int
-mp_flow_info(const struct mp *m, uint64_t now, uint32_t session,
+mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
     uint32_t flow_id, struct mp_flow_info *i)
 {
 	const struct session *s = session_at(m, session);
@@ -132,12 +132,12 @@ mp_session_mtu(const struct mp *m, uint32_t session)
 }
 
 void
-mp_session_prove(struct mp *m, uint64_t now, uint32_t session)
+mp_session_probe_mtu(struct mp *m, uint64_t now, uint32_t session)
 {
 	struct session *s = state_session(m, session);
 
-	if (s == NULL || s->state != MP_S_UP || s->size_want == UINT16_MAX)
+	if (s == NULL || s->state != MP_S_UP || s->mtu_request == UINT16_MAX)
 		return;
-	s->size_want = UINT16_MAX;
+	s->mtu_request = UINT16_MAX;
 	table_arm(m, s, now);
 }

@@ -81,9 +81,9 @@ struct mp_limits {
 	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
 	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB; this
-			      * and `held' are rounded down to a power of two */
+			      * and `staged' are rounded down to a power of two */
 	uint32_t pool_each;  /* of one session; default 1 MiB */
-	uint32_t held;	     /* bytes of held datagrams; default 256 KiB */
+	uint32_t staged;	     /* bytes of staged datagrams; default 256 KiB */
 };
 
 /* A view of a block.  Private: use the functions. */
@@ -92,12 +92,12 @@ struct mp {
 	struct shared *sh;
 	struct session *sessions;
 	struct flow *flows;
-	struct seen *seen;
-	struct shake *shakes;
+	struct replay *replay;
+	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
 	struct due *heap;
 	uint32_t *heap_pos;
-	uint8_t *pool, *held;
+	uint8_t *pool, *staged;
 	uint32_t buckets; /* of each hash table, a power of two */
 };
 
@@ -205,9 +205,9 @@ enum mp_send_flag {
  * Chooses the way of a datagram of `len' bytes from a slot to the address
  * `dst' as the program knows it.  Returns how many packets carry it: 1, or 2
  * when the second is a COPY.  Or
- *	0		 no peer answered for so long as mp_hold() was told:
+ *	0		 no peer answered for so long as mp_stage() was told:
  *			 send it as it is
- *	MP_EAGAIN	 no session yet, mp_hold() it; one is being made with
+ *	MP_EAGAIN	 no session yet, mp_stage() it; one is being made with
  *			 the key `key_id' (0: any that fits)
  *	MP_EHOSTUNREACH	 no answer for 10 s
  *	MP_ENETUNREACH	 no flow is left
@@ -241,7 +241,7 @@ MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
 
 /* What goes with a datagram that is held.  Index 0 is for an IPv4 packet, 1 for
  * IPv6; -1: the system's default. */
-struct mp_wish {
+struct mp_tx_option {
 	uint8_t source[16];	/* ours that the kernel would take; or zeros */
 	int16_t tos[2], ttl[2];
 	bool df;		/* must not be fragmented on its way */
@@ -252,8 +252,8 @@ struct mp_wish {
 /* Keeps a datagram until its session is up: 208 KiB a session, 48 for each
  * included, the oldest dropped first.  A wish of NULL is none.  MP_EINVAL:
  * there is no such session. [lock] */
-MP_CHECK int mp_hold(struct mp *, uint64_t now, uint32_t slot,
-    const struct mp_addr *dst, const struct mp_wish *, const void *payload,
+MP_CHECK int mp_stage(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
     size_t len);
 
 /* --- A packet in: begin [lock], open, commit [lock] ---------------------- */
@@ -308,11 +308,11 @@ enum mp_verdict mp_recv_peek(struct mp *, struct mp_rx *,
 /*
  * A packet of a session begins with this byte, then 5 bits tell the slot of its
  * receiver; the lowest bit of its fourth byte says that it is control, the
- * agent's.  No sid begins with 0 or with the first byte of MP_SHAKE_MAGIC,
+ * agent's.  No sid begins with 0 or with the first byte of MP_HANDSHAKE_MAGIC,
  * which handshake packets begin with.
  */
 uint8_t mp_sid_prefix(const struct mp *);
-#define MP_SHAKE_MAGIC 0x9d4ec2b7U
+#define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
 
 /* --- The agent's part ---------------------------------------------------- */
 
@@ -358,9 +358,9 @@ uint64_t mp_deadline(const struct mp *);
 	X(copy_in, "datagrams delivered by a copy")                           \
 	X(probe_out, "probes sent")                                           \
 	X(reply_out, "answers to probes sent")                                \
-	X(held, "datagrams held for a session")                               \
-	X(plain_out, "held datagrams sent as they were: no peer")             \
-	X(rescued, "datagrams sent again on another flow")                    \
+	X(staged, "datagrams staged for a session")                               \
+	X(plain_out, "staged datagrams sent as they were: no peer")             \
+	X(resent, "datagrams sent again on another flow")                    \
 	X(handshake_out, "INIT sent")                                         \
 	X(handshake_done, "handshakes completed")                             \
 	X(drop_short, "too short or too long for any packet")                 \
@@ -379,16 +379,16 @@ uint64_t mp_deadline(const struct mp *);
 	X(drop_flows_full, "no room for one more flow")                       \
 	X(drop_addr, "address in a list not usable")                          \
 	X(drop_addr_late, "address list or request out of order")             \
-	X(drop_shake_format, "handshake: unknown version, type or length")    \
-	X(drop_shake_mac, "handshake: no key of ours")                        \
-	X(drop_shake_auth, "handshake: failed authentication")                \
-	X(drop_shake_sid, "handshake: answers nothing that we asked")         \
-	X(drop_shake_load, "handshake: over the load limits")                 \
-	X(drop_shake_dup, "handshake: duplicate over its limit")              \
-	X(drop_shake_role, "handshake: yields to the other end's")            \
-	X(drop_shake_slot, "handshake: no socket takes new sessions")         \
-	X(drop_shake_full, "handshake: no room for one more session")         \
-	X(drop_held, "held datagram given up")                                \
+	X(drop_handshake_format, "handshake: unknown version, type or length")    \
+	X(drop_handshake_mac, "handshake: no key of ours")                        \
+	X(drop_handshake_auth, "handshake: failed authentication")                \
+	X(drop_handshake_sid, "handshake: answers nothing that we asked")         \
+	X(drop_handshake_rate, "handshake: over the load limits")                 \
+	X(drop_handshake_dup, "handshake: duplicate over its limit")              \
+	X(drop_handshake_role, "handshake: yields to the other end's")            \
+	X(drop_handshake_slot, "handshake: no socket takes new sessions")         \
+	X(drop_handshake_full, "handshake: no room for one more session")         \
+	X(drop_staged, "staged datagram given up")                                \
 	X(drop_unanswered, "peers given up that never answered")              \
 	X(cookie_out, "cookies sent under load")                              \
 	X(sample_old, "round-trip samples over 5 s, discarded")               \
@@ -407,7 +407,7 @@ enum mp_counter {
 
 const char *mp_counter_name(enum mp_counter);
 const char *mp_counter_what(enum mp_counter);
-uint64_t mp_counter(const struct mp *, enum mp_counter); /* [lock] */
+uint64_t mp_counter_get(const struct mp *, enum mp_counter); /* [lock] */
 
 /* Why a flow was taken into use. */
 #define MP_REASONS(X)                                                         \
@@ -444,14 +444,14 @@ struct mp_session_info {
 	uint32_t gen; /* tells uses of one index apart */
 	enum mp_session_state state;
 	bool initiator;
-	bool plain; /* no peer answered: see mp_hold() */
+	bool plain; /* no peer answered: see mp_stage() */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
 	struct mp_addr reflexive; /* us, as the peer saw us; or port 0 */
 	const char *suite;
-	uint32_t held;	      /* datagrams that wait for it */
-	uint32_t flows;	      /* live ones: mp_flow_info() 0..MP_FLOWS_MAX-1 */
+	uint32_t staged;	      /* datagrams that wait for it */
+	uint32_t flows;	      /* live ones: mp_flow_get() 0..MP_FLOWS_MAX-1 */
 	uint32_t current;     /* id of the flow in use; MP_NONE */
 	enum mp_reason why;   /* of the last change of it */
 	uint64_t why_at, up_at, last_in_at, last_data_at;
@@ -471,9 +471,9 @@ struct mp_flow_info {
 };
 
 /* One session, or one live flow of it, by index: 0, or MP_ENOENT. [lock] */
-MP_CHECK int mp_session_info(const struct mp *, uint32_t session,
+MP_CHECK int mp_session_get(const struct mp *, uint32_t session,
     struct mp_session_info *);
-MP_CHECK int mp_flow_info(const struct mp *, uint64_t now, uint32_t session,
+MP_CHECK int mp_flow_get(const struct mp *, uint64_t now, uint32_t session,
     uint32_t flow_id, struct mp_flow_info *);
 /* The session of a slot that shows this address, or MP_NONE. [lock] */
 uint32_t mp_session_find(const struct mp *, uint32_t slot,
@@ -481,6 +481,6 @@ uint32_t mp_session_find(const struct mp *, uint32_t slot,
 /* The best proven payload of a session's datagrams, bytes. [lock] */
 uint32_t mp_session_mtu(const struct mp *, uint32_t session);
 /* The program asks for that: longer ones are tried by probes. [lock] */
-void mp_session_prove(struct mp *, uint64_t now, uint32_t session);
+void mp_session_probe_mtu(struct mp *, uint64_t now, uint32_t session);
 
 #endif

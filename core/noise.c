@@ -111,7 +111,7 @@ mix_ee(struct noise *s, const uint8_t e_secret[32])
 
 /* Takes over the state `next' if all went well. */
 static bool
-settle(struct noise *s, struct noise *next, bool ok)
+noise_settle(struct noise *s, struct noise *next, bool ok)
 {
 	if (ok)
 		*s = *next;
@@ -146,10 +146,10 @@ noise_read1(struct noise *s, const uint8_t *in, size_t inlen, void *payload)
 	struct noise next = *s;
 
 	if (inlen < NOISE_E + NOISE_TAG)
-		return settle(s, &next, false);
+		return noise_settle(s, &next, false);
 	memcpy(next.re, in, NOISE_E);
 	mix_e(&next, next.re);
-	return settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
+	return noise_settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
 	    inlen - NOISE_E, payload));
 }
 
@@ -162,9 +162,9 @@ noise_write2(struct noise *s, const uint8_t e_secret[32], const void *payload,
 	crypto_public(out, e_secret);
 	mix_e(&next, out);
 	if (!mix_ee(&next, e_secret))
-		return settle(s, &next, false);
+		return noise_settle(s, &next, false);
 	encrypt_and_hash(&next, payload, len, out + NOISE_E);
-	return settle(s, &next, true);
+	return noise_settle(s, &next, true);
 }
 
 bool
@@ -173,12 +173,12 @@ noise_read2(struct noise *s, const uint8_t *in, size_t inlen, void *payload)
 	struct noise next = *s;
 
 	if (inlen < NOISE_E + NOISE_TAG)
-		return settle(s, &next, false);
+		return noise_settle(s, &next, false);
 	memcpy(next.re, in, NOISE_E);
 	mix_e(&next, next.re);
 	if (!mix_ee(&next, next.e))
-		return settle(s, &next, false);
-	return settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
+		return noise_settle(s, &next, false);
+	return noise_settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
 	    inlen - NOISE_E, payload));
 }
 

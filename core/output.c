@@ -6,14 +6,14 @@
 #include <string.h>
 
 #include "addr.h"
-#include "early.h"
-#include "offer.h"
+#include "staged.h"
+#include "initiator.h"
 #include "probe.h"
-#include "rescue.h"
-#include "resp.h"
+#include "resend.h"
+#include "initiator_reply.h"
 #include "send.h"
 #include "table.h"
-#include "tick.h"
+#include "timers.h"
 
 /* One call's output. */
 struct output {
@@ -132,7 +132,7 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		i++;
 	f->size_mask &= (uint8_t)~(1U << i);
 	size = i == PROBE_SAME ? f->size :
-	    probe_rung(f, pair_mtu(m, f), i);
+	    probe_rung(f, path_mtu(m, f), i);
 	if (size < head || size > o->size)
 		return 0;
 	memcpy(msg.challenge, f->size_token, WIRE_TOKEN);
@@ -218,7 +218,7 @@ addr_flow(struct mp *m, struct session *s, uint64_t now)
 	if (f != NULL && flow_usable(f))
 		return f;
 	f = policy_best(m, s, &ask);
-	return f != NULL ? f : choice_flow(m, s, now, 0);
+	return f != NULL ? f : path_choice_flow(m, s, now, 0);
 }
 
 static int
@@ -265,7 +265,8 @@ output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
 	struct policy_ask ask = { .now = now };
 	struct flow *f;
 
-	if (s->held.n > 0 && early_send(m, s, now, o->out, o->buf, o->size) > 0)
+	if (s->staged.n > 0 && staged_send(m, s, now, o->out, o->buf, o->size) >
+	    0)
 		return 1;
 	f = state_flow(m, s, s->current);
 	if (s->close_tries > 0) {
@@ -287,21 +288,21 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
-	resp_settle(m, s, now);
-	tick_session(m, s, now);
-	if (s->plain && s->state == MP_S_DOWN && s->held.n > 0)
-		return early_send_plain(m, s, o->out, o->buf, o->size);
+	initiator_reply_settle(m, s, now);
+	timers_session(m, s, now);
+	if (s->plain && s->state == MP_S_DOWN && s->staged.n > 0)
+		return staged_send_plain(m, s, o->out, o->buf, o->size);
 	if (s->state == MP_S_CLOSED) {
 		if (session_keys_end(s) == MP_NEVER) /* none is left */
 			session_free(m, s);
 		return 0;
 	}
 	if (s->state == MP_S_UP) {
-		if (s->rescue &&
-		    rescue_send(m, s, now, o->out, o->buf, o->size))
+		if (s->resend &&
+		    resend_next(m, s, now, o->out, o->buf, o->size))
 			return 1;
-		if (s->held.n > 0 &&
-		    early_send(m, s, now, o->out, o->buf, o->size) > 0)
+		if (s->staged.n > 0 &&
+		    staged_send(m, s, now, o->out, o->buf, o->size) > 0)
 			return 1;
 		STATE_FLOWS(m, s, f, id)
 			if (output_flow(m, s, f, now, o))
@@ -309,7 +310,7 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 		if (output_addr(m, s, now, o))
 			return 1;
 	}
-	return offer_poll(m, ring, s, now, o->out, o->buf);
+	return initiator_poll(m, ring, s, now, o->out, o->buf);
 }
 
 int
@@ -323,7 +324,7 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 	if (size < MP_CONTROL_MAX)
 		return 0;
 	if (now >= m->sh->sweep_at)
-		shake_sweep(m, now);
+		handshake_sweep(m, now);
 	while ((s = table_first(m)) != NULL && table_first_at(m) <= now) {
 		if (output_session(m, ring, s, now, &o))
 			return 1;
@@ -331,7 +332,7 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 			table_remove(m, s);
 			continue;
 		}
-		at = tick_next(m, s, now);
+		at = timers_next(m, s, now);
 		/* What could not be done now is not tried all the time. */
 		table_set_deadline(m, s, at > now ? at : now + MS);
 	}
@@ -350,7 +351,7 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 	    !addr_equal(&out->path.remote, &f->path.remote))
 		f->alt_at = MP_NEVER; /* nobody is there */
 	else
-		pair_send_failed(m, s, f, now);
+		path_send_failed(m, s, f, now);
 }
 
 uint64_t

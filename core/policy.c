@@ -24,7 +24,7 @@ static const struct policy_row rows[] = {
 };
 
 const struct policy_row *
-policy_row(void)
+policy_get(void)
 {
 	return &rows[0];
 }
@@ -39,7 +39,7 @@ share_address(const struct flow *a, const struct flow *b)
 /* The responder does not probe flows that it does not use: it knows them by
  * the initiator's probes, as long as those come. */
 static bool
-stale(const struct session *s, const struct flow *f, uint64_t now)
+policy_stale(const struct session *s, const struct flow *f, uint64_t now)
 {
 	return !s->initiator &&
 	    now > f->ts_arrival + 2 * rtt_interval(&f->rtt) + RTT_PROBE_MIN / 5;
@@ -51,7 +51,7 @@ rank(const struct session *s, const struct flow *f,
     const struct policy_ask *ask)
 {
 	return (ask->apart && ask->not != NULL && share_address(f, ask->not)) +
-	    2 * stale(s, f, ask->now);
+	    2 * policy_stale(s, f, ask->now);
 }
 
 struct flow *

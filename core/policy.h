@@ -17,7 +17,7 @@ struct policy_row {
 	bool (*leave)(const struct flow *cur, const struct flow *other);
 };
 
-const struct policy_row *policy_row(void);
+const struct policy_row *policy_get(void);
 
 /* Which flows policy_best() looks at. */
 struct policy_ask {

@@ -24,9 +24,9 @@ place_of(const struct mp *m, enum pool_kind kind)
 	struct place p;
 
 	if (kind == POOL_HELD) {
-		p.ring = &m->sh->held;
-		p.mem = m->held;
-		p.size = m->limits.held;
+		p.ring = &m->sh->staged;
+		p.mem = m->staged;
+		p.size = m->limits.staged;
 		p.each_bytes = POOL_HELD_BYTES;
 	} else {
 		p.ring = &m->sh->pool;
@@ -40,7 +40,7 @@ place_of(const struct mp *m, enum pool_kind kind)
 static struct queue *
 queue_of(struct session *s, enum pool_kind kind)
 {
-	return kind == POOL_HELD ? &s->held : &s->pool;
+	return kind == POOL_HELD ? &s->staged : &s->pool;
 }
 
 /* The record at a position, checked; NULL: none is there. */
@@ -96,7 +96,7 @@ ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 	if (!r->dead && s != NULL && queue_of(s, kind)->first == tail) {
 		queue_pop(queue_of(s, kind), r);
 		if (kind == POOL_HELD)
-			state_count(m, MP_C_drop_held);
+			state_count(m, MP_C_drop_staged);
 	}
 	p->ring->tail = tail + r->size;
 	/* The next to go, and whose it is: wanted at the next put. */
@@ -142,7 +142,7 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	while (q->n > 0 && q->bytes + size > p.each_bytes) {
 		pool_drop(m, kind, s);
 		if (kind == POOL_HELD)
-			state_count(m, MP_C_drop_held);
+			state_count(m, MP_C_drop_staged);
 	}
 	pos = ring_room(m, kind, &p, size);
 	r = (struct record *)(void *)(p.mem + (pos & (p.size - 1)));
@@ -237,7 +237,7 @@ pool_clear(struct mp *m, enum pool_kind kind, struct session *s)
 
 	while ((r = pool_first(m, kind, s)) != NULL) {
 		if (kind == POOL_HELD)
-			state_count(m, MP_C_drop_held);
+			state_count(m, MP_C_drop_staged);
 		crypto_wipe(r + 1, pool_len(m, kind, r));
 		queue_pop(queue_of(s, kind), r);
 	}

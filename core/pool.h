@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Datagrams kept for later, in two rings of the block: those held until
- * their session is up, and recent ones that can be rescued by a COPY.  The
+ * their session is up, and recent ones that can be resent by a COPY.  The
  * oldest make room for new ones; each session has its own bounds besides.
  */
 #ifndef POOL_H
@@ -19,7 +19,7 @@ struct record {
 	uint64_t sent_at;
 	union {
 		uint64_t seq; /* what a COPY names: sequence number, */
-		struct {      /* or held: see struct mp_wish */
+		struct {      /* or held: see struct mp_tx_option */
 			int16_t tos[2], ttl[2];
 		} wish;
 	};

@@ -70,7 +70,7 @@ probe_due(const struct session *s, const struct flow *f, uint64_t now)
 		return MP_NEVER;
 	if (f->answer_at == 0 && !f->validated)
 		return due_never_answered(f);
-	if (f->urge)
+	if (f->probe_now)
 		return 0;
 	data = due_data_wait(s, f, now);
 	wait = flow_wait_end(f, now);

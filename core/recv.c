@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
-#include "answer.h"
+#include "responder.h"
 #include "probe.h"
 #include "seal.h"
 #include "table.h"
@@ -17,8 +17,8 @@ find_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 	bool initiator;
 
 	rx->ref = table_find_sid(m, ad->sid);
-	if (rx->ref == MP_NONE || !table_ref(m, rx->ref, r) ||
-	    (r->sh != NULL && r->sh->state != SHAKE_OPEN)) {
+	if (rx->ref == MP_NONE || !table_ref_of(m, rx->ref, r) ||
+	    (r->sh != NULL && r->sh->state != HANDSHAKE_OPEN)) {
 		state_count(m, MP_C_drop_sid);
 		return false;
 	}
@@ -46,16 +46,16 @@ worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
 		return true;
 	flow_fetch(f);
 	former = r->slot != (r->s->cur & 1);
-	switch (flow_seen(state_seen(m, f), former, ad->seq)) {
-	case WINDOW_OLD:
+	switch (flow_seen(state_replay(m, f), former, ad->seq)) {
+	case REPLAY_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
-	case WINDOW_SEEN: /* by a COPY? Then its times still count. */
+	case REPLAY_SEEN: /* by a COPY? Then its times still count. */
 		if (flow_in_order(f, former, ad->control, ad->seq))
 			return true;
 		state_count(m, MP_C_drop_replay);
 		return false;
-	case WINDOW_NEW:
+	case REPLAY_NEW:
 		break;
 	}
 	return true;
@@ -71,7 +71,7 @@ mp_recv_begin(struct mp *m, uint64_t now, struct mp_rx *rx,
 	(void)now;
 	rx->ref = rx->session = MP_NONE;
 	rx->off = rx->len = 0;
-	if (wire_is_shake(packet, len))
+	if (wire_is_handshake(packet, len))
 		return MP_HANDSHAKE;
 	if (len > UINT16_MAX || !wire_get_ad(packet, len, &ad)) {
 		state_count(m, MP_C_drop_short);
@@ -106,10 +106,10 @@ mp_open(const struct mp_rx *rx, const uint8_t *packet, size_t len,
 
 /* Did what the packet's sid named end while it was opened? */
 static bool
-stale(const struct table_ref *r, const struct mp_rx *rx)
+recv_stale(const struct table_ref *r, const struct mp_rx *rx)
 {
 	if (r->s != NULL ? r->s->gen != rx->gen || !r->keys->live ||
-	    r->s->state == MP_S_CLOSING : r->sh->state != SHAKE_OPEN)
+	    r->s->state == MP_S_CLOSING : r->sh->state != HANDSHAKE_OPEN)
 		return true;
 	return memcmp(r->keys->rx, rx->key, CRYPTO_KEY) != 0;
 }
@@ -120,16 +120,16 @@ stale(const struct table_ref *r, const struct mp_rx *rx)
  * may have moved: then the sid finds it again.
  */
 static bool
-still_there(struct mp *m, struct mp_rx *rx, struct table_ref *r)
+recv_still_there(struct mp *m, struct mp_rx *rx, struct table_ref *r)
 {
-	if (table_ref(m, rx->ref, r) && !stale(r, rx))
+	if (table_ref_of(m, rx->ref, r) && !recv_stale(r, rx))
 		return true;
 	rx->ref = table_find_sid(m, rx->sid);
-	if (rx->ref == MP_NONE || !table_ref(m, rx->ref, r))
+	if (rx->ref == MP_NONE || !table_ref_of(m, rx->ref, r))
 		return false;
 	rx->session = r->s != NULL ? state_index(m, r->s) : MP_NONE;
 	rx->gen = r->s != NULL ? r->s->gen : 0;
-	return !stale(r, rx);
+	return !recv_stale(r, rx);
 }
 
 /* The session of an opened packet, which may confirm a handshake. */
@@ -140,7 +140,7 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	struct session *s;
 
 	*fresh = false;
-	if (!still_there(m, rx, &r)) {
+	if (!recv_still_there(m, rx, &r)) {
 		state_count(m, MP_C_drop_stale);
 		return NULL;
 	}
@@ -152,7 +152,7 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	}
 	if (r.s != NULL)
 		return r.s;
-	s = answer_confirm(m, r.sh, now, rx);
+	s = responder_confirm(m, r.sh, now, rx);
 	if (s == NULL)
 		return NULL;
 	*fresh = true;
@@ -184,7 +184,7 @@ take_path(struct mp *m, struct recv *r, size_t len)
 	}
 	if (f->gone || f->path.remote.port == 0 ||
 	    (!f->proven_once && !r->s->initiator)) { /* nothing to lose */
-		pair_begin(m, r->s, f, p, r->now);
+		path_begin(m, r->s, f, p, r->now);
 		f->in_bytes = (uint32_t)len;
 		return;
 	}
@@ -246,7 +246,7 @@ take_times(struct mp *m, struct recv *r)
 		rtt_sample(&f->rtt, us);
 	review = flow_answered(f, r->arrival);
 	if (review || r->rx->control)
-		choice_dirty(m, r->s, r->now);
+		path_choice_dirty(m, r->s, r->now);
 }
 
 enum mp_verdict
@@ -272,7 +272,7 @@ take_data(struct mp *m, struct recv *r)
 	struct session *s = r->s;
 
 	if (r->in_order) {
-		choice_data(m, s, r->now, r->f->id);
+		path_choice_data(m, s, r->now, r->f->id);
 		if (r->f->ack_due == MP_NEVER && r->f->ts_pending) {
 			r->f->ack_due = r->arrival + RTT_DELACK;
 			table_arm(m, s, r->f->ack_due);
@@ -287,34 +287,34 @@ take_data(struct mp *m, struct recv *r)
 
 /* Finds the flow and says whether the packet is new, and in order. */
 static bool
-place(struct mp *m, struct recv *r, size_t len)
+recv_place(struct mp *m, struct recv *r, size_t len)
 {
 	struct mp_rx *rx = r->rx;
-	struct seen *seen;
+	struct replay *replay;
 
 	r->f = r->s->initiator ? state_flow(m, r->s, rx->flow) :
-	    pair_flow(m, r->s, rx->flow, r->now);
+	    path_flow(m, r->s, rx->flow, r->now);
 	if (r->f == NULL) {
 		if (r->s->initiator)
 			state_count(m, MP_C_drop_flow);
 		return false;
 	}
-	seen = state_seen(m, r->f);
+	replay = state_replay(m, r->f);
 	r->in_order = flow_in_order(r->f, r->former, rx->control, rx->seq);
-	switch (flow_seen(seen, r->former, rx->seq)) {
-	case WINDOW_OLD:
+	switch (flow_seen(replay, r->former, rx->seq)) {
+	case REPLAY_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
-	case WINDOW_SEEN:
+	case REPLAY_SEEN:
 		r->fresh = false;
 		if (!r->in_order || rx->control) {
 			state_count(m, MP_C_drop_replay);
 			return false;
 		}
 		break;
-	case WINDOW_NEW:
+	case REPLAY_NEW:
 		r->fresh = true;
-		flow_take(seen, r->former, rx->seq);
+		flow_take(replay, r->former, rx->seq);
 		break;
 	}
 	r->s->last_in = r->now;
@@ -326,7 +326,7 @@ place(struct mp *m, struct recv *r, size_t len)
 /* The packet that confirmed a handshake: the pair that it came by is good,
  * if that is where the INIT came from too. */
 static void
-confirmed(struct mp *m, struct recv *r, const struct shake *sh)
+confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 {
 	int i;
 
@@ -335,15 +335,15 @@ confirmed(struct mp *m, struct recv *r, const struct shake *sh)
 		    !addr_equal(&r->f->path.remote, &r->rx->path.remote) ||
 		    r->f->validated)
 			continue;
-		pair_validated(m, r->s, r->f, r->now);
+		path_validated(m, r->s, r->f, r->now);
 		if (i == 0 && sh->source[1].n == 0)
 			continue;
 		/* The RESP went to several addresses: it proves none. */
-		r->f->unproven = r->f->urge = true;
+		r->f->unproven = r->f->probe_now = true;
 		r->f->in_bytes += WIRE_INIT * (uint32_t)sh->source[i].n;
 		r->f->out_bytes += WIRE_RESP * (uint32_t)sh->source[i].n;
 	}
-	choice_review(m, r->s, r->now);
+	path_choice_review(m, r->s, r->now);
 }
 
 enum mp_verdict
@@ -363,7 +363,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	if (r.s == NULL)
 		return MP_DROPPED;
 	r.former = (rx->ref & 1) != (r.s->cur & 1U);
-	if (!place(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG))
+	if (!recv_place(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG))
 		return MP_DROPPED;
 	switch (wire_get_msg(out, (size_t)opened, rx->control, &r.msg)) {
 	case WIRE_EFLAGS:
@@ -386,7 +386,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 		take_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);
 		take_times(m, &r);
 	}
-	if (fresh_session && table_ref(m, ref, &was) && was.sh != NULL)
+	if (fresh_session && table_ref_of(m, ref, &was) && was.sh != NULL)
 		confirmed(m, &r, was.sh);
 	if (!rx->control)
 		return take_data(m, &r);
@@ -403,12 +403,12 @@ mp_recv_peek(struct mp *m, struct mp_rx *rx, const uint8_t *out,
 	struct wire_msg msg;
 	const struct flow *f;
 
-	if (opened < 0 || rx->control || !still_there(m, rx, &r) ||
+	if (opened < 0 || rx->control || !recv_still_there(m, rx, &r) ||
 	    r.s == NULL)
 		return MP_DROPPED;
 	f = state_flow(m, r.s, rx->flow);
-	if (f == NULL || flow_seen(state_seen(m, f),
-	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != WINDOW_NEW ||
+	if (f == NULL || flow_seen(state_replay(m, f),
+	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != REPLAY_NEW ||
 	    wire_get_msg(out, (size_t)opened, rx->control, &msg) != WIRE_OK)
 		return MP_DROPPED;
 	rx->from = r.s->shown;

@@ -14,7 +14,7 @@ static const struct seal_row rows[SEAL_SUITES] = {
 };
 
 const struct seal_row *
-seal_row(unsigned suite)
+seal_get(unsigned suite)
 {
 	return &rows[suite < SEAL_SUITES ? suite : SEAL_CHACHA];
 }
@@ -44,7 +44,7 @@ seal_packet(uint8_t *packet, size_t len, unsigned suite, const uint8_t key[32])
 	uint8_t *text = packet + WIRE_AD;
 
 	seal_nonce(nonce, packet);
-	seal_row(suite)->seal(text, text, len, packet, WIRE_AD, nonce, key);
+	seal_get(suite)->seal(text, text, len, packet, WIRE_AD, nonce, key);
 	return WIRE_AD + len + WIRE_TAG;
 }
 
@@ -58,7 +58,7 @@ seal_open(uint8_t *out, const uint8_t *packet, size_t len, unsigned suite,
 	if (len < WIRE_AD + WIRE_TAG || len > UINT16_MAX)
 		return -1;
 	seal_nonce(nonce, packet);
-	if (!seal_row(suite)->open(out, packet + WIRE_AD, len - WIRE_AD,
+	if (!seal_get(suite)->open(out, packet + WIRE_AD, len - WIRE_AD,
 	    packet, WIRE_AD, nonce, key))
 		return -1;
 	return (int)(len - WIRE_AD - WIRE_TAG);

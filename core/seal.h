@@ -26,7 +26,7 @@ struct seal_row {
 };
 
 /* The row of a suite; out-of-range numbers give SEAL_CHACHA's. */
-const struct seal_row *seal_row(unsigned suite);
+const struct seal_row *seal_get(unsigned suite);
 /* The best suite whose feature bit is in `features'. */
 enum seal_suite seal_choose(uint32_t features);
 

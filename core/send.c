@@ -97,11 +97,12 @@ fill_both(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	struct wire_ad ad;
 
 	send_fill(m, s, f, now, 0, NULL, &tx[0]);
-	other = choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD);
+	other = path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD);
 	if (other == NULL)
 		return 1;
 	wire_get_ad(tx[0].hdr, WIRE_MIN, &ad);
-	send_fill(m, s, other, now, choice_copy_flags(f, now), &ad, &tx[1]);
+	send_fill(m, s, other, now, path_choice_copy_flags(f, now), &ad,
+	    &tx[1]);
 	return 2;
 }
 
@@ -117,7 +118,7 @@ begin_session(struct mp *m, uint64_t now, uint32_t slot,
 	if (s == NULL)
 		return NULL;
 	session_connect(m, s, now);
-	s->shake_after = now + SEND_SOURCE;
+	s->handshake_after = now + SEND_SOURCE;
 	s->last_send = now;
 	return s;
 }
@@ -130,11 +131,11 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 
 	if (s->state == MP_S_DOWN || now > s->last_send + SESSION_ANSWER) {
 		session_connect(m, s, now);
-	} else if (s->shake >= STATE_SHAKES) {
-		s->want_shake = true; /* it could not begin: once more */
+	} else if (s->handshake >= STATE_HANDSHAKES) {
+		s->want_handshake = true; /* it could not begin: once more */
 		table_arm(m, s, now);
 	} else if (pause) {
-		pair_rush_shake(m, s, now);
+		path_retry_handshake(m, s, now);
 	}
 	s->last_send = s->last_data = now;
 	if (s->connect_since != MP_NEVER &&
@@ -145,11 +146,11 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 
 /* The program needs packets of that size: is it to be had? */
 static void
-want_size(struct mp *m, struct session *s, uint64_t now, size_t need)
+request_mtu(struct mp *m, struct session *s, uint64_t now, size_t need)
 {
-	if (need > UINT16_MAX || need <= s->size_want)
+	if (need > UINT16_MAX || need <= s->mtu_request)
 		return;
-	s->size_want = (uint16_t)need;
+	s->mtu_request = (uint16_t)need;
 	table_arm(m, s, now);
 }
 
@@ -161,7 +162,7 @@ best_ceiling(const struct mp *m, const struct session *s)
 	uint16_t most = MP_SIZE_MIN, c;
 
 	STATE_FLOWS(m, s, f, id) {
-		c = probe_ceiling(f, pair_mtu(m, f));
+		c = probe_ceiling(f, path_mtu(m, f));
 		if (flow_usable(f) && c > most)
 			most = c;
 	}
@@ -192,15 +193,15 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (s->state == MP_S_UP && now >= s->last_in + SESSION_SILENT)
 		session_down(m, s); /* the peer has no keys any more */
 	if (s->plain && s->state == MP_S_DOWN) /* what is held goes first */
-		return s->held.n > 0 ? MP_EAGAIN : 0;
+		return s->staged.n > 0 ? MP_EAGAIN : 0;
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
-		pair_urge(m, s, now, MP_NONE);
+		path_probe_now(m, s, now, MP_NONE);
 	s->last_send = s->last_data = now;
 	flow_fetch(state_flow(m, s, s->current));
 	pool_fetch(m, s);
-	f = choice_flow(m, s, now, need);
+	f = path_choice_flow(m, s, now, need);
 	if (f == NULL)
 		return MP_ENETUNREACH;
 	if (f->unproven && !flow_may_send(f, need + SEND_ROOM))
@@ -212,7 +213,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (need > f->size) {
 		if ((flags & MP_DF) && need > best_ceiling(m, s))
 			return MP_EMSGSIZE;
-		want_size(m, s, now, need);
+		request_mtu(m, s, now, need);
 	}
 	return fill_both(m, s, f, now, len, tx);
 }
@@ -315,16 +316,16 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	}
 	if (tx->error == MP_EMSGSIZE) {
 		probe_size_refused(f, len + MP_OVERHEAD);
-		want_size(m, s, now, len + MP_OVERHEAD);
+		request_mtu(m, s, now, len + MP_OVERHEAD);
 		table_arm(m, s, now);
 	}
 	if (!send_path_error(tx->error))
 		return copied ? 0 : tx->error;
-	failed = pair_send_failed(m, s, f, now);
+	failed = path_send_failed(m, s, f, now);
 	if (copied)
 		return 0;
 	/* The same flow once more, or the next best. */
-	if (!failed || choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
+	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
 		return 1;
 	return tx->error;
 }

@@ -5,7 +5,7 @@
 
 #include "session.h"
 
-/* How long INIT waits for mp_hold(), which tells what it shall say. */
+/* How long INIT waits for mp_stage(), which tells what it shall say. */
 #define SEND_SOURCE (20 * MS)
 
 /* Fills in where a packet of a flow (or of none) goes. */

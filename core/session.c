@@ -32,7 +32,7 @@ push_out(struct mp *m, bool for_flows)
 		    s->state != MP_S_CONNECTING)
 			continue;
 		if (s->state == MP_S_CONNECTING &&
-		    (s->held.n > 0 || for_flows))
+		    (s->staged.n > 0 || for_flows))
 			continue;
 		if (for_flows && state_nflows(s) == 0)
 			continue;
@@ -67,11 +67,11 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 	memcpy(s->assoc, assoc, 8);
 	memset(s->flow_of, 0xff, sizeof(s->flow_of));
 	s->current = s->selected = s->last_valid = STATE_NO_FLOW;
-	s->rescue_flow = STATE_NO_FLOW;
+	s->resend_flow = STATE_NO_FLOW;
 	s->max_flows = (uint8_t)m->limits.flows_each;
-	s->shake = MP_NONE;
+	s->handshake = MP_NONE;
 	s->rekey_at = s->push_at = s->addr_at = s->review_at = MP_NEVER;
-	s->pool.first = s->held.first = MP_NEVER;
+	s->pool.first = s->staged.first = MP_NEVER;
 	s->last_in = s->last_data = s->connect_since = now;
 	table_link_addr(m, s);
 	table_link_assoc(m, s);
@@ -79,20 +79,20 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 }
 
 static void
-drop_shake(struct mp *m, struct session *s)
+drop_handshake(struct mp *m, struct session *s)
 {
-	struct shake *sh;
-	uint32_t i = STATE_ONCE(s->shake);
+	struct handshake *sh;
+	uint32_t i = STATE_ONCE(s->handshake);
 
-	if (i < STATE_SHAKES) {
-		sh = &m->shakes[i];
-		if (sh->state == SHAKE_SENT) {
-			table_unlink_sid(m, table_shake_ref(m, sh));
+	if (i < STATE_HANDSHAKES) {
+		sh = &m->handshakes[i];
+		if (sh->state == HANDSHAKE_SENT) {
+			table_unlink_sid(m, table_handshake_ref(m, sh));
 			crypto_wipe(sh, sizeof(*sh));
 		}
 	}
-	s->shake = MP_NONE;
-	s->want_shake = false;
+	s->handshake = MP_NONE;
+	s->want_handshake = false;
 }
 
 void
@@ -110,7 +110,7 @@ session_free(struct mp *m, struct session *s)
 {
 	uint32_t id;
 
-	drop_shake(m, s);
+	drop_handshake(m, s);
 	pool_clear(m, POOL_HELD, s);
 	pool_clear(m, POOL_RECENT, s);
 	session_wipe_key(m, s, 0);
@@ -129,7 +129,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	struct flow *f;
 	uint32_t id, spread = SESSION_REKEY / 5;
 
-	drop_shake(m, s);
+	drop_handshake(m, s);
 	if (old->live) {
 		old->wipe_at = old->born_at + SESSION_KEY_LIFE;
 		if (old->wipe_at < now + SESSION_ANSWER)
@@ -146,7 +146,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	for (id = 0; id < state_nflows(s); id++) {
 		if ((f = state_flow(m, s, id)) == NULL)
 			continue;
-		flow_new_key(f, state_seen(m, f));
+		flow_new_key(f, state_replay(m, f));
 	}
 	/* The initiator renews first; the responder only if it does not. */
 	s->rekey_at = now + SESSION_REKEY - spread / 2 +
@@ -155,7 +155,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 		s->rekey_at += SESSION_REKEY / 4;
 	if (max_flows > 0 && max_flows < s->max_flows) {
 		s->max_flows = (uint8_t)max_flows;
-		pair_end_from(m, s, max_flows, now);
+		path_end_from(m, s, max_flows, now);
 	}
 	if (s->state != MP_S_UP)
 		s->up_at = now;
@@ -194,7 +194,7 @@ session_install_former(struct mp *m, struct session *s, uint64_t now,
 	table_link_sid(m, table_key_ref(m, s, slot));
 	for (id = 0; id < state_nflows(s); id++)
 		if ((f = state_flow(m, s, id)) != NULL)
-			flow_former_key(f, state_seen(m, f));
+			flow_former_key(f, state_replay(m, f));
 	s->last_in = now;
 }
 
@@ -202,11 +202,11 @@ session_install_former(struct mp *m, struct session *s, uint64_t now,
 static void
 stop(struct mp *m, struct session *s)
 {
-	drop_shake(m, s);
+	drop_handshake(m, s);
 	s->state = MP_S_DOWN;
 	s->rekey_at = s->review_at = MP_NEVER;
 	s->connect_since = MP_NEVER;
-	s->rescue = false;
+	s->resend = false;
 	pool_clear(m, POOL_RECENT, s);
 }
 
@@ -263,14 +263,14 @@ session_keys_end(const struct session *s)
 void
 session_ask(struct mp *m, struct session *s, uint64_t now)
 {
-	uint32_t i = STATE_ONCE(s->shake);
+	uint32_t i = STATE_ONCE(s->handshake);
 
-	s->shake_inner = false;
-	if (i >= STATE_SHAKES)
-		s->want_shake = true;
+	s->handshake_inner = false;
+	if (i >= STATE_HANDSHAKES)
+		s->want_handshake = true;
 	else
-		m->shakes[i].inner = false;
-	pair_rush_shake(m, s, now);
+		m->handshakes[i].inner = false;
+	path_retry_handshake(m, s, now);
 	table_arm(m, s, now);
 }
 
@@ -282,6 +282,6 @@ session_connect(struct mp *m, struct session *s, uint64_t now)
 	s->connect_since = now;
 	session_ask(m, s, now);
 	if (s->initiator)
-		pair_make_all(m, s, now);
+		path_make_all(m, s, now);
 	table_arm(m, s, now);
 }

@@ -5,7 +5,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "pair.h"
+#include "path.h"
 
 enum session_limit {
 	SESSION_SILENT = 180 * 1000 * 1000, /* us without a packet: keys go */

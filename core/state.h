@@ -12,7 +12,7 @@
 #include "mp.h"
 #include "noise.h"
 #include "rtt.h"
-#include "window.h"
+#include "replay.h"
 #include "wire.h"
 
 #define MS UINT64_C(1000) /* in microseconds */
@@ -21,7 +21,7 @@
 enum state_bound {
 	STATE_OPEN = 256,    /* handshakes that we answered, half-open */
 	STATE_SENT = 256,    /* handshakes that we began */
-	STATE_SHAKES = STATE_OPEN + STATE_SENT,
+	STATE_HANDSHAKES = STATE_OPEN + STATE_SENT,
 	STATE_SOURCES = 16,  /* addresses that one INIT came from */
 	STATE_BUCKETS = 256, /* of the handshake rate limit by source */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
@@ -29,9 +29,9 @@ enum state_bound {
 };
 
 /* Which sequence numbers of a flow came: record i belongs to flow i. */
-struct seen {
-	struct window window;	   /* under the session's present key */
-	struct window_tail former; /* under the one before */
+struct replay {
+	struct replay_window window;	   /* under the session's present key */
+	struct replay_tail former; /* under the one before */
 };
 
 /*
@@ -55,7 +55,7 @@ struct flow {
 	bool proven_once : 1; /* ... at some time */
 	bool unproven : 1; /* not yet, but counts as if: little may go there */
 	bool ts_pending : 1;  /* ts_recent is not echoed yet */
-	bool urge : 1;	   /* probe at once */
+	bool probe_now : 1;	   /* probe at once */
 	bool doubted : 1;  /* doubt was noticed, rescue begun */
 	bool big_out : 1;  /* a big datagram waits for an answer */
 	bool lossy : 1;	   /* loses so much that datagrams go twice */
@@ -146,7 +146,7 @@ struct session {
 	uint64_t last_data, last_send; /* 0: never */
 	uint64_t last_in, deadline;
 	uint32_t choice; /* number of the last SELECT sent or followed */
-	uint16_t size_want; /* UDP payload that the program needs */
+	uint16_t mtu_request; /* UDP payload that the program needs */
 	struct queue pool;
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 	uint16_t flow_of[MP_FLOWS_MAX]; /* by id, STATE_NO_INDEX: none */
@@ -154,22 +154,22 @@ struct session {
 
 	uint64_t key_id;
 	uint8_t assoc[8];
-	uint32_t shake;	   /* our own handshake, or MP_NONE */
-	bool want_shake : 1, shake_inner : 1;
+	uint32_t handshake;	   /* our own handshake, or MP_NONE */
+	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
-	uint64_t shake_after; /* a handshake that is wanted begins then */
-	struct queue held;
+	uint64_t handshake_after; /* a handshake that is wanted begins then */
+	struct queue staged;
 
 	/* choice */
 	uint64_t why_at;
-	uint64_t rescue_pos;
-	uint8_t rescue_flow; /* also rescue this one, though it is well */
+	uint64_t resend_pos;
+	uint8_t resend_flow; /* also rescue this one, though it is well */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
 	bool select_acked : 1; /* initiator */
-	bool rescue : 1;	   /* the pool is being walked */
+	bool resend : 1;	   /* the pool is being walked */
 
 	/* addresses */
 	bool addr_reply : 1;
@@ -187,14 +187,14 @@ struct session {
 	bool plain : 1;	    /* none is there */
 };
 
-enum shake_state {
-	SHAKE_FREE,
-	SHAKE_SENT, /* ours */
-	SHAKE_OPEN, /* theirs, answered, not confirmed */
-	SHAKE_DONE, /* over; theirs: answers late copies of the INIT */
+enum handshake_state {
+	HANDSHAKE_FREE,
+	HANDSHAKE_SENT, /* ours */
+	HANDSHAKE_OPEN, /* theirs, answered, not confirmed */
+	HANDSHAKE_DONE, /* over; theirs: answers late copies of the INIT */
 };
 
-struct shake {
+struct handshake {
 	uint8_t state;
 	uint8_t round;
 	bool inner : 1;	/* goes inside the live session */
@@ -230,7 +230,7 @@ struct bucket {
 	uint64_t level;
 };
 
-struct load {
+struct ratelimit {
 	struct bucket fresh, curve;
 	struct bucket source[STATE_BUCKETS];
 	uint8_t secret[2][32]; /* of cookies: now, before */
@@ -262,12 +262,12 @@ struct shared {
 	uint32_t session_free, session_used; /* free list; high-water mark */
 	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
-	uint64_t sweep_at;    /* when to look for old shakes */
+	uint64_t sweep_at;    /* when to look for old handshakes */
 	uint32_t synthetic;   /* last number given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
-	struct ring pool, held;
-	struct load load;
+	struct ring pool, staged;
+	struct ratelimit ratelimit;
 	uint64_t count[MP_C_MAX];
 };
 
@@ -315,10 +315,10 @@ state_flow(const struct mp *m, const struct session *s, uint32_t id)
 	return i < m->limits.flows ? &m->flows[i] : NULL;
 }
 
-static inline struct seen *
-state_seen(const struct mp *m, const struct flow *f)
+static inline struct replay *
+state_replay(const struct mp *m, const struct flow *f)
 {
-	return &m->seen[f - m->flows];
+	return &m->replay[f - m->flows];
 }
 
 /* The bit of a flow id in a mask of them. */

@@ -15,13 +15,13 @@ table_key_ref(const struct mp *m, const struct session *s, int slot)
 }
 
 uint32_t
-table_shake_ref(const struct mp *m, const struct shake *sh)
+table_handshake_ref(const struct mp *m, const struct handshake *sh)
 {
-	return m->limits.sessions * 2 + (uint32_t)(sh - m->shakes);
+	return m->limits.sessions * 2 + (uint32_t)(sh - m->handshakes);
 }
 
 bool
-table_ref(const struct mp *m, uint32_t ref, struct table_ref *r)
+table_ref_of(const struct mp *m, uint32_t ref, struct table_ref *r)
 {
 	uint32_t keys = m->limits.sessions * 2;
 
@@ -32,9 +32,9 @@ table_ref(const struct mp *m, uint32_t ref, struct table_ref *r)
 		r->keys = &r->s->keys[r->slot];
 		return true;
 	}
-	if (ref - keys >= STATE_SHAKES)
+	if (ref - keys >= STATE_HANDSHAKES)
 		return false;
-	r->sh = &m->shakes[ref - keys];
+	r->sh = &m->handshakes[ref - keys];
 	r->keys = &r->sh->keys;
 	return true;
 }
@@ -44,7 +44,7 @@ ref_sid(const struct mp *m, uint32_t ref)
 {
 	struct table_ref r;
 
-	return table_ref(m, ref, &r) ? r.keys->sid_in : 0;
+	return table_ref_of(m, ref, &r) ? r.keys->sid_in : 0;
 }
 
 /* The unique bits of a sid are random: they are their own hash. */
@@ -71,7 +71,7 @@ table_find_sid(struct mp *m, uint32_t sid)
 {
 	uint32_t at = *sid_head(m, sid), refs, n;
 
-	refs = m->limits.sessions * 2 + STATE_SHAKES;
+	refs = m->limits.sessions * 2 + STATE_HANDSHAKES;
 	for (n = 0; at != 0 && n < WALK_MAX; n++) {
 		if (at > refs) {
 			state_count(m, MP_C_corrupt);
@@ -98,7 +98,7 @@ table_link_sid(struct mp *m, uint32_t ref)
 void
 table_unlink_sid(struct mp *m, uint32_t ref)
 {
-	uint32_t refs = m->limits.sessions * 2 + STATE_SHAKES, n;
+	uint32_t refs = m->limits.sessions * 2 + STATE_HANDSHAKES, n;
 	uint32_t *at = sid_head(m, ref_sid(m, ref));
 
 	for (n = 0; *at != 0 && *at <= refs && n < WALK_MAX; n++) {
@@ -399,7 +399,7 @@ table_new_flow(struct mp *m, uint16_t *index)
 		return NULL;
 	m->sh->flows_live++;
 	memset(&m->flows[i], 0, sizeof(m->flows[i]));
-	memset(&m->seen[i], 0, sizeof(m->seen[i]));
+	memset(&m->replay[i], 0, sizeof(m->replay[i]));
 	*index = (uint16_t)i;
 	return &m->flows[i];
 }

@@ -11,16 +11,16 @@
 /* What a session id names: a key slot of a session, or a handshake. */
 struct table_ref {
 	struct session *s; /* NULL: a handshake */
-	struct shake *sh;
+	struct handshake *sh;
 	struct keys *keys; /* of either */
 	uint8_t slot;
 };
 
 /* References to the three kinds of owner of a sid. */
 uint32_t table_key_ref(const struct mp *, const struct session *, int slot);
-uint32_t table_shake_ref(const struct mp *, const struct shake *);
+uint32_t table_handshake_ref(const struct mp *, const struct handshake *);
 /* False: the reference is out of range. */
-bool table_ref(const struct mp *, uint32_t ref, struct table_ref *);
+bool table_ref_of(const struct mp *, uint32_t ref, struct table_ref *);
 
 uint32_t table_find_sid(struct mp *, uint32_t sid); /* a ref, or MP_NONE */
 void table_link_sid(struct mp *, uint32_t ref);

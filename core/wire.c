@@ -236,7 +236,7 @@ wire_get_addr(const uint8_t *in, size_t len, size_t *off, struct mp_addr *a)
 /* --- Handshake ------------------------------------------------------------ */
 
 void
-wire_put_shake(uint8_t out[WIRE_SHAKE], const struct wire_shake *s)
+wire_put_handshake(uint8_t out[WIRE_SHAKE], const struct wire_shake *s)
 {
 	put32(out, WIRE_MAGIC);
 	out[4] = (uint8_t)s->type;
@@ -246,14 +246,14 @@ wire_put_shake(uint8_t out[WIRE_SHAKE], const struct wire_shake *s)
 }
 
 bool
-wire_is_shake(const uint8_t *packet, size_t len)
+wire_is_handshake(const uint8_t *packet, size_t len)
 {
 	return len >= 4 && get32(packet) == WIRE_MAGIC;
 }
 
 /* The length of a handshake packet of that type; 0: there is none. */
 static size_t
-shake_len(unsigned type)
+handshake_len(unsigned type)
 {
 	switch (type) {
 	case WIRE_T_INIT:
@@ -268,10 +268,10 @@ shake_len(unsigned type)
 }
 
 bool
-wire_get_shake(const uint8_t *packet, size_t len, struct wire_shake *s)
+wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *s)
 {
-	if (len < WIRE_SHAKE || !wire_is_shake(packet, len) ||
-	    len != shake_len(packet[4]) || packet[5] != WIRE_VERSION ||
+	if (len < WIRE_SHAKE || !wire_is_handshake(packet, len) ||
+	    len != handshake_len(packet[4]) || packet[5] != WIRE_VERSION ||
 	    get16(packet + 6) != 0)
 		return false;
 	s->type = (enum wire_type)packet[4];

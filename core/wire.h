@@ -58,7 +58,7 @@ enum wire_flag {
 	WIRE_LOSSY = 0x0200,
 };
 
-#define WIRE_MAGIC MP_SHAKE_MAGIC
+#define WIRE_MAGIC MP_HANDSHAKE_MAGIC
 #define WIRE_VERSION 1
 #define WIRE_SEQ_MAX ((UINT64_C(1) << 32) - (1 << 16)) /* packets of a key */
 #define WIRE_FLOW_MAX 0x7ffe			       /* highest flow id */
@@ -130,11 +130,11 @@ struct wire_shake {
 	uint32_t isid; /* the initiator's sid */
 };
 
-void wire_put_shake(uint8_t out[WIRE_SHAKE], const struct wire_shake *);
+void wire_put_handshake(uint8_t out[WIRE_SHAKE], const struct wire_shake *);
 /* Is this a handshake packet (magic)?  Then is it well-formed: type, version,
  * flags and exact length? */
-bool wire_is_shake(const uint8_t *packet, size_t len);
-bool wire_get_shake(const uint8_t *packet, size_t len, struct wire_shake *);
+bool wire_is_handshake(const uint8_t *packet, size_t len);
+bool wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *);
 
 /* What INIT says under its seal: previous4 features4 association8 address16 */
 struct wire_init {

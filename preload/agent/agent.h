@@ -6,14 +6,14 @@
 #include <bsd/sys/queue.h>
 #include <sys/types.h>
 
-#include "door.h"
+#include "listener.h"
 #include "events.h"
-#include "look.h"
+#include "socket_scan.h"
 #include "loop.h"
 #include "netmon.h"
 #include "port.h"
-#include "ring.h"
-#include "serve.h"
+#include "keyring.h"
+#include "ipc_server.h"
 
 enum { AGENT_PORTS = 65536 };
 
@@ -23,16 +23,16 @@ struct agent {
 	uid_t uid;   /* who may ask, beside root */
 	uint64_t netns;
 	uint32_t restarts;
-	const struct door *at; /* where programs knock */
-	struct watch door, side, keeper;
+	const struct listener *at; /* where programs connect */
+	struct watch accept, accept_abstract, keeper;
 	struct alarm bye, alive;
 	struct port *port[AGENT_PORTS];
 	struct port_list ports;
 	unsigned nports;
-	struct ring_list rings;
+	struct keyring_list rings;
 	struct client_list clients;
-	unsigned nclients, nside; /* all; those by the side door */
-	struct look look;
+	unsigned nclients, nabstract; /* all; those by the abstract socket */
+	struct socket_scan scan;
 	struct netmon netmon;
 	struct events events;
 };

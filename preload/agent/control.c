@@ -7,12 +7,12 @@
 #include <sys/socket.h>
 
 #include "agent.h"
-#include "group.h"
-#include "inner.h"
-#include "look.h"
-#include "net.h"
-#include "output.h"
-#include "park.h"
+#include "steering.h"
+#include "shared/internal.h"
+#include "socket_scan.h"
+#include "shared/net.h"
+#include "pump.h"
+#include "backlog.h"
 
 enum {
 	BATCH = 16,
@@ -21,13 +21,13 @@ enum {
 };
 
 /* What became of one packet. */
-struct came {
+struct rx_item {
 	struct mp_rx rx;
 	enum mp_verdict verdict;
-	struct inner inner;
+	struct internal inner;
 	bool is_inner;
 	int opened;	  /* of mp_open() */
-	bool steered;	  /* data, by steer_group.only */
+	bool steered;	  /* data, by sockfilter_steer.only */
 	bool answer;	  /* there is one: */
 	struct mp_out out;
 	int error;	  /* of sending it */
@@ -43,7 +43,7 @@ static struct {
 		struct cmsghdr head;
 		char room[NET_CONTROL];
 	} control[BATCH];
-	struct came came[BATCH];
+	struct rx_item came[BATCH];
 	uint8_t bytes[BATCH][PACKET];
 } in;
 
@@ -80,17 +80,17 @@ receive(int fd)
 
 /* Where a packet came from, and when; false: of no use. */
 static bool
-describe(const struct mmsghdr *m, struct came *c)
+control_describe(const struct mmsghdr *m, struct rx_item *c)
 {
 	struct net_info info;
 
-	memset(c, 0, offsetof(struct came, packet));
+	memset(c, 0, offsetof(struct rx_item, packet));
 	c->verdict = MP_DROPPED;
 	if ((m->msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
 	    !net_get(&c->rx.path.remote, m->msg_hdr.msg_name,
 		m->msg_hdr.msg_namelen))
 		return false;
-	net_info(&m->msg_hdr, &info);
+	net_info_read(&m->msg_hdr, &info);
 	c->rx.path.local = info.local;
 	c->rx.path.ifindex = info.ifindex;
 	c->rx.arrival = info.arrival;
@@ -110,11 +110,11 @@ look_up(struct port *p, int n)
 		return false;
 	now = arena_now();
 	for (i = 0; i < n; i++) {
-		struct came *c = &in.came[i];
+		struct rx_item *c = &in.came[i];
 
-		if (!describe(&in.msg[i], c))
+		if (!control_describe(&in.msg[i], c))
 			continue;
-		c->is_inner = inner_is(p->map.arena, in.bytes[i],
+		c->is_inner = internal_is(p->map.arena, in.bytes[i],
 		    in.msg[i].msg_len);
 		c->steered = !c->is_inner && (in.bytes[i][3] & 1) == 0;
 		if (!c->is_inner)
@@ -131,10 +131,10 @@ open_all(const struct port *p, int n)
 	int i;
 
 	for (i = 0; i < n; i++) {
-		struct came *c = &in.came[i];
+		struct rx_item *c = &in.came[i];
 
 		if (c->is_inner)
-			c->is_inner = inner_open(p->map.arena, &c->inner,
+			c->is_inner = internal_open(p->map.arena, &c->inner,
 			    in.bytes[i], in.msg[i].msg_len);
 		else if (c->verdict == MP_SEALED)
 			c->opened = mp_open(&c->rx, in.bytes[i],
@@ -144,7 +144,7 @@ open_all(const struct port *p, int n)
 
 /* [lock] */
 static void
-take_one(struct port *p, struct came *c, const uint8_t *bytes, size_t len,
+take_one(struct port *p, struct rx_item *c, const uint8_t *bytes, size_t len,
     uint64_t now)
 {
 	bool inside = c->verdict == MP_SEALED;
@@ -157,15 +157,15 @@ take_one(struct port *p, struct came *c, const uint8_t *bytes, size_t len,
 	if (inside && (c->rx.off > len || c->rx.len > len - c->rx.off))
 		return;
 	if (p->nslots > 1)
-		group_expect(p, &c->rx.path);
-	c->answer = mp_handshake(&p->map.mp, p->ring->keys, now, &c->rx,
+		steering_expect(p, &c->rx.path);
+	c->answer = mp_handshake(&p->map.mp, p->keyring->keys, now, &c->rx,
 	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
 	    &c->out, c->packet) == 1;
-	group_rekeyed(p);
+	steering_rekeyed(p);
 }
 
 static bool
-take_in(struct port *p, int n)
+control_take_in(struct port *p, int n)
 {
 	uint64_t now;
 	int i;
@@ -184,52 +184,53 @@ take_in(struct port *p, int n)
 /* A datagram whose own packet was lost, or that the socket of its slot is not
  * to have. */
 static void
-deliver(struct port *p, const struct came *c, const uint8_t *bytes, size_t len)
+deliver(struct port *p, const struct rx_item *c, const uint8_t *bytes,
+    size_t len)
 {
-	struct inner inner = { .kind = INNER_DATA, .slot = c->rx.slot,
+	struct internal inner = { .kind = INTERNAL_DATA, .slot = c->rx.slot,
 		.from = c->rx.from };
 
 	if (c->rx.slot >= MP_SLOTS_MAX || !p->slot[c->rx.slot].used ||
 	    c->rx.off > len || c->rx.len > len - c->rx.off)
 		return;
 	if (c->steered)
-		park_put(p, &inner, bytes + c->rx.off, c->rx.len);
+		backlog_put(p, &inner, bytes + c->rx.off, c->rx.len);
 	else
-		output_inner(p, &inner, bytes + c->rx.off, c->rx.len);
+		port_send_internal(p, &inner, bytes + c->rx.off, c->rx.len);
 }
 
 static void
-told(struct port *p, const struct inner *inner, const uint8_t *bytes)
+control_told(struct port *p, const struct internal *inner, const uint8_t *bytes)
 {
 	/* Anything else is not for us: it came by hash, and would again. */
-	if (inner->kind == INNER_LOOK)
-		look_soon(p->agent);
-	else if (inner->kind == INNER_PARK)
-		park_put(p, inner, bytes + inner->off, inner->len);
+	if (inner->kind == INTERNAL_CLOSING)
+		socket_scan_soon(p->agent);
+	else if (inner->kind == INTERNAL_BACKLOG)
+		backlog_put(p, inner, bytes + inner->off, inner->len);
 }
 
 static bool
-act(struct port *p, int n)
+control_act(struct port *p, int n)
 {
 	bool failed = false;
 	int i;
 
 	for (i = 0; i < n; i++) {
-		struct came *c = &in.came[i];
+		struct rx_item *c = &in.came[i];
 
 		if (c->is_inner)
-			told(p, &c->inner, in.bytes[i]);
+			control_told(p, &c->inner, in.bytes[i]);
 		else if (c->verdict == MP_DELIVER)
 			deliver(p, c, in.bytes[i], in.msg[i].msg_len);
 		if (c->answer)
-			c->error = output_packet(p, &c->out, c->packet);
+			c->error = port_send_packet(p, &c->out, c->packet);
 		failed |= c->error != 0;
 	}
 	return !failed;
 }
 
 static void
-tell_failed(struct port *p, int n)
+control_tell_failed(struct port *p, int n)
 {
 	uint64_t now = arena_now();
 	int i;
@@ -259,10 +260,10 @@ control_take(struct port *p, int fd)
 		if (!look_up(p, n))
 			return false;
 		open_all(p, n);
-		if (!take_in(p, n))
+		if (!control_take_in(p, n))
 			return false;
-		if (!act(p, n))
-			tell_failed(p, n);
+		if (!control_act(p, n))
+			control_tell_failed(p, n);
 		if (n < BATCH)
 			break;
 	}
@@ -276,5 +277,5 @@ control_ready(struct watch *w, uint32_t events)
 
 	(void)events;
 	if (control_take(p, p->control))
-		output_send(p);
+		pump_port(p);
 }

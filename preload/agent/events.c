@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "change.h"
-#include "ipc.h"
+#include "status_diff.h"
+#include "shared/ipc.h"
 #include "status.h"
 
 enum { BUFFER = 512 * 1024 }; /* of a reader's socket, where it is allowed */
@@ -36,7 +36,7 @@ struct audience {
 
 /* Nobody listens: nothing is kept. */
 static void
-rest(struct agent *a)
+events_rest(struct agent *a)
 {
 	struct port *p;
 
@@ -61,7 +61,7 @@ reader_free(struct reader *r)
 	status_free(r->first);
 	free(r);
 	if (--a->events.n == 0)
-		rest(a);
+		events_rest(a);
 }
 
 /* Sends one row: false, and has it told later, where that cannot be now. */
@@ -126,7 +126,7 @@ on_reader(struct watch *w, uint32_t events)
 
 /* To all who want it; who has not had the last ones loses this one, too. */
 static void
-tell(struct agent *a, const struct ipc_row *row)
+events_tell(struct agent *a, const struct ipc_row *row)
 {
 	struct reader *r;
 
@@ -153,23 +153,24 @@ on_change(void *arg, const struct ipc_row *row)
 		r.already = 1;
 		(void)status_add(to->first, &r);
 	} else
-		tell(to->agent, &r);
+		events_tell(to->agent, &r);
 }
 
 /* Tells what became of `old', which goes, and of `now': whether there is more to
  * tell soon. */
 static bool
-compare(struct agent *a, struct status *old, struct status *now, bool counters)
+events_compare(struct agent *a, struct status *old, struct status *now,
+    bool counters)
 {
 	struct audience all = { .agent = a };
-	struct change c = { .say = on_change, .arg = &all,
+	struct status_diff c = { .say = on_change, .arg = &all,
 		.at = arena_now(), .counters = counters };
 	struct ipc_row *was, *is;
 	size_t nwas, nis;
 
 	was = status_rows(old, &nwas);
 	is = status_rows(now, &nis);
-	change_find(&c, was, nwas, is, nis);
+	status_diff_find(&c, was, nwas, is, nis);
 	status_free(old);
 	return c.more;
 }
@@ -184,7 +185,7 @@ look_port(struct port *p, bool counters)
 		return true;
 	p->touched = false;
 	p->told = now;
-	return compare(p->agent, old, now, counters);
+	return events_compare(p->agent, old, now, counters);
 }
 
 static bool
@@ -196,12 +197,12 @@ look_net(struct agent *a)
 		return true;
 	a->events.net_touched = false;
 	a->events.net = now;
-	return compare(a, old, now, false);
+	return events_compare(a, old, now, false);
 }
 
 /* Looks at all that was touched, or at all. */
 static void
-look(struct agent *a)
+events_look(struct agent *a)
 {
 	struct events *e = &a->events;
 	uint64_t began = arena_now(), at, took;
@@ -227,7 +228,7 @@ static void
 on_tick(struct alarm *alarm, uint64_t now)
 {
 	(void)now;
-	look(OWNER(alarm, struct agent, events.tick));
+	events_look(OWNER(alarm, struct agent, events.tick));
 }
 
 int
@@ -273,7 +274,7 @@ events_port_gone(struct port *p)
 
 	p->told = NULL;
 	if (old != NULL)
-		compare(p->agent, old, NULL, false);
+		events_compare(p->agent, old, NULL, false);
 }
 
 void
@@ -288,7 +289,7 @@ events_error(struct agent *a, uint32_t port, const char *text)
 	row.port = port;
 	snprintf(row.u.error_row.text, sizeof(row.u.error_row.text), "%s",
 	    text);
-	tell(a, &row);
+	events_tell(a, &row);
 }
 
 /* --- Coming and going ----------------------------------------------------- */
@@ -298,7 +299,7 @@ static struct status *
 first_of(struct agent *a, uint32_t port)
 {
 	struct audience one = { .agent = a, .first = status_empty() };
-	struct change c = { .say = on_change, .arg = &one };
+	struct status_diff c = { .say = on_change, .arg = &one };
 	struct ipc_row row = row_now(IPC_ROW_AGENT, IPC_EVENT_agent_up);
 	struct ipc_row *is;
 	struct port *p;
@@ -313,12 +314,12 @@ first_of(struct agent *a, uint32_t port)
 	    "%s", MPSHIM_VERSION);
 	(void)status_add(one.first, &row);
 	is = status_rows(a->events.net, &n);
-	change_find(&c, NULL, 0, is, n);
+	status_diff_find(&c, NULL, 0, is, n);
 	LIST_FOREACH(p, &a->ports, entry) {
 		if (port != 0 && port != p->number)
 			continue;
 		is = status_rows(p->told, &n);
-		change_find(&c, NULL, 0, is, n);
+		status_diff_find(&c, NULL, 0, is, n);
 	}
 	return one.first;
 }
@@ -334,7 +335,7 @@ events_join(struct agent *a, int fd, uint32_t port)
 		return false;
 	e->all_at = 0;
 	e->net_touched = true;
-	look(a); /* tells the others, and has what he is told */
+	events_look(a); /* tells the others, and has what he is told */
 	*r = (struct reader) { .agent = a, .fd = fd, .port = port,
 		.first = first_of(a, port) };
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -343,7 +344,7 @@ events_join(struct agent *a, int fd, uint32_t port)
 		status_free(r->first);
 		free(r);
 		if (e->n == 0)
-			rest(a);
+			events_rest(a);
 		return false;
 	}
 	LIST_INSERT_HEAD(&e->readers, r, entry);
@@ -357,5 +358,5 @@ events_end(struct agent *a)
 	struct ipc_row end = row_now(IPC_ROW_END, IPC_EVENT_NONE);
 
 	if (a->events.n > 0)
-		tell(a, &end);
+		events_tell(a, &end);
 }

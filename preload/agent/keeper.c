@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hold.h"
+#include "keeper_ipc.h"
 #include "journal.h"
 #include "worker.h"
 
@@ -24,14 +24,14 @@ enum { DEATHS = 5, DEATHS_US = 5 * 1000000, PAUSE_S = 1 };
 enum { SILENT = 5 }; /* beats without a word: it hangs */
 
 struct keeper {
-	struct door *door;
+	struct listener *listener;
 	int ready;   /* -1: said already */
 	int channel; /* to the worker */
 	pid_t worker;
 	bool shut;   /* the door is; the worker goes */
 	uint32_t restarts;
 	uint64_t died[DEATHS]; /* when, in turn */
-	struct held_list held;
+	struct kept_port_list kept;
 };
 
 static void
@@ -46,9 +46,9 @@ start_worker(struct keeper *k)
 		exit(1);
 	if (k->worker == 0) {
 		close(pair[0]);
-		worker_run(&(struct worker_start) { .door = k->door,
+		worker_run(&(struct worker_start) { .listener = k->listener,
 			.channel = pair[1], .ready = k->ready,
-			.restarts = k->restarts, .held = &k->held });
+			.restarts = k->restarts, .kept = &k->kept });
 	}
 	close(pair[1]);
 	k->channel = pair[0];
@@ -68,7 +68,7 @@ bye(void *arg)
 {
 	struct keeper *k = arg;
 
-	k->shut = LIST_EMPTY(&k->held) && door_shut(k->door);
+	k->shut = LIST_EMPTY(&k->kept) && listener_shut(k->listener);
 	return k->shut ? 0 : -EBUSY;
 }
 
@@ -81,7 +81,7 @@ heard(const struct keeper *k)
 	int i;
 
 	for (i = 0; i < SILENT; i++)
-		if (poll(&p, 1, HOLD_BEAT_US / 1000) > 0)
+		if (poll(&p, 1, KEEPER_IPC_HEARTBEAT_US / 1000) > 0)
 			return true;
 	journal("the worker is silent");
 	return false;
@@ -96,8 +96,8 @@ serve(struct keeper *k)
 	for (;;) {
 		if (!heard(k))
 			break;
-		kind = hold_serve(k->channel, &k->held, bye, k);
-		if (kind == HOLD_READY)
+		kind = keeper_ipc_serve(k->channel, &k->kept, bye, k);
+		if (kind == KEEPER_IPC_READY)
 			said(k);
 		if (kind < 0)
 			break;
@@ -123,13 +123,13 @@ bury(struct keeper *k)
 }
 
 void
-keeper_run(struct door *door, int ready)
+keeper_run(struct listener *listener, int ready)
 {
 	static struct keeper k;
 
-	k.door = door;
+	k.listener = listener;
 	k.ready = ready;
-	LIST_INIT(&k.held);
+	LIST_INIT(&k.kept);
 	(void)prctl(PR_SET_NAME, "mpshim-agent");
 	start_worker(&k);
 	while (serve(&k)) {

@@ -20,7 +20,7 @@ strip_directory(const char *path)
 
 /* Says why a file is refused; NULL: it is not. */
 static const char *
-reason(const struct stat *st)
+keyfile_reason(const struct stat *st)
 {
 	if (!S_ISREG(st->st_mode))
 		return "is no regular file";
@@ -52,7 +52,7 @@ keyfile_open(const char *path, char why[IPC_TEXT])
 		    "%s is a symbolic link" : "%s: %s", path, strerror(errno));
 		return error;
 	}
-	because = fstat(fd, &st) != 0 ? strerror(errno) : reason(&st);
+	because = fstat(fd, &st) != 0 ? strerror(errno) : keyfile_reason(&st);
 	if (because == NULL)
 		return fd;
 	close(fd);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ipc.h"
+#include "shared/ipc.h"
 
 enum { KEYFILE_MAX = 4096, KEYFILE_NAME = 32 };
 

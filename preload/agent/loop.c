@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arena.h"
+#include "shared/arena.h"
 
 int
 loop_init(struct loop *l)
@@ -158,7 +158,7 @@ arm(struct loop *l)
 }
 
 static void
-ring(struct loop *l)
+loop_ring(struct loop *l)
 {
 	uint64_t now = arena_now();
 	struct alarm *a;
@@ -189,6 +189,6 @@ loop_run(struct loop *l)
 				w->ready(w, l->batch[i].events);
 		}
 		l->n = 0;
-		ring(l);
+		loop_ring(l);
 	}
 }

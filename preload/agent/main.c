@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "door.h"
-#include "ipc.h"
+#include "listener.h"
+#include "shared/ipc.h"
 #include "journal.h"
 #include "keeper.h"
 #include "worker.h"
@@ -132,7 +132,7 @@ clean_place(void)
 
 /* Waits for what the keeper says: 0, or 1 with the reason in `why'. */
 static int
-await(int fd, char *why, size_t size)
+agent_await(int fd, char *why, size_t size)
 {
 	size_t len = 0;
 	ssize_t n;
@@ -153,7 +153,7 @@ await(int fd, char *why, size_t size)
 
 /* Makes the pair of processes; the caller holds the lock `lock'. */
 static int
-make(struct door *door, int lock, char *why, size_t size)
+agent_make(struct listener *listener, int lock, char *why, size_t size)
 {
 	int pair[2], error;
 	pid_t pid;
@@ -166,19 +166,19 @@ make(struct door *door, int lock, char *why, size_t size)
 		close(lock);
 		close(pair[0]);
 		clean_place();
-		keeper_run(door, pair[1]);
+		keeper_run(listener, pair[1]);
 	}
 	close(pair[1]);
-	error = await(pair[0], why, size);
+	error = agent_await(pair[0], why, size);
 	if (error != 0)
-		(void)unlink(door->path);
+		(void)unlink(listener->path);
 	return error;
 }
 
 static int
-start(char *why, size_t size)
+agent_start(char *why, size_t size)
 {
-	static struct door door;
+	static struct listener listener;
 	const char *log = getenv("MPSHIM_AGENT_LOG");
 	int error, lock, fd;
 
@@ -186,30 +186,31 @@ start(char *why, size_t size)
 		snprintf(why, size, "%s: %s", log, strerror(-error));
 		return 1;
 	}
-	error = ipc_path(door.path, 1);
+	error = ipc_path(listener.path, 1);
 	if (error != 0) {
 		snprintf(why, size, "no directory for its socket: %s",
 		    strerror(-error));
 		return 1;
 	}
-	lock = door_lock(&door, LOCK_WAIT_MS);
+	lock = listener_lock(&listener, LOCK_WAIT_MS);
 	if (lock < 0) {
-		snprintf(why, size, "%s.lock: %s", door.path, strerror(-lock));
+		snprintf(why, size, "%s.lock: %s", listener.path,
+		    strerror(-lock));
 		return 1;
 	}
 	fd = ipc_connect();
 	if (fd >= 0)
 		return 0; /* it is there */
-	error = door_open(&door);
+	error = listener_open(&listener);
 	if (error != 0) {
-		snprintf(why, size, "%s: %s", door.path, strerror(-error));
+		snprintf(why, size, "%s: %s", listener.path, strerror(-error));
 		return 1;
 	}
-	return make(&door, lock, why, size);
+	return agent_make(&listener, lock, why, size);
 }
 
 static int
-usage(FILE *to)
+agent_usage(FILE *to)
 {
 	fputs("usage: mpshim-agent\n"
 	      "Serves the programs that run under libmpshim.so in this network "
@@ -228,16 +229,16 @@ main(int argc, char **argv)
 	clean_environment(argv);
 	clean_descriptors();
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return usage(stdout);
+		return agent_usage(stdout);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 		puts(worker_version);
 		return 0;
 	}
 	if (argc > 1)
-		return usage(stderr);
+		return agent_usage(stderr);
 	clean_signals();
 	clean_limits();
-	if (sodium_init() < 0 || start(why, sizeof(why)) != 0) {
+	if (sodium_init() < 0 || agent_start(why, sizeof(why)) != 0) {
 		fprintf(stderr, "mpshim: agent: %s\n", why);
 		return 1;
 	}

@@ -10,9 +10,9 @@
 #include "agent.h"
 #include "events.h"
 #include "journal.h"
-#include "locals.h"
-#include "net.h"
-#include "output.h"
+#include "local_addr.h"
+#include "shared/net.h"
+#include "pump.h"
 #include "rtnl.h"
 
 enum {
@@ -231,7 +231,7 @@ on_route(struct netmon *nm, const struct nlmsghdr *h)
 }
 
 static void
-take_in(void *arg, const struct nlmsghdr *h)
+netmon_take_in(void *arg, const struct nlmsghdr *h)
 {
 	struct netmon *nm = arg;
 
@@ -253,15 +253,16 @@ take_in(void *arg, const struct nlmsghdr *h)
 
 /* Reads both lists anew. */
 static int
-read_all(struct netmon *nm)
+netmon_read_all(struct netmon *nm)
 {
 	int error = -EAGAIN, i;
 
 	for (i = 0; i < TRIES && error == -EAGAIN; i++) {
 		nm->nlinks = nm->naddresses = 0;
-		error = rtnl_list(nm->dump, RTM_GETLINK, take_in, nm);
+		error = rtnl_list(nm->dump, RTM_GETLINK, netmon_take_in, nm);
 		if (error == 0)
-			error = rtnl_list(nm->dump, RTM_GETADDR, take_in, nm);
+			error = rtnl_list(nm->dump, RTM_GETADDR, netmon_take_in,
+			    nm);
 	}
 	nm->changed = true;
 	add_event(nm, MP_NONE);
@@ -311,13 +312,13 @@ tell_all(struct agent *a, uint64_t now)
 		events_touch_net(a);
 	LIST_FOREACH(p, &a->ports, entry) {
 		if (nm->changed)
-			locals_tell(nm, p);
+			local_addr_tell(nm, p);
 		for (i = 0; events && i < nm->nevents; i++)
 			add_port_event(p, nm->event[i]);
 		if (events) /* the addresses that lie on no interface */
 			add_port_event(p, 0);
 		if (p->locals_new || events)
-			output_send(p);
+			pump_port(p);
 	}
 	nm->changed = false;
 	if (events) {
@@ -345,9 +346,9 @@ on_event(struct watch *w, uint32_t events)
 	while ((n = rtnl_hear(w->fd, MSG_DONTWAIT, &h)) > 0)
 		for (left = NLMSG_ALIGN((unsigned)n); NLMSG_OK(h, left);
 		     h = NLMSG_NEXT(h, left))
-			take_in(&a->netmon, h);
+			netmon_take_in(&a->netmon, h);
 	if (n == -ENOBUFS) { /* some were lost */
-		error = read_all(&a->netmon);
+		error = netmon_read_all(&a->netmon);
 		journal("rtnetlink lost events; lists read anew: %s",
 		    strerror(-error));
 		events_error(a, 0, "rtnetlink lost events");
@@ -371,5 +372,5 @@ netmon_init(struct agent *a)
 	error = watch_begin(&a->loop, &nm->watch, fd, EPOLLIN, on_event);
 	if (error == 0)
 		error = alarm_begin(&a->loop, &nm->soon, on_soon);
-	return error != 0 ? error : read_all(nm);
+	return error != 0 ? error : netmon_read_all(nm);
 }

@@ -14,22 +14,22 @@
 
 #include "agent.h"
 #include "control.h"
-#include "ear.h"
+#include "refusal.h"
 #include "events.h"
-#include "hold.h"
+#include "keeper_ipc.h"
 #include "journal.h"
-#include "locals.h"
-#include "net.h"
-#include "output.h"
-#include "park.h"
-#include "ring.h"
+#include "local_addr.h"
+#include "shared/net.h"
+#include "pump.h"
+#include "backlog.h"
+#include "keyring.h"
 #include "slots.h"
-#include "uapi.h"
+#include "shared/uapi.h"
 
 enum { BUFFER = 4 << 20 }; /* of the control socket, where it is allowed */
 
 static void
-close_one(int fd)
+port_close_one(int fd)
 {
 	if (fd >= 0)
 		close(fd);
@@ -68,7 +68,7 @@ port_unlock(struct port *p)
 /* --- The control socket --------------------------------------------------- */
 
 static bool
-has(int fd, int option, int value)
+port_has(int fd, int option, int value)
 {
 	int is = 0;
 	socklen_t len = sizeof(is);
@@ -83,21 +83,22 @@ port_udp(const struct agent *a, int fd)
 	uint64_t netns = 0;
 	socklen_t len = sizeof(netns);
 
-	return has(fd, SO_TYPE, SOCK_DGRAM) &&
-	    has(fd, SO_PROTOCOL, IPPROTO_UDP) &&
+	return port_has(fd, SO_TYPE, SOCK_DGRAM) &&
+	    port_has(fd, SO_PROTOCOL, IPPROTO_UDP) &&
 	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &len) == 0 &&
 	    netns == a->netns;
 }
 
 bool
-port_fits(const struct agent *a, int fd, const struct ipc_ask *ask,
+port_fits(const struct agent *a, int fd, const struct ipc_request *ask,
     struct mp_addr *at)
 {
 	struct sockaddr_in6 sin6;
 	socklen_t len = sizeof(sin6);
 
 	if (!port_udp(a, fd) ||
-	    !has(fd, SO_DOMAIN, ask->kernel == MP_INET ? AF_INET : AF_INET6))
+	    !port_has(fd, SO_DOMAIN, ask->kernel == MP_INET ? AF_INET :
+	    AF_INET6))
 		return false;
 	return getsockname(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(at, (struct sockaddr *)&sin6, len) &&
@@ -122,14 +123,14 @@ port_free(struct port *p)
 {
 	struct agent *a = p->agent;
 
-	ear_close_all(p);
-	park_free(p);
+	refusal_close_all(p);
+	backlog_free(p);
 	watch_end(&a->loop, &p->control_watch);
 	alarm_end(&a->loop, &p->alarm);
 	arena_unmap(&p->map);
-	close_one(p->memfd);
-	close_one(p->control);
-	ring_put(p->ring);
+	port_close_one(p->memfd);
+	port_close_one(p->control);
+	keyring_put(p->keyring);
 	free(p);
 }
 
@@ -140,25 +141,25 @@ on_alarm(struct alarm *alarm, uint64_t now)
 
 	(void)now;
 	control_resume(p);
-	output_send(p);
+	pump_port(p);
 }
 
 /* What every port has; the descriptors are its own from now on, whatever
  * comes. */
 static int
-port_new(struct agent *a, const struct ipc_ask *ask, int control, int memfd,
+port_new(struct agent *a, const struct ipc_request *ask, int control, int memfd,
     struct port **port, char why[IPC_TEXT])
 {
 	struct port *p = calloc(1, sizeof(*p));
 
 	if (p == NULL || alarm_begin(&a->loop, &p->alarm, on_alarm) != 0) {
-		close_one(control);
-		close_one(memfd);
+		port_close_one(control);
+		port_close_one(memfd);
 		free(p);
 		return -ENOMEM;
 	}
 	*port = p;
-	STAILQ_INIT(&p->park);
+	STAILQ_INIT(&p->backlog);
 	p->agent = a;
 	p->number = (uint16_t)ask->port;
 	p->kernel = (enum mp_family)ask->kernel;
@@ -192,7 +193,7 @@ port_begin(struct port *p)
 	a->port[p->number] = p;
 	LIST_INSERT_HEAD(&a->ports, p, entry);
 	a->nports++;
-	locals_tell(&a->netmon, p);
+	local_addr_tell(&a->netmon, p);
 	agent_settle(a);
 	return 0;
 }
@@ -200,11 +201,11 @@ port_begin(struct port *p)
 /* As far as something was asked for.  What is kept for sending again is as much
  * as what waits, and a quarter of it at most is one session's. */
 static struct mp_limits
-limits(const struct ipc_ask *how)
+limits(const struct ipc_request *how)
 {
 	return (struct mp_limits) { .sessions = how->sessions,
 		.pool = how->memory, .pool_each = how->memory / 4,
-		.held = how->memory };
+		.staged = how->memory };
 }
 
 static int
@@ -236,12 +237,13 @@ make_arena(struct port *p)
 static void
 store(struct port *p)
 {
-	struct hold_ask ask = { .kind = HOLD_STORE, .id = p->id,
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_STORE, .id = p->id,
 		.how = p->how };
 	int error, got, pass[IPC_PASS] = { p->memfd, p->control };
-	struct hold_answer answer;
+	struct keeper_ipc_answer answer;
 
-	error = hold_ask(p->agent->channel, &ask, pass, IPC_PASS, &answer,
+	error = keeper_ipc_call(p->agent->channel, &ask, pass, IPC_PASS,
+	    &answer,
 	    &got);
 	if (error != 0)
 		journal("port %u: the keeper does not hold it: %s", p->number,
@@ -249,7 +251,7 @@ store(struct port *p)
 }
 
 int
-port_open(struct agent *a, const struct ipc_ask *ask, int control,
+port_open(struct agent *a, const struct ipc_request *ask, int control,
     struct port **port, char why[IPC_TEXT])
 {
 	struct port *p = NULL;
@@ -257,7 +259,7 @@ port_open(struct agent *a, const struct ipc_ask *ask, int control,
 
 	error = port_new(a, ask, control, -1, &p, why);
 	if (error == 0)
-		error = ring_get(a, ask->keys, &p->ring, why);
+		error = keyring_get(a, ask->keys, &p->keyring, why);
 	if (error == 0)
 		error = make_arena(p);
 	if (error == 0)
@@ -274,7 +276,7 @@ port_open(struct agent *a, const struct ipc_ask *ask, int control,
 
 /* May its size not change under us? */
 static bool
-sealed(int fd)
+port_sealed(int fd)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 
@@ -282,7 +284,7 @@ sealed(int fd)
 }
 
 int
-port_recover(struct agent *a, const struct ipc_ask *ask, uint64_t id,
+port_recover(struct agent *a, const struct ipc_request *ask, uint64_t id,
     int memfd, int control, struct port **port, char why[IPC_TEXT])
 {
 	struct port *p = NULL;
@@ -290,13 +292,14 @@ port_recover(struct agent *a, const struct ipc_ask *ask, uint64_t id,
 
 	error = port_new(a, ask, control, memfd, &p, why);
 	if (error == 0)
-		error = ring_get(a, ask->keys, &p->ring, why);
+		error = keyring_get(a, ask->keys, &p->keyring, why);
 	if (error != 0 && p != NULL && id != 0) { /* sessions go on */
 		journal("port %u: no keys any more: %s", p->number, why);
-		error = ring_none(a, &p->ring);
+		error = keyring_none(a, &p->keyring);
 	}
 	if (error == 0)
-		error = sealed(memfd) ? arena_map(&p->map, memfd) : -EPERM;
+		error = port_sealed(memfd) ? arena_open(&p->map, memfd) :
+		    -EPERM;
 	if (error == 0)
 		error = slots_recover(p, id == 0);
 	if (error == 0)
@@ -311,7 +314,7 @@ port_recover(struct agent *a, const struct ipc_ask *ask, uint64_t id,
 		randombytes_buf(&p->id, sizeof(p->id));
 		store(p);
 	}
-	output_send(p);
+	pump_port(p);
 	*port = p;
 	return 0;
 }
@@ -320,8 +323,9 @@ void
 port_close(struct port *p)
 {
 	struct agent *a = p->agent;
-	struct hold_ask ask = { .kind = HOLD_DROP, .id = p->id };
-	struct hold_answer answer;
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_DROP,
+	    .id = p->id };
+	struct keeper_ipc_answer answer;
 	int got;
 
 	journal("port %u: closed", p->number);
@@ -330,6 +334,6 @@ port_close(struct port *p)
 	LIST_REMOVE(p, entry);
 	a->nports--;
 	port_free(p);
-	(void)hold_ask(a->channel, &ask, NULL, 0, &answer, &got);
+	(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &got);
 	agent_settle(a);
 }

@@ -13,13 +13,13 @@
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
 
-#include "arena.h"
-#include "ipc.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
 #include "loop.h"
 
 struct agent;
-struct held;
-struct ring;
+struct kept_port;
+struct keyring;
 struct status;
 
 enum port_bound {
@@ -39,12 +39,12 @@ struct own_slot {
 	uint64_t cookie, inode;
 	uint64_t drops;	 /* packets that the kernel dropped there, at last look */
 	uint64_t opened; /* counts openings; the newest is the highest */
-	uint64_t told;	 /* when an INNER_ERROR last went to it */
-	uint64_t gave_at; /* when a parked datagram last went to it: park.h */
+	uint64_t told;	 /* when an INTERNAL_ERROR last went to it */
+	uint64_t gave_at; /* when a parked datagram last went to it: backlog.h */
 };
 
-/* Hears of closed ports for a slot: see ear.h. */
-struct ear {
+/* Hears of closed ports for a slot: see refusal.h. */
+struct refusal {
 	struct watch watch;
 	struct port *port;
 	struct mp_addr peer;
@@ -64,12 +64,12 @@ struct port {
 	enum mp_family kernel; /* the control socket's */
 	uint32_t device; /* interface that its sockets are bound to; or 0 */
 	struct mp_addr bound;  /* its address: the wildcard, if it was free */
-	struct ring *ring;
-	struct ipc_ask how; /* as the first socket was opened */
+	struct keyring *keyring;
+	struct ipc_request how; /* as the first socket was opened */
 	struct own_slot slot[MP_SLOTS_MAX];
 	unsigned nslots;
-	struct ear ear[MP_SLOTS_MAX];
-	unsigned ears; /* that are open */
+	struct refusal refusal[MP_SLOTS_MAX];
+	unsigned refusals; /* that are open */
 	uint32_t parting; /* slots without a socket, with datagrams to deliver */
 	uint64_t part_by; /* when they are given up */
 	uint64_t opened;
@@ -91,9 +91,9 @@ struct port {
 	 * that may have changed. */
 	struct status *told;
 	bool touched;
-	STAILQ_HEAD(, parked) park; /* see park.h */
-	unsigned parked;
-	size_t parked_bytes;
+	STAILQ_HEAD(, backlog_item) backlog; /* see backlog.h */
+	unsigned backlog_n;
+	size_t backlog_bytes;
 };
 LIST_HEAD(port_list, port);
 
@@ -101,16 +101,16 @@ LIST_HEAD(port_list, port);
  * Makes a port of the control socket, which is ours from now on even where this
  * fails: 0, or a negative errno with the reason in `why'.
  */
-int port_open(struct agent *, const struct ipc_ask *, int control,
+int port_open(struct agent *, const struct ipc_request *, int control,
     struct port **, char why[IPC_TEXT]);
 /* Makes one of an arena that has served already; `id' 0: of no held one. */
-int port_recover(struct agent *, const struct ipc_ask *, uint64_t id,
+int port_recover(struct agent *, const struct ipc_request *, uint64_t id,
     int memfd, int control, struct port **, char why[IPC_TEXT]);
 /* Is this a UDP socket in our namespace? */
 bool port_udp(const struct agent *, int fd);
 /* Is this a UDP socket of the port that is asked about, in our namespace?  Then
  * *at is what it is bound to. */
-bool port_fits(const struct agent *, int fd, const struct ipc_ask *,
+bool port_fits(const struct agent *, int fd, const struct ipc_request *,
     struct mp_addr *at);
 /* Lets go of it; the keeper too. */
 void port_close(struct port *);
@@ -121,7 +121,7 @@ void port_unlock(struct port *);
 
 /* A truth value that a stranger wrote. */
 static inline bool
-port_truth(const bool *b)
+port_read_bool(const bool *b)
 {
 	return *(const volatile uint8_t *)b != 0;
 }

@@ -63,7 +63,7 @@ flush(int fd)
 }
 
 static int
-say(int fd, struct nlmsghdr *h)
+rtnl_say(int fd, struct nlmsghdr *h)
 {
 	flush(fd);
 	h->nlmsg_seq = ++sequence;
@@ -101,7 +101,7 @@ rtnl_list(int fd, uint16_t type,
 	ssize_t n;
 	int end;
 
-	end = say(fd, &ask.head);
+	end = rtnl_say(fd, &ask.head);
 	while (end == 0) {
 		n = rtnl_hear(fd, 0, &h);
 		end = n < 0 ? (int)n : take_part(h, (size_t)n, take, arg);
@@ -143,7 +143,7 @@ rtnl_route(int fd, int family, const uint8_t *from, const uint8_t *to,
 
 	add_attribute(&ask.head, RTA_DST, to, len);
 	add_attribute(&ask.head, RTA_SRC, from, len);
-	error = say(fd, &ask.head);
+	error = rtnl_say(fd, &ask.head);
 	if (error != 0)
 		return error;
 	n = rtnl_hear(fd, 0, &h);

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "group.h"
+#include "steering.h"
 #include "journal.h"
-#include "output.h"
+#include "pump.h"
 
 enum { PART_US = 3000000 }; /* how long a slot outlives its socket */
 
@@ -49,7 +49,7 @@ copy_name(char to[ARENA_NAME], const char from[ARENA_NAME])
 
 /* The addresses that the program can be shown. */
 static enum mp_family
-shown_family(const struct ipc_ask *ask)
+shown_family(const struct ipc_request *ask)
 {
 	if (ask->family == AF_INET)
 		return MP_INET;
@@ -58,7 +58,7 @@ shown_family(const struct ipc_ask *ask)
 
 /* [lock] */
 static int
-write_record(struct port *p, uint32_t slot, const struct ipc_ask *ask,
+write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
     pid_t pid)
 {
 	struct slot *is = &p->map.arena->slot[slot];
@@ -80,7 +80,7 @@ write_record(struct port *p, uint32_t slot, const struct ipc_ask *ask,
 
 /* Others went as it came: before it was bound, or after? */
 static void
-confuse(struct port *p, uint32_t slot)
+forget_index(struct port *p, uint32_t slot)
 {
 	int i;
 
@@ -91,7 +91,7 @@ confuse(struct port *p, uint32_t slot)
 }
 
 int
-slots_add(struct port *p, const struct ipc_ask *ask, pid_t pid, bool raced)
+slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 {
 	int error, slot = free_slot(p);
 	struct own_slot *s;
@@ -104,7 +104,7 @@ slots_add(struct port *p, const struct ipc_ask *ask, pid_t pid, bool raced)
 		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
 		    p->nslots + 1) };
 	if (raced)
-		confuse(p, (uint32_t)slot);
+		forget_index(p, (uint32_t)slot);
 	if (!port_lock(p))
 		return -EAGAIN;
 	error = write_record(p, (uint32_t)slot, ask, pid);
@@ -113,7 +113,7 @@ slots_add(struct port *p, const struct ipc_ask *ask, pid_t pid, bool raced)
 		return error;
 	s->used = true;
 	p->nslots++;
-	group_steer(p);
+	steering_update(p);
 	return slot;
 }
 
@@ -162,8 +162,8 @@ undelivered(const struct port *p, uint32_t slots)
 	uint32_t i, found = 0;
 
 	for (i = 0; i < p->map.mp.limits.sessions; i++)
-		if (mp_session_info(&p->map.mp, i, &info) == 0 &&
-		    info.held > 0 && info.slot < MP_SLOTS_MAX)
+		if (mp_session_get(&p->map.mp, i, &info) == 0 &&
+		    info.staged > 0 && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;
 	return found;
 }
@@ -200,7 +200,7 @@ missing_index(uint64_t taken, unsigned n)
 
 /* Who alone is unknown has the index that nobody has. */
 static void
-deduce(struct port *p)
+infer_index(struct port *p)
 {
 	uint8_t *unknown = NULL, *at;
 	uint64_t taken = 0;
@@ -235,7 +235,7 @@ renumber(struct port *p, unsigned n, unsigned left, uint64_t holes)
 			p->moved |= UINT32_C(1) << i;
 	}
 	p->group = moved(p->group, n, left, holes);
-	deduce(p);
+	infer_index(p);
 }
 
 void
@@ -252,8 +252,8 @@ slots_drop(struct port *p, uint32_t gone)
 		port_unlock(p);
 	}
 	p->part_by = arena_now() + PART_US;
-	group_steer(p);
-	output_send(p); /* CLOSE to the peers */
+	steering_update(p);
+	pump_port(p); /* CLOSE to the peers */
 }
 
 void
@@ -269,7 +269,7 @@ slots_part(struct port *p)
 	clear_records(p, done);
 	p->parting &= ~done;
 	port_unlock(p);
-	output_send(p);
+	pump_port(p);
 }
 
 /* --- After a worker or an agent died -------------------------------------- */
@@ -288,7 +288,8 @@ read_records(struct port *p)
 			continue;
 		p->slot[i] = (struct own_slot) { .used = true,
 			.cookie = is.cookie, .inode = is.inode, .gen = is.gen,
-			.connected = port_truth(&is.connected), .opened = ++p->opened,
+			.connected = port_read_bool(&is.connected), .opened =
+			    ++p->opened,
 			.group = is.group <= MP_SLOTS_MAX ? is.group :
 			    PORT_UNKNOWN };
 		if (is.group <= MP_SLOTS_MAX)
@@ -317,6 +318,6 @@ slots_recover(struct port *p, bool control_new)
 		renumber(p, p->nslots + 1, p->nslots, UINT64_C(1) << at);
 		p->group = (uint8_t)p->nslots;
 	}
-	group_steer(p);
+	steering_update(p);
 	return 0;
 }

@@ -6,8 +6,8 @@
  * Indices follow the order of binding, the control socket's is 1 (0 is the
  * port's first socket).  When a socket closes, the kernel puts the group's last
  * into its place.  When several closed since we looked, it may be unknown which
- * went first, and so who is where: those get PORT_UNKNOWN until locate_group()
- * has asked the kernel.
+ * went first, and so who is where: those get PORT_UNKNOWN until
+ * group_index_find() has asked the kernel.
  */
 #ifndef SLOTS_H
 #define SLOTS_H
@@ -20,7 +20,7 @@
 
 /* Gives a socket a slot: its number, or a negative errno.  `raced': others were
  * found to be gone just now. */
-int slots_add(struct port *, const struct ipc_ask *, pid_t, bool raced);
+int slots_add(struct port *, const struct ipc_request *, pid_t, bool raced);
 /* These sockets are gone; bits. */
 void slots_drop(struct port *, uint32_t gone);
 /* Ends slots that waited to deliver what their program had sent before it was

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "change.h"
-#include "ipc.h"
+#include "status_diff.h"
+#include "shared/ipc.h"
 
 enum { AT_ONCE = 64 }; /* sessions that are looked at under one lock */
 
@@ -23,7 +23,7 @@ struct status {
 
 /* One row more; NULL: no memory. */
 static struct ipc_row *
-add(struct status *s, enum ipc_row_kind kind, const struct port *p)
+status_append(struct status *s, enum ipc_row_kind kind, const struct port *p)
 {
 	struct ipc_row *row;
 	size_t room;
@@ -56,13 +56,13 @@ add_slots(struct status *s, const struct port *p)
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if (!p->slot[i].used)
 			continue;
-		row = add(s, IPC_ROW_SLOT, p);
+		row = status_append(s, IPC_ROW_SLOT, p);
 		if (row == NULL)
 			return;
 		row->u.slot_row.slot = i;
-		row->u.slot_row.is = p->map.arena->slot[i];
+		row->u.slot_row.record = p->map.arena->slot[i];
 		row->u.slot_row.drops = p->slot[i].drops;
-		row->u.slot_row.is.program[ARENA_NAME - 1] = '\0';
+		row->u.slot_row.record.program[ARENA_NAME - 1] = '\0';
 	}
 }
 
@@ -76,15 +76,15 @@ add_flows(struct status *s, const struct port *p, uint32_t session,
 	uint32_t i;
 
 	for (i = 0; i < MP_FLOWS_MAX; i++) {
-		if (mp_flow_info(&p->map.mp, s->now, session, i, &info) != 0)
+		if (mp_flow_get(&p->map.mp, s->now, session, i, &info) != 0)
 			continue;
-		row = add(s, IPC_ROW_FLOW, p);
+		row = status_append(s, IPC_ROW_FLOW, p);
 		if (row == NULL)
 			return;
 		row->session = session;
 		row->gen = gen;
 		row->flow = i;
-		row->u.flow_row.is = info;
+		row->u.flow_row.info = info;
 		snprintf(row->u.flow_row.interface,
 		    sizeof(row->u.flow_row.interface), "%s",
 		    netmon_name(&p->agent->netmon, info.path.ifindex));
@@ -111,9 +111,9 @@ add_session(struct status *s, const struct port *p, uint32_t session)
 	struct mp_session_info info;
 	struct ipc_row *row;
 
-	if (mp_session_info(&p->map.mp, session, &info) != 0)
+	if (mp_session_get(&p->map.mp, session, &info) != 0)
 		return;
-	row = add(s, IPC_ROW_SESSION, p);
+	row = status_append(s, IPC_ROW_SESSION, p);
 	if (row == NULL)
 		return;
 	row->session = session;
@@ -122,10 +122,10 @@ add_session(struct status *s, const struct port *p, uint32_t session)
 	snprintf(row->u.session_row.suite, sizeof(row->u.session_row.suite),
 	    "%s", info.suite);
 	snprintf(row->u.session_row.key, sizeof(row->u.session_row.key), "%s",
-	    ring_name(p->ring, info.key_id));
+	    keyring_name(p->keyring, info.key_id));
 	row->u.session_row.mtu = mp_session_mtu(&p->map.mp, session);
 	info.suite = NULL; /* means nothing elsewhere */
-	row->u.session_row.is = info;
+	row->u.session_row.info = info;
 	add_flows(s, p, session, info.gen);
 }
 
@@ -137,14 +137,14 @@ add_counters(struct status *s, const struct port *p)
 	int c;
 
 	for (c = 0; c < MP_C_MAX; c++) {
-		row = add(s, IPC_ROW_COUNTER, p);
+		row = status_append(s, IPC_ROW_COUNTER, p);
 		if (row == NULL)
 			return;
 		row->flow = (uint32_t)c; /* for their order */
 		snprintf(row->u.counter_row.name,
 		    sizeof(row->u.counter_row.name), "%s",
 		    mp_counter_name((enum mp_counter)c));
-		row->u.counter_row.value = mp_counter(&p->map.mp,
+		row->u.counter_row.value = mp_counter_get(&p->map.mp,
 		    (enum mp_counter)c);
 	}
 }
@@ -154,7 +154,7 @@ static bool
 add_port(struct status *s, struct port *p)
 {
 	uint32_t i, end, n = p->map.mp.limits.sessions;
-	struct ipc_row *row = add(s, IPC_ROW_PORT, p);
+	struct ipc_row *row = status_append(s, IPC_ROW_PORT, p);
 
 	if (row == NULL || !port_lock(p))
 		return false;
@@ -186,7 +186,7 @@ add_net(struct status *s, const struct netmon *nm)
 	for (i = 0; i < nm->nlinks; i++) {
 		if (nm->link[i].nowhere)
 			continue;
-		row = add(s, IPC_ROW_LINK, NULL);
+		row = status_append(s, IPC_ROW_LINK, NULL);
 		if (row == NULL)
 			return;
 		row->u.link_row.ifindex = nm->link[i].ifindex;
@@ -195,10 +195,10 @@ add_net(struct status *s, const struct netmon *nm)
 		memcpy(row->u.link_row.name, nm->link[i].name, IFNAMSIZ);
 	}
 	for (i = 0; i < nm->naddresses; i++) {
-		row = add(s, IPC_ROW_ADDRESS, NULL);
+		row = status_append(s, IPC_ROW_ADDRESS, NULL);
 		if (row == NULL)
 			return;
-		memcpy(row->u.address_row.is.ip, nm->address[i].ip, 16);
+		memcpy(row->u.address_row.addr.ip, nm->address[i].ip, 16);
 		row->u.address_row.ifindex = nm->address[i].ifindex;
 		snprintf(row->u.address_row.interface, IFNAMSIZ, "%s",
 		    netmon_name(nm, nm->address[i].ifindex));
@@ -237,7 +237,7 @@ status_new(struct agent *a)
 		return NULL;
 	LIST_FOREACH(p, &a->ports, entry)
 		(void)add_port(s, p);
-	(void)add(s, IPC_ROW_END, NULL);
+	(void)status_append(s, IPC_ROW_END, NULL);
 	return whole(s);
 }
 
@@ -261,7 +261,7 @@ status_of_net(struct agent *a)
 	add_net(s, &a->netmon);
 	/* Not qsort(3), which looks how much memory there is: not here. */
 	if (s->n > 0 && heapsort(s->row, s->n, sizeof(*s->row),
-	    change_order) != 0)
+	    status_diff_order) != 0)
 		s->failed = true;
 	return whole(s);
 }
@@ -269,7 +269,8 @@ status_of_net(struct agent *a)
 bool
 status_add(struct status *s, const struct ipc_row *row)
 {
-	struct ipc_row *to = add(s, (enum ipc_row_kind)row->kind, NULL);
+	struct ipc_row *to = status_append(s, (enum ipc_row_kind)row->kind,
+	    NULL);
 
 	if (to != NULL)
 		*to = *row;

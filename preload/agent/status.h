@@ -21,7 +21,7 @@ struct status *status_of_net(struct agent *);
 /* An empty list, and one row more for it: false, no memory. */
 struct status *status_empty(void);
 bool status_add(struct status *, const struct ipc_row *);
-/* Its rows, in the order of change.h, and how many; of NULL: none. */
+/* Its rows, in the order of status_diff.h, and how many; of NULL: none. */
 struct ipc_row *status_rows(struct status *, size_t *n);
 /* Sends as much of it as the socket takes: true, that was the last, or nobody
  * is there. */

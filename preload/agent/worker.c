@@ -14,7 +14,7 @@
 #include "events.h"
 #include "journal.h"
 #include "sandbox.h"
-#include "uapi.h"
+#include "shared/uapi.h"
 
 const char worker_version[] = "mpshim-agent " MPSHIM_VERSION;
 
@@ -28,23 +28,23 @@ enum {
 void
 agent_settle(struct agent *a)
 {
-	look_settle(a);
+	socket_scan_settle(a);
 	alarm_set(&a->loop, &a->bye, a->nports > 0 || a->nclients > 0 ||
-	    a->look.staying > 0 ? MP_NEVER : arena_now() + LINGER_US);
+	    a->scan.staying > 0 ? MP_NEVER : arena_now() + LINGER_US);
 }
 
 static void
 on_bye(struct alarm *alarm, uint64_t now)
 {
 	struct agent *a = OWNER(alarm, struct agent, bye);
-	struct hold_ask ask = { .kind = HOLD_BYE };
-	struct hold_answer answer;
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_BYE };
+	struct keeper_ipc_answer answer;
 	int got;
 
 	/* Without a keeper nobody can take the socket away: who finds that
 	 * none answers there replaces it. */
 	if (a->channel < 0 ||
-	    hold_ask(a->channel, &ask, NULL, 0, &answer, &got) == 0)
+	    keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &got) == 0)
 		a->loop.stop = true;
 	else
 		alarm_set(&a->loop, alarm, now + BUSY_US);
@@ -57,8 +57,8 @@ on_alive(struct alarm *alarm, uint64_t now)
 
 	if (a->channel < 0)
 		return;
-	hold_alive(a->channel);
-	alarm_set(&a->loop, alarm, now + HOLD_BEAT_US);
+	keeper_ipc_alive(a->channel);
+	alarm_set(&a->loop, alarm, now + KEEPER_IPC_HEARTBEAT_US);
 }
 
 /* The keeper never speaks first.  When it has died, we go on alone. */
@@ -68,7 +68,7 @@ on_keeper(struct watch *w, uint32_t events)
 	struct agent *a = OWNER(w, struct agent, keeper);
 
 	(void)events;
-	if (hold_late(w->fd))
+	if (keeper_ipc_late(w->fd))
 		return;
 	journal("the keeper died");
 	events_error(a, 0, "the keeper died: the next worker will find "
@@ -105,11 +105,11 @@ prepare(struct agent *a, const struct worker_start *start, const char **what)
 		error = events_init(a);
 	if (error == 0) {
 		*what = "network namespace";
-		error = read_netns(a, start->door->listener);
+		error = read_netns(a, start->listener->listener);
 	}
 	if (error == 0) {
 		*what = "/proc/self/net/udp";
-		error = look_init(a);
+		error = socket_scan_init(a);
 	}
 	if (error == 0) {
 		*what = "rtnetlink";
@@ -124,10 +124,10 @@ prepare(struct agent *a, const struct worker_start *start, const char **what)
 
 /* Goes on with what another worker served. */
 static void
-recover(struct agent *a, struct held_list *list)
+recover(struct agent *a, struct kept_port_list *list)
 {
 	char why[IPC_TEXT] = "";
-	struct held *h;
+	struct kept_port *h;
 	struct port *p;
 	int error, i;
 
@@ -140,7 +140,7 @@ recover(struct agent *a, struct held_list *list)
 			continue;
 		for (i = 0; i < MP_SLOTS_MAX; i++)
 			if (p->slot[i].used)
-				look_watch(a, -1, (pid_t)
+				socket_scan_watch(a, -1, (pid_t)
 				    p->map.arena->slot[i].pid, false);
 	}
 }
@@ -149,11 +149,11 @@ recover(struct agent *a, struct held_list *list)
 static void
 say_ready(struct agent *a, int ready)
 {
-	struct hold_ask ask = { .kind = HOLD_READY };
-	struct hold_answer answer;
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_READY };
+	struct keeper_ipc_answer answer;
 	int got;
 
-	(void)hold_ask(a->channel, &ask, NULL, 0, &answer, &got);
+	(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &got);
 	if (ready < 0)
 		return;
 	if (write(ready, "", 1) != 1)
@@ -193,18 +193,19 @@ worker_run(const struct worker_start *start)
 	}
 	if (error != 0)
 		fail(start, what, error);
-	recover(&a, start->held);
+	recover(&a, start->kept);
 	say_ready(&a, start->ready);
-	a.at = start->door;
-	error = watch_begin(&a.loop, &a.door, a.at->listener, EPOLLIN,
-	    serve_knock);
-	if (error == 0 && a.at->side >= 0)
-		error = watch_begin(&a.loop, &a.side, a.at->side, EPOLLIN,
-		    serve_knock_side);
+	a.at = start->listener;
+	error = watch_begin(&a.loop, &a.accept, a.at->listener, EPOLLIN,
+	    ipc_server_accept);
+	if (error == 0 && a.at->abstract >= 0)
+		error = watch_begin(&a.loop, &a.accept_abstract, a.at->abstract,
+		    EPOLLIN,
+		    ipc_server_accept_abstract);
 	if (error != 0)
 		fail(start, "event loop", error);
 	agent_settle(&a);
-	alarm_set(&a.loop, &a.alive, arena_now() + HOLD_BEAT_US);
+	alarm_set(&a.loop, &a.alive, arena_now() + KEEPER_IPC_HEARTBEAT_US);
 	loop_run(&a.loop);
 	events_end(&a);
 	_exit(0);

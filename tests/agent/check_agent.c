@@ -132,12 +132,12 @@ explain(const struct player *a, const struct player *b)
 	int c;
 
 	for (c = 0; c < MP_C_MAX; c++)
-		if (mp_counter(&a->map.mp, c) != 0 ||
-		    mp_counter(&b->map.mp, c) != 0)
+		if (mp_counter_get(&a->map.mp, c) != 0 ||
+		    mp_counter_get(&b->map.mp, c) != 0)
 			fprintf(stderr, "%-20s %6llu %6llu\n",
 			    mp_counter_name(c),
-			    (unsigned long long)mp_counter(&a->map.mp, c),
-			    (unsigned long long)mp_counter(&b->map.mp, c));
+			    (unsigned long long)mp_counter_get(&a->map.mp, c),
+			    (unsigned long long)mp_counter_get(&b->map.mp, c));
 }
 
 void

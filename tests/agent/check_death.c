@@ -40,7 +40,7 @@ START_TEST(close_announced)
 	ck_assert_int_ge(ms, 0);
 	ck_assert_int_le(ms, 60);
 	ck_assert_int_eq(arenas_of(worker_of(LAB_A)), 0);
-	ck_assert_int_eq(mp_counter(&b.map.mp, MP_C_handshake_done), 1);
+	ck_assert_int_eq(mp_counter_get(&b.map.mp, MP_C_handshake_done), 1);
 }
 END_TEST
 
@@ -50,7 +50,7 @@ START_TEST(close_and_look)
 	player_close(&a);
 	lab_enter(LAB_A);
 	ck_assert(!lab_port_free(5301)); /* ours is still there */
-	ck_assert_int_eq(player_ask(&a, player_question(IPC_LOOK), NULL, 0,
+	ck_assert_int_eq(player_ask(&a, player_question(IPC_CLOSING), NULL, 0,
 	    NULL), 0);
 	ck_assert(lab_port_free(5301));
 }
@@ -64,7 +64,7 @@ START_TEST(peer_told)
 	(void)meet(&a, &b, 4302);
 	player_announce_close(&a);
 	player_sleep(100);
-	ck_assert(mp_session_info(&b.map.mp, 0, &info) != 0 ||
+	ck_assert(mp_session_get(&b.map.mp, 0, &info) != 0 ||
 	    info.state != MP_S_UP);
 }
 END_TEST
@@ -136,7 +136,7 @@ END_TEST
 START_TEST(killed_worker)
 {
 	struct mp_addr to = meet(&a, &b, 4305);
-	uint64_t done = mp_counter(&a.map.mp, MP_C_handshake_done);
+	uint64_t done = mp_counter_get(&a.map.mp, MP_C_handshake_done);
 	pid_t old = worker_of(LAB_A), new;
 	uint64_t began;
 	int i;
@@ -152,7 +152,7 @@ START_TEST(killed_worker)
 		ping(&a, &b, &to, 1000);
 		old = new;
 	}
-	ck_assert_uint_eq(mp_counter(&a.map.mp, MP_C_handshake_done), done);
+	ck_assert_uint_eq(mp_counter_get(&a.map.mp, MP_C_handshake_done), done);
 	/* probes are answered again: the path's loss is noticed */
 	lab_ip(LAB_A, "link set l1 down");
 	i = ping_ms(&a, &b, &to);
@@ -260,7 +260,7 @@ END_TEST
 START_TEST(adopted)
 {
 	struct mp_addr to = meet(&a, &b, 4310);
-	uint64_t done = mp_counter(&a.map.mp, MP_C_handshake_done);
+	uint64_t done = mp_counter_get(&a.map.mp, MP_C_handshake_done);
 	pid_t worker = worker_of(LAB_A);
 	int ms;
 
@@ -271,7 +271,7 @@ START_TEST(adopted)
 	ck_assert_int_eq(lab_agent(), 0);
 	ck_assert_int_eq(player_adopt(&a, lab_key(LAB_A)), 0);
 	ping(&a, &b, &to, 1000);
-	ck_assert_uint_eq(mp_counter(&a.map.mp, MP_C_handshake_done), done);
+	ck_assert_uint_eq(mp_counter_get(&a.map.mp, MP_C_handshake_done), done);
 	lab_ip(LAB_A, "link set l1 down");
 	ms = ping_ms(&a, &b, &to);
 	lab_ip(LAB_A, "link set l1 up");

@@ -16,7 +16,7 @@ enum { READERS = 8, ADDRESSES = 400, ROUNDS = 4 };
 static int
 follow(uint32_t port)
 {
-	struct ipc_ask *ask = player_question(IPC_EVENTS);
+	struct ipc_request *ask = player_question(IPC_EVENTS);
 	int fd = ipc_connect();
 
 	ck_assert_int_ge(fd, 0);
@@ -83,7 +83,7 @@ START_TEST(life)
 	row = await(fd, IPC_EVENT_socket_open);
 	ck_assert_uint_eq(row.already, 0);
 	ck_assert_uint_eq(row.port, 5700);
-	ck_assert_str_eq(row.u.slot_row.is.program, "player");
+	ck_assert_str_eq(row.u.slot_row.record.program, "player");
 	row = await(fd, IPC_EVENT_session_up);
 	ck_assert_str_eq(row.u.session_row.key, "home");
 	ck_assert_str_eq(row.u.session_row.program, "player");
@@ -91,9 +91,9 @@ START_TEST(life)
 	ck_assert_uint_eq(row.why, MP_WHY_first);
 	ck_assert_uint_eq(row.before, MP_NONE);
 	from = lab_addr(LAB_A, 1, 0);
-	ck_assert_mem_eq(row.u.flow_row.is.path.local.ip, from.ip, 16);
+	ck_assert_mem_eq(row.u.flow_row.info.path.local.ip, from.ip, 16);
 	row = await(fd, IPC_EVENT_sample);
-	ck_assert_uint_gt(row.u.flow_row.is.srtt_us, 0);
+	ck_assert_uint_gt(row.u.flow_row.info.srtt_us, 0);
 	lab_ip(LAB_A, "link set l1 down");
 	row = await(fd, IPC_EVENT_choice);
 	ck_assert_uint_eq(row.why, MP_WHY_gone);

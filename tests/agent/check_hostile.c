@@ -154,7 +154,7 @@ START_TEST(many_ports)
 	for (i = 0; i < PORTS; i++)
 		player_close(&many[i]);
 	began = player_ms();
-	ck_assert_int_eq(player_ask(&a, player_question(IPC_LOOK), NULL, 0,
+	ck_assert_int_eq(player_ask(&a, player_question(IPC_CLOSING), NULL, 0,
 	    NULL), 0);
 	fprintf(stderr, "%d ports let go of in %d ms\n", PORTS,
 	    (int)(player_ms() - began));

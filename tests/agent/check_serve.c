@@ -191,7 +191,7 @@ enum { RULES = sizeof(rules) / sizeof(rules[0]) };
 static int
 ask_rule(struct player *p, uint16_t port, int i)
 {
-	struct ipc_ask *ask = player_question(IPC_ASK);
+	struct ipc_request *ask = player_question(IPC_MAY_BIND);
 
 	ask->port = port;
 	ask->family = (uint8_t)rules[i].with_family;
@@ -233,7 +233,7 @@ END_TEST
 
 START_TEST(bad_questions)
 {
-	struct ipc_ask *ask = player_question(IPC_OPEN);
+	struct ipc_request *ask = player_question(IPC_OPEN);
 	struct player p;
 	int pass[1];
 
@@ -273,14 +273,14 @@ START_TEST(status)
 	fd = ipc_connect();
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(ipc_send(fd, player_question(IPC_STATUS),
-	    sizeof(struct ipc_ask), NULL, 0), 0);
+	    sizeof(struct ipc_request), NULL, 0), 0);
 	while ((n = ipc_recv(fd, &row, sizeof(row), got)) > 0) {
 		ck_assert_int_eq(n, sizeof(row));
 		ck_assert_uint_le(row.kind, IPC_ROW_END);
 		rows[row.kind]++;
 		if (row.kind == IPC_ROW_SESSION) {
 			ck_assert_str_eq(row.u.session_row.key, "home");
-			ck_assert_int_eq(row.u.session_row.is.state, MP_S_UP);
+			ck_assert_int_eq(row.u.session_row.info.state, MP_S_UP);
 		}
 		if (row.kind == IPC_ROW_FLOW)
 			ck_assert_int_eq(row.u.flow_row.interface[0], 'l');
@@ -311,7 +311,7 @@ START_TEST(ordinary_user)
 	ck_assert_int_eq(lab_agent(), 0);
 	ck_assert_int_eq(player_open(&p, LAB_A, 5107, lab_key(LAB_A)), 0);
 	player_close(&p);
-	ck_assert_int_eq(player_ask(&p, player_question(IPC_LOOK), NULL, 0,
+	ck_assert_int_eq(player_ask(&p, player_question(IPC_CLOSING), NULL, 0,
 	    NULL), 0);
 	ck_assert(lab_port_free(5107));
 }

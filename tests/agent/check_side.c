@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The side door: who gave up his rights, and strangers. */
+/* The abstract socket: who gave up his rights, and strangers. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -17,16 +17,16 @@ enum { NOBODY = 65534, FLOOD = 200 };
 
 static struct player a;
 
-/* Knocks at the side door that player `a' was told of: a descriptor. */
+/* Knocks at the abstract socket that player `a' was told of: a descriptor. */
 static int
 knock_there(void)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	size_t len = strlen(a.answer.door);
+	size_t len = strlen(a.answer.abstract);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	ck_assert(len > 0);
-	memcpy(sun.sun_path + 1, a.answer.door, len);
+	memcpy(sun.sun_path + 1, a.answer.abstract, len);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, (socklen_t)
 	    (offsetof(struct sockaddr_un, sun_path) + 1 + len)), 0);
 	return fd;
@@ -34,7 +34,7 @@ knock_there(void)
 
 /* Asks there, showing a socket or -1: the answer's error, or -EPIPE: none. */
 static int
-ask_there(const struct ipc_ask *ask, int show)
+ask_there(const struct ipc_request *ask, int show)
 {
 	struct ipc_answer answer;
 	int fd = knock_there(), got[IPC_PASS], n;
@@ -51,10 +51,10 @@ ask_there(const struct ipc_ask *ask, int show)
 }
 
 /* A question about a's socket, with the token for its keys. */
-static struct ipc_ask *
+static struct ipc_request *
 question(enum ipc_kind kind)
 {
-	struct ipc_ask *ask = player_question(kind);
+	struct ipc_request *ask = player_question(kind);
 
 	ask->cookie = a.cookie;
 	snprintf(ask->keys, sizeof(ask->keys), "%s", lab_key(LAB_A));
@@ -106,7 +106,7 @@ static bool
 opens(void)
 {
 	struct sockaddr_in6 at = { .sin6_family = AF_INET6 };
-	struct ipc_ask *ask = question(IPC_OPEN);
+	struct ipc_request *ask = question(IPC_OPEN);
 	struct ipc_answer answer;
 	socklen_t len = sizeof(ask->cookie);
 	int fd = bound(-1, &at), control = bound(fd, &at), got;
@@ -114,9 +114,9 @@ opens(void)
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &ask->cookie, &len) != 0)
 		return false;
 	ask->port = ntohs(at.sin6_port);
-	return ipc_ask(ask, &control, 1, -1, &answer, &got) == 0 &&
+	return ipc_call(ask, &control, 1, -1, &answer, &got) == 0 &&
 	    answer.error == -EACCES &&
-	    ipc_ask(ask, &control, 1, fd, &answer, &got) == 0 &&
+	    ipc_call(ask, &control, 1, fd, &answer, &got) == 0 &&
 	    answer.error == 0 && got >= 0;
 }
 
@@ -131,7 +131,7 @@ END_TEST
 static bool
 token_wanted(void)
 {
-	struct ipc_ask *ask = question(IPC_HELLO);
+	struct ipc_request *ask = question(IPC_HELLO);
 
 	ask->token[7] ^= 1;
 	return ask_there(ask, -1) == -EPIPE &&
@@ -149,7 +149,7 @@ END_TEST
 static bool
 other_keys(void)
 {
-	struct ipc_ask *ask = question(IPC_HELLO);
+	struct ipc_request *ask = question(IPC_HELLO);
 
 	ask->keys[0]++;
 	return ask_there(ask, -1) == -EPIPE;
@@ -166,7 +166,7 @@ END_TEST
 static bool
 finds_what_it_shows(void)
 {
-	struct ipc_ask *ask = question(IPC_FIND);
+	struct ipc_request *ask = question(IPC_FIND);
 	int other = socket(AF_INET6, SOCK_DGRAM, 0);
 
 	return ask_there(ask, -1) == -EACCES &&
@@ -186,7 +186,7 @@ END_TEST
 static bool
 joins_no_port(void)
 {
-	struct ipc_ask *ask = question(IPC_OPEN);
+	struct ipc_request *ask = question(IPC_OPEN);
 	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
 	socklen_t len = sizeof(ask->cookie);
 
@@ -210,7 +210,8 @@ no_status(void)
 	int fd = knock_there(), got[IPC_PASS];
 	struct ipc_row row;
 
-	return ipc_send(fd, question(IPC_STATUS), sizeof(struct ipc_ask), NULL,
+	return ipc_send(fd, question(IPC_STATUS), sizeof(struct ipc_request),
+	    NULL,
 		   0) == 0 &&
 	    ipc_recv(fd, &row, sizeof(row), got) != (int)sizeof(row) &&
 	    ask_there(question(IPC_ADOPT), -1) == -EACCES;

@@ -31,7 +31,7 @@ START_TEST(two_links)
 		player_sleep(20);
 	}
 	for (i = 0; i < MP_FLOWS_MAX; i++)
-		if (mp_flow_info(&a.map.mp, arena_now(), 0, (uint32_t)i,
+		if (mp_flow_get(&a.map.mp, arena_now(), 0, (uint32_t)i,
 			&flow) == 0)
 			validated += flow.validated;
 	ck_assert_int_ge(validated, 2);
@@ -117,7 +117,7 @@ START_TEST(routed)
 		player_sleep(20);
 	}
 	for (i = 0; i < MP_FLOWS_MAX; i++)
-		if (mp_flow_info(&a.map.mp, arena_now(), 0, (uint32_t)i,
+		if (mp_flow_get(&a.map.mp, arena_now(), 0, (uint32_t)i,
 			&flow) == 0 && flow.path.remote.ip[13] == 88)
 			validated += flow.validated;
 	ck_assert_int_eq(validated, 2);
@@ -157,7 +157,7 @@ START_TEST(new_address)
 		ping(&a, &b, &to, 1000);
 		player_sleep(10);
 		for (i = 0; i < MP_FLOWS_MAX; i++)
-			if (mp_flow_info(&a.map.mp, arena_now(), 0, i,
+			if (mp_flow_get(&a.map.mp, arena_now(), 0, i,
 				&flow) == 0 && flow.path.local.ip[14] == 2)
 				used |= flow.validated;
 	}

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "inner.h"
-#include "net.h"
+#include "shared/internal.h"
+#include "shared/net.h"
 
 enum { PACKET = 65536 };
 
@@ -33,10 +33,10 @@ player_sleep(int ms)
 
 /* --- Asking ------------------------------------------------------------- */
 
-struct ipc_ask *
+struct ipc_request *
 player_question(enum ipc_kind kind)
 {
-	static struct ipc_ask ask;
+	static struct ipc_request ask;
 
 	memset(&ask, 0, sizeof(ask));
 	ask.version = IPC_VERSION;
@@ -50,10 +50,12 @@ player_question(enum ipc_kind kind)
 }
 
 int
-player_ask(struct player *p, const struct ipc_ask *ask, const int *pass, int n,
+player_ask(struct player *p, const struct ipc_request *ask, const int *pass,
+    int n,
     int *got)
 {
-	int fd, error = ipc_ask((struct ipc_ask *)(uintptr_t)ask, pass, n, -1, &p->answer, &fd);
+	int fd, error = ipc_call((struct ipc_request *)(uintptr_t)ask, pass, n,
+	    -1, &p->answer, &fd);
 
 	if (got != NULL)
 		*got = fd;
@@ -84,10 +86,10 @@ bound(uint16_t port, bool join)
 	return fd;
 }
 
-static struct ipc_ask *
+static struct ipc_request *
 question_of(struct player *p, enum ipc_kind kind, const char *keys)
 {
-	struct ipc_ask *ask = player_question(kind);
+	struct ipc_request *ask = player_question(kind);
 	socklen_t len = sizeof(p->cookie);
 	struct stat st;
 
@@ -105,7 +107,7 @@ take_arena(struct player *p, int error, int memfd)
 {
 	p->slot = p->answer.slot;
 	if (error == 0)
-		error = memfd < 0 ? -EBADF : arena_map(&p->map, memfd);
+		error = memfd < 0 ? -EBADF : arena_open(&p->map, memfd);
 	if (memfd >= 0)
 		close(memfd);
 	return error;
@@ -156,18 +158,18 @@ player_close(struct player *p)
 }
 
 static void
-tell_agent(struct player *p, enum inner_kind kind)
+tell_agent(struct player *p, enum internal_kind kind)
 {
-	uint8_t buf[INNER_OVERHEAD];
-	struct inner in = { .kind = kind, .slot = p->slot };
+	uint8_t buf[INTERNAL_OVERHEAD];
+	struct internal in = { .kind = kind, .slot = p->slot };
 
-	(void)inner_send(p->map.arena, p->fd, &in, NULL, 0, buf);
+	(void)internal_send(p->map.arena, p->fd, &in, NULL, 0, buf);
 }
 
 void
 player_announce_close(struct player *p)
 {
-	tell_agent(p, INNER_LOOK);
+	tell_agent(p, INTERNAL_CLOSING);
 	player_close(p);
 }
 
@@ -181,7 +183,7 @@ player_connect(struct player *p, const struct mp_addr *peer)
 	is->peer = *peer;
 	is->gen++;
 	arena_unlock(p->map.arena);
-	tell_agent(p, INNER_WAKE);
+	tell_agent(p, INTERNAL_WAKE);
 }
 
 int
@@ -236,11 +238,12 @@ player_adopt(struct player *p, const char *keys)
 static void
 unlock(struct player *p)
 {
-	bool wake = mp_deadline(&p->map.mp) < atomic_load(&p->map.arena->armed);
+	bool wake = mp_deadline(&p->map.mp) <
+	    atomic_load(&p->map.arena->wakeup_at);
 
 	arena_unlock(p->map.arena);
 	if (wake)
-		tell_agent(p, INNER_WAKE);
+		tell_agent(p, INTERNAL_WAKE);
 }
 
 static int
@@ -274,7 +277,7 @@ player_send(struct player *p, const struct mp_addr *to, const void *data,
 		arena_lock(p->map.arena);
 		n = mp_send_begin(&p->map.mp, now, p->slot, to, 0, len, 0, tx);
 		if (n == MP_EAGAIN)
-			n = mp_hold(&p->map.mp, now, p->slot, to, NULL, data,
+			n = mp_stage(&p->map.mp, now, p->slot, to, NULL, data,
 			    len);
 		unlock(p);
 		if (n <= 0)
@@ -306,22 +309,22 @@ take_packet(struct player *p, struct mp_addr *from, uint8_t *packet,
     const struct msghdr *msg, size_t len, size_t *off)
 {
 	struct mp_rx rx = { .slot = 0 };
-	struct inner in;
+	struct internal in;
 	struct net_info info;
 	enum mp_verdict v;
 	int opened;
 
-	if (inner_is(p->map.arena, packet, len)) {
-		if (!inner_open(p->map.arena, &in, packet, len) ||
-		    (in.kind != INNER_DATA && in.kind != INNER_ERROR))
+	if (internal_is(p->map.arena, packet, len)) {
+		if (!internal_open(p->map.arena, &in, packet, len) ||
+		    (in.kind != INTERNAL_DATA && in.kind != INTERNAL_ERROR))
 			return -EAGAIN;
 		*from = in.from;
 		*off = in.off;
-		if (in.kind == INNER_ERROR)
+		if (in.kind == INTERNAL_ERROR)
 			return -EHOSTUNREACH;
 		return (int)in.len;
 	}
-	net_info(msg, &info);
+	net_info_read(msg, &info);
 	net_get(&rx.path.remote, msg->msg_name, msg->msg_namelen);
 	rx.path.local = info.local;
 	rx.path.ifindex = info.ifindex;

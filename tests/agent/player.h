@@ -6,7 +6,7 @@
 #ifndef PLAYER_H
 #define PLAYER_H
 
-#include "ipc.h"
+#include "shared/ipc.h"
 
 struct player {
 	int fd; /* the data socket */
@@ -46,9 +46,10 @@ bool lab_any_socket(void);
 /* --- Players ------------------------------------------------------------ */
 
 /* A question about nothing yet. */
-struct ipc_ask *player_question(enum ipc_kind);
+struct ipc_request *player_question(enum ipc_kind);
 /* Asks: the answer's error, or the transport's. */
-int player_ask(struct player *, const struct ipc_ask *, const int *pass, int n,
+int player_ask(struct player *, const struct ipc_request *, const int *pass,
+    int n,
     int *got);
 /* Binds data and control sockets on the host and opens the port with the keys
  * (paths, a line each): the answer's error. */

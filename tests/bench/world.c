@@ -99,7 +99,7 @@ client_new(struct world *w, uint32_t i, const struct mp_setup *like)
 		.flows_each = 2 * WORLD_FLOWS,
 		.pool = 1 << 16,
 		.pool_each = 1 << 16,
-		.held = 1 << 16 };
+		.staged = 1 << 16 };
 	end_new(e, &setup, a);
 	e->keys = &w->client_keys;
 	e->index = i;
@@ -278,7 +278,7 @@ world_first(struct world *w, uint32_t i)
 
 	world_want(mp_send_begin(&e->mp, w->now, 0, &e->peer, 0, 5, 0, tx) ==
 	    MP_EAGAIN, "no session before the first datagram");
-	world_want(mp_hold(&e->mp, w->now, 0, &e->peer, NULL, "first",
+	world_want(mp_stage(&e->mp, w->now, 0, &e->peer, NULL, "first",
 	    5) == 0,
 	    "the first datagram is held");
 	e->deadline = mp_deadline(&e->mp);
@@ -309,11 +309,11 @@ check_flows(const struct world *w, const struct end *e, uint32_t session)
 	struct mp_flow_info f;
 	int validated = 0;
 
-	world_want(mp_session_info(&e->mp, session, &s) == 0, "a session");
+	world_want(mp_session_get(&e->mp, session, &s) == 0, "a session");
 	world_want(s.state == MP_S_UP, "a session that is up");
 	world_want(s.flows == WORLD_FLOWS, "4 flows");
 	for (uint32_t id = 0; id < MP_FLOWS_MAX; id++)
-		if (mp_flow_info(&e->mp, w->now, session, id, &f) == 0)
+		if (mp_flow_get(&e->mp, w->now, session, id, &f) == 0)
 			validated += f.validated;
 	world_want(validated == WORLD_FLOWS, "4 validated flows");
 }

@@ -4,7 +4,7 @@
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite_change());
+	SRunner *runner = srunner_create(suite_status_diff());
 	int failed;
 
 	srunner_add_suite(runner, suite_view());

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/agent/ctl_view.c and ctl_history.c: the lines of mpctl watch. */
+/* preload/ctl/view.c and history.c: the lines of mpctl watch. */
 #include "suites.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-#include "ctl_view.h"
-#include "ipc.h"
+#include "ctl/view.h"
+#include "shared/ipc.h"
 
 enum { SECOND = 1000000, ROWS = 16, TEXT = VIEW_COLS + 1 };
 #define NOW (100 * (uint64_t)SECOND)
@@ -47,7 +47,7 @@ static struct mp_flow_info *
 flow(uint32_t id, uint32_t srtt_us, bool v4)
 {
 	struct ipc_row *r = add(IPC_ROW_FLOW);
-	struct mp_flow_info *f = &r->u.flow_row.is;
+	struct mp_flow_info *f = &r->u.flow_row.info;
 
 	r->flow = id;
 	memcpy(r->u.flow_row.interface, "wlan0", 6);
@@ -63,7 +63,7 @@ session(uint32_t current)
 {
 	struct ipc_row *r = add(IPC_ROW_SESSION);
 
-	r->u.session_row.is = (struct mp_session_info) { .state = MP_S_UP,
+	r->u.session_row.info = (struct mp_session_info) { .state = MP_S_UP,
 		.shown = address(10, 9, true), .current = current,
 		.why = MP_WHY_silent, .why_at = NOW - 15 * SECOND,
 		.up_at = NOW - 20 * SECOND, .last_in_at = NOW - 200000 };
@@ -78,8 +78,8 @@ usual(void)
 
 	add(IPC_ROW_PORT);
 	r = add(IPC_ROW_SLOT);
-	memcpy(r->u.slot_row.is.program, "mosh", 5);
-	r->u.slot_row.is.pid = 42;
+	memcpy(r->u.slot_row.record.program, "mosh", 5);
+	r->u.slot_row.record.pid = 42;
 	session(1);
 	flow(0, 20100, true)->doubt = true;
 	flow(1, 60500, true)->in_use = true;
@@ -159,7 +159,7 @@ END_TEST
 START_TEST(connecting)
 {
 	session(MP_NONE);
-	row[0].u.session_row.is = (struct mp_session_info) {
+	row[0].u.session_row.info = (struct mp_session_info) {
 		.state = MP_S_CONNECTING, .current = MP_NONE,
 		.shown = address(10, 9, true) };
 	view_make(&view, row, n);
@@ -238,18 +238,18 @@ START_TEST(nasty)
 	size_t i, c;
 
 	usual();
-	memset(row[1].u.slot_row.is.program, '\033',
-	    sizeof(row[1].u.slot_row.is.program));
+	memset(row[1].u.slot_row.record.program, '\033',
+	    sizeof(row[1].u.slot_row.record.program));
 	memset(row[2].u.session_row.key, '\n',
 	    sizeof(row[2].u.session_row.key));
 	memset(row[3].u.flow_row.interface, 0x9b,
 	    sizeof(row[3].u.flow_row.interface));
-	row[2].u.session_row.is.why = (enum mp_reason)4000;
-	row[2].u.session_row.is.why_at = MP_NEVER;
-	row[2].u.session_row.is.up_at = MP_NEVER;
-	row[2].u.session_row.is.last_in_at = MP_NEVER;
-	row[4].u.flow_row.is.srtt_us = UINT32_MAX;
-	row[4].u.flow_row.is.loss_permille = UINT32_MAX;
+	row[2].u.session_row.info.why = (enum mp_reason)4000;
+	row[2].u.session_row.info.why_at = MP_NEVER;
+	row[2].u.session_row.info.up_at = MP_NEVER;
+	row[2].u.session_row.info.last_in_at = MP_NEVER;
+	row[4].u.flow_row.info.srtt_us = UINT32_MAX;
+	row[4].u.flow_row.info.loss_permille = UINT32_MAX;
 	history_add(&history, row, n, NOW);
 	view_make(&view, row, n);
 	for (i = 0; i < view.n; i++)
@@ -305,11 +305,11 @@ nine_seconds(void)
 	for (s = 0; s < 9; s++) {
 		if (s == 7)
 			continue;
-		row[3].u.flow_row.is.in_use = s < 3 || s >= 6;
-		row[4].u.flow_row.is.in_use = s >= 3 && s < 6;
-		row[3].u.flow_row.is.doubt = s >= 2 && s < 4;
-		row[3].u.flow_row.is.failed = s == 5;
-		row[3].u.flow_row.is.srtt_us = s < 8 ? 20100 : 60500;
+		row[3].u.flow_row.info.in_use = s < 3 || s >= 6;
+		row[4].u.flow_row.info.in_use = s >= 3 && s < 6;
+		row[3].u.flow_row.info.doubt = s >= 2 && s < 4;
+		row[3].u.flow_row.info.failed = s == 5;
+		row[3].u.flow_row.info.srtt_us = s < 8 ? 20100 : 60500;
 		view.now = NOW + s * SECOND;
 		history_add(&history, row, n, view.now);
 	}
@@ -349,10 +349,10 @@ START_TEST(within_a_second)
 	struct history_cell c;
 
 	usual();
-	row[4].u.flow_row.is.failed = true;
+	row[4].u.flow_row.info.failed = true;
 	history_add(&history, row, n, NOW);
-	row[4].u.flow_row.is.failed = false;
-	row[4].u.flow_row.is.srtt_us = 77;
+	row[4].u.flow_row.info.failed = false;
+	row[4].u.flow_row.info.srtt_us = 77;
 	history_add(&history, row, n, NOW + SECOND / 2);
 	c = history_get(&history, &row[4], NOW, 0);
 	ck_assert_uint_eq(c.state, HISTORY_FAILED);

@@ -22,7 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ipc.h"
+#include "shared/ipc.h"
 
 #define NOW (10000 * UINT64_C(1000000))
 
@@ -82,16 +82,16 @@ send_slot(uint32_t port, uint32_t slot, const char *program, uint32_t pid,
 	struct ipc_row r = row_of(IPC_ROW_SLOT, port);
 
 	r.u.slot_row.slot = slot;
-	r.u.slot_row.is.family = slot == 0 ? AF_INET : AF_INET6;
-	r.u.slot_row.is.pid = pid;
-	r.u.slot_row.is.local = *local;
+	r.u.slot_row.record.family = slot == 0 ? AF_INET : AF_INET6;
+	r.u.slot_row.record.pid = pid;
+	r.u.slot_row.record.local = *local;
 	if (peer != NULL)
-		r.u.slot_row.is.peer = *peer;
-	r.u.slot_row.is.connected = peer != NULL;
+		r.u.slot_row.record.peer = *peer;
+	r.u.slot_row.record.connected = peer != NULL;
 	r.u.slot_row.drops = slot * 12;
 	/* May fill its field without a 0. */
-	memcpy(r.u.slot_row.is.program, program,
-	    strnlen(program, sizeof(r.u.slot_row.is.program)));
+	memcpy(r.u.slot_row.record.program, program,
+	    strnlen(program, sizeof(r.u.slot_row.record.program)));
 	send_row(&r);
 }
 
@@ -101,7 +101,7 @@ session_of(uint32_t session, const char *peer)
 	struct ipc_row r = row_of(IPC_ROW_SESSION, 60001);
 
 	r.session = session;
-	r.u.session_row.is = (struct mp_session_info) { .state = MP_S_UP,
+	r.u.session_row.info = (struct mp_session_info) { .state = MP_S_UP,
 		.key_id = 0x123456789abcdef, .shown = address(peer, 40000),
 		.reflexive = address("192.0.2.1", 60001), .flows = 2,
 		.current = 1, .why = MP_WHY_silent, .why_at = NOW - 5250000,
@@ -123,13 +123,13 @@ flow_of(uint32_t session, uint32_t flow, const char *local, const char *remote,
 
 	r.session = session;
 	r.flow = flow;
-	r.u.flow_row.is = (struct mp_flow_info) { .validated = true,
+	r.u.flow_row.info = (struct mp_flow_info) { .validated = true,
 		.srtt_us = 20123, .rttvar_us = 456, .idle_us = 230000,
 		.answer_at = NOW - 250000, .loss_permille = 12, .size = 1452,
 		.tx_packets = 100, .rx_packets = 99, .tx_bytes = 10000,
 		.rx_bytes = 9900 };
-	r.u.flow_row.is.path.local = address(local, 0);
-	r.u.flow_row.is.path.remote = address(remote, 40000);
+	r.u.flow_row.info.path.local = address(local, 0);
+	r.u.flow_row.info.path.remote = address(remote, 40000);
 	snprintf(r.u.flow_row.interface, sizeof(r.u.flow_row.interface), "%s",
 	    interface);
 	return r;
@@ -148,28 +148,28 @@ mode_rows(void)
 	send_counter(60001, "data_out", 77);
 	send_counter(60001, "drop_sid", 0);
 	r = flow_of(0, 1, "2001:db8:0:1::1", "2001:db8::7", "eth1");
-	r.u.flow_row.is.in_use = true;
-	r.u.flow_row.is.srtt_us = 60900;
+	r.u.flow_row.info.in_use = true;
+	r.u.flow_row.info.srtt_us = 60900;
 	send_row(&r);
 	r = flow_of(0, 0, "192.0.2.1", "198.51.100.7", "eth0");
-	r.u.flow_row.is.failed = true;
-	r.u.flow_row.is.idle_us = 3720000000;
+	r.u.flow_row.info.failed = true;
+	r.u.flow_row.info.idle_us = 3720000000;
 	send_row(&r);
 	r = flow_of(0, 2, "192.0.2.1", "198.51.100.8", "eth0");
-	r.u.flow_row.is.doubt = true;
+	r.u.flow_row.info.doubt = true;
 	send_row(&r);
 	r = flow_of(0, 3, "192.0.2.1", "198.51.100.9", "eth0");
-	r.u.flow_row.is.validated = false;
-	r.u.flow_row.is.srtt_us = 0;
-	r.u.flow_row.is.idle_us = MP_NEVER;
-	r.u.flow_row.is.answer_at = 0;
+	r.u.flow_row.info.validated = false;
+	r.u.flow_row.info.srtt_us = 0;
+	r.u.flow_row.info.idle_us = MP_NEVER;
+	r.u.flow_row.info.answer_at = 0;
 	send_row(&r);
 	r = flow_of(1, 0, "192.0.2.1", "198.51.100.20", "eth0");
 	send_row(&r);
 	r = session_of(1, "198.51.100.20");
-	r.u.session_row.is.state = MP_S_CONNECTING;
-	r.u.session_row.is.why = MP_WHY_none;
-	r.u.session_row.is.current = MP_NONE;
+	r.u.session_row.info.state = MP_S_CONNECTING;
+	r.u.session_row.info.why = MP_WHY_none;
+	r.u.session_row.info.current = MP_NONE;
 	r.u.session_row.mtu = 0;
 	send_row(&r);
 	r = session_of(0, "2001:db8::7");
@@ -192,10 +192,10 @@ mode_nasty(void)
 	    "\"\\\033[31mred\n\377-and-unended-beyond-its-field", 1, &any,
 	    NULL);
 	r = session_of(0, "192.0.2.9");
-	r.u.session_row.is.why = (enum mp_reason)4000;
-	r.u.session_row.is.state = (enum mp_session_state)4000;
-	r.u.session_row.is.up_at = MP_NEVER;
-	r.u.session_row.is.last_in_at = NOW + 5000000;
+	r.u.session_row.info.why = (enum mp_reason)4000;
+	r.u.session_row.info.state = (enum mp_session_state)4000;
+	r.u.session_row.info.up_at = MP_NEVER;
+	r.u.session_row.info.last_in_at = NOW + 5000000;
 	memset(r.u.session_row.key, 'k', sizeof(r.u.session_row.key));
 	memset(r.u.session_row.suite, '\n', sizeof(r.u.session_row.suite));
 	send_row(&r);
@@ -222,17 +222,18 @@ event_of(uint32_t event, uint32_t kind)
 	else if (kind == IPC_ROW_FLOW)
 		r = flow_of(0, 1, "192.0.2.1", "198.51.100.7", "eth0");
 	else if (kind == IPC_ROW_SLOT) {
-		memcpy(r.u.slot_row.is.program, "\"unended beyond its field, indeed",
-		    sizeof(r.u.slot_row.is.program));
-		r.u.slot_row.is.family = AF_INET6;
-		r.u.slot_row.is.pid = 123;
+		memcpy(r.u.slot_row.record.program,
+		    "\"unended beyond its field, indeed",
+		    sizeof(r.u.slot_row.record.program));
+		r.u.slot_row.record.family = AF_INET6;
+		r.u.slot_row.record.pid = 123;
 	} else if (kind == IPC_ROW_COUNTER) {
 		memcpy(r.u.counter_row.name, "drop_auth", 10);
 		r.u.counter_row.more = 2;
 		r.u.counter_row.value = 5;
 	} else if (kind == IPC_ROW_ADDRESS) {
 		r.port = 0;
-		r.u.address_row.is = address("2001:db8::1", 0);
+		r.u.address_row.addr = address("2001:db8::1", 0);
 		memcpy(r.u.address_row.interface, "eth0", 5);
 	} else if (kind == IPC_ROW_LINK) {
 		r.port = 0;
@@ -309,7 +310,7 @@ answer(const char *mode)
 static bool
 serve(int fd, const char *mode)
 {
-	static struct ipc_ask ask;
+	static struct ipc_request ask;
 
 	client = accept(fd, NULL, NULL);
 	if (client < 0 || recv(client, &ask, sizeof(ask), 0) != sizeof(ask) ||

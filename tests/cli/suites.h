@@ -5,7 +5,7 @@
 
 #include <check.h>
 
-Suite *suite_change(void);
+Suite *suite_status_diff(void);
 Suite *suite_view(void);
 
 #endif

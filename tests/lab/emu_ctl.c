@@ -16,7 +16,7 @@
 
 enum {
 	LINE_MAX_LEN = 4096,
-	ANSWER_MAX = 128 << 10,
+	RESPONDER_SENDS = 128 << 10,
 };
 
 static int
@@ -90,7 +90,7 @@ ctl_join(char *line, size_t size, char *const *words)
 int
 ctl_ask(const char *path, char *const *words)
 {
-	static char line[LINE_MAX_LEN], answer[ANSWER_MAX];
+	static char line[LINE_MAX_LEN], answer[RESPONDER_SENDS];
 	struct sockaddr_un addr;
 	int fd = ctl_socket(path, &addr, 0);
 	ssize_t n;

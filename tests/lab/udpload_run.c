@@ -16,7 +16,7 @@ enum {
 };
 
 /* A client's sockets, and what became of the stream of each. */
-struct load {
+struct ratelimit {
 	const struct options *o;
 	struct pollfd *fd;
 	struct tally *tally;
@@ -81,7 +81,7 @@ wait_until(struct pollfd *fd, size_t n, uint64_t until)
 /* --- Client and one-way sender ------------------------------------------- */
 
 static void
-load_open(struct load *l)
+load_open(struct ratelimit *l)
 {
 	const struct options *o = l->o;
 	uint32_t i, first = (uint32_t)(now_ns() ^ (uint64_t)getpid() << 20);
@@ -107,7 +107,7 @@ load_open(struct load *l)
 }
 
 static void
-load_close(struct load *l)
+load_close(struct ratelimit *l)
 {
 	uint32_t i;
 
@@ -122,7 +122,7 @@ load_close(struct load *l)
 
 /* When the next datagram goes: the sockets take turns. */
 static uint64_t
-load_due(const struct load *l)
+load_due(const struct ratelimit *l)
 {
 	const struct options *o = l->o;
 
@@ -134,7 +134,7 @@ load_due(const struct load *l)
 }
 
 static void
-load_send(struct load *l)
+load_send(struct ratelimit *l)
 {
 	uint32_t i = (uint32_t)(l->sent % l->o->sockets);
 	struct head h = l->plan;
@@ -159,7 +159,7 @@ load_send(struct load *l)
 }
 
 static void
-load_recv(struct load *l, uint32_t i)
+load_recv(struct ratelimit *l, uint32_t i)
 {
 	struct head h;
 	bool ours;
@@ -184,7 +184,7 @@ load_recv(struct load *l, uint32_t i)
 }
 
 static bool
-load_complete(const struct load *l)
+load_complete(const struct ratelimit *l)
 {
 	uint32_t i;
 
@@ -197,7 +197,7 @@ load_complete(const struct load *l)
 void
 run_client(const struct options *o)
 {
-	struct load l = { .o = o };
+	struct ratelimit l = { .o = o };
 	uint64_t end = UINT64_MAX, due;
 	uint32_t i;
 	int k;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/arena.c: shared memory, and a lock whose holders may die. */
+/* preload/shared/arena.c: shared memory, and a lock whose holders may die. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arena.h"
+#include "shared/arena.h"
 #include "suites.h"
 
 static struct arena_map map;
@@ -111,7 +111,7 @@ START_TEST(mapped_by_another)
 	pid_t pid = child();
 
 	if (pid == 0) {
-		if (arena_map(&m, memory) != 0 ||
+		if (arena_open(&m, memory) != 0 ||
 		    m.arena->id != map.arena->id || m.size != map.size ||
 		    memcmp(m.arena->token, map.arena->token, ARENA_TOKEN) != 0 ||
 		    mp_sid_prefix(&m.mp) != mp_sid_prefix(&map.mp))
@@ -132,22 +132,22 @@ START_TEST(not_mapped)
 	int fds[2];
 	int fd = memfd_create("short", MFD_CLOEXEC);
 
-	ck_assert_int_eq(arena_map(&m, -1), -EBADF);
-	ck_assert_int_eq(arena_map(&m, fd), -EINVAL);
+	ck_assert_int_eq(arena_open(&m, -1), -EBADF);
+	ck_assert_int_eq(arena_open(&m, fd), -EINVAL);
 	ck_assert_int_eq(ftruncate(fd, ARENA_HEAD), 0);
-	ck_assert_int_eq(arena_map(&m, fd), -EINVAL);
+	ck_assert_int_eq(arena_open(&m, fd), -EINVAL);
 	ck_assert_int_eq(ftruncate(fd, ARENA_HEAD + 4096), 0);
-	ck_assert_int_eq(arena_map(&m, fd), -EINVAL);
+	ck_assert_int_eq(arena_open(&m, fd), -EINVAL);
 	ck_assert_int_eq(pipe(fds), 0);
-	ck_assert_int_ne(arena_map(&m, fds[0]), 0);
+	ck_assert_int_ne(arena_open(&m, fds[0]), 0);
 	map.arena->version++;
-	ck_assert_int_eq(arena_map(&m, memory), -EINVAL);
+	ck_assert_int_eq(arena_open(&m, memory), -EINVAL);
 	map.arena->version--;
 	map.arena->magic[0] ^= 1;
-	ck_assert_int_eq(arena_map(&m, memory), -EINVAL);
+	ck_assert_int_eq(arena_open(&m, memory), -EINVAL);
 	map.arena->magic[0] ^= 1;
 	memset((char *)map.arena + ARENA_HEAD, 0, 4096);
-	ck_assert_int_eq(arena_map(&m, memory), -EINVAL);
+	ck_assert_int_eq(arena_open(&m, memory), -EINVAL);
 	ck_assert_ptr_null(m.arena);
 	close(fd);
 	close(fds[0]);

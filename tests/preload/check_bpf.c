@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * preload/bpf.c: the same verdicts as the kernel's, of programs by chance and of
- * those that are worth a row, on datagrams over loopback.
+ * preload/shared/bpf.c: the same verdicts as the kernel's, of programs by
+ * chance and of those that are worth a row, on datagrams over loopback.
  */
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bpf.h"
+#include "shared/bpf.h"
 #include "suites.h"
 
 enum { PROGRAMS = 20000, LONGEST = 24, PAYLOAD = 40 };

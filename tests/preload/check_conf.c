@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/conf.c: what the environment asks for, and what is said of it. */
+/* preload/policy/conf.c: what the environment asks for, and what is said of it.
+ * */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "policy/conf.h"
 #include "suites.h"
 
 #define KEY "MPSHIM_KEY=/k"
@@ -165,7 +166,7 @@ in_child(const struct conf_row *r, char *said, size_t size)
 		conf_load(envp);
 		for (i = 0; i < COUNT(r->to) && r->to[i].ip != NULL; i++) {
 			a = addr_of(r->to[i].ip, r->to[i].port);
-			if (conf_way(&a) != r->to[i].way)
+			if (conf_way_to(&a) != r->to[i].way)
 				_exit(1 + i);
 		}
 		_exit(0);

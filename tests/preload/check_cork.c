@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/cork.c: a datagram of several calls. */
+/* preload/datagram/cork.c: a datagram of several calls. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "cork.h"
+#include "datagram/cork.h"
 #include "suites.h"
 
 static struct msghdr
@@ -27,7 +27,7 @@ START_TEST(pieces)
 	msg.msg_namelen = sizeof(name);
 	ck_assert_int_eq(cork_begin(c, &msg), 0);
 	ck_assert_int_eq(cork_add(c, &msg), 4);
-	atomic_store(&s.wants.corked, true);
+	atomic_store(&s.options.corked, true);
 	cork_leave(c, true);
 	ck_assert_ptr_eq(cork_enter(&s), c);
 	/* Another call is at it. */

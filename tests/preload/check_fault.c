@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/fault.c: at the edges of what is there, and that nothing changes. */
+/* preload/process/fault.c: at the edges of what is there, and that nothing
+ * changes. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fault.h"
+#include "process/fault.h"
 #include "suites.h"
 
 enum { PAGE = 4096 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/fdtab.c: whose descriptors are whose. */
+/* preload/socket/fdtab.c: whose descriptors are whose. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fdtab.h"
+#include "socket/fdtab.h"
 #include "suites.h"
 
 /* The socket of a descriptor; no reference is kept. */
@@ -67,9 +67,9 @@ START_TEST(made_clean)
 	ck_assert_uint_eq(a->refs, 1);
 	ck_assert_uint_eq(a->state, SOCK_FRESH);
 	a->cookie = 1;
-	a->connected = a->wants.tos = true;
+	a->connected = a->options.tos = true;
 	a->peer.port = 9;
-	a->state = SOCK_JOINED;
+	a->state = SOCK_ATTACHED;
 	fdtab_release(a);
 	c = fdtab_new(); /* the same memory, and nothing of what was in it */
 	ck_assert_ptr_eq(c, a);
@@ -77,7 +77,7 @@ START_TEST(made_clean)
 	ck_assert_uint_eq(c->refs, 1);
 	ck_assert_uint_eq(c->state, SOCK_FRESH);
 	ck_assert_uint_eq(c->cookie, 0);
-	ck_assert(!c->connected && !c->wants.tos && c->peer.port == 0);
+	ck_assert(!c->connected && !c->options.tos && c->peer.port == 0);
 	fdtab_release(b);
 	fdtab_release(c);
 }

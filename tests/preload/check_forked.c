@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/forked.c: children that no handler was told about. */
+/* preload/process/forked.c: children that no handler was told about. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "forked.h"
+#include "process/forked.h"
 #include "suites.h"
 
 static volatile int ran;

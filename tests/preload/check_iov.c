@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/iov.c: what the kernel refuses, and what lies across its parts. */
+/* preload/process/iov.c: what the kernel refuses, and what lies across its
+ * parts. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/uio.h>
 
-#include "iov.h"
+#include "process/iov.h"
 #include "suites.h"
 
 static char some[16];

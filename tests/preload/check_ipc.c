@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/ipc.c: where the agent is, and what is said to it. */
+/* preload/shared/ipc.c: where the agent is, and what is said to it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ipc.h"
+#include "shared/ipc.h"
 #include "suites.h"
 
 static char top[] = "/tmp/check_ipc.XXXXXX", dir[64];
@@ -351,7 +351,7 @@ answer_one(int door, enum reply how)
 		char more[8];
 	} a = { .answer = { .version = IPC_VERSION, .error = -7, .slot = 3 } };
 	size_t len = sizeof(a.answer);
-	struct ipc_ask ask;
+	struct ipc_request ask;
 	int fd = accept(door, NULL, NULL), got[IPC_PASS], n;
 	int pass[IPC_PASS] = { memfd_create("m", 0), door };
 
@@ -377,20 +377,21 @@ answer_one(int door, enum reply how)
 START_TEST(question)
 {
 	const struct ask_row *r = &asks[_i];
-	struct ipc_ask ask = { .version = IPC_VERSION, .kind = IPC_FIND };
+	struct ipc_request ask = { .version = IPC_VERSION, .kind = IPC_FIND };
 	struct ipc_answer answer;
 	int door = listener(), before = fds_open(), got = 77, in = 0;
 	uint64_t begun;
 	pid_t pid;
 
-	ck_assert_int_eq(ipc_ask(&ask, &in, 1, -1, &answer, &got), -ECONNREFUSED);
+	ck_assert_int_eq(ipc_call(&ask, &in, 1, -1, &answer, &got),
+	    -ECONNREFUSED);
 	ck_assert_int_eq(got, -1);
 	ck_assert_int_eq(listen(door, 4), 0);
 	pid = fork();
 	if (pid == 0)
 		answer_one(door, r->reply);
 	begun = arena_now();
-	ck_assert_int_eq(ipc_ask(&ask, &in, 1, -1, &answer, &got), r->error);
+	ck_assert_int_eq(ipc_call(&ask, &in, 1, -1, &answer, &got), r->error);
 	ck_assert_uint_lt(arena_now() - begun, IPC_WAIT_MS * 2 * 1000);
 	ck_assert((got >= 0) == r->memory);
 	if (r->error == 0) {

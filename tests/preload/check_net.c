@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/net.c: every form of an address, and a path through real sockets. */
+/* preload/shared/net.c: every form of an address, and a path through real
+ * sockets. */
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -8,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "net.h"
+#include "shared/net.h"
 #include "suites.h"
 
 /* --- From a socket address ------------------------------------------------ */
@@ -243,7 +244,7 @@ receive(int fd, struct mp_addr *from, struct net_info *info)
 	ck_assert_int_eq(recvmsg(fd, &msg, 0), 5);
 	ck_assert_int_eq(msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC), 0);
 	ck_assert(net_get(from, (struct sockaddr *)&name, msg.msg_namelen));
-	net_info(&msg, info);
+	net_info_read(&msg, info);
 }
 
 START_TEST(path_taken)
@@ -307,7 +308,7 @@ START_TEST(path_no_interface)
 END_TEST
 
 /* What keeps a packet of ours out of a TCP connection that took the number of
- * its socket (protect.c), and goes unnoticed by UDP. */
+ * its socket (tx_sealed.c), and goes unnoticed by UDP. */
 START_TEST(fastopen)
 {
 	struct sockaddr_in6 name = { .sin6_family = AF_INET6 };
@@ -339,7 +340,7 @@ START_TEST(info_of_nothing)
 	struct msghdr msg = { .msg_controllen = 0 };
 	struct net_info info;
 
-	net_info(&msg, &info);
+	net_info_read(&msg, &info);
 	ck_assert_uint_eq(info.arrival, MP_NEVER);
 	ck_assert_int_eq(info.tos, -1);
 	ck_assert_int_eq(info.ttl, -1);

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "libc.h"
+#include "process/libc.h"
 #include "suites.h"
 
 struct mp_addr
@@ -30,7 +30,7 @@ arena_fresh(struct arena_map *m)
 {
 	static const struct mp_limits small = { .sessions = 4, .flows = 16,
 		.flows_each = 4, .pool = 1 << 16, .pool_each = 1 << 15,
-		.held = 1 << 16 };
+		.staged = 1 << 16 };
 	struct mp_setup setup = { .limits = small, .port = 4242 };
 	size_t size = arena_size(&small);
 	uint8_t random[96];
@@ -72,11 +72,12 @@ fds_open(void)
 int
 main(void)
 {
-	static Suite *(*const suites[])(void) = { suite_net, suite_inner,
-		suite_steer, suite_arena, suite_ipc, suite_confile,
+	static Suite *(*const suites[])(void) = { suite_net, suite_internal,
+		suite_sockfilter, suite_arena, suite_ipc, suite_config_file,
 		suite_settings, suite_conf, suite_fault, suite_fdtab,
-		suite_forked, suite_guard, suite_held, suite_iov, suite_ask,
-		suite_cork, suite_allowed, suite_bpf };
+		suite_forked, suite_reentry, suite_pinned, suite_iov,
+		    suite_tx_option,
+		suite_cork, suite_seccomp, suite_bpf };
 	SRunner *runner = srunner_create(NULL);
 	int i, failed;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/settings.c: which of variables, user's and system's file counts. */
+/* preload/policy/settings.c: which of variables, user's and system's file
+ * counts. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "settings.h"
+#include "policy/settings.h"
 #include "suites.h"
 
 static char said[8192];
@@ -110,7 +111,7 @@ static const struct settings_row {
 START_TEST(row)
 {
 	const struct settings_row *r = &rows[_i];
-	struct steer_prefix filter[RULES_MAX];
+	struct sockfilter_prefix filter[RULES_MAX];
 	struct settings s;
 	struct mp_addr a;
 	bool rest;

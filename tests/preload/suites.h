@@ -5,26 +5,26 @@
 
 #include <check.h>
 
-#include "arena.h"
+#include "shared/arena.h"
 
-Suite *suite_allowed(void);
+Suite *suite_seccomp(void);
 Suite *suite_arena(void);
-Suite *suite_ask(void);
+Suite *suite_tx_option(void);
 Suite *suite_bpf(void);
 Suite *suite_conf(void);
-Suite *suite_confile(void);
+Suite *suite_config_file(void);
 Suite *suite_cork(void);
 Suite *suite_fault(void);
 Suite *suite_fdtab(void);
 Suite *suite_forked(void);
-Suite *suite_guard(void);
-Suite *suite_held(void);
-Suite *suite_inner(void);
+Suite *suite_reentry(void);
+Suite *suite_pinned(void);
+Suite *suite_internal(void);
 Suite *suite_iov(void);
 Suite *suite_ipc(void);
 Suite *suite_net(void);
 Suite *suite_settings(void);
-Suite *suite_steer(void);
+Suite *suite_sockfilter(void);
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

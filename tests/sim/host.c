@@ -47,7 +47,7 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 	h->skew = SEC(1000) + h->seed % SEC(100000);
 	h->limits = (struct mp_limits){ .sessions = 16, .flows = 512,
 		.flows_each = 64, .pool = 1 << 20, .pool_each = 256 << 10,
-		.held = 256 << 10 };
+		.staged = 256 << 10 };
 	h->last = &h->first;
 	if (mp_keyring_add(&h->keys, "home", end, secret) != 0)
 		errx(2, "mp_keyring_add");
@@ -178,7 +178,7 @@ kind_of(struct host *h)
 	int k;
 
 	for (k = P_DATA; k < P_OTHER; k++) {
-		n = mp_counter(&h->mp, kind_counter[k]);
+		n = mp_counter_get(&h->mp, kind_counter[k]);
 		if (n != h->seen[k])
 			kind = (enum packet_kind)k;
 		h->seen[k] = n;
@@ -453,7 +453,7 @@ host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
 		n = mp_send_begin(&h->mp, host_now(h), 0, dst, 0, len,
 		    (enum mp_send_flag)0, tx);
 		if (n == MP_EAGAIN)
-			r = mp_hold(&h->mp, host_now(h), 0, dst, NULL,
+			r = mp_stage(&h->mp, host_now(h), 0, dst, NULL,
 			    payload, len);
 		else if (n < 1 || n > 2)
 			r = n == 0 ? MP_EINVAL : n;

@@ -373,7 +373,7 @@ m_sessions(struct run *r, const struct expect *e)
 	uint32_t i;
 
 	for (i = 0; h->running && i < h->limits.sessions; i++)
-		n += mp_session_info(&h->mp, i, &info) == 0 &&
+		n += mp_session_get(&h->mp, i, &info) == 0 &&
 		    info.state == MP_S_UP;
 	return n;
 }
@@ -386,6 +386,6 @@ m_counter(struct run *r, const struct expect *e)
 
 	for (c = 0; c < MP_C_MAX; c++)
 		if (strcmp(mp_counter_name((enum mp_counter)c), e->where) == 0)
-			return mp_counter(&h->mp, (enum mp_counter)c);
+			return mp_counter_get(&h->mp, (enum mp_counter)c);
 	errx(2, "no counter %s", e->where);
 }

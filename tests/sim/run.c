@@ -270,7 +270,8 @@ run_sanity(struct run *r)
 	for (i = 0; i < r->n_hosts; i++) {
 		astray += r->host[i]->spins + r->host[i]->bad_out;
 		if (r->host[i]->running)
-			corrupt += mp_counter(&r->host[i]->mp, MP_C_corrupt);
+			corrupt += mp_counter_get(&r->host[i]->mp,
+			    MP_C_corrupt);
 	}
 	if (twice != 0)
 		run_row(r, "delivered twice", COUNT, twice, AT_MOST, 0);
@@ -297,7 +298,7 @@ print_counters(const struct run *r)
 			continue;
 		printf("    %s:", r->host[i]->name);
 		for (c = 0; c < MP_C_MAX; c++) {
-			n = mp_counter(&r->host[i]->mp, (enum mp_counter)c);
+			n = mp_counter_get(&r->host[i]->mp, (enum mp_counter)c);
 			if (n != 0)
 				printf(" %s %llu",
 				    mp_counter_name((enum mp_counter)c),

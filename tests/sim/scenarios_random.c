@@ -82,8 +82,8 @@ path_in_use(struct run *r, struct host *h)
 	uint32_t k;
 
 	for (k = 0; k < h->limits.sessions; k++) {
-		if (mp_session_info(&h->mp, k, &s) != 0 ||
-		    s.current == MP_NONE || mp_flow_info(&h->mp, host_now(h),
+		if (mp_session_get(&h->mp, k, &s) != 0 ||
+		    s.current == MP_NONE || mp_flow_get(&h->mp, host_now(h),
 		    k, s.current, &f) != 0)
 			continue;
 		i = net_owner(&r->net, h->name[0] == 'c' ? &f.path.local :
@@ -133,7 +133,7 @@ is_well(struct run *r)
 
 	for (i = 0; i < r->n_hosts; i++)
 		for (h = r->host[i], id = 0; id < MP_FLOWS_MAX; id++)
-			if (mp_flow_info(&h->mp, host_now(h), 0, id, &f) ==
+			if (mp_flow_get(&h->mp, host_now(h), 0, id, &f) ==
 			    0 && (!f.validated || f.failed || f.doubt ||
 			    f.idle_us != 0))
 				return false;

@@ -97,13 +97,13 @@ look_at_session(struct watch *w, unsigned index, uint32_t session,
 	struct mp_flow_info flow;
 	uint32_t f;
 
-	s.copies = mp_counter(&h->mp, MP_C_copy_out);
-	s.switches = mp_counter(&h->mp, MP_C_flow_switch);
-	if (info->current < MP_FLOWS_MAX && mp_flow_info(&h->mp, host_now(h),
+	s.copies = mp_counter_get(&h->mp, MP_C_copy_out);
+	s.switches = mp_counter_get(&h->mp, MP_C_flow_switch);
+	if (info->current < MP_FLOWS_MAX && mp_flow_get(&h->mp, host_now(h),
 	    session, info->current, &flow) == 0)
 		s.doubt = flow.doubt;
 	for (f = 0; w->flows && f < MP_FLOWS_MAX; f++)
-		if (mp_flow_info(&h->mp, host_now(h), session, f, &flow) == 0)
+		if (mp_flow_get(&h->mp, host_now(h), session, f, &flow) == 0)
 			keep_flow(w, index, session, f, &flow);
 	if (last->host == h && last->flows == s.flows &&
 	    last->current == s.current && last->choice == s.choice &&
@@ -130,7 +130,7 @@ watch_tick(void *arg, uint64_t n)
 			continue;
 		for (session = 0; session < w->host[i]->limits.sessions &&
 		    session < WATCH_SESSIONS; session++)
-			if (mp_session_info(&w->host[i]->mp, session,
+			if (mp_session_get(&w->host[i]->mp, session,
 			    &info) == 0)
 				look_at_session(w, i, session, &info);
 	}

@@ -124,7 +124,7 @@ START_TEST(classify)
 
 	parse(a.ip, r->ip);
 	ck_assert_msg(addr_is4(a.ip) == r->is4, "%s", r->ip);
-	ck_assert_msg(addr_scope(a.ip) == r->scope, "%s", r->ip);
+	ck_assert_msg(addr_scope_of(a.ip) == r->scope, "%s", r->ip);
 	ck_assert_msg(addr_unusable(&a) == r->unusable, "%s", r->ip);
 	ck_assert_msg(addr_is_synthetic(a.ip) == r->synthetic, "%s", r->ip);
 	ck_assert(addr_fits(MP_DUAL, a.ip));

@@ -19,7 +19,7 @@ struct seen_packet {
 	uint64_t at;
 	int from, client_addr, server_addr;
 	size_t len;
-	bool df, shake, opened; /* opened: ad and msg are known */
+	bool df, handshake, opened; /* opened: ad and msg are known */
 	struct wire_ad ad;
 	struct wire_msg msg;
 	struct mp_path path; /* of the sender's flow at that moment */
@@ -56,8 +56,8 @@ wire_tap(struct duo *d, struct duo_packet *p, void *arg)
 	s->len = p->len;
 	s->df = p->df;
 	s->rx = p->path;
-	s->shake = wire_is_shake(p->data, p->len);
-	s->opened = !s->shake && duo_peek(d, p, &s->ad, &s->msg, NULL);
+	s->handshake = wire_is_handshake(p->data, p->len);
+	s->opened = !s->handshake && duo_peek(d, p, &s->ad, &s->msg, NULL);
 	f = s->opened ? state_flow(&d->end[p->from].mp, duo_session(d,
 	    p->from), s->ad.flow) : NULL;
 	if (f != NULL)
@@ -892,7 +892,7 @@ START_TEST(test_behaviour_18_ipv4_to_ipv6)
 	ck_assert(addr_equal(&d->end[CLIENT].got[d->end[CLIENT].n_got -
 	    1].from, &d->end[CLIENT].peer));
 	duo_all_came(d, 2, from);
-	/* what the server sent to the address that had gone is rescued */
+	/* what the server sent to the address that had gone is resent */
 	duo_all_came(d, from, n);
 	duo_free(d);
 }

@@ -50,7 +50,7 @@ START_TEST(size_session)
 END_TEST
 
 static struct mp_setup setup = { .limits = { .sessions = 4, .flows = 8,
-	.flows_each = 4, .pool = 4096, .pool_each = 4096, .held = 4096 },
+	.flows_each = 4, .pool = 4096, .pool_each = 4096, .staged = 4096 },
 	.port = 77, .chacha_only = true };
 
 static uint8_t *
@@ -78,9 +78,9 @@ START_TEST(create)
 	ck_assert_int_eq(mp_create(&m, b, size, &bad, 1), MP_EINVAL);
 	ck_assert_int_eq(mp_create(&m, b, size, &setup, 1), 0);
 	ck_assert_uint_eq(mp_deadline(&m), MP_NEVER);
-	ck_assert_ptr_eq(m.held + m.limits.held, b + size);
+	ck_assert_ptr_eq(m.staged + m.limits.staged, b + size);
 	for (int c = 0; c < MP_C_MAX; c++)
-		ck_assert_uint_eq(mp_counter(&m, (enum mp_counter)c), 0);
+		ck_assert_uint_eq(mp_counter_get(&m, (enum mp_counter)c), 0);
 	free(b);
 }
 END_TEST
@@ -206,7 +206,7 @@ START_TEST(move)
 	    (enum mp_send_flag)0), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(d->end[0].got[d->end[0].n_got - 1].len, 6);
-	ck_assert_int_eq(mp_counter(m, MP_C_drop_stale), 0);
+	ck_assert_int_eq(mp_counter_get(m, MP_C_drop_stale), 0);
 	duo_free(d);
 }
 END_TEST
@@ -235,7 +235,7 @@ START_TEST(move_early)
 	ck_assert_int_eq(mp_slot_open(m, 1, MP_INET), 0);
 	ck_assert_int_eq(mp_slot_accept(m, 0), 0);
 	duo_say(d, 0, 1);
-	while (m->shakes[0].state != SHAKE_OPEN)
+	while (m->handshakes[0].state != HANDSHAKE_OPEN)
 		duo_run(d, d->now + 100);
 	mp_slot_move(m, duo_time(d, 1), 0, 1, &other);
 	duo_run(d, d->now + SEC);

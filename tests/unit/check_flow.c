@@ -21,7 +21,7 @@ answering(void)
 	memset(&f, 0, sizeof(f));
 	flow_begin(&f, &path, T0 - SEC);
 	f.validated = true;
-	f.urge = false;
+	f.probe_now = false;
 	f.answer_at = T0;
 	f.rtt = (struct rtt) { 40000, 5000, 0 };
 	return f;
@@ -51,7 +51,7 @@ START_TEST(begin)
 	ck_assert_uint_eq(f.rtt.srtt_us, 0);
 	ck_assert_uint_eq(f.size, MP_SIZE_MIN);
 	ck_assert(!f.validated && !f.gone && !f.failed && !f.down);
-	ck_assert(f.urge); /* one that comes is tried at once */
+	ck_assert(f.probe_now); /* one that comes is tried at once */
 	ck_assert(!f.reply && !f.ts_pending);
 	ck_assert_uint_eq(f.born_at, T0);
 	ck_assert_uint_eq(f.in_bytes + f.out_bytes, 0);
@@ -68,13 +68,13 @@ END_TEST
 START_TEST(keys)
 {
 	struct flow f = answering();
-	struct seen seen;
+	struct replay seen;
 
 	memset(&seen, 0, sizeof(seen));
 	f.tx_seq = 500;
-	ck_assert_int_eq(flow_seen(&seen, false, 7), WINDOW_NEW);
+	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_NEW);
 	flow_take(&seen, false, 7);
-	ck_assert_int_eq(flow_seen(&seen, false, 7), WINDOW_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_SEEN);
 	ck_assert(flow_in_order(&f, false, false, 7));
 	flow_mark(&f, false, false, 7);
 	ck_assert(!flow_in_order(&f, false, false, 7));
@@ -84,12 +84,12 @@ START_TEST(keys)
 
 	flow_new_key(&f, &seen);
 	ck_assert_uint_eq(f.tx_seq, 0);
-	ck_assert_int_eq(flow_seen(&seen, false, 7), WINDOW_NEW);
-	ck_assert_int_eq(flow_seen(&seen, true, 7), WINDOW_SEEN);
-	ck_assert_int_eq(flow_seen(&seen, true, 8), WINDOW_NEW);
+	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_NEW);
+	ck_assert_int_eq(flow_seen(&seen, true, 7), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, true, 8), REPLAY_NEW);
 	flow_take(&seen, true, 8);
-	ck_assert_int_eq(flow_seen(&seen, true, 8), WINDOW_SEEN);
-	ck_assert_int_eq(flow_seen(&seen, false, 8), WINDOW_NEW);
+	ck_assert_int_eq(flow_seen(&seen, true, 8), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, 8), REPLAY_NEW);
 	ck_assert(flow_in_order(&f, false, false, 1));
 	ck_assert(!flow_in_order(&f, true, false, 7));
 	ck_assert(flow_in_order(&f, true, false, 8));
@@ -180,7 +180,7 @@ START_TEST(doubt_of_peer)
 }
 END_TEST
 
-/* --- Waits ----------------------------------------------------------------- */
+/* --- Waits ---------------------------------------------------------------- */
 
 START_TEST(wait)
 {
@@ -216,11 +216,11 @@ START_TEST(missed)
 
 	for (i = 0; i < COUNT(idle); i++) {
 		flow_probe_sent(&f, now, 1);
-		ck_assert(!f.urge);
+		ck_assert(!f.probe_now);
 		now = flow_wait_end(&f, now);
 		flow_missed(&f);
 		ck_assert_uint_eq(f.rtt.idle_us, idle[i]);
-		ck_assert(f.urge);
+		ck_assert(f.probe_now);
 		ck_assert_uint_eq(f.rtt.srtt_us, 40000);
 		ck_assert_uint_eq(f.rtt.rttvar_us, 5000);
 		ck_assert_uint_eq(f.wait_since, MP_NEVER);
@@ -307,7 +307,7 @@ START_TEST(answered)
 }
 END_TEST
 
-/* --- Loss ------------------------------------------------------------------- */
+/* --- Loss ----------------------------------------------------------------- */
 
 /* Probes of which one in `nth' goes unanswered. */
 static const struct loss_row {
@@ -395,14 +395,14 @@ START_TEST(silent)
 }
 END_TEST
 
-/* --- Timestamps -------------------------------------------------------------- */
+/* --- Timestamps ----------------------------------------------------------- */
 
 /* What a packet echoes: the last timestamp plus the time held; once; not when
  * held over 4 s; never 0xffff, which means none. */
 static const struct echo_row {
 	const char *name;
 	uint16_t ts;
-	uint64_t held;
+	uint64_t staged;
 	uint16_t tsreply;
 } echoes[] = {
 	{ "at once", 100, 0, 100 },
@@ -419,7 +419,7 @@ START_TEST(echo)
 	const struct echo_row *r = &echoes[_i];
 	struct flow f = answering();
 	uint16_t ts, tsreply;
-	uint64_t now = T0 + r->held;
+	uint64_t now = T0 + r->staged;
 
 	flow_stamp(&f, T0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* nothing came yet */

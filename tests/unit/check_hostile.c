@@ -58,7 +58,7 @@ END_TEST
 
 /* --- Handshake packets ---------------------------------------------------- */
 
-START_TEST(flip_shake)
+START_TEST(flip_handshake)
 {
 	enum wire_type type = (enum wire_type)_i;
 	struct catch c = { .types = 0 };
@@ -104,7 +104,7 @@ START_TEST(late_answer)
 
 	c.types = 0;
 	if (type == WIRE_T_COOKIE)
-		d->end[SERVER].mp.sh->load.fresh.at = 0;
+		d->end[SERVER].mp.sh->ratelimit.fresh.at = 0;
 	duo_run(d, d->now + 4 * SEC);
 	ck_assert_int_eq(duo_heard(d, SERVER, 0), 1);
 	copy_keep(&was, d, CLIENT);
@@ -121,7 +121,7 @@ static const enum wire_type all_types[] = { WIRE_T_INIT, WIRE_T_RESP,
 	WIRE_T_COOKIE };
 
 /* Handshake packets sent back to where they came from. */
-START_TEST(reflect_shake)
+START_TEST(reflect_handshake)
 {
 	enum wire_type type = all_types[_i];
 	struct catch c = { .types = 0 };
@@ -261,10 +261,10 @@ suite_hostile(void)
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_loop_test(tc, flip_sealed, 0, 2 * KINDS);
-	tcase_add_loop_test(tc, flip_shake, WIRE_T_INIT, WIRE_T_COOKIE + 1);
+	tcase_add_loop_test(tc, flip_handshake, WIRE_T_INIT, WIRE_T_COOKIE + 1);
 	tcase_add_test(tc, flip_init_again);
 	tcase_add_loop_test(tc, late_answer, WIRE_T_RESP, WIRE_T_COOKIE + 1);
-	tcase_add_loop_test(tc, reflect_shake, 0, COUNT(all_types));
+	tcase_add_loop_test(tc, reflect_handshake, 0, COUNT(all_types));
 	tcase_add_test(tc, replay_init);
 	tcase_add_loop_test(tc, same_ends, 0, 2);
 	tcase_add_loop_test(tc, garbage, 0, 2);

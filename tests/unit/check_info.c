@@ -18,14 +18,14 @@ START_TEST(counters)
 		for (b = 0; b < c; b++)
 			ck_assert_str_ne(mp_counter_name((enum mp_counter)c),
 			    mp_counter_name((enum mp_counter)b));
-		ck_assert_uint_eq(mp_counter(&m, (enum mp_counter)c), 0);
+		ck_assert_uint_eq(mp_counter_get(&m, (enum mp_counter)c), 0);
 		state_count(&m, (enum mp_counter)c);
-		ck_assert_uint_eq(mp_counter(&m, (enum mp_counter)c), 1);
+		ck_assert_uint_eq(mp_counter_get(&m, (enum mp_counter)c), 1);
 	}
 	ck_assert_str_eq(mp_counter_name(MP_C_drop_replay), "drop_replay");
 	ck_assert_str_eq(mp_counter_name(MP_C_MAX), "?");
 	ck_assert_str_eq(mp_counter_what(MP_C_MAX), "?");
-	ck_assert_uint_eq(mp_counter(&m, MP_C_MAX), 0);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_MAX), 0);
 	duo_bare_free(&m);
 }
 END_TEST
@@ -61,7 +61,7 @@ START_TEST(session)
 	ck_assert_int_eq(duo_say(d, 1, 1), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(find(d, 0), 0);
-	ck_assert_int_eq(mp_session_info(&d->end[0].mp, 0, &i), 0);
+	ck_assert_int_eq(mp_session_get(&d->end[0].mp, 0, &i), 0);
 	ck_assert_int_eq(i.state, MP_S_UP);
 	ck_assert(i.initiator);
 	ck_assert_uint_eq(i.slot, 0);
@@ -80,11 +80,11 @@ START_TEST(session)
 	ck_assert_uint_eq(i.rx_datagrams, 1);
 	ck_assert_uint_eq(i.tx_bytes, 8);
 	ck_assert_uint_eq(i.rx_bytes, 8);
-	ck_assert_int_eq(mp_session_info(&d->end[1].mp, 0, &i), 0);
+	ck_assert_int_eq(mp_session_get(&d->end[1].mp, 0, &i), 0);
 	ck_assert(!i.initiator);
 	ck_assert_uint_eq(i.rx_datagrams, 1);
-	ck_assert_int_eq(mp_session_info(&d->end[0].mp, 1, &i), MP_ENOENT);
-	ck_assert_int_eq(mp_session_info(&d->end[0].mp, 99999, &i),
+	ck_assert_int_eq(mp_session_get(&d->end[0].mp, 1, &i), MP_ENOENT);
+	ck_assert_int_eq(mp_session_get(&d->end[0].mp, 99999, &i),
 	    MP_ENOENT);
 	a.port++;
 	ck_assert_uint_eq(mp_session_find(&d->end[0].mp, 0, &a), MP_NONE);
@@ -100,7 +100,7 @@ START_TEST(session_new)
 	struct mp_session_info i;
 
 	ck_assert_int_eq(duo_say(d, 0, 1), 0);
-	ck_assert_int_eq(mp_session_info(&d->end[0].mp, 0, &i), 0);
+	ck_assert_int_eq(mp_session_get(&d->end[0].mp, 0, &i), 0);
 	ck_assert_int_eq(i.state, MP_S_CONNECTING);
 	ck_assert_uint_eq(i.current, MP_NONE);
 	ck_assert_int_eq(i.why, MP_WHY_none);
@@ -119,7 +119,7 @@ START_TEST(flow)
 
 	duo_up(d);
 	f = duo_flow(d, 0, 0, 0);
-	ck_assert_int_eq(mp_flow_info(m, d->now, 0, f->id, &i), 0);
+	ck_assert_int_eq(mp_flow_get(m, d->now, 0, f->id, &i), 0);
 	ck_assert(i.validated && i.in_use && !i.failed && !i.doubt);
 	ck_assert_uint_ge(i.srtt_us, 19500); /* 2 * DUO_DELAY, units of 250 */
 	ck_assert_uint_le(i.srtt_us, 20500);
@@ -132,14 +132,14 @@ START_TEST(flow)
 	ck_assert_uint_eq(i.path.ifindex, 1);
 	f = duo_flow(d, 0, 1, 0);
 	f->down = true;
-	ck_assert_int_eq(mp_flow_info(m, d->now, 0, f->id, &i), 0);
+	ck_assert_int_eq(mp_flow_get(m, d->now, 0, f->id, &i), 0);
 	ck_assert(!i.in_use && i.failed);
 	f->gone = true;
-	ck_assert_int_eq(mp_flow_info(m, d->now, 0, f->id, &i), MP_ENOENT);
-	ck_assert_int_eq(mp_flow_info(m, d->now, 0, 63, &i), MP_ENOENT);
-	ck_assert_int_eq(mp_flow_info(m, d->now, 0, 64, &i), MP_ENOENT);
-	ck_assert_int_eq(mp_flow_info(m, d->now, 1, 0, &i), MP_ENOENT);
-	ck_assert_int_eq(mp_flow_info(m, d->now, 99999, 0, &i), MP_ENOENT);
+	ck_assert_int_eq(mp_flow_get(m, d->now, 0, f->id, &i), MP_ENOENT);
+	ck_assert_int_eq(mp_flow_get(m, d->now, 0, 63, &i), MP_ENOENT);
+	ck_assert_int_eq(mp_flow_get(m, d->now, 0, 64, &i), MP_ENOENT);
+	ck_assert_int_eq(mp_flow_get(m, d->now, 1, 0, &i), MP_ENOENT);
+	ck_assert_int_eq(mp_flow_get(m, d->now, 99999, 0, &i), MP_ENOENT);
 	duo_free(d);
 }
 END_TEST

@@ -40,7 +40,7 @@ nonce_tap(struct duo *d, struct duo_packet *p, void *arg)
 	struct nonces *t = arg;
 
 	(void)d;
-	if (wire_is_shake(p->data, p->len))
+	if (wire_is_handshake(p->data, p->len))
 		return DUO_PASS;
 	if (t->n % 4096 == 0) {
 		t->p = realloc(t->p, (t->n + 4096) * sizeof(*t->p));

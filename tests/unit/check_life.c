@@ -111,7 +111,7 @@ START_TEST(hold)
 	got = d->end[SERVER].n_got;
 	ck_assert_int_ge((int)got, r->least);
 	ck_assert_int_le((int)got, r->most);
-	ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_held), (uint64_t)r->n);
+	ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_staged), (uint64_t)r->n);
 	for (i = 0; i < (int)got; i++) { /* in order, the newest */
 		ck_assert_uint_eq(d->end[SERVER].got[i].len, r->len);
 		if (r->len > 0)
@@ -452,11 +452,11 @@ load_tap(struct duo *d, struct duo_packet *p, void *arg)
 	static const uint8_t zero[WIRE_MAC];
 	struct load_watch *w = arg;
 	struct wire_shake h;
-	struct bucket *b = &d->end[SERVER].mp.sh->load.fresh;
+	struct bucket *b = &d->end[SERVER].mp.sh->ratelimit.fresh;
 
 	b->level = 0;
 	b->at = UINT64_MAX / 2; /* nothing flows into it */
-	if (!wire_get_shake(p->data, p->len, &h))
+	if (!wire_get_handshake(p->data, p->len, &h))
 		return DUO_PASS;
 	w->inits += h.type == WIRE_T_INIT;
 	w->resps += h.type == WIRE_T_RESP;
@@ -490,12 +490,12 @@ START_TEST(cookies)
 	/* the cookie is of that address and port, and of none else */
 	far = w.path;
 	far.remote.port++;
-	d->end[SERVER].mp.sh->load.fresh.level = 0;
-	d->end[SERVER].mp.sh->load.fresh.at = UINT64_MAX / 2;
+	d->end[SERVER].mp.sh->ratelimit.fresh.level = 0;
+	d->end[SERVER].mp.sh->ratelimit.fresh.at = UINT64_MAX / 2;
 	(void)duo_inject(d, SERVER, &far, w.init, WIRE_INIT);
 	far = w.path;
 	far.remote.ip[14] ^= 1;
-	d->end[SERVER].mp.sh->load.fresh.at = UINT64_MAX / 2;
+	d->end[SERVER].mp.sh->ratelimit.fresh.at = UINT64_MAX / 2;
 	(void)duo_inject(d, SERVER, &far, w.init, WIRE_INIT);
 	ck_assert_int_eq(w.resps, 0);
 	duo_run(d, d->now + 4 * SEC);

@@ -90,7 +90,7 @@ vector_load(struct vector *v, const char *p, const char *end)
 
 /* Messages 0 and 1. */
 static void
-vector_shake(struct vector *v, int n, const uint8_t *text, size_t len,
+vector_handshake(struct vector *v, int n, const uint8_t *text, size_t len,
     const uint8_t *sealed)
 {
 	uint8_t out[512], back[512];
@@ -137,7 +137,7 @@ vector_run(const char *p, const char *end)
 		n = json_bytes(p, end, "ciphertext", sealed, sizeof(sealed));
 		ck_assert_uint_eq(n, len + (i < 2 ? 48 : 16));
 		if (i < 2)
-			vector_shake(&v, i, text, len, sealed);
+			vector_handshake(&v, i, text, len, sealed);
 		else
 			vector_transport(key, i, text, len, sealed);
 		if (i == 1) {
@@ -206,7 +206,7 @@ kat_init(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 
 	memset(out, 0, WIRE_INIT);
 	memcpy(inner.assoc, kat->assoc, sizeof(inner.assoc));
-	wire_put_shake(out, &head);
+	wire_put_handshake(out, &head);
 	wire_put_init(text, &inner);
 	kat_noise(s, kat, out);
 	noise_write1(s, kat->ei, text, sizeof(text), out + WIRE_SHAKE);
@@ -225,7 +225,7 @@ kat_resp(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 
 	memcpy(inner.yours.ip, kat->ip, 16);
 	inner.yours.port = kat->port;
-	wire_put_shake(out, &head);
+	wire_put_handshake(out, &head);
 	wire_put_resp(text, &inner);
 	ck_assert(noise_write2(s, kat->er, text, sizeof(text),
 	    out + WIRE_SHAKE));
@@ -265,7 +265,7 @@ START_TEST(kat_read)
 	struct wire_resp re;
 	struct noise i, r;
 
-	ck_assert(wire_get_shake(kat->init, WIRE_INIT, &head));
+	ck_assert(wire_get_handshake(kat->init, WIRE_INIT, &head));
 	ck_assert_int_eq(head.type, WIRE_T_INIT);
 	ck_assert_uint_eq(head.isid, kat->isid);
 	kat_noise(&r, kat, kat->init);
@@ -276,7 +276,7 @@ START_TEST(kat_read)
 	ck_assert_mem_eq(in.assoc, kat->assoc, 8);
 
 	kat_init(&i, kat, init);
-	ck_assert(wire_get_shake(kat->resp, WIRE_RESP, &head));
+	ck_assert(wire_get_handshake(kat->resp, WIRE_RESP, &head));
 	ck_assert_int_eq(head.type, WIRE_T_RESP);
 	ck_assert_uint_eq(head.isid, kat->isid);
 	ck_assert(noise_read2(&i, kat->resp + WIRE_SHAKE, WIRE_NOISE, text));

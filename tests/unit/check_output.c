@@ -59,7 +59,7 @@ log_flags(struct duo *d, int side, uint16_t mask, uint16_t value)
 	d->tap = watch;
 }
 
-/* --- mp_poll ----------------------------------------------------------------------- */
+/* --- mp_poll -------------------------------------------------------------- */
 
 START_TEST(small_buffer)
 {
@@ -111,7 +111,7 @@ START_TEST(poll_failed)
 }
 END_TEST
 
-/* --- Probes --------------------------------------------------------------------------- */
+/* --- Probes --------------------------------------------------------------- */
 
 /* At most one per 500 ms and flow, at max(RTO + delack, 500 ms); 34 bytes;
  * its own source address; and the answer on the same flow, 34 bytes. */
@@ -220,7 +220,7 @@ START_TEST(size_probes)
 }
 END_TEST
 
-/* --- Before validation: under 3 times what came ------------------------------------------ */
+/* --- Before validation: under 3 times what came --------------------------- */
 
 static size_t from_victim, to_victim;
 
@@ -257,7 +257,7 @@ START_TEST(amplification)
 }
 END_TEST
 
-/* --- Addresses ------------------------------------------------------------------------------ */
+/* --- Addresses ------------------------------------------------------------ */
 
 /* A request as soon as the session is up, each 60 s while active, and none
  * while idle. */
@@ -367,7 +367,7 @@ START_TEST(addr_private)
 }
 END_TEST
 
-/* --- Rescue ---------------------------------------------------------------------------------- */
+/* --- Rescue --------------------------------------------------------------- */
 
 /* The flow in use dies in silence: what was sent on it goes out again on the
  * other, once; nothing is lost, nothing comes twice. */
@@ -384,7 +384,7 @@ START_TEST(rescue)
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_missing(d, from, n), 0);
 	ck_assert_int_eq(duo_twice(d, from, n), 0);
-	ck_assert_uint_ge(duo_count(d, 0, MP_C_rescued), 1);
+	ck_assert_uint_ge(duo_count(d, 0, MP_C_resent), 1);
 	ck_assert_ptr_ne(duo_current(d, 0), duo_flow(d, 0, 0, 0));
 	/* copies only while in doubt: not for long */
 	ck_assert_uint_le(duo_count(d, 0, MP_C_copy_out), 30);
@@ -393,7 +393,7 @@ START_TEST(rescue)
 END_TEST
 
 /* What is older than max(250 ms, 2 SRTT + 100 ms) is not worth it. */
-START_TEST(rescue_old)
+START_TEST(resend_old)
 {
 	struct duo *d = duo_new(2, 2);
 	struct session *s;
@@ -420,7 +420,7 @@ START_TEST(rescue_old)
 	duo_tell(d, 0);
 	duo_run(d, d->now);
 	ck_assert_int_eq(seen.n, 1);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_rescued), 1);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_resent), 1);
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(seen.n, 1);
 	duo_free(d);
@@ -428,7 +428,7 @@ START_TEST(rescue_old)
 END_TEST
 
 /* Too big for the buffer or with no flow to go to: given up, no end of it. */
-START_TEST(rescue_nowhere)
+START_TEST(resend_nowhere)
 {
 	static uint8_t big[2000];
 	struct duo *d = duo_new(1, 1);
@@ -440,13 +440,13 @@ START_TEST(rescue_nowhere)
 	(void)duo_send(d, 0, big, sizeof(big));
 	duo_cut(d, 0, 0, true);
 	duo_chat(d, d->now + SEC, 50 * MS, &n);
-	ck_assert(!s->rescue);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_rescued), 0);
+	ck_assert(!s->resend);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_resent), 0);
 	duo_free(d);
 }
 END_TEST
 
-/* --- CLOSE ------------------------------------------------------------------------------------- */
+/* --- CLOSE ---------------------------------------------------------------- */
 
 /* On the flow in use and on another: one may be lost. */
 /* A RESP that goes no further, so that it can be given when it suits. */
@@ -479,8 +479,8 @@ START_TEST(close_held)
 	ck_assert_ptr_nonnull(resp);
 	if (_i)
 		(void)duo_inject(d, 0, &resp->path, resp->data, resp->len);
-	ck_assert_int_eq(mp_session_info(&d->end[0].mp, 0, &info), 0);
-	ck_assert_uint_eq(info.held, 1);
+	ck_assert_int_eq(mp_session_get(&d->end[0].mp, 0, &info), 0);
+	ck_assert_uint_eq(info.staged, 1);
 	ck_assert_int_eq(info.state, _i ? MP_S_UP : MP_S_CONNECTING);
 	mp_slot_close(&d->end[0].mp, duo_time(d, 0), 0);
 	duo_run(d, d->now + SEC);
@@ -527,8 +527,8 @@ suite_output(void)
 	tcase_add_test(t, addr_many);
 	tcase_add_loop_test(t, addr_private, 0, 2);
 	tcase_add_test(t, rescue);
-	tcase_add_test(t, rescue_old);
-	tcase_add_test(t, rescue_nowhere);
+	tcase_add_test(t, resend_old);
+	tcase_add_test(t, resend_nowhere);
 	tcase_add_loop_test(t, close_held, 0, 2);
 	tcase_add_test(t, close_twice);
 	suite_add_tcase(suite, t);

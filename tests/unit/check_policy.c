@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "duo.h"
-#include "pair.h"
+#include "path.h"
 #include "session.h"
 #include "suites.h"
 
@@ -45,10 +45,10 @@ START_TEST(leave)
 	memset(&other, 0, sizeof(other));
 	cur.rtt = (struct rtt) { r->cur_us, 0, r->cur_idle };
 	other.rtt = (struct rtt) { r->other_us, 0, r->other_idle };
-	ck_assert_msg(policy_row()->leave(&cur, &other) == r->leave, "%s",
+	ck_assert_msg(policy_get()->leave(&cur, &other) == r->leave, "%s",
 	    r->name);
 	if (r->leave) /* never back and forth */
-		ck_assert(!policy_row()->leave(&other, &cur));
+		ck_assert(!policy_get()->leave(&other, &cur));
 }
 END_TEST
 
@@ -58,8 +58,8 @@ START_TEST(cost)
 
 	memset(&f, 0, sizeof(f));
 	f.rtt = (struct rtt) { 20000, 9999, 30000 };
-	ck_assert_uint_eq(policy_row()->cost(&f), 50000);
-	ck_assert_str_eq(policy_row()->name, "lowest");
+	ck_assert_uint_eq(policy_get()->cost(&f), 50000);
+	ck_assert_str_eq(policy_get()->name, "lowest");
 }
 END_TEST
 
@@ -80,10 +80,10 @@ setup(void)
 	duo_bare(&m, NULL);
 	s = session_new(&m, T0, 0, &peer, 0, assoc, true);
 	for (id = 0; id < 4; id++) {
-		f[id] = pair_flow(&m, s, id, T0);
+		f[id] = path_flow(&m, s, id, T0);
 		p.local = duo_ip4(10, 0, 0, (uint8_t)(1 + id / 2), 0);
 		p.remote = duo_ip4(10, 1, 0, (uint8_t)(1 + id % 2), 9);
-		pair_begin(&m, s, f[id], &p, T0);
+		path_begin(&m, s, f[id], &p, T0);
 		f[id]->validated = true;
 		f[id]->rtt.srtt_us = 10000 * (id + 1);
 	}

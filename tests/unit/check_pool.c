@@ -23,7 +23,7 @@ setup(void)
 	static const uint8_t assoc[8] = { 1 };
 	struct mp_limits limits = { .sessions = 4, .flows = 4,
 		.flows_each = 4, .pool = POOL, .pool_each = EACH,
-		.held = 1 << 18 };
+		.staged = 1 << 18 };
 	struct mp_addr a = duo_ip4(10, 0, 0, 1, 1);
 
 	duo_bare(&m, &limits);
@@ -180,7 +180,7 @@ START_TEST(too_big)
 }
 END_TEST
 
-/* --- Held datagrams: 208 KiB a session (PROTOCOL 2) ------------------------- */
+/* --- Held datagrams: 208 KiB a session (PROTOCOL 2) ----------------------- */
 
 START_TEST(held_number)
 {
@@ -188,16 +188,16 @@ START_TEST(held_number)
 
 	for (n = 0; n < 208; n++)
 		put(POOL_HELD, 0, n, 1024 - sizeof(struct record));
-	ck_assert_uint_eq(s[0]->held.n, 208);
+	ck_assert_uint_eq(s[0]->staged.n, 208);
 	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 0,
 	    1024 - sizeof(struct record));
-	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 0);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_drop_staged), 0);
 	put(POOL_HELD, 0, 208, 10);
-	ck_assert_uint_eq(s[0]->held.n, 208);
+	ck_assert_uint_eq(s[0]->staged.n, 208);
 	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 1,
 	    1024 - sizeof(struct record));
 	/* every drop is counted */
-	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 1);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_drop_staged), 1);
 }
 END_TEST
 
@@ -207,9 +207,9 @@ START_TEST(held_bytes)
 
 	for (n = 0; n < 8; n++)
 		put(POOL_HELD, 0, n, 30000);
-	ck_assert_uint_eq(s[0]->held.n, 7);
+	ck_assert_uint_eq(s[0]->staged.n, 7);
 	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 1, 30000);
-	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 1);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_drop_staged), 1);
 }
 END_TEST
 
@@ -221,7 +221,7 @@ START_TEST(held_ring)
 	for (n = 0; n < 6; n++)
 		put(POOL_HELD, (int)(n % 3), n, 50000);
 	/* 256 KiB hold five of them */
-	ck_assert_uint_eq(mp_counter(&m, MP_C_drop_held), 1);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_drop_staged), 1);
 	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 3, 50000);
 }
 END_TEST
@@ -267,7 +267,7 @@ START_TEST(at)
 }
 END_TEST
 
-/* --- Garbage --------------------------------------------------------------- */
+/* --- Garbage -------------------------------------------------------------- */
 
 /* What somebody may write into a record, or a ring. */
 static void

@@ -11,12 +11,12 @@
 
 enum { CLIENT = 0, SERVER = 1 };
 
-static const struct mp_wish nothing = { .tos = { -1, -1 },
+static const struct mp_tx_option nothing = { .tos = { -1, -1 },
 	.ttl = { -1, -1 } };
 
 /* A client whose kernel would send from that address of its. */
 static struct duo *
-duo_primary(int n, int primary, struct mp_wish *wish)
+duo_primary(int n, int primary, struct mp_tx_option *wish)
 {
 	struct duo *d = duo_new(n, 1);
 
@@ -67,7 +67,7 @@ START_TEST(as_plain)
 {
 	bool nat = _i >= PATHS;
 	int i = _i % PATHS, k;
-	struct mp_wish wish;
+	struct mp_tx_option wish;
 	struct duo *d = duo_primary(paths[i].n, paths[i].primary, &wish);
 	struct mp_addr shown, want = duo_addr(d, CLIENT, paths[i].primary);
 	uint64_t began = d->now;
@@ -92,7 +92,7 @@ END_TEST
 /* The primary pair is silent: the peer is shown by another, and soon. */
 START_TEST(primary_silent)
 {
-	struct mp_wish wish;
+	struct mp_tx_option wish;
 	struct duo *d = duo_primary(2, 0, &wish);
 	struct mp_addr shown, other = duo_addr(d, CLIENT, 1);
 	uint64_t began = d->now;
@@ -111,7 +111,7 @@ END_TEST
  * than it takes to say it. */
 START_TEST(init_waits)
 {
-	struct mp_wish wish;
+	struct mp_tx_option wish;
 	struct duo *d = duo_primary(2, 1, &wish);
 	struct mp_tx tx[2];
 	struct mp_addr to = duo_addr(d, SERVER, 0);
@@ -137,7 +137,7 @@ END_TEST
  * where it says to be. */
 START_TEST(false_claim)
 {
-	struct mp_wish wish;
+	struct mp_tx_option wish;
 	struct duo *d = duo_primary(2, 0, &wish);
 	struct mp_addr shown, real = duo_addr(d, CLIENT, 0);
 
@@ -158,7 +158,7 @@ END_TEST
  * made-up one. */
 START_TEST(other_family)
 {
-	struct mp_wish wish;
+	struct mp_tx_option wish;
 	struct duo *d = duo_primary(1, 0, &wish);
 	struct mp_addr shown;
 
@@ -176,7 +176,7 @@ END_TEST
  * another address than the shown one, where it was known to be before. */
 START_TEST(restart)
 {
-	struct mp_wish wish;
+	struct mp_tx_option wish;
 	struct duo *d = duo_primary(2, 1, &wish);
 	struct mp_addr want = duo_addr(d, CLIENT, 1), shown;
 
@@ -218,7 +218,7 @@ record(struct duo *d, struct duo_packet *p, void *arg)
 	(void)d;
 	(void)arg;
 	if (init == NULL && p->to == SERVER && p->len == WIRE_INIT &&
-	    wire_is_shake(p->data, p->len)) {
+	    wire_is_handshake(p->data, p->len)) {
 		memcpy(&copy, p, sizeof(*p) + p->len);
 		init = &copy.p;
 	}
@@ -227,7 +227,7 @@ record(struct duo *d, struct duo_packet *p, void *arg)
 
 START_TEST(replayed)
 {
-	struct mp_wish wish;
+	struct mp_tx_option wish;
 	struct duo *d = duo_primary(2, 1, &wish);
 	struct mp_addr want = duo_addr(d, CLIENT, 1), shown;
 	struct mp_path path;

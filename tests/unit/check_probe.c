@@ -26,7 +26,7 @@ setup(void)
 	s.current = 0;
 	memset(&f, 0, sizeof(f));
 	flow_begin(&f, &path, T0 - 10 * SEC);
-	f.urge = false;
+	f.probe_now = false;
 	f.validated = true;
 	f.answer_at = f.probe_at = T0;
 	f.rtt = (struct rtt) { 40000, 5000, 0 };
@@ -58,7 +58,7 @@ START_TEST(never_answered)
 }
 END_TEST
 
-/* --- The other rows, in the table's order ---------------------------------- */
+/* --- The other rows, in the table's order --------------------------------- */
 
 static void
 nothing(void)
@@ -68,19 +68,19 @@ nothing(void)
 static void
 gone(void)
 {
-	f.gone = f.urge = true;
+	f.gone = f.probe_now = true;
 }
 
 static void
 down(void)
 {
-	f.down = f.urge = true;
+	f.down = f.probe_now = true;
 }
 
 static void
 urge(void)
 {
-	f.urge = true;
+	f.probe_now = true;
 }
 
 static void
@@ -114,7 +114,7 @@ second_wait(void)
 {
 	probe_wait();
 	flow_missed(&f);
-	f.urge = false;
+	f.probe_now = false;
 	f.wait_since = T0 + 2 * SEC;
 	/* idle 60 ms: RTO 120 ms */
 }
@@ -194,7 +194,7 @@ START_TEST(due_at_once)
 }
 END_TEST
 
-/* --- Sizes ------------------------------------------------------------------ */
+/* --- Sizes ---------------------------------------------------------------- */
 
 /* PROTOCOL 4: 1252, 1392, 1432, 1472, then the MTU less headers. */
 static const struct rung_row {

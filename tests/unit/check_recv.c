@@ -42,7 +42,7 @@ up(uint8_t packet[100], size_t *len, struct mp_path *path)
 	return d;
 }
 
-/* --- Reasons to drop ------------------------------------------------------------ */
+/* --- Reasons to drop ------------------------------------------------------ */
 
 static const struct drop_row {
 	const char *name;
@@ -198,7 +198,7 @@ START_TEST(stale)
 }
 END_TEST
 
-/* --- In order ---------------------------------------------------------------------- */
+/* --- In order ------------------------------------------------------------- */
 
 /* The payload of a late packet is delivered; it is not measured, it moves
  * nothing. */
@@ -251,7 +251,7 @@ START_TEST(two_marks)
 }
 END_TEST
 
-/* --- Times ------------------------------------------------------------------------- */
+/* --- Times ---------------------------------------------------------------- */
 
 static const struct sample_row {
 	const char *name;
@@ -363,7 +363,7 @@ START_TEST(asleep)
 }
 END_TEST
 
-/* --- The peer moves (NAT rebinding) --------------------------------------------------- */
+/* --- The peer moves (NAT rebinding) --------------------------------------- */
 
 static struct mp_addr moved_to;
 
@@ -479,7 +479,7 @@ START_TEST(rebind_replay)
 }
 END_TEST
 
-/* --- Keys ------------------------------------------------------------------------------ */
+/* --- Keys ----------------------------------------------------------------- */
 
 /* Packets under the former key are delivered, once, and are not in order
  * after the next one's. */
@@ -512,7 +512,7 @@ START_TEST(former_key)
 }
 END_TEST
 
-/* --- Two at once ------------------------------------------------------------------ */
+/* --- Two at once ---------------------------------------------------------- */
 
 /* The first packets of the client's session, kept from the server. */
 struct kept {
@@ -527,7 +527,7 @@ keep(struct duo *d, struct duo_packet *p, void *arg)
 	struct kept *k = arg;
 
 	(void)d;
-	if (p->from != 0 || wire_is_shake(p->data, p->len))
+	if (p->from != 0 || wire_is_handshake(p->data, p->len))
 		return DUO_PASS;
 	if (k->n < 2 && p->len <= sizeof(k->packet[0])) {
 		memcpy(k->packet[k->n], p->data, p->len);
@@ -564,7 +564,7 @@ START_TEST(confirmed_meanwhile)
 	ck_assert_int_eq(mp_recv_commit(&d->end[1].mp, duo_time(d, 1), &rx,
 	    out, opened), MP_DELIVER);
 	ck_assert_uint_eq(rx.len, 8);
-	ck_assert_int_eq(mp_counter(&d->end[1].mp, MP_C_drop_stale), 0);
+	ck_assert_int_eq(mp_counter_get(&d->end[1].mp, MP_C_drop_stale), 0);
 	duo_free(d);
 }
 END_TEST

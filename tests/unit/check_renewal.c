@@ -155,7 +155,7 @@ START_TEST(commit_after_renewal)
 		duo_run(d, d->now + 20 * MS);
 	}
 	duo_run(d, d->now + 300 * MS);
-	ck_assert_uint_ge(duo_count(d, CLIENT, MP_C_rescued), 1);
+	ck_assert_uint_ge(duo_count(d, CLIENT, MP_C_resent), 1);
 	ck_assert_int_eq(duo_heard(d, SERVER, 2), 1);
 	duo_cut(d, 0, 0, false);
 	for (i = 4; i < (int)n; i += 2)
@@ -175,21 +175,21 @@ END_TEST
 /* --- Both renew ----------------------------------------------------------- */
 
 /* The RESP of one end comes late, once. */
-struct late {
+struct tx_deferred {
 	int from;
 	uint64_t by;
 	int n;
 };
 
-enum { INNER_RESP = WIRE_AD + WIRE_HEAD + WIRE_RESP + WIRE_TAG };
+enum { INTERNAL_RESP = WIRE_AD + WIRE_HEAD + WIRE_RESP + WIRE_TAG };
 
 static enum duo_verdict
 late_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
-	struct late *l = arg;
+	struct tx_deferred *l = arg;
 
 	(void)d;
-	if (p->from == l->from && p->len == INNER_RESP && l->n++ == 0)
+	if (p->from == l->from && p->len == INTERNAL_RESP && l->n++ == 0)
 		p->at += l->by;
 	return DUO_PASS;
 }
@@ -206,7 +206,7 @@ START_TEST(both_renew)
 {
 	struct duo *d = duo_new(2, 1);
 	int first = _i & 1;
-	struct late l = { .from = _i >> 1 & 1,
+	struct tx_deferred l = { .from = _i >> 1 & 1,
 		.by = lates[_i / 4 % COUNT(lates)] };
 	uint64_t gap = gaps[_i / 4 / COUNT(lates)];
 	uint32_t n = 2;
@@ -224,7 +224,7 @@ START_TEST(both_renew)
 	duo_all_came(d, 2, n);
 	assert_keys_match(d);
 	for (e = 0; e < 2; e++) {
-		ck_assert_uint_eq(duo_session(d, e)->shake, MP_NONE);
+		ck_assert_uint_eq(duo_session(d, e)->handshake, MP_NONE);
 		ck_assert_uint_eq(duo_count(d, e, MP_C_drop_sid), 0);
 	}
 	ck_assert(duo_session(d, CLIENT)->initiator);

@@ -15,7 +15,7 @@ enum { CLIENT = 0, SERVER = 1 };
 
 static const struct mp_limits few = { .sessions = 8, .flows = 256,
 	.flows_each = 64, .pool = 1 << 18, .pool_each = 1 << 17,
-	.held = 1 << 18 };
+	.staged = 1 << 18 };
 
 /* --- Only one end speaks -------------------------------------------------- */
 
@@ -26,7 +26,7 @@ init_tap(struct duo *d, struct duo_packet *p, void *arg)
 	uint64_t *at = arg;
 	struct wire_shake h;
 
-	if (p->from == SERVER && wire_get_shake(p->data, p->len, &h) &&
+	if (p->from == SERVER && wire_get_handshake(p->data, p->len, &h) &&
 	    h.type == WIRE_T_INIT && *at == 0)
 		*at = d->now;
 	return DUO_PASS;

@@ -26,13 +26,13 @@ scribble(struct duo_end *end)
 		{ m->sh, sizeof(*m->sh) },
 		{ m->sessions, 3 * sizeof(*m->sessions) },
 		{ m->flows, 12 * sizeof(*m->flows) },
-		{ m->shakes, 2 * sizeof(*m->shakes) },
-		{ m->shakes + STATE_OPEN, 2 * sizeof(*m->shakes) },
+		{ m->handshakes, 2 * sizeof(*m->handshakes) },
+		{ m->handshakes + STATE_OPEN, 2 * sizeof(*m->handshakes) },
 		{ m->sid_heads, (size_t)(m->pool - (const uint8_t *)
 		    m->sid_heads) },
 		{ m->heap, 4 * sizeof(*m->heap) },
 		{ m->pool, 2048 },
-		{ m->held, 2048 },
+		{ m->staged, 2048 },
 		{ block, end->size },
 	};
 	uint32_t n, from, to;
@@ -85,7 +85,7 @@ agent_steps(struct duo *d, int e, const struct tape *t)
 			n = mp_send_begin(&end->mp, duo_time(d, e), 0,
 			    &end->peer, 0, 100, (enum mp_send_flag)dice(2), tx);
 			if (n == MP_EAGAIN)
-				CALL(mp_hold(&end->mp, duo_time(d, e), 0,
+				CALL(mp_stage(&end->mp, duo_time(d, e), 0,
 				    &end->peer, NULL, buf, 100));
 			for (i = 0; n > 0 && i < (uint32_t)n; i++) {
 				ck_assert_uint_le(mp_seal_offset(&tx[i]), 30);
@@ -98,9 +98,9 @@ agent_steps(struct duo *d, int e, const struct tape *t)
 			(void)mp_session_find(&end->mp, 0, &end->peer);
 			for (i = 0; i < 4; i++) {
 				(void)mp_session_mtu(&end->mp, i);
-				CALL(mp_session_info(&end->mp, i, &si));
+				CALL(mp_session_get(&end->mp, i, &si));
 				for (id = 0; id < MP_FLOWS_MAX; id++)
-					CALL(mp_flow_info(&end->mp,
+					CALL(mp_flow_get(&end->mp,
 					    duo_time(d, e), i, id, &fi));
 			}
 		} else if (n == 9 && dice(10) == 0) {

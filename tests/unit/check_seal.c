@@ -141,16 +141,16 @@ END_TEST
 
 START_TEST(rows)
 {
-	const struct seal_row *r = seal_row(SEAL_CHACHA);
+	const struct seal_row *r = seal_get(SEAL_CHACHA);
 	uint8_t packet[64], out[64];
 
 	ck_assert_str_eq(r->name, "ChaCha20-Poly1305");
 	ck_assert_uint_eq(r->feature, 0);
-	ck_assert_str_eq(seal_row(SEAL_AES)->name, "AES-256-GCM");
-	ck_assert_uint_eq(seal_row(SEAL_AES)->feature, WIRE_F_AES);
-	ck_assert_ptr_eq(seal_row(SEAL_SUITES), r);
-	ck_assert_ptr_eq(seal_row(255), r);
-	ck_assert_ptr_eq(seal_row(UINT32_MAX), r);
+	ck_assert_str_eq(seal_get(SEAL_AES)->name, "AES-256-GCM");
+	ck_assert_uint_eq(seal_get(SEAL_AES)->feature, WIRE_F_AES);
+	ck_assert_ptr_eq(seal_get(SEAL_SUITES), r);
+	ck_assert_ptr_eq(seal_get(255), r);
+	ck_assert_ptr_eq(seal_get(UINT32_MAX), r);
 	ck_assert_int_eq(seal_open(out, packet, make(packet, 5, 200),
 	    SEAL_CHACHA, key), 5);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "duo.h"
-#include "early.h"
+#include "staged.h"
 #include "pool.h"
 #include "suites.h"
 
@@ -30,7 +30,7 @@ commit(struct duo *d, struct mp_tx tx[2], int n)
 	    5);
 }
 
-/* --- Arguments -------------------------------------------------------------- */
+/* --- Arguments ------------------------------------------------------------ */
 
 START_TEST(arguments)
 {
@@ -55,8 +55,8 @@ START_TEST(arguments)
 	    MP_EMSGSIZE);
 	ck_assert_ptr_null(duo_session(d, 0)); /* none of these made one */
 	a = duo_addr(d, 1, 0);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &a, NULL, "x", 1), MP_EINVAL);
-	ck_assert_int_eq(mp_hold(m, d->now, 77, &a, NULL, "x", 1), MP_EINVAL);
+	ck_assert_int_eq(mp_stage(m, d->now, 0, &a, NULL, "x", 1), MP_EINVAL);
+	ck_assert_int_eq(mp_stage(m, d->now, 77, &a, NULL, "x", 1), MP_EINVAL);
 	duo_free(d);
 }
 END_TEST
@@ -80,7 +80,7 @@ START_TEST(table_full)
 }
 END_TEST
 
-/* --- Before the session is up ------------------------------------------------- */
+/* --- Before the session is up --------------------------------------------- */
 
 /* Held, and sent in order when it is up; 208 KiB at most, 64 bytes each with its
  * record, the oldest dropped. */
@@ -93,8 +93,8 @@ START_TEST(held)
 
 	for (n = 0; n < MOST + OVER; n++)
 		ck_assert_int_eq(duo_say(d, 0, n), 0);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), MOST + OVER);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), OVER);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_staged), MOST + OVER);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_staged), OVER);
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(d->end[1].n_got, MOST);
 	for (n = 0; n < MOST; n++) {
@@ -114,11 +114,11 @@ START_TEST(held_long)
 	struct mp_tx tx[2];
 
 	ck_assert_int_eq(begin(d, 10, NO_FLAG, tx), MP_EAGAIN);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, NULL, big,
+	ck_assert_int_eq(mp_stage(m, d->now, 0, &d->end[0].peer, NULL, big,
 	    sizeof(big)), 0);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 1);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_held), 0);
-	ck_assert_int_eq(mp_hold(m, d->now, 0, &d->end[0].peer, NULL, big,
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_staged), 1);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_staged), 0);
+	ck_assert_int_eq(mp_stage(m, d->now, 0, &d->end[0].peer, NULL, big,
 	    MP_PAYLOAD_MAX), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(d->end[1].n_got, 1);
@@ -141,7 +141,7 @@ START_TEST(unanswered)
 	}
 	duo_run(d, start + 10 * SEC + 1);
 	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), MP_EHOSTUNREACH);
-	ck_assert_uint_eq(duo_session(d, 0)->held.n, 0); /* given up */
+	ck_assert_uint_eq(duo_session(d, 0)->staged.n, 0); /* given up */
 	d->end[1].off = false;
 	duo_run(d, d->now + 3 * SEC);
 	ck_assert_int_eq(duo_say(d, 0, 4), 0);
@@ -186,7 +186,7 @@ START_TEST(pause_short)
 }
 END_TEST
 
-/* --- Seal, commit ------------------------------------------------------------- */
+/* --- Seal, commit --------------------------------------------------------- */
 
 START_TEST(seal)
 {
@@ -263,7 +263,7 @@ START_TEST(copy)
 }
 END_TEST
 
-/* --- Send errors by meaning (PROTOCOL 5) -------------------------------------- */
+/* --- Send errors by meaning (PROTOCOL 5) ---------------------------------- */
 
 static const struct error_row {
 	const char *name;
@@ -423,7 +423,7 @@ START_TEST(no_flow)
 }
 END_TEST
 
-/* --- Sizes (PROTOCOL 4) -------------------------------------------------------- */
+/* --- Sizes (PROTOCOL 4) --------------------------------------------------- */
 
 /* A datagram of some size over a path of some size, asked for "don't
  * fragment" or not: what it gets at first, and when sizes are proven. */
@@ -488,7 +488,7 @@ START_TEST(size_other)
 }
 END_TEST
 
-/* --- Control packets ------------------------------------------------------------- */
+/* --- Control packets ------------------------------------------------------ */
 
 START_TEST(control_without_key)
 {
@@ -522,13 +522,13 @@ START_TEST(held_small_buffer)
 
 	duo_up(d);
 	s = duo_session(d, 0);
-	ck_assert_uint_eq(early_send(&d->end[0].mp, s, d->now, &out, buf,
+	ck_assert_uint_eq(staged_send(&d->end[0].mp, s, d->now, &out, buf,
 	    sizeof(buf)), 0);
 	ck_assert_ptr_nonnull(pool_put(&d->end[0].mp, POOL_HELD, s, d->now,
 	    big, 600));
-	ck_assert_uint_eq(early_send(&d->end[0].mp, s, d->now, &out, buf,
+	ck_assert_uint_eq(staged_send(&d->end[0].mp, s, d->now, &out, buf,
 	    sizeof(buf)), 0);
-	ck_assert_uint_eq(s->held.n, 1);
+	ck_assert_uint_eq(s->staged.n, 1);
 	duo_run(d, d->now + 100 * MS);
 	ck_assert_uint_eq(d->end[1].n_got, 2);
 	duo_free(d);
@@ -547,7 +547,7 @@ see_data(struct duo *d, struct duo_packet *p, void *arg)
 {
 	(void)d;
 	(void)arg;
-	if (p->to == 1 && !wire_is_shake(p->data, p->len) &&
+	if (p->to == 1 && !wire_is_handshake(p->data, p->len) &&
 	    (p->data[3] & WIRE_SID_C) == 0) {
 		seen.n++;
 		seen.tos = p->tos;
@@ -562,13 +562,13 @@ see_data(struct duo *d, struct duo_packet *p, void *arg)
 
 START_TEST(wishes)
 {
-	static const struct mp_wish asks[] = {
+	static const struct mp_tx_option asks[] = {
 		{ .tos = { 0xb9, 1 }, .ttl = { 3, 255 }, .df = true },
 		{ .tos = { -1, 2 }, .ttl = { 9, -1 } },
 		{ .tos = { 0, -1 }, .ttl = { -1, -1 } },
 	};
 	struct duo *d = duo_new(1, 1);
-	const struct mp_wish *w = &asks[_i % 3];
+	const struct mp_tx_option *w = &asks[_i % 3];
 	int v6 = _i >= 3;
 
 	if (v6) {
@@ -591,7 +591,7 @@ START_TEST(wishes)
 }
 END_TEST
 
-/* --- No peer, and the program prefers that it goes as it is ----------------- */
+/* --- No peer, and the program prefers that it goes as it is --------------- */
 
 /* What came to a host where nobody speaks mp, but for handshakes. */
 static struct {
@@ -606,7 +606,7 @@ bare_host(struct duo *d, struct duo_packet *p, void *arg)
 	(void)arg;
 	if (p->to != 1)
 		return DUO_PASS;
-	if (wire_is_shake(p->data, p->len)) {
+	if (wire_is_handshake(p->data, p->len)) {
 		bare.inits++;
 		bare.last_init = d->now;
 		return DUO_DROP;
@@ -623,7 +623,7 @@ bare_host(struct duo *d, struct duo_packet *p, void *arg)
 static struct duo *
 duo_bare_peer(void)
 {
-	static const struct mp_wish prefer = { .tos = { -1, -1 },
+	static const struct mp_tx_option prefer = { .tos = { -1, -1 },
 		.ttl = { -1, -1 }, .plain_us = 1000 * MS };
 	struct duo *d = duo_new(1, 1);
 
@@ -653,7 +653,7 @@ START_TEST(plain_after)
 	ck_assert_int_gt(bare.inits, 0);
 	ck_assert_uint_lt(bare.last_init, began + 1000 * MS);
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_plain_out), _i ? 20 : 1);
-	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_held), 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_staged), 0);
 	duo_free(d);
 }
 END_TEST

@@ -20,7 +20,7 @@ setup(void)
 {
 	struct mp_limits limits = { .sessions = SESSIONS, .flows = 16,
 		.flows_each = 8, .pool = 1 << 16, .pool_each = 1 << 16,
-		.held = 1 << 18 };
+		.staged = 1 << 18 };
 
 	duo_bare(&m, &limits);
 }
@@ -65,7 +65,7 @@ START_TEST(new)
 	ck_assert_int_eq(s->state, MP_S_CONNECTING);
 	ck_assert(s->initiator);
 	ck_assert_uint_eq(s->current, STATE_NO_FLOW);
-	ck_assert_uint_eq(s->shake, MP_NONE);
+	ck_assert_uint_eq(s->handshake, MP_NONE);
 	ck_assert_uint_eq(s->max_flows, 8);
 	ck_assert_ptr_eq(table_find_addr(&m, 0, &a), s);
 	ck_assert_ptr_eq(table_find_assoc(&m, 77, s->assoc), s);
@@ -80,7 +80,7 @@ END_TEST
 static const struct full_row {
 	const char *name;
 	enum mp_session_state state[SESSIONS];
-	int held; /* this one holds a datagram, or -1 */
+	int staged; /* this one holds a datagram, or -1 */
 	int goes; /* or -1 */
 } fulls[] = {
 	{ "all are up", { MP_S_UP, MP_S_UP, MP_S_UP, MP_S_UP }, -1, -1 },
@@ -104,7 +104,7 @@ START_TEST(full)
 	for (int i = 0; i < SESSIONS; i++) {
 		s[i] = make((uint32_t)i, true);
 		s[i]->state = (uint8_t)r->state[i];
-		if (i == r->held)
+		if (i == r->staged)
 			ck_assert_ptr_nonnull(pool_put(&m, POOL_HELD, s[i],
 			    T0, "x", 1));
 	}
@@ -132,7 +132,7 @@ START_TEST(freed)
 
 	session_install(&m, s, T0, &k, 8);
 	for (i = 0; i < 8; i++)
-		ck_assert_ptr_nonnull(pair_flow(&m, s, i, T0));
+		ck_assert_ptr_nonnull(path_flow(&m, s, i, T0));
 	ck_assert_ptr_nonnull(pool_put(&m, POOL_RECENT, s, T0, "x", 1));
 	ck_assert_ptr_nonnull(pool_put(&m, POOL_HELD, s, T0, "x", 1));
 	session_free(&m, s);
@@ -145,10 +145,10 @@ START_TEST(freed)
 	/* its 8 of 16 flow records can be used again: */
 	s = make(2, true);
 	for (i = 0; i < 8; i++)
-		ck_assert_ptr_nonnull(pair_flow(&m, s, i, T0));
+		ck_assert_ptr_nonnull(path_flow(&m, s, i, T0));
 	s = make(3, true);
 	for (i = 0; i < 8; i++)
-		ck_assert_ptr_nonnull(pair_flow(&m, s, i, T0));
+		ck_assert_ptr_nonnull(path_flow(&m, s, i, T0));
 }
 END_TEST
 
@@ -158,14 +158,14 @@ START_TEST(install)
 {
 	struct session *s = make(1, true);
 	struct keys a = keys(5), b = keys(6), c = keys(7);
-	struct flow *f = pair_flow(&m, s, 0, T0);
+	struct flow *f = path_flow(&m, s, 0, T0);
 	struct table_ref r;
 
 	session_install(&m, s, T0, &a, 4);
 	ck_assert_int_eq(s->state, MP_S_UP);
 	ck_assert_uint_eq(s->up_at, T0);
 	ck_assert_uint_eq(s->max_flows, 4);
-	ck_assert_uint_eq(mp_counter(&m, MP_C_handshake_done), 1);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_handshake_done), 1);
 	ck_assert_mem_eq(state_keys(s)->tx, a.tx, 32);
 	ck_assert_uint_le(s->deadline, T0);
 	f->tx_seq = 1234;
@@ -175,11 +175,11 @@ START_TEST(install)
 	ck_assert_uint_eq(f->tx_seq, 0);
 	ck_assert_uint_eq(s->up_at, T0);
 	ck_assert_uint_eq(s->max_flows, 4); /* 0: not told */
-	ck_assert(table_ref(&m, table_find_sid(&m, a.sid_in), &r));
+	ck_assert(table_ref_of(&m, table_find_sid(&m, a.sid_in), &r));
 	ck_assert_ptr_eq(r.s, s);
 	ck_assert_mem_eq(s->keys[r.slot].rx, a.rx, 32);
 	ck_assert_uint_eq(s->keys[r.slot].wipe_at, T0 + 180 * SEC);
-	ck_assert(table_ref(&m, table_find_sid(&m, b.sid_in), &r));
+	ck_assert(table_ref_of(&m, table_find_sid(&m, b.sid_in), &r));
 	ck_assert_uint_eq(r.slot, s->cur & 1U);
 
 	/* a third: the first is gone */
@@ -234,27 +234,27 @@ START_TEST(down)
 	ck_assert_ptr_null(pool_first(&m, POOL_RECENT, s));
 	session_connect(&m, s, T0 + SEC);
 	ck_assert_int_eq(s->state, MP_S_CONNECTING);
-	ck_assert(s->want_shake);
+	ck_assert(s->want_handshake);
 	ck_assert_uint_eq(s->connect_since, T0 + SEC);
 	ck_assert_uint_le(s->deadline, T0 + SEC);
 }
 END_TEST
 
 /* A handshake under way goes with its session. */
-START_TEST(shake_dropped)
+START_TEST(handshake_dropped)
 {
 	struct session *s = make(1, true);
-	struct shake *sh = &m.shakes[STATE_OPEN];
+	struct handshake *sh = &m.handshakes[STATE_OPEN];
 
-	sh->state = SHAKE_SENT;
+	sh->state = HANDSHAKE_SENT;
 	sh->keys.sid_in = WIRE_SID(7, 0, 5);
-	table_link_sid(&m, table_shake_ref(&m, sh));
-	s->shake = STATE_OPEN;
-	s->want_shake = true;
+	table_link_sid(&m, table_handshake_ref(&m, sh));
+	s->handshake = STATE_OPEN;
+	s->want_handshake = true;
 	session_down(&m, s);
-	ck_assert_uint_eq(s->shake, MP_NONE);
-	ck_assert(!s->want_shake);
-	ck_assert_int_eq(sh->state, SHAKE_FREE);
+	ck_assert_uint_eq(s->handshake, MP_NONE);
+	ck_assert(!s->want_handshake);
+	ck_assert_int_eq(sh->state, HANDSHAKE_FREE);
 	ck_assert_uint_eq(table_find_sid(&m, WIRE_SID(7, 0, 5)), MP_NONE);
 }
 END_TEST
@@ -273,7 +273,7 @@ suite_session(void)
 	tcase_add_test(t, install);
 	tcase_add_test(t, rekey_at);
 	tcase_add_test(t, down);
-	tcase_add_test(t, shake_dropped);
+	tcase_add_test(t, handshake_dropped);
 	suite_add_tcase(suite, t);
 	return suite;
 }

@@ -288,13 +288,14 @@ START_TEST(asked_for)
 	duo_up(d);
 	ck_assert_uint_eq(client_mtu(d), MP_SIZE_MIN - MP_OVERHEAD);
 	for (int i = 0; i < 3; i++) {
-		mp_session_prove(&d->end[CLIENT].mp, duo_time(d, CLIENT), 0);
+		mp_session_probe_mtu(&d->end[CLIENT].mp, duo_time(d, CLIENT),
+		    0);
 		duo_run(d, d->now + 500 * MS);
 		ck_assert_uint_eq(client_mtu(d), proven - MP_OVERHEAD);
 	}
 	ck_assert_int_eq(begin_df(d, proven + 1), MP_EMSGSIZE);
 	ck_assert_int_eq(begin_df(d, proven), 1);
-	mp_session_prove(&d->end[CLIENT].mp, duo_time(d, CLIENT), 99);
+	mp_session_probe_mtu(&d->end[CLIENT].mp, duo_time(d, CLIENT), 99);
 	duo_free(d);
 }
 END_TEST
@@ -308,7 +309,7 @@ START_TEST(refused)
 	struct mp_tx tx[2];
 
 	duo_up(d);
-	mp_session_prove(m, duo_time(d, CLIENT), 0);
+	mp_session_probe_mtu(m, duo_time(d, CLIENT), 0);
 	duo_run(d, d->now + 500 * MS);
 	ck_assert_uint_eq(client_mtu(d), 1472 - MP_OVERHEAD);
 	duo_link(d, CLIENT, 0, SERVER, 0)->mtu = 1400;

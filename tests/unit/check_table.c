@@ -31,23 +31,24 @@ START_TEST(refs)
 
 	for (i = 0; i < m.limits.sessions; i++)
 		for (slot = 0; slot < 2; slot++) {
-			ck_assert(table_ref(&m, table_key_ref(&m,
+			ck_assert(table_ref_of(&m, table_key_ref(&m,
 			    &m.sessions[i], (int)slot), &r));
 			ck_assert_ptr_eq(r.s, &m.sessions[i]);
 			ck_assert_ptr_null(r.sh);
 			ck_assert_uint_eq(r.slot, slot);
 		}
-	for (i = 0; i < STATE_SHAKES; i++) {
-		ck_assert(table_ref(&m, table_shake_ref(&m, &m.shakes[i]),
+	for (i = 0; i < STATE_HANDSHAKES; i++) {
+		ck_assert(table_ref_of(&m, table_handshake_ref(&m,
+		    &m.handshakes[i]),
 		    &r));
-		ck_assert_ptr_eq(r.sh, &m.shakes[i]);
+		ck_assert_ptr_eq(r.sh, &m.handshakes[i]);
 		ck_assert_ptr_null(r.s);
 	}
-	i = table_shake_ref(&m, &m.shakes[STATE_SHAKES - 1]) + 1;
-	ck_assert(!table_ref(&m, i, &r));
+	i = table_handshake_ref(&m, &m.handshakes[STATE_HANDSHAKES - 1]) + 1;
+	ck_assert(!table_ref_of(&m, i, &r));
 	ck_assert_ptr_null(r.s);
 	ck_assert_ptr_null(r.sh);
-	ck_assert(!table_ref(&m, MP_NONE, &r));
+	ck_assert(!table_ref_of(&m, MP_NONE, &r));
 }
 END_TEST
 
@@ -77,8 +78,8 @@ START_TEST(sids)
 			m.sessions[i].keys[1].sid_in = sid_of(i);
 			ref[i] = table_key_ref(&m, &m.sessions[i], 1);
 		} else {
-			m.shakes[i].keys.sid_in = sid_of(i);
-			ref[i] = table_shake_ref(&m, &m.shakes[i]);
+			m.handshakes[i].keys.sid_in = sid_of(i);
+			ref[i] = table_handshake_ref(&m, &m.handshakes[i]);
 		}
 		ck_assert_uint_eq(table_find_sid(&m, sid_of(i)), MP_NONE);
 		table_link_sid(&m, ref[i]);
@@ -92,7 +93,7 @@ START_TEST(sids)
 			    linked[j] ? ref[j] : MP_NONE);
 	}
 	table_unlink_sid(&m, ref[0]); /* again: nothing */
-	ck_assert_uint_eq(mp_counter(&m, MP_C_corrupt), 0);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_corrupt), 0);
 }
 END_TEST
 
@@ -150,9 +151,9 @@ START_TEST(sid_garbage)
 	struct session *s = &m.sessions[1];
 	uint32_t sid = WIRE_SID(7, 0, 5), *head = &m.sid_heads[5], ref;
 
-	*head = m.limits.sessions * 2 + STATE_SHAKES + 1;
+	*head = m.limits.sessions * 2 + STATE_HANDSHAKES + 1;
 	ck_assert_uint_eq(table_find_sid(&m, sid), MP_NONE);
-	ck_assert_uint_eq(mp_counter(&m, MP_C_corrupt), 1);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_corrupt), 1);
 	s->keys[0].sid_in = sid;
 	ref = table_key_ref(&m, s, 0);
 	table_unlink_sid(&m, ref); /* stops at what is out of range */
@@ -358,7 +359,7 @@ START_TEST(heap_garbage)
 }
 END_TEST
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 
 START_TEST(sessions)
 {

@@ -59,7 +59,7 @@ thief_tap(struct duo *d, struct duo_packet *p, void *arg)
 		t->to_victim += p->len;
 	if (p->from != t->e || p->to != SERVER)
 		return DUO_PASS;
-	if (wire_is_shake(p->data, p->len)) {
+	if (wire_is_handshake(p->data, p->len)) {
 		if (!t->inits)
 			return DUO_PASS;
 		q = malloc(sizeof(*q) + p->len);

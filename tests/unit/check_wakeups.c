@@ -91,7 +91,7 @@ START_TEST(no_key)
 		table_arm(&d->end[CLIENT].mp, s, s->rekey_at);
 	if (_i < 3) {
 		duo_run(d, d->now + (_i == 1 ? 1500 * MS : 250 * MS));
-		ck_assert_uint_lt(s->shake, STATE_SHAKES);
+		ck_assert_uint_lt(s->handshake, STATE_HANDSHAKES);
 	}
 	mp_keyring_wipe(&d->end[CLIENT].keys);
 	assert_quiet(d, CLIENT, 30 * SEC, A_SECOND);
@@ -126,7 +126,7 @@ START_TEST(crowd)
 		s = session_new(m, d->now, 0, &a,
 		    d->end[CLIENT].keys.key[0].id, assoc, true);
 		ck_assert_ptr_nonnull(s);
-		pair_make_all(m, s, d->now);
+		path_make_all(m, s, d->now);
 		memset(&k, 0, sizeof(k));
 		k.sid_in = table_new_sid(m, 0);
 		k.sid_out = 77;

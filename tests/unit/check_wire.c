@@ -439,32 +439,32 @@ END_TEST
 
 /* --- Handshake ------------------------------------------------------------ */
 
-static const struct shake_row {
+static const struct handshake_row {
 	enum wire_type type;
 	size_t len;
 	const char *bytes;
-} shakes[] = {
+} handshakes[] = {
 	{ WIRE_T_INIT, 124, "9d4ec2b7" "01010000" "12345678" },
 	{ WIRE_T_RESP, 108, "9d4ec2b7" "02010000" "12345678" },
 	{ WIRE_T_COOKIE, 68, "9d4ec2b7" "03010000" "12345678" },
 };
 
-START_TEST(shake)
+START_TEST(handshake)
 {
-	const struct shake_row *r = &shakes[_i];
+	const struct handshake_row *r = &handshakes[_i];
 	struct wire_shake s = { r->type, 0x12345678 };
 	uint8_t packet[160] = { 0 }, want[WIRE_SHAKE], *p;
 	size_t len, i;
 	bool ok;
 
 	hex_bytes(want, sizeof(want), r->bytes);
-	wire_put_shake(packet, &s);
+	wire_put_handshake(packet, &s);
 	ck_assert_mem_eq(packet, want, WIRE_SHAKE);
 	for (len = 0; len <= sizeof(packet); len++) {
 		p = exact(packet, len);
-		ck_assert_int_eq(wire_is_shake(p, len), len >= 4);
+		ck_assert_int_eq(wire_is_handshake(p, len), len >= 4);
 		memset(&s, 0, sizeof(s));
-		ok = wire_get_shake(p, len, &s);
+		ok = wire_get_handshake(p, len, &s);
 		ck_assert_msg(ok == (len == r->len), "length %zu", len);
 		free(p);
 		if (ok) {
@@ -474,25 +474,27 @@ START_TEST(shake)
 	}
 	for (i = 0; i < WIRE_SHAKE; i++) { /* all but the sid is fixed */
 		packet[i] ^= 0x40;
-		ck_assert_int_eq(wire_get_shake(packet, r->len, &s), i >= 8);
-		ck_assert_int_eq(wire_is_shake(packet, r->len), i >= 4);
+		ck_assert_int_eq(wire_get_handshake(packet, r->len, &s),
+		    i >= 8);
+		ck_assert_int_eq(wire_is_handshake(packet, r->len), i >= 4);
 		packet[i] ^= 0x40;
 	}
 }
 END_TEST
 
-START_TEST(shake_types)
+START_TEST(handshake_types)
 {
 	static const size_t lens[] = { 12, WIRE_INIT, WIRE_RESP, WIRE_COOKIE };
 	struct wire_shake s = { WIRE_T_INIT, 2 };
 	uint8_t packet[160] = { 0 };
 	int type, i;
 
-	wire_put_shake(packet, &s);
+	wire_put_handshake(packet, &s);
 	for (type = 0; type < 256; type++)
 		for (i = 0; i < COUNT(lens); i++) {
 			packet[4] = (uint8_t)type;
-			ck_assert_int_eq(wire_get_shake(packet, lens[i], &s),
+			ck_assert_int_eq(wire_get_handshake(packet, lens[i],
+			    &s),
 			    type >= 1 && type <= 3 && i == type);
 		}
 }
@@ -566,8 +568,8 @@ suite_wire(void)
 	tcase_add_test(tc, addr_layout);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("handshake");
-	tcase_add_loop_test(tc, shake, 0, COUNT(shakes));
-	tcase_add_test(tc, shake_types);
+	tcase_add_loop_test(tc, handshake, 0, COUNT(handshakes));
+	tcase_add_test(tc, handshake_types);
 	tcase_add_test(tc, init_layout);
 	tcase_add_test(tc, resp_layout);
 	suite_add_tcase(s, tc);

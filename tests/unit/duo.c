@@ -33,7 +33,7 @@ zeros(size_t size)
 
 static const struct mp_limits small = { .sessions = 8, .flows = 256,
 	.flows_each = 64, .pool = 1 << 18, .pool_each = 1 << 17,
-	.held = 1 << 18 };
+	.staged = 1 << 18 };
 
 void
 duo_bare(struct mp *m, const struct mp_limits *limits)
@@ -400,7 +400,7 @@ arrive(struct duo *d, struct duo_packet *p)
 {
 	struct duo_end *end = &d->end[p->to];
 	bool data = p->len > 4 && (p->data[3] & WIRE_SID_C) == 0 &&
-	    !wire_is_shake(p->data, p->len);
+	    !wire_is_handshake(p->data, p->len);
 	struct duo_packet **at = &end->unread;
 
 	if (end->off || !end->addr[p->to_addr].there ||
@@ -505,9 +505,9 @@ duo_peek(struct duo *d, const struct duo_packet *p, struct wire_ad *ad,
 	struct table_ref r;
 	int n;
 
-	if (wire_is_shake(p->data, p->len) ||
+	if (wire_is_handshake(p->data, p->len) ||
 	    !wire_get_ad(p->data, p->len, ad) ||
-	    !table_ref(m, table_find_sid(m, ad->sid), &r))
+	    !table_ref_of(m, table_find_sid(m, ad->sid), &r))
 		return false;
 	k = r.s != NULL ? &r.s->keys[r.slot] : &r.sh->keys;
 	n = seal_open(opened, p->data, p->len, k->suite, k->rx);
@@ -566,7 +566,7 @@ duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
 		n = mp_send_begin(m, duo_time(d, e), slot, dst, 0, len, flags,
 		    tx);
 		if (n == MP_EAGAIN)
-			return mp_hold(m, duo_time(d, e), slot, dst,
+			return mp_stage(m, duo_time(d, e), slot, dst,
 			    d->end[e].wish, data, len);
 		if (n < 0)
 			return n;
@@ -825,5 +825,5 @@ duo_current(const struct duo *d, int e)
 uint64_t
 duo_count(const struct duo *d, int e, enum mp_counter c)
 {
-	return mp_counter(&d->end[e].mp, c);
+	return mp_counter_get(&d->end[e].mp, c);
 }

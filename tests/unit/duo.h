@@ -79,7 +79,7 @@ struct duo_end {
 	struct mp_keyring keys;
 	uint64_t skew;	     /* its clock is that much ahead; set at once */
 	uint16_t port;
-	const struct mp_wish *wish; /* of datagrams that are held; or NULL */
+	const struct mp_tx_option *wish; /* of datagrams that are held; or NULL */
 	struct mp_addr peer; /* whom the program sends to; the server learns
 			      * it from what it gets */
 	struct duo_addr addr[DUO_ADDRS];

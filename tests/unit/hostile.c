@@ -50,7 +50,7 @@ copy_same_live(struct copy *c, const struct duo *d, int e)
 	const struct mp *m = &d->end[e].mp;
 	size_t from = (size_t)((const uint8_t *)m->sessions -
 	    (const uint8_t *)m->sh);
-	size_t to = (size_t)((const uint8_t *)m->shakes -
+	size_t to = (size_t)((const uint8_t *)m->handshakes -
 	    (const uint8_t *)m->sh);
 
 	return c->got == d->end[e].n_got &&
@@ -78,7 +78,7 @@ hostile_world(int clients, int servers)
 {
 	struct mp_setup setup = { .limits = { .sessions = 4, .flows = 48,
 		.flows_each = 16, .pool = 16384, .pool_each = 8192,
-		.held = 8192 }, .chacha_only = true };
+		.staged = 8192 }, .chacha_only = true };
 
 	return duo_new_setup(&setup, clients, servers);
 }
@@ -155,7 +155,7 @@ catch_tap(struct duo *d, struct duo_packet *p, void *arg)
 	struct wire_shake h;
 
 	(void)d;
-	if (!wire_get_shake(p->data, p->len, &h) ||
+	if (!wire_get_handshake(p->data, p->len, &h) ||
 	    (c->types >> h.type & 1) == 0)
 		return DUO_PASS;
 	if (c->kept[h.type] == NULL) {
@@ -183,7 +183,7 @@ catch_world(struct catch *c, enum wire_type type)
 	d->tap_arg = c;
 	c->types = 1U << type;
 	if (type == WIRE_T_COOKIE) /* the server is under load */
-		d->end[SERVER].mp.sh->load.fresh.at = UINT64_MAX / 2;
+		d->end[SERVER].mp.sh->ratelimit.fresh.at = UINT64_MAX / 2;
 	ck_assert_int_eq(duo_say(d, CLIENT, 0), 0);
 	duo_run(d, d->now + 100 * MS);
 	ck_assert_ptr_nonnull(c->kept[type]);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+#include "initiator.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "probe.h"
+#include "send.h"
+#include "table.h"
+
+/* The pair that plain UDP would take, or NULL: the responder's program shall
+ * see its source. */
+static struct flow *
+primary_flow(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+
+	if (!s->initiator)
+		return NULL;
+	STATE_FLOWS(m, s, f, id)
+		if (!f->down && memcmp(f->path.local.ip, s->source, 16) == 0 &&
+		    addr_equal(&f->path.remote, &s->shown))
+			return f;
+	return NULL;
+}
+
+/* What INIT says. */
+static void
+initiator_describe(const struct mp *m, const struct session *s,
+    const struct flow *f,
+    struct wire_init *in)
+{
+	memset(in, 0, sizeof(*in));
+	in->previous = s->keys[s->cur & 1].sid_out;
+	in->features = handshake_features(m, s->initiator ? 0 :
+	    WIRE_F_RESPONDER);
+	memcpy(in->assoc, s->assoc, 8);
+	if (f == NULL)
+		return;
+	in->features |= WIRE_F_PRIMARY(f->id);
+	memcpy(in->source, s->source, sizeof(in->source));
+}
+
+/* The INIT with a new ephemeral key. */
+static void
+write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
+    const struct session *s, uint64_t now)
+{
+	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER], e[32];
+	int end = handshake_end(key->end);
+	const struct flow *f = primary_flow(m, s);
+	struct wire_init in;
+
+	initiator_describe(m, s, f, &in);
+	sh->primary = f != NULL ? f->id : STATE_NO_FLOW;
+	sh->resp_until = MP_NEVER;
+	sh->keys.sid_in = table_new_sid(m, s->slot);
+	table_link_sid(m, table_handshake_ref(m, sh));
+	wire_put_handshake(sh->packet,
+	    &(struct wire_shake) { WIRE_T_INIT, sh->keys.sid_in });
+	handshake_prologue(pro, sh->packet);
+	noise_init(&sh->noise, pro, sizeof(pro), key->psk[end]);
+	wire_put_init(inner, &in);
+	rng_bytes(&m->sh->rng, e, sizeof(e));
+	noise_write1(&sh->noise, e, inner, sizeof(inner),
+	    sh->packet + WIRE_SHAKE);
+	crypto_wipe(e, sizeof(e));
+	crypto_mac(sh->packet + WIRE_MAC1_INIT, sh->packet, WIRE_MAC1_INIT,
+	    key->init_mac[end]);
+	memset(sh->packet + WIRE_MAC2_INIT, 0, WIRE_MAC);
+	sh->cookie_flow = STATE_NO_FLOW;
+	sh->born_at = now;
+}
+
+static struct handshake *
+initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
+    uint64_t now)
+{
+	struct handshake *sh = handshake_new(m, STATE_OPEN, STATE_SENT, false);
+
+	if (sh == NULL) { /* many are looking: later, not all at once */
+		s->handshake_after = now + INITIATOR_CROWD +
+		    rng_below(&m->sh->rng, INITIATOR_CROWD);
+		return NULL;
+	}
+	s->want_handshake = false;
+	s->handshake_after = 0;
+	sh->state = HANDSHAKE_SENT;
+	sh->session = state_index(m, s);
+	sh->gen = s->gen;
+	sh->slot = s->slot;
+	sh->key_id = s->key_id = key->id;
+	sh->end = key->end;
+	sh->inner = s->handshake_inner && s->state == MP_S_UP;
+	sh->initiator = s->initiator;
+	sh->cursor = s->current;
+	sh->next_at = now;
+	write_init(m, sh, key, s, now);
+	s->handshake = (uint32_t)(sh - m->handshakes);
+	return sh;
+}
+
+uint64_t
+initiator_due(const struct mp *m, const struct session *s)
+{
+	const struct handshake *sh;
+	uint32_t i = STATE_ONCE(s->handshake);
+
+	if (s->want_handshake)
+		return s->handshake_after;
+	if (i >= STATE_HANDSHAKES)
+		return MP_NEVER;
+	sh = &m->handshakes[i];
+	if (sh->mask != 0)
+		return 0;
+	return sh->next_at < sh->resp_until ? sh->next_at : sh->resp_until;
+}
+
+/* The flow ids that an INIT can go out on. */
+static uint64_t
+all_flows(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+	uint64_t mask = 0;
+
+	STATE_FLOWS(m, s, f, id)
+		if (!f->down)
+			mask |= state_bit(id);
+	return mask;
+}
+
+/* How long after one pair's turn the next one's comes: a program that waits
+ * for its peer is to have it back within 2 s of its return, whichever pair
+ * leads there. */
+static uint64_t
+turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
+{
+	uint64_t gap;
+
+	if (sh->inner || s->live_flows == 0 || probe_idle(s, now))
+		return INITIATOR_SLOW;
+	gap = INITIATOR_EACH / s->live_flows;
+	return gap > INITIATOR_GAP ? gap : INITIATOR_GAP;
+}
+
+static void
+next_round(struct mp *m, struct handshake *sh, const struct mp_key *key,
+    const struct session *s, uint64_t now)
+{
+	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
+		1200 * MS };
+	uint64_t all = all_flows(m, s);
+	uint32_t i, id;
+
+	if (now >= sh->born_at + HANDSHAKE_LIFE) {
+		table_unlink_sid(m, table_handshake_ref(m, sh));
+		write_init(m, sh, key, s, now);
+	}
+	sh->next_at = now + (sh->round < INITIATOR_ROUNDS ? gap[sh->round] :
+	    turn_gap(sh, s, now));
+	if (sh->round < INITIATOR_ROUNDS && !sh->inner) {
+		sh->mask = all;
+		sh->round++;
+		return;
+	}
+	sh->round += sh->round < INITIATOR_ROUNDS;
+	/* one pair in turn, first the one after (inner: of) the cursor */
+	for (i = sh->inner && sh->round == 1 ? 0 : 1; i <= MP_FLOWS_MAX; i++) {
+		id = (sh->cursor + i) % MP_FLOWS_MAX;
+		if (all >> id & 1) {
+			sh->cursor = (uint8_t)id;
+			sh->mask = state_bit(id);
+			return;
+		}
+	}
+}
+
+static size_t
+emit_init(struct mp *m, struct session *s, struct handshake *sh, struct flow *f,
+    uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	struct wire_msg msg = { .flags = WIRE_REKEY };
+
+	memcpy(buf, sh->packet, WIRE_INIT);
+	if (sh->cookie_flow == f->id)
+		crypto_mac(buf + WIRE_MAC2_INIT, buf, WIRE_MAC2_INIT,
+		    sh->cookie);
+	state_count(m, MP_C_handshake_out);
+	if (sh->inner) {
+		memmove(buf + WIRE_AD + WIRE_HEAD, buf, WIRE_INIT);
+		return send_control(m, s, f, now, &msg, WIRE_INIT, out, buf);
+	}
+	send_out(m, s, f, &f->path, out);
+	return out->len = WIRE_INIT;
+}
+
+/* The flow id that INIT goes out on next, of those that it is due on: first the
+ * primary pair's, so that its source is what the responder sees first. */
+static uint32_t
+next_id(const struct handshake *sh)
+{
+	uint32_t id = 0;
+
+	if (sh->primary < MP_FLOWS_MAX && (sh->mask >> sh->primary & 1))
+		return sh->primary;
+	while (id < MP_FLOWS_MAX && (sh->mask >> id & 1) == 0)
+		id++;
+	return id;
+}
+
+int
+initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
+    uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	const struct mp_key *key = handshake_key(ring, s->key_id);
+	struct handshake *sh;
+	struct flow *f;
+	uint32_t id, i = STATE_ONCE(s->handshake);
+
+	if (initiator_due(m, s) > now)
+		return 0;
+	if (key == NULL) { /* it may come, or come back */
+		if (i < STATE_HANDSHAKES) {
+			m->handshakes[i].mask = 0;
+			m->handshakes[i].next_at = now + INITIATOR_SLOW;
+		}
+		s->handshake_after = now + INITIATOR_SLOW;
+		return 0;
+	}
+	sh = i < STATE_HANDSHAKES ? &m->handshakes[i] : initiator_start(m, key,
+	    s, now);
+	if (sh == NULL || sh->state != HANDSHAKE_SENT)
+		return 0;
+	if (sh->mask == 0 && now >= sh->next_at)
+		next_round(m, sh, key, s, now);
+	s->want_handshake = false;
+	while ((id = next_id(sh)) < MP_FLOWS_MAX) {
+		sh->mask &= ~(state_bit(id));
+		f = state_flow(m, s, id);
+		if (f != NULL && !f->gone &&
+		    emit_init(m, s, sh, f, now, out, buf) > 0)
+			return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+#include "initiator_reply.h"
+
+#include <string.h>
+
+#include "ratelimit.h"
+#include "seal.h"
+#include "table.h"
+
+/* The handshake of ours that an answer names, if it is still wanted. */
+static struct handshake *
+find_sent(struct mp *m, uint32_t isid)
+{
+	struct table_ref r;
+
+	if (!table_ref_of(m, table_find_sid(m, isid), &r) || r.sh == NULL ||
+	    r.sh->state != HANDSHAKE_SENT)
+		return NULL;
+	return r.sh;
+}
+
+static void
+initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
+    const struct wire_resp *r, const struct mp_rx *rx, uint64_t now)
+{
+	struct keys k = { .sid_in = sh->keys.sid_in, .sid_out = r->sid,
+		.own = true };
+	uint8_t split[2][32];
+	struct flow *f;
+	bool inner = sh->inner;
+
+	k.suite = (uint8_t)seal_choose(r->features & handshake_features(m, 0));
+	noise_split(&sh->noise, split);
+	memcpy(k.tx, split[0], 32);
+	memcpy(k.rx, split[1], 32);
+	table_unlink_sid(m, table_handshake_ref(m, sh));
+	sh->state = HANDSHAKE_DONE; /* its sid is the session's now */
+	f = rx->ref == MP_NONE ? path_find(m, s, &rx->path) : NULL;
+	session_install(m, s, now, &k, r->max_flows);
+	crypto_wipe(sh, sizeof(*sh));
+	crypto_wipe(&k, sizeof(k));
+	crypto_wipe(split, sizeof(split));
+	s->reflexive = r->yours;
+	if (f != NULL && f->gone) /* the peer takes fewer flows: this first */
+		f = path_move(m, s, f, now);
+	if (f != NULL)
+		path_validated(m, s, f, now);
+	path_probe_now(m, s, now, MP_NONE); /* confirms, and measures */
+	if (!inner) {
+		s->addr_at = now;
+		s->addr_tries = 0;
+	}
+}
+
+/* An answer whose mac is right. */
+static void
+initiator_reply_read(struct mp *m, struct session *s, struct handshake *sh,
+    const uint8_t *packet, const struct mp_rx *rx, uint64_t now)
+{
+	uint8_t inner[WIRE_INNER];
+	struct wire_resp r;
+
+	if (!ratelimit_curve(m, now, 1)) {
+		state_count(m, MP_C_drop_handshake_rate);
+		return;
+	}
+	if (!noise_read2(&sh->noise, packet + WIRE_SHAKE, WIRE_NOISE, inner) ||
+	    !wire_get_resp(inner, &r) || r.max_flows == 0) {
+		state_count(m, MP_C_drop_handshake_auth);
+		return;
+	}
+	initiator_reply_done(m, s, sh, &r, rx, now);
+}
+
+/*
+ * An answer that came before the primary pair's waits for that one: what
+ * confirms the handshake must not come to the responder before the INIT whose
+ * source its program is to see.  Without us the first datagram would take the
+ * primary pair, so this is no loss, unless that pair is silent.
+ */
+static bool
+initiator_reply_waits(struct mp *m, struct session *s, struct handshake *sh,
+    const uint8_t *packet, const struct mp_rx *rx, uint64_t now)
+{
+	struct flow *f = state_flow(m, s, sh->primary), *came;
+
+	if (sh->inner || rx->ref != MP_NONE || f == NULL || f->gone ||
+	    f->down || f->failed ||
+	    (came = path_find(m, s, &rx->path)) == NULL || came == f)
+		return false;
+	if (sh->resp_until != MP_NEVER)
+		return true; /* that one is as good */
+	memcpy(sh->resp, packet, sizeof(sh->resp));
+	sh->resp_flow = came->id;
+	sh->resp_until = now + INITIATOR_REPLY_WAIT;
+	table_arm(m, s, sh->resp_until);
+	return true;
+}
+
+void
+initiator_reply_settle(struct mp *m, struct session *s, uint64_t now)
+{
+	uint32_t i = STATE_ONCE(s->handshake);
+	struct handshake *sh = i < STATE_HANDSHAKES ? &m->handshakes[i] : NULL;
+	struct mp_rx rx = { .ref = MP_NONE };
+	struct flow *f;
+
+	if (sh == NULL || sh->state != HANDSHAKE_SENT || now < sh->resp_until)
+		return;
+	sh->resp_until = MP_NEVER;
+	f = state_flow(m, s, sh->resp_flow);
+	if (f == NULL || f->gone)
+		return;
+	rx.path = f->path;
+	initiator_reply_read(m, s, sh, sh->resp, &rx, now);
+}
+
+void
+initiator_reply_take(struct mp *m, const struct mp_keyring *ring,
+    const struct mp_rx *rx,
+    const uint8_t *packet, const struct wire_shake *h, uint64_t now)
+{
+	struct handshake *sh = find_sent(m, h->isid);
+	const struct mp_key *key;
+	struct session *s;
+	uint8_t mac[WIRE_MAC];
+
+	s = sh == NULL ? NULL : state_session_gen(m, sh->session, sh->gen);
+	if (s == NULL || (key = handshake_key(ring, sh->key_id)) == NULL) {
+		state_count(m, MP_C_drop_handshake_sid);
+		return;
+	}
+	crypto_mac(mac, packet, WIRE_MAC1_RESP,
+	    key->resp_mac[handshake_end(key->end)]);
+	if (!crypto_equal(mac, packet + WIRE_MAC1_RESP, WIRE_MAC)) {
+		state_count(m, MP_C_drop_handshake_mac);
+		return;
+	}
+	if (!initiator_reply_waits(m, s, sh, packet, rx, now))
+		initiator_reply_read(m, s, sh, packet, rx, now);
+}
+
+void
+initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
+    const struct mp_rx *rx, const uint8_t *packet, const struct wire_shake *h,
+    uint64_t now)
+{
+	struct handshake *sh = find_sent(m, h->isid);
+	const struct mp_key *key;
+	struct session *s;
+	struct flow *f;
+	uint8_t cookie[CRYPTO_MAC];
+
+	s = sh == NULL ? NULL : state_session_gen(m, sh->session, sh->gen);
+	if (s == NULL || (key = handshake_key(ring, sh->key_id)) == NULL ||
+	    (f = path_find(m, s, &rx->path)) == NULL) {
+		state_count(m, MP_C_drop_handshake_sid);
+		return;
+	}
+	if (!crypto_xchacha_open(cookie, packet + WIRE_SHAKE + CRYPTO_XNONCE,
+		CRYPTO_MAC + CRYPTO_TAG, sh->packet + WIRE_MAC1_INIT, WIRE_MAC,
+		packet + WIRE_SHAKE, key->cookie)) {
+		state_count(m, MP_C_drop_handshake_auth);
+		return;
+	}
+	if (sh->cookie_flow == f->id &&
+	    memcmp(sh->cookie, cookie, CRYPTO_MAC) == 0)
+		return; /* a copy of what we have */
+	memcpy(sh->cookie, cookie, CRYPTO_MAC);
+	sh->cookie_flow = f->id;
+	sh->mask |= state_bit(f->id);
+	table_arm(m, s, now);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+#include "path_choice.h"
+
+#include "pool.h"
+#include "table.h"
+
+void
+path_choice_resend(struct mp *m, struct session *s, uint64_t now)
+{
+	s->resend = true;
+	s->resend_pos = s->pool.first;
+	table_arm(m, s, now);
+}
+
+void
+path_choice_dirty(struct mp *m, struct session *s, uint64_t now)
+{
+	s->review_at = 0;
+	table_arm(m, s, now);
+}
+
+/* Choice numbers rise; an odd one says that the flow before has failed. */
+static uint32_t
+next_choice(uint32_t last, enum mp_reason why)
+{
+	bool failed = why == MP_WHY_silent || why == MP_WHY_error ||
+	    why == MP_WHY_gone;
+
+	return ((last >> 1) + 1) << 1 | failed;
+}
+
+static void
+use(struct mp *m, struct session *s, uint64_t now, struct flow *f,
+    enum mp_reason why)
+{
+	if (s->current != STATE_NO_FLOW)
+		state_count(m, MP_C_flow_switch);
+	else
+		why = MP_WHY_first;
+	s->current = f->id;
+	s->why = (uint8_t)why;
+	s->why_at = now;
+	if (s->initiator) {
+		s->choice = next_choice(s->choice, why);
+		s->select_acked = false;
+		f->probe_now = true; /* the SELECT */
+		f->probe_selects = false;
+	}
+	table_arm(m, s, now);
+}
+
+static enum mp_reason
+why_left(const struct flow *cur)
+{
+	if (cur == NULL || cur->gone || cur->down)
+		return MP_WHY_gone;
+	return cur->failed ? MP_WHY_error : MP_WHY_silent;
+}
+
+/* Doubt that was not there before: what went out lately is resent. */
+static void
+notice_doubt(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
+{
+	if (cur->doubted || !flow_in_doubt(cur, now))
+		return;
+	cur->doubted = true;
+	path_choice_resend(m, s, now);
+}
+
+/* Initiator: a flow that works is left for one that is better enough. */
+static void
+review_working(struct mp *m, struct session *s, uint64_t now,
+    struct flow *cur)
+{
+	struct policy_ask ask = { .now = now, .not = cur, .no_doubt = true };
+	struct flow *best, *chosen;
+
+	if (s->initiator) {
+		best = policy_best(m, s, &ask);
+		if (best != NULL && best->answer_at != 0 &&
+		    policy_get()->leave(cur, best))
+			use(m, s, now, best, MP_WHY_faster);
+		return;
+	}
+	chosen = s->selected == cur->id ? NULL : state_flow(m, s, s->selected);
+	if (chosen != NULL && flow_usable(chosen) &&
+	    !flow_in_doubt(chosen, now) && chosen->rtt.idle_us == 0)
+		use(m, s, now, chosen, MP_WHY_back);
+}
+
+/* When time alone may call for another look. */
+static uint64_t
+review_next(const struct flow *cur, uint64_t now)
+{
+	uint64_t doubt = flow_doubt_at(cur), lost = flow_lost_at(cur);
+
+	if (doubt > now)
+		return doubt;
+	return lost > now ? lost : MP_NEVER;
+}
+
+void
+path_choice_review(struct mp *m, struct session *s, uint64_t now)
+{
+	struct flow *cur = state_flow(m, s, s->current), *best;
+	struct policy_ask ask = { .now = now, .not = cur, .no_doubt = true };
+
+	if (cur == NULL || !flow_usable(cur)) {
+		best = policy_best(m, s, &ask);
+		if (best == NULL) {
+			ask.no_doubt = false;
+			best = policy_best(m, s, &ask);
+		}
+		if (best != NULL)
+			use(m, s, now, best, why_left(cur));
+	} else {
+		notice_doubt(m, s, now, cur);
+		if (!flow_in_doubt(cur, now) && cur->rtt.idle_us == 0) {
+			review_working(m, s, now, cur);
+		} else if (flow_lost(cur, now)) {
+			best = policy_best(m, s, &ask);
+			if (best != NULL && policy_get()->cost(best) <
+			    policy_get()->cost(cur))
+				use(m, s, now, best, MP_WHY_silent);
+		}
+	}
+	cur = state_flow(m, s, s->current);
+	s->review_at = cur != NULL ? review_next(cur, now) : MP_NEVER;
+}
+
+void
+path_choice_follow(struct mp *m, struct session *s, uint64_t now, uint32_t id,
+    uint32_t number)
+{
+	struct flow *f = state_flow(m, s, id);
+
+	if (s->initiator || f == NULL || number <= s->choice)
+		return;
+	s->choice = number;
+	s->selected = f->id;
+	if (s->current != f->id && flow_usable(f)) {
+		if (number & 1) { /* the one before is dead */
+			s->resend_flow = s->current;
+			path_choice_resend(m, s, now);
+		}
+		use(m, s, now, f, MP_WHY_select);
+	}
+	path_choice_dirty(m, s, now);
+}
+
+void
+path_choice_data(struct mp *m, struct session *s, uint64_t now, uint32_t id)
+{
+	struct flow *f;
+
+	if (s->initiator || s->choice != 0 || s->selected == id)
+		return;
+	s->selected = (uint8_t)id;
+	f = state_flow(m, s, id);
+	if (f != NULL && s->current != id && flow_usable(f))
+		use(m, s, now, f, MP_WHY_data);
+}
+
+/* Can data go there at all, though it may be silent now? */
+static bool
+worked_once(const struct flow *f)
+{
+	return !f->gone && !f->down && !f->failed && f->proven_once;
+}
+
+struct flow *
+path_choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
+{
+	struct flow *cur, *f;
+	struct policy_ask ask = { .now = now, .need = need,
+		.no_doubt = true };
+
+	if (now >= s->review_at)
+		path_choice_review(m, s, now);
+	cur = state_flow(m, s, s->current);
+	if (cur != NULL && cur->size < need) {
+		f = policy_best(m, s, &ask);
+		if (f != NULL)
+			return f;
+	}
+	if (cur != NULL && worked_once(cur))
+		return cur;
+	/* None works: the last that did, while all are asked. */
+	f = state_flow(m, s, s->last_valid);
+	if (f != NULL && worked_once(f))
+		return f;
+	STATE_FLOWS(m, s, f, id) {
+		if (worked_once(f))
+			return f;
+	}
+	return NULL;
+}
+
+uint16_t
+path_choice_copy_flags(const struct flow *f, uint64_t now)
+{
+	bool own = f->gone || f->down || f->failed || flow_own_doubt(f, now);
+
+	if (own)
+		return WIRE_COPYFLAG;
+	return WIRE_COPYFLAG | (f->lossy ? WIRE_LOSSY : WIRE_REPLY);
+}
+
+struct flow *
+path_choice_copy(struct mp *m, struct session *s, uint64_t now,
+    const struct flow *f, size_t need)
+{
+	struct policy_ask ask = { .now = now, .need = need, .not = f,
+		.apart = true, .no_doubt = true };
+
+	if (!flow_lossy(f, now) && f->validated && !flow_in_doubt(f, now))
+		return NULL;
+	return policy_best_fit(m, s, ask);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which flow carries the data of a session, at either end, and when that
+ * changes (PROTOCOL.md 5).
+ */
+#ifndef PATH_CHOICE_H
+#define PATH_CHOICE_H
+
+#include "policy.h"
+
+/* Looks at the flow in use, and changes it where that is called for. */
+void path_choice_review(struct mp *, struct session *, uint64_t now);
+/* Something changed that the choice depends on: a look is due. */
+void path_choice_dirty(struct mp *, struct session *, uint64_t now);
+/* The peer's SELECT, or its data in order, names a flow. */
+void path_choice_follow(struct mp *, struct session *, uint64_t now,
+    uint32_t id,
+    uint32_t number);
+void path_choice_data(struct mp *, struct session *, uint64_t now, uint32_t id);
+/* Datagrams of a flow that stopped working are to be resent. */
+void path_choice_resend(struct mp *, struct session *, uint64_t now);
+
+/* The flow for a datagram that needs `need' bytes of UDP payload; NULL when
+ * there is none at all. */
+struct flow *path_choice_flow(struct mp *, struct session *, uint64_t now,
+    size_t need);
+/* The flow for a COPY of what goes out on `f', or NULL when none is called
+ * for. */
+struct flow *path_choice_copy(struct mp *, struct session *, uint64_t now,
+    const struct flow *f, size_t need);
+/* The flags of such a COPY: whether the peer shall share our doubt. */
+uint16_t path_choice_copy_flags(const struct flow *f, uint64_t now);
+
+#endif

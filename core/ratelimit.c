@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+#include "ratelimit.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "bytes.h"
+
+#define TOKEN UINT64_C(1000000) /* bucket levels are in micro-tokens */
+
+static bool
+bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
+    uint32_t n)
+{
+	uint64_t full = burst * TOKEN, gone = now > b->at ? now - b->at : 0;
+
+	if (gone >= full / rate)
+		b->level = full;
+	else
+		b->level += gone * rate;
+	if (b->level > full)
+		b->level = full;
+	b->at = now;
+	if (b->level < n * TOKEN)
+		return false;
+	b->level -= n * TOKEN;
+	return true;
+}
+
+bool
+ratelimit_curve(struct mp *m, uint64_t now, uint32_t n)
+{
+	return bucket_take(&m->sh->ratelimit.curve, now, RATELIMIT_CURVE,
+	    RATELIMIT_CURVE, n);
+}
+
+/* One bucket for an IPv4 address or an IPv6 /64. */
+static bool
+source_take(struct mp *m, uint64_t now, const struct mp_addr *a)
+{
+	const uint8_t *p = addr_is4(a->ip) ? a->ip + 8 : a->ip;
+	uint64_t h = crypto_short(p, 8, m->sh->hash_key);
+
+	return bucket_take(&m->sh->ratelimit.source[h % STATE_BUCKETS], now,
+	    RATELIMIT_SOURCE, RATELIMIT_BURST, 1);
+}
+
+static void
+turn_secret(struct mp *m, uint64_t now)
+{
+	struct ratelimit *l = &m->sh->ratelimit;
+	bool stale = now >= l->turned_at + 2 * (uint64_t)RATELIMIT_SECRET;
+
+	if (l->turned_at != 0 && now < l->turned_at + RATELIMIT_SECRET)
+		return;
+	if (stale || l->turned_at == 0)
+		rng_bytes(&m->sh->rng, l->secret[1], 32);
+	else
+		memcpy(l->secret[1], l->secret[0], 32);
+	rng_bytes(&m->sh->rng, l->secret[0], 32);
+	l->turned_at = now;
+}
+
+static void
+cookie_of(const struct mp *m, int which, const struct mp_addr *a,
+    uint8_t cookie[CRYPTO_MAC])
+{
+	uint8_t in[18];
+
+	memcpy(in, a->ip, 16);
+	put16(in + 16, a->port);
+	crypto_mac(cookie, in, sizeof(in), m->sh->ratelimit.secret[which]);
+}
+
+static bool
+mac2_right(const struct mp *m, uint64_t now, const struct mp_addr *a,
+    const uint8_t packet[WIRE_INIT])
+{
+	uint8_t cookie[CRYPTO_MAC], mac[CRYPTO_MAC];
+	const struct ratelimit *l = &m->sh->ratelimit;
+	int i;
+
+	if (l->turned_at == 0 ||
+	    now >= l->turned_at + 2 * (uint64_t)RATELIMIT_SECRET)
+		return false; /* no cookie of ours is that old */
+	for (i = 0; i < 2; i++) {
+		cookie_of(m, i, a, cookie);
+		crypto_mac(mac, packet, WIRE_MAC2_INIT, cookie);
+		if (crypto_equal(mac, packet + WIRE_MAC2_INIT, CRYPTO_MAC))
+			return true;
+	}
+	return false;
+}
+
+bool
+ratelimit_mac2_ok(const struct mp *m, uint64_t now, const struct mp_addr *a,
+    const uint8_t packet[WIRE_INIT])
+{
+	static const uint8_t zero[WIRE_MAC];
+
+	return crypto_equal(packet + WIRE_MAC2_INIT, zero, WIRE_MAC) ||
+	    mac2_right(m, now, a, packet);
+}
+
+enum ratelimit_says
+ratelimit_admit(struct mp *m, uint64_t now, const struct mp_addr *a,
+    const uint8_t packet[WIRE_INIT])
+{
+	if (bucket_take(&m->sh->ratelimit.fresh, now, RATELIMIT_FREE,
+	    RATELIMIT_FREE, 1))
+		return RATELIMIT_OK;
+	if (!mac2_right(m, now, a, packet))
+		return RATELIMIT_COOKIE;
+	return source_take(m, now, a) ? RATELIMIT_OK : RATELIMIT_DROP;
+}
+
+void
+ratelimit_cookie(struct mp *m, uint64_t now, const struct mp_addr *a,
+    const uint8_t init[WIRE_INIT], const uint8_t key[32],
+    uint8_t out[WIRE_COOKIE])
+{
+	uint8_t cookie[CRYPTO_MAC];
+	struct wire_shake h = { WIRE_T_COOKIE, get32(init + 8) };
+
+	turn_secret(m, now);
+	cookie_of(m, 0, a, cookie);
+	wire_put_handshake(out, &h);
+	rng_bytes(&m->sh->rng, out + WIRE_SHAKE, CRYPTO_XNONCE);
+	crypto_xchacha_seal(out + WIRE_SHAKE + CRYPTO_XNONCE, cookie,
+	    sizeof(cookie), init + WIRE_MAC1_INIT, WIRE_MAC,
+	    out + WIRE_SHAKE, key);
+}

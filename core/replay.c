@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/* In a window of n bits number `seq' has bit seq mod n.  Bits of numbers above
+ * `hi' are stale and cleared when `hi' passes them. */
+#include <string.h>
+
+#include "replay.h"
+
+enum { WORD_BITS = 64 };
+
+static unsigned
+word_of(uint64_t seq, unsigned size)
+{
+	return (unsigned)(seq % size / WORD_BITS);
+}
+
+/* Clears the bits of n < size numbers from `seq' on. */
+static void
+clear(uint64_t *bits, unsigned size, uint64_t seq, uint64_t n)
+{
+	while (n > 0) {
+		unsigned first = (unsigned)(seq % WORD_BITS);
+		uint64_t here = WORD_BITS - first;
+		uint64_t mask = UINT64_MAX << first;
+
+		if (here > n) {
+			mask &= UINT64_MAX >> (here - n);
+			here = n;
+		}
+		bits[word_of(seq, size)] &= ~mask;
+		seq += here;
+		n -= here;
+	}
+}
+
+static enum replay_says
+replay_look_up(uint64_t hi, const uint64_t *bits, unsigned size, uint64_t seq)
+{
+	if (seq > hi)
+		return REPLAY_NEW;
+	if (seq == 0 || hi - seq >= size)
+		return REPLAY_OLD;
+	if (bits[word_of(seq, size)] >> seq % WORD_BITS & 1)
+		return REPLAY_SEEN;
+	return REPLAY_NEW;
+}
+
+static void
+replay_mark(uint64_t *hi, uint64_t *bits, unsigned size, uint64_t seq)
+{
+	if (replay_look_up(*hi, bits, size, seq) != REPLAY_NEW)
+		return;
+	if (seq > *hi) {
+		if (seq - *hi >= size)
+			memset(bits, 0, size / 8);
+		else
+			clear(bits, size, *hi + 1, seq - *hi);
+		*hi = seq;
+	}
+	bits[word_of(seq, size)] |= UINT64_C(1) << seq % WORD_BITS;
+}
+
+enum replay_says
+replay_check(const struct replay_window *w, uint64_t seq)
+{
+	return replay_look_up(w->hi, w->bits, REPLAY_BITS, seq);
+}
+
+void
+replay_take(struct replay_window *w, uint64_t seq)
+{
+	replay_mark(&w->hi, w->bits, REPLAY_BITS, seq);
+}
+
+enum replay_says
+replay_tail_check(const struct replay_tail *w, uint64_t seq)
+{
+	return replay_look_up(w->hi, w->bits, REPLAY_TAIL_BITS, seq);
+}
+
+void
+replay_tail_take(struct replay_tail *w, uint64_t seq)
+{
+	replay_mark(&w->hi, w->bits, REPLAY_TAIL_BITS, seq);
+}
+
+void
+replay_cut(struct replay_tail *tail, const struct replay_window *w)
+{
+	uint64_t seq = w->hi, below;
+	unsigned i;
+
+	memset(tail, 0, sizeof(*tail));
+	tail->hi = w->hi;
+	for (i = 0; i < REPLAY_TAIL_BITS / WORD_BITS; i++) {
+		tail->bits[word_of(seq, REPLAY_TAIL_BITS)] =
+		    w->bits[word_of(seq, REPLAY_BITS)];
+		if (seq < WORD_BITS)
+			return;
+		seq -= WORD_BITS;
+	}
+	/* The oldest numbers share a word with the newest. */
+	below = UINT64_MAX >> (WORD_BITS - 1 - w->hi % WORD_BITS);
+	i = word_of(w->hi, REPLAY_TAIL_BITS);
+	tail->bits[i] = (tail->bits[i] & below) |
+	    (w->bits[word_of(seq, REPLAY_BITS)] & ~below);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: ISC */
+/* COPYs of what a silent flow may have lost (PROTOCOL.md 5). */
+#ifndef RESEND_H
+#define RESEND_H
+
+#include "session.h"
+
+/* The next one of a session whose pool is being walked: 1, or 0 at its end. */
+int resend_next(struct mp *, struct session *, uint64_t now, struct mp_out *,
+    uint8_t *buf, size_t size);
+
+#endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: ISC */
+#include "responder.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "bytes.h"
+#include "ratelimit.h"
+#include "pool.h"
+#include "initiator_reply.h"
+#include "seal.h"
+#include "send.h"
+#include "peer_addr.h"
+#include "table.h"
+
+/* Notes where an INIT came from: how often from there, or 0 when there is no
+ * place left to note it. */
+static uint8_t
+note_source(struct handshake *sh, const struct mp_addr *a)
+{
+	int i;
+
+	for (i = 0; i < STATE_SOURCES; i++) {
+		if (sh->source[i].n == 0)
+			sh->source[i].addr = *a;
+		if (addr_equal(&sh->source[i].addr, a)) {
+			if (sh->source[i].n < UINT8_MAX)
+				sh->source[i].n++;
+			return sh->source[i].n;
+		}
+	}
+	return 0;
+}
+
+static struct handshake *
+find_init(const struct mp *m, const uint8_t mac1[WIRE_MAC], uint64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATE_OPEN; i++)
+		if (m->handshakes[i].state != HANDSHAKE_FREE &&
+		    now < m->handshakes[i].born_at + HANDSHAKE_LIFE &&
+		    memcmp(m->handshakes[i].mac1, mac1, WIRE_MAC) == 0)
+			return &m->handshakes[i];
+	return NULL;
+}
+
+/* The session that we began with a peer whose own INIT came from these
+ * addresses; both ends began at once, or nearly. */
+static struct session *
+find_rival(const struct mp *m, const struct handshake *sh, uint64_t now)
+{
+	struct session *s;
+	uint32_t slot;
+	int i;
+
+	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
+		for (slot = 0; slot < MP_SLOTS_MAX; slot++) {
+			if (!state_slot_open(m, slot))
+				continue;
+			s = table_find_addr(m, slot, &sh->source[i].addr);
+			if (s == NULL || !s->initiator ||
+			    (s->key_id != sh->key_id && s->key_id != 0))
+				continue;
+			if (s->state == MP_S_CONNECTING ||
+			    (s->state == MP_S_UP &&
+				now < s->up_at + HANDSHAKE_LIFE))
+				return s;
+		}
+	return NULL;
+}
+
+/* Both ends began at once: end A's wins.  But a peer that asks from outside
+ * of the session is in trouble, and a renewal of ours inside is no help. */
+static bool
+yields(const struct mp *m, const struct handshake *sh, uint64_t now)
+{
+	struct session *s = state_session_gen(m, sh->session, sh->gen);
+
+	if (sh->end != 'A')
+		return false;
+	if (s != NULL)
+		return s->handshake < STATE_HANDSHAKES &&
+		    (sh->inner || !m->handshakes[s->handshake].inner);
+	s = find_rival(m, sh, now);
+	return s != NULL && s->state == MP_S_CONNECTING &&
+	    s->handshake < STATE_HANDSHAKES;
+}
+
+static const struct mp_key *
+key_of_init(const struct mp_keyring *ring, const uint8_t *packet)
+{
+	uint8_t mac[WIRE_MAC];
+	uint32_t i;
+
+	for (i = 0; ring != NULL && i < ring->n && i < MP_KEYS_MAX; i++) {
+		/* made by the other end */
+		crypto_mac(mac, packet, WIRE_MAC1_INIT,
+		    ring->key[i].init_mac[1 - handshake_end(ring->key[i].end)]);
+		if (crypto_equal(mac, packet + WIRE_MAC1_INIT, WIRE_MAC))
+			return &ring->key[i];
+	}
+	return NULL;
+}
+
+static int
+responder_answer(struct mp *m, const struct mp_rx *rx, const uint8_t *resp,
+    size_t len,
+    uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	struct session *s = state_session_gen(m, rx->session, rx->gen);
+	struct wire_msg msg = { .flags = WIRE_REKEY };
+	struct flow *f;
+
+	if (rx->ref == MP_NONE) {
+		memset(out, 0, sizeof(*out));
+		memcpy(buf, resp, len);
+		out->path = rx->path;
+		out->len = len;
+		out->slot = MP_NONE;
+		out->session = MP_NONE;
+		out->tos = out->ttl = -1;
+		return 1;
+	}
+	if (s == NULL || (f = state_flow(m, s, rx->flow)) == NULL)
+		return 0;
+	memcpy(buf + WIRE_AD + WIRE_HEAD, resp, len);
+	return send_control(m, s, f, now, &msg, len, out, buf) > 0;
+}
+
+/* Writes the RESP and derives the keys; false: a bad ephemeral key. */
+static bool
+write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
+    const struct mp_addr *theirs, uint32_t isid, uint32_t their_features)
+{
+	struct wire_resp r = { .features = handshake_features(m,
+	    0) & their_features,
+		.yours = *theirs, .max_flows = (uint16_t)m->limits.flows_each };
+	uint8_t inner[WIRE_INNER], e[32], k[2][32];
+	bool ok;
+
+	sh->keys.sid_in = r.sid = table_new_sid(m, sh->slot);
+	sh->keys.sid_out = isid;
+	sh->keys.suite = (uint8_t)seal_choose(r.features);
+	wire_put_handshake(sh->packet, &(struct wire_shake) { WIRE_T_RESP,
+	    isid });
+	wire_put_resp(inner, &r);
+	rng_bytes(&m->sh->rng, e, sizeof(e));
+	ok = noise_write2(&sh->noise, e, inner, sizeof(inner),
+	    sh->packet + WIRE_SHAKE);
+	crypto_wipe(e, sizeof(e));
+	if (!ok)
+		return false;
+	crypto_mac(sh->packet + WIRE_MAC1_RESP, sh->packet, WIRE_MAC1_RESP,
+	    key->resp_mac[1 - handshake_end(key->end)]);
+	noise_split(&sh->noise, k);
+	memcpy(sh->keys.rx, k[0], 32);
+	memcpy(sh->keys.tx, k[1], 32);
+	crypto_wipe(k, sizeof(k));
+	return true;
+}
+
+/* What an authenticated INIT asks for: fills in `sh', or says why not. */
+static enum mp_counter
+consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
+    const struct mp_key *key, const struct mp_rx *rx, uint64_t now)
+{
+	struct session *s = table_find_assoc(m, key->id, in->assoc);
+
+	memcpy(sh->assoc, in->assoc, 8);
+	memcpy(sh->claim, in->source, sizeof(sh->claim));
+	sh->primary = (uint8_t)WIRE_F_PRIMARY_ID(in->features);
+	sh->key_id = key->id;
+	sh->end = key->end;
+	sh->initiator = (in->features & WIRE_F_RESPONDER) != 0;
+	sh->inner = rx->ref != MP_NONE;
+	sh->session = MP_NONE;
+	note_source(sh, &rx->path.remote);
+	if (sh->inner && (s == NULL || state_index(m, s) != rx->session))
+		return MP_C_drop_handshake_auth;
+	if (s != NULL) {
+		if (s->initiator != sh->initiator || s->state == MP_S_CLOSING)
+			return MP_C_drop_handshake_auth;
+		sh->session = state_index(m, s);
+		sh->gen = s->gen;
+		sh->slot = s->slot;
+	} else {
+		sh->slot = m->sh->accept_slot;
+		if (!state_slot_open(m, sh->slot))
+			return MP_C_drop_handshake_slot;
+	}
+	if (yields(m, sh, now))
+		return MP_C_drop_handshake_role;
+	return ratelimit_curve(m, now, 2) ? MP_C_MAX : MP_C_drop_handshake_rate;
+}
+
+static int
+new_init(struct mp *m, const struct mp_key *key, const struct mp_rx *rx,
+    const uint8_t *packet, uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	struct handshake t = { .state = HANDSHAKE_OPEN, .born_at = now }, *sh;
+	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER];
+	struct wire_init in;
+	enum mp_counter why = MP_C_drop_handshake_auth;
+	int r = 0;
+
+	handshake_prologue(pro, packet);
+	noise_init(&t.noise, pro, sizeof(pro),
+	    key->psk[1 - handshake_end(key->end)]);
+	if (!noise_read1(&t.noise, packet + WIRE_SHAKE, WIRE_NOISE, inner))
+		goto out;
+	wire_get_init(inner, &in);
+	why = consider(m, &t, &in, key, rx, now);
+	if (why != MP_C_MAX)
+		goto out;
+	why = MP_C_drop_handshake_auth;
+	if (!write_resp(m, &t, key, &rx->path.remote, get32(packet + 8),
+		in.features))
+		goto out;
+	why = MP_C_MAX;
+	memcpy(t.mac1, packet + WIRE_MAC1_INIT, WIRE_MAC);
+	sh = handshake_new(m, 0, STATE_OPEN, true);
+	*sh = t;
+	table_link_sid(m, table_handshake_ref(m, sh));
+	if (m->sh->sweep_at == MP_NEVER)
+		m->sh->sweep_at = now + SEC;
+	r = responder_answer(m, rx, sh->packet, WIRE_RESP, now, out, buf);
+out:
+	if (why != MP_C_MAX)
+		state_count(m, why);
+	crypto_wipe(&t, sizeof(t));
+	return r;
+}
+
+static int
+take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
+    const uint8_t *packet, uint64_t now, struct mp_out *out, uint8_t *buf)
+{
+	const struct mp_key *key = key_of_init(ring, packet);
+	struct handshake *sh;
+	uint8_t cookie[WIRE_COOKIE], n;
+
+	if (key == NULL || !ratelimit_mac2_ok(m, now, &rx->path.remote,
+	    packet)) {
+		state_count(m, MP_C_drop_handshake_mac);
+		return 0;
+	}
+	sh = find_init(m, packet + WIRE_MAC1_INIT, now);
+	if (sh != NULL) {
+		n = note_source(sh, &rx->path.remote);
+		if (n > 0 && n <= RESPONDER_SENDS)
+			return responder_answer(m, rx, sh->packet, WIRE_RESP,
+			    now, out,
+			    buf);
+		state_count(m, MP_C_drop_handshake_dup);
+		return 0;
+	}
+	if (rx->ref != MP_NONE) /* inside a live session: no stranger */
+		return new_init(m, key, rx, packet, now, out, buf);
+	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
+	case RATELIMIT_OK:
+		return new_init(m, key, rx, packet, now, out, buf);
+	case RATELIMIT_COOKIE:
+		ratelimit_cookie(m, now, &rx->path.remote, packet, key->cookie,
+		    cookie);
+		state_count(m, MP_C_cookie_out);
+		return responder_answer(m, rx, cookie, WIRE_COOKIE, now, out,
+		    buf);
+	case RATELIMIT_DROP:
+		break;
+	}
+	state_count(m, MP_C_drop_handshake_rate);
+	return 0;
+}
+
+int
+mp_handshake(struct mp *m, const struct mp_keyring *ring, uint64_t now,
+    const struct mp_rx *rx, const uint8_t *packet, size_t len,
+    struct mp_out *out, uint8_t *buf)
+{
+	struct wire_shake h;
+
+	if (!wire_get_handshake(packet, len, &h)) {
+		state_count(m, MP_C_drop_handshake_format);
+		return 0;
+	}
+	switch (h.type) {
+	case WIRE_T_INIT:
+		return take_init(m, ring, rx, packet, now, out, buf);
+	case WIRE_T_RESP:
+		initiator_reply_take(m, ring, rx, packet, &h, now);
+		break;
+	case WIRE_T_COOKIE:
+		initiator_reply_cookie(m, ring, rx, packet, &h, now);
+		break;
+	}
+	return 0;
+}
+
+/* Our own beginning yields to the peer's: the session that the program knows
+ * becomes the one that the peer began. */
+static void
+responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
+    uint64_t now)
+{
+	struct record *r;
+	struct flow *f;
+	uint32_t id;
+
+	/* The peer took nothing under our own keys: it goes out once more. */
+	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
+	     r = pool_next(m, POOL_RECENT, r))
+		pool_put(m, POOL_HELD, s, now, pool_data(r), r->len);
+	pool_clear(m, POOL_RECENT, s);
+	for (id = 0; id < state_nflows(s); id++)
+		if ((f = state_flow(m, s, id)) != NULL) {
+			flow_begin(f, &(struct mp_path) { .ifindex = 0 }, now);
+			f->gone = true;
+		}
+	s->live_flows = 0;
+	table_unlink_assoc(m, s);
+	memcpy(s->assoc, sh->assoc, 8);
+	table_link_assoc(m, s);
+	s->initiator = sh->initiator;
+	s->choice = 0;
+	s->current = s->selected = STATE_NO_FLOW;
+}
+
+struct session *
+responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
+    const struct mp_rx *rx)
+{
+	struct session *s = state_session_gen(m, sh->session, sh->gen);
+	struct session *rival;
+
+	if (!state_slot_open(m, sh->slot))
+		return NULL;
+	if (s == NULL)
+		s = table_find_assoc(m, sh->key_id, sh->assoc);
+	if (s != NULL && (s->initiator != sh->initiator ||
+	    s->state == MP_S_CLOSING))
+		return NULL;
+	rival = s == NULL ? find_rival(m, sh, now) : NULL;
+	if (sh->end == 'A' && rival != NULL && rival->state == MP_S_UP) {
+		state_count(m, MP_C_drop_handshake_role);
+		handshake_free(m, sh);
+		return NULL;
+	}
+	/* We answered it before we began our own, or yield: it is the one.
+	 * The peer has these keys already, so there is no way back. */
+	if (rival != NULL) {
+		responder_adopt(m, rival, sh, now);
+		s = rival;
+	}
+	if (s == NULL)
+		s = peer_addr_new(m, sh, now, rx);
+	if (s == NULL)
+		return NULL;
+	s->key_id = sh->key_id;
+	table_unlink_sid(m, table_handshake_ref(m, sh));
+	if (sh->end == 'A' && state_keys(s)->own &&
+	    sh->born_at < state_keys(s)->born_at)
+		session_install_former(m, s, now, &sh->keys);
+	else
+		session_install(m, s, now, &sh->keys, 0);
+	if (s->initiator && s->live_flows == 0) { /* ours to make */
+		path_make_all(m, s, now);
+		path_probe_now(m, s, now, MP_NONE);
+		s->addr_at = now;
+	}
+	crypto_wipe(&sh->keys, sizeof(sh->keys));
+	sh->state = HANDSHAKE_DONE;
+	sh->session = state_index(m, s);
+	sh->gen = s->gen;
+	return s;
+}

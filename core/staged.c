@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+#include "staged.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "path_choice.h"
+#include "pool.h"
+#include "send.h"
+#include "table.h"
+
+/* What is told with the first datagram: where INIT is to seem to come from, and
+ * how long a peer is waited for. */
+static void
+take_wish(struct session *s, const struct mp_tx_option *wish)
+{
+	static const uint8_t none[16];
+
+	if (memcmp(wish->source, none, sizeof(none)) != 0)
+		memcpy(s->source, wish->source, sizeof(s->source));
+	if (s->up_at == 0)
+		s->plain_us = wish->plain_us;
+}
+
+int
+mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
+    const struct mp_tx_option *wish, const void *payload, size_t len)
+{
+	struct session *s;
+	struct record *r;
+
+	if (slot >= MP_SLOTS_MAX ||
+	    (s = table_find_addr(m, slot, dst)) == NULL)
+		return MP_EINVAL;
+	r = pool_put(m, POOL_HELD, s, now, payload, len);
+	if (wish != NULL)
+		take_wish(s, wish);
+	if (s->handshake_after <= now + SEND_SOURCE)
+		s->handshake_after = 0;
+	table_arm(m, s, now);
+	if (r == NULL) {
+		state_count(m, MP_C_drop_staged);
+		return 0; /* as a full queue of the kernel would */
+	}
+	if (wish != NULL) {
+		memcpy(r->wish.tos, wish->tos, sizeof(r->wish.tos));
+		memcpy(r->wish.ttl, wish->ttl, sizeof(r->wish.ttl));
+		r->df = wish->df;
+	}
+	state_count(m, MP_C_staged);
+	return 0;
+}
+
+/* The way that a held datagram takes now, with what its program asked for. */
+static void
+way_out(const struct mp *m, const struct session *s, const struct record *r,
+    const struct flow *f, const struct mp_path *path, struct mp_out *out)
+{
+	int v6 = addr_is4(path->remote.ip) ? 0 : 1;
+
+	send_out(m, s, f, path, out);
+	out->tos = r->wish.tos[v6];
+	out->ttl = r->wish.ttl[v6];
+	out->df = r->df;
+}
+
+size_t
+staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
+    uint8_t *buf, size_t size)
+{
+	struct record *r = pool_first(m, POOL_HELD, s);
+	struct flow *f;
+	struct mp_tx tx;
+	size_t len;
+
+	if (r == NULL)
+		return 0;
+	len = pool_len(m, POOL_HELD, r);
+	f = path_choice_flow(m, s, now, len + MP_OVERHEAD);
+	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
+		return 0;
+	send_fill(m, s, f, now, 0, NULL, &tx);
+	way_out(m, s, r, f, &f->path, out);
+	out->len = mp_seal(&tx, pool_data(r), len, buf);
+	send_done(m, s, f, &tx, pool_data(r), len, false);
+	pool_drop(m, POOL_HELD, s);
+	crypto_wipe(&tx, sizeof(tx));
+	return out->len;
+}
+
+int
+staged_send_plain(struct mp *m, struct session *s, struct mp_out *out,
+    uint8_t *buf, size_t size)
+{
+	struct record *r = pool_first(m, POOL_HELD, s);
+	struct mp_path path = { .remote = s->shown };
+	size_t len;
+
+	if (r == NULL)
+		return 0;
+	len = pool_len(m, POOL_HELD, r);
+	pool_drop(m, POOL_HELD, s);
+	if (len > size)
+		return 0;
+	memcpy(path.local.ip, s->source, sizeof(path.local.ip));
+	if (!addr_pair_ok(path.local.ip, path.remote.ip))
+		addr_any(path.local.ip, path.remote.ip);
+	way_out(m, s, r, NULL, &path, out);
+	memcpy(buf, pool_data(r), len);
+	out->len = len;
+	state_count(m, MP_C_plain_out);
+	return 1;
+}

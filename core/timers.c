@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+#include "timers.h"
+
+#include "initiator.h"
+#include "pool.h"
+#include "probe.h"
+#include "table.h"
+
+/* Forgeries that make a key be renewed: 2^31. */
+enum { TIMERS_FORGED = INT32_MAX };
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When unanswered probes end the validation; MP_NEVER.  They may come in
+ * quick succession, and a path may get slower all at once: so it takes as
+ * long a silence as the peer's loss does. */
+static uint64_t
+invalid_at(const struct flow *f)
+{
+	return f->validated && f->probes >= FLOW_PROBES_LOST ?
+	    flow_silent_at(f) : MP_NEVER;
+}
+
+static void
+timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	uint16_t mtu = path_mtu(m, f);
+
+	if (now >= flow_wait_end(f, now)) {
+		flow_missed(f);
+		s->review_at = 0;
+	}
+	if (now >= invalid_at(f)) {
+		f->validated = false;
+		s->review_at = 0;
+	}
+	if (f->alt_at <= now && f->alt_tries >= FLOW_ALT_TRIES) {
+		f->alt_at = MP_NEVER; /* nobody answered there */
+		state_count(m, MP_C_rebind_back);
+	}
+	if (s->mtu_request > f->size)
+		probe_size_want(f, mtu, s->mtu_request, now);
+	probe_size_due(f, mtu, now);
+}
+
+/* Is a handshake under way, or about to be, that needs no live session? */
+static bool
+asks_outside(const struct mp *m, const struct session *s)
+{
+	uint32_t i = STATE_ONCE(s->handshake);
+
+	return (s->want_handshake && !s->handshake_inner) ||
+	    (i < STATE_HANDSHAKES && !m->handshakes[i].inner);
+}
+
+uint64_t
+timers_lost_at(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+	uint64_t last = 0, at;
+
+	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
+		return MP_NEVER;
+	STATE_FLOWS(m, s, f, id) {
+		if (f->down || (f->answer_at == 0 && !f->proven_once))
+			continue;
+		at = flow_silent_at(f);
+		last = last > at ? last : at;
+	}
+	return last == 0 ? MP_NEVER : last;
+}
+
+/* When a session that looks for its peer gives up: nothing was sent for a
+ * while, and if it was up once, that is long ago too. */
+static uint64_t
+give_up_at(const struct session *s)
+{
+	uint64_t sent = s->last_send + SESSION_ANSWER;
+	uint64_t began = s->connect_since == MP_NEVER ? 0 :
+	    s->connect_since + SESSION_ANSWER;
+	uint64_t seen = s->up_at == 0 ? 0 : s->last_in + SESSION_SILENT;
+
+	sent = sent > began ? sent : began;
+	return sent > seen ? sent : seen;
+}
+
+/* When a session that never was up has waited for its peer so long as the
+ * program wants; MP_NEVER. */
+static uint64_t
+plain_at(const struct session *s)
+{
+	return s->plain_us == 0 || s->up_at != 0 ||
+	    s->state != MP_S_CONNECTING || s->connect_since == MP_NEVER ?
+	    MP_NEVER : s->connect_since + s->plain_us;
+}
+
+static void
+timers_unconnected(struct mp *m, struct session *s, uint64_t now)
+{
+	session_expire_keys(m, s, now);
+	if (now >= plain_at(s)) {
+		s->plain = true;
+		session_down(m, s);
+		return;
+	}
+	if (s->connect_since != MP_NEVER && s->staged.n > 0 &&
+	    now >= s->connect_since + SESSION_ANSWER) {
+		pool_clear(m, POOL_HELD, s);
+		state_count(m, MP_C_drop_unanswered);
+	}
+	if (s->state == MP_S_CONNECTING && now >= give_up_at(s))
+		session_down(m, s);
+}
+
+static bool
+key_used_up(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+
+	if (s->keys[s->cur & 1].forged >= TIMERS_FORGED)
+		return true;
+	STATE_FLOWS(m, s, f, id)
+		if (f->tx_seq >= WIRE_SEQ_MAX)
+			return true;
+	return false;
+}
+
+static void
+timers_keys(struct mp *m, struct session *s, uint64_t now)
+{
+	session_expire_keys(m, s, now);
+	if (now < s->rekey_at && !key_used_up(m, s))
+		return;
+	s->rekey_at = now + SESSION_REKEY / 4; /* should this one fail */
+	if (s->handshake >= STATE_HANDSHAKES && !s->want_handshake)
+		s->want_handshake = s->handshake_inner = true;
+}
+
+void
+timers_session(struct mp *m, struct session *s, uint64_t now)
+{
+	struct record *r;
+	struct flow *f;
+
+	if (s->state != MP_S_UP) {
+		timers_unconnected(m, s, now);
+		return;
+	}
+	if (now >= s->last_in + SESSION_SILENT) {
+		session_down(m, s);
+		return;
+	}
+	timers_keys(m, s, now);
+	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
+	    now >= r->sent_at + SESSION_ANSWER) {
+		pool_drop(m, POOL_HELD, s);
+		state_count(m, MP_C_drop_staged);
+	}
+	STATE_FLOWS(m, s, f, id)
+		timers_flow(m, s, f, now);
+	if (now >= s->review_at)
+		path_choice_review(m, s, now);
+	if (now >= timers_lost_at(m, s))
+		session_ask(m, s, now);
+}
+
+static uint64_t
+next_of_flow(const struct mp *m, const struct session *s, struct flow *f,
+    uint64_t now)
+{
+	uint64_t at = probe_due(s, f, now);
+
+	if (f->down)
+		return earlier(flow_wait_end(f, now), invalid_at(f));
+	if (f->reply)
+		return 0;
+	at = earlier(at, f->ack_due);
+	at = earlier(at, f->alt_at);
+	at = earlier(at, flow_wait_end(f, now));
+	at = earlier(at, invalid_at(f));
+	return earlier(at, probe_size_due(f, path_mtu(m, f), now));
+}
+
+/* Is there a flow that address packets and held datagrams can take? */
+static bool
+can_send(const struct mp *m, const struct session *s)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id)
+		if (!f->down && !f->failed && f->proven_once && !f->unproven)
+			return true;
+	return false;
+}
+
+static uint64_t
+next_up(const struct mp *m, const struct session *s, uint64_t now)
+{
+	uint64_t at = s->last_in + SESSION_SILENT;
+	struct flow *f;
+	bool works = can_send(m, s);
+
+	if (s->resend || s->addr_reply || (s->staged.n > 0 && works))
+		return 0;
+	if (s->staged.n > 0)
+		at = earlier(at, now + SEC); /* to give them up in time */
+	at = earlier(at, session_keys_end(s));
+	at = earlier(at, s->rekey_at);
+	at = earlier(at, s->review_at);
+	at = earlier(at, timers_lost_at(m, s));
+	if (works) {
+		if (s->initiator && !probe_idle(s, now))
+			at = earlier(at, s->addr_at);
+		at = earlier(at, s->push_at);
+	}
+	STATE_FLOWS(m, s, f, id)
+		at = earlier(at, next_of_flow(m, s, f, now));
+	return at;
+}
+
+uint64_t
+timers_next(const struct mp *m, const struct session *s, uint64_t now)
+{
+	uint64_t at = initiator_due(m, s);
+
+	switch ((enum mp_session_state)s->state) {
+	case MP_S_UP:
+		return earlier(at, next_up(m, s, now));
+	case MP_S_CONNECTING:
+		if (s->staged.n > 0)
+			at = earlier(at, s->connect_since + SESSION_ANSWER);
+		at = earlier(at, session_keys_end(s));
+		at = earlier(at, plain_at(s));
+		return earlier(at, give_up_at(s));
+	case MP_S_CLOSING:
+		return 0;
+	case MP_S_DOWN:
+		if (s->plain && s->staged.n > 0)
+			return 0;
+		break;
+	case MP_S_FREE:
+	case MP_S_CLOSED:
+		break;
+	}
+	return session_keys_end(s);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+#include "ipc_server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "events.h"
+#include "pump.h"
+#include "ipc_handler.h"
+#include "status.h"
+
+enum {
+	CLIENTS = 1024,
+	ABSTRACT_CLIENTS = 64, /* of them by the abstract socket: anybody may come */
+	PATIENCE_US = IPC_WAIT_MS * 1000, /* with one who says nothing */
+};
+
+struct client {
+	LIST_ENTRY(client) entry;
+	struct agent *agent;
+	struct watch watch;
+	struct alarm alarm;
+	int fd;
+	pid_t pid;
+	bool abstract; /* came by the abstract socket */
+	struct status *status; /* what is still to be sent of it */
+};
+
+static void
+client_free(struct client *c)
+{
+	struct agent *a = c->agent;
+
+	watch_end(&a->loop, &c->watch);
+	alarm_end(&a->loop, &c->alarm);
+	LIST_REMOVE(c, entry);
+	a->nabstract -= c->abstract;
+	if (c->fd >= 0)
+		close(c->fd);
+	status_free(c->status);
+	free(c);
+	a->nclients--;
+	agent_settle(a);
+}
+
+static void
+on_patience(struct alarm *alarm, uint64_t now)
+{
+	(void)now;
+	client_free(OWNER(alarm, struct client, alarm));
+}
+
+static void
+status_ready(struct watch *w, uint32_t events)
+{
+	struct client *c = OWNER(w, struct client, watch);
+
+	(void)events;
+	alarm_set(&c->agent->loop, &c->alarm, arena_now() + PATIENCE_US);
+	if (status_send(c->status, c->fd))
+		client_free(c);
+}
+
+/* Begins to stream the status: false, it cannot. */
+static bool
+begin_status(struct client *c)
+{
+	c->status = status_new(c->agent);
+	if (c->status == NULL)
+		return false;
+	c->watch.ready = status_ready;
+	watch_change(&c->agent->loop, &c->watch, EPOLLOUT);
+	return true;
+}
+
+/* Makes him one who follows the events: false, he cannot. */
+static bool
+begin_events(struct client *c, uint32_t port)
+{
+	watch_end(&c->agent->loop, &c->watch);
+	if (!events_join(c->agent, c->fd, port))
+		return false;
+	c->fd = -1;
+	client_free(c);
+	return true;
+}
+
+static struct port *
+ipc_server_port_of(const struct ipc_question *q)
+{
+	return q->ask.port < AGENT_PORTS ? q->agent->port[q->ask.port] : NULL;
+}
+
+/*
+ * Does who comes by the abstract socket have the token for what he asks? 
+ * Looked at where it lies: of a stranger we take no descriptor, which might be
+ * of a file whose close(2) never ends.
+ */
+static bool
+admitted(const struct client *c, struct ipc_question *q)
+{
+	struct ipc_request *ask = &q->ask;
+	int n = ipc_peek(c->fd, ask, sizeof(*ask));
+	const char *keys = ask->keys;
+
+	if (n == IPC_SHORT && ask->kind == IPC_WAKE && ipc_server_port_of(q) !=
+	    NULL)
+		keys = ipc_server_port_of(q)->how.keys;
+	else if (n != (int)sizeof(*ask))
+		return false;
+	ask->keys[sizeof(ask->keys) - 1] = '\0';
+	return listener_knows(c->agent->at, keys, ask->token);
+}
+
+static void
+close_rest(struct ipc_question *q)
+{
+	int i;
+
+	for (i = 0; i < IPC_PASS; i++) {
+		if (q->got[i] >= 0)
+			close(q->got[i]);
+		q->got[i] = -1;
+	}
+}
+
+static void
+client_ready(struct watch *w, uint32_t events)
+{
+	struct client *c = OWNER(w, struct client, watch);
+	static struct ipc_question q;
+	int n;
+
+	(void)events;
+	memset(&q, 0, sizeof(q));
+	q.agent = c->agent;
+	q.client = c->fd;
+	q.pid = c->pid;
+	q.abstract = c->abstract;
+	q.give = -1;
+	if (c->abstract && !admitted(c, &q)) {
+		client_free(c);
+		return;
+	}
+	n = ipc_recv(c->fd, &q.ask, sizeof(q.ask), q.got);
+	if (n == -EAGAIN)
+		return;
+	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
+	    q.ask.kind == IPC_STATUS && !c->abstract && begin_status(c))
+		return;
+	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
+	    q.ask.kind == IPC_EVENTS && !c->abstract &&
+	    begin_events(c, q.ask.port))
+		return;
+	if (n == IPC_SHORT && q.ask.version == IPC_VERSION &&
+	    q.ask.kind == IPC_WAKE && ipc_server_port_of(&q) != NULL)
+		pump_port(ipc_server_port_of(&q));
+	if (n == (int)sizeof(q.ask))
+		ipc_handler_answer(&q);
+	/* Before he hears of it: he may want the socket's port to be free. */
+	if (n >= 0)
+		close_rest(&q);
+	if (n == (int)sizeof(q.ask))
+		(void)ipc_send(c->fd, &q.answer, sizeof(q.answer), &q.give,
+		    q.give >= 0);
+	client_free(c);
+}
+
+/* Programs of our user, and root's. */
+static bool
+welcome(const struct agent *a, int fd, struct ucred *who)
+{
+	socklen_t len = sizeof(*who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, who, &len) == 0 &&
+	    (who->uid == a->uid || who->uid == 0) && a->nclients < CLIENTS;
+}
+
+static bool
+client_new(struct agent *a, int fd, pid_t pid, bool abstract)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return false;
+	c->agent = a;
+	c->fd = fd;
+	c->pid = pid;
+	c->abstract = abstract;
+	if (alarm_begin(&a->loop, &c->alarm, on_patience) != 0 ||
+	    watch_begin(&a->loop, &c->watch, fd, EPOLLIN, client_ready) != 0) {
+		alarm_end(&a->loop, &c->alarm);
+		free(c);
+		return false;
+	}
+	alarm_set(&a->loop, &c->alarm, arena_now() + PATIENCE_US);
+	LIST_INSERT_HEAD(&a->clients, c, entry);
+	a->nclients++;
+	a->nabstract += abstract;
+	agent_settle(a);
+	return true;
+}
+
+void
+ipc_server_accept(struct watch *w, uint32_t events)
+{
+	struct agent *a = OWNER(w, struct agent, accept);
+	struct ucred who;
+	int fd;
+
+	(void)events;
+	while ((fd = accept4(w->fd, NULL, NULL,
+	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		if (!welcome(a, fd, &who) || !client_new(a, fd, who.pid, false))
+			close(fd);
+}
+
+/* Room for one more: who has been silent longest goes. */
+static void
+make_room(struct agent *a)
+{
+	struct client *c, *oldest = NULL;
+
+	if (a->nabstract < ABSTRACT_CLIENTS)
+		return;
+	LIST_FOREACH(c, &a->clients, entry)
+		if (c->abstract)
+			oldest = c;
+	if (oldest != NULL)
+		client_free(oldest);
+}
+
+void
+ipc_server_accept_abstract(struct watch *w, uint32_t events)
+{
+	struct agent *a = OWNER(w, struct agent, accept_abstract);
+	struct ucred who = { .pid = 0 };
+	socklen_t len = sizeof(who);
+	int fd;
+
+	(void)events;
+	while ((fd = accept4(w->fd, NULL, NULL,
+	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
+		make_room(a);
+		if (!client_new(a, fd, who.pid, true))
+			close(fd);
+	}
+}

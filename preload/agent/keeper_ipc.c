@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+#include "keeper_ipc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keyfile.h"
+
+enum { ANSWER_MS = 1500, SLOW_MS = 10 };
+
+static void
+keeper_ipc_close_one(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Reads one answer: 1, or 0: none is there, or a negative errno. */
+static int
+read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
+{
+	int came[IPC_PASS], n;
+
+	n = ipc_recv(channel, answer, sizeof(*answer), came);
+	if (n == -EAGAIN)
+		return 0;
+	if (n < 0)
+		return n;
+	keeper_ipc_close_one(came[1]);
+	*got = came[0];
+	if (n == (int)sizeof(*answer)) {
+		answer->text[IPC_TEXT - 1] = '\0';
+		return 1;
+	}
+	keeper_ipc_close_one(came[0]);
+	*got = -1;
+	return -EPIPE;
+}
+
+/* Waits for the answer to question `number'. */
+static int
+keeper_ipc_await(int channel, uint32_t number, uint64_t until,
+    struct keeper_ipc_answer *answer,
+    int *got)
+{
+	struct pollfd p = { .fd = channel, .events = POLLIN };
+	uint64_t now;
+	int n;
+
+	while ((now = arena_now()) < until) {
+		if (poll(&p, 1, (int)((until - now) / 1000) + 1) <= 0)
+			continue;
+		n = read_answer(channel, answer, got);
+		if (n < 0)
+			return n;
+		if (n > 0 && answer->number == number)
+			return 0;
+		keeper_ipc_close_one(*got);
+		*got = -1;
+	}
+	return -ETIMEDOUT;
+}
+
+int
+keeper_ipc_call(int channel, struct keeper_ipc_request *ask, const int *pass,
+    int n,
+    struct keeper_ipc_answer *answer, int *got)
+{
+	static uint32_t number;
+	static bool slow; /* then it is not waited for again */
+	int error;
+
+	*got = -1;
+	memset(answer, 0, sizeof(*answer));
+	if (channel < 0)
+		return -EPIPE;
+	ask->number = ++number;
+	error = ipc_send(channel, ask, sizeof(*ask), pass, n);
+	if (error != 0)
+		return error;
+	error = keeper_ipc_await(channel, ask->number, arena_now() +
+	    (slow ? SLOW_MS : ANSWER_MS) * 1000, answer, got);
+	slow = error == -ETIMEDOUT;
+	return error != 0 ? error : answer->error;
+}
+
+void
+keeper_ipc_alive(int channel)
+{
+	static const struct keeper_ipc_request ask =
+	    { .kind = KEEPER_IPC_ALIVE };
+
+	(void)ipc_send(channel, &ask, sizeof(ask), NULL, 0);
+}
+
+bool
+keeper_ipc_late(int channel)
+{
+	struct keeper_ipc_answer answer;
+	int n, got = -1;
+
+	while ((n = read_answer(channel, &answer, &got)) > 0)
+		keeper_ipc_close_one(got);
+	return n == 0;
+}
+
+static void
+forget(struct kept_port_list *list, uint64_t id)
+{
+	struct kept_port *h, *next;
+
+	LIST_FOREACH_SAFE(h, list, entry, next) {
+		if (h->id != id)
+			continue;
+		LIST_REMOVE(h, entry);
+		close(h->memfd);
+		close(h->control);
+		free(h);
+	}
+}
+
+static int
+keep(struct kept_port_list *list, const struct keeper_ipc_request *ask,
+    int got[IPC_PASS])
+{
+	struct kept_port *h;
+
+	if (got[0] < 0 || got[1] < 0)
+		return -EBADF;
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		return -ENOMEM;
+	h->id = ask->id;
+	h->how = ask->how;
+	h->memfd = got[0];
+	h->control = got[1];
+	got[0] = got[1] = -1;
+	LIST_INSERT_HEAD(list, h, entry);
+	return 0;
+}
+
+/* Opens a key file, and nothing but a key file: a worker that was led astray
+ * shall not get at other secrets that lie in files. */
+static int
+open_key(const char *path, char why[IPC_TEXT])
+{
+	struct keyfile k;
+	int error, fd = keyfile_open(path, why);
+
+	if (fd < 0)
+		return fd;
+	error = keyfile_read(fd, path, &k, why);
+	sodium_memzero(&k, sizeof(k));
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
+int
+keeper_ipc_serve(int channel, struct kept_port_list *list, int (*bye)(void *),
+    void *arg)
+{
+	struct keeper_ipc_answer answer = { .error = 0 };
+	struct keeper_ipc_request ask;
+	int n, fd = -1, got[IPC_PASS];
+
+	n = ipc_recv(channel, &ask, sizeof(ask), got);
+	if (n <= 0)
+		return n < 0 ? n : -EPIPE;
+	if (n != (int)sizeof(ask))
+		ask.kind = ask.number = 0;
+	answer.number = ask.number;
+	switch (ask.kind) {
+	case KEEPER_IPC_READY:
+	case KEEPER_IPC_ALIVE:
+		break;
+	case KEEPER_IPC_STORE:
+		answer.error = keep(list, &ask, got);
+		break;
+	case KEEPER_IPC_DROP:
+		forget(list, ask.id);
+		break;
+	case KEEPER_IPC_KEY:
+		ask.how.keys[IPC_KEYS - 1] = '\0';
+		fd = open_key(ask.how.keys, answer.text);
+		answer.error = fd < 0 ? fd : 0;
+		break;
+	case KEEPER_IPC_BYE:
+		answer.error = bye(arg);
+		break;
+	default:
+		answer.error = -EINVAL;
+	}
+	keeper_ipc_close_one(got[0]);
+	keeper_ipc_close_one(got[1]);
+	(void)ipc_send(channel, &answer, sizeof(answer), &fd, fd >= 0);
+	keeper_ipc_close_one(fd);
+	return (int)ask.kind;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+#include "keyring.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "keeper_ipc.h"
+#include "keyfile.h"
+
+static struct keyring *
+keyring_new(const char files[IPC_KEYS])
+{
+	struct keyring *r = calloc(1, sizeof(*r));
+	void *p;
+
+	if (r == NULL)
+		return NULL;
+	p = mmap(NULL, sizeof(*r->keys), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED) {
+		free(r);
+		return NULL;
+	}
+	(void)mlock(p, sizeof(*r->keys)); /* where the limit allows it */
+	(void)madvise(p, sizeof(*r->keys), MADV_DONTDUMP);
+	r->keys = p;
+	memcpy(r->files, files, IPC_KEYS);
+	return r;
+}
+
+static void
+keyring_free(struct keyring *r)
+{
+	mp_keyring_wipe(r->keys);
+	munmap(r->keys, sizeof(*r->keys));
+	free(r);
+}
+
+static int
+add_file(struct agent *a, struct keyring *r, const char *path,
+    char why[IPC_TEXT])
+{
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_KEY };
+	struct keeper_ipc_answer answer;
+	struct keyfile k;
+	int error, fd;
+
+	snprintf(ask.how.keys, sizeof(ask.how.keys), "%s", path);
+	error = keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &fd);
+	memcpy(why, answer.text, IPC_TEXT);
+	if (error != 0)
+		return error;
+	if (fd < 0)
+		return -EPROTO;
+	error = keyfile_read(fd, path, &k, why);
+	close(fd);
+	if (error != 0)
+		return error;
+	error = mp_keyring_add(r->keys, k.name, k.end, k.secret);
+	sodium_memzero(&k, sizeof(k));
+	if (error == MP_EEXIST) /* twice the same: harmless */
+		return 0;
+	if (error == MP_EINVAL)
+		snprintf(why, IPC_TEXT, "%s: a key's name has letters, digits, "
+		    "dots, dashes, underscores", path);
+	else if (error != 0)
+		snprintf(why, IPC_TEXT, "more than %d keys", MP_KEYS_MAX);
+	return error;
+}
+
+static int
+add_all(struct agent *a, struct keyring *r, char why[IPC_TEXT])
+{
+	char files[IPC_KEYS], *rest = files, *path;
+	int error;
+
+	memcpy(files, r->files, sizeof(files));
+	while ((path = strsep(&rest, "\n")) != NULL) {
+		if (path[0] == '\0')
+			continue;
+		error = add_file(a, r, path, why);
+		if (error != 0)
+			return error;
+	}
+	if (r->keys->n > 0)
+		return 0;
+	snprintf(why, IPC_TEXT, "no key: make one with mpctl keygen");
+	return -ENOENT;
+}
+
+static struct keyring *
+find_files(struct agent *a, const char *files)
+{
+	struct keyring *r;
+
+	LIST_FOREACH(r, &a->rings, entry)
+		if (strcmp(r->files, files) == 0)
+			return r;
+	return NULL;
+}
+
+/* A file may have changed since, so what counts is what is in it. */
+static struct keyring *
+find_same(struct agent *a, const struct keyring *new)
+{
+	struct keyring *r;
+
+	LIST_FOREACH(r, &a->rings, entry)
+		if (sodium_memcmp(r->keys, new->keys, sizeof(*r->keys)) == 0)
+			return r;
+	return NULL;
+}
+
+/* Gives the ring, or the same one of another port. */
+static void
+share(struct agent *a, struct keyring *r, struct keyring **ring)
+{
+	struct keyring *same = find_same(a, r);
+
+	if (same != NULL) {
+		keyring_free(r);
+		r = same;
+	} else
+		LIST_INSERT_HEAD(&a->rings, r, entry);
+	r->users++;
+	*ring = r;
+}
+
+int
+keyring_get(struct agent *a, const char files[IPC_KEYS], struct keyring **ring,
+    char why[IPC_TEXT])
+{
+	struct keyring *r;
+	int error;
+
+	if (a->channel < 0 && (r = find_files(a, files)) != NULL) {
+		r->users++;
+		*ring = r;
+		return 0;
+	}
+	r = keyring_new(files);
+	if (r == NULL)
+		return -ENOMEM;
+	error = add_all(a, r, why);
+	if (error == 0)
+		share(a, r, ring);
+	else
+		keyring_free(r);
+	return error;
+}
+
+int
+keyring_none(struct agent *a, struct keyring **ring)
+{
+	static const char no_files[IPC_KEYS];
+	struct keyring *r = keyring_new(no_files);
+
+	if (r == NULL)
+		return -ENOMEM;
+	share(a, r, ring);
+	return 0;
+}
+
+void
+keyring_put(struct keyring *r)
+{
+	if (r == NULL || --r->users > 0)
+		return;
+	LIST_REMOVE(r, entry);
+	keyring_free(r);
+}
+
+const char *
+keyring_name(const struct keyring *r, uint64_t key_id)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->keys->n && i < MP_KEYS_MAX; i++)
+		if (r->keys->key[i].id == key_id)
+			return r->keys->key[i].name;
+	return "";
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+#include "local_addr.h"
+
+#include <string.h>
+
+#include "agent.h"
+#include "shared/net.h"
+
+#define BLANKS " \t\n,"
+
+/* Is the name one of those? */
+static bool
+local_addr_named(const char *names, const char *name)
+{
+	size_t len = strlen(name), n;
+
+	for (;; names += n) {
+		names += strspn(names, BLANKS);
+		n = strcspn(names, BLANKS);
+		if (n == 0)
+			return false;
+		if (n == len && memcmp(names, name, n) == 0)
+			return true;
+	}
+}
+
+static bool
+may_use(const struct port *p, const struct link *l)
+{
+	const struct ipc_request *how = &p->how;
+
+	if (p->device != 0 && l->ifindex != p->device)
+		return false;
+	return (how->interfaces[strspn(how->interfaces, BLANKS)] == '\0' ||
+		local_addr_named(how->interfaces, l->name)) &&
+	    !local_addr_named(how->no_interfaces, l->name);
+}
+
+/* Can the port's sockets send from this address at all? */
+static bool
+reaches(const struct port *p, const uint8_t ip[16])
+{
+	struct mp_addr a = { .port = 0 };
+
+	memcpy(a.ip, ip, sizeof(a.ip));
+	if (p->kernel == MP_INET && !net_is_v4(&a))
+		return false;
+	return net_is_any(&p->bound) ||
+	    memcmp(p->bound.ip, ip, sizeof(a.ip)) == 0;
+}
+
+/* Adds those whose link is up, or those whose is not. */
+static size_t
+local_addr_add(const struct netmon *nm, const struct port *p, bool up,
+    struct mp_local *to, size_t n)
+{
+	const struct link *l;
+	size_t i;
+
+	for (i = 0; i < nm->naddresses && n < MP_LOCALS_MAX; i++) {
+		l = netmon_link(nm, nm->address[i].ifindex);
+		if (l == NULL || l->up != up || !may_use(p, l) ||
+		    !reaches(p, nm->address[i].ip))
+			continue;
+		memcpy(to[n].ip, nm->address[i].ip, 16);
+		/* One that lies on loopback leaves by any interface. */
+		to[n].ifindex = l->nowhere ? 0 : l->ifindex;
+		to[n].mtu = l->nowhere ? 0 : l->mtu;
+		to[n].down = !up;
+		n++;
+	}
+	return n;
+}
+
+void
+local_addr_tell(const struct netmon *nm, struct port *p)
+{
+	struct mp_local locals[MP_LOCALS_MAX];
+	size_t n;
+
+	memset(locals, 0, sizeof(locals)); /* also between the fields */
+	/* Those that work first, should there be too many. */
+	n = local_addr_add(nm, p, true, locals, 0);
+	n = local_addr_add(nm, p, false, locals, n);
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): see above */
+	if (n == p->nlocals && memcmp(locals, p->locals, sizeof(locals)) == 0)
+		return;
+	memcpy(p->locals, locals, sizeof(locals));
+	p->nlocals = n;
+	p->locals_new = true;
+}

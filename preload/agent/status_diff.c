@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: ISC */
+#include "status_diff.h"
+
+#include <string.h>
+
+/* --- Order ---------------------------------------------------------------- */
+
+static int
+status_diff_compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* Sessions and their flows are one group, which comes last. */
+static uint32_t
+status_diff_group(const struct ipc_row *r)
+{
+	switch (r->kind) {
+	case IPC_ROW_SESSION:
+	case IPC_ROW_FLOW:
+		return IPC_ROW_END;
+	default:
+		return r->kind;
+	}
+}
+
+static int
+order_addresses(const struct ipc_row *a, const struct ipc_row *b)
+{
+	int c = status_diff_compare(a->u.address_row.ifindex,
+	    b->u.address_row.ifindex);
+
+	return c != 0 ? c : memcmp(a->u.address_row.addr.ip,
+	    b->u.address_row.addr.ip, 16);
+}
+
+static int
+order_sessions(const struct ipc_row *a, const struct ipc_row *b)
+{
+	int c = status_diff_compare(a->session, b->session);
+
+	if (c == 0) /* uses of one index: the older one first */
+		c = status_diff_compare(a->gen, b->gen);
+	if (c == 0)
+		c = status_diff_compare(a->kind, b->kind);
+	return c != 0 ? c : status_diff_compare(a->flow, b->flow);
+}
+
+int
+status_diff_order(const void *left, const void *right)
+{
+	const struct ipc_row *a = left, *b = right;
+	int c = status_diff_compare(status_diff_group(a), status_diff_group(b));
+
+	if (c != 0)
+		return c;
+	switch (a->kind) {
+	case IPC_ROW_SLOT:
+		return status_diff_compare(a->u.slot_row.slot,
+		    b->u.slot_row.slot);
+	case IPC_ROW_COUNTER:
+		return status_diff_compare(a->flow, b->flow);
+	case IPC_ROW_LINK:
+		return status_diff_compare(a->u.link_row.ifindex,
+		    b->u.link_row.ifindex);
+	case IPC_ROW_ADDRESS:
+		return order_addresses(a, b);
+	case IPC_ROW_SESSION:
+	case IPC_ROW_FLOW:
+		return order_sessions(a, b);
+	default:
+		return 0;
+	}
+}
+
+/* --- Events --------------------------------------------------------------- */
+
+/* Says the row as an event that happened at a time, as far as that is known. */
+static void
+status_diff_say(struct status_diff *c, const struct ipc_row *row,
+    enum ipc_event event,
+    uint64_t at)
+{
+	struct ipc_row r = *row;
+
+	r.event = event;
+	r.at = at != 0 && at < row->now ? at : row->now;
+	c->say(c->arg, &r);
+}
+
+static void
+slot_change(struct status_diff *c, const struct ipc_row *old,
+    const struct ipc_row *now)
+{
+	if (old->u.slot_row.record.cookie == now->u.slot_row.record.cookie)
+		return;
+	status_diff_say(c, old, IPC_EVENT_socket_close, 0);
+	status_diff_say(c, now, IPC_EVENT_socket_open, 0);
+}
+
+static void
+session_state(struct status_diff *c, const struct ipc_row *r)
+{
+	static const enum ipc_event is[] = {
+		[MP_S_CONNECTING] = IPC_EVENT_session_connecting,
+		[MP_S_UP] = IPC_EVENT_session_up,
+		[MP_S_DOWN] = IPC_EVENT_session_down,
+		[MP_S_CLOSING] = IPC_EVENT_session_closing,
+	};
+	enum mp_session_state state = r->u.session_row.info.state;
+
+	if (state < sizeof(is) / sizeof(is[0]) && is[state] != IPC_EVENT_NONE)
+		status_diff_say(c, r, is[state], state == MP_S_UP ?
+		    r->u.session_row.info.up_at : 0);
+}
+
+/* The flow that a session took into use.  `left' rows follow the session's. */
+static void
+choice(struct status_diff *c, const struct ipc_row *session, size_t left,
+    uint32_t before)
+{
+	const struct mp_session_info *is = &session->u.session_row.info;
+	struct ipc_row r;
+	size_t i;
+
+	for (i = 1; i <= left && session[i].kind == IPC_ROW_FLOW; i++) {
+		if (session[i].flow != is->current)
+			continue;
+		r = session[i];
+		r.why = is->why;
+		r.before = before;
+		status_diff_say(c, &r, IPC_EVENT_choice, is->why_at);
+	}
+}
+
+static bool
+status_diff_same_path(const struct mp_path *a, const struct mp_path *b)
+{
+	return memcmp(a->local.ip, b->local.ip, 16) == 0 &&
+	    memcmp(a->remote.ip, b->remote.ip, 16) == 0 &&
+	    a->remote.port == b->remote.port && a->ifindex == b->ifindex;
+}
+
+static void
+flow_state(struct status_diff *c, const struct ipc_row *old,
+    const struct ipc_row *now)
+{
+	const struct mp_flow_info *was = &old->u.flow_row.info;
+	const struct mp_flow_info *is = &now->u.flow_row.info;
+
+	if (!status_diff_same_path(&was->path, &is->path))
+		status_diff_say(c, now, IPC_EVENT_flow_moved, 0);
+	if (!was->validated && is->validated)
+		status_diff_say(c, now, IPC_EVENT_flow_validated, 0);
+	if (!was->failed && is->failed)
+		status_diff_say(c, now, IPC_EVENT_flow_failed, 0);
+	else if (!is->failed && !was->doubt && is->doubt)
+		status_diff_say(c, now, IPC_EVENT_flow_doubt, 0);
+	else if ((was->failed || was->doubt) && !is->failed && !is->doubt)
+		status_diff_say(c, now, IPC_EVENT_flow_ok, 0);
+}
+
+/* An answer, or one more that did not come. */
+static void
+flow_sample(struct status_diff *c, const struct ipc_row *old,
+    struct ipc_row *now)
+{
+	const struct mp_flow_info *was = &old->u.flow_row.info;
+	struct mp_flow_info *is = &now->u.flow_row.info;
+
+	now->at = old->at; /* of the last sample */
+	if (was->answer_at == is->answer_at && was->idle_us == is->idle_us &&
+	    was->srtt_us == is->srtt_us)
+		return;
+	if (now->now >= old->at + STATUS_DIFF_SAMPLE_US) {
+		now->at = now->now;
+		status_diff_say(c, now, IPC_EVENT_sample,
+		    is->idle_us == 0 ? is->answer_at : 0);
+		return;
+	}
+	is->answer_at = was->answer_at;
+	is->idle_us = was->idle_us;
+	is->srtt_us = was->srtt_us;
+	c->more = true;
+}
+
+static void
+counter_change(struct status_diff *c, const struct ipc_row *old,
+    struct ipc_row *now)
+{
+	uint64_t was = old != NULL ? old->u.counter_row.value : 0;
+	struct ipc_row r = *now;
+
+	if (!c->counters && old != NULL)
+		now->u.counter_row.value = was;
+	r.u.counter_row.more = now->u.counter_row.value - was;
+	if (now->u.counter_row.value > was &&
+	    strncmp(now->u.counter_row.name, "drop_", 5) == 0)
+		status_diff_say(c, &r, IPC_EVENT_dropped, 0);
+}
+
+static void
+link_change(struct status_diff *c, const struct ipc_row *r)
+{
+	status_diff_say(c, r, r->u.link_row.up ? IPC_EVENT_link_up :
+	    IPC_EVENT_link_down,
+	    0);
+}
+
+/* --- Rows that came, went, or stayed -------------------------------------- */
+
+static void
+came(struct status_diff *c, struct ipc_row *r)
+{
+	switch (r->kind) {
+	case IPC_ROW_SLOT:
+		status_diff_say(c, r, IPC_EVENT_socket_open, 0);
+		break;
+	case IPC_ROW_COUNTER:
+		counter_change(c, NULL, r);
+		break;
+	case IPC_ROW_SESSION:
+		session_state(c, r);
+		break;
+	case IPC_ROW_FLOW:
+		status_diff_say(c, r, IPC_EVENT_flow_new, 0);
+		break;
+	case IPC_ROW_LINK:
+		link_change(c, r);
+		break;
+	case IPC_ROW_ADDRESS:
+		status_diff_say(c, r, IPC_EVENT_address_new, 0);
+		break;
+	}
+}
+
+/* What is gone is told with what was known last. */
+static void
+went(struct status_diff *c, const struct ipc_row *old, bool session)
+{
+	struct ipc_row r = *old;
+
+	r.now = c->at > old->now ? c->at : old->now;
+	switch (r.kind) {
+	case IPC_ROW_SLOT:
+		status_diff_say(c, &r, IPC_EVENT_socket_close, 0);
+		break;
+	case IPC_ROW_SESSION:
+		status_diff_say(c, &r, IPC_EVENT_session_gone, 0);
+		break;
+	case IPC_ROW_FLOW:
+		if (session) /* else it went with that */
+			status_diff_say(c, &r, IPC_EVENT_flow_gone, 0);
+		break;
+	case IPC_ROW_LINK:
+		if (r.u.link_row.up)
+			status_diff_say(c, &r, IPC_EVENT_link_down, 0);
+		break;
+	case IPC_ROW_ADDRESS:
+		status_diff_say(c, &r, IPC_EVENT_address_gone, 0);
+		break;
+	}
+}
+
+static void
+stayed(struct status_diff *c, const struct ipc_row *old, struct ipc_row *r)
+{
+	switch (r->kind) {
+	case IPC_ROW_SLOT:
+		slot_change(c, old, r);
+		break;
+	case IPC_ROW_COUNTER:
+		counter_change(c, old, r);
+		break;
+	case IPC_ROW_SESSION:
+		if (old->u.session_row.info.state !=
+		    r->u.session_row.info.state)
+			session_state(c, r);
+		break;
+	case IPC_ROW_FLOW:
+		flow_state(c, old, r);
+		flow_sample(c, old, r);
+		break;
+	case IPC_ROW_LINK:
+		if (old->u.link_row.up != r->u.link_row.up)
+			link_change(c, r);
+		break;
+	}
+}
+
+/* Where the rows of one session end.  Its choice is told after what became of
+ * its flows. */
+static void
+session_end(struct status_diff *c, const struct ipc_row *old,
+    const struct ipc_row *now, size_t left)
+{
+	const struct mp_session_info *was, *is = &now->u.session_row.info;
+
+	was = old != NULL ? &old->u.session_row.info : NULL;
+	if (is->current != MP_NONE && (was == NULL ||
+	    was->current != is->current || was->why_at != is->why_at))
+		choice(c, now, left, was != NULL ? was->current : MP_NONE);
+}
+
+static bool
+same_session(const struct ipc_row *a, const struct ipc_row *b)
+{
+	return a != NULL && a->session == b->session && a->gen == b->gen;
+}
+
+void
+status_diff_find(struct status_diff *c, const struct ipc_row *old, size_t nold,
+    struct ipc_row *now, size_t nnow)
+{
+	const struct ipc_row *was = NULL, *is = NULL; /* the session we are in */
+	size_t i = 0, j = 0;
+	int order;
+
+	while (i < nold || j < nnow) {
+		if (is != NULL && (j == nnow || !same_session(is, &now[j])) &&
+		    (i == nold || !same_session(is, &old[i]))) {
+			session_end(c, was, is, (size_t)(now + nnow - is) - 1);
+			is = NULL;
+		}
+		order = i == nold ? 1 : j == nnow ? -1 :
+		    status_diff_order(&old[i], &now[j]);
+		if (order >= 0 && now[j].kind == IPC_ROW_SESSION) {
+			is = &now[j];
+			was = order == 0 ? &old[i] : NULL;
+		}
+		if (order < 0) {
+			went(c, &old[i], same_session(is, &old[i]));
+			i++;
+		} else if (order > 0) {
+			came(c, &now[j]);
+			j++;
+		} else {
+			stayed(c, &old[i], &now[j]);
+			i++;
+			j++;
+		}
+	}
+	if (is != NULL)
+		session_end(c, was, is, (size_t)(now + nnow - is) - 1);
+}

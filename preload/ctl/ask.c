@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/* How mpctl asks the agent, and takes the rows that it answers with. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "shared/ipc.h"
+
+/* What comes is a row, or an answer that says why there are none. */
+union message {
+	struct ipc_row row;
+	struct ipc_answer answer;
+};
+
+_Static_assert(sizeof(struct ipc_row) != sizeof(struct ipc_answer),
+    "messages are told apart by their length");
+
+int
+ctl_ask(uint32_t kind, uint32_t port)
+{
+	static struct ipc_request ask; /* large, mostly zero */
+	int fd, error;
+
+	fd = ipc_connect();
+	if (fd < 0)
+		return fd;
+	ask.version = IPC_VERSION;
+	ask.kind = kind;
+	ask.port = port;
+	error = ipc_send(fd, &ask, sizeof(ask), NULL, 0);
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
+int
+ctl_ask_row(int fd, struct ipc_row *row, char why[IPC_TEXT])
+{
+	union message m;
+	int n, got[IPC_PASS];
+	size_t i;
+
+	n = ipc_recv(fd, &m, sizeof(m), got);
+	for (i = 0; i < IPC_PASS; i++)
+		if (n >= 0 && got[i] >= 0)
+			close(got[i]);
+	if (n <= 0)
+		return n;
+	if (n == sizeof(m.row)) {
+		*row = m.row;
+		return 1;
+	}
+	if (n != sizeof(m.answer) || m.answer.error == 0)
+		return -EPROTO;
+	memcpy(why, m.answer.text, IPC_TEXT);
+	why[IPC_TEXT - 1] = '\0';
+	return m.answer.error;
+}
+
+int
+ctl_ask_wait(int fd, struct ipc_row *row, char why[IPC_TEXT])
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n = poll(&p, 1, IPC_WAIT_MS);
+
+	if (n < 0)
+		return -errno;
+	return n == 0 ? -ETIMEDOUT : ctl_ask_row(fd, row, why);
+}
+
+bool
+ctl_ask_nobody(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED ||
+	    error == -ECONNRESET || error == -EPIPE;
+}
+
+const char *
+ctl_ask_text(int error)
+{
+	static char text[128];
+
+	/* An agent that does not know the question says that it is wrong. */
+	if (error == -EPROTO || error == -EINVAL)
+		return "the agent is of another version; restart the "
+		    "programs that run under it";
+	if (error == -EPERM)
+		return "the runtime directory must be yours alone, mode 0700";
+	snprintf(text, sizeof(text), "the agent does not answer: %s",
+	    strerror(-error));
+	return text;
+}
+
+void
+ctl_ask_error(int error, const char *why)
+{
+	if (error != -EPROTO && why != NULL && why[0] != '\0')
+		ctl_error("the agent refuses: %s", why);
+	else
+		ctl_error("%s", ctl_ask_text(error));
+}

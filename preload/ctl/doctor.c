@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/* mpctl doctor: what stops multipath here, and what to do about it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "exam.h"
+#include "shared/net.h"
+
+static void
+look_all(struct exam *x, const struct check *c)
+{
+	for (; c->name != NULL; c++)
+		c->look(x, c);
+}
+
+/* --- Text ---------------------------------------------------------------- */
+
+static void
+show_pairs(const struct exam *x)
+{
+	char local[64], remote[NET_TEXT], name[IF_NAMESIZE];
+	const struct exam_pair *p;
+	size_t i;
+
+	for (i = 0; i < x->npairs; i++) {
+		p = &x->pair[i];
+		if (if_indextoname(p->path.ifindex, name) == NULL)
+			name[0] = '\0';
+		printf("  %-10s %s -> %s: ", name,
+		    host_text(&p->path.local, local),
+		    net_text(&p->path.remote, remote));
+		if (p->answered)
+			printf("%" PRIu32 ".%" PRIu32 " ms\n",
+			    p->rtt_us / 1000, p->rtt_us / 100 % 10);
+		else
+			puts("no answer");
+	}
+}
+
+static void
+doctor_show(const struct exam *x)
+{
+	size_t i;
+
+	for (i = 0; i < x->nfound; i++) {
+		printf("%s: %s\n", x->found[i].fault ? "fault" : "remark",
+		    x->found[i].text);
+		if (x->found[i].mend[0] != '\0')
+			printf("        %s\n", x->found[i].mend);
+	}
+	show_pairs(x);
+	if (exam_faults(x) == 0)
+		puts("all is well");
+}
+
+/* --- JSON ---------------------------------------------------------------- */
+
+static void
+json_string(const char *s)
+{
+	putchar('"');
+	for (; *s != '\0'; s++)
+		if (*s == '"' || *s == '\\')
+			printf("\\%c", *s);
+		else if ((unsigned char)*s < ' ' || *s == 0x7f)
+			printf("\\u%04x", (unsigned char)*s);
+		else
+			putchar(*s);
+	putchar('"');
+}
+
+static void
+json_pairs(const struct exam *x)
+{
+	char local[64], remote[NET_TEXT];
+	size_t i;
+
+	for (i = 0; i < x->npairs; i++) {
+		printf("%s{\"local\":\"%s\",\"remote\":\"%s\",\"rtt_us\":",
+		    i > 0 ? "," : "", host_text(&x->pair[i].path.local, local),
+		    net_text(&x->pair[i].path.remote, remote));
+		if (x->pair[i].answered)
+			printf("%" PRIu32 "}", x->pair[i].rtt_us);
+		else
+			fputs("null}", stdout);
+	}
+}
+
+static void
+doctor_json(const struct exam *x)
+{
+	size_t i;
+
+	printf("{\"version\":1,\"well\":%s,\"found\":[",
+	    exam_faults(x) == 0 ? "true" : "false");
+	for (i = 0; i < x->nfound; i++) {
+		printf("%s{\"check\":\"%s\",\"fault\":%s,\"text\":",
+		    i > 0 ? "," : "", x->found[i].check->name,
+		    x->found[i].fault ? "true" : "false");
+		json_string(x->found[i].text);
+		fputs(",\"command\":", stdout);
+		if (x->found[i].mend[0] != '\0')
+			json_string(x->found[i].mend);
+		else
+			fputs("null", stdout);
+		putchar('}');
+	}
+	fputs("],\"pairs\":[", stdout);
+	json_pairs(x);
+	puts("]}");
+}
+
+/* --- The command --------------------------------------------------------- */
+
+int
+ctl_doctor(bool as_json, const char *peer)
+{
+	static struct exam x;
+	static struct sockfilter_prefix to;
+	int error;
+
+	if (peer != NULL && (strchr(peer, '/') != NULL ||
+	    !rules_prefix(&to, peer) || to.addr.port == 0)) {
+		ctl_error("doctor: expected ADDRESS:PORT, found \"%s\"", peer);
+		return CTL_USAGE;
+	}
+	x.peer = peer != NULL ? &to.addr : NULL;
+	look_all(&x, exam_own);
+	look_all(&x, exam_key);
+	error = host_read(&x.host, x.peer, x.settings.interfaces,
+	    x.settings.no_interfaces);
+	if (error != 0) {
+		ctl_error("the kernel does not tell of the network: %s",
+		    strerror(-error));
+		return CTL_FAILED;
+	}
+	look_all(&x, exam_net);
+	look_all(&x, exam_wall);
+	if (x.peer != NULL)
+		look_all(&x, exam_peer);
+	exam_forget();
+	close(x.host.fd);
+	if (as_json)
+		doctor_json(&x);
+	else
+		doctor_show(&x);
+	return exam_faults(&x) == 0 ? CTL_OK : CTL_FAILED;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#include "exam.h"
+
+#include <stdio.h>
+
+/* Puts the words in the place of %1, %2 and %3. */
+static void
+expand(char out[EXAM_TEXT], const char *form, const char *const word[3])
+{
+	size_t n = 0;
+	int more, which;
+
+	out[0] = '\0';
+	for (; *form != '\0' && n < EXAM_TEXT - 1; n += (size_t)more) {
+		which = form[0] == '%' ? form[1] - '1' : -1;
+		if (which >= 0 && which < 3) {
+			more = snprintf(out + n, EXAM_TEXT - n, "%s",
+			    word[which] != NULL ? word[which] : "");
+			form += 2;
+		} else
+			more = snprintf(out + n, EXAM_TEXT - n, "%c", *form++);
+	}
+}
+
+void
+exam_found(struct exam *x, const struct check *c, const char *a, const char *b,
+    const char *third)
+{
+	const char *const word[3] = { a, b, third };
+
+	if (x->nfound == EXAM_FOUND)
+		return;
+	x->found[x->nfound].check = c;
+	x->found[x->nfound].fault = c->weight == EXAM_FAULT ||
+	    (c->weight == EXAM_SECOND && host_uplinks(&x->host) < 2);
+	snprintf(x->found[x->nfound].about, sizeof(x->found[0].about), "%s",
+	    a != NULL ? a : "");
+	expand(x->found[x->nfound].text, c->text, word);
+	expand(x->found[x->nfound].mend, c->mend != NULL ? c->mend : "", word);
+	x->nfound++;
+}
+
+size_t
+exam_faults(const struct exam *x)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < x->nfound; i++)
+		n += x->found[i].fault;
+	return n;
+}

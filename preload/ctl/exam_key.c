@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/* mpctl doctor: the keys that are there, and may be used. */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exam.h"
+#include "shared/ipc.h"
+#include "agent/keyfile.h"
+
+static struct key {
+	char path[PATH_MAX];
+	struct keyfile is;
+} *keys;
+static size_t nkeys;
+
+static bool
+key_named(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 4 && strcmp(name + len - 4, ".key") == 0;
+}
+
+/* Takes one in, or says why not. */
+static void
+add_key(struct exam *x, const struct check *c, const char *path)
+{
+	struct key *k, *more;
+	char why[IPC_TEXT];
+	int fd = keyfile_open(path, why);
+
+	if (fd == -EACCES && access(path, R_OK) != 0)
+		return; /* the system's, of others */
+	if (fd < 0) {
+		exam_found(x, c, why, NULL, NULL);
+		return;
+	}
+	more = reallocarray(keys, nkeys + 1, sizeof(*keys));
+	if (more != NULL) {
+		keys = more;
+		k = &keys[nkeys];
+		snprintf(k->path, sizeof(k->path), "%s", path);
+		if (keyfile_read(fd, path, &k->is, why) == 0)
+			nkeys++;
+		else
+			exam_found(x, c, why, NULL, NULL);
+	}
+	close(fd);
+}
+
+/* A key that others can read is found by its mode, with what to do. */
+static void
+look_key_mode(struct exam *x, const struct check *c, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & 077) != 0)
+		exam_found(x, c, path, NULL, NULL);
+}
+
+static void
+look_key_owner(struct exam *x, const struct check *c, const char *path)
+{
+	char uid[16];
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    st.st_uid == geteuid() || st.st_uid == 0)
+		return;
+	snprintf(uid, sizeof(uid), "%u", geteuid());
+	exam_found(x, c, path, uid, NULL);
+}
+
+static void
+look_key_file(struct exam *x, const struct check *c, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || (S_ISREG(st.st_mode) &&
+	    ((st.st_mode & 077) != 0 ||
+		(st.st_uid != geteuid() && st.st_uid != 0))))
+		return; /* the other two tell of it */
+	add_key(x, c, path);
+}
+
+static void
+each_in(struct exam *x, const struct check *c, const char *dir,
+    void (*look)(struct exam *, const struct check *, const char *))
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (key_named(e->d_name) && snprintf(path, sizeof(path),
+		    "%s/%s", dir, e->d_name) < (int)sizeof(path))
+			look(x, c, path);
+	if (d != NULL)
+		closedir(d);
+}
+
+static void
+each_key(struct exam *x, const struct check *c,
+    void (*look)(struct exam *, const struct check *, const char *))
+{
+	const char *home = getenv("HOME");
+	char dir[PATH_MAX];
+
+	if (home != NULL && home[0] == '/' && snprintf(dir, sizeof(dir),
+	    "%s/.config/mpshim/keys", home) < (int)sizeof(dir))
+		each_in(x, c, dir, look);
+	each_in(x, c, "/etc/mpshim/keys", look);
+}
+
+static void
+look_modes(struct exam *x, const struct check *c)
+{
+	each_key(x, c, look_key_mode);
+}
+
+static void
+look_owners(struct exam *x, const struct check *c)
+{
+	each_key(x, c, look_key_owner);
+}
+
+static void
+look_keys(struct exam *x, const struct check *c)
+{
+	char list[IPC_KEYS], *word, *rest;
+
+	each_key(x, c, look_key_file);
+	memcpy(list, x->settings.keys, sizeof(list));
+	for (word = strtok_r(list, " ", &rest); word != NULL;
+	    word = strtok_r(NULL, " ", &rest))
+		if (word[0] == '/')
+			add_key(x, c, word);
+}
+
+/* Both halves of a key.  One of them twice is harmless: root has its own, perhaps,
+ * in /etc. */
+static void
+look_halves(struct exam *x, const struct check *c)
+{
+	size_t i, k;
+
+	for (i = 0; i < nkeys; i++)
+		for (k = i + 1; k < nkeys; k++)
+			if (keys[i].is.end != keys[k].is.end &&
+			    sodium_memcmp(keys[i].is.secret,
+			    keys[k].is.secret, sizeof(keys[i].is.secret)) == 0)
+				exam_found(x, c, keys[i].path, keys[k].path,
+				    NULL);
+}
+
+/* A name that is asked for, of which there is no file. */
+static void
+look_missing(struct exam *x, const struct check *c)
+{
+	char list[IPC_KEYS], path[PATH_MAX], *word, *rest;
+	const char *home = getenv("HOME");
+	bool there;
+
+	memcpy(list, x->settings.keys, sizeof(list));
+	for (word = strtok_r(list, " ", &rest); word != NULL;
+	    word = strtok_r(NULL, " ", &rest)) {
+		if (word[0] == '/')
+			continue;
+		snprintf(path, sizeof(path), "/etc/mpshim/keys/%s.key", word);
+		there = access(path, F_OK) == 0;
+		snprintf(path, sizeof(path), "%s/.config/mpshim/keys/%s.key",
+		    home != NULL ? home : "", word);
+		if (!there && access(path, F_OK) != 0)
+			exam_found(x, c, word, NULL, NULL);
+	}
+}
+
+static void
+look_no_key(struct exam *x, const struct check *c)
+{
+	if (nkeys == 0 && x->settings.keys[0] == '\0' && x->nfound == 0)
+		exam_found(x, c, NULL, NULL, NULL);
+}
+
+/* Is it among those that are asked for, or are all? */
+static bool
+key_wanted(const struct settings *s, const struct key *k)
+{
+	const char *name = s->keys;
+	size_t n;
+
+	for (; *name != '\0'; name += n + strspn(name + n, " ")) {
+		n = strcspn(name, " ");
+		if ((strlen(k->is.name) == n &&
+		    memcmp(k->is.name, name, n) == 0) ||
+		    (strlen(k->path) == n && memcmp(k->path, name, n) == 0))
+			return true;
+	}
+	return s->keys[0] == '\0';
+}
+
+size_t
+exam_keys(void)
+{
+	return nkeys;
+}
+
+bool
+exam_keyring(const struct exam *x, size_t i, bool other_end,
+    struct mp_keyring *ring)
+{
+	const struct keyfile *k = &keys[i].is;
+
+	memset(ring, 0, sizeof(*ring));
+	return key_wanted(&x->settings, &keys[i]) && mp_keyring_add(ring,
+	    k->name, (char)(other_end ? 'A' + 'B' - k->end : k->end),
+	    k->secret) == 0;
+}
+
+void
+exam_forget(void)
+{
+	if (keys != NULL)
+		sodium_memzero(keys, nkeys * sizeof(*keys));
+	free(keys);
+	keys = NULL;
+	nkeys = 0;
+}
+
+const struct check exam_key[] = {
+	{ "key-mode", look_modes, EXAM_FAULT, "%1 is readable by others",
+	    "chmod 600 %1" },
+	{ "key-owner", look_owners, EXAM_FAULT, "%1 belongs to another user",
+	    "chown %2 %1" },
+	{ "key-file", look_keys, EXAM_FAULT, "%1", NULL },
+	{ "key-halves", look_halves, EXAM_FAULT,
+	    "%1 and %2 are of one key: one of them belongs to the other host",
+	    "rm %2" },
+	{ "key-missing", look_missing, EXAM_FAULT, "there is no key %1",
+	    "mpctl keygen %1" },
+	{ "no-key", look_no_key, EXAM_FAULT, "there is no key",
+	    "mpctl keygen NAME" },
+	{ .name = NULL },
+};

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: ISC */
+/* mpctl doctor: interfaces, addresses, routes, and what the kernel lets in. */
+#include <stdio.h>
+#include <string.h>
+
+#include "exam.h"
+#include "shared/net.h"
+
+enum { STRICT = 1 }; /* rp_filter */
+
+/* --- Routes -------------------------------------------------------------- */
+
+/* The kernel drops what comes in by another interface than its answer would go
+ * out by, so an uplink that is not the first hears nothing. */
+static void
+look_rp_filter(struct exam *x, const struct check *c)
+{
+	struct host *h = &x->host;
+	const struct mp_addr *to = &h->target[HOST_V4];
+	long all = host_number("/proc/sys/net/ipv4/conf/all/rp_filter"), own;
+	char from[64], target[64];
+	size_t i;
+	int oif;
+
+	for (i = 0; i < h->naddrs; i++) {
+		const struct host_addr *a = &h->addr[i];
+
+		if (host_family(&a->is) != HOST_V4 ||
+		    a->state != HOST_USABLE || !host_is_uplink(a->link) ||
+		    !a->link->routed[HOST_V4])
+			continue;
+		own = host_number("/proc/sys/net/ipv4/conf/%s/rp_filter",
+		    a->link->name);
+		oif = host_route(h, &a->is, to);
+		if ((own > all ? own : all) == STRICT && oif > 0 &&
+		    (uint32_t)oif != a->link->ifindex)
+			exam_found(x, c, a->link->name,
+			    host_text(&a->is, from), host_text(to, target));
+	}
+}
+
+static void
+look_route(struct exam *x, const struct check *c)
+{
+	struct host *h = &x->host;
+	struct host_link *l;
+	char target[64];
+	size_t i;
+	int f;
+
+	for (i = 0; i < h->nlinks; i++) {
+		l = &h->link[i];
+		if (!host_is_uplink(l) || host_leads_on(h, l))
+			continue;
+		f = l->usable[HOST_V4] ? HOST_V4 : HOST_V6;
+		exam_found(x, c, l->name, x->peer != NULL ?
+		    host_text(&h->target[f], target) : "the Internet",
+		    l->ethernet ? "via GATEWAY " : "");
+	}
+}
+
+static void
+look_down(struct exam *x, const struct check *c)
+{
+	struct host_link *l;
+	size_t i;
+
+	for (i = 0; i < x->host.nlinks; i++) {
+		l = &x->host.link[i];
+		if (!l->up && !l->inside && !l->excluded &&
+		    (l->usable[HOST_V4] || l->usable[HOST_V6]))
+			exam_found(x, c, l->name, NULL, NULL);
+	}
+}
+
+/* Was something found that took a path away? */
+static bool
+exam_net_explained(const struct exam *x)
+{
+	size_t i;
+
+	for (i = 0; i < x->nfound; i++)
+		if (x->found[i].check->weight == EXAM_SECOND)
+			return true;
+	return false;
+}
+
+static void
+look_one_uplink(struct exam *x, const struct check *c)
+{
+	size_t i;
+
+	if (host_uplinks(&x->host) != 1 || exam_net_explained(x))
+		return;
+	for (i = 0; i < x->host.nlinks; i++)
+		if (host_leads_on(&x->host, &x->host.link[i]))
+			exam_found(x, c, x->host.link[i].name, NULL, NULL);
+}
+
+static void
+look_none(struct exam *x, const struct check *c)
+{
+	if (host_uplinks(&x->host) == 0 && !exam_net_explained(x))
+		exam_found(x, c, NULL, NULL, NULL);
+}
+
+/* A name to use interfaces by, that none has: it may have been misspelt. */
+static void
+look_names(struct exam *x, const struct check *c)
+{
+	char list[IPC_NAMES], *word, *rest;
+	bool there;
+	size_t i;
+
+	memcpy(list, x->settings.interfaces, sizeof(list));
+	for (word = strtok_r(list, " ", &rest); word != NULL;
+	    word = strtok_r(NULL, " ", &rest)) {
+		there = false;
+		for (i = 0; i < x->host.nlinks; i++)
+			there |= strcmp(x->host.link[i].name, word) == 0;
+		if (!there)
+			exam_found(x, c, word, NULL, NULL);
+	}
+}
+
+/* --- Addresses ----------------------------------------------------------- */
+
+/* Those in a state that keeps them from being used. */
+static void
+look_state(struct exam *x, const struct check *c, enum host_state state)
+{
+	const struct host_addr *a;
+	char text[64], len[16];
+	size_t i;
+
+	for (i = 0; i < x->host.naddrs; i++) {
+		a = &x->host.addr[i];
+		if (a->state != state || a->link->inside || a->link->excluded ||
+		    (state != HOST_DUPLICATE &&
+			a->link->usable[host_family(&a->is)]))
+			continue; /* another one serves */
+		snprintf(len, sizeof(len), "%u", a->len);
+		exam_found(x, c, host_text(&a->is, text), a->link->name, len);
+	}
+}
+
+static void
+look_duplicate(struct exam *x, const struct check *c)
+{
+	look_state(x, c, HOST_DUPLICATE);
+}
+
+static void
+look_tentative(struct exam *x, const struct check *c)
+{
+	look_state(x, c, HOST_TENTATIVE);
+}
+
+static void
+look_deprecated(struct exam *x, const struct check *c)
+{
+	look_state(x, c, HOST_DEPRECATED);
+}
+
+/* Interfaces with nothing else. */
+static void
+look_link_local(struct exam *x, const struct check *c)
+{
+	const struct host_addr *a;
+	char text[64];
+	size_t i;
+
+	for (i = 0; i < x->host.naddrs; i++) {
+		a = &x->host.addr[i];
+		if (a->state == HOST_LINK_LOCAL && a->link->up &&
+		    !a->link->inside && !a->link->excluded &&
+		    !a->link->usable[HOST_V4] && !a->link->usable[HOST_V6])
+			exam_found(x, c, host_text(&a->is, text),
+			    a->link->name, NULL);
+	}
+}
+
+/* RFC 1918, RFC 6598, RFC 4193. */
+static bool
+is_private(const struct mp_addr *a)
+{
+	const uint8_t *ip = a->ip + 12;
+
+	if (!net_is_v4(a))
+		return (a->ip[0] & 0xfe) == 0xfc;
+	return ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) ||
+	    (ip[0] == 192 && ip[1] == 168) ||
+	    (ip[0] == 100 && (ip[1] & 0xc0) == 64);
+}
+
+/* Told to no peer on a global address: worth to know where this host has both,
+ * since who has private ones alone is the one that begins. */
+static void
+look_private(struct exam *x, const struct check *c)
+{
+	const struct host_addr *a, *private = NULL;
+	bool global = false;
+	char text[64];
+	size_t i;
+
+	for (i = 0; i < x->host.naddrs; i++) {
+		a = &x->host.addr[i];
+		if (a->state != HOST_USABLE || !host_is_uplink(a->link))
+			continue;
+		if (host_family(&a->is) != HOST_V4)
+			continue;
+		if (is_private(&a->is))
+			private = a;
+		else
+			global = true;
+	}
+	if (private != NULL && global && !x->settings.tell_private)
+		exam_found(x, c, host_text(&private->is, text),
+		    private->link->name, NULL);
+}
+
+/* Docker's 172.17.0.1 and its like, which every other host has, too. */
+static void
+look_bridge(struct exam *x, const struct check *c)
+{
+	const struct host_addr *a;
+	char text[64];
+	size_t i;
+
+	for (i = 0; i < x->host.naddrs; i++) {
+		a = &x->host.addr[i];
+		if (a->state == HOST_USABLE && a->link->inside &&
+		    a->link->bridge && !a->link->excluded &&
+		    host_family(&a->is) == HOST_V4)
+			exam_found(x, c, a->link->name,
+			    host_text(&a->is, text), NULL);
+	}
+}
+
+static void
+look_own(struct exam *x, const struct check *c)
+{
+	char text[64];
+	size_t i;
+
+	for (i = 0; x->peer != NULL && i < x->host.naddrs; i++)
+		if (memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0)
+			exam_found(x, c, host_text(x->peer, text),
+			    x->host.addr[i].link->name, NULL);
+}
+
+/* --- What the kernel lets through ---------------------------------------- */
+
+static void
+look_ipv6(struct exam *x, const struct check *c)
+{
+	if (host_number("/proc/sys/net/ipv6/conf/all/disable_ipv6") == 1)
+		exam_found(x, c, NULL, NULL, NULL);
+}
+
+static void
+look_ipv6_link(struct exam *x, const struct check *c)
+{
+	struct host_link *l;
+	size_t i;
+
+	if (host_number("/proc/sys/net/ipv6/conf/all/disable_ipv6") != 0)
+		return;
+	for (i = 0; i < x->host.nlinks; i++) {
+		l = &x->host.link[i];
+		if (l->up && !l->inside && !l->excluded && host_number(
+		    "/proc/sys/net/ipv6/conf/%s/disable_ipv6", l->name) == 1)
+			exam_found(x, c, l->name, NULL, NULL);
+	}
+}
+
+static void
+look_conntrack(struct exam *x, const struct check *c)
+{
+	long n = host_number("/proc/sys/net/netfilter/nf_conntrack_count");
+	long most = host_number("/proc/sys/net/netfilter/nf_conntrack_max");
+	char is[32], limit[32], more[32];
+
+	if (n < 0 || most <= 0 || n < most - most / 10)
+		return;
+	snprintf(is, sizeof(is), "%ld", n);
+	snprintf(limit, sizeof(limit), "%ld", most);
+	snprintf(more, sizeof(more), "%ld", most * 2);
+	exam_found(x, c, is, limit, more);
+}
+
+static void
+look_mtu(struct exam *x, const struct check *c)
+{
+	char mtu[16];
+	size_t i;
+
+	for (i = 0; i < x->host.nlinks; i++)
+		if (host_is_uplink(&x->host.link[i]) &&
+		    x->host.link[i].mtu < 1280) {
+			snprintf(mtu, sizeof(mtu), "%u", x->host.link[i].mtu);
+			exam_found(x, c, x->host.link[i].name, mtu, NULL);
+		}
+}
+
+const struct check exam_net[] = {
+	{ "rp-filter", look_rp_filter, EXAM_FAULT,
+	    "%1 hears nothing from %3: rp_filter is strict there, and the "
+	    "route from %2 is by another interface",
+	    "sysctl -w net.ipv4.conf.all.rp_filter=2" },
+	{ "route", look_route, EXAM_SECOND,
+	    "%1 has no route to %2, so that it is not used",
+	    "ip route add default %3dev %1 metric 1000" },
+	{ "down", look_down, EXAM_SECOND,
+	    "%1 has an address, but no link", "ip link set %1 up" },
+	{ "duplicate", look_duplicate, EXAM_FAULT,
+	    "%1 on %2 is used by another host, too (dadfailed)",
+	    "ip addr del %1/%3 dev %2" },
+	{ "tentative", look_tentative, EXAM_SECOND,
+	    "%1 on %2 is not used yet: whether others have it is being found "
+	    "out (tentative)", "ip addr show dev %2 tentative" },
+	{ "deprecated", look_deprecated, EXAM_SECOND,
+	    "%1 on %2 is not used any more (deprecated)",
+	    "ip addr change %1/%3 dev %2 preferred_lft forever" },
+	{ "link-local", look_link_local, EXAM_SECOND,
+	    "%2 has no address but %1, which leads nowhere (link-local)",
+	    "ip addr add ADDRESS/LEN dev %2" },
+	{ "private", look_private, EXAM_REMARK,
+	    "%1 on %2 is private: peers on global addresses are not told of "
+	    "it", "echo tell-private yes >>~/.config/mpshim/config" },
+	{ "bridge", look_bridge, EXAM_REMARK,
+	    "%1 leads to nobody else, but its %2 is tried with each peer",
+	    "echo no-interface %1 >>~/.config/mpshim/config" },
+	{ "own-address", look_own, EXAM_FAULT,
+	    "%1 is an address of this host (%2): such are never used", NULL },
+	{ "ipv6", look_ipv6, EXAM_SECOND, "IPv6 is off",
+	    "sysctl -w net.ipv6.conf.all.disable_ipv6=0" },
+	{ "ipv6-link", look_ipv6_link, EXAM_SECOND, "IPv6 is off on %1",
+	    "sysctl -w net.ipv6.conf.%1.disable_ipv6=0" },
+	{ "conntrack", look_conntrack, EXAM_FAULT,
+	    "the firewall has no room for new connections: %1 of %2 "
+	    "(conntrack)",
+	    "sysctl -w net.netfilter.nf_conntrack_max=%3" },
+	{ "mtu", look_mtu, EXAM_FAULT,
+	    "%1 carries packets of %2 bytes only: 1280 are needed",
+	    "ip link set %1 mtu 1280" },
+	{ "interface", look_names, EXAM_SECOND,
+	    "there is no interface %1, which is among those to be used",
+	    "mpctl check-config" },
+	{ "no-uplink", look_none, EXAM_FAULT, "no interface leads out",
+	    "ip -br addr" },
+	{ "one-uplink", look_one_uplink, EXAM_REMARK,
+	    "there is no second path: only %1 leads out", NULL },
+	{ .name = NULL },
+};

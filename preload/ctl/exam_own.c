@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/* mpctl doctor: what is ours: the configuration, the runtime directory,
+ * versions, limits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "exam.h"
+#include "shared/ipc.h"
+
+enum {
+	FILES = 64,	  /* that a program should be able to open */
+	RMEM = 212992,	  /* the kernel's own default */
+	TOLD = 512,
+};
+
+/* --- The configuration --------------------------------------------------- */
+
+static char told[TOLD];
+
+static void
+hear(const char *line)
+{
+	if (told[0] == '\0')
+		snprintf(told, sizeof(told), "%s", line);
+}
+
+static void
+look_config(struct exam *x, const struct check *c)
+{
+	settings_environ(&x->settings, environ, hear);
+	(void)settings_files(&x->settings, environ, hear);
+	if (told[0] != '\0')
+		exam_found(x, c, told, NULL, NULL);
+}
+
+/* --- The runtime directory, and who is in it ----------------------------- */
+
+static void
+look_runtime(struct exam *x, const struct check *c)
+{
+	char path[IPC_PATH] = "";
+
+	if (ipc_directory(path, 0) == -EPERM)
+		exam_found(x, c, path, NULL, NULL);
+}
+
+/* Asks the agent for its version; it answers to those of ours alone. */
+static void
+look_agent(struct exam *x, const struct check *c)
+{
+	static struct ipc_request ask;
+	struct ipc_answer answer;
+	int got, error;
+
+	ask = (struct ipc_request) { .version = IPC_VERSION, .kind =
+	    IPC_HELLO };
+	error = ipc_call(&ask, NULL, 0, -1, &answer, &got);
+	if (got >= 0)
+		close(got);
+	if (error == -EPROTO)
+		exam_found(x, c, "mpshim-agent", MPSHIM_VERSION, NULL);
+	else if (error == 0 && strcmp(answer.text, "mpshim-agent "
+	    MPSHIM_VERSION) != 0)
+		exam_found(x, c, answer.text, MPSHIM_VERSION, NULL);
+}
+
+/* --- What is installed --------------------------------------------------- */
+
+/* The version that a program or library of ours holds behind these words: 1; 0:
+ * it has none; -1: there is no such file. */
+static int
+version_in(const char *path, const char *words, char version[32])
+{
+	struct stat st;
+	char *bytes = NULL, *at;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_size < 64 << 20)
+		bytes = calloc(1, (size_t)st.st_size + 1);
+	if (bytes != NULL)
+		n = read(fd, bytes, (size_t)st.st_size);
+	close(fd);
+	at = n > 0 ? memmem(bytes, (size_t)n, words, strlen(words)) : NULL;
+	if (at != NULL)
+		snprintf(version, 32, "%.*s",
+		    (int)strcspn(at + strlen(words), "\n"),
+		    at + strlen(words));
+	free(bytes);
+	return at != NULL;
+}
+
+/* Where library and agent lie, as mprun has it. */
+static bool
+library_directory(char dir[PATH_MAX])
+{
+	const char *set = getenv("MPSHIM_LIBDIR");
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (set != NULL && set[0] == '/')
+		return snprintf(dir, PATH_MAX, "%s", set) < PATH_MAX;
+	if (n <= 0)
+		return false;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (slash == NULL)
+		return false;
+	*slash = '\0';
+	slash = strrchr(self, '/');
+	if (slash == NULL || strcmp(slash, "/bin") != 0)
+		return snprintf(dir, PATH_MAX, "%s", self) < PATH_MAX;
+	*slash = '\0';
+	return snprintf(dir, PATH_MAX, "%s/lib/mpshim", self) < PATH_MAX;
+}
+
+static void
+look_installed(struct exam *x, const struct check *c)
+{
+	static const char *const parts[][2] = {
+		{ "libmpshim.so", "@(#)mpshim " },
+		{ "mpshim-agent", "mpshim-agent " },
+	};
+	char dir[PATH_MAX], path[PATH_MAX + 32], version[32];
+	size_t i;
+	int has;
+
+	for (i = 0; i < 2 && library_directory(dir); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, parts[i][0]);
+		snprintf(version, sizeof(version), "unknown");
+		has = version_in(path, parts[i][1], version);
+		if (has < 0)
+			exam_found(x, c, path, "missing", MPSHIM_VERSION);
+		else if (strcmp(version, MPSHIM_VERSION) != 0)
+			exam_found(x, c, path, version, MPSHIM_VERSION);
+	}
+}
+
+/* --- Limits -------------------------------------------------------------- */
+
+static void
+look_files(struct exam *x, const struct check *c)
+{
+	struct rlimit l;
+	char is[24];
+
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= FILES)
+		return;
+	snprintf(is, sizeof(is), "%lu", (unsigned long)l.rlim_cur);
+	exam_found(x, c, is, NULL, NULL);
+}
+
+static void
+look_rmem(struct exam *x, const struct check *c)
+{
+	long most = host_number("/proc/sys/net/core/rmem_max");
+	char is[24];
+
+	if (most < 0 || most >= RMEM)
+		return;
+	snprintf(is, sizeof(is), "%ld", most);
+	exam_found(x, c, is, NULL, NULL);
+}
+
+const struct check exam_own[] = {
+	{ "config", look_config, EXAM_FAULT, "%1", "mpctl check-config" },
+	{ "runtime", look_runtime, EXAM_FAULT,
+	    "%1 must be yours alone", "chmod 700 %1" },
+	{ "agent", look_agent, EXAM_FAULT,
+	    "%1 runs here, but this is mpctl %2: end the programs that run "
+	    "under it, and start them anew", "mpctl status" },
+	{ "installed", look_installed, EXAM_FAULT,
+	    "%1: version %2; mpctl has %3: install all of one",
+	    "make install" },
+	{ "files", look_files, EXAM_FAULT,
+	    "programs may open %1 files only, which is few", "ulimit -n 1024" },
+	{ "rmem", look_rmem, EXAM_REMARK,
+	    "receive buffers are small (rmem_max is %1): bursts are lost",
+	    "sysctl -w net.core.rmem_max=212992" },
+	{ .name = NULL },
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mpctl doctor: what the firewall says of UDP, as far as a look at its rules
+ * shows; only root may look.  What it cannot make sense of it leaves alone.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exam.h"
+
+/* As a file of our own path, whatever PATH says. */
+#define LIST "PATH=/usr/sbin:/sbin:/usr/bin:/bin nft list ruleset 2>/dev/null"
+
+enum { NAME = 128 };
+
+struct chain {
+	char table[NAME], name[NAME];
+	bool hooked, drops;
+	bool accepts; /* some UDP, as it seems */
+	bool all;     /* or all, whatever comes after */
+};
+
+/* The words between a keyword and the brace. */
+static bool
+exam_wall_named(const char *line, const char *keyword, char name[NAME])
+{
+	size_t len = strlen(keyword);
+	const char *brace = strchr(line, '{');
+
+	if (strncmp(line, keyword, len) != 0 || brace == NULL ||
+	    brace - line - (long)len - 1 >= NAME || brace < line + len + 1)
+		return false;
+	snprintf(name, NAME, "%.*s", (int)(brace - line - (long)len - 1),
+	    line + len);
+	return true;
+}
+
+static bool
+exam_wall_has(const char *line, const char *word)
+{
+	return strstr(line, word) != NULL;
+}
+
+/* nft gives numbers where there is no /etc/protocols. */
+static bool
+of_udp(const char *line)
+{
+	return exam_wall_has(line, "udp") || exam_wall_has(line,
+	    "l4proto 17") ||
+	    exam_wall_has(line, "protocol 17");
+}
+
+static bool
+refuses(const char *line)
+{
+	return exam_wall_has(line, " drop") || exam_wall_has(line, " reject") ||
+	    strncmp(line, "drop", 4) == 0 || strncmp(line, "reject", 6) == 0;
+}
+
+/* Does it narrow down which UDP it is about, other than to the peer's port? */
+static bool
+narrowed(const struct exam *x, const char *line)
+{
+	static const char *const words[] = { "sport", "saddr", "daddr", "iif",
+		"oif", "ct state", "limit" };
+	char port[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (exam_wall_has(line, words[i]))
+			return true;
+	if (!exam_wall_has(line, "dport"))
+		return false;
+	snprintf(port, sizeof(port), "dport %u ", x->peer != NULL ?
+	    x->peer->port : 0U);
+	return !exam_wall_has(line, port);
+}
+
+/* Takes a rule in: does it refuse UDP? */
+static bool
+rule_refuses(const struct exam *x, struct chain *in, const char *line)
+{
+	if (exam_wall_has(line, "type filter hook ")) {
+		in->hooked = exam_wall_has(line, " hook input ") ||
+		    exam_wall_has(line, " hook output ");
+		in->drops = exam_wall_has(line, "policy drop");
+		return false;
+	}
+	if (!in->hooked)
+		return false;
+	if (!exam_wall_has(line, "accept") && !exam_wall_has(line, "jump") &&
+	    !exam_wall_has(line, "goto") &&
+	    !exam_wall_has(line, "vmap"))
+		return refuses(line) && of_udp(line) && !in->all &&
+		    !narrowed(x, line);
+	/* May be for UDP, as far as one can see. */
+	in->accepts |= of_udp(line) || exam_wall_has(line, "established") ||
+	    (!exam_wall_has(line, "tcp") && !exam_wall_has(line, "icmp") &&
+	    !exam_wall_has(line, "iif") &&
+	    !exam_wall_has(line, "oif"));
+	in->all |= of_udp(line) && exam_wall_has(line, "accept") &&
+	    !narrowed(x, line);
+	return false;
+}
+
+/* Leading blanks and the newline are not of it. */
+static char *
+trim(char *line)
+{
+	line[strcspn(line, "\n")] = '\0';
+	return line + strspn(line, " \t");
+}
+
+/* Tells of rules, or of chains, or of neither. */
+static void
+walk(struct exam *x, const struct check *rules, const struct check *chains)
+{
+	struct chain in = { .hooked = false };
+	char text[1024], *line;
+	FILE *f = geteuid() == 0 ? popen(LIST, "r") : NULL;
+
+	while (f != NULL && fgets(text, sizeof(text), f) != NULL) {
+		line = trim(text);
+		if (exam_wall_named(line, "table ", in.table))
+			continue;
+		if (exam_wall_named(line, "chain ", in.name))
+			in.hooked = in.drops = in.accepts = in.all = false;
+		else if (line[0] == '}') {
+			if (in.hooked && in.drops && !in.accepts &&
+			    chains != NULL)
+				exam_found(x, chains, in.table, in.name, NULL);
+			in.hooked = false;
+		} else if (rule_refuses(x, &in, line) && rules != NULL)
+			exam_found(x, rules, in.table, in.name, line);
+	}
+	if (f != NULL)
+		pclose(f);
+}
+
+static void
+look_rules(struct exam *x, const struct check *c)
+{
+	walk(x, c, NULL);
+}
+
+static void
+look_chains(struct exam *x, const struct check *c)
+{
+	walk(x, NULL, c);
+}
+
+const struct check exam_wall[] = {
+	{ "firewall-rule", look_rules, EXAM_FAULT,
+	    "the firewall refuses UDP: %3 (chain %2 of table %1)",
+	    "nft insert rule %1 %2 meta l4proto udp accept" },
+	{ "firewall-policy", look_chains, EXAM_FAULT,
+	    "the firewall drops what it does not accept, and accepts no UDP "
+	    "(chain %2 of table %1)",
+	    "nft insert rule %1 %2 meta l4proto udp accept" },
+	{ .name = NULL },
+};

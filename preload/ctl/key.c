@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The key files (keyfile.h): makes both halves of a new one, and looks whether
+ * others may be used.  Only the agent reads them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "shared/ipc.h"
+#include "agent/keyfile.h"
+
+#define ETC_KEYS "/etc/mpshim/keys"
+#define HOME_KEYS ".config/mpshim/keys"
+
+enum {
+	KEY_NAME = KEYFILE_NAME - 1, /* longest name */
+	KEY_SECRET = 32, /* bytes */
+	KEY_HEX = 2 * KEY_SECRET + 1,
+	KEY_FILE = 256, /* bytes of a file that we make, at most */
+};
+
+/* One half, in the making. */
+struct half {
+	char path[PATH_MAX];
+	char end;
+};
+
+static bool
+name_ok(const char *name)
+{
+	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t n = strspn(name, ok);
+
+	return n > 0 && n <= KEY_NAME && name[n] == '\0' && name[0] != '.' &&
+	    name[0] != '-';
+}
+
+/* Puts a path together; false, and says so: it is too long. */
+static bool
+join(char out[PATH_MAX], const char *dir, const char *name, const char *end)
+{
+	int n = snprintf(out, PATH_MAX, "%s/%s%s", dir, name, end);
+
+	if (n > 0 && n < PATH_MAX)
+		return true;
+	ctl_error("%s: %s", name, strerror(ENAMETOOLONG));
+	return false;
+}
+
+/* The user's home directory; NULL: there is none. */
+static const char *
+home(void)
+{
+	const char *dir = getenv("HOME");
+
+	return dir != NULL && dir[0] == '/' ? dir : NULL;
+}
+
+/* --- A new key ------------------------------------------------------------ */
+
+/* Makes ~/.config/mpshim/keys, each level for its owner alone. */
+static bool
+keys_directory(char dir[PATH_MAX])
+{
+	static const char *const levels[] = { ".config", ".config/mpshim",
+		HOME_KEYS };
+	size_t i;
+
+	if (home() == NULL) {
+		ctl_error("HOME is not set: where shall the key go?");
+		return false;
+	}
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (!join(dir, home(), levels[i], ""))
+			return false;
+		if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+			ctl_error("%s: %s", dir, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+half_absent(const struct half *h)
+{
+	struct stat st;
+
+	if (lstat(h->path, &st) != 0 && errno == ENOENT)
+		return true;
+	ctl_error("%s is there already and is not overwritten; "
+	    "take another name, or move it away", h->path);
+	return false;
+}
+
+/* Writes all of it and has it on the disk: 0, or an errno. */
+static int
+write_file(int fd, const char *text, size_t len)
+{
+	ssize_t n;
+
+	if (fchmod(fd, 0600) != 0)
+		return errno;
+	while (len > 0) {
+		n = write(fd, text, len);
+		if (n < 0 && errno != EINTR)
+			return errno;
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
+	}
+	return fsync(fd) != 0 ? errno : 0;
+}
+
+static bool
+half_make(const struct half *h, const char *name, const char *hex)
+{
+	char text[KEY_FILE];
+	int fd, len, error;
+
+	fd = open(h->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		ctl_error("%s: %s", h->path, strerror(errno));
+		return false;
+	}
+	len = snprintf(text, sizeof(text),
+	    "# mpshim key %s, end %c: the other host holds end %c.\n"
+	    "end %c\nsecret %s\n",
+	    name, h->end, h->end == 'A' ? 'B' : 'A', h->end, hex);
+	error = write_file(fd, text, (size_t)len);
+	sodium_memzero(text, sizeof(text));
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	if (error == 0)
+		return true;
+	unlink(h->path);
+	ctl_error("%s: %s", h->path, strerror(error));
+	return false;
+}
+
+static void
+sync_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)fsync(fd); /* not every file system can */
+	close(fd);
+}
+
+/* Both halves, or none. */
+static bool
+both_make(const struct half *own, const struct half *peer, const char *name)
+{
+	unsigned char secret[KEY_SECRET];
+	char hex[KEY_HEX];
+	bool made;
+
+	if (sodium_init() < 0) {
+		ctl_error("libsodium does not start");
+		return false;
+	}
+	randombytes_buf(secret, sizeof(secret));
+	sodium_bin2hex(hex, sizeof(hex), secret, sizeof(secret));
+	made = half_make(own, name, hex);
+	if (made && !half_make(peer, name, hex)) {
+		unlink(own->path);
+		made = false;
+	}
+	sodium_memzero(secret, sizeof(secret));
+	sodium_memzero(hex, sizeof(hex));
+	return made;
+}
+
+int
+ctl_keygen(const char *name)
+{
+	struct half own = { .end = 'A' }, peer = { .end = 'B' };
+	char dir[PATH_MAX];
+
+	if (!name_ok(name)) {
+		ctl_error("\"%s\" cannot be a key's name: 1 to %d of A-Z a-z "
+		    "0-9 . _ -, the first no dot and no dash", name, KEY_NAME);
+		return CTL_USAGE;
+	}
+	if (!keys_directory(dir) || !join(own.path, dir, name, ".key") ||
+	    !join(peer.path, ".", name, ".peer.key"))
+		return CTL_FAILED;
+	if (!half_absent(&own) || !half_absent(&peer) ||
+	    !both_make(&own, &peer, name))
+		return CTL_FAILED;
+	sync_directory(dir);
+	sync_directory(".");
+	printf("Copy %s.peer.key to the other host as ~/" HOME_KEYS "/%s.key, "
+	    "by scp for example, then delete it here.\n", name, name);
+	puts("Whoever has a half can pose as either end: make one key per pair "
+	    "of parties.");
+	return CTL_OK;
+}
+
+/* --- Keys that are there -------------------------------------------------- */
+
+/* May this file be used?  Says why not. */
+static bool
+file_ok(const char *path)
+{
+	char why[IPC_TEXT];
+	int fd = keyfile_open(path, why);
+
+	if (fd < 0) {
+		ctl_error("%s", why);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+/* Is the path's last part NAME.key? */
+static bool
+path_ok(const char *path)
+{
+	char name[KEY_NAME + sizeof(".key")];
+	const char *base = strrchr(path, '/') + 1;
+	size_t len = strlen(base);
+
+	if (len >= sizeof(".key") && len < sizeof(name) &&
+	    strcmp(base + len - 4, ".key") == 0) {
+		memcpy(name, base, len);
+		name[len - 4] = '\0';
+		if (name_ok(name))
+			return true;
+	}
+	ctl_error("%s: a key's file is NAME.key", path);
+	return false;
+}
+
+/* Finds the file of a named key; says so where there is none. */
+static bool
+find_key(char path[PATH_MAX], const char *name)
+{
+	struct stat st;
+	const char *dir;
+	char keys[PATH_MAX];
+
+	if (!name_ok(name)) {
+		ctl_error("\"%s\" is no key: want a name or a path", name);
+		return false;
+	}
+	dir = home();
+	if (dir != NULL) {
+		if (!join(keys, dir, HOME_KEYS, "") ||
+		    !join(path, keys, name, ".key"))
+			return false;
+		if (stat(path, &st) == 0 ||
+		    (errno != ENOENT && errno != ENOTDIR))
+			return true;
+	}
+	if (!join(path, ETC_KEYS, name, ".key"))
+		return false;
+	if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		return true;
+	ctl_error("no key %s in ~/" HOME_KEYS " or " ETC_KEYS "; make it with "
+	    "mpctl keygen %s, or copy the half that the other host made",
+	    name, name);
+	return false;
+}
+
+static bool
+key_ok(const char *key, size_t *bytes)
+{
+	char path[PATH_MAX];
+
+	if (strlen(key) >= sizeof(path)) {
+		ctl_error("key: %s", strerror(ENAMETOOLONG));
+		return false;
+	}
+	if (key[0] == '/') {
+		if (!path_ok(key))
+			return false;
+		snprintf(path, sizeof(path), "%s", key);
+	} else if (!find_key(path, key))
+		return false;
+	*bytes += strlen(path) + 1;
+	return file_ok(path);
+}
+
+int
+ctl_keys_check(const char *keys)
+{
+	char *copy, *key, *rest;
+	size_t n = 0, bytes = 0;
+	int status = CTL_OK;
+
+	copy = strdup(keys);
+	if (copy == NULL) {
+		ctl_error("%s", strerror(errno));
+		return CTL_FAILED;
+	}
+	for (key = strtok_r(copy, " \t\n", &rest); key != NULL;
+	    key = strtok_r(NULL, " \t\n", &rest), n++)
+		if (!key_ok(key, &bytes)) {
+			status = CTL_FAILED;
+			break;
+		}
+	if (status == CTL_OK && n == 0) {
+		ctl_error("which key?  Give it with -k NAME; "
+		    "mpctl keygen NAME makes one");
+		status = CTL_USAGE;
+	} else if (n > MP_KEYS_MAX || bytes > IPC_KEYS) {
+		ctl_error("too many keys: at most %d, of %d bytes in all",
+		    MP_KEYS_MAX, IPC_KEYS);
+		status = CTL_FAILED;
+	}
+	free(copy);
+	return status;
+}

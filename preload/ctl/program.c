@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Whether the loader would preload us into a program: not into setuid programs
+ * and those with file capabilities, not where there is no loader (static), or
+ * one of another C library or machine.  The rules are those of ld.so(8) and
+ * execve(2).
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+enum {
+	PROGRAM_HEAD = 256,   /* bytes of a #! line that the kernel reads */
+	PROGRAM_NESTED = 5,   /* interpreters of interpreters */
+	PROGRAM_HEADERS = 64, /* program headers that we look at */
+	PROGRAM_NOTES = 1024, /* bytes of notes that we look at */
+};
+
+#define SHELL "/bin/sh" /* runs what is neither ELF nor has a #! line */
+
+/* What the program headers say. */
+struct elf {
+	bool interp, go;
+	char loader[PATH_MAX];
+};
+
+/* --- Finding it ----------------------------------------------------------- */
+
+/* 0, or the errno that execve(2) would give for the file itself. */
+static int
+runnable(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno;
+	if (!S_ISREG(st.st_mode) || eaccess(path, X_OK) != 0)
+		return EACCES;
+	return 0;
+}
+
+/* Looks along PATH as shells do: 0, or an errno. */
+static int
+program_find(char path[PATH_MAX], const char *name)
+{
+	const char *dir = getenv("PATH");
+	int n, error, found = ENOENT;
+	size_t len;
+
+	if (name[0] == '\0')
+		return ENOENT;
+	if (strchr(name, '/') != NULL) {
+		n = snprintf(path, PATH_MAX, "%s", name);
+		return n < PATH_MAX ? runnable(path) : ENAMETOOLONG;
+	}
+	if (dir == NULL)
+		dir = "/bin:/usr/bin";
+	for (;; dir += len + 1) {
+		len = strcspn(dir, ":");
+		n = snprintf(path, PATH_MAX, "%.*s%s%s", (int)len, dir,
+		    len > 0 ? "/" : "./", name);
+		error = n < PATH_MAX ? runnable(path) : ENOENT;
+		if (error == 0)
+			return 0;
+		if (error == EACCES && access(path, F_OK) == 0)
+			found = EACCES;
+		if (dir[len] == '\0')
+			return found;
+	}
+}
+
+/* --- Looking into it ------------------------------------------------------ */
+
+/* Would running this file raise our rights, so that the loader turns secure?
+ * Returns what does it, or NULL. */
+static const char *
+raises(const char *path)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (stat(path, &st) != 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return NULL;
+	if (statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOSUID) != 0)
+		return NULL;
+	if ((st.st_mode & S_ISUID) != 0 && st.st_uid != getuid())
+		return "is setuid";
+	if ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+	    st.st_gid != getgid())
+		return "is setgid";
+	if (getuid() != 0 &&
+	    getxattr(path, "security.capability", NULL, 0) > 0)
+		return "has file capabilities";
+	return NULL;
+}
+
+/* The name of Go's own note is what all its programs have in common. */
+static bool
+notes_go(const char *notes, size_t len)
+{
+	ElfW(Nhdr) note;
+	size_t step, at = 0;
+
+	while (len - at >= sizeof(note)) {
+		memcpy(&note, notes + at, sizeof(note));
+		at += sizeof(note);
+		if (note.n_namesz > len - at || note.n_descsz > len - at)
+			return false;
+		if (note.n_namesz == 4 && memcmp(notes + at, "Go\0", 4) == 0)
+			return true;
+		step = ((size_t)note.n_namesz + 3) / 4 * 4 +
+		    ((size_t)note.n_descsz + 3) / 4 * 4;
+		if (step > len - at)
+			return false;
+		at += step;
+	}
+	return false;
+}
+
+/* False: not what the kernel would run. */
+static bool
+elf_read(int fd, const ElfW(Ehdr) *head, struct elf *elf)
+{
+	ElfW(Phdr) p[PROGRAM_HEADERS];
+	char notes[PROGRAM_NOTES];
+	size_t i, want;
+	ssize_t n;
+
+	memset(elf, 0, sizeof(*elf));
+	if (head->e_phentsize != sizeof(p[0]) ||
+	    head->e_phnum > PROGRAM_HEADERS)
+		return false;
+	n = (ssize_t)(head->e_phnum * sizeof(p[0]));
+	if (pread(fd, p, (size_t)n, (off_t)head->e_phoff) != n)
+		return false;
+	for (i = 0; i < head->e_phnum; i++) {
+		if (p[i].p_type == PT_INTERP &&
+		    p[i].p_filesz < sizeof(elf->loader)) {
+			n = pread(fd, elf->loader, p[i].p_filesz,
+			    (off_t)p[i].p_offset);
+			elf->interp = n > 0;
+		} else if (p[i].p_type == PT_NOTE) {
+			want = p[i].p_filesz < sizeof(notes) ?
+			    p[i].p_filesz : sizeof(notes);
+			n = pread(fd, notes, want, (off_t)p[i].p_offset);
+			elf->go |= n > 0 && notes_go(notes, (size_t)n);
+		}
+	}
+	return true;
+}
+
+/* Is this the loader of a C library that takes ours: glibc, musl? */
+static bool
+loader_known(const char *loader)
+{
+	const char *name = strrchr(loader, '/');
+
+	name = name != NULL ? name + 1 : loader;
+	return strncmp(name, "ld-linux", 8) == 0 ||
+	    strncmp(name, "ld64.so", 7) == 0 ||
+	    strncmp(name, "ld.so.1", 7) == 0 ||
+	    strncmp(name, "ld-musl-", 8) == 0;
+}
+
+static int
+elf_check(int fd, const char *path, const unsigned char *ident)
+{
+	static const unsigned char ours = sizeof(void *) == 8 ? ELFCLASS64 :
+	    ELFCLASS32;
+	ElfW(Ehdr) head, self;
+	struct elf elf;
+	int me, same;
+
+	if (ident[EI_CLASS] != ours) {
+		ctl_error("%s is a %d-bit program, and this mpshim is for "
+		    "%d-bit ones", path, ours == ELFCLASS64 ? 32 : 64,
+		    ours == ELFCLASS64 ? 64 : 32);
+		return CTL_FAILED;
+	}
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
+	    !elf_read(fd, &head, &elf)) {
+		ctl_error("%s is a damaged program", path);
+		return CTL_NOT_RUNNABLE;
+	}
+	/* We are of the machine that the library is of. */
+	me = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	same = me < 0 || pread(me, &self, sizeof(self), 0) != sizeof(self) ||
+	    self.e_machine == head.e_machine;
+	if (me >= 0)
+		close(me);
+	if (!same)
+		ctl_error("%s is for another machine than this mpshim", path);
+	else if (!elf.interp)
+		ctl_error("%s is statically linked, so nothing can be "
+		    "preloaded into it", path);
+	else if (!loader_known(elf.loader))
+		ctl_error("%s is linked with another C library (%s); mpshim "
+		    "needs programs of glibc or musl", path, elf.loader);
+	else {
+		if (elf.go)
+			ctl_error("warning: %s is a Go program; Go calls the "
+			    "kernel past mpshim, so it gets one path", path);
+		return CTL_OK;
+	}
+	return CTL_FAILED;
+}
+
+/* The interpreter of a #! line, as the kernel reads it; false: no such line. */
+static bool
+script_of(char *head, size_t len, char interpreter[PATH_MAX])
+{
+	char *word;
+
+	if (len < 2 || head[0] != '#' || head[1] != '!')
+		return false;
+	head[len] = '\0';
+	word = head + 2;
+	word += strspn(word, " \t");
+	word[strcspn(word, " \t\n")] = '\0';
+	snprintf(interpreter, PATH_MAX, "%s", word);
+	return true;
+}
+
+static int program_check(const char *path, int nested);
+
+/* `head' has room for a byte more. */
+static int
+file_check(int fd, const char *path, char *head, size_t len, int nested)
+{
+	char interpreter[PATH_MAX];
+	const char *why;
+	int error;
+
+	if (len >= EI_NIDENT && memcmp(head, ELFMAG, SELFMAG) == 0) {
+		why = raises(path);
+		if (why == NULL)
+			return elf_check(fd, path, (unsigned char *)head);
+		ctl_error("%s %s, so the loader would start it without mpshim; "
+		    "run mprun as the user that it becomes", path, why);
+		return CTL_FAILED;
+	}
+	if (!script_of(head, len, interpreter))
+		memcpy(interpreter, SHELL, sizeof(SHELL));
+	error = runnable(interpreter);
+	if (error != 0 || nested >= PROGRAM_NESTED) {
+		ctl_error("%s: its interpreter %s: %s", path, interpreter,
+		    strerror(error != 0 ? error : ELOOP));
+		return CTL_NOT_RUNNABLE;
+	}
+	return program_check(interpreter, nested + 1);
+}
+
+static int
+program_check(const char *path, int nested)
+{
+	char head[PROGRAM_HEAD + 1];
+	ssize_t n;
+	int fd, status;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return CTL_OK; /* may be run but not read: then nobody knows */
+	n = pread(fd, head, PROGRAM_HEAD, 0);
+	if (n >= 0)
+		status = file_check(fd, path, head, (size_t)n, nested);
+	else {
+		ctl_error("%s: %s", path, strerror(errno));
+		status = CTL_NOT_RUNNABLE;
+	}
+	close(fd);
+	return status;
+}
+
+int
+ctl_program_check(const char *name)
+{
+	char path[PATH_MAX];
+	int error;
+
+	if (name[0] == '-') {
+		ctl_error("%s: a program's name cannot begin with a dash; "
+		    "write ./%s", name, name);
+		return CTL_USAGE;
+	}
+	error = program_find(path, name);
+	if (error == 0)
+		return program_check(path, 0);
+	ctl_error("%s: %s", name, error == ENOENT ? "no such program" :
+	    strerror(error));
+	return error == ENOENT || error == ENOTDIR ? CTL_NOT_FOUND :
+	    CTL_NOT_RUNNABLE;
+}

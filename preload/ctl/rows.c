@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/* All rows of the status, in order. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "shared/ipc.h"
+
+enum { ROWS_MAX = 1 << 20 }; /* more than any agent has to tell */
+
+static int
+rows_add(struct ctl_rows *rows, const struct ipc_row *row)
+{
+	struct ipc_row *grown;
+	size_t room;
+
+	if (rows->n == rows->room) {
+		room = rows->room == 0 ? 64 : rows->room * 2;
+		if (room > ROWS_MAX)
+			return -E2BIG;
+		grown = reallocarray(rows->row, room, sizeof(*grown));
+		if (grown == NULL)
+			return -ENOMEM;
+		rows->row = grown;
+		rows->room = room;
+	}
+	rows->row[rows->n++] = *row;
+	return 0;
+}
+
+/* Takes all rows that come: 0, or a negative errno. */
+static int
+rows_take(struct ctl_rows *rows, int fd)
+{
+	char why[IPC_TEXT];
+	struct ipc_row row;
+	int n;
+
+	do {
+		n = ctl_ask_wait(fd, &row, why);
+		if (n == 0)
+			return -ECONNRESET; /* the last row is an END */
+		if (n < 0)
+			return n;
+		if (row.kind == IPC_ROW_END)
+			return 0;
+		n = rows_add(rows, &row);
+	} while (n == 0);
+	return n;
+}
+
+/* --- Order ---------------------------------------------------------------- */
+
+/* Sessions and their flows are one group. */
+static uint32_t
+rows_group(const struct ipc_row *r)
+{
+	return r->kind == IPC_ROW_FLOW ? IPC_ROW_SESSION : r->kind;
+}
+
+static int
+rows_compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int
+rows_in_order(const void *left, const void *right)
+{
+	const struct ipc_row *a = left, *b = right;
+	int c = rows_compare(a->port, b->port);
+
+	if (c == 0)
+		c = rows_compare(rows_group(a), rows_group(b));
+	if (c == 0 && rows_group(a) == IPC_ROW_SLOT)
+		return rows_compare(a->u.slot_row.slot, b->u.slot_row.slot);
+	if (c == 0 && rows_group(a) == IPC_ROW_COUNTER)
+		return strncmp(a->u.counter_row.name, b->u.counter_row.name,
+		    sizeof(a->u.counter_row.name));
+	if (c == 0)
+		c = rows_compare(a->session, b->session);
+	if (c == 0)
+		c = rows_compare(a->kind, b->kind);
+	return c != 0 ? c : rows_compare(a->flow, b->flow);
+}
+
+/* Keeps only the ports of which one socket is this process's. */
+static void
+rows_choose(struct ctl_rows *rows, uint32_t pid)
+{
+	size_t i, end, kept = 0;
+	bool wanted;
+
+	for (i = 0; i < rows->n; i = end) {
+		wanted = false;
+		for (end = i; end < rows->n &&
+		    rows->row[end].port == rows->row[i].port; end++)
+			if (rows->row[end].kind == IPC_ROW_SLOT &&
+			    rows->row[end].u.slot_row.record.pid == pid)
+				wanted = true;
+		if (!wanted)
+			continue;
+		memmove(rows->row + kept, rows->row + i,
+		    (end - i) * sizeof(*rows->row));
+		kept += end - i;
+	}
+	rows->n = kept;
+}
+
+int
+ctl_rows_get(struct ctl_rows *rows, uint32_t pid)
+{
+	int fd, error;
+
+	rows->n = 0;
+	error = fd = ctl_ask(IPC_STATUS, 0);
+	if (fd >= 0) {
+		error = rows_take(rows, fd);
+		close(fd);
+	}
+	/* The last program has just gone, and the agent with it? */
+	if (ctl_ask_nobody(error))
+		rows->n = 0;
+	else if (error != 0)
+		return error;
+	if (rows->n > 0)
+		qsort(rows->row, rows->n, sizeof(*rows->row), rows_in_order);
+	if (pid != 0)
+		rows_choose(rows, pid);
+	return 0;
+}
+
+void
+ctl_rows_free(struct ctl_rows *rows)
+{
+	free(rows->row);
+	*rows = (struct ctl_rows) { 0 };
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC */
+#include "view.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "ctl.h"
+#include "shared/ipc.h"
+#include "shared/net.h"
+
+enum {
+	/* Columns of a flow's line: mark, number, state, interface, SRTT,
+	 * loss, with blanks between; the pair and the history share what
+	 * is left. */
+	FIXED = 2 + 3 + 8 + 10 + 8 + 6,
+	PAIR_LEAST = 12,
+	PAIR_MOST = 2 * INET6_ADDRSTRLEN + 1,
+	HISTORY_LEAST = 16,
+	LEVELS = 8,
+	FRESH_US = 10 * 1000000, /* a change so young stands out */
+	DAY_S = 86400,
+};
+
+/* --- Lines ---------------------------------------------------------------- */
+
+static struct view_line *
+line_add(struct view *v)
+{
+	size_t room = v->room == 0 ? 32 : v->room * 2;
+	static struct view_line none; /* written to, never shown */
+	struct view_line *line;
+
+	if (v->n == v->room) {
+		line = reallocarray(v->line, room, sizeof(*line));
+		if (line == NULL) {
+			none.n = 0;
+			return &none;
+		}
+		v->line = line;
+		v->room = room;
+	}
+	line = &v->line[v->n++];
+	line->n = 0;
+	return line;
+}
+
+static void
+view_put(struct view_line *l, uint32_t ch, enum view_look look)
+{
+	if (l->n < VIEW_COLS)
+		l->cell[l->n++] = (struct view_cell) { .ch = ch,
+			.look = (uint8_t)look };
+}
+
+/* ASCII alone: what comes from elsewhere is cleaned before. */
+static void __attribute__((format(printf, 3, 4)))
+view_print(struct view_line *l, enum view_look look, const char *format, ...)
+{
+	char text[VIEW_COLS + 1];
+	va_list ap;
+	size_t i;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	for (i = 0; text[i] != '\0'; i++)
+		view_put(l, (unsigned char)text[i], look);
+}
+
+/* The text in `size' columns, with what does not fit left out of its middle. */
+static void
+print_cut(struct view_line *l, enum view_look look, const char *text,
+    size_t size)
+{
+	size_t len = strlen(text), head = (size - 1) / 2, tail = size - 2 - head;
+
+	if (size < 4 || len <= size)
+		view_print(l, look, "%-*.*s", (int)size, (int)size, text);
+	else
+		view_print(l, look, "%.*s..%s", (int)head, text,
+		    text + len - tail);
+}
+
+/* --- A flow --------------------------------------------------------------- */
+
+/* What all flows of a session share. */
+struct frame {
+	unsigned pair, history; /* columns */
+	uint32_t top_us;	/* SRTT of the highest level */
+};
+
+static void
+pair_text(char text[PAIR_MOST + 3], const struct mp_path *path)
+{
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
+	bool v4 = net_is_v4(&path->local);
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, path->local.ip + (v4 ? 12 : 0),
+	    local, sizeof(local));
+	v4 = net_is_v4(&path->remote);
+	inet_ntop(v4 ? AF_INET : AF_INET6, path->remote.ip + (v4 ? 12 : 0),
+	    remote, sizeof(remote));
+	snprintf(text, PAIR_MOST + 3, "%s > %s", local, remote);
+}
+
+static enum view_look
+flow_look(const struct mp_flow_info *f)
+{
+	if (f->failed)
+		return VIEW_BAD;
+	if (f->doubt)
+		return VIEW_WARN;
+	return f->in_use ? VIEW_GOOD : VIEW_PLAIN;
+}
+
+/* One second of a flow. */
+static void
+put_history(struct view_line *l, const struct view *v, const struct frame *f,
+    struct history_cell c)
+{
+	static const char ascii[] = "_.-=+*#@";
+	enum view_look look = c.used ? VIEW_GOOD : VIEW_PLAIN;
+	unsigned level;
+
+	if (c.taken)
+		view_put(l, '>', VIEW_BOLD);
+	else if (c.state == HISTORY_FAILED)
+		view_put(l, 'x', VIEW_BAD);
+	else if (c.state == HISTORY_DOUBT)
+		view_put(l, '?', VIEW_WARN);
+	else if (c.state == HISTORY_NONE || c.srtt_us == 0)
+		view_put(l, ' ', VIEW_PLAIN);
+	else {
+		level = (unsigned)((uint64_t)c.srtt_us * LEVELS /
+		    ((uint64_t)f->top_us + 1));
+		level = level < LEVELS ? level : LEVELS - 1;
+		view_put(l, v->utf8 ? 0x2581 + level : (uint32_t)ascii[level],
+		    look);
+	}
+}
+
+static void
+view_flow(struct view *v, const struct frame *f, const struct ipc_row *r)
+{
+	const struct mp_flow_info *is = &r->u.flow_row.info;
+	struct view_line *l = line_add(v);
+	char text[PAIR_MOST + 3], name[16];
+	enum view_look look = flow_look(is);
+	unsigned ago;
+
+	view_print(l, VIEW_BOLD, "%c ", is->in_use ? '*' : ' ');
+	view_print(l, VIEW_PLAIN, "%2" PRIu32 " ", r->flow);
+	view_print(l, look, "%-7s ", ctl_flow_state(r));
+	pair_text(text, &is->path);
+	print_cut(l, look, text, f->pair);
+	view_print(l, VIEW_PLAIN, " %-8.8s ", ctl_clean(name, sizeof(name),
+	    r->u.flow_row.interface, sizeof(r->u.flow_row.interface)));
+	if (is->srtt_us != 0)
+		view_print(l, look, "%5" PRIu32 ".%" PRIu32 " ",
+		    is->srtt_us / 1000, is->srtt_us / 100 % 10);
+	else
+		view_print(l, look, "%7s ", "-");
+	view_print(l, VIEW_PLAIN, "%3" PRIu32 ".%" PRIu32 " ",
+	    is->loss_permille / 10, is->loss_permille % 10);
+	for (ago = f->history; ago-- > 0;)
+		put_history(l, v, f, history_get(v->history, r, v->now, ago));
+}
+
+/* --- A session ------------------------------------------------------------ */
+
+static struct frame
+frame_of(const struct view *v, const struct ipc_row *flow, size_t n)
+{
+	struct frame f = { .pair = PAIR_LEAST, .top_us = 0 };
+	unsigned free = v->cols > FIXED ? v->cols - FIXED : 0, ago;
+	unsigned most = free > HISTORY_LEAST ? free - HISTORY_LEAST : 0;
+	char text[PAIR_MOST + 3];
+	struct history_cell c;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		pair_text(text, &flow[i].u.flow_row.info.path);
+		if (strlen(text) > f.pair)
+			f.pair = (unsigned)strlen(text);
+	}
+	if (f.pair > most)
+		f.pair = most > PAIR_LEAST ? most : PAIR_LEAST;
+	f.history = free > f.pair ? free - f.pair : 0;
+	if (f.history > HISTORY_CELLS)
+		f.history = HISTORY_CELLS;
+	for (i = 0; i < n; i++)
+		for (ago = 0; ago < f.history; ago++) {
+			c = history_get(v->history, &flow[i], v->now, ago);
+			f.top_us = c.srtt_us > f.top_us ? c.srtt_us : f.top_us;
+		}
+	return f;
+}
+
+static void
+view_session_head(struct view *v, const struct ipc_row *r)
+{
+	const struct mp_session_info *s = &r->u.session_row.info;
+	char peer[NET_TEXT], words[CTL_WORDS], key[32];
+	struct view_line *l = line_add(v);
+
+	view_print(l, VIEW_BOLD, "%s", net_text(&s->shown, peer));
+	view_print(l, VIEW_PLAIN, "  %s", ctl_session_state(r));
+	if (s->state == MP_S_UP && s->up_at <= v->now)
+		view_print(l, VIEW_PLAIN, " for %s",
+		    ctl_words(words, v->now - s->up_at));
+	if (s->last_in_at != 0 && s->last_in_at <= v->now)
+		view_print(l, VIEW_PLAIN, ", heard %s ago",
+		    ctl_words(words, v->now - s->last_in_at));
+	view_print(l, VIEW_PLAIN, ", key %s", ctl_clean(key, sizeof(key),
+	    r->u.session_row.key, sizeof(r->u.session_row.key)));
+}
+
+/* When and why the flow in use was taken. */
+static void
+view_change(struct view *v, const struct ipc_row *r)
+{
+	const struct mp_session_info *s = &r->u.session_row.info;
+	uint64_t age = s->why_at < v->now ? v->now - s->why_at : 0, day;
+	char words[CTL_WORDS];
+	struct view_line *l;
+
+	if (s->why == MP_WHY_none || s->current == MP_NONE)
+		return;
+	l = line_add(v);
+	day = (v->day_us / 1000000 + DAY_S - age / 1000000 % DAY_S) % DAY_S;
+	view_print(l, age < FRESH_US ? VIEW_BOLD : VIEW_PLAIN,
+	    "%02u:%02u:%02u  flow %" PRIu32 " taken %s ago: %s",
+	    (unsigned)(day / 3600), (unsigned)(day / 60 % 60),
+	    (unsigned)(day % 60), s->current, ctl_words(words, age),
+	    mp_reason_what(s->why));
+}
+
+static void
+view_flow_head(struct view *v, const struct frame *f)
+{
+	struct view_line *l = line_add(v);
+
+	view_print(l, VIEW_PLAIN, "   # %-7s %-*.*s %-8s %7s %5s ", "state",
+	    (int)f->pair, (int)f->pair, "from > to", "on", "SRTT ms", "loss%");
+	view_print(l, VIEW_PLAIN, "last %u s", f->history);
+}
+
+static enum view_sort by; /* qsort(3) has no argument */
+
+static uint64_t
+weight(const struct ipc_row *r)
+{
+	const struct mp_flow_info *f = &r->u.flow_row.info;
+
+	switch (by) {
+	case VIEW_BY_STATE:
+		return f->failed ? 4 : f->in_use ? 0 : f->doubt ? 2 :
+		    f->validated ? 1 : 3;
+	case VIEW_BY_SRTT:
+		return f->srtt_us != 0 ? f->srtt_us : UINT64_MAX;
+	case VIEW_BY_LOSS:
+		return f->loss_permille;
+	default:
+		return 0;
+	}
+}
+
+static int
+view_in_order(const void *left, const void *right)
+{
+	const struct ipc_row *a = left, *b = right;
+	uint64_t wa = weight(a), wb = weight(b);
+
+	if (wa != wb)
+		return wa < wb ? -1 : 1;
+	return a->flow < b->flow ? -1 : a->flow > b->flow;
+}
+
+/* The row of a session and those of its flows, which are brought in the order
+ * that is asked for; returns how many. */
+static size_t
+view_session(struct view *v, struct ipc_row *r, size_t n)
+{
+	struct frame f;
+	size_t i, end = 1;
+
+	while (end < n && r[end].kind == IPC_ROW_FLOW &&
+	    r[end].session == r->session)
+		end++;
+	line_add(v);
+	view_session_head(v, r);
+	view_change(v, r);
+	if (end == 1)
+		return end;
+	by = v->sort;
+	qsort(r + 1, end - 1, sizeof(*r), view_in_order);
+	f = frame_of(v, r + 1, end - 1);
+	view_flow_head(v, &f);
+	for (i = 1; i < end; i++)
+		view_flow(v, &f, &r[i]);
+	return end;
+}
+
+/* --- A port --------------------------------------------------------------- */
+
+static void
+view_port_head(struct view *v, const struct ipc_row *r, size_t n)
+{
+	struct view_line *l;
+	char name[ARENA_NAME];
+	size_t i;
+
+	if (v->n > 0)
+		line_add(v);
+	l = line_add(v);
+	view_print(l, VIEW_BOLD, "port %" PRIu32, r->port);
+	for (i = 0; i < n; i++)
+		if (r[i].kind == IPC_ROW_SLOT)
+			view_print(l, VIEW_PLAIN, "  %s %" PRIu32,
+			    ctl_clean(name, sizeof(name),
+			    r[i].u.slot_row.record.program, ARENA_NAME),
+			    r[i].u.slot_row.record.pid);
+	if (r->kind == IPC_ROW_PORT && r->u.port_row.restarts > 0)
+		view_print(l, VIEW_WARN, "  agent restarted %" PRIu32 " times",
+		    r->u.port_row.restarts);
+}
+
+static void
+view_drops(struct view *v, const struct ipc_row *r, size_t n)
+{
+	uint64_t drops = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (r[i].kind == IPC_ROW_COUNTER &&
+		    strncmp(r[i].u.counter_row.name, "drop_", 5) == 0)
+			drops += r[i].u.counter_row.value;
+	if (drops > 0)
+		view_print(line_add(v), VIEW_PLAIN, "%" PRIu64
+		    " packets dropped; mpctl status tells why", drops);
+}
+
+void
+view_make(struct view *v, struct ipc_row *row, size_t n)
+{
+	size_t i, at, end;
+
+	v->n = 0;
+	for (at = 0; at < n; at = end) {
+		for (end = at; end < n && row[end].port == row[at].port; end++)
+			;
+		view_port_head(v, &row[at], end - at);
+		for (i = at; i < end;)
+			if (row[i].kind == IPC_ROW_SESSION)
+				i += view_session(v, &row[i], end - i);
+			else
+				i++;
+		view_drops(v, &row[at], end - at);
+	}
+}
+
+void
+view_text(struct view *v, const char *text)
+{
+	int len;
+
+	v->n = 0;
+	for (; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = (int)strcspn(text, "\n");
+		view_print(line_add(v), VIEW_PLAIN, "%.*s", len, text);
+	}
+}
+
+void
+view_free(struct view *v)
+{
+	free(v->line);
+	v->line = NULL;
+	v->n = v->room = 0;
+}
+
+const char *
+view_sort_name(enum view_sort sort)
+{
+	static const char *const names[] = { [VIEW_BY_NUMBER] = "number",
+		[VIEW_BY_STATE] = "state", [VIEW_BY_SRTT] = "SRTT",
+		[VIEW_BY_LOSS] = "loss" };
+
+	return sort < VIEW_SORTS ? names[sort] : "?";
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Only the kernel can make a socket say POLLERR.  So it is asked to send, with
+ * the program's options, what is too long for any path: it puts EMSGSIZE into
+ * the error queue, and what MTU it says there is made the program's when that
+ * is read.  IP_RECVERR, which a joined socket does without (sock.h), has to be
+ * on until then: the kernel empties the queue when it is turned off.
+ */
+#include "pmtu.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shared/seccomp.h"
+#include "process/reentry.h"
+#include "shared/net.h"
+#include "socket/notify.h"
+
+enum {
+	PIECES = 16,
+	PIECE = 4094, /* 65504 bytes in all */
+	MTU_MOST = 60000, /* of a path that this is certainly too long for */
+};
+
+int
+pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
+{
+	uint32_t session, size = MP_SIZE_MIN - MP_OVERHEAD;
+	bool late = false;
+
+	if (s->map.arena != NULL && reentry_lock(s->map.arena)) {
+		session = mp_session_find(&s->map.mp, s->slot, peer);
+		if (session != MP_NONE) {
+			size = mp_session_mtu(&s->map.mp, session);
+			mp_session_probe_mtu(&s->map.mp, arena_now(), session);
+			late = notify_due(s);
+		}
+		reentry_unlock(s->map.arena);
+	}
+	if (late)
+		notify_agent(fd, s);
+	return (int)size + (net_is_v4(peer) ? 28 : 48);
+}
+
+static void
+recverr(int fd, bool v4, int on)
+{
+	(void)seccomp_setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+	    v4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof(on));
+}
+
+void
+pmtu_exceeded(int fd, struct sock *s, const struct mp_addr *peer)
+{
+	static const uint8_t zeros[PIECE];
+	bool v4 = net_is_v4(peer);
+	struct sockaddr_in6 name;
+	struct iovec iov[PIECES];
+	struct msghdr msg = { .msg_name = &name, .msg_iov = iov,
+		.msg_iovlen = PIECES };
+	int saved = errno, i, mtu;
+
+	if (!(v4 ? s->options.recverr : s->options.recverr6) ||
+	    !(v4 ? s->df : s->options.df6 || s->options.dontfrag))
+		return;
+	mtu = seccomp_unfiltered() ? net_mtu(s->kernel, peer) : 0;
+	if (mtu <= 0 || mtu > MTU_MOST)
+		return;
+	for (i = 0; i < PIECES; i++)
+		iov[i] = (struct iovec) { .iov_len = sizeof(zeros),
+			.iov_base = (void *)(uintptr_t)zeros };
+	msg.msg_namelen = net_put(peer, s->kernel == MP_INET ? AF_INET :
+	    AF_INET6, (struct sockaddr *)&name, sizeof(name));
+	s->options.told_mtu = (uint16_t)pmtu_of(fd, s, peer);
+	atomic_store(&s->options.errors, true);
+	recverr(fd, v4, 1);
+	(void)seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	errno = saved;
+}
+
+/* The error's own control message, or NULL. */
+static struct cmsghdr *
+find_error(struct msghdr *msg)
+{
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_len >= CMSG_LEN(sizeof(struct sock_extended_err)) &&
+		    ((c->cmsg_level == IPPROTO_IP &&
+			c->cmsg_type == IP_RECVERR) ||
+			(c->cmsg_level == IPPROTO_IPV6 &&
+			c->cmsg_type == IPV6_RECVERR)))
+			return c;
+	return NULL;
+}
+
+bool
+pmtu_tell(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
+    struct cmsg_room *room)
+{
+	struct cmsghdr *c = find_error(msg);
+	struct sock_extended_err ee;
+
+	if (c == NULL)
+		return false;
+	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
+	if (ee.ee_origin != SO_EE_ORIGIN_LOCAL || ee.ee_errno != EMSGSIZE)
+		return false;
+	ee.ee_info = s->options.told_mtu;
+	memcpy(CMSG_DATA(c), &ee, sizeof(ee));
+	cmsg_put(room, c->cmsg_level, c->cmsg_type, CMSG_DATA(c),
+	    c->cmsg_len - CMSG_LEN(0));
+	(void)net_get(to, msg->msg_name, msg->msg_namelen);
+	if (s->connected) /* and the kernel's socket is not: it knows no port */
+		to->port = s->peer.port;
+	return true;
+}
+
+bool
+pmtu_stray(struct sock *s, int error)
+{
+	return atomic_load(&s->options.errors) && error < 0 &&
+	    (error == -ECONNREFUSED || error == -EHOSTUNREACH ||
+	    error == -ENETUNREACH || error == -EMSGSIZE ||
+	    error == -EPROTO || error == -ENOPROTOOPT || error == -EACCES);
+}
+
+void
+pmtu_end(int fd, struct sock *s)
+{
+	if (!atomic_exchange(&s->options.errors, false))
+		return;
+	recverr(fd, true, 0);
+	if (s->kernel != MP_INET)
+		recverr(fd, false, 0);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: ISC */
+#include "rx.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shared/seccomp.h"
+#include "cmsg.h"
+#include "policy/conf.h"
+#include "rx_packet.h"
+#include "socket/user_filter.h"
+#include "process/reentry.h"
+#include "socket/pinned.h"
+#include "shared/internal.h"
+#include "process/iov.h"
+#include "socket/attach.h"
+#include "process/libc.h"
+#include "shared/net.h"
+#include "socket/sockopt.h"
+#include "rx_requeue.h"
+#include "plain_peer.h"
+#include "pmtu.h"
+#include "socket/recover.h"
+#include "timestamp.h"
+#include "socket/notify.h"
+#include "socket/ingress.h"
+
+enum { PARTED = 1024 }; /* as many as a queue may hold, or nearly */
+
+/* A datagram of a session, looked at where it lies. */
+static int
+peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
+{
+	struct arena *a = in->s->map.arena;
+	enum mp_verdict v;
+
+	if (!reentry_lock(a))
+		return RX_DROP;
+	v = mp_recv_peek(&in->s->map.mp, rx, in->buf->payload, opened);
+	reentry_unlock(a);
+	return v == MP_DELIVER && rx->slot == in->s->slot;
+}
+
+static enum mp_verdict
+commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
+{
+	struct sock *s = in->s;
+	enum mp_verdict v;
+	bool late;
+
+	if (!reentry_lock(s->map.arena))
+		return MP_DROPPED;
+	v = mp_recv_commit(&s->map.mp, arena_now(), rx, opened, len);
+	late = notify_due(s);
+	reentry_unlock(s->map.arena);
+	if (late)
+		notify_agent(in->fd, s);
+	return v;
+}
+
+/*
+ * A packet of a session.  When the program only peeks, it is opened beside
+ * where it lies, so that it can be taken properly if it is no datagram.
+ */
+static int
+take_sealed(struct rx *in, bool peek)
+{
+	struct sock *s = in->s;
+	struct mp_rx rx = { .path = { .local = in->info.local,
+		.remote = in->from, .ifindex = in->info.ifindex },
+		.arrival = in->info.arrival };
+	uint8_t *to = peek ? in->buf->payload : in->buf->packet;
+	enum mp_verdict v;
+	int opened;
+
+	if (atomic_load(&s->map.arena->moved))
+		recover_follow(in->fd, s);
+	if (!reentry_lock(s->map.arena))
+		return RX_DROP;
+	attach_refresh(s);
+	v = mp_recv_begin(&s->map.mp, arena_now(), &rx, in->buf->packet,
+	    in->packet_len);
+	reentry_unlock(s->map.arena);
+	if (v != MP_SEALED)
+		return RX_DROP;
+	opened = mp_open(&rx, in->buf->packet, in->packet_len, to);
+	if (peek) {
+		if (!peek_sealed(in, &rx, opened))
+			return RX_DROP;
+	} else if (commit(in, &rx, to, opened) != MP_DELIVER)
+		return RX_DROP;
+	if (!peek && rx.slot != s->slot) {
+		rx_requeue_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
+		    rx.len);
+		return RX_DROP;
+	}
+	in->from = rx.from;
+	in->payload = to + rx.off;
+	in->len = rx.len;
+	return RX_GIVE;
+}
+
+/* The port of its peer is closed, unless a send or SO_ERROR said so already. */
+static int
+take_refusal(struct sock *s, const struct mp_addr *peer)
+{
+	bool untold = true;
+
+	if (!s->connected || !net_equal(peer, &s->peer))
+		return RX_DROP;
+	if (reentry_lock(s->map.arena)) {
+		untold = attach_refused(s);
+		reentry_unlock(s->map.arena);
+	}
+	return untold ? -ECONNREFUSED : RX_DROP;
+}
+
+/* What the agent, or another process of the port, had for us. */
+static int
+take_internal(struct rx *in)
+{
+	struct sock *s = in->s;
+	struct internal inner;
+
+	if (!internal_open(s->map.arena, &inner, in->buf->packet,
+	    in->packet_len))
+		return RX_DROP;
+	if (inner.slot != s->slot)
+		return RX_DROP;
+	if (inner.kind == INTERNAL_DATA || inner.kind == INTERNAL_AGAIN) {
+		in->again = inner.kind == INTERNAL_AGAIN;
+		in->from = inner.from;
+		in->payload = in->buf->packet + inner.off;
+		in->len = inner.len;
+		return RX_GIVE;
+	}
+	if (inner.kind != INTERNAL_ERROR)
+		return RX_DROP;
+	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
+		return take_refusal(s, &inner.from);
+	notify_silent_peer(&inner.from);
+	return s->connected && net_equal(&inner.from, &s->peer) ?
+	    -EHOSTUNREACH : RX_DROP;
+}
+
+/* Begins with this endpoint's byte, and has the length for it. */
+static bool
+rx_sealed(const struct rx *in)
+{
+	const uint8_t *p = in->buf->packet;
+
+	return in->packet_len >= MP_OVERHEAD &&
+	    p[0] == mp_sid_prefix(&in->s->map.mp) && p[6] == 0 && p[7] == 0;
+}
+
+/* Plaintext that the kernel's filter let through. */
+static bool
+take_plain(const struct rx *in)
+{
+	if (!ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
+		return false;
+	if (!conf_plain_besides(&in->from))
+		return true;
+	return plain_peer_may_receive(in->s, &in->from);
+}
+
+static int
+classify(struct rx *in, bool peek)
+{
+	struct sock *s = in->s;
+	enum ingress want;
+	int v;
+
+	in->again = false;
+	if (s->map.arena == NULL)
+		v = RX_GIVE;
+	else if (internal_is(s->map.arena, in->buf->packet, in->packet_len))
+		v = take_internal(in);
+	else if (rx_sealed(in))
+		v = take_sealed(in, peek);
+	else
+		v = RX_GIVE;
+	if (v != RX_GIVE)
+		return v;
+	in->plain = in->payload == NULL;
+	if (in->plain) {
+		in->payload = in->buf->packet;
+		in->len = in->packet_len;
+		return take_plain(in) ? RX_GIVE : RX_DROP;
+	}
+	if (in->again)
+		return RX_GIVE;
+	want = ingress_session(s, &in->from, in->info.arrival);
+	if (want == INGRESS_TAKE)
+		return user_filter_takes(s, &in->from, &in->info, in->payload,
+		    &in->len) ? RX_GIVE : RX_DROP;
+	if (want == INGRESS_NEXT && !peek)
+		(void)rx_requeue(in);
+	return RX_DROP;
+}
+
+/* What lies there is not for the program: takes it away.  RX_DROP to look
+ * again, RX_GIVE, or a negative errno. */
+static int
+sweep(struct rx *in)
+{
+	int v;
+
+	in->payload = NULL;
+	v = rx_packet(in, (in->flags & ~MSG_PEEK) | MSG_DONTWAIT);
+	if (v < 0)
+		return RX_DROP;
+	if (v == RX_GIVE)
+		return v;
+	v = classify(in, false);
+	if (v == RX_GIVE)
+		rx_requeue_to(in, in->s->slot, &in->from, in->payload, in->len);
+	return v;
+}
+
+/* The next datagram for the program: RX_GIVE, or a negative errno. */
+static int
+next(struct rx *in)
+{
+	bool peek = (in->flags & MSG_PEEK) != 0, again = false;
+	int v;
+
+	for (;; again = true) {
+		in->payload = NULL;
+		v = again ? rx_packet_again(in) : rx_packet(in, in->flags);
+		if (v != 0 && !pmtu_stray(in->s, v))
+			return v;
+		if (v != 0)
+			continue;
+		v = classify(in, peek);
+		if (v != RX_GIVE && peek)
+			v = sweep(in);
+		if (v != RX_DROP)
+			return v;
+	}
+}
+
+static ssize_t
+rx_give(struct rx *in, struct msghdr *msg)
+{
+	ssize_t done = iov_scatter(msg, in->payload, in->len);
+	int flags = in->kflags & ~(MSG_TRUNC | MSG_CTRUNC | MSG_CMSG_CLOEXEC);
+
+	if (done < 0)
+		return done;
+	if ((size_t)done < in->len)
+		flags |= MSG_TRUNC;
+	flags |= in->flags & MSG_CMSG_CLOEXEC;
+	if (iov_bad(msg->msg_name, msg->msg_name != NULL ? msg->msg_namelen :
+							   0))
+		return -EFAULT;
+	if (msg->msg_name != NULL)
+		msg->msg_namelen = in->nobody ? 0 : net_put(&in->from,
+		    in->s->family, msg->msg_name, msg->msg_namelen);
+	if (in->nobody) {
+		msg->msg_controllen = 0;
+	} else {
+		timestamp_note(in->s, &in->info);
+		if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
+			flags |= MSG_CTRUNC;
+	}
+	msg->msg_flags = flags;
+	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
+}
+
+/* An error of an IPv4 packet, which our socket has as one of IPv6. */
+static void
+translate_error(struct msghdr *msg)
+{
+	enum { EE = 16 }; /* struct sock_extended_err, then the offender */
+	struct cmsghdr *c;
+	struct sockaddr_in6 sin6;
+	struct mp_addr a;
+
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != IPPROTO_IPV6 ||
+		    c->cmsg_type != IPV6_RECVERR ||
+		    c->cmsg_len != CMSG_LEN(EE + sizeof(sin6)))
+			continue;
+		memcpy(&sin6, CMSG_DATA(c) + EE, sizeof(sin6));
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_RECVERR;
+		c->cmsg_len = CMSG_LEN(EE + sizeof(struct sockaddr_in));
+		memset(CMSG_DATA(c) + EE, 0, sizeof(struct sockaddr_in));
+		if (net_get(&a, (struct sockaddr *)&sin6, sizeof(sin6)) &&
+		    net_is_v4(&a))
+			(void)net_put(&a, AF_INET, (struct sockaddr *)
+			    (void *)(CMSG_DATA(c) + EE),
+			    sizeof(struct sockaddr_in));
+		msg->msg_controllen = (size_t)((char *)c -
+		    (char *)msg->msg_control) + CMSG_ALIGN(c->cmsg_len);
+		return;
+	}
+}
+
+/* A socket that the kernel serves alone: only its addresses are ours to say. */
+static ssize_t
+rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
+{
+	struct msghdr m = *msg;
+	struct sockaddr_in6 name;
+	struct mp_addr from;
+	ssize_t n;
+
+	if (msg->msg_name != NULL && s->family == AF_INET &&
+	    s->kernel != MP_INET) {
+		m.msg_name = &name;
+		m.msg_namelen = sizeof(name);
+	}
+	n = seccomp_recvmsg(fd, &m, flags);
+	if (n < 0)
+		return -errno;
+	msg->msg_flags = m.msg_flags;
+	msg->msg_controllen = m.msg_controllen;
+	if ((m.msg_flags & MSG_ERRQUEUE) != 0 && s->family == AF_INET &&
+	    s->kernel == MP_DUAL)
+		translate_error(msg);
+	if (m.msg_name != &name)
+		msg->msg_namelen = m.msg_namelen;
+	else if (net_get(&from, (struct sockaddr *)&name, m.msg_namelen))
+		msg->msg_namelen = net_put(&from, AF_INET, msg->msg_name,
+		    msg->msg_namelen);
+	else
+		msg->msg_namelen = 0;
+	return n;
+}
+
+/* The error queue of a joined socket, but for what is about packets of ours. */
+static ssize_t
+rx_told(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	uint64_t control[NET_CONTROL / sizeof(uint64_t)];
+	struct cmsg_room room = { .at = msg->msg_control,
+		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
+	struct sockaddr_in6 name;
+	struct mp_addr to;
+	struct msghdr m;
+	ssize_t n;
+
+	if (!s->options.recverr && !s->options.recverr6)
+		return -EAGAIN;
+	do {
+		m = *msg;
+		m.msg_name = &name;
+		m.msg_namelen = sizeof(name);
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		n = rx_plain(fd, s, &m, flags);
+	} while (n >= 0 && !pmtu_tell(s, &m, &to, &room));
+	if (n == -EAGAIN)
+		pmtu_end(fd, s);
+	if (n < 0)
+		return n;
+	if (msg->msg_name != NULL)
+		msg->msg_namelen = net_put(&to, s->family, msg->msg_name,
+		    msg->msg_namelen);
+	msg->msg_controllen = room.used;
+	msg->msg_flags = (m.msg_flags & ~MSG_CTRUNC) |
+	    (room.cut ? MSG_CTRUNC : 0);
+	return n;
+}
+
+static ssize_t
+joined(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	struct rx in = { .fd = fd, .flags = flags, .s = s };
+	ssize_t n;
+
+	if ((flags & MSG_ERRQUEUE) != 0)
+		return rx_told(fd, s, msg, flags);
+	sockopt_know(fd, s);
+	if (s->options.timeout)
+		in.begun = arena_now();
+	recover_agent(fd, s);
+	in.buf = reentry_take();
+	if (in.buf == NULL)
+		return -ENOBUFS;
+	n = next(&in);
+	if (n == RX_GIVE)
+		n = rx_give(&in, msg);
+	reentry_give(in.buf);
+	return n;
+}
+
+ssize_t
+rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	enum sock_state state = atomic_load(&s->state);
+	int place, error = iov_check(msg);
+	ssize_t n;
+
+	if (error == 0 && (int)msg->msg_namelen < 0 && msg->msg_name != NULL)
+		error = -EINVAL;
+	if (error != 0)
+		return error;
+	place = pinned_begin(s);
+	/* Whose peers are all of this host needs nothing of us. */
+	if (state == SOCK_FRESH && s->bound && !s->kconnected && !s->home &&
+	    (flags & MSG_ERRQUEUE) == 0)
+		state = attach_socket(fd, s);
+	if (state != SOCK_ATTACHED || (flags & MSG_OOB) != 0)
+		n = rx_plain(fd, s, msg, flags);
+	else
+		n = joined(fd, s, msg, flags);
+	pinned_end(place);
+	return n;
+}
+
+/* What came after this has begun is left: it may be what we put there. */
+void
+rx_part(int fd, struct sock *s)
+{
+	struct rx in = { .fd = fd, .flags = MSG_DONTWAIT, .s = s };
+	uint64_t begun = arena_now();
+	int i;
+
+	if (!s->connected || s->autobound ||
+	    atomic_load(&s->state) != SOCK_ATTACHED ||
+	    (in.buf = reentry_take()) == NULL)
+		return;
+	notify_agent(fd, s); /* what comes yet goes there */
+	for (i = 0; i < PARTED; i++) {
+		in.payload = NULL;
+		in.nobody = false;
+		if (rx_packet(&in, MSG_DONTWAIT) != 0)
+			break;
+		if (classify(&in, false) == RX_GIVE)
+			rx_requeue_to(&in, s->slot, &in.from, in.payload,
+			    in.len);
+		if (in.info.arrival != MP_NEVER && in.info.arrival > begun)
+			break;
+	}
+	reentry_give(in.buf);
+}
+
+int
+rx_next_length(int fd, struct sock *s)
+{
+	struct rx in = { .fd = fd, .flags = MSG_PEEK | MSG_DONTWAIT, .s = s };
+	int n;
+
+	in.buf = reentry_take();
+	if (in.buf == NULL)
+		return 0;
+	n = next(&in) == RX_GIVE ? (int)in.len : 0;
+	reentry_give(in.buf);
+	return n;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+#include "rx_packet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "shared/seccomp.h"
+#include "socket/stale_fd.h"
+#include "socket/ksock.h"
+#include "process/libc.h"
+
+/*
+ * What came has no sender: a socket that is shut down gives nothing, from
+ * nobody.  Or the descriptor is another file by now: what that gave, if only
+ * as much as we asked for, is the program's.
+ */
+static int
+nameless(struct rx *in, struct msghdr *msg, ssize_t n)
+{
+	in->payload = in->buf->packet;
+	in->len = (size_t)n;
+	in->from.port = 0;
+	in->nobody = true;
+	if (n > 0 || !ksock_same(in->fd, in->s)) {
+		stale_fd_drop(in->fd);
+		stale_fd_arrived(msg);
+	}
+	return RX_GIVE;
+}
+
+int
+rx_packet(struct rx *in, int flags)
+{
+	struct sockaddr_in6 name;
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
+	struct iovec iov = { .iov_base = in->buf->packet,
+		.iov_len = sizeof(in->buf->packet) };
+	struct msghdr msg = { .msg_name = &name, .msg_namelen = sizeof(name),
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+		.msg_controllen = sizeof(room) };
+	ssize_t n;
+
+	n = seccomp_recvmsg(in->fd, &msg, flags);
+	if (n < 0)
+		return -errno;
+	in->packet_len = (size_t)n;
+	in->kflags = msg.msg_flags;
+	if (!net_get(&in->from, (struct sockaddr *)&name, msg.msg_namelen))
+		return nameless(in, &msg, n);
+	net_info_read(&msg, &in->info);
+	return 0;
+}
+
+/* What is left of the socket's timeout, in ms, rounded up; -1: it may wait for
+ * ever, or not at all. */
+static int
+wait_left(const struct rx *in)
+{
+	struct timeval tv = { 0, 0 };
+	socklen_t len = sizeof(tv);
+	uint64_t gone = arena_now() - in->begun, all;
+
+	if (!in->s->options.timeout || !SECCOMP_ALLOWS(SYS_fcntl, in->fd,
+	    F_GETFL) ||
+	    !SECCOMP_ALLOWS(SYS_getsockopt, in->fd, SOL_SOCKET, SO_RCVTIMEO) ||
+	    !SECCOMP_ALLOWS(SYS_poll) || (in->flags & MSG_DONTWAIT) != 0 ||
+	    (real_fcntl(in->fd, F_GETFL, NULL) & O_NONBLOCK) != 0 ||
+	    real_getsockopt(in->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) != 0 ||
+	    (tv.tv_sec == 0 && tv.tv_usec == 0))
+		return -1;
+	all = (uint64_t)tv.tv_sec * 1000000 + (uint64_t)tv.tv_usec;
+	if (gone >= all)
+		return 0;
+	all = (all - gone + 999) / 1000;
+	return all > INT_MAX ? INT_MAX : (int)all;
+}
+
+/* With a timeout the kernel restarts no call after a signal, and neither does
+ * it poll(2). */
+int
+rx_packet_again(struct rx *in)
+{
+	struct pollfd p = { .fd = in->fd, .events = POLLIN };
+	int left = wait_left(in), v;
+
+	if (left < 0)
+		return rx_packet(in, in->flags);
+	for (;;) {
+		v = rx_packet(in, in->flags | MSG_DONTWAIT);
+		if (v != -EAGAIN || left == 0)
+			return v;
+		if (poll(&p, 1, left) < 0)
+			return -errno;
+		left = wait_left(in);
+	}
+}

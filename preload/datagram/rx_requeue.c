@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#include "rx_requeue.h"
+
+#include "shared/internal.h"
+#include "socket/notify.h"
+
+enum { FRESH_US = 5000000 }; /* how long after a connect(2) others are missed */
+
+static void
+rx_requeue_send(struct rx *in, const struct internal *inner,
+    const uint8_t *payload,
+    size_t len)
+{
+	(void)notify_internal(in->fd, in->s, inner, payload, len,
+	    in->buf->payload);
+}
+
+void
+rx_requeue_to(struct rx *in, uint32_t slot, const struct mp_addr *from,
+    const uint8_t *payload, size_t len)
+{
+	struct internal inner = { .kind = slot == in->s->slot ? INTERNAL_AGAIN :
+		INTERNAL_DATA, .slot = slot, .from = *from };
+
+	rx_requeue_send(in, &inner, payload, len);
+}
+
+bool
+rx_requeue(struct rx *in)
+{
+	struct internal inner = { .kind = INTERNAL_BACKLOG, .slot = in->s->slot,
+		.from = in->from };
+	const struct arena *a = in->s->map.arena;
+
+	if (arena_now() - a->slot[in->s->slot].since > FRESH_US)
+		return false;
+	rx_requeue_send(in, &inner, in->payload, in->len);
+	return true;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+#include "timestamp.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "process/fault.h"
+#include "process/libc.h"
+#include "shared/uapi.h"
+
+enum { NEVER = 0, SOME = 1, SECOND = 1000000000 };
+
+static int64_t
+nanoseconds(const struct timespec *ts)
+{
+	return (int64_t)ts->tv_sec * SECOND + ts->tv_nsec;
+}
+
+/* Until it is asked for the first time the kernel only knows that there was
+ * one; and of those that it tells the time with it keeps none. */
+void
+timestamp_note(struct sock *s, const struct net_info *info)
+{
+	if (s->options.stamp != 0 || s->options.stamping != 0)
+		return;
+	if (atomic_load(&s->stamps) && info->arrival != MP_NEVER)
+		atomic_store(&s->stamp, nanoseconds(&info->stamp));
+	else if (atomic_load(&s->stamp) == NEVER)
+		atomic_store(&s->stamp, SOME);
+}
+
+bool
+timestamp_is_request(unsigned long request)
+{
+	return request == SIOCGSTAMP_OLD || request == SIOCGSTAMPNS_OLD ||
+	    request == SIOCGSTAMP_NEW || request == SIOCGSTAMPNS_NEW;
+}
+
+int
+timestamp_read(int fd, struct sock *s, unsigned long request, void *arg)
+{
+	bool micro = request == SIOCGSTAMP_OLD || request == SIOCGSTAMP_NEW;
+	struct timespec now;
+	int64_t at = atomic_load(&s->stamp), pair[2];
+
+	atomic_store(&s->stamps, true);
+	if (at == NEVER) /* but perhaps before it joined */
+		return real_ioctl(fd, request, arg) != 0 ? -errno : 0;
+	if (at == SOME) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		at = nanoseconds(&now);
+		atomic_store(&s->stamp, at);
+	}
+	pair[0] = at / SECOND;
+	pair[1] = at % SECOND / (micro ? 1000 : 1);
+	if (fault_write(fd, arg, sizeof(pair)))
+		return -EFAULT;
+	memcpy(arg, pair, sizeof(pair)); /* timeval or timespec, of 64 bits */
+	return 0;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC */
+#include "tx.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+#include "shared/seccomp.h"
+#include "tx_option.h"
+#include "policy/conf.h"
+#include "cork.h"
+#include "process/reentry.h"
+#include "socket/pinned.h"
+#include "process/iov.h"
+#include "socket/attach.h"
+#include "socket/ksock.h"
+#include "process/libc.h"
+#include "process/log.h"
+#include "shared/net.h"
+#include "plain_peer.h"
+#include "tx_sealed.h"
+#include "policy/dest_scope.h"
+#include "shared/uapi.h"
+#include "socket/ingress.h"
+
+/* --- Where it goes -------------------------------------------------------- */
+
+/* 1 and the address; 0: the kernel shall say; or a negative errno. */
+static int
+target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
+{
+	const struct sockaddr *name = msg->msg_name;
+	struct sockaddr_in sin;
+
+	if (name == NULL || msg->msg_namelen == 0) {
+		*dst = s->peer;
+		return s->connected;
+	}
+	if (msg->msg_namelen < sizeof(name->sa_family))
+		return -EINVAL;
+	if (s->family == AF_INET) {
+		if (msg->msg_namelen < sizeof(sin))
+			return -EINVAL;
+		memcpy(&sin, name, sizeof(sin));
+		if (sin.sin_family == AF_UNSPEC)
+			sin.sin_family = AF_INET;
+		if (sin.sin_family != AF_INET)
+			return -EAFNOSUPPORT;
+		net_get(dst, (struct sockaddr *)&sin, sizeof(sin));
+	} else if (name->sa_family == AF_UNSPEC) {
+		*dst = s->peer;
+		return s->connected;
+	} else if (!net_get(dst, name, msg->msg_namelen))
+		return -EINVAL;
+	if (dst->port == 0)
+		return -EINVAL;
+	return s->v6only && net_is_v4(dst) ? -ENETUNREACH : 1;
+}
+
+/* --- As the kernel sends it ----------------------------------------------- */
+
+/* The kernel does not know of a UDP_SEGMENT that the program set. */
+static ssize_t
+to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
+{
+	struct msghdr m = *msg;
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
+	size_t used = m.msg_controllen;
+	ssize_t n;
+
+	if (s->segment != 0 && used <= sizeof(room) && tx_option_segment(msg) <
+	    0) {
+		if (used > 0)
+			memcpy(room, msg->msg_control, used);
+		m.msg_control = room;
+		net_add(&m, IPPROTO_UDP, UDP_SEGMENT, &s->segment,
+		    sizeof(s->segment));
+	}
+	n = seccomp_sendmsg(fd, &m, flags);
+	return n < 0 ? -errno : n;
+}
+
+/* As the kernel sends it, but that its socket may be of another family, is not
+ * connected, and is bound to more than the program thinks. */
+static ssize_t
+tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
+    const struct mp_addr *dst, int flags)
+{
+	struct msghdr m = *msg;
+	struct sockaddr_in6 sin6;
+	struct mp_path path = { .remote = *dst, .local = s->local };
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
+
+	if (m.msg_name != NULL && s->family == AF_INET6 &&
+	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
+		return to_kernel(fd, s, &m, flags); /* scope id */
+	m.msg_name = &sin6;
+	/* A group is no address to send from: let the kernel choose. */
+	if (net_is_multicast(&path.local))
+		memset(path.local.ip + 12, 0, 4);
+	if ((s->wide || net_is_multicast(&s->local)) &&
+	    m.msg_controllen == 0 && net_is_v4(dst) == net_is_v4(&s->local)) {
+		memset(room, 0, sizeof(room));
+		m.msg_control = room;
+		m.msg_controllen = sizeof(room);
+		net_aim(&m, s->kernel, &path);
+	} else
+		m.msg_namelen = net_put(dst, s->kernel == MP_INET ? AF_INET :
+		    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+	return to_kernel(fd, s, &m, flags);
+}
+
+/* --- Either way ----------------------------------------------------------- */
+
+static ssize_t
+send_protected(int fd, struct sock *s, const struct msghdr *msg,
+    const struct mp_addr *dst, int flags)
+{
+	bool as_is = false;
+	ssize_t n;
+
+	if (atomic_load(&s->state) == SOCK_FRESH)
+		(void)attach_socket(fd, s);
+	if (atomic_load(&s->state) != SOCK_ATTACHED)
+		return -EACCES;
+	n = tx_sealed(fd, s, dst, msg, flags, &as_is);
+	if (!as_is)
+		return n;
+	plain_peer_prefer(dst);
+	return tx_plain(fd, s, msg, dst, flags);
+}
+
+/* Which way a datagram goes; who has a session is not asked about. */
+static enum conf_way
+way_to(struct sock *s, const struct mp_addr *dst)
+{
+	enum conf_way way = conf_way_to(dst);
+	bool met = false;
+
+	if (way != WAY_PROTECT || dest_scope_known(dst) == DEST_SCOPE_PEER)
+		return way;
+	if (dest_scope_known(dst) == DEST_SCOPE_UNKNOWN && s->map.arena !=
+	    NULL &&
+	    reentry_lock(s->map.arena)) {
+		met = mp_session_find(&s->map.mp, s->slot, dst) != MP_NONE;
+		reentry_unlock(s->map.arena);
+	}
+	if (met)
+		dest_scope_note(dst);
+	return dest_scope_of(dst) == DEST_SCOPE_PEER ? WAY_PROTECT : WAY_PLAIN;
+}
+
+static void
+tx_say_refused(const struct mp_addr *dst)
+{
+	char text[NET_TEXT];
+
+	if (rules_find(&conf_get()->set.rules, dst) != NULL)
+		log_say(LOG_WARN, LOG_WAY, "nothing is sent to %s: a rule "
+		    "refuses it", net_text(dst, text));
+	else
+		log_say(LOG_WARN, LOG_WAY, "nothing is sent to link-local "
+		    "addresses: --plain fe80::/10 allows it, unprotected");
+}
+
+static ssize_t
+send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	enum sock_state state = atomic_load(&s->state);
+	struct mp_addr dst;
+	enum conf_way way;
+	int n = target(s, msg, &dst);
+
+	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
+		return to_kernel(fd, s, msg, flags);
+	if (n < 0)
+		return n;
+	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
+		return -EOPNOTSUPP;
+	s->portless = false;
+	way = s->names ? WAY_PLAIN : way_to(s, &dst);
+	if (state == SOCK_PLAIN && way != WAY_PLAIN)
+		return -EACCES;
+	if (way == WAY_REFUSE) {
+		tx_say_refused(&dst);
+		return -EACCES;
+	}
+	if (way == WAY_PROTECT) {
+		if (conf_plain_besides(&dst) && plain_peer_may_send(s, &dst))
+			return tx_plain(fd, s, msg, &dst, flags);
+		return send_protected(fd, s, msg, &dst, flags);
+	}
+	if (state != SOCK_PLAIN && conf_is_dns(&dst))
+		ingress_answer(fd, s, &dst);
+	if (state == SOCK_FRESH && !s->kconnected) {
+		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
+		(void)ksock_autobind(fd, s); /* with a filter */
+	}
+	return tx_plain(fd, s, msg, &dst, flags);
+}
+
+/* --- In pieces ------------------------------------------------------------ */
+
+/* What the kernel would say to the first piece. */
+static int
+check_first(int fd, struct sock *s, const struct msghdr *msg)
+{
+	struct mp_addr dst;
+	struct tx_option ask;
+	int n = target(s, msg, &dst);
+
+	if (n == 0 && !s->kconnected)
+		return -EDESTADDRREQ;
+	if (n < 0)
+		return n;
+	return n == 0 ? 0 : tx_option_read(&ask, fd, s, &dst, msg);
+}
+
+/* One more piece; the last one sends the datagram.  An error drops it. */
+static ssize_t
+send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	bool more = s->options.cork || (flags & MSG_MORE) != 0;
+	struct cork *c;
+	ssize_t n = 0, sent = 0;
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	c = cork_enter(s);
+	if (c == NULL)
+		return -EAGAIN;
+	if (!atomic_load(&s->options.corked)) {
+		n = check_first(fd, s, msg);
+		if (n == 0)
+			n = cork_begin(c, msg);
+	}
+	if (n == 0)
+		n = cork_add(c, msg);
+	more = more && n >= 0;
+	atomic_store(&s->options.corked, more);
+	if (n >= 0 && !more)
+		sent = send_whole(fd, s, &c->msg, flags & ~MSG_MORE);
+	cork_leave(c, more);
+	return sent < 0 ? sent : n;
+}
+
+void
+tx_uncork(int fd, struct sock *s)
+{
+	struct cork *c;
+
+	if (!atomic_load(&s->options.corked))
+		return;
+	c = cork_enter(s);
+	if (c == NULL)
+		return;
+	atomic_store(&s->options.corked, false);
+	if (c->msg.msg_iovlen > 0)
+		(void)send_whole(fd, s, &c->msg, MSG_NOSIGNAL);
+	cork_leave(c, false);
+}
+
+ssize_t
+tx_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	int place, error = iov_check(msg);
+	bool pieces = s->options.cork || atomic_load(&s->options.corked) ||
+	    ((flags & MSG_MORE) != 0 && atomic_load(&s->state) != SOCK_PLAIN);
+	ssize_t n;
+
+	if (error == 0 && ((int)msg->msg_namelen < 0))
+		error = -EINVAL;
+	if (error == 0 && iov_bad(msg->msg_name, msg->msg_namelen))
+		error = msg->msg_name == NULL ? 0 : -EFAULT;
+	if (error != 0)
+		return error;
+	place = pinned_begin(s);
+	n = pieces ? send_piece(fd, s, msg, flags) :
+		     send_whole(fd, s, msg, flags);
+	pinned_end(place);
+	return n;
+}

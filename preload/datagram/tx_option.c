@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+#include "tx_option.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+#include "shared/seccomp.h"
+#include "process/iov.h"
+#include "process/libc.h"
+#include "shared/net.h"
+#include "shared/uapi.h"
+
+/* --- Reading -------------------------------------------------------------- */
+
+/*
+ * The message at *at, of which *at then lies behind: 1; 0 at the end; or
+ * -EINVAL where the kernel's own look at it ends.  Unlike CMSG_NXTHDR() it
+ * leaves none out that is cut short.
+ */
+static int
+each(const struct msghdr *msg, size_t *at, struct cmsghdr *c,
+    const uint8_t **data)
+{
+	const uint8_t *p = msg->msg_control;
+	size_t left;
+
+	if (p == NULL || *at > msg->msg_controllen ||
+	    (left = msg->msg_controllen - *at) < sizeof(*c))
+		return 0;
+	memcpy(c, p + *at, sizeof(*c));
+	if (c->cmsg_len < sizeof(*c) || c->cmsg_len > left)
+		return -EINVAL;
+	*data = p + *at + CMSG_LEN(0);
+	*at += CMSG_ALIGN(c->cmsg_len);
+	return 1;
+}
+
+/* An int of exactly that length, from low to high; else -EINVAL. */
+static int
+tx_option_number(const struct cmsghdr *c, const uint8_t *data, int low,
+    int high, int *n)
+{
+	if (c->cmsg_len != CMSG_LEN(sizeof(*n)))
+		return -EINVAL;
+	memcpy(n, data, sizeof(*n));
+	return *n < low || *n > high ? -EINVAL : 0;
+}
+
+static int
+read_udp(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	uint16_t size;
+
+	if (c->cmsg_type != UDP_SEGMENT ||
+	    c->cmsg_len != CMSG_LEN(sizeof(size)))
+		return -EINVAL;
+	memcpy(&size, data, sizeof(size));
+	ask->segment = size;
+	return 0;
+}
+
+/* The source that a PKTINFO chooses; IPv4 is written as in IPv6. */
+static int
+read_source(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	struct in_pktinfo pi;
+	struct in6_pktinfo pi6;
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+
+	if (c->cmsg_level == IPPROTO_IP) {
+		if (c->cmsg_len != CMSG_LEN(sizeof(pi)))
+			return -EINVAL;
+		memcpy(&pi, data, sizeof(pi));
+		sin.sin_addr = pi.ipi_spec_dst;
+		net_get(&ask->source, (struct sockaddr *)&sin, sizeof(sin));
+	} else if (c->cmsg_len >= CMSG_LEN(sizeof(pi6))) {
+		memcpy(&pi6, data, sizeof(pi6));
+		memcpy(ask->source.ip, &pi6.ipi6_addr, 16);
+	}
+	return 1;
+}
+
+/* 0, a negative errno, or 1: only the kernel knows. */
+static int
+read_ip(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	switch (c->cmsg_type) {
+	case IP_TTL:
+		return tx_option_number(c, data, 1, 255, &ask->ttl);
+	case IP_TOS:
+		if (c->cmsg_len != CMSG_LEN(1))
+			return tx_option_number(c, data, 0, 255, &ask->tos);
+		ask->tos = *data;
+		return 0;
+	case IP_PKTINFO:
+		return read_source(ask, c, data);
+	default:
+		return 1;
+	}
+}
+
+static int
+read_ipv6(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+{
+	int n, error;
+
+	switch (c->cmsg_type) {
+	case IPV6_HOPLIMIT:
+		return tx_option_number(c, data, -1, 255, &ask->ttl);
+	case IPV6_TCLASS:
+		error = tx_option_number(c, data, -1, 255, &ask->tos);
+		if (error == 0 && ask->tos == -1)
+			ask->tos = NET_MINUS;
+		return error;
+	case IPV6_DONTFRAG:
+		error = tx_option_number(c, data, 0, 1, &n);
+		ask->df |= error == 0 && n == 1;
+		return error;
+	case IPV6_PKTINFO:
+		return read_source(ask, c, data);
+	default:
+		return 1;
+	}
+}
+
+/* As read_ip(), of any message of a datagram to this address. */
+static int
+read_one(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data,
+    bool v4)
+{
+	if (c->cmsg_level == IPPROTO_UDP)
+		return read_udp(ask, c, data);
+	if (c->cmsg_level == SOL_SOCKET)
+		return 1;
+	if (c->cmsg_level == IPPROTO_IP)
+		return v4 ? read_ip(ask, c, data) : 0;
+	if (c->cmsg_level != IPPROTO_IPV6)
+		return 0;
+	if (v4)
+		return c->cmsg_type == IPV6_PKTINFO ?
+		    read_source(ask, c, data) : 0;
+	return read_ipv6(ask, c, data);
+}
+
+int
+tx_option_probe(int fd, const struct sock *s, const struct mp_addr *to,
+    const struct msghdr *with)
+{
+	struct sockaddr_in6 name;
+	struct msghdr msg = { .msg_name = &name };
+	int saved = errno, error = 0;
+
+	if (with != NULL) {
+		msg.msg_control = with->msg_control;
+		msg.msg_controllen = with->msg_controllen;
+	}
+	msg.msg_namelen = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    (struct sockaddr *)&name, sizeof(name));
+	if (seccomp_sendmsg(fd, &msg, MSG_PROBE | MSG_DONTWAIT) < 0)
+		error = -errno;
+	errno = saved;
+	return error;
+}
+
+/* Would the kernel send it so?  That there is no way there with or without
+ * them is not its last word: we have others. */
+static int
+approve(int fd, const struct sock *s, const struct mp_addr *to,
+    const struct msghdr *with)
+{
+	int error = tx_option_probe(fd, s, to, with);
+
+	if (error == 0 || error == -EINVAL || error == -ENODEV ||
+	    error == -EPERM || error == -EFAULT)
+		return error;
+	return tx_option_probe(fd, s, to, NULL) == 0 ? error : 0;
+}
+
+/* What the socket's options say. */
+static void
+preset(struct tx_option *ask, const struct sock *s, bool v4)
+{
+	const struct sock_options *w = &s->options;
+
+	*ask = (struct tx_option) { .tos = -1, .ttl = -1, .segment = -1,
+	    .v4 = v4 };
+	ask->df = v4 ? s->df : w->df6 || w->dontfrag;
+	ask->far_tos = (v4 ? w->set_tos : w->set_tclass) - 1;
+	ask->far_ttl = (v4 ? w->set_ttl : w->set_hops) - 1;
+}
+
+int
+tx_option_read(struct tx_option *ask, int fd, struct sock *s,
+    const struct mp_addr *to,
+    const struct msghdr *msg)
+{
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+	uint64_t others = 0;
+	int error;
+
+	preset(ask, s, net_is_v4(to));
+	if (msg->msg_controllen == 0)
+		return 0;
+	if (iov_bad(msg->msg_control, msg->msg_controllen))
+		return -EFAULT;
+	while ((error = each(msg, &at, &c, &data)) > 0) {
+		error = read_one(ask, &c, data, net_is_v4(to));
+		if (error < 0)
+			return error;
+		if (error == 0)
+			continue;
+		if (c.cmsg_level == SOL_SOCKET)
+			ask->socket = msg;
+		others = others * 31 + net_hash(data - CMSG_LEN(0), c.cmsg_len);
+	}
+	if (error < 0 || others == 0 || (ask->socket == NULL &&
+	    atomic_load(&s->options.source) == others))
+		return error;
+	error = approve(fd, s, to, msg);
+	if (error == 0)
+		atomic_store(&s->options.source, others);
+	return error;
+}
+
+void
+tx_option_engine(const struct tx_option *ask, const struct sock *s,
+    struct mp_tx_option *wish)
+{
+	const struct sock_options *w = &s->options;
+	int tos[2] = { w->set_tos - 1, w->set_tclass - 1 };
+	int ttl[2] = { w->set_ttl - 1, w->set_hops - 1 }, i;
+
+	for (i = 0; i < 2; i++) {
+		wish->tos[i] = (int16_t)(ask->tos != -1 ? ask->tos : tos[i]);
+		wish->ttl[i] = (int16_t)(ask->ttl >= 0 ? ask->ttl : ttl[i]);
+	}
+	wish->df = ask->df;
+}
+
+int
+tx_option_segment(const struct msghdr *msg)
+{
+	struct tx_option ask = { .segment = -1 };
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+
+	if (iov_bad(msg->msg_control, msg->msg_controllen))
+		return -1;
+	while (each(msg, &at, &c, &data) > 0)
+		if (c.cmsg_level == IPPROTO_UDP)
+			(void)read_udp(&ask, &c, data);
+	return ask.segment;
+}
+
+/* --- Saying it again ------------------------------------------------------ */
+
+/* The marks and times of SOL_SOCKET; not what would come back by the error
+ * queue, about our packet. */
+static void
+add_socket(const struct tx_option *ask, struct msghdr *packet)
+{
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+
+	while (each(ask->socket, &at, &c, &data) > 0)
+		if (c.cmsg_level == SOL_SOCKET &&
+		    c.cmsg_type != SO_TIMESTAMPING &&
+		    c.cmsg_type != SO_TIMESTAMPING_NEW &&
+		    c.cmsg_type != SCM_TS_OPT_ID &&
+		    c.cmsg_type != SCM_RIGHTS)
+			net_add(packet, SOL_SOCKET, c.cmsg_type, data,
+			    c.cmsg_len - CMSG_LEN(0));
+}
+
+void
+tx_option_add(const struct tx_option *ask, struct msghdr *packet,
+    const struct mp_addr *to)
+{
+	bool v4 = net_is_v4(to);
+	int tos = ask->tos, ttl = ask->ttl;
+
+	if (v4 != ask->v4) {
+		tos = tos < 0 ? ask->far_tos : tos;
+		ttl = ttl < 0 ? ask->far_ttl : ttl;
+	}
+	net_add_tos(packet, v4, tos, ttl);
+	if (ask->socket != NULL)
+		add_socket(ask, packet);
+}

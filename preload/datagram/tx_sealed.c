@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC */
+#include "tx_sealed.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "shared/seccomp.h"
+#include "tx_option.h"
+#include "policy/conf.h"
+#include "process/forked.h"
+#include "process/reentry.h"
+#include "process/iov.h"
+#include "socket/attach.h"
+#include "socket/ksock.h"
+#include "tx_deferred.h"
+#include "process/libc.h"
+#include "shared/net.h"
+#include "socket/sockopt.h"
+#include "pmtu.h"
+#include "socket/recover.h"
+#include "shared/uapi.h"
+#include "socket/notify.h"
+
+enum {
+	TRIES = 16, /* flows that a datagram is tried on */
+	/* What of the program's flags is right for another packet than its own:
+	 * not MSG_ZEROCOPY, since the buffer is used again at once. */
+	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
+	SEGMENTS = 128, /* UDP_MAX_SEGMENTS */
+	PATIENCE_US = 1000000, /* of --prefer */
+};
+
+/* A datagram on its way. */
+struct tx {
+	int fd, flags;
+	struct sock *s;
+	struct mp_addr dst;
+	struct reentry_buf *buf;
+	const uint8_t *payload;
+	size_t len;
+	struct tx_option ask;
+	bool df;
+	bool as_is; /* it wants no protection: see tx_sealed() */
+};
+
+/* MSG_FASTOPEN means nothing to UDP; a TCP socket that has the number of ours by
+ * now would take the packet, but refuses it so. */
+static int
+transmit(const struct tx *o, struct mp_tx *tx, int flags)
+{
+	struct sockaddr_in6 to;
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
+	struct iovec iov = { .iov_base = o->buf->packet };
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
+		.msg_iovlen = 1, .msg_control = room };
+
+	memset(room, 0, 64);
+	net_aim(&msg, o->s->kernel, &tx->path);
+	tx_option_add(&o->ask, &msg, &tx->path.remote);
+	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
+	if (seccomp_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) >= 0)
+		return 0;
+	/* An ICMP error of another packet is told once. */
+	return pmtu_stray(o->s, -errno) && seccomp_sendmsg(o->fd, &msg,
+	    flags | MSG_FASTOPEN) >= 0 ? 0 : -errno;
+}
+
+/*
+ * Would the kernel send it?  Nothing else tells, where nothing is sent, that
+ * there is no way there, that it is longer than a packet may be, or that the
+ * descriptor is another file by now.
+ */
+static int
+may_hold(const struct tx *o)
+{
+	size_t head = (net_is_v4(&o->dst) ? 28 : 48) + MP_OVERHEAD;
+	int mtu, error;
+
+	if (o->s->options.shut)
+		return -EPIPE;
+	if (!ksock_same(o->fd, o->s))
+		return -ENOTSOCK;
+	error = tx_option_probe(o->fd, o->s, &o->dst, NULL);
+	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
+	    error == -EACCES)
+		return error;
+	mtu = o->df ? net_mtu(o->s->kernel, &o->dst) : 0;
+	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
+}
+
+/* Which of our addresses the kernel would send it from. */
+static void
+tx_sealed_source(const struct tx *o, uint8_t ip[16])
+{
+	struct mp_addr from = o->ask.source;
+
+	if (net_is_any(&from))
+		from = o->s->local;
+	if (net_is_any(&from) && SECCOMP_ALLOWS(SYS_getsockname) &&
+	    (ksock_name(o->fd, &from) != 0 || net_is_any(&from)) &&
+	    !net_source(o->s->kernel, &o->dst, &from))
+		memset(&from, 0, sizeof(from));
+	memcpy(ip, from.ip, sizeof(from.ip));
+}
+
+/* No session yet: keeps it. */
+static int
+hold(struct tx *o, uint64_t now)
+{
+	struct mp_tx_option wish = { .plain_us = conf_prefer(&o->dst) ?
+	    PATIENCE_US : 0 };
+	int error = may_hold(o);
+	bool late;
+
+	if (error != 0)
+		return error;
+	tx_option_engine(&o->ask, o->s, &wish);
+	wish.df = o->df;
+	tx_sealed_source(o, wish.source);
+	if (!reentry_lock(o->s->map.arena))
+		return 0;
+	error = mp_stage(&o->s->map.mp, now, o->s->slot, &o->dst, &wish,
+	    o->payload, o->len);
+	late = notify_due(o->s);
+	reentry_unlock(o->s->map.arena);
+	if (error != 0)
+		return error;
+	if (late)
+		notify_agent(o->fd, o->s);
+	return 0;
+}
+
+static int
+tx_sealed_refused(const struct tx *o, int error)
+{
+	if (error == MP_EHOSTUNREACH)
+		notify_silent_peer(&o->dst);
+	return error;
+}
+
+static void send_late(const struct tx_deferred *, const uint8_t *payload);
+
+static void
+put_off(const struct tx *o)
+{
+	struct tx_deferred l = { .send = send_late, .fd = o->fd, .flags =
+	    o->flags,
+		.cookie = o->s->cookie, .forks = forked_times(),
+		.dst = o->dst, .ask = o->ask, .len = o->len };
+
+	l.ask.socket = NULL; /* whose messages are the caller's */
+	l.ask.df = o->df;
+	tx_deferred_put(&l, o->payload);
+}
+
+/* One try: 0, a negative errno, or 1 to begin anew. */
+static int
+attempt(struct tx *o)
+{
+	struct sock *s = o->s;
+	struct mp_tx tx[2];
+	uint64_t now = arena_now();
+	unsigned forks = forked_times();
+	bool late;
+	int n, i;
+
+	if (atomic_load(&s->map.arena->moved))
+		recover_follow(o->fd, s);
+	if (!reentry_lock(s->map.arena)) {
+		if (reentry_busy()) /* a handler within our own lock */
+			put_off(o);
+		return 0;
+	}
+	attach_refresh(s);
+	if (attach_refused(s)) {
+		reentry_unlock(s->map.arena);
+		return -ECONNREFUSED;
+	}
+	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
+	    o->df ? MP_DF : 0, tx);
+	reentry_unlock(s->map.arena);
+	if (forked_times() != forks)
+		return 1; /* the parent sends what was begun */
+	o->as_is = n == 0;
+	if (n == MP_EAGAIN)
+		return hold(o, now);
+	if (n <= 0)
+		return tx_sealed_refused(o, n);
+	for (i = 0; i < n; i++)
+		tx[i].error = transmit(o, &tx[i],
+		    i == 0 ? o->flags : o->flags | MSG_DONTWAIT);
+	if (!reentry_lock(s->map.arena))
+		return 0;
+	n = mp_send_commit(&s->map.mp, now, tx, n, o->payload, o->len);
+	late = notify_due(s);
+	reentry_unlock(s->map.arena);
+	if (late)
+		notify_agent(o->fd, s);
+	return n;
+}
+
+static ssize_t
+send_one(struct tx *o)
+{
+	int i, n = 1;
+
+	for (i = 0; i < TRIES && n == 1; i++)
+		n = attempt(o);
+	recover_agent(o->fd, o->s);
+	if (n == 1)
+		return -ENETUNREACH;
+	return n < 0 ? n : (ssize_t)o->len;
+}
+
+/* What was put off; in a child the parent sends it. */
+static void
+send_late(const struct tx_deferred *l, const uint8_t *payload)
+{
+	struct tx o = { .fd = l->fd, .flags = l->flags | MSG_DONTWAIT,
+		.dst = l->dst, .ask = l->ask, .df = l->ask.df,
+		.payload = payload, .len = l->len };
+	int saved = errno;
+	bool known;
+
+	if (forked_times() != l->forks)
+		return;
+	o.s = fdtab_hold(l->fd, &known);
+	if (o.s == NULL)
+		return;
+	if (o.s->cookie == l->cookie &&
+	    atomic_load(&o.s->state) == SOCK_ATTACHED &&
+	    (o.buf = reentry_take()) != NULL) {
+		(void)send_one(&o);
+		reentry_give(o.buf);
+	}
+	fdtab_release(o.s);
+	errno = saved;
+}
+
+/* How long each of its datagrams shall be, or a negative errno. */
+static ssize_t
+cut(const struct tx *o, size_t whole)
+{
+	size_t size = o->ask.segment >= 0 ? (size_t)o->ask.segment :
+					    o->s->segment;
+
+	if (size == 0)
+		return (ssize_t)whole;
+	if (whole > size * SEGMENTS || o->s->options.no_check)
+		return -EINVAL;
+	return (ssize_t)(size < whole ? size : whole);
+}
+
+/* All datagrams of a message.  What came after one that was sent is lost as on
+ * the way, since the program would send all of it again. */
+static ssize_t
+tx_sealed_send_all(struct tx *o, size_t whole)
+{
+	ssize_t size = cut(o, whole), n;
+	size_t at = 0;
+
+	if (size < 0)
+		return size;
+	/* The kernel does not fragment those that it cuts. */
+	o->df |= (size_t)size < whole;
+	do {
+		o->payload = o->buf->payload + at;
+		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
+		n = send_one(o);
+		if (n < 0)
+			return at > 0 ? (ssize_t)whole : n;
+		at += o->len;
+	} while (at < whole && !o->as_is);
+	return (ssize_t)whole;
+}
+
+ssize_t
+tx_sealed(int fd, struct sock *s, const struct mp_addr *to,
+    const struct msghdr *msg, int flags, bool *as_is)
+{
+	struct tx o = { .fd = fd, .s = s, .flags = flags & KEPT, .dst = *to };
+	ssize_t n;
+
+	sockopt_know(fd, s);
+	n = tx_option_read(&o.ask, fd, s, to, msg);
+	if (n < 0)
+		return n;
+	o.df = o.ask.df;
+	o.buf = reentry_take();
+	if (o.buf == NULL)
+		return -ENOBUFS;
+	n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
+	if (n >= 0 && (flags & MSG_PROBE) == 0)
+		n = tx_sealed_send_all(&o, (size_t)n);
+	if (n == -EMSGSIZE && o.df)
+		pmtu_exceeded(fd, s, to);
+	reentry_give(o.buf);
+	*as_is = o.as_is;
+	return n;
+}

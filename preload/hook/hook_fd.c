@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/* Hooks: descriptors. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "process/fault.h"
+#include "socket/stale_fd.h"
+#include "hooks.h"
+#include "datagram/rx.h"
+#include "socket/sock.h"
+#include "datagram/timestamp.h"
+#include "stdio_sock.h"
+
+HOOK(int, close, (int fd))
+{
+	stale_fd_forget(fd);
+	return real_close(fd);
+}
+HOOK_ALIAS(close, __close);
+
+/* This thread leaves the others' descriptors. */
+HOOK(int, unshare, (int flags))
+{
+	int result = real_unshare(flags);
+
+	if (result == 0 && (flags & CLONE_FILES) != 0 && stale_fd_may_change())
+		fdtab_part();
+	return result;
+}
+
+/* The same, and closes some. */
+static int
+close_apart(unsigned first, unsigned last, int flags)
+{
+	int result = real_close_range(first, last, flags);
+
+	if (result != 0 || !stale_fd_may_change())
+		return result;
+	fdtab_part();
+	if ((flags & CLOSE_RANGE_CLOEXEC) == 0)
+		fdtab_each(first, last, stale_fd_drop);
+	return result;
+}
+
+HOOK(int, close_range, (unsigned first, unsigned last, int flags))
+{
+	if ((flags & CLOSE_RANGE_UNSHARE) != 0)
+		return close_apart(first, last, flags);
+	if ((flags & CLOSE_RANGE_CLOEXEC) == 0 && stale_fd_may_change())
+		fdtab_each(first, last, stale_fd_forget);
+	return real_close_range(first, last, flags);
+}
+
+HOOK(void, closefrom, (int first))
+{
+	if (stale_fd_may_change())
+		fdtab_each(first < 0 ? 0 : (unsigned)first, UINT_MAX,
+		    stale_fd_forget);
+	real_closefrom(first);
+}
+
+/* --- Ones that come ------------------------------------------------------- */
+
+/* A new descriptor that is no datagram socket. */
+static int
+other(int fd)
+{
+	if (fd >= 0 && stale_fd_may_change())
+		fdtab_set(fd, NULL);
+	return fd;
+}
+
+HOOK(int, accept, (int fd, struct sockaddr *name, socklen_t *len))
+{
+	return other(real_accept(fd, name, len));
+}
+
+HOOK(int, accept4, (int fd, struct sockaddr *name, socklen_t *len, int flags))
+{
+	return other(real_accept4(fd, name, len, flags));
+}
+
+HOOK(int, socketpair, (int domain, int type, int protocol, int fd[2]))
+{
+	int result = real_socketpair(domain, type, protocol, fd);
+
+	if (result == 0) {
+		(void)other(fd[0]);
+		(void)other(fd[1]);
+	}
+	return result;
+}
+
+/* --- Other numbers for them ----------------------------------------------- */
+
+/* The new descriptor is what the old one is. */
+static int
+same(int from, int to)
+{
+	struct sock *s, *was;
+	bool known;
+
+	if (to < 0 || !stale_fd_may_change())
+		return to;
+	s = fdtab_hold(from, &known);
+	was = fdtab_drop(to);
+	if (was != NULL)
+		fdtab_release(was);
+	if (known)
+		fdtab_set(to, s);
+	if (s != NULL)
+		sock_shared(to, s);
+	stdio_moved(to, s);
+	if (s != NULL)
+		fdtab_release(s);
+	return to;
+}
+
+HOOK(int, dup, (int fd))
+{
+	return same(fd, real_dup(fd));
+}
+
+HOOK(int, dup2, (int fd, int to))
+{
+	if (fd == to)
+		return real_dup2(fd, to);
+	if (stale_fd_may_change() && real_fcntl(fd, F_GETFD, NULL) >= 0)
+		stale_fd_forget(to);
+	return same(fd, real_dup2(fd, to));
+}
+HOOK_ALIAS(dup2, __dup2);
+
+HOOK(int, dup3, (int fd, int to, int flags))
+{
+	if (fd != to && stale_fd_may_change() && real_fcntl(fd, F_GETFD,
+	    NULL) >= 0)
+		stale_fd_forget(to);
+	return same(fd, real_dup3(fd, to, flags));
+}
+
+int
+hook_fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	void *arg;
+	int result;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	result = real_fcntl(fd, cmd, arg);
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? same(fd, result) :
+							  result;
+}
+
+HOOK_ALIAS(fcntl, __fcntl);
+HOOK_ALIAS(fcntl, fcntl64);
+
+/* --- Requests ------------------------------------------------------------- */
+
+/* Requests about interfaces that IPv6 sockets refuse or answer differently. */
+static bool
+of_interfaces(unsigned long request)
+{
+	return request >= SIOCGIFNAME && request <= SIOCSIFMAP;
+}
+
+static int
+ask_ipv4(unsigned long request, void *arg)
+{
+	int fd, result, saved;
+
+	fd = real_socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	result = real_ioctl(fd, request, arg);
+	saved = errno;
+	real_close(fd);
+	errno = saved;
+	return result;
+}
+
+int
+hook_ioctl(int fd, unsigned long request, ...)
+{
+	struct sock *s = stale_fd_hold(fd);
+	int result, saved = errno;
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (s == NULL)
+		return real_ioctl(fd, request, arg);
+	if (request == FIONREAD && atomic_load(&s->state) == SOCK_ATTACHED &&
+	    !fault_write(fd, arg, sizeof(int))) {
+		*(int *)arg = rx_next_length(fd, s);
+		errno = saved;
+		result = 0;
+	} else if (atomic_load(&s->state) == SOCK_ATTACHED &&
+	    timestamp_is_request(request)) {
+		result = timestamp_read(fd, s, request, arg);
+		errno = result < 0 ? -result : saved;
+		result = result < 0 ? -1 : 0;
+	} else if (s->family == AF_INET && of_interfaces(request))
+		result = ask_ipv4(request, arg);
+	else
+		result = real_ioctl(fd, request, arg);
+	fdtab_release(s);
+	return result;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+/* Hooks: every way to send. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "socket/stale_fd.h"
+#include "hooks.h"
+#include "process/iov.h"
+#include "process/musl.h"
+#include "datagram/tx.h"
+#include "socket/sock.h"
+
+enum { MOST_NAME = sizeof(struct sockaddr_storage) };
+
+/* Apart, since the room is taken from the stack. */
+static __attribute__((noinline)) ssize_t
+out_of_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	struct musl_room room;
+
+	return tx_message(fd, s, musl_out(msg, &room), flags);
+}
+
+static ssize_t
+out(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	return musl_is() ? out_of_musl(fd, s, msg, flags) :
+			   tx_message(fd, s, msg, flags);
+}
+
+/*
+ * Sends, lets go of the socket, and sets errno as the kernel would.  False: the
+ * descriptor is another file by now, to which nothing went; the C library shall
+ * do it.
+ */
+static bool
+hook_send_message(int fd, struct sock *s, const struct msghdr *msg, int flags,
+    ssize_t *n)
+{
+	int saved = errno;
+
+	*n = out(fd, s, msg, flags);
+	if (*n < 0 && stale_fd_check(fd, s))
+		return false;
+	fdtab_release(s);
+	errno = *n < 0 ? (int)-*n : saved;
+	if (*n < 0)
+		*n = -1;
+	return true;
+}
+
+static bool
+one(int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
+		.iov_len = iov_len(len) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return hook_send_message(fd, s, &msg, flags, n);
+}
+
+HOOK(ssize_t, send, (int fd, const void *data, size_t len, int flags))
+{
+	struct sock *s = sock_hold(fd);
+	ssize_t n;
+
+	if (s == NULL || !one(fd, s, data, len, flags, &n))
+		return real_send(fd, data, len, flags);
+	return n;
+}
+HOOK_ALIAS(send, __send);
+
+HOOK(ssize_t, sendto,
+    (int fd, const void *data, size_t len, int flags,
+	const struct sockaddr *name, socklen_t namelen))
+{
+	struct sock *s = sock_hold(fd);
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
+		.iov_len = iov_len(len) };
+	struct msghdr msg = { .msg_name = (void *)(uintptr_t)name,
+		.msg_namelen = name != NULL ? namelen : 0, .msg_iov = &iov,
+		.msg_iovlen = 1 };
+	ssize_t n;
+
+	/* Too short or too long: the kernel says so, and nothing goes out. */
+	if (s != NULL && name != NULL &&
+	    (namelen < sizeof(name->sa_family) ||
+		namelen > sizeof(struct sockaddr_storage))) {
+		fdtab_release(s);
+		s = NULL;
+	}
+	if (s != NULL && name != NULL &&
+	    (namelen < sizeof(name->sa_family) || namelen > MOST_NAME)) {
+		fdtab_release(s); /* the kernel refuses that of any socket */
+		s = NULL;
+	}
+	if (s == NULL || !hook_send_message(fd, s, &msg, flags, &n))
+		return real_sendto(fd, data, len, flags, name, namelen);
+	return n;
+}
+
+HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
+{
+	struct sock *s = sock_hold(fd);
+	ssize_t n;
+
+	if (s != NULL && (iov_bad(msg, sizeof(*msg)) ||
+	    (!musl_is() && msg->msg_iovlen > IOV_MAX))) {
+		fdtab_release(s);
+		s = NULL;
+	}
+	if (s == NULL || !hook_send_message(fd, s, msg, flags, &n))
+		return real_sendmsg(fd, msg, flags);
+	return n;
+}
+
+HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
+{
+	struct sock *s = sock_hold(fd);
+	int saved = errno;
+	unsigned i;
+	ssize_t sent = 0;
+
+	if (s == NULL)
+		return real_sendmmsg(fd, msgs, n, flags);
+	for (i = 0; i < n && i < IOV_MAX; i++) {
+		sent = iov_bad(&msgs[i], sizeof(msgs[i])) ? -EFAULT :
+		    out(fd, s, &msgs[i].msg_hdr, flags);
+		if (sent < 0)
+			break;
+		msgs[i].msg_len = (unsigned)sent;
+	}
+	if (i == 0 && sent < 0 && stale_fd_check(fd, s))
+		return real_sendmmsg(fd, msgs, n, flags);
+	fdtab_release(s);
+	errno = i == 0 && sent < 0 ? (int)-sent : saved;
+	return i == 0 && sent < 0 ? -1 : (int)i;
+}
+
+HOOK(ssize_t, write, (int fd, const void *data, size_t len))
+{
+	struct sock *s = sock_hold(fd);
+	ssize_t n;
+
+	if (s == NULL || !one(fd, s, data, len, 0, &n))
+		return real_write(fd, data, len);
+	return n;
+}
+HOOK_ALIAS(write, __write);
+
+HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int count))
+{
+	struct sock *s = sock_hold(fd);
+	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = count > 0 ? (size_t)count : 0 };
+	ssize_t n;
+
+	if (s == NULL)
+		return real_writev(fd, iov, count);
+	if (iov_nothing(iov, count)) {
+		/* the kernel sends no such datagram */
+		fdtab_release(s);
+		return real_writev(fd, iov, count);
+	}
+	if (!hook_send_message(fd, s, &msg, 0, &n))
+		return real_writev(fd, iov, count);
+	return n;
+}

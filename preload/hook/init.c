@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+#include "init.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdbool.h>
+
+#include "shared/seccomp.h"
+#include "policy/conf.h"
+#include "socket/fdtab.h"
+#include "process/forked.h"
+#include "process/reentry.h"
+#include "process/libc.h"
+#include "process/musl.h"
+#include "process/log.h"
+#include "socket/agent_rpc.h"
+#include "process/spawn_agent.h"
+
+/* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
+static const char loaded[] = "@(#)mpshim " MPSHIM_VERSION;
+extern const char mpshim_loaded[sizeof(loaded)]
+    __attribute__((alias("loaded"), visibility("default")));
+
+/* pthread_atfork(3) as glibc has it; without it forked.c finds out later. */
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void),
+    void *) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+extern char **environ;
+
+static void
+setup(void)
+{
+	reentry_setup();
+	fdtab_setup();
+}
+
+/* Another copy of this library stands before us: it does it all. */
+static bool
+second(void)
+{
+	const void *first = libc_first("mpshim_loaded");
+
+	return first != NULL && first != loaded;
+}
+
+/* Where the kernel put argc, the arguments and the environment; glibc's loader
+ * tells it to the C library.  Other C libraries have no such thing. */
+extern void *__libc_stack_end __attribute__((weak));
+
+static bool
+is_glibc(void)
+{
+	return &__libc_stack_end != NULL;
+}
+
+static void
+init_start(char **envp)
+{
+	static bool started;
+	int saved = errno;
+
+	if (started)
+		return;
+	started = true;
+	if (!is_glibc())
+		musl_setup();
+	libc_find();
+	if (!second())
+		conf_load(envp);
+	if (conf_get()->active) {
+		log_say(LOG_DEBUG, LOG_ALWAYS, "version " MPSHIM_VERSION
+		    " in %s", conf_get()->program);
+		spawn_agent_setup(envp);
+		setup();
+		forked_setup(setup);
+		seccomp_set_fallback(agent_rpc_option);
+		if (__register_atfork != NULL)
+			(void)__register_atfork(NULL, NULL, forked_check,
+			    __dso_handle);
+		if (sodium_init() < 0)
+			conf_refuse();
+	}
+	errno = saved;
+}
+
+/* Before this every hook but socket(2) is the raw system call. */
+__attribute__((constructor)) static void
+init(int argc, char **argv, char **envp)
+{
+	(void)argc;
+	(void)argv;
+	init_start(is_glibc() ? envp : environ);
+}
+
+void
+init_early(void)
+{
+	long *argc;
+
+	if (!is_glibc()) {
+		init_start(environ);
+		return;
+	}
+	argc = __libc_stack_end;
+	init_start((char **)(argc + 1) + *argc + 1);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: ISC */
+#include "setsockopt.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
+#include "shared/seccomp.h"
+#include "process/libc.h"
+#include "socket/sockopt.h"
+#include "datagram/tx.h"
+#include "shared/uapi.h"
+
+static bool
+setsockopt_is(const struct sock *s, enum sock_state state)
+{
+	return atomic_load(&((struct sock *)(uintptr_t)s)->state) == state;
+}
+
+/* --- Before --------------------------------------------------------------- */
+
+/* A flag that the program may ask back; the kernel gets it at bind. */
+static int
+keep_flag(const struct sock *s, bool *flag, int n)
+{
+	*flag = n != 0;
+	return s->bound || setsockopt_is(s, SOCK_PLAIN) ? SETSOCKOPT_PASS :
+	    SETSOCKOPT_DONE;
+}
+
+static void
+note_stamp(struct sock *s, int option, int n)
+{
+	s->options.stamp = n != 0 ? (uint8_t)option : 0;
+}
+
+/* The transmit times of a joined socket would be those of our packets. */
+static int
+take_stamping(int fd, struct sock *s, int option, int n)
+{
+	int rest = n & ~SOCKOPT_STAMP_TX;
+
+	if (seccomp_setsockopt(fd, SOL_SOCKET, option, &rest, sizeof(rest)) !=
+	    0)
+		return -errno;
+	s->options.stamping = (uint32_t)n;
+	return SETSOCKOPT_DONE;
+}
+
+/* Which socket of its port gets a packet is ours to say. */
+static int
+take_steering(struct sock *s, int option)
+{
+	if (option == SO_DETACH_REUSEPORT_BPF && !s->steered)
+		return s->reuseport ? -ENOENT : -EINVAL;
+	s->steered = option != SO_DETACH_REUSEPORT_BPF;
+	return SETSOCKOPT_DONE;
+}
+
+static int
+take_socket(int fd, struct sock *s, int option, int n)
+{
+	bool joined = setsockopt_is(s, SOCK_ATTACHED), plain = setsockopt_is(s,
+	    SOCK_PLAIN);
+
+	switch (option) {
+	case SO_REUSEADDR:
+		return keep_flag(s, &s->reuseaddr, n);
+	case SO_REUSEPORT:
+		s->reuseport = n != 0;
+		return joined ? SETSOCKOPT_DONE : keep_flag(s, &s->reuseport,
+		    n);
+	case SO_ATTACH_REUSEPORT_CBPF: /* ours stays */
+	case SO_ATTACH_REUSEPORT_EBPF:
+	case SO_DETACH_REUSEPORT_BPF:
+		return plain ? SETSOCKOPT_PASS : take_steering(s, option);
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_NEW:
+		if (!joined)
+			return SETSOCKOPT_PASS;
+		note_stamp(s, option, n);
+		return SETSOCKOPT_DONE;
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW:
+		return joined ? take_stamping(fd, s, option, n) :
+		    SETSOCKOPT_PASS;
+	case SO_ZEROCOPY: /* nobody would say when a buffer is free again */
+		return plain || n != 1 ? SETSOCKOPT_PASS : -EOPNOTSUPP;
+	case SO_PEEK_OFF: /* would be one into our packets */
+		return plain || n < 0 ? SETSOCKOPT_PASS : -EOPNOTSUPP;
+	default:
+		return SETSOCKOPT_PASS;
+	}
+}
+
+/* What is to be told of datagrams, of a joined socket. */
+static int
+take_want(int fd, struct sock *s, bool *want, int n)
+{
+	if (!setsockopt_is(s, SOCK_ATTACHED))
+		return SETSOCKOPT_PASS;
+	*want = n != 0;
+	sockopt_apply(fd, s);
+	return SETSOCKOPT_DONE;
+}
+
+static int
+take_ip(int fd, struct sock *s, int option, int n)
+{
+	switch (option) {
+	case IP_RECVTOS:
+		return take_want(fd, s, &s->options.tos, n);
+	case IP_RECVTTL:
+		return take_want(fd, s, &s->options.ttl, n);
+	case IP_RECVERR:
+		return take_want(fd, s, &s->options.recverr, n);
+	case IP_RECVORIGDSTADDR:
+		return take_want(fd, s, &s->options.origdst, n);
+	case IP_PKTINFO: /* on an IPv4 kernel socket it is ours */
+		return s->kernel == MP_INET ? take_want(fd, s,
+		    &s->options.pktinfo, n) : SETSOCKOPT_PASS;
+	default:
+		return SETSOCKOPT_PASS;
+	}
+}
+
+static int
+take_ipv6(int fd, struct sock *s, int option, int n)
+{
+	switch (option) {
+	case IPV6_V6ONLY:
+		if (s->bound)
+			return -EINVAL;
+		s->v6only = n != 0;
+		return SETSOCKOPT_DONE; /* ours stays open for IPv4 */
+	case IPV6_RECVPKTINFO:
+		return take_want(fd, s, &s->options.pktinfo6, n);
+	case IPV6_RECVTCLASS:
+		return take_want(fd, s, &s->options.tclass, n);
+	case IPV6_RECVHOPLIMIT:
+		return take_want(fd, s, &s->options.hoplimit, n);
+	case IPV6_RECVERR:
+		return take_want(fd, s, &s->options.recverr6, n);
+	case IPV6_RECVORIGDSTADDR:
+		return take_want(fd, s, &s->options.origdst6, n);
+	default:
+		return SETSOCKOPT_PASS;
+	}
+}
+
+/* Of the program's datagrams, not of our packets. */
+static int
+take_udp(int fd, struct sock *s, int option, int n)
+{
+	bool plain = setsockopt_is(s, SOCK_PLAIN);
+
+	switch (option) {
+	case UDP_SEGMENT:
+		if (n < 0 || n > UINT16_MAX)
+			return -EINVAL;
+		s->segment = (uint16_t)n;
+		return SETSOCKOPT_DONE;
+	case UDP_GRO: /* one datagram at a time is right, too */
+		s->options.gro = n != 0;
+		return plain ? SETSOCKOPT_PASS : SETSOCKOPT_DONE;
+	case UDP_CORK:
+		s->options.cork = n != 0;
+		if (n == 0)
+			tx_uncork(fd, s);
+		return SETSOCKOPT_DONE;
+	case UDP_ENCAP: /* would be of our packets, and take them away */
+		return plain || n == 0 ? SETSOCKOPT_PASS : -ENOPROTOOPT;
+	default:
+		return SETSOCKOPT_PASS;
+	}
+}
+
+int
+setsockopt_before(int fd, struct sock *s, int level, int option, int n)
+{
+	sockopt_know(fd, s);
+	if (level == SOL_SOCKET)
+		return take_socket(fd, s, option, n);
+	if (level == IPPROTO_IP)
+		return take_ip(fd, s, option, n);
+	if (level == IPPROTO_IPV6)
+		return take_ipv6(fd, s, option, n);
+	if (level == IPPROTO_UDP)
+		return take_udp(fd, s, option, n);
+	return SETSOCKOPT_PASS;
+}
+
+/* --- After ---------------------------------------------------------------- */
+
+/* Says an option of an IPv4 socket to the IPv6 side of ours, which may refuse.
+ * An IPv6 socket has both, for datagrams to either: see tx_option.h. */
+static void
+to_ipv6(int fd, const struct sock *s, int option, int n)
+{
+	if (s->kernel == MP_DUAL && s->family == AF_INET)
+		(void)seccomp_setsockopt(fd, IPPROTO_IPV6, option, &n,
+		    sizeof(n));
+}
+
+static void
+taken_socket(struct sock *s, int option, int n)
+{
+	switch (option) {
+	case SO_BROADCAST:
+		s->broadcast = n != 0;
+		break;
+	case SO_NO_CHECK:
+		s->options.no_check = n != 0;
+		break;
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_NEW:
+		note_stamp(s, option, n);
+		break;
+	case SO_TIMESTAMPING:
+	case SO_TIMESTAMPING_NEW:
+		s->options.stamping = (uint32_t)n;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+taken_ip(int fd, struct sock *s, int option, int n)
+{
+	struct sock_options *w = &s->options;
+
+	switch (option) {
+	case IP_PKTINFO:
+		w->pktinfo = n != 0;
+		break;
+	case IP_RECVTOS:
+		w->tos = n != 0;
+		break;
+	case IP_RECVTTL:
+		w->ttl = n != 0;
+		break;
+	case IP_RECVERR:
+		w->recverr = n != 0;
+		break;
+	case IP_RECVORIGDSTADDR:
+		w->origdst = n != 0;
+		break;
+	case IP_TOS:
+		w->set_tos = (uint16_t)(n & 255) + 1;
+		to_ipv6(fd, s, IPV6_TCLASS, n);
+		break;
+	case IP_TTL:
+		w->set_ttl = n > 0 ? (uint16_t)(n + 1) : 0;
+		to_ipv6(fd, s, IPV6_UNICAST_HOPS, n);
+		break;
+	case IP_MTU_DISCOVER:
+		s->df = n == IP_PMTUDISC_DO || n == IP_PMTUDISC_PROBE;
+		to_ipv6(fd, s, IPV6_MTU_DISCOVER, n);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+taken_ipv6(struct sock *s, int option, int n)
+{
+	struct sock_options *w = &s->options;
+
+	switch (option) {
+	case IPV6_RECVPKTINFO:
+		w->pktinfo6 = n != 0;
+		break;
+	case IPV6_RECVTCLASS:
+		w->tclass = n != 0;
+		break;
+	case IPV6_RECVHOPLIMIT:
+		w->hoplimit = n != 0;
+		break;
+	case IPV6_RECVERR:
+		w->recverr6 = n != 0;
+		break;
+	case IPV6_RECVORIGDSTADDR:
+		w->origdst6 = n != 0;
+		break;
+	case IPV6_TCLASS:
+		w->set_tclass = n < 0 ? 0 : (uint16_t)(n + 1);
+		break;
+	case IPV6_UNICAST_HOPS:
+		w->set_hops = n < 0 ? 0 : (uint16_t)(n + 1);
+		break;
+	case IPV6_MTU_DISCOVER:
+		w->df6 = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
+		break;
+	case IPV6_DONTFRAG:
+		w->dontfrag = n != 0;
+		break;
+	default:
+		break;
+	}
+}
+
+void
+setsockopt_after(int fd, struct sock *s, int level, int option, int n)
+{
+	if (level == SOL_SOCKET)
+		taken_socket(s, option, n);
+	else if (level == IPPROTO_IP)
+		taken_ip(fd, s, option, n);
+	else if (level == IPPROTO_IPV6)
+		taken_ipv6(s, option, n);
+}

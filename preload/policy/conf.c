@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+#include "conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process/log.h"
+
+static struct conf conf;
+
+static void
+conf_complain(const char *line)
+{
+	log_say(LOG_ERROR, LOG_ALWAYS, "%s", line);
+}
+
+/* The file of a key: ours, else the system's. */
+static bool
+key_path(char path[SETTINGS_PATH], const char *name, const char *home)
+{
+	const int size = SETTINGS_PATH;
+	int n;
+
+	if (name[0] == '/') {
+		n = snprintf(path, (size_t)size, "%s", name);
+		return n > 0 && n < size;
+	}
+	if (home != NULL) {
+		n = snprintf(path, (size_t)size,
+		    "%s/.config/mpshim/keys/%s.key", home, name);
+		if (n > 0 && n < size && access(path, F_OK) == 0)
+			return true;
+	}
+	n = snprintf(path, (size_t)size, "/etc/mpshim/keys/%s.key", name);
+	if (n > 0 && n < size && access(path, F_OK) == 0)
+		return true;
+	log_say(LOG_ERROR, LOG_ALWAYS,
+	    "no key %s: neither %s/.config/mpshim/keys/%s.key nor %s", name,
+	    home != NULL ? home : "~", name, path);
+	return false;
+}
+
+static void
+keys_load(const char *list, const char *home)
+{
+	char name[CONFIG_FILE_WORD], path[SETTINGS_PATH];
+	size_t len = 0, more, n;
+
+	for (; *list != '\0'; list += n + strspn(list + n, " ")) {
+		n = strcspn(list, " ");
+		memcpy(name, list, n); /* as settings.c has it, it fits */
+		name[n] = '\0';
+		if (!key_path(path, name, home))
+			continue;
+		more = strlen(path);
+		if (len + more + 2 > sizeof(conf.keys)) {
+			log_say(LOG_ERROR, LOG_ALWAYS, "MPSHIM_KEY: too long");
+			return;
+		}
+		memcpy(conf.keys + len, path, more);
+		len += more;
+		conf.keys[len++] = '\n';
+	}
+}
+
+void
+conf_load(char **envp)
+{
+	const char *keys = settings_variable(envp, "MPSHIM_KEY");
+	struct settings *set = &conf.set;
+	bool well;
+
+	log_setup(settings_variable(envp, "MPSHIM_LOG"));
+	/* Empty, it turns all off. */
+	if (keys != NULL && keys[strspn(keys, " \t\n")] == '\0')
+		return;
+	settings_environ(set, envp, conf_complain);
+	well = settings_files(set, envp, conf_complain);
+	conf.active = !well || set->keys[0] != '\0';
+	if (!conf.active) {
+		memset(set, 0, sizeof(*set));
+		return;
+	}
+	keys_load(set->keys, settings_variable(envp, "HOME"));
+	conf.told = conf.keys[0] == '\0';
+	conf.filters = rules_filter(&set->rules, conf.filter,
+	    &conf.filter_rest);
+	snprintf(conf.program, sizeof(conf.program), "%s",
+	    program_invocation_short_name);
+	ipc_setup(envp);
+}
+
+const struct conf *
+conf_get(void)
+{
+	return &conf;
+}
+
+void
+conf_refuse(void)
+{
+	conf.keys[0] = '\0';
+}
+
+bool
+conf_port_plain(uint16_t port)
+{
+	return port == RULES_NAMES;
+}
+
+enum conf_way
+conf_way_to(const struct mp_addr *a)
+{
+	return conf.active ? rules_way(&conf.set.rules, a) : WAY_PLAIN;
+}
+
+bool
+conf_prefer(const struct mp_addr *a)
+{
+	return rules_prefer(&conf.set.rules, a);
+}
+
+bool
+conf_is_dns(const struct mp_addr *a)
+{
+	return rules_is_dns(&conf.set.rules, a);
+}
+
+bool
+conf_plain_from(const struct mp_addr *a)
+{
+	return !conf.active || rules_plain_from(&conf.set.rules, a);
+}
+
+bool
+conf_plain_besides(const struct mp_addr *a)
+{
+	return conf_way_to(a) == WAY_PROTECT && conf_plain_from(a);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+#include "config_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rules.h"
+
+enum {
+	FOUND = 48,	  /* bytes of what was found that are shown */
+	NAME_MAX_LEN = 15, /* of an interface, as IFNAMSIZ has it */
+};
+
+/* --- Values -------------------------------------------------------------- */
+
+static bool
+one_of(struct directive *d, const char *const *words, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(d->word, words[i]) == 0) {
+			d->number = (uint32_t)i;
+			return true;
+		}
+	return false;
+}
+
+static bool
+config_file_rest(struct directive *d)
+{
+	static const char *const words[] = { [REST_REQUIRE] = "require",
+		[REST_PREFER] = "prefer", [REST_PLAIN] = "plain" };
+
+	return one_of(d, words, sizeof(words) / sizeof(words[0]));
+}
+
+static bool
+yes_or_no(struct directive *d)
+{
+	static const char *const words[] = { "no", "yes" };
+
+	return one_of(d, words, sizeof(words) / sizeof(words[0]));
+}
+
+/* Digits; what follows them, or NULL: none, or too many. */
+static const char *
+digits(struct directive *d)
+{
+	const char *s = d->word;
+
+	for (d->number = 0; *s >= '0' && *s <= '9'; s++)
+		d->number = d->number * 10 + (uint32_t)(*s - '0');
+	return s == d->word || s - d->word > 9 ? NULL : s;
+}
+
+static bool
+sessions(struct directive *d)
+{
+	const char *end = digits(d);
+
+	return end != NULL && *end == '\0' && d->number >= 1 &&
+	    d->number <= 16384;
+}
+
+static bool
+memory(struct directive *d)
+{
+	const char *end = digits(d);
+	unsigned shift = 0;
+
+	if (end == NULL)
+		return false;
+	if (*end == 'K' || *end == 'M')
+		shift = *end++ == 'K' ? 10 : 20;
+	if (*end != '\0' || d->number > UINT32_MAX >> shift)
+		return false;
+	d->number <<= shift;
+	return d->number >= 64 << 10 && d->number <= 256 << 20;
+}
+
+static bool
+config_file_key(struct directive *d)
+{
+	return d->word[0] == '/' || strchr(d->word, '/') == NULL;
+}
+
+/* As the kernel would take it. */
+static bool
+interface(struct directive *d)
+{
+	return strlen(d->word) <= NAME_MAX_LEN &&
+	    strchr(d->word, '/') == NULL && strchr(d->word, ':') == NULL &&
+	    strcmp(d->word, ".") != 0 && strcmp(d->word, "..") != 0;
+}
+
+static bool
+prefix(struct directive *d)
+{
+	return rules_prefix(&d->peers, d->word);
+}
+
+static const struct kind {
+	const char *name;
+	bool (*take)(struct directive *);
+	const char *want;
+} kinds[SETTINGS] = {
+	[SET_DEFAULT] = { "default", config_file_rest,
+	    "require, prefer or plain" },
+	[SET_ACCEPT_PLAIN] = { "accept-plain", yes_or_no, "yes or no" },
+	[SET_TELL_PRIVATE] = { "tell-private", yes_or_no, "yes or no" },
+	[SET_SESSIONS] = { "sessions", sessions, "a number of 1 to 16384" },
+	[SET_MEMORY] = { "memory", memory, "a size of 64K to 256M" },
+	[SET_KEY] = { "key", config_file_key, "a key's name or absolute path" },
+	[SET_INTERFACE] = { "interface", interface,
+	    "the name of a network interface" },
+	[SET_NO_INTERFACE] = { "no-interface", interface,
+	    "the name of a network interface" },
+	[SET_PLAIN] = { "plain", prefix, "ADDRESS[/LEN][:PORT]" },
+	[SET_PROTECT] = { "protect", prefix, "ADDRESS[/LEN][:PORT]" },
+	[SET_REFUSE] = { "refuse", prefix, "ADDRESS[/LEN][:PORT]" },
+};
+
+const char *
+config_file_name(enum setting what)
+{
+	return kinds[what].name;
+}
+
+const char *
+config_file_expected(enum setting what)
+{
+	return kinds[what].want;
+}
+
+bool
+config_file_value(struct directive *d, enum setting what, const char *word)
+{
+	if (strlen(word) >= sizeof(d->word) || *word == '\0')
+		return false;
+	d->what = what;
+	snprintf(d->word, sizeof(d->word), "%s", word);
+	return kinds[what].take(d);
+}
+
+/* --- Lines --------------------------------------------------------------- */
+
+void
+config_file_begin(struct config_file *f, const char *text, size_t len)
+{
+	memset(f, 0, sizeof(*f));
+	f->text = text;
+	f->len = len;
+	f->line = 1;
+}
+
+static int
+fault(struct config_file *f, const char *want, const char *after,
+    const char *found)
+{
+	char shown[FOUND + 4];
+	size_t i;
+
+	for (i = 0; found != NULL && found[i] != '\0' && i < FOUND; i++)
+		shown[i] = found[i] < ' ' || found[i] > '~' ? '?' : found[i];
+	if (found != NULL)
+		snprintf(shown + i, sizeof(shown) - i, "%s",
+		    found[i] != '\0' ? "..." : "");
+	snprintf(f->fault, sizeof(f->fault), "expected %s%s%s, found %s%s%s",
+	    want, after != NULL ? " after " : "", after != NULL ? after : "",
+	    found != NULL ? "\"" : "", found != NULL ? shown :
+	    "the end of the line", found != NULL ? "\"" : "");
+	return -EINVAL;
+}
+
+static int
+unknown(struct config_file *f, const char *word)
+{
+	char names[CONFIG_FILE_TEXT / 2];
+	size_t n = 0, i;
+
+	for (i = 0; i < SETTINGS && n < sizeof(names); i++)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+		    i == 0 ? "" : i == SETTINGS - 1 ? " or " : ", ",
+		    kinds[i].name);
+	return fault(f, names, NULL, word);
+}
+
+static bool
+ends_word(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The next word of this line: 1; 0 at its end; or a fault. */
+static int
+config_file_word_next(struct config_file *f, char word[CONFIG_FILE_WORD])
+{
+	size_t n = 0;
+
+	while (f->at < f->len && f->text[f->at] != '\n' &&
+	    ends_word(f->text[f->at]))
+		f->at++;
+	if (f->at < f->len && f->text[f->at] == '#')
+		while (f->at < f->len && f->text[f->at] != '\n')
+			f->at++;
+	while (f->at < f->len && !ends_word(f->text[f->at])) {
+		word[n] = f->text[f->at++];
+		if (word[n] == '\0') /* would end it: show it as what it is */
+			word[n] = '\1';
+		if (++n == CONFIG_FILE_WORD) {
+			word[n - 1] = '\0';
+			return fault(f, "a word of at most 1023 letters", NULL,
+			    word);
+		}
+	}
+	word[n] = '\0';
+	return n > 0;
+}
+
+/* The name of a directive. */
+static int
+directive_begin(struct config_file *f, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < SETTINGS; i++)
+		if (strcmp(word, kinds[i].name) == 0)
+			break;
+	if (i == SETTINGS)
+		return unknown(f, word);
+	if (i < SET_ONCE && f->seen[i] != 0) {
+		snprintf(f->fault, sizeof(f->fault), "expected %s only once "
+		    "(line %u has it), found it again", kinds[i].name,
+		    f->seen[i]);
+		return -EINVAL;
+	}
+	if (i < SET_ONCE)
+		f->seen[i] = f->line;
+	f->what = (enum setting)i;
+	f->within = true;
+	f->some = false;
+	return 0;
+}
+
+static int
+value(struct config_file *f, struct directive *d, const char *word)
+{
+	const struct kind *k = &kinds[f->what];
+
+	if (f->some && f->what < SET_ONCE)
+		return fault(f, "the end of the line", NULL, word);
+	if (!config_file_value(d, f->what, word))
+		return fault(f, k->want, k->name, word);
+	d->line = f->line;
+	f->some = true;
+	return 1;
+}
+
+int
+config_file_next(struct config_file *f, struct directive *d)
+{
+	char word[CONFIG_FILE_WORD];
+	int n;
+
+	for (;;) {
+		n = config_file_word_next(f, word);
+		if (n > 0 && f->within)
+			return value(f, d, word);
+		if (n > 0)
+			n = directive_begin(f, word);
+		else if (n == 0) { /* the line's end */
+			if (f->within && !f->some)
+				return fault(f, kinds[f->what].want,
+				    kinds[f->what].name, NULL);
+			if (f->at >= f->len)
+				return 0;
+			f->within = false;
+			f->at++;
+			f->line++;
+		}
+		if (n < 0)
+			return n;
+	}
+}

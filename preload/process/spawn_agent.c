@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+#include "spawn_agent.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shared/seccomp.h"
+#include "log.h"
+#include "shared/old_glibc.h"
+#include "shared/raw.h"
+
+enum { STACK = 65536, KEPT = 4 };
+
+static char path[PATH_MAX];
+static char vars[KEPT][PATH_MAX];
+static char *envp_kept[KEPT + 1];
+
+void
+spawn_agent_setup(char **envp)
+{
+	static const char *const names[KEPT] = { "MPSHIM_RUNTIME_DIR=",
+		"XDG_RUNTIME_DIR=", "MPSHIM_AGENT_LOG=", "PATH=" };
+	Dl_info info;
+	char *slash;
+	int i, n = 0;
+
+	for (; envp != NULL && *envp != NULL; envp++)
+		for (i = 0; i < KEPT && n < KEPT; i++)
+			if (strncmp(*envp, names[i], strlen(names[i])) == 0 &&
+			    strlen(*envp) < sizeof(vars[0])) {
+				snprintf(vars[n], sizeof(vars[n]), "%s",
+				    *envp);
+				envp_kept[n] = vars[n];
+				n++;
+			}
+	if (dladdr((void *)(uintptr_t)&spawn_agent_setup, &info) == 0 ||
+	    realpath(info.dli_fname, path) == NULL)
+		return;
+	slash = strrchr(path, '/');
+	n = (int)(sizeof(path) - (size_t)(slash - path));
+	if (snprintf(slash, (size_t)n, "/mpshim-agent") >= n)
+		path[0] = '\0';
+}
+
+/* What the two children and we share. */
+struct spawn {
+	char *stack; /* of the second */
+	bool quiet;
+	int error;
+	int status;
+};
+
+static int
+spawn_agent_run(void *arg)
+{
+	struct spawn *sp = arg;
+	char *argv[] = { path, NULL };
+
+	if (sp->quiet) /* our own table: we share only memory */
+		(void)RAW(SYS_close, STDERR_FILENO);
+	execve(path, argv, envp_kept);
+	sp->error = errno;
+	_exit(127);
+}
+
+/*
+ * The program's own child: it is not to be seen, so it has no exit signal.  An
+ * execve(2) would give it one; so it has a child of its own for that, and waits
+ * for it.
+ */
+static int
+child(void *arg)
+{
+	struct spawn *sp = arg;
+	struct sigaction usual = { .sa_handler = SIG_DFL };
+	pid_t pid;
+
+	/* Or the kernel would reap the one that we wait for, if the program
+	 * ignores the signal.  Our own table: we share only memory. */
+	sigaction(SIGCHLD, &usual, NULL);
+	pid = clone(spawn_agent_run, sp->stack, CLONE_VM | CLONE_VFORK, sp);
+	if (pid < 0)
+		sp->error = errno;
+	while (pid > 0 && waitpid(pid, &sp->status, __WALL) < 0)
+		if (errno != EINTR) {
+			sp->error = errno;
+			break;
+		}
+	_exit(0);
+}
+
+/* Clones and waits, with no handler of the program's running in the child, on
+ * our memory. */
+static void
+clone_and_wait(struct spawn *sp, char *stack)
+{
+	sigset_t all, old;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK, sp);
+	if (pid < 0)
+		sp->error = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0)
+		if (errno != EINTR)
+			break;
+}
+
+int
+spawn_agent(bool quiet)
+{
+	struct spawn sp = { .quiet = quiet };
+	char *stack;
+
+	if (!SECCOMP_ALLOWS(SYS_execve, path) || !SECCOMP_ALLOWS(SYS_clone))
+		return -EPERM;
+	stack = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack == MAP_FAILED)
+		return -errno;
+	sp.stack = stack + 2 * STACK;
+	clone_and_wait(&sp, stack);
+	munmap(stack, 2 * STACK);
+	if (sp.error != 0) {
+		log_say(quiet ? LOG_DEBUG : LOG_ERROR, LOG_AGENT, "cannot start the agent %s: %s",
+		    path, strerror(sp.error));
+		return -sp.error;
+	}
+	return WIFEXITED(sp.status) && WEXITSTATUS(sp.status) == 0 ? 0 :
+								     -ECHILD;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+#include "internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "seccomp.h"
+#include "ipc.h"
+#include "net.h"
+#include "real.h"
+
+enum { FROM = 18, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
+	TAG = crypto_aead_chacha20poly1305_ietf_ABYTES,
+	BODY = INTERNAL_HEAD + NONCE };
+
+_Static_assert(INTERNAL_OVERHEAD == BODY + FROM + TAG, "INTERNAL_OVERHEAD");
+_Static_assert(ARENA_KEY == crypto_aead_chacha20poly1305_ietf_KEYBYTES,
+    "ARENA_KEY");
+
+bool
+internal_is(const struct arena *a, const uint8_t *packet, size_t len)
+{
+	return len >= INTERNAL_OVERHEAD && packet[0] == 0 && packet[2] == 0 &&
+	    memcmp(packet + 4, a->token, ARENA_TOKEN) == 0;
+}
+
+size_t
+internal_make(struct arena *a, const struct internal *in, const void *payload,
+    size_t len, uint8_t *out)
+{
+	uint8_t *nonce = out + INTERNAL_HEAD, *body = out + BODY;
+	uint64_t number = atomic_fetch_add(&a->sent, 1);
+
+	if (len > 0) /* first, since it may lie within `out' */
+		memmove(body + FROM, payload, len);
+	out[0] = out[2] = 0;
+	out[1] = (uint8_t)(in->slot << 3);
+	out[3] = (uint8_t)in->kind;
+	memcpy(out + 4, a->token, ARENA_TOKEN);
+	memset(nonce, 0, NONCE); /* no two with the key of this arena */
+	memcpy(nonce, &number, sizeof(number));
+	memcpy(body, in->from.ip, 16);
+	body[16] = (uint8_t)(in->from.port >> 8);
+	body[17] = (uint8_t)in->from.port;
+	crypto_aead_chacha20poly1305_ietf_encrypt(body, NULL, body, len + FROM,
+	    out, INTERNAL_HEAD, NULL, nonce, a->key);
+	return len + INTERNAL_OVERHEAD;
+}
+
+bool
+internal_open(const struct arena *a, struct internal *in, uint8_t *packet,
+    size_t len)
+{
+	uint8_t *body = packet + BODY;
+
+	if (!internal_is(a, packet, len) ||
+	    crypto_aead_chacha20poly1305_ietf_decrypt(body, NULL, NULL, body,
+		len - BODY, packet, INTERNAL_HEAD, packet + INTERNAL_HEAD,
+		a->key) != 0)
+		return false;
+	in->kind = packet[3];
+	in->slot = packet[1] >> 3;
+	memcpy(in->from.ip, body, 16);
+	in->from.port = (uint16_t)(body[16] << 8 | body[17]);
+	in->off = BODY + FROM;
+	in->len = len - INTERNAL_OVERHEAD;
+	return true;
+}
+
+int
+internal_error(const struct internal *in, const uint8_t *packet)
+{
+	const uint8_t *p = packet + in->off;
+
+	return in->len < 4 ? EIO : (int)((uint32_t)p[0] << 24 |
+	    (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+}
+
+int
+internal_send_as(const struct net_self *self, struct arena *a, int fd,
+    const struct internal *in, const void *payload, size_t len, uint8_t *buf)
+{
+	struct sockaddr_in6 to;
+	struct iovec iov = { .iov_base = buf };
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
+		.msg_iovlen = 1 };
+
+	/* What goes round over loopback never comes to such a socket. */
+	if (self->device != 0)
+		return in->kind & 1 ? ipc_wake(a->port) : -EADDRNOTAVAIL;
+	if (self->family == 0)
+		return -EADDRNOTAVAIL;
+	msg.msg_namelen = net_put(&self->at, self->family,
+	    (struct sockaddr *)&to, sizeof(to));
+	iov.iov_len = internal_make(a, in, payload, len, buf);
+	if (seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
+int
+internal_send(struct arena *a, int fd, const struct internal *in,
+    const void *payload, size_t len, uint8_t *buf)
+{
+	struct net_self self = { .device = 0 };
+
+	(void)net_self_learn(fd, &self);
+	return internal_send_as(&self, a, fd, in, payload, len, buf);
+}

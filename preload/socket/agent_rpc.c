@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+#include "agent_rpc.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <poll.h>
+#include <string.h>
+
+#include "policy/conf.h"
+#include "process/reentry.h"
+#include "ksock.h"
+#include "process/libc.h"
+#include "process/spawn_agent.h"
+
+enum { TRIES = 3, LOCKED = 200, LOCKED_MS = 5 };
+
+static void
+agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
+    const struct sock *s)
+{
+	const struct conf *conf = conf_get();
+
+	memset(ask, 0, sizeof(*ask));
+	ask->version = IPC_VERSION;
+	ask->kind = kind;
+	ask->cookie = s->cookie;
+	ask->kernel = (uint8_t)s->kernel;
+	ask->family = (uint8_t)s->family;
+	ask->v6only = s->v6only;
+	ask->reuseaddr = s->reuseaddr;
+	ask->reuseport = s->reuseport;
+	ask->local = s->local;
+	ask->tell_private = conf->set.tell_private;
+	ask->sessions = conf->set.sessions;
+	ask->memory = conf->set.memory;
+	memcpy(ask->keys, conf->keys, sizeof(ask->keys));
+	memcpy(ask->interfaces, conf->set.interfaces,
+	    sizeof(ask->interfaces));
+	memcpy(ask->no_interfaces, conf->set.no_interfaces,
+	    sizeof(ask->no_interfaces));
+	memcpy(ask->program, conf->program, sizeof(ask->program));
+}
+
+static bool
+nobody_there(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED ||
+	    error == -ECONNRESET || error == -EPIPE || error == -EPROTO;
+}
+
+/* Asks the agent; starts it where there is none and `start' says so. */
+static int
+ask_once(struct ipc_request *ask, const int *pass, int n, int show,
+    struct ipc_answer *answer, int *got, bool start)
+{
+	int i, error = -ENOENT;
+
+	for (i = 0; i < TRIES; i++) {
+		error = ipc_call(ask, pass, n, show, answer, got);
+		if (error == 0 || !nobody_there(error) || !start)
+			return error;
+		error = spawn_agent(ask->kind == IPC_HELLO);
+		if (error != 0)
+			return error;
+	}
+	return error;
+}
+
+/* The same until it can have the port's lock, whose holder may not run just
+ * now: the agent itself does not wait for it. */
+static int
+ask_agent(struct ipc_request *ask, const int *pass, int n, int show,
+    struct ipc_answer *answer, int *got, bool start)
+{
+	int i, error;
+
+	for (i = 0;; i++) {
+		error = ask_once(ask, pass, n, show, answer, got, start);
+		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
+			return error;
+		poll(NULL, 0, LOCKED_MS);
+	}
+}
+
+/* The question is too large for the least of stacks. */
+int
+agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
+    const struct mp_addr *at, const int pass[IPC_PASS],
+    struct ipc_answer *answer, int *got)
+{
+	struct reentry_buf *buf = reentry_take();
+	struct ipc_request *ask;
+	int n, error;
+
+	*got = -1;
+	if (buf == NULL)
+		return -ENOBUFS;
+	ask = (struct ipc_request *)(void *)buf->packet;
+	agent_rpc_fill(ask, kind, s);
+	ask->port = at->port;
+	ask->stay = kind == IPC_HELLO;
+	if (kind == IPC_MAY_BIND)
+		ask->local = *at;
+	if (fd >= 0)
+		ask->inode = ksock_inode(fd);
+	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
+		continue;
+	error = ask_agent(ask, pass, n, fd, answer, got,
+	    kind == IPC_OPEN || kind == IPC_HELLO);
+	reentry_give(buf);
+	return error;
+}
+
+int
+agent_rpc_find(int fd, const struct sock *s, struct ipc_answer *answer,
+    int *got)
+{
+	static const struct mp_addr anywhere;
+
+	return agent_rpc(IPC_FIND, fd, s, &anywhere, NULL, answer, got);
+}
+
+void
+agent_rpc_greet(void)
+{
+	static const struct sock none;
+	static const struct mp_addr anywhere;
+	struct ipc_answer answer;
+	int got;
+
+	(void)agent_rpc(IPC_HELLO, -1, &none, &anywhere, NULL, &answer, &got);
+	if (got >= 0)
+		real_close(got);
+}
+
+/* The value as the agent takes it: its length, or -1. */
+static int
+flatten(struct ipc_request *ask, const void *value, socklen_t len)
+{
+	const struct sock_fprog *prog = value;
+
+	if (ask->option == SO_ATTACH_FILTER ||
+	    ask->option == SO_ATTACH_REUSEPORT_CBPF) {
+		value = prog->filter;
+		len = prog->len * (socklen_t)sizeof(*prog->filter);
+	}
+	if (len > sizeof(ask->value))
+		return -1;
+	memcpy(ask->value, value, len);
+	return (int)len;
+}
+
+int
+agent_rpc_option(int fd, int level, int option, const void *value,
+    socklen_t len)
+{
+	static const struct sock none;
+	struct reentry_buf *buf = reentry_take();
+	struct ipc_request *ask;
+	struct ipc_answer answer = { .error = -ENOBUFS };
+	int got = -1, n, error = -ENOBUFS;
+
+	if (buf != NULL) {
+		ask = (struct ipc_request *)(void *)buf->packet;
+		agent_rpc_fill(ask, IPC_SET, &none);
+		ask->level = level;
+		ask->option = option;
+		n = flatten(ask, value, len);
+		ask->len = (uint32_t)n;
+		error = n < 0 ? -ENOBUFS : ask_agent(ask, &fd, 1, -1, &answer,
+		    &got, false);
+		reentry_give(buf);
+	}
+	if (got >= 0)
+		real_close(got);
+	error = error != 0 ? error : answer.error;
+	errno = -error;
+	return error == 0 ? 0 : -1;
+}
+
+int
+agent_rpc_may_bind(const struct sock *s, const struct mp_addr *a)
+{
+	struct ipc_answer answer;
+	int got, error;
+
+	error = agent_rpc(IPC_MAY_BIND, -1, s, a, NULL, &answer, &got);
+	if (got >= 0)
+		real_close(got);
+	return error != 0 ? -ENOENT : answer.error;
+}
+
+int
+agent_rpc_adopt(int fd, struct sock *s, const int pass[2],
+    struct ipc_answer *answer,
+    int *got)
+{
+	struct mp_addr a;
+	int error;
+
+	*got = -1;
+	error = ksock_name(fd, &a);
+	if (error != 0)
+		return error;
+	error = agent_rpc(IPC_ADOPT, fd, s, &a, pass, answer, got);
+	return error != 0 ? error : answer->error;
+}
+
+int
+agent_rpc_memfd(int fd, struct sock *s)
+{
+	struct ipc_answer answer;
+	int got, error;
+
+	error = agent_rpc_find(fd, s, &answer, &got);
+	if (error == 0)
+		error = answer.error;
+	if (error == 0 && got >= 0)
+		return got;
+	if (got >= 0)
+		real_close(got);
+	return error != 0 ? error : -EPROTO;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+/* bind(2): which address of the kernel's stands for the program's. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+
+#include "user_filter.h"
+#include "attach.h"
+#include "ksock.h"
+#include "process/libc.h"
+#include "process/log.h"
+#include "shared/net.h"
+#include "agent_rpc.h"
+#include "policy/dest_scope.h"
+#include "sock.h"
+#include "ingress.h"
+
+enum { RETRIES = 50 }; /* of a millisecond */
+
+static bool
+unspecified(const struct sock *s, const struct sockaddr *name, socklen_t len)
+{
+	struct sockaddr_in sin;
+
+	if (name == NULL || len < sizeof(sin) || s->family != AF_INET ||
+	    name->sa_family != AF_UNSPEC)
+		return false;
+	memcpy(&sin, name, sizeof(sin));
+	return sin.sin_addr.s_addr == INADDR_ANY;
+}
+
+/* Would the kernel let a program bind this, which shares with nobody? */
+static int
+try_bind(const struct sock *s, const struct mp_addr *a, uint16_t port)
+{
+	struct mp_addr to = *a;
+	int fd = sock_scratch(s), error;
+
+	if (fd < 0)
+		return fd;
+	to.port = port;
+	error = ksock_bind(fd, s, &to);
+	real_close(fd);
+	return error;
+}
+
+/* Somebody holds the port who does not run under mpshim.  If the kernel lets
+ * both have it, his packets and ours cannot be told apart. */
+static int
+bind_beside(int fd, struct sock *s, const struct mp_addr *a)
+{
+	int error;
+
+	ksock_unprepare(fd, s);
+	if (s->reuseaddr)
+		sock_flag(fd, SO_REUSEADDR, 1);
+	if (s->reuseport)
+		sock_flag(fd, SO_REUSEPORT, 1);
+	error = ksock_bind(fd, s, a);
+	if (error != 0)
+		return error;
+	s->wide = false;
+	if (s->reuseport) {
+		log_say(LOG_ERROR, LOG_BOUND, "port %u: another program has "
+		    "it that does not run under mpshim: nothing is sent",
+		    a->port);
+		atomic_store(&s->state, SOCK_REFUSED);
+	}
+	return 0;
+}
+
+/* Others hold the port, at other addresses: loopback sockets of ours share it. */
+static int
+bind_apart(int fd, struct sock *s, const struct mp_addr *a,
+    const struct mp_addr *wide)
+{
+	int error;
+
+	ksock_unprepare(fd, s);
+	sock_flag(fd, SO_REUSEPORT, 1);
+	error = ksock_bind(fd, s, wide);
+	sock_flag(fd, SO_REUSEPORT, 0);
+	if (error != -EADDRINUSE)
+		return error;
+	s->wide = false;
+	return ksock_bind(fd, s, a);
+}
+
+/* The port is taken.  By a socket of ours that makes room, or one that is gone
+ * already?  Else as the program's own flags would have it. */
+static int
+bind_taken(int fd, struct sock *s, const struct mp_addr *a,
+    const struct mp_addr *wide)
+{
+	int i, error = agent_rpc_may_bind(s, a);
+
+	if (error == 0) {
+		ksock_unprepare(fd, s);
+		sock_flag(fd, SO_REUSEPORT, 1);
+		error = ksock_bind(fd, s, wide);
+		if (error == 0) {
+			s->second = true;
+			return 0;
+		}
+		sock_flag(fd, SO_REUSEPORT, 0);
+		return error;
+	}
+	if (error == -EADDRINUSE)
+		return error;
+	if (!net_is_any(a) && try_bind(s, a, a->port) == 0)
+		return bind_apart(fd, s, a, wide);
+	/* The control socket of one that is gone: the agent lets go of it. */
+	for (i = 0; i < RETRIES; i++) {
+		error = ksock_bind(fd, s, wide);
+		if (error != -EADDRINUSE)
+			return error;
+		poll(NULL, 0, 1);
+	}
+	return bind_beside(fd, s, a);
+}
+
+static int
+bind_widely(int fd, struct sock *s, const struct mp_addr *a)
+{
+	struct mp_addr wide = *a;
+	int error;
+
+	if (!net_is_any(a)) {
+		memset(wide.ip, 0, 16);
+		if (s->kernel == MP_INET)
+			memset(wide.ip + 10, 0xff, 2);
+		s->wide = true;
+	}
+	error = ksock_bind(fd, s, &wide);
+	if (error == -EADDRINUSE && a->port != 0)
+		error = bind_taken(fd, s, a, &wide);
+	if (error != 0) {
+		s->wide = false;
+		return error;
+	}
+	if (s->reuseaddr)
+		sock_flag(fd, SO_REUSEADDR, 1);
+	s->local = *a;
+	s->local.port = 0;
+	s->bound = true;
+	(void)attach_socket(fd, s);
+	return 0;
+}
+
+/* To all addresses, in the program's eyes to its own. */
+static int
+bind_open(int fd, struct sock *s, const struct mp_addr *a)
+{
+	int error, lock = -1, saved = errno;
+
+	if (!net_is_any(a)) {
+		error = try_bind(s, a, 0);
+		if (error != 0)
+			return error;
+	}
+	ksock_prepare(fd);
+	ingress_filter(fd, s); /* before the first packet can come */
+	if (a->port != 0) /* others may bind it, too */
+		lock = ipc_lock();
+	error = bind_widely(fd, s, a);
+	ipc_unlock(lock);
+	errno = saved;
+	return error;
+}
+
+/* By the program's own words where the kernel's socket is of its family: they
+ * may name an interface.  Else in those of the kernel's family: a wildcard of
+ * IPv4 stays one of IPv4. */
+static int
+bind_as(int fd, const struct sock *s, const struct mp_addr *a,
+    const struct sockaddr *name, socklen_t len)
+{
+	struct sockaddr_in6 sin6;
+	int on = 1;
+
+	if (name->sa_family != AF_INET6 && s->kernel != MP_INET) {
+		len = net_put(a, AF_INET6, (struct sockaddr *)&sin6,
+		    sizeof(sin6));
+		name = (struct sockaddr *)&sin6;
+	} else if (s->v6only)
+		(void)real_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+		    sizeof(on));
+	return real_bind(fd, name, len) != 0 ? -errno : 0;
+}
+
+/* What nobody else can be sent to: other sockets of ours may have its port. */
+static bool
+stands_apart(const struct mp_addr *a)
+{
+	return net_is_loopback(a) || dest_scope_of(a) == DEST_SCOPE_ALL;
+}
+
+/* Only the kernel's: no peer has such an address, or all are served. */
+static bool
+is_plain(const struct sock *s, const struct mp_addr *a)
+{
+	return net_is_multicast(a) || net_is_link_local(a) ||
+	    conf_port_plain(a->port) ||
+	    atomic_load(&s->state) == SOCK_PLAIN ||
+	    (!net_is_any(a) && stands_apart(a));
+}
+
+/* As the kernel has it: loopback, groups, broadcast, name servers. */
+static int
+bind_plain(int fd, struct sock *s, const struct mp_addr *a,
+    const struct sockaddr *name, socklen_t len)
+{
+	int error;
+
+	sock_flag(fd, SO_REUSEADDR, s->reuseaddr);
+	sock_flag(fd, SO_REUSEPORT, s->reuseport);
+	error = bind_as(fd, s, a, name, len);
+	if (error == -EADDRINUSE && a->port != 0 && stands_apart(a) &&
+	    agent_rpc_may_bind(s, a) == 0) { /* one of ours that is open to all */
+		sock_flag(fd, SO_REUSEPORT, 1);
+		error = bind_as(fd, s, a, name, len);
+	}
+	if (error == 0) {
+		s->local = *a; /* tx_message() asks for groups */
+		s->local.port = 0;
+		if (stands_apart(a)) /* for one that comes later */
+			sock_flag(fd, SO_REUSEPORT, 1);
+		s->bound = true;
+		s->names = conf_port_plain(a->port);
+		user_filter_leave(fd, s);
+		atomic_store(&s->state, SOCK_PLAIN);
+	}
+	return error;
+}
+
+int
+sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
+{
+	struct sockaddr_in any;
+	struct mp_addr a;
+	int error;
+
+	if (unspecified(s, name, len)) {
+		memcpy(&any, name, sizeof(any));
+		any.sin_family = AF_INET;
+		name = (struct sockaddr *)&any;
+	}
+	error = sock_parse(s, &a, name, len, false);
+	if (error != 0)
+		return error;
+	if (s->bound)
+		return -EINVAL;
+	if (is_plain(s, &a))
+		return bind_plain(fd, s, &a, name, len);
+	return bind_open(fd, s, &a);
+}

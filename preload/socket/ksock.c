@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+#include "ksock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "shared/seccomp.h"
+#include "process/libc.h"
+#include "shared/sockfilter.h"
+#include "ingress.h"
+
+enum { DISCARD = 9 }; /* a port: RFC 863 */
+
+uint64_t
+ksock_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return SECCOMP_ALLOWS(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE) &&
+	    real_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ?
+	    cookie : 0;
+}
+
+bool
+ksock_same(int fd, const struct sock *s)
+{
+	return !SECCOMP_ALLOWS(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE) ||
+	    ksock_cookie(fd) == s->cookie;
+}
+
+uint64_t
+ksock_inode(int fd)
+{
+	struct stat st;
+
+	return SECCOMP_ALLOWS(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) &&
+	    fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+int
+ksock_name(int fd, struct mp_addr *a)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t len = sizeof(sin6);
+
+	memset(a, 0, sizeof(*a));
+	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0)
+		return -errno;
+	return net_get(a, (struct sockaddr *)&sin6, len) ? 0 : -EINVAL;
+}
+
+bool
+ksock_bound(int fd)
+{
+	struct mp_addr a;
+
+	return ksock_name(fd, &a) == 0 && a.port != 0;
+}
+
+/* The bind itself is without SO_REUSEPORT, so that it fails where it has to. */
+void
+ksock_prepare(int fd)
+{
+	int on = 1, off = 0;
+
+	if (seccomp_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) !=
+	    0)
+		return;
+	(void)sockfilter_steer_first(fd);
+	(void)seccomp_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off,
+	    sizeof(off));
+}
+
+/* The kernel lets a socket that has a group of its own into no other.  It loses
+ * its group with its port, so it gets one for a moment. */
+void
+ksock_unprepare(int fd, const struct sock *s)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct mp_addr loopback = { .ip = { [10] = 0xff, 0xff, 127, 0, 0, 1 },
+		.port = DISCARD };
+	struct sockaddr_in6 sin6;
+	socklen_t len = net_put(&loopback, s->kernel == MP_INET ? AF_INET :
+	    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+
+	(void)real_connect(fd, (struct sockaddr *)&sin6, len);
+	(void)real_connect(fd, &none, sizeof(none));
+}
+
+int
+ksock_bind(int fd, const struct sock *s, const struct mp_addr *a)
+{
+	struct sockaddr_in6 sin6;
+	struct mp_addr to = *a;
+	socklen_t len;
+
+	if (s->kernel == MP_DUAL && net_is_any(&to))
+		memset(to.ip, 0, 16);
+	len = net_put(&to, s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    (struct sockaddr *)&sin6, sizeof(sin6));
+	return real_bind(fd, (struct sockaddr *)&sin6, len) != 0 ? -errno : 0;
+}
+
+int
+ksock_autobind_to(int fd, struct sock *s, uint16_t port)
+{
+	struct mp_addr any;
+	int error;
+
+	if (s->bound)
+		return 0;
+	if (ksock_bound(fd)) { /* who did that? */
+		s->bound = true;
+		ingress_filter(fd, s);
+		return 0;
+	}
+	memset(&any, 0, sizeof(any));
+	if (s->kernel == MP_INET)
+		memset(any.ip + 10, 0xff, 2);
+	s->local = any;
+	any.port = port;
+	ksock_prepare(fd);
+	ingress_filter(fd, s); /* before the first packet can come */
+	error = ksock_bind(fd, s, &any);
+	if (error == -EADDRINUSE && port != 0) {
+		any.port = 0;
+		error = ksock_bind(fd, s, &any);
+	}
+	if (error == 0)
+		s->bound = s->autobound = true;
+	return error;
+}
+
+int
+ksock_autobind(int fd, struct sock *s)
+{
+	return ksock_autobind_to(fd, s, 0);
+}
+
+void
+ksock_copy_ways(int from, int to)
+{
+	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
+		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
+		{ IPPROTO_IP, IP_UNICAST_IF },
+		{ IPPROTO_IPV6, IPV6_UNICAST_IF } };
+	socklen_t len;
+	size_t i;
+	int is;
+
+	for (i = 0; i < sizeof(option) / sizeof(option[0]); i++) {
+		is = 0;
+		len = sizeof(is);
+		if (SECCOMP_ALLOWS(SYS_getsockopt, from, option[i][0],
+		    option[i][1]) &&
+		    real_getsockopt(from, option[i][0], option[i][1], &is,
+			&len) == 0 && is != 0)
+			(void)seccomp_setsockopt(to, option[i][0], option[i][1],
+			    &is, len);
+	}
+}
+
+int
+ksock_beside(int fd, const struct sock *s, const struct mp_addr *at)
+{
+	int other, on = 1, off = 0, error;
+
+	if (seccomp_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) !=
+	    0)
+		return -errno;
+	other = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
+	    SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (other < 0)
+		return -errno;
+	if (s->kernel != MP_INET)
+		(void)seccomp_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+		    sizeof(off));
+	(void)seccomp_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on,
+	    sizeof(on));
+	ksock_copy_ways(fd, other);
+	error = ksock_bind(other, s, at);
+	if (error == 0)
+		return other;
+	real_close(other);
+	return error;
+}
+
+int
+ksock_control(int fd, const struct sock *s)
+{
+	struct mp_addr a;
+	int error = ksock_name(fd, &a);
+
+	return error != 0 ? error : ksock_beside(fd, s, &a);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+#include "sockopt.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "shared/seccomp.h"
+#include "process/libc.h"
+#include "shared/uapi.h"
+
+int
+sockopt_get(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	if (!SECCOMP_ALLOWS(SYS_getsockopt, fd, level, option))
+		return -1;
+	return real_getsockopt(fd, level, option, &value, &len) == 0 ? value :
+								     -1;
+}
+
+static bool
+on(int fd, int level, int option)
+{
+	return sockopt_get(fd, level, option) > 0;
+}
+
+static void
+sockopt_set(int fd, int level, int option, int value)
+{
+	/* What the agent would have to set is looked at first. */
+	if (!seccomp_unfiltered() && sockopt_get(fd, level, option) == value)
+		return;
+	(void)seccomp_setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+bool
+sockopt_waits(int fd)
+{
+	struct timeval tv = { 0, 0 };
+	socklen_t len = sizeof(tv);
+
+	return SECCOMP_ALLOWS(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVTIMEO) &&
+	    real_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) == 0 &&
+	    (tv.tv_sec != 0 || tv.tv_usec != 0);
+}
+
+static void
+learn_inet(int fd, struct sock *s, bool joined)
+{
+	struct sock_options *w = &s->options;
+	int n;
+
+	/* PKTINFO of a joined socket's own family is our doing. */
+	w->pktinfo = !(joined && s->kernel == MP_INET) &&
+	    on(fd, IPPROTO_IP, IP_PKTINFO);
+	w->tos = on(fd, IPPROTO_IP, IP_RECVTOS);
+	w->ttl = on(fd, IPPROTO_IP, IP_RECVTTL);
+	w->origdst = on(fd, IPPROTO_IP, IP_RECVORIGDSTADDR);
+	w->recverr = on(fd, IPPROTO_IP, IP_RECVERR);
+	n = sockopt_get(fd, IPPROTO_IP, IP_TOS);
+	w->set_tos = n > 0 ? (uint16_t)(n + 1) : 0;
+	if (s->family == AF_INET)
+		return;
+	w->pktinfo6 = !joined && on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+	w->tclass = on(fd, IPPROTO_IPV6, IPV6_RECVTCLASS);
+	w->hoplimit = on(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
+	w->origdst6 = on(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR);
+	w->recverr6 = on(fd, IPPROTO_IPV6, IPV6_RECVERR);
+	w->dontfrag = on(fd, IPPROTO_IPV6, IPV6_DONTFRAG);
+	n = sockopt_get(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
+	w->df6 = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
+	n = sockopt_get(fd, IPPROTO_IPV6, IPV6_TCLASS);
+	w->set_tclass = n > 0 ? (uint16_t)(n + 1) : 0;
+}
+
+static void
+learn_socket(int fd, struct sock *s, bool joined)
+{
+	static const uint8_t stamps[] = { SO_TIMESTAMP, SO_TIMESTAMPNS,
+		SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW };
+	struct sock_options *w = &s->options;
+	size_t i;
+	int n;
+
+	for (i = 0; !joined && i < sizeof(stamps); i++)
+		if (on(fd, SOL_SOCKET, stamps[i]))
+			w->stamp = stamps[i];
+	n = sockopt_get(fd, SOL_SOCKET, SO_TIMESTAMPING);
+	w->stamping = n > 0 ? (uint32_t)n : 0;
+	w->no_check = on(fd, SOL_SOCKET, SO_NO_CHECK);
+	w->gro = on(fd, IPPROTO_UDP, UDP_GRO);
+	w->timeout = sockopt_waits(fd);
+	n = sockopt_get(fd, IPPROTO_IP, IP_MTU_DISCOVER);
+	s->df = n == IP_PMTUDISC_DO || n == IP_PMTUDISC_PROBE;
+}
+
+void
+sockopt_know(int fd, struct sock *s)
+{
+	bool joined = atomic_load(&s->state) == SOCK_ATTACHED;
+
+	if (!s->options.known) {
+		learn_inet(fd, s, joined);
+		learn_socket(fd, s, joined);
+		s->options.known = true;
+	}
+	if (joined && !s->options.applied)
+		sockopt_apply(fd, s);
+}
+
+void
+sockopt_apply(int fd, struct sock *s)
+{
+	const struct sock_options *w = &s->options;
+	bool tos = w->tos || w->tclass, ttl = w->ttl || w->hoplimit;
+
+	if (atomic_load(&s->state) != SOCK_ATTACHED)
+		return;
+	s->options.applied = true;
+	sockopt_set(fd, IPPROTO_IP, IP_RECVTOS, tos);
+	sockopt_set(fd, IPPROTO_IP, IP_RECVTTL, ttl);
+	if (s->kernel != MP_INET) {
+		sockopt_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, tos);
+		sockopt_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, ttl);
+		if (!atomic_load(&w->errors))
+			sockopt_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
+	}
+	if (!atomic_load(&w->errors))
+		sockopt_set(fd, IPPROTO_IP, IP_RECVERR, 0);
+	if (w->gro)
+		sockopt_set(fd, IPPROTO_UDP, UDP_GRO, 0);
+	if (w->stamping & SOCKOPT_STAMP_TX)
+		sockopt_set(fd, SOL_SOCKET, SO_TIMESTAMPING,
+		    (int)(w->stamping & ~SOCKOPT_STAMP_TX));
+}

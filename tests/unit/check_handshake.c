@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/* core/handshake.c: what handshakes of either side share. */
+#include "handshake.h"
+
+#include <string.h>
+
+#include "duo.h"
+#include "suites.h"
+#include "table.h"
+
+#define T0 (UINT64_C(5000) * SEC)
+
+static struct mp m;
+
+static void
+setup(void)
+{
+	duo_bare(&m, NULL);
+}
+
+static void
+teardown(void)
+{
+	duo_bare_free(&m);
+}
+
+START_TEST(key)
+{
+	struct mp_keyring ring = { .n = 0 };
+	uint8_t secret[32] = { 1 };
+
+	ck_assert_ptr_null(handshake_key(NULL, 0));
+	ck_assert_ptr_null(handshake_key(&ring, 0));
+	ck_assert_int_eq(mp_keyring_add(&ring, "one", 'A', secret), 0);
+	secret[0] = 2;
+	ck_assert_int_eq(mp_keyring_add(&ring, "two", 'B', secret), 0);
+	ck_assert_ptr_eq(handshake_key(&ring, 0), &ring.key[0]);
+	ck_assert_ptr_eq(handshake_key(&ring, ring.key[0].id), &ring.key[0]);
+	ck_assert_ptr_eq(handshake_key(&ring, ring.key[1].id), &ring.key[1]);
+	ck_assert_ptr_null(handshake_key(&ring, 12345));
+	ck_assert_int_eq(handshake_end('A'), 0);
+	ck_assert_int_eq(handshake_end('B'), 1);
+}
+END_TEST
+
+/* PROTOCOL 2: "mpshim1" 0 + the first 12 bytes of INIT. */
+START_TEST(prologue)
+{
+	uint8_t packet[WIRE_INIT], out[HANDSHAKE_PROLOGUE];
+
+	for (int i = 0; i < WIRE_INIT; i++)
+		packet[i] = (uint8_t)i;
+	handshake_prologue(out, packet);
+	ck_assert_uint_eq(sizeof(out), 20);
+	ck_assert_mem_eq(out, "mpshim1\0", 8);
+	ck_assert_mem_eq(out + 8, packet, 12);
+}
+END_TEST
+
+START_TEST(features)
+{
+	m.sh->aes = false;
+	ck_assert_uint_eq(handshake_features(&m, 0), 0);
+	ck_assert_uint_eq(handshake_features(&m, WIRE_F_RESPONDER),
+	    WIRE_F_RESPONDER);
+	m.sh->aes = true;
+	ck_assert_uint_eq(handshake_features(&m, 0), WIRE_F_AES);
+	ck_assert_uint_eq(handshake_features(&m, WIRE_F_RESPONDER),
+	    WIRE_F_AES | WIRE_F_RESPONDER);
+}
+END_TEST
+
+/* An entry in use, with a sid. */
+static struct handshake *
+fill(struct handshake *sh, uint64_t born, enum handshake_state state)
+{
+	sh->state = (uint8_t)state;
+	sh->born_at = born;
+	if (state != HANDSHAKE_DONE) {
+		sh->keys.sid_in = table_new_sid(&m, 0);
+		table_link_sid(&m, table_handshake_ref(&m, sh));
+	}
+	return sh;
+}
+
+/* PROTOCOL 2: 256 half-open at most, the oldest goes first. */
+START_TEST(full)
+{
+	struct handshake *sh;
+	uint32_t i, sid;
+
+	for (i = 0; i < STATE_OPEN; i++) {
+		sh = handshake_new(&m, 0, STATE_OPEN, true);
+		ck_assert_ptr_eq(sh, &m.handshakes[i]);
+		fill(sh, T0 + (i == 99 ? 0 : i + 1), HANDSHAKE_OPEN);
+	}
+	ck_assert_int_eq(STATE_OPEN, 256);
+	ck_assert_ptr_null(handshake_new(&m, 0, STATE_OPEN, false));
+	sid = m.handshakes[99].keys.sid_in;
+	sh = handshake_new(&m, 0, STATE_OPEN, true);
+	ck_assert_ptr_eq(sh, &m.handshakes[99]);
+	ck_assert_int_eq(sh->state, HANDSHAKE_FREE);
+	ck_assert_uint_eq(table_find_sid(&m, sid), MP_NONE);
+	/* those of our own are others */
+	ck_assert_ptr_eq(handshake_new(&m, STATE_OPEN, STATE_SENT, false),
+	    &m.handshakes[STATE_OPEN]);
+	handshake_free(&m, &m.handshakes[5]);
+	ck_assert_ptr_eq(handshake_new(&m, 0, STATE_OPEN, false),
+	    &m.handshakes[5]);
+}
+END_TEST
+
+/* One that is done gave its sid to the session. */
+START_TEST(free_done)
+{
+	struct handshake *sh = fill(&m.handshakes[0], T0, HANDSHAKE_OPEN);
+	uint32_t sid = sh->keys.sid_in;
+
+	sh->state = HANDSHAKE_DONE;
+	handshake_free(&m, sh);
+	ck_assert_int_eq(sh->state, HANDSHAKE_FREE);
+	ck_assert_uint_eq(table_find_sid(&m, sid), MP_NONE);
+}
+END_TEST
+
+/* Half-open for 5 s. */
+START_TEST(sweep)
+{
+	fill(&m.handshakes[0], T0, HANDSHAKE_OPEN);
+	fill(&m.handshakes[1], T0, HANDSHAKE_DONE);
+	fill(&m.handshakes[2], T0 + SEC, HANDSHAKE_OPEN);
+	handshake_sweep(&m, T0 + 5 * SEC - 1);
+	ck_assert_int_eq(m.handshakes[0].state, HANDSHAKE_OPEN);
+	ck_assert_uint_ne(m.sh->sweep_at, MP_NEVER);
+	handshake_sweep(&m, T0 + 5 * SEC);
+	ck_assert_int_eq(m.handshakes[0].state, HANDSHAKE_FREE);
+	ck_assert_int_eq(m.handshakes[1].state, HANDSHAKE_FREE);
+	ck_assert_int_eq(m.handshakes[2].state, HANDSHAKE_OPEN);
+	ck_assert_uint_gt(m.sh->sweep_at, T0 + 5 * SEC);
+	ck_assert_uint_eq(mp_deadline(&m), m.sh->sweep_at);
+	handshake_sweep(&m, T0 + 6 * SEC);
+	ck_assert_int_eq(m.handshakes[2].state, HANDSHAKE_FREE);
+	ck_assert_uint_eq(m.sh->sweep_at, MP_NEVER);
+}
+END_TEST
+
+Suite *
+suite_handshake(void)
+{
+	Suite *suite = suite_create("handshake");
+	TCase *t = tcase_create("handshake");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, key);
+	tcase_add_test(t, prologue);
+	tcase_add_test(t, features);
+	tcase_add_test(t, full);
+	tcase_add_test(t, free_done);
+	tcase_add_test(t, sweep);
+	suite_add_tcase(suite, t);
+	return suite;
+}

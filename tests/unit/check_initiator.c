@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: ISC */
+/* core/initiator.c: when and where INIT goes, and what RESP and COOKIE do
+ * (PROTOCOL 2). */
+#include "initiator.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "duo.h"
+#include "ratelimit.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+/* What the tap saw of the client's INITs. */
+static struct {
+	uint64_t start;
+	int n;
+	struct {
+		uint64_t at;
+		int addr;
+		uint8_t e[32], mac2[16];
+	} init[100];
+	struct duo_packet *resp; /* taken out of the air */
+} seen;
+
+static enum duo_verdict
+watch(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct wire_shake h;
+
+	(void)arg;
+	if (p->from != 0 || !wire_get_handshake(p->data, p->len, &h) ||
+	    h.type != WIRE_T_INIT)
+		return DUO_PASS;
+	ck_assert_int_lt(seen.n, COUNT(seen.init));
+	seen.init[seen.n].at = d->now - seen.start;
+	seen.init[seen.n].addr = p->from_addr;
+	memcpy(seen.init[seen.n].e, p->data + WIRE_SHAKE, 32);
+	memcpy(seen.init[seen.n].mac2, p->data + WIRE_MAC2_INIT, 16);
+	seen.n++;
+	return DUO_PASS;
+}
+
+static struct duo *
+watched(int n_client_addrs)
+{
+	struct duo *d = duo_new(n_client_addrs, 1);
+
+	memset(&seen, 0, sizeof(seen));
+	seen.start = d->now;
+	d->tap = watch;
+	return d;
+}
+
+/* On every pair at once, again at 0.3, 0.9 s; from 2.1 s on one pair in turn,
+ * each once a second while the program is not idle; a new ephemeral after 5 s. */
+START_TEST(rounds)
+{
+	static const uint64_t at[] = { 0, 0, 0, 300 * MS, 300 * MS, 300 * MS,
+		900 * MS, 900 * MS, 900 * MS, 2100 * MS };
+	struct duo *d = watched(3);
+	uint64_t due;
+	int i, j, mask;
+
+	d->end[1].off = true;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 9 * SEC);
+	ck_assert_int_eq(seen.n, COUNT(at) + 20);
+	for (i = 0; i < seen.n; i++) {
+		due = i < COUNT(at) ? at[i] :
+		    seen.init[i - 1].at + SEC / 3;
+		ck_assert_msg(seen.init[i].at == due, "INIT %d at %llu", i,
+		    (unsigned long long)seen.init[i].at);
+		ck_assert((memcmp(seen.init[i].e, seen.init[0].e, 32) == 0) ==
+		    (due < 5 * SEC));
+	}
+	for (i = 0; i < 30; i += 3) { /* each pair once in each round */
+		for (j = mask = 0; j < 3; j++)
+			mask |= 1 << seen.init[i + j].addr;
+		ck_assert_int_eq(mask, 7);
+	}
+	ck_assert_mem_eq(seen.init[29].e, seen.init[28].e, 32);
+	duo_free(d);
+}
+END_TEST
+
+/* The program of a session that was up says nothing: one pair each 2 s. */
+START_TEST(rounds_of_the_idle)
+{
+	struct duo *d = watched(3);
+
+	duo_up(d);
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	(void)duo_say(d, 0, 4);
+	d->end[1].off = true;
+	duo_run(d, d->now + 30 * SEC);
+	seen.n = 0;
+	duo_run(d, d->now + 30 * SEC);
+	ck_assert_int_eq(seen.n, 15);
+	duo_free(d);
+}
+END_TEST
+
+/* All again on an address or link event. */
+static void
+event_addr(struct duo *d)
+{
+	struct mp_addr a = duo_ip4(10, 0, 0, 77, 0);
+
+	duo_addr_new(d, 0, a.ip, 9);
+}
+
+static void
+event_link(struct duo *d)
+{
+	mp_link_event(&d->end[0].mp, d->now, 1);
+}
+
+static void
+event_say(struct duo *d)
+{
+	(void)duo_say(d, 0, 4);
+}
+
+static void (*const events[])(struct duo *) = { event_addr, event_link,
+	event_say };
+
+START_TEST(event)
+{
+	struct duo *d = watched(3);
+	uint64_t at;
+	int n;
+
+	d->end[1].off = true;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 4900 * MS);
+	at = d->now - seen.start;
+	n = seen.n;
+	events[_i](d);
+	duo_run(d, d->now + 1 * SEC);
+	ck_assert_int_ge(seen.n, n + 6);
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(seen.init[n + i].at, at);
+	ck_assert_uint_eq(seen.init[seen.n - 1].at, at + 900 * MS);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Cookies -------------------------------------------------------------- */
+
+/* The server has no handshake to give away when an INIT arrives. */
+static enum duo_verdict
+load(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct bucket *fresh = &d->end[1].mp.sh->ratelimit.fresh;
+
+	if (p->from == 0 && wire_is_handshake(p->data, p->len)) {
+		fresh->level = 0;
+		fresh->at = p->at;
+	}
+	return watch(d, p, arg);
+}
+
+START_TEST(cookie)
+{
+	static const uint8_t zero[16];
+	struct duo *d = watched(2);
+
+	d->tap = load;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_cookie_out), 1);
+	ck_assert_mem_eq(seen.init[0].mac2, zero, 16);
+	ck_assert_mem_ne(seen.init[2].mac2, zero, 16);
+	/* the same INIT, as soon as the cookie came */
+	ck_assert_mem_eq(seen.init[0].e, seen.init[2].e, 32);
+	ck_assert_uint_eq(seen.init[2].at, 20 * MS);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Answers that are none ------------------------------------------------ */
+
+/* Takes the first RESP, or COOKIE, away. */
+static enum duo_verdict
+steal(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct wire_shake h;
+
+	(void)arg;
+	if (p->from == 0 && seen.n > 0)
+		load(d, p, arg); /* cookies are wanted */
+	if (p->from == 1 && wire_get_handshake(p->data, p->len, &h)) {
+		if (seen.resp == NULL) {
+			seen.resp = malloc(sizeof(*p) + p->len);
+			ck_assert_ptr_nonnull(seen.resp);
+			memcpy(seen.resp, p, sizeof(*p) + p->len);
+		}
+		return DUO_DROP;
+	}
+	return DUO_PASS;
+}
+
+static struct duo *
+stolen(int want_cookie)
+{
+	struct duo *d = watched(1);
+
+	d->tap = steal;
+	seen.n = want_cookie;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 50 * MS);
+	ck_assert_ptr_nonnull(seen.resp);
+	ck_assert_int_eq(seen.resp->data[4], want_cookie ? WIRE_T_COOKIE :
+	    WIRE_T_RESP);
+	d->tap = NULL;
+	return d;
+}
+
+static enum mp_verdict
+inject(struct duo *d)
+{
+	return duo_inject(d, 0, &seen.resp->path, seen.resp->data,
+	    seen.resp->len);
+}
+
+static void
+done(struct duo *d)
+{
+	free(seen.resp);
+	duo_free(d);
+}
+
+static void
+up_after(struct duo *d, int is_up)
+{
+	ck_assert_int_eq(duo_session(d, 0)->state, is_up ? MP_S_UP :
+	    MP_S_CONNECTING);
+}
+
+/* Each byte changed: counted for the right reason, and no harm: the true one
+ * that comes after is taken. */
+START_TEST(resp_changed)
+{
+	struct duo *d = stolen(0);
+	uint64_t drops;
+
+	for (size_t i = 8; i < seen.resp->len; i++) {
+		drops = duo_count(d, 0, MP_C_drop_handshake_sid) +
+		    duo_count(d, 0, MP_C_drop_handshake_mac);
+		seen.resp->data[i] ^= 0x10;
+		ck_assert_int_eq(inject(d), MP_HANDSHAKE);
+		seen.resp->data[i] ^= 0x10;
+		up_after(d, 0);
+		ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_sid) +
+		    duo_count(d, 0, MP_C_drop_handshake_mac), drops + 1);
+	}
+	inject(d);
+	up_after(d, 1);
+	inject(d); /* a late copy */
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_handshake_done), 1);
+	done(d);
+}
+END_TEST
+
+/* Made by one who can make mac1, but not the rest. */
+START_TEST(resp_forged)
+{
+	struct duo *d = stolen(0);
+	uint8_t *p = seen.resp->data;
+
+	for (size_t i = WIRE_SHAKE; i < WIRE_MAC1_RESP; i++) {
+		p[i] ^= 1;
+		crypto_mac(p + WIRE_MAC1_RESP, p, WIRE_MAC1_RESP,
+		    d->end[0].keys.key[0].resp_mac[0]);
+		inject(d);
+		p[i] ^= 1;
+		up_after(d, 0);
+	}
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_auth),
+	    WIRE_NOISE);
+	crypto_mac(p + WIRE_MAC1_RESP, p, WIRE_MAC1_RESP,
+	    d->end[0].keys.key[0].resp_mac[0]);
+	inject(d);
+	up_after(d, 1);
+	done(d);
+}
+END_TEST
+
+/* Over 1000 curve operations a second. */
+START_TEST(resp_load)
+{
+	struct duo *d = stolen(0);
+
+	while (ratelimit_curve(&d->end[0].mp, d->now, 1))
+		;
+	inject(d);
+	up_after(d, 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_rate), 1);
+	done(d);
+}
+END_TEST
+
+/* The key was taken away meanwhile. */
+START_TEST(resp_no_key)
+{
+	struct duo *d = stolen(0);
+
+	mp_keyring_wipe(&d->end[0].keys);
+	inject(d);
+	up_after(d, 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_sid), 1);
+	done(d);
+}
+END_TEST
+
+/* A COOKIE is for one INIT and one pair, and cannot be changed. */
+START_TEST(cookie_forged)
+{
+	struct duo *d = stolen(1);
+	uint64_t sent = d->sent[0];
+
+	for (size_t i = WIRE_SHAKE; i < WIRE_COOKIE; i++) {
+		seen.resp->data[i] ^= 1;
+		inject(d);
+		seen.resp->data[i] ^= 1;
+	}
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_auth),
+	    WIRE_COOKIE - WIRE_SHAKE);
+	seen.resp->data[11] ^= 2;
+	inject(d);
+	seen.resp->data[11] ^= 2;
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_sid), 1);
+	seen.resp->path.remote.port++;
+	inject(d);
+	seen.resp->path.remote.port--;
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_sid), 2);
+	duo_run(d, d->now);
+	ck_assert_uint_eq(d->sent[0], sent);
+	inject(d);
+	duo_run(d, d->now);
+	ck_assert_uint_eq(d->sent[0], sent + 1); /* at once */
+	inject(d);
+	duo_run(d, d->now);
+	ck_assert_uint_eq(d->sent[0], sent + 1); /* a copy of it: no more */
+	done(d);
+}
+END_TEST
+
+/* --- What cannot begin now begins later ----------------------------------- */
+
+/* More sessions look for their peers than handshakes can be under way. */
+START_TEST(many)
+{
+	struct mp_setup setup = { .limits = { .sessions = 300 },
+		.chacha_only = true };
+	struct duo *d = duo_new_setup(&setup, 1, 1);
+	struct mp_addr a;
+
+	for (int i = 0; i < STATE_SENT + 1; i++) {
+		a = duo_ip4(10, 9, (uint8_t)(i >> 8), (uint8_t)i, 99);
+		ck_assert_int_eq(duo_send_to(d, 0, 0, &a, "x", 1,
+		    (enum mp_send_flag)0), 0);
+	}
+	duo_run(d, d->now);
+	for (uint32_t n = 0; n < 30 && duo_session(d, 1) == NULL; n++) {
+		(void)duo_say(d, 0, 2 * n); /* our peer is there */
+		duo_run(d, d->now + SEC);
+	}
+	ck_assert_ptr_nonnull(duo_session(d, 1));
+	duo_free(d);
+}
+END_TEST
+
+/* The key is added while the program is sending. */
+START_TEST(key_later)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_keyring ring = d->end[0].keys;
+
+	mp_keyring_wipe(&d->end[0].keys);
+	for (uint32_t n = 0; n < 5; n++) {
+		(void)duo_say(d, 0, 2 * n);
+		duo_run(d, d->now + SEC);
+	}
+	d->end[0].keys = ring;
+	for (uint32_t n = 5; n < 15; n++) {
+		(void)duo_say(d, 0, 2 * n);
+		duo_run(d, d->now + SEC);
+	}
+	ck_assert_int_eq(duo_heard(d, 1, 28), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* With several keys: the session's own. */
+START_TEST(which_key)
+{
+	struct duo *d = duo_new(1, 1);
+	uint8_t secret[32] = { 5 };
+	struct mp_keyring ring;
+	struct mp_tx tx[2];
+
+	memset(&ring, 0, sizeof(ring));
+	ck_assert_int_eq(mp_keyring_add(&ring, "other", 'A', secret), 0);
+	ring.key[ring.n++] = d->end[0].keys.key[0];
+	d->end[0].keys = ring;
+	ck_assert_int_eq(mp_send_begin(&d->end[0].mp, d->now, 0,
+	    &d->end[0].peer, ring.key[1].id, 1, (enum mp_send_flag)0, tx),
+	    MP_EAGAIN);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_session(d, 0)->state, MP_S_UP);
+	ck_assert_uint_eq(duo_session(d, 0)->key_id, ring.key[1].id);
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_offer(void)
+{
+	Suite *suite = suite_create("offer");
+	TCase *t = tcase_create("offer");
+
+	tcase_add_test(t, rounds);
+	tcase_add_test(t, rounds_of_the_idle);
+	tcase_add_loop_test(t, event, 0, COUNT(events));
+	tcase_add_test(t, cookie);
+	tcase_add_test(t, resp_changed);
+	tcase_add_test(t, resp_forged);
+	tcase_add_test(t, resp_load);
+	tcase_add_test(t, resp_no_key);
+	tcase_add_test(t, cookie_forged);
+	tcase_add_test(t, many);
+	tcase_add_test(t, key_later);
+	tcase_add_test(t, which_key);
+	suite_add_tcase(suite, t);
+	return suite;
+}

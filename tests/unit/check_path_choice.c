@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: ISC */
+/* core/path_choice.c: which flow carries the data, at either end (PROTOCOL 5).
+ * */
+#include "path_choice.h"
+
+#include <string.h>
+
+#include "duo.h"
+#include "path.h"
+#include "session.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+#define T0 (UINT64_C(5000) * SEC)
+
+/* Three flows of 20, 40, 60 ms; an answer is overdue after SRTT + 10 ms; all
+ * answered just now.  0 and 1 share the local address, 2 is apart. */
+static struct mp m;
+static struct session *s;
+static struct flow *f[3];
+
+static void
+make(bool initiator)
+{
+	static const uint8_t assoc[8] = { 1 };
+	struct mp_addr peer = duo_ip4(10, 1, 0, 1, 9);
+	struct mp_path p = { .ifindex = 1 };
+	uint32_t id;
+
+	duo_bare(&m, NULL);
+	s = session_new(&m, T0, 0, &peer, 0, assoc, initiator);
+	s->state = MP_S_UP;
+	for (id = 0; id < 3; id++) {
+		f[id] = path_flow(&m, s, id, T0);
+		p.local = duo_ip4(10, 0, 0, id < 2 ? 1 : 2, 0);
+		p.remote = duo_ip4(10, 1, 0, (uint8_t)(1 + id), 9);
+		path_begin(&m, s, f[id], &p, T0);
+		f[id]->probe_now = false;
+		f[id]->answer_at = T0;
+		f[id]->rtt.srtt_us = 20000 * (id + 1);
+		path_validated(&m, s, f[id], T0);
+	}
+}
+
+static void
+initiator(void)
+{
+	make(true);
+}
+
+static void
+responder(void)
+{
+	make(false);
+}
+
+static void
+teardown(void)
+{
+	duo_bare_free(&m);
+}
+
+/* The flow in use was chosen long ago, and the peer knows. */
+static void
+use(uint32_t id)
+{
+	s->current = (uint8_t)id;
+	s->choice = 5;
+	s->select_acked = true;
+	s->selected = s->initiator ? STATE_NO_FLOW : (uint8_t)id;
+	s->review_at = MP_NEVER;
+}
+
+static void
+check_use(uint32_t id, enum mp_reason why)
+{
+	ck_assert_uint_eq(s->current, id);
+	ck_assert_str_eq(mp_reason_name((enum mp_reason)s->why),
+	    mp_reason_name(why));
+	ck_assert_uint_eq(s->why_at, T0);
+}
+
+/* --- The initiator -------------------------------------------------------- */
+
+START_TEST(first)
+{
+	path_choice_review(&m, s, T0);
+	check_use(0, MP_WHY_first);
+	ck_assert_uint_eq(s->choice, 2);
+	ck_assert(!s->select_acked && f[0]->probe_now); /* SELECT goes at once */
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_flow_switch), 0);
+}
+END_TEST
+
+START_TEST(faster)
+{
+	use(1);
+	path_choice_review(&m, s, T0);
+	check_use(0, MP_WHY_faster);
+	ck_assert_uint_eq(s->choice, 6);
+	ck_assert(!s->select_acked && f[0]->probe_now);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_flow_switch), 1);
+}
+END_TEST
+
+static void
+not_much(void)
+{
+	f[0]->rtt.srtt_us = 33000; /* of 40000 */
+}
+
+static void
+faster_doubtful(void)
+{
+	f[0]->probe1_at = T0 - 100 * MS;
+}
+
+static void
+faster_not_valid(void)
+{
+	f[0]->validated = false;
+}
+
+static void
+faster_unmeasured(void)
+{
+	f[0]->answer_at = 0;
+	f[0]->rtt.srtt_us = 0;
+}
+
+static void
+doubt_once(void)
+{
+	f[1]->probe1_at = T0 - 60 * MS;
+	f[1]->probe2_at = T0 - 10 * MS;
+}
+
+static void (*const stays[])(void) = {
+	not_much,
+	faster_doubtful,
+	faster_not_valid,
+	faster_unmeasured,
+	doubt_once, /* left once a second probe went unanswered, not before */
+};
+
+START_TEST(stay)
+{
+	use(1);
+	stays[_i]();
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 1);
+	ck_assert_uint_eq(s->choice, 5);
+	ck_assert_uint_eq(mp_counter_get(&m, MP_C_flow_switch), 0);
+}
+END_TEST
+
+/* A flow in doubt: rescue begins; it is left after a second unanswered
+ * probe, if another has the lower sum. */
+START_TEST(silent)
+{
+	use(0);
+	s->pool.first = 4711;
+	f[0]->probe1_at = T0 - 80 * MS;
+	f[0]->probe2_at = T0 - 30 * MS + 1;
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0);
+	ck_assert(s->resend);
+	ck_assert_uint_eq(s->resend_pos, 4711);
+	ck_assert_uint_eq(s->review_at, T0 + 1);
+	s->resend = false;
+	f[0]->probe2_at = T0 - 30 * MS;
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0); /* 20 ms < 40 ms still */
+	ck_assert(!s->resend); /* one rescue for one doubt */
+	f[0]->rtt.idle_us = 50 * MS;
+	path_choice_review(&m, s, T0);
+	check_use(1, MP_WHY_silent);
+}
+END_TEST
+
+/* No other may be in doubt. */
+START_TEST(silent_all)
+{
+	use(0);
+	for (int i = 0; i < 3; i++) {
+		f[i]->probe1_at = T0 - 200 * MS;
+		f[i]->probe2_at = T0 - 150 * MS;
+		f[i]->rtt.idle_us = i == 0 ? SEC : 0;
+	}
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0);
+	f[2]->probe1_at = f[2]->probe2_at = MP_NEVER;
+	path_choice_review(&m, s, T0);
+	check_use(2, MP_WHY_silent);
+}
+END_TEST
+
+/* Left at once. */
+static void
+set_gone(struct flow *fl)
+{
+	fl->gone = true;
+}
+
+static void
+set_down(struct flow *fl)
+{
+	fl->down = true;
+}
+
+static void
+set_failed(struct flow *fl)
+{
+	fl->failed = true;
+}
+
+static void
+set_not_valid(struct flow *fl)
+{
+	fl->validated = false;
+}
+
+static const struct left_row {
+	void (*what)(struct flow *);
+	enum mp_reason why;
+} lefts[] = {
+	{ set_gone, MP_WHY_gone },
+	{ set_down, MP_WHY_gone },
+	{ set_failed, MP_WHY_error },
+	{ set_not_valid, MP_WHY_silent },
+};
+
+START_TEST(left)
+{
+	const struct left_row *r = &lefts[_i];
+
+	use(0);
+	r->what(f[0]);
+	path_choice_dirty(&m, s, T0);
+	ck_assert_uint_le(s->deadline, T0);
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[1]);
+	check_use(1, r->why);
+}
+END_TEST
+
+/* One in doubt is better than none; one that is well goes before it. */
+START_TEST(left_for_doubtful)
+{
+	use(0);
+	f[0]->gone = true;
+	f[1]->probe1_at = T0 - SEC;
+	path_choice_review(&m, s, T0);
+	check_use(2, MP_WHY_gone);
+	f[2]->gone = true;
+	path_choice_review(&m, s, T0);
+	check_use(1, MP_WHY_gone);
+}
+END_TEST
+
+/* --- The responder -------------------------------------------------------- */
+
+/* Data in order before the first SELECT, then the highest SELECT. */
+START_TEST(follow)
+{
+	path_choice_data(&m, s, T0, 1);
+	check_use(1, MP_WHY_first);
+	path_choice_data(&m, s, T0, 2);
+	check_use(2, MP_WHY_data);
+	path_choice_follow(&m, s, T0, 0, 3);
+	check_use(0, MP_WHY_select);
+	ck_assert_uint_eq(s->choice, 3);
+	path_choice_data(&m, s, T0, 2); /* no longer */
+	ck_assert_uint_eq(s->current, 0);
+	path_choice_follow(&m, s, T0, 1, 3); /* not higher */
+	path_choice_follow(&m, s, T0, 1, 2);
+	path_choice_follow(&m, s, T0, 1, 0);
+	ck_assert_uint_eq(s->current, 0);
+	path_choice_follow(&m, s, T0, 63, 4); /* no such flow */
+	ck_assert_uint_eq(s->choice, 3);
+	path_choice_follow(&m, s, T0, 1, 0xffffffff);
+	check_use(1, MP_WHY_select);
+	ck_assert(!f[1]->probe_now); /* it has nothing to say about it */
+}
+END_TEST
+
+/* A SELECT of a pair that is not validated takes effect when it is. */
+START_TEST(follow_early)
+{
+	use(0);
+	f[1]->validated = false;
+	path_choice_follow(&m, s, T0, 1, 9);
+	ck_assert_uint_eq(s->current, 0);
+	ck_assert_uint_eq(s->choice, 9);
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0);
+	f[1]->answer_at = T0;
+	path_validated(&m, s, f[1], T0);
+	ck_assert_uint_le(s->review_at, T0);
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 1);
+}
+END_TEST
+
+/* An initiator follows nobody. */
+START_TEST(initiator_leads)
+{
+	use(0);
+	path_choice_follow(&m, s, T0, 1, 99);
+	path_choice_data(&m, s, T0, 1);
+	ck_assert_uint_eq(s->current, 0);
+	ck_assert_uint_eq(s->choice, 5);
+}
+END_TEST
+
+/* In doubt it moves by itself, and back when the one that the peer chose
+ * answers again; never to one that is merely faster. */
+START_TEST(own_doubt)
+{
+	use(1);
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 1);
+	f[1]->probe1_at = T0 - 110 * MS;
+	f[1]->probe2_at = T0 - 60 * MS;
+	f[1]->rtt.idle_us = 100 * MS;
+	path_choice_review(&m, s, T0);
+	check_use(0, MP_WHY_silent);
+	ck_assert_uint_eq(s->choice, 5); /* numbers are the peer's */
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0);
+	flow_answered(f[1], T0);
+	path_choice_review(&m, s, T0);
+	check_use(1, MP_WHY_back);
+	/* the next higher SELECT overrides */
+	path_choice_follow(&m, s, T0, 2, 6);
+	check_use(2, MP_WHY_select);
+}
+END_TEST
+
+/* --- Datagrams ------------------------------------------------------------ */
+
+START_TEST(size)
+{
+	use(0);
+	f[2]->size = 1400;
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1200), f[0]);
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1300), f[2]);
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1401), f[0]); /* nobody */
+	ck_assert_uint_eq(s->current, 0); /* the choice stands */
+	f[2]->probe1_at = T0 - SEC; /* in doubt: no better */
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1300), f[0]);
+}
+END_TEST
+
+/* PROTOCOL 4: data goes to validated pairs only; if none is left, to the
+ * last one that was. */
+START_TEST(last_resort)
+{
+	use(0);
+	path_validated(&m, s, f[1], T0);
+	for (int i = 0; i < 3; i++)
+		f[i]->validated = false;
+	s->review_at = 0;
+	s->current = STATE_NO_FLOW;
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[1]);
+	f[1]->gone = true; /* others that were once */
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[0]);
+	f[0]->proven_once = false;
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[2]);
+	f[2]->failed = true;
+	ck_assert_ptr_null(path_choice_flow(&m, s, T0, 100));
+}
+END_TEST
+
+START_TEST(copy)
+{
+	use(0);
+	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
+	f[0]->probe1_at = T0 - 30 * MS + 1;
+	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
+	f[0]->probe1_at = T0 - 30 * MS;
+	/* 2 shares no address with it, 1 does */
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
+	f[2]->probe1_at = T0 - SEC;
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
+	/* nobody carries that much: the best, in fragments */
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 5000), f[1]);
+	f[1]->validated = false;
+	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
+}
+END_TEST
+
+START_TEST(copy_lossy)
+{
+	use(0);
+	f[0]->lossy = true;
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
+	f[0]->lossy = false;
+	f[0]->validated = false;
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
+}
+END_TEST
+
+Suite *
+suite_path_choice(void)
+{
+	Suite *suite = suite_create("choice");
+	TCase *a = tcase_create("initiator");
+	TCase *b = tcase_create("responder");
+
+	tcase_add_checked_fixture(a, initiator, teardown);
+	tcase_add_test(a, first);
+	tcase_add_test(a, faster);
+	tcase_add_loop_test(a, stay, 0, COUNT(stays));
+	tcase_add_test(a, silent);
+	tcase_add_test(a, silent_all);
+	tcase_add_loop_test(a, left, 0, COUNT(lefts));
+	tcase_add_test(a, left_for_doubtful);
+	tcase_add_test(a, initiator_leads);
+	tcase_add_test(a, size);
+	tcase_add_test(a, last_resort);
+	tcase_add_test(a, copy);
+	tcase_add_test(a, copy_lossy);
+	suite_add_tcase(suite, a);
+	tcase_add_checked_fixture(b, responder, teardown);
+	tcase_add_test(b, follow);
+	tcase_add_test(b, follow_early);
+	tcase_add_test(b, own_doubt);
+	suite_add_tcase(suite, b);
+	return suite;
+}

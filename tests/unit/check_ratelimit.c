@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+/* core/ratelimit.c: the limits of PROTOCOL 2, and cookies. */
+#include "ratelimit.h"
+
+#include <string.h>
+
+#include "bytes.h"
+#include "duo.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+#define T0 (UINT64_C(5000) * SEC)
+
+static struct mp m;
+static const uint8_t key[32] = "cookies under this";
+static uint8_t init[WIRE_INIT];
+static struct mp_addr home;
+
+static void
+setup(void)
+{
+	duo_bare(&m, NULL);
+	memset(init, 0x5a, sizeof(init));
+	wire_put_handshake(init, &(struct wire_shake) { WIRE_T_INIT,
+	    0x01020304 });
+	memset(init + WIRE_MAC2_INIT, 0, WIRE_MAC);
+	home = duo_ip4(192, 0, 2, 1, 4000);
+}
+
+static void
+teardown(void)
+{
+	duo_bare_free(&m);
+}
+
+/* All that is free in this second. */
+static void
+flood(uint64_t now)
+{
+	uint8_t stranger[WIRE_INIT] = { 0 };
+
+	for (int i = 0; i < RATELIMIT_FREE; i++)
+		(void)ratelimit_admit(&m, now, &home, stranger);
+}
+
+/* Asks for a cookie at that address and puts mac2 into the INIT. */
+static void
+fetch_cookie(uint64_t now, const struct mp_addr *from)
+{
+	uint8_t packet[WIRE_COOKIE], cookie[CRYPTO_MAC];
+	struct wire_shake h;
+
+	ratelimit_cookie(&m, now, from, init, key, packet);
+	ck_assert(wire_get_handshake(packet, sizeof(packet), &h));
+	ck_assert_int_eq(h.type, WIRE_T_COOKIE);
+	ck_assert_uint_eq(h.isid, 0x01020304);
+	ck_assert(crypto_xchacha_open(cookie,
+	    packet + WIRE_SHAKE + CRYPTO_XNONCE, CRYPTO_MAC + CRYPTO_TAG,
+	    init + WIRE_MAC1_INIT, WIRE_MAC, packet + WIRE_SHAKE, key));
+	crypto_mac(init + WIRE_MAC2_INIT, init, WIRE_MAC2_INIT, cookie);
+}
+
+/* 200 a second are free, then a cookie is asked for. */
+START_TEST(fresh)
+{
+	int i;
+
+	for (i = 0; i < RATELIMIT_FREE; i++)
+		ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init),
+		    RATELIMIT_OK);
+	ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init),
+	    RATELIMIT_COOKIE);
+	/* 5 ms later there is one more, and only one */
+	ck_assert_int_eq(ratelimit_admit(&m, T0 + 5 * MS, &home, init),
+	    RATELIMIT_OK);
+	ck_assert_int_eq(ratelimit_admit(&m, T0 + 5 * MS, &home, init),
+	    RATELIMIT_COOKIE);
+	/* a clock that went back gives nothing, and takes nothing */
+	ck_assert_int_eq(ratelimit_admit(&m, T0 - SEC, &home, init),
+	    RATELIMIT_COOKIE);
+	ck_assert_int_eq(ratelimit_admit(&m, T0 + 1000 * SEC, &home, init),
+	    RATELIMIT_OK);
+}
+END_TEST
+
+/* A cookie answers only whom it was sent to, while its secret lives. */
+static const struct cookie_row {
+	const char *name;
+	uint64_t after;
+	uint8_t last_byte;
+	uint16_t port;
+	enum ratelimit_says says;
+} cookies[] = {
+	{ "at once", 0, 1, 4000, RATELIMIT_OK },
+	{ "another address", 0, 2, 4000, RATELIMIT_COOKIE },
+	{ "another port", 0, 1, 4001, RATELIMIT_COOKIE },
+	{ "as long as its secret", 119 * SEC, 1, 4000, RATELIMIT_OK },
+	{ "the secret turned once", 121 * SEC, 1, 4000, RATELIMIT_OK },
+	{ "the secret turned twice", 241 * SEC, 1, 4000, RATELIMIT_COOKIE },
+};
+
+START_TEST(cookie)
+{
+	const struct cookie_row *r = &cookies[_i];
+	struct mp_addr from = duo_ip4(192, 0, 2, r->last_byte, r->port);
+
+	fetch_cookie(T0, &home);
+	flood(T0 + r->after);
+	ck_assert_msg(ratelimit_admit(&m, T0 + r->after, &from, init) ==
+	    r->says,
+	    "%s", r->name);
+}
+END_TEST
+
+/* The secret turned twice, one turn at a time as packets come. */
+START_TEST(cookie_turned)
+{
+	fetch_cookie(T0, &home);
+	for (int i = 1; i <= 2; i++) {
+		flood(T0 + (uint64_t)i * 120 * SEC);
+		ck_assert_int_eq(ratelimit_admit(&m, T0 + (uint64_t)i * 120 *
+		    SEC,
+		    &home, init), i == 1 ? RATELIMIT_OK : RATELIMIT_COOKIE);
+	}
+}
+END_TEST
+
+/* mac2 covers all before it. */
+START_TEST(mac2)
+{
+	fetch_cookie(T0, &home);
+	flood(T0);
+	for (size_t i = WIRE_SHAKE; i < WIRE_INIT; i++) {
+		init[i] ^= 1;
+		ck_assert_msg(ratelimit_admit(&m, T0, &home, init) ==
+		    RATELIMIT_COOKIE,
+		    "byte %zu", i);
+		init[i] ^= 1;
+	}
+	ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init), RATELIMIT_OK);
+}
+END_TEST
+
+/* With a cookie: 20 a second and source, 5 at once. */
+START_TEST(source)
+{
+	int i;
+
+	fetch_cookie(T0, &home);
+	flood(T0);
+	for (i = 0; i < RATELIMIT_BURST; i++)
+		ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init),
+		    RATELIMIT_OK);
+	ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init), RATELIMIT_DROP);
+	flood(T0 + 50 * MS);
+	ck_assert_int_eq(ratelimit_admit(&m, T0 + 50 * MS, &home, init),
+	    RATELIMIT_OK);
+	ck_assert_int_eq(ratelimit_admit(&m, T0 + 50 * MS, &home, init),
+	    RATELIMIT_DROP);
+}
+END_TEST
+
+/* What is one source: an IPv4 address, an IPv6 /64, whatever the port. */
+static const struct mp_addr six = { { 0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0,
+    0, 0, 0, 0, 0, 1 }, 4000 };
+static const struct source_row {
+	const char *name;
+	bool v6;
+	int byte; /* that differs */
+	bool same;
+} sources[] = {
+	{ "IPv4, another port", false, -1, true },
+	{ "IPv4, another address", false, 15, false },
+	{ "IPv6, another port", true, -1, true },
+	{ "IPv6, the same /64", true, 15, true },
+	{ "IPv6, the same /64, its first bit", true, 8, true },
+	{ "IPv6, another /64", true, 7, false },
+};
+
+START_TEST(sources_apart)
+{
+	const struct source_row *r = &sources[_i];
+	struct mp_addr from = r->v6 ? six : home;
+	int i;
+
+	fetch_cookie(T0, &from);
+	flood(T0);
+	for (i = 0; i < RATELIMIT_BURST; i++)
+		ck_assert_int_eq(ratelimit_admit(&m, T0, &from, init),
+		    RATELIMIT_OK);
+	ck_assert_int_eq(ratelimit_admit(&m, T0, &from, init), RATELIMIT_DROP);
+	if (r->byte >= 0)
+		from.ip[r->byte] ^= 0x80;
+	else
+		from.port++;
+	memset(init + WIRE_MAC2_INIT, 0, WIRE_MAC);
+	fetch_cookie(T0, &from);
+	ck_assert_msg(ratelimit_admit(&m, T0, &from, init) ==
+	    (r->same ? RATELIMIT_DROP : RATELIMIT_OK), "%s", r->name);
+}
+END_TEST
+
+START_TEST(curve)
+{
+	uint64_t each = SEC / RATELIMIT_CURVE;
+	int i;
+
+	for (i = 0; i < RATELIMIT_CURVE / 2; i++)
+		ck_assert(ratelimit_curve(&m, T0, 2));
+	ck_assert(!ratelimit_curve(&m, T0, 1));
+	ck_assert(ratelimit_curve(&m, T0 + each, 1));
+	ck_assert(!ratelimit_curve(&m, T0 + each, 1));
+	ck_assert(!ratelimit_curve(&m, T0 + 2 * each, 2)); /* and none is spent */
+	ck_assert(ratelimit_curve(&m, T0 + 2 * each, 1));
+}
+END_TEST
+
+/* PROTOCOL 2: never over 1000 curve operations a second, in any second. */
+START_TEST(curve_second)
+{
+	uint64_t at;
+	int done = 0;
+
+	while (ratelimit_curve(&m, T0, 1))
+		done++;
+	for (at = T0; at < T0 + SEC; at += 500)
+		done += ratelimit_curve(&m, at, 1);
+	ck_assert_int_le(done, 1000);
+	ck_assert_int_ge(done, 500); /* nor is much less of use */
+}
+END_TEST
+
+Suite *
+suite_ratelimit(void)
+{
+	Suite *s = suite_create("load");
+	TCase *t = tcase_create("load");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, fresh);
+	tcase_add_loop_test(t, cookie, 0, COUNT(cookies));
+	tcase_add_test(t, cookie_turned);
+	tcase_add_test(t, mac2);
+	tcase_add_test(t, source);
+	tcase_add_loop_test(t, sources_apart, 0, COUNT(sources));
+	tcase_add_test(t, curve);
+	tcase_add_test(t, curve_second);
+	suite_add_tcase(s, t);
+	return s;
+}

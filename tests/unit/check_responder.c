@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: ISC */
+/* core/responder.c: who gets an answer to an INIT, and what its confirmation
+ * does (PROTOCOL 2, 6). */
+#include "responder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "duo.h"
+#include "ratelimit.h"
+#include "suites.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+/* The first INIT of the client, and how many RESPs the server sent. */
+static struct {
+	struct duo_packet *init;
+	int resps, cookies;
+	bool drop_resps;
+} seen;
+
+static enum duo_verdict
+watch(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct wire_shake h;
+
+	(void)d;
+	(void)arg;
+	if (!wire_get_handshake(p->data, p->len, &h))
+		return DUO_PASS;
+	if (h.type == WIRE_T_INIT && seen.init == NULL && p->to == 1) {
+		seen.init = malloc(sizeof(*p) + p->len);
+		ck_assert_ptr_nonnull(seen.init);
+		memcpy(seen.init, p, sizeof(*p) + p->len);
+	}
+	seen.resps += h.type == WIRE_T_RESP;
+	seen.cookies += h.type == WIRE_T_COOKIE;
+	return h.type == WIRE_T_RESP && seen.drop_resps ? DUO_DROP : DUO_PASS;
+}
+
+static struct duo *
+watched(int n, int m)
+{
+	struct duo *d = duo_new(n, m);
+
+	memset(&seen, 0, sizeof(seen));
+	d->tap = watch;
+	return d;
+}
+
+static void
+done(struct duo *d)
+{
+	free(seen.init);
+	duo_free(d);
+}
+
+static enum mp_verdict
+replay(struct duo *d)
+{
+	return duo_inject(d, 1, &seen.init->path, seen.init->data,
+	    seen.init->len);
+}
+
+static int
+half_open(const struct duo *d, int e)
+{
+	int n = 0;
+
+	for (int i = 0; i < STATE_OPEN; i++)
+		n += d->end[e].mp.handshakes[i].state != HANDSHAKE_FREE;
+	return n;
+}
+
+/* A client whose INIT came and whose RESP did not. */
+static struct duo *
+half_way(int n)
+{
+	struct duo *d = watched(n, 1);
+
+	seen.drop_resps = true;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_ptr_nonnull(seen.init);
+	ck_assert_int_eq(half_open(d, 1), 1);
+	return d;
+}
+
+/* Duplicates get the cached RESP, at most 4 a source. */
+START_TEST(duplicates)
+{
+	struct duo *d = half_way(1);
+	int i;
+
+	ck_assert_int_eq(seen.resps, 1);
+	for (i = 0; i < 10; i++)
+		replay(d);
+	ck_assert_int_eq(seen.resps, 4);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_dup), 7);
+	seen.init->path.remote.port++; /* nobody is there to count it */
+	for (i = 0; i < 10; i++)
+		replay(d);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_dup), 13);
+	for (i = 0; i < 100; i++) { /* sources without number */
+		seen.init->path.remote.port++;
+		replay(d);
+	}
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_handshake_dup), 90);
+	ck_assert_int_eq(half_open(d, 1), 1);
+	ck_assert_ptr_null(duo_session(d, 1)); /* nothing live */
+	done(d);
+}
+END_TEST
+
+/* Half-open for 5 s. */
+START_TEST(half_open_life)
+{
+	struct duo *d = half_way(1);
+
+	d->end[0].off = true;
+	duo_run(d, d->now + 6 * SEC);
+	ck_assert_int_eq(half_open(d, 1), 0);
+	ck_assert_uint_eq(mp_deadline(&d->end[1].mp), MP_NEVER);
+	done(d);
+}
+END_TEST
+
+/* An INIT can be replayed: nothing live changes, then and later. */
+START_TEST(replayed)
+{
+	struct duo *d = watched(2, 1);
+	struct session before;
+	uint32_t n = 2;
+
+	duo_up(d);
+	for (int i = 0; i < 3; i++) {
+		before = *duo_session(d, 1);
+		ck_assert_int_eq(replay(d), MP_HANDSHAKE);
+		ck_assert_mem_eq(&before, duo_session(d, 1), sizeof(before));
+		duo_chat(d, d->now + 10 * SEC, 100 * MS, &n);
+		/* the client does not take an answer that it did not ask */
+		ck_assert_uint_ge(duo_count(d, 0, MP_C_drop_handshake_sid), 1);
+	}
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_handshake_done), 1);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_missing(d, 2, n), 0);
+	done(d);
+}
+END_TEST
+
+/* A stranger costs 0 bytes of memory and no answer. */
+START_TEST(stranger)
+{
+	struct duo *d = watched(1, 1);
+	uint8_t secret[32] = { 1, 2, 3 };
+	uint8_t *before;
+
+	mp_keyring_wipe(&d->end[0].keys);
+	ck_assert_int_eq(mp_keyring_add(&d->end[0].keys, "other", 'A',
+	    secret), 0);
+	before = malloc(d->end[1].size);
+	ck_assert_ptr_nonnull(before);
+	memcpy(before, d->end[1].block, d->end[1].size);
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 5 * SEC);
+	ck_assert_uint_eq(d->sent[1], 0);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_handshake_mac), 3);
+	d->end[1].mp.sh->count[MP_C_drop_handshake_mac] = 0;
+	ck_assert_mem_eq(before, d->end[1].block, d->end[1].size);
+	free(before);
+	done(d);
+}
+END_TEST
+
+/* A reflected INIT fails at the mac; two holders of the same end cannot
+ * talk. */
+START_TEST(reflected)
+{
+	struct duo *d = half_way(1);
+	struct mp_path path = duo_path(d, 0, 0, 1, 0);
+
+	ck_assert_int_eq(duo_inject(d, 0, &path, seen.init->data, WIRE_INIT),
+	    MP_HANDSHAKE);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_mac), 1);
+	ck_assert_int_eq(half_open(d, 0), 0);
+	done(d);
+}
+END_TEST
+
+START_TEST(same_end)
+{
+	struct duo *d = watched(1, 1);
+
+	d->end[1].keys = d->end[0].keys;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(d->sent[1], 0);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_handshake_mac), 1);
+	done(d);
+}
+END_TEST
+
+/* End B may be the initiator as well. */
+START_TEST(other_end)
+{
+	struct duo *d = watched(2, 2);
+
+	d->end[0].keys.key[0].end = 'B';
+	d->end[1].keys.key[0].end = 'A';
+	duo_up(d);
+	ck_assert(duo_session(d, 0)->initiator);
+	done(d);
+}
+END_TEST
+
+/* --- Malformed ------------------------------------------------------------ */
+
+/* Magic with an unknown version, type, flags, length: dropped in silence. */
+static const struct bad_row {
+	const char *name;
+	size_t byte, len;
+	uint8_t value;
+} bads[] = {
+	{ "type 0", 4, WIRE_INIT, 0 },
+	{ "type 4", 4, WIRE_INIT, 4 },
+	{ "version 2", 5, WIRE_INIT, 2 },
+	{ "flags", 6, WIRE_INIT, 1 },
+	{ "flags", 7, WIRE_INIT, 1 },
+	{ "short", 4, WIRE_INIT - 1, 1 },
+	{ "long", 4, WIRE_INIT + 1, 1 },
+	{ "type of a RESP", 4, WIRE_INIT, 2 },
+	{ "only magic", 4, 5, 1 },
+};
+
+START_TEST(malformed)
+{
+	const struct bad_row *r = &bads[_i];
+	struct duo *d = half_way(1);
+	uint64_t sent = d->sent[1];
+	uint8_t packet[WIRE_INIT + 1] = { 0 };
+
+	memcpy(packet, seen.init->data, WIRE_INIT);
+	packet[r->byte] = r->value;
+	ck_assert_int_eq(duo_inject(d, 1, &seen.init->path, packet, r->len),
+	    MP_HANDSHAKE);
+	ck_assert_msg(duo_count(d, 1, MP_C_drop_handshake_format) == 1, "%s",
+	    r->name);
+	ck_assert_uint_eq(d->sent[1], sent);
+	done(d);
+}
+END_TEST
+
+/* By one who can make mac1 but not the rest. */
+START_TEST(forged)
+{
+	struct duo *d = half_way(1);
+	uint8_t *p = seen.init->data;
+	uint64_t sent = d->sent[1];
+
+	for (size_t i = WIRE_SHAKE; i < WIRE_MAC1_INIT; i++) {
+		p[i] ^= 1;
+		crypto_mac(p + WIRE_MAC1_INIT, p, WIRE_MAC1_INIT,
+		    d->end[0].keys.key[0].init_mac[0]);
+		replay(d);
+		p[i] ^= 1;
+	}
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_auth),
+	    WIRE_NOISE);
+	ck_assert_uint_eq(d->sent[1], sent);
+	done(d);
+}
+END_TEST
+
+/* --- Load ----------------------------------------------------------------- */
+
+START_TEST(load_curves)
+{
+	struct duo *d = half_way(1);
+
+	d->end[1].mp.handshakes[0].state = HANDSHAKE_OPEN;
+	duo_run(d, d->now + 5 * SEC); /* forgotten */
+	while (ratelimit_curve(&d->end[1].mp, d->now, 1))
+		;
+	seen.resps = 0;
+	replay(d);
+	ck_assert_int_eq(seen.resps, 0);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_rate), 1);
+	done(d);
+}
+END_TEST
+
+/* Above 200 a second: a cookie instead of work. */
+START_TEST(load_cookie_sent)
+{
+	struct duo *d = half_way(1);
+	struct bucket *fresh = &d->end[1].mp.sh->ratelimit.fresh;
+
+	d->end[0].off = true;
+	duo_run(d, d->now + 6 * SEC);
+	for (int i = 0; i < 10; i++) {
+		*fresh = (struct bucket) { d->now, 0 };
+		replay(d);
+	}
+	ck_assert_int_eq(seen.cookies, 10);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_cookie_out), 10);
+	ck_assert_int_eq(half_open(d, 1), 0);
+	done(d);
+}
+END_TEST
+
+/* --- Both at once: end A's wins ------------------------------------------- */
+
+static const int64_t leads[] = { /* us that B begins before A */
+	0, 3000, -3000, 10000, -10000, 15000, -15000, 25000, -25000, 60000,
+	-60000,
+};
+
+static struct duo *
+both_begin(int64_t lead)
+{
+	struct duo *d = watched(2, 2);
+	int first = lead > 0;
+
+	d->end[1].peer = duo_addr(d, 0, 0);
+	ck_assert_int_eq(duo_say(d, first, 2 + (uint32_t)first), 0);
+	duo_run(d, d->now + (uint64_t)(lead > 0 ? lead : -lead));
+	ck_assert_int_eq(duo_say(d, !first, 2 + (uint32_t)!first), 0);
+	duo_run(d, d->now + 3 * SEC);
+	return d;
+}
+
+/* One session comes of it, and both programs see the address they used. */
+START_TEST(both)
+{
+	struct duo *d = both_begin(leads[_i]);
+	struct mp_addr client = duo_addr(d, 0, 0);
+
+	for (int e = 0; e < 2; e++)
+		for (uint32_t i = 1; i < d->end[e].mp.limits.sessions; i++)
+			ck_assert_int_eq(d->end[e].mp.sessions[i].state,
+			    MP_S_FREE);
+	ck_assert(duo_session(d, 0)->initiator !=
+	    duo_session(d, 1)->initiator);
+	if (leads[_i] <= 0) /* A was not late */
+		ck_assert(duo_session(d, 0)->initiator);
+	ck_assert_int_eq(duo_say(d, 0, 4), 0);
+	ck_assert_int_eq(duo_say(d, 1, 5), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 4), 1);
+	ck_assert_int_eq(duo_heard(d, 0, 5), 1);
+	ck_assert(addr_equal(&d->end[1].peer, &client));
+	done(d);
+}
+END_TEST
+
+/* What the programs sent before is held and sent when it is up. */
+START_TEST(both_held)
+{
+	struct duo *d = both_begin(leads[_i]);
+
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	ck_assert_int_eq(duo_heard(d, 0, 3), 1);
+	done(d);
+}
+END_TEST
+
+/* --- What the program sees (PROTOCOL 6) ----------------------------------- */
+
+START_TEST(shown)
+{
+	struct duo *d = watched(2, 2);
+	struct mp_addr client = duo_addr(d, 0, 0);
+
+	duo_cut(d, 1, 0, true);
+	duo_up(d);
+	ck_assert(addr_equal(&d->end[1].got[0].from, &client));
+	/* and it stays so, wherever the data comes from */
+	duo_addr_del(d, 0, 0);
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	ck_assert(addr_equal(&d->end[1].got[1].from, &client));
+	done(d);
+}
+END_TEST
+
+/* The program is AF_INET and only IPv6 works. */
+START_TEST(synthetic)
+{
+	static const uint8_t a[16] = { 0xfd, [15] = 1 }, b[16] = { 0xfd,
+		[15] = 2 };
+	struct duo *d = watched(1, 1);
+	struct mp_addr from;
+
+	ck_assert_int_eq(mp_slot_open(&d->end[1].mp, 0, MP_INET), 0);
+	duo_addr_new(d, 0, a, 5);
+	d->end[0].peer = duo_addr(d, 1, duo_addr_new(d, 1, b, 5));
+	duo_cut(d, 0, 0, true);
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	from = d->end[1].got[0].from;
+	ck_assert(addr_is_synthetic(from.ip));
+	ck_assert_uint_eq(from.ip[12], 198);
+	ck_assert_uint_eq(from.port, DUO_PORT);
+	ck_assert_int_eq(duo_say(d, 1, 3), 0); /* and can be answered */
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 0, 3), 1);
+	done(d);
+}
+END_TEST
+
+/* A newcomer from an address that a live session shows: it takes that over
+ * when the old one's last packet is older than 3 s; else it is shown a
+ * synthetic one. */
+static const struct take_row {
+	const char *name;
+	uint64_t silent;
+	bool takes;
+} takes[] = {
+	{ "at once", 0, false },
+	{ "after 2 s", 2 * SEC, false },
+	{ "after 4 s", 4 * SEC, true },
+	{ "after 200 s", 200 * SEC, true },
+};
+
+START_TEST(takeover)
+{
+	const struct take_row *r = &takes[_i];
+	struct duo *d = watched(1, 1);
+	struct mp_addr client = duo_addr(d, 0, 0), from;
+	int other;
+
+	duo_up(d);
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 50 * MS);
+	/* another host comes to have that address */
+	other = duo_add_end(d, 1, 'A');
+	d->end[0].off = true;
+	duo_run(d, d->now + r->silent);
+	d->end[0].addr[0].there = false;
+	d->end[other].port = d->end[0].port;
+	d->end[other].addr[0].local = d->end[0].addr[0].local;
+	duo_tell(d, other);
+	ck_assert_int_eq(duo_say(d, other, 4), 0);
+	duo_run(d, d->now + 200 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, 4), 1);
+	from = d->end[1].peer;
+	ck_assert_msg(addr_equal(&from, &client) == r->takes, "%s", r->name);
+	ck_assert(r->takes || addr_is_synthetic(from.ip));
+	if (!r->takes)
+		ck_assert_uint_ne(mp_session_find(&d->end[1].mp, 0, &client),
+		    MP_NONE);
+	done(d);
+}
+END_TEST
+
+/* --- No place ------------------------------------------------------------- */
+
+START_TEST(no_slot)
+{
+	struct duo *d = watched(1, 1);
+
+	mp_slot_close(&d->end[1].mp, d->now, 0);
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(d->sent[1], 0);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_handshake_slot), 1);
+	done(d);
+}
+END_TEST
+
+/* The slot is closed between INIT and its confirmation. */
+START_TEST(slot_closed)
+{
+	struct duo *d = watched(1, 1);
+
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 15 * MS);
+	ck_assert_int_eq(seen.resps, 1);
+	mp_slot_close(&d->end[1].mp, d->now, 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_ptr_null(duo_session(d, 1));
+	ck_assert_int_eq(duo_heard(d, 1, 2), 0);
+	done(d);
+}
+END_TEST
+
+START_TEST(no_room)
+{
+	struct mp_setup setup = { .limits = { .sessions = 1 },
+		.chacha_only = true };
+	struct duo *d = duo_new_setup(&setup, 1, 1);
+	int other = duo_add_end(d, 1, 'A');
+	uint32_t n = 2;
+
+	memset(&seen, 0, sizeof(seen));
+	duo_up(d);
+	(void)duo_say(d, other, 500);
+	duo_chat(d, d->now + 2 * SEC, 100 * MS, &n);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_handshake_full), 1);
+	ck_assert_int_eq(duo_heard(d, 1, 500), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_missing(d, 2, n), 0);
+	done(d);
+}
+END_TEST
+
+/* More half-open than there is room for: the oldest goes first. */
+START_TEST(half_open_full)
+{
+	struct duo *d = half_way(1);
+
+	for (int i = 1; i < STATE_OPEN; i++) {
+		d->end[1].mp.handshakes[i].state = HANDSHAKE_DONE;
+		d->end[1].mp.handshakes[i].born_at = d->now + 1;
+	}
+	seen.drop_resps = false;
+	duo_restart(d, 0); /* another INIT */
+	d->end[0].peer = duo_addr(d, 1, 0);
+	(void)duo_say(d, 0, 4);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 4), 1);
+	done(d);
+}
+END_TEST
+
+/* --- Within a session ----------------------------------------------------- */
+
+/* Rekey at 120 s +-10 %: make before break, roles and flows stay. */
+START_TEST(rekey)
+{
+	struct duo *d = watched(2, 2);
+	uint32_t n = 2, sid[2];
+
+	duo_up(d);
+	for (int e = 0; e < 2; e++)
+		sid[e] = state_keys(duo_session(d, e))->sid_in;
+	duo_chat(d, d->now + 135 * SEC, 200 * MS, &n);
+	duo_run(d, d->now + SEC);
+	for (int e = 0; e < 2; e++) {
+		ck_assert_uint_eq(duo_count(d, e, MP_C_handshake_done), 2);
+		ck_assert_uint_ne(state_keys(duo_session(d, e))->sid_in,
+		    sid[e]);
+		ck_assert_uint_eq(duo_session(d, e)->live_flows, 4);
+	}
+	ck_assert(duo_session(d, 0)->initiator);
+	ck_assert(!duo_session(d, 1)->initiator);
+	ck_assert_int_eq(duo_missing(d, 2, n), 0);
+	ck_assert_int_eq(duo_twice(d, 2, n), 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_flow_switch), 0);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_copy_out), 0);
+	done(d);
+}
+END_TEST
+
+/* The responder begins one; both do: end A's wins. */
+START_TEST(rekey_who)
+{
+	struct duo *d = watched(2, 2);
+	uint32_t n = 2;
+
+	duo_up(d);
+	for (int e = 0; e < 2; e++)
+		if (_i & 1 << e) {
+			duo_session(d, e)->rekey_at = d->now;
+			mp_link_event(&d->end[e].mp, d->now, MP_NONE);
+		}
+	duo_chat(d, d->now + 5 * SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	for (int e = 0; e < 2; e++)
+		ck_assert_uint_eq(duo_count(d, e, MP_C_handshake_done), 2);
+	ck_assert_int_eq(duo_missing(d, 2, n), 0);
+	ck_assert_int_eq(duo_twice(d, 2, n), 0);
+	ck_assert(duo_session(d, 0)->initiator); /* roles survive */
+	ck_assert(!duo_session(d, 1)->initiator);
+	done(d);
+}
+END_TEST
+
+/* An INIT within a session that names another association, or none. */
+START_TEST(inner_foreign)
+{
+	struct duo *d = half_way(1);
+	struct wire_msg msg = { .flags = WIRE_REKEY };
+	uint8_t packet[300];
+	struct mp_path path = seen.init->path;
+	size_t len;
+
+	seen.drop_resps = false;
+	duo_run(d, d->now + SEC); /* up by a later RESP */
+	ck_assert_int_eq(duo_session(d, 0)->state, MP_S_UP);
+	memset(d->end[1].mp.handshakes, 0, sizeof(struct handshake));
+	duo_session(d, 1)->assoc[0] ^= 1; /* the INIT's is another now */
+	seen.resps = 0;
+	len = duo_make(d, 0, duo_current(d, 0)->id, 1000, &msg,
+	    seen.init->data, WIRE_INIT, packet);
+	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_HANDSHAKE);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_auth), 1);
+	done(d);
+}
+END_TEST
+
+/* The responder comes back with nothing in its memory: within 2 s. */
+START_TEST(restart)
+{
+	struct duo *d = watched(2, 2);
+	uint32_t n = 2;
+	int who = _i;
+
+	duo_up(d);
+	duo_chat(d, d->now + 2 * SEC, 100 * MS, &n);
+	duo_restart(d, who);
+	if (who == 1)
+		d->end[1].peer.port = 0; /* knows nobody */
+	duo_chat(d, d->now + 2 * SEC, 100 * MS, &n);
+	n = 10000;
+	duo_chat(d, d->now + SEC, 100 * MS, &n);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_missing(d, 10000, n), 0);
+	ck_assert_int_eq(duo_twice(d, 10000, n), 0);
+	done(d);
+}
+END_TEST
+
+Suite *
+suite_answer(void)
+{
+	Suite *suite = suite_create("answer");
+	TCase *t = tcase_create("answer");
+
+	tcase_add_test(t, duplicates);
+	tcase_add_test(t, half_open_life);
+	tcase_add_test(t, replayed);
+	tcase_add_test(t, stranger);
+	tcase_add_test(t, reflected);
+	tcase_add_test(t, same_end);
+	tcase_add_test(t, other_end);
+	tcase_add_loop_test(t, malformed, 0, COUNT(bads));
+	tcase_add_test(t, forged);
+	tcase_add_test(t, load_curves);
+	tcase_add_test(t, load_cookie_sent);
+	tcase_add_loop_test(t, both, 0, COUNT(leads));
+	tcase_add_loop_test(t, both_held, 0, COUNT(leads));
+	tcase_add_test(t, shown);
+	tcase_add_test(t, synthetic);
+	tcase_add_loop_test(t, takeover, 0, COUNT(takes));
+	tcase_add_test(t, no_slot);
+	tcase_add_test(t, slot_closed);
+	tcase_add_test(t, no_room);
+	tcase_add_test(t, half_open_full);
+	tcase_add_test(t, rekey);
+	tcase_add_loop_test(t, rekey_who, 1, 4);
+	tcase_add_test(t, inner_foreign);
+	tcase_add_loop_test(t, restart, 0, 2);
+	suite_add_tcase(suite, t);
+	return suite;
+}
