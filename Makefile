@@ -280,6 +280,7 @@ $(B)/flags: FORCE
 	$(LAB_PROGS:=.d)
 
 include tests/diff/rules.mk
+include tests/kernel/rules.mk
 
 # --- How it is tested -------------------------------------------------------
 

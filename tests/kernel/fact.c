@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: ISC */
+#include "fact.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OK, FAILED, SKIPPED };
+
+static const struct way ways[] = {
+	{ IPV4, "ipv4", AF_INET, true },
+	{ IPV6, "ipv6", AF_INET6, false },
+	{ MAPPED, "mapped", AF_INET6, true },
+	{ ALL, "all", AF_INET6, false },
+};
+
+/* Of the way that is being tried. */
+static const struct fact *fact;
+static const struct way *way;
+static int net_here = -1, net_there = -1;
+static uid_t user;
+
+/* --- What is said --------------------------------------------------------- */
+
+static void
+begin_line(const char *verdict)
+{
+	printf("%s %s %s: ", verdict, fact->number, way->name);
+}
+
+static int
+end_line(int code)
+{
+	printf("\n");
+	fflush(stdout);
+	return code;
+}
+
+void
+claim(bool holds, const char *expected, const char *seen, ...)
+{
+	va_list ap;
+
+	if (holds)
+		return;
+	begin_line("FAIL");
+	printf("expected: %s; seen: ", expected);
+	va_start(ap, seen);
+	vprintf(seen, ap);
+	va_end(ap);
+	printf("; so: %s", fact->breaks);
+	_exit(end_line(FAILED));
+}
+
+void
+broken(const char *what, ...)
+{
+	va_list ap;
+
+	begin_line("FAIL");
+	printf("cannot be tried: ");
+	va_start(ap, what);
+	vprintf(what, ap);
+	va_end(ap);
+	_exit(end_line(FAILED));
+}
+
+void
+skip(const char *why, ...)
+{
+	va_list ap;
+
+	begin_line("skip");
+	va_start(ap, why);
+	vprintf(why, ap);
+	va_end(ap);
+	_exit(end_line(SKIPPED));
+}
+
+const char *
+said(int error)
+{
+	static char text[2][96];
+	static int turn;
+	char *to = text[turn ^= 1];
+
+	if (error >= 0)
+		return "no error";
+	snprintf(to, sizeof(text[0]), "%s (%s)", strerrorname_np(-error),
+	    strerror(-error));
+	return to;
+}
+
+/* --- Namespaces ----------------------------------------------------------- */
+
+static void
+write_map(const char *path, const char *text, unsigned id)
+{
+	char line[64];
+	int fd = open(path, O_WRONLY | O_CLOEXEC), n;
+
+	n = snprintf(line, sizeof(line), text, id);
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		broken("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static void
+new_network(void)
+{
+	gid_t group = getegid();
+
+	if (unshare(CLONE_NEWNET) == 0)
+		return;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+		skip("no network namespace: %s (neither root, nor user "
+		    "namespaces)", strerror(errno));
+	write_map("/proc/self/setgroups", "deny", 0);
+	write_map("/proc/self/uid_map", "0 %u 1", user);
+	write_map("/proc/self/gid_map", "0 %u 1", group);
+}
+
+static int
+this_network(void)
+{
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		broken("/proc/self/ns/net: %s", strerror(errno));
+	return fd;
+}
+
+void
+here(void)
+{
+	if (setns(net_here, CLONE_NEWNET) != 0)
+		broken("setns: %s", strerror(errno));
+}
+
+void
+there(void)
+{
+	if (setns(net_there, CLONE_NEWNET) != 0)
+		broken("setns: %s", strerror(errno));
+}
+
+static bool
+run_ip(const char *lines, va_list ap)
+{
+	FILE *f;
+
+	fflush(stdout);
+	f = popen("ip -batch - >/dev/null", "w");
+	if (f == NULL)
+		return false;
+	vfprintf(f, lines, ap);
+	return pclose(f) == 0;
+}
+
+bool
+try_ip(const char *lines, ...)
+{
+	va_list ap;
+	bool done;
+
+	va_start(ap, lines);
+	done = run_ip(lines, ap);
+	va_end(ap);
+	return done;
+}
+
+void
+ip(const char *lines, ...)
+{
+	va_list ap;
+
+	va_start(ap, lines);
+	if (!run_ip(lines, ap))
+		broken("ip: %s", lines);
+	va_end(ap);
+}
+
+bool
+try_command(const char *command)
+{
+	fflush(stdout);
+	return system(command) == 0;
+}
+
+unsigned
+index_of(const char *interface)
+{
+	unsigned n = if_nametoindex(interface);
+
+	if (n == 0)
+		broken("%s: %s", interface, strerror(errno));
+	return n;
+}
+
+/* Waits until the link is seen to carry. */
+static void
+wait_running(const char *interface)
+{
+	struct ifreq r = { .ifr_flags = 0 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), i;
+
+	(void)snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", interface);
+	for (i = 0; i < WAIT_MS; i++) {
+		if (ioctl(fd, SIOCGIFFLAGS, &r) == 0 &&
+		    (r.ifr_flags & IFF_RUNNING) != 0) {
+			close(fd);
+			return;
+		}
+		poll(NULL, 0, 1);
+	}
+	broken("%s has no carrier", interface);
+}
+
+static void
+dress(char end, int i, int host)
+{
+	ip("link set %c%d up\n"
+	    "addr add 10.9.%d.%d/24 dev %c%d\n"
+	    "addr add fd09:%d::%d/64 dev %c%d nodad\n"
+	    "neigh replace 10.9.%d.%d lladdr 02:00:00:00:%02x:%02x dev %c%d nud permanent\n"
+	    "neigh replace fd09:%d::%d lladdr 02:00:00:00:%02x:%02x dev %c%d nud permanent\n",
+	    end, i, i, host, end, i, i, host, end, i,
+	    i, 3 - host, i, 3 - host, end, i,
+	    i, 3 - host, i, 3 - host, end, i);
+}
+
+void
+links(int n)
+{
+	char name[16];
+	int i;
+
+	if (unshare(CLONE_NEWNET) != 0)
+		broken("unshare: %s", strerror(errno));
+	net_there = this_network();
+	ip("link set lo up\n");
+	here();
+	for (i = 0; i < n; i++)
+		if (!try_ip("link add v%d address 02:00:00:00:%02x:01 type veth "
+		    "peer name w%d address 02:00:00:00:%02x:02 "
+		    "netns /proc/%d/fd/%d\n", i, i, i, i, (int)getpid(),
+		    net_there))
+			skip("no veth pair can be made here");
+	there();
+	for (i = 0; i < n; i++)
+		dress('w', i, 2);
+	here();
+	for (i = 0; i < n; i++)
+		dress('v', i, 1);
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "v%d", i);
+		wait_running(name);
+	}
+}
+
+void
+powerless(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
+
+	memset(none, 0, sizeof(none));
+	if (syscall(SYS_capset, &head, none) != 0)
+		broken("capset: %s", strerror(errno));
+}
+
+bool
+is_root(void)
+{
+	return user == 0;
+}
+
+/* --- Running -------------------------------------------------------------- */
+
+static void
+prepare(void)
+{
+	int fd;
+
+	user = geteuid();
+	alarm(FACT_SECONDS);
+	if (fact->net) {
+		new_network();
+		net_here = this_network();
+		ip("link set lo up\n");
+	}
+	if (way->bit == IPV4)
+		return;
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		skip("no IPv6 sockets: %s", strerror(errno));
+	close(fd);
+}
+
+static int
+try_way(void)
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		prepare();
+		fact->run(way);
+		begin_line("ok");
+		printf("%s", fact->holds);
+		_exit(end_line(OK));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		broken("fork: %s", strerror(errno));
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	begin_line("FAIL");
+	printf("ended by signal %d (%s)", WTERMSIG(status),
+	    strsignal(WTERMSIG(status)));
+	return end_line(FAILED);
+}
+
+int
+fact_main(const struct fact *f)
+{
+	bool failed = false;
+	size_t i;
+
+	fact = f;
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		way = &ways[i];
+		if ((f->ways & way->bit) != 0)
+			failed |= try_way() == FAILED;
+	}
+	return failed;
+}
+
+/* --- Names ---------------------------------------------------------------- */
+
+/* Of the IPv4 address or the IPv6 one, as the way has it. */
+static struct name
+name(const struct way *w, const char *v4, const char *v6, int port)
+{
+	struct name n;
+	char mapped[64];
+
+	memset(&n, 0, sizeof(n));
+	if (w->domain == AF_INET) {
+		n.len = sizeof(n.sin);
+		n.sin.sin_family = AF_INET;
+		n.sin.sin_port = htons((uint16_t)port);
+		inet_pton(AF_INET, v4, &n.sin.sin_addr);
+		return n;
+	}
+	snprintf(mapped, sizeof(mapped), "::ffff:%s", v4);
+	n.len = sizeof(n.sin6);
+	n.sin6.sin6_family = AF_INET6;
+	n.sin6.sin6_port = htons((uint16_t)port);
+	inet_pton(AF_INET6, w->v4 ? mapped : v6, &n.sin6.sin6_addr);
+	return n;
+}
+
+/* A dual-stack socket's wildcard is that of IPv6. */
+struct name
+at_any(const struct way *w, int port)
+{
+	struct way plain = *w;
+
+	plain.v4 = w->domain == AF_INET;
+	return name(&plain, "0.0.0.0", "::", port);
+}
+
+struct name
+at_lo(const struct way *w, int port)
+{
+	return name(w, "127.0.0.1", "::1", port);
+}
+
+struct name
+at(const struct way *w, int link, int host, int port)
+{
+	char v4[32], v6[32];
+
+	snprintf(v4, sizeof(v4), "10.9.%d.%d", link, host);
+	snprintf(v6, sizeof(v6), "fd09:%d::%d", link, host);
+	return name(w, v4, v6, port);
+}
+
+bool
+same_address(const struct name *a, const struct name *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	return a->sa.sa_family == AF_INET ?
+	    a->sin.sin_addr.s_addr == b->sin.sin_addr.s_addr :
+	    memcmp(&a->sin6.sin6_addr, &b->sin6.sin6_addr, 16) == 0;
+}
+
+/* --- Sockets -------------------------------------------------------------- */
+
+int
+sock(const struct way *w)
+{
+	int fd = socket(w->domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		broken("socket: %s", strerror(errno));
+	if (w->domain == AF_INET6)
+		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	return fd;
+}
+
+int
+bind_to(int fd, const struct name *n)
+{
+	return bind(fd, &n->sa, n->len) == 0 ? 0 : -errno;
+}
+
+int
+connect_to(int fd, const struct name *n)
+{
+	return connect(fd, &n->sa, n->len) == 0 ? 0 : -errno;
+}
+
+int
+sock_at(const struct way *w, const struct name *n)
+{
+	int fd = sock(w), error = bind_to(fd, n);
+
+	if (error != 0)
+		broken("bind: %s", said(error));
+	return fd;
+}
+
+struct name
+name_of(int fd)
+{
+	struct name n;
+
+	memset(&n, 0, sizeof(n));
+	n.len = sizeof(n.sin6);
+	if (getsockname(fd, &n.sa, &n.len) != 0)
+		broken("getsockname: %s", strerror(errno));
+	return n;
+}
+
+void
+set(int fd, int level, int option, int value)
+{
+	if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
+		broken("setsockopt(%d, %d, %d): %s", level, option, value,
+		    strerror(errno));
+}
+
+int
+get(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	if (getsockopt(fd, level, option, &value, &len) != 0)
+		broken("getsockopt(%d, %d): %s", level, option,
+		    strerror(errno));
+	return value;
+}
+
+int
+put(int fd, const struct name *to, const char *text)
+{
+	return sendto(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
+	    &to->sa, to->len) >= 0 ? 0 : -errno;
+}
+
+int
+put_from(const struct way *w, int fd, const struct name *to, const char *text,
+    const struct name *from, unsigned ifindex)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control;
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)text,
+		.iov_len = strlen(text) };
+	struct msghdr msg = { .msg_name = (void *)(uintptr_t)&to->sa,
+		.msg_namelen = to->len, .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control };
+	struct in_pktinfo pi = { .ipi_ifindex = (int)ifindex };
+	struct in6_pktinfo pi6 = { .ipi6_ifindex = ifindex };
+	bool v4 = w->domain == AF_INET;
+	size_t len = v4 ? sizeof(pi) : sizeof(pi6);
+
+	if (from != NULL && v4)
+		pi.ipi_spec_dst = from->sin.sin_addr;
+	else if (from != NULL)
+		pi6.ipi6_addr = from->sin6.sin6_addr;
+	memset(&control, 0, sizeof(control));
+	control.head.cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+	control.head.cmsg_type = v4 ? IP_PKTINFO : IPV6_PKTINFO;
+	control.head.cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(&control.head), v4 ? (void *)&pi : (void *)&pi6, len);
+	msg.msg_controllen = CMSG_SPACE(len);
+	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : -errno;
+}
+
+bool
+readable(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1 && (p.revents & POLLIN) != 0;
+}
+
+/* NULL: none came. */
+static const char *
+receive(int fd, int ms, struct name *from)
+{
+	static char text[2048];
+	struct name n;
+	ssize_t len;
+
+	memset(&n, 0, sizeof(n));
+	n.len = sizeof(n.sin6);
+	if (!readable(fd, ms))
+		return NULL;
+	len = recvfrom(fd, text, sizeof(text) - 1, MSG_DONTWAIT, &n.sa, &n.len);
+	if (len < 0)
+		return NULL;
+	text[len] = '\0';
+	if (from != NULL)
+		*from = n;
+	return text;
+}
+
+const char *
+take(int fd, struct name *from)
+{
+	const char *text = receive(fd, WAIT_MS, from);
+
+	if (text == NULL)
+		broken("a datagram did not arrive");
+	return text;
+}
+
+void
+want_pktinfo(const struct way *w, int fd)
+{
+	if (w->domain == AF_INET)
+		set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	else
+		set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+unsigned
+take_by(const struct way *w, int fd, struct name *to)
+{
+	union {
+		struct cmsghdr head;
+		char room[256];
+	} control;
+	char text[64];
+	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	struct in_pktinfo pi;
+	struct in6_pktinfo pi6;
+
+	if (!readable(fd, WAIT_MS) || recvmsg(fd, &msg, MSG_DONTWAIT) < 0)
+		broken("a datagram did not arrive");
+	c = CMSG_FIRSTHDR(&msg);
+	if (c == NULL)
+		broken("no PKTINFO came with a datagram");
+	if (to != NULL)
+		*to = at_any(w, 0);
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
+		if (to != NULL)
+			to->sin.sin_addr = pi.ipi_addr;
+		return (unsigned)pi.ipi_ifindex;
+	}
+	memcpy(&pi6, CMSG_DATA(c), sizeof(pi6));
+	if (to != NULL)
+		to->sin6.sin6_addr = pi6.ipi6_addr;
+	return pi6.ipi6_ifindex;
+}
+
+bool
+arrives(int fd, const char *text)
+{
+	const char *got = receive(fd, WAIT_MS, NULL);
+
+	return got != NULL && strcmp(got, text) == 0;
+}
+
+bool
+quiet(int fd)
+{
+	return receive(fd, QUIET_MS, NULL) == NULL;
+}
+
+int
+attach(int fd, int option, const struct sock_filter *filter, size_t n)
+{
+	struct sock_fprog prog;
+
+	memset(&prog, 0, sizeof(prog));
+	prog.len = (unsigned short)n;
+	prog.filter = (struct sock_filter *)(uintptr_t)filter;
+	return setsockopt(fd, SOL_SOCKET, option, &prog, sizeof(prog)) == 0 ?
+	    0 : -errno;
+}
