@@ -286,8 +286,8 @@ include tests/kernel/rules.mk
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-docs check-exports check-unit check-preload sim \
-	    check-cli check-agent check-diff check-lab
+	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
+	    check-kernel sim check-cli check-agent check-diff check-lab
 
 check-floors: $(CORE_O) $(JOINT_O) $(PRELOAD_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \

@@ -36,7 +36,9 @@ run(const struct way *w)
 	    "route add fd0a::/64 via fd09:0::2 dev v0 metric 100\n"
 	    "route add fd0a::/64 via fd09:1::2 dev v1 metric 200\n");
 	there();
-	ip("addr add 10.10.0.9/32 dev lo\naddr add fd0a::9/128 dev lo nodad\n");
+	ip("addr add 10.10.0.9/32 dev lo\n");
+	if (!w->v4)
+		add_ipv6("fd0a::9", "lo");
 	here();
 	if (w->domain == AF_INET)
 		to.sin.sin_addr.s_addr = htonl(0x0a0a0009);

@@ -15,11 +15,14 @@ run(const struct way *w)
 	links(1);
 	out = index_of("v0");
 	fd = sock_at(w, &any);
-	ip("addr add 10.9.0.3/24 dev v0\naddr add fd09:0::3/64 dev v0 nodad\n");
+	ip("addr add 10.9.0.3/24 dev v0\n");
+	if (!w->v4)
+		add_ipv6("fd09:0::3", "v0");
 	error = put_from(w, fd, &to, "x", &source, out);
 	if (error != 0)
 		broken("send: %s", said(error));
-	ip("addr del 10.9.0.3/24 dev v0\naddr del fd09:0::3/64 dev v0\n");
+	ip(w->v4 ? "addr del 10.9.0.3/24 dev v0\n" :
+		   "addr del fd09:0::3/128 dev v0\n");
 	error = put_from(w, fd, &to, "x", &source, out);
 	claim(error == expected, w->v4 ? "ENETUNREACH" : "EINVAL", "%s",
 	    said(error));

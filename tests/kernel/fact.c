@@ -212,12 +212,12 @@ index_of(const char *interface)
 
 /* Waits until the link is seen to carry. */
 static void
-wait_running(const char *interface)
+wait_running(char end, int link)
 {
 	struct ifreq r = { .ifr_flags = 0 };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), i;
 
-	(void)snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", interface);
+	(void)snprintf(r.ifr_name, sizeof(r.ifr_name), "%c%d", end, link);
 	for (i = 0; i < WAIT_MS; i++) {
 		if (ioctl(fd, SIOCGIFFLAGS, &r) == 0 &&
 		    (r.ifr_flags & IFF_RUNNING) != 0) {
@@ -226,7 +226,49 @@ wait_running(const char *interface)
 		}
 		poll(NULL, 0, 1);
 	}
-	broken("%s has no carrier", interface);
+	broken("%c%d has no carrier", end, link);
+}
+
+/* An IPv6 address begins to work some time after the command. */
+static void
+wait_address(const char *address)
+{
+	struct sockaddr_in6 self = { .sin6_family = AF_INET6 };
+	socklen_t len = sizeof(self);
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), i;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	(void)inet_pton(AF_INET6, address, &self.sin6_addr);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&self, len) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&self, &len) != 0)
+		broken("%s: %s", address, strerror(errno));
+	for (i = 0; i < WAIT_MS; i++) {
+		(void)sendto(fd, "", 0, MSG_DONTWAIT, (struct sockaddr *)&self,
+		    len);
+		if (poll(&p, 1, 1) == 1) {
+			close(fd);
+			return;
+		}
+	}
+	broken("%s does not work", address);
+}
+
+void
+add_ipv6(const char *address, const char *interface)
+{
+	ip("addr add %s/128 dev %s nodad\n", address, interface);
+	wait_address(address);
+}
+
+static void
+wait_link(char end, int i, int host)
+{
+	char address[32];
+
+	wait_running(end, i);
+	(void)snprintf(address, sizeof(address), "fd09:%d::%d", i, host);
+	if (way->bit != IPV4)
+		wait_address(address);
 }
 
 static void
@@ -245,7 +287,6 @@ dress(char end, int i, int host)
 void
 links(int n)
 {
-	char name[16];
 	int i;
 
 	if (unshare(CLONE_NEWNET) != 0)
@@ -265,10 +306,15 @@ links(int n)
 	here();
 	for (i = 0; i < n; i++)
 		dress('v', i, 1);
-	for (i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "v%d", i);
-		wait_running(name);
-	}
+	there();
+	for (i = 0; i < n; i++)
+		wait_link('w', i, 2);
+	here();
+	for (i = 0; i < n; i++)
+		wait_link('v', i, 1);
+	/* What the kernel does to a link that carries, it does in one go under
+	 * a lock that this command takes, too. */
+	ip("link set lo up\n");
 }
 
 void

@@ -75,7 +75,9 @@ void there(void); /* in the second one */
 /* Lines for `ip -batch': does the command succeed? */
 bool try_ip(const char *lines, ...) __attribute__((format(printf, 1, 2)));
 void ip(const char *lines, ...) __attribute__((format(printf, 1, 2)));
-/* The same for any command, run by the shell. */
+/* Gives an interface one more IPv6 address, and waits until that works. */
+void add_ipv6(const char *address, const char *interface);
+/* As try_ip(), of any command, run by the shell. */
 bool try_command(const char *command);
 unsigned index_of(const char *interface);
 /* Gives all capabilities up, for facts that hold for everybody. */

@@ -18,7 +18,7 @@ set_up(const struct way *w)
 	way = w;
 	links(2);
 	there();
-	ip("addr add fd0a::9/128 dev lo nodad\n");
+	add_ipv6("fd0a::9", "lo");
 	in[0] = index_of("w0");
 	in[1] = index_of("w1");
 	theirs = sock_at(w, &any);
