@@ -9,11 +9,13 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -327,6 +329,12 @@ powerless(void)
 	memset(none, 0, sizeof(none));
 	if (syscall(SYS_capset, &head, none) != 0)
 		broken("capset: %s", strerror(errno));
+}
+
+void
+end_with_parent(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 bool

@@ -82,6 +82,9 @@ bool try_command(const char *command);
 unsigned index_of(const char *interface);
 /* Gives all capabilities up, for facts that hold for everybody. */
 void powerless(void);
+/* To be called in a child that waits for a signal, or a trial that failed would
+ * leave it behind. */
+void end_with_parent(void);
 /* Is the process root outside, so that it may become other users? */
 bool is_root(void);
 

@@ -12,9 +12,11 @@ hold_in_child(void)
 {
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		end_with_parent();
 		for (;;)
 			pause();
+	}
 	if (pid < 0)
 		broken("fork");
 	return pid;

@@ -20,6 +20,7 @@ hold(_Atomic uint32_t *lock)
 	struct robust_list_head *list;
 	size_t len;
 
+	end_with_parent();
 	if (syscall(SYS_get_robust_list, 0, &list, &len) != 0)
 		_exit(2);
 	list->list_op_pending = (struct robust_list *)(void *)
