@@ -337,10 +337,25 @@ end_with_parent(void)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+/* Is there such a user in this user namespace? */
+static bool
+is_mapped(unsigned id)
+{
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned first, count;
+	bool found = false;
+
+	while (f != NULL && fscanf(f, "%u %*u %u", &first, &count) == 2)
+		found |= id - first < count;
+	if (f != NULL)
+		(void)fclose(f);
+	return found;
+}
+
 bool
 is_root(void)
 {
-	return user == 0;
+	return user == 0 && is_mapped(NOBODY);
 }
 
 /* --- Running -------------------------------------------------------------- */

@@ -27,6 +27,7 @@ enum {
 	FACT_SECONDS = 20,
 	PORT = 7000,  /* ports are free in a new namespace */
 	WAIT_MS = 2000, /* for a datagram that must arrive */
+	NOBODY = 65534, /* another user */
 	QUIET_MS = 50,	/* for one that must not; a link takes microseconds */
 };
 
@@ -85,7 +86,7 @@ void powerless(void);
 /* To be called in a child that waits for a signal, or a trial that failed would
  * leave it behind. */
 void end_with_parent(void);
-/* Is the process root outside, so that it may become other users? */
+/* Is the process root outside, so that it may become NOBODY? */
 bool is_root(void);
 
 /* --- Sockets -------------------------------------------------------------- */

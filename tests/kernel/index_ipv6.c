@@ -60,7 +60,9 @@ run(const struct way *w)
 	claim(by(fd, NULL, out) == 1, "with the source :: the index is strict",
 	    "it was not obeyed");
 	set(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, (int)htonl(out));
-	claim(by(fd, &source, 0) == 0, "IPV6_UNICAST_IF is a wish, too",
+	claim(by(fd, NULL, 0) == 1, "IPV6_UNICAST_IF chooses the interface where "
+	    "there is no source", "it did not");
+	claim(by(fd, &source, 0) == 0, "with a source it is a wish, too",
 	    "it was obeyed");
 }
 

@@ -31,7 +31,7 @@ run(const struct way *w)
 	uint64_t inode = inode_of(fd);
 	pid_t child;
 
-	if (is_root() && setuid(65534) != 0)
+	if (is_root() && setuid(NOBODY) != 0)
 		broken("setuid");
 	powerless();
 	claim(proc_drops(list, inode) >= 0, "a bound socket is listed with the "

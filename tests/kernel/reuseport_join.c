@@ -26,7 +26,7 @@ anothers(const struct way *w, const struct name *n)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(setuid(65534) != 0 ? 255 : -another(w, n, true));
+		_exit(setuid(NOBODY) != 0 ? 255 : -another(w, n, true));
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		broken("fork");
 	return -WEXITSTATUS(status);
