@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# lives.sh - servers whose socket lives through forks, copies and the like.
+# handover.sh - servers whose socket lives through forks, copies and the like.
 
-# lives HOW [OPTION OF udpload...]: a server of progs/lives.py; all that is sent
+# lives HOW [OPTION OF udpload...]: a server of progs/handover.py; all that is sent
 # to it is echoed, while the used path dies silently.
-lives() {
+handover() {
 	local how=$1 used
 
 	need python3
 	reference
-	mp_bg "$how" server python3 "$LABDIR/progs/lives.py" "$how" \
+	mp_bg "$how" server python3 "$LABDIR/progs/handover.py" "$how" \
 	    "${ADDRESS:-0.0.0.0}" 7000
 	wait_udp server 7000
 	mp_bg "to-$how" client "$B/lab/udpload" -r 50 -d 5 "${@:2}" \

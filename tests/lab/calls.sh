@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# sem.sh - a program's calls, plain and under mpshim, give the same.
+# calls.sh - a program's calls, plain and under mpshim, give the same.
 
-# sem_other ADDRESS PROGRAM DEAD: to ADDRESS while link DEAD is silent.
-sem_other() {
+# calls_other ADDRESS PROGRAM DEAD: to ADDRESS while link DEAD is silent.
+calls_other() {
 	local name=$2-$3
 
 	mkfifo "$LAB/$name.go"
@@ -24,15 +24,15 @@ same() {
 	    fail "$2 differs from $1: $(head -n 60 "$LAB/logs/diff")"
 }
 
-# sem_all PROGRAM: both families, plain and under mpshim, and each family's
+# calls_all PROGRAM: both families, plain and under mpshim, and each family's
 # address along the path of the other.
-sem_all() {
+calls_all() {
 	local prog=$1 a
 
 	topo_two_paths
 	keys server client
-	bg plain server "$B/lab/sem_peer" 7001
-	mp_bg mp server "$B/lab/sem_peer" 7002
+	bg plain server "$B/lab/calls_peer" 7001
+	mp_bg mp server "$B/lab/calls_peer" 7002
 	wait_udp server 7001
 	wait_udp server 7002
 	for a in 10.4.0.2 fd06::2; do
@@ -40,9 +40,9 @@ sem_all() {
 		mp client "$B/lab/$prog" $a 7002 >"$LAB/mp-$a"
 		same "plain-$a" "mp-$a"
 	done
-	sem_other 10.4.0.2 "$prog" v4
+	calls_other 10.4.0.2 "$prog" v4
 	same plain-10.4.0.2 "$prog-v4"
-	sem_other fd06::2 "$prog" v6
+	calls_other fd06::2 "$prog" v6
 	same plain-fd06::2 "$prog-v6"
 	figure "calls compared" "$(cat "$LAB"/plain-* | wc -l)"
 }

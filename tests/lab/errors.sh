@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# errs.sh - what is said when something is wrong.
+# errors.sh - what is said when something is wrong.
 
 # mpshim_lines FILE: the lines of ours in what a program said.
 mpshim_lines() {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# deaths.sh - who serves a host, to be killed.
+# agents.sh - who serves a host, to be killed.
 
 # agent HOST keeper|worker: its process id, or nothing.
 agent() {
