@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# calls.sh - a program's calls, plain and under mpshim, give the same.
+# calls.sh - the calls of programs progs/calls_*.c give the same results plain
+# and under mpshim.
 
-# calls_other ADDRESS PROGRAM DEAD: to ADDRESS while link DEAD is silent.
+# calls_other ADDRESS PROGRAM LINK: runs the program, under mpshim, to ADDRESS
+# while LINK is dead; its trace becomes file PROGRAM-LINK.
 calls_other() {
 	local name=$2-$3
 
@@ -24,8 +26,8 @@ same() {
 	    fail "$2 differs from $1: $(head -n 60 "$LAB/logs/diff")"
 }
 
-# calls_all PROGRAM: both families, plain and under mpshim, and each family's
-# address along the path of the other.
+# calls_all PROGRAM: compares the traces for an IPv4 and an IPv6 address, plain,
+# under mpshim, and under mpshim with only a path of the other family.
 calls_all() {
 	local prog=$1 a
 
@@ -44,5 +46,5 @@ calls_all() {
 	same plain-10.4.0.2 "$prog-v4"
 	calls_other fd06::2 "$prog" v6
 	same plain-fd06::2 "$prog-v6"
-	figure "calls compared" "$(cat "$LAB"/plain-* | wc -l)"
+	figure "compared" "$(cat "$LAB"/plain-* | wc -l)" "lines of results"
 }

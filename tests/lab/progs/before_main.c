@@ -56,7 +56,7 @@ early(int argc, char **argv, char **envp)
 		return;
 	fd = prog_open(argv[1], argv[2]);
 	prog_fill(&m, prog_sender(0), 0);
-	/* Staged or refused: the library's constructor has not run yet. */
+	/* The library was initialized by this socket, not its constructor. */
 	if (send(fd, &m, sizeof(m), 0) != sizeof(m))
 		dprintf(1, "first: %s\n", strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 &&
