@@ -56,7 +56,7 @@ heard() {
 			expect "$name: no line of $end is $what" \
 			    [ "$(field "$f" "$end-$what")" = 0 ]
 		done
-		timed "$name, slowest line of $end" \
+		timed "$name slowest line of $end" \
 		    "$(field "$f" "$end-worst")" "${WORST:-250}" ms
 	done
 }
