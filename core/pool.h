@@ -11,6 +11,8 @@
 
 enum pool_kind { POOL_RECENT, POOL_HELD };
 
+enum { POOL_VIA = 4 }; /* flows that a datagram is sent on again at most */
+
 struct record {
 	uint32_t magic;
 	uint32_t size; /* of the record, a multiple of 16 */
@@ -18,15 +20,20 @@ struct record {
 	uint32_t session, gen;
 	uint64_t sent_at;
 	union {
-		uint64_t seq; /* what a COPY names: sequence number, */
-		struct {      /* or held: see struct mp_tx_option */
+		struct {
+			uint32_t seq; /* what a COPY names: sequence number, */
+			uint32_t copied_us; /* last COPY, after sent_at */
+		};
+		struct { /* or held: see struct mp_tx_option */
 			int16_t tos[2], ttl[2];
 		} wish;
 	};
-	uint32_t sid; /* session id */
-	uint16_t len; /* of the datagram */
-	uint8_t flow; /* and flow id */
-	bool dead : 1, copied : 1, df : 1;
+	uint8_t via[POOL_VIA]; /* flows that carried a COPY of it, in turn */
+	uint16_t len;	       /* of the datagram */
+	uint8_t flow;	       /* flow id */
+	uint8_t vias : 3;      /* of via[] */
+	bool dead : 1, df : 1;
+	uint8_t keys : 1; /* which of the session's, that is: session id */
 	/* the datagram follows */
 };
 
