@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "addr.h"
-#include "seal.h"
+#include "crypto.h"
+#include "mp.h"
+#include "path.h"
 #include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 #define ENDPOINT_MAGIC UINT64_C(0x6d70736869300001) /* and layout version */
 

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
+#include "wire.h"
+
 void
 flow_forget(struct flow *f)
 {

@@ -6,7 +6,15 @@
 #ifndef FLOW_H
 #define FLOW_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "replay.h"
+
+struct flow;
+struct mp_path;
+struct replay;
 
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "crypto.h"
+#include "mp.h"
+#include "state.h"
 #include "table.h"
 
 const struct mp_key *

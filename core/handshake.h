@@ -7,7 +7,15 @@
 #ifndef HANDSHAKE_H
 #define HANDSHAKE_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+struct handshake;
+struct mp;
+struct mp_key;
+struct mp_keyring;
 
 enum handshake_limit {
 	HANDSHAKE_LIFE = 5 * 1000 * 1000, /* us: half-open; ephemeral key of ours */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Looking at an endpoint: copies of what its sessions and flows are doing. */
-#include "addr.h"
-#include "probe.h"
+#include "flow.h"
+#include "mp.h"
 #include "seal.h"
-#include "session.h"
+#include "state.h"
 #include "table.h"
 
 #define MP_X(name, what) #name,

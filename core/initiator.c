@@ -4,9 +4,15 @@
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
+#include "handshake.h"
+#include "mp.h"
+#include "noise.h"
 #include "probe.h"
 #include "send.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 /* The pair that plain UDP would take, or NULL: the responder's program shall
  * see its source. */

@@ -8,8 +8,12 @@
 #ifndef INITIATOR_H
 #define INITIATOR_H
 
-#include "session.h"
-#include "handshake.h"
+#include <stdint.h>
+
+struct mp;
+struct mp_keyring;
+struct mp_out;
+struct session;
 
 enum initiator_limit {
 	INITIATOR_ROUNDS = 3, /* to all pairs; then one at a time */

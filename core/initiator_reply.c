@@ -3,9 +3,17 @@
 
 #include <string.h>
 
+#include "crypto.h"
+#include "handshake.h"
+#include "mp.h"
+#include "noise.h"
+#include "path.h"
 #include "ratelimit.h"
 #include "seal.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 /* The handshake of ours that an answer names, if it is still wanted. */
 static struct handshake *

@@ -3,10 +3,16 @@
 #ifndef INITIATOR_REPLY_H
 #define INITIATOR_REPLY_H
 
-#include "session.h"
-#include "handshake.h"
+#include <stdint.h>
 
-#define INITIATOR_REPLY_WAIT (200 * MS) /* that one waits for the primary pair's */
+struct mp;
+struct mp_keyring;
+struct mp_rx;
+struct session;
+struct wire_shake;
+
+/* us that a RESP of another pair waits for the primary pair's. */
+enum initiator_reply_limit { INITIATOR_REPLY_WAIT = 200 * 1000 };
 
 void initiator_reply_take(struct mp *, const struct mp_keyring *,
     const struct mp_rx *,

@@ -6,14 +6,23 @@
 #include <string.h>
 
 #include "addr.h"
-#include "staged.h"
+#include "flow.h"
+#include "handshake.h"
 #include "initiator.h"
+#include "initiator_reply.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
+#include "policy.h"
 #include "probe.h"
 #include "resend.h"
-#include "initiator_reply.h"
 #include "send.h"
+#include "session.h"
+#include "staged.h"
+#include "state.h"
 #include "table.h"
 #include "timers.h"
+#include "wire.h"
 
 /* One call's output. */
 struct output {

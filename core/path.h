@@ -6,7 +6,13 @@
 #ifndef PATH_H
 #define PATH_H
 
-#include "path_choice.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct flow;
+struct mp;
+struct mp_path;
+struct session;
 
 /* The record of a flow id, made if need be: without a pair, gone.  NULL: no
  * room, or id out of range. */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "path_choice.h"
 
-#include "pool.h"
+#include "flow.h"
+#include "mp.h"
+#include "policy.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 void
 path_choice_resend(struct mp *m, struct session *s, uint64_t now)

@@ -6,7 +6,12 @@
 #ifndef PATH_CHOICE_H
 #define PATH_CHOICE_H
 
-#include "policy.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct flow;
+struct mp;
+struct session;
 
 /* Looks at the flow in use, and changes it where that is called for. */
 void path_choice_review(struct mp *, struct session *, uint64_t now);

@@ -4,6 +4,11 @@
 #include <string.h>
 
 #include "addr.h"
+#include "flow.h"
+#include "handshake.h"
+#include "mp.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
 
 /* An address that no session shows. */

@@ -3,8 +3,12 @@
 #ifndef PEER_ADDR_H
 #define PEER_ADDR_H
 
-#include "session.h"
-#include "handshake.h"
+#include <stdint.h>
+
+struct handshake;
+struct mp;
+struct mp_rx;
+struct session;
 
 /* A session for a handshake that a packet confirmed, under the address that
  * plain UDP would have shown; another session may lose it.  NULL: there is no

@@ -7,7 +7,13 @@
 #ifndef POLICY_H
 #define POLICY_H
 
-#include "flow.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct flow;
+struct mp;
+struct session;
 
 struct policy_row {
 	const char *name;

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "crypto.h"
+#include "mp.h"
+#include "state.h"
+
 #define RECORD_MAGIC 0x6d707263U
 
 enum pool_bound {

@@ -7,7 +7,12 @@
 #ifndef POOL_H
 #define POOL_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mp;
+struct session;
 
 enum pool_kind { POOL_RECENT, POOL_HELD };
 

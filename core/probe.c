@@ -2,6 +2,10 @@
 #include "probe.h"
 
 #include "addr.h"
+#include "flow.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
 
 static const uint64_t first_tries[] = { 0, 300 * MS, 900 * MS, 2100 * MS };
 

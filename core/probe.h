@@ -10,7 +10,12 @@
 #ifndef PROBE_H
 #define PROBE_H
 
-#include "flow.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct flow;
+struct session;
 
 enum probe_limit {
 	PROBE_IDLE = 15 * 1000 * 1000,	/* us without a datagram: idle */
@@ -23,9 +28,9 @@ enum probe_limit {
 	PROBE_SAME_SIZE = 1 << PROBE_SAME,
 	PROBE_SIZE_TRIES = 3,
 	PROBE_BIG_CHECK = 5 * 1000 * 1000, /* us between proofs in use */
+	/* us until a size that failed is tried again (RFC 8899) */
+	PROBE_SIZE_AGAIN = 600 * 1000 * 1000,
 };
-
-#define PROBE_SIZE_AGAIN (600 * SEC) /* after a size failed (RFC 8899) */
 
 bool probe_idle(const struct session *, uint64_t now);
 /* When the flow's next probe goes: may be in the past; MP_NEVER. */

@@ -5,6 +5,9 @@
 
 #include "addr.h"
 #include "bytes.h"
+#include "crypto.h"
+#include "mp.h"
+#include "state.h"
 
 #define TOKEN UINT64_C(1000000) /* bucket levels are in micro-tokens */
 

@@ -4,7 +4,13 @@
 #ifndef RATELIMIT_H
 #define RATELIMIT_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+struct mp;
+struct mp_addr;
 
 enum ratelimit_limit {
 	RATELIMIT_FREE = 200,     /* new handshakes a second without a cookie */

@@ -3,7 +3,14 @@
 #ifndef RECV_H
 #define RECV_H
 
-#include "session.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mp.h"
+#include "wire.h"
+
+struct flow;
+struct session;
 
 /* A packet that opened, on its way through recv.c. */
 struct recv {

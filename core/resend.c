@@ -3,9 +3,15 @@
 
 #include <string.h>
 
+#include "flow.h"
+#include "mp.h"
 #include "path_choice.h"
+#include "policy.h"
 #include "pool.h"
+#include "rtt.h"
 #include "send.h"
+#include "state.h"
+#include "wire.h"
 
 /* Was it sent on a flow that stopped working, and is it not too old? */
 static bool

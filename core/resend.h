@@ -3,7 +3,12 @@
 #ifndef RESEND_H
 #define RESEND_H
 
-#include "session.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct mp;
+struct mp_out;
+struct session;
 
 /* The next one of a session whose pool is being walked: 1, or 0 at its end. */
 int resend_next(struct mp *, struct session *, uint64_t now, struct mp_out *,

@@ -5,13 +5,22 @@
 
 #include "addr.h"
 #include "bytes.h"
-#include "ratelimit.h"
-#include "pool.h"
+#include "crypto.h"
+#include "flow.h"
+#include "handshake.h"
 #include "initiator_reply.h"
+#include "mp.h"
+#include "noise.h"
+#include "path.h"
+#include "peer_addr.h"
+#include "pool.h"
+#include "ratelimit.h"
 #include "seal.h"
 #include "send.h"
-#include "peer_addr.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 /* Notes where an INIT came from: how often from there, or 0 when there is no
  * place left to note it. */

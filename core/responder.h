@@ -6,8 +6,12 @@
 #ifndef RESPONDER_H
 #define RESPONDER_H
 
-#include "session.h"
-#include "handshake.h"
+#include <stdint.h>
+
+struct handshake;
+struct mp;
+struct mp_rx;
+struct session;
 
 enum responder_limit { RESPONDER_SENDS = 4 /* to one INIT and source */ };
 

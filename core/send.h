@@ -3,10 +3,22 @@
 #ifndef SEND_H
 #define SEND_H
 
-#include "session.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* How long INIT waits for mp_stage(), which tells what it shall say. */
-#define SEND_SOURCE (20 * MS)
+struct flow;
+struct mp;
+struct mp_out;
+struct mp_path;
+struct mp_tx;
+struct session;
+struct wire_ad;
+struct wire_msg;
+
+/* us that INIT waits for mp_stage(), which says where plain UDP would leave
+ * from. */
+enum send_limit { SEND_SOURCE = 20 * 1000 };
 
 /* Fills in where a packet of a flow (or of none) goes. */
 void send_out(const struct mp *, const struct session *, const struct flow *,

@@ -3,8 +3,14 @@
 
 #include <string.h>
 
+#include "crypto.h"
+#include "flow.h"
+#include "mp.h"
+#include "path.h"
 #include "pool.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 /* Is one that is not up worth less than another?  The peer's socket is gone, or
  * it was used longer ago. */

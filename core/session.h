@@ -5,7 +5,13 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "path.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct keys;
+struct mp;
+struct mp_addr;
+struct session;
 
 enum session_limit {
 	SESSION_SILENT = 180 * 1000 * 1000, /* us without a packet: keys go */

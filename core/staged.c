@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
+#include "mp.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "send.h"
+#include "state.h"
 #include "table.h"
 
 /* What is told with the first datagram: where INIT is to seem to come from, and

@@ -3,7 +3,12 @@
 #ifndef STAGED_H
 #define STAGED_H
 
-#include "session.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct mp;
+struct mp_out;
+struct session;
 
 /* The next of a session that is up, sealed: its length or 0. */
 size_t staged_send(struct mp *, struct session *, uint64_t now, struct mp_out *,

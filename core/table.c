@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "crypto.h"
+#include "mp.h"
+#include "wire.h"
 
 /* Longest walk along a chain: more means that somebody tied a loop. */
 #define WALK_MAX 65536

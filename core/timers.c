@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "timers.h"
 
+#include "flow.h"
 #include "initiator.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
-#include "table.h"
+#include "session.h"
+#include "state.h"
+#include "wire.h"
 
 /* Forgeries that make a key be renewed: 2^31. */
 enum { TIMERS_FORGED = INT32_MAX };

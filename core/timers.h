@@ -14,7 +14,10 @@
 #ifndef TIMERS_H
 #define TIMERS_H
 
-#include "session.h"
+#include <stdint.h>
+
+struct mp;
+struct session;
 
 /* Takes note of the time. */
 void timers_session(struct mp *, struct session *, uint64_t now);
