@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "mp.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))

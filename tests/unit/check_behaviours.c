@@ -9,7 +9,11 @@
 #include "addr.h"
 #include "bytes.h"
 #include "duo.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 

@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
 #include "duo.h"
+#include "mp.h"
 #include "probe.h"
-#include "recv.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

@@ -4,8 +4,12 @@
 
 #include <string.h>
 
-#include "duo.h"
+#include "mp.h"
+#include "replay.h"
+#include "rtt.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define T0 (UINT64_C(5000) * SEC)

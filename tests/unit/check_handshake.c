@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
+#include "wire.h"
 
 #define T0 (UINT64_C(5000) * SEC)
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* core/initiator.c: when and where INIT goes, and what RESP and COOKIE do
  * (PROTOCOL 2). */
-#include "initiator.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
 #include "ratelimit.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

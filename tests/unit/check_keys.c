@@ -5,8 +5,11 @@
 
 #include "bytes.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addr.h"
 #include "duo.h"
+#include "mp.h"
 #include "pool.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

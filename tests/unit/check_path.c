@@ -7,6 +7,9 @@
 
 #include "addr.h"
 #include "duo.h"
+#include "mp.h"
+#include "path_choice.h"
+#include "state.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))

@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
 #include "path.h"
+#include "rtt.h"
 #include "session.h"
+#include "state.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))

@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
 #include "session.h"
+#include "state.h"
 #include "suites.h"
 
 #define T0 (UINT64_C(5000) * SEC)

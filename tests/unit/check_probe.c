@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "duo.h"
+#include "flow.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))

@@ -4,9 +4,12 @@
 
 #include <string.h>
 
-#include "bytes.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define T0 (UINT64_C(5000) * SEC)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* core/recv.c: what a packet must be to count, and where its sender is
  * (PROTOCOL 1, 4). */
-#include "recv.h"
-
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
 #include "duo.h"
+#include "flow.h"
+#include "mp.h"
+#include "session.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "crypto.h"
-#include "suites.h"
 #include "replay.h"
+#include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "duo.h"
 #include "hostile.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 /* --- Replays, reflections, crossings -------------------------------------- */
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* core/responder.c: who gets an answer to an INIT, and what its confirmation
  * does (PROTOCOL 2, 6). */
-#include "responder.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
 #include "ratelimit.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

@@ -2,7 +2,10 @@
 /* Another process that maps the block and writes anything into it. */
 #include <string.h>
 
+#include "duo.h"
 #include "hostile.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 
 /* Its result does not matter here. */

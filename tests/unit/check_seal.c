@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "crypto.h"
 #include "hex.h"
 #include "seal.h"
 #include "suites.h"

@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "duo.h"
-#include "staged.h"
+#include "mp.h"
 #include "pool.h"
+#include "session.h"
+#include "staged.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 

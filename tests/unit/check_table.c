@@ -5,8 +5,12 @@
 
 #include <string.h>
 
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 static struct mp m;
 

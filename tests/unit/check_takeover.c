@@ -10,8 +10,10 @@
 #include "addr.h"
 #include "bytes.h"
 #include "duo.h"
-
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 

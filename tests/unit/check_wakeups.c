@@ -8,7 +8,12 @@
 #include <string.h>
 
 #include "duo.h"
+#include "flow.h"
+#include "mp.h"
+#include "path.h"
+#include "rtt.h"
 #include "session.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hex.h"
+#include "mp.h"
 #include "suites.h"
 #include "wire.h"
 

@@ -8,8 +8,9 @@
 #include "addr.h"
 #include "bytes.h"
 #include "seal.h"
-#include "send.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 enum {
 	START = 1000 * 1000 * 1000, /* us: no clock begins at 0 */

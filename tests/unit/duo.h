@@ -23,7 +23,16 @@
 #ifndef DUO_H
 #define DUO_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mp.h"
+
+struct flow;
+struct session;
+struct wire_ad;
+struct wire_msg;
 
 enum duo_bound {
 	DUO_ENDS = 4,

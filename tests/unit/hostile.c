@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "hostile.h"
 
+#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "suites.h"
+#include "state.h"
 
 void
 copy_keep(struct copy *c, const struct duo *d, int e)

@@ -7,7 +7,13 @@
 #ifndef HOSTILE_H
 #define HOSTILE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "duo.h"
+#include "mp.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
