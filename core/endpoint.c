@@ -1,7 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The block: where each array of records lies in it, and what concerns the
- * endpoint as a whole: slots and local addresses.
+ * Theory of operation
+ *
+ * An endpoint is the engine's state of one UDP port: its slots (the sockets of
+ * the port), the host's addresses, its sessions and their flows.  All of it
+ * lies in one block of memory that the caller gives and mp_size() sizes; the
+ * engine allocates nothing.  This file lays the block out and keeps what
+ * concerns the endpoint as a whole: slots and local addresses.
+ *
+ * The block holds, each at a multiple of 64 bytes: struct shared; the arrays
+ * of sessions, flows, replay windows (one for each flow) and handshakes; the
+ * hash tables and the heap of deadlines (table.c); the two rings of datagrams
+ * (pool.c).  Records name each other by index, never by pointer, so processes
+ * may map the block at different addresses.  mp_create() fills a block of
+ * zeros in and sets its magic last; mp_attach() makes a view (struct mp) of a
+ * block that exists, with the limits that it names, once they fit its size.
+ *
+ * Other processes map the block and may write anything into it.  So a view is
+ * filled in once and is private to its process, and each index out of the
+ * block is checked against it (state.h).
+ *
+ * A slot is one of:
+ *
+ * Closed.  It has no session but those that are MP_S_CLOSING.
+ *
+ * Open (mp_slot_open()), with the address family that its socket can express.
+ * The program's datagrams make sessions in it.  One open slot accepts: the
+ * sessions of strangers go there.  That is the slot opened last, or the one
+ * that mp_slot_accept() named.  When it closes, no slot accepts until another
+ * one is opened or named, and INITs of strangers are dropped.
+ *
+ * Closed again (mp_slot_close()).  Sessions that are up become MP_S_CLOSING,
+ * so that the agent sends their CLOSE (output.c); all others are freed.
+ *
+ * A connected socket has one peer: mp_slot_move() gives its other sessions to
+ * another slot.  Their sids still name the old slot, so they are rekeyed.
+ *
+ * mp_locals() replaces the list of the host's addresses.  Each session that is
+ * not over then ends, stops or makes its flows (path.c).
+ *
+ * All functions want the caller's lock, but mp_size(), mp_attach() and
+ * mp_sid_prefix(), which read what never changes.
+ *
+ * Sources: PROTOCOL.md, "Words", 1 (sid, slots) and 3 (addresses).
  */
 #include <string.h>
 

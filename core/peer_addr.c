@@ -1,4 +1,37 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The responder's program must see the peer at the address that plain UDP
+ * would have shown: the source of the initiator's primary pair, which is the
+ * pair that the initiator's kernel would have chosen.  It is fixed when a
+ * packet confirms the handshake, and never changes while the association
+ * lives, whatever flows come and go.
+ *
+ * It is the first of these that the socket's family can express:
+ *  1. the source of the confirming packet, if it is of the primary pair's flow
+ *  2. the address that INIT names as its own, if a copy of INIT came from it
+ *  3. behind a NAT: the first source of INIT that the confirming packet, being
+ *     of another flow, did not come from
+ *  4. the first source of INIT
+ *  5. a synthetic address (198.18.0.0/15; IPv6-only sockets 2001:2::/48), with
+ *     the port of the confirming packet
+ * 2 and 3 only count where the initiator named its primary pair.  The sources
+ * of INIT are noted as its copies come in, 16 at most (responder.c).
+ *
+ * Two sessions of a slot never show one address.  If another session has it,
+ * the newcomer takes it over (and the old session is freed) only when all of
+ * this holds: the same key; the confirming packet came from that very address
+ * or from one where the old peer has proven to be; and the old session is not
+ * up, heard nothing for 3 s, or has its flow in doubt.  Else the newcomer is
+ * shown at a synthetic address.  Without these rules, whoever holds a key
+ * could speak to the program as another client.
+ *
+ * Never: an address that nothing came from, but for synthetic ones; a change
+ * before the handshake is confirmed, as an INIT can be replayed.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (primary pair), 6, 9.
+ */
 #include "peer_addr.h"
 
 #include <string.h>

@@ -1,4 +1,36 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Two rings keep datagrams of all sessions: those staged until their session is
+ * up (POOL_HELD) and recent ones that may be resent (POOL_RECENT).
+ *
+ * A ring is a power of two of bytes.  Positions are 64-bit and only grow; the
+ * place of one is its remainder by the size.  Records lie from tail to head,
+ * each of one piece at a multiple of 16; where one does not fit before the end
+ * of the memory, a filler (no magic) takes the rest.  What the head needs, the
+ * tail frees: the oldest record of any session goes first.
+ *
+ * The records of one session form a queue, oldest first, linked by position
+ * (`next').  A session has a bound of its own, 208 KiB staged and pool_each
+ * recent bytes, records included; over it, its own oldest goes.  A record
+ * taken out of its queue is `dead' and stays until the tail passes it.
+ *
+ * States of a record: in its queue; dead; overwritten.  A position that is kept
+ * outside (resend_pos) may outlive its record: pool_at() then gives the
+ * session's oldest.
+ *
+ * Invariants: a live record's position is in [tail, head); its queue's `next'
+ * only grows, so a walk ends.  Every record is checked before use (range,
+ * alignment, magic, sizes), since other processes may write to the ring; the
+ * length is read once and bounded by the ring (pool_len()).
+ *
+ * Payloads are plaintext.  pool_clear() wipes a session's; what was only
+ * dropped stays in memory until the ring comes round.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (held: Linux's default
+ * send buffer, 212992 bytes) and 5 (rescue).
+ */
 #include "pool.h"
 
 #include <string.h>

@@ -1,4 +1,37 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Bounds what strangers can make the agent compute.  An INIT comes here when
+ * its mac1 is right: its sender holds a key of ours, or has seen an INIT of
+ * one who does.  Copies of an INIT that was answered cost no more than its
+ * mac2; INITs inside a live session are bound by `curve' alone.
+ *
+ * Three kinds of token bucket, refilled by time:
+ *	fresh	200 at once and 200 a second: new handshakes without a cookie
+ *	source	5 at once, 20 a second, by IPv4 address or IPv6 /64 (hashed into
+ *		256 buckets): those with a cookie, while `fresh' is empty
+ *	curve	500 at once, 500 a second: curve operations, 2 for an INIT and 1
+ *		for a RESP; so in no second more than 1000
+ *
+ * ratelimit_admit() says
+ *	RATELIMIT_OK		answer it
+ *	RATELIMIT_COOKIE	too many at present, and no right mac2: answer
+ *				with a cookie, which costs no curve operation
+ *	RATELIMIT_DROP		its source sends too many even so
+ *
+ * A cookie is a MAC of the sender's address and port under a secret that turns
+ * every 120 s; the one before is good, too.  It is sealed under the key's
+ * cookie subkey, bound to the INIT's mac1, so that only the sender of that INIT
+ * can read it.  An INIT whose mac2 is made with it shows that its source
+ * address is real.  A mac2 that is neither zero nor right is always refused.
+ *
+ * Never: memory that grows with the number of sources (their buckets have
+ * fixed places); an answer longer than the INIT.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (load); WireGuard's
+ * denial-of-service protection.
+ */
 #include "ratelimit.h"
 
 #include <string.h>

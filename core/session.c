@@ -1,4 +1,54 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A session is one peer of an endpoint.  Its association (8 random bytes, the
+ * flows, their estimates, the address that the program knows) outlives its
+ * keys.  enum mp_session_state says what it may do:
+ *
+ * MP_S_FREE.  The record is on the free list (table.c).
+ *
+ * MP_S_CONNECTING.  A handshake is under way or about to begin; there is no key
+ * to send with.  What the program sends is staged (staged.c).  session_new()
+ * begins here, for the program's first datagram or for a handshake that a
+ * packet confirmed.  Keys make it MP_S_UP; giving up (timers.c) MP_S_DOWN.
+ *
+ * MP_S_UP.  It has keys: all else of the engine works on such sessions.  It
+ * becomes MP_S_DOWN after 180 s without a packet, or when the sequence numbers
+ * of a flow are used up; MP_S_CLOSING when its slot closes.  A CLOSE of the
+ * peer makes it MP_S_DOWN at the initiator, MP_S_CLOSED at the responder.
+ *
+ * MP_S_DOWN.  The association alone.  The next datagram of the program makes it
+ * MP_S_CONNECTING, a handshake of the peer MP_S_UP.  After a CLOSE its keys
+ * still receive for 60 s.  With `plain' set no peer ever answered, and the
+ * program's datagrams go out unprotected.
+ *
+ * MP_S_CLOSING.  Our socket is gone.  No lookup by address finds it and its
+ * packets are dropped; mp_poll() sends what is staged, CLOSE on two flows, and
+ * frees it.
+ *
+ * MP_S_CLOSED.  Responder only: the peer's socket is gone.  Neither address nor
+ * association finds it; its keys deliver for 60 s what the peer sent before
+ * its CLOSE, then it is freed.
+ *
+ * When the table is full or fewer than 8 flow records are left, a session is
+ * pushed out for a new one: a closed one first, else the one used longest ago
+ * that is down, or connecting with nothing staged and no flows needed.  One
+ * that is up is never pushed out.
+ *
+ * Keys: keys[cur] sends and receives.  The other slot holds the former key,
+ * which only receives, until 180 s after its birth and for 10 s at least.  The
+ * new key is in use before the former goes, so a rekey loses nothing.  It is
+ * due 120 s (+-10 %) after the last one, at the responder 30 s later.
+ *
+ * Invariants: a live key is in the table of sids, a session in the heap of
+ * deadlines once at most; `gen' changes at each use of a record, so index and
+ * gen name one session for good.  Never: a sequence number twice under one
+ * key; `shown' changed; a key kept in memory after its time.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (rekey, restart, CLOSE in
+ * 9) and 6; the life of keys is WireGuard's (120 s, 180 s).
+ */
 #include "session.h"
 
 #include <string.h>

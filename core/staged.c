@@ -1,4 +1,39 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * There is no 0-RTT: what the program sends before its session has keys is
+ * staged (mp_stage()) and leaves when it has, oldest first, before anything
+ * that the agent sends by itself but resends.  The record keeps the TOS, TTL
+ * and DF that the program gave each datagram, for either family: which one it
+ * leaves by is chosen then.
+ *
+ * A staged datagram ends in one of these ways:
+ *
+ * Sealed (staged_send()), once the session is up and has a flow that may carry
+ * data: then it is counted and kept for resending like any other.
+ *
+ * Plain (staged_send_plain()), as it is, to the address that the program used:
+ * only if the program's rule allows it (plain_us), no session ever was up, and
+ * no peer answered for so long.
+ *
+ * Given up: 10 s after it was staged or the session began to connect
+ * (timers.c), when the session is freed, or when newer ones need the room
+ * (pool.c).  It is counted (drop_staged), as a full queue of the kernel would
+ * drop it.
+ *
+ * The first mp_stage() also tells where plain UDP would leave from, which INIT
+ * names as the source of the primary pair.  INIT waits for it, 20 ms at most
+ * (SEND_SOURCE).
+ *
+ * Never: plaintext to a peer whose session was up once.  A datagram that the
+ * program sends while staged ones are still leaving through a session may
+ * overtake them; of plain ones it may not.
+ *
+ * The caller's lock is held; sealing happens within it, in mp_poll().
+ *
+ * Sources: PROTOCOL.md 2 ("No 0-RTT") and 9.
+ */
 #include "staged.h"
 
 #include <string.h>

@@ -1,4 +1,37 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * How records of the block are found: three hash tables, the heap of
+ * deadlines, and the free lists of sessions and flows.
+ *
+ * Hash tables, with chains: by sid (a key slot of a session, or a handshake),
+ * by slot and the address that the program knows, by association.  Links are
+ * index + 1, so a block of zeros holds empty tables.  The random bits of a sid
+ * are its hash; the other two use SipHash under a key of the block, as peers
+ * choose addresses and associations.  Each find compares the whole key.
+ *
+ * A reference names whatever has a sid: session * 2 + key slot, or a
+ * handshake's number above those.
+ *
+ * The heap is binary, ordered by deadline.  It lies apart from the sessions, as
+ * does each session's place in it, so that sifting touches little memory.  A
+ * session is in it once at most; its deadline may be earlier than needed.
+ *
+ * A free session's addr_next, and a free flow's `session', link the free
+ * lists.  Records above session_used and flow_used were never used: their
+ * memory is not touched, so a large block costs only what is in use.
+ *
+ * Invariants: whatever has a live sid is linked under it, once; a session is
+ * linked by address or association as shown_linked, assoc_linked say; `gen'
+ * of a session only grows.
+ *
+ * Other processes may have written anything: walks end after WALK_MAX steps,
+ * indices are checked, and a heap entry counts only if its session points
+ * back at it.  A damaged table loses sessions but never leaves the block.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 1 (sid) and 2 (association).
+ */
 #include "table.h"
 
 #include <string.h>
