@@ -94,7 +94,8 @@ limits_ok(const struct mp_limits *in, struct mp_limits *l)
 	    l->flows_each <= MP_FLOWS_MAX;
 }
 
-/* Takes `n' records of a size from the block: where they begin. */
+/* Takes `n' records of a size from the block; returns the offset of the
+ * first. */
 static size_t
 endpoint_take(size_t *at, size_t n, size_t size)
 {
@@ -105,7 +106,8 @@ endpoint_take(size_t *at, size_t n, size_t size)
 	return begin;
 }
 
-/* Lays the arrays out from `base'; returns the block's size. */
+/* Sets where the arrays lie, from `base' on (NULL: sets nothing); returns the
+ * block's size. */
 static size_t
 lay_out(struct mp *m, uint8_t *base)
 {
@@ -176,7 +178,7 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	sh->sweep_at = MP_NEVER;
 	rng_init(&sh->rng, setup->seed);
 	rng_bytes(&sh->rng, sh->hash_key, sizeof(sh->hash_key));
-	do /* never what handshakes and wake datagrams begin with */
+	do /* not the first byte of handshakes or internal datagrams */
 		sh->sid_prefix = (uint8_t)rng_u32(&sh->rng);
 	while (sh->sid_prefix == 0 || sh->sid_prefix == WIRE_MAGIC >> 24);
 	sh->magic = ENDPOINT_MAGIC;
@@ -230,7 +232,8 @@ mp_slot_accept(struct mp *m, uint32_t slot)
 	return 0;
 }
 
-/* May the socket of this slot have the session? */
+/* Can the socket of this slot express the session's peer, and has it no other
+ * session with that address? */
 static bool
 can_show(const struct mp *m, const struct session *s, uint32_t slot)
 {
@@ -259,7 +262,7 @@ mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 		table_link_addr(m, s);
 		session_resteer(m, s, now);
 	}
-	/* Handshakes whose session is still to come. */
+	/* Half-open handshakes that will make a new session. */
 	for (i = 0; i < STATE_HANDSHAKES; i++) {
 		struct handshake *sh = &m->handshakes[i];
 

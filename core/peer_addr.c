@@ -44,7 +44,7 @@
 #include "state.h"
 #include "table.h"
 
-/* An address that no session shows. */
+/* A synthetic address that no session of the slot has. */
 static void
 synthetic_address(struct mp *m, const struct handshake *sh, struct mp_addr *a)
 {
@@ -56,7 +56,7 @@ synthetic_address(struct mp *m, const struct handshake *sh, struct mp_addr *a)
 	} while (table_find_addr(m, slot, a) != NULL);
 }
 
-/* Can the program's socket name it? */
+/* Can the slot's socket express the address? */
 static bool
 fits(const struct mp *m, const struct handshake *sh, const struct mp_addr *a)
 {
@@ -65,11 +65,8 @@ fits(const struct mp *m, const struct handshake *sh, const struct mp_addr *a)
 }
 
 /*
- * Where the initiator's datagrams would come from without us, as far as it is
- * known: the source of its primary pair.  That is where a packet of this pair's
- * flow came from; else the address that it names, if INIT came from there;
- * else, behind a NAT, a source that is not another flow's.  False: none that
- * the program's family can say.
+ * The source of the initiator's primary pair, or the best guess: the list at
+ * the top of this file.  False: the socket can express none.
  */
 static bool
 primary_source(const struct mp *m, const struct handshake *sh,
@@ -99,7 +96,7 @@ primary_source(const struct mp *m, const struct handshake *sh,
 	return first != NULL;
 }
 
-/* Is that where the session's peer is, as it has proved? */
+/* Has the session's peer proven to be at this address? */
 static bool
 peer_is_at(const struct mp *m, const struct session *s,
     const struct mp_addr *a)
@@ -116,9 +113,8 @@ peer_is_at(const struct mp *m, const struct session *s,
 }
 
 /*
- * Another session shows the address of a newcomer: does it lose it?  Only to
- * one that is there itself, or where that one's peer is, too; under the same
- * key, and only when it is silent.
+ * A newcomer's address is that of an older session: does the older one end?
+ * (The rules at the top of this file.)
  */
 static bool
 gives_way(const struct mp *m, const struct session *old,

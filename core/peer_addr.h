@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The address that the responder's program knows a peer by (PROTOCOL.md 6). */
+/* The address by which the responder's program knows a peer (PROTOCOL.md 6). */
 #ifndef PEER_ADDR_H
 #define PEER_ADDR_H
 
@@ -10,9 +10,9 @@ struct mp;
 struct mp_rx;
 struct session;
 
-/* A session for a handshake that a packet confirmed, under the address that
- * plain UDP would have shown; another session may lose it.  NULL: there is no
- * room, and the handshake is over. */
+/* Makes the session of a handshake that a packet confirmed, under the address
+ * that plain UDP would have shown.  An older session at that address may end.
+ * NULL: there is no room; the handshake is freed. */
 struct session *peer_addr_new(struct mp *, struct handshake *, uint64_t now,
     const struct mp_rx *);
 

@@ -43,8 +43,8 @@
 
 enum pool_bound {
 	POOL_ALIGN = 16,
-	/* Held for one session, records included: what Linux lets a socket have
-	 * under way by default. */
+	/* For one session, records included: Linux's default send buffer
+	 * (net.core.wmem_default, 212992). */
 	POOL_HELD_BYTES = 208 * 1024,
 };
 
@@ -79,7 +79,7 @@ queue_of(struct session *s, enum pool_kind kind)
 	return kind == POOL_HELD ? &s->staged : &s->pool;
 }
 
-/* The record at a position, checked; NULL: none is there. */
+/* The record at a position, checked; NULL: there is none. */
 static struct record *
 record_at(const struct place *p, uint64_t pos)
 {
@@ -101,7 +101,7 @@ record_at(const struct place *p, uint64_t pos)
 	return r;
 }
 
-/* Takes the oldest record of a session out of its queue. */
+/* Takes a session's oldest record out of its queue. */
 static void
 queue_pop(struct queue *q, struct record *r)
 {
@@ -113,7 +113,7 @@ queue_pop(struct queue *q, struct record *r)
 	q->n -= q->n > 0;
 }
 
-/* Frees the oldest bytes of the ring: a record, or a filler. */
+/* Frees the oldest bytes of the ring: one record, or the filler. */
 static void
 ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 {
@@ -122,7 +122,7 @@ ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 	struct record *r = record_at(p, tail);
 	struct session *s;
 
-	if (r == NULL) { /* a filler, up to the end of the memory */
+	if (r == NULL) { /* filler, up to the end of the memory */
 		p->ring->tail = tail + (p->size - off);
 		if (p->ring->tail > p->ring->head)
 			p->ring->tail = p->ring->head;
@@ -135,13 +135,14 @@ ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 			state_count(m, MP_C_drop_staged);
 	}
 	p->ring->tail = tail + r->size;
-	/* The next to go, and whose it is: wanted at the next put. */
+	/* Prefetches the next record to be freed and its session's queue, for
+	 * the next pool_put(). */
 	r = record_at(p, p->ring->tail);
 	if (r != NULL && (s = state_session(m, r->session)) != NULL)
 		__builtin_prefetch(queue_of(s, kind), 1);
 }
 
-/* Room for `size' bytes in one piece at the head, which is returned. */
+/* Frees `size' bytes in one piece at the head, and returns their position. */
 static uint64_t
 ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
     uint32_t size)
@@ -150,14 +151,14 @@ ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
 	uint32_t off, fill;
 
 	if (g->head < g->tail || g->head - g->tail > p->size)
-		g->tail = g->head; /* not ours: start anew */
+		g->tail = g->head; /* not ours: empty the ring */
 	g->head -= g->head % POOL_ALIGN;
 	off = (uint32_t)(g->head & (p->size - 1));
 	fill = p->size - off < size ? p->size - off : 0;
 	while (p->size - (g->head - g->tail) < (uint64_t)fill + size)
 		ring_pop(m, kind, p);
 	if (fill >= sizeof(uint32_t))
-		memset(p->mem + off, 0, sizeof(uint32_t)); /* no record */
+		memset(p->mem + off, 0, sizeof(uint32_t)); /* no magic */
 	g->head += fill;
 	return g->head;
 }
@@ -168,8 +169,8 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 {
 	struct place p = place_of(m, kind);
 	struct queue *q = queue_of(s, kind);
-	uint32_t size = (uint32_t)(sizeof(struct record) + len + POOL_ALIGN - 1) &
-	    ~(POOL_ALIGN - 1U);
+	uint32_t size = (uint32_t)(sizeof(struct record) + len +
+	    POOL_ALIGN - 1) & ~(POOL_ALIGN - 1U);
 	struct record *r, *last;
 	uint64_t pos;
 

@@ -42,7 +42,7 @@
 #include "mp.h"
 #include "state.h"
 
-#define TOKEN UINT64_C(1000000) /* bucket levels are in micro-tokens */
+#define TOKEN UINT64_C(1000000) /* bucket levels are in millionths of a token */
 
 static bool
 bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
@@ -70,7 +70,7 @@ ratelimit_curve(struct mp *m, uint64_t now, uint32_t n)
 	    RATELIMIT_CURVE, n);
 }
 
-/* One bucket for an IPv4 address or an IPv6 /64. */
+/* One bucket for each IPv4 address or IPv6 /64, by hash. */
 static bool
 source_take(struct mp *m, uint64_t now, const struct mp_addr *a)
 {
@@ -118,7 +118,7 @@ mac2_right(const struct mp *m, uint64_t now, const struct mp_addr *a,
 
 	if (l->turned_at == 0 ||
 	    now >= l->turned_at + 2 * (uint64_t)RATELIMIT_SECRET)
-		return false; /* no cookie of ours is that old */
+		return false; /* all our cookies have expired */
 	for (i = 0; i < 2; i++) {
 		cookie_of(m, i, a, cookie);
 		crypto_mac(mac, packet, WIRE_MAC2_INIT, cookie);

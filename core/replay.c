@@ -39,7 +39,7 @@ word_of(uint64_t seq, unsigned size)
 	return (unsigned)(seq % size / WORD_BITS);
 }
 
-/* Clears the bits of n < size numbers from `seq' on. */
+/* Clears the bits of the n < size numbers from `seq' on. */
 static void
 clear(uint64_t *bits, unsigned size, uint64_t seq, uint64_t n)
 {
@@ -124,7 +124,7 @@ replay_cut(struct replay_tail *tail, const struct replay_window *w)
 			return;
 		seq -= WORD_BITS;
 	}
-	/* The oldest numbers share a word with the newest. */
+	/* The oldest numbers share a word with the newest ones. */
 	below = UINT64_MAX >> (WORD_BITS - 1 - w->hi % WORD_BITS);
 	i = word_of(w->hi, REPLAY_TAIL_BITS);
 	tail->bits[i] = (tail->bits[i] & below) |

@@ -62,8 +62,8 @@
 #include "table.h"
 #include "wire.h"
 
-/* Is one that is not up worth less than another?  The peer's socket is gone, or
- * it was used longer ago. */
+/* Which of two sessions that are not up is pushed out first?  One whose peer
+ * sent CLOSE; else the one without data for longer. */
 static bool
 worth_less(const struct session *a, const struct session *b)
 {
@@ -74,15 +74,15 @@ worth_less(const struct session *a, const struct session *b)
 	return a->last_data < b->last_data;
 }
 
-/* The least worthy session that is not up goes; one that holds flow records,
- * if those are wanted.  False: there is none. */
+/* Frees the session that is worth least, of those that are not up; for flow
+ * records, of those that have some.  False: there is none. */
 static bool
 push_out(struct mp *m, bool for_flows)
 {
 	struct session *s, *least = NULL;
 	uint32_t i;
 
-	for (i = 0; i < m->limits.sessions; i++) {
+	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
 		if (s->state != MP_S_DOWN && s->state != MP_S_CLOSED &&
 		    s->state != MP_S_CONNECTING)
@@ -204,7 +204,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 			continue;
 		flow_new_key(f, state_replay(m, f));
 	}
-	/* The initiator renews first; the responder only if it does not. */
+	/* The initiator rekeys first; the responder only if that fails. */
 	s->rekey_at = now + SESSION_REKEY - spread / 2 +
 	    rng_below(&m->sh->rng, spread);
 	if (!s->initiator)
@@ -254,7 +254,7 @@ session_install_former(struct mp *m, struct session *s, uint64_t now,
 	s->last_in = now;
 }
 
-/* Nothing is sent any more. */
+/* Stops all sending. */
 static void
 stop(struct mp *m, struct session *s)
 {

@@ -47,8 +47,8 @@
 #include "state.h"
 #include "table.h"
 
-/* What is told with the first datagram: where INIT is to seem to come from, and
- * how long a peer is waited for. */
+/* Takes what mp_stage() tells of the session: the source of the primary pair,
+ * and how long to wait for a peer before plain UDP. */
 static void
 take_wish(struct session *s, const struct mp_tx_option *wish)
 {
@@ -78,7 +78,7 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	table_arm(m, s, now);
 	if (r == NULL) {
 		state_count(m, MP_C_drop_staged);
-		return 0; /* as a full queue of the kernel would */
+		return 0; /* as a full send queue of the kernel would */
 	}
 	if (wish != NULL) {
 		memcpy(r->wish.tos, wish->tos, sizeof(r->wish.tos));
@@ -89,7 +89,7 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	return 0;
 }
 
-/* The way that a held datagram takes now, with what its program asked for. */
+/* Fills in where a staged datagram goes now, with its TOS, TTL and DF. */
 static void
 way_out(const struct mp *m, const struct session *s, const struct record *r,
     const struct flow *f, const struct mp_path *path, struct mp_out *out)

@@ -41,7 +41,7 @@
 #include "mp.h"
 #include "wire.h"
 
-/* Longest walk along a chain: more means that somebody tied a loop. */
+/* Steps along a chain; more mean that another process has tied a loop. */
 #define WALK_MAX 65536
 
 uint32_t
@@ -83,14 +83,14 @@ ref_sid(const struct mp *m, uint32_t ref)
 	return table_ref_of(m, ref, &r) ? r.keys->sid_in : 0;
 }
 
-/* The unique bits of a sid are random: they are their own hash. */
+/* The random bits of a sid are its hash. */
 static uint32_t *
 sid_head(const struct mp *m, uint32_t sid)
 {
 	return &m->sid_heads[(sid >> 1) & (m->buckets - 1)];
 }
 
-/* All that a datagram needs of a session is wanted soon, and at once. */
+/* Prefetches all that a datagram needs of a session. */
 static void
 fetch(const struct session *s)
 {
@@ -271,8 +271,6 @@ table_unlink_assoc(struct mp *m, struct session *s)
 	s->assoc_linked = false;
 }
 
-/* The heap and the places of sessions in it lie apart from the sessions, so
- * that sifting touches little memory. */
 static void
 heap_put(struct mp *m, uint32_t pos, struct due d)
 {
@@ -280,7 +278,7 @@ heap_put(struct mp *m, uint32_t pos, struct due d)
 	m->heap_pos[d.session] = pos + 1;
 }
 
-/* The entry at a place; out of range counts as the first session. */
+/* The entry at a place of the heap; an index out of range counts as 0. */
 static struct due
 heap_at(const struct mp *m, uint32_t pos)
 {
@@ -349,7 +347,7 @@ table_first(struct mp *m)
 		index = heap_at(m, 0).session;
 		if (m->heap_pos[index] == 1)
 			return &m->sessions[index];
-		/* Not an entry of ours. */
+		/* Not that session's entry: another process wrote it. */
 		state_count(m, MP_C_corrupt);
 		m->sh->heap_n = --n;
 		m->heap[0] = heap_at(m, n);
