@@ -151,7 +151,8 @@ drop_handshake(struct mp *m, struct session *s)
 	s->want_handshake = false;
 }
 
-void
+/* Wipes the key of one slot of keys[]. */
+static void
 session_wipe_key(struct mp *m, struct session *s, int slot)
 {
 	struct keys *k = &s->keys[slot];

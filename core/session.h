@@ -34,8 +34,6 @@ struct session *session_new(struct mp *, uint64_t now, uint32_t slot,
     bool initiator);
 void session_free(struct mp *, struct session *);
 
-/* Wipes the key of one slot of keys[]. */
-void session_wipe_key(struct mp *, struct session *, int slot);
 /* Uses new keys from now on; those that they replace still receive.
  * `max_flows': what the peer takes, 0: not told. */
 void session_install(struct mp *, struct session *, uint64_t now,
