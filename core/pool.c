@@ -187,7 +187,7 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 		.next = MP_NEVER, .session = state_index(m, s),
 		.gen = s->gen, .sent_at = now, .len = (uint16_t)len };
 	if (kind == POOL_HELD)
-		memset(&r->wish, 0xff, sizeof(r->wish));
+		memset(&r->option, 0xff, sizeof(r->option));
 	memcpy(r + 1, data, len);
 	p.ring->head += size;
 	last = q->n > 0 ? record_at(&p, q->last) : NULL;

@@ -26,7 +26,7 @@ struct record {
 		uint64_t seq; /* of the packet that carried it ... */
 		struct {      /* or, staged: struct mp_tx_option */
 			int16_t tos[2], ttl[2];
-		} wish;
+		} option;
 	};
 	uint32_t sid; /* ... its sid */
 	uint16_t len; /* of the datagram, bytes */
@@ -36,7 +36,7 @@ struct record {
 };
 
 /* Keeps a datagram.  Returns its record, for the caller to fill in (seq, sid,
- * flow; or wish, df); NULL: it is too long. */
+ * flow; or option, df); NULL: it is too long. */
 struct record *pool_put(struct mp *, enum pool_kind, struct session *,
     uint64_t now, const void *data, size_t len);
 /* Prefetches the memory that the next pool_put() of a recent datagram

@@ -50,19 +50,19 @@
 /* Takes what mp_stage() tells of the session: the source of the primary pair,
  * and how long to wait for a peer before plain UDP. */
 static void
-take_wish(struct session *s, const struct mp_tx_option *wish)
+take_option(struct session *s, const struct mp_tx_option *option)
 {
 	static const uint8_t none[16];
 
-	if (memcmp(wish->source, none, sizeof(none)) != 0)
-		memcpy(s->source, wish->source, sizeof(s->source));
+	if (memcmp(option->source, none, sizeof(none)) != 0)
+		memcpy(s->source, option->source, sizeof(s->source));
 	if (s->up_at == 0)
-		s->plain_us = wish->plain_us;
+		s->plain_us = option->plain_us;
 }
 
 int
 mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
-    const struct mp_tx_option *wish, const void *payload, size_t len)
+    const struct mp_tx_option *option, const void *payload, size_t len)
 {
 	struct session *s;
 	struct record *r;
@@ -71,8 +71,8 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	    (s = table_find_addr(m, slot, dst)) == NULL)
 		return MP_EINVAL;
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
-	if (wish != NULL)
-		take_wish(s, wish);
+	if (option != NULL)
+		take_option(s, option);
 	if (s->handshake_after <= now + SEND_SOURCE)
 		s->handshake_after = 0;
 	table_arm(m, s, now);
@@ -80,10 +80,10 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 		state_count(m, MP_C_drop_staged);
 		return 0; /* as a full send queue of the kernel would */
 	}
-	if (wish != NULL) {
-		memcpy(r->wish.tos, wish->tos, sizeof(r->wish.tos));
-		memcpy(r->wish.ttl, wish->ttl, sizeof(r->wish.ttl));
-		r->df = wish->df;
+	if (option != NULL) {
+		memcpy(r->option.tos, option->tos, sizeof(r->option.tos));
+		memcpy(r->option.ttl, option->ttl, sizeof(r->option.ttl));
+		r->df = option->df;
 	}
 	state_count(m, MP_C_staged);
 	return 0;
@@ -97,8 +97,8 @@ way_out(const struct mp *m, const struct session *s, const struct record *r,
 	int v6 = addr_is4(path->remote.ip) ? 0 : 1;
 
 	send_out(m, s, f, path, out);
-	out->tos = r->wish.tos[v6];
-	out->ttl = r->wish.ttl[v6];
+	out->tos = r->option.tos[v6];
+	out->ttl = r->option.ttl[v6];
 	out->df = r->df;
 }
 
