@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* core/flow.c: waits, doubt and timestamps (PROTOCOL 1, 4, 5). */
+/* core/flow.c: waits, doubt and timestamps (PROTOCOL.md 1, 4, 5). */
 #include "flow.h"
 
 #include <string.h>
@@ -382,7 +382,7 @@ START_TEST(loss_told)
 }
 END_TEST
 
-/* PROTOCOL 2: silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time not
+/* PROTOCOL.md 2: silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time not
  * counted. */
 START_TEST(silent)
 {

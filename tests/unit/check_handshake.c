@@ -46,7 +46,7 @@ START_TEST(key)
 }
 END_TEST
 
-/* PROTOCOL 2: "mpshim1" 0 + the first 12 bytes of INIT. */
+/* PROTOCOL.md 2: "mpshim1" 0 + the first 12 bytes of INIT. */
 START_TEST(prologue)
 {
 	uint8_t packet[WIRE_INIT], out[HANDSHAKE_PROLOGUE];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* core/initiator.c: when and where INIT goes, and what RESP and COOKIE do
- * (PROTOCOL 2). */
+ * (PROTOCOL.md 2). */
 #include <stdlib.h>
 #include <string.h>
 

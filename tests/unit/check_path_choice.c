@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* core/path_choice.c: which flow carries the data, at either end (PROTOCOL 5).
- * */
+/* core/path_choice.c: which flow carries the data, at either end (PROTOCOL.md
+ * 5). */
 #include "path_choice.h"
 
 #include <string.h>

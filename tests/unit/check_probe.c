@@ -200,7 +200,7 @@ END_TEST
 
 /* --- Sizes ---------------------------------------------------------------- */
 
-/* PROTOCOL 4: 1252, 1392, 1432, 1472, then the MTU less headers. */
+/* PROTOCOL.md 4: 1252, 1392, 1432, 1472, then the MTU less headers. */
 static const struct rung_row {
 	const char *name;
 	bool v6;

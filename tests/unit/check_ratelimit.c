@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* core/ratelimit.c: the limits of PROTOCOL 2, and cookies. */
+/* core/ratelimit.c: the limits of PROTOCOL.md 2, and cookies. */
 #include "ratelimit.h"
 
 #include <string.h>

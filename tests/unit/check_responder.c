@@ -368,7 +368,8 @@ START_TEST(both_staged)
 }
 END_TEST
 
-/* --- What the program sees (PROTOCOL 6) ----------------------------------- */
+/* --- What the program sees (PROTOCOL.md 6)
+ * ----------------------------------- */
 
 START_TEST(shown)
 {

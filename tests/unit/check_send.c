@@ -207,7 +207,7 @@ START_TEST(seal)
 	off = mp_seal_offset(&tx[0]);
 	ck_assert_uint_le(off, MP_OVERHEAD);
 	len = mp_seal(&tx[0], "hello", 5, one);
-	ck_assert_uint_eq(len, 5 + MP_OVERHEAD); /* 34 bytes (PROTOCOL 1) */
+	ck_assert_uint_eq(len, 5 + MP_OVERHEAD); /* 34 bytes (PROTOCOL.md 1) */
 	memcpy(two + off, "hello", 5); /* in place: the same packet */
 	ck_assert_uint_eq(mp_seal(&tx[0], two + off, 5, two), len);
 	ck_assert_mem_eq(one, two, len);
@@ -269,7 +269,8 @@ START_TEST(copy)
 }
 END_TEST
 
-/* --- Send errors by meaning (PROTOCOL 5) ---------------------------------- */
+/* --- Send errors by meaning (PROTOCOL.md 5)
+ * ---------------------------------- */
 
 static const struct error_row {
 	const char *name;
@@ -429,7 +430,8 @@ START_TEST(no_flow)
 }
 END_TEST
 
-/* --- Sizes (PROTOCOL 4) --------------------------------------------------- */
+/* --- Sizes (PROTOCOL.md 4)
+ * --------------------------------------------------- */
 
 /* A datagram of some size on a path of some size, with DF or without: what
  * happens at first, and when the size is proven. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* core/session.c: made, given keys, taken down, freed (PROTOCOL 2). */
+/* core/session.c: made, given keys, taken down, freed (PROTOCOL.md 2). */
 #include "session.h"
 
 #include <string.h>

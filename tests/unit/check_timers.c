@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* core/timers.c: what time alone does to a session (PROTOCOL 2, 4). */
+/* core/timers.c: what time alone does to a session (PROTOCOL.md 2, 4). */
 #include "timers.h"
 
 #include <string.h>
