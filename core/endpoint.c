@@ -287,7 +287,8 @@ mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
 		m->sh->accept_slot = UINT8_MAX;
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
-		if (s->state == MP_S_FREE || s->slot != slot)
+		if (s->state == MP_S_FREE || s->state == MP_S_CLOSING ||
+		    s->slot != slot)
 			continue;
 		if (s->state != MP_S_UP) {
 			session_free(m, s);

@@ -179,6 +179,23 @@ START_TEST(close)
 }
 END_TEST
 
+/* The slot is opened and closed again before the CLOSE went out. */
+START_TEST(close_again)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[0].mp;
+
+	duo_up(d);
+	mp_slot_close(m, duo_time(d, 0), 0);
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+	mp_slot_close(m, duo_time(d, 0), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_ptr_null(duo_session(d, 0));
+	ck_assert_ptr_null(duo_session(d, 1));
+	duo_free(d);
+}
+END_TEST
+
 /* The server's first socket is connected to another peer: the client's session
  * moves to the second socket, whose sid its packets carry soon. */
 START_TEST(move)
@@ -332,6 +349,7 @@ suite_endpoint(void)
 	tcase_add_test(t, stir);
 	tcase_add_test(t, slots);
 	tcase_add_loop_test(t, close, 0, 2);
+	tcase_add_test(t, close_again);
 	tcase_add_test(t, close_other);
 	tcase_add_test(t, move);
 	tcase_add_test(t, move_not);
