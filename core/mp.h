@@ -251,7 +251,7 @@ MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
 /* What the program asked for with a staged datagram.  Index 0 is for an IPv4
  * packet, 1 for IPv6; -1: the system's default. */
 struct mp_tx_option {
-	uint8_t source[16];	/* the kernel's choice of ours, or zeros */
+	uint8_t source[16];	/* the source of plain UDP, or zeros */
 	int16_t tos[2], ttl[2];
 	bool df;		/* must not be fragmented on its way (DF) */
 	uint32_t plain_us;	/* sent as plain UDP when no peer answered for
@@ -460,7 +460,7 @@ struct mp_session_info {
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
-	struct mp_addr reflexive; /* ours, as the peer saw it; or port 0 */
+	struct mp_addr reflexive; /* our address at the peer; or port 0 */
 	const char *suite;
 	uint32_t staged;	      /* datagrams staged for it */
 	uint32_t flows;	      /* live ones: mp_flow_get() 0..MP_FLOWS_MAX-1 */

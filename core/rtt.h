@@ -11,7 +11,7 @@
 
 enum rtt_limit { /* microseconds */
 	RTT_RTO_MIN = 50 * 1000,
-	RTT_MAX_DELACK = 25 * 1000, /* a peer's acknowledgement, at most */
+	RTT_MAX_DELACK = 25 * 1000, /* until a peer acknowledges, most */
 	RTT_DELACK = 5 * 1000, /* until we acknowledge data: less than
 				* RTT_DOUBT_MIN, so that one-way data does not
 				* put the flow in doubt at its sender */

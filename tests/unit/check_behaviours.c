@@ -36,7 +36,7 @@ struct wire {
 	/* packets for which it returns true are lost */
 	bool (*lose)(const struct seen_packet *, void *arg);
 	void *arg;
-	uint64_t jitter; /* us, most, added to every second packet's delay */
+	uint64_t jitter; /* us added to every second delay, most */
 	uint32_t dice;
 };
 
