@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+#include "flow.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
+
 enum {
 	LEAVE_US = 2 * 1000, /* better by 2 ms and by 20 % */
 	POLICY_LATELY = 1000 * 1000, /* us before a search, of one trouble */
@@ -77,7 +82,7 @@ policy_proven(const struct session *s, const struct flow *f, uint64_t now)
 }
 
 enum policy_rank
-policy_rank(const struct mp *m, const struct session *s, const struct flow *f,
+policy_rank_of(const struct mp *m, const struct session *s, const struct flow *f,
     uint64_t now)
 {
 	enum policy_rank r = POLICY_APART;
@@ -103,7 +108,7 @@ static int
 rank(const struct mp *m, const struct session *s, const struct flow *f,
     uint64_t now)
 {
-	return 2 * (int)policy_rank(m, s, f, now) + policy_stale(s, f, now);
+	return 2 * (int)policy_rank_of(m, s, f, now) + policy_stale(s, f, now);
 }
 
 struct flow *

@@ -17,15 +17,16 @@
 
 #include <err.h>
 #include <getopt.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "hosts.h"
+#include "run.h"
+#include "watch.h"
 
 enum {
 	SCENARIOS_MAX = 128,

@@ -9,13 +9,20 @@
  * before some; delays of 1 to 100 ms; up to 1000 datagrams a second, up, down
  * or both ways.
  */
+#include <stdio.h>
+
 #include "scenarios.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "hosts.h"
+#include "net.h"
+#include "rng.h"
+#include "run.h"
 #include "trial.h"
+#include "watch.h"
+#include "world.h"
 
 enum {
 	CLIENT_LINKS = 4,

@@ -6,9 +6,12 @@
  */
 #include "scenarios.h"
 
-#include "trial.h"
-
 #include <string.h>
+
+#include "rng.h"
+#include "run.h"
+#include "trial.h"
+#include "world.h"
 
 enum {
 	ROUNDS = 25,

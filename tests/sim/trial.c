@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host.h"
+#include "mp.h"
+#include "net.h"
+#include "traffic.h"
+#include "world.h"
+
 enum {
 	DOUBT_LEAST = 10000, /* us, PROTOCOL.md 5 */
 	AIM_MORE = 20000,    /* us that a gap may be longer */
