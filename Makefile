@@ -110,6 +110,7 @@ FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
 CHECK_CTL_TESTED_O = $(B)/preload/agent/status_diff.o \
+	$(B)/preload/agent/rtnl.o \
 	$(patsubst %,$(B)/preload/ctl/%.o,history view say status ask rows \
 	json text value)
 CHECK_CTL = $(B)/cli/check_ctl
