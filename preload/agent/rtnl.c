@@ -168,13 +168,16 @@ rtnl_number(const struct rtattr *a, uint32_t otherwise)
 static bool
 rtnl_is_kind(struct rtattr *info, const char *name)
 {
-	size_t len = strlen(name);
 	struct rtattr *kind;
+	size_t len;
 
 	kind = info != NULL ? rtnl_nested(info, IFLA_INFO_KIND) : NULL;
-	return kind != NULL && RTA_PAYLOAD(kind) >= len &&
-	    strnlen(RTA_DATA(kind), RTA_PAYLOAD(kind)) == len &&
-	    memcmp(RTA_DATA(kind), name, len) == 0;
+	if (kind == NULL)
+		return false;
+	len = RTA_PAYLOAD(kind);
+	if (len > 0 && ((const char *)RTA_DATA(kind))[len - 1] == '\0')
+		len--;
+	return len == strlen(name) && memcmp(RTA_DATA(kind), name, len) == 0;
 }
 
 bool

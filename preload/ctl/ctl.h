@@ -61,10 +61,6 @@ struct ctl_rows {
  * No rows: there is no agent.  0, or a negative errno. */
 int ctl_rows_get(struct ctl_rows *, uint32_t pid);
 void ctl_rows_free(struct ctl_rows *);
-/* --- ctl_help: what a command does ---------------------------------------- */
-
-/* Prints it; CTL_USAGE where nothing is known of the command. */
-int ctl_help(const char *command);
 
 /* --- What there is to do: each returns an exit status -------------------- */
 
