@@ -98,13 +98,12 @@ int ctl_record(const char *path, uint32_t pid);
 
 /* The rows are sorted: each port, then its sockets, its sessions, each before
  * its flows, its counters. */
-void ctl_text(const struct ipc_row *, size_t n);
-void ctl_json(const struct ipc_row *, size_t n);
-/* An event as a line of JSON; and one of our own: the agent has gone. */
-void ctl_line(const struct ipc_row *);
-void ctl_line_down(uint64_t at, uint64_t wall, const char *why);
-/* "in use", "failed", ... of a flow; "up", ... of a session. */
-const char *ctl_flow_state(const struct ipc_row *);
-const char *ctl_session_state(const struct ipc_row *);
+void ctl_status_text(const struct ipc_row *, size_t n);
+void ctl_status_json(const struct ipc_row *, size_t n);
+/* Where the fields of this kind of row stand in the text, or "". */
+const char *ctl_status_form(uint32_t kind);
+/* An event as a line of JSON; and mpctl's own event: the agent has gone. */
+void ctl_event_json(const struct ipc_row *);
+void ctl_event_agent_down(uint64_t at, uint64_t wall, const char *why);
 
 #endif

@@ -164,7 +164,7 @@ listen_to(struct ctl_follow *f, int fd, const char **why)
 			*why = "idle";
 		count_own(f, &row);
 		if (row.event != IPC_EVENT_NONE && wanted(f, &row))
-			ctl_line(&row);
+			ctl_event_json(&row);
 		if (quiet(fd) && fflush(stdout) != 0)
 			return -EIO;
 	}
@@ -176,7 +176,7 @@ say_down(const char *why)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	ctl_line_down(arena_now(), (uint64_t)ts.tv_sec * 1000000 +
+	ctl_event_agent_down(arena_now(), (uint64_t)ts.tv_sec * 1000000 +
 	    (uint64_t)ts.tv_nsec / 1000, why);
 }
 

@@ -1,52 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl status, and what it calls the states. */
+/* mpctl status. */
 #include <stdio.h>
 
 #include "ctl.h"
-#include "shared/ipc.h"
-
-const char *
-ctl_flow_state(const struct ipc_row *row)
-{
-	const struct mp_flow_info *f = &row->u.flow_row.info;
-
-	if (f->failed)
-		return "failed";
-	if (f->in_use)
-		return "in use";
-	if (f->doubt)
-		return "doubt";
-	return f->validated ? "ok" : "untried";
-}
-
-const char *
-ctl_session_state(const struct ipc_row *row)
-{
-	switch (row->u.session_row.info.state) {
-	case MP_S_CONNECTING:
-		return "connecting";
-	case MP_S_UP:
-		return "up";
-	case MP_S_DOWN:
-		return "down";
-	case MP_S_CLOSING:
-		return "closing";
-	case MP_S_CLOSED:
-	case MP_S_FREE:
-		break;
-	}
-	return "free";
-}
-
-/* --- The command ---------------------------------------------------------- */
 
 static int
 status_show(struct ctl_rows *rows, bool json, uint32_t pid)
 {
 	if (json)
-		ctl_json(rows->row, rows->n);
+		ctl_status_json(rows->row, rows->n);
 	else if (rows->n > 0)
-		ctl_text(rows->row, rows->n);
+		ctl_status_text(rows->row, rows->n);
 	else if (pid == 0)
 		puts("no program is running under mpshim here");
 	else {

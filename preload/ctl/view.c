@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "ctl.h"
+#include "fields.h"
 #include "shared/ipc.h"
 #include "shared/net.h"
 
@@ -155,7 +156,7 @@ view_flow(struct view *v, const struct frame *f, const struct ipc_row *r)
 
 	view_print(l, VIEW_BOLD, "%c ", is->in_use ? '*' : ' ');
 	view_print(l, VIEW_PLAIN, "%2" PRIu32 " ", r->flow);
-	view_print(l, look, "%-7s ", ctl_flow_state(r));
+	view_print(l, look, "%-7s ", fields_flow_state(r));
 	pair_text(text, &is->path);
 	print_cut(l, look, text, f->pair);
 	view_print(l, VIEW_PLAIN, " %-8.8s ", ctl_clean(name, sizeof(name),
@@ -209,7 +210,7 @@ view_session_head(struct view *v, const struct ipc_row *r)
 	struct view_line *l = line_add(v);
 
 	view_print(l, VIEW_BOLD, "%s", net_text(&s->shown, peer));
-	view_print(l, VIEW_PLAIN, "  %s", ctl_session_state(r));
+	view_print(l, VIEW_PLAIN, "  %s", fields_session_state(r));
 	if (s->state == MP_S_UP && s->up_at <= v->now)
 		view_print(l, VIEW_PLAIN, " for %s",
 		    ctl_words(words, v->now - s->up_at));

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* Writes JSON to standard output, value by value. */
+#ifndef JSON_H
+#define JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fields;
+
+struct json {
+	unsigned depth;
+	bool more; /* a value went before on this level */
+	bool line; /* all in one line */
+};
+
+/* The name is NULL within a list, and for the outermost value. */
+void json_open(struct json *, const char *name, char bracket);
+void json_close(struct json *, char bracket);
+/* The end of the outermost value: a newline. */
+void json_end(struct json *);
+/* A string. */
+void json_word(struct json *, const char *name, const char *);
+void json_number(struct json *, const char *name, uint64_t);
+void json_bool(struct json *, const char *name, bool);
+/* Those of the fields that are in this output. */
+void json_fields(struct json *, const struct fields *, unsigned output);
+
+#endif
