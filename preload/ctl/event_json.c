@@ -3,7 +3,8 @@
  * An event as a line of JSON.  Field names stay; new ones may come.  `v' grows
  * when the meaning of one changes.
  */
-#include "ctl.h"
+#include "event_json.h"
+
 #include "fields.h"
 #include "json.h"
 #include "shared/ipc.h"
@@ -34,7 +35,7 @@ event_begin(struct json *j, const char *event, uint64_t at, uint64_t wall)
 }
 
 void
-ctl_event_json(const struct ipc_row *r)
+event_put_json(const struct ipc_row *r)
 {
 	struct json j = { .line = true };
 	struct fields l;
@@ -51,7 +52,7 @@ ctl_event_json(const struct ipc_row *r)
 }
 
 void
-ctl_event_agent_down(uint64_t at, uint64_t wall, const char *why)
+event_put_agent_down(uint64_t at, uint64_t wall, const char *why)
 {
 	struct json j = { .line = true };
 

@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 
+#include "host.h"
+
 /* Puts the words in the place of %1, %2 and %3. */
 static void
-expand(char out[EXAM_TEXT], const char *form, const char *const word[3])
+exam_expand(char out[EXAM_TEXT], const char *form, const char *const word[3])
 {
 	size_t n = 0;
 	int more, which;
@@ -35,8 +37,8 @@ exam_found(struct exam *x, const struct check *c, const char *a, const char *b,
 	    (c->weight == EXAM_SECOND && host_uplinks(&x->host) < 2);
 	snprintf(x->found[x->nfound].about, sizeof(x->found[0].about), "%s",
 	    a != NULL ? a : "");
-	expand(x->found[x->nfound].text, c->text, word);
-	expand(x->found[x->nfound].mend, c->mend != NULL ? c->mend : "", word);
+	exam_expand(x->found[x->nfound].text, c->text, word);
+	exam_expand(x->found[x->nfound].mend, c->mend != NULL ? c->mend : "", word);
 	x->nfound++;
 }
 

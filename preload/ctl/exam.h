@@ -26,7 +26,7 @@ struct exam;
 
 struct check {
 	const char *name;
-	void (*look)(struct exam *, const struct check *);
+	void (*run)(struct exam *, const struct check *);
 	enum exam_weight weight;
 	/* %1, %2 and %3 stand for what look() tells */
 	const char *text, *mend; /* mend may be NULL: nothing is to be done */
@@ -62,14 +62,14 @@ size_t exam_faults(const struct exam *);
 
 /* How many keys there are; one of them, with its end or the other one: false,
  * it is not asked for.  Forgets them all. */
-size_t exam_keys(void);
-bool exam_keyring(const struct exam *, size_t i, bool other_end,
+size_t exam_count_keys(void);
+bool exam_make_keyring(const struct exam *, size_t i, bool other_end,
     struct mp_keyring *);
-void exam_forget(void);
+void exam_wipe_keys(void);
 
 /* The tables, each up to a row without a name: what is ours (the settings come
  * first), keys, the network, the firewall, the peer. */
-extern const struct check exam_own[], exam_key[], exam_net[], exam_wall[],
+extern const struct check exam_setup[], exam_key[], exam_net[], exam_firewall[],
     exam_peer[];
 
 #endif

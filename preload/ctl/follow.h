@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ctl_follow {
+struct follow {
 	uint32_t port; /* 0: all */
 	bool samples;
 	uint32_t pid;  /* until this process has ended, and the sockets that it
@@ -23,6 +23,6 @@ struct ctl_follow {
  * with a negative errno: -ECANCELED, the program ended; -EIO, it cannot be
  * written; or what went wrong with the agent.
  */
-int ctl_follow_agent(struct ctl_follow *);
+int follow_events(struct follow *);
 
 #endif

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shared/net.h"
 #include "agent/rtnl.h"
+#include "shared/net.h"
 
 int
 host_family(const struct mp_addr *a)
@@ -126,7 +126,7 @@ host_add_address(void *arg, const struct nlmsghdr *message)
 /* --- Routes -------------------------------------------------------------- */
 
 static bool
-route_covers(const struct rtnl_route *r, const struct mp_addr *target)
+host_route_covers(const struct rtnl_route *r, const struct mp_addr *target)
 {
 	unsigned len = r->dst_len + (r->family == AF_INET ? 96 : 0);
 	unsigned bytes = len / 8, bits = len % 8;
@@ -159,7 +159,7 @@ host_add_route(void *arg, const struct nlmsghdr *message)
 	    r.type != RTN_UNICAST || r.table != RT_TABLE_MAIN)
 		return;
 	family = r.family == AF_INET ? HOST_V4 : HOST_V6;
-	if (route_covers(&r, &h->target[family]))
+	if (host_route_covers(&r, &h->target[family]))
 		for (i = 0; i < r.nhops; i++)
 			host_set_routed(h, r.hop[i], family);
 }
@@ -179,7 +179,7 @@ host_route(const struct host *h, const struct mp_addr *from,
 /* --- All of it ----------------------------------------------------------- */
 
 static bool
-host_named(const char *names, const char *name)
+host_list_has(const char *names, const char *name)
 {
 	size_t n, len = strlen(name);
 
@@ -194,7 +194,7 @@ host_named(const char *names, const char *name)
 
 /* Of addresses that are in nobody's network. */
 static void
-set_targets(struct host *h, const struct mp_addr *peer)
+host_set_targets(struct host *h, const struct mp_addr *peer)
 {
 	static const uint8_t v4[16] = { [10] = 0xff, 0xff, 198, 51, 100, 1 };
 	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
@@ -209,7 +209,7 @@ set_targets(struct host *h, const struct mp_addr *peer)
 
 /* Other tables count as far as rules lead to them. */
 static void
-ask_routes(struct host *h)
+host_find_routes(struct host *h)
 {
 	const struct host_addr *a;
 	size_t i;
@@ -228,10 +228,10 @@ ask_routes(struct host *h)
 
 /* What is known when all is read. */
 static void
-host_settle(struct host_link *l, const char *only, const char *never)
+host_finish_link(struct host_link *l, const char *only, const char *never)
 {
-	l->excluded = (only[0] != '\0' && !host_named(only, l->name)) ||
-	    host_named(never, l->name);
+	l->excluded = (only[0] != '\0' && !host_list_has(only, l->name)) ||
+	    host_list_has(never, l->name);
 	/* A bridge may be the way out, or join containers alone. */
 	if (l->bridge && !l->routed[HOST_V4] && !l->routed[HOST_V6])
 		l->inside = true;
@@ -250,15 +250,15 @@ host_read(struct host *h, const struct mp_addr *peer, const char *only,
 	int error = 0;
 
 	memset(h, 0, sizeof(*h));
-	set_targets(h, peer);
+	host_set_targets(h, peer);
 	h->fd = rtnl_open(0, 0);
 	if (h->fd < 0)
 		return h->fd;
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]) && error == 0; i++)
 		error = rtnl_list(h->fd, lists[i].type, lists[i].take, h);
-	ask_routes(h);
+	host_find_routes(h);
 	for (i = 0; i < h->nlinks; i++)
-		host_settle(&h->link[i], only, never);
+		host_finish_link(&h->link[i], only, never);
 	return error;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "fields.h"
+#include "mp.h"
 #include "shared/net.h"
 
 /* Begins a value: the comma behind the one before, a line, and the name if there is

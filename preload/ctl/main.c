@@ -9,6 +9,7 @@
 #include "ctl.h"
 #include "help.h"
 #include "options.h"
+#include "say.h"
 
 /* A decimal number of 1 to `most', or 0: the text is none. */
 static uint32_t
@@ -80,7 +81,7 @@ main_record(const struct ctl_args *args)
 
 	if (!main_read_pid(args->operand[1], &pid))
 		return CTL_USAGE;
-	ctl_name("mprun");
+	say_set_name("mprun");
 	return ctl_record(args->operand[0], pid);
 }
 
@@ -113,7 +114,7 @@ main_check_run(const struct ctl_args *args)
 {
 	int status;
 
-	ctl_name("mprun");
+	say_set_name("mprun");
 	status = ctl_environ_check();
 	if (status == CTL_OK)
 		status = ctl_program_check(args->operand[0]);
@@ -183,7 +184,7 @@ main_run_bare(int argc, char **argv)
 		puts("mpshim " MPSHIM_VERSION);
 	else
 		return options_refuse("no command given");
-	return ctl_flush();
+	return say_flush();
 }
 
 static int
@@ -198,7 +199,7 @@ main_run(const struct ctl_command *c, int argc, char **argv)
 		help_show(c);
 	else
 		status = c->run(&args);
-	return status == CTL_OK ? ctl_flush() : status;
+	return status == CTL_OK ? say_flush() : status;
 }
 
 int

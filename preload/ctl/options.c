@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "say.h"
 
 static const struct ctl_option options[] = {
 	{ "file", 'f', "FILE", "this file alone, not the usual ones" },
@@ -43,7 +44,7 @@ options_refuse(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(what, sizeof(what), format, ap);
 	va_end(ap);
-	ctl_error("%s; mpctl --help tells more", what);
+	say_error("%s; mpctl --help tells more", what);
 	return CTL_USAGE;
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "say.h"
 
 enum {
 	PROGRAM_HEAD = 256,   /* bytes of a #! line that the kernel reads */
@@ -40,7 +41,7 @@ struct elf {
 
 /* 0, or the errno that execve(2) would give for the file itself. */
 static int
-runnable(const char *path)
+program_runnable(const char *path)
 {
 	struct stat st;
 
@@ -63,7 +64,7 @@ program_find(char path[PATH_MAX], const char *name)
 		return ENOENT;
 	if (strchr(name, '/') != NULL) {
 		n = snprintf(path, PATH_MAX, "%s", name);
-		return n < PATH_MAX ? runnable(path) : ENAMETOOLONG;
+		return n < PATH_MAX ? program_runnable(path) : ENAMETOOLONG;
 	}
 	if (dir == NULL)
 		dir = "/bin:/usr/bin";
@@ -71,7 +72,7 @@ program_find(char path[PATH_MAX], const char *name)
 		len = strcspn(dir, ":");
 		n = snprintf(path, PATH_MAX, "%.*s%s%s", (int)len, dir,
 		    len > 0 ? "/" : "./", name);
-		error = n < PATH_MAX ? runnable(path) : ENOENT;
+		error = n < PATH_MAX ? program_runnable(path) : ENOENT;
 		if (error == 0)
 			return 0;
 		if (error == EACCES && access(path, F_OK) == 0)
@@ -86,7 +87,7 @@ program_find(char path[PATH_MAX], const char *name)
 /* Would running this file raise our rights, so that the loader turns secure?
  * Returns what does it, or NULL. */
 static const char *
-raises(const char *path)
+program_raises_rights(const char *path)
 {
 	struct statvfs fs;
 	struct stat st;
@@ -108,7 +109,7 @@ raises(const char *path)
 
 /* The name of Go's own note is what all its programs have in common. */
 static bool
-notes_go(const char *notes, size_t len)
+program_notes_go(const char *notes, size_t len)
 {
 	ElfW(Nhdr) note;
 	size_t step, at = 0;
@@ -131,7 +132,7 @@ notes_go(const char *notes, size_t len)
 
 /* False: not what the kernel would run. */
 static bool
-elf_read(int fd, const ElfW(Ehdr) *head, struct elf *elf)
+program_read_elf(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 {
 	ElfW(Phdr) p[PROGRAM_HEADERS];
 	char notes[PROGRAM_NOTES];
@@ -155,7 +156,7 @@ elf_read(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 			want = p[i].p_filesz < sizeof(notes) ?
 			    p[i].p_filesz : sizeof(notes);
 			n = pread(fd, notes, want, (off_t)p[i].p_offset);
-			elf->go |= n > 0 && notes_go(notes, (size_t)n);
+			elf->go |= n > 0 && program_notes_go(notes, (size_t)n);
 		}
 	}
 	return true;
@@ -163,7 +164,7 @@ elf_read(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 
 /* Is this the loader of a C library that takes ours: glibc, musl? */
 static bool
-loader_known(const char *loader)
+program_loader_known(const char *loader)
 {
 	const char *name = strrchr(loader, '/');
 
@@ -175,7 +176,7 @@ loader_known(const char *loader)
 }
 
 static int
-elf_check(int fd, const char *path, const unsigned char *ident)
+program_check_elf(int fd, const char *path, const unsigned char *ident)
 {
 	static const unsigned char ours = sizeof(void *) == 8 ? ELFCLASS64 :
 	    ELFCLASS32;
@@ -184,14 +185,14 @@ elf_check(int fd, const char *path, const unsigned char *ident)
 	int me, same;
 
 	if (ident[EI_CLASS] != ours) {
-		ctl_error("%s is a %d-bit program, and this mpshim is for "
+		say_error("%s is a %d-bit program, and this mpshim is for "
 		    "%d-bit ones", path, ours == ELFCLASS64 ? 32 : 64,
 		    ours == ELFCLASS64 ? 64 : 32);
 		return CTL_FAILED;
 	}
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
-	    !elf_read(fd, &head, &elf)) {
-		ctl_error("%s is a damaged program", path);
+	    !program_read_elf(fd, &head, &elf)) {
+		say_error("%s is a damaged program", path);
 		return CTL_NOT_RUNNABLE;
 	}
 	/* We are of the machine that the library is of. */
@@ -201,16 +202,16 @@ elf_check(int fd, const char *path, const unsigned char *ident)
 	if (me >= 0)
 		close(me);
 	if (!same)
-		ctl_error("%s is for another machine than this mpshim", path);
+		say_error("%s is for another machine than this mpshim", path);
 	else if (!elf.interp)
-		ctl_error("%s is statically linked, so nothing can be "
+		say_error("%s is statically linked, so nothing can be "
 		    "preloaded into it", path);
-	else if (!loader_known(elf.loader))
-		ctl_error("%s is linked with another C library (%s); mpshim "
+	else if (!program_loader_known(elf.loader))
+		say_error("%s is linked with another C library (%s); mpshim "
 		    "needs programs of glibc or musl", path, elf.loader);
 	else {
 		if (elf.go)
-			ctl_error("warning: %s is a Go program; Go calls the "
+			say_error("warning: %s is a Go program; Go calls the "
 			    "kernel past mpshim, so it gets one path", path);
 		return CTL_OK;
 	}
@@ -219,7 +220,7 @@ elf_check(int fd, const char *path, const unsigned char *ident)
 
 /* The interpreter of a #! line, as the kernel reads it; false: no such line. */
 static bool
-script_of(char *head, size_t len, char interpreter[PATH_MAX])
+program_read_script(char *head, size_t len, char interpreter[PATH_MAX])
 {
 	char *word;
 
@@ -233,37 +234,37 @@ script_of(char *head, size_t len, char interpreter[PATH_MAX])
 	return true;
 }
 
-static int program_check(const char *path, int nested);
+static int program_check_file(const char *path, int nested);
 
 /* `head' has room for a byte more. */
 static int
-file_check(int fd, const char *path, char *head, size_t len, int nested)
+program_check_contents(int fd, const char *path, char *head, size_t len, int nested)
 {
 	char interpreter[PATH_MAX];
 	const char *why;
 	int error;
 
 	if (len >= EI_NIDENT && memcmp(head, ELFMAG, SELFMAG) == 0) {
-		why = raises(path);
+		why = program_raises_rights(path);
 		if (why == NULL)
-			return elf_check(fd, path, (unsigned char *)head);
-		ctl_error("%s %s, so the loader would start it without mpshim; "
+			return program_check_elf(fd, path, (unsigned char *)head);
+		say_error("%s %s, so the loader would start it without mpshim; "
 		    "run mprun as the user that it becomes", path, why);
 		return CTL_FAILED;
 	}
-	if (!script_of(head, len, interpreter))
+	if (!program_read_script(head, len, interpreter))
 		memcpy(interpreter, SHELL, sizeof(SHELL));
-	error = runnable(interpreter);
+	error = program_runnable(interpreter);
 	if (error != 0 || nested >= PROGRAM_NESTED) {
-		ctl_error("%s: its interpreter %s: %s", path, interpreter,
+		say_error("%s: its interpreter %s: %s", path, interpreter,
 		    strerror(error != 0 ? error : ELOOP));
 		return CTL_NOT_RUNNABLE;
 	}
-	return program_check(interpreter, nested + 1);
+	return program_check_file(interpreter, nested + 1);
 }
 
 static int
-program_check(const char *path, int nested)
+program_check_file(const char *path, int nested)
 {
 	char head[PROGRAM_HEAD + 1];
 	ssize_t n;
@@ -274,9 +275,9 @@ program_check(const char *path, int nested)
 		return CTL_OK; /* may be run but not read: then nobody knows */
 	n = pread(fd, head, PROGRAM_HEAD, 0);
 	if (n >= 0)
-		status = file_check(fd, path, head, (size_t)n, nested);
+		status = program_check_contents(fd, path, head, (size_t)n, nested);
 	else {
-		ctl_error("%s: %s", path, strerror(errno));
+		say_error("%s: %s", path, strerror(errno));
 		status = CTL_NOT_RUNNABLE;
 	}
 	close(fd);
@@ -290,14 +291,14 @@ ctl_program_check(const char *name)
 	int error;
 
 	if (name[0] == '-') {
-		ctl_error("%s: a program's name cannot begin with a dash; "
+		say_error("%s: a program's name cannot begin with a dash; "
 		    "write ./%s", name, name);
 		return CTL_USAGE;
 	}
 	error = program_find(path, name);
 	if (error == 0)
-		return program_check(path, 0);
-	ctl_error("%s: %s", name, error == ENOENT ? "no such program" :
+		return program_check_file(path, 0);
+	say_error("%s: %s", name, error == ENOENT ? "no such program" :
 	    strerror(error));
 	return error == ENOENT || error == ENOTDIR ? CTL_NOT_FOUND :
 	    CTL_NOT_RUNNABLE;

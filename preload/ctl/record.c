@@ -16,15 +16,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "follow.h"
-#include "shared/ipc.h"
+#include "say.h"
 
 enum { PIDFD = STDERR_FILENO + 1 };
 
 /* Leaves nothing of the caller but standard error: 0, or a negative errno. */
 static int
-record_leave(int file, int pidfd)
+record_detach(int file, int pidfd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -42,7 +43,7 @@ record_leave(int file, int pidfd)
 
 /* Waits for the program's end, and does nothing else. */
 static void
-await_end(void)
+record_await_end(void)
 {
 	struct pollfd p = { .fd = PIDFD, .events = POLLIN };
 
@@ -53,7 +54,7 @@ await_end(void)
 /* Sockets may outlive the program, in a child that is a daemon.  Whoever waits
  * for the end of its error output need not wait for us. */
 static void
-record_let_go(void)
+record_release_stderr(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -64,11 +65,11 @@ record_let_go(void)
 }
 
 static void
-record_record(const char *path, uint32_t pid)
+record_run(const char *path, uint32_t pid)
 {
-	struct ctl_follow f = { .samples = true, .pid = pid, .pidfd = PIDFD,
-		.ended = record_let_go };
-	int error = ctl_follow_agent(&f);
+	struct follow f = { .samples = true, .pid = pid, .pidfd = PIDFD,
+		.ended = record_release_stderr };
+	int error = follow_events(&f);
 
 	if (error == -ECANCELED) {
 		if (fflush(stdout) == 0)
@@ -76,11 +77,11 @@ record_record(const char *path, uint32_t pid)
 		error = -EIO;
 	}
 	if (error == -EIO)
-		ctl_error("%s: %s; no more events are written", path,
+		say_error("%s: %s; no more events are written", path,
 		    strerror(errno));
 	else
-		ctl_ask_error(error, f.said);
-	await_end();
+		ask_say_error(error, f.said);
+	record_await_end();
 }
 
 int
@@ -92,21 +93,21 @@ ctl_record(const char *path, uint32_t pid)
 	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC,
 	    0666);
 	if (file < 0) {
-		ctl_error("--events: %s: %s", path, strerror(errno));
+		say_error("--events: %s: %s", path, strerror(errno));
 		return CTL_FAILED;
 	}
 	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 	child = pidfd >= 0 ? fork() : -1;
 	if (child < 0) {
-		ctl_error("--events: %s", strerror(errno));
+		say_error("--events: %s", strerror(errno));
 		return CTL_FAILED;
 	}
 	if (child > 0)
 		return CTL_OK;
-	error = record_leave(file, pidfd);
+	error = record_detach(file, pidfd);
 	if (error == 0)
-		record_record(path, pid);
+		record_run(path, pid);
 	else
-		ctl_error("--events: %s", strerror(-error));
+		say_error("--events: %s", strerror(-error));
 	_exit(0);
 }

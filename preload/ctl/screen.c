@@ -12,6 +12,8 @@
 #include <ncurses.h>
 
 #include "ctl.h"
+#include "say.h"
+#include "view.h"
 
 /* What terminal.ti becomes: `infocmp -0 -Q2'.  For systems that have no
  * description of any terminal, as some containers, and names that nobody
@@ -35,7 +37,7 @@ static bool utf8;
 /* Can the terminal show blocks?  Says so in the locale of this process, for
  * ncurses. */
 static bool
-has_blocks(void)
+screen_has_blocks(void)
 {
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 	const char *term = getenv("TERM"), *value = NULL;
@@ -56,7 +58,7 @@ has_blocks(void)
 }
 
 static void
-colours(void)
+screen_set_colours(void)
 {
 	const char *no = getenv("NO_COLOR");
 
@@ -75,22 +77,22 @@ screen_begin(bool *blocks)
 	SCREEN *screen;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		ctl_error("watch wants a terminal; mpctl status and events do "
+		say_error("watch wants a terminal; mpctl status and events do "
 		    "not");
 		return CTL_FAILED;
 	}
-	utf8 = has_blocks();
+	utf8 = screen_has_blocks();
 	screen = newterm(NULL, stdout, stdin);
 	if (screen == NULL && setenv("TERMINFO", any_terminal, 1) == 0) {
 		utf8 = false;
 		screen = newterm(ANY_TERMINAL, stdout, stdin);
 	}
 	if (screen == NULL) {
-		ctl_error("this terminal cannot be used");
+		say_error("this terminal cannot be used");
 		return CTL_FAILED;
 	}
 	*blocks = utf8;
-	colours();
+	screen_set_colours();
 	(void)cbreak();
 	(void)noecho();
 	(void)curs_set(0);
@@ -114,19 +116,19 @@ screen_size(unsigned *cols, unsigned *rows)
 /* --- Lines ---------------------------------------------------------------- */
 
 static attr_t
-attribute(uint8_t look)
+screen_attribute(uint8_t style)
 {
 	static const attr_t mono[] = { [VIEW_BOLD] = A_BOLD,
 		[VIEW_BAR] = A_REVERSE, [VIEW_GOOD] = A_BOLD,
 		[VIEW_WARN] = A_UNDERLINE, [VIEW_BAD] = A_REVERSE };
 	short pair;
 
-	if (look >= sizeof(mono) / sizeof(mono[0]))
+	if (style >= sizeof(mono) / sizeof(mono[0]))
 		return A_NORMAL;
-	if (look < VIEW_GOOD || !has_colors() ||
-	    pair_content((short)look, &pair, &pair) != OK)
-		return mono[look];
-	return (attr_t)COLOR_PAIR(look) | (look == VIEW_GOOD ? A_BOLD : 0);
+	if (style < VIEW_GOOD || !has_colors() ||
+	    pair_content((short)style, &pair, &pair) != OK)
+		return mono[style];
+	return (attr_t)COLOR_PAIR(style) | (style == VIEW_GOOD ? A_BOLD : 0);
 }
 
 static void
@@ -134,9 +136,9 @@ screen_put(const struct view_cell *c)
 {
 	wchar_t text[2] = { (wchar_t)c->ch, L'\0' };
 	cchar_t ch;
-	short pair = (short)PAIR_NUMBER(attribute(c->look));
+	short pair = (short)PAIR_NUMBER(screen_attribute(c->style));
 
-	if (setcchar(&ch, text, attribute(c->look) & ~(attr_t)A_COLOR, pair,
+	if (setcchar(&ch, text, screen_attribute(c->style) & ~(attr_t)A_COLOR, pair,
 	    NULL) == OK)
 		(void)add_wch(&ch);
 }
@@ -156,7 +158,7 @@ screen_line(unsigned y, const struct view_line *l)
 void
 screen_bar(unsigned y, const char *text)
 {
-	struct view_cell c = { .look = VIEW_BAR };
+	struct view_cell c = { .style = VIEW_BAR };
 	unsigned x;
 
 	(void)move((int)y, 0);

@@ -3,9 +3,10 @@
  * The status for programs.  Field names stay; new ones may come.  `version'
  * grows when the meaning of one changes.
  */
+#include "status.h"
+
 #include <string.h>
 
-#include "ctl.h"
 #include "fields.h"
 #include "json.h"
 #include "shared/ipc.h"
@@ -89,7 +90,7 @@ status_put_port(struct json *j, const struct ipc_row *r, size_t n)
 }
 
 void
-ctl_status_json(const struct ipc_row *row, size_t n)
+status_put_json(const struct ipc_row *row, size_t n)
 {
 	struct json j = { 0 };
 	size_t i, end;

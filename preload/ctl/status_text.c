@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The status for people: lines of 80 columns where the addresses allow. */
+#include "status.h"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,8 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "ctl.h"
 #include "fields.h"
+#include "say.h"
 #include "shared/ipc.h"
 #include "shared/net.h"
 
@@ -45,7 +47,7 @@ static const char text_flow[] =
 static const char text_counter[] = "  dropped {total}: {text}\n";
 
 const char *
-ctl_status_form(uint32_t kind)
+status_text_form(uint32_t kind)
 {
 	switch (kind) {
 	case IPC_ROW_PORT:
@@ -87,7 +89,7 @@ text_bytes(char text[TEXT_FIELD], uint64_t bytes)
 static void
 text_number(char text[TEXT_FIELD], const struct field *f)
 {
-	char words[CTL_WORDS];
+	char words[SAY_DURATION];
 	uint64_t n = f->number;
 
 	switch (f->unit) {
@@ -97,7 +99,7 @@ text_number(char text[TEXT_FIELD], const struct field *f)
 		break;
 	case UNIT_DURATION:
 	case UNIT_AGO:
-		snprintf(text, TEXT_FIELD, "%s%s", ctl_words(words, n),
+		snprintf(text, TEXT_FIELD, "%s%s", say_duration(words, n),
 		    f->unit == UNIT_AGO ? " ago" : "");
 		break;
 	case UNIT_PERMILLE:
@@ -145,7 +147,7 @@ text_value(char text[TEXT_FIELD], const struct field *f)
 		text_number(text, f);
 		break;
 	case FIELD_STRING:
-		ctl_clean(text, f->size < TEXT_FIELD ? f->size : TEXT_FIELD,
+		say_clean(text, f->size < TEXT_FIELD ? f->size : TEXT_FIELD,
 		    f->string, f->size);
 		break;
 	case FIELD_ADDR:
@@ -212,7 +214,7 @@ text_all_matter(const char *form, const struct fields *l)
 static void
 text_put_row(const struct ipc_row *r)
 {
-	const char *form = ctl_status_form(r->kind);
+	const char *form = status_text_form(r->kind);
 	char text[TEXT_FIELD];
 	struct fields l;
 	int width;
@@ -239,7 +241,7 @@ text_is_drop(const struct ipc_row *r)
 }
 
 void
-ctl_status_text(const struct ipc_row *row, size_t n)
+status_put_text(const struct ipc_row *row, size_t n)
 {
 	size_t i;
 

@@ -22,13 +22,13 @@ struct talk {
 /* Asks for a session, with the keys of t->keyring: false, it cannot be. */
 bool talk_begin(struct talk *, const struct exam *, uint64_t now);
 /* Sends what is due; each pair that is tried is noted where `x' is given. */
-void talk_say(struct talk *, struct exam *x);
+void talk_send_due(struct talk *, struct exam *x);
 /* Takes what came. */
-void talk_hear(struct talk *);
+void talk_receive(struct talk *);
 /* Is the session up; have all its pairs answered? */
-void talk_look(struct talk *, const struct exam *, uint64_t now);
+void talk_update(struct talk *, const struct exam *, uint64_t now);
 /* Notes the pairs of the session, and how long each takes. */
-void talk_pairs(const struct talk *, struct exam *);
+void talk_note_pairs(const struct talk *, struct exam *);
 void talk_end(struct talk *);
 
 #endif

@@ -13,7 +13,7 @@ struct ipc_row;
 
 enum { VIEW_COLS = 256 }; /* most columns that are used */
 
-enum view_look { VIEW_PLAIN, VIEW_BOLD, VIEW_BAR, VIEW_GOOD, VIEW_WARN,
+enum view_style { VIEW_PLAIN, VIEW_BOLD, VIEW_BAR, VIEW_GOOD, VIEW_WARN,
 	VIEW_BAD };
 
 enum view_sort { VIEW_BY_NUMBER, VIEW_BY_STATE, VIEW_BY_SRTT, VIEW_BY_LOSS,
@@ -21,7 +21,7 @@ enum view_sort { VIEW_BY_NUMBER, VIEW_BY_STATE, VIEW_BY_SRTT, VIEW_BY_LOSS,
 
 struct view_cell {
 	uint32_t ch; /* Unicode; one column wide */
-	uint8_t look;
+	uint8_t style;
 };
 
 struct view_line {

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "ctl/ctl.h"
+#include "ctl/event_json.h"
 #include "ctl/fields.h"
+#include "ctl/status.h"
 #include "shared/ipc.h"
 
 enum { NOW = 1000000000, NAMES_MAX = 64, NAME = 32 };
@@ -244,7 +245,7 @@ static void
 print_event(const struct ipc_row *row, size_t n)
 {
 	ck_assert_uint_eq(n, 1);
-	ctl_event_json(row);
+	event_put_json(row);
 }
 
 /* --- Tests ------------------------------------------------------------------ */
@@ -310,7 +311,7 @@ START_TEST(json_is_the_list)
 
 	for (i = 0; i < STATUS_KINDS; i++)
 		rows[i] = row_of_kind(kinds[i].kind);
-	json = printed(ctl_status_json, rows, STATUS_KINDS);
+	json = printed(status_put_json, rows, STATUS_KINDS);
 	want = names_of_list(&rows[_i], FIELD_JSON);
 	got = names_of_json(json, part[_i].from, part[_i].to);
 	names_equal(&want, &got);
@@ -338,7 +339,7 @@ START_TEST(text_is_the_list)
 {
 	struct ipc_row r = row_of_kind(kinds[_i].kind);
 	struct names want = names_of_list(&r, FIELD_TEXT), got = { .n = 0 };
-	const char *at = ctl_status_form(r.kind);
+	const char *at = status_text_form(r.kind);
 	size_t i;
 
 	while ((at = strchr(at, '{')) != NULL) {
@@ -361,7 +362,7 @@ START_TEST(text_brackets)
 {
 	struct ipc_row r = row_of_kind(IPC_ROW_SESSION);
 
-	ck_assert_str_eq(printed(ctl_status_text, &r, 1),
+	ck_assert_str_eq(printed(status_put_text, &r, 1),
 	    "  peer 192.0.2.1:7: up for 16 min 39 s, heard 16 min 39 s ago\n"
 	    "    key key, cipher, datagrams up to 1400 bytes\n"
 	    "    sent 1 datagrams, 1 bytes; received 1, 1 bytes\n"
@@ -370,7 +371,7 @@ START_TEST(text_brackets)
 	r.u.session_row.info.state = MP_S_DOWN;
 	r.u.session_row.info.up_at = 1;
 	memcpy(r.u.session_row.suite, "cipher", 7);
-	ck_assert_str_eq(printed(ctl_status_text, &r, 1),
+	ck_assert_str_eq(printed(status_put_text, &r, 1),
 	    "  peer -: down, heard never\n"
 	    "    key \n"
 	    "    sent 0 datagrams, 0 bytes; received 0, 0 bytes\n");
@@ -392,7 +393,7 @@ START_TEST(text_amounts)
 
 	r.u.session_row.info.tx_bytes = rows[_i].bytes;
 	snprintf(want, sizeof(want), "datagrams, %s; ", rows[_i].text);
-	ck_assert_ptr_nonnull(strstr(printed(ctl_status_text, &r, 1), want));
+	ck_assert_ptr_nonnull(strstr(printed(status_put_text, &r, 1), want));
 }
 END_TEST
 
@@ -401,10 +402,10 @@ START_TEST(cipher_of_keys)
 {
 	struct ipc_row r = row_of_kind(IPC_ROW_SESSION);
 
-	ck_assert_ptr_nonnull(strstr(printed(ctl_status_json, &r, 1),
+	ck_assert_ptr_nonnull(strstr(printed(status_put_json, &r, 1),
 	    "\"cipher\": \"cipher\""));
 	r.u.session_row.info.state = MP_S_DOWN;
-	ck_assert_ptr_nonnull(strstr(printed(ctl_status_json, &r, 1),
+	ck_assert_ptr_nonnull(strstr(printed(status_put_json, &r, 1),
 	    "\"cipher\": null"));
 	r.event = IPC_EVENT_session_down;
 	ck_assert_ptr_nonnull(strstr(printed(print_event, &r, 1),
@@ -418,7 +419,7 @@ START_TEST(unknown_counter)
 	struct ipc_row r = row_of_kind(IPC_ROW_COUNTER);
 
 	memcpy(r.u.counter_row.name, "drop_new", 9);
-	ck_assert_str_eq(printed(ctl_status_text, &r, 1),
+	ck_assert_str_eq(printed(status_put_text, &r, 1),
 	    "  dropped 1: drop_new\n");
 	memset(r.u.counter_row.name, 'x', sizeof(r.u.counter_row.name));
 	ck_assert_ptr_nonnull(strstr(printed(print_event, &r, 1),

@@ -336,10 +336,10 @@ START_TEST(used_stands_out)
 	nine_seconds();
 	view_make(&view, row, n);
 	at = view.line[6].n;
-	ck_assert_uint_eq(view.line[6].cell[at - 1].look, VIEW_PLAIN);
-	ck_assert_uint_eq(view.line[6].cell[at - 3].look, VIEW_PLAIN);
-	ck_assert_uint_eq(view.line[6].cell[at - 4].look, VIEW_GOOD);
-	ck_assert_uint_eq(view.line[6].cell[at - 6].look, VIEW_BOLD);
+	ck_assert_uint_eq(view.line[6].cell[at - 1].style, VIEW_PLAIN);
+	ck_assert_uint_eq(view.line[6].cell[at - 3].style, VIEW_PLAIN);
+	ck_assert_uint_eq(view.line[6].cell[at - 4].style, VIEW_GOOD);
+	ck_assert_uint_eq(view.line[6].cell[at - 6].style, VIEW_BOLD);
 }
 END_TEST
 

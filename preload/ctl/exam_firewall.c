@@ -23,7 +23,7 @@ struct chain {
 
 /* The words between a keyword and the brace. */
 static bool
-exam_wall_named(const char *line, const char *keyword, char name[NAME])
+firewall_read_name(const char *line, const char *keyword, char name[NAME])
 {
 	size_t len = strlen(keyword);
 	const char *brace = strchr(line, '{');
@@ -37,30 +37,30 @@ exam_wall_named(const char *line, const char *keyword, char name[NAME])
 }
 
 static bool
-exam_wall_has(const char *line, const char *word)
+firewall_has(const char *line, const char *word)
 {
 	return strstr(line, word) != NULL;
 }
 
 /* nft gives numbers where there is no /etc/protocols. */
 static bool
-of_udp(const char *line)
+firewall_is_udp(const char *line)
 {
-	return exam_wall_has(line, "udp") || exam_wall_has(line,
+	return firewall_has(line, "udp") || firewall_has(line,
 	    "l4proto 17") ||
-	    exam_wall_has(line, "protocol 17");
+	    firewall_has(line, "protocol 17");
 }
 
 static bool
-refuses(const char *line)
+firewall_refuses(const char *line)
 {
-	return exam_wall_has(line, " drop") || exam_wall_has(line, " reject") ||
+	return firewall_has(line, " drop") || firewall_has(line, " reject") ||
 	    strncmp(line, "drop", 4) == 0 || strncmp(line, "reject", 6) == 0;
 }
 
 /* Does it narrow down which UDP it is about, other than to the peer's port? */
 static bool
-narrowed(const struct exam *x, const char *line)
+firewall_is_narrowed(const struct exam *x, const char *line)
 {
 	static const char *const words[] = { "sport", "saddr", "daddr", "iif",
 		"oif", "ct state", "limit" };
@@ -68,45 +68,45 @@ narrowed(const struct exam *x, const char *line)
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (exam_wall_has(line, words[i]))
+		if (firewall_has(line, words[i]))
 			return true;
-	if (!exam_wall_has(line, "dport"))
+	if (!firewall_has(line, "dport"))
 		return false;
 	snprintf(port, sizeof(port), "dport %u ", x->peer != NULL ?
 	    x->peer->port : 0U);
-	return !exam_wall_has(line, port);
+	return !firewall_has(line, port);
 }
 
 /* Takes a rule in: does it refuse UDP? */
 static bool
-rule_refuses(const struct exam *x, struct chain *in, const char *line)
+firewall_rule_refuses(const struct exam *x, struct chain *in, const char *line)
 {
-	if (exam_wall_has(line, "type filter hook ")) {
-		in->hooked = exam_wall_has(line, " hook input ") ||
-		    exam_wall_has(line, " hook output ");
-		in->drops = exam_wall_has(line, "policy drop");
+	if (firewall_has(line, "type filter hook ")) {
+		in->hooked = firewall_has(line, " hook input ") ||
+		    firewall_has(line, " hook output ");
+		in->drops = firewall_has(line, "policy drop");
 		return false;
 	}
 	if (!in->hooked)
 		return false;
-	if (!exam_wall_has(line, "accept") && !exam_wall_has(line, "jump") &&
-	    !exam_wall_has(line, "goto") &&
-	    !exam_wall_has(line, "vmap"))
-		return refuses(line) && of_udp(line) && !in->all &&
-		    !narrowed(x, line);
+	if (!firewall_has(line, "accept") && !firewall_has(line, "jump") &&
+	    !firewall_has(line, "goto") &&
+	    !firewall_has(line, "vmap"))
+		return firewall_refuses(line) && firewall_is_udp(line) && !in->all &&
+		    !firewall_is_narrowed(x, line);
 	/* May be for UDP, as far as one can see. */
-	in->accepts |= of_udp(line) || exam_wall_has(line, "established") ||
-	    (!exam_wall_has(line, "tcp") && !exam_wall_has(line, "icmp") &&
-	    !exam_wall_has(line, "iif") &&
-	    !exam_wall_has(line, "oif"));
-	in->all |= of_udp(line) && exam_wall_has(line, "accept") &&
-	    !narrowed(x, line);
+	in->accepts |= firewall_is_udp(line) || firewall_has(line, "established") ||
+	    (!firewall_has(line, "tcp") && !firewall_has(line, "icmp") &&
+	    !firewall_has(line, "iif") &&
+	    !firewall_has(line, "oif"));
+	in->all |= firewall_is_udp(line) && firewall_has(line, "accept") &&
+	    !firewall_is_narrowed(x, line);
 	return false;
 }
 
 /* Leading blanks and the newline are not of it. */
 static char *
-trim(char *line)
+firewall_trim(char *line)
 {
 	line[strcspn(line, "\n")] = '\0';
 	return line + strspn(line, " \t");
@@ -114,24 +114,24 @@ trim(char *line)
 
 /* Tells of rules, or of chains, or of neither. */
 static void
-walk(struct exam *x, const struct check *rules, const struct check *chains)
+firewall_read_rules(struct exam *x, const struct check *rules, const struct check *chains)
 {
 	struct chain in = { .hooked = false };
 	char text[1024], *line;
 	FILE *f = geteuid() == 0 ? popen(LIST, "r") : NULL;
 
 	while (f != NULL && fgets(text, sizeof(text), f) != NULL) {
-		line = trim(text);
-		if (exam_wall_named(line, "table ", in.table))
+		line = firewall_trim(text);
+		if (firewall_read_name(line, "table ", in.table))
 			continue;
-		if (exam_wall_named(line, "chain ", in.name))
+		if (firewall_read_name(line, "chain ", in.name))
 			in.hooked = in.drops = in.accepts = in.all = false;
 		else if (line[0] == '}') {
 			if (in.hooked && in.drops && !in.accepts &&
 			    chains != NULL)
 				exam_found(x, chains, in.table, in.name, NULL);
 			in.hooked = false;
-		} else if (rule_refuses(x, &in, line) && rules != NULL)
+		} else if (firewall_rule_refuses(x, &in, line) && rules != NULL)
 			exam_found(x, rules, in.table, in.name, line);
 	}
 	if (f != NULL)
@@ -139,22 +139,22 @@ walk(struct exam *x, const struct check *rules, const struct check *chains)
 }
 
 static void
-look_rules(struct exam *x, const struct check *c)
+exam_check_firewall_rules(struct exam *x, const struct check *c)
 {
-	walk(x, c, NULL);
+	firewall_read_rules(x, c, NULL);
 }
 
 static void
-look_chains(struct exam *x, const struct check *c)
+exam_check_firewall_policy(struct exam *x, const struct check *c)
 {
-	walk(x, NULL, c);
+	firewall_read_rules(x, NULL, c);
 }
 
-const struct check exam_wall[] = {
-	{ "firewall-rule", look_rules, EXAM_FAULT,
+const struct check exam_firewall[] = {
+	{ "firewall-rule", exam_check_firewall_rules, EXAM_FAULT,
 	    "the firewall refuses UDP: %3 (chain %2 of table %1)",
 	    "nft insert rule %1 %2 meta l4proto udp accept" },
-	{ "firewall-policy", look_chains, EXAM_FAULT,
+	{ "firewall-policy", exam_check_firewall_policy, EXAM_FAULT,
 	    "the firewall drops what it does not accept, and accepts no UDP "
 	    "(chain %2 of table %1)",
 	    "nft insert rule %1 %2 meta l4proto udp accept" },
