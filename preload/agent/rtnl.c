@@ -74,8 +74,8 @@ rtnl_say(int fd, struct nlmsghdr *h)
 	return send(fd, h, h->nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
-/* Hands on the messages of one datagram of a list: 1, the list has ended; 0, more
- * is to come; or a negative errno. */
+/* Hands on the messages of one datagram of a list: 1, the list has ended; 0,
+ * more is to come; or a negative errno. */
 static int
 take_part(const struct nlmsghdr *h, size_t len,
     void (*take)(void *, const struct nlmsghdr *), void *arg)
@@ -163,8 +163,8 @@ rtnl_number(const struct rtattr *a, uint32_t otherwise)
 	return n;
 }
 
-/* Is the interface of this kind ("dummy", "bridge")?  `info' is IFLA_LINKINFO or
- * NULL. */
+/* Is the interface of this kind ("dummy", "bridge")?  `info' is IFLA_LINKINFO
+ * or NULL. */
 static bool
 rtnl_is_kind(struct rtattr *info, const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rtnetlink(7): sockets, lists, and the one decoder of the kernel's messages about
- * interfaces, addresses and routes.
+ * rtnetlink(7): sockets, lists, and the one decoder of the kernel's messages
+ * about interfaces, addresses and routes.
  */
 #ifndef RTNL_H
 #define RTNL_H
@@ -62,13 +62,14 @@ ssize_t rtnl_hear(int fd, int flags, const struct nlmsghdr **);
 int rtnl_list(int fd, uint16_t type,
     void (*take)(void *arg, const struct nlmsghdr *), void *arg);
 
-/* Each decodes one message; false: the message is of another kind, or damaged. */
+/* Each decodes one message; false: the message is of another kind, or
+ * damaged. */
 bool rtnl_read_link(const struct nlmsghdr *, struct rtnl_link *);
 bool rtnl_read_address(const struct nlmsghdr *, struct rtnl_address *);
 bool rtnl_read_route(const struct nlmsghdr *, struct rtnl_route *);
 
-/* The route that the kernel takes from one address to another of the same family:
- * 0, or a negative errno (-ENETUNREACH: there is none). */
+/* The route that the kernel takes from one address to another of the same
+ * family: 0, or a negative errno (-ENETUNREACH: there is none). */
 int rtnl_find_route(int fd, const struct mp_addr *from,
     const struct mp_addr *to, struct rtnl_route *);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* How mpctl asks the agent, and takes the rows that it answers with. */
 #include "ask.h"
 
 #include <errno.h>
@@ -11,7 +10,7 @@
 #include "say.h"
 #include "shared/ipc.h"
 
-/* What comes is a row, or an answer that says why there are none. */
+/* The agent sends rows, or one answer that says why there are none. */
 union message {
 	struct ipc_row row;
 	struct ipc_answer answer;
@@ -19,6 +18,7 @@ union message {
 
 _Static_assert(sizeof(struct ipc_row) != sizeof(struct ipc_answer),
     "messages are told apart by their length");
+_Static_assert(ASK_TEXT == (int)IPC_TEXT, "the agent's message fits");
 
 int
 ask_agent(uint32_t kind, uint32_t port)
@@ -40,7 +40,7 @@ ask_agent(uint32_t kind, uint32_t port)
 }
 
 int
-ask_read_row(int fd, struct ipc_row *row, char why[IPC_TEXT])
+ask_read_row(int fd, struct ipc_row *row, char why[ASK_TEXT])
 {
 	union message m;
 	int n, got[IPC_PASS];
@@ -58,13 +58,13 @@ ask_read_row(int fd, struct ipc_row *row, char why[IPC_TEXT])
 	}
 	if (n != sizeof(m.answer) || m.answer.error == 0)
 		return -EPROTO;
-	memcpy(why, m.answer.text, IPC_TEXT);
-	why[IPC_TEXT - 1] = '\0';
+	memcpy(why, m.answer.text, ASK_TEXT);
+	why[ASK_TEXT - 1] = '\0';
 	return m.answer.error;
 }
 
 int
-ask_await_row(int fd, struct ipc_row *row, char why[IPC_TEXT])
+ask_await_row(int fd, struct ipc_row *row, char why[ASK_TEXT])
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int n = poll(&p, 1, IPC_WAIT_MS);
@@ -86,7 +86,7 @@ ask_error_text(int error)
 {
 	static char text[128];
 
-	/* An agent that does not know the question says that it is wrong. */
+	/* An agent of another version calls an unknown request invalid. */
 	if (error == -EPROTO || error == -EINVAL)
 		return "the agent is of another version; restart the "
 		    "programs that run under it";

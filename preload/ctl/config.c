@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl check-config: what is asked for, line by line, and what a destination
- * would get of it. */
+/* mpctl check-config: the configuration, line by line, and the policy that it
+ * gives to an address. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static const struct {
 	{ "MPSHIM_MEMORY", FROM_VARIABLE, SET_MEMORY },
 };
 
-static char path[FROM_WHERES][SETTINGS_PATH]; /* of the files, or "" */
+static char path[FROM_WHERES][SETTINGS_PATH]; /* of each file, or "" */
 
 static void
 config_complain(const char *line)
@@ -41,7 +41,7 @@ config_complain(const char *line)
 	say_error("%s", line);
 }
 
-/* Where something was asked for, in words. */
+/* Where a setting comes from: "FILE:LINE", a variable's name, or "nobody". */
 static const char *
 config_source(char text[WHERE], enum settings_from from, enum setting what,
     unsigned line)
@@ -61,7 +61,7 @@ config_source(char text[WHERE], enum settings_from from, enum setting what,
 
 /* --- Line by line -------------------------------------------------------- */
 
-/* What a value does. */
+/* What a directive does, in words. */
 static const char *
 config_meaning(const struct directive *d)
 {
@@ -169,7 +169,8 @@ config_outcome(const struct settings *s, const struct mp_addr *a)
 	return "protected";
 }
 
-/* Why so: the rule, or what else decides. */
+/* What decides on an address: the place of its rule, or the reason without
+ * one. */
 static const char *
 config_reason(char text[WHERE], const struct settings *s,
     const struct mp_addr *a)
@@ -198,11 +199,12 @@ config_show_outcome(const struct settings *s, const struct mp_addr *a,
 {
 	char text[WHERE];
 
-	printf("%s: %s (%s)\n", shown, config_outcome(s, a), config_reason(text, s,
-	    a));
+	printf("%s: %s (%s)\n", shown, config_outcome(s, a),
+	    config_reason(text, s, a));
 }
 
-/* Without a port: for each port that a rule names, then for the others. */
+/* Shows the policy of an address.  If it has no port, rules for single ports
+ * come first, then all other ports. */
 static void
 config_show_address(const struct settings *s, const struct mp_addr *dst,
     const char *word)

@@ -28,19 +28,19 @@ int ctl_keys_check(const char *keys);
 int ctl_environ_check(void);
 /* May this program, found as execvp(3) does, be run under mpshim? */
 int ctl_program_check(const char *name);
-/* Explains the configuration, and what it does to these addresses.  `file': only
- * that file; NULL: the usual ones and the environment. */
+/* Explains the configuration, and what it does to these addresses.  `file':
+ * only that file; NULL: the usual ones and the environment. */
 int ctl_config(const char *file, int argc, char **argv);
 /* Looks for what stops multipath on this host, and towards the peer
  * ("ADDRESS:PORT", or NULL). */
 int ctl_doctor(bool json, const char *peer);
 
-/* Shows the status of all programs, or of one process if `pid' is not 0; and the
- * same, live. */
+/* Shows the status of all programs, or of one process if `pid' is not 0; and
+ * the same, live. */
 int ctl_status(bool json, uint32_t pid);
 int ctl_watch(uint32_t pid);
-/* Prints events as they happen, of one port, or of all if 0.  Returns only on an
- * error. */
+/* Prints events as they happen, of one port, or of all if 0.  Returns only on
+ * an error. */
 int ctl_events(uint32_t port, bool samples);
 /* Writes all events to a file, in the background, while process `pid' lives. */
 int ctl_record(const char *path, uint32_t pid);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: what stops multipath here, and what to do about it. */
+/* mpctl doctor: runs the checks, and shows what they found as text or JSON. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether the MPSHIM_ variables are right, so that mistakes show at once. */
+/* Checks the MPSHIM_ variables before a program runs, so that mprun can refuse
+ * a mistake at once. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,10 +79,10 @@ environ_log_ok(const char *word)
 
 struct variable {
 	const char *name;
-	const char *option; /* of mprun, that sets it */
+	const char *option; /* of mprun, or directive, that sets it */
 	bool (*ok)(const char *word);
-	size_t words;	/* of a blank-separated list, at most; 0: no list */
-	size_t max;	/* bytes, where there is a limit; else 0 */
+	size_t words;	/* most entries of a blank-separated list; 0: no list */
+	size_t max;	/* most bytes, with the 0; 0: no limit */
 	const char *want;
 };
 
@@ -90,24 +91,27 @@ static const struct variable variables[] = {
 	    "ADDRESS[:PORT], as 192.0.2.1:60001 or [2001:db8::1]:60001" },
 	{ "MPSHIM_PLAIN", "--plain", environ_plain_ok, RULES_MAX, 0,
 	    "ADDRESS[/LEN][:PORT], as 192.0.2.0/24 or [2001:db8::/32]:123" },
-	{ "MPSHIM_INTERFACE", "--interface", environ_interface_ok, IPC_NAMES,
-	    IPC_NAMES, "the name of a network interface" },
-	{ "MPSHIM_NO_INTERFACE", "--no-interface", environ_interface_ok, IPC_NAMES,
-	    IPC_NAMES, "the name of a network interface" },
+	{ "MPSHIM_INTERFACE", "--interface", environ_interface_ok,
+	    IPC_NAMES, IPC_NAMES, "the name of a network interface" },
+	{ "MPSHIM_NO_INTERFACE", "--no-interface", environ_interface_ok,
+	    IPC_NAMES, IPC_NAMES, "the name of a network interface" },
 	{ "MPSHIM_ACCEPT_PLAIN", "--accept-plain", environ_switch_ok, 0, 0,
 	    "1 or 0" },
-	{ "MPSHIM_PREFER", "--prefer", environ_switch_ok, 0, 0, "1 or 0" },
+	{ "MPSHIM_PREFER", "--prefer", environ_switch_ok, 0, 0,
+	    "1 or 0" },
 	{ "MPSHIM_CONFIG", "--config", environ_config_ok, 0, 0,
 	    "an absolute path, or none" },
-	{ "MPSHIM_TELL_PRIVATE", "tell-private", environ_switch_ok, 0, 0, "1 or 0" },
+	{ "MPSHIM_TELL_PRIVATE", "tell-private", environ_switch_ok, 0, 0,
+	    "1 or 0" },
 	{ "MPSHIM_SESSIONS", "sessions", environ_sessions_ok, 0, 0,
 	    "a number of 1 to 16384" },
-	{ "MPSHIM_MEMORY", "memory", environ_memory_ok, 0, 0, "a size of 64K to 256M" },
+	{ "MPSHIM_MEMORY", "memory", environ_memory_ok, 0, 0,
+	    "a size of 64K to 256M" },
 	{ "MPSHIM_LOG", "-v", environ_log_ok, 0, 256,
 	    "error, warn, info or debug, and :FILE where it shall go" },
 };
 
-/* Looks at the words of one variable, in a copy of its value. */
+/* Checks each word of a variable; cuts `value', a copy, into words. */
 static bool
 environ_check_words(const struct variable *v, char *value)
 {
@@ -153,7 +157,7 @@ environ_check_variable(const struct variable *v)
 	return ok ? CTL_OK : CTL_USAGE;
 }
 
-/* The runtime directory must be one that the agent will take. */
+/* Checks that the agent would accept the runtime directory, and makes it. */
 static int
 environ_check_runtime(void)
 {
@@ -184,7 +188,7 @@ static unsigned faults;
 static void
 environ_complain(const char *line)
 {
-	/* One line is enough. */
+	/* Further complaints often follow from the first. */
 	if (faults++ == 0)
 		say_error("%s", line);
 }

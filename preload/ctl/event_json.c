@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An event as a line of JSON.  Field names stay; new ones may come.  `v' grows
- * when the meaning of one changes.
+ * The lines are an interface: names of fields stay, new fields may be added,
+ * and `v' grows when the meaning of one changes.
  */
 #include "event_json.h"
 
@@ -23,7 +23,7 @@ event_name(uint32_t event)
 	return event < IPC_EVENT_MAX ? names[event] : "unknown";
 }
 
-/* What each line begins with. */
+/* Begins a line with the fields that all events have. */
 static void
 event_begin(struct json *j, const char *event, uint64_t at, uint64_t wall)
 {

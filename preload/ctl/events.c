@@ -18,11 +18,11 @@ int
 ctl_events(uint32_t port, bool samples)
 {
 	struct follow f = { .port = port, .samples = samples,
-		.pidfd = -1, .waits = events_say_waiting };
+		.pidfd = -1, .on_wait = events_say_waiting };
 	int error = follow_events(&f);
 
 	if (error == -EIO)
 		return say_flush();
-	ask_say_error(error, f.said);
+	ask_say_error(error, f.refusal);
 	return CTL_FAILED;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mpctl doctor: what the firewall says of UDP, as far as a look at its rules
- * shows; only root may look.  What it cannot make sense of it leaves alone.
+ * mpctl doctor: does the firewall refuse UDP?  Reads the rules that nft(8)
+ * lists, which only root may; a rule that is not understood counts as none.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 
 #include "exam.h"
 
-/* As a file of our own path, whatever PATH says. */
+/* Run by a shell; nft is taken from the system's directories, not from the
+ * user's PATH. */
 #define LIST "PATH=/usr/sbin:/sbin:/usr/bin:/bin nft list ruleset 2>/dev/null"
 
 enum { NAME = 128 };
@@ -17,11 +18,11 @@ enum { NAME = 128 };
 struct chain {
 	char table[NAME], name[NAME];
 	bool hooked, drops;
-	bool accepts; /* some UDP, as it seems */
-	bool all;     /* or all, whatever comes after */
+	bool accepts; /* a rule so far may accept some UDP */
+	bool all;     /* a rule so far accepts all UDP */
 };
 
-/* The words between a keyword and the brace. */
+/* Reads the name in "KEYWORD NAME {"; false: another line, or too long. */
 static bool
 firewall_read_name(const char *line, const char *keyword, char name[NAME])
 {
@@ -42,7 +43,7 @@ firewall_has(const char *line, const char *word)
 	return strstr(line, word) != NULL;
 }
 
-/* nft gives numbers where there is no /etc/protocols. */
+/* Does the rule name UDP?  Without /etc/protocols nft writes the number, 17. */
 static bool
 firewall_is_udp(const char *line)
 {
@@ -58,7 +59,7 @@ firewall_refuses(const char *line)
 	    strncmp(line, "drop", 4) == 0 || strncmp(line, "reject", 6) == 0;
 }
 
-/* Does it narrow down which UDP it is about, other than to the peer's port? */
+/* Is the rule for a part of UDP only, other than for the peer's port? */
 static bool
 firewall_is_narrowed(const struct exam *x, const char *line)
 {
@@ -77,7 +78,8 @@ firewall_is_narrowed(const struct exam *x, const char *line)
 	return !firewall_has(line, port);
 }
 
-/* Takes a rule in: does it refuse UDP? */
+/* Reads a line of a chain, and notes in the chain what it accepts: is it a rule
+ * that refuses UDP? */
 static bool
 firewall_rule_refuses(const struct exam *x, struct chain *in, const char *line)
 {
@@ -92,19 +94,19 @@ firewall_rule_refuses(const struct exam *x, struct chain *in, const char *line)
 	if (!firewall_has(line, "accept") && !firewall_has(line, "jump") &&
 	    !firewall_has(line, "goto") &&
 	    !firewall_has(line, "vmap"))
-		return firewall_refuses(line) && firewall_is_udp(line) && !in->all &&
-		    !firewall_is_narrowed(x, line);
-	/* May be for UDP, as far as one can see. */
-	in->accepts |= firewall_is_udp(line) || firewall_has(line, "established") ||
+		return firewall_refuses(line) && firewall_is_udp(line) &&
+		    !in->all && !firewall_is_narrowed(x, line);
+	/* A rule that names neither protocol nor interface may be for UDP. */
+	in->accepts |= firewall_is_udp(line) ||
+	    firewall_has(line, "established") ||
 	    (!firewall_has(line, "tcp") && !firewall_has(line, "icmp") &&
-	    !firewall_has(line, "iif") &&
-	    !firewall_has(line, "oif"));
+		!firewall_has(line, "iif") && !firewall_has(line, "oif"));
 	in->all |= firewall_is_udp(line) && firewall_has(line, "accept") &&
 	    !firewall_is_narrowed(x, line);
 	return false;
 }
 
-/* Leading blanks and the newline are not of it. */
+/* The line without leading blanks and without its newline. */
 static char *
 firewall_trim(char *line)
 {
@@ -112,9 +114,11 @@ firewall_trim(char *line)
 	return line + strspn(line, " \t");
 }
 
-/* Tells of rules, or of chains, or of neither. */
+/* Reports rules that refuse UDP for the check `rules', and chains whose policy
+ * drops it for the check `chains'; either may be NULL. */
 static void
-firewall_read_rules(struct exam *x, const struct check *rules, const struct check *chains)
+firewall_read_rules(struct exam *x, const struct check *rules,
+    const struct check *chains)
 {
 	struct chain in = { .hooked = false };
 	char text[1024], *line;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: the keys that are there, and may be used. */
+/* mpctl doctor: reads the key files of the user and of the system, and checks
+ * them. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -30,7 +31,7 @@ exam_is_key_name(const char *name)
 	return len > 4 && strcmp(name + len - 4, ".key") == 0;
 }
 
-/* Takes one in, or says why not. */
+/* Reads a key file into the list, or reports why it cannot be used. */
 static void
 exam_add_key(struct exam *x, const struct check *c, const char *path)
 {
@@ -39,7 +40,7 @@ exam_add_key(struct exam *x, const struct check *c, const char *path)
 	int fd = keyfile_open(path, why);
 
 	if (fd == -EACCES && access(path, R_OK) != 0)
-		return; /* the system's, of others */
+		return; /* a key of the system, for others */
 	if (fd < 0) {
 		exam_found(x, c, why, NULL, NULL);
 		return;
@@ -57,7 +58,9 @@ exam_add_key(struct exam *x, const struct check *c, const char *path)
 	close(fd);
 }
 
-/* A key that others can read is found by its mode, with what to do. */
+/* The tests of one file.  exam_test_file() leaves wrong modes and owners to the
+ * other two, whose findings have the command that mends it. */
+
 static void
 exam_test_mode(struct exam *x, const struct check *c, const char *path)
 {
@@ -89,7 +92,7 @@ exam_test_file(struct exam *x, const struct check *c, const char *path)
 	if (lstat(path, &st) != 0 || (S_ISREG(st.st_mode) &&
 	    ((st.st_mode & 077) != 0 ||
 		(st.st_uid != geteuid() && st.st_uid != 0))))
-		return; /* the other two tell of it */
+		return;
 	exam_add_key(x, c, path);
 }
 
@@ -147,8 +150,8 @@ exam_check_key_files(struct exam *x, const struct check *c)
 			exam_add_key(x, c, word);
 }
 
-/* Both halves of a key.  One of them twice is harmless: root has its own, perhaps,
- * in /etc. */
+/* Both halves of a key on one host are a mistake; the same half twice is not:
+ * root may have a copy in /etc. */
 static void
 exam_check_key_halves(struct exam *x, const struct check *c)
 {
@@ -163,7 +166,7 @@ exam_check_key_halves(struct exam *x, const struct check *c)
 				    NULL);
 }
 
-/* A name that is asked for, of which there is no file. */
+/* A name in the settings without a file. */
 static void
 exam_check_missing_keys(struct exam *x, const struct check *c)
 {
@@ -192,7 +195,7 @@ exam_check_no_key(struct exam *x, const struct check *c)
 		exam_found(x, c, NULL, NULL, NULL);
 }
 
-/* Is it among those that are asked for, or are all? */
+/* Do the settings name the key, or none at all, so that every key is used? */
 static bool
 exam_key_is_wanted(const struct settings *s, const struct key *k)
 {
@@ -222,9 +225,10 @@ exam_make_keyring(const struct exam *x, size_t i, bool other_end,
 	const struct keyfile *k = &keys[i].is;
 
 	memset(ring, 0, sizeof(*ring));
-	return exam_key_is_wanted(&x->settings, &keys[i]) && mp_keyring_add(ring,
-	    k->name, (char)(other_end ? 'A' + 'B' - k->end : k->end),
-	    k->secret) == 0;
+	return exam_key_is_wanted(&x->settings, &keys[i]) &&
+	    mp_keyring_add(ring, k->name,
+		(char)(other_end ? 'A' + 'B' - k->end : k->end),
+		k->secret) == 0;
 }
 
 void
@@ -238,16 +242,16 @@ exam_wipe_keys(void)
 }
 
 const struct check exam_key[] = {
-	{ "key-mode", exam_check_key_modes, EXAM_FAULT, "%1 is readable by others",
-	    "chmod 600 %1" },
-	{ "key-owner", exam_check_key_owners, EXAM_FAULT, "%1 belongs to another user",
-	    "chown %2 %1" },
+	{ "key-mode", exam_check_key_modes, EXAM_FAULT,
+	    "%1 is readable by others", "chmod 600 %1" },
+	{ "key-owner", exam_check_key_owners, EXAM_FAULT,
+	    "%1 belongs to another user", "chown %2 %1" },
 	{ "key-file", exam_check_key_files, EXAM_FAULT, "%1", NULL },
 	{ "key-halves", exam_check_key_halves, EXAM_FAULT,
 	    "%1 and %2 are of one key: one of them belongs to the other host",
 	    "rm %2" },
-	{ "key-missing", exam_check_missing_keys, EXAM_FAULT, "there is no key %1",
-	    "mpctl keygen %1" },
+	{ "key-missing", exam_check_missing_keys, EXAM_FAULT,
+	    "there is no key %1", "mpctl keygen %1" },
 	{ "no-key", exam_check_no_key, EXAM_FAULT, "there is no key",
 	    "mpctl keygen NAME" },
 	{ .name = NULL },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: interfaces, addresses, routes, and what the kernel lets in. */
+/* mpctl doctor: interfaces, addresses, routes, and settings of the kernel. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,12 +9,14 @@
 #include "shared/ipc.h"
 #include "shared/net.h"
 
-enum { STRICT = 1 }; /* rp_filter */
+enum { STRICT = 1 }; /* value of rp_filter: RFC 3704, section 2.2 */
 
 /* --- Routes -------------------------------------------------------------- */
 
-/* The kernel drops what comes in by another interface than its answer would go
- * out by, so an uplink that is not the first hears nothing. */
+/* With a strict rp_filter the kernel drops a packet that arrives on another
+ * interface than the route to its source leads to.  So an uplink that is not on
+ * that route receives nothing.  Of the two settings, all and the interface's,
+ * the larger one counts. */
 static void
 exam_check_rp_filter(struct exam *x, const struct check *c)
 {
@@ -76,7 +78,7 @@ exam_check_down_links(struct exam *x, const struct check *c)
 	}
 }
 
-/* Was something found that took a path away? */
+/* Does a finding so far explain why an uplink is missing? */
 static bool
 exam_path_is_explained(const struct exam *x)
 {
@@ -107,7 +109,7 @@ exam_check_no_uplink(struct exam *x, const struct check *c)
 		exam_found(x, c, NULL, NULL, NULL);
 }
 
-/* A name to use interfaces by, that none has: it may have been misspelt. */
+/* The settings name an interface that does not exist: it may be misspelt. */
 static void
 exam_check_interface_names(struct exam *x, const struct check *c)
 {
@@ -128,7 +130,8 @@ exam_check_interface_names(struct exam *x, const struct check *c)
 
 /* --- Addresses ----------------------------------------------------------- */
 
-/* Those in a state that keeps them from being used. */
+/* Reports the addresses in this state, which are not used.  Other than a
+ * duplicate, one does no harm if the interface has another of its family. */
 static void
 exam_check_state(struct exam *x, const struct check *c, enum host_state state)
 {
@@ -141,7 +144,7 @@ exam_check_state(struct exam *x, const struct check *c, enum host_state state)
 		if (a->state != state || a->link->inside || a->link->excluded ||
 		    (state != HOST_DUPLICATE &&
 			a->link->usable[host_family(&a->is)]))
-			continue; /* another one serves */
+			continue;
 		snprintf(len, sizeof(len), "%u", a->len);
 		exam_found(x, c, host_text(&a->is, text), a->link->name, len);
 	}
@@ -165,7 +168,7 @@ exam_check_deprecated(struct exam *x, const struct check *c)
 	exam_check_state(x, c, HOST_DEPRECATED);
 }
 
-/* Interfaces with nothing else. */
+/* Interfaces whose only addresses are link-local. */
 static void
 exam_check_link_local(struct exam *x, const struct check *c)
 {
@@ -183,7 +186,8 @@ exam_check_link_local(struct exam *x, const struct check *c)
 	}
 }
 
-/* RFC 1918, RFC 6598, RFC 4193. */
+/* Private IPv4 (RFC 1918), shared by carriers (RFC 6598), unique local IPv6
+ * (RFC 4193). */
 static bool
 exam_is_private(const struct mp_addr *a)
 {
@@ -196,8 +200,9 @@ exam_is_private(const struct mp_addr *a)
 	    (ip[0] == 100 && (ip[1] & 0xc0) == 64);
 }
 
-/* Told to no peer on a global address: worth to know where this host has both,
- * since who has private ones alone is the one that begins. */
+/* A private address is not announced to peers on global addresses.  That
+ * matters on a host that has global ones as well: a host with private ones
+ * alone sends first, and the peer sees its addresses from outside. */
 static void
 exam_check_private(struct exam *x, const struct check *c)
 {
@@ -222,7 +227,8 @@ exam_check_private(struct exam *x, const struct check *c)
 		    private->link->name, NULL);
 }
 
-/* Docker's 172.17.0.1 and its like, which every other host has, too. */
+/* Addresses of bridges for containers, as 172.17.0.1 of Docker, which other
+ * hosts have, too, so that no peer can reach this one by it. */
 static void
 exam_check_bridges(struct exam *x, const struct check *c)
 {
@@ -350,8 +356,8 @@ const struct check exam_net[] = {
 	{ "interface", exam_check_interface_names, EXAM_SECOND,
 	    "there is no interface %1, which is among those to be used",
 	    "mpctl check-config" },
-	{ "no-uplink", exam_check_no_uplink, EXAM_FAULT, "no interface leads out",
-	    "ip -br addr" },
+	{ "no-uplink", exam_check_no_uplink, EXAM_FAULT,
+	    "no interface leads out", "ip -br addr" },
 	{ "one-uplink", exam_check_one_uplink, EXAM_REMARK,
 	    "there is no second path: only %1 leads out", NULL },
 	{ .name = NULL },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor PEER: a real handshake with the peer, with each key, then a
- * probe on every pair of addresses. */
+/* mpctl doctor PEER: a real handshake with the peer, with each key at once,
+ * then probes on every pair of addresses. */
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -16,14 +16,19 @@
 
 enum {
 	TALKS = 16,	    /* keys that are tried */
-	HANDSHAKE_US = 3000000, /* four rounds of a handshake */
+	/* For the first answer: three turns of each pair (INITIATOR_EACH). */
+	HANDSHAKE_US = 3000000,
+	WAIT_US = 20000,    /* longest wait for a packet */
 };
 
-static bool known;  /* why it cannot be, without a talk */
-static bool closed; /* the peer's host said that nobody has the port */
-static bool through, same_half;
+/* Results of exam_check_policy() and exam_check_closed(), for the later
+ * checks. */
+static bool no_talk;   /* a finding already tells why a talk would fail */
+static bool closed;    /* ICMP: no program has the port on the peer's host */
+static bool through;   /* a handshake succeeded */
+static bool same_half; /* it succeeds with the other half of a key */
 
-/* Waits for what comes first. */
+/* Waits for a packet, for the next deadline of an engine, or until `until'. */
 static void
 exam_wait_talks(const struct talk *t, int n, uint64_t until)
 {
@@ -36,13 +41,14 @@ exam_wait_talks(const struct talk *t, int n, uint64_t until)
 		at = mp_deadline(&t[i].mp);
 		until = at < until ? at : until;
 	}
-	at = now + 20000;
+	at = now + WAIT_US;
 	until = until < at ? until : at;
 	(void)poll(p, (nfds_t)n, until > now ?
 	    (int)((until - now + 999) / 1000) : 0);
 }
 
-/* Until one got through and has heard of its pairs, or nobody did. */
+/* Runs the talks until one is up and has probed its pairs: that one; or NULL,
+ * no handshake succeeded in time. */
 static struct talk *
 exam_run_talks(struct talk *t, int n, struct exam *x)
 {
@@ -66,8 +72,8 @@ exam_run_talks(struct talk *t, int n, struct exam *x)
 	return up;
 }
 
-/* Tries all keys, with our ends or with the others: the one that got through,
- * by its name in x->key. */
+/* Talks with all keys, with this host's end of each or with the other end; the
+ * name of the one that succeeds goes to x->key. */
 static bool
 exam_try_keys(struct exam *x, bool other_end)
 {
@@ -97,30 +103,30 @@ exam_try_keys(struct exam *x, bool other_end)
 
 /* --- What becomes of it -------------------------------------------------- */
 
-/* That it is an address of this host, or that there is no key, was found
- * already. */
+/* Other checks have reported that the peer's address is one of this host, or
+ * that there is no key. */
 static void
 exam_check_policy(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 	size_t i;
 
-	known = exam_count_keys() == 0;
+	no_talk = exam_count_keys() == 0;
 	for (i = 0; i < x->host.naddrs; i++)
-		known |= memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0;
-	if (known || rules_way(&x->settings.rules, x->peer) == WAY_PROTECT)
+		no_talk |= memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0;
+	if (no_talk || rules_way(&x->settings.rules, x->peer) == WAY_PROTECT)
 		return;
-	known = true;
+	no_talk = true;
 	exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
-/* Talks; the others look at what that brought. */
+/* The talks are held here; the checks below use the results. */
 static void
 exam_check_closed(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 
-	if (known)
+	if (no_talk)
 		return;
 	through = sodium_init() >= 0 && exam_try_keys(x, false);
 	if (!through && closed)
@@ -141,11 +147,11 @@ exam_check_silent(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 
-	if (!through && !closed && !same_half && !known)
+	if (!through && !closed && !same_half && !no_talk)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
-/* A fault of it was found, which tells why. */
+/* Does a finding about the link explain why it gets no answer? */
 static bool
 exam_link_is_explained(const struct exam *x, const struct host_link *l)
 {
@@ -157,7 +163,7 @@ exam_link_is_explained(const struct exam *x, const struct host_link *l)
 	return false;
 }
 
-/* An uplink none of whose pairs answered, though others do. */
+/* An uplink of which no pair answers, though the peer answers on others. */
 static void
 exam_check_pairs(struct exam *x, const struct check *c)
 {

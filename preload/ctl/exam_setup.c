@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: what is ours: the configuration, the runtime directory,
+/* mpctl doctor: the set-up of mpshim: configuration, runtime directory,
  * versions, limits. */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +18,9 @@
 #include "shared/ipc.h"
 
 enum {
-	FILES = 64,	  /* that a program should be able to open */
-	RMEM = 212992,	  /* the kernel's own default */
-	TOLD = 512,
+	FILES = 64,	/* fewest open files that a program should be allowed */
+	RMEM = 212992,	/* bytes: the kernel's default of rmem_max */
+	TOLD = 512,	/* bytes of a complaint */
 };
 
 /* --- The configuration --------------------------------------------------- */
@@ -54,7 +54,8 @@ exam_check_runtime(struct exam *x, const struct check *c)
 		exam_found(x, c, path, NULL, NULL);
 }
 
-/* Asks the agent for its version; it answers to those of ours alone. */
+/* Compares versions with the running agent; -EPROTO: it has another version of
+ * the protocol. */
 static void
 exam_check_agent(struct exam *x, const struct check *c)
 {
@@ -76,8 +77,8 @@ exam_check_agent(struct exam *x, const struct check *c)
 
 /* --- What is installed --------------------------------------------------- */
 
-/* The version that a program or library of ours holds behind these words: 1; 0:
- * it has none; -1: there is no such file. */
+/* Finds the version in a program or library of mpshim, the text behind `words':
+ * 1; 0: there is none; -1: there is no such file. */
 static int
 exam_read_version(const char *path, const char *words, char version[32])
 {
@@ -102,7 +103,7 @@ exam_read_version(const char *path, const char *words, char version[32])
 	return at != NULL;
 }
 
-/* Where library and agent lie, as mprun has it. */
+/* The directory of library and agent, found as mprun finds it. */
 static bool
 exam_library_directory(char dir[PATH_MAX])
 {

@@ -10,7 +10,8 @@
 
 /* A field's value, in the lists below. */
 #define NUMBER(n) .type = FIELD_NUMBER, .number = (n)
-#define KNOWN(n, known) .type = (known) ? FIELD_NUMBER : FIELD_NULL, .number = (n)
+#define KNOWN(n, known) .type = (known) ? FIELD_NUMBER : FIELD_NULL, \
+    .number = (n)
 #define BOOL(b) .type = FIELD_BOOL, .number = (b)
 #define HEX(n) .type = FIELD_HEX, .number = (n)
 #define STRING(s) .type = FIELD_STRING, .string = (s), .size = SIZE_MAX
@@ -41,7 +42,7 @@ fields_add(struct fields *l, const struct field *field, size_t n)
 	l->n += n;
 }
 
-/* --- States ----------------------------------------------------------------- */
+/* --- States --------------------------------------------------------------- */
 
 const char *
 fields_flow_state(const struct ipc_row *row)
@@ -76,7 +77,7 @@ fields_session_state(const struct ipc_row *row)
 	return "free";
 }
 
-/* --- The lists -------------------------------------------------------------- */
+/* --- The lists ------------------------------------------------------------ */
 
 static void
 fields_add_port(struct fields *l, const struct ipc_row *r)
@@ -225,7 +226,8 @@ fields_counter_meaning(const char *name, size_t size)
 	return NULL;
 }
 
-/* In the JSON of the status a counter is one field, whose name is the counter's. */
+/* In the JSON of the status a counter is one field, whose name is the
+ * counter's. */
 static void
 fields_add_counter(struct fields *l, const struct ipc_row *r)
 {
@@ -298,7 +300,7 @@ fields_add_lost(struct fields *l, const struct ipc_row *r)
 	FIELDS_ADD(l, list);
 }
 
-/* --- All of them ------------------------------------------------------------ */
+/* --- All of them ---------------------------------------------------------- */
 
 void
 fields_read(struct fields *l, const struct ipc_row *r)

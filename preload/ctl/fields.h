@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What mpctl shows of a row of the status or of an event: one list of fields for
- * each kind of row.  The status as text, the status as JSON and the events as
- * JSON take all names and values from here; each field says in which of them it
- * is.
+ * What mpctl shows of a row of the status or of an event: one list of fields
+ * for each kind of row.  The status as text, the status as JSON and the events
+ * take all names and values from it; each field names the outputs that have it.
  *
- * To add a field: a line in fields.c, the field in the page mpctl(1), and for the
- * text its place in status_text.c.
+ * A new field is a line in fields.c, an entry in mpctl(1), and for the text a
+ * place in status_text.c.
  */
 #ifndef FIELDS_H
 #define FIELDS_H
@@ -29,7 +28,7 @@ enum field_type {
 	FIELD_NULL,   /* not known */
 	FIELD_NUMBER,
 	FIELD_BOOL,   /* in `number' */
-	FIELD_HEX,    /* in `number': wider than JSON's are sure to be */
+	FIELD_HEX,    /* in `number'; JSON has a string, for all 64 bits */
 	FIELD_STRING, /* ends at a 0 or after `size' bytes */
 	FIELD_ADDR,   /* address and port */
 	FIELD_IP,     /* address alone */
@@ -54,20 +53,20 @@ struct field {
 	const char *string;
 	size_t size;
 	const struct mp_addr *addr;
-	const char *word; /* what the text has instead, or NULL */
-	bool dull;	  /* the text need not tell it */
+	const char *word; /* the value in the text, where it differs; or NULL */
+	bool dull;	  /* the text leaves the field's bracket out */
 };
 
 enum { FIELDS_MAX = 32 };
 
 struct fields {
-	struct field field[FIELDS_MAX]; /* point into the row */
+	struct field field[FIELDS_MAX]; /* with pointers into the row */
 	size_t n;
 };
 
 /* The fields of a row, in the order of the JSON. */
 void fields_read(struct fields *, const struct ipc_row *);
-/* One of them, or NULL. */
+/* The field of this name, or NULL. */
 const struct field *fields_find(const struct fields *, const char *name);
 /* "in use", "failed", ... of a flow; "up", ... of a session. */
 const char *fields_flow_state(const struct ipc_row *);

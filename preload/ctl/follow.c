@@ -14,14 +14,14 @@
 #include "shared/ipc.h"
 
 enum {
-	SOON_MS = 10,	/* between two tries, when an agent may be starting */
-	TRIES = 100,
-	LATER_MS = 1000,
+	SOON_MS = 10,	 /* between tries while an agent may be starting */
+	TRIES = 100,	 /* so many of them, then */
+	LATER_MS = 1000, /* between tries */
 };
 
 /* --- Waiting -------------------------------------------------------------- */
 
-/* Has the program ended that all this is for? */
+/* Has the process ended for which the events are followed? */
 static bool
 follow_has_ended(const struct follow *f)
 {
@@ -30,7 +30,7 @@ follow_has_ended(const struct follow *f)
 	return f->pidfd >= 0 && poll(&p, 1, 0) > 0;
 }
 
-/* Tells when something comes into the directory that agents' sockets lie in: a
+/* Watches the runtime directory for a new agent's socket: an inotify(7)
  * descriptor, or -1. */
 static int
 follow_watch_directory(void)
@@ -46,7 +46,8 @@ follow_watch_directory(void)
 	return fd;
 }
 
-/* Waits until it may be worth another try; true: something came. */
+/* Waits at most `wait_ms' before the next try; true: the runtime directory has
+ * changed. */
 static bool
 follow_wait_retry(const struct follow *f, int notify, int wait_ms)
 {
@@ -61,12 +62,12 @@ follow_wait_retry(const struct follow *f, int notify, int wait_ms)
 	return came;
 }
 
-/* Asks until an agent listens: a descriptor; or a negative errno, -ECANCELED:
- * the program ended first. */
+/* Asks until an agent answers: a descriptor to read rows from; or a negative
+ * errno, -ECANCELED: the process ended first. */
 static int
 follow_find_agent(struct follow *f)
 {
-	int fd, notify = -1, tries = TRIES;
+	int fd, wait_ms, notify = -1, tries = TRIES;
 
 	for (;;) {
 		fd = ask_agent(IPC_EVENTS, f->port);
@@ -78,13 +79,14 @@ follow_find_agent(struct follow *f)
 		}
 		if (notify < 0) {
 			notify = follow_watch_directory();
-			if (f->waits != NULL)
-				f->waits();
-			f->waits = NULL;
-			continue; /* it may have come meanwhile */
+			if (f->on_wait != NULL)
+				f->on_wait();
+			f->on_wait = NULL;
+			continue; /* one may have started just before */
 		}
-		tries = follow_wait_retry(f, notify, tries > 0 ? SOON_MS : LATER_MS) ?
-		    TRIES : tries - 1;
+		wait_ms = tries > 0 ? SOON_MS : LATER_MS;
+		tries = follow_wait_retry(f, notify, wait_ms) ? TRIES :
+								tries - 1;
 	}
 	if (notify >= 0)
 		close(notify);
@@ -99,7 +101,7 @@ follow_wants(const struct follow *f, const struct ipc_row *r)
 	return f->samples || r->event != IPC_EVENT_sample;
 }
 
-/* Counts the sockets that the program has. */
+/* Counts the open sockets of the process. */
 static void
 follow_count_sockets(struct follow *f, const struct ipc_row *r)
 {
@@ -107,13 +109,13 @@ follow_count_sockets(struct follow *f, const struct ipc_row *r)
 	    r->u.slot_row.record.pid != f->pid)
 		return;
 	if (r->event == IPC_EVENT_socket_open)
-		f->own++;
-	else if (f->own > 0)
-		f->own--;
+		f->nsockets++;
+	else if (f->nsockets > 0)
+		f->nsockets--;
 }
 
-/* Waits for a row; false: the program has ended and has no socket any more, and
- * none is there. */
+/* Waits for a row; false: the process has ended, its sockets are closed and no
+ * row is left. */
 static bool
 follow_wait_row(struct follow *f, int fd)
 {
@@ -122,10 +124,10 @@ follow_wait_row(struct follow *f, int fd)
 
 	for (;;) {
 		if (follow_has_ended(f)) {
-			if (f->ended != NULL)
-				f->ended();
-			f->ended = NULL;
-			if (f->own == 0)
+			if (f->on_end != NULL)
+				f->on_end();
+			f->on_end = NULL;
+			if (f->nsockets == 0)
 				return poll(p, 1, SOON_MS) > 0;
 			p[1].fd = -1;
 		}
@@ -143,8 +145,8 @@ follow_is_drained(int fd)
 	return poll(&p, 1, 0) <= 0;
 }
 
-/* Writes down what comes until the agent ends: 0, or a negative errno; *why says
- * how it ended. */
+/* Prints events until the agent ends: 0, and *why is how it ended ("idle",
+ * "died"); or a negative errno. */
 static int
 follow_listen(struct follow *f, int fd, const char **why)
 {
@@ -152,11 +154,11 @@ follow_listen(struct follow *f, int fd, const char **why)
 	int n;
 
 	*why = "died";
-	f->said[0] = '\0';
+	f->refusal[0] = '\0';
 	for (;;) {
 		if (!follow_wait_row(f, fd))
 			return -ECANCELED;
-		n = ask_read_row(fd, &row, f->said);
+		n = ask_read_row(fd, &row, f->refusal);
 		if (n == 0 || ask_is_absent(n))
 			return 0;
 		if (n < 0)
@@ -195,7 +197,7 @@ follow_events(struct follow *f)
 		close(fd);
 		if (error != 0)
 			return error;
-		f->own = 0;
+		f->nsockets = 0;
 		follow_say_down(why);
 		if (fflush(stdout) != 0)
 			return -EIO;

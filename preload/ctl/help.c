@@ -9,7 +9,7 @@
 enum {
 	HELP_SYNOPSIS = 128, /* longest one, bytes */
 	HELP_COLUMN = 24,    /* width of a synopsis beside its line */
-	HELP_OPTION = 14,    /* width of an option beside its text */
+	HELP_OPTION = 12,    /* width of an option beside its text */
 };
 
 /* "status [--json] [PID]" */
@@ -66,11 +66,11 @@ static void
 help_show_option(char letter)
 {
 	const struct ctl_option *o = options_find(letter);
-	char name[HELP_OPTION];
+	char name[HELP_SYNOPSIS];
 
 	snprintf(name, sizeof(name), "%s%s%s", o->name,
 	    o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
-	printf("  -%c, --%-*s  %s\n", o->letter, HELP_OPTION - 2, name, o->text);
+	printf("  -%c, --%-*s  %s\n", o->letter, HELP_OPTION, name, o->text);
 }
 
 void

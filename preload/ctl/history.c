@@ -24,7 +24,7 @@ history_find(const struct history *h, const struct ipc_row *r)
 	return NULL;
 }
 
-/* NULL: no memory. */
+/* Begins the trace of a flow; NULL: no memory. */
 static struct trace *
 history_add_trace(struct history *h, const struct ipc_row *r, uint64_t second)
 {
@@ -48,7 +48,7 @@ history_add_trace(struct history *h, const struct ipc_row *r, uint64_t second)
 	return t;
 }
 
-/* Of seconds that were not looked at nothing is known. */
+/* Moves a trace on to a second; the cells of seconds in between stay empty. */
 static void
 history_advance(struct trace *t, uint64_t second)
 {

@@ -135,7 +135,7 @@ host_route_covers(const struct rtnl_route *r, const struct mp_addr *target)
 	    ((r->dst.ip[bytes] ^ target->ip[bytes]) >> (8 - bits)) == 0);
 }
 
-/* Notes that a route by this interface leads to the family's target. */
+/* Notes that a route over this interface leads to the family's target. */
 static void
 host_set_routed(struct host *h, uint32_t ifindex, int family)
 {
@@ -192,7 +192,8 @@ host_list_has(const char *names, const char *name)
 	return false;
 }
 
-/* Of addresses that are in nobody's network. */
+/* Without a peer, documentation addresses (RFC 5737, RFC 3849) stand for the
+ * Internet: no local network has them. */
 static void
 host_set_targets(struct host *h, const struct mp_addr *peer)
 {
@@ -207,7 +208,9 @@ host_set_targets(struct host *h, const struct mp_addr *peer)
 	}
 }
 
-/* Other tables count as far as rules lead to them. */
+/* The dump of routes covers the main table.  For addresses that it leaves
+ * without a route, the kernel is asked, so that rules and other tables
+ * count. */
 static void
 host_find_routes(struct host *h)
 {
@@ -226,13 +229,13 @@ host_find_routes(struct host *h)
 	}
 }
 
-/* What is known when all is read. */
+/* Sets what depends on all lists. */
 static void
 host_finish_link(struct host_link *l, const char *only, const char *never)
 {
 	l->excluded = (only[0] != '\0' && !host_list_has(only, l->name)) ||
 	    host_list_has(never, l->name);
-	/* A bridge may be the way out, or join containers alone. */
+	/* A bridge without a route to the target joins containers alone. */
 	if (l->bridge && !l->routed[HOST_V4] && !l->routed[HOST_V6])
 		l->inside = true;
 }
@@ -244,7 +247,8 @@ host_read(struct host *h, const struct mp_addr *peer, const char *only,
 	static const struct {
 		uint16_t type;
 		void (*take)(void *, const struct nlmsghdr *);
-	} lists[] = { { RTM_GETLINK, host_add_link }, { RTM_GETADDR, host_add_address },
+	} lists[] = { { RTM_GETLINK, host_add_link },
+		{ RTM_GETADDR, host_add_address },
 		{ RTM_GETROUTE, host_add_route } };
 	size_t i;
 	int error = 0;

@@ -11,8 +11,7 @@
 #include "mp.h"
 #include "shared/net.h"
 
-/* Begins a value: the comma behind the one before, a line, and the name if there is
- * one. */
+/* Begins a value: comma, new line and name, as far as they are due. */
 static void
 json_name(struct json *j, const char *name)
 {
@@ -51,8 +50,8 @@ json_end(struct json *j)
 	j->more = false;
 }
 
-/* Ends at a 0 or after `size' bytes; bytes past ASCII are taken as Latin-1, so
- * that the output is valid whatever they are. */
+/* Writes a text that ends at a 0 or after `size' bytes.  Bytes past ASCII are
+ * written as Latin-1, so that the output is valid whatever they are. */
 static void
 json_put_string(const char *text, size_t size)
 {

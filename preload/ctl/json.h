@@ -10,8 +10,8 @@ struct fields;
 
 struct json {
 	unsigned depth;
-	bool more; /* a value went before on this level */
-	bool line; /* all in one line */
+	bool more; /* this level has a value already */
+	bool line; /* write all in one line */
 };
 
 /* The name is NULL within a list, and for the outermost value. */
@@ -23,7 +23,7 @@ void json_end(struct json *);
 void json_word(struct json *, const char *name, const char *);
 void json_number(struct json *, const char *name, uint64_t);
 void json_bool(struct json *, const char *name, bool);
-/* Those of the fields that are in this output. */
+/* Writes the fields that name this output (enum field_output). */
 void json_fields(struct json *, const struct fields *, unsigned output);
 
 #endif

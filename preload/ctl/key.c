@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The key files (keyfile.h): makes both halves of a new one, and looks whether
- * others may be used.  Only the agent reads them.
+ * mpctl keygen makes both halves of a new key; ctl_keys_check() tells whether
+ * key files may be used, without reading them.  keyfile.h describes the files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,13 +23,13 @@
 #define HOME_KEYS ".config/mpshim/keys"
 
 enum {
-	KEY_NAME = KEYFILE_NAME - 1, /* longest name */
+	KEY_NAME = KEYFILE_NAME - 1, /* longest name, bytes without the 0 */
 	KEY_SECRET = 32, /* bytes */
 	KEY_HEX = 2 * KEY_SECRET + 1,
-	KEY_FILE = 256, /* bytes of a file that we make, at most */
+	KEY_FILE = 256, /* most bytes of a new file */
 };
 
-/* One half, in the making. */
+/* One half of a new key. */
 struct half {
 	char path[PATH_MAX];
 	char end;
@@ -46,9 +46,10 @@ key_name_ok(const char *name)
 	    name[0] != '-';
 }
 
-/* Puts a path together; false, and says so: it is too long. */
+/* Makes "DIR/NAMEEND"; false, and says so: too long. */
 static bool
-key_join_path(char out[PATH_MAX], const char *dir, const char *name, const char *end)
+key_join_path(char out[PATH_MAX], const char *dir, const char *name,
+    const char *end)
 {
 	int n = snprintf(out, PATH_MAX, "%s/%s%s", dir, name, end);
 
@@ -58,7 +59,7 @@ key_join_path(char out[PATH_MAX], const char *dir, const char *name, const char 
 	return false;
 }
 
-/* The user's home directory; NULL: there is none. */
+/* HOME, or NULL if it is no absolute path. */
 static const char *
 key_home(void)
 {
@@ -69,7 +70,7 @@ key_home(void)
 
 /* --- A new key ------------------------------------------------------------ */
 
-/* Makes ~/.config/mpshim/keys, each level for its owner alone. */
+/* Makes ~/.config/mpshim/keys; levels that are missing become 0700. */
 static bool
 key_make_directory(char dir[PATH_MAX])
 {
@@ -104,7 +105,7 @@ key_half_is_absent(const struct half *h)
 	return false;
 }
 
-/* Writes all of it and has it on the disk: 0, or an errno. */
+/* Writes the text and waits until it is on the disk: 0, or an errno. */
 static int
 key_write_file(int fd, const char *text, size_t len)
 {
@@ -157,13 +158,14 @@ key_sync_directory(const char *path)
 
 	if (fd < 0)
 		return;
-	(void)fsync(fd); /* not every file system can */
+	(void)fsync(fd); /* some file systems refuse it */
 	close(fd);
 }
 
-/* Both halves, or none. */
+/* Makes both halves, or none. */
 static bool
-key_make_halves(const struct half *own, const struct half *peer, const char *name)
+key_make_halves(const struct half *own, const struct half *peer,
+    const char *name)
 {
 	unsigned char secret[KEY_SECRET];
 	char hex[KEY_HEX];
@@ -196,7 +198,8 @@ ctl_keygen(const char *name)
 		    "0-9 . _ -, the first no dot and no dash", name, KEY_NAME);
 		return CTL_USAGE;
 	}
-	if (!key_make_directory(dir) || !key_join_path(own.path, dir, name, ".key") ||
+	if (!key_make_directory(dir) ||
+	    !key_join_path(own.path, dir, name, ".key") ||
 	    !key_join_path(peer.path, ".", name, ".peer.key"))
 		return CTL_FAILED;
 	if (!key_half_is_absent(&own) || !key_half_is_absent(&peer) ||
@@ -213,7 +216,7 @@ ctl_keygen(const char *name)
 
 /* --- Keys that are there -------------------------------------------------- */
 
-/* May this file be used?  Says why not. */
+/* May the agent use this file?  Says why not. */
 static bool
 key_file_ok(const char *path)
 {
@@ -228,7 +231,7 @@ key_file_ok(const char *path)
 	return true;
 }
 
-/* Is the path's last part NAME.key? */
+/* Is the last part of the path NAME.key?  Says if not. */
 static bool
 key_path_ok(const char *path)
 {
@@ -247,7 +250,7 @@ key_path_ok(const char *path)
 	return false;
 }
 
-/* Finds the file of a named key; says so where there is none. */
+/* Finds the file of a named key; false, and says so: there is none. */
 static bool
 key_find(char path[PATH_MAX], const char *name)
 {

@@ -121,8 +121,8 @@ main_check_run(const struct ctl_args *args)
 	return status;
 }
 
-/* Each row: name, letters of its options, operands, how many at least and at most,
- * what they must be, function, its line and its text of help. */
+/* Each row: name, letters of its options, operands, how many at least and at
+ * most, what they must be, function, its line and its text of help. */
 static const struct ctl_command commands[] = {
 	{ "keygen", "", "NAME", 1, 1, "one NAME", main_keygen,
 	    "make both halves of a key",
@@ -132,8 +132,8 @@ static const struct ctl_command commands[] = {
 	    "overwritten.\n" },
 	{ "status", "j", "[PID]", 0, 1, "one PID at most", main_status,
 	    "show programs, peers and paths",
-	    "Shows your programs under mpshim in this network namespace, their\n"
-	    "peers and the paths to them; with PID one process only.\n" },
+	    "Shows your programs under mpshim in this network namespace,\n"
+	    "their peers and the paths to them; with PID one process only.\n" },
 	{ "watch", "", "[PID]", 0, 1, "one PID at most", main_watch,
 	    "the same, live",
 	    "Shows the status live, a line for each path with its last "
@@ -161,8 +161,8 @@ static const struct ctl_command commands[] = {
 	    "Would it run under mpshim?  Exits with 0, or says why not: 1, it\n"
 	    "is refused; 126, it cannot be run; 127, there is none.\n" },
 	{ "check-run", "", "PROGRAM", 1, 1, "one PROGRAM", main_check_run, NULL,
-	    "What mprun asks, in its name: are the environment and the program\n"
-	    "right?\n" },
+	    "What mprun asks, in its name: are the environment and the\n"
+	    "program right?\n" },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -2,8 +2,8 @@
 /*
  * The command line of mpctl.  Each command is a row of the table in main.c; the
  * options that there are, with both their names, are a table in options.c.  A
- * command line is parsed in one place, so every command takes its options in any
- * order, also after its operands, and by either name.
+ * command line is parsed in one place, so every command takes its options in
+ * any order, also after its operands, and by either name.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whether the loader would preload us into a program: not into setuid programs
- * and those with file capabilities, not where there is no loader (static), or
- * one of another C library or machine.  The rules are those of ld.so(8) and
- * execve(2).
+ * Would the loader preload the library into a program?  It does not where
+ * execve(2) raises rights (setuid, setgid, file capabilities: ld.so(8),
+ * secure-execution mode), in static programs, which have no loader, and in
+ * those of another C library or machine.
  */
 #include <elf.h>
 #include <errno.h>
@@ -23,23 +23,25 @@
 #include "say.h"
 
 enum {
-	PROGRAM_HEAD = 256,   /* bytes of a #! line that the kernel reads */
-	PROGRAM_NESTED = 5,   /* interpreters of interpreters */
-	PROGRAM_HEADERS = 64, /* program headers that we look at */
-	PROGRAM_NOTES = 1024, /* bytes of notes that we look at */
+	PROGRAM_HEAD = 256,   /* bytes of a #! line: BINPRM_BUF_SIZE of Linux */
+	PROGRAM_NESTED = 5,   /* interpreters of interpreters, as in Linux */
+	PROGRAM_HEADERS = 64, /* most program headers that are read */
+	PROGRAM_NOTES = 1024, /* most bytes of notes that are read */
 };
 
-#define SHELL "/bin/sh" /* runs what is neither ELF nor has a #! line */
+/* execvp(3) has it run a file that the kernel refuses (ENOEXEC). */
+#define SHELL "/bin/sh"
 
-/* What the program headers say. */
+/* What the program headers of an ELF file say. */
 struct elf {
-	bool interp, go;
+	bool interp; /* has a loader */
+	bool go;     /* made by Go */
 	char loader[PATH_MAX];
 };
 
 /* --- Finding it ----------------------------------------------------------- */
 
-/* 0, or the errno that execve(2) would give for the file itself. */
+/* 0, or the errno of execve(2) for the file itself, whatever is in it. */
 static int
 program_runnable(const char *path)
 {
@@ -52,7 +54,7 @@ program_runnable(const char *path)
 	return 0;
 }
 
-/* Looks along PATH as shells do: 0, or an errno. */
+/* Finds a program along PATH, as execvp(3) does: 0, or an errno. */
 static int
 program_find(char path[PATH_MAX], const char *name)
 {
@@ -84,8 +86,8 @@ program_find(char path[PATH_MAX], const char *name)
 
 /* --- Looking into it ------------------------------------------------------ */
 
-/* Would running this file raise our rights, so that the loader turns secure?
- * Returns what does it, or NULL. */
+/* Would execve(2) of this file raise rights, so that the loader ignores
+ * LD_PRELOAD? Returns what raises them, or NULL. */
 static const char *
 program_raises_rights(const char *path)
 {
@@ -107,7 +109,8 @@ program_raises_rights(const char *path)
 	return NULL;
 }
 
-/* The name of Go's own note is what all its programs have in common. */
+/* Do the notes of an ELF file have one of Go's linker, which all Go programs
+ * have? */
 static bool
 program_notes_go(const char *notes, size_t len)
 {
@@ -130,7 +133,7 @@ program_notes_go(const char *notes, size_t len)
 	return false;
 }
 
-/* False: not what the kernel would run. */
+/* Reads the program headers; false: the kernel would refuse the file. */
 static bool
 program_read_elf(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 {
@@ -162,7 +165,7 @@ program_read_elf(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 	return true;
 }
 
-/* Is this the loader of a C library that takes ours: glibc, musl? */
+/* Is this the loader of glibc or of musl, which the library supports? */
 static bool
 program_loader_known(const char *loader)
 {
@@ -195,7 +198,7 @@ program_check_elf(int fd, const char *path, const unsigned char *ident)
 		say_error("%s is a damaged program", path);
 		return CTL_NOT_RUNNABLE;
 	}
-	/* We are of the machine that the library is of. */
+	/* mpctl is built for the same machine as the library. */
 	me = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	same = me < 0 || pread(me, &self, sizeof(self), 0) != sizeof(self) ||
 	    self.e_machine == head.e_machine;
@@ -218,7 +221,8 @@ program_check_elf(int fd, const char *path, const unsigned char *ident)
 	return CTL_FAILED;
 }
 
-/* The interpreter of a #! line, as the kernel reads it; false: no such line. */
+/* Reads the interpreter of a #! line as the kernel does; false: no such
+ * line. */
 static bool
 program_read_script(char *head, size_t len, char interpreter[PATH_MAX])
 {
@@ -236,9 +240,10 @@ program_read_script(char *head, size_t len, char interpreter[PATH_MAX])
 
 static int program_check_file(const char *path, int nested);
 
-/* `head' has room for a byte more. */
+/* Checks a file by its first `len' bytes; `head' has room for one more. */
 static int
-program_check_contents(int fd, const char *path, char *head, size_t len, int nested)
+program_check_contents(int fd, const char *path, char *head, size_t len,
+    int nested)
 {
 	char interpreter[PATH_MAX];
 	const char *why;
@@ -247,7 +252,8 @@ program_check_contents(int fd, const char *path, char *head, size_t len, int nes
 	if (len >= EI_NIDENT && memcmp(head, ELFMAG, SELFMAG) == 0) {
 		why = program_raises_rights(path);
 		if (why == NULL)
-			return program_check_elf(fd, path, (unsigned char *)head);
+			return program_check_elf(fd, path,
+			    (unsigned char *)head);
 		say_error("%s %s, so the loader would start it without mpshim; "
 		    "run mprun as the user that it becomes", path, why);
 		return CTL_FAILED;
@@ -272,10 +278,11 @@ program_check_file(const char *path, int nested)
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return CTL_OK; /* may be run but not read: then nobody knows */
+		return CTL_OK; /* may be run but not read: cannot be checked */
 	n = pread(fd, head, PROGRAM_HEAD, 0);
 	if (n >= 0)
-		status = program_check_contents(fd, path, head, (size_t)n, nested);
+		status = program_check_contents(fd, path, head, (size_t)n,
+		    nested);
 	else {
 		say_error("%s: %s", path, strerror(errno));
 		status = CTL_NOT_RUNNABLE;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mprun --events: the events into a file, while the program runs that mprun
- * becomes.
+ * mprun --events: writes events to a file while the program runs that mprun
+ * execs.
  *
- * Done by a process in a session of its own that is no child of the program: it
- * gets no signal of ours, and no descriptor.  It ends after the program, so that
- * even a program that is process 1 never finds it dead.
+ * A process of its own writes.  It is in another session than the program and
+ * is not its child, so that it gets none of the terminal's signals and the
+ * program does not see it; it keeps no descriptor of the caller but stderr.  It
+ * ends after the program: a program that is process 1 would otherwise get it as
+ * a dead child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +25,8 @@
 
 enum { PIDFD = STDERR_FILENO + 1 };
 
-/* Leaves nothing of the caller but standard error: 0, or a negative errno. */
+/* Gives up the caller's directory, session and descriptors but stderr; `file'
+ * becomes stdout and `pidfd' PIDFD.  0, or a negative errno. */
 static int
 record_detach(int file, int pidfd)
 {
@@ -31,7 +34,7 @@ record_detach(int file, int pidfd)
 
 	if (null < 0 || chdir("/") != 0 || setsid() < 0)
 		return -errno;
-	/* From above the places that they go to. */
+	/* Moved up first, so that no dup2() below closes one of them. */
 	file = fcntl(file, F_DUPFD_CLOEXEC, PIDFD + 1);
 	pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, PIDFD + 1);
 	if (file < 0 || pidfd < 0 || dup2(null, STDIN_FILENO) < 0 ||
@@ -41,7 +44,7 @@ record_detach(int file, int pidfd)
 	return 0;
 }
 
-/* Waits for the program's end, and does nothing else. */
+/* Waits until the program has ended. */
 static void
 record_await_end(void)
 {
@@ -51,8 +54,9 @@ record_await_end(void)
 		continue;
 }
 
-/* Sockets may outlive the program, in a child that is a daemon.  Whoever waits
- * for the end of its error output need not wait for us. */
+/* Closes stderr when the program has ended.  Its sockets may live on in a
+ * daemon, and this process with them; a reader of the program's stderr must not
+ * wait for that. */
 static void
 record_release_stderr(void)
 {
@@ -68,7 +72,7 @@ static void
 record_run(const char *path, uint32_t pid)
 {
 	struct follow f = { .samples = true, .pid = pid, .pidfd = PIDFD,
-		.ended = record_release_stderr };
+		.on_end = record_release_stderr };
 	int error = follow_events(&f);
 
 	if (error == -ECANCELED) {
@@ -80,7 +84,7 @@ record_run(const char *path, uint32_t pid)
 		say_error("%s: %s; no more events are written", path,
 		    strerror(errno));
 	else
-		ask_say_error(error, f.said);
+		ask_say_error(error, f.refusal);
 	record_await_end();
 }
 

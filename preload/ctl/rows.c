@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* All rows of the status, in order. */
 #include "rows.h"
 
 #include <errno.h>
@@ -10,7 +9,7 @@
 #include "ask.h"
 #include "shared/ipc.h"
 
-enum { ROWS_MAX = 1 << 20 }; /* more than any agent has to tell */
+enum { ROWS_MAX = 1 << 20 }; /* more than any agent sends */
 
 static int
 rows_add(struct rows *rows, const struct ipc_row *row)
@@ -32,18 +31,18 @@ rows_add(struct rows *rows, const struct ipc_row *row)
 	return 0;
 }
 
-/* Takes all rows that come: 0, or a negative errno. */
+/* Reads all rows: 0, or a negative errno. */
 static int
 rows_receive(struct rows *rows, int fd)
 {
-	char why[IPC_TEXT];
+	char why[ASK_TEXT];
 	struct ipc_row row;
 	int n;
 
 	do {
 		n = ask_await_row(fd, &row, why);
 		if (n == 0)
-			return -ECONNRESET; /* the last row is an END */
+			return -ECONNRESET; /* end of file before the END row */
 		if (n < 0)
 			return n;
 		if (row.kind == IPC_ROW_END)
@@ -55,7 +54,8 @@ rows_receive(struct rows *rows, int fd)
 
 /* --- Order ---------------------------------------------------------------- */
 
-/* Sessions and their flows are one group. */
+/* The rows of a port are sorted by kind; a session and its flows stay
+ * together. */
 static uint32_t
 rows_group(const struct ipc_row *r)
 {
@@ -88,7 +88,7 @@ rows_compare_order(const void *left, const void *right)
 	return c != 0 ? c : rows_compare(a->flow, b->flow);
 }
 
-/* Keeps only the ports of which one socket is this process's. */
+/* Keeps the ports of which the process has a socket. */
 static void
 rows_keep_process(struct rows *rows, uint32_t pid)
 {
@@ -122,13 +122,14 @@ rows_get(struct rows *rows, uint32_t pid)
 		error = rows_receive(rows, fd);
 		close(fd);
 	}
-	/* The last program has just gone, and the agent with it? */
+	/* The agent may have ended with its last program meanwhile. */
 	if (ask_is_absent(error))
 		rows->n = 0;
 	else if (error != 0)
 		return error;
 	if (rows->n > 0)
-		qsort(rows->row, rows->n, sizeof(*rows->row), rows_compare_order);
+		qsort(rows->row, rows->n, sizeof(*rows->row),
+		    rows_compare_order);
 	if (pid != 0)
 		rows_keep_process(rows, pid);
 	return 0;

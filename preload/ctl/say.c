@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* How mpctl speaks: clean lines, durations in words. */
 #include "say.h"
 
 #include <errno.h>
@@ -46,7 +45,7 @@ say_error(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
-	/* Names of files may be UTF-8, but hold no newline here. */
+	/* Bytes past ASCII may be UTF-8 of a file's name. */
 	for (c = line; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* The terminal of mpctl watch. */
 #include "screen.h"
 
 #include <langinfo.h>
@@ -15,9 +14,9 @@
 #include "say.h"
 #include "view.h"
 
-/* What terminal.ti becomes: `infocmp -0 -Q2'.  For systems that have no
- * description of any terminal, as some containers, and names that nobody
- * knows. */
+/* terminal.ti, compiled (tic(1)) and printed by `infocmp -0 -Q2': for systems
+ * without terminal descriptions, as some containers are, and for unknown values
+ * of TERM. */
 #define ANY_TERMINAL "mpctl"
 static const char any_terminal[] =
     "b64:GgEeAA8AAwCHAFwAbXBjdGx8YXMgZ29vZCBhcyBhbnkgdGVybWluYWwAAAEA"
@@ -30,12 +29,12 @@ static const char any_terminal[] =
     "AAcADQAbW0gbWzJKABtbSwAbW0oAG1slaSVwMSVkOyVwMiVkSAAKABtbSAAIABtb"
     "QwAbW0EAG1sxbQAbWzdtABtbbQAIABtbQgAbW0QAG1tDABtbQQAKABtNAAkA";
 
-static bool utf8;
+static bool utf8; /* the terminal shows more than ASCII */
 
 /* --- Beginning and end ---------------------------------------------------- */
 
-/* Can the terminal show blocks?  Says so in the locale of this process, for
- * ncurses. */
+/* Can the terminal show block characters?  Sets LC_CTYPE, which ncurses needs
+ * to write them. */
 static bool
 screen_has_blocks(void)
 {
@@ -47,7 +46,7 @@ screen_has_blocks(void)
 	    strcmp(term, "linux") == 0))
 		return false;
 	if (setlocale(LC_CTYPE, "") == NULL) {
-		/* This host does not have what the user's has. */
+		/* The user's locale, handed on by ssh(1), is not installed. */
 		for (i = 0; i < 3 && (value == NULL || value[0] == '\0'); i++)
 			value = getenv(names[i]);
 		if (value == NULL || strstr(value, "UTF-8") == NULL ||
@@ -136,10 +135,10 @@ screen_put(const struct view_cell *c)
 {
 	wchar_t text[2] = { (wchar_t)c->ch, L'\0' };
 	cchar_t ch;
-	short pair = (short)PAIR_NUMBER(screen_attribute(c->style));
+	attr_t style = screen_attribute(c->style);
 
-	if (setcchar(&ch, text, screen_attribute(c->style) & ~(attr_t)A_COLOR, pair,
-	    NULL) == OK)
+	if (setcchar(&ch, text, style & ~(attr_t)A_COLOR,
+	    (short)PAIR_NUMBER(style), NULL) == OK)
 		(void)add_wch(&ch);
 }
 
@@ -211,7 +210,7 @@ screen_read_key(int wait_ms)
 	case KEY_NPAGE:
 	case ' ':
 		return SCREEN_PAGE_DOWN;
-	default: /* KEY_RESIZE as well: to be drawn anew */
+	default: /* among them KEY_RESIZE: draw again */
 		return SCREEN_OTHER;
 	}
 }

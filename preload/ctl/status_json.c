@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The status for programs.  Field names stay; new ones may come.  `version'
- * grows when the meaning of one changes.
+ * The status for programs is an interface: names of fields stay, new fields may
+ * be added, and `version' grows when the meaning of one changes.
  */
 #include "status.h"
 
@@ -30,7 +30,7 @@ status_put_row(struct json *j, const struct ipc_row *r)
 	json_close(j, '}');
 }
 
-/* The row of a session and those of its flows; returns how many. */
+/* A session and its flows; returns how many rows. */
 static size_t
 status_put_session(struct json *j, const struct ipc_row *r, size_t n)
 {
@@ -62,7 +62,8 @@ status_put_counters(struct json *j, const struct ipc_row *r, size_t n)
 	json_close(j, '}');
 }
 
-/* The rows of one port.  Its own is missing where the port goes just now. */
+/* The rows of one port, of which the first is IPC_ROW_PORT, if the agent sent
+ * it. */
 static void
 status_put_port(struct json *j, const struct ipc_row *r, size_t n)
 {

@@ -20,9 +20,9 @@ enum {
 };
 
 /*
- * Where the fields stand.  {NAME} is a field, {NAME:8} the same in 8 columns at
- * least, {NAME:-8} at their left.  [...] is left out where a field within is
- * null, 0, empty or dull.
+ * Where the fields stand.  {NAME} is a field, {NAME:8} the same right-justified
+ * in at least 8 columns, {NAME:-8} left-justified.  [...] is left out if a
+ * field in it is null, 0, empty or dull.
  */
 static const char text_port[] =
     "port {port}[ (agent restarted {agent_restarts} times)]\n";
@@ -64,7 +64,7 @@ status_text_form(uint32_t kind)
 	return "";
 }
 
-/* --- A field ---------------------------------------------------------------- */
+/* --- A field -------------------------------------------------------------- */
 
 /* Bytes, in the unit that leaves three digits or fewer. */
 static void
@@ -128,7 +128,7 @@ text_address(char text[TEXT_FIELD], const struct field *f)
 		text[0] = '\0';
 }
 
-/* A field's value for people. */
+/* The value of a field in the text. */
 static void
 text_value(char text[TEXT_FIELD], const struct field *f)
 {
@@ -172,10 +172,10 @@ text_matters(const struct field *f)
 	}
 }
 
-/* --- Rows ------------------------------------------------------------------- */
+/* --- Rows ----------------------------------------------------------------- */
 
-/* Reads {NAME:WIDTH} and goes on behind it; returns the field, which is there:
- * the tests look. */
+/* Reads {NAME:WIDTH} and moves *form behind it.  The list has the field:
+ * tests/cli/check_fields.c proves it for all forms. */
 static const struct field *
 text_read_field(const char **form, const struct fields *l, int *width)
 {
@@ -197,7 +197,7 @@ text_read_field(const char **form, const struct fields *l, int *width)
 	return fields_find(l, name);
 }
 
-/* Do all the fields matter up to the next bracket? */
+/* Are all fields up to the next bracket worth telling? */
 static bool
 text_all_matter(const char *form, const struct fields *l)
 {
@@ -232,7 +232,7 @@ text_put_row(const struct ipc_row *r)
 			putchar(*form++);
 }
 
-/* Only what was dropped: the other counters are in the JSON. */
+/* The text has only counters of dropped packets; all others are in the JSON. */
 static bool
 text_is_drop(const struct ipc_row *r)
 {

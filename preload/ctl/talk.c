@@ -18,8 +18,10 @@
 enum {
 	PACKET = 65536,
 	ALIGN = 64,
-	PROBE_US = 2500000, /* four rounds of probes */
-	EARLY_US = 400000,  /* when all have answered */
+	/* From when the session is up: for all pairs to answer; and a little,
+	 * for more samples, where all have answered. */
+	PROBE_US = 2500000,
+	EARLY_US = 400000,
 };
 
 static uint8_t packet[PACKET];
@@ -106,7 +108,8 @@ talk_has_pair(const struct exam *x, const struct mp_path *path)
 }
 
 static void
-talk_add_pair(struct exam *x, const struct mp_path *path, const uint32_t *rtt_us)
+talk_add_pair(struct exam *x, const struct mp_path *path,
+    const uint32_t *rtt_us)
 {
 	if (x->npairs == MP_FLOWS_MAX || talk_has_pair(x, path))
 		return;
@@ -172,7 +175,8 @@ talk_take_packet(struct talk *t, struct mp_rx *rx, size_t len)
 		talk_send_packet(t, &out, answer);
 }
 
-/* ICMP says in the error queue that a port is closed. */
+/* ECONNREFUSED (ICMP port unreachable) is reported once by recvmsg(), and once
+ * more in the error queue, which is emptied. */
 void
 talk_receive(struct talk *t)
 {
@@ -222,7 +226,7 @@ talk_update(struct talk *t, const struct exam *x, uint64_t now)
 
 	if (session == MP_NONE || mp_session_get(&t->mp, session, &s) != 0 ||
 	    s.state != MP_S_UP) {
-		t->done = t->up_at != 0; /* it was closed again */
+		t->done = t->up_at != 0; /* the peer has closed it */
 		return;
 	}
 	if (t->up_at == 0)

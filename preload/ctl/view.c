@@ -17,15 +17,15 @@
 #include "shared/net.h"
 
 enum {
-	/* Columns of a flow's line: mark, number, state, interface, SRTT,
-	 * loss, with blanks between; the pair and the history share what
-	 * is left. */
+	/* Columns of a flow's line that mark, number, state, interface, SRTT
+	 * and loss take, with blanks; the pair of addresses and the history
+	 * share the others. */
 	FIXED = 2 + 3 + 8 + 10 + 8 + 6,
 	PAIR_LEAST = 12,
 	PAIR_MOST = 2 * INET6_ADDRSTRLEN + 1,
 	HISTORY_LEAST = 16,
 	LEVELS = 8,
-	FRESH_US = 10 * 1000000, /* a change so young stands out */
+	FRESH_US = 10 * 1000000, /* a change is bold for so long */
 	DAY_S = 86400,
 };
 
@@ -35,7 +35,7 @@ static struct view_line *
 view_add_line(struct view *v)
 {
 	size_t room = v->room == 0 ? 32 : v->room * 2;
-	static struct view_line none; /* written to, never shown */
+	static struct view_line none; /* without memory: never shown */
 	struct view_line *line;
 
 	if (v->n == v->room) {
@@ -60,7 +60,7 @@ view_put(struct view_line *l, uint32_t ch, enum view_style style)
 			.style = (uint8_t)style };
 }
 
-/* ASCII alone: what comes from elsewhere is cleaned before. */
+/* The text is ASCII: names of programs and keys went through say_clean(). */
 static void __attribute__((format(printf, 3, 4)))
 view_print(struct view_line *l, enum view_style style, const char *format, ...)
 {
@@ -75,12 +75,14 @@ view_print(struct view_line *l, enum view_style style, const char *format, ...)
 		view_put(l, (unsigned char)text[i], style);
 }
 
-/* The text in `size' columns, with what does not fit left out of its middle. */
+/* Puts the text into `size' columns; if it does not fit, its middle is left
+ * out. */
 static void
 view_print_cut(struct view_line *l, enum view_style style, const char *text,
     size_t size)
 {
-	size_t len = strlen(text), head = (size - 1) / 2, tail = size - 2 - head;
+	size_t len = strlen(text), head = (size - 1) / 2;
+	size_t tail = size - 2 - head;
 
 	if (size < 4 || len <= size)
 		view_print(l, style, "%-*.*s", (int)size, (int)size, text);
@@ -91,10 +93,10 @@ view_print_cut(struct view_line *l, enum view_style style, const char *text,
 
 /* --- A flow --------------------------------------------------------------- */
 
-/* What all flows of a session share. */
-struct frame {
+/* The widths and the scale that all flows of a session share. */
+struct view_frame {
 	unsigned pair, history; /* columns */
-	uint32_t top_us;	/* SRTT of the highest level */
+	uint32_t top_us;	/* the SRTT that has the highest mark */
 };
 
 static void
@@ -121,10 +123,10 @@ view_flow_style(const struct mp_flow_info *f)
 	return f->in_use ? VIEW_GOOD : VIEW_PLAIN;
 }
 
-/* One second of a flow. */
+/* Puts the mark of one second of a flow. */
 static void
-view_put_history(struct view_line *l, const struct view *v, const struct frame *f,
-    struct history_cell c)
+view_put_history(struct view_line *l, const struct view *v,
+    const struct view_frame *f, struct history_cell c)
 {
 	static const char ascii[] = "_.-=+*#@";
 	enum view_style style = c.used ? VIEW_GOOD : VIEW_PLAIN;
@@ -148,7 +150,7 @@ view_put_history(struct view_line *l, const struct view *v, const struct frame *
 }
 
 static void
-view_flow(struct view *v, const struct frame *f, const struct ipc_row *r)
+view_flow(struct view *v, const struct view_frame *f, const struct ipc_row *r)
 {
 	const struct mp_flow_info *is = &r->u.flow_row.info;
 	struct view_line *l = view_add_line(v);
@@ -171,15 +173,16 @@ view_flow(struct view *v, const struct frame *f, const struct ipc_row *r)
 	view_print(l, VIEW_PLAIN, "%3" PRIu32 ".%" PRIu32 " ",
 	    is->loss_permille / 10, is->loss_permille % 10);
 	for (ago = f->history; ago-- > 0;)
-		view_put_history(l, v, f, history_get(v->history, r, v->now, ago));
+		view_put_history(l, v, f,
+		    history_get(v->history, r, v->now, ago));
 }
 
 /* --- A session ------------------------------------------------------------ */
 
-static struct frame
+static struct view_frame
 view_make_frame(const struct view *v, const struct ipc_row *flow, size_t n)
 {
-	struct frame f = { .pair = PAIR_LEAST, .top_us = 0 };
+	struct view_frame f = { .pair = PAIR_LEAST, .top_us = 0 };
 	unsigned free = v->cols > FIXED ? v->cols - FIXED : 0, ago;
 	unsigned most = free > HISTORY_LEAST ? free - HISTORY_LEAST : 0;
 	char text[PAIR_MOST + 3];
@@ -223,7 +226,7 @@ view_session_head(struct view *v, const struct ipc_row *r)
 	    r->u.session_row.key, sizeof(r->u.session_row.key)));
 }
 
-/* When and why the flow in use was taken. */
+/* The line that says when and why the flow in use was chosen. */
 static void
 view_change(struct view *v, const struct ipc_row *r)
 {
@@ -244,7 +247,7 @@ view_change(struct view *v, const struct ipc_row *r)
 }
 
 static void
-view_flow_head(struct view *v, const struct frame *f)
+view_flow_head(struct view *v, const struct view_frame *f)
 {
 	struct view_line *l = view_add_line(v);
 
@@ -253,7 +256,7 @@ view_flow_head(struct view *v, const struct frame *f)
 	view_print(l, VIEW_PLAIN, "last %u s", f->history);
 }
 
-static enum view_sort by; /* qsort(3) has no argument */
+static enum view_sort by; /* for view_compare(): qsort(3) passes no argument */
 
 static uint64_t
 view_weight(const struct ipc_row *r)
@@ -284,12 +287,12 @@ view_compare(const void *left, const void *right)
 	return a->flow < b->flow ? -1 : a->flow > b->flow;
 }
 
-/* The row of a session and those of its flows, which are brought in the order
- * that is asked for; returns how many. */
+/* Shows a session and its flows, whose rows are sorted by v->sort; returns how
+ * many rows. */
 static size_t
 view_session(struct view *v, struct ipc_row *r, size_t n)
 {
-	struct frame f;
+	struct view_frame f;
 	size_t i, end = 1;
 
 	while (end < n && r[end].kind == IPC_ROW_FLOW &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl watch: the status, live. */
+/* mpctl watch: reads the status and draws it, again and again. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,7 +12,7 @@
 #include "view.h"
 #include "shared/arena.h"
 
-enum { REFRESH_US = 250 * 1000 }; /* between two looks at the status */
+enum { REFRESH_US = 250 * 1000 }; /* between two readings of the status */
 
 static const char help_text[] =
     "\n"
@@ -35,13 +35,13 @@ struct watch_state {
 	struct rows rows;
 	struct history history;
 	struct view view;
-	int error; /* of the last look */
-	unsigned top; /* line that is shown first */
+	int error; /* of the last reading */
+	unsigned top; /* index of the first line on the screen */
 	bool help;
-	uint64_t next; /* look */
+	uint64_t next; /* when to read again, us */
 };
 
-/* The local time of day, as far as this host knows where it is. */
+/* Microseconds since local midnight. */
 static uint64_t
 watch_day_us(void)
 {
@@ -112,12 +112,12 @@ static void
 watch_scroll(struct watch_state *w, bool down, unsigned lines)
 {
 	if (down)
-		w->top += lines; /* watch_draw() knows the end */
+		w->top += lines; /* watch_draw() limits it */
 	else
 		w->top -= lines < w->top ? lines : w->top;
 }
 
-/* False: enough seen. */
+/* Does what a key asks for; false: quit. */
 static bool
 watch_act(struct watch_state *w, enum screen_key key)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * preload/ctl/fields.c: the status as text and as JSON, and the events, have the
- * fields of the one list, all of them and no others.
+ * preload/ctl/fields.c: the status as text and as JSON, and the events, have
+ * the fields of the one list, all of them and no others.
  */
 #include "suites.h"
 
@@ -95,7 +95,7 @@ static const struct {
 	{ IPC_ROW_COUNTER, "more", FIELD_EVENT },
 };
 
-/* --- A row with everything in it ------------------------------------------- */
+/* --- A row with everything in it ------------------------------------------ */
 
 static const struct mp_addr some_addr = { .ip = { [10] = 0xff, 0xff, 192, 0, 2,
 	1 }, .port = 7 };
@@ -148,7 +148,7 @@ row_of_kind(uint32_t kind)
 	return r;
 }
 
-/* --- Names ------------------------------------------------------------------ */
+/* --- Names ---------------------------------------------------------------- */
 
 struct names {
 	char name[NAMES_MAX][NAME];
@@ -221,7 +221,7 @@ names_equal(const struct names *want, const struct names *got)
 	ck_assert_uint_eq(got->n, want->n);
 }
 
-/* --- Outputs ---------------------------------------------------------------- */
+/* --- Outputs -------------------------------------------------------------- */
 
 /* What a function prints of rows, in memory that lasts until the next call. */
 static const char *
@@ -248,10 +248,10 @@ print_event(const struct ipc_row *row, size_t n)
 	event_put_json(row);
 }
 
-/* --- Tests ------------------------------------------------------------------ */
+/* --- Tests ---------------------------------------------------------------- */
 
-/* Each name once, each in an output, in all that its kind is in, or in those of the
- * list above. */
+/* Each name once, each in an output, in all that its kind is in, or in those of
+ * the list above. */
 START_TEST(in_all_outputs)
 {
 	struct ipc_row r = row_of_kind(kinds[_i].kind);
@@ -356,8 +356,8 @@ START_TEST(text_is_the_list)
 }
 END_TEST
 
-/* Brackets and braces are not shown; what is null, 0, empty or dull goes with its
- * bracket, and is a dash or "never" elsewhere. */
+/* Brackets and braces are not shown; what is null, 0, empty or dull goes with
+ * its bracket, and is a dash or "never" elsewhere. */
 START_TEST(text_brackets)
 {
 	struct ipc_row r = row_of_kind(IPC_ROW_SESSION);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/agent/rtnl.c: the decoder, with messages as the kernel lays them out. */
+/* preload/agent/rtnl.c: the decoder, with messages as the kernel lays them
+ * out. */
 #include "suites.h"
 
 #include <arpa/inet.h>
