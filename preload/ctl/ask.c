@@ -11,7 +11,7 @@
 #include "shared/ipc.h"
 
 /* The agent sends rows, or one answer that says why there are none. */
-union message {
+union ask_message {
 	struct ipc_row row;
 	struct ipc_answer answer;
 };
@@ -21,7 +21,7 @@ _Static_assert(sizeof(struct ipc_row) != sizeof(struct ipc_answer),
 _Static_assert(ASK_TEXT == (int)IPC_TEXT, "the agent's message fits");
 
 int
-ask_agent(uint32_t kind, uint32_t port)
+ask_open(uint32_t kind, uint32_t port)
 {
 	static struct ipc_request ask; /* large, mostly zero */
 	int fd, error;
@@ -42,7 +42,7 @@ ask_agent(uint32_t kind, uint32_t port)
 int
 ask_read_row(int fd, struct ipc_row *row, char why[ASK_TEXT])
 {
-	union message m;
+	union ask_message m;
 	int n, got[IPC_PASS];
 	size_t i;
 
@@ -101,7 +101,7 @@ void
 ask_say_error(int error, const char *why)
 {
 	if (error != -EPROTO && why != NULL && why[0] != '\0')
-		say_error("the agent refuses: %s", why);
+		say_line("the agent refuses: %s", why);
 	else
-		say_error("%s", ask_error_text(error));
+		say_line("%s", ask_error_text(error));
 }

@@ -12,7 +12,7 @@ enum { ASK_TEXT = 256 }; /* bytes of the agent's message, with the 0 */
 
 /* Sends a request (IPC_STATUS or IPC_EVENTS) for a port, or for all if 0: a
  * descriptor to read rows from, or a negative errno. */
-int ask_agent(uint32_t kind, uint32_t port);
+int ask_open(uint32_t kind, uint32_t port);
 /* Reads the next row: 1, 0 at the end, or a negative errno, where the agent's
  * message goes to `why', if it sent one. */
 int ask_read_row(int fd, struct ipc_row *, char why[ASK_TEXT]);

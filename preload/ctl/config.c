@@ -38,7 +38,7 @@ static char path[FROM_WHERES][SETTINGS_PATH]; /* of each file, or "" */
 static void
 config_complain(const char *line)
 {
-	say_error("%s", line);
+	say_line("%s", line);
 }
 
 /* Where a setting comes from: "FILE:LINE", a variable's name, or "nobody". */
@@ -230,7 +230,7 @@ config_check_addresses(int argc, char **argv, struct sockfilter_prefix *to)
 	for (i = 0; i < argc; i++)
 		if (strchr(argv[i], '/') != NULL ||
 		    !rules_prefix(to, argv[i])) {
-			say_error("check-config: expected ADDRESS[:PORT], "
+			say_line("check-config: expected ADDRESS[:PORT], "
 			    "found \"%s\"", argv[i]);
 			return false;
 		}
@@ -255,7 +255,7 @@ config_load(struct settings *s, const char *file)
 	snprintf(path[FROM_USER], SETTINGS_PATH, "%s", file);
 	n = settings_file(s, file, FROM_USER, config_complain);
 	if (n == 0 && access(file, F_OK) != 0) {
-		say_error("%s: %s", file, strerror(errno));
+		say_line("%s: %s", file, strerror(errno));
 		return false;
 	}
 	return n >= 0;

@@ -130,7 +130,7 @@ ctl_doctor(bool as_json, const char *peer)
 
 	if (peer != NULL && (strchr(peer, '/') != NULL ||
 	    !rules_prefix(&to, peer) || to.addr.port == 0)) {
-		say_error("doctor: expected ADDRESS:PORT, found \"%s\"", peer);
+		say_line("doctor: expected ADDRESS:PORT, found \"%s\"", peer);
 		return CTL_USAGE;
 	}
 	x.peer = peer != NULL ? &to.addr : NULL;
@@ -139,7 +139,7 @@ ctl_doctor(bool as_json, const char *peer)
 	error = host_read(&x.host, x.peer, x.settings.interfaces,
 	    x.settings.no_interfaces);
 	if (error != 0) {
-		say_error("the kernel does not tell of the network: %s",
+		say_line("the kernel does not tell of the network: %s",
 		    strerror(-error));
 		return CTL_FAILED;
 	}

@@ -122,13 +122,13 @@ environ_check_words(const struct variable *v, char *value)
 	for (word = strtok_r(value, between, &rest); word != NULL;
 	    word = strtok_r(NULL, between, &rest), n++)
 		if (!v->ok(word)) {
-			say_error("%s or %s: \"%s\" is wrong: want %s",
+			say_line("%s or %s: \"%s\" is wrong: want %s",
 			    v->option, v->name, word, v->want);
 			return false;
 		}
 	if (v->words == 0 || n <= v->words)
 		return true;
-	say_error("%s or %s: more than %zu entries", v->option, v->name,
+	say_line("%s or %s: more than %zu entries", v->option, v->name,
 	    v->words);
 	return false;
 }
@@ -143,13 +143,13 @@ environ_check_variable(const struct variable *v)
 	if (value == NULL)
 		return CTL_OK;
 	if (v->max != 0 && strlen(value) >= v->max) {
-		say_error("%s or %s: longer than %zu bytes", v->option,
+		say_line("%s or %s: longer than %zu bytes", v->option,
 		    v->name, v->max - 1);
 		return CTL_USAGE;
 	}
 	copy = strdup(value);
 	if (copy == NULL) {
-		say_error("%s", strerror(errno));
+		say_line("%s", strerror(errno));
 		return CTL_FAILED;
 	}
 	ok = environ_check_words(v, copy);
@@ -166,7 +166,7 @@ environ_check_runtime(void)
 	int error;
 
 	if (set != NULL && set[0] != '/') {
-		say_error("MPSHIM_RUNTIME_DIR: \"%s\" is wrong: want an "
+		say_line("MPSHIM_RUNTIME_DIR: \"%s\" is wrong: want an "
 		    "absolute path", set);
 		return CTL_USAGE;
 	}
@@ -175,10 +175,10 @@ environ_check_runtime(void)
 	if (error == 0)
 		return CTL_OK;
 	if (error == -EPERM)
-		say_error("%s must be yours alone, mode 0700; or set "
+		say_line("%s must be yours alone, mode 0700; or set "
 		    "MPSHIM_RUNTIME_DIR", path);
 	else
-		say_error("%s: %s; MPSHIM_RUNTIME_DIR can name another "
+		say_line("%s: %s; MPSHIM_RUNTIME_DIR can name another "
 		    "directory", path, strerror(-error));
 	return CTL_FAILED;
 }
@@ -190,7 +190,7 @@ environ_complain(const char *line)
 {
 	/* Further complaints often follow from the first. */
 	if (faults++ == 0)
-		say_error("%s", line);
+		say_line("%s", line);
 }
 
 int

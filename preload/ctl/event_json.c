@@ -38,7 +38,7 @@ void
 event_put_json(const struct ipc_row *r)
 {
 	struct json j = { .line = true };
-	struct fields l;
+	struct field_list l;
 
 	event_begin(&j, event_name(r->event), r->at, r->wall);
 	if (r->already)

@@ -11,7 +11,7 @@
 static void
 events_say_waiting(void)
 {
-	say_error("no program is running under mpshim here yet; waiting");
+	say_line("no program is running under mpshim here yet; waiting");
 }
 
 int

@@ -34,7 +34,7 @@
 	fields_add(l, list, sizeof(list) / sizeof((list)[0]))
 
 static void
-fields_add(struct fields *l, const struct field *field, size_t n)
+fields_add(struct field_list *l, const struct field *field, size_t n)
 {
 	if (n > FIELDS_MAX - l->n)
 		n = FIELDS_MAX - l->n;
@@ -80,7 +80,7 @@ fields_session_state(const struct ipc_row *row)
 /* --- The lists ------------------------------------------------------------ */
 
 static void
-fields_add_port(struct fields *l, const struct ipc_row *r)
+fields_add_port(struct field_list *l, const struct ipc_row *r)
 {
 	const struct field list[] = {
 		{ "port", JSON | TEXT, NUMBER(r->port) },
@@ -94,7 +94,7 @@ fields_add_port(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_slot(struct fields *l, const struct ipc_row *r)
+fields_add_slot(struct field_list *l, const struct ipc_row *r)
 {
 	const struct slot *s = &r->u.slot_row.record;
 	bool v4 = s->family == AF_INET;
@@ -116,7 +116,7 @@ fields_add_slot(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_session(struct fields *l, const struct ipc_row *r)
+fields_add_session(struct field_list *l, const struct ipc_row *r)
 {
 	const struct mp_session_info *s = &r->u.session_row.info;
 	bool up = s->state == MP_S_UP;
@@ -162,7 +162,7 @@ fields_add_session(struct fields *l, const struct ipc_row *r)
 
 /* Of the event `choice' alone: why this flow is in use from now on. */
 static void
-fields_add_choice(struct fields *l, const struct ipc_row *r)
+fields_add_choice(struct field_list *l, const struct ipc_row *r)
 {
 	enum mp_reason why = (enum mp_reason)r->why;
 	const struct field list[] = {
@@ -177,7 +177,7 @@ fields_add_choice(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_flow(struct fields *l, const struct ipc_row *r)
+fields_add_flow(struct field_list *l, const struct ipc_row *r)
 {
 	const struct mp_flow_info *f = &r->u.flow_row.info;
 	bool known = f->srtt_us != 0;
@@ -229,7 +229,7 @@ fields_counter_meaning(const char *name, size_t size)
 /* In the JSON of the status a counter is one field, whose name is the
  * counter's. */
 static void
-fields_add_counter(struct fields *l, const struct ipc_row *r)
+fields_add_counter(struct field_list *l, const struct ipc_row *r)
 {
 	const char *name = r->u.counter_row.name;
 	const size_t size = sizeof(r->u.counter_row.name);
@@ -247,7 +247,7 @@ fields_add_counter(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_agent(struct fields *l, const struct ipc_row *r)
+fields_add_agent(struct field_list *l, const struct ipc_row *r)
 {
 	const struct field list[] = {
 		{ "agent_pid", EVENT, NUMBER(r->u.agent_row.pid) },
@@ -259,7 +259,7 @@ fields_add_agent(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_link(struct fields *l, const struct ipc_row *r)
+fields_add_link(struct field_list *l, const struct ipc_row *r)
 {
 	const struct field list[] = {
 		{ "interface", EVENT, ARRAY(r->u.link_row.name) },
@@ -270,7 +270,7 @@ fields_add_link(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_address(struct fields *l, const struct ipc_row *r)
+fields_add_address(struct field_list *l, const struct ipc_row *r)
 {
 	const struct field list[] = {
 		{ "address", EVENT, IP(&r->u.address_row.addr) },
@@ -281,7 +281,7 @@ fields_add_address(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_error(struct fields *l, const struct ipc_row *r)
+fields_add_error(struct field_list *l, const struct ipc_row *r)
 {
 	const struct field list[] = {
 		{ "text", EVENT, ARRAY(r->u.error_row.text) },
@@ -291,7 +291,7 @@ fields_add_error(struct fields *l, const struct ipc_row *r)
 }
 
 static void
-fields_add_lost(struct fields *l, const struct ipc_row *r)
+fields_add_lost(struct field_list *l, const struct ipc_row *r)
 {
 	const struct field list[] = {
 		{ "lines", EVENT, NUMBER(r->u.lost_row.lines) },
@@ -303,9 +303,10 @@ fields_add_lost(struct fields *l, const struct ipc_row *r)
 /* --- All of them ---------------------------------------------------------- */
 
 void
-fields_read(struct fields *l, const struct ipc_row *r)
+fields_read(struct field_list *l, const struct ipc_row *r)
 {
-	static void (*const add[])(struct fields *, const struct ipc_row *) = {
+	static void (*const add[])(struct field_list *,
+	    const struct ipc_row *) = {
 		[IPC_ROW_PORT] = fields_add_port,
 		[IPC_ROW_SLOT] = fields_add_slot,
 		[IPC_ROW_SESSION] = fields_add_session,
@@ -324,7 +325,7 @@ fields_read(struct fields *l, const struct ipc_row *r)
 }
 
 const struct field *
-fields_find(const struct fields *l, const char *name)
+fields_find(const struct field_list *l, const char *name)
 {
 	size_t i;
 

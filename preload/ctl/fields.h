@@ -59,15 +59,15 @@ struct field {
 
 enum { FIELDS_MAX = 32 };
 
-struct fields {
+struct field_list {
 	struct field field[FIELDS_MAX]; /* with pointers into the row */
 	size_t n;
 };
 
 /* The fields of a row, in the order of the JSON. */
-void fields_read(struct fields *, const struct ipc_row *);
+void fields_read(struct field_list *, const struct ipc_row *);
 /* The field of this name, or NULL. */
-const struct field *fields_find(const struct fields *, const char *name);
+const struct field *fields_find(const struct field_list *, const char *name);
 /* "in use", "failed", ... of a flow; "up", ... of a session. */
 const char *fields_flow_state(const struct ipc_row *);
 const char *fields_session_state(const struct ipc_row *);

@@ -134,7 +134,7 @@ json_put_value(const struct field *f)
 }
 
 void
-json_fields(struct json *j, const struct fields *l, unsigned output)
+json_fields(struct json *j, const struct field_list *l, unsigned output)
 {
 	size_t i;
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fields;
+struct field_list;
 
 struct json {
 	unsigned depth;
@@ -24,6 +24,6 @@ void json_word(struct json *, const char *name, const char *);
 void json_number(struct json *, const char *name, uint64_t);
 void json_bool(struct json *, const char *name, bool);
 /* Writes the fields that name this output (enum field_output). */
-void json_fields(struct json *, const struct fields *, unsigned output);
+void json_fields(struct json *, const struct field_list *, unsigned output);
 
 #endif

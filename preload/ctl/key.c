@@ -55,7 +55,7 @@ key_join_path(char out[PATH_MAX], const char *dir, const char *name,
 
 	if (n > 0 && n < PATH_MAX)
 		return true;
-	say_error("%s: %s", name, strerror(ENAMETOOLONG));
+	say_line("%s: %s", name, strerror(ENAMETOOLONG));
 	return false;
 }
 
@@ -79,14 +79,14 @@ key_make_directory(char dir[PATH_MAX])
 	size_t i;
 
 	if (key_home() == NULL) {
-		say_error("HOME is not set: where shall the key go?");
+		say_line("HOME is not set: where shall the key go?");
 		return false;
 	}
 	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
 		if (!key_join_path(dir, key_home(), levels[i], ""))
 			return false;
 		if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-			say_error("%s: %s", dir, strerror(errno));
+			say_line("%s: %s", dir, strerror(errno));
 			return false;
 		}
 	}
@@ -100,7 +100,7 @@ key_half_is_absent(const struct half *h)
 
 	if (lstat(h->path, &st) != 0 && errno == ENOENT)
 		return true;
-	say_error("%s is there already and is not overwritten; "
+	say_line("%s is there already and is not overwritten; "
 	    "take another name, or move it away", h->path);
 	return false;
 }
@@ -133,7 +133,7 @@ key_make_half(const struct half *h, const char *name, const char *hex)
 
 	fd = open(h->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		say_error("%s: %s", h->path, strerror(errno));
+		say_line("%s: %s", h->path, strerror(errno));
 		return false;
 	}
 	len = snprintf(text, sizeof(text),
@@ -147,7 +147,7 @@ key_make_half(const struct half *h, const char *name, const char *hex)
 	if (error == 0)
 		return true;
 	unlink(h->path);
-	say_error("%s: %s", h->path, strerror(error));
+	say_line("%s: %s", h->path, strerror(error));
 	return false;
 }
 
@@ -172,7 +172,7 @@ key_make_halves(const struct half *own, const struct half *peer,
 	bool made;
 
 	if (sodium_init() < 0) {
-		say_error("libsodium does not start");
+		say_line("libsodium does not start");
 		return false;
 	}
 	randombytes_buf(secret, sizeof(secret));
@@ -194,7 +194,7 @@ ctl_keygen(const char *name)
 	char dir[PATH_MAX];
 
 	if (!key_name_ok(name)) {
-		say_error("\"%s\" cannot be a key's name: 1 to %d of A-Z a-z "
+		say_line("\"%s\" cannot be a key's name: 1 to %d of A-Z a-z "
 		    "0-9 . _ -, the first no dot and no dash", name, KEY_NAME);
 		return CTL_USAGE;
 	}
@@ -224,7 +224,7 @@ key_file_ok(const char *path)
 	int fd = keyfile_open(path, why);
 
 	if (fd < 0) {
-		say_error("%s", why);
+		say_line("%s", why);
 		return false;
 	}
 	close(fd);
@@ -246,7 +246,7 @@ key_path_ok(const char *path)
 		if (key_name_ok(name))
 			return true;
 	}
-	say_error("%s: a key's file is NAME.key", path);
+	say_line("%s: a key's file is NAME.key", path);
 	return false;
 }
 
@@ -259,7 +259,7 @@ key_find(char path[PATH_MAX], const char *name)
 	char keys[PATH_MAX];
 
 	if (!key_name_ok(name)) {
-		say_error("\"%s\" is no key: want a name or a path", name);
+		say_line("\"%s\" is no key: want a name or a path", name);
 		return false;
 	}
 	dir = key_home();
@@ -275,7 +275,7 @@ key_find(char path[PATH_MAX], const char *name)
 		return false;
 	if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
 		return true;
-	say_error("no key %s in ~/" HOME_KEYS " or " ETC_KEYS "; make it with "
+	say_line("no key %s in ~/" HOME_KEYS " or " ETC_KEYS "; make it with "
 	    "mpctl keygen %s, or copy the half that the other host made",
 	    name, name);
 	return false;
@@ -287,7 +287,7 @@ key_check(const char *key, size_t *bytes)
 	char path[PATH_MAX];
 
 	if (strlen(key) >= sizeof(path)) {
-		say_error("key: %s", strerror(ENAMETOOLONG));
+		say_line("key: %s", strerror(ENAMETOOLONG));
 		return false;
 	}
 	if (key[0] == '/') {
@@ -309,7 +309,7 @@ ctl_keys_check(const char *keys)
 
 	copy = strdup(keys);
 	if (copy == NULL) {
-		say_error("%s", strerror(errno));
+		say_line("%s", strerror(errno));
 		return CTL_FAILED;
 	}
 	for (key = strtok_r(copy, " \t\n", &rest); key != NULL;
@@ -319,11 +319,11 @@ ctl_keys_check(const char *keys)
 			break;
 		}
 	if (status == CTL_OK && n == 0) {
-		say_error("which key?  Give it with -k NAME; "
+		say_line("which key?  Give it with -k NAME; "
 		    "mpctl keygen NAME makes one");
 		status = CTL_USAGE;
 	} else if (n > MP_KEYS_MAX || bytes > IPC_KEYS) {
-		say_error("too many keys: at most %d, of %d bytes in all",
+		say_line("too many keys: at most %d, of %d bytes in all",
 		    MP_KEYS_MAX, IPC_KEYS);
 		status = CTL_FAILED;
 	}

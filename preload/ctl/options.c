@@ -44,7 +44,7 @@ options_refuse(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(what, sizeof(what), format, ap);
 	va_end(ap);
-	say_error("%s; mpctl --help tells more", what);
+	say_line("%s; mpctl --help tells more", what);
 	return CTL_USAGE;
 }
 

@@ -188,14 +188,14 @@ program_check_elf(int fd, const char *path, const unsigned char *ident)
 	int me, same;
 
 	if (ident[EI_CLASS] != ours) {
-		say_error("%s is a %d-bit program, and this mpshim is for "
+		say_line("%s is a %d-bit program, and this mpshim is for "
 		    "%d-bit ones", path, ours == ELFCLASS64 ? 32 : 64,
 		    ours == ELFCLASS64 ? 64 : 32);
 		return CTL_FAILED;
 	}
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
 	    !program_read_elf(fd, &head, &elf)) {
-		say_error("%s is a damaged program", path);
+		say_line("%s is a damaged program", path);
 		return CTL_NOT_RUNNABLE;
 	}
 	/* mpctl is built for the same machine as the library. */
@@ -205,16 +205,16 @@ program_check_elf(int fd, const char *path, const unsigned char *ident)
 	if (me >= 0)
 		close(me);
 	if (!same)
-		say_error("%s is for another machine than this mpshim", path);
+		say_line("%s is for another machine than this mpshim", path);
 	else if (!elf.interp)
-		say_error("%s is statically linked, so nothing can be "
+		say_line("%s is statically linked, so nothing can be "
 		    "preloaded into it", path);
 	else if (!program_loader_known(elf.loader))
-		say_error("%s is linked with another C library (%s); mpshim "
+		say_line("%s is linked with another C library (%s); mpshim "
 		    "needs programs of glibc or musl", path, elf.loader);
 	else {
 		if (elf.go)
-			say_error("warning: %s is a Go program; Go calls the "
+			say_line("warning: %s is a Go program; Go calls the "
 			    "kernel past mpshim, so it gets one path", path);
 		return CTL_OK;
 	}
@@ -254,7 +254,7 @@ program_check_contents(int fd, const char *path, char *head, size_t len,
 		if (why == NULL)
 			return program_check_elf(fd, path,
 			    (unsigned char *)head);
-		say_error("%s %s, so the loader would start it without mpshim; "
+		say_line("%s %s, so the loader would start it without mpshim; "
 		    "run mprun as the user that it becomes", path, why);
 		return CTL_FAILED;
 	}
@@ -262,7 +262,7 @@ program_check_contents(int fd, const char *path, char *head, size_t len,
 		memcpy(interpreter, SHELL, sizeof(SHELL));
 	error = program_runnable(interpreter);
 	if (error != 0 || nested >= PROGRAM_NESTED) {
-		say_error("%s: its interpreter %s: %s", path, interpreter,
+		say_line("%s: its interpreter %s: %s", path, interpreter,
 		    strerror(error != 0 ? error : ELOOP));
 		return CTL_NOT_RUNNABLE;
 	}
@@ -284,7 +284,7 @@ program_check_file(const char *path, int nested)
 		status = program_check_contents(fd, path, head, (size_t)n,
 		    nested);
 	else {
-		say_error("%s: %s", path, strerror(errno));
+		say_line("%s: %s", path, strerror(errno));
 		status = CTL_NOT_RUNNABLE;
 	}
 	close(fd);
@@ -298,14 +298,14 @@ ctl_program_check(const char *name)
 	int error;
 
 	if (name[0] == '-') {
-		say_error("%s: a program's name cannot begin with a dash; "
+		say_line("%s: a program's name cannot begin with a dash; "
 		    "write ./%s", name, name);
 		return CTL_USAGE;
 	}
 	error = program_find(path, name);
 	if (error == 0)
 		return program_check_file(path, 0);
-	say_error("%s: %s", name, error == ENOENT ? "no such program" :
+	say_line("%s: %s", name, error == ENOENT ? "no such program" :
 	    strerror(error));
 	return error == ENOENT || error == ENOTDIR ? CTL_NOT_FOUND :
 	    CTL_NOT_RUNNABLE;

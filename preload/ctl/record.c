@@ -81,7 +81,7 @@ record_run(const char *path, uint32_t pid)
 		error = -EIO;
 	}
 	if (error == -EIO)
-		say_error("%s: %s; no more events are written", path,
+		say_line("%s: %s; no more events are written", path,
 		    strerror(errno));
 	else
 		ask_say_error(error, f.refusal);
@@ -97,13 +97,13 @@ ctl_record(const char *path, uint32_t pid)
 	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC,
 	    0666);
 	if (file < 0) {
-		say_error("--events: %s: %s", path, strerror(errno));
+		say_line("--events: %s: %s", path, strerror(errno));
 		return CTL_FAILED;
 	}
 	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 	child = pidfd >= 0 ? fork() : -1;
 	if (child < 0) {
-		say_error("--events: %s", strerror(errno));
+		say_line("--events: %s", strerror(errno));
 		return CTL_FAILED;
 	}
 	if (child > 0)
@@ -112,6 +112,6 @@ ctl_record(const char *path, uint32_t pid)
 	if (error == 0)
 		record_run(path, pid);
 	else
-		say_error("--events: %s", strerror(-error));
+		say_line("--events: %s", strerror(-error));
 	_exit(0);
 }

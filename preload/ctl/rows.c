@@ -117,7 +117,7 @@ rows_get(struct rows *rows, uint32_t pid)
 	int fd, error;
 
 	rows->n = 0;
-	error = fd = ask_agent(IPC_STATUS, 0);
+	error = fd = ask_open(IPC_STATUS, 0);
 	if (fd >= 0) {
 		error = rows_receive(rows, fd);
 		close(fd);

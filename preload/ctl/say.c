@@ -37,7 +37,7 @@ say_clean(char *out, size_t size, const char *text, size_t len)
 }
 
 void
-say_error(const char *format, ...)
+say_line(const char *format, ...)
 {
 	char line[SAY_LINE], *c;
 	va_list ap;
@@ -79,6 +79,6 @@ say_flush(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return CTL_OK;
-	say_error("cannot write: %s", strerror(errno));
+	say_line("cannot write: %s", strerror(errno));
 	return CTL_FAILED;
 }

@@ -12,7 +12,7 @@ enum { SAY_DURATION = 32 }; /* bytes of a duration in words, with the 0 */
  * mpctl. */
 void say_set_name(const char *name);
 /* "NAME: ..." on stderr, one line whatever is in it. */
-void say_error(const char *format, ...)
+void say_line(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 /* Copies a text that ends at a 0 or after `len' bytes; what is not printable
  * ASCII becomes `?', so that it harms no terminal.  `out' has `size' bytes.

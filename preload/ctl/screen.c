@@ -76,7 +76,7 @@ screen_begin(bool *blocks)
 	SCREEN *screen;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		say_error("watch wants a terminal; mpctl status and events do "
+		say_line("watch wants a terminal; mpctl status and events do "
 		    "not");
 		return CTL_FAILED;
 	}
@@ -87,7 +87,7 @@ screen_begin(bool *blocks)
 		screen = newterm(ANY_TERMINAL, stdout, stdin);
 	}
 	if (screen == NULL) {
-		say_error("this terminal cannot be used");
+		say_line("this terminal cannot be used");
 		return CTL_FAILED;
 	}
 	*blocks = utf8;

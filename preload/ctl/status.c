@@ -18,7 +18,7 @@ status_show(struct rows *rows, bool json, uint32_t pid)
 	else if (pid == 0)
 		puts("no program is running under mpshim here");
 	else {
-		say_error("process %u does not run under mpshim here", pid);
+		say_line("process %u does not run under mpshim here", pid);
 		return CTL_FAILED;
 	}
 	return CTL_OK;

@@ -16,7 +16,7 @@ enum { STATUS_VERSION = 1 };
 static void
 status_put_fields(struct json *j, const struct ipc_row *r)
 {
-	struct fields l;
+	struct field_list l;
 
 	fields_read(&l, r);
 	json_fields(j, &l, FIELD_JSON);

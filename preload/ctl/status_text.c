@@ -177,7 +177,7 @@ text_matters(const struct field *f)
 /* Reads {NAME:WIDTH} and moves *form behind it.  The list has the field:
  * tests/cli/check_fields.c proves it for all forms. */
 static const struct field *
-text_read_field(const char **form, const struct fields *l, int *width)
+text_read_field(const char **form, const struct field_list *l, int *width)
 {
 	const char *at = *form + 1;
 	size_t len = strcspn(at, ":}");
@@ -199,7 +199,7 @@ text_read_field(const char **form, const struct fields *l, int *width)
 
 /* Are all fields up to the next bracket worth telling? */
 static bool
-text_all_matter(const char *form, const struct fields *l)
+text_all_matter(const char *form, const struct field_list *l)
 {
 	int width;
 
@@ -216,7 +216,7 @@ text_put_row(const struct ipc_row *r)
 {
 	const char *form = status_text_form(r->kind);
 	char text[TEXT_FIELD];
-	struct fields l;
+	struct field_list l;
 	int width;
 
 	fields_read(&l, r);

@@ -180,7 +180,7 @@ static struct names
 names_of_list(const struct ipc_row *r, unsigned output)
 {
 	struct names names = { .n = 0 };
-	struct fields l;
+	struct field_list l;
 	size_t i;
 
 	fields_read(&l, r);
@@ -257,7 +257,7 @@ START_TEST(in_all_outputs)
 	struct ipc_row r = row_of_kind(kinds[_i].kind);
 	const struct field *f;
 	unsigned want;
-	struct fields l;
+	struct field_list l;
 	size_t i, k;
 
 	r.event = kinds[_i].event;
@@ -283,7 +283,7 @@ END_TEST
 START_TEST(no_stale_exception)
 {
 	struct ipc_row r;
-	struct fields l;
+	struct field_list l;
 	size_t k;
 
 	for (k = 0; k < sizeof(partial) / sizeof(partial[0]); k++) {
