@@ -6,8 +6,6 @@
 #ifndef RTNL_H
 #define RTNL_H
 
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +13,8 @@
 #include <sys/types.h>
 
 #include "mp.h"
+
+struct nlmsghdr;
 
 enum {
 	RTNL_MESSAGE = 32768, /* bytes; the kernel cuts its lists so */

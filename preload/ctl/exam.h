@@ -10,8 +10,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "host.h"
+#include "mp.h"
 #include "policy/settings.h"
 
 enum exam_bound { EXAM_FOUND = 64, EXAM_TEXT = 512 };

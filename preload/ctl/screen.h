@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "view.h"
+struct view_line;
 
 enum screen_key { SCREEN_NONE, SCREEN_QUIT, SCREEN_SORT, SCREEN_HELP,
 	SCREEN_UP, SCREEN_DOWN, SCREEN_PAGE_UP, SCREEN_PAGE_DOWN,

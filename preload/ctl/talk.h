@@ -7,7 +7,12 @@
 #ifndef TALK_H
 #define TALK_H
 
-#include "exam.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mp.h"
+
+struct exam;
 
 struct talk {
 	struct mp mp;

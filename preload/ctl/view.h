@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "history.h"
-
+struct history;
 struct ipc_row;
 
 enum { VIEW_COLS = 256 }; /* longest line, columns */

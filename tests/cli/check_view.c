@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ctl/history.h"
 #include "ctl/view.h"
 #include "shared/ipc.h"
 
