@@ -30,7 +30,7 @@ def by_recv(address):
     try:
         sock.recv(1)
     except ConnectionRefusedError:
-        return (time.monotonic() - begin) * 1000
+        return round((time.monotonic() - begin) * 1000, 1)
     return "never"
 
 
@@ -42,7 +42,7 @@ def by_send(address):
         try:
             sock.send(b"x")
         except ConnectionRefusedError:
-            return (time.monotonic() - begin) * 1000
+            return round((time.monotonic() - begin) * 1000, 1)
         time.sleep(0.02)
     return "never"
 
