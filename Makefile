@@ -45,7 +45,8 @@ BENCH_COMMON = world
 
 # Manual pages, and what else people read.
 MAN = $(wildcard man/*.[1-9])
-DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
+DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE doc/guides.md \
+	core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
@@ -298,6 +299,11 @@ check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 # Code and manual pages tell of the same things.
 check-docs:
 	scripts/check-docs
+	scripts/handbook --self-test
+
+# The modules' theories of operation and the pages of doc/, as one book.
+handbook:
+	scripts/handbook $(B)/handbook.md
 
 # In one process with sanitizers: to fork theirs for each test takes 8 times as
 # long.
@@ -416,5 +422,5 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent check-lab demo bench-core bench-shim coverage \
+	check-cli check-agent check-lab demo handbook bench-core bench-shim coverage \
 	tidy product install uninstall deb check-deb clean FORCE
