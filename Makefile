@@ -326,13 +326,16 @@ demo:
 	$(MAKE) $(PRODUCT) $(LAB)
 	B=$(B) scripts/demo
 
-# The library exports the hooks and nothing else, and needs no C library newer
-# than Debian 11's.
+# The library exports the hooks and nothing else, every row of libc.h among them,
+# and needs no C library newer than Debian 11's.
 check-exports: $(SHIM)
 	$(NM) -D --defined-only $(SHIM) | sed 's/.* //' | LC_ALL=C sort \
 	    >$(B)/exports
 	sed -n 's/^	\([a-z_0-9]*\);$$/\1/p' preload/hook/exports.map | LC_ALL=C sort | \
 	    cmp - $(B)/exports
+	! sed -n 's/^	LIBC([^,]*, \([a-z_0-9]*\),.*/\1/p' preload/process/libc.h | \
+	    LC_ALL=C sort | LC_ALL=C comm -23 - $(B)/exports | \
+	    sed 's/$$/: in libc.h, but not exported/' | grep .
 	{ $(NM) -D $(SHIM) | sed -n 's/.*@GLIBC_//p' | sort -V | tail -1; \
 	    echo 2.31; } | sort -V -c
 
