@@ -305,6 +305,7 @@ check-docs:
 # The modules' theories of operation and the pages of doc/, as one book.
 handbook:
 	scripts/handbook $(B)/handbook.md
+.PHONY: handbook
 
 # In one process with sanitizers: to fork theirs for each test takes 8 times as
 # long.
@@ -426,5 +427,5 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent check-lab demo handbook bench-core bench-shim coverage \
+	check-cli check-agent check-lab demo bench-core bench-shim coverage \
 	tidy product install uninstall deb check-deb clean FORCE
