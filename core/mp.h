@@ -222,11 +222,10 @@ MP_CHECK int mp_send_begin(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id, size_t len,
     enum mp_send_flag, struct mp_tx tx[2]);
 
-/* Where mp_seal() wants the payload within its output, to spare a copy. */
-size_t mp_seal_offset(const struct mp_tx *);
 /*
- * Makes the packet in `out', which has len + MP_COPY_OVERHEAD bytes at least.
- * The payload may be at out + mp_seal_offset() already.  Returns its length.
+ * Makes the packet in `out', which has len + MP_COPY_OVERHEAD bytes at least and
+ * does not overlap the payload: mp_send_commit(), a COPY and another try want
+ * it unsealed.  Returns the packet's length.
  */
 size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
     uint8_t *out);
