@@ -103,7 +103,7 @@ look_policy(struct exam *x, const struct check *c)
 	known = exam_keys() == 0;
 	for (i = 0; i < x->host.naddrs; i++)
 		known |= memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0;
-	if (known || rules_way(&x->settings.rules, x->peer) == WAY_PROTECT)
+	if (known || rules_apply(&x->settings.rules, x->peer).way == WAY_PROTECT)
 		return;
 	known = true;
 	exam_found(x, c, net_text(x->peer, peer), NULL, NULL);

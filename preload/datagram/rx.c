@@ -7,7 +7,7 @@
 
 #include "shared/seccomp.h"
 #include "cmsg.h"
-#include "policy/conf.h"
+#include "policy/dest_policy.h"
 #include "rx_packet.h"
 #include "socket/user_filter.h"
 #include "process/reentry.h"
@@ -158,11 +158,13 @@ rx_sealed(const struct rx *in)
 static bool
 take_plain(const struct rx *in)
 {
+	struct dest_policy p;
+
 	if (!ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
-	if (!conf_plain_besides(&in->from))
-		return true;
-	return plain_peer_may_receive(in->s, &in->from);
+	p = dest_policy_known(&in->from);
+	return !p.plain_besides ||
+	    plain_peer_may_receive(in->s, &in->from, &p);
 }
 
 static int

@@ -20,7 +20,9 @@
 #include "shared/net.h"
 #include "plain_peer.h"
 #include "tx_sealed.h"
+#include "policy/dest_policy.h"
 #include "policy/dest_scope.h"
+#include "policy/rules.h"
 #include "shared/uapi.h"
 #include "socket/ingress.h"
 
@@ -115,7 +117,7 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 static ssize_t
 send_protected(int fd, struct sock *s, const struct msghdr *msg,
-    const struct mp_addr *dst, int flags)
+    const struct mp_addr *dst, const struct dest_policy *p, int flags)
 {
 	bool as_is = false;
 	ssize_t n;
@@ -127,28 +129,25 @@ send_protected(int fd, struct sock *s, const struct msghdr *msg,
 	n = tx_sealed(fd, s, dst, msg, flags, &as_is);
 	if (!as_is)
 		return n;
-	plain_peer_prefer(dst);
+	plain_peer_prefer(dst, p);
 	return tx_plain(fd, s, msg, dst, flags);
 }
 
-/* Which way a datagram goes; who has a session is not asked about. */
-static enum conf_way
-way_to(struct sock *s, const struct mp_addr *dst)
+/* The policy of a destination.  The kernel is not asked about a peer that has a
+ * session. */
+static struct dest_policy
+tx_policy(struct sock *s, const struct mp_addr *dst)
 {
-	enum conf_way way = conf_way_to(dst);
-	bool met = false;
+	struct dest_policy p = dest_policy_known(dst);
 
-	if (way != WAY_PROTECT || dest_scope_known(dst) == DEST_SCOPE_PEER)
-		return way;
-	if (dest_scope_known(dst) == DEST_SCOPE_UNKNOWN && s->map.arena !=
-	    NULL &&
-	    reentry_lock(s->map.arena)) {
-		met = mp_session_find(&s->map.mp, s->slot, dst) != MP_NONE;
-		reentry_unlock(s->map.arena);
+	if (s->names) {
+		p.way = WAY_PLAIN;
+		return p;
 	}
-	if (met)
-		dest_scope_note(dst);
-	return dest_scope_of(dst) == DEST_SCOPE_PEER ? WAY_PROTECT : WAY_PLAIN;
+	if (p.way == WAY_PLAIN || p.scope != DEST_SCOPE_UNKNOWN)
+		return p;
+	return plain_peer_has_session(s, dst) ? dest_policy_of_peer(dst) :
+						dest_policy_of(dst);
 }
 
 static void
@@ -169,7 +168,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	enum sock_state state = atomic_load(&s->state);
 	struct mp_addr dst;
-	enum conf_way way;
+	struct dest_policy p;
 	int n = target(s, msg, &dst);
 
 	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
@@ -179,19 +178,19 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
 	s->portless = false;
-	way = s->names ? WAY_PLAIN : way_to(s, &dst);
-	if (state == SOCK_PLAIN && way != WAY_PLAIN)
+	p = tx_policy(s, &dst);
+	if (state == SOCK_PLAIN && p.way != WAY_PLAIN)
 		return -EACCES;
-	if (way == WAY_REFUSE) {
+	if (p.way == WAY_REFUSE) {
 		tx_say_refused(&dst);
 		return -EACCES;
 	}
-	if (way == WAY_PROTECT) {
-		if (conf_plain_besides(&dst) && plain_peer_may_send(s, &dst))
+	if (p.way == WAY_PROTECT) {
+		if (p.plain_besides && plain_peer_may_send(s, &dst, &p))
 			return tx_plain(fd, s, msg, &dst, flags);
-		return send_protected(fd, s, msg, &dst, flags);
+		return send_protected(fd, s, msg, &dst, &p, flags);
 	}
-	if (state != SOCK_PLAIN && conf_is_dns(&dst))
+	if (state != SOCK_PLAIN && p.is_dns)
 		ingress_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected) {
 		s->home = net_is_loopback(&dst) && (s->home || !s->bound);

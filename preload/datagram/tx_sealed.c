@@ -8,7 +8,7 @@
 
 #include "shared/seccomp.h"
 #include "tx_option.h"
-#include "policy/conf.h"
+#include "policy/dest_policy.h"
 #include "process/forked.h"
 #include "process/reentry.h"
 #include "process/iov.h"
@@ -109,8 +109,8 @@ tx_sealed_source(const struct tx *o, uint8_t ip[16])
 static int
 hold(struct tx *o, uint64_t now)
 {
-	struct mp_tx_option wish = { .plain_us = conf_prefer(&o->dst) ?
-	    PATIENCE_US : 0 };
+	struct mp_tx_option wish = { .plain_us =
+	    dest_policy_known(&o->dst).prefer ? PATIENCE_US : 0 };
 	int error = may_hold(o);
 	bool late;
 

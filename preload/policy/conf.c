@@ -109,33 +109,3 @@ conf_port_plain(uint16_t port)
 {
 	return port == RULES_NAMES;
 }
-
-enum conf_way
-conf_way_to(const struct mp_addr *a)
-{
-	return conf.active ? rules_way(&conf.set.rules, a) : WAY_PLAIN;
-}
-
-bool
-conf_prefer(const struct mp_addr *a)
-{
-	return rules_prefer(&conf.set.rules, a);
-}
-
-bool
-conf_is_dns(const struct mp_addr *a)
-{
-	return rules_is_dns(&conf.set.rules, a);
-}
-
-bool
-conf_plain_from(const struct mp_addr *a)
-{
-	return !conf.active || rules_plain_from(&conf.set.rules, a);
-}
-
-bool
-conf_plain_besides(const struct mp_addr *a)
-{
-	return conf_way_to(a) == WAY_PROTECT && conf_plain_from(a);
-}

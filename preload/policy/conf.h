@@ -26,18 +26,8 @@ void conf_load(char **envp);
 const struct conf *conf_get(void);
 /* Nothing can be protected: every key is forgotten, so nothing is sent. */
 void conf_refuse(void);
-/* Which way a datagram to this address goes. */
-enum conf_way conf_way_to(const struct mp_addr *);
-/* Is a socket that is bound to this port plain to everybody?  Who asks it
- * sends to port 53, which is plain. */
+/* Is a socket that is bound to this port plain to all?  True for port 53: clients
+ * that ask a name server do so in plaintext. */
 bool conf_port_plain(uint16_t port);
-/* Is it sent in plaintext where nobody answers? */
-bool conf_prefer(const struct mp_addr *);
-/* Is this a name server that is plain for no other reason? */
-bool conf_is_dns(const struct mp_addr *);
-/* May plaintext come in from this address? */
-bool conf_plain_from(const struct mp_addr *);
-/* May it come in from this one, which is protected? */
-bool conf_plain_besides(const struct mp_addr *);
 
 #endif

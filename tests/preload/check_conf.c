@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "policy/conf.h"
+#include "policy/dest_policy.h"
 #include "suites.h"
 
 #define KEY "MPSHIM_KEY=/k"
@@ -23,7 +24,7 @@ static const struct conf_row {
 	struct {
 		const char *ip;
 		unsigned port;
-		enum conf_way way;
+		enum rules_way way;
 	} to[6];
 	const char *says; /* one line holds this; NULL: nothing is said */
 } rows[] = {
@@ -166,7 +167,7 @@ in_child(const struct conf_row *r, char *said, size_t size)
 		conf_load(envp);
 		for (i = 0; i < COUNT(r->to) && r->to[i].ip != NULL; i++) {
 			a = addr_of(r->to[i].ip, r->to[i].port);
-			if (conf_way_to(&a) != r->to[i].way)
+			if (dest_policy_known(&a).way != r->to[i].way)
 				_exit(1 + i);
 		}
 		_exit(0);
@@ -318,8 +319,9 @@ START_TEST(switches)
 	c = load(KEY, env, NULL);
 	ck_assert((c->set.rules.rest == REST_PREFER) == (values[i].on && which));
 	ck_assert(c->set.rules.accept_plain == (values[i].on && !which));
-	ck_assert(conf_plain_from(&stranger) == values[i].on);
-	ck_assert(conf_plain_from(&loop) && conf_plain_from(&dns));
+	ck_assert(dest_policy_known(&stranger).plain_from == values[i].on);
+	ck_assert(dest_policy_known(&loop).plain_from &&
+	    dest_policy_known(&dns).plain_from);
 }
 END_TEST
 

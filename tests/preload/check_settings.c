@@ -65,7 +65,7 @@ static const struct settings_row {
 	const char *user, *system;
 	struct {
 		const char *ip;
-		enum conf_way way;
+		enum rules_way way;
 		bool in; /* may plaintext come in? */
 	} to[4];
 	enum rules_rest rest;
@@ -112,6 +112,7 @@ START_TEST(row)
 {
 	const struct settings_row *r = &rows[_i];
 	struct sockfilter_prefix filter[RULES_MAX];
+	struct rules_policy policy;
 	struct settings s;
 	struct mp_addr a;
 	bool rest;
@@ -123,10 +124,10 @@ START_TEST(row)
 	ck_assert_str_eq(s.keys, r->keys);
 	for (i = 0; i < 4 && r->to[i].ip != NULL; i++) {
 		a = addr_of(r->to[i].ip, 9);
-		ck_assert_msg(rules_way(&s.rules, &a) == r->to[i].way, "%s",
+		policy = rules_apply(&s.rules, &a);
+		ck_assert_msg(policy.way == r->to[i].way, "%s", r->to[i].ip);
+		ck_assert_msg(policy.plain_from == r->to[i].in, "%s in",
 		    r->to[i].ip);
-		ck_assert_msg(rules_plain_from(&s.rules, &a) == r->to[i].in,
-		    "%s in", r->to[i].ip);
 	}
 	ck_assert_uint_eq(rules_filter(&s.rules, filter, &rest), s.rules.n);
 	for (i = 0; i < (int)s.rules.n; i++)
