@@ -36,7 +36,7 @@ cmsg_put(struct cmsg_room *r, int level, int type, const void *data, size_t len)
 
 /* The rest of the library's arrival times are of microseconds. */
 static void
-put_times(struct cmsg_room *r, const struct sock *s,
+cmsg_put_times(struct cmsg_room *r, const struct sock *s,
     const struct net_info *info)
 {
 	uint8_t as = s->options.stamp;
@@ -64,7 +64,7 @@ static struct {
  * come to without us, as long as routes are what they are.
  */
 static struct mp_addr
-would_come_to(const struct sock *s, const struct mp_addr *from)
+cmsg_route_address(const struct sock *s, const struct mp_addr *from)
 {
 	uint64_t key = net_hash(from->ip, sizeof(from->ip)) ^ s->cookie << 1,
 	    half[2];
@@ -92,18 +92,18 @@ would_come_to(const struct sock *s, const struct mp_addr *from)
 /* What a program knows of its own address; without `info', of a session's
  * datagram. */
 static struct mp_addr
-came_to(const struct sock *s, const struct mp_addr *from,
+cmsg_own_address(const struct sock *s, const struct mp_addr *from,
     const struct net_info *info)
 {
 	bool v4 = net_is_v4(from);
 
 	if (s->wide || (s->connected && net_is_v4(&s->local) == v4))
 		return s->local;
-	return info == NULL ? would_come_to(s, from) : info->local;
+	return info == NULL ? cmsg_route_address(s, from) : info->local;
 }
 
 static void
-put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
+cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
     const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
@@ -131,7 +131,7 @@ put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
 }
 
 static void
-put_ipv6(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
+cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
     const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
@@ -164,17 +164,17 @@ cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
 	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
 
 	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6)
-		to = came_to(s, from, sealed ? NULL : info);
+		to = cmsg_own_address(s, from, sealed ? NULL : info);
 	to.port = (uint16_t)s->map.arena->port;
-	put_times(&r, s, info);
+	cmsg_put_times(&r, s, info);
 	if (w->pktinfo6 && s->family == AF_INET6) {
 		memcpy(&pi6.ipi6_addr, to.ip, 16);
 		cmsg_put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
 	}
 	if (v4)
-		put_ipv4(&r, s, &to, info);
+		cmsg_put_ipv4(&r, s, &to, info);
 	else if (s->family == AF_INET6)
-		put_ipv6(&r, s, &to, info);
+		cmsg_put_ipv6(&r, s, &to, info);
 	msg->msg_controllen = r.used;
 	return r.cut;
 }

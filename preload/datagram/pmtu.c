@@ -45,7 +45,7 @@ pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
 }
 
 static void
-recverr(int fd, bool v4, int on)
+pmtu_set_recverr(int fd, bool v4, int on)
 {
 	(void)seccomp_setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
 	    v4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof(on));
@@ -75,14 +75,14 @@ pmtu_exceeded(int fd, struct sock *s, const struct mp_addr *peer)
 	    AF_INET6, (struct sockaddr *)&name, sizeof(name));
 	s->options.told_mtu = (uint16_t)pmtu_of(fd, s, peer);
 	atomic_store(&s->options.errors, true);
-	recverr(fd, v4, 1);
+	pmtu_set_recverr(fd, v4, 1);
 	(void)seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	errno = saved;
 }
 
 /* The error's own control message, or NULL. */
 static struct cmsghdr *
-find_error(struct msghdr *msg)
+pmtu_find_error(struct msghdr *msg)
 {
 	struct cmsghdr *c;
 
@@ -97,10 +97,10 @@ find_error(struct msghdr *msg)
 }
 
 bool
-pmtu_tell(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
+pmtu_read_error(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
     struct cmsg_room *room)
 {
-	struct cmsghdr *c = find_error(msg);
+	struct cmsghdr *c = pmtu_find_error(msg);
 	struct sock_extended_err ee;
 
 	if (c == NULL)
@@ -119,7 +119,7 @@ pmtu_tell(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
 }
 
 bool
-pmtu_stray(struct sock *s, int error)
+pmtu_is_own_error(struct sock *s, int error)
 {
 	return atomic_load(&s->options.errors) && error < 0 &&
 	    (error == -ECONNREFUSED || error == -EHOSTUNREACH ||
@@ -128,11 +128,11 @@ pmtu_stray(struct sock *s, int error)
 }
 
 void
-pmtu_end(int fd, struct sock *s)
+pmtu_errors_end(int fd, struct sock *s)
 {
 	if (!atomic_exchange(&s->options.errors, false))
 		return;
-	recverr(fd, true, 0);
+	pmtu_set_recverr(fd, true, 0);
 	if (s->kernel != MP_INET)
-		recverr(fd, false, 0);
+		pmtu_set_recverr(fd, false, 0);
 }

@@ -21,11 +21,11 @@ void pmtu_exceeded(int fd, struct sock *, const struct mp_addr *peer);
 /* Of what the kernel gave out of the error queue of a joined socket: is it the
  * program's?  Then it is written for it, and whom it was sent to.  Else it is
  * about packets of ours. */
-bool pmtu_tell(const struct sock *, struct msghdr *, struct mp_addr *to,
+bool pmtu_read_error(const struct sock *, struct msghdr *, struct mp_addr *to,
     struct cmsg_room *);
 /* Is this error, of a send or a receive, about packets of ours? */
-bool pmtu_stray(struct sock *, int error);
+bool pmtu_is_own_error(struct sock *, int error);
 /* The queue is empty: errors of our own packets go there no longer. */
-void pmtu_end(int fd, struct sock *);
+void pmtu_errors_end(int fd, struct sock *);
 
 #endif

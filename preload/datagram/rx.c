@@ -30,7 +30,7 @@ enum { PARTED = 1024 }; /* as many as a queue may hold, or nearly */
 
 /* A datagram of a session, looked at where it lies. */
 static int
-peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
+rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 {
 	struct arena *a = in->s->map.arena;
 	enum mp_verdict v;
@@ -43,7 +43,7 @@ peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 }
 
 static enum mp_verdict
-commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
+rx_commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
 {
 	struct sock *s = in->s;
 	enum mp_verdict v;
@@ -64,7 +64,7 @@ commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
  * where it lies, so that it can be taken properly if it is no datagram.
  */
 static int
-take_sealed(struct rx *in, bool peek)
+rx_open_sealed(struct rx *in, bool peek)
 {
 	struct sock *s = in->s;
 	struct mp_rx rx = { .path = { .local = in->info.local,
@@ -86,9 +86,9 @@ take_sealed(struct rx *in, bool peek)
 		return RX_DROP;
 	opened = mp_open(&rx, in->buf->packet, in->packet_len, to);
 	if (peek) {
-		if (!peek_sealed(in, &rx, opened))
+		if (!rx_peek_sealed(in, &rx, opened))
 			return RX_DROP;
-	} else if (commit(in, &rx, to, opened) != MP_DELIVER)
+	} else if (rx_commit(in, &rx, to, opened) != MP_DELIVER)
 		return RX_DROP;
 	if (!peek && rx.slot != s->slot) {
 		rx_requeue_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
@@ -103,7 +103,7 @@ take_sealed(struct rx *in, bool peek)
 
 /* The port of its peer is closed, unless a send or SO_ERROR said so already. */
 static int
-take_refusal(struct sock *s, const struct mp_addr *peer)
+rx_refusal(struct sock *s, const struct mp_addr *peer)
 {
 	bool untold = true;
 
@@ -118,7 +118,7 @@ take_refusal(struct sock *s, const struct mp_addr *peer)
 
 /* What the agent, or another process of the port, had for us. */
 static int
-take_internal(struct rx *in)
+rx_open_internal(struct rx *in)
 {
 	struct sock *s = in->s;
 	struct internal inner;
@@ -138,7 +138,7 @@ take_internal(struct rx *in)
 	if (inner.kind != INTERNAL_ERROR)
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
-		return take_refusal(s, &inner.from);
+		return rx_refusal(s, &inner.from);
 	notify_silent_peer(&inner.from);
 	return s->connected && net_equal(&inner.from, &s->peer) ?
 	    -EHOSTUNREACH : RX_DROP;
@@ -146,7 +146,7 @@ take_internal(struct rx *in)
 
 /* Begins with this endpoint's byte, and has the length for it. */
 static bool
-rx_sealed(const struct rx *in)
+rx_is_sealed(const struct rx *in)
 {
 	const uint8_t *p = in->buf->packet;
 
@@ -156,7 +156,7 @@ rx_sealed(const struct rx *in)
 
 /* Plaintext that the kernel's filter let through. */
 static bool
-take_plain(const struct rx *in)
+rx_accepts_plain(const struct rx *in)
 {
 	struct dest_policy p;
 
@@ -168,7 +168,7 @@ take_plain(const struct rx *in)
 }
 
 static int
-classify(struct rx *in, bool peek)
+rx_classify(struct rx *in, bool peek)
 {
 	struct sock *s = in->s;
 	enum ingress want;
@@ -178,9 +178,9 @@ classify(struct rx *in, bool peek)
 	if (s->map.arena == NULL)
 		v = RX_GIVE;
 	else if (internal_is(s->map.arena, in->buf->packet, in->packet_len))
-		v = take_internal(in);
-	else if (rx_sealed(in))
-		v = take_sealed(in, peek);
+		v = rx_open_internal(in);
+	else if (rx_is_sealed(in))
+		v = rx_open_sealed(in, peek);
 	else
 		v = RX_GIVE;
 	if (v != RX_GIVE)
@@ -189,7 +189,7 @@ classify(struct rx *in, bool peek)
 	if (in->plain) {
 		in->payload = in->buf->packet;
 		in->len = in->packet_len;
-		return take_plain(in) ? RX_GIVE : RX_DROP;
+		return rx_accepts_plain(in) ? RX_GIVE : RX_DROP;
 	}
 	if (in->again)
 		return RX_GIVE;
@@ -205,7 +205,7 @@ classify(struct rx *in, bool peek)
 /* What lies there is not for the program: takes it away.  RX_DROP to look
  * again, RX_GIVE, or a negative errno. */
 static int
-sweep(struct rx *in)
+rx_sweep(struct rx *in)
 {
 	int v;
 
@@ -215,7 +215,7 @@ sweep(struct rx *in)
 		return RX_DROP;
 	if (v == RX_GIVE)
 		return v;
-	v = classify(in, false);
+	v = rx_classify(in, false);
 	if (v == RX_GIVE)
 		rx_requeue_to(in, in->s->slot, &in->from, in->payload, in->len);
 	return v;
@@ -223,7 +223,7 @@ sweep(struct rx *in)
 
 /* The next datagram for the program: RX_GIVE, or a negative errno. */
 static int
-next(struct rx *in)
+rx_next(struct rx *in)
 {
 	bool peek = (in->flags & MSG_PEEK) != 0, again = false;
 	int v;
@@ -231,13 +231,13 @@ next(struct rx *in)
 	for (;; again = true) {
 		in->payload = NULL;
 		v = again ? rx_packet_again(in) : rx_packet(in, in->flags);
-		if (v != 0 && !pmtu_stray(in->s, v))
+		if (v != 0 && !pmtu_is_own_error(in->s, v))
 			return v;
 		if (v != 0)
 			continue;
-		v = classify(in, peek);
+		v = rx_classify(in, peek);
 		if (v != RX_GIVE && peek)
-			v = sweep(in);
+			v = rx_sweep(in);
 		if (v != RX_DROP)
 			return v;
 	}
@@ -273,7 +273,7 @@ rx_give(struct rx *in, struct msghdr *msg)
 
 /* An error of an IPv4 packet, which our socket has as one of IPv6. */
 static void
-translate_error(struct msghdr *msg)
+rx_translate_error(struct msghdr *msg)
 {
 	enum { EE = 16 }; /* struct sock_extended_err, then the offender */
 	struct cmsghdr *c;
@@ -322,7 +322,7 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	msg->msg_controllen = m.msg_controllen;
 	if ((m.msg_flags & MSG_ERRQUEUE) != 0 && s->family == AF_INET &&
 	    s->kernel == MP_DUAL)
-		translate_error(msg);
+		rx_translate_error(msg);
 	if (m.msg_name != &name)
 		msg->msg_namelen = m.msg_namelen;
 	else if (net_get(&from, (struct sockaddr *)&name, m.msg_namelen))
@@ -335,7 +335,7 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 
 /* The error queue of a joined socket, but for what is about packets of ours. */
 static ssize_t
-rx_told(int fd, struct sock *s, struct msghdr *msg, int flags)
+rx_error_queue(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
 	uint64_t control[NET_CONTROL / sizeof(uint64_t)];
 	struct cmsg_room room = { .at = msg->msg_control,
@@ -354,9 +354,9 @@ rx_told(int fd, struct sock *s, struct msghdr *msg, int flags)
 		m.msg_control = control;
 		m.msg_controllen = sizeof(control);
 		n = rx_plain(fd, s, &m, flags);
-	} while (n >= 0 && !pmtu_tell(s, &m, &to, &room));
+	} while (n >= 0 && !pmtu_read_error(s, &m, &to, &room));
 	if (n == -EAGAIN)
-		pmtu_end(fd, s);
+		pmtu_errors_end(fd, s);
 	if (n < 0)
 		return n;
 	if (msg->msg_name != NULL)
@@ -369,13 +369,13 @@ rx_told(int fd, struct sock *s, struct msghdr *msg, int flags)
 }
 
 static ssize_t
-joined(int fd, struct sock *s, struct msghdr *msg, int flags)
+rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
 	struct rx in = { .fd = fd, .flags = flags, .s = s };
 	ssize_t n;
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return rx_told(fd, s, msg, flags);
+		return rx_error_queue(fd, s, msg, flags);
 	sockopt_know(fd, s);
 	if (s->options.timeout)
 		in.begun = arena_now();
@@ -383,7 +383,7 @@ joined(int fd, struct sock *s, struct msghdr *msg, int flags)
 	in.buf = reentry_take();
 	if (in.buf == NULL)
 		return -ENOBUFS;
-	n = next(&in);
+	n = rx_next(&in);
 	if (n == RX_GIVE)
 		n = rx_give(&in, msg);
 	reentry_give(in.buf);
@@ -409,14 +409,14 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (state != SOCK_ATTACHED || (flags & MSG_OOB) != 0)
 		n = rx_plain(fd, s, msg, flags);
 	else
-		n = joined(fd, s, msg, flags);
+		n = rx_attached(fd, s, msg, flags);
 	pinned_end(place);
 	return n;
 }
 
 /* What came after this has begun is left: it may be what we put there. */
 void
-rx_part(int fd, struct sock *s)
+rx_drain_others(int fd, struct sock *s)
 {
 	struct rx in = { .fd = fd, .flags = MSG_DONTWAIT, .s = s };
 	uint64_t begun = arena_now();
@@ -432,7 +432,7 @@ rx_part(int fd, struct sock *s)
 		in.nobody = false;
 		if (rx_packet(&in, MSG_DONTWAIT) != 0)
 			break;
-		if (classify(&in, false) == RX_GIVE)
+		if (rx_classify(&in, false) == RX_GIVE)
 			rx_requeue_to(&in, s->slot, &in.from, in.payload,
 			    in.len);
 		if (in.info.arrival != MP_NEVER && in.info.arrival > begun)
@@ -450,7 +450,7 @@ rx_next_length(int fd, struct sock *s)
 	in.buf = reentry_take();
 	if (in.buf == NULL)
 		return 0;
-	n = next(&in) == RX_GIVE ? (int)in.len : 0;
+	n = rx_next(&in) == RX_GIVE ? (int)in.len : 0;
 	reentry_give(in.buf);
 	return n;
 }

@@ -12,7 +12,7 @@
 ssize_t rx_message(int fd, struct sock *, struct msghdr *, int flags);
 /* The socket was connected: what lies there of others goes on to the port's next
  * socket, so that this one is not readable for it. */
-void rx_part(int fd, struct sock *);
+void rx_drain_others(int fd, struct sock *);
 /* The length of the next datagram as FIONREAD gives it. */
 int rx_next_length(int fd, struct sock *);
 

@@ -20,7 +20,7 @@
  * as much as we asked for, is the program's.
  */
 static int
-nameless(struct rx *in, struct msghdr *msg, ssize_t n)
+rx_packet_without_sender(struct rx *in, struct msghdr *msg, ssize_t n)
 {
 	in->payload = in->buf->packet;
 	in->len = (size_t)n;
@@ -51,7 +51,7 @@ rx_packet(struct rx *in, int flags)
 	in->packet_len = (size_t)n;
 	in->kflags = msg.msg_flags;
 	if (!net_get(&in->from, (struct sockaddr *)&name, msg.msg_namelen))
-		return nameless(in, &msg, n);
+		return rx_packet_without_sender(in, &msg, n);
 	net_info_read(&msg, &in->info);
 	return 0;
 }
@@ -59,7 +59,7 @@ rx_packet(struct rx *in, int flags)
 /* What is left of the socket's timeout, in ms, rounded up; -1: it may wait for
  * ever, or not at all. */
 static int
-wait_left(const struct rx *in)
+rx_packet_timeout_left(const struct rx *in)
 {
 	struct timeval tv = { 0, 0 };
 	socklen_t len = sizeof(tv);
@@ -86,7 +86,7 @@ int
 rx_packet_again(struct rx *in)
 {
 	struct pollfd p = { .fd = in->fd, .events = POLLIN };
-	int left = wait_left(in), v;
+	int left = rx_packet_timeout_left(in), v;
 
 	if (left < 0)
 		return rx_packet(in, in->flags);
@@ -96,6 +96,6 @@ rx_packet_again(struct rx *in)
 			return v;
 		if (poll(&p, 1, left) < 0)
 			return -errno;
-		left = wait_left(in);
+		left = rx_packet_timeout_left(in);
 	}
 }

@@ -14,7 +14,7 @@
 enum { NEVER = 0, SOME = 1, SECOND = 1000000000 };
 
 static int64_t
-nanoseconds(const struct timespec *ts)
+timestamp_ns(const struct timespec *ts)
 {
 	return (int64_t)ts->tv_sec * SECOND + ts->tv_nsec;
 }
@@ -27,7 +27,7 @@ timestamp_note(struct sock *s, const struct net_info *info)
 	if (s->options.stamp != 0 || s->options.stamping != 0)
 		return;
 	if (atomic_load(&s->stamps) && info->arrival != MP_NEVER)
-		atomic_store(&s->stamp, nanoseconds(&info->stamp));
+		atomic_store(&s->stamp, timestamp_ns(&info->stamp));
 	else if (atomic_load(&s->stamp) == NEVER)
 		atomic_store(&s->stamp, SOME);
 }
@@ -51,7 +51,7 @@ timestamp_read(int fd, struct sock *s, unsigned long request, void *arg)
 		return real_ioctl(fd, request, arg) != 0 ? -errno : 0;
 	if (at == SOME) {
 		clock_gettime(CLOCK_REALTIME, &now);
-		at = nanoseconds(&now);
+		at = timestamp_ns(&now);
 		atomic_store(&s->stamp, at);
 	}
 	pair[0] = at / SECOND;

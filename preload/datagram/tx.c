@@ -30,7 +30,7 @@
 
 /* 1 and the address; 0: the kernel shall say; or a negative errno. */
 static int
-target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
+tx_target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
 {
 	const struct sockaddr *name = msg->msg_name;
 	struct sockaddr_in sin;
@@ -64,7 +64,7 @@ target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
 
 /* The kernel does not know of a UDP_SEGMENT that the program set. */
 static ssize_t
-to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
+tx_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 {
 	struct msghdr m = *msg;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
@@ -96,7 +96,7 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 	if (m.msg_name != NULL && s->family == AF_INET6 &&
 	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
-		return to_kernel(fd, s, &m, flags); /* scope id */
+		return tx_kernel(fd, s, &m, flags); /* scope id */
 	m.msg_name = &sin6;
 	/* A group is no address to send from: let the kernel choose. */
 	if (net_is_multicast(&path.local))
@@ -110,13 +110,13 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 	} else
 		m.msg_namelen = net_put(dst, s->kernel == MP_INET ? AF_INET :
 		    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
-	return to_kernel(fd, s, &m, flags);
+	return tx_kernel(fd, s, &m, flags);
 }
 
 /* --- Either way ----------------------------------------------------------- */
 
 static ssize_t
-send_protected(int fd, struct sock *s, const struct msghdr *msg,
+tx_protected(int fd, struct sock *s, const struct msghdr *msg,
     const struct mp_addr *dst, const struct dest_policy *p, int flags)
 {
 	bool as_is = false;
@@ -164,15 +164,15 @@ tx_say_refused(const struct mp_addr *dst)
 }
 
 static ssize_t
-send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
+tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	enum sock_state state = atomic_load(&s->state);
 	struct mp_addr dst;
 	struct dest_policy p;
-	int n = target(s, msg, &dst);
+	int n = tx_target(s, msg, &dst);
 
 	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
-		return to_kernel(fd, s, msg, flags);
+		return tx_kernel(fd, s, msg, flags);
 	if (n < 0)
 		return n;
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
@@ -188,7 +188,7 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if (p.way == WAY_PROTECT) {
 		if (p.plain_besides && plain_peer_may_send(s, &dst, &p))
 			return tx_plain(fd, s, msg, &dst, flags);
-		return send_protected(fd, s, msg, &dst, &p, flags);
+		return tx_protected(fd, s, msg, &dst, &p, flags);
 	}
 	if (state != SOCK_PLAIN && p.is_dns)
 		ingress_answer(fd, s, &dst);
@@ -203,11 +203,11 @@ send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
 
 /* What the kernel would say to the first piece. */
 static int
-check_first(int fd, struct sock *s, const struct msghdr *msg)
+tx_check_first(int fd, struct sock *s, const struct msghdr *msg)
 {
 	struct mp_addr dst;
 	struct tx_option ask;
-	int n = target(s, msg, &dst);
+	int n = tx_target(s, msg, &dst);
 
 	if (n == 0 && !s->kconnected)
 		return -EDESTADDRREQ;
@@ -218,7 +218,7 @@ check_first(int fd, struct sock *s, const struct msghdr *msg)
 
 /* One more piece; the last one sends the datagram.  An error drops it. */
 static ssize_t
-send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
+tx_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	bool more = s->options.cork || (flags & MSG_MORE) != 0;
 	struct cork *c;
@@ -230,7 +230,7 @@ send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if (c == NULL)
 		return -EAGAIN;
 	if (!atomic_load(&s->options.corked)) {
-		n = check_first(fd, s, msg);
+		n = tx_check_first(fd, s, msg);
 		if (n == 0)
 			n = cork_begin(c, msg);
 	}
@@ -239,7 +239,7 @@ send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	more = more && n >= 0;
 	atomic_store(&s->options.corked, more);
 	if (n >= 0 && !more)
-		sent = send_whole(fd, s, &c->msg, flags & ~MSG_MORE);
+		sent = tx_datagram(fd, s, &c->msg, flags & ~MSG_MORE);
 	cork_leave(c, more);
 	return sent < 0 ? sent : n;
 }
@@ -256,7 +256,7 @@ tx_uncork(int fd, struct sock *s)
 		return;
 	atomic_store(&s->options.corked, false);
 	if (c->msg.msg_iovlen > 0)
-		(void)send_whole(fd, s, &c->msg, MSG_NOSIGNAL);
+		(void)tx_datagram(fd, s, &c->msg, MSG_NOSIGNAL);
 	cork_leave(c, false);
 }
 
@@ -275,8 +275,8 @@ tx_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = pinned_begin(s);
-	n = pieces ? send_piece(fd, s, msg, flags) :
-		     send_whole(fd, s, msg, flags);
+	n = pieces ? tx_piece(fd, s, msg, flags) :
+		     tx_datagram(fd, s, msg, flags);
 	pinned_end(place);
 	return n;
 }

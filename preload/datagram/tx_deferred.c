@@ -14,7 +14,7 @@ TLS volatile size_t sent, end;
 TLS uintptr_t putting, sending; /* frames that are at it; 0: none */
 
 static size_t
-room_for(size_t len)
+tx_deferred_size(size_t len)
 {
 	return (sizeof(struct tx_deferred) + len + ALIGN -
 	    1) & ~(size_t)(ALIGN - 1);
@@ -34,7 +34,7 @@ tx_deferred_send_all(void)
 	while (sent < end) {
 		at = (uint8_t *)reentry_spare() + sent;
 		memcpy(&l, at, sizeof(l));
-		sent += room_for(l.len);
+		sent += tx_deferred_size(l.len);
 		l.send(&l, at + sizeof(l));
 	}
 	sent = end = 0;
@@ -46,7 +46,7 @@ tx_deferred_put(const struct tx_deferred *l, const uint8_t *payload)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct reentry_buf *b = reentry_spare();
-	size_t size = room_for(l->len);
+	size_t size = tx_deferred_size(l->len);
 	uint8_t *at;
 
 	if (b == NULL || (putting != 0 && !reentry_gone(putting, frame)))

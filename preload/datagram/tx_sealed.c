@@ -48,7 +48,7 @@ struct tx {
 /* MSG_FASTOPEN means nothing to UDP; a TCP socket that has the number of ours by
  * now would take the packet, but refuses it so. */
 static int
-transmit(const struct tx *o, struct mp_tx *tx, int flags)
+tx_sealed_transmit(const struct tx *o, struct mp_tx *tx, int flags)
 {
 	struct sockaddr_in6 to;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
@@ -63,7 +63,7 @@ transmit(const struct tx *o, struct mp_tx *tx, int flags)
 	if (seccomp_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) >= 0)
 		return 0;
 	/* An ICMP error of another packet is told once. */
-	return pmtu_stray(o->s, -errno) && seccomp_sendmsg(o->fd, &msg,
+	return pmtu_is_own_error(o->s, -errno) && seccomp_sendmsg(o->fd, &msg,
 	    flags | MSG_FASTOPEN) >= 0 ? 0 : -errno;
 }
 
@@ -73,7 +73,7 @@ transmit(const struct tx *o, struct mp_tx *tx, int flags)
  * descriptor is another file by now.
  */
 static int
-may_hold(const struct tx *o)
+tx_sealed_may_stage(const struct tx *o)
 {
 	size_t head = (net_is_v4(&o->dst) ? 28 : 48) + MP_OVERHEAD;
 	int mtu, error;
@@ -107,11 +107,11 @@ tx_sealed_source(const struct tx *o, uint8_t ip[16])
 
 /* No session yet: keeps it. */
 static int
-hold(struct tx *o, uint64_t now)
+tx_sealed_stage(struct tx *o, uint64_t now)
 {
 	struct mp_tx_option wish = { .plain_us =
 	    dest_policy_known(&o->dst).prefer ? PATIENCE_US : 0 };
-	int error = may_hold(o);
+	int error = tx_sealed_may_stage(o);
 	bool late;
 
 	if (error != 0)
@@ -140,12 +140,12 @@ tx_sealed_refused(const struct tx *o, int error)
 	return error;
 }
 
-static void send_late(const struct tx_deferred *, const uint8_t *payload);
+static void tx_sealed_deferred(const struct tx_deferred *, const uint8_t *payload);
 
 static void
-put_off(const struct tx *o)
+tx_sealed_defer(const struct tx *o)
 {
-	struct tx_deferred l = { .send = send_late, .fd = o->fd, .flags =
+	struct tx_deferred l = { .send = tx_sealed_deferred, .fd = o->fd, .flags =
 	    o->flags,
 		.cookie = o->s->cookie, .forks = forked_times(),
 		.dst = o->dst, .ask = o->ask, .len = o->len };
@@ -157,7 +157,7 @@ put_off(const struct tx *o)
 
 /* One try: 0, a negative errno, or 1 to begin anew. */
 static int
-attempt(struct tx *o)
+tx_sealed_attempt(struct tx *o)
 {
 	struct sock *s = o->s;
 	struct mp_tx tx[2];
@@ -170,7 +170,7 @@ attempt(struct tx *o)
 		recover_follow(o->fd, s);
 	if (!reentry_lock(s->map.arena)) {
 		if (reentry_busy()) /* a handler within our own lock */
-			put_off(o);
+			tx_sealed_defer(o);
 		return 0;
 	}
 	attach_refresh(s);
@@ -185,11 +185,11 @@ attempt(struct tx *o)
 		return 1; /* the parent sends what was begun */
 	o->as_is = n == 0;
 	if (n == MP_EAGAIN)
-		return hold(o, now);
+		return tx_sealed_stage(o, now);
 	if (n <= 0)
 		return tx_sealed_refused(o, n);
 	for (i = 0; i < n; i++)
-		tx[i].error = transmit(o, &tx[i],
+		tx[i].error = tx_sealed_transmit(o, &tx[i],
 		    i == 0 ? o->flags : o->flags | MSG_DONTWAIT);
 	if (!reentry_lock(s->map.arena))
 		return 0;
@@ -202,12 +202,12 @@ attempt(struct tx *o)
 }
 
 static ssize_t
-send_one(struct tx *o)
+tx_sealed_one(struct tx *o)
 {
 	int i, n = 1;
 
 	for (i = 0; i < TRIES && n == 1; i++)
-		n = attempt(o);
+		n = tx_sealed_attempt(o);
 	recover_agent(o->fd, o->s);
 	if (n == 1)
 		return -ENETUNREACH;
@@ -216,7 +216,7 @@ send_one(struct tx *o)
 
 /* What was put off; in a child the parent sends it. */
 static void
-send_late(const struct tx_deferred *l, const uint8_t *payload)
+tx_sealed_deferred(const struct tx_deferred *l, const uint8_t *payload)
 {
 	struct tx o = { .fd = l->fd, .flags = l->flags | MSG_DONTWAIT,
 		.dst = l->dst, .ask = l->ask, .df = l->ask.df,
@@ -232,7 +232,7 @@ send_late(const struct tx_deferred *l, const uint8_t *payload)
 	if (o.s->cookie == l->cookie &&
 	    atomic_load(&o.s->state) == SOCK_ATTACHED &&
 	    (o.buf = reentry_take()) != NULL) {
-		(void)send_one(&o);
+		(void)tx_sealed_one(&o);
 		reentry_give(o.buf);
 	}
 	fdtab_release(o.s);
@@ -241,7 +241,7 @@ send_late(const struct tx_deferred *l, const uint8_t *payload)
 
 /* How long each of its datagrams shall be, or a negative errno. */
 static ssize_t
-cut(const struct tx *o, size_t whole)
+tx_sealed_segment_size(const struct tx *o, size_t whole)
 {
 	size_t size = o->ask.segment >= 0 ? (size_t)o->ask.segment :
 					    o->s->segment;
@@ -258,7 +258,7 @@ cut(const struct tx *o, size_t whole)
 static ssize_t
 tx_sealed_send_all(struct tx *o, size_t whole)
 {
-	ssize_t size = cut(o, whole), n;
+	ssize_t size = tx_sealed_segment_size(o, whole), n;
 	size_t at = 0;
 
 	if (size < 0)
@@ -268,7 +268,7 @@ tx_sealed_send_all(struct tx *o, size_t whole)
 	do {
 		o->payload = o->buf->payload + at;
 		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
-		n = send_one(o);
+		n = tx_sealed_one(o);
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
 		at += o->len;

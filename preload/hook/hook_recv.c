@@ -20,7 +20,7 @@ hook_recv_stale(int fd, struct sock *s, ssize_t n)
 }
 
 static ssize_t
-finish(struct sock *s, ssize_t n, int saved)
+hook_recv_finish(struct sock *s, ssize_t n, int saved)
 {
 	fdtab_release(s);
 	errno = n < 0 ? (int)-n : saved;
@@ -63,7 +63,7 @@ HOOK(ssize_t, recvfrom,
 	n = rx_message(fd, s, &msg, flags);
 	if (hook_recv_stale(fd, s, n))
 		return real_recvfrom(fd, data, len, flags, name, namelen);
-	return finish(s, hook_recv_give_name(n, &msg, name, namelen), saved);
+	return hook_recv_finish(s, hook_recv_give_name(n, &msg, name, namelen), saved);
 }
 
 HOOK(ssize_t, recv, (int fd, void *data, size_t len, int flags))
@@ -79,7 +79,7 @@ HOOK(ssize_t, recv, (int fd, void *data, size_t len, int flags))
 	n = rx_message(fd, s, &msg, flags);
 	if (hook_recv_stale(fd, s, n))
 		return real_recv(fd, data, len, flags);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 
 HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
@@ -102,7 +102,7 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
 	n = rx_message(fd, s, msg, flags);
 	if (hook_recv_stale(fd, s, n))
 		return real_recvmsg(fd, msg, flags);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 
 /* The kernel looks at the timeout after each datagram, and so do we: true when
@@ -122,7 +122,7 @@ hook_recv_over(struct timespec *timeout, uint64_t end)
 }
 
 static int
-receive_all(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n, int flags,
+hook_recv_many(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n, int flags,
     struct timespec *timeout, ssize_t *error)
 {
 	int f = flags & ~MSG_WAITFORONE;
@@ -176,10 +176,10 @@ HOOK(int, recvmmsg,
 			stale_fd_arrived(&msgs[i].msg_hdr);
 		return got;
 	}
-	got = receive_all(fd, s, msgs, n, flags, timeout, &error);
+	got = hook_recv_many(fd, s, msgs, n, flags, timeout, &error);
 	if (got == 0 && hook_recv_stale(fd, s, error))
 		return real_recvmmsg(fd, msgs, n, flags, timeout);
-	return (int)finish(s, got == 0 && error < 0 ? error : got, saved);
+	return (int)hook_recv_finish(s, got == 0 && error < 0 ? error : got, saved);
 }
 
 HOOK(ssize_t, read, (int fd, void *data, size_t len))
@@ -199,7 +199,7 @@ HOOK(ssize_t, read, (int fd, void *data, size_t len))
 	n = rx_message(fd, s, &msg, 0);
 	if (hook_recv_stale(fd, s, n))
 		return real_read(fd, data, len);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 HOOK_ALIAS(read, __read);
 
@@ -220,7 +220,7 @@ HOOK(ssize_t, readv, (int fd, const struct iovec *iov, int count))
 	n = rx_message(fd, s, &msg, 0);
 	if (hook_recv_stale(fd, s, n))
 		return real_readv(fd, iov, count);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 
 /* The fortified twins: the C library's own aborts where it overflows. */

@@ -15,7 +15,7 @@ enum { MOST_NAME = sizeof(struct sockaddr_storage) };
 
 /* Apart, since the room is taken from the stack. */
 static __attribute__((noinline)) ssize_t
-out_of_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
+hook_send_tx_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	struct musl_room room;
 
@@ -23,9 +23,9 @@ out_of_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
 }
 
 static ssize_t
-out(int fd, struct sock *s, const struct msghdr *msg, int flags)
+hook_send_tx(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
-	return musl_is() ? out_of_musl(fd, s, msg, flags) :
+	return musl_is() ? hook_send_tx_musl(fd, s, msg, flags) :
 			   tx_message(fd, s, msg, flags);
 }
 
@@ -40,7 +40,7 @@ hook_send_message(int fd, struct sock *s, const struct msghdr *msg, int flags,
 {
 	int saved = errno;
 
-	*n = out(fd, s, msg, flags);
+	*n = hook_send_tx(fd, s, msg, flags);
 	if (*n < 0 && stale_fd_check(fd, s))
 		return false;
 	fdtab_release(s);
@@ -51,7 +51,7 @@ hook_send_message(int fd, struct sock *s, const struct msghdr *msg, int flags,
 }
 
 static bool
-one(int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
+hook_send_buffer(int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
 {
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
 		.iov_len = iov_len(len) };
@@ -65,7 +65,7 @@ HOOK(ssize_t, send, (int fd, const void *data, size_t len, int flags))
 	struct sock *s = sock_hold(fd);
 	ssize_t n;
 
-	if (s == NULL || !one(fd, s, data, len, flags, &n))
+	if (s == NULL || !hook_send_buffer(fd, s, data, len, flags, &n))
 		return real_send(fd, data, len, flags);
 	return n;
 }
@@ -126,7 +126,7 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 		return real_sendmmsg(fd, msgs, n, flags);
 	for (i = 0; i < n && i < IOV_MAX; i++) {
 		sent = iov_bad(&msgs[i], sizeof(msgs[i])) ? -EFAULT :
-		    out(fd, s, &msgs[i].msg_hdr, flags);
+		    hook_send_tx(fd, s, &msgs[i].msg_hdr, flags);
 		if (sent < 0)
 			break;
 		msgs[i].msg_len = (unsigned)sent;
@@ -143,7 +143,7 @@ HOOK(ssize_t, write, (int fd, const void *data, size_t len))
 	struct sock *s = sock_hold(fd);
 	ssize_t n;
 
-	if (s == NULL || !one(fd, s, data, len, 0, &n))
+	if (s == NULL || !hook_send_buffer(fd, s, data, len, 0, &n))
 		return real_write(fd, data, len);
 	return n;
 }

@@ -42,7 +42,7 @@ HOOK(int, socket, (int domain, int type, int protocol))
 
 /* What the kernel says to a name before it knows what it is. */
 static int
-check_name(int fd, const struct sockaddr *name, socklen_t len)
+hook_socket_check_name(int fd, const struct sockaddr *name, socklen_t len)
 {
 	if (len > sizeof(struct sockaddr_storage))
 		return -EINVAL;
@@ -56,7 +56,7 @@ HOOK(int, bind, (int fd, const struct sockaddr *name, socklen_t len))
 
 	if (s == NULL)
 		return real_bind(fd, name, len);
-	error = check_name(fd, name, len);
+	error = hook_socket_check_name(fd, name, len);
 	if (error == 0)
 		error = sock_bind(fd, s, name, len);
 	return hook_socket_answer(s, error, saved);
@@ -69,11 +69,11 @@ HOOK(int, connect, (int fd, const struct sockaddr *name, socklen_t len))
 
 	if (s == NULL)
 		return real_connect(fd, name, len);
-	error = check_name(fd, name, len);
+	error = hook_socket_check_name(fd, name, len);
 	if (error == 0)
 		error = sock_connect(fd, s, name, len);
 	if (error == 0)
-		rx_part(fd, s);
+		rx_drain_others(fd, s);
 	return hook_socket_answer(s, error, saved);
 }
 HOOK_ALIAS(connect, __connect);

@@ -36,7 +36,7 @@ hook_sockopt_number(int fd, int level, const void *value, socklen_t len, int *n)
 
 /* Membership and broadcast open the filter for what they bring. */
 static void
-opened(int fd, struct sock *s, int level, int option)
+hook_sockopt_opened(int fd, struct sock *s, int level, int option)
 {
 	if ((level == IPPROTO_IP && (option == IP_ADD_MEMBERSHIP ||
 		option == IP_ADD_SOURCE_MEMBERSHIP)) ||
@@ -53,7 +53,7 @@ opened(int fd, struct sock *s, int level, int option)
 }
 
 static bool
-timeout(int level, int option)
+hook_sockopt_is_timeout(int level, int option)
 {
 	return level == SOL_SOCKET &&
 	    (option == SO_RCVTIMEO || option == SO_RCVTIMEO_NEW);
@@ -84,8 +84,8 @@ HOOK(int, setsockopt,
 		if (result == 0 && numeric)
 			setsockopt_after(fd, s, level, option, n);
 		if (result == 0)
-			opened(fd, s, level, option);
-		if (result == 0 && timeout(level, option))
+			hook_sockopt_opened(fd, s, level, option);
+		if (result == 0 && hook_sockopt_is_timeout(level, option))
 			s->options.timeout = sockopt_waits(fd);
 		errno = saved;
 	} else {
@@ -116,7 +116,7 @@ hook_sockopt_refused(int fd, struct sock *s)
 }
 
 static int
-get_socket(int fd, struct sock *s, int option, int *n)
+hook_sockopt_get_socket(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case SO_ERROR:
@@ -185,7 +185,7 @@ hook_sockopt_get_ip(int fd, struct sock *s, int option, int *n)
 }
 
 static int
-get_ipv6(int fd, struct sock *s, int option, int *n)
+hook_sockopt_get_ipv6(int fd, struct sock *s, int option, int *n)
 {
 	if (s->family == AF_INET)
 		return -EOPNOTSUPP;
@@ -225,11 +225,11 @@ static int
 hook_sockopt_get(int fd, struct sock *s, int level, int option, int *n)
 {
 	if (level == SOL_SOCKET)
-		return get_socket(fd, s, option, n);
+		return hook_sockopt_get_socket(fd, s, option, n);
 	if (level == IPPROTO_IP)
 		return hook_sockopt_get_ip(fd, s, option, n);
 	if (level == IPPROTO_IPV6)
-		return get_ipv6(fd, s, option, n);
+		return hook_sockopt_get_ipv6(fd, s, option, n);
 	if (level != IPPROTO_UDP)
 		return s->family == AF_INET ? -EOPNOTSUPP : SETSOCKOPT_PASS;
 	if (option == UDP_SEGMENT)
@@ -246,7 +246,7 @@ hook_sockopt_get(int fd, struct sock *s, int level, int option, int *n)
 /* As the kernel writes it: the IP level also as one byte; the IPv6 level takes
  * a negative length for a long one. */
 static int
-put_number(int fd, int level, int n, void *value, socklen_t *len)
+hook_sockopt_put_number(int fd, int level, int n, void *value, socklen_t *len)
 {
 	socklen_t l = *len;
 
@@ -280,7 +280,7 @@ HOOK(int, getsockopt,
 		sockopt_know(fd, s);
 		done = hook_sockopt_get(fd, s, level, option, &n);
 		if (done == SETSOCKOPT_DONE)
-			done = put_number(fd, level, n, value, len);
+			done = hook_sockopt_put_number(fd, level, n, value, len);
 	}
 	errno = done < 0 ? -done : saved;
 	result = done < 0 ? -1 : 0;

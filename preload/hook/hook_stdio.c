@@ -68,7 +68,7 @@ hook_stdio_put(void *cookie, const char *data, size_t len)
 }
 
 static int
-end(void *cookie)
+hook_stdio_close(void *cookie)
 {
 	return hook_close((int)(intptr_t)cookie);
 }
@@ -77,7 +77,7 @@ end(void *cookie)
 HOOK(FILE *, fdopen, (int fd, const char *mode))
 {
 	cookie_io_functions_t io = { .read = hook_stdio_get, .write =
-	    hook_stdio_put, .close = end };
+	    hook_stdio_put, .close = hook_stdio_close };
 	struct sock *s = sock_hold(fd);
 	FILE *f;
 

@@ -18,7 +18,7 @@
 
 /* Descriptors and their life. */
 static bool
-of_descriptors(long number, const long *a, long *result)
+hook_syscall_descriptor(long number, const long *a, long *result)
 {
 	int fd = (int)a[0];
 
@@ -67,7 +67,7 @@ of_descriptors(long number, const long *a, long *result)
 
 /* A socket's names and options. */
 static bool
-of_sockets(long number, const long *a, long *result)
+hook_syscall_socket(long number, const long *a, long *result)
 {
 	int fd = (int)a[0];
 
@@ -104,7 +104,7 @@ of_sockets(long number, const long *a, long *result)
 }
 
 static bool
-of_datagrams(long number, const long *a, long *result)
+hook_syscall_datagram(long number, const long *a, long *result)
 {
 	int fd = (int)a[0];
 
@@ -166,7 +166,7 @@ of_datagrams(long number, const long *a, long *result)
 
 /* Some change rights. */
 static void
-of_rights(long number, const long *a)
+hook_syscall_rights(long number, const long *a)
 {
 	switch (number) {
 	case SYS_setuid:
@@ -187,7 +187,7 @@ of_rights(long number, const long *a)
 
 /* A seccomp filter for all threads; or one thread's is not in step. */
 static long
-set_filter(const long *a)
+hook_syscall_set_filter(const long *a)
 {
 	long result;
 
@@ -200,12 +200,12 @@ set_filter(const long *a)
 }
 
 static bool
-of_filters(long number, const long *a, long *result)
+hook_syscall_filter(long number, const long *a, long *result)
 {
 	if (number == SYS_prctl)
 		*result = hook_prctl((int)a[0], a[1], a[2], a[3], a[4]);
 	else if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER)
-		*result = set_filter(a);
+		*result = hook_syscall_set_filter(a);
 	else
 		return false;
 	return true;
@@ -222,10 +222,10 @@ hook_syscall(long number, ...)
 	for (i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	if (conf_get()->active && (of_datagrams(number, a, &result) ||
-	    of_descriptors(number, a, &result) ||
-	    of_sockets(number, a, &result) || of_filters(number, a, &result)))
+	if (conf_get()->active && (hook_syscall_datagram(number, a, &result) ||
+	    hook_syscall_descriptor(number, a, &result) ||
+	    hook_syscall_socket(number, a, &result) || hook_syscall_filter(number, a, &result)))
 		return result;
-	of_rights(number, a);
+	hook_syscall_rights(number, a);
 	return raw_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -29,7 +29,7 @@ extern void *__dso_handle __attribute__((visibility("hidden")));
 extern char **environ;
 
 static void
-setup(void)
+init_process(void)
 {
 	reentry_setup();
 	fdtab_setup();
@@ -37,7 +37,7 @@ setup(void)
 
 /* Another copy of this library stands before us: it does it all. */
 static bool
-second(void)
+init_is_second(void)
 {
 	const void *first = libc_first("mpshim_loaded");
 
@@ -49,7 +49,7 @@ second(void)
 extern void *__libc_stack_end __attribute__((weak));
 
 static bool
-is_glibc(void)
+init_is_glibc(void)
 {
 	return &__libc_stack_end != NULL;
 }
@@ -63,17 +63,17 @@ init_start(char **envp)
 	if (started)
 		return;
 	started = true;
-	if (!is_glibc())
+	if (!init_is_glibc())
 		musl_setup();
 	libc_find();
-	if (!second())
+	if (!init_is_second())
 		conf_load(envp);
 	if (conf_get()->active) {
 		log_say(LOG_DEBUG, LOG_ALWAYS, "version " MPSHIM_VERSION
 		    " in %s", conf_get()->program);
 		spawn_agent_setup(envp);
-		setup();
-		forked_setup(setup);
+		init_process();
+		forked_setup(init_process);
 		seccomp_set_fallback(agent_rpc_option);
 		if (__register_atfork != NULL)
 			(void)__register_atfork(NULL, NULL, forked_check,
@@ -86,11 +86,11 @@ init_start(char **envp)
 
 /* Before this every hook but socket(2) is the raw system call. */
 __attribute__((constructor)) static void
-init(int argc, char **argv, char **envp)
+init_constructor(int argc, char **argv, char **envp)
 {
 	(void)argc;
 	(void)argv;
-	init_start(is_glibc() ? envp : environ);
+	init_start(init_is_glibc() ? envp : environ);
 }
 
 void
@@ -98,7 +98,7 @@ init_early(void)
 {
 	long *argc;
 
-	if (!is_glibc()) {
+	if (!init_is_glibc()) {
 		init_start(environ);
 		return;
 	}

@@ -45,7 +45,7 @@ privilege_before_change(uid_t effective)
 
 /* Which of the descriptors are sockets is asked now, while it may be. */
 static void
-look_at_all(void)
+privilege_look_at_sockets(void)
 {
 	struct sock *s;
 	int fd;
@@ -70,7 +70,7 @@ privilege_before_filter(const struct sock_fprog *prog)
 		return;
 	if (iov_bad(prog, sizeof(*prog)) || iov_bad(prog->filter, prog->len))
 		prog = NULL;
-	look_at_all();
+	privilege_look_at_sockets();
 	seccomp_add(prog);
 	more = SECCOMP_ALLOWS(SYS_socket, AF_INET, SOCK_DGRAM) ||
 	    SECCOMP_ALLOWS(SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_UDP) ||

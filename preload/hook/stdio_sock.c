@@ -22,7 +22,7 @@ stdio_sock_variable(int fd)
 }
 
 static void
-install(int fd)
+stdio_sock_install(int fd)
 {
 	cookie_io_functions_t io = { .write = stdio_sock_put };
 	FILE *was = *stdio_sock_variable(fd);
@@ -43,13 +43,13 @@ install(int fd)
 }
 
 void
-stdio_moved(int fd, const struct sock *s)
+stdio_sock_moved(int fd, const struct sock *s)
 {
 	if (fd != 1 && fd != 2)
 		return;
 	if (s != NULL && s->connected) {
 		if (*stdio_sock_variable(fd) != ours[fd] || ours[fd] == NULL)
-			install(fd);
+			stdio_sock_install(fd);
 	} else if (usual[fd] != NULL && *stdio_sock_variable(fd) == ours[fd]) {
 		fflush(ours[fd]);
 		*stdio_sock_variable(fd) = usual[fd];

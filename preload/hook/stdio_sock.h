@@ -13,6 +13,6 @@
 #include "socket/fdtab.h"
 
 /* The descriptor is this socket from now on; NULL: none of ours. */
-void stdio_moved(int fd, const struct sock *);
+void stdio_sock_moved(int fd, const struct sock *);
 
 #endif

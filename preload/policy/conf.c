@@ -18,7 +18,7 @@ conf_complain(const char *line)
 
 /* The file of a key: ours, else the system's. */
 static bool
-key_path(char path[SETTINGS_PATH], const char *name, const char *home)
+conf_key_path(char path[SETTINGS_PATH], const char *name, const char *home)
 {
 	const int size = SETTINGS_PATH;
 	int n;
@@ -43,7 +43,7 @@ key_path(char path[SETTINGS_PATH], const char *name, const char *home)
 }
 
 static void
-keys_load(const char *list, const char *home)
+conf_load_keys(const char *list, const char *home)
 {
 	char name[CONFIG_FILE_WORD], path[SETTINGS_PATH];
 	size_t len = 0, more, n;
@@ -52,7 +52,7 @@ keys_load(const char *list, const char *home)
 		n = strcspn(list, " ");
 		memcpy(name, list, n); /* as settings.c has it, it fits */
 		name[n] = '\0';
-		if (!key_path(path, name, home))
+		if (!conf_key_path(path, name, home))
 			continue;
 		more = strlen(path);
 		if (len + more + 2 > sizeof(conf.keys)) {
@@ -83,7 +83,7 @@ conf_load(char **envp)
 		memset(set, 0, sizeof(*set));
 		return;
 	}
-	keys_load(set->keys, settings_variable(envp, "HOME"));
+	conf_load_keys(set->keys, settings_variable(envp, "HOME"));
 	conf.told = conf.keys[0] == '\0';
 	conf.filters = rules_filter(&set->rules, conf.filter,
 	    &conf.filter_rest);

@@ -28,7 +28,7 @@ settings_variable(char **envp, const char *name)
 
 /* Adds a word to a list: false, it has no room. */
 static bool
-list_add(char *list, size_t size, const char *word)
+settings_list_add(char *list, size_t size, const char *word)
 {
 	size_t len = strlen(list), more = strlen(word);
 
@@ -41,7 +41,7 @@ list_add(char *list, size_t size, const char *word)
 }
 
 static bool
-rule_add(struct settings *s, const struct directive *d, enum settings_from from)
+settings_rule_add(struct settings *s, const struct directive *d, enum settings_from from)
 {
 	struct rule rule = { .peers = d->peers, .from = from,
 		.line = d->line };
@@ -56,7 +56,7 @@ rule_add(struct settings *s, const struct directive *d, enum settings_from from)
 
 /* Has somebody said so before?  If not, this one has. */
 static bool
-settings_taken(struct settings *s, const struct directive *d,
+settings_is_taken(struct settings *s, const struct directive *d,
     enum settings_from from)
 {
 	if (s->of[d->what].from != FROM_NOWHERE &&
@@ -70,12 +70,12 @@ settings_taken(struct settings *s, const struct directive *d,
 
 /* Takes in one value: false, there are too many. */
 static bool
-settings_take(struct settings *s, const struct directive *d,
+settings_set(struct settings *s, const struct directive *d,
     enum settings_from from)
 {
 	if (d->what >= SET_PLAIN)
-		return rule_add(s, d, from);
-	if (settings_taken(s, d, from))
+		return settings_rule_add(s, d, from);
+	if (settings_is_taken(s, d, from))
 		return true;
 	switch (d->what) {
 	case SET_DEFAULT:
@@ -95,11 +95,11 @@ settings_take(struct settings *s, const struct directive *d,
 		s->memory = d->number;
 		return true;
 	case SET_KEY:
-		return list_add(s->keys, sizeof(s->keys), d->word);
+		return settings_list_add(s->keys, sizeof(s->keys), d->word);
 	case SET_INTERFACE:
-		return list_add(s->interfaces, sizeof(s->interfaces), d->word);
+		return settings_list_add(s->interfaces, sizeof(s->interfaces), d->word);
 	case SET_NO_INTERFACE:
-		return list_add(s->no_interfaces, sizeof(s->no_interfaces),
+		return settings_list_add(s->no_interfaces, sizeof(s->no_interfaces),
 		    d->word);
 	default:
 		return true;
@@ -109,7 +109,7 @@ settings_take(struct settings *s, const struct directive *d,
 /* --- Variables ----------------------------------------------------------- */
 
 /* Lists of blank-separated words; those that a file may give once are one. */
-static const struct variable {
+static const struct settings_source {
 	const char *name;
 	enum setting what;
 	enum settings_from from;
@@ -146,7 +146,7 @@ settings_word_next(const char **list, char word[CONFIG_FILE_WORD])
 
 /* As variables have it, 1 is yes, or prefer, and 0 is no, or require. */
 static const char *
-spelt(enum setting what, const char *word)
+settings_spell(enum setting what, const char *word)
 {
 	bool on = strcmp(word, "0") != 0;
 
@@ -158,17 +158,17 @@ spelt(enum setting what, const char *word)
 }
 
 static void
-variable_take(struct settings *s, const struct variable *v, const char *list,
+settings_take_variable(struct settings *s, const struct settings_source *v, const char *list,
     settings_say *say)
 {
 	char word[CONFIG_FILE_WORD], line[2 * CONFIG_FILE_WORD];
 	struct directive d = { .what = v->what, .line = 0 };
 
 	if (v->what < SET_PLAIN) /* also one without a word */
-		(void)settings_taken(s, &d, v->from);
+		(void)settings_is_taken(s, &d, v->from);
 	while (settings_word_next(&list, word)) {
-		if (config_file_value(&d, v->what, spelt(v->what, word))) {
-			if (settings_take(s, &d, v->from))
+		if (config_file_value(&d, v->what, settings_spell(v->what, word))) {
+			if (settings_set(s, &d, v->from))
 				continue;
 			snprintf(line, sizeof(line), "%s: too many entries",
 			    v->name);
@@ -190,7 +190,7 @@ settings_environ(struct settings *s, char **envp, settings_say *say)
 	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		list = settings_variable(envp, variables[i].name);
 		if (list != NULL)
-			variable_take(s, &variables[i], list, say);
+			settings_take_variable(s, &variables[i], list, say);
 	}
 	for (i = 0; i < s->rules.n; i++)
 		s->peers_alone |= s->rules.rule[i].from == FROM_PEER;
@@ -301,7 +301,7 @@ settings_file(struct settings *s, const char *path, enum settings_from from,
 		return n;
 	config_file_begin(&f, text, (size_t)n);
 	while ((more = config_file_next(&f, &d)) > 0)
-		if (!settings_take(s, &d, from)) {
+		if (!settings_set(s, &d, from)) {
 			snprintf(f.fault, sizeof(f.fault), "expected no more "
 			    "than %s, found one more %s", d.what < SET_PLAIN ?
 			    "there is room for" : "64 rules in all",
@@ -318,7 +318,7 @@ settings_file(struct settings *s, const char *path, enum settings_from from,
 
 /* One that is asked for by its name must be there. */
 static int
-named_file(struct settings *s, const char *path, settings_say *say)
+settings_named_file(struct settings *s, const char *path, settings_say *say)
 {
 	char line[SETTINGS_SAY];
 	int n = 0;
@@ -344,7 +344,7 @@ settings_files(struct settings *s, char **envp, settings_say *say)
 	int n = 0;
 
 	if (named != NULL)
-		n = named_file(s, named, say);
+		n = settings_named_file(s, named, say);
 	else {
 		if (settings_path(path, envp, FROM_USER))
 			n = settings_file(s, path, FROM_USER, say);
