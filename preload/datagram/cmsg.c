@@ -5,7 +5,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "mp.h"
+#include "shared/arena.h"
+#include "shared/net.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
 
 void
 cmsg_put(struct cmsg_room *r, int level, int type, const void *data, size_t len)
@@ -34,7 +38,7 @@ cmsg_put(struct cmsg_room *r, int level, int type, const void *data, size_t len)
 	r->used += take;
 }
 
-/* The rest of the library's arrival times are of microseconds. */
+/* Arrival times, by SO_TIMESTAMP and its variants and by SO_TIMESTAMPING. */
 static void
 cmsg_put_times(struct cmsg_room *r, const struct sock *s,
     const struct net_info *info)
@@ -44,7 +48,7 @@ cmsg_put_times(struct cmsg_room *r, const struct sock *s,
 
 	if (as != 0 && info->arrival != MP_NEVER) {
 		if (as == SO_TIMESTAMP || as == SO_TIMESTAMP_NEW)
-			ts.tv_nsec /= 1000; /* a struct timeval */
+			ts.tv_nsec /= 1000; /* makes a struct timeval */
 		cmsg_put(r, SOL_SOCKET, as, &ts, sizeof(ts));
 	}
 	if (s->options.stamping != 0 && info->stamped != 0)
@@ -54,15 +58,14 @@ cmsg_put_times(struct cmsg_room *r, const struct sock *s,
 
 enum { TOLD = 64 };
 
-/* By hash: which peer of which socket was told which address of ours. */
+/* Local addresses that net_source() found, by a hash of the peer and the
+ * socket's cookie.  `key' is 0 while an entry is written. */
 static struct {
 	_Atomic uint64_t key, half[2];
 } told[TOLD];
 
-/*
- * A session's datagrams come along any path: the address that they would have
- * come to without us, as long as routes are what they are.
- */
+/* A session's packets come to any local address.  The program is told the one
+ * that the kernel would use towards the peer, found once for each peer. */
 static struct mp_addr
 cmsg_route_address(const struct sock *s, const struct mp_addr *from)
 {
@@ -89,7 +92,7 @@ cmsg_route_address(const struct sock *s, const struct mp_addr *from)
 	return a;
 }
 
-/* What a program knows of its own address; without `info', of a session's
+/* The local address that the program is told.  `info' is NULL for a session's
  * datagram. */
 static struct mp_addr
 cmsg_own_address(const struct sock *s, const struct mp_addr *from,
@@ -103,8 +106,8 @@ cmsg_own_address(const struct sock *s, const struct mp_addr *from,
 }
 
 static void
-cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
-    const struct net_info *info)
+cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s,
+    const struct mp_addr *to, const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
 	struct in_pktinfo pi = { .ipi_ifindex = (int)info->ifindex };
@@ -131,8 +134,8 @@ cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *t
 }
 
 static void
-cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
-    const struct net_info *info)
+cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s,
+    const struct mp_addr *to, const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
 	struct sockaddr_in6 sin6;

@@ -6,11 +6,14 @@
 #include <sys/mman.h>
 
 #include "process/iov.h"
+#include "shared/net.h"
+#include "socket/fdtab.h"
 
 enum { CORKS = 16 };
 
 static _Atomic(struct cork *) corks[CORKS];
 
+/* Corks are made when they are first needed, and never freed. */
 static struct cork *
 cork_at(int i)
 {
@@ -28,7 +31,7 @@ cork_at(int i)
 	return none;
 }
 
-/* Takes it if its owner is still this one. */
+/* Makes it busy, if it belongs to that owner and no call has it. */
 static bool
 cork_try_lock(struct cork *c, uint64_t owner)
 {
@@ -43,6 +46,7 @@ cork_try_lock(struct cork *c, uint64_t owner)
 	return false;
 }
 
+/* Makes an empty one of this socket. */
 static struct cork *
 cork_reset(struct cork *c, const struct sock *s)
 {
@@ -63,7 +67,8 @@ cork_enter(struct sock *s)
 	for (i = 0; i < CORKS; i++)
 		if (cork_try_lock(cork_at(i), 0))
 			return cork_reset(atomic_load(&corks[i]), s);
-	/* One whose socket may be gone. */
+	/* All 16 are taken: takes one away, whose socket may be closed by
+	 * now. */
 	i = (int)(s->cookie % CORKS);
 	c = cork_at(i);
 	if (c == NULL || !cork_try_lock(c, atomic_load(&c->owner)))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Peers that datagrams go to in plaintext although the rules protect them: those
- * that sent plaintext first (--accept-plain), and those that did not answer
- * (--prefer).  A peer that ever had a session is never one of them.
+ * Peers that datagrams go to in plaintext although the rules protect them:
+ * those that sent plaintext first (--accept-plain), and those that did not
+ * answer (--prefer).  A peer that ever had a session is never one of them.
  */
 #ifndef PLAIN_PEER_H
 #define PLAIN_PEER_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Only the kernel can make a socket say POLLERR.  So it is asked to send, with
- * the program's options, what is too long for any path: it puts EMSGSIZE into
- * the error queue, and what MTU it says there is made the program's when that
- * is read.  IP_RECVERR, which a joined socket does without (sock.h), has to be
- * on until then: the kernel empties the queue when it is turned off.
+ * Only the kernel can make a socket report POLLERR.  So the library sends a
+ * datagram of 65,504 bytes with "don't fragment", too long for any path: the
+ * kernel puts EMSGSIZE into the error queue.  When the program reads the queue,
+ * the MTU in that entry is replaced by the peer's.  IP_RECVERR, which an
+ * attached socket has off (sockopt.c), is on until then: the kernel empties the
+ * queue when it is turned off.
  */
 #include "pmtu.h"
 
@@ -13,15 +14,19 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
+#include "cmsg.h"
+#include "mp.h"
 #include "process/reentry.h"
+#include "shared/arena.h"
 #include "shared/net.h"
+#include "shared/seccomp.h"
+#include "socket/fdtab.h"
 #include "socket/notify.h"
 
 enum {
 	PIECES = 16,
-	PIECE = 4094, /* 65504 bytes in all */
-	MTU_MOST = 60000, /* of a path that this is certainly too long for */
+	PIECE = 4094,	  /* bytes; 65504 in all */
+	MTU_MOST = 60000, /* bytes: on a larger path it might not be too long */
 };
 
 int
@@ -44,6 +49,7 @@ pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
 	return (int)size + (net_is_v4(peer) ? 28 : 48);
 }
 
+/* Of the kernel's socket, for one family. */
 static void
 pmtu_set_recverr(int fd, bool v4, int on)
 {
@@ -80,7 +86,7 @@ pmtu_exceeded(int fd, struct sock *s, const struct mp_addr *peer)
 	errno = saved;
 }
 
-/* The error's own control message, or NULL. */
+/* The control message with the error, or NULL. */
 static struct cmsghdr *
 pmtu_find_error(struct msghdr *msg)
 {
@@ -113,7 +119,7 @@ pmtu_read_error(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
 	cmsg_put(room, c->cmsg_level, c->cmsg_type, CMSG_DATA(c),
 	    c->cmsg_len - CMSG_LEN(0));
 	(void)net_get(to, msg->msg_name, msg->msg_namelen);
-	if (s->connected) /* and the kernel's socket is not: it knows no port */
+	if (s->connected) /* the kernel's socket is not, and knows no port */
 		to->port = s->peer.port;
 	return true;
 }

@@ -1,34 +1,83 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The way of a datagram in.  Every hook that receives calls rx_message(), with
+ * the socket held.  Packets wait in the kernel's queue of the program's socket,
+ * so poll(2) tells the truth without the library's help, and nothing is kept
+ * here.
+ *
+ *	rx_message	 checks the program's buffers; attaches a fresh bound
+ *			 socket.  A socket that is not attached is the kernel's:
+ *			 rx_plain() translates addresses, no more.
+ *	rx_attached	 looks whether the agent died (recover.c); takes the
+ *			 thread's buffer.  MSG_ERRQUEUE: rx_error_queue().
+ *	rx_next		 takes packets until one is for the program.  What is
+ *			 dropped costs the program nothing but the wait: a
+ *			 timeout runs from the start of its call.
+ *	rx_packet	 recvmsg(2) on the kernel's socket.
+ *	rx_classify	 what it is:
+ *	  internal	 rx_open_internal(): a datagram that another socket of
+ *			 the port, or the agent, took for this one; or an error.
+ *	  sealed	 rx_open_sealed(): mp_recv_begin() finds the session,
+ *			 mp_open() opens, mp_recv_commit() says whether it is
+ *			 new.
+ *	  plain		 rx_accepts_plain(): may it come in (ingress.c)?
+ *	rx_give		 payload, sender, control messages to the program.
+ *
+ * A datagram of a session may be another socket's: one with another slot goes
+ * there (rx_requeue.c); one of a client that this socket was not connected to
+ * goes to the agent's backlog.  The program's own socket filter is applied to
+ * what a session brought (user_filter.c).
+ *
+ * MSG_PEEK: the packet stays in the queue, is opened beside, and mp_recv_peek()
+ * changes nothing.  What lies first and is not for the program is swept away.
+ *
+ * Locks: begin and commit hold the arena's lock; opening and every system call
+ * are done without it.  In a signal handler that interrupted the lock's holder
+ * sealed packets are dropped.
+ *
+ * Errors: the kernel's own; ECONNREFUSED, the agent heard an ICMP port
+ * unreachable; EHOSTUNREACH, the peer does not answer.  Errors about the
+ * library's packets are dropped (pmtu.c).
+ *
+ * Invariants: a datagram is given once; a packet that does not open, or was
+ * seen, is dropped without a word; plaintext is given only where the rules
+ * allow it, even if it came before the socket filter did.  Sources:
+ * core/PROTOCOL.md; recvmsg(2), udp(7).
+ */
 #include "rx.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
 #include "cmsg.h"
-#include "policy/dest_policy.h"
-#include "rx_packet.h"
-#include "socket/user_filter.h"
-#include "process/reentry.h"
-#include "socket/pinned.h"
-#include "shared/internal.h"
-#include "process/iov.h"
-#include "socket/attach.h"
-#include "process/libc.h"
-#include "shared/net.h"
-#include "socket/sockopt.h"
-#include "rx_requeue.h"
+#include "mp.h"
 #include "plain_peer.h"
 #include "pmtu.h"
-#include "socket/recover.h"
-#include "timestamp.h"
-#include "socket/notify.h"
+#include "policy/dest_policy.h"
+#include "process/iov.h"
+#include "process/reentry.h"
+#include "rx_packet.h"
+#include "rx_requeue.h"
+#include "shared/arena.h"
+#include "shared/internal.h"
+#include "shared/net.h"
+#include "shared/seccomp.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/notify.h"
+#include "socket/pinned.h"
+#include "socket/recover.h"
+#include "socket/sockopt.h"
+#include "socket/user_filter.h"
+#include "timestamp.h"
 
-enum { PARTED = 1024 }; /* as many as a queue may hold, or nearly */
+enum { PARTED = 1024 }; /* packets; about what a queue of default size holds */
 
-/* A datagram of a session, looked at where it lies. */
+/* MSG_PEEK: would the opened packet be given?  RX_GIVE or RX_DROP. */
 static int
 rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 {
@@ -60,8 +109,8 @@ rx_commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
 }
 
 /*
- * A packet of a session.  When the program only peeks, it is opened beside
- * where it lies, so that it can be taken properly if it is no datagram.
+ * Opens a packet of a session.  With MSG_PEEK it is opened beside the sealed
+ * one, and stays in the queue: RX_GIVE or RX_DROP.
  */
 static int
 rx_open_sealed(struct rx *in, bool peek)
@@ -101,7 +150,8 @@ rx_open_sealed(struct rx *in, bool peek)
 	return RX_GIVE;
 }
 
-/* The port of its peer is closed, unless a send or SO_ERROR said so already. */
+/* The peer's port is closed: -ECONNREFUSED, unless a send or SO_ERROR told that
+ * to the program already. */
 static int
 rx_refusal(struct sock *s, const struct mp_addr *peer)
 {
@@ -116,7 +166,7 @@ rx_refusal(struct sock *s, const struct mp_addr *peer)
 	return untold ? -ECONNREFUSED : RX_DROP;
 }
 
-/* What the agent, or another process of the port, had for us. */
+/* An internal datagram of the agent or another process of the port. */
 static int
 rx_open_internal(struct rx *in)
 {
@@ -144,7 +194,8 @@ rx_open_internal(struct rx *in)
 	    -EHOSTUNREACH : RX_DROP;
 }
 
-/* Begins with this endpoint's byte, and has the length for it. */
+/* Does the packet begin as one of a session of this endpoint, and is it long
+ * enough? */
 static bool
 rx_is_sealed(const struct rx *in)
 {
@@ -154,7 +205,7 @@ rx_is_sealed(const struct rx *in)
 	    p[0] == mp_sid_prefix(&in->s->map.mp) && p[6] == 0 && p[7] == 0;
 }
 
-/* Plaintext that the kernel's filter let through. */
+/* May the program have this plaintext, which the socket filter let in? */
 static bool
 rx_accepts_plain(const struct rx *in)
 {
@@ -202,8 +253,8 @@ rx_classify(struct rx *in, bool peek)
 	return RX_DROP;
 }
 
-/* What lies there is not for the program: takes it away.  RX_DROP to look
- * again, RX_GIVE, or a negative errno. */
+/* MSG_PEEK: the first packet of the queue is not for the program: takes it
+ * away. RX_DROP to look at the next one, RX_GIVE, or a negative errno. */
 static int
 rx_sweep(struct rx *in)
 {
@@ -271,7 +322,8 @@ rx_give(struct rx *in, struct msghdr *msg)
 	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
 }
 
-/* An error of an IPv4 packet, which our socket has as one of IPv6. */
+/* Rewrites an error of an IPv4 packet, which the dual-stack socket has as one
+ * of IPv6, for a program with an AF_INET socket. */
 static void
 rx_translate_error(struct msghdr *msg)
 {
@@ -301,7 +353,7 @@ rx_translate_error(struct msghdr *msg)
 	}
 }
 
-/* A socket that the kernel serves alone: only its addresses are ours to say. */
+/* A receive on a socket that is not attached: only addresses are translated. */
 static ssize_t
 rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 {
@@ -333,7 +385,7 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
-/* The error queue of a joined socket, but for what is about packets of ours. */
+/* The error queue of an attached socket, without errors about packets. */
 static ssize_t
 rx_error_queue(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
@@ -402,7 +454,7 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = pinned_begin(s);
-	/* Whose peers are all of this host needs nothing of us. */
+	/* A socket that only sent to loopback (`home') is not attached. */
 	if (state == SOCK_FRESH && s->bound && !s->kconnected && !s->home &&
 	    (flags & MSG_ERRQUEUE) == 0)
 		state = attach_socket(fd, s);
@@ -414,7 +466,8 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
-/* What came after this has begun is left: it may be what we put there. */
+/* Ends at a packet that arrived after the call began: it may be one that this
+ * loop put back. */
 void
 rx_drain_others(int fd, struct sock *s)
 {
@@ -426,7 +479,7 @@ rx_drain_others(int fd, struct sock *s)
 	    atomic_load(&s->state) != SOCK_ATTACHED ||
 	    (in.buf = reentry_take()) == NULL)
 		return;
-	notify_agent(fd, s); /* what comes yet goes there */
+	notify_agent(fd, s); /* it then steers others' packets elsewhere */
 	for (i = 0; i < PARTED; i++) {
 		in.payload = NULL;
 		in.nobody = false;

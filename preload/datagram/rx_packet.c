@@ -9,15 +9,20 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-#include "shared/seccomp.h"
-#include "socket/stale_fd.h"
-#include "socket/ksock.h"
 #include "process/libc.h"
+#include "process/reentry.h"
+#include "shared/arena.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
+#include "socket/fdtab.h"
+#include "socket/ksock.h"
+#include "socket/stale_fd.h"
 
 /*
- * What came has no sender: a socket that is shut down gives nothing, from
- * nobody.  Or the descriptor is another file by now: what that gave, if only
- * as much as we asked for, is the program's.
+ * recvmsg(2) gave no sender.  Either the socket is shut down and gives 0 bytes;
+ * or the descriptor is another file by now, whose bytes, though perhaps not all
+ * that the program had room for, are the program's.
  */
 static int
 rx_packet_without_sender(struct rx *in, struct msghdr *msg, ssize_t n)
@@ -56,8 +61,8 @@ rx_packet(struct rx *in, int flags)
 	return 0;
 }
 
-/* What is left of the socket's timeout, in ms, rounded up; -1: it may wait for
- * ever, or not at all. */
+/* Milliseconds that are left of SO_RCVTIMEO, rounded up; -1: there is no
+ * timeout, or the call does not wait. */
 static int
 rx_packet_timeout_left(const struct rx *in)
 {
@@ -80,8 +85,8 @@ rx_packet_timeout_left(const struct rx *in)
 	return all > INT_MAX ? INT_MAX : (int)all;
 }
 
-/* With a timeout the kernel restarts no call after a signal, and neither does
- * it poll(2). */
+/* After a signal the kernel restarts neither poll(2) nor a receive with a
+ * timeout, so the program sees EINTR as without the library (signal(7)). */
 int
 rx_packet_again(struct rx *in)
 {

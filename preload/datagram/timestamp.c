@@ -7,10 +7,15 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "mp.h"
 #include "process/fault.h"
 #include "process/libc.h"
+#include "shared/net.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
 
+/* Of sock.stamp: no datagram yet; one, whose time was not kept; else its time
+ * in ns.  SECOND is in ns. */
 enum { NEVER = 0, SOME = 1, SECOND = 1000000000 };
 
 static int64_t
@@ -19,8 +24,8 @@ timestamp_ns(const struct timespec *ts)
 	return (int64_t)ts->tv_sec * SECOND + ts->tv_nsec;
 }
 
-/* Until it is asked for the first time the kernel only knows that there was
- * one; and of those that it tells the time with it keeps none. */
+/* As in the kernel, times are kept only from the first request on, and not
+ * while they are told by control messages. */
 void
 timestamp_note(struct sock *s, const struct net_info *info)
 {
@@ -47,7 +52,7 @@ timestamp_read(int fd, struct sock *s, unsigned long request, void *arg)
 	int64_t at = atomic_load(&s->stamp), pair[2];
 
 	atomic_store(&s->stamps, true);
-	if (at == NEVER) /* but perhaps before it joined */
+	if (at == NEVER) /* perhaps the kernel has one, of before the attach */
 		return real_ioctl(fd, request, arg) != 0 ? -errno : 0;
 	if (at == SOME) {
 		clock_gettime(CLOCK_REALTIME, &now);
@@ -58,6 +63,6 @@ timestamp_read(int fd, struct sock *s, unsigned long request, void *arg)
 	pair[1] = at % SECOND / (micro ? 1000 : 1);
 	if (fault_write(fd, arg, sizeof(pair)))
 		return -EFAULT;
-	memcpy(arg, pair, sizeof(pair)); /* timeval or timespec, of 64 bits */
+	memcpy(arg, pair, sizeof(pair)); /* a timeval or timespec of 64 bits */
 	return 0;
 }

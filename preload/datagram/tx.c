@@ -1,4 +1,50 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The way of a datagram out.  Every hook that sends calls tx_message(), with
+ * the socket held, and makes its result what the kernel's would be.
+ *
+ *	tx_message	 checks the program's buffers as the kernel does.
+ *	tx_piece	 with MSG_MORE or UDP_CORK only: collects pieces; the
+ *			 last one sends the datagram.
+ *	tx_target	 where to: msg_name, else the peer of an emulated
+ *			 connection, else the peer that the kernel's socket is
+ *			 connected to, which was plain when connect.c asked.
+ *	tx_policy	 plain, protected or refused (dest_policy.c).
+ *	tx_plain	 plain: the kernel sends it.  Before, an unbound socket
+ *			 is bound and gets its socket filter, and a name
+ *			 server's answer is let in (ingress_answer).
+ *	tx_protected	 protected: a fresh socket is attached first, which may
+ *			 start the agent; then tx_sealed.c has it:
+ *	tx_sealed	 reads the control messages and gathers the payload in
+ *			 the thread's buffer.  UDP_SEGMENT makes several
+ *			 datagrams.
+ *	tx_sealed_attempt  mp_send_begin() chooses the path,
+ *			 tx_sealed_transmit() seals and sends one packet, or two
+ *			 when the flow is in doubt; mp_send_commit() takes in
+ *			 how it went.  A path that fails: another try, TRIES in
+ *			 all.
+ *	tx_sealed_stage	 there is no session yet: the datagram is staged, and
+ *			 the agent sends it.
+ *
+ * Locks: begin, commit and stage hold the arena's lock; sealing and every
+ * system call are done without it.  A signal handler that interrupts the lock's
+ * holder leaves its datagram to it (tx_deferred.c).
+ *
+ * Errors: EACCES, a rule refuses it, or there is no agent or key; ECONNREFUSED,
+ * the agent heard an ICMP port unreachable; EHOSTUNREACH, no answer for 10 s;
+ * ENETUNREACH, no path is left; EMSGSIZE, too long, or longer than any path
+ * takes without fragments; ENOBUFS, no room for a session, or signal handlers
+ * nested too deep; and what the kernel says to the program's arguments.
+ *
+ * Invariants: what is protected reaches the kernel only sealed, but for peers
+ * of plain_peer.c; a datagram that was begun is committed by the process that
+ * began it, or never.  It must never allocate from the program's heap, and
+ * never wait longer than the kernel's send would, but for the attach.
+ *
+ * Sources: core/PROTOCOL.md, core/mp.h; sendmsg(2), udp(7).
+ */
 #include "tx.h"
 
 #include <errno.h>
@@ -6,29 +52,29 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
-#include "tx_option.h"
-#include "policy/conf.h"
 #include "cork.h"
-#include "process/reentry.h"
-#include "socket/pinned.h"
-#include "process/iov.h"
-#include "socket/attach.h"
-#include "socket/ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
-#include "shared/net.h"
+#include "mp.h"
 #include "plain_peer.h"
-#include "tx_sealed.h"
+#include "policy/conf.h"
 #include "policy/dest_policy.h"
 #include "policy/dest_scope.h"
 #include "policy/rules.h"
+#include "process/iov.h"
+#include "process/log.h"
+#include "shared/net.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/ksock.h"
+#include "socket/pinned.h"
+#include "tx_option.h"
+#include "tx_sealed.h"
 
-/* --- Where it goes -------------------------------------------------------- */
+/* --- Where to ------------------------------------------------------------- */
 
-/* 1 and the address; 0: the kernel shall say; or a negative errno. */
+/* 1 and the address; 0: only the kernel's socket knows; or a negative errno. */
 static int
 tx_target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
 {
@@ -60,9 +106,10 @@ tx_target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
 	return s->v6only && net_is_v4(dst) ? -ENETUNREACH : 1;
 }
 
-/* --- As the kernel sends it ----------------------------------------------- */
+/* --- Plain ---------------------------------------------------------------- */
 
-/* The kernel does not know of a UDP_SEGMENT that the program set. */
+/* Sends the program's message, with the UDP_SEGMENT that the program set and
+ * the kernel's socket was not told. */
 static ssize_t
 tx_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 {
@@ -83,8 +130,11 @@ tx_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 	return n < 0 ? -errno : n;
 }
 
-/* As the kernel sends it, but that its socket may be of another family, is not
- * connected, and is bound to more than the program thinks. */
+/*
+ * As the kernel would send it from the program's socket.  The kernel's may be
+ * of another family, is not connected, and is bound to the wildcard where the
+ * program bound an address.
+ */
 static ssize_t
 tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
     const struct mp_addr *dst, int flags)
@@ -96,9 +146,9 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 	if (m.msg_name != NULL && s->family == AF_INET6 &&
 	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
-		return tx_kernel(fd, s, &m, flags); /* scope id */
+		return tx_kernel(fd, s, &m, flags); /* keeps its scope id */
 	m.msg_name = &sin6;
-	/* A group is no address to send from: let the kernel choose. */
+	/* Bound to a multicast group: the kernel chooses the source. */
 	if (net_is_multicast(&path.local))
 		memset(path.local.ip + 12, 0, 4);
 	if ((s->wide || net_is_multicast(&s->local)) &&
@@ -119,15 +169,15 @@ static ssize_t
 tx_protected(int fd, struct sock *s, const struct msghdr *msg,
     const struct mp_addr *dst, const struct dest_policy *p, int flags)
 {
-	bool as_is = false;
+	bool plain = false;
 	ssize_t n;
 
 	if (atomic_load(&s->state) == SOCK_FRESH)
 		(void)attach_socket(fd, s);
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return -EACCES;
-	n = tx_sealed(fd, s, dst, msg, flags, &as_is);
-	if (!as_is)
+	n = tx_sealed(fd, s, dst, msg, flags, &plain);
+	if (!plain)
 		return n;
 	plain_peer_prefer(dst, p);
 	return tx_plain(fd, s, msg, dst, flags);
@@ -171,7 +221,7 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	struct dest_policy p;
 	int n = tx_target(s, msg, &dst);
 
-	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
+	if (n == 0) /* the peer that the kernel is connected to, or none */
 		return tx_kernel(fd, s, msg, flags);
 	if (n < 0)
 		return n;
@@ -194,14 +244,14 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		ingress_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected) {
 		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
-		(void)ksock_autobind(fd, s); /* with a filter */
+		(void)ksock_autobind(fd, s); /* also sets the socket filter */
 	}
 	return tx_plain(fd, s, msg, &dst, flags);
 }
 
 /* --- In pieces ------------------------------------------------------------ */
 
-/* What the kernel would say to the first piece. */
+/* What the kernel says to the first piece: 0, or a negative errno. */
 static int
 tx_check_first(int fd, struct sock *s, const struct msghdr *msg)
 {
@@ -216,7 +266,7 @@ tx_check_first(int fd, struct sock *s, const struct msghdr *msg)
 	return n == 0 ? 0 : tx_option_read(&ask, fd, s, &dst, msg);
 }
 
-/* One more piece; the last one sends the datagram.  An error drops it. */
+/* Adds a piece; the last one sends the datagram.  An error drops all pieces. */
 static ssize_t
 tx_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {

@@ -9,10 +9,13 @@
 
 enum { ALIGN = 16 };
 
-/* In the thread's spare buffer, from `sent' to `end' the ones that wait. */
+/* Deferred datagrams are queued in the thread's spare buffer, at offsets [sent,
+ * end): struct tx_deferred, then the payload. */
 TLS volatile size_t sent, end;
-TLS uintptr_t putting, sending; /* frames that are at it; 0: none */
+/* The frame of the call that queues or sends; 0: none. */
+TLS uintptr_t putting, sending;
 
+/* Bytes in the queue of a datagram. */
 static size_t
 tx_deferred_size(size_t len)
 {
@@ -20,7 +23,8 @@ tx_deferred_size(size_t len)
 	    1) & ~(size_t)(ALIGN - 1);
 }
 
-/* A handler may jump out of any of it: what it has begun is not sent again. */
+/* A handler may leave it by siglongjmp(3) at any point, so a datagram counts as
+ * sent before its send() is called. */
 static void
 tx_deferred_send_all(void)
 {
@@ -29,7 +33,7 @@ tx_deferred_send_all(void)
 	uint8_t *at;
 
 	if (sending != 0 && !reentry_gone(sending, frame))
-		return; /* further out, which sends these, too */
+		return; /* the interrupted call sends these, too */
 	sending = frame;
 	while (sent < end) {
 		at = (uint8_t *)reentry_spare() + sent;

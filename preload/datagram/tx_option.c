@@ -6,18 +6,19 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
+#include "mp.h"
 #include "process/iov.h"
-#include "process/libc.h"
 #include "shared/net.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
 
 /* --- Reading -------------------------------------------------------------- */
 
 /*
- * The message at *at, of which *at then lies behind: 1; 0 at the end; or
- * -EINVAL where the kernel's own look at it ends.  Unlike CMSG_NXTHDR() it
- * leaves none out that is cut short.
+ * Reads the control message at offset *at and moves *at behind it: 1; 0 at the
+ * end; or -EINVAL where the kernel says so.  Unlike CMSG_NXTHDR() it does not
+ * skip a message that is cut short.
  */
 static int
 tx_option_next(const struct msghdr *msg, size_t *at, struct cmsghdr *c,
@@ -37,7 +38,7 @@ tx_option_next(const struct msghdr *msg, size_t *at, struct cmsghdr *c,
 	return 1;
 }
 
-/* An int of exactly that length, from low to high; else -EINVAL. */
+/* Reads an int from low to high: 0; or -EINVAL, also for another length. */
 static int
 tx_option_read_int(const struct cmsghdr *c, const uint8_t *data, int low,
     int high, int *n)
@@ -49,7 +50,8 @@ tx_option_read_int(const struct cmsghdr *c, const uint8_t *data, int low,
 }
 
 static int
-tx_option_read_udp(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_udp(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	uint16_t size;
 
@@ -61,9 +63,10 @@ tx_option_read_udp(struct tx_option *ask, const struct cmsghdr *c, const uint8_t
 	return 0;
 }
 
-/* The source that a PKTINFO chooses; IPv4 is written as in IPv6. */
+/* Reads the source that a PKTINFO chooses: 1, as tx_option_read_ip(). */
 static int
-tx_option_read_source(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_source(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	struct in_pktinfo pi;
 	struct in6_pktinfo pi6;
@@ -82,9 +85,11 @@ tx_option_read_source(struct tx_option *ask, const struct cmsghdr *c, const uint
 	return 1;
 }
 
-/* 0, a negative errno, or 1: only the kernel knows. */
+/* Reads a message of IPPROTO_IP: 0; a negative errno; or 1, only the kernel can
+ * check it. */
 static int
-tx_option_read_ip(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_ip(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	switch (c->cmsg_type) {
 	case IP_TTL:
@@ -101,8 +106,10 @@ tx_option_read_ip(struct tx_option *ask, const struct cmsghdr *c, const uint8_t 
 	}
 }
 
+/* The same of IPPROTO_IPV6. */
 static int
-tx_option_read_ipv6(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_ipv6(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	int n, error;
 
@@ -125,10 +132,10 @@ tx_option_read_ipv6(struct tx_option *ask, const struct cmsghdr *c, const uint8_
 	}
 }
 
-/* As tx_option_read_ip(), of any message of a datagram to this address. */
+/* The same of any level, for a datagram to an address of that family. */
 static int
-tx_option_read_one(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data,
-    bool v4)
+tx_option_read_one(struct tx_option *ask, const struct cmsghdr *c,
+    const uint8_t *data, bool v4)
 {
 	if (c->cmsg_level == IPPROTO_UDP)
 		return tx_option_read_udp(ask, c, data);
@@ -164,8 +171,9 @@ tx_option_probe(int fd, const struct sock *s, const struct mp_addr *to,
 	return error;
 }
 
-/* Would the kernel send it so?  That there is no way there with or without
- * them is not its last word: we have others. */
+/* Does the kernel accept these control messages?  An error that comes without
+ * them as well is about the route, and does not count: the engine has other
+ * paths. */
 static int
 tx_option_ask_kernel(int fd, const struct sock *s, const struct mp_addr *to,
     const struct msghdr *with)
@@ -178,7 +186,7 @@ tx_option_ask_kernel(int fd, const struct sock *s, const struct mp_addr *to,
 	return tx_option_probe(fd, s, to, NULL) == 0 ? error : 0;
 }
 
-/* What the socket's options say. */
+/* Starts with what the socket's options say. */
 static void
 tx_option_preset(struct tx_option *ask, const struct sock *s, bool v4)
 {
@@ -257,10 +265,11 @@ tx_option_segment(const struct msghdr *msg)
 	return ask.segment;
 }
 
-/* --- Saying it again ------------------------------------------------------ */
+/* --- Writing -------------------------------------------------------------- */
 
-/* The marks and times of SOL_SOCKET; not what would come back by the error
- * queue, about our packet. */
+/* Messages of SOL_SOCKET, such as SO_MARK and SCM_TXTIME.  Not those whose
+ * result would come by the error queue, about a packet instead of the
+ * datagram. */
 static void
 tx_option_add_socket(const struct tx_option *ask, struct msghdr *packet)
 {

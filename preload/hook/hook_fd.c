@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: descriptors. */
+/* Hooks: calls that make, copy and close descriptors, and ioctl(2). */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,12 +13,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "process/fault.h"
-#include "socket/stale_fd.h"
-#include "hooks.h"
 #include "datagram/rx.h"
-#include "socket/sock.h"
 #include "datagram/timestamp.h"
+#include "hooks.h"
+#include "process/fault.h"
+#include "process/libc.h"
+#include "shared/real.h"
+#include "socket/fdtab.h"
+#include "socket/sock.h"
+#include "socket/stale_fd.h"
 #include "stdio_sock.h"
 
 HOOK(int, close, (int fd))
@@ -28,7 +31,7 @@ HOOK(int, close, (int fd))
 }
 HOOK_ALIAS(close, __close);
 
-/* This thread leaves the others' descriptors. */
+/* With CLONE_FILES this thread's descriptors are its own from now on. */
 HOOK(int, unshare, (int flags))
 {
 	int result = real_unshare(flags);
@@ -38,7 +41,7 @@ HOOK(int, unshare, (int flags))
 	return result;
 }
 
-/* The same, and closes some. */
+/* CLOSE_RANGE_UNSHARE: unshare(2), then close_range(2). */
 static int
 hook_fd_close_range_unshared(unsigned first, unsigned last, int flags)
 {
@@ -69,9 +72,9 @@ HOOK(void, closefrom, (int first))
 	real_closefrom(first);
 }
 
-/* --- Ones that come ------------------------------------------------------- */
+/* --- New descriptors ------------------------------------------------------ */
 
-/* A new descriptor that is no datagram socket. */
+/* Notes that a new descriptor is no datagram socket. */
 static int
 hook_fd_no_datagram(int fd)
 {
@@ -101,9 +104,9 @@ HOOK(int, socketpair, (int domain, int type, int protocol, int fd[2]))
 	return result;
 }
 
-/* --- Other numbers for them ----------------------------------------------- */
+/* --- Copies --------------------------------------------------------------- */
 
-/* The new descriptor is what the old one is. */
+/* Notes that the descriptor `to', a new copy of `from', is the same socket. */
 static int
 hook_fd_copied(int from, int to)
 {
@@ -160,22 +163,26 @@ hook_fcntl(int fd, int cmd, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	result = real_fcntl(fd, cmd, arg);
-	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? hook_fd_copied(fd, result) :
-							  result;
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC
+	    ? hook_fd_copied(fd, result)
+	    : result;
 }
 
 HOOK_ALIAS(fcntl, __fcntl);
 HOOK_ALIAS(fcntl, fcntl64);
 
-/* --- Requests ------------------------------------------------------------- */
+/* --- ioctl(2) ------------------------------------------------------------- */
 
-/* Requests about interfaces that IPv6 sockets refuse or answer differently. */
+/* Requests about interfaces, which AF_INET6 sockets refuse or answer
+ * differently. */
 static bool
 hook_fd_is_interface_request(unsigned long request)
 {
 	return request >= SIOCGIFNAME && request <= SIOCSIFMAP;
 }
 
+/* The program's socket is AF_INET and the kernel's AF_INET6: asks another
+ * one. */
 static int
 hook_fd_ioctl_ipv4(unsigned long request, void *arg)
 {
@@ -214,7 +221,8 @@ hook_ioctl(int fd, unsigned long request, ...)
 		result = timestamp_read(fd, s, request, arg);
 		errno = result < 0 ? -result : saved;
 		result = result < 0 ? -1 : 0;
-	} else if (s->family == AF_INET && hook_fd_is_interface_request(request))
+	} else if (s->family == AF_INET &&
+	    hook_fd_is_interface_request(request))
 		result = hook_fd_ioctl_ipv4(request, arg);
 	else
 		result = real_ioctl(fd, request, arg);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: every way to send. */
+/* Hooks: every call that sends. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
-#include "socket/stale_fd.h"
+#include "datagram/tx.h"
 #include "hooks.h"
 #include "process/iov.h"
+#include "process/libc.h"
 #include "process/musl.h"
-#include "datagram/tx.h"
+#include "shared/real.h"
+#include "socket/fdtab.h"
 #include "socket/sock.h"
+#include "socket/stale_fd.h"
 
-enum { MOST_NAME = sizeof(struct sockaddr_storage) };
-
-/* Apart, since the room is taken from the stack. */
+/* Not inlined, so that only a send under musl takes the room on the stack. */
 static __attribute__((noinline)) ssize_t
 hook_send_tx_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
@@ -29,11 +30,9 @@ hook_send_tx(int fd, struct sock *s, const struct msghdr *msg, int flags)
 			   tx_message(fd, s, msg, flags);
 }
 
-/*
- * Sends, lets go of the socket, and sets errno as the kernel would.  False: the
- * descriptor is another file by now, to which nothing went; the C library shall
- * do it.
- */
+/* Sends, releases the socket and sets errno as the kernel would.  False: the
+ * descriptor is another file by now and nothing was sent; the caller calls the
+ * C library's function. */
 static bool
 hook_send_message(int fd, struct sock *s, const struct msghdr *msg, int flags,
     ssize_t *n)
@@ -51,7 +50,8 @@ hook_send_message(int fd, struct sock *s, const struct msghdr *msg, int flags,
 }
 
 static bool
-hook_send_buffer(int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
+hook_send_buffer(
+    int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
 {
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
 		.iov_len = iov_len(len) };
@@ -83,16 +83,11 @@ HOOK(ssize_t, sendto,
 		.msg_iovlen = 1 };
 	ssize_t n;
 
-	/* Too short or too long: the kernel says so, and nothing goes out. */
+	/* The kernel refuses such a length on any socket and sends nothing. */
 	if (s != NULL && name != NULL &&
 	    (namelen < sizeof(name->sa_family) ||
 		namelen > sizeof(struct sockaddr_storage))) {
 		fdtab_release(s);
-		s = NULL;
-	}
-	if (s != NULL && name != NULL &&
-	    (namelen < sizeof(name->sa_family) || namelen > MOST_NAME)) {
-		fdtab_release(s); /* the kernel refuses that of any socket */
 		s = NULL;
 	}
 	if (s == NULL || !hook_send_message(fd, s, &msg, flags, &n))
@@ -159,8 +154,7 @@ HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int count))
 	if (s == NULL)
 		return real_writev(fd, iov, count);
 	if (iov_nothing(iov, count)) {
-		/* the kernel sends no such datagram */
-		fdtab_release(s);
+		fdtab_release(s); /* the kernel sends no datagram then */
 		return real_writev(fd, iov, count);
 	}
 	if (!hook_send_message(fd, s, &msg, 0, &n))

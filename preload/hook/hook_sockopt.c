@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: socket options.  The program is told what it set, not what we did. */
+/* Hooks: socket options.  The program reads back what it set, whatever the
+ * library set on the kernel's socket. */
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "process/fault.h"
-#include "socket/user_filter.h"
-#include "process/reentry.h"
-#include "socket/stale_fd.h"
-#include "hooks.h"
-#include "datagram/rx.h"
-#include "shared/net.h"
-#include "socket/sockopt.h"
 #include "datagram/pmtu.h"
+#include "datagram/rx.h"
+#include "hooks.h"
+#include "process/fault.h"
+#include "process/libc.h"
+#include "process/reentry.h"
 #include "setsockopt.h"
-#include "socket/sock.h"
+#include "shared/real.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/sockopt.h"
+#include "socket/stale_fd.h"
+#include "socket/user_filter.h"
 
-/* An integer option, which the IP level also takes as one byte. */
+/* Reads the value of an integer option; the IP level also takes one byte.
+ * False: it is none. */
 static bool
 hook_sockopt_number(int fd, int level, const void *value, socklen_t len, int *n)
 {
@@ -34,7 +38,8 @@ hook_sockopt_number(int fd, int level, const void *value, socklen_t len, int *n)
 	return true;
 }
 
-/* Membership and broadcast open the filter for what they bring. */
+/* After a successful setsockopt(2): multicast membership and SO_BROADCAST open
+ * the socket filter for such datagrams. */
 static void
 hook_sockopt_opened(int fd, struct sock *s, int level, int option)
 {
@@ -96,10 +101,11 @@ HOOK(int, setsockopt,
 	return result;
 }
 
-/* --- Asking --------------------------------------------------------------- */
+/* --- Reading options ------------------------------------------------------ */
 
-/* An error that the agent heard of and the kernel's socket did not.  The datagram
- * that tells it goes, too: it would make the socket readable. */
+/* Has the agent heard an ICMP port unreachable for the socket's peer?  If so,
+ * the internal datagram about it is taken off the queue, too: it would leave
+ * the socket readable. */
 static bool
 hook_sockopt_refused(int fd, struct sock *s)
 {
@@ -219,8 +225,8 @@ hook_sockopt_get_ipv6(int fd, struct sock *s, int option, int *n)
 	return SETSOCKOPT_DONE;
 }
 
-/* What the program shall be told: SETSOCKOPT_DONE and *n, SETSOCKOPT_PASS, or a
- * negative errno. */
+/* SETSOCKOPT_DONE and the value in *n; SETSOCKOPT_PASS where the kernel's value
+ * is right; or a negative errno. */
 static int
 hook_sockopt_get(int fd, struct sock *s, int level, int option, int *n)
 {
@@ -243,8 +249,8 @@ hook_sockopt_get(int fd, struct sock *s, int level, int option, int *n)
 	return SETSOCKOPT_DONE;
 }
 
-/* As the kernel writes it: the IP level also as one byte; the IPv6 level takes
- * a negative length for a long one. */
+/* Writes a value as the kernel does: the IP level also as one byte; to the IPv6
+ * level a negative length is a long one. */
 static int
 hook_sockopt_put_number(int fd, int level, int n, void *value, socklen_t *len)
 {
@@ -280,7 +286,8 @@ HOOK(int, getsockopt,
 		sockopt_know(fd, s);
 		done = hook_sockopt_get(fd, s, level, option, &n);
 		if (done == SETSOCKOPT_DONE)
-			done = hook_sockopt_put_number(fd, level, n, value, len);
+			done =
+			    hook_sockopt_put_number(fd, level, n, value, len);
 	}
 	errno = done < 0 ? -done : saved;
 	result = done < 0 ? -1 : 0;

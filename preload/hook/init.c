@@ -6,23 +6,26 @@
 #include <sodium.h>
 #include <stdbool.h>
 
-#include "shared/seccomp.h"
 #include "policy/conf.h"
-#include "socket/fdtab.h"
 #include "process/forked.h"
-#include "process/reentry.h"
 #include "process/libc.h"
-#include "process/musl.h"
 #include "process/log.h"
-#include "socket/agent_rpc.h"
+#include "process/musl.h"
+#include "process/reentry.h"
 #include "process/spawn_agent.h"
+#include "shared/seccomp.h"
+#include "socket/agent_rpc.h"
+#include "socket/fdtab.h"
 
-/* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
+/* The version for mpctl doctor and what(1).  Exported under another name, by
+ * which a second copy of the library finds the first; `loaded' is always this
+ * copy's. */
 static const char loaded[] = "@(#)mpshim " MPSHIM_VERSION;
 extern const char mpshim_loaded[sizeof(loaded)]
     __attribute__((alias("loaded"), visibility("default")));
 
-/* pthread_atfork(3) as glibc has it; without it forked.c finds out later. */
+/* What glibc's pthread_atfork(3) calls.  Where it is missing, forked.c finds
+ * out at the next call. */
 extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void),
     void *) __attribute__((weak));
 extern void *__dso_handle __attribute__((visibility("hidden")));
@@ -35,7 +38,7 @@ init_process(void)
 	fdtab_setup();
 }
 
-/* Another copy of this library stands before us: it does it all. */
+/* Is another copy of the library loaded before this one?  That one does all. */
 static bool
 init_is_second(void)
 {
@@ -44,8 +47,8 @@ init_is_second(void)
 	return first != NULL && first != loaded;
 }
 
-/* Where the kernel put argc, the arguments and the environment; glibc's loader
- * tells it to the C library.  Other C libraries have no such thing. */
+/* A symbol of glibc's loader: where the kernel put argc, the arguments and the
+ * environment.  Other C libraries lack it. */
 extern void *__libc_stack_end __attribute__((weak));
 
 static bool
@@ -84,7 +87,7 @@ init_start(char **envp)
 	errno = saved;
 }
 
-/* Before this every hook but socket(2) is the raw system call. */
+/* Until this has run every hook but socket(2) makes the raw system call. */
 __attribute__((constructor)) static void
 init_constructor(int argc, char **argv, char **envp)
 {

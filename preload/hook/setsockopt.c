@@ -5,11 +5,12 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
-#include "shared/seccomp.h"
-#include "process/libc.h"
-#include "socket/sockopt.h"
 #include "datagram/tx.h"
+#include "mp.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
+#include "socket/sockopt.h"
 
 static bool
 setsockopt_is_state(const struct sock *s, enum sock_state state)
@@ -19,13 +20,14 @@ setsockopt_is_state(const struct sock *s, enum sock_state state)
 
 /* --- Before --------------------------------------------------------------- */
 
-/* A flag that the program may ask back; the kernel gets it at bind. */
+/* Notes a flag that the program may read back; bind.c passes it to the
+ * kernel. */
 static int
 setsockopt_keep_flag(const struct sock *s, bool *flag, int n)
 {
 	*flag = n != 0;
-	return s->bound || setsockopt_is_state(s, SOCK_PLAIN) ? SETSOCKOPT_PASS :
-	    SETSOCKOPT_DONE;
+	return s->bound || setsockopt_is_state(s, SOCK_PLAIN) ? SETSOCKOPT_PASS
+							      : SETSOCKOPT_DONE;
 }
 
 static void
@@ -34,7 +36,8 @@ setsockopt_note_stamp(struct sock *s, int option, int n)
 	s->options.stamp = n != 0 ? (uint8_t)option : 0;
 }
 
-/* The transmit times of a joined socket would be those of our packets. */
+/* SO_TIMESTAMPING of an attached socket, without its transmit flags: the times
+ * would be those of packets, not of the program's datagrams. */
 static int
 setsockopt_before_stamping(int fd, struct sock *s, int option, int n)
 {
@@ -47,7 +50,8 @@ setsockopt_before_stamping(int fd, struct sock *s, int option, int n)
 	return SETSOCKOPT_DONE;
 }
 
-/* Which socket of its port gets a packet is ours to say. */
+/* A program's own steering of its port is noted and not passed on: packets are
+ * steered by the agent's program. */
 static int
 setsockopt_before_steering(struct sock *s, int option)
 {
@@ -60,20 +64,21 @@ setsockopt_before_steering(struct sock *s, int option)
 static int
 setsockopt_before_socket(int fd, struct sock *s, int option, int n)
 {
-	bool joined = setsockopt_is_state(s, SOCK_ATTACHED), plain = setsockopt_is_state(s,
-	    SOCK_PLAIN);
+	bool joined = setsockopt_is_state(s, SOCK_ATTACHED),
+	     plain = setsockopt_is_state(s, SOCK_PLAIN);
 
 	switch (option) {
 	case SO_REUSEADDR:
 		return setsockopt_keep_flag(s, &s->reuseaddr, n);
 	case SO_REUSEPORT:
 		s->reuseport = n != 0;
-		return joined ? SETSOCKOPT_DONE : setsockopt_keep_flag(s, &s->reuseport,
-		    n);
-	case SO_ATTACH_REUSEPORT_CBPF: /* ours stays */
+		return joined ? SETSOCKOPT_DONE
+			      : setsockopt_keep_flag(s, &s->reuseport, n);
+	case SO_ATTACH_REUSEPORT_CBPF:
 	case SO_ATTACH_REUSEPORT_EBPF:
 	case SO_DETACH_REUSEPORT_BPF:
-		return plain ? SETSOCKOPT_PASS : setsockopt_before_steering(s, option);
+		return plain ? SETSOCKOPT_PASS
+			     : setsockopt_before_steering(s, option);
 	case SO_TIMESTAMP:
 	case SO_TIMESTAMPNS:
 	case SO_TIMESTAMP_NEW:
@@ -86,16 +91,17 @@ setsockopt_before_socket(int fd, struct sock *s, int option, int n)
 	case SO_TIMESTAMPING_NEW:
 		return joined ? setsockopt_before_stamping(fd, s, option, n) :
 		    SETSOCKOPT_PASS;
-	case SO_ZEROCOPY: /* nobody would say when a buffer is free again */
+	case SO_ZEROCOPY: /* no completion would be reported */
 		return plain || n != 1 ? SETSOCKOPT_PASS : -EOPNOTSUPP;
-	case SO_PEEK_OFF: /* would be one into our packets */
+	case SO_PEEK_OFF: /* would be an offset into packets, not datagrams */
 		return plain || n < 0 ? SETSOCKOPT_PASS : -EOPNOTSUPP;
 	default:
 		return SETSOCKOPT_PASS;
 	}
 }
 
-/* What is to be told of datagrams, of a joined socket. */
+/* A control message that the program wants with each datagram: of an attached
+ * socket it is noted, and the kernel is told by sockopt_apply(). */
 static int
 setsockopt_before_wanted(int fd, struct sock *s, bool *want, int n)
 {
@@ -118,7 +124,7 @@ setsockopt_before_ip(int fd, struct sock *s, int option, int n)
 		return setsockopt_before_wanted(fd, s, &s->options.recverr, n);
 	case IP_RECVORIGDSTADDR:
 		return setsockopt_before_wanted(fd, s, &s->options.origdst, n);
-	case IP_PKTINFO: /* on an IPv4 kernel socket it is ours */
+	case IP_PKTINFO: /* the library needs it on an IPv4 kernel socket */
 		return s->kernel == MP_INET ? setsockopt_before_wanted(fd, s,
 		    &s->options.pktinfo, n) : SETSOCKOPT_PASS;
 	default:
@@ -134,7 +140,7 @@ setsockopt_before_ipv6(int fd, struct sock *s, int option, int n)
 		if (s->bound)
 			return -EINVAL;
 		s->v6only = n != 0;
-		return SETSOCKOPT_DONE; /* ours stays open for IPv4 */
+		return SETSOCKOPT_DONE; /* the kernel's stays open for IPv4 */
 	case IPV6_RECVPKTINFO:
 		return setsockopt_before_wanted(fd, s, &s->options.pktinfo6, n);
 	case IPV6_RECVTCLASS:
@@ -150,7 +156,7 @@ setsockopt_before_ipv6(int fd, struct sock *s, int option, int n)
 	}
 }
 
-/* Of the program's datagrams, not of our packets. */
+/* Options about datagrams, which the kernel would apply to packets. */
 static int
 setsockopt_before_udp(int fd, struct sock *s, int option, int n)
 {
@@ -162,7 +168,7 @@ setsockopt_before_udp(int fd, struct sock *s, int option, int n)
 			return -EINVAL;
 		s->segment = (uint16_t)n;
 		return SETSOCKOPT_DONE;
-	case UDP_GRO: /* one datagram at a time is right, too */
+	case UDP_GRO: /* it allows, and does not demand, several at once */
 		s->options.gro = n != 0;
 		return plain ? SETSOCKOPT_PASS : SETSOCKOPT_DONE;
 	case UDP_CORK:
@@ -170,7 +176,7 @@ setsockopt_before_udp(int fd, struct sock *s, int option, int n)
 		if (n == 0)
 			tx_uncork(fd, s);
 		return SETSOCKOPT_DONE;
-	case UDP_ENCAP: /* would be of our packets, and take them away */
+	case UDP_ENCAP: /* the kernel would consume packets */
 		return plain || n == 0 ? SETSOCKOPT_PASS : -ENOPROTOOPT;
 	default:
 		return SETSOCKOPT_PASS;
@@ -194,8 +200,9 @@ setsockopt_before(int fd, struct sock *s, int level, int option, int n)
 
 /* --- After ---------------------------------------------------------------- */
 
-/* Says an option of an IPv4 socket to the IPv6 side of ours, which may refuse.
- * An IPv6 socket has both, for datagrams to either: see tx_option.h. */
+/* Sets an option of the program's IPv4 socket for the kernel socket's IPv6
+ * side, too, which may refuse.  (An IPv6 socket has options of both families,
+ * for datagrams to either: see tx_option.h.) */
 static void
 setsockopt_copy_to_ipv6(int fd, const struct sock *s, int option, int n)
 {

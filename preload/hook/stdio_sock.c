@@ -5,9 +5,11 @@
 #include <stdio_ext.h>
 
 #include "hooks.h"
+#include "socket/fdtab.h"
 
-static FILE *usual[3];	/* what stood there before */
-static FILE *ours[3];
+/* By descriptor, 1 and 2. */
+static FILE *usual[3];	/* what the variable was before */
+static FILE *ours[3];	/* a stream through the hook, kept for the next time */
 
 static ssize_t
 stdio_sock_put(void *cookie, const char *data, size_t len)

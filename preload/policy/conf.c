@@ -6,7 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_file.h"
 #include "process/log.h"
+#include "rules.h"
+#include "settings.h"
+#include "shared/ipc.h"
 
 static struct conf conf;
 
@@ -16,7 +20,8 @@ conf_complain(const char *line)
 	log_say(LOG_ERROR, LOG_ALWAYS, "%s", line);
 }
 
-/* The file of a key: ours, else the system's. */
+/* The file of a key: an absolute path, else the user's, else the system's.
+ * False: there is none, which is logged. */
 static bool
 conf_key_path(char path[SETTINGS_PATH], const char *name, const char *home)
 {
@@ -42,6 +47,7 @@ conf_key_path(char path[SETTINGS_PATH], const char *name, const char *home)
 	return false;
 }
 
+/* Appends the path of each key of a list, separated by blanks, to conf.keys. */
 static void
 conf_load_keys(const char *list, const char *home)
 {
@@ -50,7 +56,7 @@ conf_load_keys(const char *list, const char *home)
 
 	for (; *list != '\0'; list += n + strspn(list + n, " ")) {
 		n = strcspn(list, " ");
-		memcpy(name, list, n); /* as settings.c has it, it fits */
+		memcpy(name, list, n); /* fits: settings.c bounds a word */
 		name[n] = '\0';
 		if (!conf_key_path(path, name, home))
 			continue;
@@ -73,7 +79,7 @@ conf_load(char **envp)
 	bool well;
 
 	log_setup(settings_variable(envp, "MPSHIM_LOG"));
-	/* Empty, it turns all off. */
+	/* An empty MPSHIM_KEY turns the library off. */
 	if (keys != NULL && keys[strspn(keys, " \t\n")] == '\0')
 		return;
 	settings_environ(set, envp, conf_complain);

@@ -8,12 +8,15 @@
 #include "rules.h"
 
 enum {
-	FOUND = 48,	  /* bytes of what was found that are shown */
-	NAME_MAX_LEN = 15, /* of an interface, as IFNAMSIZ has it */
+	FOUND = 48,	  /* bytes of a wrong word that a message shows */
+	NAME_MAX_LEN = 15, /* bytes of an interface's name: IFNAMSIZ - 1 */
 };
 
 /* --- Values -------------------------------------------------------------- */
 
+/* The following functions parse d->word; false: it is no such value. */
+
+/* One of these words; its index is the value. */
 static bool
 config_file_parse_word(struct directive *d, const char *const *words, size_t n)
 {
@@ -33,7 +36,8 @@ config_file_parse_rest(struct directive *d)
 	static const char *const words[] = { [REST_REQUIRE] = "require",
 		[REST_PREFER] = "prefer", [REST_PLAIN] = "plain" };
 
-	return config_file_parse_word(d, words, sizeof(words) / sizeof(words[0]));
+	return config_file_parse_word(
+	    d, words, sizeof(words) / sizeof(words[0]));
 }
 
 static bool
@@ -41,10 +45,12 @@ config_file_parse_yes(struct directive *d)
 {
 	static const char *const words[] = { "no", "yes" };
 
-	return config_file_parse_word(d, words, sizeof(words) / sizeof(words[0]));
+	return config_file_parse_word(
+	    d, words, sizeof(words) / sizeof(words[0]));
 }
 
-/* Digits; what follows them, or NULL: none, or too many. */
+/* Decimal digits.  Returns what follows them; NULL: there are none, or over
+ * 9. */
 static const char *
 config_file_parse_digits(struct directive *d)
 {
@@ -86,7 +92,7 @@ config_file_parse_key(struct directive *d)
 	return d->word[0] == '/' || strchr(d->word, '/') == NULL;
 }
 
-/* As the kernel would take it. */
+/* The kernel's rules: dev_valid_name(). */
 static bool
 config_file_parse_interface(struct directive *d)
 {
@@ -101,25 +107,33 @@ config_file_parse_prefix(struct directive *d)
 	return rules_prefix(&d->peers, d->word);
 }
 
-static const struct kind {
+static const struct config_file_kind {
 	const char *name;
 	bool (*take)(struct directive *);
 	const char *want;
 } kinds[SETTINGS] = {
 	[SET_DEFAULT] = { "default", config_file_parse_rest,
 	    "require, prefer or plain" },
-	[SET_ACCEPT_PLAIN] = { "accept-plain", config_file_parse_yes, "yes or no" },
-	[SET_TELL_PRIVATE] = { "tell-private", config_file_parse_yes, "yes or no" },
-	[SET_SESSIONS] = { "sessions", config_file_parse_sessions, "a number of 1 to 16384" },
-	[SET_MEMORY] = { "memory", config_file_parse_memory, "a size of 64K to 256M" },
-	[SET_KEY] = { "key", config_file_parse_key, "a key's name or absolute path" },
+	[SET_ACCEPT_PLAIN] = { "accept-plain", config_file_parse_yes,
+	    "yes or no" },
+	[SET_TELL_PRIVATE] = { "tell-private", config_file_parse_yes,
+	    "yes or no" },
+	[SET_SESSIONS] = { "sessions", config_file_parse_sessions,
+	    "a number of 1 to 16384" },
+	[SET_MEMORY] = { "memory", config_file_parse_memory,
+	    "a size of 64K to 256M" },
+	[SET_KEY] = { "key", config_file_parse_key,
+	    "a key's name or absolute path" },
 	[SET_INTERFACE] = { "interface", config_file_parse_interface,
 	    "the name of a network interface" },
 	[SET_NO_INTERFACE] = { "no-interface", config_file_parse_interface,
 	    "the name of a network interface" },
-	[SET_PLAIN] = { "plain", config_file_parse_prefix, "ADDRESS[/LEN][:PORT]" },
-	[SET_PROTECT] = { "protect", config_file_parse_prefix, "ADDRESS[/LEN][:PORT]" },
-	[SET_REFUSE] = { "refuse", config_file_parse_prefix, "ADDRESS[/LEN][:PORT]" },
+	[SET_PLAIN] = { "plain", config_file_parse_prefix,
+	    "ADDRESS[/LEN][:PORT]" },
+	[SET_PROTECT] = { "protect", config_file_parse_prefix,
+	    "ADDRESS[/LEN][:PORT]" },
+	[SET_REFUSE] = { "refuse", config_file_parse_prefix,
+	    "ADDRESS[/LEN][:PORT]" },
 };
 
 const char *
@@ -155,6 +169,8 @@ config_file_begin(struct config_file *f, const char *text, size_t len)
 	f->line = 1;
 }
 
+/* Writes the error message: what was expected, after which word (or NULL), and
+ * what was found (NULL: the line's end). */
 static int
 config_file_fault(struct config_file *f, const char *want, const char *after,
     const char *found)
@@ -174,6 +190,7 @@ config_file_fault(struct config_file *f, const char *want, const char *after,
 	return -EINVAL;
 }
 
+/* The error message for a directive that does not exist. */
 static int
 config_file_unknown(struct config_file *f, const char *word)
 {
@@ -193,7 +210,7 @@ config_file_ends_word(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The next word of this line: 1; 0 at its end; or a fault. */
+/* The next word of this line: 1; 0 at its end; or -EINVAL. */
 static int
 config_file_word_next(struct config_file *f, char word[CONFIG_FILE_WORD])
 {
@@ -207,19 +224,19 @@ config_file_word_next(struct config_file *f, char word[CONFIG_FILE_WORD])
 			f->at++;
 	while (f->at < f->len && !config_file_ends_word(f->text[f->at])) {
 		word[n] = f->text[f->at++];
-		if (word[n] == '\0') /* would end it: show it as what it is */
+		if (word[n] == '\0') /* would end the word: no value has \1 */
 			word[n] = '\1';
 		if (++n == CONFIG_FILE_WORD) {
 			word[n - 1] = '\0';
-			return config_file_fault(f, "a word of at most 1023 letters", NULL,
-			    word);
+			return config_file_fault(
+			    f, "a word of at most 1023 letters", NULL, word);
 		}
 	}
 	word[n] = '\0';
 	return n > 0;
 }
 
-/* The name of a directive. */
+/* A line's first word must name a directive: 0, or -EINVAL. */
 static int
 config_file_begin_directive(struct config_file *f, const char *word)
 {
@@ -244,10 +261,12 @@ config_file_begin_directive(struct config_file *f, const char *word)
 	return 0;
 }
 
+/* A value of the line's directive: 1, or -EINVAL. */
 static int
-config_file_take_value(struct config_file *f, struct directive *d, const char *word)
+config_file_take_value(
+    struct config_file *f, struct directive *d, const char *word)
 {
-	const struct kind *k = &kinds[f->what];
+	const struct config_file_kind *k = &kinds[f->what];
 
 	if (f->some && f->what < SET_ONCE)
 		return config_file_fault(f, "the end of the line", NULL, word);

@@ -2,38 +2,42 @@
 /*
  * Theory of operation
  *
- * Each datagram needs to know whether it is protected, refused or sent as it is.
- * Two sources decide.  The rules (rules.c), which are read once when the program
+ * Each datagram is plain, protected or refused, by its destination.  Two
+ * sources decide.  The rules (rules.c), which are read once when the program
  * starts (conf.c) and do not change.  And, for an address that the rules do not
  * make plain, the kernel's routes (dest_scope.c): what goes to this host itself
- * or to all of a link is plain.  Routes change at any time, and the library gets
- * no events.
+ * or to all hosts of a link is plain.  Routes change at any time, and the
+ * library gets no events.
  *
- * dest_policy_of() is the one call for both.  Its answer is remembered in a table
- * of the process, by address and port, for LIFE_MS.  So the rules are walked and
- * the kernel is asked at most once a second per destination, and an address that
- * moves to another host is sent plaintext for at most a second more.
+ * dest_policy_of() is the one call for both.  Its answer is remembered in a
+ * table of the process, by address and port; the kernel's part for LIFE_MS.  So
+ * an address of this host that moves to another host is sent plaintext for one
+ * second more, at most.  (A socket that the kernel itself connected is not
+ * asked about again: connect.c.)
  *
  * States of an entry:
  *	absent	 the rules are walked: dest_policy_apply().
- *	UNKNOWN	 the rules' part is known, the scope is not.  tx.c first looks for
- *		 a session with that address: a peer that has one is another host,
- *		 even where no route leads to the address it is known by
+ *	UNKNOWN	 the rules' part is known, the scope is not.  tx.c first looks
+ *		 for a session with that address: a peer that has one is another
+ *		 host, even where no route leads to the address it is known by
  *		 (dest_policy_of_peer); else the kernel is asked.
  *	fresh	 all is known.
- *	expired	 the rules' part still holds, the scope is asked for again.  Where
- *		 a seccomp filter forbids that by now, the old scope stays.
+ *	expired	 the rules' part still holds, the scope is asked for again.
+ *		 Where a seccomp filter forbids that by now, the old scope
+ *		 stays.
  *
- * No lock: an entry is four words, written and read one by one.  The last one is
- * the exclusive or of the third and the address's hash, so a reader that sees
- * words of two writers (threads, or a signal handler within a write) finds no
- * entry, and asks anew.  Nothing is allocated; two addresses with the same place
- * take it from each other.
+ * No lock: an entry is four words, written and read one by one.  The last one
+ * is the exclusive or of the third and the address's hash, so a reader that
+ * sees words of two writers (threads, or a signal handler within a write) finds
+ * no entry, and asks anew.  Nothing is allocated; two addresses with the same
+ * place take it from each other.
  *
- * What fails: without a socket to ask with (EMFILE) the scope stays unknown, and
- * the datagram is protected, which is the safe side: never is plaintext sent
- * because something is not known.  A hash never stands for an address here; the
+ * What fails: without a descriptor to ask with (EMFILE) the scope stays unknown
+ * and the datagram is protected.  Plaintext must never be sent because
+ * something is not known; so a hash never stands for an address here, the
  * address itself is compared.
+ *
+ * Sources: ip(7), connect(2).
  */
 #include "dest_policy.h"
 

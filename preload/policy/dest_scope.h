@@ -4,8 +4,8 @@
  * host's own addresses they never leave the host; to a broadcast address they
  * have no single peer.  Neither can be protected.
  *
- * Each call asks the kernel, with sockets of its own; nothing is sent and nothing
- * is remembered (dest_policy.c does that).  errno is left alone.
+ * Each call asks the kernel, with sockets of its own; nothing is sent and
+ * nothing is remembered (dest_policy.c does that).  errno is left alone.
  */
 #ifndef DEST_SCOPE_H
 #define DEST_SCOPE_H

@@ -34,7 +34,7 @@ enum rules_rest {
 struct rule {
 	struct sockfilter_prefix peers;
 	enum rules_way way;
-	unsigned from, line; /* of its origin; the caller gives them a meaning */
+	unsigned from, line; /* of its origin, as the caller counts */
 };
 
 struct rules {
@@ -52,8 +52,8 @@ struct rules_policy {
 	bool plain_from; /* plaintext from the address may come in */
 };
 
-/* Parses ADDRESS[/LEN][:PORT]; IPv6 with a port is in brackets.  False: the word
- * is no such thing. */
+/* Parses ADDRESS[/LEN][:PORT]; IPv6 with a port is in brackets.  False: the
+ * word is no such thing. */
 bool rules_prefix(struct sockfilter_prefix *, const char *word);
 /* Appends a rule; false: there are RULES_MAX already. */
 bool rules_add(struct rules *, const struct rule *);

@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config_file.h"
+#include "rules.h"
 #include "shared/real.h"
 
 #define SYSTEM_FILE "/etc/mpshim/config"
 
-/* Not getenv(3): bash has its own, and binds ours to that. */
+/* Not getenv(3): bash exports one of its own, which would be called. */
 const char *
 settings_variable(char **envp, const char *name)
 {
@@ -26,7 +28,7 @@ settings_variable(char **envp, const char *name)
 
 /* --- One value ----------------------------------------------------------- */
 
-/* Adds a word to a list: false, it has no room. */
+/* Appends a word to a list; false: no room. */
 static bool
 settings_list_add(char *list, size_t size, const char *word)
 {
@@ -40,13 +42,14 @@ settings_list_add(char *list, size_t size, const char *word)
 	return true;
 }
 
+/* Appends a rule; false: there are too many. */
 static bool
-settings_rule_add(struct settings *s, const struct directive *d, enum settings_from from)
+settings_rule_add(
+    struct settings *s, const struct directive *d, enum settings_from from)
 {
 	struct rule rule = { .peers = d->peers, .from = from,
 		.line = d->line };
 
-	/* With MPSHIM_PEER the files have no say. */
 	if (s->peers_alone && from > FROM_PEER)
 		return true;
 	rule.way = d->what == SET_PLAIN ? WAY_PLAIN :
@@ -54,7 +57,7 @@ settings_rule_add(struct settings *s, const struct directive *d, enum settings_f
 	return rules_add(&s->rules, &rule);
 }
 
-/* Has somebody said so before?  If not, this one has. */
+/* Has an earlier origin set it already?  If not, notes this one. */
 static bool
 settings_is_taken(struct settings *s, const struct directive *d,
     enum settings_from from)
@@ -68,7 +71,7 @@ settings_is_taken(struct settings *s, const struct directive *d,
 	return false;
 }
 
-/* Takes in one value: false, there are too many. */
+/* Sets one value, or appends it; false: there are too many. */
 static bool
 settings_set(struct settings *s, const struct directive *d,
     enum settings_from from)
@@ -97,10 +100,11 @@ settings_set(struct settings *s, const struct directive *d,
 	case SET_KEY:
 		return settings_list_add(s->keys, sizeof(s->keys), d->word);
 	case SET_INTERFACE:
-		return settings_list_add(s->interfaces, sizeof(s->interfaces), d->word);
+		return settings_list_add(
+		    s->interfaces, sizeof(s->interfaces), d->word);
 	case SET_NO_INTERFACE:
-		return settings_list_add(s->no_interfaces, sizeof(s->no_interfaces),
-		    d->word);
+		return settings_list_add(
+		    s->no_interfaces, sizeof(s->no_interfaces), d->word);
 	default:
 		return true;
 	}
@@ -108,7 +112,7 @@ settings_set(struct settings *s, const struct directive *d,
 
 /* --- Variables ----------------------------------------------------------- */
 
-/* Lists of blank-separated words; those that a file may give once are one. */
+/* Each variable is a list of words, separated by blanks. */
 static const struct settings_source {
 	const char *name;
 	enum setting what;
@@ -126,8 +130,8 @@ static const struct settings_source {
 	{ "MPSHIM_NO_INTERFACE", SET_NO_INTERFACE, FROM_VARIABLE },
 };
 
-/* The next word of a list: 1 and a copy, cut short where it is too long; 0 at
- * the end. */
+/* Copies the next word of a list, cut off where it is too long: 1, or 0 at the
+ * end. */
 static int
 settings_word_next(const char **list, char word[CONFIG_FILE_WORD])
 {
@@ -144,7 +148,7 @@ settings_word_next(const char **list, char word[CONFIG_FILE_WORD])
 	return 1;
 }
 
-/* As variables have it, 1 is yes, or prefer, and 0 is no, or require. */
+/* In variables 1 stands for yes or prefer, and 0 for no or require. */
 static const char *
 settings_spell(enum setting what, const char *word)
 {
@@ -158,16 +162,17 @@ settings_spell(enum setting what, const char *word)
 }
 
 static void
-settings_take_variable(struct settings *s, const struct settings_source *v, const char *list,
-    settings_say *say)
+settings_take_variable(struct settings *s, const struct settings_source *v,
+    const char *list, settings_say *say)
 {
 	char word[CONFIG_FILE_WORD], line[2 * CONFIG_FILE_WORD];
 	struct directive d = { .what = v->what, .line = 0 };
 
-	if (v->what < SET_PLAIN) /* also one without a word */
+	if (v->what < SET_PLAIN) /* an empty list counts as set, too */
 		(void)settings_is_taken(s, &d, v->from);
 	while (settings_word_next(&list, word)) {
-		if (config_file_value(&d, v->what, settings_spell(v->what, word))) {
+		if (config_file_value(
+			&d, v->what, settings_spell(v->what, word))) {
 			if (settings_set(s, &d, v->from))
 				continue;
 			snprintf(line, sizeof(line), "%s: too many entries",
@@ -224,8 +229,11 @@ settings_path(char path[SETTINGS_PATH], char **envp, enum settings_from from)
 	return n > 0 && n < SETTINGS_PATH;
 }
 
-/* Who can write it can have datagrams sent unprotected.  The system's file is
- * the system's, whoever that is in this user namespace. */
+/*
+ * Why a file may not be used, or NULL.  A user who can write it can have
+ * datagrams sent in plaintext.  The owner of the system's file is not checked:
+ * in a user namespace root may be unmapped.
+ */
 static const char *
 settings_refused(const struct stat *st, enum settings_from from)
 {
@@ -267,7 +275,7 @@ settings_read(char text[CONFIG_FILE_MAX], const char *path,
 	int fd, n = -1;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 && lstat(path, &st) != 0) /* nothing that could be seen */
+	if (fd < 0 && lstat(path, &st) != 0) /* it does not exist */
 		return 0;
 	if (fd < 0 || fstat(fd, &st) != 0)
 		why = strerror(errno);
@@ -316,7 +324,7 @@ settings_file(struct settings *s, const char *path, enum settings_from from,
 	return -1;
 }
 
-/* One that is asked for by its name must be there. */
+/* The file that MPSHIM_CONFIG names, which must exist: as settings_file(). */
 static int
 settings_named_file(struct settings *s, const char *path, settings_say *say)
 {

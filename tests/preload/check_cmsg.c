@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "datagram/cmsg.h"
+#include "mp.h"
 #include "shared/net.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
 #include "suites.h"
 
 enum { ROOM = 160, FILL = 0xa5 };

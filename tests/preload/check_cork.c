@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "datagram/cork.h"
+#include "socket/fdtab.h"
 #include "suites.h"
 
 static struct msghdr

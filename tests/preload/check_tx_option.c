@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "datagram/tx_option.h"
+#include "socket/fdtab.h"
 #include "shared/net.h"
 #include "suites.h"
 
