@@ -183,7 +183,8 @@ START_TEST(give)
 
 	ask_for(&s.options, r->asked);
 	ck_assert(!cmsg_give(&s, &from, false, &info, &msg));
-	for (c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c), i++) {
+	for (c = CMSG_FIRSTHDR(&msg); c != NULL;
+	     c = CMSG_NXTHDR(&msg, c), i++) {
 		ck_assert_int_lt(i, 4);
 		ck_assert_int_eq(c->cmsg_level, r->want[i].level);
 		ck_assert_int_eq(c->cmsg_type, r->want[i].type);

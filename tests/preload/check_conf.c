@@ -17,8 +17,8 @@
 #define PEER KEY, "MPSHIM_PEER="
 #define PLAIN KEY, "MPSHIM_PLAIN="
 
-/* An environment: the variables, separated by newlines in lists of our own;
- * where datagrams go then; and what is said, if anything. */
+/* An environment, the way that datagrams to some addresses go then, and the
+ * error message, if any. */
 static const struct conf_row {
 	const char *env[4];
 	struct {
@@ -26,9 +26,9 @@ static const struct conf_row {
 		unsigned port;
 		enum rules_way way;
 	} to[6];
-	const char *says; /* one line holds this; NULL: nothing is said */
+	const char *says; /* part of the one line that is logged; NULL: none */
 } rows[] = {
-	/* Nothing asked for. */
+	/* No setting. */
 	{ { NULL }, { { "192.0.2.1", 9, WAY_PLAIN },
 		{ "2001:db8::1", 9, WAY_PLAIN }, { "fe80::1", 9, WAY_PLAIN } },
 	    NULL },
@@ -38,7 +38,7 @@ static const struct conf_row {
 	{ { "MPSHIM_KEYS=/k" }, { { "192.0.2.1", 9, WAY_PLAIN } }, NULL },
 	{ { "MPSHIM_PEER=192.0.2.1" }, { { "192.0.2.1", 9, WAY_PLAIN } },
 	    NULL },
-	/* A key: everything but what stays, goes to many, or asks for names. */
+	/* A key: all but loopback, multicast, broadcast and name servers. */
 	{ { KEY }, { { "192.0.2.1", 9, WAY_PROTECT },
 		{ "10.0.0.1", 9, WAY_PROTECT },
 		{ "2001:db8::1", 9, WAY_PROTECT },
@@ -57,7 +57,7 @@ static const struct conf_row {
 	{ { KEY }, { { "fe80::1", 9, WAY_REFUSE }, { "fe80::1", 53, WAY_PLAIN },
 		{ "febf::1", 9, WAY_REFUSE }, { "fec0::1", 9, WAY_PROTECT } },
 	    NULL },
-	/* Peers: only they. */
+	/* MPSHIM_PEER: only these. */
 	{ { PEER "192.0.2.1" }, { { "192.0.2.1", 9, WAY_PROTECT },
 		{ "192.0.2.1", 53, WAY_PLAIN }, { "192.0.2.2", 9, WAY_PLAIN },
 		{ "2001:db8::1", 9, WAY_PLAIN }, { "fe80::1", 9, WAY_PLAIN } },
@@ -74,7 +74,7 @@ static const struct conf_row {
 	{ { PEER "192.0.2.0/24", "MPSHIM_PLAIN=192.0.2.1" },
 	    { { "192.0.2.1", 9, WAY_PLAIN }, { "192.0.2.2", 9, WAY_PROTECT },
 		{ "192.0.3.1", 9, WAY_PLAIN } }, NULL },
-	/* Exceptions, by their lengths. */
+	/* MPSHIM_PLAIN: prefixes of several lengths. */
 	{ { PLAIN "0.0.0.0/0" }, { { "192.0.2.1", 9, WAY_PLAIN },
 		{ "255.0.0.1", 9, WAY_PLAIN },
 		{ "2001:db8::1", 9, WAY_PROTECT } }, NULL },
@@ -97,7 +97,7 @@ static const struct conf_row {
 		{ "2001:db8:0:2::9", 9, WAY_PROTECT } }, NULL },
 	{ { PLAIN "2001:db8::1/128" }, { { "2001:db8::1", 9, WAY_PLAIN },
 		{ "2001:db8::2", 9, WAY_PROTECT } }, NULL },
-	/* And ports. */
+	/* Ports. */
 	{ { PLAIN "10.0.0.0/8:123" }, { { "10.1.1.1", 123, WAY_PLAIN },
 		{ "10.1.1.1", 124, WAY_PROTECT } }, NULL },
 	{ { PLAIN "0.0.0.0/0:123" }, { { "10.1.1.1", 123, WAY_PLAIN },
@@ -108,7 +108,7 @@ static const struct conf_row {
 	    NULL },
 	{ { PLAIN "::ffff:10.0.0.1" }, { { "10.0.0.1", 9, WAY_PLAIN } },
 	    NULL },
-	/* What is no rule is said, and the others count. */
+	/* A wrong word is logged, and the others count. */
 	{ { PLAIN "10.0.0.1 nonsense" }, { { "10.0.0.1", 9, WAY_PLAIN },
 		{ "10.0.0.2", 9, WAY_PROTECT } },
 	    "MPSHIM_PLAIN: expected ADDRESS[/LEN][:PORT], found \"nonsense\"" },
@@ -149,7 +149,8 @@ static const struct conf_row {
 	    "no key no-such-key" },
 };
 
-/* What a process says and does with this environment; conf is once for all. */
+/* Tries a row in a process of its own, since conf_load() runs once in each:
+ * which address went another way, from 1 on; or 0. */
 static int
 in_child(const struct conf_row *r, char *said, size_t size)
 {
@@ -200,7 +201,7 @@ START_TEST(row)
 }
 END_TEST
 
-/* --- Many ----------------------------------------------------------------- */
+/* --- Long lists ----------------------------------------------------------- */
 
 START_TEST(many_rules)
 {
@@ -224,7 +225,7 @@ START_TEST(many_rules)
 }
 END_TEST
 
-/* A word that no buffer of ours holds. */
+/* A word longer than any buffer. */
 START_TEST(long_word)
 {
 	static char list[20000];
@@ -241,7 +242,7 @@ START_TEST(long_word)
 }
 END_TEST
 
-/* --- What becomes of it in one process ------------------------------------ */
+/* --- struct conf ---------------------------------------------------------- */
 
 static const struct conf *
 load(const char *a, const char *b, const char *c)
@@ -286,7 +287,7 @@ START_TEST(too_many_keys)
 	const struct conf *c;
 	size_t n = strlen(list);
 
-	/* Ends in the middle of a name. */
+	/* The room for keys ends within a name. */
 	while (n + 16 < sizeof(list))
 		n += (size_t)snprintf(list + n, sizeof(list) - n, "/k/%06zu ",
 		    n);
@@ -317,7 +318,8 @@ START_TEST(switches)
 		snprintf(env, sizeof(env), "%s=%s", which ? "MPSHIM_PREFER" :
 			"MPSHIM_ACCEPT_PLAIN", values[i].value);
 	c = load(KEY, env, NULL);
-	ck_assert((c->set.rules.rest == REST_PREFER) == (values[i].on && which));
+	ck_assert(
+	    (c->set.rules.rest == REST_PREFER) == (values[i].on && which));
 	ck_assert(c->set.rules.accept_plain == (values[i].on && !which));
 	ck_assert(dest_policy_known(&stranger).plain_from == values[i].on);
 	ck_assert(dest_policy_known(&loop).plain_from &&
@@ -325,7 +327,7 @@ START_TEST(switches)
 }
 END_TEST
 
-/* What has no room is left out, not written beyond the end. */
+/* A name that is too long is left out. */
 START_TEST(interfaces)
 {
 	static char list[600] = "MPSHIM_INTERFACE=eth0 ";

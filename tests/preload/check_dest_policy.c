@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/policy/dest_policy.c and dest_scope.c: the kernel's routes in a network
- * namespace of the test's own, and for how long an answer is believed. */
+/* preload/policy/dest_policy.c and dest_scope.c: the kernel's routes in a
+ * network namespace of the test's own, and for how long an answer is
+ * believed. */
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>

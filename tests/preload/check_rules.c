@@ -125,8 +125,8 @@ END_TEST
 
 enum { PREFER = 1, DNS = 2, FROM = 4 };
 
-/* For the rest: require, prefer, plain; then require with accept_plain.  The way,
- * and the flags above.  Rules: plain 10/8, protect 11/8, refuse 12/8. */
+/* For the rest: require, prefer, plain; then require with accept_plain.  The
+ * way, and the flags above.  Rules: plain 10/8, protect 11/8, refuse 12/8. */
 static const struct policy_row {
 	const char *ip;
 	unsigned port;
