@@ -110,8 +110,9 @@ FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
 CHECK_CTL_TESTED_O = $(B)/preload/agent/status_diff.o \
-	$(patsubst %,$(B)/preload/ctl/%.o,history view say status ask rows \
-	json text value)
+	$(B)/preload/agent/rtnl.o \
+	$(patsubst %,$(B)/preload/ctl/%.o,history view say fields json \
+	status_json status_text event_json)
 CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
@@ -173,7 +174,7 @@ $(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
-$(addprefix $(B)/preload/,ctl/main.o ctl/exam_own.o agent/worker.o \
+$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/worker.o \
     agent/events.o hook/init.o): VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)
