@@ -180,7 +180,7 @@ $(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
-$(addprefix $(B)/preload/,ctl/main.o ctl/exam_own.o agent/worker.o \
+$(addprefix $(B)/preload/,ctl/main.o ctl/exam_own.o agent/agent.o \
     agent/events.o hook/init.o): VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)

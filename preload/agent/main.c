@@ -18,11 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "listener.h"
-#include "shared/ipc.h"
+#include "agent.h"
 #include "journal.h"
 #include "keeper.h"
-#include "worker.h"
+#include "listener.h"
+#include "shared/ipc.h"
 
 enum { LOCK_WAIT_MS = 5000 };
 
@@ -231,7 +231,7 @@ main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		return agent_usage(stdout);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		puts(worker_version);
+		puts(agent_version);
 		return 0;
 	}
 	if (argc > 1)

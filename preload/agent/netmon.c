@@ -7,17 +7,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent.h"
-#include "events.h"
+#include "mp.h"
 #include "journal.h"
-#include "local_addr.h"
-#include "shared/net.h"
-#include "pump.h"
 #include "rtnl.h"
+#include "shared/arena.h"
+#include "shared/net.h"
 
 enum {
 	QUIET_US = 50000, /* between two bursts of route changes */
-	TRIES = 5,	  /* to read lists that change as we read */
+	TRIES = 5,	  /* readings of lists that change meanwhile */
 };
 
 /* --- The lists ---------------------------------------------------------- */
@@ -34,15 +32,14 @@ netmon_link(const struct netmon *nm, uint32_t ifindex)
 }
 
 static void
-add_event(struct netmon *nm, uint32_t ifindex)
+netmon_add_event(struct netmon *nm, uint32_t ifindex)
 {
-	const unsigned most = sizeof(nm->event) / sizeof(nm->event[0]);
 	unsigned i;
 
 	for (i = 0; i < nm->nevents; i++)
 		if (nm->event[i] == ifindex || nm->event[i] == MP_NONE)
 			return;
-	if (nm->nevents == most) { /* many: all of them */
+	if (nm->nevents == NETMON_EVENTS) { /* too many: all of them */
 		nm->event[0] = MP_NONE;
 		nm->nevents = 1;
 	} else
@@ -50,7 +47,7 @@ add_event(struct netmon *nm, uint32_t ifindex)
 }
 
 static void
-set_link(struct netmon *nm, const struct link *new)
+netmon_set_link(struct netmon *nm, const struct link *new)
 {
 	struct link *l = netmon_link(nm, new->ifindex);
 
@@ -65,11 +62,11 @@ set_link(struct netmon *nm, const struct link *new)
 		return;
 	*l = *new;
 	nm->changed = true;
-	add_event(nm, new->ifindex);
+	netmon_add_event(nm, new->ifindex);
 }
 
 static void
-remove_link(struct netmon *nm, uint32_t ifindex)
+netmon_remove_link(struct netmon *nm, uint32_t ifindex)
 {
 	struct link *l = netmon_link(nm, ifindex);
 
@@ -80,7 +77,7 @@ remove_link(struct netmon *nm, uint32_t ifindex)
 }
 
 static struct address *
-find_address(const struct netmon *nm, const struct address *a)
+netmon_find_address(const struct netmon *nm, const struct address *a)
 {
 	size_t i;
 
@@ -92,9 +89,9 @@ find_address(const struct netmon *nm, const struct address *a)
 }
 
 static void
-set_address(struct netmon *nm, const struct address *new, bool usable)
+netmon_set_address(struct netmon *nm, const struct address *new, bool usable)
 {
-	struct address *a = find_address(nm, new);
+	struct address *a = netmon_find_address(nm, new);
 
 	if ((a != NULL) == usable)
 		return;
@@ -114,9 +111,9 @@ set_address(struct netmon *nm, const struct address *new, bool usable)
 
 /* --- The kernel's messages ---------------------------------------------- */
 
-/* Of the kind that only carries addresses? */
+/* Is it a dummy interface, which only carries addresses? */
 static bool
-is_dummy(struct rtattr *info)
+netmon_is_dummy(struct rtattr *info)
 {
 	static const char dummy[] = "dummy";
 	struct rtattr *kind;
@@ -129,7 +126,7 @@ is_dummy(struct rtattr *info)
 }
 
 static void
-on_link(struct netmon *nm, const struct nlmsghdr *h)
+netmon_take_link(struct netmon *nm, const struct nlmsghdr *h)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(h);
 	struct rtattr *a[IFLA_LINKINFO + 1];
@@ -142,16 +139,16 @@ on_link(struct netmon *nm, const struct nlmsghdr *h)
 		return;
 	l.ifindex = (uint32_t)info->ifi_index;
 	if (h->nlmsg_type == RTM_DELLINK) {
-		remove_link(nm, l.ifindex);
+		netmon_remove_link(nm, l.ifindex);
 		return;
 	}
 	before = netmon_link(nm, l.ifindex);
 	if (before != NULL)
-		l = *before; /* some messages tell a part only */
+		l = *before; /* some messages have a part only */
 	l.up = (info->ifi_flags & IFF_UP) != 0 &&
 	    (info->ifi_flags & IFF_RUNNING) != 0;
 	l.nowhere = (info->ifi_flags & IFF_LOOPBACK) != 0 ||
-	    is_dummy(a[IFLA_LINKINFO]);
+	    netmon_is_dummy(a[IFLA_LINKINFO]);
 	l.mtu = rtnl_number(a[IFLA_MTU], l.mtu);
 	if (a[IFLA_IFNAME] != NULL) {
 		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
@@ -159,12 +156,12 @@ on_link(struct netmon *nm, const struct nlmsghdr *h)
 		memcpy(l.name, RTA_DATA(a[IFLA_IFNAME]),
 		    len < IFNAMSIZ ? len : IFNAMSIZ - 1);
 	}
-	set_link(nm, &l);
+	netmon_set_link(nm, &l);
 }
 
-/* The address of a message; false: of no use. */
+/* Reads the address of a message; false: no path can begin there. */
 static bool
-get_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
+netmon_read_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
 {
 	const struct ifaddrmsg *info = NLMSG_DATA(h);
 	struct rtattr *a[IFA_FLAGS + 1], *ip;
@@ -190,24 +187,24 @@ get_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
 }
 
 static void
-on_address(struct netmon *nm, const struct nlmsghdr *h)
+netmon_take_address(struct netmon *nm, const struct nlmsghdr *h)
 {
 	struct address a;
 	uint32_t flags;
 	bool usable;
 
-	if (!get_address(h, &a, &flags))
+	if (!netmon_read_address(h, &a, &flags))
 		return;
 	usable = h->nlmsg_type == RTM_NEWADDR &&
 	    (flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) == 0 &&
 	    ((flags & IFA_F_TENTATIVE) == 0 ||
 		(flags & IFA_F_OPTIMISTIC) != 0);
-	set_address(nm, &a, usable);
+	netmon_set_address(nm, &a, usable);
 }
 
-/* Which interfaces a route that came or went leads to. */
+/* Notes the interfaces that a new or deleted route leads to. */
 static void
-on_route(struct netmon *nm, const struct nlmsghdr *h)
+netmon_take_route(struct netmon *nm, const struct nlmsghdr *h)
 {
 	const struct rtmsg *info = NLMSG_DATA(h);
 	struct rtattr *a[RTA_MULTIPATH + 1];
@@ -220,33 +217,33 @@ on_route(struct netmon *nm, const struct nlmsghdr *h)
 	    info->rtm_type == RTN_MULTICAST || info->rtm_type == RTN_ANYCAST)
 		return;
 	if (a[RTA_MULTIPATH] == NULL) {
-		add_event(nm, rtnl_number(a[RTA_OIF], MP_NONE));
+		netmon_add_event(nm, rtnl_number(a[RTA_OIF], MP_NONE));
 		return;
 	}
 	hop = RTA_DATA(a[RTA_MULTIPATH]);
 	len = (int)RTA_PAYLOAD(a[RTA_MULTIPATH]);
 	for (; RTNH_OK(hop, len); len -= NLMSG_ALIGN(hop->rtnh_len),
 	    hop = RTNH_NEXT(hop))
-		add_event(nm, (uint32_t)hop->rtnh_ifindex);
+		netmon_add_event(nm, (uint32_t)hop->rtnh_ifindex);
 }
 
 static void
-netmon_take_in(void *arg, const struct nlmsghdr *h)
+netmon_take(void *arg, const struct nlmsghdr *h)
 {
 	struct netmon *nm = arg;
 
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		on_link(nm, h);
+		netmon_take_link(nm, h);
 		break;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		on_address(nm, h);
+		netmon_take_address(nm, h);
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		on_route(nm, h);
+		netmon_take_route(nm, h);
 		break;
 	}
 }
@@ -259,13 +256,13 @@ netmon_read_all(struct netmon *nm)
 
 	for (i = 0; i < TRIES && error == -EAGAIN; i++) {
 		nm->nlinks = nm->naddresses = 0;
-		error = rtnl_list(nm->dump, RTM_GETLINK, netmon_take_in, nm);
+		error = rtnl_list(nm->dump, RTM_GETLINK, netmon_take, nm);
 		if (error == 0)
-			error = rtnl_list(nm->dump, RTM_GETADDR, netmon_take_in,
+			error = rtnl_list(nm->dump, RTM_GETADDR, netmon_take,
 			    nm);
 	}
 	nm->changed = true;
-	add_event(nm, MP_NONE);
+	netmon_add_event(nm, MP_NONE);
 	return error;
 }
 
@@ -279,64 +276,38 @@ netmon_name(const struct netmon *nm, uint32_t ifindex)
 
 /* --- Events ------------------------------------------------------------- */
 
+/* Tells what changed: lists at once; that a link or route changed also, but then
+ * not again for QUIET_US. */
 static void
-add_port_event(struct port *p, uint32_t ifindex)
+netmon_tell(struct netmon *nm, uint64_t now)
 {
-	unsigned i;
+	struct netmon_change change = { .lists = nm->changed, .lost = nm->lost,
+		.event = nm->event };
 
-	for (i = 0; i < p->nevents; i++)
-		if (p->event[i] == ifindex || p->event[i] == MP_NONE)
-			return;
-	if (p->nevents == PORT_EVENTS) {
-		p->event[0] = MP_NONE;
-		p->nevents = 1;
-	} else
-		p->event[p->nevents++] = ifindex;
-}
-
-/* Tells all ports what changed.  Lists at once; that an interface or a route
- * changed also, but not all the time. */
-static void
-tell_all(struct agent *a, uint64_t now)
-{
-	struct netmon *nm = &a->netmon;
-	bool events = nm->nevents > 0 && now >= nm->quiet_until;
-	struct port *p;
-	unsigned i;
-
-	if (nm->nevents > 0 && !events)
-		alarm_by(&a->loop, &nm->soon, nm->quiet_until);
-	if (!nm->changed && !events)
+	if (nm->nevents > 0 && now >= nm->quiet_until)
+		change.nevents = nm->nevents;
+	else if (nm->nevents > 0)
+		alarm_by(nm->loop, &nm->soon, nm->quiet_until);
+	if (!change.lists && !change.lost && change.nevents == 0)
 		return;
-	if (nm->changed)
-		events_touch_net(a);
-	LIST_FOREACH(p, &a->ports, entry) {
-		if (nm->changed)
-			local_addr_tell(nm, p);
-		for (i = 0; events && i < nm->nevents; i++)
-			add_port_event(p, nm->event[i]);
-		if (events) /* the addresses that lie on no interface */
-			add_port_event(p, 0);
-		if (p->locals_new || events)
-			pump_port(p);
-	}
-	nm->changed = false;
-	if (events) {
+	nm->tell(nm, &change);
+	nm->changed = nm->lost = false;
+	if (change.nevents > 0) {
 		nm->nevents = 0;
 		nm->quiet_until = now + QUIET_US;
 	}
 }
 
 static void
-on_soon(struct alarm *alarm, uint64_t now)
+on_netmon_soon(struct alarm *alarm, uint64_t now)
 {
-	tell_all(OWNER(alarm, struct agent, netmon.soon), now);
+	netmon_tell(OWNER(alarm, struct netmon, soon), now);
 }
 
 static void
-on_event(struct watch *w, uint32_t events)
+on_netmon_message(struct watch *w, uint32_t events)
 {
-	struct agent *a = OWNER(w, struct agent, netmon.watch);
+	struct netmon *nm = OWNER(w, struct netmon, watch);
 	const struct nlmsghdr *h;
 	unsigned left;
 	ssize_t n;
@@ -346,22 +317,24 @@ on_event(struct watch *w, uint32_t events)
 	while ((n = rtnl_hear(w->fd, MSG_DONTWAIT, &h)) > 0)
 		for (left = NLMSG_ALIGN((unsigned)n); NLMSG_OK(h, left);
 		     h = NLMSG_NEXT(h, left))
-			netmon_take_in(&a->netmon, h);
-	if (n == -ENOBUFS) { /* some were lost */
-		error = netmon_read_all(&a->netmon);
+			netmon_take(nm, h);
+	if (n == -ENOBUFS) {
+		error = netmon_read_all(nm);
 		journal("rtnetlink lost events; lists read anew: %s",
 		    strerror(-error));
-		events_error(a, 0, "rtnetlink lost events");
+		nm->lost = true;
 	}
-	tell_all(a, arena_now());
+	netmon_tell(nm, arena_now());
 }
 
 int
-netmon_init(struct agent *a)
+netmon_init(struct netmon *nm, struct loop *loop,
+    void (*tell)(struct netmon *, const struct netmon_change *))
 {
-	struct netmon *nm = &a->netmon;
 	int error, fd;
 
+	nm->loop = loop;
+	nm->tell = tell;
 	fd = rtnl_open(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
 	if (fd < 0)
@@ -369,8 +342,8 @@ netmon_init(struct agent *a)
 	nm->dump = rtnl_open(0, 0);
 	if (nm->dump < 0)
 		return nm->dump;
-	error = watch_begin(&a->loop, &nm->watch, fd, EPOLLIN, on_event);
+	error = watch_begin(loop, &nm->watch, fd, EPOLLIN, on_netmon_message);
 	if (error == 0)
-		error = alarm_begin(&a->loop, &nm->soon, on_soon);
+		error = alarm_begin(loop, &nm->soon, on_netmon_soon);
 	return error != 0 ? error : netmon_read_all(nm);
 }

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "agent/socket_scan.h"
+#include "agent/socket_gc.h"
 #include "kernel.h"
 #include "world.h"
 
@@ -25,7 +25,7 @@ START_TEST(live_ports_stay)
 	world_close(lost, 0);
 	world_close(lost, 1);
 	kernel_fail_readings((unsigned)_i);
-	socket_scan_now(world);
+	socket_gc_run(world);
 	ck_assert_msg(world->port[LIVE] == live,
 	    "a port with two live sockets was closed");
 	ck_assert_uint_eq(live->nslots, 2);
@@ -35,7 +35,7 @@ START_TEST(live_ports_stay)
 
 	/* The list can be read again. */
 	kernel_fail_readings(KERNEL_NEVER);
-	socket_scan_now(world);
+	socket_gc_run(world);
 	ck_assert_uint_eq(live->nslots, 2);
 	ck_assert_uint_eq(lost->nslots, 2);
 }

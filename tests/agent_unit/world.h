@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "agent/agent.h"
+#include "agent/port.h"
 
 extern struct agent *world;
 
