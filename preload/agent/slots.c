@@ -24,7 +24,8 @@
  * (reuseport_detach_sock() of Linux).  So after a scan that found one socket
  * gone, all indices are known.  Of several that closed between two scans the
  * order is unknown, and with it which of the last ones went where: such a
- * socket has PORT_UNKNOWN, until group.c has asked the kernel.
+ * socket has PORT_UNKNOWN, until group.c has asked the kernel.  If sockets
+ * closed while one was bound, all indices are unknown.
  *
  * Invariants
  *	known indices of one port differ, and lie in 0 ... nslots
@@ -119,18 +120,18 @@ slots_write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
 	return 0;
 }
 
-/* Other sockets closed while this one was added.  Whether the kernel moved a
- * socket before or after this one joined the group is unknown, and so are the
- * indices of both. */
+/* Other sockets closed while the new one was bound.  Whether the kernel moved a
+ * socket before or after that is unknown, and what was concluded of the group
+ * since, without the new one, may be wrong. */
 static void
-slots_forget_indices(struct port *p, uint32_t slot)
+slots_forget_indices(struct port *p)
 {
 	int i;
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if ((p->moved >> i & 1) != 0)
-			p->slot[i].group = PORT_UNKNOWN;
-	p->slot[slot].group = PORT_UNKNOWN;
+		p->slot[i].group = PORT_UNKNOWN;
+	p->group = PORT_UNKNOWN;
+	p->steering_due = true; /* even if no slot can be given now */
 }
 
 int
@@ -147,7 +148,7 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
 		    p->nslots + 1) };
 	if (raced)
-		slots_forget_indices(p, (uint32_t)slot);
+		slots_forget_indices(p);
 	if (!port_lock(p))
 		return -EAGAIN;
 	error = slots_write_record(p, (uint32_t)slot, ask, pid);
@@ -266,16 +267,11 @@ slots_infer_index(struct port *p)
 static void
 slots_renumber(struct port *p, unsigned n, unsigned left, uint64_t holes)
 {
-	uint8_t at;
 	int i;
 
-	p->moved = 0;
-	for (i = 0; i < MP_SLOTS_MAX; i++) {
-		at = p->slot[i].group;
-		p->slot[i].group = slots_moved_index(at, n, left, holes);
-		if (p->slot[i].used && p->slot[i].group != at)
-			p->moved |= UINT32_C(1) << i;
-	}
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		p->slot[i].group = slots_moved_index(p->slot[i].group, n, left,
+		    holes);
 	p->group = slots_moved_index(p->group, n, left, holes);
 	slots_infer_index(p);
 }

@@ -14,8 +14,9 @@
 #include "mp.h"
 #include "shared/bpf.h"
 #include "shared/internal.h"
+#include "shared/net.h"
 
-enum { GROUPS = 4, SOCKETS = MP_SLOTS_MAX + 1, TEXT = 16384 };
+enum { GROUPS = 4, SOCKETS = MP_SLOTS_MAX + 1, TEXT = 16384, QUEUE = 64 };
 
 struct member {
 	uint64_t inode, drops;
@@ -34,11 +35,21 @@ struct group {
 
 struct kernel_sent kernel_sent[KERNEL_SENT];
 unsigned kernel_nsent;
+uint64_t kernel_now;
 
 static struct group group[GROUPS];
 static int ngroups, list = -1;
 static uint64_t last_inode;
 static unsigned readings, failing;
+static bool flooded;
+/* Packets that control sockets have not received yet. */
+static struct {
+	uint16_t port;
+	struct mp_path path;
+	size_t len;
+	uint8_t bytes[KERNEL_BYTES];
+} queue[QUEUE];
+static int nqueue;
 static char text[TEXT]; /* of the list, as it was when its reading began */
 
 void
@@ -50,6 +61,9 @@ kernel_reset(void)
 	memset(group, 0, sizeof(group));
 	ngroups = 0;
 	kernel_nsent = 0;
+	kernel_now = 1000 * 1000 * 1000; /* no clock begins at 0 */
+	nqueue = 0;
+	flooded = false;
 	last_inode = 100;
 	kernel_fail_readings(KERNEL_NEVER);
 }
@@ -121,6 +135,12 @@ group_by_inode(uint64_t inode, int *index)
 }
 
 /* As reuseport_detach_sock() of Linux does. */
+static void
+leave(struct group *g, int index)
+{
+	g->member[index] = g->member[--g->n];
+}
+
 void
 kernel_close(uint64_t inode)
 {
@@ -128,7 +148,24 @@ kernel_close(uint64_t inode)
 	struct group *g = group_by_inode(inode, &index);
 
 	if (g != NULL)
-		g->member[index] = g->member[--g->n];
+		leave(g, index);
+}
+
+int
+kernel_keep_control(uint16_t port)
+{
+	struct group *g = group_by_port(port);
+
+	return g->control = dup(g->control);
+}
+
+void
+kernel_rebind_control(uint16_t port)
+{
+	struct group *g = group_by_port(port);
+
+	leave(g, kernel_control_index(port));
+	bind_member(g)->control = true;
 }
 
 int
@@ -200,11 +237,21 @@ kernel_fail_readings(unsigned n)
 	failing = n;
 }
 
+void
+kernel_flood(bool on)
+{
+	flooded = on;
+}
+
 static void
 write_list(void)
 {
 	size_t at = 0;
 	int i, k;
+
+	for (i = 0; flooded && i < ngroups; i++)
+		for (k = 0; k < group[i].n; k++)
+			group[i].member[k].drops += 5;
 
 	at += (size_t)snprintf(text, TEXT, "  sl  local_address rem_address   "
 	    "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode "
@@ -222,11 +269,19 @@ write_list(void)
 
 /* --- The system calls of the agent ---------------------------------------- */
 
+uint64_t __wrap_arena_now(void);
 ssize_t __wrap_pread(int, void *, size_t, off_t);
+int __wrap_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
 ssize_t __wrap_sendmsg(int, const struct msghdr *, int);
 int __wrap_getsockopt(int, int, int, void *, socklen_t *);
 int __wrap_setsockopt(int, int, int, const void *, socklen_t);
 int __wrap_getsockname(int, struct sockaddr *, socklen_t *);
+
+uint64_t
+__wrap_arena_now(void)
+{
+	return kernel_now;
+}
 
 ssize_t
 __wrap_pread(int fd, void *buf, size_t size, off_t off)
@@ -253,11 +308,13 @@ __wrap_pread(int fd, void *buf, size_t size, off_t off)
 	return (ssize_t)len;
 }
 
-/* The filter of a data socket drops INTERNAL_LOCATE, and the drop is counted
- * there. */
+/* An internal datagram comes back to the group.  The filter of a data socket
+ * drops INTERNAL_LOCATE, and the drop is counted there. */
 static void
-take(struct group *g, const uint8_t *packet, size_t len)
+take(struct group *g, const struct msghdr *msg)
 {
+	const uint8_t *packet = msg->msg_iov->iov_base;
+	size_t len = msg->msg_iov->iov_len;
 	struct kernel_sent *s;
 	int index = -1;
 
@@ -275,6 +332,7 @@ take(struct group *g, const uint8_t *packet, size_t len)
 	s = &kernel_sent[kernel_nsent++];
 	*s = (struct kernel_sent) { .port = g->port, .index = index,
 		.inode = index >= 0 ? g->member[index].inode : 0, .len = len };
+	(void)net_get(&s->to, msg->msg_name, msg->msg_namelen);
 	memcpy(s->bytes, packet, len < KERNEL_BYTES ? len : KERNEL_BYTES);
 }
 
@@ -288,8 +346,63 @@ __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 		errno = ENOTSOCK;
 		return -1;
 	}
-	take(g, msg->msg_iov->iov_base, msg->msg_iov->iov_len);
+	take(g, msg);
 	return (ssize_t)msg->msg_iov->iov_len;
+}
+
+void
+kernel_deliver(uint16_t port, const struct mp_path *path, const void *packet,
+    size_t len)
+{
+	if (nqueue == QUEUE || len > KERNEL_BYTES)
+		return;
+	queue[nqueue].port = port;
+	queue[nqueue].path = *path;
+	queue[nqueue].len = len;
+	memcpy(queue[nqueue++].bytes, packet, len);
+}
+
+/* Writes one packet into a message, with the address that it was sent to. */
+static void
+receive(struct mmsghdr *m, int i)
+{
+	struct cmsghdr *c = m->msg_hdr.msg_control;
+	struct in6_pktinfo info = { .ipi6_ifindex = queue[i].path.ifindex };
+
+	memcpy(m->msg_hdr.msg_iov->iov_base, queue[i].bytes, queue[i].len);
+	m->msg_len = (unsigned)queue[i].len;
+	m->msg_hdr.msg_namelen = net_put(&queue[i].path.remote, AF_INET6,
+	    m->msg_hdr.msg_name, m->msg_hdr.msg_namelen);
+	m->msg_hdr.msg_flags = 0;
+	memcpy(&info.ipi6_addr, queue[i].path.local.ip, 16);
+	*c = (struct cmsghdr) { .cmsg_level = IPPROTO_IPV6,
+		.cmsg_type = IPV6_PKTINFO,
+		.cmsg_len = CMSG_LEN(sizeof(info)) };
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	m->msg_hdr.msg_controllen = CMSG_SPACE(sizeof(info));
+}
+
+int
+__wrap_recvmmsg(int fd, struct mmsghdr *msg, unsigned n, int flags,
+    struct timespec *wait)
+{
+	const struct group *g = group_by_fd(fd);
+	int i, left = 0;
+	unsigned got = 0;
+
+	(void)flags;
+	(void)wait;
+	for (i = 0; i < nqueue; i++) {
+		if (g != NULL && queue[i].port == g->port && got < n)
+			receive(&msg[got++], i);
+		else
+			queue[left++] = queue[i];
+	}
+	nqueue = left;
+	if (got > 0)
+		return (int)got;
+	errno = EAGAIN;
+	return -1;
 }
 
 int

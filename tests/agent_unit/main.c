@@ -13,7 +13,12 @@ main(void)
 
 	if (sodium_init() < 0)
 		return 1;
-	runner = srunner_create(suite_socket_scan());
+	runner = srunner_create(suite_backlog());
+	srunner_add_suite(runner, suite_bind_rule());
+	srunner_add_suite(runner, suite_port());
+	srunner_add_suite(runner, suite_slots());
+	srunner_add_suite(runner, suite_socket_gc());
+	srunner_add_suite(runner, suite_steering());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

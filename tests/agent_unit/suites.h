@@ -5,6 +5,11 @@
 
 #include <check.h>
 
-Suite *suite_socket_scan(void);
+Suite *suite_backlog(void);
+Suite *suite_bind_rule(void);
+Suite *suite_port(void);
+Suite *suite_slots(void);
+Suite *suite_socket_gc(void);
+Suite *suite_steering(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,14 +16,18 @@
 #include "agent/slots.h"
 #include "agent/socket_gc.h"
 #include "agent/socket_scan.h"
+#include "peer.h"
+#include "shared/internal.h"
 
 struct agent *world;
 static struct {
 	struct agent agent;
 	struct events events;
-	struct netmon netmon; /* a host without addresses */
+	struct netmon netmon;
+	struct link link;
+	struct address address; /* the host's only one */
 	struct socket_scan scan;
-	struct keyring *no_keys;
+	struct keyring *keyring;
 } *all;
 
 static void
@@ -30,6 +35,26 @@ no_alarm(struct alarm *alarm, uint64_t now)
 {
 	(void)alarm;
 	(void)now;
+}
+
+struct mp_addr
+world_addr(int host, uint16_t port)
+{
+	return (struct mp_addr) { .ip = { [10] = 0xff, [11] = 0xff, [12] = 10,
+	    [15] = (uint8_t)host }, .port = port };
+}
+
+static void
+begin_net(void)
+{
+	struct mp_addr own = world_addr(1, 0);
+
+	all->link = (struct link) { .ifindex = 2, .mtu = 1500, .up = true,
+		.name = "eth0" };
+	memcpy(all->address.ip, own.ip, sizeof(own.ip));
+	all->address.ifindex = 2;
+	all->netmon = (struct netmon) { .link = &all->link, .nlinks = 1,
+		.address = &all->address, .naddresses = 1 };
 }
 
 void
@@ -58,7 +83,10 @@ world_begin(void)
 		close(world->scan->list[1]);
 	world->scan->list[0] = kernel_list();
 	world->scan->list[1] = -1;
-	ck_assert_int_eq(keyring_none(world, &all->no_keys), 0);
+	begin_net();
+	ck_assert_int_eq(keyring_none(world, &all->keyring), 0);
+	ck_assert_int_eq(mp_keyring_add(all->keyring->keys, "world", 'A',
+	    peer_secret), 0);
 }
 
 void
@@ -66,7 +94,7 @@ world_end(void)
 {
 	while (!LIST_EMPTY(&world->ports))
 		serving_close(LIST_FIRST(&world->ports));
-	keyring_put(all->no_keys);
+	keyring_put(all->keyring);
 	close(world->loop.epoll);
 	close(world->loop.timer);
 	free(world->loop.at);
@@ -124,6 +152,77 @@ int
 world_socket(struct port *p)
 {
 	return add(p, kernel_bind(p->number));
+}
+
+struct port *
+world_recover(struct port *p)
+{
+	char why[IPC_TEXT] = "";
+	struct ipc_request how = p->how;
+	uint64_t id = p->id;
+	int memfd = dup(p->memfd), error;
+	int control = kernel_keep_control(p->number);
+
+	serving_close(p);
+	error = serving_recover(world, &how, id, memfd, control, &p, why);
+	ck_assert_msg(error == 0, "serving_recover: %d %s", error, why);
+	return p;
+}
+
+void
+world_connect(struct port *p, int slot, const struct mp_addr *peer)
+{
+	struct slot *is = &p->map.arena->slot[slot];
+
+	is->connected = true;
+	is->peer = *peer;
+	is->gen++;
+}
+
+void
+world_stage(struct port *p, int slot, const struct mp_addr *to)
+{
+	struct mp_tx tx[2];
+
+	ck_assert_int_eq(mp_send_begin(&p->map.mp, kernel_now, (uint32_t)slot,
+	    to, 0, 4, 0, tx), MP_EAGAIN);
+	ck_assert_int_eq(mp_stage(&p->map.mp, kernel_now, (uint32_t)slot, to,
+	    NULL, "sent", 4), 0);
+}
+
+static int
+slot_by_inode(const struct port *p, uint64_t inode)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used && p->slot[i].inode == inode)
+			return i;
+	return -1;
+}
+
+const char *
+world_given(struct port *p)
+{
+	static char text[16384];
+	struct internal in;
+	size_t len = 0;
+	unsigned i;
+
+	text[0] = '\0';
+	for (i = 0; i < kernel_nsent; i++) {
+		struct kernel_sent *s = &kernel_sent[i];
+
+		if (s->port != p->number || s->index < 0 ||
+		    !internal_open(p->map.arena, &in, s->bytes, s->len) ||
+		    in.kind != INTERNAL_DATA)
+			continue;
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "%d:%.*s ", slot_by_inode(p, s->inode), (int)in.len,
+		    (const char *)s->bytes + in.off);
+	}
+	kernel_nsent = 0;
+	return text;
 }
 
 void
