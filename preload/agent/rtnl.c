@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum {
-	BUFFER = 1 << 20,
-	WAIT_S = 2, /* for an answer; the kernel has it at once */
+	BUFFER = 1 << 20, /* bytes */
+	WAIT_S = 2, /* for an answer, which the kernel has at once */
 };
 
 static uint64_t message[RTNL_MESSAGE / sizeof(uint64_t)]; /* aligned */
@@ -44,7 +44,7 @@ rtnl_hear(int fd, int flags, const struct nlmsghdr **h)
 	ssize_t n;
 
 	*h = (const struct nlmsghdr *)(const void *)message;
-	do { /* what others than the kernel say counts as nothing */
+	do { /* messages of others than the kernel are skipped */
 		len = sizeof(from);
 		n = recvfrom(fd, message, sizeof(message), flags,
 		    (struct sockaddr *)&from, &len);
@@ -52,9 +52,9 @@ rtnl_hear(int fd, int flags, const struct nlmsghdr **h)
 	return n < 0 ? -errno : n;
 }
 
-/* What is left of a list that broke off, or came too late, is of no use. */
+/* Drops the rest of a list that was left, or that came too late. */
 static void
-flush(int fd)
+rtnl_drain(int fd)
 {
 	const struct nlmsghdr *h;
 
@@ -63,16 +63,17 @@ flush(int fd)
 }
 
 static int
-rtnl_say(int fd, struct nlmsghdr *h)
+rtnl_send(int fd, struct nlmsghdr *h)
 {
-	flush(fd);
+	rtnl_drain(fd);
 	h->nlmsg_seq = ++sequence;
 	return send(fd, h, h->nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
-/* One datagram of a list: 1 where that ends it, or 0, or a negative errno. */
+/* Takes one datagram of a list: 1 if it is the last, or 0, or a negative
+ * errno. */
 static int
-take_part(const struct nlmsghdr *h, size_t len,
+rtnl_take_part(const struct nlmsghdr *h, size_t len,
     void (*take)(void *, const struct nlmsghdr *), void *arg)
 {
 	unsigned left = NLMSG_ALIGN((unsigned)len);
@@ -94,23 +95,23 @@ rtnl_list(int fd, uint16_t type,
 {
 	struct {
 		struct nlmsghdr head;
-		struct ifinfomsg info; /* the longest; all zero */
+		struct ifinfomsg info; /* the longest fixed part; all zero */
 	} ask = { .head = { .nlmsg_len = sizeof(ask), .nlmsg_type = type,
 		      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP } };
 	const struct nlmsghdr *h;
 	ssize_t n;
 	int end;
 
-	end = rtnl_say(fd, &ask.head);
+	end = rtnl_send(fd, &ask.head);
 	while (end == 0) {
 		n = rtnl_hear(fd, 0, &h);
-		end = n < 0 ? (int)n : take_part(h, (size_t)n, take, arg);
+		end = n < 0 ? (int)n : rtnl_take_part(h, (size_t)n, take, arg);
 	}
 	return end == 1 ? 0 : end;
 }
 
 static void
-add_attribute(struct nlmsghdr *h, unsigned short type, const void *data,
+rtnl_add_attribute(struct nlmsghdr *h, unsigned short type, const void *data,
     size_t len)
 {
 	struct rtattr *a = (struct rtattr *)(void *)((char *)h +
@@ -141,9 +142,9 @@ rtnl_route(int fd, int family, const uint8_t *from, const uint8_t *to,
 	ssize_t n;
 	int error;
 
-	add_attribute(&ask.head, RTA_DST, to, len);
-	add_attribute(&ask.head, RTA_SRC, from, len);
-	error = rtnl_say(fd, &ask.head);
+	rtnl_add_attribute(&ask.head, RTA_DST, to, len);
+	rtnl_add_attribute(&ask.head, RTA_SRC, from, len);
+	error = rtnl_send(fd, &ask.head);
 	if (error != 0)
 		return error;
 	n = rtnl_hear(fd, 0, &h);

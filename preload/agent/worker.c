@@ -209,7 +209,7 @@ worker_say_ready(struct agent *a, int ready)
 	if (ready < 0)
 		return;
 	if (write(ready, "", 1) != 1)
-		journal("nobody waits for us");
+		journal("no process waits for the agent");
 	close(ready);
 }
 

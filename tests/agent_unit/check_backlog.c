@@ -104,6 +104,21 @@ START_TEST(connected)
 }
 END_TEST
 
+/* Of two sockets that are not connected the newer one takes strangers: the older
+ * one does not get them, even if it has the session. */
+START_TEST(newer)
+{
+	struct port *p = world_port(PORT);
+
+	know(p, 0, 2);
+	(void)world_socket(p);
+	put(p, 2, "a");
+	ck_assert_str_eq(world_given(p), "");
+	know(p, 1, 2);
+	give(p, "1:a ");
+}
+END_TEST
+
 START_TEST(too_old)
 {
 	struct port *p = world_port(PORT);
@@ -185,6 +200,7 @@ suite_backlog(void)
 	tcase_add_test(t, waits);
 	tcase_add_test(t, strangers);
 	tcase_add_test(t, connected);
+	tcase_add_test(t, newer);
 	tcase_add_test(t, too_old);
 	tcase_add_test(t, too_many);
 	tcase_add_test(t, too_large);
