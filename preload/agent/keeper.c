@@ -15,8 +15,8 @@
  *	the listener, so that programs can connect and wait meanwhile.
  *
  * States
- *	starting   until the first READY: the process that started the agent waits at
- *		   and a worker that dies ends the agent
+ *	starting   until the first READY: the process that started the agent
+ *		   waits for it, and a worker that dies ends the agent
  *	serving	   each message of the worker is one request (keeper_ipc.h).  A
  *		   worker that says nothing for SILENT heartbeats hangs, and is
  *		   killed like one that died.
