@@ -40,8 +40,9 @@ backlog_drop_first(struct port *p)
 	free(d);
 }
 
-/* The slot whose socket can have a datagram of this peer now: it has the peer's
- * session and is connected to the peer, or takes strangers; -1: none.  [lock] */
+/* The slot whose socket can have a datagram of this peer now: it has the
+ * peer's session and is connected to the peer, or takes strangers; -1: none.
+ * [lock] */
 static int
 backlog_find_slot(struct port *p, const struct mp_addr *from)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Datagrams that wait for the socket that is to have them.  Their peer's session
- * was with a socket that its program has connected to another peer meanwhile; a
- * server of that kind binds its next socket at once, and that one gets them.
+ * Datagrams that wait for the socket that is to have them.  Their peer's
+ * session was with a socket that its program has connected to another peer
+ * meanwhile; a server of that kind binds its next socket at once, and that one
+ * gets them.
  */
 #ifndef BACKLOG_H
 #define BACKLOG_H
@@ -13,9 +14,9 @@ struct internal;
 struct port;
 
 /*
- * us in which a socket that takes strangers gets the datagrams of one peer only.
- * Its program may be about to connect it to that peer, and datagrams of another
- * would make it readable with nothing to read.
+ * us in which a socket that takes strangers gets the datagrams of one peer
+ * only.  Its program may be about to connect it to that peer, and datagrams of
+ * another would make it readable with nothing to read.
  */
 enum { BACKLOG_PAUSE_US = 10000 };
 

@@ -177,8 +177,8 @@ control_commit_all(struct port *p, int n)
  * own packet was lost) goes to its slot; data that the steering sent to the
  * agent waits for the socket that is to have it. */
 static void
-control_deliver(struct port *p, const struct control_item *c, const uint8_t *bytes,
-    size_t len)
+control_deliver(struct port *p, const struct control_item *c,
+    const uint8_t *bytes, size_t len)
 {
 	struct internal inner = { .kind = INTERNAL_DATA, .slot = c->rx.slot,
 		.from = c->rx.from };

@@ -2,13 +2,13 @@
 /*
  * Tells readers what happens, as rows with an event (ipc.h).
  *
- * Nothing is noted while it happens: soon after a port was pumped, or the host's
- * addresses changed, the present state is compared with the one that was told
- * last.  While there is no reader, nothing is done.
+ * Nothing is noted while it happens: soon after a port was pumped, or the
+ * host's addresses changed, the present state is compared with the one that
+ * was told last.  While there is no reader, nothing is done.
  *
- * A reader gets what its socket has room for.  Events that have no room are lost
- * to that reader, and it is told how many when there is room again; the agent
- * waits for no reader.
+ * A reader gets what its socket has room for.  Events that have no room are
+ * lost to that reader, and it is told how many when there is room again; the
+ * agent waits for no reader.
  */
 #ifndef EVENTS_H
 #define EVENTS_H

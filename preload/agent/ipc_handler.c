@@ -317,8 +317,8 @@ on_events(struct ipc_question *q)
 {
 	if (q->abstract)
 		return -EPERM;
-	snprintf(q->answer.text, IPC_TEXT, "%d others follow the events already",
-	    EVENTS_READERS);
+	snprintf(q->answer.text, IPC_TEXT,
+	    "%d others follow the events already", EVENTS_READERS);
 	return -EBUSY;
 }
 

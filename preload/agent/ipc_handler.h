@@ -15,7 +15,7 @@ struct ipc_question {
 	struct agent *agent;
 	int client; /* the connection that it came by */
 	pid_t pid;  /* of the client */
-	bool abstract;  /* by the abstract socket, with the token for its keys */
+	bool abstract; /* by the abstract socket, with the token for its keys */
 	struct ipc_request ask;
 	int got[IPC_PASS]; /* descriptors that came with it; -1 */
 	struct ipc_answer answer;

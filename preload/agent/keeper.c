@@ -20,9 +20,9 @@
  *	serving	   each message of the worker is one request (keeper_ipc.h).  A
  *		   worker that says nothing for SILENT heartbeats hangs, and is
  *		   killed like one that died.
- *	restarting the worker is reaped, and forked anew from this process, which
- *		   has never run any of its code.  After DEATHS deaths within
- *		   DEATHS_US there is a pause of PAUSE_S first.
+ *	restarting the worker is reaped, and forked anew from this process,
+ *		   which has never run any of its code.  After DEATHS deaths
+ *		   within DEATHS_US there is a pause of PAUSE_S first.
  *	shut	   the worker said BYE, no port is kept, and nobody was
  *		   connecting: the listener's socket is removed, the worker
  *		   exits, and so does the keeper.

@@ -127,8 +127,8 @@ keeper_ipc_drop(struct kept_port_list *list, uint64_t id)
 }
 
 static int
-keeper_ipc_store(struct kept_port_list *list, const struct keeper_ipc_request *ask,
-    int got[IPC_PASS])
+keeper_ipc_store(struct kept_port_list *list,
+    const struct keeper_ipc_request *ask, int got[IPC_PASS])
 {
 	struct kept_port *h;
 

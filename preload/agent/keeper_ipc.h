@@ -51,9 +51,9 @@ struct kept_port {
 LIST_HEAD(kept_port_list, kept_port);
 
 /*
- * The worker's side: requests and waits for the answer.  0, or a negative errno:
- * the answer's, or the channel's (-EPIPE: the keeper died; -ETIMEDOUT: it is
- * slow, and may do it yet).  *got: a descriptor or -1.
+ * The worker's side: requests and waits for the answer.  0, or a negative
+ * errno: the answer's, or the channel's (-EPIPE: the keeper died; -ETIMEDOUT:
+ * it is slow, and may do it yet).  *got: a descriptor or -1.
  */
 int keeper_ipc_call(int channel, struct keeper_ipc_request *, const int *pass,
     int n, struct keeper_ipc_answer *, int *got);

@@ -104,7 +104,8 @@ keyfile_take_line(struct keyfile *k, char *line, bool *has_secret)
 }
 
 static int
-keyfile_parse(struct keyfile *k, char *text, const char *path, char why[IPC_TEXT])
+keyfile_parse(struct keyfile *k, char *text, const char *path,
+    char why[IPC_TEXT])
 {
 	bool has_secret = false;
 	unsigned number = 0;

@@ -23,8 +23,8 @@ struct keyring {
 
 /*
  * The keys of these files, one path a line, as the keeper opens them: 0, or a
- * negative errno with the reason in `why'.  Without a keeper, only keys of files
- * that another port has read already are available.
+ * negative errno with the reason in `why'.  Without a keeper, only keys of
+ * files that another port has read already are available.
  */
 int keyring_get(struct agent *, const char files[IPC_KEYS], struct keyring **,
     char why[IPC_TEXT]);

@@ -14,13 +14,13 @@
  *	3. the alarms that are due are called, each at most once
  * So what a handler of step 2 makes due (alarm_by() with the present time)
  * happens in the same turn, after all its events, and once however many
- * handlers asked for it; what an alarm makes due happens in the next turn, after
- * other descriptors had theirs.  The pump relies on both (port_due()).
+ * handlers asked for it; what an alarm makes due happens in the next turn,
+ * after other descriptors had theirs.  The pump relies on both (port_due()).
  *
  * A watch or an alarm lies in the structure that it serves, and may be ended,
- * with that structure, by any handler: watch_end() also takes it out of the batch
- * that is being handled; loop_ring() goes from the last alarm to the first, and
- * alarm_end() moves the last one, which had its turn, into the gap.
+ * with that structure, by any handler: watch_end() also takes it out of the
+ * batch that is being handled; loop_ring() goes from the last alarm to the
+ * first, and alarm_end() moves the last one, which had its turn, into the gap.
  *
  * Invariants
  *	alarm[i]->index == i, and at[i] is its time, for i < alarms
@@ -30,8 +30,9 @@
  * than one system call.
  *
  * No lock: all of it belongs to the one thread.
- * A handler must never wait without a bound: all ports wait with it.  The longest
- * are the arena's lock (ARENA_WAIT_US) and a slow keeper (keeper_ipc.c).
+ * A handler must never wait without a bound: all ports wait with it.  The
+ * longest waits are for the arena's lock (ARENA_WAIT_US) and for a slow keeper
+ * (keeper_ipc.c).
  */
 #include "loop.h"
 

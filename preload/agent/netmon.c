@@ -161,7 +161,8 @@ netmon_take_link(struct netmon *nm, const struct nlmsghdr *h)
 
 /* Reads the address of a message; false: no path can begin there. */
 static bool
-netmon_read_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
+netmon_read_address(const struct nlmsghdr *h, struct address *to,
+    uint32_t *flags)
 {
 	const struct ifaddrmsg *info = NLMSG_DATA(h);
 	struct rtattr *a[IFA_FLAGS + 1], *ip;
@@ -276,8 +277,8 @@ netmon_name(const struct netmon *nm, uint32_t ifindex)
 
 /* --- Events ------------------------------------------------------------- */
 
-/* Tells what changed: lists at once; that a link or route changed also, but then
- * not again for QUIET_US. */
+/* Tells what changed: lists at once; that a link or route changed also, but
+ * then not again for QUIET_US. */
 static void
 netmon_tell(struct netmon *nm, uint64_t now)
 {

@@ -43,7 +43,7 @@ struct own_slot {
 	uint64_t cookie, inode;
 	uint64_t drops;	 /* packets that the kernel dropped there, until the
 			  * last scan */
-	uint64_t opened; /* counts openings: the newest socket has the highest */
+	uint64_t opened; /* counts openings: the newest has the highest */
 	uint64_t told;	 /* generation, plus 1, of the last session that the
 			  * program was told it has no peer; 0: none */
 	uint64_t gave_at; /* when it last got a datagram of the backlog */
@@ -76,7 +76,7 @@ struct port {
 	unsigned nslots;
 	struct refusal refusal[MP_SLOTS_MAX];
 	unsigned refusals; /* that are open */
-	uint32_t parting; /* slots without a socket, with datagrams to deliver */
+	uint32_t parting; /* slots without a socket, with staged datagrams */
 	uint64_t part_by; /* when they are given up */
 	uint64_t opened;
 	uint8_t group; /* index of the control socket, or PORT_UNKNOWN */

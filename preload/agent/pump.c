@@ -2,12 +2,12 @@
 /*
  * Theory of operation
  *
- * The engine does nothing by itself: it has a deadline, and packets to send when
- * that has come.  The pump is the one place where the agent gives it time.  It
- * runs for one port at a time, when the port's alarm rings: at the engine's
- * deadline, or at once after port_due().  Everything that changes a port (a
- * packet, a request, an address, a closed socket) calls port_due(), however
- * often; the loop turns that into one run.
+ * The engine does nothing by itself: it has a deadline, and packets to send
+ * when that has come.  The pump is the one place where the agent gives it
+ * time.  It runs for one port at a time, when the port's alarm rings: at the
+ * engine's deadline, or at once after port_due().  Everything that changes a
+ * port (a packet, a request, an address, a closed socket) calls port_due(),
+ * however often; the loop turns that into one run.
  *
  * One run is at most ROUNDS rounds of
  *	under the lock: tell the engine of addresses and links, read the slots'
@@ -20,9 +20,10 @@
  * A round that was not full is the last one.
  *
  * Invariants
- *	The port's alarm is never later than the wakeup_at that was announced in
- *	the arena.  A program that makes the engine's deadline earlier than
- *	wakeup_at wakes the agent (INTERNAL_WAKE, or IPC_WAKE); else it need not.
+ *	The port's alarm is never later than the wakeup_at that was announced
+ *	in the arena.  A program that makes the engine's deadline earlier than
+ *	wakeup_at wakes the agent (INTERNAL_WAKE, or IPC_WAKE); else it need
+ *	not.
  *	wakeup_at does not move to later before it has passed: a program may
  *	have relied on it.
  *	batch[] is filled and emptied within one round; no function that a round

@@ -19,13 +19,14 @@ int rtnl_open(int flags, uint32_t groups);
 /* Receives a message of the kernel's, which stays until the next call of any of
  * these functions: bytes, or a negative errno. */
 ssize_t rtnl_hear(int fd, int flags, const struct nlmsghdr **);
-/* Requests a list of this type, and calls take() for each of its messages: 0, or
- * a negative errno (-EAGAIN: the list changed meanwhile, request it again). */
+/* Requests a list of this type, and calls take() for each of its messages: 0,
+ * or a negative errno (-EAGAIN: the list changed meanwhile, request it
+ * again). */
 int rtnl_list(int fd, uint16_t type,
     void (*take)(void *arg, const struct nlmsghdr *), void *arg);
 
-/* Requests the route from one address to another, of `len' bytes each, and calls
- * take() for the answer: 0, or a negative errno (there is no route). */
+/* Requests the route from one address to another, of `len' bytes each, and
+ * calls take() for the answer: 0, or a negative errno (there is no route). */
 int rtnl_route(int fd, int family, const uint8_t *from, const uint8_t *to,
     size_t len, void (*take)(void *arg, const struct nlmsghdr *), void *arg);
 

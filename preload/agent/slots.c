@@ -19,8 +19,8 @@
  *
  * Indices.  The kernel numbers the sockets of a group by their order of
  * joining; the port's first socket is 0, the control socket 1.  Whoever binds
- * holds ipc_lock(), so the agent learns of sockets in that order.  When a socket
- * closes, the kernel moves the last one of the group to its index
+ * holds ipc_lock(), so the agent learns of sockets in that order.  When a
+ * socket closes, the kernel moves the last one of the group to its index
  * (reuseport_detach_sock() of Linux).  So after a scan that found one socket
  * gone, all indices are known.  Of several that closed between two scans the
  * order is unknown, and with it which of the last ones went where: such a
@@ -163,10 +163,10 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 /* --- Sockets that are gone ------------------------------------------------ */
 
 /*
- * Where the socket at index `at' is now.  Of the group's `n' sockets `left' are
- * left; `holes' are the indices of those that are gone, as far as they were
- * known.  A socket below `left' keeps its index; each of the others fills a hole
- * below `left', and if there is one such hole only, it is known which.
+ * Where the socket at index `at' is now.  Of the group's `n' sockets `left'
+ * are left; `holes' are the indices of those that are gone, as far as they
+ * were known.  A socket below `left' keeps its index; each of the others fills
+ * a hole below `left', and if there is one such hole only, it is known which.
  */
 static uint8_t
 slots_moved_index(uint8_t at, unsigned n, unsigned left, uint64_t holes)

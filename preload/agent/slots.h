@@ -22,8 +22,8 @@ void slots_part(struct port *);
 /* The slot of a socket, or -1. */
 int slots_find(const struct port *, uint64_t cookie);
 /* Reads the slots' records of an arena that has served already; `control_new':
- * its control socket was closed, and this port's was bound last.  0, or -EINVAL:
- * no slot is in use, or -EAGAIN: the lock is not available. */
+ * its control socket was closed, and this port's was bound last.  0, or
+ * -EINVAL: no slot is in use, or -EAGAIN: the lock is not available. */
 int slots_recover(struct port *, bool control_new);
 
 #endif

@@ -19,7 +19,7 @@
 #include "shared/arena.h"
 #include "shared/uapi.h"
 
-enum { PARTING_US = 50000 }; /* between scans while a slot outlives its socket */
+enum { PARTING_US = 50000 }; /* between scans while a slot parts */
 
 struct process {
 	LIST_ENTRY(process) entry;

@@ -18,7 +18,8 @@ struct status *status_new(struct agent *);
 struct status *status_of_port(struct port *);
 /* Of the host's links and addresses; NULL: no memory. */
 struct status *status_of_net(struct agent *);
-/* An empty list (NULL: no memory), and one more row for it (false: no memory). */
+/* An empty list (NULL: no memory), and one more row for it (false: no
+ * memory). */
 struct status *status_empty(void);
 bool status_add(struct status *, const struct ipc_row *);
 /* Its rows, in the order of status_diff.h, and how many; of NULL: none. */

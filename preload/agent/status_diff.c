@@ -119,8 +119,8 @@ status_diff_session(struct status_diff *c, const struct ipc_row *r)
 /* Tells which flow a session took into use.  `left' rows follow the
  * session's. */
 static void
-status_diff_choice(struct status_diff *c, const struct ipc_row *session, size_t left,
-    uint32_t before)
+status_diff_choice(struct status_diff *c, const struct ipc_row *session,
+    size_t left, uint32_t before)
 {
 	const struct mp_session_info *is = &session->u.session_row.info;
 	struct ipc_row r;
@@ -265,7 +265,8 @@ status_diff_gone(struct status_diff *c, const struct ipc_row *old, bool session)
 }
 
 static void
-status_diff_kept(struct status_diff *c, const struct ipc_row *old, struct ipc_row *r)
+status_diff_kept(struct status_diff *c, const struct ipc_row *old,
+    struct ipc_row *r)
 {
 	switch (r->kind) {
 	case IPC_ROW_SLOT:
@@ -291,23 +292,26 @@ status_diff_kept(struct status_diff *c, const struct ipc_row *old, struct ipc_ro
 }
 
 /* All rows of one session were compared: its choice of a flow is told after the
- * events of its flows. */
+ * events of its flows.  The rows of `now' end at `end'. */
 static void
 status_diff_end_session(struct status_diff *c, const struct ipc_row *old,
-    const struct ipc_row *now, size_t left)
+    const struct ipc_row *now, const struct ipc_row *end)
 {
 	const struct mp_session_info *was, *is = &now->u.session_row.info;
 
 	was = old != NULL ? &old->u.session_row.info : NULL;
 	if (is->current != MP_NONE && (was == NULL ||
 	    was->current != is->current || was->why_at != is->why_at))
-		status_diff_choice(c, now, left, was != NULL ? was->current : MP_NONE);
+		status_diff_choice(c, now, (size_t)(end - now) - 1,
+		    was != NULL ? was->current : MP_NONE);
 }
 
+/* Is the row of that session?  NULL: of none. */
 static bool
-status_diff_same_session(const struct ipc_row *a, const struct ipc_row *b)
+status_diff_in(const struct ipc_row *session, const struct ipc_row *row)
 {
-	return a != NULL && a->session == b->session && a->gen == b->gen;
+	return session != NULL && session->session == row->session &&
+	    session->gen == row->gen;
 }
 
 void
@@ -319,9 +323,9 @@ status_diff_find(struct status_diff *c, const struct ipc_row *old, size_t nold,
 	int order;
 
 	while (i < nold || j < nnow) {
-		if (is != NULL && (j == nnow || !status_diff_same_session(is, &now[j])) &&
-		    (i == nold || !status_diff_same_session(is, &old[i]))) {
-			status_diff_end_session(c, was, is, (size_t)(now + nnow - is) - 1);
+		if (is != NULL && (j == nnow || !status_diff_in(is, &now[j])) &&
+		    (i == nold || !status_diff_in(is, &old[i]))) {
+			status_diff_end_session(c, was, is, now + nnow);
 			is = NULL;
 		}
 		order = i == nold ? 1 : j == nnow ? -1 :
@@ -331,7 +335,8 @@ status_diff_find(struct status_diff *c, const struct ipc_row *old, size_t nold,
 			was = order == 0 ? &old[i] : NULL;
 		}
 		if (order < 0) {
-			status_diff_gone(c, &old[i], status_diff_same_session(is, &old[i]));
+			status_diff_gone(c, &old[i],
+			    status_diff_in(is, &old[i]));
 			i++;
 		} else if (order > 0) {
 			status_diff_new(c, &now[j]);
@@ -343,5 +348,5 @@ status_diff_find(struct status_diff *c, const struct ipc_row *old, size_t nold,
 		}
 	}
 	if (is != NULL)
-		status_diff_end_session(c, was, is, (size_t)(now + nnow - is) - 1);
+		status_diff_end_session(c, was, is, now + nnow);
 }

@@ -11,8 +11,8 @@
  *	internal datagram		by its slot, or the control socket
  *	plaintext			the socket that takes strangers
  * A slot whose index is unknown gets PORT_UNKNOWN, which no group reaches, and
- * the kernel chooses by hash.  No datagram is lost by that: whoever gets data of
- * another slot passes it on as an internal datagram (control.c,
+ * the kernel chooses by hash.  No datagram is lost by that: whoever gets data
+ * of another slot passes it on as an internal datagram (control.c,
  * datagram/rx_requeue.c).  group.c learns unknown indices.
  *
  * A stranger is a peer without a session.  Strangers go to the newest socket
@@ -231,10 +231,10 @@ steering_attach(struct port *p, uint8_t probed)
 /* --- Strangers ------------------------------------------------------------ */
 
 /*
- * How well a socket fits a stranger that came by this path, as the kernel would
- * score it; 0: not at all.  A connected socket fits least, but it fits: a server
- * that connects a socket binds the next one at once, and a stranger that comes
- * in between is moved to that one.
+ * How well a socket fits a stranger that came by this path, as the kernel
+ * would score it; 0: not at all.  A connected socket fits least, but it fits:
+ * a server that connects a socket binds the next one at once, and a stranger
+ * that comes in between is moved to that one.
  */
 static unsigned
 steering_fitness(const struct slot *is, const struct mp_path *path)

@@ -29,7 +29,7 @@
 #include "shared/ipc.h"
 #include "shared/uapi.h"
 
-enum { BUSY_US = 1000000 }; /* until the next BYE after a client came meanwhile */
+enum { BUSY_US = 1000000 }; /* until BYE is tried again */
 
 struct worker {
 	struct agent agent;

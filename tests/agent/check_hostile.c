@@ -31,7 +31,8 @@ START_TEST(lock_held)
 		player_sleep(10);
 	}
 	lab_ip(LAB_A, "link set l1 up");
-	fprintf(stderr, "worst %d ms while another program holds its lock\n", worst);
+	fprintf(stderr, "worst %d ms while another program holds its lock\n",
+	    worst);
 	ck_assert_int_le(worst, 150);
 	arena_unlock(evil.map.arena);
 	ck_assert_int_gt(worker_of(LAB_A), 0);
@@ -102,7 +103,8 @@ END_TEST
 /* Random packets for the control socket. */
 START_TEST(garbage)
 {
-	struct mp_addr to = meet(&a, &b, 4402), at = lab_addr(LAB_A, 1, 5402), from;
+	struct mp_addr to = meet(&a, &b, 4402), from;
+	struct mp_addr at = lab_addr(LAB_A, 1, 5402);
 	static uint8_t packet[1500];
 	pid_t worker = worker_of(LAB_A);
 	int i;

@@ -35,7 +35,8 @@ int await_port(int host, uint16_t port, int wait_ms);
 /* One datagram there and one back. */
 void ping(struct player *from, struct player *to, const struct mp_addr *,
     int wait_ms);
-/* ms until one was there and one back, sent again each 20 ms; -1: not in 5 s. */
+/* ms until one was there and one back, sent again each 20 ms; -1: not in 5
+ * s. */
 int ping_ms(struct player *from, struct player *to, const struct mp_addr *);
 
 #endif

@@ -104,8 +104,8 @@ START_TEST(connected)
 }
 END_TEST
 
-/* Of two sockets that are not connected the newer one takes strangers: the older
- * one does not get them, even if it has the session. */
+/* Of two sockets that are not connected the newer one takes strangers: the
+ * older one does not get them, even if it has the session. */
 START_TEST(newer)
 {
 	struct port *p = world_port(PORT);

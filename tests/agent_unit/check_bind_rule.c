@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 
 #include "agent/bind_rule.h"
+#include "mp.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
 
 enum flag { ADDR = 1, PORT = 2 }; /* SO_REUSEADDR, SO_REUSEPORT */
 

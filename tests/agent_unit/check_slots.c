@@ -292,8 +292,8 @@ START_TEST(recovered)
 }
 END_TEST
 
-/* The agent's control socket was closed with it, and the new one was bound after
- * that: the last of the group took its index. */
+/* The agent's control socket was closed with it, and the new one was bound
+ * after that: the last of the group took its index. */
 START_TEST(adopted)
 {
 	struct port *p = world_port(PORT);

@@ -105,8 +105,8 @@ START_TEST(drops)
 }
 END_TEST
 
-/* An announced close is looked for after 1, 5 and 50 ms; later announcements put
- * off the later scans, and not the first. */
+/* An announced close is looked for after 1, 5 and 50 ms; later announcements
+ * put off the later scans, and not the first. */
 START_TEST(announced)
 {
 	struct socket_scan *scan = world->scan;

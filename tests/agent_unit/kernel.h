@@ -2,8 +2,8 @@
 /*
  * The kernel's part in the unit tests of the agent: UDP sockets that share a
  * port, their indices in its reuseport group, the program that is attached to
- * it, the list of all sockets, and the time.  The agent's system calls come here
- * (ld's --wrap); no socket is opened, nothing is sent and no test waits.
+ * it, the list of all sockets, and the time.  The agent's system calls come
+ * here (ld's --wrap); no socket is opened, nothing is sent and no test waits.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
