@@ -51,7 +51,7 @@ SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
 	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
-	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
+	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim .ci/run
 
 # --- How it is built --------------------------------------------------------
 
@@ -143,8 +143,8 @@ LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
 # The library within a program, for gcc's thread sanitizer: clang's is another
 # package.
 TSAN_CC = gcc
-TSAN_CHURN = $(B)/tsan/t12_churn
-TSAN_C = tests/lab/progs/t12_churn.c $(CORE:%=core/%.c) \
+TSAN_CHURN = $(B)/tsan/churn
+TSAN_C = tests/lab/progs/churn.c $(CORE:%=core/%.c) \
 	$(foreach room,$(LIBRARY_ROOMS),$(call room_c,$(room))) \
 	$(filter-out preload/shared/real.c,$(call room_c,shared))
 PAGES = $(MAN:%=$(B)/%)
@@ -299,13 +299,15 @@ $(B)/flags: FORCE
 	$(LAB_PROGS:=.d)
 
 include tests/diff/rules.mk
+include tests/kernel/rules.mk
 
 # --- How it is tested -------------------------------------------------------
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-docs check-exports check-unit check-preload sim \
-	    check-cli check-agent-unit check-agent check-diff check-lab
+	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
+	    check-kernel sim check-cli check-agent-unit check-agent check-diff \
+	    check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
@@ -437,5 +439,6 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab demo bench-core bench-shim coverage \
+	check-cli check-agent-unit check-agent check-lab demo bench-core \
+	bench-shim coverage \
 	tidy product install uninstall deb check-deb clean FORCE
