@@ -3,9 +3,9 @@
  * The index of a socket in its group cannot be read from the kernel.  So for
  * each index the program of the group is attached such that INTERNAL_LOCATE
  * goes there, and one is sent.  The filters of data sockets drop it, and the
- * kernel counts that among the socket's drops, which are listed (see
- * socket_scan.h); no program notices.  The index for which no count grows is
- * the control socket's.
+ * kernel counts that among the socket's drops, which are listed (K16 of
+ * doc/design.md, socket_scan.h); no program notices.  The index for which no
+ * count grows is the control socket's.
  */
 #include "group.h"
 

@@ -37,6 +37,8 @@
  *
  * It must never read from a control socket, map an arena, or take a worker's
  * message for more than keeper_ipc.c allows: a worker may be an attacker's.
+ * No lock: the two processes share no memory.
+ * Source: doc/design.md, section 2.
  */
 #include "keeper.h"
 

@@ -33,6 +33,7 @@
  * A handler must never wait without a bound: all ports wait with it.  The
  * longest waits are for the arena's lock (ARENA_WAIT_US) and for a slow keeper
  * (keeper_ipc.c).
+ * Source: epoll(7), timerfd_create(2).
  */
 #include "loop.h"
 

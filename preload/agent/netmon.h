@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The host's addresses and links, and that its routes change: by rtnetlink. */
+/* The host's addresses and links, and that its routes change: by rtnetlink(7),
+ * since sends do not show that a carrier is lost (K25 of doc/design.md). */
 #ifndef NETMON_H
 #define NETMON_H
 

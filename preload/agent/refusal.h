@@ -6,11 +6,12 @@
  * The peer's host says so by ICMP port unreachable, which the kernel gives to
  * one of the port's sockets, chosen by hash.  So the program makes another
  * socket for it, bound to the address that the kernel would send from and
- * connected to the peer: the kernel gives it what is said about packets between
- * these two.  It also gets what the peer sends, which is taken in as if the
- * control socket had received it.  The socket is closed as soon as the session
- * has keys, before anything is sent under them: of a session that was up, ICMP,
- * which anybody can forge, is not believed.
+ * connected to the peer: the kernel gives it what is said about packets
+ * between these two (K21, K26 of doc/design.md).  It also gets what the peer
+ * sends, which is taken in as if the control socket had received it.  The
+ * socket is closed as soon as the session has keys, before anything is sent
+ * under them: of a session that was up, ICMP, which anybody can forge, is not
+ * believed.
  */
 #ifndef REFUSAL_H
 #define REFUSAL_H

@@ -36,6 +36,7 @@
  * before one ends.
  * Lock: none is held across a call of this module.
  * It must never close a port from within its own pump.
+ * Source: K9, K10 and K37 of doc/design.md; shared/ipc.h.
  */
 #include "serving.h"
 

@@ -6,8 +6,9 @@
  * process, be passed on, and be closed by exit, execve or death; nobody tells
  * the agent.  But the kernel lists every UDP socket of the network namespace
  * with its inode in /proc/net/udp and udp6, so a slot whose inode is on
- * neither list has no socket any more.  The lists are opened before the
- * sandbox and read by pread(2) from their beginning each time.
+ * neither list has no socket any more (K17 of doc/design.md).  The lists are
+ * opened before the sandbox, which opens no file, and read by pread(2) from
+ * their beginning each time.
  *
  * A scan has two outcomes: the result is complete, or false is returned and
  * the result means nothing; then the caller does as if it had not looked.

@@ -5,7 +5,7 @@
  * All sockets of a port, the agent's control socket among them, form one group
  * (SO_REUSEPORT); a BPF program that is attached to it chooses for each packet
  * the socket, by its index in the group.  sockfilter.c writes that program;
- * this module decides what it shall do:
+ * this module decides what the program does:
  *	control packet, handshake	the control socket
  *	data of a session		the socket of the slot in its sid
  *	internal datagram		by its slot, or the control socket
@@ -40,6 +40,7 @@
  *
  * Lock: [lock] functions want the arena's; the program is attached without it.
  * It must never send, scan or pump: group.c and pump.c lie above.
+ * Source: K11 and K12 of doc/design.md.
  */
 #include "steering.h"
 
