@@ -6,10 +6,19 @@
 #ifndef FLOW_H
 #define FLOW_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "replay.h"
+
+struct flow;
+struct mp_path;
+struct replay;
 
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
+	FLOW_CARRIER = 2000 * 1000,	/* us that a flow is one of copies */
 	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
 	FLOW_WAIT = 1000 * 1000,	/* us between probes of a silent flow */
 	FLOW_WAIT_LATER = 10 * 1000 * 1000, /* us, after a minute of silence */
@@ -21,53 +30,62 @@ enum flow_limit {
 	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
 };
 
-/* A new pair begins on this record; its sequence numbers go on. */
+/* Begins a new pair on this record; its sequence numbers go on. */
 void flow_begin(struct flow *, const struct mp_path *, uint64_t now);
-/* Estimates start anew: the path is another. */
+/* Resets the estimates, for another path. */
 void flow_forget(struct flow *);
 
-/* The memory that a datagram of the flow touches. */
+/* Prefetches the memory that a datagram of the flow touches. */
 void flow_fetch(const struct flow *);
-/* The session's key is another: sequence numbers begin again, those of the
- * former key are kept apart. */
+/* The session has a new key: sequence numbers begin again; marks and window of
+ * the former key are kept apart. */
 void flow_new_key(struct flow *, struct replay *);
-/* A former key is put in place: nothing came under it yet. */
+/* The session got a key as its former one: nothing has arrived under it. */
 void flow_former_key(struct flow *, struct replay *);
-/* Sequence numbers under the present key or the former one. */
+/* The replay window of the present or the former key. */
 enum replay_says flow_seen(const struct replay *, bool former, uint64_t seq);
 void flow_take(struct replay *, bool former, uint64_t seq);
-/* Is it above all that came in order, on that C bit? */
+/* Is the number above all earlier ones in order, with that C bit? */
 bool flow_in_order(const struct flow *, bool former, bool control,
     uint64_t seq);
 void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
 
-bool flow_usable(const struct flow *); /* can carry data */
-/* May so many bytes more go to an address that is not proven yet?  Three
- * times what came from it at most. */
+bool flow_usable(const struct flow *); /* can carry datagrams */
+/* May `len' more bytes go to an address that is not proven?  Less than 3 times
+ * the bytes that came from it. */
 bool flow_may_send(const struct flow *, size_t len);
-/* An unanswered probe, or the peer, makes it doubtful that it works. */
+/* In doubt: a probe is unanswered for too long, or the peer makes copies. */
 bool flow_in_doubt(const struct flow *, uint64_t now);
-/* The same, but for what the peer thinks. */
+/* In doubt by our own probes alone. */
 bool flow_own_doubt(const struct flow *, uint64_t now);
-/* When it comes into doubt if no answer comes; MP_NEVER. */
+/* How long the answer to a probe may take. */
+uint64_t flow_patience(const struct flow *);
+/* Another flow's answer, to a probe sent at a time, arrived: this one's, if it
+ * was sent before that, is no longer late because of the agents. */
+void flow_others_answer(struct flow *, const struct flow *other, uint64_t sent,
+    uint64_t arrival);
+/* When it comes into doubt without an answer; MP_NEVER. */
 uint64_t flow_doubt_at(const struct flow *);
-/* The share of its probes that got no answer, smoothed, in 1/1000. */
+/* The smoothed share of probes without an answer, in 1/1000. */
 uint32_t flow_loss(const struct flow *);
-/* It loses so much, or the peer says so, that datagrams go twice. */
+/* Loses so much, here or by the peer's word, that datagrams go twice. */
 bool flow_lossy(const struct flow *, uint64_t now);
-/* A second probe in a row went unanswered; and when it would. */
+/* Is a second probe in a row unanswered?  And when it will be; MP_NEVER. */
 bool flow_lost(const struct flow *, uint64_t now);
 uint64_t flow_lost_at(const struct flow *);
 
 /* When it will have been silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time
- * not counted: whatever was there is gone; MP_NEVER. */
+ * not counted, so that the path counts as lost; MP_NEVER. */
 uint64_t flow_silent_at(const struct flow *);
 
 /* A packet that wants an answer goes out. */
 void flow_data_sent(struct flow *, uint64_t now);
-void flow_probe_sent(struct flow *, uint64_t now, uint16_t ts);
-/* The last probe had its own answer. */
-void flow_probe_answered(struct flow *, uint64_t now);
+/* The same for a COPY, which the peer's agent answers as it does a probe. */
+void flow_copy_sent(struct flow *, uint64_t now);
+void flow_probe_sent(struct flow *, uint64_t now, uint16_t number);
+/* An answer to the probe of that number arrived: when that was sent; 0: it is
+ * none of the last ones, or was answered before. */
+uint64_t flow_probe_answered(struct flow *, uint64_t now, uint16_t number);
 /* The wait ran out: one RTO more of idle time, and a probe at once. */
 void flow_missed(struct flow *);
 /* When the wait that runs will have run out; MP_NEVER. */
@@ -75,12 +93,27 @@ uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, the choice wants a
  * look. */
 bool flow_answered(struct flow *, uint64_t arrival);
+/* What was sent on it at a time is known to have arrived; what was sent later
+ * than `rest' has no answer yet, and waits for one. */
+void flow_proved(struct flow *, uint64_t at, uint64_t rest);
+/* Is it known that what was sent on it then has arrived? */
+bool flow_arrived(const struct flow *, uint64_t at);
+/* When a wait that runs on it will have taken longer than an answer does;
+ * MP_NEVER. */
+uint64_t flow_overdue_at(const struct flow *);
+/* Do copies, or did they lately, depend on it? */
+bool flow_carries(const struct flow *, uint64_t now);
 
 /* The timestamps of a packet sent now. */
 void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
+/* For how long, as packets tell it, a tsreply sent now was held. */
+uint8_t flow_held(const struct flow *, uint64_t now);
+/* When the packet was sent whose timestamp comes back so: not before this; nor
+ * after what 0 for `held' gives. */
+uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held);
 /* A timestamp came in order. */
 void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
-/* The round-trip time that a tsreply tells, in microseconds. */
+/* The round-trip time that a tsreply shows, us. */
 uint32_t flow_rtt(uint64_t arrival, uint16_t tsreply);
 
 #endif

@@ -6,10 +6,27 @@
 #ifndef PATH_CHOICE_H
 #define PATH_CHOICE_H
 
-#include "policy.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct flow;
+struct mp;
+struct session;
+
+enum choice_limit {
+	CHOICE_ASK_AGAIN = 50 * 1000, /* us until all are asked again ... */
+	CHOICE_ASK_FOR = 1000 * 1000, /* ... while none answers, at most */
+	CHOICE_ASK_GAP = 500 * 1000,  /* us between two searches that ask, for
+				       * datagrams unanswered: a program may be
+				       * slow to read */
+	CHOICE_GUESS = 1000 * 1000,   /* us before a flow is taken into use of
+				       * which nothing is known */
+};
 
 /* Looks at the flow in use, and changes it where that is called for. */
 void path_choice_review(struct mp *, struct session *, uint64_t now);
+/* The flow waits for an answer: when that is overdue, a look is due. */
+void choice_expect(struct mp *, struct session *, const struct flow *);
 /* Something changed that the choice depends on: a look is due. */
 void path_choice_dirty(struct mp *, struct session *, uint64_t now);
 /* The peer's SELECT, or its data in order, names a flow. */
@@ -17,18 +34,18 @@ void path_choice_follow(struct mp *, struct session *, uint64_t now,
     uint32_t id,
     uint32_t number);
 void path_choice_data(struct mp *, struct session *, uint64_t now, uint32_t id);
-/* Datagrams of a flow that stopped working are to be resent. */
+/* Resends the recent datagrams of flows that stopped working. */
 void path_choice_resend(struct mp *, struct session *, uint64_t now);
 
-/* The flow for a datagram that needs `need' bytes of UDP payload; NULL when
- * there is none at all. */
+/* The flow for a datagram that needs `need' bytes of UDP payload; NULL:
+ * none. */
 struct flow *path_choice_flow(struct mp *, struct session *, uint64_t now,
     size_t need);
-/* The flow for a COPY of what goes out on `f', or NULL when none is called
- * for. */
+/* The flow for a COPY of a datagram that goes out on `f'; NULL: none is needed
+ * or none can carry it. */
 struct flow *path_choice_copy(struct mp *, struct session *, uint64_t now,
     const struct flow *f, size_t need);
-/* The flags of such a COPY: whether the peer shall share our doubt. */
+/* The flags of such a COPY: they say whether the peer is to share the doubt. */
 uint16_t path_choice_copy_flags(const struct flow *f, uint64_t now);
 
 #endif

@@ -7,12 +7,13 @@
 
 #define NONCE_DIR (UINT64_C(1) << 63)
 #define NONCE_FLOW_SHIFT 48
-#define NONCE_FLOW 0x7fffU /* also the flow id that no flow has */
+#define NONCE_FLOW 0x7fffU /* also what an id out of range becomes */
 #define NONCE_SEQ ((UINT64_C(1) << NONCE_FLOW_SHIFT) - 1)
 
-/* Modifiers that go with PROBE. */
+/* Modifiers of PROBE. */
 #define PROBE_MODIFIERS                                                       \
-	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT)
+	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT |       \
+	    WIRE_COUNT)
 
 enum { FAMILY_4 = 4, FAMILY_6 = 6, IP4_OFF = 12 };
 
@@ -35,8 +36,8 @@ wire_put_ad(uint8_t out[WIRE_AD], const struct wire_ad *ad)
 	uint64_t nonce = ad->seq & NONCE_SEQ;
 	uint32_t flow = ad->flow;
 
-	/* No id may reach into the direction, nor be taken for a real flow's:
-	 * either would repeat a nonce. */
+	/* An id out of range must not reach the direction bit, nor become
+	 * another flow's: either would repeat a nonce. */
 	if (flow > WIRE_FLOW_MAX)
 		flow = NONCE_FLOW;
 	nonce |= (uint64_t)flow << NONCE_FLOW_SHIFT;
@@ -70,15 +71,37 @@ wire_get_ad(const uint8_t *packet, size_t len, struct wire_ad *ad)
 
 /* --- Sealed head ---------------------------------------------------------- */
 
+/* Does it say which probe it answers? */
+static bool
+is_answer(unsigned flags)
+{
+	return (flags & WIRE_PROBE) != 0 && (flags & WIRE_REPLY) != 0;
+}
+
 size_t
 wire_put_msg(uint8_t *out, const struct wire_msg *m)
 {
 	uint8_t *p = out;
 
-	put16(p, m->flags);
+	put16(p, (uint16_t)(m->flags | m->held_log2 << WIRE_HELD_SHIFT));
 	put16(p + 2, m->ts);
 	put16(p + 4, m->tsreply);
 	p += WIRE_HEAD;
+	if (m->flags & WIRE_PROBE) {
+		put16(p, m->data);
+		p += WIRE_DATA;
+	}
+	if (is_answer(m->flags)) {
+		put16(p, m->number);
+		p += WIRE_NUMBER;
+	}
+	if (m->flags & WIRE_COUNT) {
+		put16(p, m->sent);
+		put16(p + 2, m->missing);
+		p += WIRE_REPORT;
+	}
+	if (m->flags & WIRE_TOKENS)
+		*p++ = m->link;
 	if (m->flags & WIRE_CHALLENGE) {
 		memcpy(p, m->challenge, WIRE_TOKEN);
 		p += WIRE_TOKEN;
@@ -98,7 +121,7 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 	return (size_t)(p - out);
 }
 
-/* Is this one of the known combinations? */
+/* Is this a known combination of flags? */
 static bool
 flags_known(unsigned flags, bool control)
 {
@@ -121,12 +144,20 @@ flags_known(unsigned flags, bool control)
 	}
 }
 
-/* Bytes of the fields that the flags call for. */
+/* Bytes of the fields that the flags ask for. */
 static size_t
 fields_len(unsigned flags)
 {
 	size_t len = 0;
 
+	if (flags & WIRE_PROBE)
+		len += WIRE_DATA;
+	if (is_answer(flags))
+		len += WIRE_NUMBER;
+	if (flags & WIRE_COUNT)
+		len += WIRE_REPORT;
+	if (flags & WIRE_TOKENS)
+		len += WIRE_LINK;
 	if (flags & WIRE_CHALLENGE)
 		len += WIRE_TOKEN;
 	if (flags & WIRE_RESPONSE)
@@ -138,10 +169,25 @@ fields_len(unsigned flags)
 	return len;
 }
 
-/* Reads the fields; their length was checked. */
+/* Reads the fields; their length has been checked. */
 static void
 get_fields(const uint8_t *p, struct wire_msg *m)
 {
+	if (m->flags & WIRE_PROBE) {
+		m->data = get16(p);
+		p += WIRE_DATA;
+	}
+	if (is_answer(m->flags)) {
+		m->number = get16(p);
+		p += WIRE_NUMBER;
+	}
+	if (m->flags & WIRE_COUNT) {
+		m->sent = get16(p);
+		m->missing = get16(p + 2);
+		p += WIRE_REPORT;
+	}
+	if (m->flags & WIRE_TOKENS)
+		m->link = *p++;
 	if (m->flags & WIRE_CHALLENGE) {
 		memcpy(m->challenge, p, WIRE_TOKEN);
 		p += WIRE_TOKEN;
@@ -162,7 +208,8 @@ wire_get_msg(const uint8_t *in, size_t len, bool control, struct wire_msg *m)
 	memset(m, 0, sizeof(*m));
 	if (len < WIRE_HEAD)
 		return WIRE_EBODY;
-	m->flags = get16(in);
+	m->flags = get16(in) & WIRE_FLAGS;
+	m->held_log2 = (uint8_t)(get16(in) >> WIRE_HELD_SHIFT);
 	m->ts = get16(in + 2);
 	m->tsreply = get16(in + 4);
 	if (!flags_known(m->flags, control))
@@ -208,7 +255,7 @@ get_addr(const uint8_t *p, size_t size, struct mp_addr *a)
 	} else if (size == WIRE_IP6 && p[1] == FAMILY_6) {
 		memcpy(a->ip, p + 4, 16);
 		if (addr_is4(a->ip))
-			return false; /* one address, one spelling */
+			return false; /* IPv4 has one spelling */
 	} else
 		return false;
 	a->port = get16(p + 2);
@@ -251,7 +298,7 @@ wire_is_handshake(const uint8_t *packet, size_t len)
 	return len >= 4 && get32(packet) == WIRE_MAGIC;
 }
 
-/* The length of a handshake packet of that type; 0: there is none. */
+/* The length of a handshake packet of that type; 0: unknown type. */
 static size_t
 handshake_len(unsigned type)
 {

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+#include "rng.h"
+#include "world.h"
+
 static const size_t class_size[PACKET_CLASSES] = { 512, 2048, 66000 };
 static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
 	0xff };
@@ -276,7 +280,8 @@ find_way(struct net *n, struct packet *p, enum fate *why)
 		}
 	*why = FATE_NOBODY;
 	to = net_owner(n, &p->dst);
-	return to != NULL && to->nat == NULL ? to : NULL;
+	return to != NULL && (to->nat == NULL || !net_addr_is_v4(&p->dst)) ?
+	    to : NULL;
 }
 
 static struct packet *
@@ -298,7 +303,7 @@ launch(struct net *n, struct iface *from, struct packet *p)
 	unsigned i;
 
 	f = side_pass(n->w, &from->out, p, &at);
-	if (f == FATE_SENT && from->nat != NULL &&
+	if (f == FATE_SENT && from->nat != NULL && net_addr_is_v4(&p->src) &&
 	    !nat_out(from->nat, from, p, n->w->now))
 		f = FATE_NAT;
 	if (f == FATE_SENT)

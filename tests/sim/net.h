@@ -19,7 +19,8 @@
 #include <stdint.h>
 
 #include "mp.h"
-#include "world.h"
+
+struct world;
 
 enum net_bound {
 	NET_IFACES_MAX = 64,
@@ -82,7 +83,7 @@ struct nat_map {
 	uint64_t used_at;
 };
 
-/* Maps (inside address, remote address) to a port of its own address. */
+/* Maps (inside address, remote address) of IPv4 to a port of its own address. */
 struct nat {
 	struct mp_addr outside;
 	uint64_t forget_us; /* after so long without a packet */

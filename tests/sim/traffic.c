@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "world.h"
+
 enum {
 	DATAGRAM_MAX = 9000,
 	COPY_SEEK_US = 1000000, /* a COPY is never of an older one */
@@ -107,6 +109,15 @@ stream_send(struct stream *s, uint32_t origin)
 }
 
 static void
+stream_late(void *arg, uint64_t n)
+{
+	struct stream *s = arg;
+
+	(void)n;
+	stream_send(s, 0);
+}
+
+static void
 stream_tick(void *arg, uint64_t n)
 {
 	struct stream *s = arg;
@@ -125,7 +136,10 @@ stream_tick(void *arg, uint64_t n)
 		if (phase >= s->burst_us)
 			return;
 	}
-	stream_send(s, 0);
+	if (s->from->late_us != 0)
+		world_at(w, w->now + host_late(s->from), stream_late, s, 0);
+	else
+		stream_send(s, 0);
 }
 
 void

@@ -5,7 +5,7 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* Samples in, SRTT and RTTVAR after the last of them. */
+/* Samples, and SRTT and RTTVAR after the last one. */
 static const struct sample_row {
 	const char *name;
 	int n;
@@ -14,7 +14,7 @@ static const struct sample_row {
 	{ "none", 0, { 0 }, 0, 0 },
 	{ "the first: R, R/2", 1, { 100000 }, 100000, 50000 },
 	{ "odd first", 1, { 7 }, 7, 3 },
-	/* 3/4 50000 + 1/4 40000; with the new SRTT it were 46250 */
+	/* 3/4 50000 + 1/4 40000; with the new SRTT it would be 46250 */
 	{ "above, RTTVAR before SRTT", 2, { 100000, 140000 }, 105000, 47500 },
 	/* 3/4 50000 + 1/4 40000; 7/8 100000 + 1/8 60000 */
 	{ "below", 2, { 100000, 60000 }, 95000, 47500 },
@@ -48,7 +48,7 @@ START_TEST(sample)
 }
 END_TEST
 
-/* All that is derived from SRTT, RTTVAR and idle_time. */
+/* Everything derived from SRTT, RTTVAR and idle_time. */
 static const struct derived_row {
 	const char *name;
 	struct rtt rtt;
@@ -62,22 +62,22 @@ static const struct derived_row {
 	{ "no sample: RTTVAR does not count", { 0, 9, 0 },
 	    250000, 750000, 775000, 775000, 250000, 750000 },
 	{ "a LAN: every minimum", { 1000, 500, 0 },
-	    1000, 50000, 75000, 500000, 1000, 11000 },
+	    1000, 50000, 75000, 560000, 1000, 11000 },
 	{ "just 50 ms", { 40000, 2500, 0 },
-	    40000, 50000, 75000, 500000, 40000, 50000 },
+	    40000, 50000, 75000, 560000, 40000, 50000 },
 	{ "over 50 ms", { 40000, 2501, 0 },
-	    40000, 50004, 75004, 500000, 40000, 50004 },
+	    40000, 50004, 75004, 560000, 40000, 50004 },
 	{ "under 10 ms of spread", { 40000, 2499, 0 },
-	    40000, 50000, 75000, 500000, 40000, 50000 },
+	    40000, 50000, 75000, 560000, 40000, 50000 },
 	{ "idle lifts the RTO over its minimum", { 1000, 0, 60000 },
-	    1000, 61000, 86000, 500000, 61000, 11000 },
+	    1000, 61000, 86000, 560000, 61000, 11000 },
 	{ "idle counts in RTO and cost, not in doubt",
 	    { 100000, 50000, 300000 },
 	    100000, 600000, 625000, 625000, 400000, 300000 },
-	{ "interval just 500 ms", { 475000, 0, 0 },
-	    475000, 475000, 500000, 500000, 475000, 485000 },
-	{ "interval over 500 ms", { 475001, 0, 0 },
-	    475001, 475001, 500001, 500001, 475001, 485001 },
+	{ "interval just 560 ms", { 535000, 0, 0 },
+	    535000, 535000, 560000, 560000, 535000, 545000 },
+	{ "interval over 560 ms", { 535001, 0, 0 },
+	    535001, 535001, 560001, 560001, 535001, 545001 },
 	{ "interval just 10 s", { 100000, 0, 9875000 },
 	    100000, 9975000, 10000000, 10000000, 9975000, 110000 },
 	{ "interval over 10 s", { 100000, 0, 9875001 },
@@ -103,8 +103,8 @@ START_TEST(derive)
 }
 END_TEST
 
-/* Each miss adds one RTO, which holds the idle time before it: the waits
- * double.  SRTT and RTTVAR stay. */
+/* Each miss adds one RTO, which includes idle_time, so the waits double.  SRTT
+ * and RTTVAR stay. */
 START_TEST(misses)
 {
 	static const uint64_t idle[] = { 300000, 900000, 2100000, 4500000 };
@@ -147,7 +147,7 @@ static const uint64_t caps[][2] = {
 	{ RTT_IDLE_MAX / 2 - 49999, RTT_IDLE_MAX },
 	{ RTT_IDLE_MAX - 1, RTT_IDLE_MAX },
 	{ RTT_IDLE_MAX, RTT_IDLE_MAX },
-	{ RTT_IDLE_MAX + 1, RTT_IDLE_MAX }, /* someone else wrote it */
+	{ RTT_IDLE_MAX + 1, RTT_IDLE_MAX }, /* another process wrote it */
 	{ UINT64_MAX, RTT_IDLE_MAX },
 };
 

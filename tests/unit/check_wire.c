@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* core/wire.c byte for byte, and all that is not to be read. */
+/* core/wire.c byte by byte, and everything that must not be accepted. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hex.h"
+#include "mp.h"
 #include "suites.h"
 #include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* Just as long as told, so that a sanitizer sees a byte read too far. */
+/* A copy of that very size, so that a sanitizer sees a byte read past it. */
 static uint8_t *
 exact(const uint8_t *in, size_t len)
 {
@@ -27,7 +28,7 @@ static const struct ad_row {
 	const char *name;
 	struct wire_ad ad;
 	const char *bytes;
-	uint16_t flow_back; /* as read */
+	uint16_t flow_back; /* as it is read back */
 } ads[] = {
 	{ "zeros", { 0, false, false, 0, 0 }, "000000000000000000000000", 0 },
 	{ "each in its place", { 0x12345678, false, false, 0x0203,
@@ -43,7 +44,7 @@ static const struct ad_row {
 	    "123456780001000000000001", 1 },
 	{ "highest flow", { 2, false, false, WIRE_FLOW_MAX, 9 },
 	    "000000027ffe000000000009", 0x7ffe },
-	/* no flow id changes the direction, or is another's */
+	/* no flow id changes the direction, or becomes another flow's */
 	{ "flow 0x7fff", { 2, false, false, 0x7fff, 9 },
 	    "000000027fff000000000009", 0x7fff },
 	{ "flow 0x8000", { 2, false, false, 0x8000, 9 },
@@ -102,7 +103,7 @@ START_TEST(sid_layout)
 	for (slot = 0; slot < MP_SLOTS_MAX; slot++)
 		ck_assert_uint_eq(WIRE_SID_SLOT(WIRE_SID(0xff, slot, -1)),
 		    slot);
-	/* A sid never is the magic, for C is not part of it. */
+	/* No sid equals the magic, as C is not part of a sid. */
 	ck_assert_uint_eq(WIRE_MAGIC & WIRE_SID_C, 1);
 }
 END_TEST
@@ -111,36 +112,53 @@ END_TEST
 
 enum body { ANY, NONE, ZEROS };
 
-/* Every known combination, the bytes before its body, what its body may be. */
+/* Every known combination, the bytes before its body, and what its body may
+ * be. */
 static const struct flags_row {
 	uint16_t flags;
 	uint16_t off;
 	enum body body;
 } known[] = {
 	{ 0x0000, 6, ANY }, /* data */
-	{ 0x0001, 6, ZEROS },
-	{ 0x0005, 6, ZEROS },
-	{ 0x0009, 14, ZEROS },
-	{ 0x000d, 14, ZEROS },
-	{ 0x0011, 14, ZEROS },
-	{ 0x0015, 14, ZEROS },
-	{ 0x0019, 22, ZEROS },
-	{ 0x001d, 22, ZEROS },
-	{ 0x0021, 10, ZEROS },
-	{ 0x0025, 10, ZEROS },
-	{ 0x0029, 18, ZEROS },
-	{ 0x002d, 18, ZEROS },
-	{ 0x0031, 18, ZEROS },
-	{ 0x0035, 18, ZEROS },
-	{ 0x0039, 26, ZEROS },
-	{ 0x003d, 26, ZEROS },
+	{ 0x0001, 8, ZEROS },
+	{ 0x0005, 10, ZEROS },
+	{ 0x0009, 17, ZEROS },
+	{ 0x000d, 19, ZEROS },
+	{ 0x0011, 17, ZEROS },
+	{ 0x0015, 19, ZEROS },
+	{ 0x0019, 25, ZEROS },
+	{ 0x001d, 27, ZEROS },
+	{ 0x0021, 12, ZEROS },
+	{ 0x0025, 14, ZEROS },
+	{ 0x0029, 21, ZEROS },
+	{ 0x002d, 23, ZEROS },
+	{ 0x0031, 21, ZEROS },
+	{ 0x0035, 23, ZEROS },
+	{ 0x0039, 29, ZEROS },
+	{ 0x003d, 31, ZEROS },
+	{ 0x0401, 12, ZEROS },
+	{ 0x0405, 14, ZEROS },
+	{ 0x0409, 21, ZEROS },
+	{ 0x040d, 23, ZEROS },
+	{ 0x0411, 21, ZEROS },
+	{ 0x0415, 23, ZEROS },
+	{ 0x0419, 29, ZEROS },
+	{ 0x041d, 31, ZEROS },
+	{ 0x0421, 16, ZEROS },
+	{ 0x0425, 18, ZEROS },
+	{ 0x0429, 25, ZEROS },
+	{ 0x042d, 27, ZEROS },
+	{ 0x0431, 25, ZEROS },
+	{ 0x0435, 27, ZEROS },
+	{ 0x0439, 33, ZEROS },
+	{ 0x043d, 35, ZEROS },
 	{ 0x0002, 6, NONE },
 	{ 0x0006, 6, ANY },
 	{ 0x0040, 6, ANY },
 	{ 0x0080, 6, NONE },
 	{ 0x0100, 18, ANY },
-	{ 0x0104, 18, ANY }, /* in answer to copies */
-	{ 0x0300, 18, ANY }, /* because the flow loses */
+	{ 0x0104, 18, ANY }, /* COPY made because the peer makes copies */
+	{ 0x0300, 18, ANY }, /* COPY made because the flow is lossy */
 };
 
 START_TEST(flags_all)
@@ -151,10 +169,11 @@ START_TEST(flags_all)
 	int i;
 
 	for (flags = 0; flags <= 0xffff; flags++) {
-		bool data = flags == 0, listed = false;
+		/* the highest four say how long a timestamp was held */
+		bool data = (flags & 0xfff) == 0, listed = false;
 
 		for (i = 0; i < COUNT(known); i++)
-			listed |= known[i].flags == flags;
+			listed |= known[i].flags == (flags & 0xfff);
 		in[0] = (uint8_t)(flags >> 8);
 		in[1] = (uint8_t)flags;
 		ck_assert_msg((wire_get_msg(in, 64, !data, &m) ==
@@ -176,7 +195,7 @@ START_TEST(lengths)
 
 	in[0] = (uint8_t)(r->flags >> 8);
 	in[1] = (uint8_t)r->flags;
-	memset(in + 2, 0xff, r->off - 2); /* fields may be anything */
+	memset(in + 2, 0xff, r->off - 2); /* fields may have any value */
 	for (len = 0; len <= sizeof(in); len++) {
 		bool ok = len == r->off || (len > r->off && r->body != NONE);
 
@@ -199,7 +218,7 @@ START_TEST(lengths)
 }
 END_TEST
 
-/* What is not of a message reads as zero. */
+/* Fields that the flags do not ask for read as zero. */
 START_TEST(msg_there_and_back)
 {
 	const struct flags_row *r = &known[_i];
@@ -213,6 +232,12 @@ START_TEST(msg_there_and_back)
 	memset(m.challenge, 0x11, WIRE_TOKEN);
 	memset(m.response, 0x22, WIRE_TOKEN);
 	m.select = 0x33343536;
+	m.held_log2 = 11;
+	m.link = 0x37;
+	m.data = 0x3839;
+	m.number = 0x3a3b;
+	m.sent = 0x3c3d;
+	m.missing = 0x3e3f;
 	m.copy.sid = 0x44444444;
 	m.copy.flow = 5;
 	m.copy.seq = 6;
@@ -230,6 +255,20 @@ START_TEST(msg_there_and_back)
 		want.select = 0;
 	if (!(r->flags & WIRE_COPYFLAG))
 		memset(&want.copy, 0, sizeof(want.copy));
+	if (!(r->flags & WIRE_TOKENS))
+		want.link = 0;
+	if (!(r->flags & WIRE_PROBE))
+		want.data = 0;
+	if (!(r->flags & WIRE_PROBE) || !(r->flags & WIRE_REPLY))
+		want.number = 0;
+	if (!(r->flags & WIRE_COUNT))
+		want.sent = want.missing = 0;
+	ck_assert_uint_eq(back.held_log2, want.held_log2);
+	ck_assert_uint_eq(back.link, want.link);
+	ck_assert_uint_eq(back.data, want.data);
+	ck_assert_uint_eq(back.number, want.number);
+	ck_assert_uint_eq(back.sent, want.sent);
+	ck_assert_uint_eq(back.missing, want.missing);
 	ck_assert_uint_eq(back.ts, want.ts);
 	ck_assert_uint_eq(back.tsreply, want.tsreply);
 	ck_assert_mem_eq(back.challenge, want.challenge, WIRE_TOKEN);
@@ -248,15 +287,18 @@ static const struct msg_row {
 } msgs[] = {
 	{ "data", { .ts = 0x0102, .tsreply = WIRE_TS_NONE }, "00000102ffff" },
 	{ "probe with all, in the order of the bits",
-	    { .flags = 0x003d, .ts = 0x0102, .tsreply = 0x0304,
+	    { .flags = 0x043d, .ts = 0x0102, .tsreply = 0x0304, .held_log2 = 5,
+	    .data = 0x4041, .number = 0x4243, .sent = 0x4445,
+	    .missing = 0x4647, .link = 0x48,
 	    .challenge = { 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17 },
 	    .response = { 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27 },
 	    .select = 0x30313233 },
-	    "003d01020304" "1011121314151617" "2021222324252627" "30313233" },
+	    "543d01020304" "4041" "4243" "4445" "4647" "48"
+	    "1011121314151617" "2021222324252627" "30313233" },
 	{ "response and select",
 	    { .flags = 0x0031, .response = { 1, 2, 3, 4, 5, 6, 7, 8 },
 	    .select = 9 },
-	    "003100000000" "0102030405060708" "00000009" },
+	    "003100000000" "0000" "00" "0102030405060708" "00000009" },
 	{ "copy of a data packet",
 	    { .flags = WIRE_COPYFLAG,
 	    .copy = { 0xabcdef02, false, true, 0x0102, 0x030405060708 } },
@@ -300,7 +342,7 @@ addr_of(const char *text, uint16_t port)
 	return a;
 }
 
-/* What a list gives: "-" for one to be ignored; NULL: its end. */
+/* What a list gives: "-" for an entry to be ignored; NULL: its end. */
 #define V4 "0704" "1f90" "c0000201"			       /* 192.0.2.1 */
 #define V6 "1306" "01bb" "20010db8000000000000000000000001" /* 2001:db8::1 */
 
@@ -312,7 +354,7 @@ static const struct list_row {
 	{ "one", V4, { "192.0.2.1" } },
 	{ "one of each", V4 V6, { "192.0.2.1", "2001:db8::1" } },
 	{ "same twice", V6 V6, { "2001:db8::1", "2001:db8::1" } },
-	/* one that is malformed, between two that hold */
+	/* a malformed entry between two good ones */
 	{ "length 0", V4 "00" V6, { "192.0.2.1", "-", "2001:db8::1" } },
 	{ "length 1", V4 "0104" V6, { "192.0.2.1", "-", "2001:db8::1" } },
 	{ "length 3", V4 "03041f90" V6, { "192.0.2.1", "-", "2001:db8::1" } },
@@ -350,11 +392,11 @@ static const struct list_row {
 	    { "192.0.2.1", "-", "2001:db8::1" } },
 	{ "port 0 of IPv6", "1306" "0000" "20010db8000000000000000000000001",
 	    { "-" } },
-	/* loopback and link-local are the caller's to judge */
+	/* the caller judges loopback and link-local addresses */
 	{ "127.0.0.1", "07041f907f000001", { "127.0.0.1" } },
 	{ "fe80::1", "1306" "01bb" "fe800000000000000000000000000001",
 	    { "fe80::1" } },
-	/* a length past the end is the last */
+	/* a length past the end ends the list */
 	{ "length 255", V4 "ff" V6, { "192.0.2.1", "-" } },
 	{ "length past the end", V4 "14" "06"
 	    "01bb" "20010db8000000000000000000000001", { "192.0.2.1", "-" } },
@@ -393,7 +435,7 @@ START_TEST(list)
 }
 END_TEST
 
-/* A list cut anywhere: whole ones are read, the cut one is not. */
+/* A list cut anywhere: complete entries are read. */
 START_TEST(list_cut)
 {
 	uint8_t bytes[48], *p;
@@ -472,7 +514,7 @@ START_TEST(handshake)
 			ck_assert_uint_eq(s.isid, 0x12345678);
 		}
 	}
-	for (i = 0; i < WIRE_SHAKE; i++) { /* all but the sid is fixed */
+	for (i = 0; i < WIRE_SHAKE; i++) { /* only the sid may differ */
 		packet[i] ^= 0x40;
 		ck_assert_int_eq(wire_get_handshake(packet, r->len, &s),
 		    i >= 8);
