@@ -155,7 +155,7 @@ guide_begin() {
 	    fail "the guide leaves the server's half of the key on the laptop"
 }
 
-# guide_sees TEXT [#]: mpctl status, of a user (or root) on the laptop, shows it.
+# guide_sees TEXT [#]: mpctl status, of a user (or root) on the laptop, has it.
 guide_sees() {
 	guide_words "laptop${2:-$} mpctl status"
 	"${WORDS[@]}" | grep -q -- "$1"
