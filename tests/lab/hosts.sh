@@ -71,3 +71,19 @@ echo_end() {
 	timed "longest gap" "$(field "$(log echo)" gap)" "$1" ms
 	figure "worst" "$(field "$(log echo)" worst)" ms
 }
+
+# nat_uplinks: what the laptop sends by IPv4 bears another address of the router
+# for each uplink.
+nat_uplinks() {
+	need nft
+	addr inet wan 10.9.0.3/24
+	on inet nft -f - <<-EOF
+	table ip nat {
+		chain post {
+			type nat hook postrouting priority srcnat
+			ip saddr 10.1.0.0/24 oifname "wan" snat to 10.9.0.1
+			ip saddr 10.2.0.0/24 oifname "wan" snat to 10.9.0.3
+		}
+	}
+	EOF
+}
