@@ -44,6 +44,7 @@ static struct {
 		char room[NET_CONTROL];
 	} control[BATCH];
 	struct rx_item came[BATCH];
+	bool stirred; /* the port's generator, since the lock was taken */
 	uint8_t bytes[BATCH][PACKET];
 } in;
 
@@ -158,9 +159,11 @@ take_one(struct port *p, struct rx_item *c, const uint8_t *bytes, size_t len,
 		return;
 	if (p->nslots > 1)
 		steering_expect(p, &c->rx.path);
-	c->answer = mp_handshake(&p->map.mp, p->keyring->keys, now, &c->rx,
-	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
-	    &c->out, c->packet) == 1;
+	/* Before the ephemeral key of a RESP; once under one lock. */
+	in.stirred = in.stirred || arena_stir(&p->map);
+	c->answer = in.stirred && mp_handshake(&p->map.mp, p->keyring->keys,
+	    now, &c->rx, bytes + (inside ? c->rx.off : 0),
+	    inside ? c->rx.len : len, &c->out, c->packet) == 1;
 	steering_rekeyed(p);
 }
 
@@ -173,6 +176,7 @@ control_take_in(struct port *p, int n)
 	if (!port_lock(p))
 		return false;
 	now = arena_now();
+	in.stirred = false;
 	for (i = 0; i < n; i++)
 		if (!in.came[i].is_inner)
 			take_one(p, &in.came[i], in.bytes[i],

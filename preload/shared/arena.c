@@ -131,6 +131,22 @@ arena_unmap(struct arena_map *m)
 	memset(m, 0, sizeof(*m));
 }
 
+bool
+arena_stir(struct arena_map *m)
+{
+	uint8_t fresh[32];
+	int saved = errno;
+	bool got;
+
+	got = SECCOMP_ALLOWS(SYS_getrandom, fresh, sizeof(fresh)) &&
+	    RAW(SYS_getrandom, fresh, sizeof(fresh), 0) == sizeof(fresh);
+	if (got)
+		mp_stir(&m->mp, fresh);
+	explicit_bzero(fresh, sizeof(fresh));
+	errno = saved;
+	return got;
+}
+
 /* --- The lock ------------------------------------------------------------- */
 
 /*

@@ -94,6 +94,11 @@ int arena_make(struct arena_map *, int fd, size_t size,
 int arena_open(struct arena_map *, int fd);
 void arena_unmap(struct arena_map *);
 
+/* Mixes randomness of the kernel into the engine's generator, so that nobody
+ * who read the arena before knows what it gives next.  False: a seccomp filter
+ * forbids getrandom(2), nothing changed.  Under the lock. */
+bool arena_stir(struct arena_map *);
+
 /* Takes the lock; of a holder that died, too.  False: a seccomp filter lets this
  * thread not sleep until it is free, and it was held for too long. */
 bool arena_lock(struct arena *);

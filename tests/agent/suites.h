@@ -14,6 +14,7 @@ TCase *case_death(void);    /* of programs, of the agent */
 TCase *case_events(void);   /* those who follow what happens */
 TCase *case_hostile(void);  /* programs that mean harm */
 TCase *case_side(void);     /* programs without rights, strangers */
+TCase *case_ephemeral(void); /* keys of handshakes */
 
 /* A fresh directory, and agents on both hosts. */
 void start_both(void);
