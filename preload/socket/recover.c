@@ -16,67 +16,10 @@
 #include "process/libc.h"
 #include "process/log.h"
 #include "agent_rpc.h"
+#include "arena_copy.h"
 #include "process/spawn_agent.h"
 
-enum { PAGE = 4096, VEC = 256, LATE_US = 1000000,
-	EVERY_US = 1000000 };
-
-/* Copies the pages that are there; the others stay holes. */
-static bool
-copy_pages(uint8_t *to, uint8_t *from, size_t size)
-{
-	unsigned char here[VEC];
-	size_t at, i, n;
-
-	for (at = 0; at < size; at += n * PAGE) {
-		n = (size - at + PAGE - 1) / PAGE;
-		if (n > sizeof(here))
-			n = sizeof(here);
-		if (mincore(from + at, n * PAGE, here) != 0)
-			return false;
-		for (i = 0; i < n; i++)
-			if (here[i] & 1)
-				memcpy(to + at + i * PAGE, from + at + i * PAGE,
-				    PAGE);
-	}
-	return true;
-}
-
-/* The arena's memory again, in a new file: a descriptor, or -errno.  Under the
- * lock, which is free in the copy. */
-static int
-duplicate(struct arena_map *m)
-{
-	struct arena *copy;
-	bool done;
-	int fd;
-
-	fd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	copy = MAP_FAILED;
-	/* The agent takes no file whose size may change under it. */
-	if (ftruncate(fd, (off_t)m->size) == 0 &&
-	    real_fcntl(fd, F_ADD_SEALS, (void *)(uintptr_t)(F_SEAL_SHRINK |
-		F_SEAL_GROW | F_SEAL_SEAL)) == 0)
-		copy = mmap(NULL, m->size, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (copy == MAP_FAILED) {
-		real_close(fd);
-		return -ENOMEM;
-	}
-	done = copy_pages((uint8_t *)copy, (uint8_t *)m->arena, m->size);
-	atomic_store(&copy->lock, 0);
-	atomic_store(&copy->moved, 0);
-	atomic_store(&copy->wakeup_at, 0);
-	/* The old one is in use for a while, with the same key. */
-	atomic_fetch_add(&copy->sent, UINT64_C(1) << 40);
-	munmap(copy, m->size);
-	if (done)
-		return fd;
-	real_close(fd);
-	return -EIO;
-}
+enum { LATE_US = 1000000, EVERY_US = 1000000 };
 
 /*
  * From now on the same addresses are the new file's memory.  Nobody is within
@@ -114,7 +57,7 @@ copy_once(struct sock *s)
 
 	if (!reentry_lock(a))
 		return -1;
-	memfd = duplicate(&s->map);
+	memfd = arena_copy_make(&s->map);
 	if (memfd >= 0)
 		atomic_store(&a->moved, 1);
 	reentry_unlock(a);

@@ -73,7 +73,8 @@ int
 main(void)
 {
 	static Suite *(*const suites[])(void) = { suite_net, suite_internal,
-		suite_sockfilter, suite_arena, suite_ipc, suite_config_file,
+		suite_sockfilter, suite_arena, suite_arena_copy, suite_ipc,
+		suite_config_file,
 		suite_settings, suite_conf, suite_fault, suite_fdtab,
 		suite_forked, suite_reentry, suite_pinned, suite_iov,
 		    suite_tx_option,
