@@ -51,7 +51,7 @@ SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
 	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
-	$(wildcard tests/lab/scenarios/*.lab) tests/bench/bench_shim .ci/run
+	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim .ci/run
 
 # --- How it is built --------------------------------------------------------
 
@@ -136,8 +136,8 @@ LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
 # The library within a program, for gcc's thread sanitizer: clang's is another
 # package.
 TSAN_CC = gcc
-TSAN_CHURN = $(B)/tsan/t12_churn
-TSAN_C = tests/lab/progs/t12_churn.c $(CORE:%=core/%.c) \
+TSAN_CHURN = $(B)/tsan/churn
+TSAN_C = tests/lab/progs/churn.c $(CORE:%=core/%.c) \
 	$(foreach room,$(LIBRARY_ROOMS),$(call room_c,$(room))) \
 	$(filter-out preload/shared/real.c,$(call room_c,shared))
 PAGES = $(MAN:%=$(B)/%)

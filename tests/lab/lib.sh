@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# lib.sh - what a scenario can say.  Sourced by every scenarios/NAME.lab:
+# lib.sh - what a scenario can say.  Sourced by every scenarios/THEME/NAME.lab:
 #
 #	# What this one shows, in a sentence.
 #	. "$(dirname "$0")/../lib.sh"

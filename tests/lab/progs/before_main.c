@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Uses UDP before main() and after it: before_main ADDRESS PORT, which are EARLY_TO
+ * and EARLY_PORT of the environment, too.  A function of .preinit_array runs
+ * before every constructor; and the library t20_lib.so, that is this file as
+ * well, has a constructor, a destructor and an atexit(3) of its own.  Each
+ * prints a line: what it is, and how many of its datagrams were lost.
+ */
+#include "prog.h"
+
+static void
+talk(const char *what, uint32_t n)
+{
+	const char *host = getenv("EARLY_TO"), *port = getenv("EARLY_PORT");
+	int fd;
+
+	if (host == NULL || port == NULL)
+		return;
+	fd = prog_open(host, port);
+	dprintf(1, "%s: lost %u\n", what, prog_talk(fd, prog_who(n), 0, 3));
+	close(fd);
+}
+
+#ifdef EARLY_LIBRARY
+static void
+at_exit(void)
+{
+	talk("library at exit", 3);
+}
+
+__attribute__((constructor)) static void
+begin(void)
+{
+	talk("library constructor", 4);
+	atexit(at_exit);
+}
+
+__attribute__((destructor)) static void
+end(void)
+{
+	talk("library destructor", 5);
+}
+
+#else
+/* The environment is not there yet for getenv(3). */
+static void
+early(int argc, char **argv, char **envp)
+{
+	struct prog_msg m;
+	int fd, pair[2];
+	char c = 'x';
+
+	(void)envp;
+	if (argc != 3)
+		return;
+	fd = prog_open(argv[1], argv[2]);
+	prog_fill(&m, prog_who(0), 0);
+	/* Nobody can say now whether it is to be protected. */
+	if (send(fd, &m, sizeof(m), 0) != sizeof(m))
+		dprintf(1, "first: %s\n", strerror(errno));
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 &&
+	    write(pair[0], &c, 1) == 1 && read(pair[1], &c, 1) == 1)
+		dprintf(1, "first: a pair\n");
+	close(pair[0]);
+	close(pair[1]);
+	close(fd);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first)(
+    int, char **, char **) = early;
+
+static void
+at_exit(void)
+{
+	talk("program at exit", 6);
+}
+
+__attribute__((constructor)) static void
+begin(void)
+{
+	talk("program constructor", 7);
+}
+
+__attribute__((destructor)) static void
+end(void)
+{
+	talk("program destructor", 8);
+}
+
+int
+main(void)
+{
+	char *p[100];
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		p[i] = malloc((size_t)i * 1000 + 1);
+		memset(p[i], i, (size_t)i * 1000 + 1);
+	}
+	talk("main", 1);
+	for (i = 0; i < 100; i++)
+		free(p[i]);
+	atexit(at_exit);
+	return 0;
+}
+#endif
