@@ -77,7 +77,7 @@ main(void)
 		suite_config_file,
 		suite_settings, suite_conf, suite_fault, suite_fdtab,
 		suite_forked, suite_reentry, suite_pinned, suite_iov,
-		    suite_tx_option,
+		suite_ingress, suite_tx_option,
 		suite_cork, suite_seccomp, suite_bpf };
 	SRunner *runner = srunner_create(NULL);
 	int i, failed;

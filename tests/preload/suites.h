@@ -20,6 +20,7 @@ Suite *suite_fdtab(void);
 Suite *suite_forked(void);
 Suite *suite_reentry(void);
 Suite *suite_pinned(void);
+Suite *suite_ingress(void);
 Suite *suite_internal(void);
 Suite *suite_iov(void);
 Suite *suite_ipc(void);
