@@ -101,8 +101,8 @@ static const struct plain_row {
 	/* Connected: only the peer, but the policy has to let it in. */
 	{ "from the peer", NOW_TO, PEER, OWN, AFTER, 0,
 	    INGRESS_PLAIN_BY_POLICY },
-	{ "at the moment itself", NOW_TO, PEER, OWN, SINCE, 0,
-	    INGRESS_PLAIN_BY_POLICY },
+	{ "from another, at the moment itself", NOW_TO, OTHER, OWN, SINCE, 0,
+	    INGRESS_PLAIN_NO },
 	{ "from the peer, when is unknown", NOW_TO, PEER, OWN, MP_NEVER, 0,
 	    INGRESS_PLAIN_BY_POLICY },
 	{ "from another", NOW_TO, OTHER, OWN, AFTER, 0, INGRESS_PLAIN_NO },
