@@ -67,7 +67,7 @@ know_by_library(void)
 	clockid_t clock;
 
 	if (pthread_getcpuclockid(pthread_self(), &clock) == 0)
-		arena_is((uint32_t)~(clock >> 3), list_at == 0 ? NULL :
+		arena_owner_set((uint32_t)~(clock >> 3), list_at == 0 ? NULL :
 		    (struct robust_list_head *)(void *)((char *)(uintptr_t)
 			pthread_self() + list_at));
 }
@@ -116,7 +116,7 @@ reentry_lock_moved(struct arena *a)
 	}
 	lock_of = a;
 	lock_frame = frame;
-	if (!arena_knows() && !seccomp_unfiltered())
+	if (!arena_owner_known() && !seccomp_unfiltered())
 		know_by_library();
 	atomic_signal_fence(memory_order_seq_cst);
 	if (arena_lock(a))
