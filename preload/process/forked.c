@@ -4,8 +4,8 @@
  *
  * A child of fork(2) has its parent's memory, but another process and thread
  * id, and locks that only the parent can let go of.  So what this process is
- * has to be set anew in the child, before anything depends on it: the
- * function given to forked_setup() does that (hook/init.c: reentry_setup(),
+ * has to be set anew in the child, before anything depends on it: the function
+ * given to forked_setup() does that (hook/init.c: reentry_setup(),
  * fdtab_setup()).
  *
  * A handler of pthread_atfork(3) is not enough: _Fork(3) does not run any, and

@@ -33,8 +33,8 @@
  *
  * Invariants: a mark is set before the lock is taken and cleared after it was
  * let go, so an interruption at any instruction finds the mark of what is held.
- * Marks are thread-local with the initial-exec model, whose access
- * allocates nothing and is safe in a handler.
+ * Marks are thread-local with the initial-exec model, whose access allocates
+ * nothing and is safe in a handler.
  *
  * Never: a wait for a lock of one's own thread; malloc(3).  Sources:
  * signal-safety(7), sigaltstack(2), pthread_cancel(3).

@@ -25,13 +25,13 @@
  * - shows the socket in question, as the last descriptor of its message: so a
  *   token is of no use with the sockets of others;
  * - may not ask IPC_STATUS, IPC_EVENTS or IPC_ADOPT;
- * - has an agent as long as it lives, since it could not start another.
- * It trusts the user only who answered it at RUNTIME (connect_agent.c).
+ * - has an agent as long as it lives, since it could not start another.  It
+ *   trusts the user only who answered it at RUNTIME (connect_agent.c).
  *
- * Invariants: a message is one packet of exactly one struct (IPC_WAKE: its first
- * IPC_SHORT bytes), of version IPC_VERSION; others are refused.  Strings of the other abstract are
- * terminated before use.  Descriptors that arrive are CLOEXEC, and each is
- * taken or closed.
+ * Invariants: a message is one packet of exactly one struct (IPC_WAKE: its
+ * first IPC_SHORT bytes), of version IPC_VERSION; others are refused.  Strings
+ * of the other abstract are terminated before use.  Descriptors that arrive are
+ * CLOEXEC, and each is taken or closed.
  *
  * A client waits for an answer for IPC_WAIT_MS at most: an agent that hangs
  * does not hang the program.  So none of this may be called under the arena's
@@ -39,9 +39,9 @@
  * socket, but for ipc_wake() where no internal datagram can be sent, and for
  * recovery after the agent died.
  *
- * Never: a key, or a byte of a datagram, in a message; only paths.
- * Sources: unix(7), socket(7) (SO_PEERCRED, SO_NETNS_COOKIE); tests/kernel:
- * unix_socket, cookies.
+ * Never: a key, or a byte of a datagram, in a message; only paths.  Sources:
+ * unix(7), socket(7) (SO_PEERCRED, SO_NETNS_COOKIE); tests/kernel: unix_socket,
+ * cookies.
  */
 #include "ipc.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A bare system call, where the C library has no function: syscall(3) is
- * hooked. As there, -1 with errno after an error. */
+ * hooked.  As there, -1 with errno after an error. */
 #ifndef RAW_H
 #define RAW_H
 

@@ -37,8 +37,8 @@
  *
  * States: no filter (seccomp_unfiltered(), everything is allowed, and no code
  * asks); filters known; a filter unknown, or no room to copy it: nothing is
- * allowed any more.  Filters are only ever added, as in the kernel, but
- * for one that the kernel then refused (seccomp_undo()).
+ * allowed any more.  Filters are only ever added, as in the kernel, but for one
+ * that the kernel then refused (seccomp_undo()).
  *
  * Known are the filters that the process sets by prctl(3) and syscall(3), as
  * libseccomp does; not those set by inline assembly or kept over execve(2).

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* bind(2): which address of the kernel's stands for the program's. */
+/* bind(2): to which address the kernel's socket is bound for the program's. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,10 +16,11 @@
 #include "sock.h"
 #include "ingress.h"
 
-enum { RETRIES = 50 }; /* of a millisecond */
+enum { RETRIES = 50 }; /* with a pause of 1 ms each */
 
+/* AF_UNSPEC with INADDR_ANY, which the kernel takes for AF_INET. */
 static bool
-unspecified(const struct sock *s, const struct sockaddr *name, socklen_t len)
+bind_is_unspec(const struct sock *s, const struct sockaddr *name, socklen_t len)
 {
 	struct sockaddr_in sin;
 
@@ -30,9 +31,10 @@ unspecified(const struct sock *s, const struct sockaddr *name, socklen_t len)
 	return sin.sin_addr.s_addr == INADDR_ANY;
 }
 
-/* Would the kernel let a program bind this, which shares with nobody? */
+/* Would the kernel let a program bind this without sharing?  0, or its error.
+ * */
 static int
-try_bind(const struct sock *s, const struct mp_addr *a, uint16_t port)
+bind_try(const struct sock *s, const struct mp_addr *a, uint16_t port)
 {
 	struct mp_addr to = *a;
 	int fd = sock_scratch(s), error;
@@ -45,8 +47,9 @@ try_bind(const struct sock *s, const struct mp_addr *a, uint16_t port)
 	return error;
 }
 
-/* Somebody holds the port who does not run under mpshim.  If the kernel lets
- * both have it, his packets and ours cannot be told apart. */
+/* The port is a program's that does not run under mpshim.  If the kernel lets
+ * both have it (SO_REUSEPORT), it spreads the packets over both, and none of
+ * ours can be protected. */
 static int
 bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 {
@@ -70,7 +73,9 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 	return 0;
 }
 
-/* Others hold the port, at other addresses: loopback sockets of ours share it. */
+/* Other sockets have the port at other addresses.  The socket joins at the
+ * wildcard if they share it (bind_plain() lets them); else it has the program's
+ * address alone. */
 static int
 bind_apart(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
@@ -87,8 +92,9 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 	return ksock_bind(fd, s, a);
 }
 
-/* The port is taken.  By a socket of ours that makes room, or one that is gone
- * already?  Else as the program's own flags would have it. */
+/* The port is taken.  If the agent serves it and allows, the socket joins it;
+ * if the agent is about to let go of it, a retry succeeds; else it is bound as
+ * the program's own flags say. */
 static int
 bind_taken(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
@@ -108,9 +114,10 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	}
 	if (error == -EADDRINUSE)
 		return error;
-	if (!net_is_any(a) && try_bind(s, a, a->port) == 0)
+	if (!net_is_any(a) && bind_try(s, a, a->port) == 0)
 		return bind_apart(fd, s, a, wide);
-	/* The control socket of one that is gone: the agent lets go of it. */
+	/* Perhaps by the control socket of a port that is closed: the agent is
+	 * letting go of it. */
 	for (i = 0; i < RETRIES; i++) {
 		error = ksock_bind(fd, s, wide);
 		if (error != -EADDRINUSE)
@@ -148,20 +155,22 @@ bind_widely(int fd, struct sock *s, const struct mp_addr *a)
 	return 0;
 }
 
-/* To all addresses, in the program's eyes to its own. */
+/* Binds to the wildcard, though the program's address is one of this host's, so
+ * that packets to all addresses arrive; sock_name() tells the program its own.
+ * */
 static int
 bind_open(int fd, struct sock *s, const struct mp_addr *a)
 {
 	int error, lock = -1, saved = errno;
 
 	if (!net_is_any(a)) {
-		error = try_bind(s, a, 0);
+		error = bind_try(s, a, 0);
 		if (error != 0)
 			return error;
 	}
 	ksock_prepare(fd);
-	ingress_filter(fd, s); /* before the first packet can come */
-	if (a->port != 0) /* others may bind it, too */
+	ingress_filter(fd, s); /* before the first packet can arrive */
+	if (a->port != 0) /* other processes may be binding it, too */
 		lock = ipc_lock();
 	error = bind_widely(fd, s, a);
 	ipc_unlock(lock);
@@ -169,9 +178,9 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 	return error;
 }
 
-/* By the program's own words where the kernel's socket is of its family: they
- * may name an interface.  Else in those of the kernel's family: a wildcard of
- * IPv4 stays one of IPv4. */
+/* Binds with the program's own sockaddr if the kernel's socket is of that
+ * family (it may name an interface), else translated; so a wildcard of IPv4
+ * stays one of IPv4. */
 static int
 bind_as(int fd, const struct sock *s, const struct mp_addr *a,
     const struct sockaddr *name, socklen_t len)
@@ -189,24 +198,26 @@ bind_as(int fd, const struct sock *s, const struct mp_addr *a,
 	return real_bind(fd, name, len) != 0 ? -errno : 0;
 }
 
-/* What nobody else can be sent to: other sockets of ours may have its port. */
+/* Loopback and broadcast addresses: packets to them are no other socket's, so
+ * other sockets of ours may have the same port. */
 static bool
-stands_apart(const struct mp_addr *a)
+bind_stands_apart(const struct mp_addr *a)
 {
 	return net_is_loopback(a) || dest_scope_of(a) == DEST_SCOPE_ALL;
 }
 
-/* Only the kernel's: no peer has such an address, or all are served. */
+/* Is a socket plain at this address?  No peer sends to it, or all peers are
+ * plain there. */
 static bool
-is_plain(const struct sock *s, const struct mp_addr *a)
+bind_is_plain(const struct sock *s, const struct mp_addr *a)
 {
 	return net_is_multicast(a) || net_is_link_local(a) ||
 	    conf_port_plain(a->port) ||
 	    atomic_load(&s->state) == SOCK_PLAIN ||
-	    (!net_is_any(a) && stands_apart(a));
+	    (!net_is_any(a) && bind_stands_apart(a));
 }
 
-/* As the kernel has it: loopback, groups, broadcast, name servers. */
+/* Binds a plain socket: loopback, groups, broadcast, name servers. */
 static int
 bind_plain(int fd, struct sock *s, const struct mp_addr *a,
     const struct sockaddr *name, socklen_t len)
@@ -216,15 +227,15 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 	sock_flag(fd, SO_REUSEADDR, s->reuseaddr);
 	sock_flag(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
-	if (error == -EADDRINUSE && a->port != 0 && stands_apart(a) &&
-	    agent_rpc_may_bind(s, a) == 0) { /* one of ours that is open to all */
+	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a) &&
+	    agent_rpc_may_bind(s, a) == 0) { /* beside ours at the wildcard */
 		sock_flag(fd, SO_REUSEPORT, 1);
 		error = bind_as(fd, s, a, name, len);
 	}
 	if (error == 0) {
-		s->local = *a; /* tx_message() asks for groups */
+		s->local = *a;
 		s->local.port = 0;
-		if (stands_apart(a)) /* for one that comes later */
+		if (bind_stands_apart(a)) /* for one that joins later */
 			sock_flag(fd, SO_REUSEPORT, 1);
 		s->bound = true;
 		s->names = conf_port_plain(a->port);
@@ -241,7 +252,7 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	struct mp_addr a;
 	int error;
 
-	if (unspecified(s, name, len)) {
+	if (bind_is_unspec(s, name, len)) {
 		memcpy(&any, name, sizeof(any));
 		any.sin_family = AF_INET;
 		name = (struct sockaddr *)&any;
@@ -251,7 +262,7 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return error;
 	if (s->bound)
 		return -EINVAL;
-	if (is_plain(s, &a))
+	if (bind_is_plain(s, &a))
 		return bind_plain(fd, s, &a, name, len);
 	return bind_open(fd, s, &a);
 }

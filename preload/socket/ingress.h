@@ -8,8 +8,8 @@
 
 #include "ingress_rule.h"
 
-/* Attaches the socket filter, by which the kernel drops what this socket may not
- * get: 0, or a negative errno. */
+/* Attaches the socket filter, by which the kernel drops what this socket may
+ * not get: 0, or a negative errno. */
 int ingress_filter(int fd, struct sock *);
 /*
  * May the program get this datagram of a session?  The kernel decides when a

@@ -24,7 +24,8 @@ stale_fd_drop(int fd)
 		fdtab_release(was);
 }
 
-/* The agent shall see whether this was the last descriptor of the socket. */
+/* Also tells the agent, which looks whether this was the socket's last
+ * descriptor. */
 void
 stale_fd_forget(int fd)
 {
