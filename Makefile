@@ -283,13 +283,14 @@ $(B)/flags: FORCE
 	$(LAB_PROGS:=.d)
 
 include tests/diff/rules.mk
+include tests/kernel/rules.mk
 
 # --- How it is tested -------------------------------------------------------
 
 check:
 	scripts/deps
-	$(MAKE) check-floors check-docs check-exports check-unit check-preload sim \
-	    check-cli check-agent check-diff check-lab
+	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
+	    check-kernel sim check-cli check-agent check-diff check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
