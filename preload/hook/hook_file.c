@@ -9,8 +9,10 @@
 
 #include "hooks.h"
 #include "process/iov.h"
-#include "socket/sock.h"
+#include "process/libc.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
+#include "socket/sock.h"
 
 enum { RWF_PLAIN = 0x1f }; /* the flags that a socket takes */
 

@@ -6,19 +6,21 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "process/fault.h"
-#include "socket/user_filter.h"
-#include "process/reentry.h"
-#include "socket/stale_fd.h"
-#include "hooks.h"
-#include "datagram/rx.h"
-#include "shared/net.h"
-#include "socket/sockopt.h"
 #include "datagram/pmtu.h"
+#include "datagram/rx.h"
+#include "hooks.h"
+#include "process/fault.h"
+#include "process/libc.h"
+#include "process/reentry.h"
 #include "setsockopt.h"
-#include "socket/sock.h"
+#include "shared/real.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/sockopt.h"
+#include "socket/stale_fd.h"
+#include "socket/user_filter.h"
 
 /* An integer option, which the IP level also takes as one byte. */
 static bool

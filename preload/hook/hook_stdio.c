@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "socket/stale_fd.h"
 #include "hooks.h"
+#include "process/libc.h"
+#include "socket/fdtab.h"
 #include "socket/sock.h"
+#include "socket/stale_fd.h"
 
 /* --- Streams that close --------------------------------------------------- */
 

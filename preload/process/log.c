@@ -9,9 +9,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "shared/arena.h"
 #include "libc.h"
+#include "shared/arena.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 
 static enum log_level level = LOG_WARN;
 static char file[256]; /* "": stderr */

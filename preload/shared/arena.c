@@ -58,7 +58,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "mp.h"
 #include "raw.h"
 #include "seccomp.h"
 

@@ -6,10 +6,10 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "seccomp.h"
+#include "arena.h"
 #include "ipc.h"
 #include "net.h"
-#include "real.h"
+#include "seccomp.h"
 
 /* Bytes: of an address with its port, of the AEAD, before the sealed body. */
 enum { FROM = 18, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,

@@ -50,7 +50,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "arena.h"
 #include "connect_agent.h"
 #include "real.h"
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "mp.h"
 
 enum ipc_bound {
 	IPC_VERSION = 2,

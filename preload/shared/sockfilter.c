@@ -52,7 +52,6 @@
 #include <sys/socket.h>
 
 #include "internal.h"
-#include "mp.h"
 #include "net.h"
 #include "seccomp.h"
 

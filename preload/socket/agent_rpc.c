@@ -6,11 +6,13 @@
 #include <poll.h>
 #include <string.h>
 
+#include "fdtab.h"
+#include "ksock.h"
+#include "mp.h"
 #include "policy/conf.h"
 #include "process/reentry.h"
-#include "ksock.h"
-#include "process/libc.h"
 #include "process/spawn_agent.h"
+#include "shared/real.h"
 
 enum {
 	TRIES = 3,	/* to start an agent and ask it */

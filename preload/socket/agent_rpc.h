@@ -4,8 +4,12 @@
 #ifndef AGENT_RPC_H
 #define AGENT_RPC_H
 
-#include "fdtab.h"
+#include <sys/socket.h>
+
 #include "shared/ipc.h"
+
+struct mp_addr;
+struct sock;
 
 /* Asks about a socket that is, or shall be, bound to this address: 0, or a
  * negative errno of the transport; the answer has an error of its own.  `pass'

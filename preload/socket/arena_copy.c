@@ -10,8 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mp.h"
 #include "process/libc.h"
 #include "shared/arena.h"
+#include "shared/real.h"
 
 enum {
 	PAGE = 4096, /* bytes, on the architectures that we support */

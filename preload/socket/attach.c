@@ -48,15 +48,21 @@
 #include <poll.h>
 #include <string.h>
 
-#include "policy/conf.h"
-#include "process/reentry.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
-#include "sockopt.h"
 #include "agent_rpc.h"
-#include "policy/dest_scope.h"
 #include "ingress.h"
+#include "ksock.h"
+#include "mp.h"
+#include "policy/conf.h"
+#include "policy/dest_scope.h"
+#include "policy/rules.h"
+#include "process/log.h"
+#include "process/reentry.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/sockfilter.h"
+#include "sockopt.h"
 
 enum { BUSY_MS = 5000 }; /* wait for another thread's attaching */
 

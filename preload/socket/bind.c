@@ -5,16 +5,20 @@
 #include <poll.h>
 #include <string.h>
 
-#include "user_filter.h"
-#include "attach.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
-#include "shared/net.h"
 #include "agent_rpc.h"
-#include "policy/dest_scope.h"
-#include "sock.h"
+#include "attach.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "ksock.h"
+#include "mp.h"
+#include "policy/conf.h"
+#include "policy/dest_scope.h"
+#include "process/log.h"
+#include "shared/ipc.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "sock.h"
+#include "user_filter.h"
 
 enum { RETRIES = 50 }; /* with a pause of 1 ms each */
 

@@ -5,13 +5,17 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "process/reentry.h"
 #include "attach.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "shared/net.h"
-#include "sock.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "ksock.h"
+#include "mp.h"
+#include "policy/rules.h"
+#include "process/reentry.h"
+#include "shared/arena.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "sock.h"
 
 /* The source address that the socket has already, by bind(2) or its last
  * connect(2); else the unspecified one. */

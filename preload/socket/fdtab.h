@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mp.h"
 #include "shared/arena.h"
 #include "shared/net.h"
 

@@ -67,7 +67,7 @@ ingress_rule_was_asked(const struct sock *s, const struct mp_addr *server,
 	return false;
 }
 
-enum ingress_plain
+enum ingress_verdict
 ingress_rule_plain(const struct sock *s, const struct mp_addr *from,
     const struct mp_addr *to, uint64_t arrival, uint64_t now, bool dns)
 {

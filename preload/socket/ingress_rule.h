@@ -28,11 +28,11 @@ void ingress_rule_filter(const struct sock *, const struct conf *,
 
 /* Plaintext that arrived: refused, taken, or taken if the policy lets plaintext
  * from its sender in, which costs a look at the routes. */
-enum ingress_plain { INGRESS_PLAIN_NO, INGRESS_PLAIN_YES,
+enum ingress_verdict { INGRESS_PLAIN_NO, INGRESS_PLAIN_YES,
 	INGRESS_PLAIN_BY_POLICY };
 /* Times are of CLOCK_BOOTTIME, us; `dns': the sender is a name server that the
  * policy leaves plain. */
-enum ingress_plain ingress_rule_plain(const struct sock *,
+enum ingress_verdict ingress_rule_plain(const struct sock *,
     const struct mp_addr *from, const struct mp_addr *to, uint64_t arrival,
     uint64_t now, bool dns);
 

@@ -8,10 +8,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "process/libc.h"
-#include "shared/sockfilter.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "mp.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
+#include "shared/sockfilter.h"
+#include "shared/uapi.h"
 
 enum { DISCARD = 9 }; /* the discard port, RFC 863 */
 

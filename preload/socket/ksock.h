@@ -4,7 +4,11 @@
 #ifndef KSOCK_H
 #define KSOCK_H
 
-#include "fdtab.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mp_addr;
+struct sock;
 
 /* SO_COOKIE, or 0. */
 uint64_t ksock_cookie(int fd);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "notify.h"
 
-#include "shared/seccomp.h"
+#include "fdtab.h"
+#include "mp.h"
 #include "process/log.h"
+#include "shared/internal.h"
 #include "shared/net.h"
+#include "shared/seccomp.h"
 
 bool
 notify_due(struct sock *s)

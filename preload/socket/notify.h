@@ -4,8 +4,13 @@
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
-#include "fdtab.h"
-#include "shared/internal.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct internal;
+struct mp_addr;
+struct sock;
 
 /* Is the engine's deadline before `wakeup_at'?  Then sets that, and the caller
  * calls notify_agent() after the unlock.  Under the arena's lock. */

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "fdtab.h"
 #include "process/reentry.h"
 #include "shared/old_glibc.h"
 

@@ -8,7 +8,7 @@
 #ifndef PINNED_H
 #define PINNED_H
 
-#include "fdtab.h"
+struct sock;
 
 /* Records the caller's reference until pinned_end(), which gets the returned
  * place.  The caller still releases it itself. */

@@ -54,15 +54,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shared/seccomp.h"
-#include "process/reentry.h"
-#include "shared/ipc.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
 #include "agent_rpc.h"
 #include "arena_copy.h"
+#include "fdtab.h"
+#include "ksock.h"
+#include "mp.h"
+#include "process/log.h"
+#include "process/reentry.h"
 #include "process/spawn_agent.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 
 enum {
 	LATE_US = 1000000,  /* the agent may be late by that */

@@ -4,7 +4,7 @@
 #ifndef RECOVER_H
 #define RECOVER_H
 
-#include "fdtab.h"
+struct sock;
 
 /* If the agent is late by over a second: looks whether there is one, at most
  * once a second, and starts one if not. */

@@ -7,18 +7,17 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "policy/conf.h"
-#include "process/reentry.h"
 #include "attach.h"
+#include "fdtab.h"
 #include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
-#include "shared/net.h"
-#include "sockopt.h"
+#include "mp.h"
+#include "policy/conf.h"
 #include "policy/dest_scope.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
-#include "ingress.h"
+#include "sockopt.h"
 
 /* --- Making and finding --------------------------------------------------- */
 

@@ -12,11 +12,13 @@
 #ifndef SOCK_H
 #define SOCK_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
-#include "policy/conf.h"
-#include "fdtab.h"
-#include "attach.h"
+#include "policy/rules.h"
+
+struct mp_addr;
+struct sock;
 
 /* The socket of a descriptor, with a reference, or NULL: it is none of ours.
  * If nothing is known about it, asks the kernel and the agent. */

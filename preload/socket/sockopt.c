@@ -6,8 +6,10 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "fdtab.h"
+#include "mp.h"
+#include "shared/real.h"
 #include "shared/seccomp.h"
-#include "process/libc.h"
 #include "shared/uapi.h"
 
 int

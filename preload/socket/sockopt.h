@@ -10,7 +10,9 @@
 #ifndef SOCKOPT_H
 #define SOCKOPT_H
 
-#include "fdtab.h"
+#include <stdbool.h>
+
+struct sock;
 
 /* Bits of SO_TIMESTAMPING (linux/net_tstamp.h) about datagrams sent. */
 enum { SOCKOPT_STAMP_TX = 1 << 0 | 1 << 1 | 1 << 8 | 1 << 9 | 1 << 18 };

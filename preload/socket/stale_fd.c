@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "policy/conf.h"
+#include "fdtab.h"
 #include "ksock.h"
-#include "sock.h"
 #include "notify.h"
+#include "policy/conf.h"
+#include "shared/internal.h"
+#include "sock.h"
 
 bool
 stale_fd_may_change(void)

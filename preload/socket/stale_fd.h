@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "fdtab.h"
+struct sock;
 
 /* May this process change the table?  Not a child of vfork(2), which runs in
  * its parent's memory. */

@@ -9,12 +9,15 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "shared/bpf.h"
-#include "process/fault.h"
-#include "process/libc.h"
-#include "shared/uapi.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "mp.h"
+#include "process/fault.h"
+#include "shared/arena.h"
+#include "shared/bpf.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 
 /* --- Options -------------------------------------------------------------- */
 

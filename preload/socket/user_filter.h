@@ -14,9 +14,13 @@
 #define USER_FILTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
 
-#include "fdtab.h"
-#include "shared/net.h"
+struct mp_addr;
+struct net_info;
+struct sock;
 
 /* Is this option of SOL_SOCKET about filters, and the socket not plain? */
 bool user_filter_is(const struct sock *, int option);

@@ -71,7 +71,7 @@ static const struct plain_row {
 	uint64_t arrival;
 	int dns_after; /* from a name server, read so long after ASKED_AT, us;
 			* 0: it is none */
-	enum ingress_plain verdict;
+	enum ingress_verdict verdict;
 } plain_rows[] = {
 	/* Not connected. */
 	{ "from anybody", 0, PEER, OWN, AFTER, 0, INGRESS_PLAIN_BY_POLICY },
@@ -143,7 +143,7 @@ START_TEST(plain)
 	const struct plain_row *r = &plain_rows[_i];
 	struct mp_addr from = addr_of(r->from, r->dns_after > 0 ? 53 : PORT),
 		to = addr_of(r->to, 0);
-	enum ingress_plain verdict;
+	enum ingress_verdict verdict;
 	struct sock s;
 
 	socket_of(r->flags, &s);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "process/reentry.h"
+#include "socket/fdtab.h"
 #include "socket/pinned.h"
 #include "suites.h"
 
