@@ -87,7 +87,7 @@ main(void)
 		fprintf(stderr, "check: libsodium does not start\n");
 		return 2;
 	}
-	/* A busy machine is no failure; an endless wait is. */
+	/* Seconds: a slow machine must not fail, an endless wait must. */
 	setenv("CK_DEFAULT_TIMEOUT", "120", 0);
 	for (i = 0; i < COUNT(suites); i++)
 		srunner_add_suite(runner, suites[i]());

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One suite for each module of preload/ that stands alone, in check_NAME.c. */
+/* One suite for each module of the library's rooms that can be tested without
+ * an agent, in check_NAME.c. */
 #ifndef SUITES_H
 #define SUITES_H
 
@@ -30,11 +31,11 @@ Suite *suite_sockfilter(void);
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* An address from its text; IPv4 as the engine writes it. */
+/* An address from its text; IPv4 as ::ffff:a.b.c.d. */
 struct mp_addr addr_of(const char *ip, unsigned port);
-/* A small arena, mapped; returns its memory file. */
+/* Makes and maps a small arena; returns the descriptor of its memory file. */
 int arena_fresh(struct arena_map *);
-/* Waits until the child is gone; it must have left with 0. */
+/* Waits for the end of a child, which must exit with 0. */
 void child_wait(int pid);
 /* Descriptors that this process has open. */
 int fds_open(void);
