@@ -4,14 +4,15 @@
 #include "addr.h"
 #include "bytes.h"
 
-/* Where the four bytes of an IPv4 address lie, and what is before them. */
+/* Offset of the four bytes of a mapped IPv4 address, and what is before
+ * them. */
 enum { MAPPED = 12 };
 static const uint8_t mapped[MAPPED] = { [10] = 0xff, [11] = 0xff };
 
 static const uint8_t unspecified[16];
 static const uint8_t loopback6[16] = { [15] = 1 };
 
-/* Synthetic addresses: 198.18.0.0/15 and 2001:2::/48. */
+/* Synthetic addresses: 198.18.0.0/15 (RFC 2544) and 2001:2::/48 (RFC 5180). */
 #define SYNTH4 0xc6120000U
 #define SYNTH4_MASK 0xfffe0000U
 static const uint8_t synth6[6] = { 0x20, 0x01, 0x00, 0x02 };

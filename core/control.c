@@ -2,9 +2,18 @@
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
+#include "flow.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
 #include "probe.h"
 #include "recv.h"
+#include "replay.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 /* The peer may have moved to `alt': it has, for it answered there. */
 static void

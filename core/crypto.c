@@ -27,14 +27,15 @@ crypto_chacha_open(uint8_t *out, const uint8_t *in, size_t len,
 	    len, ad, adlen, nonce, key) == 0;
 }
 
-/* The key is expanded at each call: the block that other processes see holds
- * no state whose layout a library chooses. */
+/* The key is expanded at each call: the block, which other processes map, holds
+ * no state whose layout is libsodium's. */
 void
 crypto_aes_seal(uint8_t *out, const uint8_t *in, size_t len,
     const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
     const uint8_t key[CRYPTO_KEY])
 {
-	/* Without the hardware nothing is done: never send plaintext then. */
+	/* Without AES hardware libsodium only fails: never send plaintext
+	 * then. */
 	if (crypto_aead_aes256gcm_encrypt(out, NULL, in, len, ad, adlen, NULL,
 	    nonce, key) != 0)
 		crypto_wipe(out, len + CRYPTO_TAG);
@@ -133,7 +134,7 @@ crypto_subkey(uint8_t *out, size_t len, uint64_t id,
     const uint8_t key[CRYPTO_KEY])
 {
 	if (crypto_kdf_derive_from_key(out, len, id, subkey_context, key) != 0)
-		sodium_misuse(); /* our own mistake: a length out of range */
+		sodium_misuse(); /* a length out of range: our own mistake */
 }
 
 bool
@@ -150,8 +151,8 @@ crypto_wipe(void *p, size_t len)
 
 /* --- Random numbers ------------------------------------------------------- */
 
-/* One run of the cipher makes the next key and what is given out before it is
- * used; the key it was made with is gone. */
+/* One run of the cipher makes the next key and the next output; the key that it
+ * ran under is overwritten before any output is used. */
 static void
 rng_refill(struct rng *r)
 {
@@ -188,7 +189,8 @@ rng_bytes(struct rng *r, void *out, size_t len)
 	size_t n;
 
 	while (len > 0) {
-		/* The state lies in shared memory: `used' may be anything. */
+		/* The state lies in shared memory, so `used' may be
+		 * anything. */
 		if (r->used >= sizeof(r->buf))
 			rng_refill(r);
 		n = sizeof(r->buf) - r->used;
@@ -214,7 +216,7 @@ rng_u32(struct rng *r)
 uint32_t
 rng_below(struct rng *r, uint32_t n)
 {
-	uint32_t low = (0U - n) % n; /* 2^32 mod n: too few of them to share */
+	uint32_t low = (0U - n) % n; /* 2^32 mod n; less would be unfair */
 	uint32_t v;
 
 	do

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The cryptographic primitives: what the engine uses of libsodium.  crypto.c
- * is the only file that includes sodium.h, so that another library would
- * only cost that file.
+ * The cryptographic primitives: what the engine uses of libsodium. crypto.c is
+ * the only file that includes sodium.h, so another library would cost that file
+ * alone.
  */
 #ifndef CRYPTO_H
 #define CRYPTO_H
@@ -20,9 +20,9 @@ enum {
 	CRYPTO_MAC = 16,
 };
 
-/* Authenticated encryption.  In place (out == in) is allowed.  `len' is that
- * of `in': `seal' writes CRYPTO_TAG bytes more, `open' as many less.  `open'
- * returns false, with `out' undefined, when the packet is forged. */
+/* Authenticated encryption.  In place (out == in) is allowed.  `len' is the
+ * length of `in': `seal' writes CRYPTO_TAG bytes more, `open' as many fewer.
+ * `open' returns false, with `out' undefined, when the packet is forged. */
 void crypto_chacha_seal(uint8_t *out, const uint8_t *in, size_t len,
     const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
     const uint8_t key[CRYPTO_KEY]);
@@ -42,18 +42,18 @@ bool crypto_xchacha_open(uint8_t *out, const uint8_t *in, size_t len,
     const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_XNONCE],
     const uint8_t key[CRYPTO_KEY]);
 
-/* X25519.  crypto_dh is false where the result would be zero. */
+/* X25519. crypto_dh(): false where the result would be zero. */
 void crypto_public(uint8_t pub[32], const uint8_t secret[32]);
 bool crypto_dh(uint8_t out[32], const uint8_t secret[32],
     const uint8_t pub[32]);
 
-/* SHA-256 of two pieces; HMAC-SHA-256 of up to two pieces. */
+/* SHA-256 of two pieces; HMAC-SHA-256 of one or two. */
 void crypto_hash2(uint8_t out[CRYPTO_HASH], const void *a, size_t alen,
     const void *b, size_t blen);
 void crypto_hmac2(uint8_t out[CRYPTO_HASH], const uint8_t key[CRYPTO_HASH],
     const void *a, size_t alen, const void *b, size_t blen);
 
-/* SipHash-2-4 with 128 bits of output, and with 64 for hash tables. */
+/* SipHash-2-4 with 128 bits of output; with 64 bits, for hash tables. */
 void crypto_mac(uint8_t out[CRYPTO_MAC], const void *in, size_t len,
     const uint8_t key[CRYPTO_MAC]);
 uint64_t crypto_short(const void *in, size_t len,
@@ -64,12 +64,12 @@ uint64_t crypto_short(const void *in, size_t len,
 void crypto_subkey(uint8_t *out, size_t len, uint64_t id,
     const uint8_t key[CRYPTO_KEY]);
 
-/* Equality in constant time; wiping that is not optimized away. */
+/* Comparison in constant time; wiping that no compiler leaves out. */
 bool crypto_equal(const void *, const void *, size_t len);
 void crypto_wipe(void *, size_t len);
 
-/* A random generator with fast key erasure: what it gave cannot be had again
- * from its state.  Seeded by the caller. */
+/* A random generator with fast key erasure: what it put out cannot be computed
+ * from its later state.  The caller seeds it. */
 struct rng {
 	uint8_t key[32];
 	uint8_t buf[224];

@@ -1,14 +1,59 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The block: where each array of records lies in it, and what concerns the
- * endpoint as a whole: slots and local addresses.
+ * Theory of operation
+ *
+ * An endpoint is the engine's state of one UDP port: its slots (the sockets of
+ * the port), the host's addresses, its sessions and their flows.  All of it
+ * lies in one block of memory that the caller gives and mp_size() sizes; the
+ * engine allocates nothing.  This file lays the block out and keeps what
+ * concerns the endpoint as a whole: slots and local addresses.
+ *
+ * The block holds, each at a multiple of 64 bytes: struct shared; the arrays
+ * of sessions, flows, replay windows (one for each flow) and handshakes; the
+ * hash tables and the heap of deadlines (table.c); the two rings of datagrams
+ * (pool.c).  Records name each other by index, never by pointer, so processes
+ * may map the block at different addresses.  mp_create() fills a block of
+ * zeros in and sets its magic last; mp_attach() makes a view (struct mp) of a
+ * block that exists, with the limits that it names, once they fit its size.
+ *
+ * Other processes map the block and may write anything into it.  So a view is
+ * filled in once and is private to its process, and each index out of the
+ * block is checked against it (state.h).
+ *
+ * A slot is one of:
+ *
+ * Closed.  It has no session but those that are MP_S_CLOSING.
+ *
+ * Open (mp_slot_open()), with the address family that its socket can express.
+ * The program's datagrams make sessions in it.  One open slot accepts: the
+ * sessions of strangers go there.  That is the slot opened last, or the one
+ * that mp_slot_accept() named.  When it closes, no slot accepts until another
+ * one is opened or named, and INITs of strangers are dropped.
+ *
+ * Closed again (mp_slot_close()).  Sessions that are up become MP_S_CLOSING,
+ * so that the agent sends their CLOSE (output.c); all others are freed.
+ *
+ * A connected socket has one peer: mp_slot_move() gives its other sessions to
+ * another slot.  Their sids still name the old slot, so they are rekeyed.
+ *
+ * mp_locals() replaces the list of the host's addresses.  Each session that is
+ * not over then ends, stops or makes its flows (path.c).
+ *
+ * All functions want the caller's lock, but mp_size(), mp_attach() and
+ * mp_sid_prefix(), which read what never changes.
+ *
+ * Sources: PROTOCOL.md, "Words", 1 (sid, slots) and 3 (addresses).
  */
 #include <string.h>
 
 #include "addr.h"
-#include "seal.h"
+#include "crypto.h"
+#include "mp.h"
+#include "path.h"
 #include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 #define ENDPOINT_MAGIC UINT64_C(0x6d70736869300001) /* and layout version */
 
@@ -49,7 +94,8 @@ limits_ok(const struct mp_limits *in, struct mp_limits *l)
 	    l->flows_each <= MP_FLOWS_MAX;
 }
 
-/* Takes `n' records of a size from the block: where they begin. */
+/* Takes `n' records of a size from the block; returns the offset of the
+ * first. */
 static size_t
 endpoint_take(size_t *at, size_t n, size_t size)
 {
@@ -60,7 +106,8 @@ endpoint_take(size_t *at, size_t n, size_t size)
 	return begin;
 }
 
-/* Lays the arrays out from `base'; returns the block's size. */
+/* Sets where the arrays lie, from `base' on (NULL: sets nothing); returns the
+ * block's size. */
 static size_t
 lay_out(struct mp *m, uint8_t *base)
 {
@@ -131,7 +178,7 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	sh->sweep_at = MP_NEVER;
 	rng_init(&sh->rng, setup->seed);
 	rng_bytes(&sh->rng, sh->hash_key, sizeof(sh->hash_key));
-	do /* never what handshakes and wake datagrams begin with */
+	do /* not the first byte of handshakes or internal datagrams */
 		sh->sid_prefix = (uint8_t)rng_u32(&sh->rng);
 	while (sh->sid_prefix == 0 || sh->sid_prefix == WIRE_MAGIC >> 24);
 	sh->magic = ENDPOINT_MAGIC;
@@ -185,7 +232,8 @@ mp_slot_accept(struct mp *m, uint32_t slot)
 	return 0;
 }
 
-/* May the socket of this slot have the session? */
+/* Can the socket of this slot express the session's peer, and has it no other
+ * session with that address? */
 static bool
 can_show(const struct mp *m, const struct session *s, uint32_t slot)
 {
@@ -214,7 +262,7 @@ mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 		table_link_addr(m, s);
 		session_resteer(m, s, now);
 	}
-	/* Handshakes whose session is still to come. */
+	/* Half-open handshakes that will make a new session. */
 	for (i = 0; i < STATE_HANDSHAKES; i++) {
 		struct handshake *sh = &m->handshakes[i];
 
@@ -239,7 +287,8 @@ mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
 		m->sh->accept_slot = UINT8_MAX;
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
-		if (s->state == MP_S_FREE || s->slot != slot)
+		if (s->state == MP_S_FREE || s->state == MP_S_CLOSING ||
+		    s->slot != slot)
 			continue;
 		if (s->state != MP_S_UP) {
 			session_free(m, s);

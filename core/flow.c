@@ -1,7 +1,58 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A flow is one pair of addresses of a session (the paper's word).  This file
+ * keeps what its packets tell: waits, doubt, loss, and the timestamps that
+ * measure it.  It decides nothing about other flows.
+ *
+ * The record and its id stay with the session when the pair goes, so that a
+ * sequence number is never used twice under one key.  Flags say what may
+ * happen on the pair:
+ *
+ * gone: the pair does not exist; nothing is sent, the id waits for a new pair.
+ *
+ * down: the link has no carrier; nothing is sent, waits end as they would.
+ *
+ * failed: sending failed twice in a row; no datagrams until an answer comes, or
+ * its link or address comes back.
+ *
+ * validated: the peer answered a challenge on it (PROTOCOL.md 4), so datagrams
+ * may go there.  flow_usable() is this without the three above.  3 unanswered
+ * probes and a long silence end it (timers.c); proven_once stays set.
+ *
+ * unproven: validated by a confirming packet whose INIT came from several
+ * addresses.  Bytes out stay under 3 times the bytes in until a challenge is
+ * answered.
+ *
+ * in doubt: an unanswered probe is older than SRTT + max(4 RTTVAR, 10 ms), or
+ * the peer made copies of this flow within the last second.  `doubted' says
+ * that the doubt was noticed and the resending begun.
+ *
+ * lossy: it lost 8 % of its probes, smoothed (below 2.5 % it is good again), or
+ * the peer said so within the last second.
+ *
+ * A wait runs from the first packet that wants an answer until an answer comes
+ * (paper, 3.4).  wait_since is the wait that runs now: when its dRTO is over,
+ * flow_missed() adds one RTO to idle_time, however late the call, and the next
+ * probe starts another.  silent_since, data_since and probe1_at go back to the
+ * first wait, datagram and probe since the last answer.  An answer is a packet
+ * in order that carries a tsreply, and arrived after the silence began.
+ *
+ * Each packet carries a timestamp and, once for each timestamp received, the
+ * peer's last one plus the time that it was held (paper, 2).
+ *
+ * The caller's lock is held.  Sources: the paper, 2 and 3.4; PROTOCOL.md 1, 4
+ * and 5.
+ */
 #include "flow.h"
 
 #include <string.h>
+
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
+#include "wire.h"
 
 void
 flow_forget(struct flow *f)

@@ -6,7 +6,15 @@
 #ifndef FLOW_H
 #define FLOW_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "replay.h"
+
+struct flow;
+struct mp_path;
+struct replay;
 
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
@@ -21,46 +29,46 @@ enum flow_limit {
 	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
 };
 
-/* A new pair begins on this record; its sequence numbers go on. */
+/* Begins a new pair on this record; its sequence numbers go on. */
 void flow_begin(struct flow *, const struct mp_path *, uint64_t now);
-/* Estimates start anew: the path is another. */
+/* Resets the estimates, for another path. */
 void flow_forget(struct flow *);
 
-/* The memory that a datagram of the flow touches. */
+/* Prefetches the memory that a datagram of the flow touches. */
 void flow_fetch(const struct flow *);
-/* The session's key is another: sequence numbers begin again, those of the
- * former key are kept apart. */
+/* The session has a new key: sequence numbers begin again; marks and window of
+ * the former key are kept apart. */
 void flow_new_key(struct flow *, struct replay *);
-/* A former key is put in place: nothing came under it yet. */
+/* The session got a key as its former one: nothing has arrived under it. */
 void flow_former_key(struct flow *, struct replay *);
-/* Sequence numbers under the present key or the former one. */
+/* The replay window of the present or the former key. */
 enum replay_says flow_seen(const struct replay *, bool former, uint64_t seq);
 void flow_take(struct replay *, bool former, uint64_t seq);
-/* Is it above all that came in order, on that C bit? */
+/* Is the number above all earlier ones in order, with that C bit? */
 bool flow_in_order(const struct flow *, bool former, bool control,
     uint64_t seq);
 void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
 
-bool flow_usable(const struct flow *); /* can carry data */
-/* May so many bytes more go to an address that is not proven yet?  Three
- * times what came from it at most. */
+bool flow_usable(const struct flow *); /* can carry datagrams */
+/* May `len' more bytes go to an address that is not proven?  Less than 3 times
+ * the bytes that came from it. */
 bool flow_may_send(const struct flow *, size_t len);
-/* An unanswered probe, or the peer, makes it doubtful that it works. */
+/* In doubt: a probe is unanswered for too long, or the peer makes copies. */
 bool flow_in_doubt(const struct flow *, uint64_t now);
-/* The same, but for what the peer thinks. */
+/* In doubt by our own probes alone. */
 bool flow_own_doubt(const struct flow *, uint64_t now);
-/* When it comes into doubt if no answer comes; MP_NEVER. */
+/* When it comes into doubt without an answer; MP_NEVER. */
 uint64_t flow_doubt_at(const struct flow *);
-/* The share of its probes that got no answer, smoothed, in 1/1000. */
+/* The smoothed share of probes without an answer, in 1/1000. */
 uint32_t flow_loss(const struct flow *);
-/* It loses so much, or the peer says so, that datagrams go twice. */
+/* Loses so much, here or by the peer's word, that datagrams go twice. */
 bool flow_lossy(const struct flow *, uint64_t now);
-/* A second probe in a row went unanswered; and when it would. */
+/* Is a second probe in a row unanswered?  And when it will be; MP_NEVER. */
 bool flow_lost(const struct flow *, uint64_t now);
 uint64_t flow_lost_at(const struct flow *);
 
 /* When it will have been silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time
- * not counted: whatever was there is gone; MP_NEVER. */
+ * not counted, so that the path counts as lost; MP_NEVER. */
 uint64_t flow_silent_at(const struct flow *);
 
 /* A packet that wants an answer goes out. */
@@ -80,7 +88,7 @@ bool flow_answered(struct flow *, uint64_t arrival);
 void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
 /* A timestamp came in order. */
 void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
-/* The round-trip time that a tsreply tells, in microseconds. */
+/* The round-trip time that a tsreply shows, us. */
 uint32_t flow_rtt(uint64_t arrival, uint16_t tsreply);
 
 #endif

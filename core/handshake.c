@@ -1,8 +1,59 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A handshake makes the keys of a session: INIT, RESP, and the first packet
+ * under the new keys, which confirms it (Noise NNpsk0, noise.c).  This file has
+ * what both ends share, and the table of handshakes; initiator.c sends INIT,
+ * initiator_reply.c takes RESP and COOKIE, responder.c answers INIT and
+ * confirms.  "Ours" is a handshake that this end began, whichever role it has
+ * in the association: either end may renew keys.
+ *
+ * The table has 256 records for handshakes of others, then 256 for ours.
+ *
+ * HANDSHAKE_FREE.  Unused.
+ *
+ * HANDSHAKE_SENT.  Ours.  INIT goes out on every pair at 0, 0.3 and 0.9 s, from
+ * 2.1 s on one pair in turn; a rekey goes inside the session, on one flow at a
+ * time.  After 5 s the next INIT has a new ephemeral key.  A COOKIE makes it go
+ * out once more on that flow, with mac2.  The first RESP with a right mac
+ * that opens installs the keys and frees the record; but one of another pair
+ * waits 200 ms for that of the primary pair (PROTOCOL.md 6).  The
+ * record goes as well when its session is freed, goes down or is closed.
+ *
+ * HANDSHAKE_OPEN.  Of another, answered, not confirmed.  Its keys and sid are
+ * ready, and no session has changed: an INIT can be replayed.  A copy of the
+ * INIT gets the same RESP, 4 in all to each source.  The first packet
+ * that opens under its keys confirms it: the session of its association gets
+ * the keys, or one is made (peer_addr.c).  5 s after the INIT it is freed.
+ *
+ * HANDSHAKE_DONE.  Of another, confirmed.  The keys are the session's and wiped
+ * here; late copies of the INIT are answered until 5 s after the first.
+ *
+ * An INIT is checked from cheap to dear: length and version, mac1 (which key),
+ * mac2, whether it is a copy, the rate limits, its AEAD, and only then the
+ * curve.  A stranger costs no memory and gets no answer.  When the 256 records
+ * are taken, the oldest goes.
+ *
+ * Both ends may begin at once.  End A's handshake wins: A drops B's INIT while
+ * its own is under way, B answers A's and gives its own session to it
+ * (responder_adopt()).  But if A had answered B's before it began, B's wins.
+ *
+ * Never: a change to a live session by an unconfirmed handshake of another; a
+ * long-term key in the block (the keyring is the agent's, mp.h); a DH of zero.
+ *
+ * The caller's lock is held.  Time: HANDSHAKE_LIFE; handshake_sweep() runs each
+ * second while records of others are in use.  Sources: the Noise Protocol
+ * Framework, revision 34; PROTOCOL.md 2 and 6; mac1, mac2 and the cookie are
+ * WireGuard's.
+ */
 #include "handshake.h"
 
 #include <string.h>
 
+#include "crypto.h"
+#include "mp.h"
+#include "state.h"
 #include "table.h"
 
 const struct mp_key *

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Looking at an endpoint: copies of what its sessions and flows are doing. */
-#include "addr.h"
-#include "probe.h"
+/* The status of an endpoint: copies of what its sessions and flows are
+ * doing. */
+#include "flow.h"
+#include "mp.h"
 #include "seal.h"
-#include "session.h"
+#include "state.h"
 #include "table.h"
 
 #define MP_X(name, what) #name,
@@ -45,8 +46,8 @@ mp_reason_what(enum mp_reason r)
 	return r < MP_WHY_MAX ? reason_whats[r] : "?";
 }
 
-/* One that is there.  Those never used are not even looked at: it would make
- * memory of what is none yet. */
+/* A session that exists.  Records that were never used are not read: reading a
+ * hole of shared memory would allocate it. */
 static const struct session *
 session_at(const struct mp *m, uint32_t session)
 {

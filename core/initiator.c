@@ -4,12 +4,18 @@
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
+#include "handshake.h"
+#include "mp.h"
+#include "noise.h"
 #include "probe.h"
 #include "send.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
-/* The pair that plain UDP would take, or NULL: the responder's program shall
- * see its source. */
+/* The primary pair, which plain UDP would take and whose source the responder's
+ * program is to see; NULL: not known, or no flow has it. */
 static struct flow *
 primary_flow(const struct mp *m, const struct session *s)
 {
@@ -24,7 +30,7 @@ primary_flow(const struct mp *m, const struct session *s)
 	return NULL;
 }
 
-/* What INIT says. */
+/* Fills in the sealed part of an INIT. */
 static void
 initiator_describe(const struct mp *m, const struct session *s,
     const struct flow *f,
@@ -41,7 +47,7 @@ initiator_describe(const struct mp *m, const struct session *s,
 	memcpy(in->source, s->source, sizeof(in->source));
 }
 
-/* The INIT with a new ephemeral key. */
+/* Writes an INIT with a new ephemeral key. */
 static void
 write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
     const struct session *s, uint64_t now)
@@ -78,7 +84,7 @@ initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
 {
 	struct handshake *sh = handshake_new(m, STATE_OPEN, STATE_SENT, false);
 
-	if (sh == NULL) { /* many are looking: later, not all at once */
+	if (sh == NULL) { /* full: try later, spread out */
 		s->handshake_after = now + INITIATOR_CROWD +
 		    rng_below(&m->sh->rng, INITIATOR_CROWD);
 		return NULL;
@@ -116,7 +122,7 @@ initiator_due(const struct mp *m, const struct session *s)
 	return sh->next_at < sh->resp_until ? sh->next_at : sh->resp_until;
 }
 
-/* The flow ids that an INIT can go out on. */
+/* The flow ids on which an INIT can go out. */
 static uint64_t
 all_flows(const struct mp *m, const struct session *s)
 {
@@ -129,9 +135,9 @@ all_flows(const struct mp *m, const struct session *s)
 	return mask;
 }
 
-/* How long after one pair's turn the next one's comes: a program that waits
- * for its peer is to have it back within 2 s of its return, whichever pair
- * leads there. */
+/* us from one pair's turn to the next one's: each pair has a turn each second,
+ * so that a waiting program has its peer back within 2 s of its return,
+ * whichever pair leads there. */
 static uint64_t
 turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
 {
@@ -164,7 +170,8 @@ next_round(struct mp *m, struct handshake *sh, const struct mp_key *key,
 		return;
 	}
 	sh->round += sh->round < INITIATOR_ROUNDS;
-	/* one pair in turn, first the one after (inner: of) the cursor */
+	/* One pair in turn, from the one after the cursor on (inner, first:
+	 * from the cursor on). */
 	for (i = sh->inner && sh->round == 1 ? 0 : 1; i <= MP_FLOWS_MAX; i++) {
 		id = (sh->cursor + i) % MP_FLOWS_MAX;
 		if (all >> id & 1) {
@@ -194,8 +201,8 @@ emit_init(struct mp *m, struct session *s, struct handshake *sh, struct flow *f,
 	return out->len = WIRE_INIT;
 }
 
-/* The flow id that INIT goes out on next, of those that it is due on: first the
- * primary pair's, so that its source is what the responder sees first. */
+/* The flow id on which INIT goes out next, of those in `mask'.  The primary
+ * pair is first, so that the responder sees its source first. */
 static uint32_t
 next_id(const struct handshake *sh)
 {
@@ -219,7 +226,7 @@ initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (initiator_due(m, s) > now)
 		return 0;
-	if (key == NULL) { /* it may come, or come back */
+	if (key == NULL) { /* the key is not loaded now, but may be later */
 		if (i < STATE_HANDSHAKES) {
 			m->handshakes[i].mask = 0;
 			m->handshakes[i].next_at = now + INITIATOR_SLOW;

@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Handshakes of our own: when and where INIT goes (PROTOCOL.md 2).
+ * Handshakes that this end begins: when and where INIT goes (PROTOCOL.md 2).
  *
- * All that is scheduled here, initiator_due(): the rounds of INIT, and when a
- * RESP is taken that waits for the primary pair's (initiator_reply.h).
+ * Scheduled here, by initiator_due(): the rounds of INIT, and when a RESP is
+ * taken that waits for the primary pair's (initiator_reply.h).
  */
 #ifndef INITIATOR_H
 #define INITIATOR_H
 
-#include "session.h"
-#include "handshake.h"
+#include <stdint.h>
+
+struct mp;
+struct mp_keyring;
+struct mp_out;
+struct session;
 
 enum initiator_limit {
-	INITIATOR_ROUNDS = 3, /* to all pairs; then one at a time */
-	INITIATOR_EACH = 1000 * 1000, /* us in which each pair has its turn */
-	INITIATOR_GAP = 100 * 1000,	  /* us between two turns at least */
-	INITIATOR_SLOW = 2 * 1000 * 1000, /* us between them for an idle program */
-	INITIATOR_CROWD = 10 * 1000 * 1000, /* us to wait for a free record */
+	INITIATOR_ROUNDS = 3, /* to all pairs; then to one at a time */
+	INITIATOR_EACH = 1000 * 1000, /* us in which each pair has one turn */
+	INITIATOR_GAP = 100 * 1000,	  /* us between two turns, at least */
+	INITIATOR_SLOW = 2 * 1000 * 1000, /* us, for an idle program */
+	INITIATOR_CROWD = 10 * 1000 * 1000, /* us, up to twice, until a free
+					     * record is looked for again */
 };
 
-/* When the session's next INIT goes; MP_NEVER. */
+/* When the next INIT of a session goes; MP_NEVER. */
 uint64_t initiator_due(const struct mp *, const struct session *);
-/* Sends it: 1 with a packet, else 0. */
+/* Writes the next INIT that is due to `buf': 1, or 0 when there is none. */
 int initiator_poll(struct mp *, const struct mp_keyring *, struct session *,
     uint64_t now, struct mp_out *, uint8_t *buf);
 #endif

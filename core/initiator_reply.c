@@ -3,11 +3,19 @@
 
 #include <string.h>
 
+#include "crypto.h"
+#include "handshake.h"
+#include "mp.h"
+#include "noise.h"
+#include "path.h"
 #include "ratelimit.h"
 #include "seal.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
-/* The handshake of ours that an answer names, if it is still wanted. */
+/* Our handshake that an answer names, if it is still under way. */
 static struct handshake *
 find_sent(struct mp *m, uint32_t isid)
 {
@@ -34,14 +42,14 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	memcpy(k.tx, split[0], 32);
 	memcpy(k.rx, split[1], 32);
 	table_unlink_sid(m, table_handshake_ref(m, sh));
-	sh->state = HANDSHAKE_DONE; /* its sid is the session's now */
+	sh->state = HANDSHAKE_DONE; /* its sid belongs to the session now */
 	f = rx->ref == MP_NONE ? path_find(m, s, &rx->path) : NULL;
 	session_install(m, s, now, &k, r->max_flows);
 	crypto_wipe(sh, sizeof(*sh));
 	crypto_wipe(&k, sizeof(k));
 	crypto_wipe(split, sizeof(split));
 	s->reflexive = r->yours;
-	if (f != NULL && f->gone) /* the peer takes fewer flows: this first */
+	if (f != NULL && f->gone) /* ended by the peer's max flows */
 		f = path_move(m, s, f, now);
 	if (f != NULL)
 		path_validated(m, s, f, now);
@@ -52,7 +60,7 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	}
 }
 
-/* An answer whose mac is right. */
+/* Takes a RESP whose mac is right. */
 static void
 initiator_reply_read(struct mp *m, struct session *s, struct handshake *sh,
     const uint8_t *packet, const struct mp_rx *rx, uint64_t now)
@@ -73,10 +81,10 @@ initiator_reply_read(struct mp *m, struct session *s, struct handshake *sh,
 }
 
 /*
- * An answer that came before the primary pair's waits for that one: what
- * confirms the handshake must not come to the responder before the INIT whose
- * source its program is to see.  Without us the first datagram would take the
- * primary pair, so this is no loss, unless that pair is silent.
+ * A RESP on another pair waits for the primary pair's.  The packet that
+ * confirms the handshake must not reach the responder before the INIT whose
+ * source its program is to see.  Plain UDP would use the primary pair, so the
+ * program loses nothing by waiting, unless that pair is silent.
  */
 static bool
 initiator_reply_waits(struct mp *m, struct session *s, struct handshake *sh,
@@ -89,7 +97,7 @@ initiator_reply_waits(struct mp *m, struct session *s, struct handshake *sh,
 	    (came = path_find(m, s, &rx->path)) == NULL || came == f)
 		return false;
 	if (sh->resp_until != MP_NEVER)
-		return true; /* that one is as good */
+		return true; /* one that waits is enough */
 	memcpy(sh->resp, packet, sizeof(sh->resp));
 	sh->resp_flow = came->id;
 	sh->resp_until = now + INITIATOR_REPLY_WAIT;
@@ -165,7 +173,7 @@ initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
 	}
 	if (sh->cookie_flow == f->id &&
 	    memcmp(sh->cookie, cookie, CRYPTO_MAC) == 0)
-		return; /* a copy of what we have */
+		return; /* the cookie that we have */
 	memcpy(sh->cookie, cookie, CRYPTO_MAC);
 	sh->cookie_flow = f->id;
 	sh->mask |= state_bit(f->id);

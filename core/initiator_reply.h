@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* What comes back to an INIT of ours: RESP and COOKIE (PROTOCOL.md 2). */
+/* What answers an INIT of ours: RESP and COOKIE (PROTOCOL.md 2). */
 #ifndef INITIATOR_REPLY_H
 #define INITIATOR_REPLY_H
 
-#include "session.h"
-#include "handshake.h"
+#include <stdint.h>
 
-#define INITIATOR_REPLY_WAIT (200 * MS) /* that one waits for the primary pair's */
+struct mp;
+struct mp_keyring;
+struct mp_rx;
+struct session;
+struct wire_shake;
+
+/* us that a RESP on another pair waits for the primary pair's (PROTOCOL.md
+ * 6) */
+enum initiator_reply_limit { INITIATOR_REPLY_WAIT = 200 * 1000 };
 
 void initiator_reply_take(struct mp *, const struct mp_keyring *,
     const struct mp_rx *,
     const uint8_t *packet, const struct wire_shake *, uint64_t now);
-/* One that has waited long enough is taken. */
+/* Takes a RESP that has waited long enough. */
 void initiator_reply_settle(struct mp *, struct session *, uint64_t now);
 void initiator_reply_cookie(struct mp *, const struct mp_keyring *,
     const struct mp_rx *, const uint8_t *packet, const struct wire_shake *,

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* The long-term keys of the agent (mp.h): names, ends and subkeys. */
+/* The agent's long-term keys (mp.h): names, ends and subkeys. */
 #include <string.h>
 
 #include "bytes.h"
 #include "crypto.h"
 #include "mp.h"
 
-/* Subkeys of a key (PROTOCOL.md 2), by their numbers. */
+/* Numbers of a key's subkeys (PROTOCOL.md 2). */
 enum keyring_subkey {
 	SUBKEY_PSK = 1,	     /* 1 where A initiates, 2 where B does */
-	SUBKEY_INIT_MAC = 3, /* 3, 4 */
-	SUBKEY_RESP_MAC = 5, /* 5, 6 */
+	SUBKEY_INIT_MAC = 3, /* 3 where A initiates, 4 where B does */
+	SUBKEY_RESP_MAC = 5, /* 5 where A initiates, 6 where B does */
 	SUBKEY_COOKIE = 7,
-	SUBKEY_ID = 8, /* public: first 8 of 16 bytes, crypto_kdf's least */
+	SUBKEY_ID = 8, /* public: 8 of 16 bytes, the least of crypto_kdf */
 };
 
-/* The length of a name of 1..31 of [A-Za-z0-9._-], or 0. */
+/* The length of a name of 1 to 31 characters of [A-Za-z0-9._-]; 0: it is
+ * none. */
 static size_t
 name_len(const char *name)
 {
@@ -36,7 +37,7 @@ key_id(const uint8_t secret[32])
 
 	crypto_subkey(b, sizeof(b), SUBKEY_ID, secret);
 	id = get64(b);
-	return id + (id == 0); /* 0 stands for any key */
+	return id + (id == 0); /* 0 means any key */
 }
 
 int

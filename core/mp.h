@@ -2,23 +2,25 @@
 /*
  * mp: the mpshim engine, one endpoint of multipath UDP.
  *
- * An endpoint is the state behind one UDP port: its sessions (peers), their
- * flows (address pairs) and all that goes on between them, as told by
- * core/PROTOCOL.md.  The engine is pure: bytes, addresses and the time come
- * in; packets, deliveries and a deadline come out.
+ * An endpoint is the state of one UDP port: its sessions (peers), their flows
+ * (address pairs) and what core/PROTOCOL.md says about them.  The engine is
+ * pure: bytes, addresses and the time go in; packets, datagrams and a deadline
+ * come out.
  *
  * Memory	All state lies in one zero-filled block that the caller gives
  *		and sizes by mp_size().  It holds no pointer, so several
  *		processes may map it; nothing is ever allocated.  `struct mp'
- *		is a caller's private view of the block: only this view tells
- *		where things lie, so no other process can lead it astray.
- * Threads	Functions marked [lock] want the caller's lock of the block
- *		held; the others (mp_seal, mp_open) want none and may run at
- *		the same time.  Nothing blocks.
+ *		is a caller's private view of the block: where its arrays lie
+ *		and how long they are is read from this view alone, so another
+ *		process that writes to the block can make no access leave it.
+ * Threads	Functions marked [lock] are called with the caller's lock of
+ *		the block held; the others (mp_seal, mp_open) need no lock and
+ *		may run at the same time.  Nothing blocks.
  * Time		`now' is microseconds of a clock that never goes back and
- *		counts suspended time (CLOCK_BOOTTIME).  MP_NEVER is no time.
+ *		counts suspended time (CLOCK_BOOTTIME).  MP_NEVER is later
+ *		than any time.
  * Errors	Negative MP_E* values, which are the negative errno of Linux.
- *		A bad packet is no error: it is dropped and counted.
+ *		A bad packet is not an error: it is dropped and counted.
  * Buffers	Belong to the caller; no pointer to one is kept.
  * Before use	The caller runs sodium_init() once per process.
  */
@@ -56,22 +58,22 @@ enum mp_bound {
 	MP_TOLD_MAX = 16,	  /* addresses of one ADDR reply */
 	MP_OVERHEAD = 34,	  /* bytes around the payload of a datagram */
 	MP_COPY_OVERHEAD = 46,	  /* bytes around the payload of a COPY */
-	MP_CONTROL_MAX = 512,	  /* longest control packet but for COPY, size */
+	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
 	MP_PAYLOAD_MAX = 65000,	  /* longest payload of a datagram */
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
 };
 
-/* An address and port, in host order; IPv4 as ::ffff:a.b.c.d. */
+/* An address and a port, in host order; IPv4 as ::ffff:a.b.c.d. */
 struct mp_addr {
 	uint8_t ip[16];
 	uint16_t port;
 };
 
-/* Where a packet goes to or came from.  local.port is not used. */
+/* The path of one packet.  local.port is not used. */
 struct mp_path {
 	struct mp_addr local;
 	struct mp_addr remote;
-	uint32_t ifindex; /* 0: let the kernel choose */
+	uint32_t ifindex; /* 0: the kernel chooses */
 };
 
 /* --- The block ---------------------------------------------------------- */
@@ -80,10 +82,11 @@ struct mp_limits {
 	uint32_t sessions;   /* 1..16384; default 4096 */
 	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
-	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB; this
-			      * and `staged' are rounded down to a power of two */
-	uint32_t pool_each;  /* of one session; default 1 MiB */
-	uint32_t staged;	     /* bytes of staged datagrams; default 256 KiB */
+	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB. This
+			      * and `staged' are rounded down to a power of
+			      * two */
+	uint32_t pool_each;  /* of one session; default 256 KiB */
+	uint32_t staged;	     /* bytes of staged ones; default 1 MiB */
 };
 
 /* A view of a block.  Private: use the functions. */
@@ -102,35 +105,36 @@ struct mp {
 };
 
 struct mp_setup {
-	struct mp_limits limits; /* zeros stand for the defaults */
+	struct mp_limits limits; /* 0 stands for each default */
 	uint8_t seed[32];	 /* of the block's random generator */
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
 	bool tell_private;	 /* tell private addresses to public peers */
 	bool chacha_only;	 /* never offer AES-256-GCM */
-	bool no_aes_hardware;	 /* aes256gcm_is_available() is 0 */
+	bool no_aes_hardware;	 /* libsodium has no AES-256-GCM on this CPU */
 };
 
 /* Bytes of a block with these limits; 0 when one is out of range. */
 size_t mp_size(const struct mp_limits *);
 
-/* Makes an endpoint in a zero-filled block, which lies at a multiple of 64
- * bytes.  MP_EINVAL: limits, size or place. [lock] */
+/* Makes an endpoint in a zero-filled block at a multiple of 64 bytes.
+ * MP_EINVAL: limits out of range, block too small, or misaligned. [lock] */
 MP_CHECK int mp_create(struct mp *, void *block, size_t size,
     const struct mp_setup *, uint64_t now);
 
-/* A view of a block that another process made.  MP_EINVAL: it is none. */
+/* A view of a block that another process made.  MP_EINVAL: it holds no endpoint
+ * of this version, or is too small for its limits. */
 MP_CHECK int mp_attach(struct mp *, void *block, size_t size);
 
 /* Mixes 32 fresh random bytes into the block's generator. [lock] */
 void mp_stir(struct mp *, const uint8_t seed[32]);
 
-/* --- Keys: only the agent holds a keyring, in memory of its own ---------- */
+/* --- Keys: only the agent holds a keyring, in its own memory ------------- */
 
 struct mp_key {
-	char name[32];	     /* for people */
-	uint64_t id;	     /* derived from the secret; says which key */
-	char end;	     /* 'A' or 'B': ours */
-	uint8_t psk[2][32];  /* [0] where A initiates, [1] where B does */
+	char name[32];	     /* for the user */
+	uint64_t id;	     /* public, derived from the secret */
+	char end;	     /* 'A' or 'B': which end of the key we are */
+	uint8_t psk[2][32];  /* [0] where end A initiates, [1] where B does */
 	uint8_t init_mac[2][16];
 	uint8_t resp_mac[2][16];
 	uint8_t cookie[32];
@@ -141,7 +145,8 @@ struct mp_keyring {
 	struct mp_key key[MP_KEYS_MAX];
 };
 
-/* Adds a key.  MP_EINVAL: end or name; MP_EEXIST: held already; MP_ENOMEM. */
+/* Adds a key.  MP_EINVAL: bad end or name; MP_EEXIST: the keyring holds it
+ * already; MP_ENOMEM: the keyring is full. */
 MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name, char end,
     const uint8_t secret[32]);
 void mp_keyring_wipe(struct mp_keyring *);
@@ -154,41 +159,42 @@ enum mp_family {
 	MP_INET6 = 6 /* IPv6 only */
 };
 
-/* The slot carries a socket of that family, and is where new sessions go.
- * [lock] */
+/* Opens a slot for a socket of that family.  New sessions of strangers go to it
+ * from now on. [lock] */
 MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
 /* New sessions of strangers go to this open slot from now on. [lock] */
 MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
-/* The socket of slot `from' was connected to `but': all its other sessions that
- * the socket of slot `to' can show are that one's from now on. [lock] */
+/* The socket of slot `from' was connected to `but'.  All its other sessions
+ * whose peers the socket of slot `to' can express belong to `to' from now on.
+ * [lock] */
 void mp_slot_move(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *but);
-/* The socket is gone: its peers get a CLOSE, its sessions end. [lock] */
+/* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 
 struct mp_local {
 	uint8_t ip[16];
 	uint32_t ifindex;
-	uint32_t mtu; /* of the interface, bytes; 0 unknown */
+	uint32_t mtu; /* of the interface, bytes; 0: unknown */
 	bool down : 1; /* its link has no carrier */
 };
 
 /*
- * The host's usable addresses, all of them, after any change.  Flows of an
- * address that went or whose link went down are left at once; new ones are
- * tried at once.  At most MP_LOCALS_MAX count. [lock]
+ * The complete list of the host's usable addresses, after any change.  Flows of
+ * an address that is no longer listed, or whose link is down, are left at once;
+ * flows of new addresses are tried at once. At most MP_LOCALS_MAX count. [lock]
  */
 void mp_locals(struct mp *, uint64_t now, const struct mp_local *, size_t n);
-/* Link or route of an interface changed: its flows are probed at once.
+/* The link or a route of an interface changed: its flows are probed at once.
  * [lock] */
 void mp_link_event(struct mp *, uint64_t now, uint32_t ifindex);
 
 /* --- A datagram out: begin [lock], seal, send, commit [lock] ------------- */
 
 struct mp_tx {
-	struct mp_path path; /* send it here */
-	int error;	     /* the caller sets: 0, or the negative errno */
-	/* private */
+	struct mp_path path; /* where to send the packet */
+	int error;	     /* the caller sets: 0 or negative errno */
+	/* private to the engine */
 	uint32_t session, gen;
 	uint64_t seq, sent_at;
 	uint16_t flow;
@@ -202,19 +208,20 @@ enum mp_send_flag {
 };
 
 /*
- * Chooses the way of a datagram of `len' bytes from a slot to the address
- * `dst' as the program knows it.  Returns how many packets carry it: 1, or 2
- * when the second is a COPY.  Or
- *	0		 no peer answered for so long as mp_stage() was told:
- *			 send it as it is
- *	MP_EAGAIN	 no session yet, mp_stage() it; one is being made with
- *			 the key `key_id' (0: any that fits)
+ * Chooses the flow of a datagram of `len' bytes from a slot to `dst', the
+ * peer's address as the program knows it.  Returns how many packets carry it:
+ * 1, or 2 when the second is a COPY.  Or
+ *	0		 no peer answered within mp_stage()'s `plain_us':
+ *			 send the datagram as plain UDP
+ *	MP_EAGAIN	 it cannot go out now: mp_stage() it.  Where there is no
+ *			 session, one is being made with the key `key_id' (0:
+ *			 the first of the keyring)
  *	MP_EHOSTUNREACH	 no answer for 10 s
  *	MP_ENETUNREACH	 no flow is left
- *	MP_EMSGSIZE	 MP_DF, and every flow has shown not to carry it; or too
- *			 long
+ *	MP_EMSGSIZE	 with MP_DF: no flow carries that size, as probes have
+ *			 shown; or longer than MP_PAYLOAD_MAX
  *	MP_ENOBUFS	 no room for one more session
- *	MP_EACCES	 the peer there has another key than `key_id'
+ *	MP_EACCES	 the session with this peer has another key
  *	MP_EINVAL	 slot or address
  * [lock]
  */
@@ -222,36 +229,38 @@ MP_CHECK int mp_send_begin(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id, size_t len,
     enum mp_send_flag, struct mp_tx tx[2]);
 
-/* Where mp_seal() wants the payload within its output, to spare a copy. */
+/* At which offset of its output mp_seal() puts the payload: a caller that puts
+ * it there itself spares a copy. */
 size_t mp_seal_offset(const struct mp_tx *);
 /*
- * Makes the packet in `out', which has len + MP_COPY_OVERHEAD bytes at least.
- * The payload may be at out + mp_seal_offset() already.  Returns its length.
+ * Writes the packet to `out', which has room for len + MP_COPY_OVERHEAD bytes.
+ * The payload may lie at out + mp_seal_offset() already.  Returns the packet's
+ * length.
  */
 size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
     uint8_t *out);
 
 /*
- * Tells how sending went: tx[i].error of each of n.  Returns 0; or 1 when
- * the path failed and the caller shall begin anew; or the negative errno
- * that the program shall see. [lock]
+ * Reports how sending went: tx[i].error of each of n packets.  Returns 0; or 1
+ * when the path failed and the caller is to begin anew; or the negative errno
+ * for the program. [lock]
  */
 MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
 
-/* What goes with a datagram that is held.  Index 0 is for an IPv4 packet, 1 for
- * IPv6; -1: the system's default. */
+/* What the program asked for with a staged datagram.  Index 0 is for an IPv4
+ * packet, 1 for IPv6; -1: the system's default. */
 struct mp_tx_option {
-	uint8_t source[16];	/* ours that the kernel would take; or zeros */
+	uint8_t source[16];	/* the source of plain UDP, or zeros */
 	int16_t tos[2], ttl[2];
-	bool df;		/* must not be fragmented on its way */
-	uint32_t plain_us;	/* sent as it is when no peer answered for so
-				 * long, if none ever did; 0: never */
+	bool df;		/* must not be fragmented on its way (DF) */
+	uint32_t plain_us;	/* sent as plain UDP when no peer answered for
+				 * so long and none ever did; 0: never */
 };
 
-/* Keeps a datagram until its session is up: 208 KiB a session, 48 for each
- * included, the oldest dropped first.  A wish of NULL is none.  MP_EINVAL:
- * there is no such session. [lock] */
+/* Stages a datagram until its session is up.  One session has 208 KiB, with 48
+ * bytes for each datagram; its oldest are dropped first.  Options of NULL: the
+ * defaults.  MP_EINVAL: there is no such session. [lock] */
 MP_CHECK int mp_stage(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
     size_t len);
@@ -260,21 +269,22 @@ MP_CHECK int mp_stage(struct mp *, uint64_t now, uint32_t slot,
 
 enum mp_verdict {
 	MP_DROPPED,   /* counted; nothing else happened */
-	MP_SEALED,    /* of a session: go on with mp_open() */
-	MP_CONTROL,   /* taken in; mp_poll() may have something to send */
-	MP_DELIVER,   /* rx says what to give to the program */
-	MP_HANDSHAKE, /* for mp_handshake(), which the agent calls */
+	MP_SEALED,    /* of a session: mp_open() is next */
+	MP_CONTROL,   /* processed; mp_poll() may have something to send */
+	MP_DELIVER,   /* rx names what to deliver to the program */
+	MP_HANDSHAKE, /* for mp_handshake(), which only the agent calls */
 };
 
 struct mp_rx {
-	/* the caller sets */
+	/* set by the caller */
 	struct mp_path path;
-	uint64_t arrival; /* when the kernel got it; MP_NEVER: unknown */
-	/* for MP_DELIVER, and `off', `len' for MP_HANDSHAKE after a commit */
+	uint64_t arrival; /* when the kernel received it; MP_NEVER: unknown */
+	/* set for MP_DELIVER; `off' and `len' also for MP_HANDSHAKE of a
+	 * commit */
 	struct mp_addr from; /* the sender, as the program knows it */
 	uint32_t slot;
 	size_t off, len; /* of the payload, within the opened bytes */
-	/* private */
+	/* private to the engine */
 	uint32_t sid, ref, session, gen;
 	uint64_t seq;
 	uint16_t flow;
@@ -286,30 +296,32 @@ struct mp_rx {
 /* MP_DROPPED, MP_SEALED or MP_HANDSHAKE. [lock] */
 enum mp_verdict mp_recv_begin(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *packet, size_t len);
-/* Opens into `out' (len bytes; may be the packet itself): bytes, or < 0. */
+/* Opens the packet into `out' (len bytes; may be the packet itself).  Returns
+ * the bytes written, or a negative value: forged. */
 MP_CHECK int mp_open(const struct mp_rx *, const uint8_t *packet, size_t len,
     uint8_t *out);
 /* `opened' is what mp_open() returned, `out' what it wrote.  MP_DROPPED,
- * MP_CONTROL, MP_DELIVER, or MP_HANDSHAKE for what lies at off, len. [lock] */
+ * MP_CONTROL, MP_DELIVER, or MP_HANDSHAKE for a handshake packet at off, len.
+ * [lock] */
 enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
 
 /*
  * After mp_open(): would mp_recv_commit() deliver this datagram?  Changes
- * nothing; for those who look at a datagram that stays where it is.
- * MP_DELIVER with `from', `slot', `off' and `len'; or MP_DROPPED: commit it to
- * learn what it is. [lock]
+ * nothing in the block; for a caller that looks at a datagram and leaves it in
+ * its queue.  MP_DELIVER, with `from', `slot', `off' and `len' set; or
+ * MP_DROPPED: commit it to learn what it is. [lock]
  */
 enum mp_verdict mp_recv_peek(struct mp *, struct mp_rx *,
     const uint8_t *out, int opened);
 
-/* --- For those who sort packets before the engine sees them -------------- */
+/* --- For filters that sort packets before the engine sees them ----------- */
 
 /*
- * A packet of a session begins with this byte, then 5 bits tell the slot of its
- * receiver; the lowest bit of its fourth byte says that it is control, the
- * agent's.  No sid begins with 0 or with the first byte of MP_HANDSHAKE_MAGIC,
- * which handshake packets begin with.
+ * A packet of a session begins with this byte; the next 5 bits are the slot of
+ * its receiver; the lowest bit of its fourth byte is set on control packets,
+ * which are the agent's.  No sid begins with 0 or with the first byte of
+ * MP_HANDSHAKE_MAGIC, the first four bytes of a handshake packet.
  */
 uint8_t mp_sid_prefix(const struct mp *);
 #define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
@@ -319,38 +331,38 @@ uint8_t mp_sid_prefix(const struct mp *);
 struct mp_out {
 	struct mp_path path;
 	size_t len;
-	bool df;	  /* must not be fragmented on its way */
+	bool df;	  /* must not be fragmented on its way (DF) */
 	int16_t tos, ttl; /* -1: the system's default */
-	uint32_t slot;	  /* whose socket; MP_NONE: the one that was asked */
+	uint32_t slot;	  /* whose socket; MP_NONE: the question's */
 	uint32_t session, gen;
 	uint16_t flow;
 };
 
 /*
- * Takes a handshake packet, bare or out of MP_HANDSHAKE of a commit (then
- * `rx' is that one's).  Returns 1 with an answer to send in `out' and `buf'
- * (MP_CONTROL_MAX bytes), else 0. [lock]
+ * Takes a handshake packet: one that mp_recv_begin() gave MP_HANDSHAKE for, or
+ * the one at off, len of a commit (then `rx' is that one's).  Returns 1 with an
+ * answer to send in `out' and `buf' (MP_CONTROL_MAX bytes), else 0. [lock]
  */
 MP_CHECK int mp_handshake(struct mp *, const struct mp_keyring *, uint64_t now,
     const struct mp_rx *, const uint8_t *packet, size_t len,
     struct mp_out *out, uint8_t *buf);
 
 /*
- * The next packet that is due, in `buf' of `size' bytes (65536 is always
+ * Writes the next packet that is due to `buf' of `size' bytes (65536 is always
  * enough): 1, or 0 when there is none before mp_deadline(). [lock]
  */
 MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,
     struct mp_out *, uint8_t *buf, size_t size);
-/* Sending what mp_poll() or mp_handshake() gave failed. [lock] */
+/* Sending a packet of mp_poll() or mp_handshake() failed. [lock] */
 void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
     int error);
-/* When mp_poll() has something to do next; MP_NEVER: not before a call.
- * [lock] */
+/* When mp_poll() next has something to do; MP_NEVER: not before another call
+ * changes something. [lock] */
 uint64_t mp_deadline(const struct mp *);
 
-/* --- Looking ------------------------------------------------------------- */
+/* --- Status -------------------------------------------------------------- */
 
-/* Everything that is counted, X(name, what it means). */
+/* All counters: X(name, what it means). */
 #define MP_COUNTERS(X)                                                        \
 	X(data_out, "datagrams sent")                                         \
 	X(data_in, "datagrams delivered")                                     \
@@ -358,9 +370,9 @@ uint64_t mp_deadline(const struct mp *);
 	X(copy_in, "datagrams delivered by a copy")                           \
 	X(probe_out, "probes sent")                                           \
 	X(reply_out, "answers to probes sent")                                \
-	X(staged, "datagrams staged for a session")                               \
-	X(plain_out, "staged datagrams sent as they were: no peer")             \
-	X(resent, "datagrams sent again on another flow")                    \
+	X(staged, "datagrams staged for a session")                           \
+	X(plain_out, "staged datagrams sent as they were: no peer")           \
+	X(resent, "datagrams sent again on another flow")                     \
 	X(handshake_out, "INIT sent")                                         \
 	X(handshake_done, "handshakes completed")                             \
 	X(drop_short, "too short or too long for any packet")                 \
@@ -379,16 +391,16 @@ uint64_t mp_deadline(const struct mp *);
 	X(drop_flows_full, "no room for one more flow")                       \
 	X(drop_addr, "address in a list not usable")                          \
 	X(drop_addr_late, "address list or request out of order")             \
-	X(drop_handshake_format, "handshake: unknown version, type or length")    \
-	X(drop_handshake_mac, "handshake: no key of ours")                        \
-	X(drop_handshake_auth, "handshake: failed authentication")                \
-	X(drop_handshake_sid, "handshake: answers nothing that we asked")         \
-	X(drop_handshake_rate, "handshake: over the load limits")                 \
-	X(drop_handshake_dup, "handshake: duplicate over its limit")              \
-	X(drop_handshake_role, "handshake: yields to the other end's")            \
-	X(drop_handshake_slot, "handshake: no socket takes new sessions")         \
-	X(drop_handshake_full, "handshake: no room for one more session")         \
-	X(drop_staged, "staged datagram given up")                                \
+	X(drop_handshake_format, "handshake: unknown version, type or length") \
+	X(drop_handshake_mac, "handshake: no key of ours")                    \
+	X(drop_handshake_auth, "handshake: failed authentication")            \
+	X(drop_handshake_sid, "handshake: answers nothing that we asked")     \
+	X(drop_handshake_rate, "handshake: over the load limits")             \
+	X(drop_handshake_dup, "handshake: duplicate over its limit")          \
+	X(drop_handshake_role, "handshake: yields to the other end's")        \
+	X(drop_handshake_slot, "handshake: no socket takes new sessions")     \
+	X(drop_handshake_full, "handshake: no room for one more session")     \
+	X(drop_staged, "staged datagram given up")                            \
 	X(drop_unanswered, "peers given up that never answered")              \
 	X(cookie_out, "cookies sent under load")                              \
 	X(sample_old, "round-trip samples over 5 s, discarded")               \
@@ -409,7 +421,7 @@ const char *mp_counter_name(enum mp_counter);
 const char *mp_counter_what(enum mp_counter);
 uint64_t mp_counter_get(const struct mp *, enum mp_counter); /* [lock] */
 
-/* Why a flow was taken into use. */
+/* Why a flow was taken into use: X(name, what it means). */
 #define MP_REASONS(X)                                                         \
 	X(none, "not chosen yet")                                             \
 	X(first, "first that answered")                                       \
@@ -436,27 +448,27 @@ enum mp_session_state {
 	MP_S_CONNECTING, /* a handshake is under way, no keys yet */
 	MP_S_UP,	 /* has keys */
 	MP_S_DOWN,	 /* association kept, keys gone */
-	MP_S_CLOSING,	 /* socket gone, CLOSE to be sent */
-	MP_S_CLOSED,	 /* peer's socket gone; what it sent before is taken */
+	MP_S_CLOSING,	 /* our socket is closed, CLOSE is still to be sent */
+	MP_S_CLOSED,	 /* the peer sent CLOSE; its earlier data is taken */
 };
 
 struct mp_session_info {
-	uint32_t gen; /* tells uses of one index apart */
+	uint32_t gen; /* changes whenever the index is used again */
 	enum mp_session_state state;
 	bool initiator;
 	bool plain; /* no peer answered: see mp_stage() */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
-	struct mp_addr reflexive; /* us, as the peer saw us; or port 0 */
+	struct mp_addr reflexive; /* our address at the peer; or port 0 */
 	const char *suite;
-	uint32_t staged;	      /* datagrams that wait for it */
+	uint32_t staged;	      /* datagrams staged for it */
 	uint32_t flows;	      /* live ones: mp_flow_get() 0..MP_FLOWS_MAX-1 */
-	uint32_t current;     /* id of the flow in use; MP_NONE */
-	enum mp_reason why;   /* of the last change of it */
+	uint32_t current;     /* id of the flow in use, or MP_NONE */
+	enum mp_reason why;   /* of the last change of the flow in use */
 	uint64_t why_at, up_at, last_in_at, last_data_at;
 	uint32_t choice; /* number of the last SELECT sent or followed */
-	uint32_t sid[2]; /* what its packets to us begin with; 0: none */
+	uint32_t sid[2]; /* of packets to us, by key; 0: no such key */
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 
@@ -465,7 +477,7 @@ struct mp_flow_info {
 	bool validated, failed, doubt, in_use;
 	uint32_t srtt_us, rttvar_us; /* 0: no sample yet */
 	uint64_t idle_us, answer_at;
-	uint32_t loss_permille; /* of the last probes, smoothed */
+	uint32_t loss_permille; /* of its probes, smoothed */
 	uint32_t size;		/* proven UDP payload, bytes */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 };
@@ -475,12 +487,14 @@ MP_CHECK int mp_session_get(const struct mp *, uint32_t session,
     struct mp_session_info *);
 MP_CHECK int mp_flow_get(const struct mp *, uint64_t now, uint32_t session,
     uint32_t flow_id, struct mp_flow_info *);
-/* The session of a slot that shows this address, or MP_NONE. [lock] */
+/* The session of a slot whose peer the program knows by this address, or
+ * MP_NONE. [lock] */
 uint32_t mp_session_find(const struct mp *, uint32_t slot,
     const struct mp_addr *);
-/* The best proven payload of a session's datagrams, bytes. [lock] */
+/* The largest proven payload of the session's usable flows, bytes. [lock] */
 uint32_t mp_session_mtu(const struct mp *, uint32_t session);
-/* The program asks for that: longer ones are tried by probes. [lock] */
+/* The program wants to know its MTU: probes try longer payloads, up to the
+ * interface's. [lock] */
 void mp_session_probe_mtu(struct mp *, uint64_t now, uint32_t session);
 
 #endif

@@ -52,7 +52,8 @@ mix_key_and_hash(struct noise *s, const uint8_t psk[32])
 	crypto_wipe(out, sizeof(out));
 }
 
-/* The token "e" of a pattern with a psk: the key is mixed in, too. */
+/* The token "e" in a pattern with a psk: the public key is also mixed into the
+ * key. */
 static void
 mix_e(struct noise *s, const uint8_t pub[NOISE_E])
 {
@@ -60,7 +61,7 @@ mix_e(struct noise *s, const uint8_t pub[NOISE_E])
 	mix_key(s, pub);
 }
 
-/* 4 zero bytes + n in little-endian order, and on to the next n. */
+/* 4 zero bytes + the counter n, little-endian; then n is the next. */
 static void
 next_nonce(struct noise *s, uint8_t nonce[CRYPTO_NONCE])
 {
@@ -91,7 +92,7 @@ decrypt_and_hash(struct noise *s, const uint8_t *in, size_t inlen,
 
 	next_nonce(s, nonce);
 	memcpy(ad, s->h, sizeof(ad));
-	mix_hash(s, in, inlen); /* first: `payload' may lie over `in' */
+	mix_hash(s, in, inlen); /* first: `payload' may overlap `in' */
 	return crypto_chacha_open(payload, in, inlen, ad, sizeof(ad), nonce,
 	    s->k);
 }
@@ -109,7 +110,7 @@ mix_ee(struct noise *s, const uint8_t e_secret[32])
 	return ok;
 }
 
-/* Takes over the state `next' if all went well. */
+/* Keeps the state `next' if all went well. */
 static bool
 noise_settle(struct noise *s, struct noise *next, bool ok)
 {

@@ -29,14 +29,14 @@ struct noise {
 /* Both ends, before the first message. */
 void noise_init(struct noise *, const void *prologue, size_t len,
     const uint8_t psk[32]);
-/* Initiator: out = e (32) + payload sealed (len + 16). */
+/* Initiator: out = e (32) + sealed payload (len + 16). */
 void noise_write1(struct noise *, const uint8_t e_secret[32],
     const void *payload, size_t len, uint8_t *out);
-/* Responder: in = e + sealed payload, `inlen' bytes; opens into `payload'
+/* Responder: in = e + sealed payload, `inlen' bytes; opens it into `payload'
  * (inlen - 48 bytes).  No curve operation.  False: forged or too short. */
 bool noise_read1(struct noise *, const uint8_t *in, size_t inlen,
     void *payload);
-/* Responder: out = e (32) + payload sealed.  False: the DH was zero. */
+/* Responder: out = e (32) + sealed payload.  False: the DH was zero. */
 bool noise_write2(struct noise *, const uint8_t e_secret[32],
     const void *payload, size_t len, uint8_t *out);
 /* Initiator.  False: forged, too short, or the DH was zero; the state is

@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mp_poll(): all that the agent sends, one packet a call, most urgent session
- * first: control packets, held datagrams, copies of what may be lost.
+ * mp_poll(): all packets that the agent sends, one a call, of the session with
+ * the first deadline: resent and staged datagrams, control packets, handshakes.
  */
 #include <string.h>
 
 #include "addr.h"
-#include "staged.h"
+#include "flow.h"
+#include "handshake.h"
 #include "initiator.h"
+#include "initiator_reply.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
+#include "policy.h"
 #include "probe.h"
 #include "resend.h"
-#include "initiator_reply.h"
 #include "send.h"
+#include "session.h"
+#include "staged.h"
+#include "state.h"
 #include "table.h"
 #include "timers.h"
+#include "wire.h"
 
-/* One call's output. */
+/* Where one call of mp_poll() writes. */
 struct output {
 	struct mp_out *out;
 	uint8_t *buf;
 	size_t size;
 };
 
-/* How much a probe may be: to a pair that is not validated, three times what
- * came from it at most.  The initiator's pairs are bounded by their schedule
- * instead: nothing came from them yet. */
+/* May `len' bytes go to this address?  To one that is not validated, at most 3
+ * times as many bytes go as arrived from it.  The initiator's new pairs are
+ * exempt, as nothing can have arrived: their schedule bounds them. */
 static bool
 may_send(const struct session *s, const struct flow *f, bool alt, size_t len)
 {
@@ -34,7 +43,7 @@ may_send(const struct session *s, const struct flow *f, bool alt, size_t len)
 	return flow_may_send(f, len);
 }
 
-/* Counts what goes to an address that is not validated. */
+/* Counts bytes sent to an address that is not validated. */
 static void
 sent_to(struct flow *f, bool alt, size_t len)
 {
@@ -72,7 +81,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return 1;
 }
 
-/* The answer to a probe, or to data that nothing answered. */
+/* Answers a probe, or acknowledges data that no other packet did. */
 static int
 send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
@@ -97,7 +106,7 @@ send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return 1;
 }
 
-/* A challenge to where the peer may have moved. */
+/* Challenges the address to which the peer may have moved. */
 static int
 send_alt(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
@@ -119,7 +128,7 @@ send_alt(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return 1;
 }
 
-/* A probe padded to the next size that is to be proven. */
+/* Sends a probe padded to the next size that is to be proven. */
 static int
 send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
@@ -156,7 +165,8 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (now >= probe_due(s, f, now)) {
 		if (may_send(s, f, false, WIRE_MIN + WIRE_TOKEN + 4))
 			return send_probe(m, s, f, now, o);
-		/* As if it had gone out: the next in due time. */
+		/* Over the limit of 3 times: count it as sent, so that the next
+		 * is tried on schedule. */
 		flow_probe_sent(f, now, 0);
 	}
 	if (now >= f->alt_at && send_alt(m, s, f, now, o))
@@ -171,7 +181,7 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 
 /* --- Addresses ----------------------------------------------------------- */
 
-/* The list of our addresses that this peer may know. */
+/* Writes the list of our addresses that this peer may know. */
 static size_t
 put_list(const struct mp *m, const struct flow *f, uint8_t *body)
 {
@@ -208,7 +218,7 @@ send_list(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return 1;
 }
 
-/* The flow that address packets take: the one in use if it works. */
+/* The flow for address packets: the one in use if it works. */
 static struct flow *
 addr_flow(struct mp *m, struct session *s, uint64_t now)
 {
@@ -256,8 +266,8 @@ output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
 
 /* --- One session, all sessions ------------------------------------------- */
 
-/* What is held, CLOSE on the flow in use, and on another; then the session is
- * gone. */
+/* Sends what is staged, then CLOSE on the flow in use and on another; then
+ * frees the session. */
 static int
 output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
 {
@@ -293,7 +303,7 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	if (s->plain && s->state == MP_S_DOWN && s->staged.n > 0)
 		return staged_send_plain(m, s, o->out, o->buf, o->size);
 	if (s->state == MP_S_CLOSED) {
-		if (session_keys_end(s) == MP_NEVER) /* none is left */
+		if (session_keys_end(s) == MP_NEVER) /* the keys are gone */
 			session_free(m, s);
 		return 0;
 	}
@@ -333,7 +343,8 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 			continue;
 		}
 		at = timers_next(m, s, now);
-		/* What could not be done now is not tried all the time. */
+		/* What could not be sent now is tried again after 1 ms, not at
+		 * once. */
 		table_set_deadline(m, s, at > now ? at : now + MS);
 	}
 	return 0;
@@ -349,7 +360,7 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 		return;
 	if (f->alt_at != MP_NEVER &&
 	    !addr_equal(&out->path.remote, &f->path.remote))
-		f->alt_at = MP_NEVER; /* nobody is there */
+		f->alt_at = MP_NEVER; /* the peer is not there */
 	else
 		path_send_failed(m, s, f, now);
 }

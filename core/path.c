@@ -4,7 +4,13 @@
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
+#include "flow.h"
+#include "mp.h"
+#include "path_choice.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 struct flow *
 path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)

@@ -1,8 +1,35 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Each end chooses the flow that carries its own datagrams, the flow in use.
+ * The initiator chooses by the policy's row (policy.c) and tells the peer with
+ * SELECT; the responder follows the highest number of a SELECT, but leaves a
+ * flow that fell silent by itself.  An end changes its own choice in
+ * path_choice_review() alone: events mark the choice dirty, and the review runs
+ * when it is due, from the timers or before the next datagram.  What makes one
+ * flow better than another is one function of the policy's row.
+ *
+ * A flow that works is left only for one that the policy calls better by a
+ * margin (hysteresis: 20 % and 2 ms), so that equal paths do not alternate.  A
+ * flow that failed, or whose address or link went, is left at once.
+ *
+ * While the flow in use is in doubt or lossy, datagrams also go as a COPY on
+ * another flow; a COPY is delivered once and never moves the peer's choice.
+ *
+ * Never: a choice number used twice or going down; a datagram on a flow that
+ * was never validated.
+ *
+ * The caller's lock is held.  Sources: the paper, 3.3; PROTOCOL.md 5.
+ */
 #include "path_choice.h"
 
-#include "pool.h"
+#include "flow.h"
+#include "mp.h"
+#include "policy.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 void
 path_choice_resend(struct mp *m, struct session *s, uint64_t now)

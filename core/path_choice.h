@@ -6,7 +6,12 @@
 #ifndef PATH_CHOICE_H
 #define PATH_CHOICE_H
 
-#include "policy.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct flow;
+struct mp;
+struct session;
 
 /* Looks at the flow in use, and changes it where that is called for. */
 void path_choice_review(struct mp *, struct session *, uint64_t now);
@@ -17,18 +22,18 @@ void path_choice_follow(struct mp *, struct session *, uint64_t now,
     uint32_t id,
     uint32_t number);
 void path_choice_data(struct mp *, struct session *, uint64_t now, uint32_t id);
-/* Datagrams of a flow that stopped working are to be resent. */
+/* Resends the recent datagrams of flows that stopped working. */
 void path_choice_resend(struct mp *, struct session *, uint64_t now);
 
-/* The flow for a datagram that needs `need' bytes of UDP payload; NULL when
- * there is none at all. */
+/* The flow for a datagram that needs `need' bytes of UDP payload; NULL:
+ * none. */
 struct flow *path_choice_flow(struct mp *, struct session *, uint64_t now,
     size_t need);
-/* The flow for a COPY of what goes out on `f', or NULL when none is called
- * for. */
+/* The flow for a COPY of a datagram that goes out on `f'; NULL: none is needed
+ * or none can carry it. */
 struct flow *path_choice_copy(struct mp *, struct session *, uint64_t now,
     const struct flow *f, size_t need);
-/* The flags of such a COPY: whether the peer shall share our doubt. */
+/* The flags of such a COPY: they say whether the peer is to share the doubt. */
 uint16_t path_choice_copy_flags(const struct flow *f, uint64_t now);
 
 #endif

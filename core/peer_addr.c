@@ -1,12 +1,50 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The responder's program must see the peer at the address that plain UDP
+ * would have shown: the source of the initiator's primary pair, which is the
+ * pair that the initiator's kernel would have chosen.  It is fixed when a
+ * packet confirms the handshake, and never changes while the association
+ * lives, whatever flows come and go.
+ *
+ * It is the first of these that the socket's family can express:
+ *  1. the source of the confirming packet, if it is of the primary pair's flow
+ *  2. the address that INIT names as its own, if a copy of INIT came from it
+ *  3. behind a NAT: the first source of INIT that the confirming packet, being
+ *     of another flow, did not come from
+ *  4. the first source of INIT
+ *  5. a synthetic address (198.18.0.0/15; IPv6-only sockets 2001:2::/48), with
+ *     the port of the confirming packet
+ * 2 and 3 only count where the initiator named its primary pair.  The sources
+ * of INIT are noted as its copies come in, 16 at most (responder.c).
+ *
+ * Two sessions of a slot never show one address.  If another session has it,
+ * the newcomer takes it over (and the old session is freed) only when all of
+ * this holds: the same key; the confirming packet came from that very address
+ * or from one where the old peer has proven to be; and the old session is not
+ * up, heard nothing for 3 s, or has its flow in doubt.  Else the newcomer is
+ * shown at a synthetic address.  Without these rules, whoever holds a key
+ * could speak to the program as another client.
+ *
+ * Never: an address that nothing came from, but for synthetic ones; a change
+ * before the handshake is confirmed, as an INIT can be replayed.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (primary pair), 6, 9.
+ */
 #include "peer_addr.h"
 
 #include <string.h>
 
 #include "addr.h"
+#include "flow.h"
+#include "handshake.h"
+#include "mp.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
 
-/* An address that no session shows. */
+/* A synthetic address that no session of the slot has. */
 static void
 synthetic_address(struct mp *m, const struct handshake *sh, struct mp_addr *a)
 {
@@ -18,7 +56,7 @@ synthetic_address(struct mp *m, const struct handshake *sh, struct mp_addr *a)
 	} while (table_find_addr(m, slot, a) != NULL);
 }
 
-/* Can the program's socket name it? */
+/* Can the slot's socket express the address? */
 static bool
 fits(const struct mp *m, const struct handshake *sh, const struct mp_addr *a)
 {
@@ -27,11 +65,8 @@ fits(const struct mp *m, const struct handshake *sh, const struct mp_addr *a)
 }
 
 /*
- * Where the initiator's datagrams would come from without us, as far as it is
- * known: the source of its primary pair.  That is where a packet of this pair's
- * flow came from; else the address that it names, if INIT came from there;
- * else, behind a NAT, a source that is not another flow's.  False: none that
- * the program's family can say.
+ * The source of the initiator's primary pair, or the best guess: the list at
+ * the top of this file.  False: the socket can express none.
  */
 static bool
 primary_source(const struct mp *m, const struct handshake *sh,
@@ -61,7 +96,7 @@ primary_source(const struct mp *m, const struct handshake *sh,
 	return first != NULL;
 }
 
-/* Is that where the session's peer is, as it has proved? */
+/* Has the session's peer proven to be at this address? */
 static bool
 peer_is_at(const struct mp *m, const struct session *s,
     const struct mp_addr *a)
@@ -78,9 +113,8 @@ peer_is_at(const struct mp *m, const struct session *s,
 }
 
 /*
- * Another session shows the address of a newcomer: does it lose it?  Only to
- * one that is there itself, or where that one's peer is, too; under the same
- * key, and only when it is silent.
+ * A newcomer's address is that of an older session: does the older one end?
+ * (The rules at the top of this file.)
  */
 static bool
 gives_way(const struct mp *m, const struct session *old,

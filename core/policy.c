@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+#include "flow.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
+
 enum { LEAVE_US = 2 * 1000 }; /* better by 2 ms and by 20 % */
 
 static uint64_t

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What makes one flow better than another: one table row per policy.  The
- * only one so far is the paper's (3.3): lowest SRTT + idle_time, with the
- * damping of PROTOCOL.md 5.
+ * What makes one flow better than another: one table row for each policy.  The
+ * only one is the paper's (3.3): lowest SRTT + idle_time, with the damping of
+ * PROTOCOL.md 5.
  */
 #ifndef POLICY_H
 #define POLICY_H
 
-#include "flow.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct flow;
+struct mp;
+struct session;
 
 struct policy_row {
 	const char *name;
-	/* Of a usable flow; the lowest is the best. */
+	/* of a usable flow; the lowest is the best */
 	uint64_t (*cost)(const struct flow *);
-	/* Is `other' so much better that a flow which works is left for it? */
+	/* Is `other' so much better that a flow that works is left for it? */
 	bool (*leave)(const struct flow *cur, const struct flow *other);
 };
 

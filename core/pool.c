@@ -1,14 +1,50 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Two rings keep datagrams of all sessions: those staged until their session is
+ * up (POOL_HELD) and recent ones that may be resent (POOL_RECENT).
+ *
+ * A ring is a power of two of bytes.  Positions are 64-bit and only grow; the
+ * place of one is its remainder by the size.  Records lie from tail to head,
+ * each of one piece at a multiple of 16; where one does not fit before the end
+ * of the memory, a filler (no magic) takes the rest.  What the head needs, the
+ * tail frees: the oldest record of any session goes first.
+ *
+ * The records of one session form a queue, oldest first, linked by position
+ * (`next').  A session has a bound of its own, 208 KiB staged and pool_each
+ * recent bytes, records included; over it, its own oldest goes.  A record
+ * taken out of its queue is `dead' and stays until the tail passes it.
+ *
+ * States of a record: in its queue; dead; overwritten.  A position that is kept
+ * outside (resend_pos) may outlive its record: pool_at() then gives the
+ * session's oldest.
+ *
+ * Invariants: a live record's position is in [tail, head); its queue's `next'
+ * only grows, so a walk ends.  Every record is checked before use (range,
+ * alignment, magic, sizes), since other processes may write to the ring; the
+ * length is read once and bounded by the ring (pool_len()).
+ *
+ * Payloads are plaintext.  pool_clear() wipes a session's; what was only
+ * dropped stays in memory until the ring comes round.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (held: Linux's default
+ * send buffer, 212992 bytes) and 5 (rescue).
+ */
 #include "pool.h"
 
 #include <string.h>
+
+#include "crypto.h"
+#include "mp.h"
+#include "state.h"
 
 #define RECORD_MAGIC 0x6d707263U
 
 enum pool_bound {
 	POOL_ALIGN = 16,
-	/* Held for one session, records included: what Linux lets a socket have
-	 * under way by default. */
+	/* For one session, records included: Linux's default send buffer
+	 * (net.core.wmem_default, 212992). */
 	POOL_HELD_BYTES = 208 * 1024,
 };
 
@@ -43,7 +79,7 @@ queue_of(struct session *s, enum pool_kind kind)
 	return kind == POOL_HELD ? &s->staged : &s->pool;
 }
 
-/* The record at a position, checked; NULL: none is there. */
+/* The record at a position, checked; NULL: there is none. */
 static struct record *
 record_at(const struct place *p, uint64_t pos)
 {
@@ -65,7 +101,7 @@ record_at(const struct place *p, uint64_t pos)
 	return r;
 }
 
-/* Takes the oldest record of a session out of its queue. */
+/* Takes a session's oldest record out of its queue. */
 static void
 queue_pop(struct queue *q, struct record *r)
 {
@@ -77,7 +113,7 @@ queue_pop(struct queue *q, struct record *r)
 	q->n -= q->n > 0;
 }
 
-/* Frees the oldest bytes of the ring: a record, or a filler. */
+/* Frees the oldest bytes of the ring: one record, or the filler. */
 static void
 ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 {
@@ -86,7 +122,7 @@ ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 	struct record *r = record_at(p, tail);
 	struct session *s;
 
-	if (r == NULL) { /* a filler, up to the end of the memory */
+	if (r == NULL) { /* filler, up to the end of the memory */
 		p->ring->tail = tail + (p->size - off);
 		if (p->ring->tail > p->ring->head)
 			p->ring->tail = p->ring->head;
@@ -99,13 +135,14 @@ ring_pop(struct mp *m, enum pool_kind kind, const struct place *p)
 			state_count(m, MP_C_drop_staged);
 	}
 	p->ring->tail = tail + r->size;
-	/* The next to go, and whose it is: wanted at the next put. */
+	/* Prefetches the next record to be freed and its session's queue, for
+	 * the next pool_put(). */
 	r = record_at(p, p->ring->tail);
 	if (r != NULL && (s = state_session(m, r->session)) != NULL)
 		__builtin_prefetch(queue_of(s, kind), 1);
 }
 
-/* Room for `size' bytes in one piece at the head, which is returned. */
+/* Frees `size' bytes in one piece at the head, and returns their position. */
 static uint64_t
 ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
     uint32_t size)
@@ -114,14 +151,14 @@ ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
 	uint32_t off, fill;
 
 	if (g->head < g->tail || g->head - g->tail > p->size)
-		g->tail = g->head; /* not ours: start anew */
+		g->tail = g->head; /* not ours: empty the ring */
 	g->head -= g->head % POOL_ALIGN;
 	off = (uint32_t)(g->head & (p->size - 1));
 	fill = p->size - off < size ? p->size - off : 0;
 	while (p->size - (g->head - g->tail) < (uint64_t)fill + size)
 		ring_pop(m, kind, p);
 	if (fill >= sizeof(uint32_t))
-		memset(p->mem + off, 0, sizeof(uint32_t)); /* no record */
+		memset(p->mem + off, 0, sizeof(uint32_t)); /* no magic */
 	g->head += fill;
 	return g->head;
 }
@@ -132,8 +169,8 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 {
 	struct place p = place_of(m, kind);
 	struct queue *q = queue_of(s, kind);
-	uint32_t size = (uint32_t)(sizeof(struct record) + len + POOL_ALIGN - 1) &
-	    ~(POOL_ALIGN - 1U);
+	uint32_t size = (uint32_t)(sizeof(struct record) + len +
+	    POOL_ALIGN - 1) & ~(POOL_ALIGN - 1U);
 	struct record *r, *last;
 	uint64_t pos;
 
@@ -150,7 +187,7 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 		.next = MP_NEVER, .session = state_index(m, s),
 		.gen = s->gen, .sent_at = now, .len = (uint16_t)len };
 	if (kind == POOL_HELD)
-		memset(&r->wish, 0xff, sizeof(r->wish));
+		memset(&r->option, 0xff, sizeof(r->option));
 	memcpy(r + 1, data, len);
 	p.ring->head += size;
 	last = q->n > 0 ? record_at(&p, q->last) : NULL;

@@ -1,51 +1,58 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Datagrams kept for later, in two rings of the block: those held until
- * their session is up, and recent ones that can be resent by a COPY.  The
- * oldest make room for new ones; each session has its own bounds besides.
+ * Datagrams kept for later, in two rings of the block: those staged until their
+ * session is up, and recent ones that can be resent as COPYs.  The oldest make
+ * room for new ones; each session has a bound besides.
  */
 #ifndef POOL_H
 #define POOL_H
 
-#include "state.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mp;
+struct session;
 
 enum pool_kind { POOL_RECENT, POOL_HELD };
 
 struct record {
 	uint32_t magic;
-	uint32_t size; /* of the record, a multiple of 16 */
-	uint64_t next; /* of the same session; MP_NEVER: last */
+	uint32_t size; /* of record and datagram, a multiple of 16 */
+	uint64_t next; /* of the session; MP_NEVER: none */
 	uint32_t session, gen;
 	uint64_t sent_at;
 	union {
-		uint64_t seq; /* what a COPY names: sequence number, */
-		struct {      /* or held: see struct mp_tx_option */
+		uint64_t seq; /* of the packet that carried it ... */
+		struct {      /* or, staged: struct mp_tx_option */
 			int16_t tos[2], ttl[2];
-		} wish;
+		} option;
 	};
-	uint32_t sid; /* session id */
-	uint16_t len; /* of the datagram */
-	uint8_t flow; /* and flow id */
+	uint32_t sid; /* ... its sid */
+	uint16_t len; /* of the datagram, bytes */
+	uint8_t flow; /* ... and its flow id */
 	bool dead : 1, copied : 1, df : 1;
 	/* the datagram follows */
 };
 
-/* The session's datagram is kept, if it can be at all; its record is filled
- * in but for what the caller knows (seq, sid, flow; wish, df). */
+/* Keeps a datagram.  Returns its record, for the caller to fill in (seq, sid,
+ * flow; or option, df); NULL: it is too long. */
 struct record *pool_put(struct mp *, enum pool_kind, struct session *,
     uint64_t now, const void *data, size_t len);
-/* The memory that the next pool_put() of recent datagrams touches. */
+/* Prefetches the memory that the next pool_put() of a recent datagram
+ * touches. */
 void pool_fetch(const struct mp *, const struct session *);
-/* A session's oldest record, and the one after; NULL: none. */
+/* A session's oldest record; and the one after a record.  NULL: none. */
 struct record *pool_first(struct mp *, enum pool_kind, struct session *);
 struct record *pool_next(struct mp *, enum pool_kind, const struct record *);
-/* The session's record at a position, or its oldest when that one is gone. */
+/* The session's record at a position; its oldest one if that is gone. */
 struct record *pool_at(struct mp *, enum pool_kind, struct session *,
     uint64_t pos);
-/* Its bytes, and how many; never past the ring, whoever writes there. */
+/* A record's datagram, and its length, which never reaches past the ring
+ * whatever another process wrote there. */
 size_t pool_len(const struct mp *, enum pool_kind, const struct record *);
 const uint8_t *pool_data(const struct record *);
-/* Gives up a session's oldest, or all of them. */
+/* Drops a session's oldest record; wipes and drops all of them. */
 void pool_drop(struct mp *, enum pool_kind, struct session *);
 void pool_clear(struct mp *, enum pool_kind, struct session *);
 

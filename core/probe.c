@@ -1,7 +1,56 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A probe is a control packet that the peer's agent answers at once, whatever
+ * its program does.  Probes measure the round-trip time, show which flows
+ * work, and carry challenges and SELECT.  This file says when the next one of
+ * a flow goes and which sizes padded ones try; output.c sends them.
+ *
+ * probe_due() takes the first that fits:
+ *	never answered		0, 0.3, 0.9, 2.1 s after it began, then each
+ *				30 s
+ *	probe_now		at once: something changed (path.c)
+ *	a wait runs		when its dRTO is over (flow_wait_end()); on the
+ *				flow in use also when a datagram waits longer
+ *				than an answer takes, each 50 ms in the first
+ *				second of silence
+ *	not validated		each 100 ms, with a challenge
+ *	unproven		each dRTO, at least 125 ms
+ *	responder		never: it answers, and knows flows by the
+ *				initiator's probes
+ *	program idle for 15 s	each 15 s on the flow in use, 60 s on others
+ *	after a lost probe	32 on the flow in use, each 125 ms or as long
+ *				as an answer takes, to learn its loss
+ *	else			each max(dRTO, 500 ms), at most 10 s
+ *
+ * Sizes (DPLPMTUD, RFC 8899): each flow has a proven size of UDP payload, 1200
+ * at first.  Its search is one of:
+ *
+ * At rest (size_tries 0).  A datagram over the proven size begins a search
+ * (probe_size_want()), unless that failed less than 600 s ago; 3 answered waits
+ * with big datagrams lost, or 5 s of big datagrams, begin a proof of the same
+ * size (size_again).
+ *
+ * Trying (size_tries 1 to 3).  Rungs from the proven size to the one wanted go
+ * out at once, as padded probes that may not be fragmented.  An answer proves
+ * its rung.  Without one that is enough, they are sent again twice.
+ *
+ * Failed.  The proven size stays, or becomes 1200 if its own proof failed;
+ * size_max is the same, and no search begins for 600 s or until the flow is
+ * probed anew.
+ *
+ * Padded probes start no wait: that they get lost says nothing of the flow.
+ *
+ * The caller's lock is held.  Sources: the paper, 3.4; PROTOCOL.md 4.
+ */
 #include "probe.h"
 
 #include "addr.h"
+#include "flow.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
 
 static const uint64_t first_tries[] = { 0, 300 * MS, 900 * MS, 2100 * MS };
 

@@ -1,12 +1,48 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Bounds what strangers can make the agent compute.  An INIT comes here when
+ * its mac1 is right: its sender holds a key of ours, or has seen an INIT of
+ * one who does.  Copies of an INIT that was answered cost no more than its
+ * mac2; INITs inside a live session are bound by `curve' alone.
+ *
+ * Three kinds of token bucket, refilled by time:
+ *	fresh	200 at once and 200 a second: new handshakes without a cookie
+ *	source	5 at once, 20 a second, by IPv4 address or IPv6 /64 (hashed into
+ *		256 buckets): those with a cookie, while `fresh' is empty
+ *	curve	500 at once, 500 a second: curve operations, 2 for an INIT and 1
+ *		for a RESP; so in no second more than 1000
+ *
+ * ratelimit_admit() says
+ *	RATELIMIT_OK		answer it
+ *	RATELIMIT_COOKIE	too many at present, and no right mac2: answer
+ *				with a cookie, which costs no curve operation
+ *	RATELIMIT_DROP		its source sends too many even so
+ *
+ * A cookie is a MAC of the sender's address and port under a secret that turns
+ * every 120 s; the one before is good, too.  It is sealed under the key's
+ * cookie subkey, bound to the INIT's mac1, so that only the sender of that INIT
+ * can read it.  An INIT whose mac2 is made with it shows that its source
+ * address is real.  A mac2 that is neither zero nor right is always refused.
+ *
+ * Never: memory that grows with the number of sources (their buckets have
+ * fixed places); an answer longer than the INIT.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (load); WireGuard's
+ * denial-of-service protection.
+ */
 #include "ratelimit.h"
 
 #include <string.h>
 
 #include "addr.h"
 #include "bytes.h"
+#include "crypto.h"
+#include "mp.h"
+#include "state.h"
 
-#define TOKEN UINT64_C(1000000) /* bucket levels are in micro-tokens */
+#define TOKEN UINT64_C(1000000) /* bucket levels are in millionths of a token */
 
 static bool
 bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
@@ -34,7 +70,7 @@ ratelimit_curve(struct mp *m, uint64_t now, uint32_t n)
 	    RATELIMIT_CURVE, n);
 }
 
-/* One bucket for an IPv4 address or an IPv6 /64. */
+/* One bucket for each IPv4 address or IPv6 /64, by hash. */
 static bool
 source_take(struct mp *m, uint64_t now, const struct mp_addr *a)
 {
@@ -82,7 +118,7 @@ mac2_right(const struct mp *m, uint64_t now, const struct mp_addr *a,
 
 	if (l->turned_at == 0 ||
 	    now >= l->turned_at + 2 * (uint64_t)RATELIMIT_SECRET)
-		return false; /* no cookie of ours is that old */
+		return false; /* all our cookies have expired */
 	for (i = 0; i < 2; i++) {
 		cookie_of(m, i, a, cookie);
 		crypto_mac(mac, packet, WIRE_MAC2_INIT, cookie);

@@ -4,9 +4,16 @@
 #include <string.h>
 
 #include "addr.h"
-#include "responder.h"
+#include "crypto.h"
+#include "flow.h"
+#include "path.h"
+#include "path_choice.h"
 #include "probe.h"
+#include "replay.h"
+#include "responder.h"
+#include "rtt.h"
 #include "seal.h"
+#include "state.h"
 #include "table.h"
 
 /* What a packet's sid names: its keys and the direction it must have. */

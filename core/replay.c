@@ -1,6 +1,32 @@
 /* SPDX-License-Identifier: ISC */
-/* In a window of n bits number `seq' has bit seq mod n.  Bits of numbers above
- * `hi' are stale and cleared when `hi' passes them. */
+/*
+ * Theory of operation
+ *
+ * A replay window remembers which of the last sequence numbers of a flow
+ * arrived, so that a packet is delivered once, however often it is sent or
+ * copied, and in whatever order it comes.
+ *
+ * A window of n bits (2048 for the present key, 1024 for the former) is a
+ * bitmap used as a ring: sequence number `seq' has bit seq mod n.  `hi' is the
+ * highest number taken; the bits stand for hi - n + 1 to hi.  When `hi' moves
+ * up, the bits of the numbers in between are cleared first, a word at a time
+ * (RFC 6479 shows why a ring needs no shifting).
+ *
+ * A number is REPLAY_NEW above `hi', or within the window with its bit clear;
+ * REPLAY_SEEN with its bit set; REPLAY_OLD below the window, and 0, which no
+ * packet has.  Old is treated as seen: it may have been.
+ *
+ * A new key begins with an empty window, as its numbers begin at 1 again; the
+ * newest 1024 of the old window stay for the former key (replay_cut()).
+ *
+ * Invariant: a number that was taken is never new again.  Never: taking a
+ * number before its packet has passed authentication, for a forged high number
+ * would push honest ones out of the window.
+ *
+ * Nothing here knows keys, flows or time.  The caller's lock is held.
+ *
+ * Sources: RFC 6479, RFC 4303 (section 3.4.3); PROTOCOL.md 1.
+ */
 #include <string.h>
 
 #include "replay.h"
@@ -13,7 +39,7 @@ word_of(uint64_t seq, unsigned size)
 	return (unsigned)(seq % size / WORD_BITS);
 }
 
-/* Clears the bits of n < size numbers from `seq' on. */
+/* Clears the bits of the n < size numbers from `seq' on. */
 static void
 clear(uint64_t *bits, unsigned size, uint64_t seq, uint64_t n)
 {
@@ -98,7 +124,7 @@ replay_cut(struct replay_tail *tail, const struct replay_window *w)
 			return;
 		seq -= WORD_BITS;
 	}
-	/* The oldest numbers share a word with the newest. */
+	/* The oldest numbers share a word with the newest ones. */
 	below = UINT64_MAX >> (WORD_BITS - 1 - w->hi % WORD_BITS);
 	i = word_of(w->hi, REPLAY_TAIL_BITS);
 	tail->bits[i] = (tail->bits[i] & below) |

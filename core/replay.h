@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Which of the last 2048 sequence numbers of a flow were seen (RFC 6479); of
- * a former key the last 1024. */
+/* Which of the last 2048 sequence numbers of a flow arrived (RFC 6479); under
+ * the former key, of the last 1024. */
 #ifndef REPLAY_H
 #define REPLAY_H
 
@@ -9,7 +9,7 @@
 enum { REPLAY_BITS = 2048, REPLAY_TAIL_BITS = 1024 };
 
 struct replay_window {
-	uint64_t hi; /* highest seen, 0: none; numbers start at 1 */
+	uint64_t hi; /* highest number taken, 0: none; numbers begin at 1 */
 	uint64_t bits[REPLAY_BITS / 64];
 };
 
@@ -20,12 +20,12 @@ struct replay_tail {
 
 enum replay_says { REPLAY_NEW, REPLAY_SEEN, REPLAY_OLD };
 
-/* Asks; takes note of a number that replay_check() calls new. */
+/* check: what is this number? take: it has arrived now; no-op unless new. */
 enum replay_says replay_check(const struct replay_window *, uint64_t seq);
 void replay_take(struct replay_window *, uint64_t seq);
 enum replay_says replay_tail_check(const struct replay_tail *, uint64_t seq);
 void replay_tail_take(struct replay_tail *, uint64_t seq);
-/* The newest numbers of a window. */
+/* Keeps the newest 1024 numbers of a window. */
 void replay_cut(struct replay_tail *, const struct replay_window *);
 
 #endif

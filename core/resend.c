@@ -1,11 +1,33 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * When a flow stops working, the datagrams sent on it lately may be lost.  They
+ * are resent, oldest first, as COPYs on other flows, out of the ring of recent
+ * datagrams (pool.c).  Something notices (path_choice.c, path.c, control.c) and
+ * sets `resend' and the position to begin at; mp_poll() then calls
+ * resend_next() once for each packet, until it has walked to the end.
+ *
+ * Only copies are made: a COPY names the packet that it repeats and counts in
+ * that packet's replay window, so the peer delivers each datagram once however
+ * often it is resent.  What is too old to be of use to the program is not.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 5 (the paper has none: its
+ * code duplicates while the best flow is idle).
+ */
 #include "resend.h"
 
 #include <string.h>
 
+#include "flow.h"
+#include "mp.h"
 #include "path_choice.h"
+#include "policy.h"
 #include "pool.h"
+#include "rtt.h"
 #include "send.h"
+#include "state.h"
+#include "wire.h"
 
 /* Was it sent on a flow that stopped working, and is it not too old? */
 static bool

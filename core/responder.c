@@ -5,16 +5,25 @@
 
 #include "addr.h"
 #include "bytes.h"
-#include "ratelimit.h"
-#include "pool.h"
+#include "crypto.h"
+#include "flow.h"
+#include "handshake.h"
 #include "initiator_reply.h"
+#include "mp.h"
+#include "noise.h"
+#include "path.h"
+#include "peer_addr.h"
+#include "pool.h"
+#include "ratelimit.h"
 #include "seal.h"
 #include "send.h"
-#include "peer_addr.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
-/* Notes where an INIT came from: how often from there, or 0 when there is no
- * place left to note it. */
+/* Notes the source of a copy of an INIT.  Returns how many came from there, or
+ * 0: 16 other sources are noted already. */
 static uint8_t
 note_source(struct handshake *sh, const struct mp_addr *a)
 {
@@ -45,8 +54,8 @@ find_init(const struct mp *m, const uint8_t mac1[WIRE_MAC], uint64_t now)
 	return NULL;
 }
 
-/* The session that we began with a peer whose own INIT came from these
- * addresses; both ends began at once, or nearly. */
+/* Our own new session with a peer whose INIT came from these addresses: both
+ * ends began at about the same time. */
 static struct session *
 find_rival(const struct mp *m, const struct handshake *sh, uint64_t now)
 {
@@ -70,8 +79,9 @@ find_rival(const struct mp *m, const struct handshake *sh, uint64_t now)
 	return NULL;
 }
 
-/* Both ends began at once: end A's wins.  But a peer that asks from outside
- * of the session is in trouble, and a renewal of ours inside is no help. */
+/* Is this INIT dropped for a handshake of our own?  End A's wins.  But a peer
+ * that asks from outside of a live session has lost its keys, and our rekey
+ * inside does not help it. */
 static bool
 yields(const struct mp *m, const struct handshake *sh, uint64_t now)
 {
@@ -94,7 +104,7 @@ key_of_init(const struct mp_keyring *ring, const uint8_t *packet)
 	uint32_t i;
 
 	for (i = 0; ring != NULL && i < ring->n && i < MP_KEYS_MAX; i++) {
-		/* made by the other end */
+		/* the peer is the other end of the key */
 		crypto_mac(mac, packet, WIRE_MAC1_INIT,
 		    ring->key[i].init_mac[1 - handshake_end(ring->key[i].end)]);
 		if (crypto_equal(mac, packet + WIRE_MAC1_INIT, WIRE_MAC))
@@ -128,7 +138,7 @@ responder_answer(struct mp *m, const struct mp_rx *rx, const uint8_t *resp,
 	return send_control(m, s, f, now, &msg, len, out, buf) > 0;
 }
 
-/* Writes the RESP and derives the keys; false: a bad ephemeral key. */
+/* Writes the RESP and derives the keys.  False: the DH was zero. */
 static bool
 write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
     const struct mp_addr *theirs, uint32_t isid, uint32_t their_features)
@@ -160,7 +170,8 @@ write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
 	return true;
 }
 
-/* What an authenticated INIT asks for: fills in `sh', or says why not. */
+/* Fills in `sh' by an authenticated INIT.  MP_C_MAX: it may be answered; or the
+ * reason why not. */
 static enum mp_counter
 consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
     const struct mp_key *key, const struct mp_rx *rx, uint64_t now)
@@ -255,7 +266,7 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 		state_count(m, MP_C_drop_handshake_dup);
 		return 0;
 	}
-	if (rx->ref != MP_NONE) /* inside a live session: no stranger */
+	if (rx->ref != MP_NONE) /* inside a live session: the sender is known */
 		return new_init(m, key, rx, packet, now, out, buf);
 	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
 	case RATELIMIT_OK:
@@ -297,8 +308,8 @@ mp_handshake(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 	return 0;
 }
 
-/* Our own beginning yields to the peer's: the session that the program knows
- * becomes the one that the peer began. */
+/* Gives up our own new session for the peer's: the record that the program
+ * knows becomes the session that the peer began. */
 static void
 responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
     uint64_t now)
@@ -307,7 +318,7 @@ responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
 	struct flow *f;
 	uint32_t id;
 
-	/* The peer took nothing under our own keys: it goes out once more. */
+	/* The peer took nothing under our own keys, so it is staged again. */
 	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
 	     r = pool_next(m, POOL_RECENT, r))
 		pool_put(m, POOL_HELD, s, now, pool_data(r), r->len);
@@ -346,8 +357,8 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 		handshake_free(m, sh);
 		return NULL;
 	}
-	/* We answered it before we began our own, or yield: it is the one.
-	 * The peer has these keys already, so there is no way back. */
+	/* We answered the peer's INIT before we began, or we yield to it.  The
+	 * peer has these keys already, so they are used in either case. */
 	if (rival != NULL) {
 		responder_adopt(m, rival, sh, now);
 		s = rival;
@@ -363,7 +374,7 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 		session_install_former(m, s, now, &sh->keys);
 	else
 		session_install(m, s, now, &sh->keys, 0);
-	if (s->initiator && s->live_flows == 0) { /* ours to make */
+	if (s->initiator && s->live_flows == 0) { /* this end makes them */
 		path_make_all(m, s, now);
 		path_probe_now(m, s, now, MP_NONE);
 		s->addr_at = now;

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Handshakes of others: INIT, who may have an answer, and the packet that
+ * Handshakes that the peer begins: which INIT is answered, and the packet that
  * confirms one (PROTOCOL.md 2, 6).
  */
 #ifndef RESPONDER_H
 #define RESPONDER_H
 
-#include "session.h"
-#include "handshake.h"
+#include <stdint.h>
 
-enum responder_limit { RESPONDER_SENDS = 4 /* to one INIT and source */ };
+struct handshake;
+struct mp;
+struct mp_rx;
+struct session;
 
-/* A first packet came under the key of a handshake that we answered: its
- * session, or NULL when it is refused. */
+enum responder_limit { RESPONDER_SENDS = 4 /* RESPs to one INIT and source */ };
+
+/* The first packet under the keys of a handshake that we answered has opened.
+ * Returns its session, or NULL: refused. */
 struct session *responder_confirm(struct mp *, struct handshake *, uint64_t now,
     const struct mp_rx *);
 

@@ -25,7 +25,7 @@ rtt_sample(struct rtt *r, uint32_t us)
 		r->srtt_us = (7 * r->srtt_us + us) / 8;
 	}
 	if (r->srtt_us == 0)
-		r->srtt_us = 1; /* 0 means that there was no sample */
+		r->srtt_us = 1; /* 0 means no sample */
 }
 
 void
@@ -51,7 +51,7 @@ rtt_smoothed(const struct rtt *r)
 	return r->srtt_us != 0 ? r->srtt_us : RTT_INITIAL;
 }
 
-/* 4 RTTVAR, as if RTT_INITIAL had been the first sample where none was. */
+/* 4 RTTVAR; without a sample, as if RTT_INITIAL were the first one. */
 static uint64_t
 rtt_spread(const struct rtt *r)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Round-trip time, its variance and the idle time of a flow, as the paper's
- * sections 2 and 3.4 define them (RFC 6298 with idle_time).
+ * Round-trip time, its variance and the idle time of a flow: sections 2 and 3.4
+ * of the paper (RFC 6298 with idle_time).
  */
 #ifndef RTT_H
 #define RTT_H
@@ -11,14 +11,15 @@
 
 enum rtt_limit { /* microseconds */
 	RTT_RTO_MIN = 50 * 1000,
-	RTT_MAX_DELACK = 25 * 1000, /* that a peer may take to acknowledge */
-	RTT_DELACK = 5 * 1000, /* that we take: below RTT_DOUBT_MIN, so that
-				* data one way makes no doubt at its sender */
+	RTT_MAX_DELACK = 25 * 1000, /* until a peer acknowledges, most */
+	RTT_DELACK = 5 * 1000, /* until we acknowledge data: less than
+				* RTT_DOUBT_MIN, so that one-way data does not
+				* put the flow in doubt at its sender */
 	RTT_PROBE_MIN = 500 * 1000,
 	RTT_PROBE_MAX = 10 * 1000 * 1000,
 	RTT_DOUBT_MIN = 10 * 1000,
 	RTT_SAMPLE_MAX = 5 * 1000 * 1000,
-	RTT_INITIAL = 250 * 1000, /* SRTT that a flow without a sample gets */
+	RTT_INITIAL = 250 * 1000, /* SRTT of a flow without a sample */
 };
 
 #define RTT_IDLE_MAX (UINT64_C(3600) * 1000 * 1000)
@@ -26,24 +27,24 @@ enum rtt_limit { /* microseconds */
 struct rtt {
 	uint32_t srtt_us;   /* 0: no sample yet */
 	uint32_t rttvar_us;
-	uint64_t idle_us;   /* time without an answer; at most RTT_IDLE_MAX */
+	uint64_t idle_us;   /* idle_time; at most RTT_IDLE_MAX */
 };
 
 void rtt_init(struct rtt *);
-/* A sample of at most RTT_SAMPLE_MAX. */
+/* Takes a sample; longer than RTT_SAMPLE_MAX: ignored. */
 void rtt_sample(struct rtt *, uint32_t us);
-/* A dRTO passed without an answer: idle_time += RTO. */
+/* A dRTO passed without an answer: idle_time grows by RTO. */
 void rtt_miss(struct rtt *);
-/* An answer came. */
+/* An answer arrived: idle_time is 0. */
 void rtt_answer(struct rtt *);
 
 uint32_t rtt_smoothed(const struct rtt *);  /* SRTT, or RTT_INITIAL */
 uint64_t rtt_rto(const struct rtt *);	    /* (SRTT + idle) + 4 RTTVAR */
 uint64_t rtt_drto(const struct rtt *);	    /* RTO + max_delack */
-uint64_t rtt_interval(const struct rtt *);  /* between probes */
+uint64_t rtt_interval(const struct rtt *);  /* between regular probes */
 uint64_t rtt_cost(const struct rtt *);	    /* SRTT + idle_time */
-/* When an unanswered probe puts the flow in doubt:
- * SRTT + max(4 RTTVAR, 10 ms). */
+/* Age at which an unanswered probe puts the flow in doubt: SRTT + max(4 RTTVAR,
+ * 10 ms). */
 uint64_t rtt_doubt(const struct rtt *);
 
 #endif

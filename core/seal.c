@@ -5,7 +5,7 @@
 #include "seal.h"
 #include "wire.h"
 
-/* Each row better than the ones before it. */
+/* Each row is preferred to the ones before it. */
 static const struct seal_row rows[SEAL_SUITES] = {
 	[SEAL_CHACHA] = { "ChaCha20-Poly1305", 0, crypto_chacha_seal,
 	    crypto_chacha_open },
@@ -29,7 +29,7 @@ seal_choose(uint32_t features)
 	return (enum seal_suite)i;
 }
 
-/* 4 zero bytes + the 8 nonce bytes of the packet. */
+/* The nonce of a packet: 4 zero bytes + its 8 nonce bytes. */
 static void
 seal_nonce(uint8_t nonce[CRYPTO_NONCE], const uint8_t *packet)
 {
@@ -54,7 +54,7 @@ seal_open(uint8_t *out, const uint8_t *packet, size_t len, unsigned suite,
 {
 	uint8_t nonce[CRYPTO_NONCE];
 
-	/* Nor is a UDP datagram ever longer than 65535 bytes. */
+	/* No UDP datagram is longer than 65535 bytes. */
 	if (len < WIRE_AD + WIRE_TAG || len > UINT16_MAX)
 		return -1;
 	seal_nonce(nonce, packet);

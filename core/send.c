@@ -5,10 +5,18 @@
 
 #include "addr.h"
 #include "bytes.h"
+#include "crypto.h"
+#include "flow.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
 #include "seal.h"
+#include "session.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))

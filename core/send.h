@@ -3,12 +3,24 @@
 #ifndef SEND_H
 #define SEND_H
 
-#include "session.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* How long INIT waits for mp_stage(), which tells what it shall say. */
-#define SEND_SOURCE (20 * MS)
+struct flow;
+struct mp;
+struct mp_out;
+struct mp_path;
+struct mp_tx;
+struct session;
+struct wire_ad;
+struct wire_msg;
 
-/* Fills in where a packet of a flow (or of none) goes. */
+/* us that INIT waits for mp_stage(), which says where plain UDP would leave
+ * from. */
+enum send_limit { SEND_SOURCE = 20 * 1000 };
+
+/* Fills in the path of a packet of a flow (NULL: of none) and its socket. */
 void send_out(const struct mp *, const struct session *, const struct flow *,
     const struct mp_path *, struct mp_out *);
 /*
@@ -19,11 +31,11 @@ void send_out(const struct mp *, const struct session *, const struct flow *,
 size_t send_control(struct mp *, struct session *, struct flow *,
     uint64_t now, struct wire_msg *, size_t len, struct mp_out *,
     uint8_t *buf);
-/* Does that error of a send mean that the path is dead?  The others are the
- * program's business, or pass. */
+/* Does this error of sending mean a dead path?  Others are reported to the
+ * program, or pass. */
 bool send_path_error(int error);
-/* A packet of a flow that carries a datagram: as such, or as a COPY of the
- * packet `copy'. */
+/* Fills in a packet of a flow that carries a datagram, or (`copy') a COPY of
+ * that packet. */
 void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
     uint16_t flags, const struct wire_ad *copy, struct mp_tx *);
 /* The datagram went out on that flow: it is counted, an answer is waited for,

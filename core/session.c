@@ -1,13 +1,69 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A session is one peer of an endpoint.  Its association (8 random bytes, the
+ * flows, their estimates, the address that the program knows) outlives its
+ * keys.  enum mp_session_state says what it may do:
+ *
+ * MP_S_FREE.  The record is on the free list (table.c).
+ *
+ * MP_S_CONNECTING.  A handshake is under way or about to begin; there is no key
+ * to send with.  What the program sends is staged (staged.c).  session_new()
+ * begins here, for the program's first datagram or for a handshake that a
+ * packet confirmed.  Keys make it MP_S_UP; giving up (timers.c) MP_S_DOWN.
+ *
+ * MP_S_UP.  It has keys: all else of the engine works on such sessions.  It
+ * becomes MP_S_DOWN after 180 s without a packet, or when the sequence numbers
+ * of a flow are used up; MP_S_CLOSING when its slot closes.  A CLOSE of the
+ * peer makes it MP_S_DOWN at the initiator, MP_S_CLOSED at the responder.
+ *
+ * MP_S_DOWN.  The association alone.  The next datagram of the program makes it
+ * MP_S_CONNECTING, a handshake of the peer MP_S_UP.  After a CLOSE its keys
+ * still receive for 60 s.  With `plain' set no peer ever answered, and the
+ * program's datagrams go out unprotected.
+ *
+ * MP_S_CLOSING.  Our socket is gone.  No lookup by address finds it and its
+ * packets are dropped; mp_poll() sends what is staged, CLOSE on two flows, and
+ * frees it.
+ *
+ * MP_S_CLOSED.  Responder only: the peer's socket is gone.  Neither address nor
+ * association finds it; its keys deliver for 60 s what the peer sent before
+ * its CLOSE, then it is freed.
+ *
+ * When the table is full or fewer than 8 flow records are left, a session is
+ * pushed out for a new one: a closed one first, else the one used longest ago
+ * that is down, or connecting with nothing staged and no flows needed.  One
+ * that is up is never pushed out.
+ *
+ * Keys: keys[cur] sends and receives.  The other slot holds the former key,
+ * which only receives, until 180 s after its birth and for 10 s at least.  The
+ * new key is in use before the former goes, so a rekey loses nothing.  It is
+ * due 120 s (+-10 %) after the last one, at the responder 30 s later.
+ *
+ * Invariants: a live key is in the table of sids, a session in the heap of
+ * deadlines once at most; `gen' changes at each use of a record, so index and
+ * gen name one session for good.  Never: a sequence number twice under one
+ * key; `shown' changed; a key kept in memory after its time.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (rekey, restart, CLOSE in
+ * 9) and 6; the life of keys is WireGuard's (120 s, 180 s).
+ */
 #include "session.h"
 
 #include <string.h>
 
+#include "crypto.h"
+#include "flow.h"
+#include "mp.h"
+#include "path.h"
 #include "pool.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
-/* Is one that is not up worth less than another?  The peer's socket is gone, or
- * it was used longer ago. */
+/* Which of two sessions that are not up is pushed out first?  One whose peer
+ * sent CLOSE; else the one without data for longer. */
 static bool
 worth_less(const struct session *a, const struct session *b)
 {
@@ -18,15 +74,15 @@ worth_less(const struct session *a, const struct session *b)
 	return a->last_data < b->last_data;
 }
 
-/* The least worthy session that is not up goes; one that holds flow records,
- * if those are wanted.  False: there is none. */
+/* Frees the session that is worth least, of those that are not up; for flow
+ * records, of those that have some.  False: there is none. */
 static bool
 push_out(struct mp *m, bool for_flows)
 {
 	struct session *s, *least = NULL;
 	uint32_t i;
 
-	for (i = 0; i < m->limits.sessions; i++) {
+	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
 		if (s->state != MP_S_DOWN && s->state != MP_S_CLOSED &&
 		    s->state != MP_S_CONNECTING)
@@ -95,7 +151,8 @@ drop_handshake(struct mp *m, struct session *s)
 	s->want_handshake = false;
 }
 
-void
+/* Wipes the key of one slot of keys[]. */
+static void
 session_wipe_key(struct mp *m, struct session *s, int slot)
 {
 	struct keys *k = &s->keys[slot];
@@ -148,7 +205,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 			continue;
 		flow_new_key(f, state_replay(m, f));
 	}
-	/* The initiator renews first; the responder only if it does not. */
+	/* The initiator rekeys first; the responder only if that fails. */
 	s->rekey_at = now + SESSION_REKEY - spread / 2 +
 	    rng_below(&m->sh->rng, spread);
 	if (!s->initiator)
@@ -198,7 +255,7 @@ session_install_former(struct mp *m, struct session *s, uint64_t now,
 	s->last_in = now;
 }
 
-/* Nothing is sent any more. */
+/* Stops all sending. */
 static void
 stop(struct mp *m, struct session *s)
 {

@@ -5,7 +5,13 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "path.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct keys;
+struct mp;
+struct mp_addr;
+struct session;
 
 enum session_limit {
 	SESSION_SILENT = 180 * 1000 * 1000, /* us without a packet: keys go */
@@ -13,41 +19,43 @@ enum session_limit {
 	SESSION_PAUSE = 2 * 1000 * 1000,    /* us between sends: a pause */
 	SESSION_REKEY = 120 * 1000 * 1000,
 	SESSION_KEY_LIFE = 180 * 1000 * 1000,
-	SESSION_TAKEOVER = 3 * 1000 * 1000, /* us without a packet */
-	SESSION_LINGER = 60 * 1000 * 1000, /* us to read what came before CLOSE */
-	SESSION_FLOWS = 8, /* records that a new one should find free */
+	SESSION_TAKEOVER = 3 * 1000 * 1000, /* us of silence after which a
+					     * newcomer may take the address
+					     * over (PROTOCOL.md 6) */
+	SESSION_LINGER = 60 * 1000 * 1000, /* us of receiving after a CLOSE */
+	SESSION_FLOWS = 8, /* free flow records for a new session */
 };
 
-/* A session that shows `shown'; it may push out one that is not up.  NULL:
- * the table is full. */
+/* Makes a session whose peer the program knows by `shown', in state
+ * MP_S_CONNECTING.  It may push out one that is not up.  NULL: the table is
+ * full. */
 struct session *session_new(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *shown, uint64_t key_id, const uint8_t assoc[8],
     bool initiator);
 void session_free(struct mp *, struct session *);
 
-/* A former key is wiped. */
-void session_wipe_key(struct mp *, struct session *, int slot);
-/* New keys are used from now on; what they replace still receives. */
+/* Uses new keys from now on; those that they replace still receive.
+ * `max_flows': what the peer takes, 0: not told. */
 void session_install(struct mp *, struct session *, uint64_t now,
     const struct keys *, uint16_t max_flows);
-/* Keys by whose sid packets come to another socket than the session's are
- * renewed at once. */
+/* Rekeys at once if the sid in use names another slot than the session's, for
+ * the kernel gives packets with that sid to the other slot's socket. */
 void session_resteer(struct mp *, struct session *, uint64_t now);
-/* Keys that the peer may still send under, older than those in use. */
+/* Keeps keys that the peer may still send under, though ours are newer. */
 void session_install_former(struct mp *, struct session *, uint64_t now,
     const struct keys *);
-/* Keys go, the association stays. */
+/* Wipes the keys; the association stays. */
 void session_down(struct mp *, struct session *);
-/* The peer's socket is gone.  What it sent before may still be under way, or
- * unread by the program: the keys receive it for SESSION_LINGER.  The
- * initiator's association stays, the responder's is over. */
+/* The peer sent CLOSE.  What it sent before may still be on its way, or unread
+ * by the program, so the keys receive for SESSION_LINGER.  The association goes
+ * on at the initiator and ends at the responder. */
 void session_closed(struct mp *, struct session *, uint64_t now);
-/* Wipes keys whose time is over; when the next one's is, or MP_NEVER. */
+/* Wipes keys whose time is over; and when the next one's is, or MP_NEVER. */
 void session_expire_keys(struct mp *, struct session *, uint64_t now);
 uint64_t session_keys_end(const struct session *);
-/* A handshake outside of the live session, on all pairs. */
+/* Begins a handshake outside of the live session, on all pairs. */
 void session_ask(struct mp *, struct session *, uint64_t now);
-/* Looks for the peer, from the beginning. */
+/* Looks for the peer as for a new one. */
 void session_connect(struct mp *, struct session *, uint64_t now);
 
 #endif

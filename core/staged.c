@@ -1,30 +1,68 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * There is no 0-RTT: what the program sends before its session has keys is
+ * staged (mp_stage()) and leaves when it has, oldest first, before anything
+ * that the agent sends by itself but resends.  The record keeps the TOS, TTL
+ * and DF that the program gave each datagram, for either family: which one it
+ * leaves by is chosen then.
+ *
+ * A staged datagram ends in one of these ways:
+ *
+ * Sealed (staged_send()), once the session is up and has a flow that may carry
+ * data: then it is counted and kept for resending like any other.
+ *
+ * Plain (staged_send_plain()), as it is, to the address that the program used:
+ * only if the program's rule allows it (plain_us), no session ever was up, and
+ * no peer answered for so long.
+ *
+ * Given up: 10 s after it was staged or the session began to connect
+ * (timers.c), when the session is freed, or when newer ones need the room
+ * (pool.c).  It is counted (drop_staged), as a full queue of the kernel would
+ * drop it.
+ *
+ * The first mp_stage() also tells where plain UDP would leave from, which INIT
+ * names as the source of the primary pair.  INIT waits for it, 20 ms at most
+ * (SEND_SOURCE).
+ *
+ * Never: plaintext to a peer whose session was up once.  A datagram that the
+ * program sends while staged ones are still leaving through a session may
+ * overtake them; of plain ones it may not.
+ *
+ * The caller's lock is held; sealing happens within it, in mp_poll().
+ *
+ * Sources: PROTOCOL.md 2 ("No 0-RTT") and 9.
+ */
 #include "staged.h"
 
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
+#include "mp.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "send.h"
+#include "state.h"
 #include "table.h"
 
-/* What is told with the first datagram: where INIT is to seem to come from, and
- * how long a peer is waited for. */
+/* Takes what mp_stage() tells of the session: the source of the primary pair,
+ * and how long to wait for a peer before plain UDP. */
 static void
-take_wish(struct session *s, const struct mp_tx_option *wish)
+take_option(struct session *s, const struct mp_tx_option *option)
 {
 	static const uint8_t none[16];
 
-	if (memcmp(wish->source, none, sizeof(none)) != 0)
-		memcpy(s->source, wish->source, sizeof(s->source));
+	if (memcmp(option->source, none, sizeof(none)) != 0)
+		memcpy(s->source, option->source, sizeof(s->source));
 	if (s->up_at == 0)
-		s->plain_us = wish->plain_us;
+		s->plain_us = option->plain_us;
 }
 
 int
 mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
-    const struct mp_tx_option *wish, const void *payload, size_t len)
+    const struct mp_tx_option *option, const void *payload, size_t len)
 {
 	struct session *s;
 	struct record *r;
@@ -33,25 +71,25 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	    (s = table_find_addr(m, slot, dst)) == NULL)
 		return MP_EINVAL;
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
-	if (wish != NULL)
-		take_wish(s, wish);
+	if (option != NULL)
+		take_option(s, option);
 	if (s->handshake_after <= now + SEND_SOURCE)
 		s->handshake_after = 0;
 	table_arm(m, s, now);
 	if (r == NULL) {
 		state_count(m, MP_C_drop_staged);
-		return 0; /* as a full queue of the kernel would */
+		return 0; /* as a full send queue of the kernel would */
 	}
-	if (wish != NULL) {
-		memcpy(r->wish.tos, wish->tos, sizeof(r->wish.tos));
-		memcpy(r->wish.ttl, wish->ttl, sizeof(r->wish.ttl));
-		r->df = wish->df;
+	if (option != NULL) {
+		memcpy(r->option.tos, option->tos, sizeof(r->option.tos));
+		memcpy(r->option.ttl, option->ttl, sizeof(r->option.ttl));
+		r->df = option->df;
 	}
 	state_count(m, MP_C_staged);
 	return 0;
 }
 
-/* The way that a held datagram takes now, with what its program asked for. */
+/* Fills in where a staged datagram goes now, with its TOS, TTL and DF. */
 static void
 way_out(const struct mp *m, const struct session *s, const struct record *r,
     const struct flow *f, const struct mp_path *path, struct mp_out *out)
@@ -59,8 +97,8 @@ way_out(const struct mp *m, const struct session *s, const struct record *r,
 	int v6 = addr_is4(path->remote.ip) ? 0 : 1;
 
 	send_out(m, s, f, path, out);
-	out->tos = r->wish.tos[v6];
-	out->ttl = r->wish.ttl[v6];
+	out->tos = r->option.tos[v6];
+	out->ttl = r->option.ttl[v6];
 	out->df = r->df;
 }
 

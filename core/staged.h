@@ -3,12 +3,17 @@
 #ifndef STAGED_H
 #define STAGED_H
 
-#include "session.h"
+#include <stddef.h>
+#include <stdint.h>
 
-/* The next of a session that is up, sealed: its length or 0. */
+struct mp;
+struct mp_out;
+struct session;
+
+/* Seals the oldest of a session that is up: the packet's length, or 0. */
 size_t staged_send(struct mp *, struct session *, uint64_t now, struct mp_out *,
     uint8_t *buf, size_t size);
-/* The next of one that waited long enough for a peer, as it is: 1, or 0. */
+/* Writes the oldest of a session without a peer, as plain UDP: 1, or 0. */
 int staged_send_plain(struct mp *, struct session *, struct mp_out *,
     uint8_t *buf, size_t size);
 

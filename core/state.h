@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What lies in an endpoint's block, and nothing else: fixed-size records that
- * refer to each other by index.  Other processes map the block and may have
- * written anything, so an index out of it is used only through an accessor
- * below, which checks it against the caller's own view.
+ * The layout of an endpoint's block: fixed-size records that refer to each
+ * other by index.  Other processes map the block and may have written anything,
+ * so an index out of it is used only through an accessor below, which checks it
+ * against the caller's own view.
  */
 #ifndef STATE_H
 #define STATE_H
@@ -19,19 +19,19 @@
 #define SEC (1000 * MS)
 
 enum state_bound {
-	STATE_OPEN = 256,    /* handshakes that we answered, half-open */
-	STATE_SENT = 256,    /* handshakes that we began */
+	STATE_OPEN = 256,    /* handshakes of others, half-open or confirmed */
+	STATE_SENT = 256,    /* handshakes of ours */
 	STATE_HANDSHAKES = STATE_OPEN + STATE_SENT,
-	STATE_SOURCES = 16,  /* addresses that one INIT came from */
-	STATE_BUCKETS = 256, /* of the handshake rate limit by source */
+	STATE_SOURCES = 16,  /* sources of one INIT that are noted */
+	STATE_BUCKETS = 256, /* of the handshake limit by source */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
 	STATE_NO_INDEX = 0xffff,	/* no flow record */
 };
 
-/* Which sequence numbers of a flow came: record i belongs to flow i. */
+/* Which sequence numbers of a flow have arrived: record i is flow i's. */
 struct replay {
 	struct replay_window window;	   /* under the session's present key */
-	struct replay_tail former; /* under the one before */
+	struct replay_tail former; /* under the former one */
 };
 
 /*
@@ -50,18 +50,18 @@ struct flow {
 	uint8_t send_errors; /* in a row */
 	bool gone : 1;	   /* the pair does not exist at present */
 	bool down : 1;	   /* its link has no carrier */
-	bool failed : 1;   /* sending on it failed; an answer mends that */
+	bool failed : 1;   /* sending failed twice; an answer mends it */
 	bool validated : 1; /* the pair answered a CHALLENGE */
 	bool proven_once : 1; /* ... at some time */
-	bool unproven : 1; /* not yet, but counts as if: little may go there */
+	bool unproven : 1; /* counts as validated, but little may go there */
 	bool ts_pending : 1;  /* ts_recent is not echoed yet */
 	bool probe_now : 1;	   /* probe at once */
 	bool doubted : 1;  /* doubt was noticed, rescue begun */
 	bool big_out : 1;  /* a big datagram waits for an answer */
 	bool lossy : 1;	   /* loses so much that datagrams go twice */
-	bool probe_answered : 1; /* the last probe had its own answer */
+	bool probe_answered : 1; /* the last probe was answered itself */
 	bool probe_selects : 1;	/* ... and carried the SELECT */
-	bool reply : 1;	      /* a probe wants its answer */
+	bool reply : 1;	      /* a probe is to be answered */
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
@@ -110,16 +110,16 @@ struct flow {
 	uint8_t size_token[WIRE_TOKEN];
 };
 
-/* Keys of one handshake. */
+/* The keys of one handshake. */
 struct keys {
 	uint8_t tx[CRYPTO_KEY];
-	uint32_t sid_in, sid_out; /* what the peer, and we, put in front */
+	uint32_t sid_in, sid_out; /* of the peer's packets, and of ours */
 	uint64_t born_at;
-	uint64_t wipe_at; /* of a former key */
+	uint64_t wipe_at; /* of a former key: when it is wiped */
 	uint32_t forged;  /* packets that failed to open */
 	uint8_t suite;
 	bool live : 1;
-	bool own : 1; /* of a handshake that we began */
+	bool own : 1; /* of a handshake of ours */
 	uint8_t rx[CRYPTO_KEY];
 };
 
@@ -159,7 +159,7 @@ struct session {
 	bool shown_linked : 1, assoc_linked : 1;
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
-	uint64_t handshake_after; /* a handshake that is wanted begins then */
+	uint64_t handshake_after; /* when a handshake wanted may begin */
 	struct queue staged;
 
 	/* choice */
@@ -173,7 +173,7 @@ struct session {
 
 	/* addresses */
 	bool addr_reply : 1;
-	uint8_t addr_flow; /* where the request came */
+	uint8_t addr_flow; /* which flow the request came on */
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
 	uint8_t close_tries;
@@ -181,42 +181,42 @@ struct session {
 	struct mp_addr reflexive;
 	struct mp_addr told[MP_TOLD_MAX];
 
-	/* before it was up */
-	uint8_t source[16]; /* initiator: where plain UDP would come from */
-	uint32_t plain_us;  /* wait so long for a peer; 0: for good */
-	bool plain : 1;	    /* none is there */
+	/* until it is up */
+	uint8_t source[16]; /* initiator: the source of plain UDP, or zeros */
+	uint32_t plain_us;  /* us to wait for a peer; 0: for good */
+	bool plain : 1;	    /* no peer answered: plain UDP */
 };
 
 enum handshake_state {
 	HANDSHAKE_FREE,
-	HANDSHAKE_SENT, /* ours */
-	HANDSHAKE_OPEN, /* theirs, answered, not confirmed */
-	HANDSHAKE_DONE, /* over; theirs: answers late copies of the INIT */
+	HANDSHAKE_SENT, /* ours, INIT sent */
+	HANDSHAKE_OPEN, /* of another, answered, not confirmed */
+	HANDSHAKE_DONE, /* of another, confirmed: answers late copies */
 };
 
 struct handshake {
 	uint8_t state;
 	uint8_t round;
-	bool inner : 1;	/* goes inside the live session */
-	bool initiator : 1; /* the session's role that we get */
+	bool inner : 1;	/* inside the live session */
+	bool initiator : 1; /* our role in the session */
 	uint8_t slot;
-	uint32_t session, gen; /* of ours, or a known association; MP_NONE */
+	uint32_t session, gen; /* MP_NONE: no session yet */
 	uint64_t key_id;
-	char end; /* ours, of that key */
+	char end; /* which end of the key we are */
 	uint64_t born_at, next_at;
-	uint64_t mask;	  /* flow ids that the INIT goes out on now */
-	uint8_t cursor;	  /* flow id of the last single try */
+	uint64_t mask;	  /* flow ids on which INIT is due */
+	uint8_t cursor;	  /* flow id of the last INIT to one pair */
 	uint8_t assoc[8];
-	uint8_t packet[WIRE_INIT]; /* INIT, or our RESP */
+	uint8_t packet[WIRE_INIT]; /* INIT, or the RESP to it */
 	struct noise noise;
 	uint8_t cookie[CRYPTO_MAC];
 	uint8_t cookie_flow; /* STATE_NO_FLOW: no cookie */
 	uint8_t primary;     /* flow id of the initiator's primary pair */
-	uint8_t claim[16];   /* theirs: their address of it, or zeros */
-	uint8_t resp_flow;   /* ours: where `resp' came from, which waits ... */
-	uint64_t resp_until; /* ... until then for one on the primary pair */
+	uint8_t claim[16];   /* of another: its address there, or zeros */
+	uint8_t resp_flow;   /* ours: flow of `resp', which waits ... */
+	uint64_t resp_until; /* ... so long for the primary pair's */
 	uint8_t resp[WIRE_RESP];
-	struct keys keys;    /* sid_in is set in either role */
+	struct keys keys;    /* sid_in is set at either end */
 	uint8_t mac1[CRYPTO_MAC];
 	struct {
 		struct mp_addr addr;
@@ -224,7 +224,7 @@ struct handshake {
 	} source[STATE_SOURCES];
 };
 
-/* A token bucket: `level' millionths of a token at `at'. */
+/* A token bucket: at time `at' it had `level' millionths of a token. */
 struct bucket {
 	uint64_t at;
 	uint64_t level;
@@ -233,7 +233,7 @@ struct bucket {
 struct ratelimit {
 	struct bucket fresh, curve;
 	struct bucket source[STATE_BUCKETS];
-	uint8_t secret[2][32]; /* of cookies: now, before */
+	uint8_t secret[2][32]; /* of cookies: the present, the former */
 	uint64_t turned_at;
 };
 
@@ -255,15 +255,15 @@ struct shared {
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
-	uint32_t open_slots; /* bits */
+	uint32_t open_slots; /* by slot */
 	uint8_t family[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
 	struct rng rng;
 	uint32_t session_free, session_used; /* free list; high-water mark */
 	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
-	uint64_t sweep_at;    /* when to look for old handshakes */
-	uint32_t synthetic;   /* last number given */
+	uint64_t sweep_at;    /* when handshake_sweep() is due */
+	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
 	struct ring pool, staged;
@@ -271,8 +271,8 @@ struct shared {
 	uint64_t count[MP_C_MAX];
 };
 
-/* Reads what another process may be writing, once: so that what was checked
- * is what is used. */
+/* Reads once what another process may be writing, so that the value checked is
+ * the value used. */
 #define STATE_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
 static inline void
@@ -293,7 +293,7 @@ state_index(const struct mp *m, const struct session *s)
 	return (uint32_t)(s - m->sessions);
 }
 
-/* A session of that use that is not over, or NULL. */
+/* The session with that gen, unless it is over; NULL. */
 static inline struct session *
 state_session_gen(const struct mp *m, uint32_t i, uint32_t gen)
 {
@@ -303,7 +303,7 @@ state_session_gen(const struct mp *m, uint32_t i, uint32_t gen)
 	    s->state != MP_S_CLOSED ? s : NULL;
 }
 
-/* The record of a flow id, gone or not; NULL: that id was never used. */
+/* The record of a flow id, gone or not; NULL: the id was never used. */
 static inline struct flow *
 state_flow(const struct mp *m, const struct session *s, uint32_t id)
 {
@@ -321,14 +321,14 @@ state_replay(const struct mp *m, const struct flow *f)
 	return &m->replay[f - m->flows];
 }
 
-/* The bit of a flow id in a mask of them. */
+/* The bit of a flow id in a mask. */
 static inline uint64_t
 state_bit(uint32_t id)
 {
 	return UINT64_C(1) << (id % MP_FLOWS_MAX);
 }
 
-/* Is that slot one of the open ones? */
+/* Is that slot open? */
 static inline bool
 state_slot_open(const struct mp *m, uint32_t slot)
 {
@@ -349,7 +349,7 @@ state_keys(struct session *s)
 	return &s->keys[s->cur & 1];
 }
 
-/* For each flow of a session that is not gone. */
+/* Each flow of a session that is not gone. */
 #define STATE_FLOWS(m, s, f, id)                                              \
 	for (uint32_t id = 0; id < state_nflows(s); id++)                     \
 		if (((f) = state_flow(m, s, id)) != NULL && !(f)->gone)

@@ -1,11 +1,47 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * How records of the block are found: three hash tables, the heap of
+ * deadlines, and the free lists of sessions and flows.
+ *
+ * Hash tables, with chains: by sid (a key slot of a session, or a handshake),
+ * by slot and the address that the program knows, by association.  Links are
+ * index + 1, so a block of zeros holds empty tables.  The random bits of a sid
+ * are its hash; the other two use SipHash under a key of the block, as peers
+ * choose addresses and associations.  Each find compares the whole key.
+ *
+ * A reference names whatever has a sid: session * 2 + key slot, or a
+ * handshake's number above those.
+ *
+ * The heap is binary, ordered by deadline.  It lies apart from the sessions, as
+ * does each session's place in it, so that sifting touches little memory.  A
+ * session is in it once at most; its deadline may be earlier than needed.
+ *
+ * A free session's addr_next, and a free flow's `session', link the free
+ * lists.  Records above session_used and flow_used were never used: their
+ * memory is not touched, so a large block costs only what is in use.
+ *
+ * Invariants: whatever has a live sid is linked under it, once; a session is
+ * linked by address or association as shown_linked, assoc_linked say; `gen'
+ * of a session only grows.
+ *
+ * Other processes may have written anything: walks end after WALK_MAX steps,
+ * indices are checked, and a heap entry counts only if its session points
+ * back at it.  A damaged table loses sessions but never leaves the block.
+ *
+ * The caller's lock is held.  Sources: PROTOCOL.md 1 (sid) and 2 (association).
+ */
 #include "table.h"
 
 #include <string.h>
 
 #include "bytes.h"
+#include "crypto.h"
+#include "mp.h"
+#include "wire.h"
 
-/* Longest walk along a chain: more means that somebody tied a loop. */
+/* Steps along a chain; more mean that another process has tied a loop. */
 #define WALK_MAX 65536
 
 uint32_t
@@ -47,14 +83,14 @@ ref_sid(const struct mp *m, uint32_t ref)
 	return table_ref_of(m, ref, &r) ? r.keys->sid_in : 0;
 }
 
-/* The unique bits of a sid are random: they are their own hash. */
+/* The random bits of a sid are its hash. */
 static uint32_t *
 sid_head(const struct mp *m, uint32_t sid)
 {
 	return &m->sid_heads[(sid >> 1) & (m->buckets - 1)];
 }
 
-/* All that a datagram needs of a session is wanted soon, and at once. */
+/* Prefetches all that a datagram needs of a session. */
 static void
 fetch(const struct session *s)
 {
@@ -235,8 +271,6 @@ table_unlink_assoc(struct mp *m, struct session *s)
 	s->assoc_linked = false;
 }
 
-/* The heap and the places of sessions in it lie apart from the sessions, so
- * that sifting touches little memory. */
 static void
 heap_put(struct mp *m, uint32_t pos, struct due d)
 {
@@ -244,7 +278,7 @@ heap_put(struct mp *m, uint32_t pos, struct due d)
 	m->heap_pos[d.session] = pos + 1;
 }
 
-/* The entry at a place; out of range counts as the first session. */
+/* The entry at a place of the heap; an index out of range counts as 0. */
 static struct due
 heap_at(const struct mp *m, uint32_t pos)
 {
@@ -313,7 +347,7 @@ table_first(struct mp *m)
 		index = heap_at(m, 0).session;
 		if (m->heap_pos[index] == 1)
 			return &m->sessions[index];
-		/* Not an entry of ours. */
+		/* Not that session's entry: another process wrote it. */
 		state_count(m, MP_C_corrupt);
 		m->sh->heap_n = --n;
 		m->heap[0] = heap_at(m, n);

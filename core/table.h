@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Finding records in the block: hash tables by session id, shown address and
- * association; the heap of deadlines; the free lists.
+ * How records of the block are found: hash tables by sid, by the address that
+ * the program knows and by association; the heap of deadlines; the free lists.
  */
 #ifndef TABLE_H
 #define TABLE_H
 
 #include "state.h"
 
-/* What a session id names: a key slot of a session, or a handshake. */
+/* What a sid names: a key slot of a session, or a handshake. */
 struct table_ref {
-	struct session *s; /* NULL: a handshake */
+	struct session *s; /* NULL: it is a handshake */
 	struct handshake *sh;
-	struct keys *keys; /* of either */
+	struct keys *keys; /* of the session or the handshake */
 	uint8_t slot;
 };
 
-/* References to the three kinds of owner of a sid. */
+/* References to what can have a sid: a key of a session, a handshake. */
 uint32_t table_key_ref(const struct mp *, const struct session *, int slot);
 uint32_t table_handshake_ref(const struct mp *, const struct handshake *);
 /* False: the reference is out of range. */
 bool table_ref_of(const struct mp *, uint32_t ref, struct table_ref *);
 
-uint32_t table_find_sid(struct mp *, uint32_t sid); /* a ref, or MP_NONE */
+uint32_t table_find_sid(struct mp *, uint32_t sid); /* a reference; MP_NONE */
 void table_link_sid(struct mp *, uint32_t ref);
 void table_unlink_sid(struct mp *, uint32_t ref);
 /* An unused sid of a slot. */
@@ -37,7 +37,7 @@ void table_unlink_addr(struct mp *, struct session *);
 void table_link_assoc(struct mp *, struct session *);
 void table_unlink_assoc(struct mp *, struct session *);
 
-/* The session's deadline becomes `at', or earlier than it was. */
+/* Sets the session's deadline. table_arm() only brings it forward. */
 void table_set_deadline(struct mp *, struct session *, uint64_t at);
 static inline void
 table_arm(struct mp *m, struct session *s, uint64_t at)
@@ -45,7 +45,7 @@ table_arm(struct mp *m, struct session *s, uint64_t at)
 	if (at < s->deadline)
 		table_set_deadline(m, s, at);
 }
-/* The session whose deadline is first, or NULL. */
+/* The session with the first deadline, or NULL. */
 struct session *table_first(struct mp *);
 uint64_t table_first_at(const struct mp *); /* MP_NEVER: none */
 void table_remove(struct mp *, struct session *); /* from the heap */

@@ -1,10 +1,72 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Time reaches the engine through mp_poll(), which runs the sessions whose
+ * deadline has come (output.c).  timers_session() does what time alone does to
+ * a session; timers_next() says when to come back.  Everything scheduled:
+ *
+ * Of a flow
+ *	a probe			probe_due(): PROTOCOL.md 4, the table
+ *	answer to a probe	at once (reply)
+ *	delayed acknowledgement	5 ms after data arrived (ack_due, recv.c)
+ *	end of a wait		dRTO, at most 1 s (10 s after a minute of
+ *				silence), at least SRTT + max(4 RTTVAR, 10 ms):
+ *				idle_time grows by RTO, a probe goes
+ *	end of a validation	3 probes unanswered and max(3 (SRTT +
+ *				4 RTTVAR), 1 s) of silence
+ *	challenge to a moved	at once and after 300 ms; 600 ms later the old
+ *	  peer			address is taken back (alt_at, recv.c)
+ *	padded probes		probe_size_due()
+ * Of the choice
+ *	a review		when the flow in use comes into doubt or loses a
+ *				second probe; at once after a change (review_at)
+ * Of the keys
+ *	rekey			120 s +-10 %, the responder's 30 s later; 30 s
+ *				after one that failed; of a key that is used
+ *				up, at the next run
+ *	former key wiped	180 s after its birth (wipe_at)
+ *	all keys wiped		180 s without a packet
+ *	INIT, waiting RESP	initiator_due()
+ *	peer lost		all probed flows silent for max(3 (SRTT +
+ *				4 RTTVAR), 1 s): INIT on every pair
+ * Of the session
+ *	address request		at once, then 0.3, 0.6, 1.2 and 5 s later, then
+ *				each 60 s; not for an idle program (addr_at)
+ *	list unasked		at once, then 0.3 and 0.6 s later (push_at)
+ *	staged, resent, CLOSE	at once
+ *	staged given up		after 10 s
+ *	sent as plain		plain_us after the first send
+ *	connecting given up	10 s after the last send, and 180 s after the
+ *				last packet if it ever was up
+ * Of the endpoint
+ *	old handshakes		each second while there are some (sweep_at)
+ *
+ * One deadline for each session lies in the heap (table.c).  It may be too
+ * early, never too late: whoever makes something due sooner calls table_arm().
+ *
+ * What timers_next() names must be done by timers_session() or mp_poll() at
+ * that time; else mp_poll() would be called each millisecond for nothing
+ * (tests/unit/check_wakeups.c).  A late call does what is due once, not as
+ * often as it was missed.  On a flow that is down only waits and validation
+ * end.
+ *
+ * The caller's lock is held; no clock is read: `now' is a parameter.
+ *
+ * Sources: PROTOCOL.md 2, 3, 4, 9; the paper, 3.4.
+ */
 #include "timers.h"
 
+#include "flow.h"
 #include "initiator.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
-#include "table.h"
+#include "session.h"
+#include "state.h"
+#include "wire.h"
 
 /* Forgeries that make a key be renewed: 2^31. */
 enum { TIMERS_FORGED = INT32_MAX };

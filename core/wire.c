@@ -7,10 +7,10 @@
 
 #define NONCE_DIR (UINT64_C(1) << 63)
 #define NONCE_FLOW_SHIFT 48
-#define NONCE_FLOW 0x7fffU /* also the flow id that no flow has */
+#define NONCE_FLOW 0x7fffU /* also what an id out of range becomes */
 #define NONCE_SEQ ((UINT64_C(1) << NONCE_FLOW_SHIFT) - 1)
 
-/* Modifiers that go with PROBE. */
+/* Modifiers of PROBE. */
 #define PROBE_MODIFIERS                                                       \
 	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT)
 
@@ -35,8 +35,8 @@ wire_put_ad(uint8_t out[WIRE_AD], const struct wire_ad *ad)
 	uint64_t nonce = ad->seq & NONCE_SEQ;
 	uint32_t flow = ad->flow;
 
-	/* No id may reach into the direction, nor be taken for a real flow's:
-	 * either would repeat a nonce. */
+	/* An id out of range must not reach the direction bit, nor become
+	 * another flow's: either would repeat a nonce. */
 	if (flow > WIRE_FLOW_MAX)
 		flow = NONCE_FLOW;
 	nonce |= (uint64_t)flow << NONCE_FLOW_SHIFT;
@@ -98,7 +98,7 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 	return (size_t)(p - out);
 }
 
-/* Is this one of the known combinations? */
+/* Is this a known combination of flags? */
 static bool
 flags_known(unsigned flags, bool control)
 {
@@ -121,7 +121,7 @@ flags_known(unsigned flags, bool control)
 	}
 }
 
-/* Bytes of the fields that the flags call for. */
+/* Bytes of the fields that the flags ask for. */
 static size_t
 fields_len(unsigned flags)
 {
@@ -138,7 +138,7 @@ fields_len(unsigned flags)
 	return len;
 }
 
-/* Reads the fields; their length was checked. */
+/* Reads the fields; their length has been checked. */
 static void
 get_fields(const uint8_t *p, struct wire_msg *m)
 {
@@ -208,7 +208,7 @@ get_addr(const uint8_t *p, size_t size, struct mp_addr *a)
 	} else if (size == WIRE_IP6 && p[1] == FAMILY_6) {
 		memcpy(a->ip, p + 4, 16);
 		if (addr_is4(a->ip))
-			return false; /* one address, one spelling */
+			return false; /* IPv4 has one spelling */
 	} else
 		return false;
 	a->port = get16(p + 2);
@@ -251,7 +251,7 @@ wire_is_handshake(const uint8_t *packet, size_t len)
 	return len >= 4 && get32(packet) == WIRE_MAGIC;
 }
 
-/* The length of a handshake packet of that type; 0: there is none. */
+/* The length of a handshake packet of that type; 0: unknown type. */
 static size_t
 handshake_len(unsigned type)
 {

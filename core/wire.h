@@ -29,7 +29,7 @@ enum wire_size {
 	WIRE_HEAD = 6,	 /* flags, ts, tsreply */
 	WIRE_TAG = 16,
 	WIRE_MIN = 34,	 /* shortest packet of a session */
-	WIRE_COPY = 12,	 /* sid4 nonce8 in front of a copied payload */
+	WIRE_COPY = 12,	 /* sid4 nonce8 in front of the payload of a COPY */
 	WIRE_TOKEN = 8,	 /* of CHALLENGE and RESPONSE */
 	WIRE_SHAKE = 12, /* header of a handshake packet */
 	WIRE_INIT = 124,
@@ -38,10 +38,10 @@ enum wire_size {
 	WIRE_NOISE = 80, /* e + sealed payload of INIT and RESP */
 	WIRE_INNER = 32, /* payload of INIT and RESP, opened */
 	WIRE_MAC = 16,
-	WIRE_MAC1_INIT = 92, /* where mac1 lies: it covers all before it */
+	WIRE_MAC1_INIT = 92, /* offset of mac1, which covers all before it */
 	WIRE_MAC2_INIT = 108,
 	WIRE_MAC1_RESP = 92,
-	WIRE_IP4 = 8,	 /* an address sub-message, its length byte included */
+	WIRE_IP4 = 8,	 /* an address sub-message with its length byte */
 	WIRE_IP6 = 20,
 };
 
@@ -60,7 +60,7 @@ enum wire_flag {
 
 #define WIRE_MAGIC MP_HANDSHAKE_MAGIC
 #define WIRE_VERSION 1
-#define WIRE_SEQ_MAX ((UINT64_C(1) << 32) - (1 << 16)) /* packets of a key */
+#define WIRE_SEQ_MAX ((UINT64_C(1) << 32) - (1 << 16)) /* of a flow and key */
 #define WIRE_FLOW_MAX 0x7ffe			       /* highest flow id */
 #define WIRE_TS_NONE 0xffff
 #define WIRE_TS_US 250 /* unit of timestamps, microseconds */
@@ -78,24 +78,25 @@ enum wire_type { WIRE_T_INIT = 1, WIRE_T_RESP = 2, WIRE_T_COOKIE = 3 };
 struct wire_ad {
 	uint32_t sid;  /* C bit cleared */
 	bool control;  /* the C bit */
-	bool dir;      /* 1: from the session's responder */
-	uint16_t flow; /* 0..0x7fff: the caller checks its range */
+	bool dir;      /* true: from the session's responder */
+	uint16_t flow; /* 0..0x7fff; the caller checks the range */
 	uint64_t seq;  /* 48 bits */
 };
 
-/* A flow id above WIRE_FLOW_MAX goes as 0x7fff, which no receiver takes. */
+/* A flow id above WIRE_FLOW_MAX is written as 0x7fff, which no receiver
+ * takes. */
 void wire_put_ad(uint8_t out[WIRE_AD], const struct wire_ad *);
 /* False: shorter than WIRE_MIN. */
 bool wire_get_ad(const uint8_t *packet, size_t len, struct wire_ad *);
 
-/* The sealed head and the fields that a control packet's flags call for. */
+/* The sealed head, and the fields that the flags ask for. */
 struct wire_msg {
 	uint16_t flags, ts, tsreply;
 	uint8_t challenge[WIRE_TOKEN]; /* with CHALLENGE */
 	uint8_t response[WIRE_TOKEN];  /* with RESPONSE */
 	uint32_t select;	       /* with SELECT */
 	struct wire_ad copy;	       /* with COPY: the packet it repeats */
-	size_t off, len; /* body behind those fields, within the message */
+	size_t off, len; /* of the body, within the message */
 };
 
 /* Writes head and fields (not the body) and returns their length. */
@@ -117,9 +118,9 @@ enum wire_error wire_get_msg(const uint8_t *in, size_t len, bool control,
 /* Address sub-messages.  put: bytes written to `out', which has WIRE_IP6. */
 size_t wire_put_addr(uint8_t *out, const struct mp_addr *);
 /*
- * The next sub-message of a list at *off, which moves on: 1 and an address;
- * 0 at the list's end; -1 for one to be ignored (bad length, unknown family;
- * unspecified, multicast or broadcast address, port 0; IPv4 spelt as IPv6).
+ * Reads the sub-message at *off, which moves on: 1 and an address; 0 at the end
+ * of the list; -1 for one to be ignored (bad length, unknown family;
+ * unspecified, multicast or broadcast address, port 0; IPv4 written as IPv6).
  * A length that runs past the end gives -1 and ends the list.
  */
 int wire_get_addr(const uint8_t *in, size_t len, size_t *off,
@@ -131,12 +132,12 @@ struct wire_shake {
 };
 
 void wire_put_handshake(uint8_t out[WIRE_SHAKE], const struct wire_shake *);
-/* Is this a handshake packet (magic)?  Then is it well-formed: type, version,
- * flags and exact length? */
+/* Does it begin with the magic? wire_get_handshake(): is it also well-formed
+ * (type, version, flags, exact length)? */
 bool wire_is_handshake(const uint8_t *packet, size_t len);
 bool wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *);
 
-/* What INIT says under its seal: previous4 features4 association8 address16 */
+/* INIT's sealed part: previous4 features4 association8 address16 */
 struct wire_init {
 	uint32_t previous; /* the responder's sid that this replaces, or 0 */
 	uint32_t features;
@@ -144,7 +145,7 @@ struct wire_init {
 	uint8_t source[16]; /* the sender's address of its primary pair, or 0 */
 };
 
-/* RESP: sid4 features4 your address18 max flows2 zero4 */
+/* RESP's sealed part: sid4 features4 your address18 max flows2 zero4 */
 struct wire_resp {
 	uint32_t sid;
 	uint32_t features;
@@ -157,8 +158,8 @@ enum wire_feature {
 	WIRE_F_RESPONDER = 0x40000000, /* INIT by the association's responder */
 };
 
-/* Bits 8 to 14 of an INIT's features: the flow id of the sender's primary pair
- * + 1, or 0. */
+/* Bits 8 to 14 of an INIT's features: the flow id of the primary pair + 1; 0:
+ * not known. */
 #define WIRE_F_PRIMARY(id) (((uint32_t)(id) + 1) << 8)
 #define WIRE_F_PRIMARY_ID(features) (((features) >> 8 & 0x7f) - 1)
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mp.h"
 #include "world.h"
 
 enum {

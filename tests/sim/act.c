@@ -4,6 +4,13 @@
 #include <err.h>
 #include <string.h>
 
+#include "host.h"
+#include "mp.h"
+#include "net.h"
+#include "run.h"
+#include "traffic.h"
+#include "world.h"
+
 #define BOTH_WAYS(name, field)                                             \
 	void name(struct run *r, const struct step *s)                     \
 	{                                                                  \

@@ -8,7 +8,8 @@
 #ifndef SIM_ACT_H
 #define SIM_ACT_H
 
-#include "run.h"
+struct run;
+struct step;
 
 /* Both ways: n = us, us, ppm, ppm, ppm (late by 20 ms), kbit/s, bytes. */
 void act_delay(struct run *, const struct step *);

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rng.h"
+#include "world.h"
+
 enum {
 	POLL_MAX = 100000, /* packets at one time; more is a loop */
 	SEND_TRIES = 70,   /* as many flows as there can be, and some */

@@ -9,7 +9,14 @@
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mp.h"
 #include "net.h"
+
+struct world;
 
 enum host_bound {
 	HOSTS_MAX = 32,

@@ -14,13 +14,14 @@
 
 #include <err.h>
 #include <getopt.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <sodium.h>
+#include "run.h"
 
 enum {
 	SCENARIOS_MAX = 128,

@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+#include "mp.h"
+#include "net.h"
+#include "run.h"
+#include "traffic.h"
+#include "watch.h"
+#include "world.h"
+
 enum {
 	ETHERNET = 14, /* bytes of header */
 };

@@ -8,7 +8,10 @@
 #ifndef SIM_MEASURE_H
 #define SIM_MEASURE_H
 
-#include "run.h"
+#include <stdint.h>
+
+struct expect;
+struct run;
 
 /* Of datagrams sent in the time; NEVER when one did not come: */
 uint64_t m_worst_echo(struct run *, const struct expect *); /* us */

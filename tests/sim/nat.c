@@ -5,6 +5,9 @@
 #include <err.h>
 #include <string.h>
 
+#include "mp.h"
+#include "world.h"
+
 struct nat *
 net_nat(struct net *n, const char *outside)
 {

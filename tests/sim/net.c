@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+#include "rng.h"
+#include "world.h"
+
 static const size_t class_size[PACKET_CLASSES] = { 512, 2048, 66000 };
 static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
 	0xff };

@@ -19,7 +19,8 @@
 #include <stdint.h>
 
 #include "mp.h"
-#include "world.h"
+
+struct world;
 
 enum net_bound {
 	NET_IFACES_MAX = 64,

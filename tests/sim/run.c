@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mp.h"
+#include "rng.h"
+
 /* --- The world ----------------------------------------------------------- */
 
 static void

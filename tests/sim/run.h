@@ -10,8 +10,15 @@
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host.h"
+#include "net.h"
 #include "traffic.h"
 #include "watch.h"
+#include "world.h"
 
 struct run;
 

@@ -9,8 +9,7 @@
 #ifndef SIM_SCENARIOS_H
 #define SIM_SCENARIOS_H
 
-#include "act.h"
-#include "measure.h"
+#include "run.h"
 
 /* Each ends with an empty row. */
 extern const struct scenario scenarios_paper[];

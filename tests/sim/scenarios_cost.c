@@ -7,6 +7,11 @@
  */
 #include "scenarios.h"
 
+#include "act.h"
+#include "measure.h"
+#include "run.h"
+#include "world.h"
+
 /* --- Active: the standby flow costs probes only -------------------------- */
 
 static const struct expect active_expects[] = {

@@ -2,6 +2,11 @@
 /* scenarios_faults: paths that die in silence, and come back. */
 #include "scenarios.h"
 
+#include "act.h"
+#include "measure.h"
+#include "run.h"
+#include "world.h"
+
 /* --- PROTOCOL.md 8: the best path, while typing -------------------------- */
 
 static const struct step dead_best_steps[] = {

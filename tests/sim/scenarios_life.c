@@ -2,6 +2,13 @@
 /* scenarios_life: sessions begin, end, rekey; NATs; hostile peers. */
 #include "scenarios.h"
 
+#include "act.h"
+#include "measure.h"
+#include "mp.h"
+#include "rng.h"
+#include "run.h"
+#include "world.h"
+
 /* --- Begin --------------------------------------------------------------- */
 
 static const struct expect start_expects[] = {

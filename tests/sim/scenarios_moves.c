@@ -2,6 +2,11 @@
 /* scenarios_moves: addresses and links that come and go. */
 #include "scenarios.h"
 
+#include "act.h"
+#include "measure.h"
+#include "run.h"
+#include "world.h"
+
 /* --- PROTOCOL.md 8: an address goes and comes back ----------------------- */
 
 static const struct step client_steps[] = {

@@ -2,6 +2,11 @@
 /* scenarios_paper: Figure 9 of the paper, and what all scenarios share. */
 #include "scenarios.h"
 
+#include "act.h"
+#include "measure.h"
+#include "run.h"
+#include "world.h"
+
 const struct traffic_row traffic_keys[] = {
 	{ .name = "key", "c", "s", TIMER, NULL, MS(200), 60 },
 	{ .name = "echo", "s", "c", ECHO, "key", 0, 120 },

@@ -2,6 +2,12 @@
 /* scenarios_quality: loss, jitter, sizes, slow readers; calm or not. */
 #include "scenarios.h"
 
+#include "act.h"
+#include "measure.h"
+#include "rng.h"
+#include "run.h"
+#include "world.h"
+
 /* --- Two equal paths: nothing to be gained by changing ------------------- */
 
 static const struct place equal_places[] = {

@@ -9,8 +9,18 @@
  */
 #include "scenarios.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "host.h"
+#include "measure.h"
+#include "mp.h"
+#include "net.h"
+#include "rng.h"
+#include "run.h"
+#include "traffic.h"
+#include "world.h"
 
 enum {
 	PATHS_MAX = 4,

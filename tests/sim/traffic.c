@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "world.h"
+
 enum {
 	DATAGRAM_MAX = 9000,
 	COPY_SEEK_US = 1000000, /* a COPY is never of an older one */

@@ -9,7 +9,14 @@
 #ifndef SIM_TRAFFIC_H
 #define SIM_TRAFFIC_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "host.h"
+#include "mp.h"
+#include "net.h"
+
+struct world;
 
 enum traffic_bound {
 	STREAMS_MAX = 32,

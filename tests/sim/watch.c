@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "watch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "host.h"
+#include "world.h"
 
 const char *
 packet_kind_name(enum packet_kind k)

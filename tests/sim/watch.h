@@ -8,9 +8,14 @@
 #ifndef SIM_WATCH_H
 #define SIM_WATCH_H
 
-#include <stdio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "host.h"
+#include "mp.h"
+#include "net.h"
+
+struct host;
 
 enum { WATCH_US = 10000 };
 

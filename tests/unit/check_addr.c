@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "mp.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -163,7 +164,7 @@ static const struct pair_row {
 	{ "192.0.2.1", "203.0.113.1", true },
 	{ "2001:db8::1", "2001:db8::2", true },
 	{ "192.0.2.1", "2001:db8::2", false },
-	/* private and global may: there is NAT */
+	/* private with global is allowed: a NAT may lie between */
 	{ "10.0.0.1", "203.0.113.1", true },
 	{ "10.0.0.1", "172.16.0.1", true },
 	{ "100.64.0.1", "192.168.0.1", true },
@@ -177,7 +178,7 @@ static const struct pair_row {
 	{ "::1", "2001:db8::1", false },
 	{ "::1", "fe80::1", false },
 	{ "::1", "fd00::1", false },
-	/* same class, other family */
+	/* same scope, other family */
 	{ "::1", "127.0.0.1", false },
 	{ "fe80::1", "169.254.0.1", false },
 	{ "fd00::1", "10.0.0.1", false },
@@ -204,7 +205,8 @@ START_TEST(pair)
 }
 END_TEST
 
-/* May a peer at an address of each scope be told; and with tell_private. */
+/* May a peer at an address of each scope be told of this one; and with
+ * tell_private set? */
 static const struct tell_row {
 	const char *ip;
 	bool tell[4], private[4]; /* peer: loopback, link, private, global */

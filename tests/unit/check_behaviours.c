@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The 20 behaviours that make this the paper's protocol, each seen from
- * outside: by the packets on the wire, in virtual time.
+ * outside: from the packets on the wire, in virtual time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +9,15 @@
 #include "addr.h"
 #include "bytes.h"
 #include "duo.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 
-/* --- What went over the wire ---------------------------------------------- */
+/* --- Packets that went over the wire -------------------------------------- */
 
 struct seen_packet {
 	uint64_t at;
@@ -22,17 +26,17 @@ struct seen_packet {
 	bool df, handshake, opened; /* opened: ad and msg are known */
 	struct wire_ad ad;
 	struct wire_msg msg;
-	struct mp_path path; /* of the sender's flow at that moment */
-	struct mp_path rx;   /* as the receiver sees it */
+	struct mp_path path; /* of the sender's flow when it was sent */
+	struct mp_path rx;   /* path as the receiver sees it */
 };
 
 struct wire {
 	struct seen_packet *p;
 	size_t n;
-	/* loses what it says yes to */
+	/* packets for which it returns true are lost */
 	bool (*lose)(const struct seen_packet *, void *arg);
 	void *arg;
-	uint64_t jitter; /* us added to every second packet's delay at most */
+	uint64_t jitter; /* us added to every second delay, most */
 	uint32_t dice;
 };
 
@@ -90,7 +94,7 @@ is_data(const struct seen_packet *p)
 	return p->opened && p->msg.flags == 0;
 }
 
-/* A question: not an answer. */
+/* A probe that is not an answer. */
 static bool
 is_probe(const struct seen_packet *p)
 {
@@ -105,7 +109,7 @@ is_reply(const struct seen_packet *p)
 	    (WIRE_PROBE | WIRE_REPLY);
 }
 
-/* Datagrams of an end over that pair since a time. */
+/* Datagrams that an end sent on that pair since a time. */
 static int
 data_on(const struct wire *w, int from, int client_addr, int server_addr,
     uint64_t since)
@@ -151,8 +155,8 @@ switches(const struct duo *d)
 	    duo_count(d, SERVER, MP_C_flow_switch);
 }
 
-/* How long the slowest of the numbers took that a duo_chat() from a time on,
- * with one of each end every `every', said. */
+/* The longest delivery time of datagrams of a duo_chat() that began at a time,
+ * one of each end every `every' us. */
 static uint64_t
 slowest(const struct duo *d, uint32_t from, uint32_t to, uint64_t began,
     uint64_t every)
@@ -197,7 +201,7 @@ START_TEST(test_behaviour_01_all_compatible_pairs)
 			ck_assert_ptr_nonnull(was[i][j]);
 			ids[i][j] = was[i][j]->id;
 		}
-	/* Lists grow at either end: what there was stays what it was. */
+	/* Either end gets another address: existing flows stay as they are. */
 	duo_addr_new(d, CLIENT, (uint8_t[16]) { [10] = 0xff, [11] = 0xff, 10,
 	    0, 1, 1 }, 9);
 	duo_addr_new(d, SERVER, (uint8_t[16]) { [10] = 0xff, [11] = 0xff, 10,
@@ -241,7 +245,7 @@ START_TEST(test_behaviour_02_no_mixed_pairs)
 	for (i = 0; i < w.n; i++)
 		ck_assert(addr_pair_ok(w.p[i].rx.local.ip,
 		    w.p[i].rx.remote.ip));
-	for (e = 0; e < 2; e++) /* one of each family */
+	for (e = 0; e < 2; e++) /* one more address of each family */
 		ck_assert_int_eq(validated(d, e), 2);
 	ck_assert_uint_eq(duo_session(d, CLIENT)->live_flows, 2);
 	wire_off(&w, d);
@@ -282,7 +286,7 @@ START_TEST(test_behaviour_03_address_requests)
 			ck_assert_uint_le(w.p[i].at, up + 10 * MS);
 		else if (requests > _i) /* regularly, and after a rekey */
 			ck_assert_uint_le(w.p[i].at - last, 62 * SEC);
-		else /* the one before was lost */
+		else /* the request before was lost */
 			ck_assert_uint_le(w.p[i].at - last, 2 * SEC);
 		last = w.p[i].at;
 		requests++;
@@ -296,7 +300,7 @@ START_TEST(test_behaviour_03_address_requests)
 }
 END_TEST
 
-/* While paths come and go, so that several flows carry data. */
+/* Paths come and go, so that several flows carry data. */
 START_TEST(test_behaviour_04_own_source_address)
 {
 	struct duo *d = duo_new(2, 2);
@@ -350,7 +354,7 @@ START_TEST(test_behaviour_05_answer_on_the_same_flow)
 		ck_assert_uint_lt(j, w.n);
 		ck_assert_int_eq(w.p[j].client_addr, w.p[i].client_addr);
 		ck_assert_int_eq(w.p[j].server_addr, w.p[i].server_addr);
-		/* at once: the path's delay later */
+		/* at once: it arrives after the path's delay */
 		ck_assert_uint_eq(w.p[j].at - w.p[i].at, (uint64_t)DUO_DELAY *
 		    (uint64_t)(1 + w.p[i].client_addr + w.p[i].server_addr));
 	}
@@ -386,7 +390,7 @@ START_TEST(test_behaviour_06_probe_interval)
 		ck_assert_uint_ge(want, 500 * MS);
 		if (last[a] != 0) {
 			ck_assert_uint_ge(w.p[i].at - last[a], 500 * MS);
-			/* RTTVAR still shrinks a bit */
+			/* RTTVAR still shrinks a little */
 			ck_assert_uint_ge(w.p[i].at - last[a] + 2 * MS, want);
 			ck_assert_uint_le(w.p[i].at - last[a], want +
 			    want / 3);
@@ -414,7 +418,7 @@ START_TEST(test_behaviour_07_sizes)
 
 	wire_on(&w, d);
 	duo_up(d);
-	duo_cut(d, 0, 0, true); /* makes COPYs */
+	duo_cut(d, 0, 0, true); /* causes COPYs */
 	duo_chat(d, d->now + 2 * SEC, 20 * MS, &n);
 	for (i = 0; i < w.n; i++) {
 		if (!w.p[i].opened)
@@ -466,7 +470,7 @@ START_TEST(test_behaviour_08_lowest_both_ways)
 	duo_up(d);
 	wire_on(&w, d);
 	for (k = 0; k < 2; k++) {
-		/* SRTT goes from 80 to under 32 ms in 12 samples */
+		/* SRTT falls from 80 to less than 32 ms in 12 samples */
 		duo_chat(d, d->now + 8 * SEC, 50 * MS, &n);
 		since = d->now;
 		duo_chat(d, d->now + 5 * SEC, 50 * MS, &n);
@@ -476,7 +480,7 @@ START_TEST(test_behaviour_08_lowest_both_ways)
 		    data_on(&w, SERVER, 1 - k, k, since));
 		ck_assert(duo_flow(d, CLIENT, 1 - k, k)->rtt.srtt_us <
 		    30 * MS + 11 * MS);
-		duo_delay(d, 0, 1, 10 * MS); /* now that one is better */
+		duo_delay(d, 0, 1, 10 * MS); /* now this one is better */
 	}
 	ck_assert_uint_le(switches(d), 4);
 	duo_run(d, d->now + SEC);
@@ -486,7 +490,7 @@ START_TEST(test_behaviour_08_lowest_both_ways)
 }
 END_TEST
 
-/* Gives the server the next packet of a client's flow, or an older one. */
+/* Gives the server the next packet of a client's flow, or one out of order. */
 static void
 to_server(struct duo *d, int addr, uint16_t flags, uint32_t select, bool old)
 {
@@ -527,7 +531,7 @@ START_TEST(test_behaviour_09_responder_follows)
 	ck_assert(f[0] != NULL && f[1] != NULL && f[0]->validated &&
 	    f[1]->validated);
 	ck_assert_uint_eq(duo_session(d, SERVER)->choice, 0);
-	/* data in order, and nothing else */
+	/* data in order, and nothing else, moves the server */
 	to_server(d, 0, 0, 0, false);
 	ck_assert_ptr_eq(duo_current(d, SERVER), f[0]);
 	to_server(d, 1, WIRE_PROBE, 0, false);
@@ -540,7 +544,7 @@ START_TEST(test_behaviour_09_responder_follows)
 	ck_assert_ptr_eq(duo_current(d, SERVER), f[1]);
 	to_server(d, 0, 0, 0, false);
 	ck_assert_ptr_eq(duo_current(d, SERVER), f[0]);
-	/* the highest SELECT, and nothing else */
+	/* the highest SELECT, and nothing else, moves the server */
 	to_server(d, 1, WIRE_PROBE | WIRE_SELECT, 50, false);
 	ck_assert_ptr_eq(duo_current(d, SERVER), f[1]);
 	to_server(d, 0, 0, 0, false);
@@ -602,7 +606,7 @@ START_TEST(test_behaviour_10_one_loss)
 	ck_assert_uint_eq(f->rtt.idle_us, 0);
 	duo_run(d, lost_at + rto + RTT_MAX_DELACK);
 	ck_assert_uint_eq(f->rtt.idle_us, rto);
-	ck_assert_uint_eq(f->probe_at, d->now); /* the next, at once */
+	ck_assert_uint_eq(f->probe_at, d->now); /* the next one, at once */
 	ck_assert_uint_eq(f->rtt.srtt_us, srtt);
 	ck_assert_uint_eq(f->rtt.rttvar_us, var);
 	duo_run(d, d->now + 2 * DUO_DELAY - 1);
@@ -615,7 +619,7 @@ START_TEST(test_behaviour_10_one_loss)
 }
 END_TEST
 
-/* Nobody looked for 10 s. */
+/* The engine is called 10 s late. */
 START_TEST(test_behaviour_11_late_caller)
 {
 	struct duo *d = duo_new(2, 1);
@@ -652,7 +656,7 @@ START_TEST(test_behaviour_12_dead_flow)
 	duo_up(d);
 	f = duo_flow(d, CLIENT, 0, 0);
 	duo_cut(d, 0, 0, true);
-	duo_run(d, d->now + 20 * MS); /* what is under way */
+	duo_run(d, d->now + 20 * MS); /* packets on their way */
 	srtt = f->rtt.srtt_us;
 	var = f->rtt.rttvar_us;
 	began = d->now;
@@ -688,8 +692,8 @@ START_TEST(test_behaviour_13_round_trip_only)
 	duo_up(d);
 	f[0] = duo_flow(d, CLIENT, 0, 0);
 	f[1] = duo_flow(d, SERVER, 0, 0);
-	/* The server holds its answers for 25 ms, and more while its program
-	 * sleeps; then that one speaks of what it got long ago. */
+	/* The server answers after 25 ms, and later while its program sleeps,
+	 * so that an answer echoes a timestamp of long ago. */
 	for (n = 2; n < 400; n += 2) {
 		if (n == 200)
 			d->end[SERVER].asleep = true;
@@ -705,7 +709,7 @@ START_TEST(test_behaviour_13_round_trip_only)
 		ck_assert_uint_le(f[0]->rtt.srtt_us, 20500);
 		ck_assert_uint_le(f[1]->rtt.srtt_us, 20500);
 	}
-	/* One that is late: delivered, not measured. */
+	/* A late packet is delivered, and not measured. */
 	path = duo_path(d, SERVER, 0, CLIENT, 0);
 	msg.ts = (uint16_t)(duo_time(d, CLIENT) / WIRE_TS_US);
 	msg.tsreply = (uint16_t)(msg.ts - 90 * MS / WIRE_TS_US);
@@ -722,7 +726,8 @@ START_TEST(test_behaviour_13_round_trip_only)
 }
 END_TEST
 
-/* Of every packet that the server got in 20 s. */
+/* Every packet to the server is repeated: at once, and 500 ms later from
+ * another port. */
 static enum duo_verdict
 again_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
@@ -787,14 +792,14 @@ START_TEST(test_behaviour_15_delay_changes)
 	before = switches(d);
 	wire_on(&w, d);
 	since = d->now;
-	if (_i == 0) { /* unused: +300 ms of round-trip time */
+	if (_i == 0) { /* not in use: +300 ms of round-trip time */
 		duo_delay(d, 1, 0, 170 * MS);
 		duo_chat(d, d->now + 30 * SEC, 50 * MS, &n);
 		ck_assert_uint_ge(duo_flow(d, CLIENT, 1, 0)->rtt.srtt_us,
 		    330 * MS);
 		ck_assert_uint_le(duo_flow(d, CLIENT, 1, 0)->rtt.srtt_us,
 		    341 * MS);
-	} else { /* used: +200 ms, 220 then; the other has 500 */
+	} else { /* in use: +200 ms, 220 then; the other path has 500 */
 		duo_delay(d, 0, 0, 110 * MS);
 		duo_chat(d, d->now + 30 * SEC, 50 * MS, &n);
 		ck_assert_uint_ge(duo_flow(d, CLIENT, 0, 0)->rtt.srtt_us,
@@ -810,7 +815,7 @@ START_TEST(test_behaviour_15_delay_changes)
 }
 END_TEST
 
-/* In both directions, or in one of them. */
+/* Dead in both directions, or in one of them. */
 START_TEST(test_behaviour_16_silently_dead)
 {
 	struct duo *d = duo_new(2, 2);
@@ -832,10 +837,10 @@ START_TEST(test_behaviour_16_silently_dead)
 	duo_chat(d, d->now + 5 * SEC, 20 * MS, &n);
 	duo_run(d, d->now + SEC);
 	duo_all_came(d, 2, n);
-	/* The worst comes right after one whose answer, 10 ms under way, ends
-	 * the wait: 20 ms to the next, 30 each for wait and doubt (20 round
-	 * trip + 10), the other path's 30, some RTTVAR.  No key of the
-	 * paper's code was under 330 ms. */
+	/* The worst case is a datagram sent just after one whose answer, 10 ms
+	 * on its way, ends the wait: 20 ms until the next, 30 each for wait and
+	 * doubt (round trip 20 + 10), 30 on the other path, and some RTTVAR.
+	 * The paper's code took 330 ms at least. */
 	ck_assert_uint_le(slowest(d, from, n, began, 20 * MS), 140 * MS);
 	duo_free(d);
 }
@@ -885,14 +890,14 @@ START_TEST(test_behaviour_18_ipv4_to_ipv6)
 	duo_run(d, d->now + SEC);
 	ck_assert_ptr_eq(duo_current(d, CLIENT), duo_flow(d, CLIENT, v6, 1));
 	ck_assert_ptr_eq(duo_current(d, SERVER), duo_flow(d, SERVER, v6, 1));
-	/* The programs still know each other by IPv4. */
+	/* The programs still know each other by their IPv4 addresses. */
 	ck_assert(addr_equal(&duo_session(d, SERVER)->shown, &shown));
 	ck_assert(addr_equal(&d->end[SERVER].got[d->end[SERVER].n_got -
 	    1].from, &shown));
 	ck_assert(addr_equal(&d->end[CLIENT].got[d->end[CLIENT].n_got -
 	    1].from, &d->end[CLIENT].peer));
 	duo_all_came(d, 2, from);
-	/* what the server sent to the address that had gone is resent */
+	/* datagrams that the server sent to the removed address are resent */
 	duo_all_came(d, from, n);
 	duo_free(d);
 }
@@ -937,7 +942,7 @@ START_TEST(test_behaviour_19_address_returns)
 }
 END_TEST
 
-/* Both of 20 ms, with 2 ms of jitter. */
+/* Two paths of 20 ms, each with 2 ms of jitter. */
 START_TEST(test_behaviour_20_equal_paths)
 {
 	struct duo *d = duo_new(2, 1);

@@ -4,15 +4,16 @@
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
 #include "duo.h"
+#include "mp.h"
 #include "probe.h"
-#include "recv.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* End e gets a packet that the other one could have sent, on that flow. */
+/* End e gets a packet that the other end could have sent on that flow. */
 static enum mp_verdict
 give(struct duo *d, int e, struct flow *f, uint64_t seq, struct wire_msg msg,
     const void *body, size_t len)
@@ -30,17 +31,17 @@ flags(uint16_t f)
 	return (struct wire_msg) { .flags = f };
 }
 
-/* --- PROBE --------------------------------------------------------------------- */
+/* --- PROBE ---------------------------------------------------------------- */
 
-/* The last packet of a side, opened. */
+/* The last packet of an end with certain flags, opened. */
 static struct {
 	int n, from_addr, to_addr;
 	struct wire_ad ad;
 	struct wire_msg msg;
 	size_t len;
 	uint8_t body[2000];
-	int want; /* the side */
-	uint16_t mask, value; /* of flags that count */
+	int want; /* which end */
+	uint16_t mask, value; /* flags that are compared */
 } last;
 
 static enum duo_verdict
@@ -80,7 +81,7 @@ watched(int n, int m, int side, uint16_t mask, uint16_t value)
 	return d;
 }
 
-/* Answered at once on the same flow; the token echoed. */
+/* A probe is answered at once, on its flow, with its token. */
 START_TEST(probe)
 {
 	struct duo *d = watched(2, 2, 1, WIRE_PROBE | WIRE_REPLY,
@@ -98,13 +99,13 @@ START_TEST(probe)
 	ck_assert_int_eq(last.to_addr, 1);
 	ck_assert(last.msg.flags & WIRE_RESPONSE);
 	ck_assert_mem_eq(last.msg.response, "12345678", 8);
-	ck_assert_uint_eq(last.msg.tsreply, 0); /* what the probe's ts was */
+	ck_assert_uint_eq(last.msg.tsreply, 0); /* the timestamp of the probe */
 	ck_assert_int_eq(give(d, 1, f, 1001, flags(WIRE_PROBE), NULL, 0),
 	    MP_CONTROL);
 	duo_run(d, d->now);
 	ck_assert_int_eq(last.n, 2);
 	ck_assert_uint_eq(last.msg.flags, WIRE_PROBE | WIRE_REPLY);
-	ck_assert_uint_eq(last.len, 34); /* PROTOCOL 1 */
+	ck_assert_uint_eq(last.len, 34); /* PROTOCOL.md 1 */
 	duo_free(d);
 }
 END_TEST
@@ -130,10 +131,11 @@ START_TEST(no_answer)
 }
 END_TEST
 
-/* Only the right token, on the path that it was sent by, validates. */
+/* A response validates only with the right token, on the path on which the
+ * challenge was sent. */
 static const struct response_row {
 	const char *name;
-	int flip; /* byte of the token, or -1 */
+	int flip; /* byte of the token to change, or -1 */
 	bool other_remote, other_local, validates;
 } responses[] = {
 	{ "right", -1, false, false, true },
@@ -166,14 +168,14 @@ START_TEST(response)
 		path.local = duo_addr(d, 1, 0);
 	msg.tsreply = WIRE_TS_NONE;
 	len = duo_make(d, 0, f->id, 1000, &msg, NULL, 0, packet);
-	f->mark[1] = 2000; /* late: the address is not asked about */
+	f->mark[1] = 2000; /* late: no question about the other address */
 	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_CONTROL);
 	ck_assert_msg(f->validated == r->validates, "%s", r->name);
 	duo_free(d);
 }
 END_TEST
 
-/* An answered size that nobody asked for proves nothing. */
+/* A padded probe that was never sent proves no size. */
 START_TEST(response_size)
 {
 	struct duo *d = duo_new(1, 1);
@@ -197,7 +199,7 @@ START_TEST(response_size)
 }
 END_TEST
 
-/* SELECT: a higher number than any before, in order. */
+/* The responder follows a SELECT in order with the highest number so far. */
 START_TEST(follow)
 {
 	struct duo *d = duo_new(2, 2);
@@ -225,9 +227,9 @@ START_TEST(follow)
 }
 END_TEST
 
-/* --- ADDR ----------------------------------------------------------------------- */
+/* --- ADDR ----------------------------------------------------------------- */
 
-/* A request is answered with the list; a late one gets 0 bytes back. */
+/* A request is answered with the list; a late one is not answered. */
 START_TEST(request)
 {
 	struct duo *d = watched(1, 3, 1, WIRE_ADDR, WIRE_ADDR);
@@ -262,12 +264,12 @@ START_TEST(request)
 }
 END_TEST
 
-/* What a list may hold; the rest of it still counts. */
+/* What a list may hold: one bad entry leaves the others valid. */
 static const struct list_row {
 	const char *name;
 	uint8_t bytes[20];
 	size_t len;
-	int used; /* remote addresses that come to be tried */
+	int used; /* remote addresses that are tried then */
 	int counted;
 } lists[] = {
 	{ "IPv4", { 7, 4, 1, 2, 10, 1, 0, 50 }, 8, 1, 0 },
@@ -308,7 +310,7 @@ START_TEST(list)
 }
 END_TEST
 
-/* A late list, and a list to the responder, change nothing. */
+/* A late list, or a list to the responder, changes nothing. */
 START_TEST(list_late)
 {
 	static const uint8_t one[] = { 7, 4, 1, 2, 10, 1, 0, 77 };
@@ -329,7 +331,7 @@ START_TEST(list_late)
 }
 END_TEST
 
-/* More than 16: the first 16 (PROTOCOL 1). */
+/* Of more than 16 addresses the first 16 count (PROTOCOL.md 1). */
 START_TEST(list_long)
 {
 	struct duo *d = duo_new(1, 1);
@@ -346,7 +348,7 @@ START_TEST(list_long)
 }
 END_TEST
 
-/* --- CLOSE ----------------------------------------------------------------------- */
+/* --- CLOSE ---------------------------------------------------------------- */
 
 START_TEST(close)
 {
@@ -366,7 +368,7 @@ START_TEST(close)
 }
 END_TEST
 
-/* The initiator keeps the association, and looks for a new socket while its
+/* The initiator keeps the association, and looks for the peer again while its
  * program is active. */
 START_TEST(close_initiator)
 {
@@ -379,11 +381,11 @@ START_TEST(close_initiator)
 	    flags(WIRE_CLOSE), NULL, 0), MP_CONTROL);
 	ck_assert_int_eq(duo_session(d, 0)->state, _i == 0 ?
 	    MP_S_CONNECTING : MP_S_DOWN);
-	/* Its key receives for a minute, and sends no more. */
+	/* The key receives for a minute more, and sends no longer. */
 	ck_assert(duo_session(d, 0)->keys[0].live);
 	ck_assert_mem_eq(duo_session(d, 0)->keys[0].tx, (uint8_t[32]) { 0 },
 	    32);
-	ck_assert_int_eq(duo_say(d, 0, 2), 0); /* goes on when it says so */
+	ck_assert_int_eq(duo_say(d, 0, 2), 0); /* the session goes on then */
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_session(d, 0)->state, MP_S_UP);
 	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
@@ -391,7 +393,7 @@ START_TEST(close_initiator)
 }
 END_TEST
 
-/* --- COPY -------------------------------------------------------------------------- */
+/* --- COPY ----------------------------------------------------------------- */
 
 static struct wire_msg
 copy_of(struct duo *d, int from, uint16_t flow, uint64_t seq)
@@ -404,7 +406,8 @@ copy_of(struct duo *d, int from, uint16_t flow, uint64_t seq)
 	return msg;
 }
 
-/* Whichever comes first is delivered, the other dropped. */
+/* Of a datagram and its COPY the first to arrive is delivered, the other
+ * dropped. */
 START_TEST(copy)
 {
 	struct duo *d = duo_new(2, 2);
@@ -423,13 +426,13 @@ START_TEST(copy)
 	ck_assert_int_eq(give(d, 1, a, 1002, flags(0), "y", 1), MP_DELIVER);
 	ck_assert_int_eq(give(d, 1, b, 1002, copy_of(d, 0, a->id, 1002),
 	    "y", 1), MP_CONTROL);
-	ck_assert_ptr_eq(duo_current(d, 1), a); /* it never moves data */
+	ck_assert_ptr_eq(duo_current(d, 1), a); /* a COPY never moves data */
 	ck_assert_uint_eq(d->end[1].n_got, 1 + 2);
 	duo_free(d);
 }
 END_TEST
 
-/* Copies of what cannot be. */
+/* COPYs that name an impossible packet. */
 static void
 no_sid(struct wire_msg *m)
 {
@@ -489,8 +492,8 @@ START_TEST(copy_bad)
 }
 END_TEST
 
-/* A copy of the responder's first packet of a flow that it does not know yet
- * is as good as the packet; the initiator knows all flows. */
+/* A COPY of the first packet of a flow that the responder does not know yet is
+ * as good as the packet.  The initiator knows all flows. */
 START_TEST(copy_new_flow)
 {
 	struct duo *d = duo_new(1, 1);
@@ -506,9 +509,10 @@ START_TEST(copy_new_flow)
 }
 END_TEST
 
-/* --- Somebody else's address answers --------------------------------------------------- */
+/* --- The peer answers from another address
+ * --------------------------------- */
 
-/* The peer moved to another address of its own: estimates start anew. */
+/* The peer moved to another address of its own: estimates begin anew. */
 START_TEST(moved_address)
 {
 	struct duo *d = duo_new(1, 1);
@@ -528,7 +532,7 @@ START_TEST(moved_address)
 	ck_assert_uint_ne(f->alt_at, MP_NEVER);
 	f->size = 1400;
 	memcpy(msg.response, f->alt_challenge, 8);
-	/* from the old address: no */
+	/* a response from the old address counts for nothing */
 	len = duo_make(d, 0, f->id, 1001, &msg, NULL, 0, packet);
 	ck_assert_int_eq(duo_inject(d, 1, &f->path, packet, len),
 	    MP_CONTROL);

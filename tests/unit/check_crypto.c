@@ -81,7 +81,7 @@ struct aead {
 	size_t adlen, len;
 };
 
-/* False: this machine cannot. */
+/* False: this CPU cannot run the suite. */
 static bool
 aead_load(const struct aead_row *r, struct aead *v)
 {
@@ -133,7 +133,7 @@ START_TEST(aead_in_place)
 }
 END_TEST
 
-/* Each byte of all that is authenticated, changed by one bit. */
+/* One bit changed in each authenticated byte. */
 START_TEST(aead_forged)
 {
 	const struct aead_row *r = &aeads[_i];
@@ -227,7 +227,7 @@ START_TEST(dh_vector)
 }
 END_TEST
 
-/* The two of RFC 7748, 6.1, each the other's peer. */
+/* The two key pairs of RFC 7748, 6.1, each the peer of the other. */
 START_TEST(dh_public)
 {
 	uint8_t secret[32], want[32], out[32];
@@ -273,7 +273,7 @@ START_TEST(hash_vector)
 }
 END_TEST
 
-/* Noise hashes its h onto itself. */
+/* Noise hashes into its own input. */
 START_TEST(hash_in_place)
 {
 	uint8_t a[32], b[32];
@@ -310,7 +310,7 @@ static const struct hmac_row {
 	  "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
 };
 
-/* HMAC pads its key with zeros, so a shorter key is that key with zeros. */
+/* HMAC pads its key with zeros, so a shorter key equals the padded one. */
 START_TEST(hmac_vector)
 {
 	const struct hmac_row *r = &hmacs[_i];
@@ -442,7 +442,7 @@ START_TEST(rng_vector)
 }
 END_TEST
 
-/* However the requests are cut, the stream is the same. */
+/* The stream does not depend on the sizes of the requests. */
 START_TEST(rng_cut)
 {
 	uint8_t all[700], out[700];
@@ -462,7 +462,7 @@ START_TEST(rng_cut)
 }
 END_TEST
 
-/* Nothing in the state leads back to what was given. */
+/* The state holds nothing that was put out. */
 START_TEST(rng_erases)
 {
 	uint8_t out[300], seed[32];
@@ -485,7 +485,7 @@ START_TEST(rng_erases)
 }
 END_TEST
 
-/* Both the old key and the new seed count. */
+/* The old key and the new seed both count. */
 START_TEST(rng_stirred)
 {
 	uint8_t zero[32] = { 0 }, one[32] = { 1 }, key[32];
@@ -516,7 +516,7 @@ START_TEST(rng_stirred)
 }
 END_TEST
 
-/* The state lies in memory that others can write. */
+/* Another process may write any value into the state. */
 START_TEST(rng_hostile)
 {
 	static const uint32_t used[] = { 224, 225, 1U << 31, UINT32_MAX };
@@ -536,8 +536,8 @@ END_TEST
 static const uint32_t belows[] = { 1, 2, 3, 7, 10, 256, 1000003, 0x80000000,
 	0x80000001, 0xc0000000, UINT32_MAX };
 
-/* Against the plain definition: numbers above the last whole multiple of n
- * are drawn again.  (Ours redraws the lowest 2^32 mod n instead.) */
+/* Against the plain method, which draws again above the last whole multiple of
+ * n; rng_below() draws again below 2^32 mod n. */
 START_TEST(rng_below_range)
 {
 	uint32_t n = belows[_i], v, got;
@@ -554,7 +554,7 @@ START_TEST(rng_below_range)
 			redrawn++;
 		ck_assert_uint_eq(got, v % n);
 	}
-	if (n == 0x80000001) /* about every other one */
+	if (n == 0x80000001) /* about half are drawn again */
 		ck_assert(redrawn > 800 && redrawn < 1200);
 }
 END_TEST

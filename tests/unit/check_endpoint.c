@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "wire.h"
 
@@ -38,13 +41,13 @@ START_TEST(limit)
 }
 END_TEST
 
-/* At most 4 KiB a session with 4 flows. */
+/* A session with 4 flows takes 4 KiB of the block at most. */
 START_TEST(size_session)
 {
 	struct mp_limits few = { .sessions = 1000, .flows = 4000 };
 	struct mp_limits many = { .sessions = 2000, .flows = 8000 };
 
-	/* 2^n buckets, so that a power of two lies between */
+	/* differences, because bucket counts are powers of two */
 	ck_assert_uint_le((mp_size(&many) - mp_size(&few)) / 1000, 4096);
 }
 END_TEST
@@ -63,8 +66,7 @@ block(size_t size)
 	return p;
 }
 
-/* What lies in the block stays in the block: guarded by its own size, ASan
- * and valgrind see more. */
+/* The engine writes within the block only; ASan and valgrind see more. */
 START_TEST(create)
 {
 	size_t size = mp_size(&setup.limits);
@@ -98,7 +100,7 @@ START_TEST(attach)
 	ck_assert_int_eq(mp_attach(&view, b, size - 1), MP_EINVAL);
 	ck_assert_int_eq(mp_attach(&view, b, 8), MP_EINVAL);
 	ck_assert_int_eq(mp_attach(&view, b + 8, size - 8), MP_EINVAL);
-	m.sh->limits.sessions = 5; /* more than there is room for */
+	m.sh->limits.sessions = 5; /* its limits need more than its size */
 	ck_assert_int_eq(mp_attach(&view, b, size), MP_EINVAL);
 	m.sh->limits.sessions = 1 << 20;
 	ck_assert_int_eq(mp_attach(&view, b, size), MP_EINVAL);
@@ -110,7 +112,7 @@ START_TEST(attach)
 }
 END_TEST
 
-/* Stirred generators differ from others of the same seed. */
+/* Generators of one seed differ after one of them is stirred. */
 START_TEST(stir)
 {
 	struct mp a, b;
@@ -147,7 +149,7 @@ START_TEST(slots)
 	ck_assert_uint_eq(mp_session_find(&m, 0, &dst), MP_NONE);
 	ck_assert_int_eq(mp_slot_accept(&m, 0), 0);
 	ck_assert_uint_eq(m.sh->accept_slot, 0);
-	mp_slot_close(&m, 1, 31); /* nobody to tell: it is gone at once */
+	mp_slot_close(&m, 1, 31); /* no session is up: freed at once */
 	ck_assert_uint_eq(mp_session_find(&m, 31, &dst), MP_NONE);
 	ck_assert_int_eq(mp_slot_accept(&m, 31), MP_EINVAL);
 	mp_slot_close(&m, 1, 32);
@@ -158,7 +160,7 @@ START_TEST(slots)
 }
 END_TEST
 
-/* The socket is gone: the peer gets a CLOSE, its session ends. */
+/* The slot closes: the peer gets a CLOSE, and its session ends. */
 START_TEST(close)
 {
 	struct duo *d = duo_new(2, 2);
@@ -177,8 +179,25 @@ START_TEST(close)
 }
 END_TEST
 
-/* The server's socket is connected to another: the client's session goes on with
- * the next socket, and its packets soon come straight there. */
+/* The slot is opened and closed again before the CLOSE went out. */
+START_TEST(close_again)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[0].mp;
+
+	duo_up(d);
+	mp_slot_close(m, duo_time(d, 0), 0);
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+	mp_slot_close(m, duo_time(d, 0), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_ptr_null(duo_session(d, 0));
+	ck_assert_ptr_null(duo_session(d, 1));
+	duo_free(d);
+}
+END_TEST
+
+/* The server's first socket is connected to another peer: the client's session
+ * moves to the second socket, whose sid its packets carry soon. */
 START_TEST(move)
 {
 	struct duo *d = duo_new(2, 1);
@@ -190,14 +209,14 @@ START_TEST(move)
 	client = d->end[1].peer;
 	s = duo_session(d, 1);
 	ck_assert_int_eq(mp_slot_open(m, 1, MP_INET), 0);
-	mp_slot_move(m, duo_time(d, 1), 0, 1, &client); /* not its own peer */
+	mp_slot_move(m, duo_time(d, 1), 0, 1, &client); /* its own peer stays */
 	ck_assert_uint_eq(mp_session_find(m, 0, &client), state_index(m, s));
-	mp_slot_move(m, duo_time(d, 1), 0, 2, &other); /* no such socket */
+	mp_slot_move(m, duo_time(d, 1), 0, 2, &other); /* no such slot */
 	ck_assert_uint_eq(s->slot, 0);
 	mp_slot_move(m, duo_time(d, 1), 0, 1, &other);
 	ck_assert_uint_eq(mp_session_find(m, 0, &client), MP_NONE);
 	ck_assert_uint_eq(mp_session_find(m, 1, &client), state_index(m, s));
-	duo_say(d, 0, 1); /* comes by the old way, to the new socket */
+	duo_say(d, 0, 1); /* arrives by the old sid, for the new slot */
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, 1, 1), 1);
 	ck_assert_uint_eq(d->end[1].got[d->end[1].n_got - 1].slot, 1);
@@ -211,7 +230,7 @@ START_TEST(move)
 }
 END_TEST
 
-/* A session that the next socket cannot show stays. */
+/* A session whose peer the other socket cannot express stays. */
 START_TEST(move_not)
 {
 	struct duo *d = duo_new(1, 1);
@@ -225,7 +244,7 @@ START_TEST(move_not)
 }
 END_TEST
 
-/* A handshake that is answered and not confirmed ends up there as well. */
+/* A half-open handshake also moves. */
 START_TEST(move_early)
 {
 	struct duo *d = duo_new(1, 1);
@@ -247,7 +266,7 @@ START_TEST(move_early)
 }
 END_TEST
 
-/* Sessions of another slot stay. */
+/* Sessions of other slots stay. */
 START_TEST(close_other)
 {
 	struct duo *d = duo_new(1, 1);
@@ -301,7 +320,7 @@ count_probes(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_PASS;
 }
 
-/* Link or route of an interface changed: its flows are probed at once. */
+/* A link or route changed: the flows of that interface are probed at once. */
 START_TEST(link_event)
 {
 	struct duo *d = duo_new(2, 2);
@@ -330,6 +349,7 @@ suite_endpoint(void)
 	tcase_add_test(t, stir);
 	tcase_add_test(t, slots);
 	tcase_add_loop_test(t, close, 0, 2);
+	tcase_add_test(t, close_again);
 	tcase_add_test(t, close_other);
 	tcase_add_test(t, move);
 	tcase_add_test(t, move_not);

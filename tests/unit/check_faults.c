@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* The faults of the paper's own implementation (PROTOCOL.md 8), which this
- * one is not to have. */
+/* Faults of the paper's own implementation (PROTOCOL.md 8) that this one must
+ * not have. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 
 /* Keeps packets of one kind, and counts those that an end sends. */
 struct watch {
 	int from;
-	uint16_t flags, mask; /* wanted: flags of those that mask covers */
-	bool hold;	      /* the next one is kept and does not arrive */
+	uint16_t flags, mask; /* packets whose flags under `mask' are these */
+	bool hold;	      /* keep the next such packet from arriving */
 	int n;
 	struct duo_packet *kept;
 };
@@ -86,8 +89,8 @@ assert_paths(const struct duo *d, int e, const struct mp_path was[4])
 	}
 }
 
-/* A packet again from another source, or back to its sender, or one that is
- * older than what came: no flow of either end goes elsewhere. */
+/* A packet repeated from another source, sent back to its sender, or older than
+ * others moves no flow of either end. */
 START_TEST(test_fault_replay_redirects_flow)
 {
 	struct duo *d = duo_new(2, 1);
@@ -98,12 +101,12 @@ START_TEST(test_fault_replay_redirects_flow)
 
 	duo_up(d);
 	watch(d, &w);
-	w.hold = true; /* one that does not arrive by itself */
+	w.hold = true; /* this packet does not arrive by itself */
 	duo_chat(d, d->now + SEC, 50 * MS, &n);
 	for (e = 0; e < 2; e++)
 		paths_of(d, e, was[e]);
 	far = elsewhere(&w.kept->path);
-	/* late: delivered, but no reason to move; then it is a replay */
+	/* late: delivered, moves nothing; the second time it is a replay */
 	ck_assert(duo_inject(d, to, &far, w.kept->data, w.kept->len) ==
 	    MP_DELIVER);
 	for (i = 0; i < 10; i++) {
@@ -114,7 +117,7 @@ START_TEST(test_fault_replay_redirects_flow)
 	}
 	for (e = 0; e < 2; e++)
 		assert_paths(d, e, was[e]);
-	/* and of the newest packet */
+	/* the same with the newest packet */
 	free(w.kept);
 	w.kept = NULL;
 	duo_chat(d, d->now + 40 * MS, 40 * MS, &n);
@@ -134,7 +137,7 @@ START_TEST(test_fault_replay_redirects_flow)
 }
 END_TEST
 
-/* Nor one that came out of order. */
+/* A late request is not answered either. */
 START_TEST(test_fault_replayed_addr_request_answered)
 {
 	struct duo *d = duo_new(1, 2);
@@ -155,7 +158,7 @@ START_TEST(test_fault_replayed_addr_request_answered)
 	ck_assert(!duo_session(d, SERVER)->addr_reply);
 	duo_run(d, d->now + 2 * SEC);
 	ck_assert_int_eq(w.n, 0);
-	/* held back while later ones come */
+	/* kept back while later packets arrive */
 	w.from = CLIENT;
 	w.flags = WIRE_ADDR;
 	w.hold = true;
@@ -175,8 +178,7 @@ START_TEST(test_fault_replayed_addr_request_answered)
 }
 END_TEST
 
-/* No id reaches into the direction bit, whatever asks for it, and none of
- * those is received. */
+/* No flow id changes the direction bit, and none of those is received. */
 START_TEST(test_fault_flow_id_sets_direction_bit)
 {
 	static const uint16_t ids[] = { 0x7ffe, 0x7fff, 0x8000, 0x8001,
@@ -204,13 +206,13 @@ START_TEST(test_fault_flow_id_sets_direction_bit)
 			ck_assert_uint_eq(duo_count(d, !e, MP_C_drop_flow),
 			    before + 1);
 		}
-	/* Nor does any number of flows give one to a sender: 64 at most. */
+	/* A session has 64 flows at most, so no sender reaches such an id. */
 	ck_assert_uint_lt(MP_FLOWS_MAX, WIRE_FLOW_MAX);
 	duo_free(d);
 }
 END_TEST
 
-/* Programs that say nothing, or only the server's does. */
+/* Neither program sends, or only the server's does. */
 START_TEST(test_fault_probes_wait_for_sends)
 {
 	struct duo *d = duo_new(2, 1);
@@ -230,7 +232,7 @@ START_TEST(test_fault_probes_wait_for_sends)
 	/* two flows, each every 500 ms */
 	ck_assert_int_ge(w.n, 2 * 14);
 	ck_assert_int_le(w.n, 2 * 17);
-	w.n = 0; /* idle: they go on, every 15 s and every 60 s */
+	w.n = 0; /* idle: probes go on, every 15 s and every 60 s */
 	duo_run(d, d->now + 120 * SEC);
 	ck_assert_int_ge(w.n, 7 + 1);
 	free(w.kept);
@@ -238,7 +240,7 @@ START_TEST(test_fault_probes_wait_for_sends)
 }
 END_TEST
 
-/* Both at either end: counted, and everything goes on. */
+/* At either end: the packet is counted, and the session goes on. */
 START_TEST(test_fault_unknown_flow_aborts)
 {
 	struct duo *d = duo_new(1, 1);
@@ -254,7 +256,7 @@ START_TEST(test_fault_unknown_flow_aborts)
 		len = duo_make(d, _i, id, 1, &msg, "", 0, packet);
 		(void)duo_inject(d, !_i, &path, packet, len);
 	}
-	if (_i == SERVER) /* ids are the initiator's to give */
+	if (_i == SERVER) /* the initiator assigns flow ids */
 		ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_drop_flow), 79);
 	else
 		ck_assert_uint_eq(duo_count(d, SERVER, MP_C_drop_flow), 16);
@@ -265,7 +267,7 @@ START_TEST(test_fault_unknown_flow_aborts)
 }
 END_TEST
 
-/* A list cut anywhere: what is whole is taken, the rest is not. */
+/* A list cut anywhere: complete entries count. */
 START_TEST(test_fault_truncated_list_aborts)
 {
 	struct duo *d = duo_new(1, 2);
@@ -304,7 +306,7 @@ START_TEST(test_fault_truncated_list_aborts)
 }
 END_TEST
 
-/* A full socket buffer is the program's to know, and no reason to move. */
+/* EAGAIN is reported to the program; the flow stays in use. */
 START_TEST(test_fault_eagain_is_dead_path)
 {
 	static const int passing[] = { MP_EAGAIN, MP_ENOBUFS,
@@ -332,7 +334,7 @@ START_TEST(test_fault_eagain_is_dead_path)
 }
 END_TEST
 
-/* Everything died without a word; then an address comes, soon or late. */
+/* All paths died in silence; an address is added soon, or late. */
 START_TEST(test_fault_new_address_never_noticed)
 {
 	static const uint64_t wait[] = { 1, 4, 30, 100 };
@@ -355,7 +357,7 @@ START_TEST(test_fault_new_address_never_noticed)
 	while (d->now < end && (d->end[0].n_got == got[0] ||
 	    d->end[1].n_got == got[1]))
 		duo_chat(d, d->now + 10 * MS, 10 * MS, &n);
-	/* 30 ms there and back, a probe each: well under half a second */
+	/* a probe and its answer take 30 ms: far less than half a second */
 	ck_assert_msg(d->now < end - SEC / 2, "not back after 500 ms");
 	from = n;
 	duo_chat(d, d->now + SEC, 50 * MS, &n);

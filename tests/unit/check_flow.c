@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* core/flow.c: waits, doubt and timestamps (PROTOCOL 1, 4, 5). */
+/* core/flow.c: waits, doubt and timestamps (PROTOCOL.md 1, 4, 5). */
 #include "flow.h"
 
 #include <string.h>
 
-#include "duo.h"
+#include "mp.h"
+#include "replay.h"
+#include "rtt.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define T0 (UINT64_C(5000) * SEC)
 
-/* A flow that answered at T0: SRTT 40 ms, RTTVAR 5 ms, so that an answer is
- * overdue after 60 ms, dRTO is 85 ms. */
+/* A flow that answered at T0: SRTT 40 ms, RTTVAR 5 ms; so an answer is overdue
+ * after 60 ms, and dRTO is 85 ms. */
 static struct flow
 answering(void)
 {
@@ -29,8 +33,8 @@ answering(void)
 
 enum { DOUBT = 60000, RTO = 60000, DRTO = 85000 };
 
-/* PROTOCOL 1: a flow id never restarts its sequence counter within one key,
- * whoever uses it; nor what was seen of the peer's. */
+/* PROTOCOL.md 1: a flow id never restarts its sequence counter within one key,
+ * and its replay window stays, when its record takes another pair. */
 START_TEST(begin)
 {
 	struct flow f;
@@ -51,7 +55,7 @@ START_TEST(begin)
 	ck_assert_uint_eq(f.rtt.srtt_us, 0);
 	ck_assert_uint_eq(f.size, MP_SIZE_MIN);
 	ck_assert(!f.validated && !f.gone && !f.failed && !f.down);
-	ck_assert(f.probe_now); /* one that comes is tried at once */
+	ck_assert(f.probe_now); /* a new pair is probed at once */
 	ck_assert(!f.reply && !f.ts_pending);
 	ck_assert_uint_eq(f.born_at, T0);
 	ck_assert_uint_eq(f.in_bytes + f.out_bytes, 0);
@@ -62,9 +66,9 @@ START_TEST(begin)
 }
 END_TEST
 
-/* PROTOCOL 1: a packet is delivered at most once; above every earlier one of
- * its flow and C bit it is in order.  A new key begins both anew, and keeps
- * what was seen under the former one. */
+/* PROTOCOL.md 1: a packet is delivered once; it is in order above every earlier
+ * one of its flow and C bit.  A new key begins both anew and keeps those of the
+ * former key. */
 START_TEST(keys)
 {
 	struct flow f = answering();
@@ -80,7 +84,7 @@ START_TEST(keys)
 	ck_assert(!flow_in_order(&f, false, false, 7));
 	ck_assert(!flow_in_order(&f, false, false, 6));
 	ck_assert(flow_in_order(&f, false, false, 8));
-	ck_assert(flow_in_order(&f, false, true, 6)); /* C has its own */
+	ck_assert(flow_in_order(&f, false, true, 6)); /* C has its own mark */
 
 	flow_new_key(&f, &seen);
 	ck_assert_uint_eq(f.tx_seq, 0);
@@ -95,7 +99,8 @@ START_TEST(keys)
 	ck_assert(flow_in_order(&f, true, false, 8));
 	flow_mark(&f, true, false, 8);
 	ck_assert(!flow_in_order(&f, true, false, 8));
-	/* the key after it came: what is late is no more in order */
+	/* the new key is in use: late packets of the former one are not in
+	 * order */
 	flow_mark(&f, false, false, 1);
 	ck_assert(!flow_in_order(&f, true, false, 9));
 }
@@ -138,7 +143,7 @@ START_TEST(doubt)
 	ck_assert(!flow_in_doubt(&f, T0 + 1000 + DOUBT - 1));
 	ck_assert(flow_in_doubt(&f, T0 + 1000 + DOUBT));
 	ck_assert_uint_eq(flow_lost_at(&f), MP_NEVER);
-	/* further probes move nothing: the first is what counts */
+	/* further probes do not move the time: the first one counts */
 	flow_probe_sent(&f, T0 + 1000 + FLOW_PROBE2 - 1, 2);
 	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 1000 + DOUBT);
 	ck_assert_uint_eq(flow_lost_at(&f), MP_NEVER);
@@ -156,7 +161,7 @@ START_TEST(doubt)
 }
 END_TEST
 
-/* At least 10 ms of tolerance however even the path is. */
+/* The tolerance is 10 ms at least, however steady the path. */
 START_TEST(doubt_least)
 {
 	struct flow f = answering();
@@ -187,26 +192,26 @@ START_TEST(wait)
 	struct flow f = answering();
 
 	flow_data_sent(&f, T0);
-	flow_data_sent(&f, T0 + 10); /* one runs already */
+	flow_data_sent(&f, T0 + 10); /* a wait runs already */
 	flow_probe_sent(&f, T0 + 20, 1);
 	ck_assert_uint_eq(f.wait_since, T0);
 	ck_assert_uint_eq(f.silent_since, T0);
 	ck_assert_uint_eq(f.data_since, T0);
 	ck_assert_uint_eq(flow_wait_end(&f, T0), T0 + DRTO);
-	/* an answer that was under way before it began ends none */
+	/* an answer sent before the wait began does not end it */
 	ck_assert(!flow_answered(&f, T0 - 1));
 	ck_assert_uint_eq(f.wait_since, T0);
 	ck_assert(!flow_answered(&f, T0 + 1));
 	ck_assert_uint_eq(flow_wait_end(&f, T0), MP_NEVER);
 	ck_assert_uint_eq(f.data_since, MP_NEVER);
 	ck_assert_uint_eq(f.answer_at, T0 + 1);
-	flow_answered(&f, T0); /* never back */
+	flow_answered(&f, T0); /* answer_at does not go back */
 	ck_assert_uint_eq(f.answer_at, T0 + 1);
 }
 END_TEST
 
-/* PROTOCOL 4: idle_time += RTO, a probe at once, SRTT as it was; doubling
- * thereafter; the answer resets all. */
+/* PROTOCOL.md 4: idle_time += RTO, a probe at once, SRTT unchanged; then the
+ * waits double; an answer resets all. */
 START_TEST(missed)
 {
 	static const uint64_t idle[] = { RTO, 3 * RTO, 7 * RTO, 15 * RTO };
@@ -226,7 +231,7 @@ START_TEST(missed)
 		ck_assert_uint_eq(f.wait_since, MP_NEVER);
 		ck_assert_uint_eq(f.silent_since, T0);
 	}
-	ck_assert(flow_answered(&f, now)); /* it had been silent */
+	ck_assert(flow_answered(&f, now)); /* true: it had been silent */
 	ck_assert_uint_eq(f.rtt.idle_us, 0);
 	ck_assert_uint_eq(f.silent_since, MP_NEVER);
 }
@@ -263,7 +268,7 @@ START_TEST(wait_end)
 }
 END_TEST
 
-/* A path of 1.5 s is not given up between two of its answers. */
+/* A path of 1.5 s is not missed between two of its answers. */
 START_TEST(wait_end_slow)
 {
 	struct flow f = answering();
@@ -276,7 +281,7 @@ START_TEST(wait_end_slow)
 }
 END_TEST
 
-/* An answer calls for a look at the choice when it ends a silence. */
+/* An answer that ends a silence asks for a review of the choice. */
 static const struct answer_row {
 	const char *name;
 	uint64_t idle_us;
@@ -309,7 +314,7 @@ END_TEST
 
 /* --- Loss ----------------------------------------------------------------- */
 
-/* Probes of which one in `nth' goes unanswered. */
+/* One of `nth' probes goes unanswered; 0: none. */
 static const struct loss_row {
 	const char *name;
 	int nth;
@@ -334,11 +339,11 @@ START_TEST(loss)
 		now += 500 * MS;
 		if (r->nth == 0 || i % r->nth != 0)
 			flow_probe_answered(&f, now);
-		flow_answered(&f, now); /* data did, at least */
+		flow_answered(&f, now); /* data was answered, at least */
 	}
 	ck_assert_msg(f.lossy == r->lossy, "%s: %u", r->name, f.loss);
 	ck_assert(flow_lossy(&f, now) == r->lossy);
-	for (i = 0; i < 400; i++) { /* it gets well */
+	for (i = 0; i < 400; i++) { /* the flow recovers */
 		flow_probe_sent(&f, now, 1);
 		flow_probe_answered(&f, now + 40 * MS);
 		flow_answered(&f, now += 500 * MS);
@@ -347,7 +352,7 @@ START_TEST(loss)
 }
 END_TEST
 
-/* A path that is dead is not lossy: only one sample of its silence. */
+/* A dead path is not lossy: its silence counts as one sample. */
 START_TEST(loss_dead)
 {
 	struct flow f = answering();
@@ -355,7 +360,7 @@ START_TEST(loss_dead)
 
 	for (i = 0; i < 255 + 10; i++)
 		flow_probe_sent(&f, T0 + (uint64_t)i * SEC, 1);
-	ck_assert_uint_eq(f.probes, 255); /* and no wrap to "answered" */
+	ck_assert_uint_eq(f.probes, 255); /* no wrap to "answered" */
 	flow_probe_answered(&f, T0 + 265 * SEC);
 	ck_assert_uint_lt(f.loss, 50);
 	ck_assert(!f.lossy);
@@ -365,7 +370,7 @@ START_TEST(loss_dead)
 }
 END_TEST
 
-/* The peer says that this flow loses: for a second. */
+/* The peer says that the flow is lossy: that counts for a second. */
 START_TEST(loss_told)
 {
 	struct flow f = answering();
@@ -377,7 +382,7 @@ START_TEST(loss_told)
 }
 END_TEST
 
-/* PROTOCOL 2: silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time not
+/* PROTOCOL.md 2: silent for max(3 (SRTT + 4 RTTVAR), 1 s), idle_time not
  * counted. */
 START_TEST(silent)
 {
@@ -397,8 +402,8 @@ END_TEST
 
 /* --- Timestamps ----------------------------------------------------------- */
 
-/* What a packet echoes: the last timestamp plus the time held; once; not when
- * held over 4 s; never 0xffff, which means none. */
+/* What a packet echoes: the last timestamp plus the time held; once; not after
+ * 4 s; never 0xffff, which means none. */
 static const struct echo_row {
 	const char *name;
 	uint16_t ts;
@@ -422,7 +427,7 @@ START_TEST(echo)
 	uint64_t now = T0 + r->staged;
 
 	flow_stamp(&f, T0, &ts, &tsreply);
-	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* nothing came yet */
+	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* nothing has arrived yet */
 	ck_assert_uint_eq(ts, (uint16_t)(T0 / 250));
 	flow_stamped(&f, T0, r->ts);
 	f.ack_due = T0 + 25 * MS;
@@ -431,11 +436,11 @@ START_TEST(echo)
 	ck_assert_uint_eq(ts, (uint16_t)(now / 250));
 	ck_assert_uint_eq(f.ack_due, MP_NEVER); /* this packet acknowledges */
 	flow_stamp(&f, now, &ts, &tsreply);
-	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* once only */
+	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* only once */
 }
 END_TEST
 
-/* A datagram that the program read late is older than a probe's stamp. */
+/* A datagram that the program reads late does not replace a newer timestamp. */
 START_TEST(stamped_late)
 {
 	struct flow f = answering();

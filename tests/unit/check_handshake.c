@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* core/handshake.c: what handshakes of either side share. */
+/* core/handshake.c: what handshakes of either end share. */
 #include "handshake.h"
 
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
+#include "wire.h"
 
 #define T0 (UINT64_C(5000) * SEC)
 
@@ -43,7 +46,7 @@ START_TEST(key)
 }
 END_TEST
 
-/* PROTOCOL 2: "mpshim1" 0 + the first 12 bytes of INIT. */
+/* PROTOCOL.md 2: "mpshim1" 0 + the first 12 bytes of INIT. */
 START_TEST(prologue)
 {
 	uint8_t packet[WIRE_INIT], out[HANDSHAKE_PROLOGUE];
@@ -83,7 +86,7 @@ fill(struct handshake *sh, uint64_t born, enum handshake_state state)
 	return sh;
 }
 
-/* PROTOCOL 2: 256 half-open at most, the oldest goes first. */
+/* PROTOCOL.md 2: 256 half-open handshakes at most; the oldest goes first. */
 START_TEST(full)
 {
 	struct handshake *sh;
@@ -101,7 +104,7 @@ START_TEST(full)
 	ck_assert_ptr_eq(sh, &m.handshakes[99]);
 	ck_assert_int_eq(sh->state, HANDSHAKE_FREE);
 	ck_assert_uint_eq(table_find_sid(&m, sid), MP_NONE);
-	/* those of our own are others */
+	/* handshakes of our own have records of their own */
 	ck_assert_ptr_eq(handshake_new(&m, STATE_OPEN, STATE_SENT, false),
 	    &m.handshakes[STATE_OPEN]);
 	handshake_free(&m, &m.handshakes[5]);
@@ -110,7 +113,7 @@ START_TEST(full)
 }
 END_TEST
 
-/* One that is done gave its sid to the session. */
+/* When a handshake is done its sid belongs to the session. */
 START_TEST(free_done)
 {
 	struct handshake *sh = fill(&m.handshakes[0], T0, HANDSHAKE_OPEN);
@@ -123,7 +126,7 @@ START_TEST(free_done)
 }
 END_TEST
 
-/* Half-open for 5 s. */
+/* A half-open handshake lives 5 s. */
 START_TEST(sweep)
 {
 	fill(&m.handshakes[0], T0, HANDSHAKE_OPEN);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* Strangers, and whoever is on the path: packets flipped, cut and made up. */
+/* Strangers and attackers on the path: packets with flipped bits, cut,
+ * lengthened and invented. */
 #include <string.h>
 
 #include "bytes.h"
+#include "duo.h"
 #include "hostile.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 /* --- Flipped, cut and longer ---------------------------------------------- */
 
@@ -35,8 +40,8 @@ maul(struct duo *d, int to, const struct mp_path *path,
 	copy_drop(&c);
 }
 
-/* Each kind in each direction: none of its mauled copies does anything, and
- * the true one does, even after them. */
+/* Each kind in each direction: no mauled copy has an effect, and the true
+ * packet does, even after them. */
 START_TEST(flip_sealed)
 {
 	const struct kind *k = &kinds[_i / 2];
@@ -76,7 +81,7 @@ START_TEST(flip_handshake)
 }
 END_TEST
 
-/* An INIT that was answered already: its mauled copies get no answer. */
+/* Mauled copies of an INIT that was answered get no answer. */
 START_TEST(flip_init_again)
 {
 	struct catch c = { .types = 0 };
@@ -92,7 +97,7 @@ START_TEST(flip_init_again)
 }
 END_TEST
 
-/* A RESP or a COOKIE that answers nothing. */
+/* RESP and COOKIE that answer no INIT. */
 START_TEST(late_answer)
 {
 	enum wire_type type = (enum wire_type)_i;
@@ -120,7 +125,7 @@ END_TEST
 static const enum wire_type all_types[] = { WIRE_T_INIT, WIRE_T_RESP,
 	WIRE_T_COOKIE };
 
-/* Handshake packets sent back to where they came from. */
+/* Handshake packets reflected to their sender. */
 START_TEST(reflect_handshake)
 {
 	enum wire_type type = all_types[_i];
@@ -141,8 +146,8 @@ START_TEST(reflect_handshake)
 }
 END_TEST
 
-/* Copies of an INIT get the cached RESP, 4 to a source at most, and nothing
- * else; once the session is up it stays as it is. */
+/* Copies of an INIT get the cached RESP, 4 for each source at most; the
+ * session, once up, does not change. */
 START_TEST(replay_init)
 {
 	struct catch c = { .types = 0 };
@@ -163,7 +168,7 @@ START_TEST(replay_init)
 	c.types = 0;
 	duo_run(d, d->now + 4 * SEC);
 	ck_assert_int_eq(duo_heard(d, SERVER, 0), 1);
-	/* long after: from where it came, and from elsewhere */
+	/* long after: from its source, and from others */
 	for (source = 0; source < 3; source++) {
 		duo_run(d, d->now + 10 * SEC);
 		path.remote.port = (uint16_t)(p->path.remote.port + source);
@@ -187,7 +192,7 @@ START_TEST(replay_init)
 }
 END_TEST
 
-/* Nobody with the other end's key is there: not a byte comes back. */
+/* No key of the other end is there: not a byte is sent back. */
 START_TEST(same_ends)
 {
 	struct duo *d = hostile_world(1, 1);
@@ -212,8 +217,8 @@ START_TEST(same_ends)
 }
 END_TEST
 
-/* Garbage of a stranger, some of it shaped like packets: no memory, no
- * answer. */
+/* Random packets of a stranger, some of them shaped like real ones: no memory,
+ * no answer. */
 START_TEST(garbage)
 {
 	struct duo *d = hostile_world(2, 1);

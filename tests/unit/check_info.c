@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* core/info.c: what can be seen of an endpoint. */
+/* core/info.c: the status of an endpoint. */
 #include <check.h>
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 START_TEST(counters)
 {
@@ -93,8 +96,8 @@ START_TEST(session)
 }
 END_TEST
 
-/* Before there is anything to tell. */
-START_TEST(session_new)
+/* A session that has sent and received nothing. */
+START_TEST(new_session)
 {
 	struct duo *d = duo_new(1, 1);
 	struct mp_session_info i;
@@ -144,7 +147,7 @@ START_TEST(flow)
 }
 END_TEST
 
-/* The best proven size less ours (PROTOCOL 4). */
+/* The best proven size less MP_OVERHEAD (PROTOCOL.md 4). */
 START_TEST(mtu)
 {
 	struct duo *d = duo_new(2, 1);
@@ -169,7 +172,7 @@ suite_info(void)
 	tcase_add_test(t, counters);
 	tcase_add_test(t, reasons);
 	tcase_add_test(t, session);
-	tcase_add_test(t, session_new);
+	tcase_add_test(t, new_session);
 	tcase_add_test(t, flow);
 	tcase_add_test(t, mtu);
 	suite_add_tcase(suite, t);

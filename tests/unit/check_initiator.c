@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /* core/initiator.c: when and where INIT goes, and what RESP and COOKIE do
- * (PROTOCOL 2). */
-#include "initiator.h"
-
+ * (PROTOCOL.md 2). */
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
 #include "ratelimit.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* What the tap saw of the client's INITs. */
+/* INITs of the client that the tap has seen. */
 static struct {
 	uint64_t start;
 	int n;
@@ -22,7 +23,7 @@ static struct {
 		int addr;
 		uint8_t e[32], mac2[16];
 	} init[100];
-	struct duo_packet *resp; /* taken out of the air */
+	struct duo_packet *resp; /* kept from the client */
 } seen;
 
 static enum duo_verdict
@@ -54,8 +55,9 @@ watched(int n_client_addrs)
 	return d;
 }
 
-/* On every pair at once, again at 0.3, 0.9 s; from 2.1 s on one pair in turn,
- * each once a second while the program is not idle; a new ephemeral after 5 s. */
+/* On every pair at once, again at 0.3 and 0.9 s; from 2.1 s on one pair in
+ * turn, each once a second while the program is not idle; a new ephemeral key
+ * after 5 s. */
 START_TEST(rounds)
 {
 	static const uint64_t at[] = { 0, 0, 0, 300 * MS, 300 * MS, 300 * MS,
@@ -86,7 +88,7 @@ START_TEST(rounds)
 }
 END_TEST
 
-/* The program of a session that was up says nothing: one pair each 2 s. */
+/* A session that was up, whose program is idle: one pair every 2 s. */
 START_TEST(rounds_of_the_idle)
 {
 	struct duo *d = watched(3);
@@ -104,7 +106,7 @@ START_TEST(rounds_of_the_idle)
 }
 END_TEST
 
-/* All again on an address or link event. */
+/* An address or link event: on all pairs again. */
 static void
 event_addr(struct duo *d)
 {
@@ -151,7 +153,7 @@ END_TEST
 
 /* --- Cookies -------------------------------------------------------------- */
 
-/* The server has no handshake to give away when an INIT arrives. */
+/* The server is over its limit of handshakes whenever an INIT arrives. */
 static enum duo_verdict
 load(struct duo *d, struct duo_packet *p, void *arg)
 {
@@ -176,16 +178,16 @@ START_TEST(cookie)
 	ck_assert_uint_ge(duo_count(d, 1, MP_C_cookie_out), 1);
 	ck_assert_mem_eq(seen.init[0].mac2, zero, 16);
 	ck_assert_mem_ne(seen.init[2].mac2, zero, 16);
-	/* the same INIT, as soon as the cookie came */
+	/* the same INIT, as soon as the cookie arrived */
 	ck_assert_mem_eq(seen.init[0].e, seen.init[2].e, 32);
 	ck_assert_uint_eq(seen.init[2].at, 20 * MS);
 	duo_free(d);
 }
 END_TEST
 
-/* --- Answers that are none ------------------------------------------------ */
+/* --- Answers that must be refused ----------------------------------------- */
 
-/* Takes the first RESP, or COOKIE, away. */
+/* Takes the first RESP or COOKIE away. */
 static enum duo_verdict
 steal(struct duo *d, struct duo_packet *p, void *arg)
 {
@@ -193,7 +195,7 @@ steal(struct duo *d, struct duo_packet *p, void *arg)
 
 	(void)arg;
 	if (p->from == 0 && seen.n > 0)
-		load(d, p, arg); /* cookies are wanted */
+		load(d, p, arg); /* the server asks for a cookie */
 	if (p->from == 1 && wire_get_handshake(p->data, p->len, &h)) {
 		if (seen.resp == NULL) {
 			seen.resp = malloc(sizeof(*p) + p->len);
@@ -242,8 +244,8 @@ up_after(struct duo *d, int is_up)
 	    MP_S_CONNECTING);
 }
 
-/* Each byte changed: counted for the right reason, and no harm: the true one
- * that comes after is taken. */
+/* One changed byte: counted for the right reason, without effect; the true
+ * answer that follows is taken. */
 START_TEST(resp_changed)
 {
 	struct duo *d = stolen(0);
@@ -267,7 +269,7 @@ START_TEST(resp_changed)
 }
 END_TEST
 
-/* Made by one who can make mac1, but not the rest. */
+/* By a sender that can make mac1 but not the rest. */
 START_TEST(resp_forged)
 {
 	struct duo *d = stolen(0);
@@ -291,7 +293,7 @@ START_TEST(resp_forged)
 }
 END_TEST
 
-/* Over 1000 curve operations a second. */
+/* The budget of curve operations is used up. */
 START_TEST(resp_load)
 {
 	struct duo *d = stolen(0);
@@ -305,7 +307,7 @@ START_TEST(resp_load)
 }
 END_TEST
 
-/* The key was taken away meanwhile. */
+/* The key was removed from the keyring meanwhile. */
 START_TEST(resp_no_key)
 {
 	struct duo *d = stolen(0);
@@ -318,7 +320,7 @@ START_TEST(resp_no_key)
 }
 END_TEST
 
-/* A COOKIE is for one INIT and one pair, and cannot be changed. */
+/* A COOKIE is valid for one INIT and one pair, and only unchanged. */
 START_TEST(cookie_forged)
 {
 	struct duo *d = stolen(1);
@@ -346,14 +348,14 @@ START_TEST(cookie_forged)
 	ck_assert_uint_eq(d->sent[0], sent + 1); /* at once */
 	inject(d);
 	duo_run(d, d->now);
-	ck_assert_uint_eq(d->sent[0], sent + 1); /* a copy of it: no more */
+	ck_assert_uint_eq(d->sent[0], sent + 1); /* a copy of it: nothing */
 	done(d);
 }
 END_TEST
 
 /* --- What cannot begin now begins later ----------------------------------- */
 
-/* More sessions look for their peers than handshakes can be under way. */
+/* More sessions are connecting than there are records for handshakes. */
 START_TEST(many)
 {
 	struct mp_setup setup = { .limits = { .sessions = 300 },
@@ -368,7 +370,7 @@ START_TEST(many)
 	}
 	duo_run(d, d->now);
 	for (uint32_t n = 0; n < 30 && duo_session(d, 1) == NULL; n++) {
-		(void)duo_say(d, 0, 2 * n); /* our peer is there */
+		(void)duo_say(d, 0, 2 * n); /* the peer is there */
 		duo_run(d, d->now + SEC);
 	}
 	ck_assert_ptr_nonnull(duo_session(d, 1));
@@ -376,7 +378,7 @@ START_TEST(many)
 }
 END_TEST
 
-/* The key is added while the program is sending. */
+/* The key is added while the program sends. */
 START_TEST(key_later)
 {
 	struct duo *d = duo_new(1, 1);
@@ -397,7 +399,7 @@ START_TEST(key_later)
 }
 END_TEST
 
-/* With several keys: the session's own. */
+/* With several keys, the session's own is used. */
 START_TEST(which_key)
 {
 	struct duo *d = duo_new(1, 1);
@@ -420,10 +422,10 @@ START_TEST(which_key)
 END_TEST
 
 Suite *
-suite_offer(void)
+suite_initiator(void)
 {
-	Suite *suite = suite_create("offer");
-	TCase *t = tcase_create("offer");
+	Suite *suite = suite_create("initiator");
+	TCase *t = tcase_create("initiator");
 
 	tcase_add_test(t, rounds);
 	tcase_add_test(t, rounds_of_the_idle);

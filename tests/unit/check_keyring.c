@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* core/keyring.c, its subkeys against those of noise_kat.py. */
+/* core/keyring.c: its subkeys against those of noise_kat.py. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* Large: not on the stack. */
+/* Too large for the stack. */
 static struct mp_keyring ring;
 
 static void
@@ -89,7 +89,7 @@ START_TEST(name)
 }
 END_TEST
 
-/* What fails leaves the ring as it was. */
+/* A call that fails leaves the keyring unchanged. */
 START_TEST(full)
 {
 	static struct mp_keyring before;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* Keys that change in mid-session, and that no nonce is ever used twice. */
+/* Keys that change within a session, and that no nonce is ever used twice. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 
-/* Gives the ends of the world's key to the other one each. */
+/* Swaps the ends of the key between client and server. */
 static void
 swap_ends(struct duo *d)
 {
@@ -30,7 +33,7 @@ swap_ends(struct duo *d)
 struct nonces {
 	uint8_t (*p)[12];
 	size_t n;
-	uint32_t sids; /* changes of sid of the client's packets */
+	uint32_t sids; /* changes of the sid in the client's packets */
 	uint32_t sid;
 };
 
@@ -47,7 +50,7 @@ nonce_tap(struct duo *d, struct duo_packet *p, void *arg)
 		ck_assert_ptr_nonnull(t->p);
 	}
 	memcpy(t->p[t->n], p->data, 12);
-	t->p[t->n][3] &= (uint8_t)~WIRE_SID_C; /* the key is the same */
+	t->p[t->n][3] &= (uint8_t)~WIRE_SID_C; /* C does not change the key */
 	if (p->from == CLIENT && get32(t->p[t->n]) != t->sid) {
 		t->sid = get32(t->p[t->n]);
 		t->sids++;
@@ -73,7 +76,7 @@ assert_no_nonce_twice(struct nonces *t)
 	free(t->p);
 }
 
-/* The end's time to renew its keys has come. */
+/* Makes the end's rekey due now. */
 static void
 want_keys(struct duo *d, int e)
 {
@@ -83,8 +86,8 @@ want_keys(struct duo *d, int e)
 	table_set_deadline(&d->end[e].mp, s, d->now);
 }
 
-/* The keys change while datagrams flow: none is lost, nothing comes twice,
- * and the old keys are wiped in time. */
+/* Keys change while datagrams flow: none is lost or comes twice, and the old
+ * keys are wiped in time. */
 START_TEST(rekey_in_traffic)
 {
 	struct duo *d = duo_new(2, 2);
@@ -119,7 +122,7 @@ START_TEST(rekey_in_traffic)
 }
 END_TEST
 
-/* While a path is down, so that what was sent under the old key is copied
+/* The same while a path is down, so that datagrams of the old key are copied
  * under the new one. */
 START_TEST(rekey_in_trouble)
 {
@@ -147,8 +150,8 @@ START_TEST(rekey_in_trouble)
 }
 END_TEST
 
-/* Both ends want new keys at the same moment, or nearly: end A's INIT wins
- * while neither was answered. */
+/* Both ends rekey at about the same time: end A's INIT wins while neither was
+ * answered. */
 START_TEST(rekey_both)
 {
 	struct duo *d = duo_new(2, 1);
@@ -163,7 +166,7 @@ START_TEST(rekey_both)
 	duo_up(d);
 	for (i = 0; i < 20; i++) {
 		duo_chat(d, d->now + SEC, 20 * MS, &n);
-		/* either first, and up to 15 ms before the other */
+		/* either end is up to 15 ms earlier */
 		want_keys(d, i < 10 ? CLIENT : SERVER);
 		duo_run(d, d->now + (uint64_t)(i % 10) * 5 * MS / 3);
 		want_keys(d, i < 10 ? SERVER : CLIENT);
@@ -185,8 +188,8 @@ START_TEST(rekey_both)
 }
 END_TEST
 
-/* Addresses go and come, other ones too, so that flow ids are used anew;
- * restarts of either end in between. */
+/* Addresses come and go, and new ones too, so that flow ids are reused; either
+ * end restarts in between. */
 START_TEST(no_nonce_twice)
 {
 	struct duo *d = duo_new(2, 2);
@@ -202,7 +205,7 @@ START_TEST(no_nonce_twice)
 		a = i >> 1 & 1;
 		duo_addr_del(d, e, a);
 		duo_chat(d, d->now + 500 * MS, 20 * MS, &n);
-		/* as another address */
+		/* returns as another address */
 		d->end[e].addr[a].local.ip[14] = (uint8_t)(i / 4);
 		if (i % 10 == 5)
 			want_keys(d, e);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of a session from end to end: how it begins and begins anew, and
- * what the program sees of it. */
+/* The life of a session from end to end: how it begins, and begins anew, and
+ * what its program sees. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -18,7 +21,7 @@ static const uint8_t v6_server[16] = { 0x20, 1, 0xd, 0xb8, [15] = 2 };
 
 /* --- Beginnings ----------------------------------------------------------- */
 
-/* Gives the ends of the world's key to the other one each. */
+/* Swaps the ends of the key between client and server. */
 static void
 swap_ends(struct duo *d)
 {
@@ -34,9 +37,9 @@ swap_ends(struct duo *d)
 
 enum { RIVALS = 10 };
 
-/* Both programs send first, one 0 to 45 ms before the other: end A's
- * handshake wins, there is one session at each end, and each sees the address
- * that it sent to. */
+/* Both programs send first, one 0 to 45 ms before the other: end A's handshake
+ * wins, each end has one session, and each program sees the address that it
+ * sent to. */
 START_TEST(both_begin)
 {
 	struct duo *d = duo_new(2, 2);
@@ -66,7 +69,7 @@ START_TEST(both_begin)
 		ck_assert(addr_equal(&d->end[e].got[d->end[e].n_got -
 		    1].from, &to[e]));
 	}
-	/* Roles are those of one handshake; of end A's if both were sent
+	/* The roles are those of one handshake: end A's, if both were sent
 	 * before either arrived. */
 	ck_assert(duo_session(d, CLIENT)->initiator !=
 	    duo_session(d, SERVER)->initiator);
@@ -76,12 +79,12 @@ START_TEST(both_begin)
 }
 END_TEST
 
-/* Datagrams for a peer that is not there yet: the latest 208 KiB. */
-static const struct hold_row {
+/* The peer appears later: it gets the newest 208 KiB of datagrams. */
+static const struct staged_row {
 	int n;
 	size_t len;
-	int least, most; /* that come */
-} holds[] = {
+	int least, most; /* that arrive */
+} staged_rows[] = {
 	{ 1, 0, 1, 1 },
 	{ 200, 8, 200, 200 },
 	{ 1000, 100, 1000, 1000 },
@@ -91,9 +94,9 @@ static const struct hold_row {
 	{ 1, 60000, 1, 1 },
 };
 
-START_TEST(hold)
+START_TEST(staged)
 {
-	const struct hold_row *r = &holds[_i];
+	const struct staged_row *r = &staged_rows[_i];
 	struct duo *d = duo_new(1, 1);
 	uint8_t *b = calloc(1, r->len + 1);
 	size_t got;
@@ -112,7 +115,7 @@ START_TEST(hold)
 	ck_assert_int_ge((int)got, r->least);
 	ck_assert_int_le((int)got, r->most);
 	ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_staged), (uint64_t)r->n);
-	for (i = 0; i < (int)got; i++) { /* in order, the newest */
+	for (i = 0; i < (int)got; i++) { /* the newest, in order */
 		ck_assert_uint_eq(d->end[SERVER].got[i].len, r->len);
 		if (r->len > 0)
 			ck_assert_uint_eq(d->end[SERVER].got[i].data[0],
@@ -123,7 +126,7 @@ START_TEST(hold)
 }
 END_TEST
 
-/* EHOSTUNREACH once 10 s brought no answer, and until the peer is there. */
+/* EHOSTUNREACH after 10 s without an answer, until the peer is there. */
 START_TEST(unreachable)
 {
 	struct duo *d = duo_new(2, 1);
@@ -150,7 +153,7 @@ END_TEST
 
 /* --- Restarts ------------------------------------------------------------- */
 
-/* Chats until both ends heard something new; fails after 2 s. */
+/* Chats until both ends have heard something new; fails after 2 s. */
 static void
 back_within_2s(struct duo *d, uint32_t *n)
 {
@@ -163,8 +166,8 @@ back_within_2s(struct duo *d, uint32_t *n)
 	}
 }
 
-/* The client's engine starts anew, from the same address: at once, or when
- * the server's old session was silent for over 3 s. */
+/* The client's engine restarts at the same address: at once, or when the
+ * server's old session has been silent for over 3 s. */
 START_TEST(initiator_restarts)
 {
 	struct duo *d = duo_new(2, 1);
@@ -180,10 +183,10 @@ START_TEST(initiator_restarts)
 	d->end[CLIENT].off = false;
 	back_within_2s(d, &n);
 	is = d->end[SERVER].got[d->end[SERVER].n_got - 1].from;
-	if (_i == 0) { /* who says that it is the same one? */
+	if (_i == 0) { /* nothing proves that it is the same client */
 		ck_assert(addr_is_synthetic(is.ip));
 		ck_assert_int_eq(duo_sessions(d, SERVER), 2);
-	} else { /* it is: the old one answers no more */
+	} else { /* the old session no longer answers */
 		ck_assert(addr_equal(&is, &was));
 		ck_assert_int_eq(duo_sessions(d, SERVER), 1);
 	}
@@ -191,8 +194,8 @@ START_TEST(initiator_restarts)
 }
 END_TEST
 
-/* The server's does: nobody tells the client, and back it is.  At last one
- * whose program knows its peer and speaks first. */
+/* The server restarts: the client is not told, and finds it.  Last: a server
+ * whose program knows its peer and sends first. */
 START_TEST(responder_restarts)
 {
 	struct duo *d = duo_new(_i == 0 ? 1 : 2, 1 + (_i == 2));
@@ -220,7 +223,7 @@ START_TEST(responder_restarts)
 }
 END_TEST
 
-/* Off for long, then on again: within 2 s of its return. */
+/* Off for long, then on: found within 2 s of its return. */
 START_TEST(responder_returns)
 {
 	static const uint64_t away[] = { 5, 30, 170, 300 };
@@ -239,8 +242,8 @@ START_TEST(responder_returns)
 }
 END_TEST
 
-/* Keys are long gone and so is the address that the program knows; the
- * association is not. */
+/* The keys are wiped and the peer's address has changed; the program still sees
+ * the first address, by the association. */
 START_TEST(association_keeps_address)
 {
 	struct duo *d = duo_new(2, 1);
@@ -281,7 +284,7 @@ START_TEST(peer_closes)
 	mp_slot_close(&d->end[_i].mp, duo_time(d, _i), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_sessions(d, _i), 0);
-	if (_i == CLIENT) /* a server forgets it, a client may try again */
+	if (_i == CLIENT) /* the server forgets it, the client may try again */
 		ck_assert_int_eq(duo_sessions(d, SERVER), 0);
 	else
 		ck_assert_int_ne(duo_session(d, CLIENT)->state, MP_S_UP);
@@ -289,7 +292,7 @@ START_TEST(peer_closes)
 }
 END_TEST
 
-/* Sleeps over what the peer says, and over its CLOSE. */
+/* The program of `sleeper' reads nothing while the peer sends and closes. */
 static void
 sleep_over_close(struct duo *d, int sleeper, uint64_t us)
 {
@@ -297,15 +300,16 @@ sleep_over_close(struct duo *d, int sleeper, uint64_t us)
 
 	d->end[sleeper].asleep = true;
 	for (int i = 0; i < 5; i++)
-		ck_assert_int_eq(duo_say(d, 1 - sleeper, n + 2 * (uint32_t)i), 0);
+		ck_assert_int_eq(duo_say(d, 1 - sleeper,
+		    n + 2 * (uint32_t)i), 0);
 	duo_run(d, d->now + SEC);
 	mp_slot_close(&d->end[1 - sleeper].mp, duo_time(d, 1 - sleeper), 0);
 	duo_run(d, d->now + us);
 	duo_wake(d, sleeper);
 }
 
-/* What a program said before it closed its socket still comes, whenever the
- * other one reads, and once; whether the session was new or not. */
+/* Datagrams sent before a CLOSE are delivered once, whenever the program reads
+ * them, in a new session or an old one. */
 START_TEST(close_after_data)
 {
 	static const uint64_t later[] = { 0, SEC, 55 * SEC };
@@ -322,7 +326,7 @@ START_TEST(close_after_data)
 }
 END_TEST
 
-/* After a minute nothing of such a session is left. */
+/* A minute after a CLOSE nothing of the session is left. */
 START_TEST(close_and_a_minute)
 {
 	struct duo *d = duo_new(2, 1);
@@ -338,7 +342,7 @@ START_TEST(close_and_a_minute)
 }
 END_TEST
 
-/* Whoever comes from the port of one that closed is shown as what it is. */
+/* A peer from the port of a closed one is shown at its own address. */
 START_TEST(close_and_a_successor)
 {
 	struct duo *d = duo_new(2, 1);
@@ -359,7 +363,7 @@ END_TEST
 
 /* --- What the program sees ------------------------------------------------ */
 
-/* An AF_INET program that only IPv6 reaches. */
+/* An AF_INET program, and a path for IPv6 alone. */
 START_TEST(synthetic_address)
 {
 	struct duo *d = duo_new(1, 1);
@@ -378,7 +382,7 @@ START_TEST(synthetic_address)
 	ck_assert(addr_is4(a.ip) && addr_is_synthetic(a.ip));
 	ck_assert_uint_eq(a.port, d->end[CLIENT].port);
 	duo_chat(d, d->now + 2 * SEC, 50 * MS, &n);
-	/* IPv4 turns up: it is used, the address stays. */
+	/* IPv4 becomes available: it is used; the address shown stays. */
 	duo_addr_new(d, SERVER, (uint8_t[16]) { [10] = 0xff, [11] = 0xff, 192,
 	    0, 2, 1 }, 3);
 	duo_addr_new(d, CLIENT, (uint8_t[16]) { [10] = 0xff, [11] = 0xff, 192,
@@ -393,8 +397,8 @@ START_TEST(synthetic_address)
 }
 END_TEST
 
-/* Another client comes from the address that a session shows: that one is
- * alive, was silent for 3 s, or is in doubt. */
+/* Another client appears at the address that a session shows.  That session is
+ * alive, has been silent for 3 s, or is in doubt. */
 START_TEST(takeover)
 {
 	struct duo *d = duo_new(1, 1);
@@ -408,10 +412,10 @@ START_TEST(takeover)
 		d->end[CLIENT].off = true;
 	duo_run(d, d->now + 4 * SEC);
 	d->end[CLIENT].off = false;
-	if (_i == 0) { /* it spoke just now */
+	if (_i == 0) { /* it sent just now */
 		ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
 		duo_run(d, d->now + 100 * MS);
-	} else if (_i == 2) { /* so it did, but it does not answer */
+	} else if (_i == 2) { /* it sent just now, but does not answer */
 		d->end[CLIENT].off = true;
 		ck_assert_int_eq(duo_say(d, SERVER, 3), 0);
 		duo_run(d, d->now + 500 * MS);
@@ -441,11 +445,11 @@ END_TEST
 
 struct load_watch {
 	int inits, cookies, resps, with_mac2;
-	uint8_t init[WIRE_INIT]; /* the last with a mac2 */
+	uint8_t init[WIRE_INIT]; /* the last INIT with a mac2 */
 	struct mp_path path;
 };
 
-/* The server is under load whenever an INIT comes. */
+/* The server is over its limit of handshakes whenever an INIT arrives. */
 static enum duo_verdict
 load_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
@@ -455,7 +459,7 @@ load_tap(struct duo *d, struct duo_packet *p, void *arg)
 	struct bucket *b = &d->end[SERVER].mp.sh->ratelimit.fresh;
 
 	b->level = 0;
-	b->at = UINT64_MAX / 2; /* nothing flows into it */
+	b->at = UINT64_MAX / 2; /* no tokens are added */
 	if (!wire_get_handshake(p->data, p->len, &h))
 		return DUO_PASS;
 	w->inits += h.type == WIRE_T_INIT;
@@ -467,7 +471,7 @@ load_tap(struct duo *d, struct duo_packet *p, void *arg)
 		memcpy(w->init, p->data, WIRE_INIT);
 		w->path = p->path;
 		if (w->with_mac2 == 1)
-			return DUO_DROP; /* for us to play with */
+			return DUO_DROP; /* the test injects it changed */
 	}
 	return DUO_PASS;
 }
@@ -487,7 +491,7 @@ START_TEST(cookies)
 	ck_assert_int_eq(w.with_mac2, 1);
 	ck_assert_int_eq(w.resps, 0);
 	ck_assert_uint_eq(d->end[SERVER].mp.sh->heap_n, 0);
-	/* the cookie is of that address and port, and of none else */
+	/* the cookie staged_rows for that address and port alone */
 	far = w.path;
 	far.remote.port++;
 	d->end[SERVER].mp.sh->ratelimit.fresh.level = 0;
@@ -513,7 +517,7 @@ suite_life(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, both_begin, 0, 4 * RIVALS);
-	tcase_add_loop_test(tc, hold, 0, COUNT(holds));
+	tcase_add_loop_test(tc, staged, 0, COUNT(staged_rows));
 	tcase_add_test(tc, unreachable);
 	tcase_add_loop_test(tc, initiator_restarts, 0, 2);
 	tcase_add_loop_test(tc, responder_restarts, 0, 4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/noise.c: the published vectors of the pattern, whole packets of
- * another implementation (noise_kat.py), and all that must be refused.
+ * core/noise.c: the published vectors of the pattern, packets of another
+ * implementation (noise_kat.py), and everything that must be refused.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 
 /* --- Published vectors ---------------------------------------------------- */
 
-/* The whole file as a string; NULL: there is none. */
+/* The file as a string; NULL: there is none. */
 static const char *
 vectors_read(void)
 {
@@ -40,7 +40,7 @@ vectors_read(void)
 	return text;
 }
 
-/* Behind the next `"key":' in the text up to `end', or NULL. */
+/* The place after the next `"key":' of the text before `end', or NULL. */
 static const char *
 json_find(const char *p, const char *end, const char *key)
 {
@@ -54,7 +54,7 @@ json_find(const char *p, const char *end, const char *key)
 	return p + strspn(p, " \t\r\n:");
 }
 
-/* The bytes of the first string behind `key'; returns how many. */
+/* Decodes the first string after `key'; returns its number of bytes. */
 static size_t
 json_bytes(const char *p, const char *end, const char *key, uint8_t *out,
     size_t max)
@@ -108,7 +108,8 @@ vector_handshake(struct vector *v, int n, const uint8_t *text, size_t len,
 	ck_assert(memcmp(back, text, len) == 0);
 }
 
-/* Those behind: by turns, nonce 4 zero bytes + a little-endian counter. */
+/* The transport messages, in turns: nonce 4 zero bytes + a little-endian
+ * counter. */
 static void
 vector_transport(uint8_t key[2][32], int n, const uint8_t *text, size_t len,
     const uint8_t *sealed)
@@ -295,7 +296,7 @@ static const uint8_t psk[32] = { 3, 1, 4, 1, 5 };
 static const uint8_t ei[32] = { 2, 7, 1, 8, [31] = 0x40 };
 static const uint8_t er[32] = { 1, 4, 1, 4, [31] = 0x40 };
 
-/* States behind message 1 of 5 bytes, and messages 1 and 2 of 5 bytes. */
+/* States after message 1 of 5 bytes; messages 1 and 2 of 5 bytes. */
 struct pair {
 	struct noise i, r, r0; /* r0: the responder before message 1 */
 	uint8_t m1[53], m2[53];
@@ -319,7 +320,8 @@ pair_make(struct pair *p)
 
 typedef bool (*reader)(struct noise *, const uint8_t *, size_t, void *);
 
-/* Every changed byte and every shorter length; the state stays usable. */
+/* Every changed byte and every shorter length is refused, and the state stays
+ * usable. */
 static void
 refuses(reader read, const struct noise *start, uint8_t *m, size_t len,
     const char *want)
@@ -360,7 +362,7 @@ START_TEST(refused2)
 }
 END_TEST
 
-/* What the two ends may disagree on, all of it fatal. */
+/* What the two ends may disagree on: each is fatal. */
 static const struct differ_row {
 	const char *name, *prologue;
 	uint8_t psk_byte;
@@ -386,7 +388,7 @@ START_TEST(differ)
 }
 END_TEST
 
-/* A psk holder that sends points of small order. */
+/* From a holder of the psk: points of small order. */
 static const char *const points[] = {
 	"0000000000000000000000000000000000000000000000000000000000000000",
 	"0100000000000000000000000000000000000000000000000000000000000000",
@@ -414,8 +416,8 @@ START_TEST(zero_dh)
 END_TEST
 
 /*
- * Message 2 sealed rightly but for the DH, which the sender took as zero:
- * what libsodium refuses must not get by although the tag fits.
+ * Message 2 is sealed correctly for a DH of zero: it is refused although the
+ * tag fits, because libsodium refuses the DH.
  */
 START_TEST(zero_dh_sealed)
 {
@@ -441,7 +443,7 @@ START_TEST(zero_dh_sealed)
 }
 END_TEST
 
-/* Payloads of no byte, and opened over the message itself. */
+/* Empty payloads; payloads opened over the message itself. */
 START_TEST(in_place)
 {
 	static const uint8_t text[15] = { 's', 'e', 'a', 'l', [14] = 1 };

@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "addr.h"
 #include "duo.h"
+#include "mp.h"
 #include "pool.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* Packets of one side with certain flags, as a log. */
+/* Logs the packets of one end with certain flags. */
 static struct {
 	int side;
 	uint16_t mask, value;
@@ -81,7 +83,7 @@ START_TEST(small_buffer)
 }
 END_TEST
 
-/* Sending a control packet failed: by meaning, and when it repeats. */
+/* Sending a control packet failed: what it means, and when it repeats. */
 START_TEST(poll_failed)
 {
 	struct duo *d = duo_new(2, 1);
@@ -102,7 +104,7 @@ START_TEST(poll_failed)
 	ck_assert(f->failed);
 	duo_run(d, d->now);
 	ck_assert_ptr_ne(duo_current(d, 0), f);
-	out.session = MP_NONE; /* of a handshake */
+	out.session = MP_NONE; /* a handshake packet */
 	mp_poll_failed(m, d->now, &out, MP_ENETUNREACH);
 	out.session = 0;
 	out.flow = 77;
@@ -113,8 +115,8 @@ END_TEST
 
 /* --- Probes --------------------------------------------------------------- */
 
-/* At most one per 500 ms and flow, at max(RTO + delack, 500 ms); 34 bytes;
- * its own source address; and the answer on the same flow, 34 bytes. */
+/* At most one per 500 ms and flow, at max(RTO + delack, 500 ms); 34 bytes; from
+ * the flow's source address; answered on the same flow, 34 bytes. */
 START_TEST(probes)
 {
 	struct duo *d = duo_new(2, 2);
@@ -154,7 +156,7 @@ START_TEST(probes)
 }
 END_TEST
 
-/* SELECT rides on each probe of the chosen flow until a REPLY came. */
+/* SELECT rides on each probe of the chosen flow until it is answered. */
 static int drop_first;
 
 static enum duo_verdict
@@ -195,7 +197,7 @@ START_TEST(select_repeated)
 }
 END_TEST
 
-/* Padded probes raise the size: nothing may cut them. */
+/* Padded probes raise the proven size; they are sent with DF. */
 START_TEST(size_probes)
 {
 	static uint8_t big[1400];
@@ -220,7 +222,7 @@ START_TEST(size_probes)
 }
 END_TEST
 
-/* --- Before validation: under 3 times what came --------------------------- */
+/* --- Before validation: less than 3 times what arrived -------------------- */
 
 static size_t from_victim, to_victim;
 
@@ -231,7 +233,7 @@ victim(struct duo *d, struct duo_packet *p, void *arg)
 	(void)arg;
 	if (p->from == 1 && p->to_addr == 1) {
 		to_victim += p->len;
-		return DUO_DROP; /* it never answers */
+		return DUO_DROP; /* the victim never answers */
 	}
 	if (p->from == 0 && p->from_addr == 1)
 		from_victim += p->len;
@@ -250,7 +252,7 @@ START_TEST(amplification)
 	ck_assert_uint_gt(from_victim, 0);
 	ck_assert_uint_lt(to_victim, 3 * from_victim);
 	ck_assert(!duo_flow(d, 1, 1, 0)->validated);
-	/* one that does not answer hurts nobody else */
+	/* another client is not affected */
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_missing(d, 2, n), 0);
 	duo_free(d);
@@ -259,8 +261,8 @@ END_TEST
 
 /* --- Addresses ------------------------------------------------------------ */
 
-/* A request as soon as the session is up, each 60 s while active, and none
- * while idle. */
+/* A request as soon as the session is up, every 60 s while active, none while
+ * idle. */
 START_TEST(addr_requests)
 {
 	struct duo *d = duo_new(1, 1);
@@ -281,7 +283,7 @@ START_TEST(addr_requests)
 }
 END_TEST
 
-/* It is repeated until a list came. */
+/* It is repeated until a list arrives. */
 static enum duo_verdict
 no_lists(struct duo *d, struct duo_packet *p, void *arg)
 {
@@ -310,7 +312,7 @@ START_TEST(addr_repeated)
 }
 END_TEST
 
-/* The responder's list goes out unasked when its addresses change. */
+/* The responder sends its list unasked when its addresses change. */
 START_TEST(addr_pushed)
 {
 	struct duo *d = duo_new(1, 1);
@@ -330,7 +332,7 @@ START_TEST(addr_pushed)
 }
 END_TEST
 
-/* A reply holds 16 at most; links that are down are not told. */
+/* A list has 16 addresses at most, none whose link is down. */
 START_TEST(addr_many)
 {
 	struct duo *d = duo_new(1, 1);
@@ -349,7 +351,7 @@ START_TEST(addr_many)
 }
 END_TEST
 
-/* Private addresses are not told to a peer on a global one. */
+/* A peer at a global address is not told of private ones. */
 START_TEST(addr_private)
 {
 	struct mp_setup setup = { .limits = { .sessions = 4 },
@@ -367,11 +369,11 @@ START_TEST(addr_private)
 }
 END_TEST
 
-/* --- Rescue --------------------------------------------------------------- */
+/* --- Resending ------------------------------------------------------------ */
 
-/* The flow in use dies in silence: what was sent on it goes out again on the
- * other, once; nothing is lost, nothing comes twice. */
-START_TEST(rescue)
+/* The flow in use dies in silence: its datagrams are resent on the other one,
+ * once; nothing is lost, nothing comes twice. */
+START_TEST(resend)
 {
 	struct duo *d = duo_new(2, 2);
 	uint32_t n = 2, from;
@@ -386,13 +388,14 @@ START_TEST(rescue)
 	ck_assert_int_eq(duo_twice(d, from, n), 0);
 	ck_assert_uint_ge(duo_count(d, 0, MP_C_resent), 1);
 	ck_assert_ptr_ne(duo_current(d, 0), duo_flow(d, 0, 0, 0));
-	/* copies only while in doubt: not for long */
+	/* copies go only while in doubt */
 	ck_assert_uint_le(duo_count(d, 0, MP_C_copy_out), 30);
 	duo_free(d);
 }
 END_TEST
 
-/* What is older than max(250 ms, 2 SRTT + 100 ms) is not worth it. */
+/* Datagrams older than max(250 ms, 3 SRTT + 150 ms) are not resent (PROTOCOL.md
+ * 5); SRTT is 20 ms here. */
 START_TEST(resend_old)
 {
 	struct duo *d = duo_new(2, 2);
@@ -427,7 +430,7 @@ START_TEST(resend_old)
 }
 END_TEST
 
-/* Too big for the buffer or with no flow to go to: given up, no end of it. */
+/* Too big for the buffer, or no flow to go on: given up, without a loop. */
 START_TEST(resend_nowhere)
 {
 	static uint8_t big[2000];
@@ -448,8 +451,7 @@ END_TEST
 
 /* --- CLOSE ---------------------------------------------------------------- */
 
-/* On the flow in use and on another: one may be lost. */
-/* A RESP that goes no further, so that it can be given when it suits. */
+/* Keeps a RESP from the client, for the test to inject. */
 static struct duo_packet *resp;
 
 static enum duo_verdict
@@ -465,9 +467,9 @@ keep_resp(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_DROP;
 }
 
-/* A program that says one thing and is gone: before the peer's answer came (0:
- * nobody waits for it), or just after (1), when nothing was sent yet. */
-START_TEST(close_held)
+/* A program sends once and closes its socket: before the RESP arrived (0: the
+ * datagram is dropped) or just after (1), when it was not sent yet. */
+START_TEST(close_staged)
 {
 	struct duo *d = duo_new(1, 1);
 	struct mp_session_info info;
@@ -486,12 +488,13 @@ START_TEST(close_held)
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, 1, 2), _i);
 	ck_assert_int_eq(duo_sessions(d, 0), 0);
-	ck_assert_int_eq(duo_sessions(d, 1), 0); /* CLOSE came, too */
+	ck_assert_int_eq(duo_sessions(d, 1), 0); /* CLOSE arrived as well */
 	free(resp);
 	duo_free(d);
 }
 END_TEST
 
+/* CLOSE goes on the flow in use and on another, as one may be lost. */
 START_TEST(close_twice)
 {
 	struct duo *d = duo_new(2, 2);
@@ -526,10 +529,10 @@ suite_output(void)
 	tcase_add_test(t, addr_pushed);
 	tcase_add_test(t, addr_many);
 	tcase_add_loop_test(t, addr_private, 0, 2);
-	tcase_add_test(t, rescue);
+	tcase_add_test(t, resend);
 	tcase_add_test(t, resend_old);
 	tcase_add_test(t, resend_nowhere);
-	tcase_add_loop_test(t, close_held, 0, 2);
+	tcase_add_loop_test(t, close_staged, 0, 2);
 	tcase_add_test(t, close_twice);
 	suite_add_tcase(suite, t);
 	return suite;

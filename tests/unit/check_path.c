@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* core/path.c: which pairs of addresses are flows, and what becomes of them
- * when addresses and links come and go (PROTOCOL 3). */
+/* core/path.c: which pairs of addresses are flows, and what happens to them
+ * when addresses and links come and go (PROTOCOL.md 3). */
 #include "path.h"
 
 #include <string.h>
 
 #include "addr.h"
 #include "duo.h"
+#include "mp.h"
+#include "path_choice.h"
+#include "state.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -106,7 +109,7 @@ START_TEST(mixed)
 }
 END_TEST
 
-/* Every docker0 is 172.17.0.1. */
+/* A remote address that is also ours, as every docker0 is 172.17.0.1. */
 START_TEST(own_address)
 {
 	struct duo *d = duo_new(1, 1);
@@ -115,13 +118,14 @@ START_TEST(own_address)
 	duo_addr_new(d, 0, docker.ip, 7);
 	duo_addr_new(d, 1, docker.ip, 7);
 	duo_up(d);
-	ck_assert_int_eq(live(d, 0), 2); /* both of ours to the one of theirs */
+	ck_assert_int_eq(live(d, 0), 2); /* both of ours to the peer's other
+					  * one */
 	ck_assert_uint_ge(duo_count(d, 0, MP_C_drop_addr), 1);
 	duo_free(d);
 }
 END_TEST
 
-/* Existing flows are never changed by another list: same ids, estimates. */
+/* Another list changes no existing flow: same ids, same estimates. */
 START_TEST(list_changes)
 {
 	struct duo *d = duo_new(1, 1);
@@ -149,11 +153,12 @@ END_TEST
 
 /* --- A local address goes, and comes -------------------------------------- */
 
-/* Which address of which end; data loses nothing and nothing comes twice. */
+/* An address of either end goes; nothing is lost for long, nothing comes
+ * twice. */
 static const struct move_row {
 	const char *name;
 	int e, addr;
-	bool carrier; /* only its link */
+	bool carrier; /* only its link goes down */
 } moves[] = {
 	{ "client's address", 0, 0, false },
 	{ "server's address", 1, 0, false },
@@ -188,7 +193,7 @@ START_TEST(move)
 		    duo_flow(d, e, !r->addr, 0) :
 		    duo_flow(d, e, 0, !r->addr));
 	}
-	ck_assert_int_le(duo_missing(d, 2, n - 4), 4); /* in the air then */
+	ck_assert_int_le(duo_missing(d, 2, n - 4), 4); /* on their way then */
 	if (r->carrier)
 		duo_carrier(d, r->e, r->addr, false);
 	else
@@ -200,14 +205,14 @@ START_TEST(move)
 		ck_assert_ptr_eq(duo_current(d, e), duo_flow(d, e, 0, 0));
 	}
 	f = r->addr == 0 ? duo_flow(d, 0, 0, 0) : duo_flow(d, 0, 1, 1);
-	ck_assert_uint_eq(f->id, id); /* its own record again ... */
-	ck_assert_uint_ge(f->tx_seq, seq); /* ... which never starts over */
+	ck_assert_uint_eq(f->id, id); /* the pair gets its former record ... */
+	ck_assert_uint_ge(f->tx_seq, seq); /* ... whose numbers go on */
 	ck_assert_int_eq(duo_twice(d, 2, n), 0);
 	duo_free(d);
 }
 END_TEST
 
-/* The only address of an end is replaced by another: the session lives. */
+/* An end's only address is replaced by another: the session lives on. */
 START_TEST(replaced)
 {
 	struct duo *d = duo_new(1, 1);
@@ -222,19 +227,19 @@ START_TEST(replaced)
 	duo_addr_new(d, _i, other.ip, 5);
 	n += n % 2;
 	duo_chat(d, d->now + 5 * SEC, 50 * MS, &n);
-	/* what is said now is heard */
+	/* datagrams sent now arrive */
 	n = 1000;
 	duo_chat(d, d->now + SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_missing(d, 1000, n), 0);
-	if (_i == 0) /* no new handshake is needed where the client moved */
+	if (_i == 0) /* the client moved: no new handshake */
 		ck_assert_uint_eq(duo_count(d, 0, MP_C_handshake_done), done);
 	ck_assert_int_eq(duo_twice(d, 1000, n), 0);
 	duo_free(d);
 }
 END_TEST
 
-/* The responder's only address goes and comes back itself. */
+/* The responder's only address goes and comes back. */
 START_TEST(returned)
 {
 	struct duo *d = duo_new(1, 1);
@@ -244,7 +249,7 @@ START_TEST(returned)
 	duo_addr_del(d, _i, 0);
 	duo_run(d, d->now + 3 * SEC);
 	duo_addr_add(d, _i, 0);
-	duo_run(d, d->now + 2 * SEC); /* PROTOCOL 8: 1 probe */
+	duo_run(d, d->now + 2 * SEC); /* PROTOCOL.md 8: within 1 probe */
 	duo_chat(d, d->now + SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_missing(d, 1000, n), 0);
@@ -254,7 +259,8 @@ END_TEST
 
 /* --- Bounds --------------------------------------------------------------- */
 
-/* Over 64 pairs: pairs of distinct interfaces first, validated ones stay. */
+/* More than 64 pairs: validated ones stay, then distinct interfaces come
+ * first. */
 START_TEST(crowd)
 {
 	struct duo *d = duo_new(10, 8);
@@ -288,7 +294,7 @@ START_TEST(crowd_newcomer)
 	i = duo_addr_new(d, 0, more.ip, 70);
 	duo_run(d, d->now + 2 * SEC);
 	ck_assert_int_eq(live(d, 0), 64);
-	ck_assert_ptr_nonnull(duo_flow(d, 0, i, 0)); /* has a place */
+	ck_assert_ptr_nonnull(duo_flow(d, 0, i, 0)); /* it has a flow */
 	ck_assert(duo_flow(d, 0, i, 0)->validated);
 	ck_assert_ptr_eq(duo_flow(d, 0, 0, 0), kept);
 	for (i = 0; i < 4; i++)
@@ -317,7 +323,7 @@ START_TEST(few_flows)
 }
 END_TEST
 
-/* The records of all sessions are used up: counted, nothing breaks. */
+/* All flow records are in use: counted, without other effect. */
 START_TEST(no_record)
 {
 	struct mp_setup setup = { .limits = { .sessions = 4, .flows = 8,
@@ -339,7 +345,7 @@ END_TEST
 
 /* --- Single steps --------------------------------------------------------- */
 
-/* Errors in a row: the retry decides (PROTOCOL 5). */
+/* Errors in a row: the immediate retry decides (PROTOCOL.md 5). */
 START_TEST(send_failed)
 {
 	struct duo *d = duo_new(2, 1);
@@ -375,14 +381,14 @@ START_TEST(mtu)
 	ck_assert_uint_eq(path_mtu(m, duo_flow(d, 0, 0, 0)), 1500);
 	f = duo_flow(d, 0, 1, 0);
 	ck_assert_uint_eq(path_mtu(m, f), 1400);
-	f->path.ifindex = 99; /* the address is elsewhere */
+	f->path.ifindex = 99; /* the flow's interface is another */
 	ck_assert_uint_eq(path_mtu(m, f), 0);
 	duo_free(d);
 }
 END_TEST
 
-/* Flows of an interface are probed at once; and of no other. */
-START_TEST(urge)
+/* The flows of an interface are probed at once, no others. */
+START_TEST(probe_now)
 {
 	struct duo *d = duo_new(2, 2);
 	struct mp *m = &d->end[0].mp;
@@ -405,8 +411,8 @@ END_TEST
 Suite *
 suite_path(void)
 {
-	Suite *suite = suite_create("pair");
-	TCase *t = tcase_create("pair");
+	Suite *suite = suite_create("path");
+	TCase *t = tcase_create("path");
 
 	tcase_add_loop_test(t, grid, 0, COUNT(grids));
 	tcase_add_test(t, mixed);
@@ -421,7 +427,7 @@ suite_path(void)
 	tcase_add_test(t, no_record);
 	tcase_add_test(t, send_failed);
 	tcase_add_test(t, mtu);
-	tcase_add_test(t, urge);
+	tcase_add_test(t, probe_now);
 	suite_add_tcase(suite, t);
 	return suite;
 }

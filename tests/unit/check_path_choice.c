@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* core/path_choice.c: which flow carries the data, at either end (PROTOCOL 5).
- * */
+/* core/path_choice.c: which flow carries the data, at either end (PROTOCOL.md
+ * 5). */
 #include "path_choice.h"
 
 #include <string.h>
 
 #include "duo.h"
+#include "flow.h"
+#include "mp.h"
 #include "path.h"
 #include "session.h"
+#include "state.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define T0 (UINT64_C(5000) * SEC)
 
-/* Three flows of 20, 40, 60 ms; an answer is overdue after SRTT + 10 ms; all
- * answered just now.  0 and 1 share the local address, 2 is apart. */
+/* Three flows of 20, 40 and 60 ms that have just answered; an answer is overdue
+ * after SRTT + 10 ms. 0 and 1 share the local address; 2 shares none. */
 static struct mp m;
 static struct session *s;
 static struct flow *f[3];
@@ -60,7 +63,8 @@ teardown(void)
 	duo_bare_free(&m);
 }
 
-/* The flow in use was chosen long ago, and the peer knows. */
+/* The flow was taken into use long ago, and the peer acknowledged the
+ * SELECT. */
 static void
 use(uint32_t id)
 {
@@ -87,7 +91,8 @@ START_TEST(first)
 	path_choice_review(&m, s, T0);
 	check_use(0, MP_WHY_first);
 	ck_assert_uint_eq(s->choice, 2);
-	ck_assert(!s->select_acked && f[0]->probe_now); /* SELECT goes at once */
+	ck_assert(!s->select_acked && f[0]->probe_now); /* SELECT goes at
+							 * once */
 	ck_assert_uint_eq(mp_counter_get(&m, MP_C_flow_switch), 0);
 }
 END_TEST
@@ -106,7 +111,7 @@ END_TEST
 static void
 not_much(void)
 {
-	f[0]->rtt.srtt_us = 33000; /* of 40000 */
+	f[0]->rtt.srtt_us = 33000; /* 17 % better than 40000 */
 }
 
 static void
@@ -140,7 +145,7 @@ static void (*const stays[])(void) = {
 	faster_doubtful,
 	faster_not_valid,
 	faster_unmeasured,
-	doubt_once, /* left once a second probe went unanswered, not before */
+	doubt_once, /* left once a second probe is unanswered, not before */
 };
 
 START_TEST(stay)
@@ -154,8 +159,8 @@ START_TEST(stay)
 }
 END_TEST
 
-/* A flow in doubt: rescue begins; it is left after a second unanswered
- * probe, if another has the lower sum. */
+/* A flow in doubt: resending begins; the flow is left after a second unanswered
+ * probe if another has the lower sum. */
 START_TEST(silent)
 {
 	use(0);
@@ -170,15 +175,15 @@ START_TEST(silent)
 	s->resend = false;
 	f[0]->probe2_at = T0 - 30 * MS;
 	path_choice_review(&m, s, T0);
-	ck_assert_uint_eq(s->current, 0); /* 20 ms < 40 ms still */
-	ck_assert(!s->resend); /* one rescue for one doubt */
+	ck_assert_uint_eq(s->current, 0); /* 20 ms is still less than 40 ms */
+	ck_assert(!s->resend); /* one doubt, one resending */
 	f[0]->rtt.idle_us = 50 * MS;
 	path_choice_review(&m, s, T0);
 	check_use(1, MP_WHY_silent);
 }
 END_TEST
 
-/* No other may be in doubt. */
+/* All flows are in doubt: none is better. */
 START_TEST(silent_all)
 {
 	use(0);
@@ -195,7 +200,7 @@ START_TEST(silent_all)
 }
 END_TEST
 
-/* Left at once. */
+/* These leave the flow at once. */
 static void
 set_gone(struct flow *fl)
 {
@@ -243,7 +248,8 @@ START_TEST(left)
 }
 END_TEST
 
-/* One in doubt is better than none; one that is well goes before it. */
+/* A flow in doubt is better than none; one that is not in doubt is better
+ * still. */
 START_TEST(left_for_doubtful)
 {
 	use(0);
@@ -259,7 +265,8 @@ END_TEST
 
 /* --- The responder -------------------------------------------------------- */
 
-/* Data in order before the first SELECT, then the highest SELECT. */
+/* The responder follows data in order until the first SELECT, then the highest
+ * SELECT. */
 START_TEST(follow)
 {
 	path_choice_data(&m, s, T0, 1);
@@ -269,9 +276,9 @@ START_TEST(follow)
 	path_choice_follow(&m, s, T0, 0, 3);
 	check_use(0, MP_WHY_select);
 	ck_assert_uint_eq(s->choice, 3);
-	path_choice_data(&m, s, T0, 2); /* no longer */
+	path_choice_data(&m, s, T0, 2); /* after a SELECT data moves nothing */
 	ck_assert_uint_eq(s->current, 0);
-	path_choice_follow(&m, s, T0, 1, 3); /* not higher */
+	path_choice_follow(&m, s, T0, 1, 3); /* number not higher */
 	path_choice_follow(&m, s, T0, 1, 2);
 	path_choice_follow(&m, s, T0, 1, 0);
 	ck_assert_uint_eq(s->current, 0);
@@ -279,11 +286,11 @@ START_TEST(follow)
 	ck_assert_uint_eq(s->choice, 3);
 	path_choice_follow(&m, s, T0, 1, 0xffffffff);
 	check_use(1, MP_WHY_select);
-	ck_assert(!f[1]->probe_now); /* it has nothing to say about it */
+	ck_assert(!f[1]->probe_now); /* the responder sends no SELECT */
 }
 END_TEST
 
-/* A SELECT of a pair that is not validated takes effect when it is. */
+/* A SELECT for a flow that is not validated takes effect when it is. */
 START_TEST(follow_early)
 {
 	use(0);
@@ -301,7 +308,7 @@ START_TEST(follow_early)
 }
 END_TEST
 
-/* An initiator follows nobody. */
+/* An initiator follows neither SELECT nor data. */
 START_TEST(initiator_leads)
 {
 	use(0);
@@ -312,8 +319,8 @@ START_TEST(initiator_leads)
 }
 END_TEST
 
-/* In doubt it moves by itself, and back when the one that the peer chose
- * answers again; never to one that is merely faster. */
+/* In doubt the responder moves by itself, and back when the flow that the peer
+ * chose answers; never to one that is merely faster. */
 START_TEST(own_doubt)
 {
 	use(1);
@@ -324,13 +331,13 @@ START_TEST(own_doubt)
 	f[1]->rtt.idle_us = 100 * MS;
 	path_choice_review(&m, s, T0);
 	check_use(0, MP_WHY_silent);
-	ck_assert_uint_eq(s->choice, 5); /* numbers are the peer's */
+	ck_assert_uint_eq(s->choice, 5); /* numbers are the peer's alone */
 	path_choice_review(&m, s, T0);
 	ck_assert_uint_eq(s->current, 0);
 	flow_answered(f[1], T0);
 	path_choice_review(&m, s, T0);
 	check_use(1, MP_WHY_back);
-	/* the next higher SELECT overrides */
+	/* a higher SELECT overrides */
 	path_choice_follow(&m, s, T0, 2, 6);
 	check_use(2, MP_WHY_select);
 }
@@ -344,14 +351,14 @@ START_TEST(size)
 	f[2]->size = 1400;
 	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1200), f[0]);
 	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1300), f[2]);
-	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1401), f[0]); /* nobody */
-	ck_assert_uint_eq(s->current, 0); /* the choice stands */
-	f[2]->probe1_at = T0 - SEC; /* in doubt: no better */
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1401), f[0]); /* none */
+	ck_assert_uint_eq(s->current, 0); /* the flow in use stays */
+	f[2]->probe1_at = T0 - SEC; /* in doubt: not used */
 	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 1300), f[0]);
 }
 END_TEST
 
-/* PROTOCOL 4: data goes to validated pairs only; if none is left, to the
+/* PROTOCOL.md 4: data goes to validated pairs only; if none is left, to the
  * last one that was. */
 START_TEST(last_resort)
 {
@@ -362,7 +369,7 @@ START_TEST(last_resort)
 	s->review_at = 0;
 	s->current = STATE_NO_FLOW;
 	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[1]);
-	f[1]->gone = true; /* others that were once */
+	f[1]->gone = true; /* others that once were validated */
 	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[0]);
 	f[0]->proven_once = false;
 	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[2]);
@@ -378,11 +385,11 @@ START_TEST(copy)
 	f[0]->probe1_at = T0 - 30 * MS + 1;
 	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
 	f[0]->probe1_at = T0 - 30 * MS;
-	/* 2 shares no address with it, 1 does */
+	/* flow 2 shares no address with flow 0, flow 1 does */
 	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
 	f[2]->probe1_at = T0 - SEC;
 	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
-	/* nobody carries that much: the best, in fragments */
+	/* none carries so much: the best one, in fragments */
 	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 5000), f[1]);
 	f[1]->validated = false;
 	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
@@ -403,7 +410,7 @@ END_TEST
 Suite *
 suite_path_choice(void)
 {
-	Suite *suite = suite_create("choice");
+	Suite *suite = suite_create("path_choice");
 	TCase *a = tcase_create("initiator");
 	TCase *b = tcase_create("responder");
 

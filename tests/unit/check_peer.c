@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* A peer that holds the key and means ill. */
+/* A malicious peer that holds the key. */
 #include <string.h>
 
 #include "bytes.h"
+#include "duo.h"
 #include "hostile.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
-/* --- A peer that holds the key -------------------------------------------- */
+/* --- A malicious peer that holds the key ---------------------------------- */
 
-/* The C bit that goes with the flags, mostly. */
+/* Sends a random packet, mostly with the C bit that its flags need. */
 static void
 fuzz_packet(struct duo *d, int from, uint16_t id, uint64_t seq,
     uint8_t *packet, size_t *len)
@@ -36,7 +40,7 @@ fuzz_packet(struct duo *d, int from, uint16_t id, uint64_t seq,
 		.seq = dice(2) ? dice(5000) : (uint64_t)dice(UINT32_MAX) <<
 		    dice(17) };
 	dice_bytes(body, n);
-	if (msg.flags == (WIRE_ADDR | WIRE_REPLY)) { /* lists */
+	if (msg.flags == (WIRE_ADDR | WIRE_REPLY)) { /* address lists */
 		n = 0;
 		while (n + 21 < sizeof(body) && dice(12) > 0) {
 			p = body + n;
@@ -60,7 +64,7 @@ fuzz_packet(struct duo *d, int from, uint16_t id, uint64_t seq,
 	*len = duo_make(d, from, id, seq, &msg, body, n, packet);
 }
 
-/* What must hold of an end whatever its peer said. */
+/* Invariants of an end, whatever its peer sent. */
 static void
 assert_sane(const struct duo *d, int e)
 {
@@ -88,8 +92,8 @@ assert_sane(const struct duo *d, int e)
 	}
 }
 
-/* 25 seeds, 2000 packets each: whatever the client, or the server, makes of
- * its keys, the other end stays whole and says little. */
+/* 25 seeds, 2000 packets each: whatever the peer sends under its keys, the
+ * other end stays consistent and sends little. */
 START_TEST(fuzz_peer)
 {
 	int from = _i & 1, to = !from, i;
@@ -127,11 +131,11 @@ START_TEST(fuzz_peer)
 			duo_addr_add(d, to, 1);
 	}
 	assert_sane(d, to);
-	/* An answer to each, a datagram and its copy of every third; probes
-	 * and INITs of 16 flows. */
+	/* One answer to each packet, a datagram and its COPY for every third,
+	 * and probes and INITs of 16 flows. */
 	ck_assert_uint_le(d->sent[to] - sent, 2000 * 3 +
 	    (d->now - began) / SEC * 16 * 21);
-	/* And it still does its work, for one that behaves. */
+	/* And it still works with an honest peer. */
 	duo_restart(d, from);
 	d->end[from].off = false;
 	d->end[from].peer = duo_addr(d, to, 0);
@@ -143,7 +147,7 @@ START_TEST(fuzz_peer)
 }
 END_TEST
 
-/* SELECT of flows that were never seen, and numbers from the end. */
+/* SELECT of flows that never existed, and extreme choice numbers. */
 START_TEST(select_unknown)
 {
 	struct duo *d = hostile_world(2, 1);
@@ -158,13 +162,13 @@ START_TEST(select_unknown)
 	path.remote.port++;
 	len = duo_make(d, CLIENT, 9, 1, &msg, "", 0, packet);
 	ck_assert(hostile_give(d, SERVER, &path, packet, len) == MP_CONTROL);
-	/* It cannot be used before it answered a challenge. */
+	/* The flow cannot be used before it answered a challenge. */
 	ck_assert_ptr_nonnull(duo_current(d, SERVER));
 	ck_assert_uint_ne(duo_current(d, SERVER)->id, 9);
 	ck_assert_int_eq(duo_say(d, SERVER, 3), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, CLIENT, 3), 1);
-	/* no flow that this server has room for */
+	/* an id that this server has no room for */
 	len = duo_make(d, CLIENT, 16, 1, &msg, "", 0, packet);
 	ck_assert(hostile_give(d, SERVER, &path, packet, len) == MP_DROPPED);
 	len = duo_make(d, CLIENT, WIRE_FLOW_MAX, 1, &msg, "", 0, packet);
@@ -174,8 +178,8 @@ START_TEST(select_unknown)
 }
 END_TEST
 
-/* A list of addresses that nobody should believe: what is usable is tried,
- * within the bounds; what works stays in use. */
+/* A list of unbelievable addresses: usable ones are tried, within the bounds;
+ * what works stays in use. */
 START_TEST(absurd_list)
 {
 	struct duo *d = hostile_world(2, 1);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* core/policy.c: the lowest SRTT + idle_time, the damping of PROTOCOL 5, and
- * which flows count. */
+/* core/policy.c: lowest SRTT + idle_time, the damping of PROTOCOL.md 5, and
+ * which flows are eligible. */
 #include "policy.h"
 
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
 #include "path.h"
+#include "rtt.h"
 #include "session.h"
+#include "state.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -47,7 +50,7 @@ START_TEST(leave)
 	other.rtt = (struct rtt) { r->other_us, 0, r->other_idle };
 	ck_assert_msg(policy_get()->leave(&cur, &other) == r->leave, "%s",
 	    r->name);
-	if (r->leave) /* never back and forth */
+	if (r->leave) /* the same pair never leaves in both directions */
 		ck_assert(!policy_get()->leave(&other, &cur));
 }
 END_TEST
@@ -63,8 +66,8 @@ START_TEST(cost)
 }
 END_TEST
 
-/* Four flows of a session: 0 and 1 share the local address, 0 and 2 the
- * remote one, 3 shares neither with 0. */
+/* Four flows: 0 and 1 share the local address, 0 and 2 the remote one, 3 shares
+ * neither with 0. */
 static struct mp m;
 static struct session *s;
 static struct flow *f[4];

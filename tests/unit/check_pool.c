@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* core/pool.c: what is kept is found again, oldest first, within its bounds;
- * and garbage in the rings leads nowhere. */
+ * garbage in the rings does no harm. */
 #include "pool.h"
 
 #include <string.h>
 
 #include "bytes.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
 #include "session.h"
+#include "state.h"
 #include "suites.h"
 
 #define T0 (UINT64_C(5000) * SEC)
@@ -76,7 +79,7 @@ START_TEST(order)
 	uint32_t n;
 
 	ck_assert_ptr_null(pool_first(&m, POOL_RECENT, s[0]));
-	pool_drop(&m, POOL_RECENT, s[0]); /* nothing to drop */
+	pool_drop(&m, POOL_RECENT, s[0]); /* empty: nothing happens */
 	for (n = 0; n < 5; n++) {
 		check_record(put(POOL_RECENT, 0, n, len[n]), 0, n, len[n]);
 		check_record(put(POOL_RECENT, 1, 100 + n, 8), 1, 100 + n, 8);
@@ -87,7 +90,7 @@ START_TEST(order)
 		r = pool_next(&m, POOL_RECENT, r);
 	}
 	ck_assert_ptr_null(r);
-	ck_assert_ptr_null(pool_first(&m, POOL_HELD, s[0])); /* apart */
+	ck_assert_ptr_null(pool_first(&m, POOL_HELD, s[0])); /* its own ring */
 	ck_assert_ptr_null(pool_first(&m, POOL_RECENT, s[2]));
 
 	pool_drop(&m, POOL_RECENT, s[0]);
@@ -97,12 +100,12 @@ START_TEST(order)
 	ck_assert_ptr_null(pool_first(&m, POOL_RECENT, s[0]));
 	ck_assert_uint_eq(s[0]->pool.bytes, 0);
 	check_record(pool_first(&m, POOL_RECENT, s[1]), 1, 100, 8);
-	check_record(put(POOL_RECENT, 0, 9, 9), 0, 9, 9); /* and again */
+	check_record(put(POOL_RECENT, 0, 9, 9), 0, 9, 9); /* works again */
 	check_record(pool_first(&m, POOL_RECENT, s[0]), 0, 9, 9);
 }
 END_TEST
 
-/* What is given up is wiped: it was somebody's plain text. */
+/* What pool_clear() drops is wiped: it is plaintext. */
 START_TEST(wiped)
 {
 	struct record *r = put(POOL_RECENT, 0, 0x77, 100);
@@ -113,7 +116,7 @@ START_TEST(wiped)
 }
 END_TEST
 
-/* The oldest of a session go first when it is over its own bound. */
+/* A session over its own bound drops its oldest. */
 START_TEST(session_bound)
 {
 	struct record *r;
@@ -130,8 +133,8 @@ START_TEST(session_bound)
 }
 END_TEST
 
-/* Random puts of three sessions into a small ring: what each keeps is always
- * an unbroken row of its latest. */
+/* Random puts of three sessions into a small ring: each keeps an unbroken run
+ * of its latest. */
 START_TEST(ring)
 {
 	uint8_t seed[32] = { 7 };
@@ -180,9 +183,9 @@ START_TEST(too_big)
 }
 END_TEST
 
-/* --- Held datagrams: 208 KiB a session (PROTOCOL 2) ----------------------- */
+/* --- Staged datagrams: 208 KiB a session (PROTOCOL.md 2) ------------------ */
 
-START_TEST(held_number)
+START_TEST(staged_number)
 {
 	uint32_t n;
 
@@ -196,12 +199,12 @@ START_TEST(held_number)
 	ck_assert_uint_eq(s[0]->staged.n, 208);
 	check_record(pool_first(&m, POOL_HELD, s[0]), 0, 1,
 	    1024 - sizeof(struct record));
-	/* every drop is counted */
+	/* each drop is counted */
 	ck_assert_uint_eq(mp_counter_get(&m, MP_C_drop_staged), 1);
 }
 END_TEST
 
-START_TEST(held_bytes)
+START_TEST(staged_bytes)
 {
 	uint32_t n;
 
@@ -213,8 +216,8 @@ START_TEST(held_bytes)
 }
 END_TEST
 
-/* All sessions together: the oldest of any makes room. */
-START_TEST(held_ring)
+/* All sessions together: the oldest of any session makes room. */
+START_TEST(staged_ring)
 {
 	uint32_t n;
 
@@ -226,7 +229,7 @@ START_TEST(held_ring)
 }
 END_TEST
 
-/* A session that went leaves dead records, which are nobody's. */
+/* A freed session leaves dead records that belong to no session. */
 START_TEST(gone)
 {
 	struct mp_addr a = duo_ip4(10, 0, 0, 1, 9);
@@ -237,7 +240,7 @@ START_TEST(gone)
 	session_free(&m, s[0]);
 	s[0] = session_new(&m, T0, 0, &a, 0, assoc, true);
 	ck_assert_ptr_null(pool_first(&m, POOL_HELD, s[0]));
-	for (n = 0; n < 100; n++) /* all round */
+	for (n = 0; n < 100; n++) /* once round the ring */
 		put(POOL_HELD, 1, n, 10000);
 	ck_assert_ptr_null(pool_first(&m, POOL_HELD, s[0]));
 }
@@ -257,19 +260,19 @@ START_TEST(at)
 	check_record(pool_at(&m, POOL_RECENT, s[0], first), 0, 0, 500);
 	check_record(pool_at(&m, POOL_RECENT, s[0], second), 0, 1, 500);
 	check_record(pool_at(&m, POOL_RECENT, s[0], MP_NEVER), 0, 0, 500);
-	/* another session's position: its own oldest, here none */
+	/* another session's position: that one's own oldest, here none */
 	ck_assert_ptr_null(pool_at(&m, POOL_RECENT, s[1], first));
 	pool_drop(&m, POOL_RECENT, s[0]);
 	check_record(pool_at(&m, POOL_RECENT, s[0], first), 0, 1, 500);
 	for (n = 10; n < 40; n++)
-		put(POOL_RECENT, 1, n, 500); /* push all out */
+		put(POOL_RECENT, 1, n, 500); /* overwrites all records */
 	ck_assert_ptr_null(pool_at(&m, POOL_RECENT, s[0], second));
 }
 END_TEST
 
 /* --- Garbage -------------------------------------------------------------- */
 
-/* What somebody may write into a record, or a ring. */
+/* What another process may write into a record or a ring. */
 static void
 spoil_magic(struct record *r)
 {
@@ -370,7 +373,7 @@ START_TEST(garbage)
 		put(POOL_RECENT, (int)(n % 3), n, 700);
 	for (n = 0; n < 3; n++)
 		pool_clear(&m, POOL_RECENT, s[n]);
-	/* and it works again */
+	/* and the ring works again */
 	check_record(put(POOL_RECENT, 0, 1, 700), 0, 1, 700);
 	check_record(pool_first(&m, POOL_RECENT, s[0]), 0, 1, 700);
 }
@@ -388,9 +391,9 @@ suite_pool(void)
 	tcase_add_test(t, session_bound);
 	tcase_add_test(t, ring);
 	tcase_add_test(t, too_big);
-	tcase_add_test(t, held_number);
-	tcase_add_test(t, held_bytes);
-	tcase_add_test(t, held_ring);
+	tcase_add_test(t, staged_number);
+	tcase_add_test(t, staged_bytes);
+	tcase_add_test(t, staged_ring);
 	tcase_add_test(t, gone);
 	tcase_add_test(t, at);
 	tcase_add_loop_test(t, garbage, 0,

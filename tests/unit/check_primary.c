@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which address the responder's program is shown: the one that plain UDP would
- * have shown, the source of the initiator's primary pair (PROTOCOL.md 6).
+ * Which address the responder's program sees: the source of the initiator's
+ * primary pair, as with plain UDP (PROTOCOL.md 6).
  */
 #include <string.h>
 
 #include "addr.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 
 static const struct mp_tx_option nothing = { .tos = { -1, -1 },
 	.ttl = { -1, -1 } };
 
-/* A client whose kernel would send from that address of its. */
+/* A client whose kernel would send from its address `primary'. */
 static struct duo *
-duo_primary(int n, int primary, struct mp_tx_option *wish)
+duo_primary(int n, int primary, struct mp_tx_option *option)
 {
 	struct duo *d = duo_new(n, 1);
 
-	*wish = nothing;
-	memcpy(wish->source, d->end[CLIENT].addr[primary].local.ip, 16);
-	d->end[CLIENT].wish = wish;
+	*option = nothing;
+	memcpy(option->source, d->end[CLIENT].addr[primary].local.ip, 16);
+	d->end[CLIENT].option = option;
 	return d;
 }
 
-/* Whom the server's program got the only datagram from. */
+/* The source of the only datagram that the server's program got. */
 static struct mp_addr
 from(const struct duo *d)
 {
@@ -42,18 +45,19 @@ seen_as(struct duo *d, int addr, const char *ip)
 	    duo_ip4((uint8_t)ip[0], (uint8_t)ip[1], 0, 9, 0).ip, 16);
 }
 
-/* Paths as fast as these, and which is the primary one; the first datagram is
- * there within so many ms.  Each plain, and with all addresses behind NATs: of
- * several that answer before the primary one, there is no telling then. */
+/* Delays of the paths, which of them is the primary pair, and the ms within
+ * which the first datagram arrives.  Each row plain, and with all addresses
+ * behind NATs; then, if several pairs answer before the primary one, its source
+ * is not known. */
 static const struct {
 	unsigned ms[3]; /* one way */
 	int n, primary;
 	unsigned within;
 } paths[] = {
-	{ { 10, 10 }, 2, 0, 30 },  /* as fast as each other */
+	{ { 10, 10 }, 2, 0, 30 },  /* equally fast */
 	{ { 10, 10 }, 2, 1, 30 },
 	{ { 10, 11 }, 2, 1, 33 },
-	{ { 2, 15 }, 2, 1, 45 },  /* the other RESP comes much earlier */
+	{ { 2, 15 }, 2, 1, 45 },  /* the other pair's RESP comes much sooner */
 	{ { 2, 90 }, 2, 1, 270 },
 	{ { 15, 2 }, 2, 1, 6 },
 	{ { 5, 20, 60 }, 3, 0, 15 },
@@ -67,8 +71,8 @@ START_TEST(as_plain)
 {
 	bool nat = _i >= PATHS;
 	int i = _i % PATHS, k;
-	struct mp_tx_option wish;
-	struct duo *d = duo_primary(paths[i].n, paths[i].primary, &wish);
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(paths[i].n, paths[i].primary, &option);
 	struct mp_addr shown, want = duo_addr(d, CLIENT, paths[i].primary);
 	uint64_t began = d->now;
 
@@ -89,11 +93,11 @@ START_TEST(as_plain)
 }
 END_TEST
 
-/* The primary pair is silent: the peer is shown by another, and soon. */
+/* The primary pair is silent: the peer is soon shown at another address. */
 START_TEST(primary_silent)
 {
-	struct mp_tx_option wish;
-	struct duo *d = duo_primary(2, 0, &wish);
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(2, 0, &option);
 	struct mp_addr shown, other = duo_addr(d, CLIENT, 1);
 	uint64_t began = d->now;
 
@@ -107,12 +111,11 @@ START_TEST(primary_silent)
 }
 END_TEST
 
-/* INIT waits for what the program says with its first datagram, and no longer
- * than it takes to say it. */
+/* INIT waits until the program has staged its first datagram, 20 ms at most. */
 START_TEST(init_waits)
 {
-	struct mp_tx_option wish;
-	struct duo *d = duo_primary(2, 1, &wish);
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(2, 1, &option);
 	struct mp_tx tx[2];
 	struct mp_addr to = duo_addr(d, SERVER, 0);
 
@@ -125,7 +128,7 @@ START_TEST(init_waits)
 		ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
 		duo_run(d, d->now);
 		ck_assert_uint_eq(d->sent[CLIENT], 2);
-	} else { /* the program died meanwhile, or may not send */
+	} else { /* no mp_stage(): the program died, or may not send */
 		duo_run(d, d->now + 30 * MS);
 		ck_assert_uint_eq(d->sent[CLIENT], 2);
 	}
@@ -133,12 +136,12 @@ START_TEST(init_waits)
 }
 END_TEST
 
-/* An address that nothing came from is not believed: a holder of a key is not
- * where it says to be. */
+/* An address that nothing came from is not believed: a holder of a key may
+ * claim any. */
 START_TEST(false_claim)
 {
-	struct mp_tx_option wish;
-	struct duo *d = duo_primary(2, 0, &wish);
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(2, 0, &option);
 	struct mp_addr shown, real = duo_addr(d, CLIENT, 0);
 
 	seen_as(d, 0, (char[]) { 50, 1 });
@@ -154,12 +157,12 @@ START_TEST(false_claim)
 }
 END_TEST
 
-/* The program's socket cannot name the primary address: another one, or a
- * made-up one. */
+/* The program's socket cannot express the primary address: another source is
+ * shown, or a synthetic address. */
 START_TEST(other_family)
 {
-	struct mp_tx_option wish;
-	struct duo *d = duo_primary(1, 0, &wish);
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(1, 0, &option);
 	struct mp_addr shown;
 
 	ck_assert_int_eq(mp_slot_open(&d->end[SERVER].mp, 0, MP_INET6), 0);
@@ -172,12 +175,13 @@ START_TEST(other_family)
 }
 END_TEST
 
-/* The client restarts on its port; what confirms its new session comes from
- * another address than the shown one, where it was known to be before. */
+/* The client restarts on its port.  Its new session is confirmed from another
+ * address than the one shown, at which the old session's peer has proven to
+ * be. */
 START_TEST(restart)
 {
-	struct mp_tx_option wish;
-	struct duo *d = duo_primary(2, 1, &wish);
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(2, 1, &option);
 	struct mp_addr want = duo_addr(d, CLIENT, 1), shown;
 
 	duo_delay(d, 0, 0, 2 * MS);
@@ -191,7 +195,7 @@ START_TEST(restart)
 	shown = d->end[SERVER].peer;
 	ck_assert(addr_equal(&shown, &want));
 	ck_assert_int_eq(duo_sessions(d, SERVER), 1);
-	/* And a server that restarts sees the same. */
+	/* A server that restarts sees the same address. */
 	duo_restart(d, SERVER);
 	for (uint32_t n = 6; n < 60; n += 2) {
 		(void)duo_say(d, CLIENT, n);
@@ -203,8 +207,8 @@ START_TEST(restart)
 }
 END_TEST
 
-/* An INIT that is recorded and comes again, from wherever, changes nothing that
- * is live. */
+/* A recorded INIT that is replayed, from any source, changes nothing of a live
+ * session. */
 static struct duo_packet *init;
 
 static enum duo_verdict
@@ -227,8 +231,8 @@ record(struct duo *d, struct duo_packet *p, void *arg)
 
 START_TEST(replayed)
 {
-	struct mp_tx_option wish;
-	struct duo *d = duo_primary(2, 1, &wish);
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(2, 1, &option);
 	struct mp_addr want = duo_addr(d, CLIENT, 1), shown;
 	struct mp_path path;
 	uint32_t n = 2;

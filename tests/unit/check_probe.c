@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* core/probe.c: the table of probe times, and the proving of sizes (PROTOCOL
+/* core/probe.c: the table of probe times, and the search for sizes (PROTOCOL.md
  * 4). */
 #include "probe.h"
 
 #include <string.h>
 
 #include "duo.h"
+#include "flow.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
 #include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define T0 (UINT64_C(5000) * SEC)
 
-/* SRTT 40 ms, RTTVAR 5 ms: overdue after 60 ms, dRTO 85 ms. */
+/* SRTT 40 ms, RTTVAR 5 ms: an answer is overdue after 60 ms; dRTO is 85 ms. */
 static struct flow f;
 static struct session s;
 
@@ -39,7 +43,7 @@ START_TEST(idle)
 }
 END_TEST
 
-/* --- Never answered: 3 at 0.3, 0.9, 2.1 s, then every 30 s ---------------- */
+/* --- Never answered: at 0, 0.3, 0.9, 2.1 s, then every 30 s --------------- */
 
 START_TEST(never_answered)
 {
@@ -116,7 +120,7 @@ second_wait(void)
 	flow_missed(&f);
 	f.probe_now = false;
 	f.wait_since = T0 + 2 * SEC;
-	/* idle 60 ms: RTO 120 ms */
+	/* idle_time 60 ms: RTO 120 ms */
 }
 
 static void
@@ -154,7 +158,7 @@ responder(void)
 static const struct due_row {
 	const char *name;
 	void (*what)(void);
-	uint64_t after; /* T0; MP_NEVER */
+	uint64_t after; /* after T0; MP_NEVER */
 } dues[] = {
 	{ "gone", gone, MP_NEVER },
 	{ "no carrier", down, MP_NEVER },
@@ -189,14 +193,14 @@ START_TEST(due_at_once)
 {
 	urge();
 	ck_assert_uint_le(probe_due(&s, &f, T0), T0);
-	s.initiator = false; /* whoever asks */
+	s.initiator = false; /* at either end */
 	ck_assert_uint_le(probe_due(&s, &f, T0), T0);
 }
 END_TEST
 
 /* --- Sizes ---------------------------------------------------------------- */
 
-/* PROTOCOL 4: 1252, 1392, 1432, 1472, then the MTU less headers. */
+/* PROTOCOL.md 4: 1252, 1392, 1432, 1472, then the MTU less headers. */
 static const struct rung_row {
 	const char *name;
 	bool v6;
@@ -232,7 +236,8 @@ START_TEST(rung)
 }
 END_TEST
 
-/* Which rungs are tried for a datagram of that size, with some size proven. */
+/* Which rungs are tried for a datagram of some size on a flow with some proven
+ * size. */
 static const struct want_row {
 	const char *name;
 	uint16_t size, want;
@@ -262,7 +267,7 @@ START_TEST(want)
 }
 END_TEST
 
-/* Not on a flow that carries nothing; not twice at once. */
+/* Not on a flow that is not usable; not while a search runs. */
 START_TEST(want_not)
 {
 	f.validated = false;
@@ -279,11 +284,11 @@ END_TEST
 START_TEST(proven)
 {
 	probe_size_want(&f, 1500, 1432, T0);
-	f.size_mask = 0; /* all sent */
+	f.size_mask = 0; /* all rungs were sent */
 	probe_size_proven(&f, 1500, 1, T0);
 	ck_assert_uint_eq(f.size, 1392);
-	ck_assert_uint_ne(f.size_tries, 0); /* the wanted one is open */
-	probe_size_proven(&f, 1500, 0, T0); /* late: nothing shrinks */
+	ck_assert_uint_ne(f.size_tries, 0); /* the wanted rung has no answer */
+	probe_size_proven(&f, 1500, 0, T0); /* too late: nothing shrinks */
 	ck_assert_uint_eq(f.size, 1392);
 	probe_size_proven(&f, 1500, 2, T0);
 	ck_assert_uint_eq(f.size, 1432);
@@ -296,7 +301,7 @@ START_TEST(proven)
 }
 END_TEST
 
-/* Three tries, then not again for long; then all anew. */
+/* Three tries, then none for 600 s; then from the beginning. */
 START_TEST(failed)
 {
 	uint64_t now = T0;
@@ -326,13 +331,14 @@ START_TEST(failed)
 }
 END_TEST
 
-/* PROTOCOL 4: proven anew after 3 losses of big ones while small ones pass. */
+/* PROTOCOL.md 4: proven anew after 3 losses of big datagrams while small ones
+ * pass. */
 START_TEST(suspect)
 {
 	int i;
 
 	for (i = 0; i < 10; i++)
-		probe_size_suspect(&f, T0); /* 1200 goes everywhere */
+		probe_size_suspect(&f, T0); /* 1200 needs no proof */
 	ck_assert_uint_eq(f.size_mask, 0);
 	f.size = 1432;
 	f.big_lost = 0;
@@ -341,9 +347,9 @@ START_TEST(suspect)
 	ck_assert_uint_eq(f.size_mask, 0);
 	probe_size_suspect(&f, T0);
 	ck_assert_uint_eq(f.size_mask, PROBE_SAME_SIZE);
-	ck_assert_uint_eq(f.size, 1432); /* until it is disproved */
+	ck_assert_uint_eq(f.size, 1432); /* it holds until disproved */
 	f.size_mask = 0;
-	probe_size_proven(&f, 1500, PROBE_SAME, T0); /* it does pass */
+	probe_size_proven(&f, 1500, PROBE_SAME, T0); /* it passes after all */
 	ck_assert_uint_eq(f.size, 1432);
 	ck_assert_uint_eq(f.size_tries, 0);
 	ck_assert_uint_eq(f.big_lost, 0);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* core/ratelimit.c: the limits of PROTOCOL 2, and cookies. */
+/* core/ratelimit.c: the limits of PROTOCOL.md 2, and cookies. */
 #include "ratelimit.h"
 
 #include <string.h>
 
-#include "bytes.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define T0 (UINT64_C(5000) * SEC)
@@ -33,7 +36,7 @@ teardown(void)
 	duo_bare_free(&m);
 }
 
-/* All that is free in this second. */
+/* Uses up the handshakes of this second. */
 static void
 flood(uint64_t now)
 {
@@ -43,7 +46,7 @@ flood(uint64_t now)
 		(void)ratelimit_admit(&m, now, &home, stranger);
 }
 
-/* Asks for a cookie at that address and puts mac2 into the INIT. */
+/* Gets a cookie for that address and puts mac2 into the INIT. */
 static void
 fetch_cookie(uint64_t now, const struct mp_addr *from)
 {
@@ -60,7 +63,7 @@ fetch_cookie(uint64_t now, const struct mp_addr *from)
 	crypto_mac(init + WIRE_MAC2_INIT, init, WIRE_MAC2_INIT, cookie);
 }
 
-/* 200 a second are free, then a cookie is asked for. */
+/* 200 a second are free, then a cookie is required. */
 START_TEST(fresh)
 {
 	int i;
@@ -70,12 +73,12 @@ START_TEST(fresh)
 		    RATELIMIT_OK);
 	ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init),
 	    RATELIMIT_COOKIE);
-	/* 5 ms later there is one more, and only one */
+	/* 5 ms later there is one token more */
 	ck_assert_int_eq(ratelimit_admit(&m, T0 + 5 * MS, &home, init),
 	    RATELIMIT_OK);
 	ck_assert_int_eq(ratelimit_admit(&m, T0 + 5 * MS, &home, init),
 	    RATELIMIT_COOKIE);
-	/* a clock that went back gives nothing, and takes nothing */
+	/* a clock that goes back neither adds nor takes tokens */
 	ck_assert_int_eq(ratelimit_admit(&m, T0 - SEC, &home, init),
 	    RATELIMIT_COOKIE);
 	ck_assert_int_eq(ratelimit_admit(&m, T0 + 1000 * SEC, &home, init),
@@ -83,7 +86,8 @@ START_TEST(fresh)
 }
 END_TEST
 
-/* A cookie answers only whom it was sent to, while its secret lives. */
+/* A cookie holds for the address that it was sent to, while its secret
+ * lives. */
 static const struct cookie_row {
 	const char *name;
 	uint64_t after;
@@ -112,7 +116,7 @@ START_TEST(cookie)
 }
 END_TEST
 
-/* The secret turned twice, one turn at a time as packets come. */
+/* The secret turns twice, each turn caused by a packet. */
 START_TEST(cookie_turned)
 {
 	fetch_cookie(T0, &home);
@@ -125,7 +129,7 @@ START_TEST(cookie_turned)
 }
 END_TEST
 
-/* mac2 covers all before it. */
+/* mac2 covers everything before it. */
 START_TEST(mac2)
 {
 	fetch_cookie(T0, &home);
@@ -141,7 +145,7 @@ START_TEST(mac2)
 }
 END_TEST
 
-/* With a cookie: 20 a second and source, 5 at once. */
+/* With a cookie: 20 a second for each source, 5 at once. */
 START_TEST(source)
 {
 	int i;
@@ -160,13 +164,13 @@ START_TEST(source)
 }
 END_TEST
 
-/* What is one source: an IPv4 address, an IPv6 /64, whatever the port. */
+/* One source is an IPv4 address or an IPv6 /64, with any port. */
 static const struct mp_addr six = { { 0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0,
     0, 0, 0, 0, 0, 1 }, 4000 };
 static const struct source_row {
 	const char *name;
 	bool v6;
-	int byte; /* that differs */
+	int byte; /* byte in which the other address differs */
 	bool same;
 } sources[] = {
 	{ "IPv4, another port", false, -1, true },
@@ -210,12 +214,12 @@ START_TEST(curve)
 	ck_assert(!ratelimit_curve(&m, T0, 1));
 	ck_assert(ratelimit_curve(&m, T0 + each, 1));
 	ck_assert(!ratelimit_curve(&m, T0 + each, 1));
-	ck_assert(!ratelimit_curve(&m, T0 + 2 * each, 2)); /* and none is spent */
+	ck_assert(!ratelimit_curve(&m, T0 + 2 * each, 2)); /* takes none */
 	ck_assert(ratelimit_curve(&m, T0 + 2 * each, 1));
 }
 END_TEST
 
-/* PROTOCOL 2: never over 1000 curve operations a second, in any second. */
+/* PROTOCOL.md 2: in no second more than 1000 curve operations. */
 START_TEST(curve_second)
 {
 	uint64_t at;
@@ -226,15 +230,15 @@ START_TEST(curve_second)
 	for (at = T0; at < T0 + SEC; at += 500)
 		done += ratelimit_curve(&m, at, 1);
 	ck_assert_int_le(done, 1000);
-	ck_assert_int_ge(done, 500); /* nor is much less of use */
+	ck_assert_int_ge(done, 500); /* nor much less */
 }
 END_TEST
 
 Suite *
 suite_ratelimit(void)
 {
-	Suite *s = suite_create("load");
-	TCase *t = tcase_create("load");
+	Suite *s = suite_create("ratelimit");
+	TCase *t = tcase_create("ratelimit");
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, fresh);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* core/recv.c: what a packet must be to count, and where its sender is
- * (PROTOCOL 1, 4). */
-#include "recv.h"
-
+/* core/recv.c: which packets count, and where their sender is (PROTOCOL.md 1,
+ * 4). */
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
 #include "duo.h"
+#include "flow.h"
+#include "mp.h"
+#include "session.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -16,7 +18,7 @@ static const struct wire_msg data = { .tsreply = WIRE_TS_NONE };
 static const struct wire_msg probe = { .flags = WIRE_PROBE,
 	.tsreply = WIRE_TS_NONE };
 
-/* The server gets a packet of the client's, with any number. */
+/* The server gets a packet of the client with any sequence number. */
 static enum mp_verdict
 give(struct duo *d, uint16_t flow, uint64_t seq, const struct wire_msg *msg,
     const char *text)
@@ -29,7 +31,7 @@ give(struct duo *d, uint16_t flow, uint64_t seq, const struct wire_msg *msg,
 	return duo_inject(d, 1, &path, packet, len);
 }
 
-/* A good packet of flow 0, then spoilt. */
+/* A world that is up and a valid packet of flow 0, to be spoilt. */
 static struct duo *
 up(uint8_t packet[100], size_t *len, struct mp_path *path)
 {
@@ -42,13 +44,13 @@ up(uint8_t packet[100], size_t *len, struct mp_path *path)
 	return d;
 }
 
-/* --- Reasons to drop ------------------------------------------------------ */
+/* --- Why a packet is dropped ---------------------------------------------- */
 
 static const struct drop_row {
 	const char *name;
 	size_t byte;
 	uint8_t flip;
-	size_t len; /* 0: all */
+	size_t len; /* 0: the whole packet */
 	enum mp_counter why;
 } drops[] = {
 	{ "empty", 99, 0, 1, MP_C_drop_short },
@@ -83,13 +85,13 @@ START_TEST(drop)
 	ck_assert_int_eq(duo_inject(d, 1, &path, packet, r->len ? r->len :
 	    len), MP_DROPPED);
 	ck_assert_msg(duo_count(d, 1, r->why) == 1, "%s", r->name);
-	if (r->why == MP_C_drop_auth) { /* all that may change */
+	if (r->why == MP_C_drop_auth) { /* nothing else may change */
 		ck_assert_uint_eq(state_keys(duo_session(d, 1))->forged, 1);
 		state_keys(duo_session(d, 1))->forged = 0;
 	}
 	ck_assert_mem_eq(&before, duo_session(d, 1), sizeof(before));
 	ck_assert_uint_eq(d->sent[1], sent);
-	packet[r->byte] ^= r->flip; /* the true one is still welcome */
+	packet[r->byte] ^= r->flip; /* the true packet is still taken */
 	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DELIVER);
 	ck_assert_int_eq(duo_inject(d, 1, &path, packet, len), MP_DROPPED);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_replay), 1);
@@ -97,7 +99,7 @@ START_TEST(drop)
 }
 END_TEST
 
-/* Well sealed, but not to be said. */
+/* Sealed correctly, with a forbidden content. */
 static const struct wrong_row {
 	const char *name;
 	uint16_t flags;
@@ -139,7 +141,7 @@ START_TEST(too_long)
 }
 END_TEST
 
-/* The window: 2048 packets (PROTOCOL 1). */
+/* The replay window is 2048 packets (PROTOCOL.md 1). */
 START_TEST(old)
 {
 	struct duo *d = duo_new(1, 1);
@@ -155,7 +157,7 @@ START_TEST(old)
 }
 END_TEST
 
-/* The initiator knows all its flows. */
+/* The initiator accepts no flow that it did not make. */
 START_TEST(unknown_flow)
 {
 	struct duo *d = duo_new(1, 1);
@@ -171,7 +173,7 @@ START_TEST(unknown_flow)
 }
 END_TEST
 
-/* The session ended while a packet was opened. */
+/* The session ends while a packet is being opened. */
 START_TEST(stale)
 {
 	uint8_t packet[100], opened[100];
@@ -200,8 +202,8 @@ END_TEST
 
 /* --- In order ------------------------------------------------------------- */
 
-/* The payload of a late packet is delivered; it is not measured, it moves
- * nothing. */
+/* The payload of a late packet is delivered; the packet is not measured and
+ * moves nothing. */
 START_TEST(late)
 {
 	struct duo *d = duo_new(1, 1);
@@ -230,7 +232,7 @@ START_TEST(late)
 }
 END_TEST
 
-/* Data and control each have a mark: they are read by different processes. */
+/* Data and control have a mark each, because different processes read them. */
 START_TEST(two_marks)
 {
 	struct duo *d = duo_new(1, 1);
@@ -283,8 +285,8 @@ START_TEST(sample)
 }
 END_TEST
 
-/* PROTOCOL 4: only a tsreply ends a wait.  A path dead in one direction is
- * noticed although the other still delivers. */
+/* PROTOCOL.md 4: only a tsreply ends a wait, so a path that is dead in one
+ * direction is noticed although the other still delivers. */
 START_TEST(one_way)
 {
 	struct duo *d = duo_new(1, 1);
@@ -299,8 +301,8 @@ START_TEST(one_way)
 }
 END_TEST
 
-/* Delayed acknowledgement: after data that nothing answers, one packet with
- * its time; the time held is not path. */
+/* Data that nothing answers is acknowledged by one packet, whose tsreply takes
+ * the time held out. */
 START_TEST(delayed_ack)
 {
 	struct duo *d = duo_new(1, 1);
@@ -312,7 +314,7 @@ START_TEST(delayed_ack)
 	d->tap = NULL;
 	ck_assert_int_eq(duo_say(d, 0, 2), 0);
 	ck_assert_int_eq(duo_say(d, 0, 4), 0);
-	duo_run(d, d->now + 35 * MS + 1); /* at most 25 ms after 10 */
+	duo_run(d, d->now + 35 * MS + 1); /* at most 25 ms, after 10 */
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_reply_out), replies + 1);
 	duo_run(d, d->now + 100 * MS);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_reply_out), replies + 1);
@@ -322,7 +324,7 @@ START_TEST(delayed_ack)
 }
 END_TEST
 
-/* Its own datagram acknowledges as well. */
+/* A datagram acknowledges as well. */
 START_TEST(no_ack)
 {
 	struct duo *d = duo_new(1, 1);
@@ -340,7 +342,8 @@ START_TEST(no_ack)
 }
 END_TEST
 
-/* Time in a receive buffer is not path: the program reads nothing for 2 s. */
+/* Time in a receive buffer is not part of the path: the program sleeps for 2
+ * s. */
 START_TEST(asleep)
 {
 	struct duo *d = duo_new(2, 1);
@@ -391,16 +394,17 @@ START_TEST(rebind)
 	ck_assert_int_eq(duo_say(d, 0, 2), 0);
 	duo_run(d, d->now + 15 * MS);
 	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
-	/* asked there; the old one is kept until the answer came */
+	/* the new address is challenged; the old one is kept until it
+	 * answers */
 	ck_assert_uint_eq(f->path.remote.port, DUO_PORT);
 	ck_assert_uint_eq(f->alt.remote.port, 7777);
-	d->end[0].port = 7777; /* what is sent there arrives */
+	d->end[0].port = 7777; /* packets to the new port arrive */
 	duo_run(d, d->now + SEC);
 	ck_assert_uint_eq(f->path.remote.port, 7777);
 	ck_assert_uint_eq(f->alt_at, MP_NEVER);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_rebind), 1);
-	ck_assert_uint_ne(f->rtt.srtt_us, 0); /* the path is the same */
-	/* the program still knows the first */
+	ck_assert_uint_ne(f->rtt.srtt_us, 0); /* same address: estimates stay */
+	/* the program still sees the first port */
 	ck_assert_uint_eq(d->end[1].got[1].from.port, DUO_PORT);
 	ck_assert_int_eq(duo_say(d, 1, 3), 0);
 	duo_run(d, d->now + SEC);
@@ -422,8 +426,8 @@ count_victim(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_DROP;
 }
 
-/* Somebody's trick: the address does not answer, and is taken back; what goes
- * there stays under 3 times what came. */
+/* A forged source does not answer: the old address is taken back, and fewer
+ * than 3 times its bytes go there. */
 START_TEST(rebind_false)
 {
 	struct duo *d = duo_new(1, 1);
@@ -456,7 +460,8 @@ START_TEST(rebind_false)
 }
 END_TEST
 
-/* Only the highest number counts: a straggler or a replay moves nothing. */
+/* Only the highest sequence number counts: a late packet or a replay moves
+ * nothing. */
 START_TEST(rebind_replay)
 {
 	struct duo *d = duo_new(1, 1);
@@ -481,8 +486,8 @@ END_TEST
 
 /* --- Keys ----------------------------------------------------------------- */
 
-/* Packets under the former key are delivered, once, and are not in order
- * after the next one's. */
+/* Packets under the former key are delivered once, and are not in order after
+ * those of the new key. */
 START_TEST(former_key)
 {
 	struct duo *d = duo_new(1, 1);
@@ -505,7 +510,7 @@ START_TEST(former_key)
 	ck_assert_uint_eq(duo_flow(d, 1, 0, 0)->alt_at, MP_NEVER);
 	ck_assert_int_eq(duo_inject(d, 1, &path, one, len), MP_DROPPED);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_replay), 1);
-	duo_run(d, d->now + 180 * SEC); /* wiped */
+	duo_run(d, d->now + 180 * SEC); /* the former key is wiped */
 	ck_assert_int_eq(duo_inject(d, 1, &path, two, len), MP_DROPPED);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_sid), 1);
 	duo_free(d);
@@ -536,8 +541,9 @@ keep(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_DROP;
 }
 
-/* A second packet is opened while the first one confirms the handshake that
- * both name: in another process, outside the lock.  It counts all the same. */
+/* Two packets under the keys of a half-open handshake: the first confirms it
+ * while another process opens the second, outside the lock.  The second counts
+ * all the same. */
 START_TEST(confirmed_meanwhile)
 {
 	struct duo *d = duo_new(1, 1);
@@ -569,7 +575,8 @@ START_TEST(confirmed_meanwhile)
 }
 END_TEST
 
-/* Looking at a datagram changes nothing, and one that came is not there. */
+/* Peeking changes nothing, and reports no datagram that was delivered
+ * already. */
 START_TEST(peek)
 {
 	uint8_t packet[100], out[100];

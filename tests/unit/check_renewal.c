@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* Keys are renewed at the worst moment: the peer has just lost all it knew,
- * a datagram is between begin and commit, or the other end renews too. */
+/* Rekeys at the worst moment: the peer has just lost its memory, a datagram is
+ * between begin and commit, or the other end rekeys too. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 enum { CLIENT = 0, SERVER = 1 };
 
-/* The end's time to renew its keys will come so much later. */
+/* Makes the end's rekey due after `later' us. */
 static void
 want_keys(struct duo *d, int e, uint64_t later)
 {
@@ -23,7 +26,7 @@ want_keys(struct duo *d, int e, uint64_t later)
 	table_set_deadline(&d->end[e].mp, s, s->rekey_at);
 }
 
-/* Both ends send with the key that the other one thinks present. */
+/* Each end sends under the key that the other holds as its present one. */
 static void
 assert_keys_match(const struct duo *d)
 {
@@ -38,10 +41,10 @@ assert_keys_match(const struct duo *d)
 
 /* --- The peer restarts ---------------------------------------------------- */
 
-/* The renewal goes to sessions that are no more, and must not keep the client
- * from noticing that.  Idle: the program speaks again 1 s after it. */
+/* The rekey goes to a session that no longer exists, and must not keep the
+ * client from noticing that.  Idle: the program sends again 1 s after it. */
 static const struct restart_row {
-	uint64_t before; /* the renewal */
+	uint64_t before; /* us from the restart to the rekey */
 	bool idle;
 } restarts[] = {
 	{ 0, false },
@@ -65,7 +68,7 @@ START_TEST(restart_before_renewal)
 	if (r->idle)
 		duo_run(d, d->now + 30 * SEC);
 	duo_restart(d, SERVER);
-	d->end[SERVER].peer.port = 0; /* its program knows nobody */
+	d->end[SERVER].peer.port = 0; /* its program knows no peer */
 	want_keys(d, CLIENT, r->before);
 	if (r->idle)
 		duo_run(d, d->now + r->before + SEC);
@@ -85,7 +88,8 @@ END_TEST
 
 enum { SAY = 8 };
 
-/* The numbered datagram of duo_say(), sealed now, on its way when we say. */
+/* The datagram of duo_say(), begun and sealed now, sent when the test says
+ * so. */
 struct pending {
 	struct mp_tx tx[2];
 	uint8_t data[SAY];
@@ -113,9 +117,9 @@ commit(struct duo *d, struct pending *p)
 	    duo_time(d, CLIENT), p->tx, 1, p->data, sizeof(p->data)), 0);
 }
 
-/* Its number is high under the former key.  Were it copied as one of the
- * present key, the peer would take all that follows on the flow for old.
- * Row 0: it is lost and the copy is what comes; row 1: it comes. */
+/* The datagram has a high number under the former key.  If its COPY named the
+ * present key, the peer would take all later packets of the flow for old.  Row
+ * 0: it is lost and its COPY arrives; row 1: it arrives. */
 START_TEST(commit_after_renewal)
 {
 	struct duo *d = duo_new(2, 1);
@@ -127,7 +131,7 @@ START_TEST(commit_after_renewal)
 	int i;
 
 	duo_up(d);
-	for (i = 0; i < 10000; i++) { /* beyond any window */
+	for (i = 0; i < 10000; i++) { /* more than a replay window */
 		ck_assert_int_eq(duo_say(d, CLIENT, 100000), 0);
 		duo_run(d, d->now + 100);
 	}
@@ -135,7 +139,7 @@ START_TEST(commit_after_renewal)
 	s = duo_session(d, CLIENT);
 	was = s->cur;
 	want_keys(d, CLIENT, 0);
-	/* The answer is under way already: programs are quick. */
+	/* The answer is already on its way. */
 	duo_run(d, d->now + 15 * MS);
 	begin(d, &p, 2);
 	ck_assert_uint_gt(p.tx[0].seq, 9000);
@@ -148,7 +152,7 @@ START_TEST(commit_after_renewal)
 	if (_i == 1)
 		ck_assert_int_eq(duo_inject(d, SERVER, &path, p.packet,
 		    p.len), MP_DELIVER);
-	/* Doubt about the flow: what it was given lately is copied. */
+	/* The flow is in doubt: its recent datagrams are copied. */
 	duo_cut(d, 0, 0, true);
 	for (i = 0; i < 3; i++, n += 2) {
 		ck_assert_int_eq(duo_say(d, CLIENT, n), 0);
@@ -172,10 +176,10 @@ START_TEST(commit_after_renewal)
 }
 END_TEST
 
-/* --- Both renew ----------------------------------------------------------- */
+/* --- Both rekey ----------------------------------------------------------- */
 
-/* The RESP of one end comes late, once. */
-struct tx_deferred {
+/* One end's RESP is delayed, once. */
+struct late_resp {
 	int from;
 	uint64_t by;
 	int n;
@@ -186,7 +190,7 @@ enum { INTERNAL_RESP = WIRE_AD + WIRE_HEAD + WIRE_RESP + WIRE_TAG };
 static enum duo_verdict
 late_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
-	struct tx_deferred *l = arg;
+	struct late_resp *l = arg;
 
 	(void)d;
 	if (p->from == l->from && p->len == INTERNAL_RESP && l->n++ == 0)
@@ -201,12 +205,12 @@ static const uint64_t gaps[] = { 0, 5 * MS, 9 * MS, 11 * MS, 15 * MS,
 
 enum { BOTH = 4 * COUNT(lates) * COUNT(gaps) };
 
-/* Each in turn begins, the other one a little later. */
+/* Either end begins, the other a little later. */
 START_TEST(both_renew)
 {
 	struct duo *d = duo_new(2, 1);
 	int first = _i & 1;
-	struct tx_deferred l = { .from = _i >> 1 & 1,
+	struct late_resp l = { .from = _i >> 1 & 1,
 		.by = lates[_i / 4 % COUNT(lates)] };
 	uint64_t gap = gaps[_i / 4 / COUNT(lates)];
 	uint32_t n = 2;

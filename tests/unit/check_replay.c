@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* core/replay.c by its edges, and against one flag for each number. */
+/* core/replay.c at its edges, and against a model with one flag for each
+ * number. */
 #include <stdbool.h>
 #include <string.h>
 
 #include "crypto.h"
-#include "suites.h"
 #include "replay.h"
+#include "suites.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* Numbers taken in turn, then what is said of one more. */
+/* Numbers taken in turn, and what the next one is then. */
 static const struct edge_row {
 	const char *name;
 	unsigned n;
@@ -81,7 +82,7 @@ model_check(const struct model *m, uint32_t seq)
 	return m->seen[seq] ? REPLAY_SEEN : REPLAY_NEW;
 }
 
-/* The next number to try: mostly near the highest, sometimes far off. */
+/* The next number to try: mostly near the highest, sometimes far from it. */
 static uint32_t
 model_next(const struct model *m, struct rng *rng)
 {
@@ -93,14 +94,14 @@ model_next(const struct model *m, struct rng *rng)
 		return m->hi + jumps[rng_below(rng, COUNT(jumps))];
 	if (dice > 150)
 		return m->hi + 1 + rng_below(rng, 3);
-	if (dice > 140) /* around the edge */
+	if (dice > 140) /* around the edge of the window */
 		back = 2040 + rng_below(rng, 16);
 	else
 		back = rng_below(rng, dice > 40 ? 100 : 4096);
 	return back < m->hi ? m->hi - back : 1;
 }
 
-/* Where the numbers of the model begin. */
+/* Where the model's numbers begin. */
 static const uint64_t bases[] = {
 	0,
 	1,
@@ -133,7 +134,7 @@ START_TEST(against_model)
 		if (seq >= MODEL_MAX)
 			break;
 		want = model_check(&m, seq);
-		/* the model begins at 1, what is before `base' is unknown */
+		/* the model knows nothing before `base' */
 		ck_assert_int_eq(replay_check(&w, base + seq), want);
 		says[want]++;
 		if (want == REPLAY_NEW && rng_below(&rng, 8) != 0) {
@@ -151,7 +152,7 @@ START_TEST(against_model)
 }
 END_TEST
 
-/* Whatever stands in the block, nothing outside is touched. */
+/* Whatever the block holds, nothing outside of the window is written. */
 START_TEST(hostile)
 {
 	struct {
@@ -183,8 +184,8 @@ END_TEST
 Suite *
 suite_replay(void)
 {
-	Suite *s = suite_create("window");
-	TCase *tc = tcase_create("window");
+	Suite *s = suite_create("replay");
+	TCase *tc = tcase_create("replay");
 
 	tcase_add_loop_test(tc, edge, 0, COUNT(edges));
 	tcase_add_loop_test(tc, against_model, 0, COUNT(bases));

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* Packets again, back, elsewhere; and how much that makes us send to others. */
+/* Packets replayed, reflected, and sent elsewhere; and how many bytes that
+ * makes an end send to others. */
 #include <string.h>
 
 #include "bytes.h"
+#include "duo.h"
 #include "hostile.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 /* --- Replays, reflections, crossings -------------------------------------- */
 
-/* A packet given 10 times does nothing at all any more. */
+/* A packet given 10 times has no effect any more. */
 static void
 ten_times(struct duo *d, int e, const struct mp_path *path,
     const uint8_t *packet, size_t len, const char *what, size_t which)
@@ -23,9 +28,9 @@ ten_times(struct duo *d, int e, const struct mp_path *path,
 	copy_drop(&was);
 }
 
-/* Each kind in each direction, after the true one came: again at once, again
- * later, from elsewhere, back to its sender, on other flows, in the other
- * direction, as of the other C bit, to another session of the server. */
+/* Each kind in each direction, after the true packet arrived: again at once and
+ * later, from another source, reflected, on other flows, with the other
+ * direction or C bit, and to another session of the server. */
 START_TEST(replay_sealed)
 {
 	const struct kind *k = &kinds[_i / 2];
@@ -54,23 +59,23 @@ START_TEST(replay_sealed)
 	ten_times(d, to, &far, packet, len, k->name, 4);
 	ten_times(d, to, &beside, packet, len, k->name, 5);
 	ten_times(d, from, &back, packet, len, k->name, 6);
-	/* one that did not come yet */
+	/* one that has not arrived yet */
 	if (duo_session(d, to) == NULL || duo_session(d, to)->state != MP_S_UP)
-		goto out; /* it was a CLOSE */
+		goto out; /* the packet was a CLOSE */
 	len = kind_make(d, from, k, 0, packet);
 	ten_times(d, from, &back, packet, len, k->name, 7);
 	memcpy(bad, packet, len);
-	for (n = 1; n < 4; n++) { /* other flows */
+	for (n = 1; n < 4; n++) { /* on other flows */
 		put16(bad + 4, get16(packet + 4) ^ (uint32_t)n);
 		ten_times(d, to, &path, bad, len, k->name, 10 + n);
 	}
-	put16(bad + 4, get16(packet + 4) ^ 0x8000U); /* direction */
+	put16(bad + 4, get16(packet + 4) ^ 0x8000U); /* other direction */
 	ten_times(d, to, &path, bad, len, k->name, 20);
 	memcpy(bad, packet, len);
 	bad[3] ^= WIRE_SID_C;
 	ten_times(d, to, &path, bad, len, k->name, 21);
-	/* crossed: the sid of the server's other session, of the other
-	 * client's, of the sender's own */
+	/* with the sid of the server's other session, of the other client's, of
+	 * the sender's own */
 	for (n = 0; n < 2; n++) {
 		sid = state_keys(&d->end[SERVER].mp.sessions[n])->sid_in;
 		put32(bad, sid | (packet[3] & WIRE_SID_C));
@@ -88,7 +93,7 @@ out:
 }
 END_TEST
 
-/* Plays the whole tape to both ends: nothing of the sessions changes. */
+/* Plays the tape to both ends: no session changes. */
 static void
 tape_play(struct duo *d, const struct tape *t, int times)
 {
@@ -123,8 +128,8 @@ tape_play(struct duo *d, const struct tape *t, int times)
 		copy_drop(&was[e]);
 }
 
-/* A life with both handshakes and a change of keys, played again at its end;
- * once more when the first key is gone, and after a restart. */
+/* A session with both handshakes and a rekey, replayed at its end; again when
+ * the first key is wiped, and after a restart. */
 START_TEST(replay_life)
 {
 	struct duo *d = hostile_world(2, 1);
@@ -153,8 +158,8 @@ START_TEST(replay_life)
 		ck_assert(info.state == MP_S_UP);
 		ck_assert_uint_eq(d->end[e].mp.sh->session_used, 1);
 	}
-	/* A server that restarted knows nothing of all that: INITs get their
-	 * answer, which makes no session. */
+	/* A restarted server knows nothing of it: it answers INITs, and makes
+	 * no session. */
 	duo_restart(d, SERVER);
 	d->end[CLIENT].off = true;
 	tape_play(d, &t, 2);
@@ -164,7 +169,7 @@ START_TEST(replay_life)
 }
 END_TEST
 
-/* --- Bytes to addresses that asked for nothing ---------------------------- */
+/* --- Bytes to addresses that did not ask for them ------------------------- */
 
 struct meter {
 	uint64_t in, out;
@@ -185,7 +190,7 @@ meter_tap(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_DROP;
 }
 
-/* A packet of the client that seems to come from the victim. */
+/* A packet of the client with the victim's source address. */
 static void
 spoof(struct duo *d, struct meter *m, uint16_t id, const struct kind *k)
 {
@@ -208,8 +213,8 @@ spoof(struct duo *d, struct meter *m, uint16_t id, const struct kind *k)
 	hostile_give(d, SERVER, &path, packet, len);
 }
 
-/* A server with many addresses to tell and a program that talks all the
- * time; a peer that says it moved to the victim, in every way. */
+/* A server with many addresses and a program that sends all the time; a peer
+ * that claims in every way to have moved to the victim. */
 START_TEST(amplify)
 {
 	struct duo *d = hostile_world(2, 16);
@@ -227,7 +232,7 @@ START_TEST(amplify)
 			k = (int)dice(KINDS);
 		while (kinds[k].flags == WIRE_CLOSE ||
 		    kinds[k].flags & WIRE_RESPONSE);
-		/* known flows; the first of new ones; only those */
+		/* on known flows; with new ones; on new ones only */
 		spoof(d, &m, (uint16_t)(_i == 0 ? dice(2) : _i == 1 ? dice(16) :
 		    8 + dice(8)), &kinds[k]);
 		for (talk = (int)dice(20); talk > 0; talk--, n += 2)
@@ -240,9 +245,9 @@ START_TEST(amplify)
 }
 END_TEST
 
-/* The same at the moment when the server's only address went and came back:
- * the flow in use has no pair, but the next packet to come is not to make
- * the victim one that data goes to. */
+/* The same just when the server's only address went and came back: the flow in
+ * use has no pair, and the next packet must not make the victim's address the
+ * one that data goes to. */
 START_TEST(amplify_gone)
 {
 	struct duo *d = hostile_world(1, 2);
@@ -273,7 +278,7 @@ START_TEST(amplify_gone)
 }
 END_TEST
 
-/* A stranger's INIT that seems to come from the victim. */
+/* A stranger's INIT with the victim's source address. */
 START_TEST(amplify_init)
 {
 	struct catch c = { .types = 0 };
@@ -301,8 +306,8 @@ END_TEST
 Suite *
 suite_replays(void)
 {
-	Suite *s = suite_create("replay");
-	TCase *tc = tcase_create("replay");
+	Suite *s = suite_create("replays");
+	TCase *tc = tcase_create("replays");
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_loop_test(tc, replay_sealed, 0, 2 * KINDS);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/* core/responder.c: who gets an answer to an INIT, and what its confirmation
- * does (PROTOCOL 2, 6). */
-#include "responder.h"
-
+/* core/responder.c: which INITs are answered, and what the confirmation does
+ * (PROTOCOL.md 2, 6). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
 #include "ratelimit.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* The first INIT of the client, and how many RESPs the server sent. */
+/* The client's first INIT, and the number of RESPs that the server sent. */
 static struct {
 	struct duo_packet *init;
 	int resps, cookies;
@@ -73,7 +75,7 @@ half_open(const struct duo *d, int e)
 	return n;
 }
 
-/* A client whose INIT came and whose RESP did not. */
+/* A world in which the INIT arrived and the RESP did not. */
 static struct duo *
 half_way(int n)
 {
@@ -87,7 +89,7 @@ half_way(int n)
 	return d;
 }
 
-/* Duplicates get the cached RESP, at most 4 a source. */
+/* Copies of an INIT get the cached RESP, 4 for each source. */
 START_TEST(duplicates)
 {
 	struct duo *d = half_way(1);
@@ -98,22 +100,23 @@ START_TEST(duplicates)
 		replay(d);
 	ck_assert_int_eq(seen.resps, 4);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_dup), 7);
-	seen.init->path.remote.port++; /* nobody is there to count it */
+	seen.init->path.remote.port++; /* another source: 4 RESPs, 6 drops
+					* more */
 	for (i = 0; i < 10; i++)
 		replay(d);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_dup), 13);
-	for (i = 0; i < 100; i++) { /* sources without number */
+	for (i = 0; i < 100; i++) { /* more sources than are noted */
 		seen.init->path.remote.port++;
 		replay(d);
 	}
 	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_handshake_dup), 90);
 	ck_assert_int_eq(half_open(d, 1), 1);
-	ck_assert_ptr_null(duo_session(d, 1)); /* nothing live */
+	ck_assert_ptr_null(duo_session(d, 1)); /* no session was made */
 	done(d);
 }
 END_TEST
 
-/* Half-open for 5 s. */
+/* A half-open handshake lives 5 s. */
 START_TEST(half_open_life)
 {
 	struct duo *d = half_way(1);
@@ -126,7 +129,7 @@ START_TEST(half_open_life)
 }
 END_TEST
 
-/* An INIT can be replayed: nothing live changes, then and later. */
+/* A replayed INIT changes no live session, then or later. */
 START_TEST(replayed)
 {
 	struct duo *d = watched(2, 1);
@@ -139,7 +142,7 @@ START_TEST(replayed)
 		ck_assert_int_eq(replay(d), MP_HANDSHAKE);
 		ck_assert_mem_eq(&before, duo_session(d, 1), sizeof(before));
 		duo_chat(d, d->now + 10 * SEC, 100 * MS, &n);
-		/* the client does not take an answer that it did not ask */
+		/* the client refuses a RESP to an INIT it did not send */
 		ck_assert_uint_ge(duo_count(d, 0, MP_C_drop_handshake_sid), 1);
 	}
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_handshake_done), 1);
@@ -149,7 +152,7 @@ START_TEST(replayed)
 }
 END_TEST
 
-/* A stranger costs 0 bytes of memory and no answer. */
+/* A stranger costs no memory and gets no answer. */
 START_TEST(stranger)
 {
 	struct duo *d = watched(1, 1);
@@ -173,8 +176,7 @@ START_TEST(stranger)
 }
 END_TEST
 
-/* A reflected INIT fails at the mac; two holders of the same end cannot
- * talk. */
+/* A reflected INIT fails at mac1; two holders of the same end cannot talk. */
 START_TEST(reflected)
 {
 	struct duo *d = half_way(1);
@@ -201,7 +203,7 @@ START_TEST(same_end)
 }
 END_TEST
 
-/* End B may be the initiator as well. */
+/* End B can be the initiator as well. */
 START_TEST(other_end)
 {
 	struct duo *d = watched(2, 2);
@@ -216,7 +218,8 @@ END_TEST
 
 /* --- Malformed ------------------------------------------------------------ */
 
-/* Magic with an unknown version, type, flags, length: dropped in silence. */
+/* Unknown version, type, flags or length after the magic: dropped in
+ * silence. */
 static const struct bad_row {
 	const char *name;
 	size_t byte, len;
@@ -251,7 +254,7 @@ START_TEST(malformed)
 }
 END_TEST
 
-/* By one who can make mac1 but not the rest. */
+/* By a sender that can make mac1 but not the rest. */
 START_TEST(forged)
 {
 	struct duo *d = half_way(1);
@@ -272,14 +275,14 @@ START_TEST(forged)
 }
 END_TEST
 
-/* --- Load ----------------------------------------------------------------- */
+/* --- Over the limits ------------------------------------------------------ */
 
 START_TEST(load_curves)
 {
 	struct duo *d = half_way(1);
 
 	d->end[1].mp.handshakes[0].state = HANDSHAKE_OPEN;
-	duo_run(d, d->now + 5 * SEC); /* forgotten */
+	duo_run(d, d->now + 5 * SEC); /* the server has forgotten it */
 	while (ratelimit_curve(&d->end[1].mp, d->now, 1))
 		;
 	seen.resps = 0;
@@ -290,7 +293,7 @@ START_TEST(load_curves)
 }
 END_TEST
 
-/* Above 200 a second: a cookie instead of work. */
+/* Above 200 a second the answer is a cookie, without curve operations. */
 START_TEST(load_cookie_sent)
 {
 	struct duo *d = half_way(1);
@@ -330,7 +333,7 @@ both_begin(int64_t lead)
 	return d;
 }
 
-/* One session comes of it, and both programs see the address they used. */
+/* One session is left, and both programs see the addresses that they used. */
 START_TEST(both)
 {
 	struct duo *d = both_begin(leads[_i]);
@@ -342,7 +345,7 @@ START_TEST(both)
 			    MP_S_FREE);
 	ck_assert(duo_session(d, 0)->initiator !=
 	    duo_session(d, 1)->initiator);
-	if (leads[_i] <= 0) /* A was not late */
+	if (leads[_i] <= 0) /* A began first, or both at once */
 		ck_assert(duo_session(d, 0)->initiator);
 	ck_assert_int_eq(duo_say(d, 0, 4), 0);
 	ck_assert_int_eq(duo_say(d, 1, 5), 0);
@@ -354,8 +357,8 @@ START_TEST(both)
 }
 END_TEST
 
-/* What the programs sent before is held and sent when it is up. */
-START_TEST(both_held)
+/* Datagrams sent before are staged, and sent when the session is up. */
+START_TEST(both_staged)
 {
 	struct duo *d = both_begin(leads[_i]);
 
@@ -365,7 +368,8 @@ START_TEST(both_held)
 }
 END_TEST
 
-/* --- What the program sees (PROTOCOL 6) ----------------------------------- */
+/* --- What the program sees (PROTOCOL.md 6)
+ * ----------------------------------- */
 
 START_TEST(shown)
 {
@@ -375,7 +379,7 @@ START_TEST(shown)
 	duo_cut(d, 1, 0, true);
 	duo_up(d);
 	ck_assert(addr_equal(&d->end[1].got[0].from, &client));
-	/* and it stays so, wherever the data comes from */
+	/* and it stays, whatever flow the data takes */
 	duo_addr_del(d, 0, 0);
 	(void)duo_say(d, 0, 2);
 	duo_run(d, d->now + SEC);
@@ -385,7 +389,7 @@ START_TEST(shown)
 }
 END_TEST
 
-/* The program is AF_INET and only IPv6 works. */
+/* An AF_INET program, and only IPv6 works. */
 START_TEST(synthetic)
 {
 	static const uint8_t a[16] = { 0xfd, [15] = 1 }, b[16] = { 0xfd,
@@ -404,16 +408,15 @@ START_TEST(synthetic)
 	ck_assert(addr_is_synthetic(from.ip));
 	ck_assert_uint_eq(from.ip[12], 198);
 	ck_assert_uint_eq(from.port, DUO_PORT);
-	ck_assert_int_eq(duo_say(d, 1, 3), 0); /* and can be answered */
+	ck_assert_int_eq(duo_say(d, 1, 3), 0); /* the program can answer */
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, 0, 3), 1);
 	done(d);
 }
 END_TEST
 
-/* A newcomer from an address that a live session shows: it takes that over
- * when the old one's last packet is older than 3 s; else it is shown a
- * synthetic one. */
+/* A newcomer at the address that a live session shows takes it over when that
+ * session has heard nothing for 3 s; else it is shown a synthetic address. */
 static const struct take_row {
 	const char *name;
 	uint64_t silent;
@@ -435,7 +438,7 @@ START_TEST(takeover)
 	duo_up(d);
 	(void)duo_say(d, 0, 2);
 	duo_run(d, d->now + 50 * MS);
-	/* another host comes to have that address */
+	/* another host gets that address */
 	other = duo_add_end(d, 1, 'A');
 	d->end[0].off = true;
 	duo_run(d, d->now + r->silent);
@@ -456,7 +459,7 @@ START_TEST(takeover)
 }
 END_TEST
 
-/* --- No place ------------------------------------------------------------- */
+/* --- No room -------------------------------------------------------------- */
 
 START_TEST(no_slot)
 {
@@ -471,7 +474,7 @@ START_TEST(no_slot)
 }
 END_TEST
 
-/* The slot is closed between INIT and its confirmation. */
+/* The slot closes between INIT and its confirmation. */
 START_TEST(slot_closed)
 {
 	struct duo *d = watched(1, 1);
@@ -507,7 +510,7 @@ START_TEST(no_room)
 }
 END_TEST
 
-/* More half-open than there is room for: the oldest goes first. */
+/* More half-open handshakes than records: the oldest goes first. */
 START_TEST(half_open_full)
 {
 	struct duo *d = half_way(1);
@@ -517,7 +520,7 @@ START_TEST(half_open_full)
 		d->end[1].mp.handshakes[i].born_at = d->now + 1;
 	}
 	seen.drop_resps = false;
-	duo_restart(d, 0); /* another INIT */
+	duo_restart(d, 0); /* sends another INIT */
 	d->end[0].peer = duo_addr(d, 1, 0);
 	(void)duo_say(d, 0, 4);
 	duo_run(d, d->now + SEC);
@@ -526,9 +529,9 @@ START_TEST(half_open_full)
 }
 END_TEST
 
-/* --- Within a session ----------------------------------------------------- */
+/* --- Inside a session ----------------------------------------------------- */
 
-/* Rekey at 120 s +-10 %: make before break, roles and flows stay. */
+/* Rekey at 120 s +-10 %: make before break; roles and flows stay. */
 START_TEST(rekey)
 {
 	struct duo *d = watched(2, 2);
@@ -555,7 +558,7 @@ START_TEST(rekey)
 }
 END_TEST
 
-/* The responder begins one; both do: end A's wins. */
+/* The responder begins a rekey; both do: end A's wins. */
 START_TEST(rekey_who)
 {
 	struct duo *d = watched(2, 2);
@@ -573,13 +576,14 @@ START_TEST(rekey_who)
 		ck_assert_uint_eq(duo_count(d, e, MP_C_handshake_done), 2);
 	ck_assert_int_eq(duo_missing(d, 2, n), 0);
 	ck_assert_int_eq(duo_twice(d, 2, n), 0);
-	ck_assert(duo_session(d, 0)->initiator); /* roles survive */
+	ck_assert(duo_session(d, 0)->initiator); /* the roles stay */
 	ck_assert(!duo_session(d, 1)->initiator);
 	done(d);
 }
 END_TEST
 
-/* An INIT within a session that names another association, or none. */
+/* An INIT inside a session that names another association, or an unknown
+ * one. */
 START_TEST(inner_foreign)
 {
 	struct duo *d = half_way(1);
@@ -589,10 +593,10 @@ START_TEST(inner_foreign)
 	size_t len;
 
 	seen.drop_resps = false;
-	duo_run(d, d->now + SEC); /* up by a later RESP */
+	duo_run(d, d->now + SEC); /* a later RESP brings it up */
 	ck_assert_int_eq(duo_session(d, 0)->state, MP_S_UP);
 	memset(d->end[1].mp.handshakes, 0, sizeof(struct handshake));
-	duo_session(d, 1)->assoc[0] ^= 1; /* the INIT's is another now */
+	duo_session(d, 1)->assoc[0] ^= 1; /* the INIT names another one now */
 	seen.resps = 0;
 	len = duo_make(d, 0, duo_current(d, 0)->id, 1000, &msg,
 	    seen.init->data, WIRE_INIT, packet);
@@ -602,7 +606,7 @@ START_TEST(inner_foreign)
 }
 END_TEST
 
-/* The responder comes back with nothing in its memory: within 2 s. */
+/* The responder restarts without memory: found within 2 s. */
 START_TEST(restart)
 {
 	struct duo *d = watched(2, 2);
@@ -613,7 +617,7 @@ START_TEST(restart)
 	duo_chat(d, d->now + 2 * SEC, 100 * MS, &n);
 	duo_restart(d, who);
 	if (who == 1)
-		d->end[1].peer.port = 0; /* knows nobody */
+		d->end[1].peer.port = 0; /* its program knows no peer */
 	duo_chat(d, d->now + 2 * SEC, 100 * MS, &n);
 	n = 10000;
 	duo_chat(d, d->now + SEC, 100 * MS, &n);
@@ -625,10 +629,10 @@ START_TEST(restart)
 END_TEST
 
 Suite *
-suite_answer(void)
+suite_responder(void)
 {
-	Suite *suite = suite_create("answer");
-	TCase *t = tcase_create("answer");
+	Suite *suite = suite_create("responder");
+	TCase *t = tcase_create("responder");
 
 	tcase_add_test(t, duplicates);
 	tcase_add_test(t, half_open_life);
@@ -642,7 +646,7 @@ suite_answer(void)
 	tcase_add_test(t, load_curves);
 	tcase_add_test(t, load_cookie_sent);
 	tcase_add_loop_test(t, both, 0, COUNT(leads));
-	tcase_add_loop_test(t, both_held, 0, COUNT(leads));
+	tcase_add_loop_test(t, both_staged, 0, COUNT(leads));
 	tcase_add_test(t, shown);
 	tcase_add_test(t, synthetic);
 	tcase_add_loop_test(t, takeover, 0, COUNT(takes));

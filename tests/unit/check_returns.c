@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* Ways back that are not the usual ones: only the peer speaks, there is room
- * for little, the choice or a path changes at the wrong moment. */
+/* Unusual ways back: only the peer sends, there is little room, or the choice
+ * or a path changes at the wrong moment. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -19,7 +21,7 @@ static const struct mp_limits few = { .sessions = 8, .flows = 256,
 
 /* --- Only one end speaks -------------------------------------------------- */
 
-/* When the first INIT of the server went out, 0: none yet. */
+/* Time of the server's first INIT, 0: none yet. */
 static enum duo_verdict
 init_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
@@ -32,9 +34,9 @@ init_tap(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_PASS;
 }
 
-/* The client's memory is lost, its program waits for what the server's says.
- * The server finds out when its keys time out, and begins; what it began, the
- * client can use as its own. */
+/* The client loses its memory, and its program waits for the server's to send.
+ * The server notices when its keys time out, and begins a handshake; the client
+ * can use the session that this makes as its own. */
 START_TEST(only_responder_speaks)
 {
 	struct duo *d = duo_new(1 + _i, 1);
@@ -61,7 +63,8 @@ START_TEST(only_responder_speaks)
 		(void)duo_say(d, SERVER, n);
 		duo_run(d, d->now + 20 * MS);
 	}
-	/* The program that just started knows the address that it reads. */
+	/* The program that has started knows the address of the datagram that
+	 * it read. */
 	d->end[CLIENT].peer = d->end[CLIENT].got[got].from;
 	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
 	duo_run(d, d->now + SEC);
@@ -70,7 +73,7 @@ START_TEST(only_responder_speaks)
 	duo_chat(d, d->now + 10 * SEC, 50 * MS, &n);
 	duo_run(d, d->now + SEC);
 	duo_all_came(d, 10000, n);
-	/* All pairs are there again, and the session survives renewal. */
+	/* All pairs exist again, and the session survives a rekey. */
 	ck_assert_uint_eq(duo_session(d, CLIENT)->live_flows, 1U + _i);
 	duo_chat(d, d->now + 150 * SEC, 200 * MS, &n);
 	duo_run(d, d->now + SEC);
@@ -79,8 +82,8 @@ START_TEST(only_responder_speaks)
 }
 END_TEST
 
-/* A program that sends again after a long pause, while the handshake that
- * looks for the peer is in its slow rounds: it is quick again. */
+/* A program that sends again after a long pause, while the INITs that look for
+ * the peer are slow, makes them quick again. */
 static const uint64_t pauses[] = { 10500 * MS, 12 * SEC, 15700 * MS,
 	18 * SEC, 25 * SEC, 60 * SEC };
 
@@ -92,7 +95,7 @@ START_TEST(send_after_pause)
 	duo_up(d);
 	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
 	duo_run(d, d->now + SEC);
-	/* The server's program ends, and comes back much later. */
+	/* The server's program ends, and starts again much later. */
 	mp_slot_close(&d->end[SERVER].mp, duo_time(d, SERVER), 0);
 	duo_run(d, d->now + 100 * MS);
 	ck_assert_int_eq(duo_session(d, CLIENT)->state, MP_S_CONNECTING);
@@ -109,7 +112,7 @@ START_TEST(send_after_pause)
 END_TEST
 
 /* A program that never stops sending: its peer is found within about a second
- * of the peer's return, though only the last of the pairs leads there. */
+ * of its return, though only the last pair leads there. */
 START_TEST(send_all_along)
 {
 	struct duo *d = duo_new(4, 1);
@@ -133,8 +136,8 @@ END_TEST
 
 /* --- Little room ---------------------------------------------------------- */
 
-/* Every flow record belongs to a session that is down: a newcomer is worth
- * more. */
+/* All flow records belong to sessions that are down: a new session gets
+ * some. */
 START_TEST(records_of_the_gone)
 {
 	struct mp_limits tight = few;
@@ -167,8 +170,8 @@ START_TEST(records_of_the_gone)
 }
 END_TEST
 
-/* The peer takes two flows, which it says in its answer.  Those must not be
- * the first two of our six addresses, which lead nowhere. */
+/* The peer takes two flows, as its RESP says.  They must not be the first two
+ * of our six addresses, which lead nowhere. */
 START_TEST(peer_takes_few)
 {
 	struct mp_setup setup = { .limits = few, .chacha_only = true };
@@ -191,7 +194,7 @@ START_TEST(peer_takes_few)
 }
 END_TEST
 
-/* One address on two interfaces is two ways out. */
+/* One address on two interfaces makes two flows. */
 START_TEST(address_on_two_interfaces)
 {
 	struct duo *d = duo_new(1, 1);
@@ -210,7 +213,7 @@ START_TEST(address_on_two_interfaces)
 		seen |= 1U << f->path.ifindex;
 	}
 	ck_assert_uint_eq(seen, 1U << 1 | 1U << 7);
-	/* One interface loses it: its flow goes, the other one stays. */
+	/* One interface loses it: that flow ends, the other stays. */
 	duo_addr_del(d, CLIENT, 1);
 	ck_assert_uint_eq(s->live_flows, 1);
 	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
@@ -234,8 +237,8 @@ select_tap(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_PASS;
 }
 
-/* The choice falls on a flow whose probe is out, and its answer comes before
- * the SELECT goes: that answer says nothing about the SELECT. */
+/* A flow is chosen while its probe is on its way, and the answer arrives before
+ * SELECT went out: it does not acknowledge the SELECT. */
 START_TEST(older_answer)
 {
 	struct duo *d = duo_new(2, 1);
@@ -253,11 +256,11 @@ START_TEST(older_answer)
 	ck_assert(s->select_acked);
 	while (f->probe_answered)
 		duo_run(d, d->now + MS);
-	duo_run(d, f->probe_at + 39 * MS); /* of 40 */
+	duo_run(d, f->probe_at + 39 * MS); /* of a round trip of 40 ms */
 	ck_assert(!f->probe_answered);
 	d->tap = select_tap;
 	d->tap_arg = &selects;
-	/* The program finds the other way shut; the agent sleeps. */
+	/* The send on the other flow fails; the agent has not run yet. */
 	d->end[CLIENT].addr[0].error = MP_EPERM;
 	ck_assert_int_eq(duo_say(d, CLIENT, 1000), 0);
 	ck_assert_uint_eq(s->current, f->id);
@@ -280,7 +283,7 @@ START_TEST(older_answer)
 }
 END_TEST
 
-/* All that the client sends seems to come from `nowhere'. */
+/* All packets of the client seem to come from `nowhere'. */
 static enum duo_verdict
 moved_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
@@ -290,8 +293,8 @@ moved_tap(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_PASS;
 }
 
-/* Packets seem to come from where the host knows no way to: that the question
- * to there fails is no fault of the flow. */
+/* Packets seem to come from an address to which the host has no route: that the
+ * challenge cannot be sent there does not fail the flow. */
 START_TEST(error_of_alt)
 {
 	struct duo *d = duo_new(1, 1);

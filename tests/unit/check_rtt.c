@@ -5,7 +5,7 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* Samples in, SRTT and RTTVAR after the last of them. */
+/* Samples, and SRTT and RTTVAR after the last one. */
 static const struct sample_row {
 	const char *name;
 	int n;
@@ -14,7 +14,7 @@ static const struct sample_row {
 	{ "none", 0, { 0 }, 0, 0 },
 	{ "the first: R, R/2", 1, { 100000 }, 100000, 50000 },
 	{ "odd first", 1, { 7 }, 7, 3 },
-	/* 3/4 50000 + 1/4 40000; with the new SRTT it were 46250 */
+	/* 3/4 50000 + 1/4 40000; with the new SRTT it would be 46250 */
 	{ "above, RTTVAR before SRTT", 2, { 100000, 140000 }, 105000, 47500 },
 	/* 3/4 50000 + 1/4 40000; 7/8 100000 + 1/8 60000 */
 	{ "below", 2, { 100000, 60000 }, 95000, 47500 },
@@ -48,7 +48,7 @@ START_TEST(sample)
 }
 END_TEST
 
-/* All that is derived from SRTT, RTTVAR and idle_time. */
+/* Everything derived from SRTT, RTTVAR and idle_time. */
 static const struct derived_row {
 	const char *name;
 	struct rtt rtt;
@@ -103,8 +103,8 @@ START_TEST(derive)
 }
 END_TEST
 
-/* Each miss adds one RTO, which holds the idle time before it: the waits
- * double.  SRTT and RTTVAR stay. */
+/* Each miss adds one RTO, which includes idle_time, so the waits double.  SRTT
+ * and RTTVAR stay. */
 START_TEST(misses)
 {
 	static const uint64_t idle[] = { 300000, 900000, 2100000, 4500000 };
@@ -147,7 +147,7 @@ static const uint64_t caps[][2] = {
 	{ RTT_IDLE_MAX / 2 - 49999, RTT_IDLE_MAX },
 	{ RTT_IDLE_MAX - 1, RTT_IDLE_MAX },
 	{ RTT_IDLE_MAX, RTT_IDLE_MAX },
-	{ RTT_IDLE_MAX + 1, RTT_IDLE_MAX }, /* someone else wrote it */
+	{ RTT_IDLE_MAX + 1, RTT_IDLE_MAX }, /* another process wrote it */
 	{ UINT64_MAX, RTT_IDLE_MAX },
 };
 

@@ -2,10 +2,13 @@
 /* Another process that maps the block and writes anything into it. */
 #include <string.h>
 
+#include "duo.h"
 #include "hostile.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 
-/* Its result does not matter here. */
+/* Calls for the effect alone: the result may be anything. */
 #define CALL(x)                                                               \
 	do {                                                                  \
 		if (x)                                                        \
@@ -21,7 +24,7 @@ scribble(struct duo_end *end)
 		0x10000, INT32_MAX, UINT32_MAX };
 	uint8_t *block = end->block;
 	const struct mp *m = &end->mp;
-	/* Sessions, flows, handshakes in use, tables and pools alike. */
+	/* Sessions, flows, handshakes, tables and rings that are in use. */
 	const struct { const void *at; size_t size; } parts[] = {
 		{ m->sh, sizeof(*m->sh) },
 		{ m->sessions, 3 * sizeof(*m->sessions) },
@@ -57,7 +60,7 @@ scribble(struct duo_end *end)
 	}
 }
 
-/* Some of all that agent and programs do, each a bounded number of times. */
+/* A bounded number of each thing that agent and programs do. */
 static void
 agent_steps(struct duo *d, int e, const struct tape *t)
 {
@@ -116,8 +119,8 @@ agent_steps(struct duo *d, int e, const struct tape *t)
 	}
 }
 
-/* An end in the midst of everything: a session in use with two flows in
- * doubt, one that another began, INITs, datagrams held and kept. */
+/* An end with everything under way: a session in use with two flows in doubt,
+ * one that the peer began, INITs, datagrams staged and recent. */
 static struct duo *
 busy_world(struct tape *t)
 {
@@ -142,7 +145,7 @@ busy_world(struct tape *t)
 	return d;
 }
 
-enum { SCRIBBLES = 100 }; /* of each row */
+enum { SCRIBBLES = 100 }; /* rounds of each row */
 
 START_TEST(scribbled_block)
 {
@@ -170,8 +173,8 @@ START_TEST(scribbled_block)
 }
 END_TEST
 
-/* A view of a block that says nonsense about itself is refused, or lies
- * within it. */
+/* A view of a block with nonsensical limits is refused, or lies within the
+ * block. */
 START_TEST(attach_scribbled)
 {
 	struct duo *d = hostile_world(1, 1);

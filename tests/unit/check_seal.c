@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* core/seal.c: where sid, nonce, text and tag lie, and that all is bound. */
+/* core/seal.c: where sid, nonce, text and tag lie, and that all of it is
+ * authenticated. */
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "crypto.h"
 #include "hex.h"
 #include "seal.h"
 #include "suites.h"
@@ -61,7 +61,7 @@ START_TEST(known_answer)
 }
 END_TEST
 
-/* Every length from none to a few blocks, in place and elsewhere. */
+/* Every length from 0 to a few blocks, in place and into another buffer. */
 START_TEST(there_and_back)
 {
 	uint8_t packet[256], copy[256], out[256];
@@ -124,7 +124,7 @@ START_TEST(too_long)
 }
 END_TEST
 
-/* A packet of one suite is none of another. */
+/* A packet of one suite does not open as one of another. */
 START_TEST(other_suite)
 {
 	uint8_t packet[64], out[64];

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* core/send.c: datagrams out, and what the program sees when they do not go
- * (PROTOCOL 2, 4, 5). */
+/* core/send.c: datagrams out, and what the program sees when they cannot go
+ * (PROTOCOL.md 2, 4, 5). */
 #include "send.h"
 
 #include <string.h>
 
 #include "duo.h"
-#include "staged.h"
+#include "mp.h"
 #include "pool.h"
+#include "session.h"
+#include "staged.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -53,7 +57,7 @@ START_TEST(arguments)
 	    tx), MP_EINVAL);
 	ck_assert_int_eq(begin(d, MP_PAYLOAD_MAX + 1, NO_FLAG, tx),
 	    MP_EMSGSIZE);
-	ck_assert_ptr_null(duo_session(d, 0)); /* none of these made one */
+	ck_assert_ptr_null(duo_session(d, 0)); /* none made a session */
 	a = duo_addr(d, 1, 0);
 	ck_assert_int_eq(mp_stage(m, d->now, 0, &a, NULL, "x", 1), MP_EINVAL);
 	ck_assert_int_eq(mp_stage(m, d->now, 77, &a, NULL, "x", 1), MP_EINVAL);
@@ -61,7 +65,7 @@ START_TEST(arguments)
 }
 END_TEST
 
-/* More peers than the table has room for, all waiting. */
+/* More peers than the table has room for, all with staged datagrams. */
 START_TEST(table_full)
 {
 	struct duo *d = duo_new(1, 1);
@@ -82,9 +86,9 @@ END_TEST
 
 /* --- Before the session is up --------------------------------------------- */
 
-/* Held, and sent in order when it is up; 208 KiB at most, 64 bytes each with its
- * record, the oldest dropped. */
-START_TEST(held)
+/* Staged, and sent in order when the session is up: 208 KiB at most, 64 bytes
+ * for each (record and 8 bytes of payload), the oldest dropped first. */
+START_TEST(staged)
 {
 	enum { MOST = 208 * 1024 / 64, OVER = 6 };
 	struct duo *d = duo_new(1, 1);
@@ -106,8 +110,8 @@ START_TEST(held)
 }
 END_TEST
 
-/* Longer than can be held: dropped as a full queue would, and counted. */
-START_TEST(held_long)
+/* Too long to be staged: dropped and counted, as by a full queue. */
+START_TEST(staged_long)
 {
 	struct duo *d = duo_new(1, 1);
 	struct mp *m = &d->end[0].mp;
@@ -127,7 +131,8 @@ START_TEST(held_long)
 }
 END_TEST
 
-/* No answer for 10 s: the program is told; one who comes later is met. */
+/* No answer for 10 s: the program gets an error; a peer that appears later is
+ * found. */
 START_TEST(unanswered)
 {
 	struct duo *d = duo_new(1, 1);
@@ -151,7 +156,8 @@ START_TEST(unanswered)
 }
 END_TEST
 
-/* A program that begins again after a pause is not told what was before. */
+/* A program that sends again after a pause gets no error for the time
+ * before. */
 START_TEST(pause_long)
 {
 	struct duo *d = duo_new(1, 1);
@@ -169,7 +175,7 @@ START_TEST(pause_long)
 }
 END_TEST
 
-/* After a pause of the program INIT goes to all pairs at once again. */
+/* After a pause of the program INIT goes out on all pairs again. */
 START_TEST(pause_short)
 {
 	struct duo *d = duo_new(1, 1);
@@ -201,8 +207,8 @@ START_TEST(seal)
 	off = mp_seal_offset(&tx[0]);
 	ck_assert_uint_le(off, MP_OVERHEAD);
 	len = mp_seal(&tx[0], "hello", 5, one);
-	ck_assert_uint_eq(len, 5 + MP_OVERHEAD); /* 34 bytes (PROTOCOL 1) */
-	memcpy(two + off, "hello", 5); /* in place: the same */
+	ck_assert_uint_eq(len, 5 + MP_OVERHEAD); /* 34 bytes (PROTOCOL.md 1) */
+	memcpy(two + off, "hello", 5); /* in place: the same packet */
 	ck_assert_uint_eq(mp_seal(&tx[0], two + off, 5, two), len);
 	ck_assert_mem_eq(one, two, len);
 	ck_assert_int_eq(duo_inject(d, 1, &back, one, len), MP_DELIVER);
@@ -216,7 +222,7 @@ START_TEST(seal)
 }
 END_TEST
 
-/* Each datagram leaves with its flow's own source address. */
+/* Each datagram leaves from its flow's source address. */
 START_TEST(source)
 {
 	struct duo *d = duo_new(2, 2);
@@ -235,7 +241,7 @@ START_TEST(source)
 }
 END_TEST
 
-/* A COPY is 46 bytes more than its datagram, and names it. */
+/* A COPY is 12 bytes longer than its datagram's packet, and names it. */
 START_TEST(copy)
 {
 	struct duo *d = duo_new(2, 2);
@@ -246,7 +252,7 @@ START_TEST(copy)
 	duo_up(d);
 	duo_current(d, 0)->probe1_at = d->now - SEC;
 	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 2);
-	/* on the flow that shares neither address */
+	/* on the flow that shares no address */
 	ck_assert_uint_eq(tx[1].flow, duo_flow(d, 0, 1, 1)->id);
 	ck_assert_uint_eq(mp_seal(&tx[1], "hello", 5, out),
 	    5 + MP_COPY_OVERHEAD);
@@ -256,14 +262,15 @@ START_TEST(copy)
 	    5 + MP_COPY_OVERHEAD), MP_DELIVER);
 	(void)mp_seal(&tx[0], "hello", 5, out);
 	ck_assert_int_ne(duo_inject(d, 1, &duo_flow(d, 1, 0, 0)->path, out,
-	    5 + MP_OVERHEAD), MP_DELIVER); /* once only */
+	    5 + MP_OVERHEAD), MP_DELIVER); /* delivered only once */
 	ck_assert_int_eq(commit(d, tx, 2), 0);
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_copy_out), 1);
 	duo_free(d);
 }
 END_TEST
 
-/* --- Send errors by meaning (PROTOCOL 5) ---------------------------------- */
+/* --- Send errors by meaning (PROTOCOL.md 5)
+ * ---------------------------------- */
 
 static const struct error_row {
 	const char *name;
@@ -296,7 +303,7 @@ START_TEST(error)
 	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
 	tx[0].error = r->error;
 	n = commit(d, tx, 1);
-	if (!r->dead) { /* the program's business */
+	if (!r->dead) { /* reported to the program */
 		ck_assert_msg(n == r->error, "%s", r->name);
 		for (int i = 0; i < 5; i++) {
 			ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
@@ -305,7 +312,7 @@ START_TEST(error)
 			ck_assert_int_eq(commit(d, tx, 1), r->error);
 		}
 		ck_assert(!f->failed);
-	} else { /* once more, then the next best in the same call */
+	} else { /* once more, then the next best flow in the same call */
 		ck_assert_msg(n == 1, "%s", r->name);
 		ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
 		ck_assert_uint_eq(tx[0].flow, f->id);
@@ -322,7 +329,7 @@ START_TEST(error)
 }
 END_TEST
 
-/* One error that does not repeat means nothing. */
+/* An error that does not repeat means nothing. */
 START_TEST(error_once)
 {
 	struct duo *d = duo_new(2, 2);
@@ -344,7 +351,7 @@ START_TEST(error_once)
 }
 END_TEST
 
-/* The program sees an error only when no flow is left; and none when it can
+/* The program sees an error only when no flow is left, and none when it can
  * send again. */
 START_TEST(error_all)
 {
@@ -368,7 +375,7 @@ START_TEST(error_all)
 }
 END_TEST
 
-/* Its COPY went out: the datagram was sent. */
+/* The COPY went out, so the datagram was sent. */
 START_TEST(error_copied)
 {
 	struct duo *d = duo_new(2, 2);
@@ -382,7 +389,7 @@ START_TEST(error_copied)
 		ck_assert_int_eq(commit(d, tx, 2), 0);
 	}
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_copy_out), 2);
-	/* or it did not */
+	/* the COPY failed as well */
 	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 2);
 	tx[0].error = tx[1].error = MP_ENOBUFS;
 	ck_assert_int_eq(commit(d, tx, 2), MP_ENOBUFS);
@@ -391,7 +398,7 @@ START_TEST(error_copied)
 }
 END_TEST
 
-/* The session went while a datagram was sealed. */
+/* The session was freed while a datagram was sealed. */
 START_TEST(stale)
 {
 	struct duo *d = duo_new(1, 1);
@@ -408,7 +415,7 @@ START_TEST(stale)
 }
 END_TEST
 
-/* No address left at all. */
+/* The host has no address left. */
 START_TEST(no_flow)
 {
 	struct duo *d = duo_new(1, 1);
@@ -423,10 +430,11 @@ START_TEST(no_flow)
 }
 END_TEST
 
-/* --- Sizes (PROTOCOL 4) --------------------------------------------------- */
+/* --- Sizes (PROTOCOL.md 4)
+ * --------------------------------------------------- */
 
-/* A datagram of some size over a path of some size, asked for "don't
- * fragment" or not: what it gets at first, and when sizes are proven. */
+/* A datagram of some size on a path of some size, with DF or without: what
+ * happens at first, and when the size is proven. */
 static const struct size_row {
 	const char *name;
 	size_t len, mtu;
@@ -466,7 +474,8 @@ START_TEST(size)
 }
 END_TEST
 
-/* A flow below the size of the datagram is not chosen while another is not. */
+/* A flow below the datagram's size is not chosen while another is at or above
+ * it. */
 START_TEST(size_other)
 {
 	struct duo *d = duo_new(2, 1);
@@ -474,7 +483,7 @@ START_TEST(size_other)
 
 	duo_link(d, 0, 0, 1, 0)->mtu = 1300;
 	duo_up(d);
-	(void)duo_send(d, 0, big, 1400); /* asks for the size */
+	(void)duo_send(d, 0, big, 1400); /* asks for that size */
 	duo_run(d, d->now + 2 * SEC);
 	for (int i = 0; i < 10; i++) {
 		ck_assert_int_eq(duo_send(d, 0, big, 1400), 0);
@@ -512,8 +521,8 @@ START_TEST(control_without_key)
 }
 END_TEST
 
-/* Held datagrams that do not fit the buffer wait for a bigger one. */
-START_TEST(held_small_buffer)
+/* Staged datagrams that do not fit the buffer wait for a larger one. */
+START_TEST(staged_small_buffer)
 {
 	struct duo *d = duo_new(1, 1);
 	struct session *s;
@@ -535,8 +544,8 @@ START_TEST(held_small_buffer)
 }
 END_TEST
 
-/* What the program asked for with a datagram goes with it, in the family that
- * its packet takes. */
+/* The program's TOS and TTL go with a staged datagram, by the family that its
+ * packet takes. */
 static struct {
 	int n, tos, ttl;
 	bool df;
@@ -560,7 +569,7 @@ see_data(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_PASS;
 }
 
-START_TEST(wishes)
+START_TEST(options)
 {
 	static const struct mp_tx_option asks[] = {
 		{ .tos = { 0xb9, 1 }, .ttl = { 3, 255 }, .df = true },
@@ -578,9 +587,9 @@ START_TEST(wishes)
 	}
 	memset(&seen, 0, sizeof(seen));
 	d->tap = see_data;
-	d->end[0].wish = w;
+	d->end[0].option = w;
 	ck_assert_int_eq(duo_say(d, 0, 2), 0);
-	d->end[0].wish = NULL;
+	d->end[0].option = NULL;
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
 	ck_assert_int_eq(seen.n, 1);
@@ -591,9 +600,9 @@ START_TEST(wishes)
 }
 END_TEST
 
-/* --- No peer, and the program prefers that it goes as it is --------------- */
+/* --- No peer, and a program that prefers plain UDP ------------------------ */
 
-/* What came to a host where nobody speaks mp, but for handshakes. */
+/* Packets that reached a host without mpshim, handshakes apart. */
 static struct {
 	uint8_t said[64];
 	int n, inits;
@@ -611,7 +620,7 @@ bare_host(struct duo *d, struct duo_packet *p, void *arg)
 		bare.last_init = d->now;
 		return DUO_DROP;
 	}
-	ck_assert_uint_eq(p->len, 8); /* as it was, and nothing else */
+	ck_assert_uint_eq(p->len, 8); /* the payload, as plain UDP */
 	ck_assert_mem_eq(p->data, "say", 4);
 	ck_assert_int_lt(bare.n, (int)sizeof(bare.said));
 	if (bare.n == 0)
@@ -629,18 +638,18 @@ duo_bare_peer(void)
 
 	memset(&bare, 0, sizeof(bare));
 	d->tap = bare_host;
-	d->end[0].wish = &prefer;
+	d->end[0].option = &prefer;
 	return d;
 }
 
-/* All of it, in order, once; and then no handshake more. */
+/* All datagrams, in order, once; and no INIT afterwards. */
 START_TEST(plain_after)
 {
 	struct duo *d = duo_bare_peer();
 	uint64_t began = d->now;
 	int i, n = _i ? 40 : 1;
 
-	for (i = 0; i < n; i++) { /* 2 s; or one datagram, and that is all */
+	for (i = 0; i < n; i++) { /* 2 s of them; or a single one */
 		ck_assert_int_eq(duo_say(d, 0, (uint32_t)i), 0);
 		duo_run(d, d->now + 50 * MS);
 	}
@@ -658,7 +667,7 @@ START_TEST(plain_after)
 }
 END_TEST
 
-/* Never again once there was a session: what is held then waits for it. */
+/* Never plain once there was a session: datagrams are staged for it. */
 START_TEST(plain_never)
 {
 	struct duo *d = duo_bare_peer();
@@ -678,7 +687,7 @@ START_TEST(plain_never)
 }
 END_TEST
 
-/* A peer that comes later speaks first, and is taken at its word. */
+/* A peer that appears later and begins itself gets a session. */
 START_TEST(plain_no_more)
 {
 	struct duo *d = duo_bare_peer();
@@ -707,8 +716,8 @@ suite_send(void)
 
 	tcase_add_test(t, arguments);
 	tcase_add_test(t, table_full);
-	tcase_add_test(t, held);
-	tcase_add_test(t, held_long);
+	tcase_add_test(t, staged);
+	tcase_add_test(t, staged_long);
 	tcase_add_test(t, unanswered);
 	tcase_add_test(t, pause_long);
 	tcase_add_test(t, pause_short);
@@ -724,8 +733,8 @@ suite_send(void)
 	tcase_add_loop_test(t, size, 0, COUNT(sizes));
 	tcase_add_test(t, size_other);
 	tcase_add_test(t, control_without_key);
-	tcase_add_test(t, held_small_buffer);
-	tcase_add_loop_test(t, wishes, 0, 6);
+	tcase_add_test(t, staged_small_buffer);
+	tcase_add_loop_test(t, options, 0, 6);
 	tcase_add_loop_test(t, plain_after, 0, 2);
 	tcase_add_test(t, plain_never);
 	tcase_add_test(t, plain_no_more);

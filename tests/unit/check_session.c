@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* core/session.c: made, given keys, taken down, freed (PROTOCOL 2). */
+/* core/session.c: made, given keys, taken down, freed (PROTOCOL.md 2). */
 #include "session.h"
 
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
+#include "path.h"
 #include "pool.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
+#include "wire.h"
 
 #define T0 (UINT64_C(5000) * SEC)
 
@@ -75,13 +79,13 @@ START_TEST(new)
 }
 END_TEST
 
-/* Who goes when the table is full: the one without keys that was used least
- * lately; not one that is up, nor one whose datagrams wait. */
+/* Which session is pushed out of a full table: of those without keys the one
+ * used longest ago; never one that is up or has staged datagrams. */
 static const struct full_row {
 	const char *name;
 	enum mp_session_state state[SESSIONS];
-	int staged; /* this one holds a datagram, or -1 */
-	int goes; /* or -1 */
+	int staged; /* which session has a staged datagram, or -1 */
+	int goes; /* which session goes, or -1: none */
 } fulls[] = {
 	{ "all are up", { MP_S_UP, MP_S_UP, MP_S_UP, MP_S_UP }, -1, -1 },
 	{ "one is down", { MP_S_UP, MP_S_UP, MP_S_DOWN, MP_S_UP }, -1, 2 },
@@ -142,7 +146,7 @@ START_TEST(freed)
 	ck_assert_ptr_null(table_first(&m));
 	ck_assert_mem_eq(&s->keys[0], none, sizeof(none)); /* wiped */
 	ck_assert_mem_eq(&s->keys[1], none, sizeof(none));
-	/* its 8 of 16 flow records can be used again: */
+	/* its 8 of 16 flow records are free again */
 	s = make(2, true);
 	for (i = 0; i < 8; i++)
 		ck_assert_ptr_nonnull(path_flow(&m, s, i, T0));
@@ -152,8 +156,8 @@ START_TEST(freed)
 }
 END_TEST
 
-/* PROTOCOL 2: new keys, new sids; sequence counters belong to the key; the
- * old receive key lives to 180 s, then is wiped. */
+/* PROTOCOL.md 2: new keys, new sids; sequence counters belong to the key; the
+ * old key receives for 180 s, then is wiped. */
 START_TEST(install)
 {
 	struct session *s = make(1, true);
@@ -182,16 +186,16 @@ START_TEST(install)
 	ck_assert(table_ref_of(&m, table_find_sid(&m, b.sid_in), &r));
 	ck_assert_uint_eq(r.slot, s->cur & 1U);
 
-	/* a third: the first is gone */
+	/* the third: the first is wiped */
 	session_install(&m, s, T0 + 110 * SEC, &c, 63);
 	ck_assert_uint_eq(table_find_sid(&m, a.sid_in), MP_NONE);
 	ck_assert_uint_ne(table_find_sid(&m, b.sid_in), MP_NONE);
 	ck_assert_uint_ne(table_find_sid(&m, c.sid_in), MP_NONE);
-	ck_assert_uint_eq(s->max_flows, 4); /* ids that exist stay in range */
+	ck_assert_uint_eq(s->max_flows, 4); /* max_flows never grows */
 }
 END_TEST
 
-/* Renewed at 120 s +-10 % by the initiator. */
+/* The initiator's rekey is due at 120 s +-10 %. */
 START_TEST(rekey_at)
 {
 	uint64_t least = MP_NEVER, most = 0;
@@ -240,7 +244,7 @@ START_TEST(down)
 }
 END_TEST
 
-/* A handshake under way goes with its session. */
+/* A handshake under way ends with its session. */
 START_TEST(handshake_dropped)
 {
 	struct session *s = make(1, true);

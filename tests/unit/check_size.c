@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* What sending meets: errors by what they mean, and datagrams that are too big
- * for a path. */
+/* What sending may meet: errors, by their meaning, and datagrams too big for a
+ * path. */
 #include <string.h>
 
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 enum { CLIENT = 0, SERVER = 1 };
 
-/* --- Errors of sending, by what they mean --------------------------------- */
+/* --- Errors of sending, by their meaning ---------------------------------- */
 
 static const struct error_row {
 	int error;
-	bool dead; /* the path is: another takes over in the same call */
+	bool dead; /* the path is dead: another takes over in the same call */
 } errors[] = {
 	{ MP_EAGAIN, false },
 	{ MP_ENOBUFS, false },
@@ -30,7 +33,7 @@ static const struct error_row {
 START_TEST(send_error)
 {
 	const struct error_row *r = &errors[_i / 2];
-	bool only = _i & 1; /* there is but one flow */
+	bool only = _i & 1; /* the only flow */
 	struct duo *d = duo_new(only ? 1 : 2, 1);
 	uint32_t n = 100;
 	struct flow *f;
@@ -47,11 +50,11 @@ START_TEST(send_error)
 		    duo_flow(d, CLIENT, 1, 0));
 	else
 		ck_assert_ptr_eq(duo_current(d, CLIENT), f);
-	if (r->dead && only) /* nothing left */
+	if (r->dead && only) /* no flow is left */
 		ck_assert_int_eq(duo_say(d, CLIENT, 2), MP_ENETUNREACH);
 	duo_run(d, d->now + 500 * MS);
 	ck_assert_int_eq(duo_heard(d, SERVER, 2), r->dead && !only);
-	/* it passes, and is used again */
+	/* sending works again, and the flow is used again */
 	d->end[CLIENT].addr[0].error = 0;
 	duo_run(d, d->now + 10 * SEC);
 	duo_chat(d, d->now + SEC, 50 * MS, &n);
@@ -63,7 +66,7 @@ START_TEST(send_error)
 }
 END_TEST
 
-/* One that does not repeat is no dead path. */
+/* An error that does not repeat does not mean a dead path. */
 START_TEST(send_error_once)
 {
 	struct duo *d = duo_new(2, 1);
@@ -78,7 +81,7 @@ START_TEST(send_error_once)
 	ck_assert_int_eq(mp_send_commit(&d->end[CLIENT].mp, duo_time(d, 0), tx,
 	    1, "hello", 5), 1);
 	ck_assert(!f->failed);
-	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0); /* begun anew: it went */
+	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0); /* sent in the second try */
 	ck_assert(!f->failed);
 	ck_assert_uint_eq(f->send_errors, 0);
 	ck_assert_ptr_eq(duo_current(d, CLIENT), f);
@@ -88,7 +91,7 @@ END_TEST
 
 /* --- Sizes ---------------------------------------------------------------- */
 
-/* Probes for sizes: more than any other probe has, and not to be cut up. */
+/* Padded probes: longer than any other probe, and sent with DF. */
 struct sizes {
 	size_t len[64];
 	int n;
@@ -128,11 +131,11 @@ heard_big(const struct duo *d, size_t len)
 	return n;
 }
 
-/* Nothing is proven before the program needs it; then all steps up to what
- * it needs; MTU 1500. */
+/* Nothing is proven before the program needs it; then all rungs up to the size
+ * that it needs; MTU 1500. */
 static const struct rung_row {
 	size_t len;
-	size_t rungs[5]; /* until 0 */
+	size_t rungs[5]; /* ends with 0 */
 } rungs[] = {
 	{ 1166, { 0 } },
 	{ 1167, { 1252 } },
@@ -166,7 +169,7 @@ START_TEST(padded_probes)
 	ck_assert_uint_eq(duo_flow(d, CLIENT, 0, 0)->size, top);
 	ck_assert_uint_eq(mp_session_mtu(&d->end[CLIENT].mp, 0), top - 34);
 	ck_assert_uint_eq(heard_big(d, r->len), 1);
-	/* what is proven is not asked again */
+	/* a proven size is not tried again */
 	ck_assert_int_eq(say_big(d, r->len, MP_DF), 0);
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(t.n, i);
@@ -174,8 +177,8 @@ START_TEST(padded_probes)
 }
 END_TEST
 
-/* A program that asked for DF gets EMSGSIZE for what is over the best proven
- * size; the others get fragments. */
+/* With DF the program gets EMSGSIZE for sizes above the best proven one;
+ * without, IP fragments. */
 START_TEST(df_emsgsize)
 {
 	struct duo *d = duo_new(2, 1);
@@ -187,13 +190,13 @@ START_TEST(df_emsgsize)
 	ck_assert_int_eq(say_big(d, 1166, MP_DF), 0);
 	ck_assert_int_eq(say_big(d, 65001, (enum mp_send_flag)0), MP_EMSGSIZE);
 	ck_assert_int_eq(say_big(d, 1500, MP_DF), MP_EMSGSIZE);
-	ck_assert_int_eq(say_big(d, 1358, MP_DF), 0); /* not disproved */
+	ck_assert_int_eq(say_big(d, 1358, MP_DF), 0); /* not disproved yet */
 	duo_run(d, d->now + 3 * SEC);
 	ck_assert_uint_eq(mp_session_mtu(&d->end[CLIENT].mp, 0), 1392 - 34);
 	for (i = 0; i < 5; i++) {
 		ck_assert_int_eq(say_big(d, 1358, MP_DF), 0);
 		ck_assert_int_eq(say_big(d, 1359, MP_DF), i == 0 ? 0 :
-		    MP_EMSGSIZE); /* disproved by then */
+		    MP_EMSGSIZE); /* disproved now */
 		duo_run(d, d->now + SEC);
 	}
 	ck_assert_uint_eq(heard_big(d, 1358), 6);
@@ -203,7 +206,7 @@ START_TEST(df_emsgsize)
 }
 END_TEST
 
-/* The best path eats packets over 1300 bytes: big datagrams take another,
+/* The best path drops packets over 1300 bytes: big datagrams take another,
  * small ones do not. */
 START_TEST(black_hole)
 {
@@ -229,8 +232,8 @@ START_TEST(black_hole)
 }
 END_TEST
 
-/* A path that was fine begins to eat big packets; the program sends nothing
- * else, or small ones besides, which pass. */
+/* A good path begins to drop big packets.  The program sends big ones only, or
+ * also small ones, which pass. */
 START_TEST(black_hole_opens)
 {
 	struct duo *d = duo_new(2, 1);
@@ -258,8 +261,8 @@ START_TEST(black_hole_opens)
 }
 END_TEST
 
-/* The program asks how long they may be, and sends none: the answer is soon what
- * the path carries, and the next octet is refused. */
+/* The program asks for the MTU and sends nothing big: the answer is soon what
+ * the path carries, and one byte more is refused. */
 static const struct {
 	size_t link, proven; /* UDP payload */
 } asked[] = { { 0, 1472 }, { 1400, 1392 }, { 1251, 1200 } };
@@ -300,7 +303,8 @@ START_TEST(asked_for)
 }
 END_TEST
 
-/* The kernel has heard that a router takes no more: so has the program soon. */
+/* The kernel learned from a router that a size does not pass: the program soon
+ * learns it too. */
 START_TEST(refused)
 {
 	struct duo *d = duo_new(1, 1);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* core/table.c: what is linked is found, what is unlinked is not, the first
- * deadline is first, and garbage in the block leads nowhere. */
+ * deadline comes first, and garbage in the block does no harm. */
 #include "table.h"
 
 #include <string.h>
 
+#include "crypto.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 static struct mp m;
 
@@ -22,7 +26,7 @@ teardown(void)
 	duo_bare_free(&m);
 }
 
-/* --- References and session ids ------------------------------------------ */
+/* --- References and sids -------------------------------------------------- */
 
 START_TEST(refs)
 {
@@ -52,12 +56,12 @@ START_TEST(refs)
 }
 END_TEST
 
-/* Five sids of one bucket, of sessions and handshakes; each order of
- * unlinking is one of these. */
+/* Five sids in one bucket, of sessions and handshakes, are unlinked in each of
+ * these orders. */
 static const uint8_t orders[][5] = {
 	{ 0, 1, 2, 3, 4 }, /* oldest first */
 	{ 4, 3, 2, 1, 0 }, /* newest first */
-	{ 2, 0, 4, 1, 3 }, /* the middle */
+	{ 2, 0, 4, 1, 3 }, /* from the middle */
 	{ 1, 3, 2, 4, 0 },
 };
 
@@ -92,7 +96,7 @@ START_TEST(sids)
 			ck_assert_uint_eq(table_find_sid(&m, sid_of(j)),
 			    linked[j] ? ref[j] : MP_NONE);
 	}
-	table_unlink_sid(&m, ref[0]); /* again: nothing */
+	table_unlink_sid(&m, ref[0]); /* a second time: nothing happens */
 	ck_assert_uint_eq(mp_counter_get(&m, MP_C_corrupt), 0);
 }
 END_TEST
@@ -111,8 +115,8 @@ START_TEST(sid_other_bits)
 }
 END_TEST
 
-/* PROTOCOL 1: the endpoint's 8 bits, the slot, 18 bits, C clear; never 0,
- * never like the handshake magic; unique. */
+/* PROTOCOL.md 1: the endpoint's 8 bits, the slot, 18 random bits, C clear;
+ * never 0, never the handshake magic; unique. */
 START_TEST(sid_new)
 {
 	uint32_t i, sid, slot;
@@ -133,7 +137,7 @@ START_TEST(sid_new)
 }
 END_TEST
 
-/* One that is taken is not given again: the generator is made to repeat. */
+/* A sid in use is not given again, even if the generator repeats itself. */
 START_TEST(sid_taken)
 {
 	struct rng before = m.sh->rng;
@@ -156,7 +160,7 @@ START_TEST(sid_garbage)
 	ck_assert_uint_eq(mp_counter_get(&m, MP_C_corrupt), 1);
 	s->keys[0].sid_in = sid;
 	ref = table_key_ref(&m, s, 0);
-	table_unlink_sid(&m, ref); /* stops at what is out of range */
+	table_unlink_sid(&m, ref); /* stops at an index out of range */
 	*head = 0;
 	table_link_sid(&m, ref);
 	m.sid_next[ref] = ref + 1; /* a loop */
@@ -164,7 +168,7 @@ START_TEST(sid_garbage)
 	ck_assert_uint_eq(table_find_sid(&m, sid), ref);
 	m.sessions[2].keys[0].sid_in = WIRE_SID(9, 0, 5);
 	table_unlink_sid(&m, table_key_ref(&m, &m.sessions[2], 0));
-	/* a reference out of range has no sid, so no place of its own */
+	/* a reference out of range has no sid, so it is in no bucket */
 	table_unlink_sid(&m, MP_NONE);
 }
 END_TEST
@@ -188,7 +192,7 @@ START_TEST(addrs)
 	struct mp_addr one = duo_ip4(10, 0, 0, 1, 1000);
 	struct mp_addr other = duo_ip4(10, 0, 0, 2, 1000);
 
-	m.buckets = 1; /* all in one chain */
+	m.buckets = 1; /* one bucket for all */
 	ck_assert_ptr_null(table_find_addr(&m, 0, &one));
 	a = with_addr(0, 0, 1000);
 	b = with_addr(1, 0, 1001);
@@ -200,14 +204,14 @@ START_TEST(addrs)
 	one.port = 1001;
 	ck_assert_ptr_eq(table_find_addr(&m, 0, &one), b);
 	ck_assert_ptr_null(table_find_addr(&m, 1, &one));
-	table_unlink_addr(&m, b); /* the middle */
+	table_unlink_addr(&m, b); /* from the middle */
 	ck_assert_ptr_null(table_find_addr(&m, 0, &one));
 	ck_assert(!b->shown_linked);
 	one.port = 1000;
 	ck_assert_ptr_eq(table_find_addr(&m, 0, &one), a);
 	ck_assert_ptr_eq(table_find_addr(&m, 1, &one), c);
 	table_unlink_addr(&m, c);
-	table_unlink_addr(&m, c); /* again: nothing */
+	table_unlink_addr(&m, c); /* a second time: nothing happens */
 	ck_assert_ptr_eq(table_find_addr(&m, 0, &one), a);
 	table_unlink_addr(&m, a);
 	ck_assert_ptr_null(table_find_addr(&m, 0, &one));
@@ -227,7 +231,7 @@ START_TEST(addr_garbage)
 	ck_assert_ptr_eq(table_find_addr(&m, 0, &one), a);
 	m.addr_heads[0] = m.limits.sessions + 1;
 	ck_assert_ptr_null(table_find_addr(&m, 0, &one));
-	table_unlink_addr(&m, a); /* is not to be found; no harm */
+	table_unlink_addr(&m, a); /* not found; no harm */
 	ck_assert(!a->shown_linked);
 }
 END_TEST
@@ -254,7 +258,7 @@ START_TEST(assocs)
 	ck_assert_ptr_null(table_find_assoc(&m, 5, one));
 	a = with_assoc(0, 5, 1);
 	b = with_assoc(1, 5, 2);
-	c = with_assoc(2, 6, 1); /* the same of another key is another */
+	c = with_assoc(2, 6, 1); /* under another key it is another */
 	ck_assert_ptr_eq(table_find_assoc(&m, 5, one), a);
 	ck_assert_ptr_eq(table_find_assoc(&m, 5, two), b);
 	ck_assert_ptr_eq(table_find_assoc(&m, 6, one), c);
@@ -276,7 +280,7 @@ END_TEST
 
 /* --- Deadlines ------------------------------------------------------------ */
 
-/* The session whose deadline is first, found by looking at all. */
+/* The first deadline, found by looking at all sessions. */
 static uint64_t
 first_deadline(const bool in[8])
 {
@@ -328,7 +332,7 @@ START_TEST(arm)
 	struct session *s = &m.sessions[3];
 
 	table_set_deadline(&m, s, 100);
-	table_arm(&m, s, 200); /* never later */
+	table_arm(&m, s, 200); /* never later than it was */
 	ck_assert_uint_eq(s->deadline, 100);
 	table_arm(&m, s, 50);
 	ck_assert_uint_eq(s->deadline, 50);
@@ -353,7 +357,7 @@ START_TEST(heap_garbage)
 	table_set_deadline(&m, &m.sessions[5], 1);
 	table_remove(&m, &m.sessions[5]);
 	ck_assert_uint_eq(m.heap_pos[5], 0);
-	/* all places taken, and it has none */
+	/* all places are taken, and this session has none */
 	table_set_deadline(&m, &m.sessions[5], 1);
 	ck_assert_uint_le(m.sh->heap_n, 99999);
 }
@@ -380,7 +384,8 @@ START_TEST(sessions)
 	table_link_assoc(&m, s[3]);
 	table_set_deadline(&m, s[3], 7);
 	table_free_session(&m, s[3]);
-	ck_assert_ptr_null(state_session_gen(&m, 3, gen)); /* seen to be gone */
+	ck_assert_ptr_null(state_session_gen(&m, 3, gen)); /* seen to be
+							    * freed */
 	ck_assert_ptr_null(table_first(&m));
 	ck_assert_ptr_null(table_find_addr(&m, 0, &shown));
 	s[8] = table_new_session(&m);
@@ -388,7 +393,7 @@ START_TEST(sessions)
 	ck_assert_uint_ne(s[8]->gen, gen);
 	ck_assert_uint_eq(s[8]->last_in, 0);
 	ck_assert_ptr_null(table_new_session(&m));
-	m.sh->session_free = 99999; /* garbage: none is free */
+	m.sh->session_free = 99999; /* garbage: no free record */
 	ck_assert_ptr_null(table_new_session(&m));
 }
 END_TEST
@@ -406,13 +411,13 @@ START_TEST(flows)
 		f->tx_seq = 77;
 	}
 	ck_assert_ptr_null(table_new_flow(&m, &index));
-	table_free_flow(&m, 3); /* out of range: nothing */
+	table_free_flow(&m, 3); /* out of range: nothing happens */
 	ck_assert_ptr_null(table_new_flow(&m, &index));
 	table_free_flow(&m, 0);
 	table_free_flow(&m, 2);
 	f = table_new_flow(&m, &index);
 	ck_assert_uint_eq(index, 2);
-	ck_assert_uint_eq(f->tx_seq, 0); /* cleared */
+	ck_assert_uint_eq(f->tx_seq, 0); /* the record is cleared */
 	f = table_new_flow(&m, &index);
 	ck_assert_uint_eq(index, 0);
 	ck_assert_ptr_null(table_new_flow(&m, &index));

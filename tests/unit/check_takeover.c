@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whom the program's address belongs to: a newcomer takes one that a session
- * shows only with that session's key, from that very address, and when that
- * session was silent for 3 s or is in doubt.
+ * Who gets an address that the program knows: a newcomer takes it from a
+ * session only with that session's key, from that very address, and when that
+ * session has been silent for 3 s or is in doubt.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +10,16 @@
 #include "addr.h"
 #include "bytes.h"
 #include "duo.h"
-
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 enum { CLIENT = 0, SERVER = 1 };
 
 static const uint8_t second_secret[32] = "another key of the server's";
 
-/* The server's session that shows that address. */
+/* The server's session that shows this address. */
 static struct session *
 shown_as(const struct duo *d, const struct mp_addr *a)
 {
@@ -25,7 +27,8 @@ shown_as(const struct duo *d, const struct mp_addr *a)
 	    mp_session_find(&d->end[SERVER].mp, 0, a));
 }
 
-/* Whom the server's program got a number from; port 0: it got none. */
+/* The source of datagram number n at the server's program; port 0: not
+ * received. */
 static struct mp_addr
 heard_from(const struct duo *d, uint32_t n)
 {
@@ -40,13 +43,13 @@ heard_from(const struct duo *d, uint32_t n)
 
 /* --- Thieves -------------------------------------------------------------- */
 
-/* An end that pretends to have an address of another, in some packets. */
+/* An end that forges another's source address in some of its packets. */
 struct thief {
 	int e;
 	struct mp_addr victim;
-	bool inits;  /* the first INIT comes from there, before the real one */
-	bool others; /* all that is no handshake does */
-	uint64_t spoofed, to_victim; /* bytes with that source; back there */
+	bool inits;  /* its first INIT is forged as well, before the real one */
+	bool others; /* all packets but handshakes are forged */
+	uint64_t spoofed, to_victim; /* bytes with that source; bytes to it */
 };
 
 static enum duo_verdict
@@ -78,9 +81,9 @@ thief_tap(struct duo *d, struct duo_packet *p, void *arg)
 	return DUO_PASS;
 }
 
-/* An INIT seems to come from the client's address.  What confirms it comes
- * from where the thief is: with another key (0), with the client's (1); or
- * from the client's address too, with another key (2). */
+/* A forged INIT seems to come from the client's address.  It is confirmed from
+ * the thief's address, with another key (0) or the client's (1); or from the
+ * client's address too, with another key (2). */
 START_TEST(thief_gets_nothing)
 {
 	struct duo *d = duo_new(1, 1);
@@ -100,7 +103,7 @@ START_TEST(thief_gets_nothing)
 		    "second", 'B', second_secret), 0);
 	}
 	duo_up(d);
-	duo_run(d, d->now + 40 * SEC); /* long silent, but up */
+	duo_run(d, d->now + 40 * SEC); /* silent for long, but up */
 	s = shown_as(d, &a);
 	ck_assert_ptr_nonnull(s);
 	gen = s->gen;
@@ -116,9 +119,9 @@ START_TEST(thief_gets_nothing)
 	ck_assert_uint_eq(s->gen, gen);
 	ck_assert_uint_eq(s->key_id, key);
 	ck_assert_int_eq(s->state, MP_S_UP);
-	if (_i != 2) /* it is a peer as good as any */
+	if (_i != 2) /* it holds a key, so it has a session */
 		ck_assert_int_ne(heard_from(d, 88).port, 0);
-	/* What the server's program says to the client reaches the client. */
+	/* Datagrams of the server's program to the client reach the client. */
 	d->end[SERVER].peer = a;
 	ck_assert_int_eq(duo_say(d, SERVER, 91), 0);
 	ck_assert_int_eq(duo_say(d, CLIENT, 92), 0);
@@ -130,8 +133,8 @@ START_TEST(thief_gets_nothing)
 }
 END_TEST
 
-/* Somebody that holds a key says to be where nobody speaks mp: no more than
- * three times its bytes go there, though the program sends a lot. */
+/* A key holder claims an address where nothing runs mpshim: no more than three
+ * times its bytes go there, however much the program sends. */
 START_TEST(amplification)
 {
 	static const uint8_t big[1000];
@@ -170,9 +173,9 @@ lose_control(struct duo *d, struct duo_packet *p, void *arg)
 	    DUO_DROP : DUO_PASS;
 }
 
-/* A peer that was heard from two addresses is bounded so at first, too; a program
- * that sends all it may at once, as a QUIC server does, leaves room for what
- * lifts the bound, also when the first of that is lost. */
+/* A peer heard from two addresses is bound in the same way at first.  A program
+ * that sends as much as it may at once, as a QUIC server does, leaves room for
+ * the probes that lift the bound, even if the first of them is lost. */
 START_TEST(bound_is_lifted)
 {
 	uint64_t until = 60 * MS;
@@ -207,9 +210,10 @@ END_TEST
 
 /* --- Successors ----------------------------------------------------------- */
 
-/* The client restarts on its address and port, so long after its last packet.
- * After 3 s of silence it is the same for the server's program; before, it may
- * be somebody else, and is shown a made-up address.  Nothing is lost. */
+/* The client restarts on its address and port, so many us after its last
+ * packet.  After 3 s of silence the server's program sees the same address;
+ * before, the newcomer may be another peer and is shown a synthetic one.
+ * Nothing is lost. */
 static const uint64_t pauses[] = { 0, 100 * MS, 900 * MS, 5 * SEC };
 
 START_TEST(restart_keeps_address)
@@ -248,9 +252,9 @@ START_TEST(restart_keeps_address)
 }
 END_TEST
 
-/* The client moved away from the address that it is shown under, and somebody
- * else lives there now.  It spoke just now: it keeps the address, and the other
- * one is shown a made-up one. */
+/* The client has moved away from the address that it is shown at, and another
+ * host has that address now.  The client sent just now, so it keeps the
+ * address; the other one is shown a synthetic one. */
 START_TEST(alive_keeps_address)
 {
 	struct duo *d = duo_new(2, 1);
@@ -275,7 +279,7 @@ START_TEST(alive_keeps_address)
 	from = d->end[SERVER].peer;
 	ck_assert(addr_is_synthetic(from.ip));
 	ck_assert_uint_eq(from.port, a.port);
-	/* Each gets its own. */
+	/* Each gets its own datagrams. */
 	ck_assert_int_eq(duo_send_to(d, SERVER, 0, &from, "other", 5,
 	    (enum mp_send_flag)0), 0);
 	ck_assert_int_eq(duo_send_to(d, SERVER, 0, &a, "first", 5,
@@ -285,7 +289,7 @@ START_TEST(alive_keeps_address)
 	ck_assert_mem_eq(d->end[other].got[0].data, "other", 5);
 	ck_assert_mem_eq(d->end[CLIENT].got[d->end[CLIENT].n_got - 1].data,
 	    "first", 5);
-	/* And so it stays. */
+	/* And it stays so. */
 	n = 10000;
 	d->end[SERVER].peer = a;
 	duo_chat(d, d->now + 3 * SEC, 50 * MS, &n);
@@ -303,7 +307,7 @@ END_TEST
 
 /* --- Keys that the program asks for --------------------------------------- */
 
-/* A program whose policy names a key does not speak to a peer with another. */
+/* A program whose rule names a key does not talk to a peer with another. */
 START_TEST(wrong_key)
 {
 	struct duo *d = duo_new(1, 1);
@@ -323,7 +327,8 @@ START_TEST(wrong_key)
 }
 END_TEST
 
-/* Nor does it hold anything for one that it only looks for. */
+/* Nor does it stage anything for a peer that was looked for with another
+ * key. */
 START_TEST(wrong_key_early)
 {
 	struct duo *d = duo_new(1, 1);

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* core/timers.c: what time alone does to a session (PROTOCOL 2, 4). */
+/* core/timers.c: what time alone does to a session (PROTOCOL.md 2, 4). */
 #include "timers.h"
 
 #include <string.h>
 
 #include "duo.h"
-#include "pool.h"
+#include "flow.h"
+#include "mp.h"
+#include "rtt.h"
+#include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* When the client's INITs went, and by which of its addresses. */
+/* When the client's INITs went out, and from which of its addresses. */
 static struct {
 	int n, rekeys;
 	uint64_t at;
-	int addrs; /* bits */
+	int addrs; /* one bit for each address */
 } inits;
 
 static enum duo_verdict
@@ -72,7 +76,8 @@ START_TEST(lost)
 	ck_assert_int_eq(inits.addrs, 7);
 	ck_assert_uint_ge(inits.at, cut + SEC - 500 * MS);
 	ck_assert_uint_le(inits.at, cut + 2 * SEC);
-	/* the old keys are good until then: all is well when paths return */
+	/* the old keys stay valid until then: the session goes on when the
+	 * paths return */
 	cut_all(d, false);
 	duo_run(d, d->now + 2 * SEC);
 	n = 10000;
@@ -83,7 +88,7 @@ START_TEST(lost)
 }
 END_TEST
 
-/* Not while one of them answers. */
+/* Not while a flow answers. */
 START_TEST(not_lost)
 {
 	struct duo *d = watched(3, 1);
@@ -94,7 +99,7 @@ START_TEST(not_lost)
 	duo_chat(d, d->now + 10 * SEC, 50 * MS, &n);
 	ck_assert_int_eq(inits.n, 0);
 	duo_run(d, d->now + SEC);
-	ck_assert_int_le(duo_missing(d, 2, n), 10); /* two died at once */
+	ck_assert_int_le(duo_missing(d, 2, n), 10); /* two flows died at once */
 	duo_free(d);
 }
 END_TEST
@@ -120,15 +125,15 @@ START_TEST(lost_at)
 	ck_assert_uint_eq(timers_lost_at(m, s), d->now + SEC);
 	a->rtt = (struct rtt) { 400000, 100000, 500 * SEC };
 	ck_assert_uint_eq(timers_lost_at(m, s), d->now + 2400 * MS);
-	s->want_handshake = true; /* looked for already */
+	s->want_handshake = true; /* a handshake is wanted already */
 	ck_assert_uint_eq(timers_lost_at(m, s), MP_NEVER);
 	ck_assert_uint_eq(timers_lost_at(&d->end[1].mp, duo_session(d, 1)),
-	    MP_NEVER); /* the initiator's part */
+	    MP_NEVER); /* only the initiator looks */
 	duo_free(d);
 }
 END_TEST
 
-/* Without a packet for 180 s: keys wiped, association kept. */
+/* 180 s without a packet: keys wiped, association kept. */
 START_TEST(silence)
 {
 	struct duo *d = duo_new(1, 1);
@@ -147,7 +152,7 @@ START_TEST(silence)
 	ck_assert(!duo_session(d, 1)->keys[1].live);
 	ck_assert_mem_eq(duo_session(d, 1)->assoc, assoc, 8);
 	ck_assert_uint_eq(mp_deadline(&d->end[1].mp), MP_NEVER);
-	/* the client was suspended, and comes back */
+	/* the client was suspended, and goes on */
 	d->end[0].off = false;
 	ck_assert_int_eq(duo_say(d, 0, 2), 0);
 	duo_run(d, d->now + 3 * SEC);
@@ -159,8 +164,8 @@ START_TEST(silence)
 }
 END_TEST
 
-/* The responder's program speaks to a peer that is away: told after 10 s; and
- * heard when it is back. */
+/* The responder's program sends to a peer that is off: an error after 10 s; and
+ * it is heard when the peer is back. */
 START_TEST(responder_calls)
 {
 	struct duo *d = duo_new(1, 1);
@@ -181,7 +186,7 @@ START_TEST(responder_calls)
 		duo_run(d, d->now + SEC);
 	}
 	ck_assert_int_eq(duo_heard(d, 0, 119), 1);
-	ck_assert(duo_session(d, 0)->initiator); /* roles survive */
+	ck_assert(duo_session(d, 0)->initiator); /* the roles stay */
 	ck_assert(!duo_session(d, 1)->initiator);
 	duo_free(d);
 }
@@ -189,7 +194,7 @@ END_TEST
 
 /* --- Validation ----------------------------------------------------------- */
 
-/* 3 probes in a row without an answer end it; one mends it. */
+/* 3 unanswered probes in a row end it; one answered challenge restores it. */
 START_TEST(invalid)
 {
 	struct duo *d = duo_new(2, 1);
@@ -214,8 +219,8 @@ START_TEST(invalid)
 }
 END_TEST
 
-/* One loss: SRTT unchanged, idle_time up by one RTO, next probe at once,
- * reset on the reply; however late the engine got to look. */
+/* One loss: SRTT unchanged, idle_time up by one RTO, the next probe at once,
+ * all reset by the answer; however late the engine is called. */
 static const uint64_t lates[] = { 0, 10 * MS, 2 * SEC };
 
 START_TEST(missed)
@@ -242,7 +247,7 @@ START_TEST(missed)
 	ck_assert_uint_eq(f->rtt.srtt_us, before.srtt_us);
 	ck_assert_uint_eq(f->rtt.rttvar_us, before.rttvar_us);
 	ck_assert(f->probe_now);
-	timers_session(m, s, end + lates[_i]); /* once */
+	timers_session(m, s, end + lates[_i]); /* only once */
 	ck_assert_uint_eq(f->rtt.idle_us, rtt_rto(&before));
 	d->now = end + lates[_i];
 	duo_run(d, d->now + 100 * MS);
@@ -294,9 +299,9 @@ START_TEST(used_up)
 }
 END_TEST
 
-/* --- Nobody there --------------------------------------------------------- */
+/* --- No peer -------------------------------------------------------------- */
 
-/* What waits is given up after 10 s, each of it counted. */
+/* Staged datagrams are given up after 10 s, each of them counted. */
 START_TEST(given_up)
 {
 	struct duo *d = duo_new(1, 1);
@@ -317,7 +322,7 @@ START_TEST(given_up)
 }
 END_TEST
 
-/* --- When it wants to be called ------------------------------------------- */
+/* --- When timers_session() is to be called -------------------------------- */
 
 START_TEST(next)
 {
@@ -371,8 +376,8 @@ START_TEST(next)
 }
 END_TEST
 
-/* An idle session sleeps: the flow in use every 15 s, others every 60 s;
- * under 15 bytes of UDP payload a second for 4 flows, both ways. */
+/* An idle session: the flow in use is probed every 15 s, others every 60 s;
+ * less than 15 bytes of UDP payload a second for 4 flows, both ways. */
 START_TEST(idle_cost)
 {
 	struct duo *d = duo_new(2, 2);
@@ -393,8 +398,8 @@ END_TEST
 Suite *
 suite_timers(void)
 {
-	Suite *suite = suite_create("tick");
-	TCase *t = tcase_create("tick");
+	Suite *suite = suite_create("timers");
+	TCase *t = tcase_create("timers");
 
 	tcase_add_test(t, lost);
 	tcase_add_test(t, not_lost);

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * No engine wakes without reason: a deadline that comes and brings nothing to
- * send costs the host its sleep, and one that comes again each millisecond
- * costs it a processor.
+ * The engine does not wake up for nothing: a deadline without anything to do
+ * costs the host its sleep, and one that returns each millisecond costs a
+ * processor.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "duo.h"
+#include "flow.h"
+#include "mp.h"
+#include "path.h"
+#include "rtt.h"
 #include "session.h"
+#include "state.h"
 #include "suites.h"
 #include "table.h"
 
 enum { CLIENT = 0, SERVER = 1, A_SECOND = 3 };
 
-/* Runs for a while, in which an end may wake for nothing so often. */
+/* Runs for a while, in which an end may wake up for nothing at most so
+ * often. */
 static void
 assert_quiet(struct duo *d, int e, uint64_t span, unsigned a_second)
 {
@@ -27,7 +33,7 @@ assert_quiet(struct duo *d, int e, uint64_t span, unsigned a_second)
 	    (unsigned long long)n, (unsigned long long)(span / SEC));
 }
 
-/* A session in use lately. */
+/* A session that has been in use lately. */
 static struct duo *
 used(int n_client_addrs)
 {
@@ -40,7 +46,7 @@ used(int n_client_addrs)
 	return d;
 }
 
-/* The link goes down under an acknowledgement that was about to go out. */
+/* The link goes down while an acknowledgement is due. */
 START_TEST(carrier)
 {
 	struct duo *d = duo_new(2, 1);
@@ -59,22 +65,21 @@ START_TEST(carrier)
 }
 END_TEST
 
-/* The only address of an end goes: there is nothing to do until one comes. */
+/* An end's only address goes: nothing to do until one comes back. */
 START_TEST(no_address)
 {
 	struct duo *d = used(1);
 
 	duo_addr_del(d, _i, 0);
 	assert_quiet(d, _i, 60 * SEC, A_SECOND);
-	duo_addr_add(d, _i, 0); /* and it is no sleep for good */
+	duo_addr_add(d, _i, 0); /* and then it wakes up */
 	ck_assert_uint_le(duo_until_heard(d, CLIENT, 5000, 4 * SEC), 4 * SEC);
 	duo_free(d);
 }
 END_TEST
 
-/* The key leaves the ring while a handshake with it is under way: the first
- * one, one that looks for a lost peer, one inside the session, and one that
- * is wanted but was not begun. */
+/* The key leaves the keyring while a handshake needs it: the first one, one for
+ * a lost peer, one inside the session, and one that has not begun. */
 START_TEST(no_key)
 {
 	struct duo *d = _i == 0 ? duo_new(1, 1) : used(1);
@@ -99,7 +104,7 @@ START_TEST(no_key)
 }
 END_TEST
 
-/* Peers of so many sessions are gone at once: more than there is room for
+/* The peers of many sessions vanish at once: more than there are records for
  * handshakes. */
 static const struct crowd_row {
 	int n;
@@ -143,7 +148,7 @@ START_TEST(crowd)
 }
 END_TEST
 
-/* Nobody says anything. */
+/* Neither program sends. */
 START_TEST(idle)
 {
 	struct duo *d = used(2);

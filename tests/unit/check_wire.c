@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* core/wire.c byte for byte, and all that is not to be read. */
+/* core/wire.c byte by byte, and everything that must not be accepted. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hex.h"
+#include "mp.h"
 #include "suites.h"
 #include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* Just as long as told, so that a sanitizer sees a byte read too far. */
+/* A copy of that very size, so that a sanitizer sees a byte read past it. */
 static uint8_t *
 exact(const uint8_t *in, size_t len)
 {
@@ -27,7 +28,7 @@ static const struct ad_row {
 	const char *name;
 	struct wire_ad ad;
 	const char *bytes;
-	uint16_t flow_back; /* as read */
+	uint16_t flow_back; /* as it is read back */
 } ads[] = {
 	{ "zeros", { 0, false, false, 0, 0 }, "000000000000000000000000", 0 },
 	{ "each in its place", { 0x12345678, false, false, 0x0203,
@@ -43,7 +44,7 @@ static const struct ad_row {
 	    "123456780001000000000001", 1 },
 	{ "highest flow", { 2, false, false, WIRE_FLOW_MAX, 9 },
 	    "000000027ffe000000000009", 0x7ffe },
-	/* no flow id changes the direction, or is another's */
+	/* no flow id changes the direction, or becomes another flow's */
 	{ "flow 0x7fff", { 2, false, false, 0x7fff, 9 },
 	    "000000027fff000000000009", 0x7fff },
 	{ "flow 0x8000", { 2, false, false, 0x8000, 9 },
@@ -102,7 +103,7 @@ START_TEST(sid_layout)
 	for (slot = 0; slot < MP_SLOTS_MAX; slot++)
 		ck_assert_uint_eq(WIRE_SID_SLOT(WIRE_SID(0xff, slot, -1)),
 		    slot);
-	/* A sid never is the magic, for C is not part of it. */
+	/* No sid equals the magic, as C is not part of a sid. */
 	ck_assert_uint_eq(WIRE_MAGIC & WIRE_SID_C, 1);
 }
 END_TEST
@@ -111,7 +112,8 @@ END_TEST
 
 enum body { ANY, NONE, ZEROS };
 
-/* Every known combination, the bytes before its body, what its body may be. */
+/* Every known combination, the bytes before its body, and what its body may
+ * be. */
 static const struct flags_row {
 	uint16_t flags;
 	uint16_t off;
@@ -139,8 +141,8 @@ static const struct flags_row {
 	{ 0x0040, 6, ANY },
 	{ 0x0080, 6, NONE },
 	{ 0x0100, 18, ANY },
-	{ 0x0104, 18, ANY }, /* in answer to copies */
-	{ 0x0300, 18, ANY }, /* because the flow loses */
+	{ 0x0104, 18, ANY }, /* COPY made because the peer makes copies */
+	{ 0x0300, 18, ANY }, /* COPY made because the flow is lossy */
 };
 
 START_TEST(flags_all)
@@ -176,7 +178,7 @@ START_TEST(lengths)
 
 	in[0] = (uint8_t)(r->flags >> 8);
 	in[1] = (uint8_t)r->flags;
-	memset(in + 2, 0xff, r->off - 2); /* fields may be anything */
+	memset(in + 2, 0xff, r->off - 2); /* fields may have any value */
 	for (len = 0; len <= sizeof(in); len++) {
 		bool ok = len == r->off || (len > r->off && r->body != NONE);
 
@@ -199,7 +201,7 @@ START_TEST(lengths)
 }
 END_TEST
 
-/* What is not of a message reads as zero. */
+/* Fields that the flags do not ask for read as zero. */
 START_TEST(msg_there_and_back)
 {
 	const struct flags_row *r = &known[_i];
@@ -300,7 +302,7 @@ addr_of(const char *text, uint16_t port)
 	return a;
 }
 
-/* What a list gives: "-" for one to be ignored; NULL: its end. */
+/* What a list gives: "-" for an entry to be ignored; NULL: its end. */
 #define V4 "0704" "1f90" "c0000201"			       /* 192.0.2.1 */
 #define V6 "1306" "01bb" "20010db8000000000000000000000001" /* 2001:db8::1 */
 
@@ -312,7 +314,7 @@ static const struct list_row {
 	{ "one", V4, { "192.0.2.1" } },
 	{ "one of each", V4 V6, { "192.0.2.1", "2001:db8::1" } },
 	{ "same twice", V6 V6, { "2001:db8::1", "2001:db8::1" } },
-	/* one that is malformed, between two that hold */
+	/* a malformed entry between two good ones */
 	{ "length 0", V4 "00" V6, { "192.0.2.1", "-", "2001:db8::1" } },
 	{ "length 1", V4 "0104" V6, { "192.0.2.1", "-", "2001:db8::1" } },
 	{ "length 3", V4 "03041f90" V6, { "192.0.2.1", "-", "2001:db8::1" } },
@@ -350,11 +352,11 @@ static const struct list_row {
 	    { "192.0.2.1", "-", "2001:db8::1" } },
 	{ "port 0 of IPv6", "1306" "0000" "20010db8000000000000000000000001",
 	    { "-" } },
-	/* loopback and link-local are the caller's to judge */
+	/* the caller judges loopback and link-local addresses */
 	{ "127.0.0.1", "07041f907f000001", { "127.0.0.1" } },
 	{ "fe80::1", "1306" "01bb" "fe800000000000000000000000000001",
 	    { "fe80::1" } },
-	/* a length past the end is the last */
+	/* a length past the end ends the list */
 	{ "length 255", V4 "ff" V6, { "192.0.2.1", "-" } },
 	{ "length past the end", V4 "14" "06"
 	    "01bb" "20010db8000000000000000000000001", { "192.0.2.1", "-" } },
@@ -393,7 +395,7 @@ START_TEST(list)
 }
 END_TEST
 
-/* A list cut anywhere: whole ones are read, the cut one is not. */
+/* A list cut anywhere: complete entries are read. */
 START_TEST(list_cut)
 {
 	uint8_t bytes[48], *p;
@@ -472,7 +474,7 @@ START_TEST(handshake)
 			ck_assert_uint_eq(s.isid, 0x12345678);
 		}
 	}
-	for (i = 0; i < WIRE_SHAKE; i++) { /* all but the sid is fixed */
+	for (i = 0; i < WIRE_SHAKE; i++) { /* only the sid may differ */
 		packet[i] ^= 0x40;
 		ck_assert_int_eq(wire_get_handshake(packet, r->len, &s),
 		    i >= 8);

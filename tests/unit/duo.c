@@ -8,8 +8,9 @@
 #include "addr.h"
 #include "bytes.h"
 #include "seal.h"
-#include "send.h"
+#include "state.h"
 #include "table.h"
+#include "wire.h"
 
 enum {
 	START = 1000 * 1000 * 1000, /* us: no clock begins at 0 */
@@ -50,7 +51,7 @@ duo_bare(struct mp *m, const struct mp_limits *limits)
 void
 duo_bare_free(struct mp *m)
 {
-	free(m->sh); /* what the block begins with */
+	free(m->sh); /* the block begins with struct shared */
 }
 
 struct mp_addr
@@ -218,7 +219,7 @@ duo_post(struct duo *d, const struct duo_packet *p)
 	enqueue(d, q);
 }
 
-/* Which address of an end is that?  -1: none at present. */
+/* Which address of an end is that? -1: none that it has now. */
 static int
 find_addr(const struct duo_end *end, const uint8_t ip[16])
 {
@@ -229,7 +230,7 @@ find_addr(const struct duo_end *end, const uint8_t ip[16])
 	return -1;
 }
 
-/* The same as others see it. */
+/* The same for the address that others see. */
 static int
 find_seen(const struct duo_end *end, const uint8_t ip[16])
 {
@@ -244,7 +245,7 @@ find_seen(const struct duo_end *end, const uint8_t ip[16])
 	return -1;
 }
 
-/* Which other end has that address and port?  -1: nobody at present. */
+/* Which other end has that address and port? -1: none at present. */
 static int
 find_end(const struct duo *d, int self, const struct mp_addr *a)
 {
@@ -270,7 +271,7 @@ is_any(const uint8_t ip[16])
 	return memcmp(ip, any, sizeof(any)) == 0;
 }
 
-/* Sends a packet of an end: 0, or the error of its send. */
+/* Sends a packet of an end: 0, or the error of sending it. */
 static int
 transmit(struct duo *d, int e, const struct mp_path *path,
     const uint8_t *data, size_t len, const struct mp_out *out)
@@ -280,7 +281,8 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 	struct duo_link *l;
 	int i = find_addr(end, path->local.ip), to, j;
 
-	if (i < 0 && is_any(path->local.ip)) /* as the kernel likes */
+	if (i < 0 && is_any(path->local.ip)) /* unspecified: the kernel
+					      * chooses */
 		i = end->addr[0].there ? 0 : -1;
 	if (i < 0 || end->addr[i].local.down)
 		return MP_ENETUNREACH;
@@ -329,7 +331,7 @@ transmit_out(struct duo *d, int e, const struct mp_out *out,
 		mp_poll_failed(&d->end[e].mp, duo_time(d, e), out, error);
 }
 
-/* As a program's socket sends it, from its first address. */
+/* As a program without mpshim sends it, from the end's first address. */
 static int
 transmit_plain(struct duo *d, int e, const struct mp_addr *dst,
     const uint8_t *data, size_t len)
@@ -394,7 +396,7 @@ duo_inject(struct duo *d, int e, const struct mp_path *path,
 	return receive(d, e, path, duo_time(d, e), data, len);
 }
 
-/* A packet arrives: the agent reads control packets, the program data. */
+/* A packet arrives: the agent reads control packets, the program reads data. */
 static void
 arrive(struct duo *d, struct duo_packet *p)
 {
@@ -432,7 +434,7 @@ duo_wake(struct duo *d, int e)
 	}
 }
 
-/* `due': its deadline is what woke it. */
+/* Polls the engine of an end; `due': because its deadline has come. */
 static void
 poll_end(struct duo *d, int e, bool due)
 {
@@ -567,7 +569,7 @@ duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
 		    tx);
 		if (n == MP_EAGAIN)
 			return mp_stage(m, duo_time(d, e), slot, dst,
-			    d->end[e].wish, data, len);
+			    d->end[e].option, data, len);
 		if (n < 0)
 			return n;
 		if (n == 0)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "hostile.h"
 
+#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "suites.h"
+#include "state.h"
 
 void
 copy_keep(struct copy *c, const struct duo *d, int e)
@@ -25,7 +25,6 @@ copy_drop(struct copy *c)
 	c->bytes = NULL;
 }
 
-/* The same, but for the counters and the forgeries counted? */
 bool
 copy_same(struct copy *c, const struct duo *d, int e)
 {
@@ -43,7 +42,6 @@ copy_same(struct copy *c, const struct duo *d, int e)
 	    memcmp(c->bytes, m->sh, c->size) == 0;
 }
 
-/* Are the live sessions and their flows the same?  Handshakes may differ. */
 bool
 copy_same_live(struct copy *c, const struct duo *d, int e)
 {
@@ -57,7 +55,6 @@ copy_same_live(struct copy *c, const struct duo *d, int e)
 	    memcmp(c->bytes + from, m->sessions, to - from) == 0;
 }
 
-/* A packet in memory of its exact size, so that reading past it is seen. */
 enum mp_verdict
 hostile_give(struct duo *d, int e, const struct mp_path *path,
     const uint8_t *packet, size_t len)
@@ -109,7 +106,6 @@ const struct kind kinds[KINDS] = {
 	{ "close", WIRE_CLOSE, "", 0, MP_CONTROL },
 };
 
-/* One of a kind from an end, the next of flow 0 but for `skip' numbers. */
 size_t
 kind_make(struct duo *d, int from, const struct kind *k, uint32_t skip,
     uint8_t *out)
@@ -137,7 +133,6 @@ copy_assert(struct copy *c, struct duo *d, int e, enum mp_verdict v,
 	    which);
 }
 
-/* Where an end is a stranger's address, and so nobody's. */
 struct mp_path
 hostile_elsewhere(const struct mp_path *p)
 {
@@ -173,7 +168,6 @@ catch_free(struct catch *c)
 		free(c->kept[i]);
 }
 
-/* A world with that packet of the first handshake caught. */
 struct duo *
 catch_world(struct catch *c, enum wire_type type)
 {
@@ -182,7 +176,7 @@ catch_world(struct catch *c, enum wire_type type)
 	d->tap = catch_tap;
 	d->tap_arg = c;
 	c->types = 1U << type;
-	if (type == WIRE_T_COOKIE) /* the server is under load */
+	if (type == WIRE_T_COOKIE) /* over its limit of handshakes */
 		d->end[SERVER].mp.sh->ratelimit.fresh.at = UINT64_MAX / 2;
 	ck_assert_int_eq(duo_say(d, CLIENT, 0), 0);
 	duo_run(d, d->now + 100 * MS);

@@ -24,7 +24,7 @@ random_name(void)
 	return "fixed seed";
 }
 
-/* Half of each output is the next state, so that lengths do not matter. */
+/* Half of each output is the next state, so lengths do not matter. */
 static void
 random_buf(void *out, size_t len)
 {
