@@ -9,6 +9,8 @@
 
 #include "crypto.h"
 #include "duo.h"
+#include "mp.h"
+#include "state.h"
 #include "suites.h"
 #include "wire.h"
 
