@@ -31,7 +31,7 @@
  * what it set would be its parent's (fdtab_ours()).
  *
  * No lock.  Never: an allocation, or a function that is not async-signal-safe,
- * in the child.  Source: madvise(2).
+ * in the child.  Source: madvise(2) (MADV_WIPEONFORK).
  */
 #include "forked.h"
 

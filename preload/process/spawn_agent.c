@@ -78,7 +78,7 @@ spawn_agent_run(void *arg)
  * The outer child.  The program shall not notice it, so it has no exit signal:
  * wait(2) does not see it and no SIGCHLD comes.  execve(2) would set SIGCHLD as
  * its exit signal; so an inner child executes the agent, and this one waits for
- * it.
+ * it (K35 of doc/design.md).
  */
 static int
 spawn_agent_child(void *arg)

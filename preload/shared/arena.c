@@ -29,12 +29,11 @@
  *   filter forbids it spins for at most BLIND_US and gives up.
  * - Its owner dies: the kernel finds the word by list_op_pending of the
  *   thread's robust list, which is set from before a thread tries until after
- *   it let go, sets OWNER_DIED and wakes a waiter (tests/kernel: robust_lock).
- *   The kernel does not know the list of a child of a bare clone(2); after
- *   STUCK_US waiters ask whether such an owner exists.  An owner left by
- *   siglongjmp(3) is reported by arena_abandon() (process/reentry.c).  The
- *   agent uses arena_try() alone: no program can make it wait for longer than
- *   ARENA_WAIT_US.
+ *   it let go, sets OWNER_DIED and wakes a waiter (K36).  The kernel does not
+ *   know the list of a child of a bare clone(2); after STUCK_US waiters ask
+ *   whether such an owner exists.  An owner left by siglongjmp(3) is reported
+ *   by arena_abandon() (process/reentry.c).  The agent uses arena_try() alone:
+ *   no program can make it wait for longer than ARENA_WAIT_US.
  *
  * Outside the lock: `wakeup_at', `heartbeat_at', `moved', `died' and `sent' are
  * atomic; magic, size, id, token and key never change.
@@ -45,7 +44,7 @@
  * not stirred (arena_stir()) since the lock was taken.
  *
  * Sources: futex(2), get_robust_list(2), Documentation/locking/
- * robust-futex-ABI.rst of Linux, memfd_create(2).
+ * robust-futex-ABI.rst of Linux; K36 and K37 of doc/design.md.
  */
 #include "arena.h"
 

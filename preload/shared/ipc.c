@@ -39,9 +39,9 @@
  * socket, but for ipc_wake() where no internal datagram can be sent, and for
  * recovery after the agent died.
  *
- * Never: a key, or a byte of a datagram, in a message; only paths.  Sources:
- * unix(7), socket(7) (SO_PEERCRED, SO_NETNS_COOKIE); tests/kernel: unix_socket,
- * cookies.
+ * Never: a key, or a byte of a datagram, in a message; only paths.
+ *
+ * Sources: unix(7), socket(7) (SO_PEERCRED); K29 and K38 of doc/design.md.
  */
 #include "ipc.h"
 

@@ -38,9 +38,10 @@
  * Never: trust.  A stranger can make packets that look like those of a session;
  * the AEAD finds them out, and either socket takes any kind of packet.
  *
- * No lock, no state.  Sources: PROTOCOL.md 1 (sid, C bit, sequence numbers);
- * Documentation/networking/filter.rst of Linux; tests/kernel: reuseport_steer,
- * reuseport_order, filter_offsets.
+ * No lock, no state.
+ *
+ * Sources: PROTOCOL.md 1 (sid, C bit, sequence numbers); K10 to K16 of
+ * doc/design.md; Documentation/networking/filter.rst of Linux.
  */
 #include "sockfilter.h"
 

@@ -38,8 +38,9 @@
  * arena's lock may be taken, and the agent asked.  The arena's lock guards the
  * slot.  The agent is never asked under the arena's lock.
  *
- * Never: plaintext to a protected peer because attaching failed.  Sources:
- * socket(7) (SO_REUSEPORT); tests/kernel: reuseport_join, cookies.
+ * Never: plaintext to a protected peer because attaching failed.
+ *
+ * Sources: socket(7) (SO_REUSEPORT); K9 to K13 and K29 of doc/design.md.
  */
 #include "attach.h"
 

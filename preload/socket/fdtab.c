@@ -34,7 +34,9 @@
  *
  * No lock and no heap: signal handlers use all of this, also those that
  * interrupt it.  Never: a pointer to a socket without a reference kept beyond a
- * call.  Sources: kcmp(2), unshare(2), socket(7) (SO_COOKIE).
+ * call.
+ *
+ * Sources: kcmp(2), unshare(2); K29 (SO_COOKIE) of doc/design.md.
  */
 #include "fdtab.h"
 

@@ -23,8 +23,8 @@
 
 /*
  * Marks a dual-stack socket that stands for an IPv4 one, also for the program
- * after execve(2): an option that has no effect by itself (tests/kernel:
- * mark_option).
+ * after execve(2): an option that has no effect by itself (K31 of
+ * doc/design.md).
  */
 enum { MARK_INET = IPV6_RECVERR_RFC4884 };
 

@@ -4,8 +4,8 @@
  *
  * The kernel's socket is dual-stack whatever the program asked for, so that one
  * carries all flows.  It is never replaced, since dup2(2) over a descriptor
- * loses its epoll registrations.  It is attached (attach.c) at its bind, else
- * with the first protected datagram.
+ * loses its epoll registrations (K30 of doc/design.md).  It is attached
+ * (attach.c) at its bind, else with the first protected datagram.
  *
  * Functions return 0 or a negative errno.  The caller has a reference.
  */
