@@ -29,8 +29,8 @@ LIBC_TABLE(ROW)
 LIBC_VARIADIC(ROW)
 #undef ROW
 
-/* dlsym(3) allocates memory when it finds nothing, so only this file calls it.
- * */
+/* dlsym(3) allocates memory when it finds nothing, so only this file calls
+ * it. */
 static void
 libc_find_one(void *at, const char *name)
 {

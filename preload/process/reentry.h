@@ -39,8 +39,8 @@ void reentry_after(void (*)(void));
  * or no memory. */
 struct reentry_buf *reentry_take(void);
 void reentry_give(struct reentry_buf *);
-/* This thread's spare buffer (tx_deferred.c's); NULL: no buffer was taken yet.
- * */
+/* This thread's spare buffer (tx_deferred.c's); NULL: no buffer was taken
+ * yet. */
 struct reentry_buf *reentry_spare(void);
 
 #endif

@@ -225,8 +225,8 @@ arena_owner_ask(void)
 		robust = NULL;
 }
 
-/* Tells the kernel which lock this thread has or is about to take; NULL: none.
- * */
+/* Tells the kernel which lock this thread has or is about to take; NULL:
+ * none. */
 static void
 arena_lock_pending(struct arena *a)
 {

@@ -102,8 +102,8 @@ bool arena_lock(struct arena *);
 /* The same within ARENA_WAIT_US, else false. */
 bool arena_try(struct arena *);
 void arena_unlock(struct arena *);
-/* A frame of this thread that is gone held the lock: as if its owner had died.
- * */
+/* A frame of this thread that is gone held the lock: as if its owner had
+ * died. */
 void arena_abandon(struct arena *);
 /* The id of this thread, which the lock holds while it is the owner, is asked
  * of the kernel once.  Is it known?  Sets it and the thread's robust list (or

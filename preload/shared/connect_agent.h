@@ -17,8 +17,8 @@ struct connect_agent_abstract {
 	uid_t uid; /* whose agent it is */
 };
 
-/* As ipc_connect(); *abstract is the abstract socket if that was it, or NULL.
- * */
+/* As ipc_connect(); *abstract is the abstract socket if that was it, or
+ * NULL. */
 int connect_agent(const struct connect_agent_abstract **abstract);
 /* Remembers what an answer tells, of an agent of this user. */
 void connect_agent_learn(const struct ipc_answer *, uid_t);

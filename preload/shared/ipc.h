@@ -91,8 +91,8 @@ struct ipc_answer {
 	uint8_t token[IPC_TOKEN];
 };
 
-/* A row of the status, or an event: its subject, then the fields of its kind.
- * */
+/* A row of the status, or an event: its subject, then the fields of its
+ * kind. */
 enum ipc_row_kind { IPC_ROW_PORT = 1, IPC_ROW_SLOT, IPC_ROW_SESSION,
 	IPC_ROW_FLOW, IPC_ROW_COUNTER, IPC_ROW_LINK, IPC_ROW_ADDRESS,
 	IPC_ROW_AGENT, IPC_ROW_ERROR, IPC_ROW_LOST, IPC_ROW_END };
@@ -213,8 +213,8 @@ int ipc_lock(void);
 void ipc_unlock(int fd);
 
 /* Connects, by the abstract socket where the other is shut: a descriptor, or a
- * negative errno (nobody listens there, or it is neither us nor root who does).
- * */
+ * negative errno (nobody listens there, or it is neither us nor root who
+ * does). */
 int ipc_connect(void);
 /* Is the abstract socket known? */
 bool ipc_known(void);

@@ -82,8 +82,8 @@ bool net_source(enum mp_family kernel, const struct mp_addr *to,
 /* The MTU of the route there, bytes; 0: unknown. */
 int net_mtu(enum mp_family kernel, const struct mp_addr *to);
 
-/* Switches on what net_info_read() reads for the engine: PKTINFO, timestamps.
- * */
+/* Switches on what net_info_read() reads for the engine: PKTINFO,
+ * timestamps. */
 void net_options(int fd, enum mp_family kernel);
 
 /* The interface that a socket is bound to (SO_BINDTODEVICE), or 0. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Of programs without hooks (agent, mpctl, tests): the C library's functions.
- * */
+/* Of programs without hooks (agent, mpctl, tests): the C library's
+ * functions. */
 #include "real.h"
 
 #include <unistd.h>

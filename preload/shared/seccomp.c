@@ -67,8 +67,8 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-/* Filters and instructions that can be kept.  Beyond that nothing is allowed.
- * */
+/* Filters and instructions that can be kept.  Beyond that nothing is
+ * allowed. */
 enum { FILTERS = 16, CODE = 8192 };
 
 static struct sock_filter code[CODE];

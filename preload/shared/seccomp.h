@@ -8,8 +8,8 @@
 
 struct sock_fprog;
 
-/* Is a call of this number with these arguments allowed?  Yes without a filter.
- * */
+/* Is a call of this number with these arguments allowed?  Yes without a
+ * filter. */
 bool seccomp_allows(long number, long a, long b, long c, long d, long e,
     long f);
 #define SECCOMP_PICK(n, a, b, c, d, e, f, ...)                                \

@@ -208,8 +208,8 @@ sockfilter_set(int fd, int option, struct prog *p)
 	return error;
 }
 
-/* --- Steering ---------------------------------------------------------------
- * */
+/* --- Steering
+ * --------------------------------------------------------------- */
 
 /* Returns the index of the slot in the accumulator's sid, else the one of
  * plaintext. */
@@ -326,8 +326,8 @@ sockfilter_steer_first(int fd)
 	return sockfilter_set(fd, SO_ATTACH_REUSEPORT_CBPF, p);
 }
 
-/* --- Socket filters ---------------------------------------------------------
- * */
+/* --- Socket filters
+ * --------------------------------------------------------- */
 
 /* Lets packets of sessions and internal datagrams in. */
 static void
@@ -435,8 +435,8 @@ sockfilter_from_this_host(struct prog *p)
 	sockfilter_block_end(p, &e);
 }
 
-/* Lets in what was sent to an address that begins with the `len' bits of `ip'.
- * */
+/* Lets in what was sent to an address that begins with the `len' bits of
+ * `ip'. */
 static void
 sockfilter_to_prefix(struct prog *p, const uint8_t ip[4], bool v4, uint32_t len)
 {

@@ -13,8 +13,8 @@ struct sock;
 
 /* Asks about a socket that is, or shall be, bound to this address: 0, or a
  * negative errno of the transport; the answer has an error of its own.  `pass'
- * are IPC_PASS descriptors or -1, or NULL; *got is the answer's memfd, or -1.
- * */
+ * are IPC_PASS descriptors or -1, or NULL; *got is the answer's memfd, or
+ * -1. */
 int agent_rpc(enum ipc_kind, int fd, const struct sock *,
     const struct mp_addr *,
     const int pass[IPC_PASS], struct ipc_answer *, int *got);
@@ -30,8 +30,8 @@ int agent_rpc_option(int fd, int level, int option, const void *, socklen_t);
 void agent_rpc_greet(void);
 
 /* Gives control socket and memfd (pass) of an arena whose agent died to the new
- * agent: 0, or a negative errno.  *got is the memfd that is used from now on.
- * */
+ * agent: 0, or a negative errno.  *got is the memfd that is used from now
+ * on. */
 int agent_rpc_adopt(int fd, struct sock *, const int pass[IPC_PASS],
     struct ipc_answer *, int *got);
 /* The memfd of the socket's arena that the agent uses, or a negative errno. */

@@ -63,8 +63,8 @@ arena_copy_fill(struct arena_map *copy, const struct arena_map *m)
 	if (mp_attach(&copy->mp, (uint8_t *)a + ARENA_HEAD,
 	    copy->size - ARENA_HEAD) != 0)
 		return -EINVAL;
-	/* Where this fails, the agent does it before the first ephemeral key.
-	 * */
+	/* Where this fails, the agent does it before the first ephemeral
+	 * key. */
 	(void)arena_stir(copy);
 	return 0;
 }

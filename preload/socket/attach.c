@@ -262,8 +262,8 @@ attach_socket(int fd, struct sock *s)
 	return atomic_load(&s->state);
 }
 
-/* Can this socket take over the sessions of another one, which was connected?
- * */
+/* Can this socket take over the sessions of another one, which was
+ * connected? */
 static bool
 attach_can_succeed(const struct slot *is, const struct slot *other)
 {
@@ -322,8 +322,8 @@ attach_refresh(struct sock *s)
 	s->wide = slot->wide;
 }
 
-/* --- Sockets that another process attached ----------------------------------
- * */
+/* --- Sockets that another process attached
+ * ---------------------------------- */
 
 struct sock *
 attach_find(int fd)

@@ -16,8 +16,8 @@ struct sock *attach_find(int fd);
 void attach_publish(struct sock *);
 void attach_refresh(struct sock *);
 
-/* Lets the agent hear of a closed port at the socket's peer: agent/refusal.h.
- * */
+/* Lets the agent hear of a closed port at the socket's peer:
+ * agent/refusal.h. */
 void attach_refusal(int fd, struct sock *);
 /* Was the peer's port closed?  True once for each refusal.  Under the arena's
  * lock. */

@@ -35,8 +35,8 @@ bind_is_unspec(const struct sock *s, const struct sockaddr *name, socklen_t len)
 	return sin.sin_addr.s_addr == INADDR_ANY;
 }
 
-/* Would the kernel let a program bind this without sharing?  0, or its error.
- * */
+/* Would the kernel let a program bind this without sharing?  0, or its
+ * error. */
 static int
 bind_try(const struct sock *s, const struct mp_addr *a, uint16_t port)
 {
@@ -160,8 +160,8 @@ bind_widely(int fd, struct sock *s, const struct mp_addr *a)
 }
 
 /* Binds to the wildcard, though the program's address is one of this host's, so
- * that packets to all addresses arrive; sock_name() tells the program its own.
- * */
+ * that packets to all addresses arrive; sock_name() tells the program its
+ * own. */
 static int
 bind_open(int fd, struct sock *s, const struct mp_addr *a)
 {

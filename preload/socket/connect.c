@@ -120,8 +120,8 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
 }
 
 /* Dissolves the kernel's own connection.  With it goes a port that the kernel
- * chose; a program that only changes its peer keeps it, so it is bound again.
- * */
+ * chose; a program that only changes its peer keeps it, so it is bound
+ * again. */
 static int
 connect_rebind(int fd, struct sock *s)
 {

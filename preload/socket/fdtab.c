@@ -137,8 +137,8 @@ fdtab_table(void)
 	return mine;
 }
 
-/* The entry of a descriptor in a table; `make': make it.  NULL: there is none.
- * */
+/* The entry of a descriptor in a table; `make': make it.  NULL: there is
+ * none. */
 static fdtab_entry *
 fdtab_entry_in(struct table *t, int fd, bool make)
 {

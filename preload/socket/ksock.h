@@ -12,8 +12,8 @@ struct sock;
 
 /* SO_COOKIE, or 0. */
 uint64_t ksock_cookie(int fd);
-/* Is the descriptor still this socket?  Yes if a seccomp filter forbids asking.
- * */
+/* Is the descriptor still this socket?  Yes if a seccomp filter forbids
+ * asking. */
 bool ksock_same(int fd, const struct sock *);
 uint64_t ksock_inode(int fd); /* 0: unknown */
 

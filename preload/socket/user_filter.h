@@ -27,8 +27,8 @@ bool user_filter_is(const struct sock *, int option);
 /* As setsockopt(2) and getsockopt(2): 0, or a negative errno. */
 int user_filter_set(int fd, struct sock *, int option, const void *, socklen_t);
 int user_filter_get(int fd, const struct sock *, void *, socklen_t *);
-/* The socket is plain from now on: the kernel gets the program's filter itself.
- * */
+/* The socket is plain from now on: the kernel gets the program's filter
+ * itself. */
 void user_filter_leave(int fd, struct sock *);
 
 /* Does it let this datagram of a session in?  It may shorten it (*len). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/socket/arena_copy.c: what a copy of an arena has in common with it.
- * */
+/* preload/socket/arena_copy.c: what a copy of an arena has in common with
+ * it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>

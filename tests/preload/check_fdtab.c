@@ -262,8 +262,8 @@ START_TEST(threads)
 	for (fd = 1020; fd < 1020 + NAMES; fd++)
 		if ((s = fdtab_drop(fd)) != NULL)
 			fdtab_release(s);
-	/* None was lost: no more were made than can have been in use at once.
-	 * */
+	/* None was lost: no more were made than can have been in use at
+	 * once. */
 	for (i = 0; i < MANY; i++) {
 		s = fdtab_new();
 		ck_assert_uint_lt(s->number, MANY + 4 * THREADS + NAMES);

@@ -62,8 +62,8 @@ socket_of(int flags, struct sock *s)
 		ck_assert(ingress_rule_ask(s, &server, ASKED_AT));
 }
 
-/* --- Plaintext that arrived -------------------------------------------------
- * */
+/* --- Plaintext that arrived
+ * ------------------------------------------------- */
 
 static const struct plain_row {
 	const char *name;
@@ -166,8 +166,8 @@ START_TEST(plain_other_port)
 }
 END_TEST
 
-/* --- Datagrams of sessions --------------------------------------------------
- * */
+/* --- Datagrams of sessions
+ * -------------------------------------------------- */
 
 static const struct session_row {
 	const char *name;
@@ -216,8 +216,8 @@ START_TEST(session)
 }
 END_TEST
 
-/* --- The socket filter -------------------------------------------------------
- * */
+/* --- The socket filter
+ * ------------------------------------------------------- */
 
 enum rule_flag {
 	F_V4 = 1,
@@ -321,8 +321,8 @@ START_TEST(servers)
 }
 END_TEST
 
-/* --- With the policy and the kernel -----------------------------------------
- * */
+/* --- With the policy and the kernel
+ * ----------------------------------------- */
 
 static void
 policy(const char *variable)

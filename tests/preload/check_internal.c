@@ -133,8 +133,8 @@ START_TEST(damaged)
 }
 END_TEST
 
-/* Datagrams of another arena, also of one with the same token but another key.
- * */
+/* Datagrams of another arena, also of one with the same token but another
+ * key. */
 START_TEST(another_arena)
 {
 	struct internal in = { .kind = INTERNAL_DATA }, out;

@@ -198,8 +198,8 @@ static const struct path_row {
 	{ MP_INET6, "::1", "::1" },
 };
 
-/* A socket at the wildcard of a family, with all options of struct net_info on.
- * */
+/* A socket at the wildcard of a family, with all options of struct net_info
+ * on. */
 static int
 open_any(enum mp_family kernel, struct mp_addr *name)
 {

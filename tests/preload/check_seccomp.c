@@ -127,8 +127,8 @@ START_TEST(several)
 }
 END_TEST
 
-/* A filter that cannot be read, or for which there is no room, allows nothing.
- * */
+/* A filter that cannot be read, or for which there is no room, allows
+ * nothing. */
 START_TEST(unknown)
 {
 	const struct sock_fprog yes = { LEN(all), all };

@@ -273,8 +273,8 @@ network(void)
 		in6.len = 128;
 		in6.ifindex = (int)if_nametoindex("lo");
 		ck_assert_int_eq(ioctl(fd, SIOCSIFADDR, &in6), 0);
-		/* Usable once the kernel has checked that it is no duplicate.
-		 * */
+		/* Usable once the kernel has checked that it is no
+		 * duplicate. */
 		net_put(&a, AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
 		while (bind(fd, (struct sockaddr *)&sin6, sizeof(sin6)) != 0) {
 			ck_assert_int_eq(errno, EADDRNOTAVAIL);
@@ -290,8 +290,8 @@ network(void)
 enum flag { F_V6 = 1, F_NO_V4 = 2, F_ALL = 4, F_DNS = 8, F_MANY = 16,
 	F_NOT = 32, F_HERE = 64 };
 
-/* A packet, and whether it passes.  `rule' is a prefix that is let in, or NULL.
- * */
+/* A packet, and whether it passes.  `rule' is a prefix that is let in, or
+ * NULL. */
 static const struct filter_row {
 	const char *name;
 	unsigned flags;
@@ -546,8 +546,8 @@ START_TEST(filter)
 }
 END_TEST
 
-/* --- The program's own filter ------------------------------------------------
- * */
+/* --- The program's own filter
+ * ------------------------------------------------ */
 
 /* The program's filter runs on plaintext that the rules let in, may shorten it,
  * starts with its registers at 0, and does not see packets of sessions. */
@@ -588,8 +588,8 @@ START_TEST(followed)
 }
 END_TEST
 
-/* --- Multicast and broadcast -------------------------------------------------
- * */
+/* --- Multicast and broadcast
+ * ------------------------------------------------- */
 
 /* Sent by the host itself, on loopback and on an Ethernet. */
 enum { GROUPS = 1, ALL = 2 };
