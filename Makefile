@@ -45,7 +45,8 @@ BENCH_COMMON = world
 
 # Manual pages, and what else people read.
 MAN = $(wildcard man/*.[1-9])
-DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
+DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE doc/guides.md \
+	core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
@@ -110,8 +111,9 @@ FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
 CHECK_CTL_TESTED_O = $(B)/preload/agent/status_diff.o \
-	$(patsubst %,$(B)/preload/ctl/%.o,history view say status ask rows \
-	json text value)
+	$(B)/preload/agent/rtnl.o \
+	$(patsubst %,$(B)/preload/ctl/%.o,history view say fields json \
+	status_json status_text event_json)
 CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
@@ -174,7 +176,7 @@ $(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
-$(addprefix $(B)/preload/,ctl/main.o ctl/exam_own.o agent/worker.o \
+$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/worker.o \
     agent/events.o hook/init.o): VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)
@@ -300,6 +302,12 @@ check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 # Code and manual pages tell of the same things.
 check-docs:
 	scripts/check-docs
+	scripts/handbook --self-test
+
+# The modules' theories of operation and the pages of doc/, as one book.
+handbook:
+	scripts/handbook $(B)/handbook.md
+.PHONY: handbook
 
 # In one process with sanitizers: to fork theirs for each test takes 8 times as
 # long.
@@ -322,13 +330,16 @@ demo:
 	$(MAKE) $(PRODUCT) $(LAB)
 	B=$(B) scripts/demo
 
-# The library exports the hooks and nothing else, and needs no C library newer
-# than Debian 11's.
+# The library exports the hooks and nothing else, every row of libc.h among them,
+# and needs no C library newer than Debian 11's.
 check-exports: $(SHIM)
 	$(NM) -D --defined-only $(SHIM) | sed 's/.* //' | LC_ALL=C sort \
 	    >$(B)/exports
 	sed -n 's/^	\([a-z_0-9]*\);$$/\1/p' preload/hook/exports.map | LC_ALL=C sort | \
 	    cmp - $(B)/exports
+	! sed -n 's/^	LIBC([^,]*, \([a-z_0-9]*\),.*/\1/p' preload/process/libc.h | \
+	    LC_ALL=C sort | LC_ALL=C comm -23 - $(B)/exports | \
+	    sed 's/$$/: in libc.h, but not exported/' | grep .
 	{ $(NM) -D $(SHIM) | sed -n 's/.*@GLIBC_//p' | sort -V | tail -1; \
 	    echo 2.31; } | sort -V -c
 

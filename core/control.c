@@ -26,6 +26,7 @@ alt_proven(struct mp *m, struct recv *r)
 	f->path = f->alt;
 	f->alt_at = MP_NEVER;
 	f->failed = f->down = false;
+	f->proof_at = 0; /* what answered is there, not where data went */
 	if (other)
 		flow_forget(f);
 	state_count(m, MP_C_rebind);
@@ -77,10 +78,13 @@ take_probe(struct mp *m, struct recv *r)
 		take_response(m, r);
 	if (!r->in_order)
 		return;
+	if (r->msg.link != 0)
+		f->peer_link = r->msg.link;
 	if (r->msg.flags & WIRE_SELECT)
 		path_choice_follow(m, r->s, r->now, f->id, r->msg.select);
 	if (r->msg.flags & (WIRE_REPLY | WIRE_RESPONSE))
 		return;
+	f->probe_seen = (uint16_t)r->rx->seq;
 	f->reply = true;
 	f->reply_token = (r->msg.flags & WIRE_CHALLENGE) != 0;
 	f->reply_alt = !control_same_path(r, &f->path) && f->alt_at !=
@@ -225,6 +229,12 @@ recv_copy(struct mp *m, struct recv *r)
 		f->lossy_seen = r->now;
 	else if ((r->msg.flags & WIRE_REPLY) == 0)
 		f->copy_seen = r->now; /* the peer has its doubts */
+	if (r->in_order) {
+		r->f->peer_at = r->now;
+		recv_acknowledge(m, r);
+	}
+	if (f->id == s->current)
+		path_choice_dirty(m, s, r->now);
 	former = slot != (s->cur & 1);
 	if (flow_seen(state_replay(m, f), former, c->seq) != REPLAY_NEW) {
 		state_count(m, MP_C_drop_copy_seen);

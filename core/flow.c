@@ -58,9 +58,11 @@ void
 flow_forget(struct flow *f)
 {
 	rtt_init(&f->rtt);
+	memset(&f->late, 0, sizeof(f->late));
 	f->loss = f->probes_lost = f->suspect = 0;
 	f->lossy = false;
 	f->probe_answered = true;
+	memset(f->asked_at, 0, sizeof(f->asked_at));
 	f->size = MP_SIZE_MIN;
 	f->size_max = UINT16_MAX;
 	f->size_mask = f->size_tries = f->big_lost = 0;
@@ -82,8 +84,12 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->probes = f->send_errors = 0;
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
 	f->probe1_at = f->probe2_at = f->copy_seen = f->alt_at = MP_NEVER;
-	f->lossy_seen = MP_NEVER;
+	f->lossy_seen = f->prompt_at = MP_NEVER;
 	f->probe_at = f->answer_at = 0;
+	f->proof_at = f->data_last = f->copy_last = f->peer_at = 0;
+	f->fate = 0;
+	f->peer_link = 0;
+	f->searched = false;
 	f->born_at = now;
 	f->reply = false;
 	f->in_bytes = f->out_bytes = 0;
@@ -109,6 +115,7 @@ flow_new_key(struct flow *f, struct replay *replay)
 	memcpy(f->former_mark, f->mark, sizeof(f->mark));
 	memset(f->mark, 0, sizeof(f->mark));
 	f->tx_seq = 0;
+	f->tx_data = 0;
 }
 
 void
@@ -159,10 +166,34 @@ flow_usable(const struct flow *f)
 }
 
 uint64_t
+flow_patience(const struct flow *f)
+{
+	return rtt_doubt(&f->rtt) + rtt_lateness(&f->late);
+}
+
+uint64_t
 flow_doubt_at(const struct flow *f)
 {
-	return f->probe1_at == MP_NEVER ? MP_NEVER :
-	    f->probe1_at + rtt_doubt(&f->rtt);
+	uint64_t at, prompt;
+
+	if (f->probe1_at == MP_NEVER)
+		return MP_NEVER;
+	at = f->probe1_at + flow_patience(f);
+	prompt = f->probe1_at + rtt_doubt(&f->rtt);
+	prompt = prompt > f->prompt_at ? prompt : f->prompt_at;
+	return at < prompt ? at : prompt;
+}
+
+void
+flow_others_answer(struct flow *f, const struct flow *other, uint64_t sent,
+    uint64_t arrival)
+{
+	uint32_t a = rtt_smoothed(&f->rtt), b = rtt_smoothed(&other->rtt);
+	uint64_t at = arrival + RTT_DOUBT_MIN + (a > b ? a - b : 0);
+
+	if (f->probe1_at != MP_NEVER && f->probe1_at <= sent &&
+	    at < f->prompt_at)
+		f->prompt_at = at;
 }
 
 bool
@@ -196,7 +227,7 @@ flow_lost_at(const struct flow *f)
 {
 	/* Where datagrams go twice anyway there is no hurry. */
 	return f->probe2_at == MP_NEVER ? MP_NEVER :
-	    f->probe2_at + rtt_doubt(&f->rtt) + (f->lossy ? 100 * MS : 0);
+	    f->probe2_at + flow_patience(f) + (f->lossy ? 100 * MS : 0);
 }
 
 bool
@@ -228,8 +259,37 @@ void
 flow_data_sent(struct flow *f, uint64_t now)
 {
 	wait_start(f, now);
+	f->data_last = now;
 	if (f->data_since == MP_NEVER)
 		f->data_since = now;
+}
+
+void
+flow_copy_sent(struct flow *f, uint64_t now)
+{
+	wait_start(f, now);
+	f->copy_last = now;
+	if (f->probe1_at == MP_NEVER)
+		f->probe1_at = now;
+}
+
+bool
+flow_arrived(const struct flow *f, uint64_t at)
+{
+	return f->proof_at + WIRE_TS_US > at; /* it is known that exactly */
+}
+
+uint64_t
+flow_overdue_at(const struct flow *f)
+{
+	return f->silent_since == MP_NEVER ? MP_NEVER :
+	    f->silent_since + rtt_overdue(&f->rtt);
+}
+
+bool
+flow_carries(const struct flow *f, uint64_t now)
+{
+	return f->copy_last != 0 && now < f->copy_last + FLOW_CARRIER;
 }
 
 uint32_t
@@ -254,10 +314,10 @@ loss_sample(struct flow *f, bool answered)
 }
 
 void
-flow_probe_sent(struct flow *f, uint64_t now, uint16_t ts)
+flow_probe_sent(struct flow *f, uint64_t now, uint16_t number)
 {
 	if (f->probe_at != 0 && !f->probe_answered &&
-	    now >= f->probe_at + rtt_doubt(&f->rtt) &&
+	    now >= f->probe_at + flow_patience(f) &&
 	    f->probes_lost < UINT8_MAX) {
 		f->probes_lost++;
 		f->suspect = FLOW_SUSPECT;
@@ -271,15 +331,44 @@ flow_probe_sent(struct flow *f, uint64_t now, uint16_t ts)
 	if (f->probes < UINT8_MAX)
 		f->probes++;
 	f->probe_at = now;
-	f->probe_ts = ts;
+	memmove(&f->asked_at[1], &f->asked_at[0],
+	    (STATE_ASKED - 1) * sizeof(f->asked_at[0]));
+	memmove(&f->asked[1], &f->asked[0],
+	    (STATE_ASKED - 1) * sizeof(f->asked[0]));
+	f->asked_done = (uint8_t)(f->asked_done << 1);
+	f->asked_at[0] = now;
+	f->asked[0] = number;
 	f->probe_answered = false;
 	f->probe_now = false;
 	wait_start(f, now);
 }
 
-void
-flow_probe_answered(struct flow *f, uint64_t now)
+/* An earlier probe's answer is only late: it was no loss. */
+static void
+probe_late(struct flow *f)
 {
+	if (f->probes_lost > 0)
+		f->probes_lost--;
+	loss_sample(f, true);
+}
+
+uint64_t
+flow_probe_answered(struct flow *f, uint64_t now, uint16_t number)
+{
+	int i = 0;
+
+	while (i < STATE_ASKED && (f->asked_at[i] == 0 ||
+	    (f->asked_done >> i & 1) != 0 || f->asked[i] != number))
+		i++;
+	if (i == STATE_ASKED)
+		return 0;
+	f->asked_done |= (uint8_t)(1U << i);
+	f->proof_at = f->proof_at > f->asked_at[i] ? f->proof_at :
+	    f->asked_at[i];
+	if (i > 0) {
+		probe_late(f);
+		return f->asked_at[i];
+	}
 	/* Several lost in a row are no loss but a failure, and over. */
 	if (flow_lost(f, now) || f->probes_lost > FLOW_PROBES_LOST)
 		f->probes_lost = 0;
@@ -287,6 +376,7 @@ flow_probe_answered(struct flow *f, uint64_t now)
 		loss_sample(f, false);
 	loss_sample(f, true);
 	f->probe_answered = true;
+	return f->asked_at[0];
 }
 
 void
@@ -328,10 +418,32 @@ flow_answered(struct flow *f, uint64_t arrival)
 		f->probes_lost = UINT8_MAX;
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
 	f->probe1_at = f->probe2_at = f->copy_seen = MP_NEVER;
+	f->prompt_at = MP_NEVER;
 	f->probes = 0;
-	f->doubted = false;
+	f->doubted = f->searched = false;
 	rtt_answer(&f->rtt);
 	return silent;
+}
+
+void
+flow_proved(struct flow *f, uint64_t at, uint64_t rest)
+{
+	uint64_t asked = f->probe_answered ? 0 : f->probe_at;
+
+	f->proof_at = f->proof_at > at ? f->proof_at : at;
+	if (f->silent_since != MP_NEVER) /* the answer ended no wait */
+		return;
+	asked = f->copy_last > asked ? f->copy_last : asked;
+	if (f->data_last > rest + WIRE_TS_US) {
+		wait_start(f, f->data_last);
+		f->data_since = f->data_last;
+	}
+	if (asked > rest + WIRE_TS_US) {
+		wait_start(f, asked);
+		f->probe1_at = asked;
+		f->silent_since = f->silent_since < asked ?
+		    f->silent_since : asked;
+	}
 }
 
 static uint16_t
@@ -354,6 +466,26 @@ flow_stamp(struct flow *f, uint64_t now, uint16_t *ts, uint16_t *tsreply)
 	}
 	f->ts_pending = false;
 	f->ack_due = MP_NEVER;
+}
+
+uint8_t
+flow_held(const struct flow *f, uint64_t now)
+{
+	uint64_t held = now > f->ts_arrival ? now - f->ts_arrival : 0;
+	uint8_t n = 0;
+
+	for (held /= WIRE_TS_US; held > 0 && n < WIRE_HELD_MAX; held /= 2)
+		n++;
+	return n;
+}
+
+uint64_t
+flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held)
+{
+	uint64_t ago = flow_rtt(arrival, tsreply) +
+	    ((UINT64_C(1) << held) - 1) * WIRE_TS_US;
+
+	return arrival > ago ? arrival - ago : 0;
 }
 
 void

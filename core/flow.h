@@ -18,6 +18,7 @@ struct replay;
 
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
+	FLOW_CARRIER = 2000 * 1000,	/* us that a flow is one of copies */
 	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
 	FLOW_WAIT = 1000 * 1000,	/* us between probes of a silent flow */
 	FLOW_WAIT_LATER = 10 * 1000 * 1000, /* us, after a minute of silence */
@@ -57,6 +58,12 @@ bool flow_may_send(const struct flow *, size_t len);
 bool flow_in_doubt(const struct flow *, uint64_t now);
 /* In doubt by our own probes alone. */
 bool flow_own_doubt(const struct flow *, uint64_t now);
+/* How long the answer to a probe may take. */
+uint64_t flow_patience(const struct flow *);
+/* Another flow's answer, to a probe sent at a time, arrived: this one's, if it
+ * was sent before that, is no longer late because of the agents. */
+void flow_others_answer(struct flow *, const struct flow *other, uint64_t sent,
+    uint64_t arrival);
 /* When it comes into doubt without an answer; MP_NEVER. */
 uint64_t flow_doubt_at(const struct flow *);
 /* The smoothed share of probes without an answer, in 1/1000. */
@@ -73,9 +80,12 @@ uint64_t flow_silent_at(const struct flow *);
 
 /* A packet that wants an answer goes out. */
 void flow_data_sent(struct flow *, uint64_t now);
-void flow_probe_sent(struct flow *, uint64_t now, uint16_t ts);
-/* The last probe had its own answer. */
-void flow_probe_answered(struct flow *, uint64_t now);
+/* The same for a COPY, which the peer's agent answers as it does a probe. */
+void flow_copy_sent(struct flow *, uint64_t now);
+void flow_probe_sent(struct flow *, uint64_t now, uint16_t number);
+/* An answer to the probe of that number arrived: when that was sent; 0: it is
+ * none of the last ones, or was answered before. */
+uint64_t flow_probe_answered(struct flow *, uint64_t now, uint16_t number);
 /* The wait ran out: one RTO more of idle time, and a probe at once. */
 void flow_missed(struct flow *);
 /* When the wait that runs will have run out; MP_NEVER. */
@@ -83,9 +93,24 @@ uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, the choice wants a
  * look. */
 bool flow_answered(struct flow *, uint64_t arrival);
+/* What was sent on it at a time is known to have arrived; what was sent later
+ * than `rest' has no answer yet, and waits for one. */
+void flow_proved(struct flow *, uint64_t at, uint64_t rest);
+/* Is it known that what was sent on it then has arrived? */
+bool flow_arrived(const struct flow *, uint64_t at);
+/* When a wait that runs on it will have taken longer than an answer does;
+ * MP_NEVER. */
+uint64_t flow_overdue_at(const struct flow *);
+/* Do copies, or did they lately, depend on it? */
+bool flow_carries(const struct flow *, uint64_t now);
 
 /* The timestamps of a packet sent now. */
 void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
+/* For how long, as packets tell it, a tsreply sent now was held. */
+uint8_t flow_held(const struct flow *, uint64_t now);
+/* When the packet was sent whose timestamp comes back so: not before this; nor
+ * after what 0 for `held' gives. */
+uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held);
 /* A timestamp came in order. */
 void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
 /* The round-trip time that a tsreply shows, us. */

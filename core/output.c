@@ -71,12 +71,9 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (len == 0)
 		return 0;
 	sent_to(f, false, len);
-	flow_probe_sent(f, now, msg.ts);
+	flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	f->probe_selects = (msg.flags & WIRE_SELECT) != 0;
-	if (f->id == s->current && flow_doubt_at(f) < s->review_at)
-		s->review_at = flow_doubt_at(f);
-	if (f->id == s->current && flow_lost_at(f) < s->review_at)
-		s->review_at = flow_lost_at(f);
+	choice_expect(m, s, f);
 	state_count(m, MP_C_probe_out);
 	return 1;
 }
@@ -86,7 +83,8 @@ static int
 send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
 {
-	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_REPLY };
+	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_REPLY,
+		.number = f->probe_seen };
 	bool alt = f->reply && f->reply_alt && f->alt_at != MP_NEVER;
 
 	if (f->reply && f->reply_token) {
@@ -95,7 +93,9 @@ send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	}
 	f->reply = false;
 	f->ack_due = MP_NEVER;
-	if (!may_send(s, f, alt, WIRE_MIN + WIRE_TOKEN))
+	if (!may_send(s, f, alt,
+		WIRE_MIN + WIRE_DATA + WIRE_NUMBER + WIRE_LINK +
+		    WIRE_TOKEN))
 		return 0;
 	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
 		return 0;
@@ -117,7 +117,8 @@ send_alt(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 
 	f->alt_at = now + gap[tries];
 	f->alt_tries++;
-	if (!may_send(s, f, true, WIRE_MIN + WIRE_TOKEN))
+	if (!may_send(s, f, true,
+		WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN))
 		return 0;
 	memcpy(msg.challenge, f->alt_challenge, WIRE_TOKEN);
 	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
@@ -134,7 +135,7 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
 {
 	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_CHALLENGE };
-	size_t size, head = WIRE_MIN + WIRE_TOKEN;
+	size_t size, head = WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN;
 	int i = 0;
 
 	while ((f->size_mask >> i & 1) == 0)
@@ -163,11 +164,12 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (f->reply && send_reply(m, s, f, now, o))
 		return 1;
 	if (now >= probe_due(s, f, now)) {
-		if (may_send(s, f, false, WIRE_MIN + WIRE_TOKEN + 4))
+		if (may_send(s, f, false,
+			WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN + 4))
 			return send_probe(m, s, f, now, o);
 		/* Over the limit of 3 times: count it as sent, so that the next
 		 * is tried on schedule. */
-		flow_probe_sent(f, now, 0);
+		flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	}
 	if (now >= f->alt_at && send_alt(m, s, f, now, o))
 		return 1;

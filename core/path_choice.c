@@ -34,7 +34,12 @@
 void
 path_choice_resend(struct mp *m, struct session *s, uint64_t now)
 {
+	if (!s->resend) {
+		s->resend_from = s->resend_at = now;
+		s->resend_left = s->resend_few = 0;
+	}
 	s->resend = true;
+	s->resend_stuck = false;
 	s->resend_pos = s->pool.first;
 	table_arm(m, s, now);
 }
@@ -84,15 +89,104 @@ why_left(const struct flow *cur)
 	return cur->failed ? MP_WHY_error : MP_WHY_silent;
 }
 
+/* --- The search: which flows work, now that one fell silent --------------- */
+
+/* All flows that may work are asked, but those that answered already. */
+static void
+path_choice_ask_all(struct mp *m, struct session *s, uint64_t now)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id)
+		if (flow_usable(f) && !flow_arrived(f, s->silence_at))
+			f->probe_now = true;
+	s->asked_at = now;
+	table_arm(m, s, now);
+}
+
+/* A flow fell silent that data depends on.  What flows answered before tells
+ * nothing any more. */
+static void
+search_begin(struct mp *m, struct session *s, uint64_t now, struct flow *f)
+{
+	f->searched = true;
+	/* The peer said so: what it came by counts. */
+	s->silence_at = f->copy_seen != MP_NEVER && f->copy_seen < now &&
+	    now < flow_overdue_at(f) ? f->copy_seen : now;
+	if (now >= s->asked_at + CHOICE_ASK_GAP || flow_in_doubt(f, now))
+		path_choice_ask_all(m, s, now);
+}
+
+static bool
+any_answered(const struct mp *m, const struct session *s, uint64_t now)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id)
+		if (flow_usable(f) && !flow_in_doubt(f, now) &&
+		    flow_arrived(f, s->silence_at))
+			return true;
+	return false;
+}
+
+/* When all are to be asked again; MP_NEVER. */
+static uint64_t
+ask_at(const struct mp *m, const struct session *s, const struct flow *cur,
+    uint64_t now)
+{
+	if (cur == NULL || !flow_in_doubt(cur, now) ||
+	    now >= s->silence_at + CHOICE_ASK_FOR || any_answered(m, s, now))
+		return MP_NEVER;
+	if (s->asked_at < s->silence_at) /* not asked yet */
+		return now;
+	return s->asked_at + CHOICE_ASK_AGAIN;
+}
+
+/* The flow in use waits longer than an answer takes; or one that had answered
+ * in this search, and carried the copies since, does. */
+static void
+notice_silence(struct mp *m, struct session *s, uint64_t now, struct flow *f)
+{
+	if (f->searched ||
+	    (now < flow_overdue_at(f) && !flow_in_doubt(f, now)))
+		return;
+	if (f->id == s->current || flow_arrived(f, s->silence_at))
+		search_begin(m, s, now, f);
+}
+
 /* Doubt that was not there before: what went out lately is resent. */
 static void
-notice_doubt(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
+notice_doubt(struct mp *m, struct session *s, uint64_t now, struct flow *f)
 {
-	if (cur->doubted || !flow_in_doubt(cur, now))
+	if (f->doubted || !flow_in_doubt(f, now))
 		return;
-	cur->doubted = true;
+	f->doubted = true;
 	path_choice_resend(m, s, now);
 }
+
+/* Which flows are silent with the one that is left, and which are not: they
+ * may share a link that we know nothing of. */
+static void
+remember_fate(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id) {
+		if (f == cur)
+			continue;
+		if (flow_arrived(f, s->silence_at) && !flow_in_doubt(f, now)) {
+			cur->fate &= ~state_bit(f->id);
+			f->fate &= ~state_bit(cur->id);
+		} else if (flow_in_doubt(f, now) &&
+		    f->silent_since + CHOICE_ASK_FOR >= s->silence_at &&
+		    f->silent_since != MP_NEVER) {
+			cur->fate |= state_bit(f->id);
+			f->fate |= state_bit(cur->id);
+		}
+	}
+}
+
+/* --- The review ----------------------------------------------------------- */
 
 /* Initiator: a flow that works is left for one that is better enough. */
 static void
@@ -115,23 +209,84 @@ review_working(struct mp *m, struct session *s, uint64_t now,
 		use(m, s, now, chosen, MP_WHY_back);
 }
 
+static uint64_t
+sooner(uint64_t at, uint64_t than, uint64_t now)
+{
+	return at > now && at < than ? at : than;
+}
+
+/* When a flow that data depends on calls for another look. */
+static uint64_t
+look_at(const struct session *s, const struct flow *f, uint64_t now)
+{
+	uint64_t at = MP_NEVER;
+
+	if (f->id != s->current && !flow_carries(f, now))
+		return MP_NEVER;
+	if (!f->searched)
+		at = sooner(flow_overdue_at(f), at, now);
+	at = sooner(flow_doubt_at(f), at, now);
+	return f->id == s->current ? sooner(flow_lost_at(f), at, now) : at;
+}
+
 /* When time alone may call for another look. */
 static uint64_t
-review_next(const struct flow *cur, uint64_t now)
+review_next(const struct mp *m, const struct session *s, uint64_t now)
 {
-	uint64_t doubt = flow_doubt_at(cur), lost = flow_lost_at(cur);
+	uint64_t next = MP_NEVER, at;
+	struct flow *f;
 
-	if (doubt > now)
-		return doubt;
-	return lost > now ? lost : MP_NEVER;
+	STATE_FLOWS(m, s, f, id) {
+		at = look_at(s, f, now);
+		next = at < next ? at : next;
+	}
+	return sooner(ask_at(m, s, state_flow(m, s, s->current), now), next,
+	    now);
+}
+
+void
+choice_expect(struct mp *m, struct session *s, const struct flow *f)
+{
+	uint64_t at = look_at(s, f, 0);
+
+	if (at >= s->review_at)
+		return;
+	s->review_at = at;
+	table_arm(m, s, at);
+}
+
+/* The flow in use is silent for good: another is taken that works; or, after a
+ * while, one that may. */
+static void
+review_silent(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
+{
+	struct policy_ask ask = { .now = now, .not = cur, .no_doubt = true };
+	struct flow *best = policy_best(m, s, &ask);
+
+	if (best == NULL ||
+	    policy_get()->cost(best) >= policy_get()->cost(cur) ||
+	    (!policy_proven(s, best, now) &&
+		now < cur->silent_since + CHOICE_GUESS))
+		return;
+	remember_fate(m, s, now, cur);
+	use(m, s, now, best, MP_WHY_silent);
 }
 
 void
 path_choice_review(struct mp *m, struct session *s, uint64_t now)
 {
-	struct flow *cur = state_flow(m, s, s->current), *best;
+	struct flow *cur = state_flow(m, s, s->current), *best, *f;
 	struct policy_ask ask = { .now = now, .not = cur, .no_doubt = true };
 
+	STATE_FLOWS(m, s, f, id)
+		if (f == cur || flow_carries(f, now)) {
+			notice_silence(m, s, now, f);
+			notice_doubt(m, s, now, f);
+		}
+	if (now >= ask_at(m, s, cur, now))
+		path_choice_ask_all(m, s, now);
+	if (s->resend_stuck)
+		path_choice_resend(m, s, now);
 	if (cur == NULL || !flow_usable(cur)) {
 		best = policy_best(m, s, &ask);
 		if (best == NULL) {
@@ -141,32 +296,31 @@ path_choice_review(struct mp *m, struct session *s, uint64_t now)
 		if (best != NULL)
 			use(m, s, now, best, why_left(cur));
 	} else {
-		notice_doubt(m, s, now, cur);
-		if (!flow_in_doubt(cur, now) && cur->rtt.idle_us == 0) {
+		if (!flow_in_doubt(cur, now) && cur->rtt.idle_us == 0)
 			review_working(m, s, now, cur);
-		} else if (flow_lost(cur, now)) {
-			best = policy_best(m, s, &ask);
-			if (best != NULL && policy_get()->cost(best) <
-			    policy_get()->cost(cur))
-				use(m, s, now, best, MP_WHY_silent);
-		}
+		else if (flow_lost(cur, now))
+			review_silent(m, s, now, cur);
 	}
-	cur = state_flow(m, s, s->current);
-	s->review_at = cur != NULL ? review_next(cur, now) : MP_NEVER;
+	s->review_at = review_next(m, s, now);
 }
 
 void
 path_choice_follow(struct mp *m, struct session *s, uint64_t now, uint32_t id,
     uint32_t number)
 {
-	struct flow *f = state_flow(m, s, id);
+	struct flow *f = state_flow(m, s, id), *before;
 
 	if (s->initiator || f == NULL || number <= s->choice)
 		return;
 	s->choice = number;
 	s->selected = f->id;
+	f->peer_at = now;
 	if (s->current != f->id && flow_usable(f)) {
-		if (number & 1) { /* the one before is dead */
+		before = state_flow(m, s, s->current);
+		if ((number & 1) && before != NULL) { /* it is dead */
+			before->copy_seen = now;
+			if (!before->searched)
+				search_begin(m, s, now, before);
 			s->resend_flow = s->current;
 			path_choice_resend(m, s, now);
 		}
@@ -238,7 +392,7 @@ path_choice_copy(struct mp *m, struct session *s, uint64_t now,
     const struct flow *f, size_t need)
 {
 	struct policy_ask ask = { .now = now, .need = need, .not = f,
-		.apart = true, .no_doubt = true };
+		.no_doubt = true };
 
 	if (!flow_lossy(f, now) && f->validated && !flow_in_doubt(f, now))
 		return NULL;

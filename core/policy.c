@@ -8,7 +8,10 @@
 #include "rtt.h"
 #include "state.h"
 
-enum { LEAVE_US = 2 * 1000 }; /* better by 2 ms and by 20 % */
+enum {
+	LEAVE_US = 2 * 1000, /* better by 2 ms and by 20 % */
+	POLICY_LATELY = 1000 * 1000, /* us before a search, of one trouble */
+};
 
 static uint64_t
 lowest_cost(const struct flow *f)
@@ -35,10 +38,18 @@ policy_get(void)
 }
 
 static bool
-share_address(const struct flow *a, const struct flow *b)
+share_ours(const struct flow *a, const struct flow *b)
 {
 	return memcmp(a->path.local.ip, b->path.local.ip, 16) == 0 ||
-	    memcmp(a->path.remote.ip, b->path.remote.ip, 16) == 0;
+	    (a->path.ifindex != 0 && a->path.ifindex == b->path.ifindex) ||
+	    (a->fate & state_bit(b->id)) != 0;
+}
+
+static bool
+share_peers(const struct flow *a, const struct flow *b)
+{
+	return memcmp(a->path.remote.ip, b->path.remote.ip, 16) == 0 ||
+	    (a->peer_link != 0 && a->peer_link == b->peer_link);
 }
 
 /* The responder does not probe flows that it does not use: it knows them by
@@ -50,13 +61,54 @@ policy_stale(const struct session *s, const struct flow *f, uint64_t now)
 	    now > f->ts_arrival + 2 * rtt_interval(&f->rtt) + RTT_PROBE_MIN / 5;
 }
 
+/* It fell silent in this search, not long before: those that have been dead for
+ * long tell nothing of the others. */
+static bool
+fell_silent(const struct session *s, const struct flow *f, uint64_t now)
+{
+	uint64_t since = s->silence_at > POLICY_LATELY ?
+	    s->silence_at - POLICY_LATELY : 0;
+
+	return flow_in_doubt(f, now) &&
+	    ((f->silent_since != MP_NEVER && f->silent_since >= since) ||
+		(f->copy_seen != MP_NEVER && f->copy_seen >= since));
+}
+
+bool
+policy_proven(const struct session *s, const struct flow *f, uint64_t now)
+{
+	return (flow_arrived(f, s->silence_at) && !policy_stale(s, f, now)) ||
+	    (f->peer_at != 0 && f->peer_at >= s->silence_at);
+}
+
+enum policy_rank
+policy_rank_of(const struct mp *m, const struct session *s, const struct flow *f,
+    uint64_t now)
+{
+	enum policy_rank r = POLICY_APART;
+	struct flow *silent;
+
+	if (flow_arrived(f, s->silence_at) && !policy_stale(s, f, now))
+		return POLICY_ANSWERED;
+	if (f->peer_at != 0 && f->peer_at >= s->silence_at)
+		return POLICY_PEER;
+	STATE_FLOWS(m, s, silent, id) {
+		if (silent == f || !fell_silent(s, silent, now))
+			continue;
+		if (share_ours(f, silent))
+			return POLICY_OUR_LINK;
+		if (share_peers(f, silent))
+			r = POLICY_PEERS_LINK;
+	}
+	return r;
+}
+
 /* Worse kinds of flow come after all better ones, whatever they cost. */
 static int
-rank(const struct session *s, const struct flow *f,
-    const struct policy_ask *ask)
+rank(const struct mp *m, const struct session *s, const struct flow *f,
+    uint64_t now)
 {
-	return (ask->apart && ask->not != NULL && share_address(f, ask->not)) +
-	    2 * policy_stale(s, f, ask->now);
+	return 2 * (int)policy_rank_of(m, s, f, now) + policy_stale(s, f, now);
 }
 
 struct flow *
@@ -67,11 +119,12 @@ policy_best(const struct mp *m, const struct session *s,
 	int r, best_rank = 0;
 
 	STATE_FLOWS(m, s, f, id) {
-		if (f == ask->not || !flow_usable(f) || f->size < ask->need ||
+		if (f == ask->not || (ask->but & state_bit(id)) != 0 ||
+		    !flow_usable(f) || f->size < ask->need ||
 		    (ask->no_doubt && (f->unproven ||
 			flow_in_doubt(f, ask->now))))
 			continue;
-		r = rank(s, f, ask);
+		r = rank(m, s, f, ask->now);
 		if (best == NULL || r < best_rank || (r == best_rank &&
 			rows[0].cost(f) < rows[0].cost(best))) {
 			best = f;

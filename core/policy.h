@@ -30,9 +30,27 @@ struct policy_ask {
 	uint64_t now;
 	size_t need;		/* UDP payload to be carried, bytes */
 	const struct flow *not;	/* not this one ... */
-	bool apart;		/* and rather one that shares no address */
+	uint64_t but;		/* nor those, by state_bit() */
 	bool no_doubt;		/* none in doubt */
 };
+
+/*
+ * What speaks for a flow since the last search began (session.silence_at).
+ * Those of a better rank come first whatever they cost.  Which links flows
+ * share counts only until one has answered: it is what we know beforehand.
+ */
+enum policy_rank {
+	POLICY_ANSWERED,   /* it answered what was sent since */
+	POLICY_PEER,	   /* the peer itself has taken to it since */
+	POLICY_APART,	   /* it shares nothing with one that fell silent */
+	POLICY_PEERS_LINK, /* it shares the peer's address or link */
+	POLICY_OUR_LINK,   /* ours; or it once fell silent together with it */
+};
+
+enum policy_rank policy_rank_of(const struct mp *, const struct session *,
+    const struct flow *, uint64_t now);
+/* Is it more than a guess that the flow works? */
+bool policy_proven(const struct session *, const struct flow *, uint64_t now);
 
 /* The best usable flow that fits, or NULL. */
 struct flow *policy_best(const struct mp *, const struct session *,

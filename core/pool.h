@@ -16,6 +16,8 @@ struct session;
 
 enum pool_kind { POOL_RECENT, POOL_HELD };
 
+enum { POOL_VIA = 4 }; /* flows that a datagram is sent on again at most */
+
 struct record {
 	uint32_t magic;
 	uint32_t size; /* of record and datagram, a multiple of 16 */
@@ -23,15 +25,20 @@ struct record {
 	uint32_t session, gen;
 	uint64_t sent_at;
 	union {
-		uint64_t seq; /* of the packet that carried it ... */
-		struct {      /* or, staged: struct mp_tx_option */
+		struct {
+			uint32_t seq; /* what a COPY names: sequence number, */
+			uint32_t copied_us; /* last COPY, after sent_at */
+		};
+		struct { /* or, staged: see struct mp_tx_option */
 			int16_t tos[2], ttl[2];
 		} option;
 	};
-	uint32_t sid; /* ... its sid */
-	uint16_t len; /* of the datagram, bytes */
-	uint8_t flow; /* ... and its flow id */
-	bool dead : 1, copied : 1, df : 1;
+	uint8_t via[POOL_VIA]; /* flows that carried a COPY of it, in turn */
+	uint16_t len;	       /* of the datagram */
+	uint8_t flow;	       /* flow id */
+	uint8_t vias : 3;      /* of via[] */
+	bool dead : 1, df : 1;
+	uint8_t keys : 1; /* which of the session's, that is: session id */
 	/* the datagram follows */
 };
 

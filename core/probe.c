@@ -77,7 +77,7 @@ due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
 	if (f->id != s->current || f->data_since == MP_NEVER ||
 	    now > f->silent_since + PROBE_DATA_FOR)
 		return MP_NEVER;
-	at = f->data_since + rtt_doubt(&f->rtt);
+	at = f->data_since + rtt_overdue(&f->rtt);
 	if (f->probe_at != 0 && at < f->probe_at + PROBE_DATA_GAP)
 		at = f->probe_at + PROBE_DATA_GAP;
 	return at;

@@ -212,20 +212,30 @@ take_path(struct mp *m, struct recv *r, size_t len)
 	table_arm(m, r->s, r->now);
 }
 
-/* Is this the answer to the last probe, in order or not?  Its timestamp comes
- * back, and not much later than it was sent. */
+/* The answer to one of the last probes, in order or not: how late it is. */
 static void
-match_probe(struct recv *r)
+match_probe(struct mp *m, struct recv *r)
 {
-	struct flow *f = r->f;
-	uint16_t since = (uint16_t)(r->msg.tsreply - f->probe_ts);
+	struct flow *f = r->f, *other;
+	uint64_t sent, took, rtt;
 
-	if (!(r->msg.flags & WIRE_PROBE) || !(r->msg.flags & WIRE_REPLY) ||
-	    r->msg.tsreply == WIRE_TS_NONE || f->probe_at == 0 ||
-	    f->probe_answered || since > 5 * MS / WIRE_TS_US)
+	if (!(r->msg.flags & WIRE_PROBE) || !(r->msg.flags & WIRE_REPLY))
 		return;
-	flow_probe_answered(f, r->now);
-	if (f->probe_selects && f->id == r->s->current)
+	sent = flow_probe_answered(f, r->now, r->msg.number);
+	if (sent == 0)
+		return;
+	took = r->now > sent ? r->now - sent : 0;
+	rtt = r->msg.tsreply != WIRE_TS_NONE ?
+	    flow_rtt(r->arrival, r->msg.tsreply) : took;
+	if (took > rtt)
+		rtt_late_sample(&f->late, took - rtt < RTT_LATE_MAX ?
+		    (uint32_t)(took - rtt) : RTT_LATE_MAX);
+	STATE_FLOWS(m, r->s, other, id)
+		if (other != f) {
+			flow_others_answer(other, f, sent, r->now);
+			choice_expect(m, r->s, other);
+		}
+	if (f->probe_selects && f->probe_answered && f->id == r->s->current)
 		r->s->select_acked = true;
 	if (f->big_out && f->data_since != MP_NEVER &&
 	    r->now >= f->data_since + rtt_doubt(&f->rtt))
@@ -252,6 +262,10 @@ take_times(struct mp *m, struct recv *r)
 	else
 		rtt_sample(&f->rtt, us);
 	review = flow_answered(f, r->arrival);
+	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
+	    r->msg.held_log2),
+	    flow_sent_at(r->arrival, r->msg.tsreply, 0));
+	choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);
 }
@@ -272,6 +286,15 @@ recv_deliver(struct mp *m, struct recv *r)
 	return MP_DELIVER;
 }
 
+void
+recv_acknowledge(struct mp *m, struct recv *r)
+{
+	if (r->f->ack_due != MP_NEVER || !r->f->ts_pending)
+		return;
+	r->f->ack_due = r->arrival + RTT_DELACK;
+	table_arm(m, r->s, r->f->ack_due);
+}
+
 /* A datagram. */
 static enum mp_verdict
 take_data(struct mp *m, struct recv *r)
@@ -280,10 +303,7 @@ take_data(struct mp *m, struct recv *r)
 
 	if (r->in_order) {
 		path_choice_data(m, s, r->now, r->f->id);
-		if (r->f->ack_due == MP_NEVER && r->f->ts_pending) {
-			r->f->ack_due = r->arrival + RTT_DELACK;
-			table_arm(m, s, r->f->ack_due);
-		}
+		recv_acknowledge(m, r);
 	}
 	if (!r->fresh) {
 		state_count(m, MP_C_drop_replay);
@@ -387,7 +407,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 		if (rx->control && (r.msg.flags & WIRE_COPYFLAG) == 0)
 			return MP_CONTROL;
 	}
-	match_probe(&r);
+	match_probe(m, &r);
 	if (r.in_order) {
 		flow_mark(r.f, r.former, rx->control, rx->seq);
 		take_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);

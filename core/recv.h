@@ -29,6 +29,8 @@ struct recv {
 enum mp_verdict recv_control(struct mp *, struct recv *);
 /* A COPY: of a datagram that did not come, or not. */
 enum mp_verdict recv_copy(struct mp *, struct recv *);
+/* A packet in order wants an answer soon. */
+void recv_acknowledge(struct mp *, struct recv *);
 /* The program gets the payload. */
 enum mp_verdict recv_deliver(struct mp *, struct recv *);
 

@@ -29,25 +29,119 @@
 #include "state.h"
 #include "wire.h"
 
-/* Was it sent on a flow that stopped working, and is it not too old? */
+/* How old a datagram may be, us: the longest of RESEND_LEAST and what it takes
+ * to doubt the flow that carried it last (an answer under way, two waits) and
+ * RESEND_MORE; and what it takes for the next; from its first sending
+ * RESEND_LONGEST at most. */
+/* Copies go RESEND_FEW at least each RESEND_GAP, more where there are more than
+ * RESEND_PARTS gaps take: all at once would overrun queues on their way, and
+ * the receiver's. */
+enum resend_limit {
+	RESEND_FEW = 4,
+	RESEND_GAP = 4 * 1000, /* us */
+	RESEND_GAPS = 8,       /* at once: first, or when the agent is late */
+	RESEND_PARTS = 64,
+	RESEND_LEAST = 250 * 1000,
+	RESEND_MORE = 130 * 1000,
+	RESEND_LONGEST = 2000 * 1000,
+};
+
+/* Surely: the clock of timestamps has coarse steps. */
 static bool
-to_resend(const struct mp *m, const struct session *s, const struct record *r,
+arrived(const struct flow *f, uint64_t at)
+{
+	return f != NULL && flow_arrived(f, at + 2 * WIRE_TS_US);
+}
+
+/* Does the flow carry what was sent on it, as far as we know? */
+static bool
+works(const struct session *s, const struct flow *f, uint64_t now)
+{
+	return f != NULL && flow_usable(f) && !flow_in_doubt(f, now) &&
+	    s->resend_flow != f->id;
+}
+
+static unsigned
+vias(const struct record *r)
+{
+	return r->vias <= POOL_VIA ? r->vias : POOL_VIA;
+}
+
+/* It was sent on flows that stopped working, and none of them has answered
+ * since. */
+static bool
+at_risk(const struct mp *m, const struct session *s, const struct record *r,
     uint64_t now)
 {
 	struct flow *f = state_flow(m, s, r->flow);
-	uint64_t age, before, most;
+	unsigned i;
 
-	if (f == NULL || r->copied || r->dead ||
-	    (flow_usable(f) && !flow_in_doubt(f, now) &&
-		s->resend_flow != f->id))
+	if (f == NULL || r->dead || works(s, f, now) || arrived(f, r->sent_at))
 		return false;
-	age = now - r->sent_at;
-	most = 3 * (uint64_t)rtt_smoothed(&f->rtt) + 150 * MS;
-	if (age > (most > 250 * MS ? most : 250 * MS))
+	for (i = 0; i < vias(r); i++) {
+		f = state_flow(m, s, r->via[i]);
+		if (works(s, f, now) || arrived(f, r->sent_at + r->copied_us))
+			return false;
+	}
+	return true;
+}
+
+/* Until when it may still be sent on `by': what is older is of no use. */
+static bool
+too_late(const struct mp *m, const struct session *s, const struct record *r,
+    const struct flow *by, uint64_t now)
+{
+	const struct flow *last = state_flow(m, s, vias(r) > 0 ?
+	    r->via[vias(r) - 1] : r->flow);
+	uint64_t most = RESEND_LEAST, own;
+
+	if (last != NULL) {
+		own = 2 * flow_patience(last) + rtt_smoothed(&last->rtt) +
+		    RESEND_MORE;
+		most = own > most ? own : most;
+	}
+	if (by != NULL)
+		most += flow_patience(by);
+	return now > r->sent_at + r->copied_us + most ||
+	    now > r->sent_at + RESEND_LONGEST;
+}
+
+/* How many are to be sent at a time, told by how many there are. */
+static uint16_t
+few_of(struct mp *m, struct session *s, uint64_t now)
+{
+	struct record *r;
+	uint32_t n = 0;
+
+	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
+	     r = pool_next(m, POOL_RECENT, r))
+		n += now < r->sent_at + RESEND_LONGEST &&
+		    at_risk(m, s, r, now);
+	n /= RESEND_PARTS;
+	n = n > RESEND_FEW ? n : RESEND_FEW;
+	return n < UINT16_MAX / RESEND_GAPS ? (uint16_t)n :
+	    UINT16_MAX / RESEND_GAPS;
+}
+
+/* May one more go now? */
+static bool
+paced(struct mp *m, struct session *s, uint64_t now)
+{
+	uint64_t gaps;
+
+	if (s->resend_left > 0)
+		return true;
+	if (now < s->resend_at)
 		return false;
-	before = rtt_smoothed(&f->rtt) + 4 * (uint64_t)f->rtt.rttvar_us +
-	    RTT_MAX_DELACK;
-	return r->sent_at + before > f->answer_at;
+	gaps = 1 + (now - s->resend_at) / RESEND_GAP;
+	if (s->resend_few == 0) {
+		s->resend_few = few_of(m, s, now);
+		gaps = RESEND_GAPS;
+	}
+	s->resend_left = (uint16_t)(s->resend_few *
+	    (gaps < RESEND_GAPS ? gaps : RESEND_GAPS));
+	s->resend_at = now + RESEND_GAP;
+	return true;
 }
 
 static int
@@ -61,12 +155,17 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 
 	if (head + len + WIRE_TAG > size)
 		return 0;
-	msg.copy = (struct wire_ad) { .sid = r->sid, .dir = !s->initiator,
+	msg.copy = (struct wire_ad) { .sid = s->keys[r->keys].sid_out,
+		.dir = !s->initiator,
 		.flow = r->flow, .seq = r->seq };
 	memcpy(buf + head, pool_data(r), len);
-	r->copied = true;
+	r->via[vias(r)] = f->id;
+	r->vias = (uint8_t)((vias(r) + 1) & 7);
+	r->copied_us = (uint32_t)(now - r->sent_at);
 	if (send_control(m, s, f, now, &msg, len, out, buf) == 0)
 		return 0;
+	flow_copy_sent(f, now);
+	choice_expect(m, s, f);
 	state_count(m, MP_C_copy_out);
 	state_count(m, MP_C_resent);
 	return 1;
@@ -76,24 +175,36 @@ int
 resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
     uint8_t *buf, size_t size)
 {
-	struct policy_ask ask = { .now = now, .no_doubt = true,
-		.apart = true };
+	struct policy_ask ask = { .now = now, .no_doubt = true };
 	struct record *r;
 	struct flow *f;
+	unsigned i;
 
+	if (!paced(m, s, now))
+		return 0;
 	for (r = pool_at(m, POOL_RECENT, s, s->resend_pos); r != NULL;
 	     r = pool_next(m, POOL_RECENT, r)) {
 		s->resend_pos = r->next;
-		if (!to_resend(m, s, r, now))
+		if (now > r->sent_at + RESEND_LONGEST ||
+		    vias(r) == POOL_VIA || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);
+		ask.but = 0;
+		for (i = 0; i < vias(r); i++)
+			ask.but |= state_bit(r->via[i]);
 		ask.need = r->len + (size_t)MP_COPY_OVERHEAD;
 		if (r->flow == s->current && flow_usable(ask.not) &&
 		    !flow_in_doubt(ask.not, now))
 			ask.not = NULL; /* the same flow, elsewhere now */
 		f = policy_best_fit(m, s, ask);
-		if (f != NULL && send_copy(m, s, r, f, now, out, buf, size))
+		if (f == NULL)
+			s->resend_stuck |= !too_late(m, s, r, NULL,
+			    s->resend_from);
+		else if (!too_late(m, s, r, f, s->resend_from) &&
+		    send_copy(m, s, r, f, now, out, buf, size)) {
+			s->resend_left--;
 			return 1;
+		}
 	}
 	s->resend = false;
 	s->resend_flow = STATE_NO_FLOW;

@@ -98,3 +98,34 @@ rtt_doubt(const struct rtt *r)
 	return rtt_smoothed(r) +
 	    (spread > RTT_DOUBT_MIN ? spread : RTT_DOUBT_MIN);
 }
+
+uint64_t
+rtt_overdue(const struct rtt *r)
+{
+	uint64_t spread = rtt_spread(r) / 2;
+
+	return rtt_smoothed(r) +
+	    (spread > RTT_DOUBT_MIN ? spread : RTT_DOUBT_MIN);
+}
+
+void
+rtt_late_sample(struct rtt_late *r, uint32_t us)
+{
+	uint32_t diff;
+
+	if (us > RTT_LATE_MAX)
+		us = RTT_LATE_MAX;
+	diff = us > r->late_us ? us - r->late_us : r->late_us - us;
+	r->latevar_us = (3 * r->latevar_us + diff) / 4;
+	r->late_us = (7 * r->late_us + us) / 8;
+}
+
+uint64_t
+rtt_lateness(const struct rtt_late *r)
+{
+	uint64_t us = r->late_us + 4 * (uint64_t)r->latevar_us;
+
+	if (us < RTT_LATE_MIN)
+		return 0;
+	return us < RTT_LATE_MAX ? us : RTT_LATE_MAX;
+}

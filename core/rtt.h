@@ -15,10 +15,13 @@ enum rtt_limit { /* microseconds */
 	RTT_DELACK = 5 * 1000, /* until we acknowledge data: less than
 				* RTT_DOUBT_MIN, so that one-way data does not
 				* put the flow in doubt at its sender */
-	RTT_PROBE_MIN = 500 * 1000,
+	RTT_PROBE_MIN = 560 * 1000, /* costs what the paper's probes do each
+					* 500 ms */
 	RTT_PROBE_MAX = 10 * 1000 * 1000,
 	RTT_DOUBT_MIN = 10 * 1000,
 	RTT_SAMPLE_MAX = 5 * 1000 * 1000,
+	RTT_LATE_MIN = 1000, /* less is within the clocks' error */
+	RTT_LATE_MAX = 100 * 1000,
 	RTT_INITIAL = 250 * 1000, /* SRTT of a flow without a sample */
 };
 
@@ -28,6 +31,12 @@ struct rtt {
 	uint32_t srtt_us;   /* 0: no sample yet */
 	uint32_t rttvar_us;
 	uint64_t idle_us;   /* idle_time; at most RTT_IDLE_MAX */
+};
+
+/* How late agents answer, and read answers, because of their hosts and not of
+ * the path: smoothed as a round-trip time is. */
+struct rtt_late {
+	uint32_t late_us, latevar_us;
 };
 
 void rtt_init(struct rtt *);
@@ -46,5 +55,13 @@ uint64_t rtt_cost(const struct rtt *);	    /* SRTT + idle_time */
 /* Age at which an unanswered probe puts the flow in doubt: SRTT + max(4 RTTVAR,
  * 10 ms). */
 uint64_t rtt_doubt(const struct rtt *);
+/* When all flows are asked, which costs little: SRTT + max(2 RTTVAR, 10 ms). */
+uint64_t rtt_overdue(const struct rtt *);
+
+/* The answer to a probe took so much longer than its path: either end's agent
+ * had no turn. */
+void rtt_late_sample(struct rtt_late *, uint32_t us);
+/* How late one may be; 0: not worth a word. */
+uint64_t rtt_lateness(const struct rtt_late *);
 
 #endif

@@ -22,7 +22,7 @@
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
 /* What data leaves to probes and replies of the bytes that may go to an address
  * which is not proven: without them it would never be. */
-#define SEND_ROOM (4 * (WIRE_MIN + WIRE_TOKEN))
+#define SEND_ROOM (4 * (WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN))
 
 void
 send_out(const struct mp *m, const struct session *s, const struct flow *f,
@@ -46,6 +46,13 @@ next_ad(struct session *s, struct flow *f, bool control)
 		.seq = ++f->tx_seq };
 }
 
+/* What the peer is told of the link that a flow leaves by. */
+static uint8_t
+link_of(const struct flow *f)
+{
+	return f->path.ifindex == 0 ? 0 : (uint8_t)(f->path.ifindex % 255 + 1);
+}
+
 size_t
 send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct wire_msg *msg, size_t len, struct mp_out *out, uint8_t *buf)
@@ -57,6 +64,9 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (!k->live)
 		return 0;
 	ad = next_ad(s, f, true);
+	msg->held_log2 = flow_held(f, now);
+	msg->link = link_of(f);
+	msg->data = f->tx_data;
 	flow_stamp(f, now, &msg->ts, &msg->tsreply);
 	wire_put_ad(buf, &ad);
 	n = wire_put_msg(buf + WIRE_AD, msg);
@@ -79,6 +89,9 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 
 	if (copy != NULL)
 		msg.copy = *copy;
+	else
+		f->tx_data++;
+	msg.held_log2 = flow_held(f, now);
 	flow_stamp(f, now, &msg.ts, &msg.tsreply);
 	wire_put_ad(tx->hdr, &ad);
 	tx->hdr_len = (uint8_t)(WIRE_AD + wire_put_msg(tx->hdr + WIRE_AD,
@@ -259,7 +272,7 @@ send_path_error(int error)
 
 void
 send_done(struct mp *m, struct session *s, struct flow *f,
-    const struct mp_tx *tx, const void *payload, size_t len, bool copied)
+    const struct mp_tx *tx, const void *payload, size_t len, struct flow *copy)
 {
 	struct record *r;
 	bool waits = f->data_since != MP_NEVER;
@@ -279,27 +292,35 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 			table_arm(m, s, tx->sent_at);
 		}
 	}
-	if (!waits)
+	if (!waits) {
+		choice_expect(m, s, f);
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
+	}
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
 	if (r == NULL)
 		return;
-	r->seq = tx->seq;
+	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
-	r->sid = get32(tx->hdr) & ~WIRE_SID_C; /* the key may be newer */
-	r->copied = copied;
+	/* The key may be newer by now. */
+	r->keys = s->keys[0].sid_out == (get32(tx->hdr) & ~WIRE_SID_C) ? 0 : 1;
+	if (copy != NULL)
+		r->via[r->vias++] = copy->id;
 }
 
-static void
+/* The flow that the COPY went out on, NULL: it did not. */
+static struct flow *
 copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, size_t len)
 {
 	struct flow *f = state_flow(m, s, tx->flow);
 
 	if (f == NULL || tx->error != 0)
-		return;
+		return NULL;
 	state_count(m, MP_C_copy_out);
 	f->tx_packets++;
 	f->tx_bytes += len + MP_COPY_OVERHEAD;
+	flow_copy_sent(f, tx->sent_at);
+	choice_expect(m, s, f);
+	return f;
 }
 
 int
@@ -308,7 +329,8 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 {
 	struct session *s = state_session_gen(m, tx->session, tx->gen);
 	struct flow *f = s != NULL ? state_flow(m, s, tx->flow) : NULL;
-	bool copied = n > 1 && tx[1].error == 0, failed;
+	struct flow *copy = NULL;
+	bool failed;
 	int i;
 
 	for (i = 0; i < n; i++)
@@ -317,9 +339,9 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (f == NULL || !state_keys(s)->live)
 		return tx->error;
 	if (n > 1)
-		copy_sent(m, s, &tx[1], len);
+		copy = copy_sent(m, s, &tx[1], len);
 	if (tx->error == 0) {
-		send_done(m, s, f, tx, payload, len, copied);
+		send_done(m, s, f, tx, payload, len, copy);
 		return 0;
 	}
 	if (tx->error == MP_EMSGSIZE) {
@@ -328,9 +350,9 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		table_arm(m, s, now);
 	}
 	if (!send_path_error(tx->error))
-		return copied ? 0 : tx->error;
+		return copy != NULL ? 0 : tx->error;
 	failed = path_send_failed(m, s, f, now);
-	if (copied)
+	if (copy != NULL)
 		return 0;
 	/* The same flow once more, or the next best. */
 	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)

@@ -38,9 +38,10 @@ bool send_path_error(int error);
  * that packet. */
 void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
     uint16_t flags, const struct wire_ad *copy, struct mp_tx *);
-/* The datagram went out on that flow: it is counted, an answer is waited for,
- * and it is kept for a rescue. */
+/* The datagram went out on that flow, and as a COPY on another or on none: it
+ * is counted, an answer is waited for, and it is kept for a rescue. */
 void send_done(struct mp *, struct session *, struct flow *,
-    const struct mp_tx *, const void *payload, size_t len, bool copied);
+    const struct mp_tx *, const void *payload, size_t len,
+    struct flow *copy);
 
 #endif

@@ -120,7 +120,7 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	send_fill(m, s, f, now, 0, NULL, &tx);
 	way_out(m, s, r, f, &f->path, out);
 	out->len = mp_seal(&tx, pool_data(r), len, buf);
-	send_done(m, s, f, &tx, pool_data(r), len, false);
+	send_done(m, s, f, &tx, pool_data(r), len, NULL);
 	pool_drop(m, POOL_HELD, s);
 	crypto_wipe(&tx, sizeof(tx));
 	return out->len;

@@ -24,6 +24,7 @@ enum state_bound {
 	STATE_HANDSHAKES = STATE_OPEN + STATE_SENT,
 	STATE_SOURCES = 16,  /* sources of one INIT that are noted */
 	STATE_BUCKETS = 256, /* of the handshake limit by source */
+	STATE_ASKED = 4, /* probes whose answers are known, late ones too */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
 	STATE_NO_INDEX = 0xffff,	/* no flow record */
 };
@@ -65,6 +66,7 @@ struct flow {
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
+	bool searched : 1;    /* its silence began a search (path_choice.c) */
 	uint8_t probes;	      /* sent since the last answer */
 	uint8_t probes_lost;  /* since the last that was answered */
 	uint8_t suspect;      /* quick probes still to be sent */
@@ -78,19 +80,32 @@ struct flow {
 	uint64_t silent_since; /* first wait since the last answer */
 	uint64_t data_since;   /* first datagram since the last answer */
 	uint64_t probe1_at;    /* first unanswered probe */
+	uint64_t prompt_at;    /* its answer would be here by then, as others'
+				* are, had it been answered; MP_NEVER */
 	uint64_t copy_seen;    /* peer doubts this flow; MP_NEVER */
 	uint64_t lossy_seen;   /* peer says that it loses; MP_NEVER */
 	struct rtt rtt;
+	struct rtt_late late;
 	uint64_t answer_at; /* last answer, 0: never */
+	uint64_t proof_at;  /* what was sent on it then arrived, by an answer */
+	uint64_t data_last; /* last datagram sent as such */
+	uint64_t copy_last; /* last COPY sent, 0: never */
+	uint64_t peer_at;   /* last COPY or SELECT that came by it, 0: never */
 	uint64_t mark[2];   /* highest number in order, by the C bit ... */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 
 	/* and what only control packets need */
+	uint64_t fate;	    /* flows, by state_bit(), that fell silent with it */
+	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint64_t former_mark[2]; /* ... and under the former key */
 	uint64_t probe2_at; /* second unanswered probe */
 	uint64_t probe_at;  /* last probe sent, 0: none */
 	uint64_t born_at;   /* of this pair */
-	uint16_t probe_ts;  /* timestamp of the last probe */
+	uint64_t asked_at[STATE_ASKED]; /* last probes, newest first; 0: none */
+	uint16_t asked[STATE_ASKED]; /* lowest bits of their numbers */
+	uint8_t asked_done;	     /* those that were answered, bits */
+	uint16_t probe_seen; /* number of the peer's last probe */
+	uint16_t tx_data;    /* datagrams sent under the present key */
 	uint16_t loss;	    /* of probes, 1/65535, smoothed */
 
 	uint16_t size_max; /* UDP payload not disproved */
@@ -143,6 +158,8 @@ struct session {
 	uint8_t live_flows; /* not gone */
 	uint8_t selected;   /* responder: the flow that the peer chose */
 	uint64_t review_at; /* when the choice wants a look; 0: now */
+	uint64_t silence_at; /* when the last search began: what counts is what
+			      * flows answered since */
 	uint64_t last_data, last_send; /* 0: never */
 	uint64_t last_in, deadline;
 	uint32_t choice; /* number of the last SELECT sent or followed */
@@ -165,11 +182,17 @@ struct session {
 	/* choice */
 	uint64_t why_at;
 	uint64_t resend_pos;
+	uint64_t asked_at; /* all flows were asked */
+	uint64_t resend_from; /* when the walk began: ages are of then */
+	uint64_t resend_at;   /* the next copies go then, ... */
+	uint16_t resend_left; /* ... but for so many that may go now */
+	uint16_t resend_few;  /* at a time; 0: not known yet */
 	uint8_t resend_flow; /* also rescue this one, though it is well */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
 	bool select_acked : 1; /* initiator */
 	bool resend : 1;	   /* the pool is being walked */
+	bool resend_stuck : 1;	   /* nothing was there to rescue by */
 
 	/* addresses */
 	bool addr_reply : 1;

@@ -266,8 +266,10 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	struct flow *f;
 	bool works = can_send(m, s);
 
-	if (s->resend || s->addr_reply || (s->staged.n > 0 && works))
+	if (s->addr_reply || (s->staged.n > 0 && works))
 		return 0;
+	if (s->resend)
+		at = s->resend_left > 0 ? 0 : earlier(at, s->resend_at);
 	if (s->staged.n > 0)
 		at = earlier(at, now + SEC); /* to give them up in time */
 	at = earlier(at, session_keys_end(s));

@@ -12,7 +12,8 @@
 
 /* Modifiers of PROBE. */
 #define PROBE_MODIFIERS                                                       \
-	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT)
+	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT |       \
+	    WIRE_COUNT)
 
 enum { FAMILY_4 = 4, FAMILY_6 = 6, IP4_OFF = 12 };
 
@@ -70,15 +71,37 @@ wire_get_ad(const uint8_t *packet, size_t len, struct wire_ad *ad)
 
 /* --- Sealed head ---------------------------------------------------------- */
 
+/* Does it say which probe it answers? */
+static bool
+is_answer(unsigned flags)
+{
+	return (flags & WIRE_PROBE) != 0 && (flags & WIRE_REPLY) != 0;
+}
+
 size_t
 wire_put_msg(uint8_t *out, const struct wire_msg *m)
 {
 	uint8_t *p = out;
 
-	put16(p, m->flags);
+	put16(p, (uint16_t)(m->flags | m->held_log2 << WIRE_HELD_SHIFT));
 	put16(p + 2, m->ts);
 	put16(p + 4, m->tsreply);
 	p += WIRE_HEAD;
+	if (m->flags & WIRE_PROBE) {
+		put16(p, m->data);
+		p += WIRE_DATA;
+	}
+	if (is_answer(m->flags)) {
+		put16(p, m->number);
+		p += WIRE_NUMBER;
+	}
+	if (m->flags & WIRE_COUNT) {
+		put16(p, m->sent);
+		put16(p + 2, m->missing);
+		p += WIRE_REPORT;
+	}
+	if (m->flags & WIRE_TOKENS)
+		*p++ = m->link;
 	if (m->flags & WIRE_CHALLENGE) {
 		memcpy(p, m->challenge, WIRE_TOKEN);
 		p += WIRE_TOKEN;
@@ -127,6 +150,14 @@ fields_len(unsigned flags)
 {
 	size_t len = 0;
 
+	if (flags & WIRE_PROBE)
+		len += WIRE_DATA;
+	if (is_answer(flags))
+		len += WIRE_NUMBER;
+	if (flags & WIRE_COUNT)
+		len += WIRE_REPORT;
+	if (flags & WIRE_TOKENS)
+		len += WIRE_LINK;
 	if (flags & WIRE_CHALLENGE)
 		len += WIRE_TOKEN;
 	if (flags & WIRE_RESPONSE)
@@ -142,6 +173,21 @@ fields_len(unsigned flags)
 static void
 get_fields(const uint8_t *p, struct wire_msg *m)
 {
+	if (m->flags & WIRE_PROBE) {
+		m->data = get16(p);
+		p += WIRE_DATA;
+	}
+	if (is_answer(m->flags)) {
+		m->number = get16(p);
+		p += WIRE_NUMBER;
+	}
+	if (m->flags & WIRE_COUNT) {
+		m->sent = get16(p);
+		m->missing = get16(p + 2);
+		p += WIRE_REPORT;
+	}
+	if (m->flags & WIRE_TOKENS)
+		m->link = *p++;
 	if (m->flags & WIRE_CHALLENGE) {
 		memcpy(m->challenge, p, WIRE_TOKEN);
 		p += WIRE_TOKEN;
@@ -162,7 +208,8 @@ wire_get_msg(const uint8_t *in, size_t len, bool control, struct wire_msg *m)
 	memset(m, 0, sizeof(*m));
 	if (len < WIRE_HEAD)
 		return WIRE_EBODY;
-	m->flags = get16(in);
+	m->flags = get16(in) & WIRE_FLAGS;
+	m->held_log2 = (uint8_t)(get16(in) >> WIRE_HELD_SHIFT);
 	m->ts = get16(in + 2);
 	m->tsreply = get16(in + 4);
 	if (!flags_known(m->flags, control))

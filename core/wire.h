@@ -31,6 +31,10 @@ enum wire_size {
 	WIRE_MIN = 34,	 /* shortest packet of a session */
 	WIRE_COPY = 12,	 /* sid4 nonce8 in front of the payload of a COPY */
 	WIRE_TOKEN = 8,	 /* of CHALLENGE and RESPONSE */
+	WIRE_DATA = 2,	 /* of PROBE: datagrams sent on this flow */
+	WIRE_NUMBER = 2, /* of PROBE with REPLY: of the probe that it answers */
+	WIRE_REPORT = 4, /* with COUNT: packets that were to come, and did not */
+	WIRE_LINK = 1,	 /* before them: which of its links the sender uses */
 	WIRE_SHAKE = 12, /* header of a handshake packet */
 	WIRE_INIT = 124,
 	WIRE_RESP = 108,
@@ -56,6 +60,11 @@ enum wire_flag {
 	WIRE_CLOSE = 0x0080,
 	WIRE_COPYFLAG = 0x0100,
 	WIRE_LOSSY = 0x0200,
+	WIRE_COUNT = 0x0400,
+	WIRE_FLAGS = 0x0fff, /* the rest says how long tsreply was held */
+	WIRE_TOKENS = WIRE_CHALLENGE | WIRE_RESPONSE,
+	WIRE_HELD_SHIFT = 12,
+	WIRE_HELD_MAX = 15,
 };
 
 #define WIRE_MAGIC MP_HANDSHAKE_MAGIC
@@ -92,6 +101,12 @@ bool wire_get_ad(const uint8_t *packet, size_t len, struct wire_ad *);
 /* The sealed head, and the fields that the flags ask for. */
 struct wire_msg {
 	uint16_t flags, ts, tsreply;
+	uint8_t held_log2; /* tsreply was held for less than 2^held_log2 WIRE_TS_US */
+	uint16_t data;	 /* with PROBE: datagrams sent on this flow so far */
+	uint16_t number; /* with PROBE and REPLY: the last probe's that came */
+	uint16_t sent, missing; /* with COUNT: of the peer's first `sent'
+				 * packets of this flow, those that are */
+	uint8_t link; /* with either token: the sender's link, or 0 */
 	uint8_t challenge[WIRE_TOKEN]; /* with CHALLENGE */
 	uint8_t response[WIRE_TOKEN];  /* with RESPONSE */
 	uint32_t select;	       /* with SELECT */
@@ -107,7 +122,7 @@ enum wire_error { WIRE_OK, WIRE_EFLAGS, WIRE_EBODY };
 /*
  * Reads what a packet held.  WIRE_EFLAGS: an unknown flag or combination;
  * only these are known: 0 (data), PROBE with any of REPLY CHALLENGE RESPONSE
- * SELECT, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY with one of
+ * SELECT COUNT, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY with one of
  * REPLY LOSSY; `control' must be false for
  * data and true for the others.  WIRE_EBODY: too short for its fields; a
  * CLOSE or ADDR request with a body; a probe whose padding is not zero.

@@ -89,23 +89,43 @@ _mprun() {
 	esac
 }
 
+# What the sed(1) script $1 makes of each line of the status.
+_mpshim_status() {
+	_mpshim_words "$(mpctl status 2>/dev/null | sed -n "$1")"
+}
+
 _mpctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
+	local before=${COMP_WORDS[COMP_CWORD - 1]}
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		_mpshim_words 'keygen status watch events doctor check-config
-			check-program -h --help --version'
+			check-program -h --help -V --version'
 		return
 	fi
+	# `=' is a word of its own, between an option and its value.
+	if [ "$cur" = = ]; then
+		cur=''
+	elif [ "$before" = = ]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	case ${COMP_WORDS[1]}:$before in
+	check-config:-f | check-config:--file)
+		_mpshim_files
+		return ;;
+	events:-p | events:--port)
+		_mpshim_status 's/^port \([0-9]*\).*/\1/p'
+		return ;;
+	esac
 	case ${COMP_WORDS[1]}:$cur in
 	doctor:-*) _mpshim_words '--json --help' ;;
 	check-config:-*) _mpshim_words '--file --help' ;;
 	status:-*) _mpshim_words '--json --help' ;;
 	events:-*) _mpshim_words '--no-samples --port --help' ;;
-	status:* | watch:*) _mpshim_words "$(mpctl status 2>/dev/null |
-	    sed -n 's/.*, process \([0-9]*\):.*/\1/p')" ;;
 	*:-*) _mpshim_words --help ;;
+	status:* | watch:*)
+		_mpshim_status 's/.*, process \([0-9]*\):.*/\1/p' ;;
 	check-program:*)
 		[ "$COMP_CWORD" -ne 2 ] || _mpshim_command 2 ;;
 	esac

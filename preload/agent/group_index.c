@@ -39,7 +39,7 @@ who_dropped(struct port *p)
 
 /* One round over all indices. */
 static bool
-ask_all(struct port *p)
+group_index_ask_all(struct port *p)
 {
 	uint8_t index[MP_SLOTS_MAX], control = PORT_UNKNOWN;
 	uint32_t found = 0;
@@ -76,7 +76,7 @@ group_index_find(struct port *p)
 	int i;
 
 	for (i = 0; i < TRIES; i++)
-		if (ask_all(p))
+		if (group_index_ask_all(p))
 			return true;
 	journal("port %u: who has which index cannot be told", p->number);
 	return false;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -114,141 +115,74 @@ set_address(struct netmon *nm, const struct address *new, bool usable)
 
 /* --- The kernel's messages ---------------------------------------------- */
 
-/* Of the kind that only carries addresses? */
-static bool
-is_dummy(struct rtattr *info)
-{
-	static const char dummy[] = "dummy";
-	struct rtattr *kind;
-
-	if (info == NULL)
-		return false;
-	kind = rtnl_inside(info, IFLA_INFO_KIND);
-	return kind != NULL && RTA_PAYLOAD(kind) >= sizeof(dummy) - 1 &&
-	    memcmp(RTA_DATA(kind), dummy, sizeof(dummy) - 1) == 0;
-}
-
 static void
-on_link(struct netmon *nm, const struct nlmsghdr *h)
+on_link(struct netmon *nm, const struct rtnl_link *new)
 {
-	const struct ifinfomsg *info = NLMSG_DATA(h);
-	struct rtattr *a[IFLA_LINKINFO + 1];
-	struct link l = { .ifindex = 0 };
-	const struct link *before;
-	size_t len;
+	const struct link *before = netmon_link(nm, new->ifindex);
+	struct link l = { .ifindex = new->ifindex };
 
-	if (!rtnl_attributes(h, sizeof(*info), a, IFLA_LINKINFO) ||
-	    info->ifi_family != AF_UNSPEC)
-		return;
-	l.ifindex = (uint32_t)info->ifi_index;
-	if (h->nlmsg_type == RTM_DELLINK) {
-		remove_link(nm, l.ifindex);
+	if (new->gone) {
+		remove_link(nm, new->ifindex);
 		return;
 	}
-	before = netmon_link(nm, l.ifindex);
 	if (before != NULL)
 		l = *before; /* some messages tell a part only */
-	l.up = (info->ifi_flags & IFF_UP) != 0 &&
-	    (info->ifi_flags & IFF_RUNNING) != 0;
-	l.nowhere = (info->ifi_flags & IFF_LOOPBACK) != 0 ||
-	    is_dummy(a[IFLA_LINKINFO]);
-	l.mtu = rtnl_number(a[IFLA_MTU], l.mtu);
-	if (a[IFLA_IFNAME] != NULL) {
-		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
-		memset(l.name, 0, IFNAMSIZ);
-		memcpy(l.name, RTA_DATA(a[IFLA_IFNAME]),
-		    len < IFNAMSIZ ? len : IFNAMSIZ - 1);
-	}
+	l.up = new->up;
+	l.nowhere = new->loopback || new->dummy;
+	if (new->mtu != 0)
+		l.mtu = new->mtu;
+	if (new->name[0] != '\0')
+		memcpy(l.name, new->name, sizeof(l.name));
 	set_link(nm, &l);
 }
 
-/* The address of a message; false: of no use. */
-static bool
-get_address(const struct nlmsghdr *h, struct address *to, uint32_t *flags)
-{
-	const struct ifaddrmsg *info = NLMSG_DATA(h);
-	struct rtattr *a[IFA_FLAGS + 1], *ip;
-	struct mp_addr addr = { .port = 0 };
-
-	if (!rtnl_attributes(h, sizeof(*info), a, IFA_FLAGS))
-		return false;
-	ip = a[IFA_LOCAL] != NULL ? a[IFA_LOCAL] : a[IFA_ADDRESS];
-	if (ip == NULL)
-		return false;
-	if (info->ifa_family == AF_INET && RTA_PAYLOAD(ip) == 4) {
-		addr.ip[10] = addr.ip[11] = 0xff;
-		memcpy(addr.ip + 12, RTA_DATA(ip), 4);
-	} else if (info->ifa_family == AF_INET6 && RTA_PAYLOAD(ip) == 16)
-		memcpy(addr.ip, RTA_DATA(ip), 16);
-	else
-		return false;
-	memcpy(to->ip, addr.ip, 16);
-	to->ifindex = info->ifa_index;
-	*flags = rtnl_number(a[IFA_FLAGS], info->ifa_flags);
-	return !net_is_loopback(&addr) && !net_is_link_local(&addr) &&
-	    !net_is_any(&addr) && !net_is_multicast(&addr);
-}
-
 static void
-on_address(struct netmon *nm, const struct nlmsghdr *h)
+on_address(struct netmon *nm, const struct rtnl_address *new)
 {
-	struct address a;
-	uint32_t flags;
+	struct address a = { .ifindex = new->ifindex };
 	bool usable;
 
-	if (!get_address(h, &a, &flags))
+	if (net_is_loopback(&new->addr) || net_is_link_local(&new->addr) ||
+	    net_is_any(&new->addr) || net_is_multicast(&new->addr))
 		return;
-	usable = h->nlmsg_type == RTM_NEWADDR &&
-	    (flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) == 0 &&
-	    ((flags & IFA_F_TENTATIVE) == 0 ||
-		(flags & IFA_F_OPTIMISTIC) != 0);
+	memcpy(a.ip, new->addr.ip, sizeof(a.ip));
+	usable = !new->gone &&
+	    (new->flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) == 0 &&
+	    ((new->flags & IFA_F_TENTATIVE) == 0 ||
+		(new->flags & IFA_F_OPTIMISTIC) != 0);
 	set_address(nm, &a, usable);
 }
 
-/* Which interfaces a route that came or went leads to. */
+/* Notes the interfaces that a new or removed route leads to; MP_NONE, all of
+ * them, where the message names none. */
 static void
-on_route(struct netmon *nm, const struct nlmsghdr *h)
+on_route(struct netmon *nm, const struct rtnl_route *r)
 {
-	const struct rtmsg *info = NLMSG_DATA(h);
-	struct rtattr *a[RTA_MULTIPATH + 1];
-	struct rtnexthop *hop;
-	int len;
+	size_t i;
 
-	if (!rtnl_attributes(h, sizeof(*info), a, RTA_MULTIPATH) ||
-	    (info->rtm_flags & RTM_F_CLONED) != 0 ||
-	    info->rtm_type == RTN_LOCAL || info->rtm_type == RTN_BROADCAST ||
-	    info->rtm_type == RTN_MULTICAST || info->rtm_type == RTN_ANYCAST)
+	if (r->cloned || r->type == RTN_LOCAL || r->type == RTN_BROADCAST ||
+	    r->type == RTN_MULTICAST || r->type == RTN_ANYCAST)
 		return;
-	if (a[RTA_MULTIPATH] == NULL) {
-		add_event(nm, rtnl_number(a[RTA_OIF], MP_NONE));
-		return;
-	}
-	hop = RTA_DATA(a[RTA_MULTIPATH]);
-	len = (int)RTA_PAYLOAD(a[RTA_MULTIPATH]);
-	for (; RTNH_OK(hop, len); len -= NLMSG_ALIGN(hop->rtnh_len),
-	    hop = RTNH_NEXT(hop))
-		add_event(nm, (uint32_t)hop->rtnh_ifindex);
+	if (r->nhops == 0 || r->nhops == RTNL_HOPS)
+		add_event(nm, MP_NONE);
+	for (i = 0; i < r->nhops; i++)
+		add_event(nm, r->hop[i]);
 }
 
 static void
 netmon_take_in(void *arg, const struct nlmsghdr *h)
 {
 	struct netmon *nm = arg;
+	struct rtnl_link link;
+	struct rtnl_address address;
+	struct rtnl_route route;
 
-	switch (h->nlmsg_type) {
-	case RTM_NEWLINK:
-	case RTM_DELLINK:
-		on_link(nm, h);
-		break;
-	case RTM_NEWADDR:
-	case RTM_DELADDR:
-		on_address(nm, h);
-		break;
-	case RTM_NEWROUTE:
-	case RTM_DELROUTE:
-		on_route(nm, h);
-		break;
-	}
+	if (rtnl_read_link(h, &link))
+		on_link(nm, &link);
+	else if (rtnl_read_address(h, &address))
+		on_address(nm, &address);
+	else if (rtnl_read_route(h, &route))
+		on_route(nm, &route);
 }
 
 /* Reads both lists anew. */

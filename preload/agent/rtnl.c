@@ -2,14 +2,20 @@
 #include "rtnl.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "shared/net.h"
+
 enum {
-	BUFFER = 1 << 20,
-	WAIT_S = 2, /* for an answer; the kernel has it at once */
+	BUFFER = 1 << 20, /* bytes */
+	WAIT_S = 2, /* for an answer; the kernel gives it at once */
+	ETHERNET = 1, /* ARPHRD_ETHER of <net/if_arp.h> */
 };
 
 static uint64_t message[RTNL_MESSAGE / sizeof(uint64_t)]; /* aligned */
@@ -44,7 +50,7 @@ rtnl_hear(int fd, int flags, const struct nlmsghdr **h)
 	ssize_t n;
 
 	*h = (const struct nlmsghdr *)(const void *)message;
-	do { /* what others than the kernel say counts as nothing */
+	do { /* messages of other processes (nl_pid not 0) are skipped */
 		len = sizeof(from);
 		n = recvfrom(fd, message, sizeof(message), flags,
 		    (struct sockaddr *)&from, &len);
@@ -52,9 +58,9 @@ rtnl_hear(int fd, int flags, const struct nlmsghdr **h)
 	return n < 0 ? -errno : n;
 }
 
-/* What is left of a list that broke off, or came too late, is of no use. */
+/* Drops the rest of a list that was given up, and answers that were late. */
 static void
-flush(int fd)
+rtnl_flush(int fd)
 {
 	const struct nlmsghdr *h;
 
@@ -65,12 +71,13 @@ flush(int fd)
 static int
 rtnl_say(int fd, struct nlmsghdr *h)
 {
-	flush(fd);
+	rtnl_flush(fd);
 	h->nlmsg_seq = ++sequence;
 	return send(fd, h, h->nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
-/* One datagram of a list: 1 where that ends it, or 0, or a negative errno. */
+/* Hands on the messages of one datagram of a list: 1, the list has ended; 0,
+ * more is to come; or a negative errno. */
 static int
 take_part(const struct nlmsghdr *h, size_t len,
     void (*take)(void *, const struct nlmsghdr *), void *arg)
@@ -109,55 +116,11 @@ rtnl_list(int fd, uint16_t type,
 	return end == 1 ? 0 : end;
 }
 
-static void
-add_attribute(struct nlmsghdr *h, unsigned short type, const void *data,
-    size_t len)
-{
-	struct rtattr *a = (struct rtattr *)(void *)((char *)h +
-	    NLMSG_ALIGN(h->nlmsg_len));
+/* --- Decoding ------------------------------------------------------------ */
 
-	a->rta_type = type;
-	a->rta_len = (unsigned short)RTA_LENGTH(len);
-	memcpy(RTA_DATA(a), data, len);
-	h->nlmsg_len = NLMSG_ALIGN(h->nlmsg_len) +
-	    (unsigned)RTA_SPACE(len);
-}
-
-int
-rtnl_route(int fd, int family, const uint8_t *from, const uint8_t *to,
-    size_t len, void (*take)(void *, const struct nlmsghdr *), void *arg)
-{
-	struct {
-		struct nlmsghdr head;
-		struct rtmsg info;
-		char room[2 * RTA_SPACE(16)];
-	} ask = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(ask.info)),
-		      .nlmsg_type = RTM_GETROUTE,
-		      .nlmsg_flags = NLM_F_REQUEST },
-		.info = { .rtm_family = (unsigned char)family,
-		    .rtm_dst_len = (unsigned char)(8 * len),
-		    .rtm_src_len = (unsigned char)(8 * len) } };
-	const struct nlmsghdr *h;
-	ssize_t n;
-	int error;
-
-	add_attribute(&ask.head, RTA_DST, to, len);
-	add_attribute(&ask.head, RTA_SRC, from, len);
-	error = rtnl_say(fd, &ask.head);
-	if (error != 0)
-		return error;
-	n = rtnl_hear(fd, 0, &h);
-	if (n < 0)
-		return (int)n;
-	if (!NLMSG_OK(h, (unsigned)n))
-		return -EPROTO;
-	if (h->nlmsg_type == NLMSG_ERROR)
-		return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-	take(arg, h);
-	return 0;
-}
-
-bool
+/* Finds the attributes 0 to `most' of a message whose fixed part has `size'
+ * bytes: false, the message is too short. */
+static bool
 rtnl_attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
     unsigned most)
 {
@@ -177,8 +140,9 @@ rtnl_attributes(const struct nlmsghdr *h, size_t size, struct rtattr **found,
 	return true;
 }
 
-struct rtattr *
-rtnl_inside(struct rtattr *outer, unsigned short type)
+/* The attribute of this type within another one, or NULL. */
+static struct rtattr *
+rtnl_nested(struct rtattr *outer, unsigned short type)
 {
 	struct rtattr *a = RTA_DATA(outer);
 	unsigned len = (unsigned)RTA_PAYLOAD(outer);
@@ -189,7 +153,8 @@ rtnl_inside(struct rtattr *outer, unsigned short type)
 	return NULL;
 }
 
-uint32_t
+/* An attribute of 32 bits, or `otherwise' where it is missing. */
+static uint32_t
 rtnl_number(const struct rtattr *a, uint32_t otherwise)
 {
 	uint32_t n;
@@ -198,4 +163,175 @@ rtnl_number(const struct rtattr *a, uint32_t otherwise)
 		return otherwise;
 	memcpy(&n, RTA_DATA(a), sizeof(n));
 	return n;
+}
+
+/* Is the interface of this kind ("dummy", "bridge")?  `info' is IFLA_LINKINFO
+ * or NULL. */
+static bool
+rtnl_is_kind(struct rtattr *info, const char *name)
+{
+	struct rtattr *kind;
+	size_t len;
+
+	kind = info != NULL ? rtnl_nested(info, IFLA_INFO_KIND) : NULL;
+	if (kind == NULL)
+		return false;
+	len = RTA_PAYLOAD(kind);
+	if (len > 0 && ((const char *)RTA_DATA(kind))[len - 1] == '\0')
+		len--;
+	return len == strlen(name) && memcmp(RTA_DATA(kind), name, len) == 0;
+}
+
+bool
+rtnl_read_link(const struct nlmsghdr *h, struct rtnl_link *l)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(h);
+	struct rtattr *a[IFLA_LINKINFO + 1];
+	size_t len;
+
+	memset(l, 0, sizeof(*l));
+	if ((h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK) ||
+	    !rtnl_attributes(h, sizeof(*info), a, IFLA_LINKINFO) ||
+	    info->ifi_family != AF_UNSPEC)
+		return false;
+	l->ifindex = (uint32_t)info->ifi_index;
+	l->gone = h->nlmsg_type == RTM_DELLINK;
+	l->up = (info->ifi_flags & IFF_UP) != 0 &&
+	    (info->ifi_flags & IFF_RUNNING) != 0;
+	l->loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
+	l->dummy = rtnl_is_kind(a[IFLA_LINKINFO], "dummy");
+	l->bridge = rtnl_is_kind(a[IFLA_LINKINFO], "bridge");
+	l->ethernet = info->ifi_type == ETHERNET;
+	l->mtu = rtnl_number(a[IFLA_MTU], 0);
+	if (a[IFLA_IFNAME] != NULL) {
+		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
+		memcpy(l->name, RTA_DATA(a[IFLA_IFNAME]),
+		    len < IFNAMSIZ ? len : IFNAMSIZ - 1);
+	}
+	return true;
+}
+
+/* Reads an address of the family; an IPv4 one becomes ::ffff:a.b.c.d. */
+static bool
+rtnl_read_ip(const struct rtattr *a, int family, struct mp_addr *to)
+{
+	memset(to, 0, sizeof(*to));
+	if (family == AF_INET)
+		memset(to->ip + 10, 0xff, 2);
+	if (a == NULL)
+		return false;
+	if (family == AF_INET && RTA_PAYLOAD(a) == 4)
+		memcpy(to->ip + 12, RTA_DATA(a), 4);
+	else if (family == AF_INET6 && RTA_PAYLOAD(a) == 16)
+		memcpy(to->ip, RTA_DATA(a), 16);
+	else
+		return false;
+	return true;
+}
+
+bool
+rtnl_read_address(const struct nlmsghdr *h, struct rtnl_address *to)
+{
+	const struct ifaddrmsg *info = NLMSG_DATA(h);
+	struct rtattr *a[IFA_FLAGS + 1];
+
+	memset(to, 0, sizeof(*to));
+	if ((h->nlmsg_type != RTM_NEWADDR && h->nlmsg_type != RTM_DELADDR) ||
+	    !rtnl_attributes(h, sizeof(*info), a, IFA_FLAGS))
+		return false;
+	to->ifindex = info->ifa_index;
+	to->gone = h->nlmsg_type == RTM_DELADDR;
+	to->prefix_len = info->ifa_prefixlen;
+	to->flags = rtnl_number(a[IFA_FLAGS], info->ifa_flags);
+	/* On a point-to-point link IFA_ADDRESS is the other end's. */
+	return rtnl_read_ip(a[IFA_LOCAL] != NULL ? a[IFA_LOCAL] :
+	    a[IFA_ADDRESS], info->ifa_family, &to->addr);
+}
+
+static void
+rtnl_read_hops(struct rtattr *multipath, struct rtnl_route *r)
+{
+	struct rtnexthop *hop = RTA_DATA(multipath);
+	int len = (int)RTA_PAYLOAD(multipath);
+
+	for (; RTNH_OK(hop, len) && r->nhops < RTNL_HOPS;
+	    len -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		r->hop[r->nhops++] = (uint32_t)hop->rtnh_ifindex;
+}
+
+bool
+rtnl_read_route(const struct nlmsghdr *h, struct rtnl_route *r)
+{
+	const struct rtmsg *info = NLMSG_DATA(h);
+	struct rtattr *a[RTA_TABLE + 1];
+
+	memset(r, 0, sizeof(*r));
+	if ((h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE) ||
+	    !rtnl_attributes(h, sizeof(*info), a, RTA_TABLE) ||
+	    (info->rtm_family != AF_INET && info->rtm_family != AF_INET6) ||
+	    info->rtm_dst_len > (info->rtm_family == AF_INET ? 32 : 128))
+		return false;
+	r->gone = h->nlmsg_type == RTM_DELROUTE;
+	r->cloned = (info->rtm_flags & RTM_F_CLONED) != 0;
+	r->family = info->rtm_family;
+	r->type = info->rtm_type;
+	r->table = rtnl_number(a[RTA_TABLE], info->rtm_table);
+	r->dst_len = info->rtm_dst_len;
+	(void)rtnl_read_ip(a[RTA_DST], r->family, &r->dst); /* absent: any */
+	if (a[RTA_MULTIPATH] != NULL)
+		rtnl_read_hops(a[RTA_MULTIPATH], r);
+	else if (a[RTA_OIF] != NULL)
+		r->hop[r->nhops++] = rtnl_number(a[RTA_OIF], 0);
+	return true;
+}
+
+/* --- Which way leads where ----------------------------------------------- */
+
+static void
+add_attribute(struct nlmsghdr *h, unsigned short type, const void *data,
+    size_t len)
+{
+	struct rtattr *a = (struct rtattr *)(void *)((char *)h +
+	    NLMSG_ALIGN(h->nlmsg_len));
+
+	a->rta_type = type;
+	a->rta_len = (unsigned short)RTA_LENGTH(len);
+	memcpy(RTA_DATA(a), data, len);
+	h->nlmsg_len = NLMSG_ALIGN(h->nlmsg_len) +
+	    (unsigned)RTA_SPACE(len);
+}
+
+int
+rtnl_find_route(int fd, const struct mp_addr *from, const struct mp_addr *to,
+    struct rtnl_route *r)
+{
+	bool v4 = net_is_v4(to);
+	size_t off = v4 ? 12 : 0, len = sizeof(to->ip) - off;
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg info;
+		char room[2 * RTA_SPACE(16)];
+	} ask = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(ask.info)),
+		      .nlmsg_type = RTM_GETROUTE,
+		      .nlmsg_flags = NLM_F_REQUEST },
+		.info = { .rtm_family = v4 ? AF_INET : AF_INET6,
+		    .rtm_dst_len = (unsigned char)(8 * len),
+		    .rtm_src_len = (unsigned char)(8 * len) } };
+	const struct nlmsghdr *h;
+	ssize_t n;
+	int error;
+
+	add_attribute(&ask.head, RTA_DST, to->ip + off, len);
+	add_attribute(&ask.head, RTA_SRC, from->ip + off, len);
+	error = rtnl_say(fd, &ask.head);
+	if (error != 0)
+		return error;
+	n = rtnl_hear(fd, 0, &h);
+	if (n < 0)
+		return (int)n;
+	if (!NLMSG_OK(h, (unsigned)n))
+		return -EPROTO;
+	if (h->nlmsg_type == NLMSG_ERROR)
+		return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+	return rtnl_read_route(h, r) ? 0 : -EPROTO;
 }

@@ -1,39 +1,76 @@
 /* SPDX-License-Identifier: ISC */
-/* rtnetlink: sockets, messages, attributes, lists. */
+/*
+ * rtnetlink(7): sockets, lists, and the one decoder of the kernel's messages
+ * about interfaces, addresses and routes.
+ */
 #ifndef RTNL_H
 #define RTNL_H
 
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { RTNL_MESSAGE = 32768 /* as the kernel cuts its lists */ };
+#include "mp.h"
+
+struct nlmsghdr;
+
+enum {
+	RTNL_MESSAGE = 32768, /* bytes; the kernel cuts its lists so */
+	RTNL_HOPS = 64,	      /* next hops of a route that are read */
+};
+
+/* A network interface. */
+struct rtnl_link {
+	uint32_t ifindex;
+	uint32_t mtu;	     /* bytes; 0: the message does not say */
+	char name[IFNAMSIZ]; /* "": the message does not say */
+	bool gone;	     /* RTM_DELLINK */
+	bool up;	     /* and has a carrier */
+	bool loopback, dummy, bridge;
+	bool ethernet;	     /* a route over it needs a gateway */
+};
+
+struct rtnl_address {
+	struct mp_addr addr; /* without a port */
+	uint32_t ifindex;
+	uint32_t flags;	     /* IFA_F_... */
+	unsigned prefix_len; /* bits */
+	bool gone;	     /* RTM_DELADDR */
+};
+
+struct rtnl_route {
+	int family;	     /* AF_INET or AF_INET6 */
+	struct mp_addr dst;
+	unsigned dst_len;    /* bits of dst that count: 0 to 32, or to 128 */
+	unsigned table;	     /* RT_TABLE_... */
+	unsigned type;	     /* RTN_... */
+	bool cloned;	     /* an entry of the kernel's cache */
+	bool gone;	     /* RTM_DELROUTE */
+	uint32_t hop[RTNL_HOPS]; /* interfaces that it leads to */
+	size_t nhops;
+};
 
 /* A socket that hears these groups: a descriptor, or a negative errno. */
 int rtnl_open(int flags, uint32_t groups);
-/* Receives what the kernel says into memory that lasts until the next call:
+/* Receives a datagram of the kernel into memory that lasts until the next call:
  * bytes, or a negative errno. */
 ssize_t rtnl_hear(int fd, int flags, const struct nlmsghdr **);
-/* Asks for a list of this type, and has each message of it taken: 0, or a
- * negative errno (-EAGAIN: it changed meanwhile, ask again). */
+/* Asks for a list of this type and hands each message of it to take(): 0, or a
+ * negative errno (-EAGAIN: the list changed meanwhile, ask again). */
 int rtnl_list(int fd, uint16_t type,
     void (*take)(void *arg, const struct nlmsghdr *), void *arg);
 
-/* Asks which way leads from one address to another, of `len' bytes each, and has
- * the answer taken: 0, or a negative errno (there is none). */
-int rtnl_route(int fd, int family, const uint8_t *from, const uint8_t *to,
-    size_t len, void (*take)(void *arg, const struct nlmsghdr *), void *arg);
+/* Each decodes one message; false: the message is of another kind, or
+ * damaged. */
+bool rtnl_read_link(const struct nlmsghdr *, struct rtnl_link *);
+bool rtnl_read_address(const struct nlmsghdr *, struct rtnl_address *);
+bool rtnl_read_route(const struct nlmsghdr *, struct rtnl_route *);
 
-/* Finds the attributes 0 to `most' of a message whose own part has `size'
- * bytes: false, it is too short. */
-bool rtnl_attributes(const struct nlmsghdr *, size_t size,
-    struct rtattr **found, unsigned most);
-/* One within another; NULL: it is not there. */
-struct rtattr *rtnl_inside(struct rtattr *outer, unsigned short type);
-/* An attribute that holds a number, or `otherwise'. */
-uint32_t rtnl_number(const struct rtattr *, uint32_t otherwise);
+/* The route that the kernel takes from one address to another of the same
+ * family: 0, or a negative errno (-ENETUNREACH: there is none). */
+int rtnl_find_route(int fd, const struct mp_addr *from,
+    const struct mp_addr *to, struct rtnl_route *);
 
 #endif

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: ISC */
-/* How mpctl asks the agent, and takes the rows that it answers with. */
+#include "ask.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "say.h"
 #include "shared/ipc.h"
 
-/* What comes is a row, or an answer that says why there are none. */
-union message {
+/* The agent sends rows, or one answer that says why there are none. */
+union ask_message {
 	struct ipc_row row;
 	struct ipc_answer answer;
 };
 
 _Static_assert(sizeof(struct ipc_row) != sizeof(struct ipc_answer),
     "messages are told apart by their length");
+_Static_assert(ASK_TEXT == (int)IPC_TEXT, "the agent's message fits");
 
 int
-ctl_ask(uint32_t kind, uint32_t port)
+ask_open(uint32_t kind, uint32_t port)
 {
 	static struct ipc_request ask; /* large, mostly zero */
 	int fd, error;
@@ -38,9 +40,9 @@ ctl_ask(uint32_t kind, uint32_t port)
 }
 
 int
-ctl_ask_row(int fd, struct ipc_row *row, char why[IPC_TEXT])
+ask_read_row(int fd, struct ipc_row *row, char why[ASK_TEXT])
 {
-	union message m;
+	union ask_message m;
 	int n, got[IPC_PASS];
 	size_t i;
 
@@ -56,35 +58,35 @@ ctl_ask_row(int fd, struct ipc_row *row, char why[IPC_TEXT])
 	}
 	if (n != sizeof(m.answer) || m.answer.error == 0)
 		return -EPROTO;
-	memcpy(why, m.answer.text, IPC_TEXT);
-	why[IPC_TEXT - 1] = '\0';
+	memcpy(why, m.answer.text, ASK_TEXT);
+	why[ASK_TEXT - 1] = '\0';
 	return m.answer.error;
 }
 
 int
-ctl_ask_wait(int fd, struct ipc_row *row, char why[IPC_TEXT])
+ask_await_row(int fd, struct ipc_row *row, char why[ASK_TEXT])
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int n = poll(&p, 1, IPC_WAIT_MS);
 
 	if (n < 0)
 		return -errno;
-	return n == 0 ? -ETIMEDOUT : ctl_ask_row(fd, row, why);
+	return n == 0 ? -ETIMEDOUT : ask_read_row(fd, row, why);
 }
 
 bool
-ctl_ask_nobody(int error)
+ask_is_absent(int error)
 {
 	return error == -ENOENT || error == -ECONNREFUSED ||
 	    error == -ECONNRESET || error == -EPIPE;
 }
 
 const char *
-ctl_ask_text(int error)
+ask_error_text(int error)
 {
 	static char text[128];
 
-	/* An agent that does not know the question says that it is wrong. */
+	/* An agent of another version calls an unknown request invalid. */
 	if (error == -EPROTO || error == -EINVAL)
 		return "the agent is of another version; restart the "
 		    "programs that run under it";
@@ -96,10 +98,10 @@ ctl_ask_text(int error)
 }
 
 void
-ctl_ask_error(int error, const char *why)
+ask_say_error(int error, const char *why)
 {
 	if (error != -EPROTO && why != NULL && why[0] != '\0')
-		ctl_error("the agent refuses: %s", why);
+		say_line("the agent refuses: %s", why);
 	else
-		ctl_error("%s", ctl_ask_text(error));
+		say_line("%s", ask_error_text(error));
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl check-config: what is asked for, line by line, and what a destination
- * would get of it. */
+/* mpctl check-config: the configuration, line by line, and the policy that it
+ * gives to an address. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl.h"
-#include "shared/net.h"
+#include "say.h"
+#include "policy/config_file.h"
+#include "policy/rules.h"
 #include "policy/settings.h"
+#include "shared/net.h"
+#include "shared/sockfilter.h"
 
 enum { WHERE = SETTINGS_PATH + 32 };
 
@@ -29,17 +33,17 @@ static const struct {
 	{ "MPSHIM_MEMORY", FROM_VARIABLE, SET_MEMORY },
 };
 
-static char path[FROM_WHERES][SETTINGS_PATH]; /* of the files, or "" */
+static char path[FROM_WHERES][SETTINGS_PATH]; /* of each file, or "" */
 
 static void
 config_complain(const char *line)
 {
-	ctl_error("%s", line);
+	say_line("%s", line);
 }
 
-/* Where something was asked for, in words. */
+/* Where a setting comes from: "FILE:LINE", a variable's name, or "nobody". */
 static const char *
-where(char text[WHERE], enum settings_from from, enum setting what,
+config_source(char text[WHERE], enum settings_from from, enum setting what,
     unsigned line)
 {
 	size_t i;
@@ -57,9 +61,9 @@ where(char text[WHERE], enum settings_from from, enum setting what,
 
 /* --- Line by line -------------------------------------------------------- */
 
-/* What a value does. */
+/* What a directive does, in words. */
 static const char *
-meaning(const struct directive *d)
+config_meaning(const struct directive *d)
 {
 	static const char *const rests[] = {
 		[REST_REQUIRE] = "other peers: protected, or nothing is sent",
@@ -99,7 +103,7 @@ meaning(const struct directive *d)
 }
 
 static void
-show_value(const struct settings *s, enum settings_from from,
+config_show_value(const struct settings *s, enum settings_from from,
     const struct directive *d)
 {
 	char text[WHERE];
@@ -110,14 +114,14 @@ show_value(const struct settings *s, enum settings_from from,
 	    d->what == SET_DEFAULT))
 		puts("no effect: MPSHIM_PEER says it all");
 	else if (d->what < SET_PLAIN && s->of[d->what].from != from)
-		printf("no effect: %s comes first\n", where(text,
+		printf("no effect: %s comes first\n", config_source(text,
 		    s->of[d->what].from, d->what, s->of[d->what].line));
 	else
-		puts(meaning(d));
+		puts(config_meaning(d));
 }
 
 static void
-show_file(const struct settings *s, enum settings_from from)
+config_show_file(const struct settings *s, enum settings_from from)
 {
 	static char text[CONFIG_FILE_MAX];
 	struct config_file f;
@@ -130,11 +134,11 @@ show_file(const struct settings *s, enum settings_from from)
 	printf("%s%s\n", path[from], n <= 0 ? ": not there, or empty" : "");
 	config_file_begin(&f, text, n > 0 ? (size_t)n : 0);
 	while (config_file_next(&f, &d) > 0)
-		show_value(s, from, &d);
+		config_show_value(s, from, &d);
 }
 
 static void
-show_variables(void)
+config_show_variables(void)
 {
 	const char *value;
 	bool some = false;
@@ -154,7 +158,7 @@ show_variables(void)
 /* --- Destinations -------------------------------------------------------- */
 
 static const char *
-outcome(const struct settings *s, const struct mp_addr *a)
+config_outcome(const struct settings *s, const struct mp_addr *a)
 {
 	if (rules_way(&s->rules, a) == WAY_PLAIN)
 		return "plain";
@@ -165,7 +169,8 @@ outcome(const struct settings *s, const struct mp_addr *a)
 	return "protected";
 }
 
-/* Why so: the rule, or what else decides. */
+/* What decides on an address: the place of its rule, or the reason without
+ * one. */
 static const char *
 config_reason(char text[WHERE], const struct settings *s,
     const struct mp_addr *a)
@@ -176,7 +181,7 @@ config_reason(char text[WHERE], const struct settings *s,
 		return a->port == RULES_NAMES ? "port 53 always is" :
 		    "loopback, multicast and broadcast always are";
 	if (rule != NULL)
-		return where(text, rule->from, rule->way == WAY_PLAIN ?
+		return config_source(text, rule->from, rule->way == WAY_PLAIN ?
 		    SET_PLAIN : SET_PROTECT, rule->line);
 	if (net_is_link_local(a) && s->rules.rest != REST_PLAIN)
 		return "link-local addresses are, unless a rule says else";
@@ -184,23 +189,24 @@ config_reason(char text[WHERE], const struct settings *s,
 		return "MPSHIM_PEER names the others";
 	if (s->of[SET_DEFAULT].from == FROM_NOWHERE)
 		return "no rule fits";
-	return where(text, s->of[SET_DEFAULT].from, SET_DEFAULT,
+	return config_source(text, s->of[SET_DEFAULT].from, SET_DEFAULT,
 	    s->of[SET_DEFAULT].line);
 }
 
 static void
-show_outcome(const struct settings *s, const struct mp_addr *a,
+config_show_outcome(const struct settings *s, const struct mp_addr *a,
     const char *shown)
 {
 	char text[WHERE];
 
-	printf("%s: %s (%s)\n", shown, outcome(s, a), config_reason(text, s,
-	    a));
+	printf("%s: %s (%s)\n", shown, config_outcome(s, a),
+	    config_reason(text, s, a));
 }
 
-/* Without a port: for each port that a rule names, then for the others. */
+/* Shows the policy of an address.  If it has no port, rules for single ports
+ * come first, then all other ports. */
 static void
-show_destination(const struct settings *s, const struct mp_addr *dst,
+config_show_address(const struct settings *s, const struct mp_addr *dst,
     const char *word)
 {
 	struct mp_addr a = *dst;
@@ -211,20 +217,20 @@ show_destination(const struct settings *s, const struct mp_addr *dst,
 		a.port = s->rules.rule[i].peers.addr.port;
 		if (a.port != 0 && rules_find(&s->rules, &a) ==
 		    &s->rules.rule[i])
-			show_outcome(s, &a, net_text(&a, text));
+			config_show_outcome(s, &a, net_text(&a, text));
 	}
-	show_outcome(s, dst, word);
+	config_show_outcome(s, dst, word);
 }
 
 static bool
-destinations_ok(int argc, char **argv, struct sockfilter_prefix *to)
+config_check_addresses(int argc, char **argv, struct sockfilter_prefix *to)
 {
 	int i;
 
 	for (i = 0; i < argc; i++)
 		if (strchr(argv[i], '/') != NULL ||
 		    !rules_prefix(to, argv[i])) {
-			ctl_error("check-config: expected ADDRESS[:PORT], "
+			say_line("check-config: expected ADDRESS[:PORT], "
 			    "found \"%s\"", argv[i]);
 			return false;
 		}
@@ -249,7 +255,7 @@ config_load(struct settings *s, const char *file)
 	snprintf(path[FROM_USER], SETTINGS_PATH, "%s", file);
 	n = settings_file(s, file, FROM_USER, config_complain);
 	if (n == 0 && access(file, F_OK) != 0) {
-		ctl_error("%s: %s", file, strerror(errno));
+		say_line("%s: %s", file, strerror(errno));
 		return false;
 	}
 	return n >= 0;
@@ -262,21 +268,21 @@ ctl_config(const char *file, int argc, char **argv)
 	struct sockfilter_prefix to;
 	int i, status = CTL_OK;
 
-	if (!destinations_ok(argc, argv, &to))
+	if (!config_check_addresses(argc, argv, &to))
 		return CTL_USAGE;
 	if (!config_load(&s, file))
 		return CTL_FAILED;
 	if (file == NULL)
-		show_variables();
-	show_file(&s, FROM_USER);
-	show_file(&s, FROM_SYSTEM);
+		config_show_variables();
+	config_show_file(&s, FROM_USER);
+	config_show_file(&s, FROM_SYSTEM);
 	if (s.keys[0] == '\0')
 		puts("no key: mprun wants -k KEY");
 	else if (file == NULL)
 		status = ctl_keys_check(s.keys);
 	for (i = 0; i < argc; i++) {
 		(void)rules_prefix(&to, argv[i]);
-		show_destination(&s, &to.addr, argv[i]);
+		config_show_address(&s, &to.addr, argv[i]);
 	}
 	return status;
 }

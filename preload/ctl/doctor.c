@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: what stops multipath here, and what to do about it. */
+/* mpctl doctor: runs the checks, and shows what they found as text or JSON. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,19 +9,23 @@
 
 #include "ctl.h"
 #include "exam.h"
+#include "host.h"
+#include "say.h"
+#include "policy/rules.h"
 #include "shared/net.h"
+#include "shared/sockfilter.h"
 
 static void
-look_all(struct exam *x, const struct check *c)
+doctor_run_checks(struct exam *x, const struct check *c)
 {
 	for (; c->name != NULL; c++)
-		c->look(x, c);
+		c->run(x, c);
 }
 
 /* --- Text ---------------------------------------------------------------- */
 
 static void
-show_pairs(const struct exam *x)
+doctor_show_pairs(const struct exam *x)
 {
 	char local[64], remote[NET_TEXT], name[IF_NAMESIZE];
 	const struct exam_pair *p;
@@ -43,7 +47,7 @@ show_pairs(const struct exam *x)
 }
 
 static void
-doctor_show(const struct exam *x)
+doctor_show_text(const struct exam *x)
 {
 	size_t i;
 
@@ -53,7 +57,7 @@ doctor_show(const struct exam *x)
 		if (x->found[i].mend[0] != '\0')
 			printf("        %s\n", x->found[i].mend);
 	}
-	show_pairs(x);
+	doctor_show_pairs(x);
 	if (exam_faults(x) == 0)
 		puts("all is well");
 }
@@ -61,7 +65,7 @@ doctor_show(const struct exam *x)
 /* --- JSON ---------------------------------------------------------------- */
 
 static void
-json_string(const char *s)
+doctor_put_string(const char *s)
 {
 	putchar('"');
 	for (; *s != '\0'; s++)
@@ -75,7 +79,7 @@ json_string(const char *s)
 }
 
 static void
-json_pairs(const struct exam *x)
+doctor_put_pairs(const struct exam *x)
 {
 	char local[64], remote[NET_TEXT];
 	size_t i;
@@ -92,7 +96,7 @@ json_pairs(const struct exam *x)
 }
 
 static void
-doctor_json(const struct exam *x)
+doctor_show_json(const struct exam *x)
 {
 	size_t i;
 
@@ -102,16 +106,16 @@ doctor_json(const struct exam *x)
 		printf("%s{\"check\":\"%s\",\"fault\":%s,\"text\":",
 		    i > 0 ? "," : "", x->found[i].check->name,
 		    x->found[i].fault ? "true" : "false");
-		json_string(x->found[i].text);
+		doctor_put_string(x->found[i].text);
 		fputs(",\"command\":", stdout);
 		if (x->found[i].mend[0] != '\0')
-			json_string(x->found[i].mend);
+			doctor_put_string(x->found[i].mend);
 		else
 			fputs("null", stdout);
 		putchar('}');
 	}
 	fputs("],\"pairs\":[", stdout);
-	json_pairs(x);
+	doctor_put_pairs(x);
 	puts("]}");
 }
 
@@ -126,28 +130,28 @@ ctl_doctor(bool as_json, const char *peer)
 
 	if (peer != NULL && (strchr(peer, '/') != NULL ||
 	    !rules_prefix(&to, peer) || to.addr.port == 0)) {
-		ctl_error("doctor: expected ADDRESS:PORT, found \"%s\"", peer);
+		say_line("doctor: expected ADDRESS:PORT, found \"%s\"", peer);
 		return CTL_USAGE;
 	}
 	x.peer = peer != NULL ? &to.addr : NULL;
-	look_all(&x, exam_own);
-	look_all(&x, exam_key);
+	doctor_run_checks(&x, exam_setup);
+	doctor_run_checks(&x, exam_key);
 	error = host_read(&x.host, x.peer, x.settings.interfaces,
 	    x.settings.no_interfaces);
 	if (error != 0) {
-		ctl_error("the kernel does not tell of the network: %s",
+		say_line("the kernel does not tell of the network: %s",
 		    strerror(-error));
 		return CTL_FAILED;
 	}
-	look_all(&x, exam_net);
-	look_all(&x, exam_wall);
+	doctor_run_checks(&x, exam_net);
+	doctor_run_checks(&x, exam_firewall);
 	if (x.peer != NULL)
-		look_all(&x, exam_peer);
-	exam_forget();
+		doctor_run_checks(&x, exam_peer);
+	exam_wipe_keys();
 	close(x.host.fd);
 	if (as_json)
-		doctor_json(&x);
+		doctor_show_json(&x);
 	else
-		doctor_show(&x);
+		doctor_show_text(&x);
 	return exam_faults(&x) == 0 ? CTL_OK : CTL_FAILED;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether the MPSHIM_ variables are right, so that mistakes show at once. */
+/* Checks the MPSHIM_ variables before a program runs, so that mprun can refuse
+ * a mistake at once. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +8,14 @@
 #include <unistd.h>
 
 #include "ctl.h"
-#include "shared/ipc.h"
+#include "say.h"
+#include "policy/config_file.h"
+#include "policy/rules.h"
 #include "policy/settings.h"
+#include "shared/ipc.h"
 
 static bool
-value_ok(enum setting what, const char *word)
+environ_value_ok(enum setting what, const char *word)
 {
 	struct directive d;
 
@@ -19,49 +23,49 @@ value_ok(enum setting what, const char *word)
 }
 
 static bool
-peer_ok(const char *word)
+environ_peer_ok(const char *word)
 {
-	return strchr(word, '/') == NULL && value_ok(SET_PROTECT, word);
+	return strchr(word, '/') == NULL && environ_value_ok(SET_PROTECT, word);
 }
 
 static bool
-plain_ok(const char *word)
+environ_plain_ok(const char *word)
 {
-	return value_ok(SET_PLAIN, word);
+	return environ_value_ok(SET_PLAIN, word);
 }
 
 static bool
-interface_ok(const char *word)
+environ_interface_ok(const char *word)
 {
-	return value_ok(SET_INTERFACE, word);
+	return environ_value_ok(SET_INTERFACE, word);
 }
 
 static bool
-config_ok(const char *word)
+environ_config_ok(const char *word)
 {
 	return word[0] == '/' || strcmp(word, "none") == 0;
 }
 
 static bool
-sessions_ok(const char *word)
+environ_sessions_ok(const char *word)
 {
-	return value_ok(SET_SESSIONS, word);
+	return environ_value_ok(SET_SESSIONS, word);
 }
 
 static bool
-memory_ok(const char *word)
+environ_memory_ok(const char *word)
 {
-	return value_ok(SET_MEMORY, word);
+	return environ_value_ok(SET_MEMORY, word);
 }
 
 static bool
-switch_ok(const char *word)
+environ_switch_ok(const char *word)
 {
 	return strcmp(word, "1") == 0 || strcmp(word, "0") == 0;
 }
 
 static bool
-log_ok(const char *word)
+environ_log_ok(const char *word)
 {
 	static const char *const levels[] = { "error", "warn", "info",
 		"debug" };
@@ -75,38 +79,41 @@ log_ok(const char *word)
 
 struct variable {
 	const char *name;
-	const char *option; /* of mprun, that sets it */
+	const char *option; /* of mprun, or directive, that sets it */
 	bool (*ok)(const char *word);
-	size_t words;	/* of a blank-separated list, at most; 0: no list */
-	size_t max;	/* bytes, where there is a limit; else 0 */
+	size_t words;	/* most entries of a blank-separated list; 0: no list */
+	size_t max;	/* most bytes, with the 0; 0: no limit */
 	const char *want;
 };
 
 static const struct variable variables[] = {
-	{ "MPSHIM_PEER", "--peer", peer_ok, RULES_MAX, 0,
+	{ "MPSHIM_PEER", "--peer", environ_peer_ok, RULES_MAX, 0,
 	    "ADDRESS[:PORT], as 192.0.2.1:60001 or [2001:db8::1]:60001" },
-	{ "MPSHIM_PLAIN", "--plain", plain_ok, RULES_MAX, 0,
+	{ "MPSHIM_PLAIN", "--plain", environ_plain_ok, RULES_MAX, 0,
 	    "ADDRESS[/LEN][:PORT], as 192.0.2.0/24 or [2001:db8::/32]:123" },
-	{ "MPSHIM_INTERFACE", "--interface", interface_ok, IPC_NAMES,
-	    IPC_NAMES, "the name of a network interface" },
-	{ "MPSHIM_NO_INTERFACE", "--no-interface", interface_ok, IPC_NAMES,
-	    IPC_NAMES, "the name of a network interface" },
-	{ "MPSHIM_ACCEPT_PLAIN", "--accept-plain", switch_ok, 0, 0,
+	{ "MPSHIM_INTERFACE", "--interface", environ_interface_ok,
+	    IPC_NAMES, IPC_NAMES, "the name of a network interface" },
+	{ "MPSHIM_NO_INTERFACE", "--no-interface", environ_interface_ok,
+	    IPC_NAMES, IPC_NAMES, "the name of a network interface" },
+	{ "MPSHIM_ACCEPT_PLAIN", "--accept-plain", environ_switch_ok, 0, 0,
 	    "1 or 0" },
-	{ "MPSHIM_PREFER", "--prefer", switch_ok, 0, 0, "1 or 0" },
-	{ "MPSHIM_CONFIG", "--config", config_ok, 0, 0,
+	{ "MPSHIM_PREFER", "--prefer", environ_switch_ok, 0, 0,
+	    "1 or 0" },
+	{ "MPSHIM_CONFIG", "--config", environ_config_ok, 0, 0,
 	    "an absolute path, or none" },
-	{ "MPSHIM_TELL_PRIVATE", "tell-private", switch_ok, 0, 0, "1 or 0" },
-	{ "MPSHIM_SESSIONS", "sessions", sessions_ok, 0, 0,
+	{ "MPSHIM_TELL_PRIVATE", "tell-private", environ_switch_ok, 0, 0,
+	    "1 or 0" },
+	{ "MPSHIM_SESSIONS", "sessions", environ_sessions_ok, 0, 0,
 	    "a number of 1 to 16384" },
-	{ "MPSHIM_MEMORY", "memory", memory_ok, 0, 0, "a size of 64K to 256M" },
-	{ "MPSHIM_LOG", "-v", log_ok, 0, 256,
+	{ "MPSHIM_MEMORY", "memory", environ_memory_ok, 0, 0,
+	    "a size of 64K to 256M" },
+	{ "MPSHIM_LOG", "-v", environ_log_ok, 0, 256,
 	    "error, warn, info or debug, and :FILE where it shall go" },
 };
 
-/* Looks at the words of one variable, in a copy of its value. */
+/* Checks each word of a variable; cuts `value', a copy, into words. */
 static bool
-words_ok(const struct variable *v, char *value)
+environ_check_words(const struct variable *v, char *value)
 {
 	char *word, *rest;
 	const char *between = v->words > 0 ? " \t\n" : "";
@@ -115,19 +122,19 @@ words_ok(const struct variable *v, char *value)
 	for (word = strtok_r(value, between, &rest); word != NULL;
 	    word = strtok_r(NULL, between, &rest), n++)
 		if (!v->ok(word)) {
-			ctl_error("%s or %s: \"%s\" is wrong: want %s",
+			say_line("%s or %s: \"%s\" is wrong: want %s",
 			    v->option, v->name, word, v->want);
 			return false;
 		}
 	if (v->words == 0 || n <= v->words)
 		return true;
-	ctl_error("%s or %s: more than %zu entries", v->option, v->name,
+	say_line("%s or %s: more than %zu entries", v->option, v->name,
 	    v->words);
 	return false;
 }
 
 static int
-variable_check(const struct variable *v)
+environ_check_variable(const struct variable *v)
 {
 	const char *value = getenv(v->name);
 	char *copy;
@@ -136,30 +143,30 @@ variable_check(const struct variable *v)
 	if (value == NULL)
 		return CTL_OK;
 	if (v->max != 0 && strlen(value) >= v->max) {
-		ctl_error("%s or %s: longer than %zu bytes", v->option,
+		say_line("%s or %s: longer than %zu bytes", v->option,
 		    v->name, v->max - 1);
 		return CTL_USAGE;
 	}
 	copy = strdup(value);
 	if (copy == NULL) {
-		ctl_error("%s", strerror(errno));
+		say_line("%s", strerror(errno));
 		return CTL_FAILED;
 	}
-	ok = words_ok(v, copy);
+	ok = environ_check_words(v, copy);
 	free(copy);
 	return ok ? CTL_OK : CTL_USAGE;
 }
 
-/* The runtime directory must be one that the agent will take. */
+/* Checks that the agent would accept the runtime directory, and makes it. */
 static int
-runtime_check(void)
+environ_check_runtime(void)
 {
 	const char *set = getenv("MPSHIM_RUNTIME_DIR");
 	char path[IPC_PATH];
 	int error;
 
 	if (set != NULL && set[0] != '/') {
-		ctl_error("MPSHIM_RUNTIME_DIR: \"%s\" is wrong: want an "
+		say_line("MPSHIM_RUNTIME_DIR: \"%s\" is wrong: want an "
 		    "absolute path", set);
 		return CTL_USAGE;
 	}
@@ -168,10 +175,10 @@ runtime_check(void)
 	if (error == 0)
 		return CTL_OK;
 	if (error == -EPERM)
-		ctl_error("%s must be yours alone, mode 0700; or set "
+		say_line("%s must be yours alone, mode 0700; or set "
 		    "MPSHIM_RUNTIME_DIR", path);
 	else
-		ctl_error("%s: %s; MPSHIM_RUNTIME_DIR can name another "
+		say_line("%s: %s; MPSHIM_RUNTIME_DIR can name another "
 		    "directory", path, strerror(-error));
 	return CTL_FAILED;
 }
@@ -181,9 +188,9 @@ static unsigned faults;
 static void
 environ_complain(const char *line)
 {
-	/* One line is enough. */
+	/* Further complaints often follow from the first. */
 	if (faults++ == 0)
-		ctl_error("%s", line);
+		say_line("%s", line);
 }
 
 int
@@ -195,7 +202,7 @@ ctl_environ_check(void)
 
 	for (i = 0; i < sizeof(variables) / sizeof(variables[0]) &&
 	    status == CTL_OK; i++)
-		status = variable_check(&variables[i]);
+		status = environ_check_variable(&variables[i]);
 	if (status != CTL_OK)
 		return status;
 	settings_environ(&settings, environ, environ_complain);
@@ -204,5 +211,5 @@ ctl_environ_check(void)
 	if (!settings_files(&settings, environ, environ_complain))
 		return CTL_FAILED;
 	status = ctl_keys_check(settings.keys);
-	return status == CTL_OK ? runtime_check() : status;
+	return status == CTL_OK ? environ_check_runtime() : status;
 }

@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 
-/* Puts the words in the place of %1, %2 and %3. */
+#include "host.h"
+
+/* Replaces %1, %2 and %3 in `form' by the three words; NULL is an empty one. */
 static void
-expand(char out[EXAM_TEXT], const char *form, const char *const word[3])
+exam_expand(char out[EXAM_TEXT], const char *form, const char *const word[3])
 {
 	size_t n = 0;
 	int more, which;
@@ -27,17 +29,17 @@ exam_found(struct exam *x, const struct check *c, const char *a, const char *b,
     const char *third)
 {
 	const char *const word[3] = { a, b, third };
+	struct exam_finding *f;
 
 	if (x->nfound == EXAM_FOUND)
 		return;
-	x->found[x->nfound].check = c;
-	x->found[x->nfound].fault = c->weight == EXAM_FAULT ||
+	f = &x->found[x->nfound++];
+	f->check = c;
+	f->fault = c->weight == EXAM_FAULT ||
 	    (c->weight == EXAM_SECOND && host_uplinks(&x->host) < 2);
-	snprintf(x->found[x->nfound].about, sizeof(x->found[0].about), "%s",
-	    a != NULL ? a : "");
-	expand(x->found[x->nfound].text, c->text, word);
-	expand(x->found[x->nfound].mend, c->mend != NULL ? c->mend : "", word);
-	x->nfound++;
+	snprintf(f->about, sizeof(f->about), "%s", a != NULL ? a : "");
+	exam_expand(f->text, c->text, word);
+	exam_expand(f->mend, c->mend != NULL ? c->mend : "", word);
 }
 
 size_t

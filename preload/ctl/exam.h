@@ -1,35 +1,45 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mpctl doctor: an examination, its checks and what they found.
+ * mpctl doctor: an examination of this host, its checks and its findings.
  *
- * Each check is a row of a table: a function that looks and tells of what is
- * wrong, what to say of it, and the command that mends it.
+ * Each check is a row of a table: a function that reports each fault with
+ * exam_found(), the text of such a finding, and the command that mends it.
  */
 #ifndef EXAM_H
 #define EXAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "host.h"
+#include "mp.h"
 #include "policy/settings.h"
 
 enum exam_bound { EXAM_FOUND = 64, EXAM_TEXT = 512 };
 
 enum exam_weight {
-	EXAM_FAULT,  /* stops multipath, or mpshim altogether */
-	EXAM_SECOND, /* a fault where fewer than two ways out are left */
-	EXAM_REMARK, /* worth to know */
+	EXAM_FAULT,  /* stops multipath, or all of mpshim */
+	EXAM_SECOND, /* a fault if fewer than two uplinks are left */
+	EXAM_REMARK, /* no fault, but worth knowing */
 };
 
 struct exam;
 
 struct check {
 	const char *name;
-	void (*look)(struct exam *, const struct check *);
+	void (*run)(struct exam *, const struct check *);
 	enum exam_weight weight;
-	/* %1, %2 and %3 stand for what look() tells */
-	const char *text, *mend; /* mend may be NULL: nothing is to be done */
+	/* %1, %2 and %3 stand for the words given to exam_found() */
+	const char *text;
+	const char *mend; /* a command, or NULL */
+};
+
+struct exam_finding {
+	const struct check *check;
+	bool fault;
+	char about[16]; /* %1, for checks that look for a link's name */
+	char text[EXAM_TEXT], mend[EXAM_TEXT]; /* with the words filled in */
 };
 
 struct exam_pair {
@@ -39,37 +49,34 @@ struct exam_pair {
 };
 
 struct exam {
-	const struct mp_addr *peer; /* or NULL */
+	const struct mp_addr *peer; /* NULL: only this host is examined */
 	struct host host;
 	struct settings settings;
-	struct {
-		const struct check *check;
-		bool fault;
-		char about[16]; /* the first word, as a link's name */
-		char text[EXAM_TEXT], mend[EXAM_TEXT];
-	} found[EXAM_FOUND];
+	struct exam_finding found[EXAM_FOUND];
 	size_t nfound;
 	struct exam_pair pair[MP_FLOWS_MAX];
 	size_t npairs;
-	char key[32]; /* under which the peer answered; or "" */
+	char key[32]; /* name of the key that the peer answered to, or "" */
 };
 
-/* Something was found; a, b and c may be NULL. */
+/* Reports a finding; the words a, b and c (%1, %2, %3) may be NULL. */
 void exam_found(struct exam *, const struct check *, const char *a,
     const char *b, const char *c);
 
 size_t exam_faults(const struct exam *);
 
-/* How many keys there are; one of them, with its end or the other one: false,
- * it is not asked for.  Forgets them all. */
-size_t exam_keys(void);
-bool exam_keyring(const struct exam *, size_t i, bool other_end,
+/* The keys that exam_key found.  exam_make_keyring() makes a keyring of key i
+ * alone, with its own end or the other one: false, the settings do not ask for
+ * that key. exam_wipe_keys() overwrites and frees all. */
+size_t exam_count_keys(void);
+bool exam_make_keyring(const struct exam *, size_t i, bool other_end,
     struct mp_keyring *);
-void exam_forget(void);
+void exam_wipe_keys(void);
 
-/* The tables, each up to a row without a name: what is ours (the settings come
- * first), keys, the network, the firewall, the peer. */
-extern const struct check exam_own[], exam_key[], exam_net[], exam_wall[],
+/* The tables of checks, in the order in which they run: the set-up of mpshim
+ * (reads the settings), keys, the network, the firewall, the peer.  Each ends
+ * with a row without a name. */
+extern const struct check exam_setup[], exam_key[], exam_net[], exam_firewall[],
     exam_peer[];
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: the keys that are there, and may be used. */
+/* mpctl doctor: reads the key files of the user and of the system, and checks
+ * them. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -11,8 +12,10 @@
 #include <unistd.h>
 
 #include "exam.h"
-#include "shared/ipc.h"
+#include "mp.h"
 #include "agent/keyfile.h"
+#include "policy/settings.h"
+#include "shared/ipc.h"
 
 static struct key {
 	char path[PATH_MAX];
@@ -21,23 +24,23 @@ static struct key {
 static size_t nkeys;
 
 static bool
-key_named(const char *name)
+exam_is_key_name(const char *name)
 {
 	size_t len = strlen(name);
 
 	return len > 4 && strcmp(name + len - 4, ".key") == 0;
 }
 
-/* Takes one in, or says why not. */
+/* Reads a key file into the list, or reports why it cannot be used. */
 static void
-add_key(struct exam *x, const struct check *c, const char *path)
+exam_add_key(struct exam *x, const struct check *c, const char *path)
 {
 	struct key *k, *more;
 	char why[IPC_TEXT];
 	int fd = keyfile_open(path, why);
 
 	if (fd == -EACCES && access(path, R_OK) != 0)
-		return; /* the system's, of others */
+		return; /* a key of the system, for others */
 	if (fd < 0) {
 		exam_found(x, c, why, NULL, NULL);
 		return;
@@ -55,9 +58,11 @@ add_key(struct exam *x, const struct check *c, const char *path)
 	close(fd);
 }
 
-/* A key that others can read is found by its mode, with what to do. */
+/* The tests of one file.  exam_test_file() leaves wrong modes and owners to the
+ * other two, whose findings have the command that mends it. */
+
 static void
-look_key_mode(struct exam *x, const struct check *c, const char *path)
+exam_test_mode(struct exam *x, const struct check *c, const char *path)
 {
 	struct stat st;
 
@@ -67,7 +72,7 @@ look_key_mode(struct exam *x, const struct check *c, const char *path)
 }
 
 static void
-look_key_owner(struct exam *x, const struct check *c, const char *path)
+exam_test_owner(struct exam *x, const struct check *c, const char *path)
 {
 	char uid[16];
 	struct stat st;
@@ -80,75 +85,75 @@ look_key_owner(struct exam *x, const struct check *c, const char *path)
 }
 
 static void
-look_key_file(struct exam *x, const struct check *c, const char *path)
+exam_test_file(struct exam *x, const struct check *c, const char *path)
 {
 	struct stat st;
 
 	if (lstat(path, &st) != 0 || (S_ISREG(st.st_mode) &&
 	    ((st.st_mode & 077) != 0 ||
 		(st.st_uid != geteuid() && st.st_uid != 0))))
-		return; /* the other two tell of it */
-	add_key(x, c, path);
+		return;
+	exam_add_key(x, c, path);
 }
 
 static void
-each_in(struct exam *x, const struct check *c, const char *dir,
-    void (*look)(struct exam *, const struct check *, const char *))
+exam_each_key_in(struct exam *x, const struct check *c, const char *dir,
+    void (*test)(struct exam *, const struct check *, const char *))
 {
 	char path[PATH_MAX];
 	struct dirent *e;
 	DIR *d = opendir(dir);
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		if (key_named(e->d_name) && snprintf(path, sizeof(path),
+		if (exam_is_key_name(e->d_name) && snprintf(path, sizeof(path),
 		    "%s/%s", dir, e->d_name) < (int)sizeof(path))
-			look(x, c, path);
+			test(x, c, path);
 	if (d != NULL)
 		closedir(d);
 }
 
 static void
-each_key(struct exam *x, const struct check *c,
-    void (*look)(struct exam *, const struct check *, const char *))
+exam_each_key(struct exam *x, const struct check *c,
+    void (*test)(struct exam *, const struct check *, const char *))
 {
 	const char *home = getenv("HOME");
 	char dir[PATH_MAX];
 
 	if (home != NULL && home[0] == '/' && snprintf(dir, sizeof(dir),
 	    "%s/.config/mpshim/keys", home) < (int)sizeof(dir))
-		each_in(x, c, dir, look);
-	each_in(x, c, "/etc/mpshim/keys", look);
+		exam_each_key_in(x, c, dir, test);
+	exam_each_key_in(x, c, "/etc/mpshim/keys", test);
 }
 
 static void
-look_modes(struct exam *x, const struct check *c)
+exam_check_key_modes(struct exam *x, const struct check *c)
 {
-	each_key(x, c, look_key_mode);
+	exam_each_key(x, c, exam_test_mode);
 }
 
 static void
-look_owners(struct exam *x, const struct check *c)
+exam_check_key_owners(struct exam *x, const struct check *c)
 {
-	each_key(x, c, look_key_owner);
+	exam_each_key(x, c, exam_test_owner);
 }
 
 static void
-look_keys(struct exam *x, const struct check *c)
+exam_check_key_files(struct exam *x, const struct check *c)
 {
 	char list[IPC_KEYS], *word, *rest;
 
-	each_key(x, c, look_key_file);
+	exam_each_key(x, c, exam_test_file);
 	memcpy(list, x->settings.keys, sizeof(list));
 	for (word = strtok_r(list, " ", &rest); word != NULL;
 	    word = strtok_r(NULL, " ", &rest))
 		if (word[0] == '/')
-			add_key(x, c, word);
+			exam_add_key(x, c, word);
 }
 
-/* Both halves of a key.  One of them twice is harmless: root has its own, perhaps,
- * in /etc. */
+/* Both halves of a key on one host are a mistake; the same half twice is not:
+ * root may have a copy in /etc. */
 static void
-look_halves(struct exam *x, const struct check *c)
+exam_check_key_halves(struct exam *x, const struct check *c)
 {
 	size_t i, k;
 
@@ -161,9 +166,9 @@ look_halves(struct exam *x, const struct check *c)
 				    NULL);
 }
 
-/* A name that is asked for, of which there is no file. */
+/* A name in the settings without a file. */
 static void
-look_missing(struct exam *x, const struct check *c)
+exam_check_missing_keys(struct exam *x, const struct check *c)
 {
 	char list[IPC_KEYS], path[PATH_MAX], *word, *rest;
 	const char *home = getenv("HOME");
@@ -184,15 +189,15 @@ look_missing(struct exam *x, const struct check *c)
 }
 
 static void
-look_no_key(struct exam *x, const struct check *c)
+exam_check_no_key(struct exam *x, const struct check *c)
 {
 	if (nkeys == 0 && x->settings.keys[0] == '\0' && x->nfound == 0)
 		exam_found(x, c, NULL, NULL, NULL);
 }
 
-/* Is it among those that are asked for, or are all? */
+/* Do the settings name the key, or none at all, so that every key is used? */
 static bool
-key_wanted(const struct settings *s, const struct key *k)
+exam_key_is_wanted(const struct settings *s, const struct key *k)
 {
 	const char *name = s->keys;
 	size_t n;
@@ -208,25 +213,26 @@ key_wanted(const struct settings *s, const struct key *k)
 }
 
 size_t
-exam_keys(void)
+exam_count_keys(void)
 {
 	return nkeys;
 }
 
 bool
-exam_keyring(const struct exam *x, size_t i, bool other_end,
+exam_make_keyring(const struct exam *x, size_t i, bool other_end,
     struct mp_keyring *ring)
 {
 	const struct keyfile *k = &keys[i].is;
 
 	memset(ring, 0, sizeof(*ring));
-	return key_wanted(&x->settings, &keys[i]) && mp_keyring_add(ring,
-	    k->name, (char)(other_end ? 'A' + 'B' - k->end : k->end),
-	    k->secret) == 0;
+	return exam_key_is_wanted(&x->settings, &keys[i]) &&
+	    mp_keyring_add(ring, k->name,
+		(char)(other_end ? 'A' + 'B' - k->end : k->end),
+		k->secret) == 0;
 }
 
 void
-exam_forget(void)
+exam_wipe_keys(void)
 {
 	if (keys != NULL)
 		sodium_memzero(keys, nkeys * sizeof(*keys));
@@ -236,17 +242,17 @@ exam_forget(void)
 }
 
 const struct check exam_key[] = {
-	{ "key-mode", look_modes, EXAM_FAULT, "%1 is readable by others",
-	    "chmod 600 %1" },
-	{ "key-owner", look_owners, EXAM_FAULT, "%1 belongs to another user",
-	    "chown %2 %1" },
-	{ "key-file", look_keys, EXAM_FAULT, "%1", NULL },
-	{ "key-halves", look_halves, EXAM_FAULT,
+	{ "key-mode", exam_check_key_modes, EXAM_FAULT,
+	    "%1 is readable by others", "chmod 600 %1" },
+	{ "key-owner", exam_check_key_owners, EXAM_FAULT,
+	    "%1 belongs to another user", "chown %2 %1" },
+	{ "key-file", exam_check_key_files, EXAM_FAULT, "%1", NULL },
+	{ "key-halves", exam_check_key_halves, EXAM_FAULT,
 	    "%1 and %2 are of one key: one of them belongs to the other host",
 	    "rm %2" },
-	{ "key-missing", look_missing, EXAM_FAULT, "there is no key %1",
-	    "mpctl keygen %1" },
-	{ "no-key", look_no_key, EXAM_FAULT, "there is no key",
+	{ "key-missing", exam_check_missing_keys, EXAM_FAULT,
+	    "there is no key %1", "mpctl keygen %1" },
+	{ "no-key", exam_check_no_key, EXAM_FAULT, "there is no key",
 	    "mpctl keygen NAME" },
 	{ .name = NULL },
 };

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: interfaces, addresses, routes, and what the kernel lets in. */
+/* mpctl doctor: interfaces, addresses, routes, and settings of the kernel. */
 #include <stdio.h>
 #include <string.h>
 
 #include "exam.h"
+#include "host.h"
+#include "policy/settings.h"
+#include "shared/ipc.h"
 #include "shared/net.h"
 
-enum { STRICT = 1 }; /* rp_filter */
+enum { STRICT = 1 }; /* value of rp_filter: RFC 3704, section 2.2 */
 
 /* --- Routes -------------------------------------------------------------- */
 
-/* The kernel drops what comes in by another interface than its answer would go
- * out by, so an uplink that is not the first hears nothing. */
+/* With a strict rp_filter the kernel drops a packet that arrives on another
+ * interface than the route to its source leads to.  So an uplink that is not on
+ * that route receives nothing.  Of the two settings, all and the interface's,
+ * the larger one counts. */
 static void
-look_rp_filter(struct exam *x, const struct check *c)
+exam_check_rp_filter(struct exam *x, const struct check *c)
 {
 	struct host *h = &x->host;
 	const struct mp_addr *to = &h->target[HOST_V4];
@@ -40,7 +45,7 @@ look_rp_filter(struct exam *x, const struct check *c)
 }
 
 static void
-look_route(struct exam *x, const struct check *c)
+exam_check_routes(struct exam *x, const struct check *c)
 {
 	struct host *h = &x->host;
 	struct host_link *l;
@@ -60,7 +65,7 @@ look_route(struct exam *x, const struct check *c)
 }
 
 static void
-look_down(struct exam *x, const struct check *c)
+exam_check_down_links(struct exam *x, const struct check *c)
 {
 	struct host_link *l;
 	size_t i;
@@ -73,9 +78,9 @@ look_down(struct exam *x, const struct check *c)
 	}
 }
 
-/* Was something found that took a path away? */
+/* Does a finding so far explain why an uplink is missing? */
 static bool
-exam_net_explained(const struct exam *x)
+exam_path_is_explained(const struct exam *x)
 {
 	size_t i;
 
@@ -86,11 +91,11 @@ exam_net_explained(const struct exam *x)
 }
 
 static void
-look_one_uplink(struct exam *x, const struct check *c)
+exam_check_one_uplink(struct exam *x, const struct check *c)
 {
 	size_t i;
 
-	if (host_uplinks(&x->host) != 1 || exam_net_explained(x))
+	if (host_uplinks(&x->host) != 1 || exam_path_is_explained(x))
 		return;
 	for (i = 0; i < x->host.nlinks; i++)
 		if (host_leads_on(&x->host, &x->host.link[i]))
@@ -98,15 +103,15 @@ look_one_uplink(struct exam *x, const struct check *c)
 }
 
 static void
-look_none(struct exam *x, const struct check *c)
+exam_check_no_uplink(struct exam *x, const struct check *c)
 {
-	if (host_uplinks(&x->host) == 0 && !exam_net_explained(x))
+	if (host_uplinks(&x->host) == 0 && !exam_path_is_explained(x))
 		exam_found(x, c, NULL, NULL, NULL);
 }
 
-/* A name to use interfaces by, that none has: it may have been misspelt. */
+/* The settings name an interface that does not exist: it may be misspelt. */
 static void
-look_names(struct exam *x, const struct check *c)
+exam_check_interface_names(struct exam *x, const struct check *c)
 {
 	char list[IPC_NAMES], *word, *rest;
 	bool there;
@@ -125,9 +130,10 @@ look_names(struct exam *x, const struct check *c)
 
 /* --- Addresses ----------------------------------------------------------- */
 
-/* Those in a state that keeps them from being used. */
+/* Reports the addresses in this state, which are not used.  Other than a
+ * duplicate, one does no harm if the interface has another of its family. */
 static void
-look_state(struct exam *x, const struct check *c, enum host_state state)
+exam_check_state(struct exam *x, const struct check *c, enum host_state state)
 {
 	const struct host_addr *a;
 	char text[64], len[16];
@@ -138,33 +144,33 @@ look_state(struct exam *x, const struct check *c, enum host_state state)
 		if (a->state != state || a->link->inside || a->link->excluded ||
 		    (state != HOST_DUPLICATE &&
 			a->link->usable[host_family(&a->is)]))
-			continue; /* another one serves */
+			continue;
 		snprintf(len, sizeof(len), "%u", a->len);
 		exam_found(x, c, host_text(&a->is, text), a->link->name, len);
 	}
 }
 
 static void
-look_duplicate(struct exam *x, const struct check *c)
+exam_check_duplicate(struct exam *x, const struct check *c)
 {
-	look_state(x, c, HOST_DUPLICATE);
+	exam_check_state(x, c, HOST_DUPLICATE);
 }
 
 static void
-look_tentative(struct exam *x, const struct check *c)
+exam_check_tentative(struct exam *x, const struct check *c)
 {
-	look_state(x, c, HOST_TENTATIVE);
+	exam_check_state(x, c, HOST_TENTATIVE);
 }
 
 static void
-look_deprecated(struct exam *x, const struct check *c)
+exam_check_deprecated(struct exam *x, const struct check *c)
 {
-	look_state(x, c, HOST_DEPRECATED);
+	exam_check_state(x, c, HOST_DEPRECATED);
 }
 
-/* Interfaces with nothing else. */
+/* Interfaces whose only addresses are link-local. */
 static void
-look_link_local(struct exam *x, const struct check *c)
+exam_check_link_local(struct exam *x, const struct check *c)
 {
 	const struct host_addr *a;
 	char text[64];
@@ -180,9 +186,10 @@ look_link_local(struct exam *x, const struct check *c)
 	}
 }
 
-/* RFC 1918, RFC 6598, RFC 4193. */
+/* Private IPv4 (RFC 1918), shared by carriers (RFC 6598), unique local IPv6
+ * (RFC 4193). */
 static bool
-is_private(const struct mp_addr *a)
+exam_is_private(const struct mp_addr *a)
 {
 	const uint8_t *ip = a->ip + 12;
 
@@ -193,10 +200,11 @@ is_private(const struct mp_addr *a)
 	    (ip[0] == 100 && (ip[1] & 0xc0) == 64);
 }
 
-/* Told to no peer on a global address: worth to know where this host has both,
- * since who has private ones alone is the one that begins. */
+/* A private address is not announced to peers on global addresses.  That
+ * matters on a host that has global ones as well: a host with private ones
+ * alone sends first, and the peer sees its addresses from outside. */
 static void
-look_private(struct exam *x, const struct check *c)
+exam_check_private(struct exam *x, const struct check *c)
 {
 	const struct host_addr *a, *private = NULL;
 	bool global = false;
@@ -209,7 +217,7 @@ look_private(struct exam *x, const struct check *c)
 			continue;
 		if (host_family(&a->is) != HOST_V4)
 			continue;
-		if (is_private(&a->is))
+		if (exam_is_private(&a->is))
 			private = a;
 		else
 			global = true;
@@ -219,9 +227,10 @@ look_private(struct exam *x, const struct check *c)
 		    private->link->name, NULL);
 }
 
-/* Docker's 172.17.0.1 and its like, which every other host has, too. */
+/* Addresses of bridges for containers, as 172.17.0.1 of Docker, which other
+ * hosts have, too, so that no peer can reach this one by it. */
 static void
-look_bridge(struct exam *x, const struct check *c)
+exam_check_bridges(struct exam *x, const struct check *c)
 {
 	const struct host_addr *a;
 	char text[64];
@@ -238,7 +247,7 @@ look_bridge(struct exam *x, const struct check *c)
 }
 
 static void
-look_own(struct exam *x, const struct check *c)
+exam_check_own_address(struct exam *x, const struct check *c)
 {
 	char text[64];
 	size_t i;
@@ -252,14 +261,14 @@ look_own(struct exam *x, const struct check *c)
 /* --- What the kernel lets through ---------------------------------------- */
 
 static void
-look_ipv6(struct exam *x, const struct check *c)
+exam_check_ipv6(struct exam *x, const struct check *c)
 {
 	if (host_number("/proc/sys/net/ipv6/conf/all/disable_ipv6") == 1)
 		exam_found(x, c, NULL, NULL, NULL);
 }
 
 static void
-look_ipv6_link(struct exam *x, const struct check *c)
+exam_check_ipv6_link(struct exam *x, const struct check *c)
 {
 	struct host_link *l;
 	size_t i;
@@ -275,7 +284,7 @@ look_ipv6_link(struct exam *x, const struct check *c)
 }
 
 static void
-look_conntrack(struct exam *x, const struct check *c)
+exam_check_conntrack(struct exam *x, const struct check *c)
 {
 	long n = host_number("/proc/sys/net/netfilter/nf_conntrack_count");
 	long most = host_number("/proc/sys/net/netfilter/nf_conntrack_max");
@@ -290,7 +299,7 @@ look_conntrack(struct exam *x, const struct check *c)
 }
 
 static void
-look_mtu(struct exam *x, const struct check *c)
+exam_check_mtu(struct exam *x, const struct check *c)
 {
 	char mtu[16];
 	size_t i;
@@ -304,52 +313,52 @@ look_mtu(struct exam *x, const struct check *c)
 }
 
 const struct check exam_net[] = {
-	{ "rp-filter", look_rp_filter, EXAM_FAULT,
+	{ "rp-filter", exam_check_rp_filter, EXAM_FAULT,
 	    "%1 hears nothing from %3: rp_filter is strict there, and the "
 	    "route from %2 is by another interface",
 	    "sysctl -w net.ipv4.conf.all.rp_filter=2" },
-	{ "route", look_route, EXAM_SECOND,
+	{ "route", exam_check_routes, EXAM_SECOND,
 	    "%1 has no route to %2, so that it is not used",
 	    "ip route add default %3dev %1 metric 1000" },
-	{ "down", look_down, EXAM_SECOND,
+	{ "down", exam_check_down_links, EXAM_SECOND,
 	    "%1 has an address, but no link", "ip link set %1 up" },
-	{ "duplicate", look_duplicate, EXAM_FAULT,
+	{ "duplicate", exam_check_duplicate, EXAM_FAULT,
 	    "%1 on %2 is used by another host, too (dadfailed)",
 	    "ip addr del %1/%3 dev %2" },
-	{ "tentative", look_tentative, EXAM_SECOND,
+	{ "tentative", exam_check_tentative, EXAM_SECOND,
 	    "%1 on %2 is not used yet: whether others have it is being found "
 	    "out (tentative)", "ip addr show dev %2 tentative" },
-	{ "deprecated", look_deprecated, EXAM_SECOND,
+	{ "deprecated", exam_check_deprecated, EXAM_SECOND,
 	    "%1 on %2 is not used any more (deprecated)",
 	    "ip addr change %1/%3 dev %2 preferred_lft forever" },
-	{ "link-local", look_link_local, EXAM_SECOND,
+	{ "link-local", exam_check_link_local, EXAM_SECOND,
 	    "%2 has no address but %1, which leads nowhere (link-local)",
 	    "ip addr add ADDRESS/LEN dev %2" },
-	{ "private", look_private, EXAM_REMARK,
+	{ "private", exam_check_private, EXAM_REMARK,
 	    "%1 on %2 is private: peers on global addresses are not told of "
 	    "it", "echo tell-private yes >>~/.config/mpshim/config" },
-	{ "bridge", look_bridge, EXAM_REMARK,
+	{ "bridge", exam_check_bridges, EXAM_REMARK,
 	    "%1 leads to nobody else, but its %2 is tried with each peer",
 	    "echo no-interface %1 >>~/.config/mpshim/config" },
-	{ "own-address", look_own, EXAM_FAULT,
+	{ "own-address", exam_check_own_address, EXAM_FAULT,
 	    "%1 is an address of this host (%2): such are never used", NULL },
-	{ "ipv6", look_ipv6, EXAM_SECOND, "IPv6 is off",
+	{ "ipv6", exam_check_ipv6, EXAM_SECOND, "IPv6 is off",
 	    "sysctl -w net.ipv6.conf.all.disable_ipv6=0" },
-	{ "ipv6-link", look_ipv6_link, EXAM_SECOND, "IPv6 is off on %1",
+	{ "ipv6-link", exam_check_ipv6_link, EXAM_SECOND, "IPv6 is off on %1",
 	    "sysctl -w net.ipv6.conf.%1.disable_ipv6=0" },
-	{ "conntrack", look_conntrack, EXAM_FAULT,
+	{ "conntrack", exam_check_conntrack, EXAM_FAULT,
 	    "the firewall has no room for new connections: %1 of %2 "
 	    "(conntrack)",
 	    "sysctl -w net.netfilter.nf_conntrack_max=%3" },
-	{ "mtu", look_mtu, EXAM_FAULT,
+	{ "mtu", exam_check_mtu, EXAM_FAULT,
 	    "%1 carries packets of %2 bytes only: 1280 are needed",
 	    "ip link set %1 mtu 1280" },
-	{ "interface", look_names, EXAM_SECOND,
+	{ "interface", exam_check_interface_names, EXAM_SECOND,
 	    "there is no interface %1, which is among those to be used",
 	    "mpctl check-config" },
-	{ "no-uplink", look_none, EXAM_FAULT, "no interface leads out",
-	    "ip -br addr" },
-	{ "one-uplink", look_one_uplink, EXAM_REMARK,
+	{ "no-uplink", exam_check_no_uplink, EXAM_FAULT,
+	    "no interface leads out", "ip -br addr" },
+	{ "one-uplink", exam_check_one_uplink, EXAM_REMARK,
 	    "there is no second path: only %1 leads out", NULL },
 	{ .name = NULL },
 };

@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor PEER: a real handshake with the peer, with each key, then a
- * probe on every pair of addresses. */
+/* mpctl doctor PEER: a real handshake with the peer, with each key at once,
+ * then probes on every pair of addresses. */
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "exam.h"
+#include "host.h"
+#include "mp.h"
 #include "talk.h"
+#include "policy/rules.h"
+#include "shared/arena.h"
 #include "shared/net.h"
 
 enum {
 	TALKS = 16,	    /* keys that are tried */
-	HANDSHAKE_US = 3000000, /* four rounds of a handshake */
+	/* For the first answer: three turns of each pair (INITIATOR_EACH). */
+	HANDSHAKE_US = 3000000,
+	WAIT_US = 20000,    /* longest wait for a packet */
 };
 
-static bool known;  /* why it cannot be, without a talk */
-static bool closed; /* the peer's host said that nobody has the port */
-static bool through, same_half;
+/* Results of exam_check_policy() and exam_check_closed(), for the later
+ * checks. */
+static bool no_talk;   /* a finding already tells why a talk would fail */
+static bool closed;    /* ICMP: no program has the port on the peer's host */
+static bool through;   /* a handshake succeeded */
+static bool same_half; /* it succeeds with the other half of a key */
 
-/* Waits for what comes first. */
+/* Waits for a packet, for the next deadline of an engine, or until `until'. */
 static void
-wait_any(const struct talk *t, int n, uint64_t until)
+exam_wait_talks(const struct talk *t, int n, uint64_t until)
 {
 	struct pollfd p[TALKS];
 	uint64_t now = arena_now(), at;
@@ -31,15 +41,16 @@ wait_any(const struct talk *t, int n, uint64_t until)
 		at = mp_deadline(&t[i].mp);
 		until = at < until ? at : until;
 	}
-	at = now + 20000;
+	at = now + WAIT_US;
 	until = until < at ? until : at;
 	(void)poll(p, (nfds_t)n, until > now ?
 	    (int)((until - now + 999) / 1000) : 0);
 }
 
-/* Until one got through and has heard of its pairs, or nobody did. */
+/* Runs the talks until one is up and has probed its pairs: that one; or NULL,
+ * no handshake succeeded in time. */
 static struct talk *
-converse(struct talk *t, int n, struct exam *x)
+exam_run_talks(struct talk *t, int n, struct exam *x)
 {
 	uint64_t until = arena_now() + HANDSHAKE_US, now;
 	struct talk *up = NULL;
@@ -47,24 +58,24 @@ converse(struct talk *t, int n, struct exam *x)
 
 	while ((now = arena_now()) < until || up != NULL) {
 		for (i = 0; i < n; i++) {
-			talk_hear(&t[i]);
+			talk_receive(&t[i]);
 			closed |= t[i].closed;
-			talk_look(&t[i], x, now);
-			talk_say(&t[i], x);
+			talk_update(&t[i], x, now);
+			talk_send_due(&t[i], x);
 			if (t[i].up_at != 0)
 				up = &t[i];
 		}
 		if (up != NULL && up->done)
 			break;
-		wait_any(t, n, up != NULL ? MP_NEVER : until);
+		exam_wait_talks(t, n, up != NULL ? MP_NEVER : until);
 	}
 	return up;
 }
 
-/* Tries all keys, with our ends or with the others: the one that got through,
- * by its name in x->key. */
+/* Talks with all keys, with this host's end of each or with the other end; the
+ * name of the one that succeeds goes to x->key. */
 static bool
-try_keys(struct exam *x, bool other_end)
+exam_try_keys(struct exam *x, bool other_end)
 {
 	static struct talk talk[TALKS];
 	struct talk *up;
@@ -72,17 +83,17 @@ try_keys(struct exam *x, bool other_end)
 	int n = 0, k;
 
 	memset(talk, 0, sizeof(talk));
-	for (i = 0; i < exam_keys() && n < TALKS; i++) {
+	for (i = 0; i < exam_count_keys() && n < TALKS; i++) {
 		talk[n].fd = -1;
-		if (exam_keyring(x, i, other_end, &talk[n].keyring) &&
+		if (exam_make_keyring(x, i, other_end, &talk[n].keyring) &&
 		    talk_begin(&talk[n], x, arena_now()))
 			n++;
 		else
 			talk_end(&talk[n]);
 	}
-	up = converse(talk, n, x);
+	up = exam_run_talks(talk, n, x);
 	if (up != NULL && !other_end)
-		talk_pairs(up, x);
+		talk_note_pairs(up, x);
 	if (up != NULL)
 		snprintf(x->key, sizeof(x->key), "%s", up->keyring.key[0].name);
 	for (k = 0; k < n; k++)
@@ -92,57 +103,57 @@ try_keys(struct exam *x, bool other_end)
 
 /* --- What becomes of it -------------------------------------------------- */
 
-/* That it is an address of this host, or that there is no key, was found
- * already. */
+/* Other checks have reported that the peer's address is one of this host, or
+ * that there is no key. */
 static void
-look_policy(struct exam *x, const struct check *c)
+exam_check_policy(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 	size_t i;
 
-	known = exam_keys() == 0;
+	no_talk = exam_count_keys() == 0;
 	for (i = 0; i < x->host.naddrs; i++)
-		known |= memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0;
-	if (known || rules_way(&x->settings.rules, x->peer) == WAY_PROTECT)
+		no_talk |= memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0;
+	if (no_talk || rules_way(&x->settings.rules, x->peer) == WAY_PROTECT)
 		return;
-	known = true;
+	no_talk = true;
 	exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
-/* Talks; the others look at what that brought. */
+/* The talks are held here; the checks below use the results. */
 static void
-look_closed(struct exam *x, const struct check *c)
+exam_check_closed(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 
-	if (known)
+	if (no_talk)
 		return;
-	through = sodium_init() >= 0 && try_keys(x, false);
+	through = sodium_init() >= 0 && exam_try_keys(x, false);
 	if (!through && closed)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
-	else if (!through && try_keys(x, true))
+	else if (!through && exam_try_keys(x, true))
 		same_half = true;
 }
 
 static void
-look_same_half(struct exam *x, const struct check *c)
+exam_check_same_half(struct exam *x, const struct check *c)
 {
 	if (same_half)
 		exam_found(x, c, x->key, NULL, NULL);
 }
 
 static void
-look_silent(struct exam *x, const struct check *c)
+exam_check_silent(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 
-	if (!through && !closed && !same_half && !known)
+	if (!through && !closed && !same_half && !no_talk)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
-/* A fault of it was found, which tells why. */
+/* Does a finding about the link explain why it gets no answer? */
 static bool
-exam_peer_explained(const struct exam *x, const struct host_link *l)
+exam_link_is_explained(const struct exam *x, const struct host_link *l)
 {
 	size_t i;
 
@@ -152,9 +163,9 @@ exam_peer_explained(const struct exam *x, const struct host_link *l)
 	return false;
 }
 
-/* An uplink none of whose pairs answered, though others do. */
+/* An uplink of which no pair answers, though the peer answers on others. */
 static void
-look_pairs(struct exam *x, const struct check *c)
+exam_check_pairs(struct exam *x, const struct check *c)
 {
 	const struct host_link *l;
 	size_t i, k, tried, answered;
@@ -168,24 +179,24 @@ look_pairs(struct exam *x, const struct check *c)
 				answered += x->pair[k].answered;
 			}
 		if (host_leads_on(&x->host, l) && tried > 0 &&
-		    answered == 0 && !exam_peer_explained(x, l))
+		    answered == 0 && !exam_link_is_explained(x, l))
 			exam_found(x, c, l->name, NULL, NULL);
 	}
 }
 
 const struct check exam_peer[] = {
-	{ "policy", look_policy, EXAM_FAULT,
+	{ "policy", exam_check_policy, EXAM_FAULT,
 	    "what goes to %1 is not to be protected", "mpctl check-config %1" },
-	{ "closed", look_closed, EXAM_FAULT,
+	{ "closed", exam_check_closed, EXAM_FAULT,
 	    "%1: no program has that port there (ICMP)", NULL },
-	{ "same-half", look_same_half, EXAM_FAULT,
+	{ "same-half", exam_check_same_half, EXAM_FAULT,
 	    "the other end has the same half of key %1: give it the other "
 	    "one, %1.peer.key, or make a new key", "mpctl keygen %1-new" },
-	{ "silent", look_silent, EXAM_FAULT,
+	{ "silent", exam_check_silent, EXAM_FAULT,
 	    "%1 does not answer: no program there, or not under mpshim, or "
 	    "with another key, or a firewall is between",
 	    "mpctl doctor" },
-	{ "pairs", look_pairs, EXAM_FAULT,
+	{ "pairs", exam_check_pairs, EXAM_FAULT,
 	    "%1 leads out, but gets no answer: a firewall, or no route back",
 	    NULL },
 	{ .name = NULL },

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: ISC */
-/* Listening to events, for as long as somebody wants them. */
+/* Follows the events of the agent, and of the agents after it. */
 #ifndef FOLLOW_H
 #define FOLLOW_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ctl_follow {
+#include "ask.h"
+
+struct follow {
 	uint32_t port; /* 0: all */
 	bool samples;
-	uint32_t pid;  /* until this process has ended, and the sockets that it
-			* opened are closed; 0: for ever */
-	int pidfd;     /* of it, or -1 */
-	void (*waits)(void); /* is called when there is no agent; or NULL */
-	void (*ended)(void); /* the same when the process has ended */
-	unsigned own;  /* sockets that it opened */
-	char said[256]; /* by the agent, of why not */
+	/* Until this process has ended and its sockets are closed; 0: for
+	 * ever. */
+	uint32_t pid;
+	int pidfd; /* pidfd_open(2) of that process, or -1 */
+	void (*on_wait)(void); /* called once when no agent runs; or NULL */
+	void (*on_end)(void);  /* called once when the process ends; or NULL */
+	unsigned nsockets;	/* open sockets of that process */
+	char refusal[ASK_TEXT]; /* the agent's message, where it refuses */
 };
 
 /*
- * Writes a line for each event to standard output.  Agents come and go.  Ends
- * with a negative errno: -ECANCELED, the program ended; -EIO, it cannot be
- * written; or what went wrong with the agent.
+ * Prints each event as a line, for as long as agents come and go.  Returns a
+ * negative errno: -ECANCELED, the process has ended; -EIO, stdout cannot be
+ * written; any other, the agent's or its connection's.
  */
-int ctl_follow_agent(struct ctl_follow *);
+int follow_events(struct follow *);
 
 #endif

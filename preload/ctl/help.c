@@ -1,83 +1,87 @@
 /* SPDX-License-Identifier: ISC */
-/* What each command of mpctl says of itself; mpctl(1) says more. */
+#include "help.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "options.h"
 
-static const struct {
-	const char *command, *text;
-} helps[] = {
-	{ "keygen",
-	    "usage: mpctl keygen NAME\n"
-	    "\n"
-	    "Makes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
-	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on\n"
-	    "the other host and is to be deleted here.  Nothing is "
-	    "overwritten.\n" },
-	{ "status",
-	    "usage: mpctl status [--json] [PID]\n"
-	    "\n"
-	    "Shows your programs under mpshim in this network namespace, their\n"
-	    "peers and the paths to them; with PID one process only.\n"
-	    "\n"
-	    "      --json   for programs: mpctl(1) tells the fields\n" },
-	{ "watch",
-	    "usage: mpctl watch [PID]\n"
-	    "\n"
-	    "Shows the status live, a line for each path with its last "
-	    "seconds.\n"
-	    "Keys: q quits, s sorts, h explains, arrows scroll.\n" },
-	{ "events",
-	    "usage: mpctl events [--no-samples] [--port PORT]\n"
-	    "\n"
-	    "Says what happens, as it happens, a line of JSON for each, until\n"
-	    "it is interrupted; waits where no program runs under mpshim.\n"
-	    "\n"
-	    "      --no-samples  leave the round-trip times out\n"
-	    "      --port PORT   of that UDP port only\n" },
-	{ "record",
-	    "usage: mpctl record FILE PID\n"
-	    "\n"
-	    "What mprun --events asks, in its name: writes the events to FILE\n"
-	    "in the background while process PID lives.\n" },
-	{ "doctor",
-	    "usage: mpctl doctor [--json] [ADDRESS:PORT]\n"
-	    "\n"
-	    "Looks for what stops multipath on this host, and gives the\n"
-	    "command that mends it.  With the address of a program under\n"
-	    "mpshim, tries each pair of addresses.  Exits with 0 where all is\n"
-	    "well, and 1 where something stops multipath.\n"
-	    "\n"
-	    "      --json   for programs: mpctl(1) tells the fields\n" },
-	{ "check-config",
-	    "usage: mpctl check-config [--file FILE] [ADDRESS[:PORT]...]\n"
-	    "\n"
-	    "Explains the configuration, line by line, and what each address\n"
-	    "gets and by which line.  mpshim.conf(5) tells of its lines.\n"
-	    "\n"
-	    "      --file FILE   this file alone, not the usual ones\n" },
-	{ "check-program",
-	    "usage: mpctl check-program PROGRAM\n"
-	    "\n"
-	    "Would it run under mpshim?  Exits with 0, or says why not: 1, it\n"
-	    "is refused; 126, it cannot be run; 127, there is none.\n" },
-	{ "check-run",
-	    "usage: mpctl check-run PROGRAM\n"
-	    "\n"
-	    "What mprun asks, in its name: are the environment and the program\n"
-	    "right?\n" },
+enum {
+	HELP_SYNOPSIS = 128, /* longest one, bytes */
+	HELP_COLUMN = 24,    /* width of a synopsis beside its line */
+	HELP_OPTION = 12,    /* width of an option beside its text */
 };
 
-int
-ctl_help(const char *command)
+/* "status [--json] [PID]" */
+static void
+help_synopsis(char text[HELP_SYNOPSIS], const struct ctl_command *c)
 {
+	const struct ctl_option *o;
+	const char *letter;
+	int n;
+
+	n = snprintf(text, HELP_SYNOPSIS, "%s", c->name);
+	for (letter = c->letters; *letter != '\0'; letter++) {
+		o = options_find(*letter);
+		n += snprintf(text + n, (size_t)(HELP_SYNOPSIS - n),
+		    o->value != NULL ? " [--%s %s]" : " [--%s]", o->name,
+		    o->value);
+	}
+	if (c->operands[0] != '\0')
+		snprintf(text + n, (size_t)(HELP_SYNOPSIS - n), " %s",
+		    c->operands);
+}
+
+void
+help_show_all(const struct ctl_command *c, size_t n)
+{
+	const char *before = "usage:";
+	char text[HELP_SYNOPSIS];
 	size_t i;
 
-	for (i = 0; i < sizeof(helps) / sizeof(helps[0]); i++)
-		if (strcmp(helps[i].command, command) == 0) {
-			fputs(helps[i].text, stdout);
-			return CTL_OK;
-		}
-	return CTL_USAGE;
+	for (i = 0; i < n; i++) {
+		if (c[i].line == NULL)
+			continue;
+		help_synopsis(text, &c[i]);
+		printf("%-6s mpctl %-*s", before, HELP_COLUMN, text);
+		if (strlen(text) >= HELP_COLUMN)
+			printf("\n%*s", HELP_COLUMN + 13, "");
+		puts(c[i].line);
+		before = "";
+	}
+	printf("       mpctl %-*swhat a command does\n", HELP_COLUMN,
+	    "COMMAND --help");
+	puts("       mpctl --help | --version\n"
+	    "\n"
+	    "keygen writes ~/.config/mpshim/keys/NAME.key, which stays here, "
+	    "and\n"
+	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on "
+	    "the\n"
+	    "other host.  status shows what your programs in this network "
+	    "namespace\n"
+	    "do; PID shows one process only.");
+}
+
+static void
+help_show_option(char letter)
+{
+	const struct ctl_option *o = options_find(letter);
+	char name[HELP_SYNOPSIS];
+
+	snprintf(name, sizeof(name), "%s%s%s", o->name,
+	    o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+	printf("  -%c, --%-*s  %s\n", o->letter, HELP_OPTION, name, o->text);
+}
+
+void
+help_show(const struct ctl_command *c)
+{
+	char text[HELP_SYNOPSIS];
+	const char *letter;
+
+	help_synopsis(text, c);
+	printf("usage: mpctl %s\n\n%s\n", text, c->text);
+	for (letter = c->letters; *letter != '\0'; letter++)
+		help_show_option(*letter);
+	help_show_option('h');
 }

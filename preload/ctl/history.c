@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mp.h"
 #include "shared/ipc.h"
 
 enum { SECOND_US = 1000000 };
@@ -23,9 +24,9 @@ history_find(const struct history *h, const struct ipc_row *r)
 	return NULL;
 }
 
-/* NULL: no memory. */
+/* Begins the trace of a flow; NULL: no memory. */
 static struct trace *
-history_make(struct history *h, const struct ipc_row *r, uint64_t second)
+history_add_trace(struct history *h, const struct ipc_row *r, uint64_t second)
 {
 	size_t room = h->room == 0 ? 16 : h->room * 2;
 	struct trace *t;
@@ -47,9 +48,9 @@ history_make(struct history *h, const struct ipc_row *r, uint64_t second)
 	return t;
 }
 
-/* Of seconds that were not looked at nothing is known. */
+/* Moves a trace on to a second; the cells of seconds in between stay empty. */
 static void
-advance(struct trace *t, uint64_t second)
+history_advance(struct trace *t, uint64_t second)
 {
 	bool used = t->cell[t->second % HISTORY_CELLS].used;
 
@@ -73,16 +74,16 @@ history_state_of(const struct mp_flow_info *f)
 }
 
 static void
-add_one(struct history *h, const struct ipc_row *r, uint64_t second)
+history_add_flow(struct history *h, const struct ipc_row *r, uint64_t second)
 {
 	const struct mp_flow_info *f = &r->u.flow_row.info;
 	struct trace *t = history_find(h, r);
 	bool first = t == NULL;
 	struct history_cell *c;
 
-	if (first && (t = history_make(h, r, second)) == NULL)
+	if (first && (t = history_add_trace(h, r, second)) == NULL)
 		return;
-	advance(t, second);
+	history_advance(t, second);
 	c = &t->cell[second % HISTORY_CELLS];
 	if (history_state_of(f) > c->state)
 		c->state = (uint8_t)history_state_of(f);
@@ -102,7 +103,7 @@ history_add(struct history *h, const struct ipc_row *row, size_t n,
 
 	for (i = 0; i < n; i++)
 		if (row[i].kind == IPC_ROW_FLOW)
-			add_one(h, &row[i], second);
+			history_add_flow(h, &row[i], second);
 	for (i = 0; i < h->n;)
 		if (h->trace[i].second + HISTORY_CELLS < second)
 			h->trace[i] = h->trace[--h->n];

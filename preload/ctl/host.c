@@ -6,16 +6,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "shared/net.h"
 #include "agent/rtnl.h"
-
-enum { ETHERNET = 1 }; /* ARPHRD_ETHER */
+#include "shared/net.h"
 
 int
 host_family(const struct mp_addr *a)
@@ -61,7 +60,7 @@ host_number(const char *format, ...)
 /* --- Interfaces and addresses -------------------------------------------- */
 
 static struct host_link *
-find_link(struct host *h, uint32_t ifindex)
+host_find_link(struct host *h, uint32_t ifindex)
 {
 	size_t i;
 
@@ -71,58 +70,24 @@ find_link(struct host *h, uint32_t ifindex)
 	return NULL;
 }
 
-static bool
-is_kind(struct rtattr *info, const char *name)
-{
-	size_t len = strlen(name);
-	struct rtattr *kind;
-
-	kind = info != NULL ? rtnl_inside(info, IFLA_INFO_KIND) : NULL;
-	return kind != NULL && RTA_PAYLOAD(kind) >= len &&
-	    memcmp(RTA_DATA(kind), name, len) == 0;
-}
-
 static void
-take_link(void *arg, const struct nlmsghdr *m)
+host_add_link(void *arg, const struct nlmsghdr *message)
 {
-	const struct ifinfomsg *info = NLMSG_DATA(m);
-	struct rtattr *a[IFLA_LINKINFO + 1];
 	struct host *h = arg;
 	struct host_link *l;
-	size_t len;
+	struct rtnl_link is;
 
-	if (m->nlmsg_type != RTM_NEWLINK || h->nlinks == HOST_LINKS ||
-	    !rtnl_attributes(m, sizeof(*info), a, IFLA_LINKINFO) ||
-	    a[IFLA_IFNAME] == NULL)
+	if (!rtnl_read_link(message, &is) || is.gone ||
+	    is.name[0] == '\0' || h->nlinks == HOST_LINKS)
 		return;
 	l = &h->link[h->nlinks++];
-	l->ifindex = (uint32_t)info->ifi_index;
-	l->up = (info->ifi_flags & IFF_UP) != 0 &&
-	    (info->ifi_flags & IFF_RUNNING) != 0;
-	l->inside = (info->ifi_flags & IFF_LOOPBACK) != 0 ||
-	    is_kind(a[IFLA_LINKINFO], "dummy");
-	l->bridge = is_kind(a[IFLA_LINKINFO], "bridge");
-	l->ethernet = info->ifi_type == ETHERNET;
-	l->mtu = rtnl_number(a[IFLA_MTU], 0);
-	len = RTA_PAYLOAD(a[IFLA_IFNAME]);
-	memcpy(l->name, RTA_DATA(a[IFLA_IFNAME]),
-	    len < IFNAMSIZ ? len : IFNAMSIZ - 1);
-}
-
-static bool
-host_get_ip(const struct rtattr *a, struct mp_addr *to)
-{
-	memset(to, 0, sizeof(*to));
-	if (a == NULL)
-		return false;
-	if (RTA_PAYLOAD(a) == 4) {
-		memset(to->ip + 10, 0xff, 2);
-		memcpy(to->ip + 12, RTA_DATA(a), 4);
-	} else if (RTA_PAYLOAD(a) == 16)
-		memcpy(to->ip, RTA_DATA(a), 16);
-	else
-		return false;
-	return true;
+	l->ifindex = is.ifindex;
+	l->up = is.up;
+	l->inside = is.loopback || is.dummy;
+	l->bridge = is.bridge;
+	l->ethernet = is.ethernet;
+	l->mtu = is.mtu;
+	memcpy(l->name, is.name, sizeof(l->name));
 }
 
 static enum host_state
@@ -139,24 +104,21 @@ host_state_of(const struct mp_addr *is, uint32_t flags)
 }
 
 static void
-take_address(void *arg, const struct nlmsghdr *m)
+host_add_address(void *arg, const struct nlmsghdr *message)
 {
-	const struct ifaddrmsg *info = NLMSG_DATA(m);
-	struct rtattr *a[IFA_FLAGS + 1];
 	struct host *h = arg;
 	struct host_addr *to = &h->addr[h->naddrs];
+	struct rtnl_address is;
 
-	if (m->nlmsg_type != RTM_NEWADDR || h->naddrs == HOST_ADDRS ||
-	    !rtnl_attributes(m, sizeof(*info), a, IFA_FLAGS) ||
-	    !host_get_ip(a[IFA_LOCAL] != NULL ? a[IFA_LOCAL] : a[IFA_ADDRESS],
-		&to->is) || net_is_loopback(&to->is))
+	if (!rtnl_read_address(message, &is) || is.gone ||
+	    h->naddrs == HOST_ADDRS || net_is_loopback(&is.addr))
 		return;
-	to->link = find_link(h, info->ifa_index);
+	to->link = host_find_link(h, is.ifindex);
 	if (to->link == NULL)
 		return;
-	to->len = info->ifa_prefixlen;
-	to->state = host_state_of(&to->is,
-	    rtnl_number(a[IFA_FLAGS], info->ifa_flags));
+	to->is = is.addr;
+	to->len = is.prefix_len;
+	to->state = host_state_of(&is.addr, is.flags);
 	if (to->state == HOST_USABLE)
 		to->link->usable[host_family(&to->is)] = true;
 	h->naddrs++;
@@ -164,23 +126,21 @@ take_address(void *arg, const struct nlmsghdr *m)
 
 /* --- Routes -------------------------------------------------------------- */
 
-/* Does a route of this destination cover the target? */
 static bool
-covers(const struct mp_addr *to, unsigned len, const struct mp_addr *target)
+host_route_covers(const struct rtnl_route *r, const struct mp_addr *target)
 {
-	unsigned bytes, bits;
+	unsigned len = r->dst_len + (r->family == AF_INET ? 96 : 0);
+	unsigned bytes = len / 8, bits = len % 8;
 
-	len += net_is_v4(target) ? 96 : 0;
-	bytes = len / 8;
-	bits = len % 8;
-	return memcmp(to->ip, target->ip, bytes) == 0 && (bits == 0 ||
-	    ((to->ip[bytes] ^ target->ip[bytes]) >> (8 - bits)) == 0);
+	return memcmp(r->dst.ip, target->ip, bytes) == 0 && (bits == 0 ||
+	    ((r->dst.ip[bytes] ^ target->ip[bytes]) >> (8 - bits)) == 0);
 }
 
+/* Notes that a route over this interface leads to the family's target. */
 static void
-host_mark(struct host *h, uint32_t ifindex, int family)
+host_set_routed(struct host *h, uint32_t ifindex, int family)
 {
-	struct host_link *l = find_link(h, ifindex);
+	struct host_link *l = host_find_link(h, ifindex);
 
 	if (l == NULL || l->inside)
 		return;
@@ -189,64 +149,38 @@ host_mark(struct host *h, uint32_t ifindex, int family)
 }
 
 static void
-take_route(void *arg, const struct nlmsghdr *m)
+host_add_route(void *arg, const struct nlmsghdr *message)
 {
-	const struct rtmsg *info = NLMSG_DATA(m);
-	struct rtattr *a[RTA_TABLE + 1];
-	struct rtnexthop *hop;
 	struct host *h = arg;
-	struct mp_addr to = { .port = 0 };
-	int len, family = info->rtm_family == AF_INET ? HOST_V4 : HOST_V6;
+	struct rtnl_route r;
+	size_t i;
+	int family;
 
-	if (m->nlmsg_type != RTM_NEWROUTE ||
-	    (info->rtm_family != AF_INET && info->rtm_family != AF_INET6) ||
-	    !rtnl_attributes(m, sizeof(*info), a, RTA_TABLE) ||
-	    info->rtm_type != RTN_UNICAST || rtnl_number(a[RTA_TABLE],
-		info->rtm_table) != RT_TABLE_MAIN ||
-	    (info->rtm_flags & RTM_F_CLONED) != 0)
+	if (!rtnl_read_route(message, &r) || r.gone || r.cloned ||
+	    r.type != RTN_UNICAST || r.table != RT_TABLE_MAIN)
 		return;
-	if (!host_get_ip(a[RTA_DST], &to) && family == HOST_V4)
-		memset(to.ip + 10, 0xff, 2);
-	if (!covers(&to, info->rtm_dst_len, &h->target[family]))
-		return;
-	if (a[RTA_MULTIPATH] == NULL) {
-		host_mark(h, rtnl_number(a[RTA_OIF], 0), family);
-		return;
-	}
-	hop = RTA_DATA(a[RTA_MULTIPATH]);
-	len = (int)RTA_PAYLOAD(a[RTA_MULTIPATH]);
-	for (; RTNH_OK(hop, len); len -= NLMSG_ALIGN(hop->rtnh_len),
-	    hop = RTNH_NEXT(hop))
-		host_mark(h, (uint32_t)hop->rtnh_ifindex, family);
-}
-
-static void
-take_oif(void *arg, const struct nlmsghdr *m)
-{
-	struct rtattr *a[RTA_OIF + 1];
-
-	if (m->nlmsg_type == RTM_NEWROUTE &&
-	    rtnl_attributes(m, sizeof(struct rtmsg), a, RTA_OIF))
-		*(int *)arg = (int)rtnl_number(a[RTA_OIF], 0);
+	family = r.family == AF_INET ? HOST_V4 : HOST_V6;
+	if (host_route_covers(&r, &h->target[family]))
+		for (i = 0; i < r.nhops; i++)
+			host_set_routed(h, r.hop[i], family);
 }
 
 int
 host_route(const struct host *h, const struct mp_addr *from,
     const struct mp_addr *to)
 {
-	int oif = -ENETUNREACH, error;
-	bool v4 = net_is_v4(to);
-	size_t off = v4 ? 12 : 0;
+	struct rtnl_route r;
+	int error = rtnl_find_route(h->fd, from, to, &r);
 
-	error = rtnl_route(h->fd, v4 ? AF_INET : AF_INET6, from->ip + off,
-	    to->ip + off, 16 - off, take_oif, &oif);
-	return error != 0 ? error : oif;
+	if (error != 0)
+		return error;
+	return r.nhops > 0 ? (int)r.hop[0] : -ENETUNREACH;
 }
 
 /* --- All of it ----------------------------------------------------------- */
 
 static bool
-host_named(const char *names, const char *name)
+host_list_has(const char *names, const char *name)
 {
 	size_t n, len = strlen(name);
 
@@ -259,9 +193,10 @@ host_named(const char *names, const char *name)
 	return false;
 }
 
-/* Of addresses that are in nobody's network. */
+/* Without a peer, documentation addresses (RFC 5737, RFC 3849) stand for the
+ * Internet: no local network has them. */
 static void
-set_targets(struct host *h, const struct mp_addr *peer)
+host_set_targets(struct host *h, const struct mp_addr *peer)
 {
 	static const uint8_t v4[16] = { [10] = 0xff, 0xff, 198, 51, 100, 1 };
 	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
@@ -274,9 +209,11 @@ set_targets(struct host *h, const struct mp_addr *peer)
 	}
 }
 
-/* Other tables count as far as rules lead to them. */
+/* The dump of routes covers the main table.  For addresses that it leaves
+ * without a route, the kernel is asked, so that rules and other tables
+ * count. */
 static void
-ask_routes(struct host *h)
+host_find_routes(struct host *h)
 {
 	const struct host_addr *a;
 	size_t i;
@@ -289,17 +226,17 @@ ask_routes(struct host *h)
 			continue;
 		oif = host_route(h, &a->is, &h->target[f]);
 		if (oif > 0 && (uint32_t)oif == a->link->ifindex)
-			host_mark(h, a->link->ifindex, f);
+			host_set_routed(h, a->link->ifindex, f);
 	}
 }
 
-/* What is known when all is read. */
+/* Sets what depends on all lists. */
 static void
-host_settle(struct host_link *l, const char *only, const char *never)
+host_finish_link(struct host_link *l, const char *only, const char *never)
 {
-	l->excluded = (only[0] != '\0' && !host_named(only, l->name)) ||
-	    host_named(never, l->name);
-	/* A bridge may be the way out, or join containers alone. */
+	l->excluded = (only[0] != '\0' && !host_list_has(only, l->name)) ||
+	    host_list_has(never, l->name);
+	/* A bridge without a route to the target joins containers alone. */
 	if (l->bridge && !l->routed[HOST_V4] && !l->routed[HOST_V6])
 		l->inside = true;
 }
@@ -311,21 +248,22 @@ host_read(struct host *h, const struct mp_addr *peer, const char *only,
 	static const struct {
 		uint16_t type;
 		void (*take)(void *, const struct nlmsghdr *);
-	} lists[] = { { RTM_GETLINK, take_link }, { RTM_GETADDR, take_address },
-		{ RTM_GETROUTE, take_route } };
+	} lists[] = { { RTM_GETLINK, host_add_link },
+		{ RTM_GETADDR, host_add_address },
+		{ RTM_GETROUTE, host_add_route } };
 	size_t i;
 	int error = 0;
 
 	memset(h, 0, sizeof(*h));
-	set_targets(h, peer);
+	host_set_targets(h, peer);
 	h->fd = rtnl_open(0, 0);
 	if (h->fd < 0)
 		return h->fd;
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]) && error == 0; i++)
 		error = rtnl_list(h->fd, lists[i].type, lists[i].take, h);
-	ask_routes(h);
+	host_find_routes(h);
 	for (i = 0; i < h->nlinks; i++)
-		host_settle(&h->link[i], only, never);
+		host_finish_link(&h->link[i], only, never);
 	return error;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The key files (keyfile.h): makes both halves of a new one, and looks whether
- * others may be used.  Only the agent reads them.
+ * mpctl keygen makes both halves of a new key; ctl_keys_check() tells whether
+ * key files may be used, without reading them.  keyfile.h describes the files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,27 +14,29 @@
 #include <unistd.h>
 
 #include "ctl.h"
-#include "shared/ipc.h"
+#include "mp.h"
+#include "say.h"
 #include "agent/keyfile.h"
+#include "shared/ipc.h"
 
 #define ETC_KEYS "/etc/mpshim/keys"
 #define HOME_KEYS ".config/mpshim/keys"
 
 enum {
-	KEY_NAME = KEYFILE_NAME - 1, /* longest name */
+	KEY_NAME = KEYFILE_NAME - 1, /* longest name, bytes without the 0 */
 	KEY_SECRET = 32, /* bytes */
 	KEY_HEX = 2 * KEY_SECRET + 1,
-	KEY_FILE = 256, /* bytes of a file that we make, at most */
+	KEY_FILE = 256, /* most bytes of a new file */
 };
 
-/* One half, in the making. */
+/* One half of a new key. */
 struct half {
 	char path[PATH_MAX];
 	char end;
 };
 
 static bool
-name_ok(const char *name)
+key_name_ok(const char *name)
 {
 	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				 "abcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -44,21 +46,22 @@ name_ok(const char *name)
 	    name[0] != '-';
 }
 
-/* Puts a path together; false, and says so: it is too long. */
+/* Makes "DIR/NAMEEND"; false, and says so: too long. */
 static bool
-join(char out[PATH_MAX], const char *dir, const char *name, const char *end)
+key_join_path(char out[PATH_MAX], const char *dir, const char *name,
+    const char *end)
 {
 	int n = snprintf(out, PATH_MAX, "%s/%s%s", dir, name, end);
 
 	if (n > 0 && n < PATH_MAX)
 		return true;
-	ctl_error("%s: %s", name, strerror(ENAMETOOLONG));
+	say_line("%s: %s", name, strerror(ENAMETOOLONG));
 	return false;
 }
 
-/* The user's home directory; NULL: there is none. */
+/* HOME, or NULL if it is no absolute path. */
 static const char *
-home(void)
+key_home(void)
 {
 	const char *dir = getenv("HOME");
 
@@ -67,23 +70,23 @@ home(void)
 
 /* --- A new key ------------------------------------------------------------ */
 
-/* Makes ~/.config/mpshim/keys, each level for its owner alone. */
+/* Makes ~/.config/mpshim/keys; levels that are missing become 0700. */
 static bool
-keys_directory(char dir[PATH_MAX])
+key_make_directory(char dir[PATH_MAX])
 {
 	static const char *const levels[] = { ".config", ".config/mpshim",
 		HOME_KEYS };
 	size_t i;
 
-	if (home() == NULL) {
-		ctl_error("HOME is not set: where shall the key go?");
+	if (key_home() == NULL) {
+		say_line("HOME is not set: where shall the key go?");
 		return false;
 	}
 	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (!join(dir, home(), levels[i], ""))
+		if (!key_join_path(dir, key_home(), levels[i], ""))
 			return false;
 		if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-			ctl_error("%s: %s", dir, strerror(errno));
+			say_line("%s: %s", dir, strerror(errno));
 			return false;
 		}
 	}
@@ -91,20 +94,20 @@ keys_directory(char dir[PATH_MAX])
 }
 
 static bool
-half_absent(const struct half *h)
+key_half_is_absent(const struct half *h)
 {
 	struct stat st;
 
 	if (lstat(h->path, &st) != 0 && errno == ENOENT)
 		return true;
-	ctl_error("%s is there already and is not overwritten; "
+	say_line("%s is there already and is not overwritten; "
 	    "take another name, or move it away", h->path);
 	return false;
 }
 
-/* Writes all of it and has it on the disk: 0, or an errno. */
+/* Writes the text and waits until it is on the disk: 0, or an errno. */
 static int
-write_file(int fd, const char *text, size_t len)
+key_write_file(int fd, const char *text, size_t len)
 {
 	ssize_t n;
 
@@ -123,58 +126,59 @@ write_file(int fd, const char *text, size_t len)
 }
 
 static bool
-half_make(const struct half *h, const char *name, const char *hex)
+key_make_half(const struct half *h, const char *name, const char *hex)
 {
 	char text[KEY_FILE];
 	int fd, len, error;
 
 	fd = open(h->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		ctl_error("%s: %s", h->path, strerror(errno));
+		say_line("%s: %s", h->path, strerror(errno));
 		return false;
 	}
 	len = snprintf(text, sizeof(text),
 	    "# mpshim key %s, end %c: the other host holds end %c.\n"
 	    "end %c\nsecret %s\n",
 	    name, h->end, h->end == 'A' ? 'B' : 'A', h->end, hex);
-	error = write_file(fd, text, (size_t)len);
+	error = key_write_file(fd, text, (size_t)len);
 	sodium_memzero(text, sizeof(text));
 	if (close(fd) != 0 && error == 0)
 		error = errno;
 	if (error == 0)
 		return true;
 	unlink(h->path);
-	ctl_error("%s: %s", h->path, strerror(error));
+	say_line("%s: %s", h->path, strerror(error));
 	return false;
 }
 
 static void
-sync_directory(const char *path)
+key_sync_directory(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	(void)fsync(fd); /* not every file system can */
+	(void)fsync(fd); /* some file systems refuse it */
 	close(fd);
 }
 
-/* Both halves, or none. */
+/* Makes both halves, or none. */
 static bool
-both_make(const struct half *own, const struct half *peer, const char *name)
+key_make_halves(const struct half *own, const struct half *peer,
+    const char *name)
 {
 	unsigned char secret[KEY_SECRET];
 	char hex[KEY_HEX];
 	bool made;
 
 	if (sodium_init() < 0) {
-		ctl_error("libsodium does not start");
+		say_line("libsodium does not start");
 		return false;
 	}
 	randombytes_buf(secret, sizeof(secret));
 	sodium_bin2hex(hex, sizeof(hex), secret, sizeof(secret));
-	made = half_make(own, name, hex);
-	if (made && !half_make(peer, name, hex)) {
+	made = key_make_half(own, name, hex);
+	if (made && !key_make_half(peer, name, hex)) {
 		unlink(own->path);
 		made = false;
 	}
@@ -189,19 +193,20 @@ ctl_keygen(const char *name)
 	struct half own = { .end = 'A' }, peer = { .end = 'B' };
 	char dir[PATH_MAX];
 
-	if (!name_ok(name)) {
-		ctl_error("\"%s\" cannot be a key's name: 1 to %d of A-Z a-z "
+	if (!key_name_ok(name)) {
+		say_line("\"%s\" cannot be a key's name: 1 to %d of A-Z a-z "
 		    "0-9 . _ -, the first no dot and no dash", name, KEY_NAME);
 		return CTL_USAGE;
 	}
-	if (!keys_directory(dir) || !join(own.path, dir, name, ".key") ||
-	    !join(peer.path, ".", name, ".peer.key"))
+	if (!key_make_directory(dir) ||
+	    !key_join_path(own.path, dir, name, ".key") ||
+	    !key_join_path(peer.path, ".", name, ".peer.key"))
 		return CTL_FAILED;
-	if (!half_absent(&own) || !half_absent(&peer) ||
-	    !both_make(&own, &peer, name))
+	if (!key_half_is_absent(&own) || !key_half_is_absent(&peer) ||
+	    !key_make_halves(&own, &peer, name))
 		return CTL_FAILED;
-	sync_directory(dir);
-	sync_directory(".");
+	key_sync_directory(dir);
+	key_sync_directory(".");
 	printf("Copy %s.peer.key to the other host as ~/" HOME_KEYS "/%s.key, "
 	    "by scp for example, then delete it here.\n", name, name);
 	puts("Whoever has a half can pose as either end: make one key per pair "
@@ -211,24 +216,24 @@ ctl_keygen(const char *name)
 
 /* --- Keys that are there -------------------------------------------------- */
 
-/* May this file be used?  Says why not. */
+/* May the agent use this file?  Says why not. */
 static bool
-file_ok(const char *path)
+key_file_ok(const char *path)
 {
 	char why[IPC_TEXT];
 	int fd = keyfile_open(path, why);
 
 	if (fd < 0) {
-		ctl_error("%s", why);
+		say_line("%s", why);
 		return false;
 	}
 	close(fd);
 	return true;
 }
 
-/* Is the path's last part NAME.key? */
+/* Is the last part of the path NAME.key?  Says if not. */
 static bool
-path_ok(const char *path)
+key_path_ok(const char *path)
 {
 	char name[KEY_NAME + sizeof(".key")];
 	const char *base = strrchr(path, '/') + 1;
@@ -238,61 +243,61 @@ path_ok(const char *path)
 	    strcmp(base + len - 4, ".key") == 0) {
 		memcpy(name, base, len);
 		name[len - 4] = '\0';
-		if (name_ok(name))
+		if (key_name_ok(name))
 			return true;
 	}
-	ctl_error("%s: a key's file is NAME.key", path);
+	say_line("%s: a key's file is NAME.key", path);
 	return false;
 }
 
-/* Finds the file of a named key; says so where there is none. */
+/* Finds the file of a named key; false, and says so: there is none. */
 static bool
-find_key(char path[PATH_MAX], const char *name)
+key_find(char path[PATH_MAX], const char *name)
 {
 	struct stat st;
 	const char *dir;
 	char keys[PATH_MAX];
 
-	if (!name_ok(name)) {
-		ctl_error("\"%s\" is no key: want a name or a path", name);
+	if (!key_name_ok(name)) {
+		say_line("\"%s\" is no key: want a name or a path", name);
 		return false;
 	}
-	dir = home();
+	dir = key_home();
 	if (dir != NULL) {
-		if (!join(keys, dir, HOME_KEYS, "") ||
-		    !join(path, keys, name, ".key"))
+		if (!key_join_path(keys, dir, HOME_KEYS, "") ||
+		    !key_join_path(path, keys, name, ".key"))
 			return false;
 		if (stat(path, &st) == 0 ||
 		    (errno != ENOENT && errno != ENOTDIR))
 			return true;
 	}
-	if (!join(path, ETC_KEYS, name, ".key"))
+	if (!key_join_path(path, ETC_KEYS, name, ".key"))
 		return false;
 	if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
 		return true;
-	ctl_error("no key %s in ~/" HOME_KEYS " or " ETC_KEYS "; make it with "
+	say_line("no key %s in ~/" HOME_KEYS " or " ETC_KEYS "; make it with "
 	    "mpctl keygen %s, or copy the half that the other host made",
 	    name, name);
 	return false;
 }
 
 static bool
-key_ok(const char *key, size_t *bytes)
+key_check(const char *key, size_t *bytes)
 {
 	char path[PATH_MAX];
 
 	if (strlen(key) >= sizeof(path)) {
-		ctl_error("key: %s", strerror(ENAMETOOLONG));
+		say_line("key: %s", strerror(ENAMETOOLONG));
 		return false;
 	}
 	if (key[0] == '/') {
-		if (!path_ok(key))
+		if (!key_path_ok(key))
 			return false;
 		snprintf(path, sizeof(path), "%s", key);
-	} else if (!find_key(path, key))
+	} else if (!key_find(path, key))
 		return false;
 	*bytes += strlen(path) + 1;
-	return file_ok(path);
+	return key_file_ok(path);
 }
 
 int
@@ -304,21 +309,21 @@ ctl_keys_check(const char *keys)
 
 	copy = strdup(keys);
 	if (copy == NULL) {
-		ctl_error("%s", strerror(errno));
+		say_line("%s", strerror(errno));
 		return CTL_FAILED;
 	}
 	for (key = strtok_r(copy, " \t\n", &rest); key != NULL;
 	    key = strtok_r(NULL, " \t\n", &rest), n++)
-		if (!key_ok(key, &bytes)) {
+		if (!key_check(key, &bytes)) {
 			status = CTL_FAILED;
 			break;
 		}
 	if (status == CTL_OK && n == 0) {
-		ctl_error("which key?  Give it with -k NAME; "
+		say_line("which key?  Give it with -k NAME; "
 		    "mpctl keygen NAME makes one");
 		status = CTL_USAGE;
 	} else if (n > MP_KEYS_MAX || bytes > IPC_KEYS) {
-		ctl_error("too many keys: at most %d, of %d bytes in all",
+		say_line("too many keys: at most %d, of %d bytes in all",
 		    MP_KEYS_MAX, IPC_KEYS);
 		status = CTL_FAILED;
 	}

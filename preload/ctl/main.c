@@ -1,51 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl: the command line. */
+/* mpctl: the table of its commands. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
+#include "help.h"
+#include "options.h"
+#include "say.h"
 
-static const char help[] =
-    "usage: mpctl keygen NAME             make both halves of a key\n"
-    "       mpctl status [--json] [PID]   show programs, peers and paths\n"
-    "       mpctl watch [PID]             the same, live\n"
-    "       mpctl events [--no-samples] [--port PORT]\n"
-    "                                     say what happens, as it happens\n"
-    "       mpctl doctor [--json] [ADDRESS:PORT]\n"
-    "                                     what stops multipath here, and what\n"
-    "                                     to do; with a peer, try it\n"
-    "       mpctl check-config [--file FILE] [ADDRESS[:PORT]...]\n"
-    "                                     explain the configuration, and what\n"
-    "                                     these destinations get of it\n"
-    "       mpctl check-program PROGRAM   would it run under mpshim?\n"
-    "       mpctl COMMAND --help          what a command does\n"
-    "       mpctl --help | --version\n"
-    "\n"
-    "keygen writes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
-    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on the\n"
-    "other host.  status shows what your programs in this network namespace\n"
-    "do; PID shows one process only.\n";
-
-static int
-command_usage(const char *why, const char *what)
-{
-	ctl_error("%s%s; mpctl --help tells more", why, what);
-	return CTL_USAGE;
-}
-
-static int
-keygen(int argc, char **argv)
-{
-	if (argc != 1)
-		return command_usage("keygen wants one NAME", "");
-	return ctl_keygen(argv[0]);
-}
-
-/* A number of 1..most and nothing else; 0: it is none. */
+/* A decimal number of 1 to `most', or 0: the text is none. */
 static uint32_t
-command_number(const char *text, unsigned long most)
+main_read_number(const char *text, unsigned long most)
 {
 	unsigned long n;
 	char *end;
@@ -56,199 +24,193 @@ command_number(const char *text, unsigned long most)
 	    n > most ? 0 : (uint32_t)n;
 }
 
-/* A process id, which may be missing; false, and says so: it is none. */
+/* A process id; false, and says so: the text is none. */
 static bool
-take_pid(const char *too_many, int argc, char **argv, uint32_t *pid)
+main_read_pid(const char *text, uint32_t *pid)
 {
-	if (argc > 1)
-		(void)command_usage(too_many, "");
-	else if (argc == 1 && (*pid = command_number(argv[0], INT32_MAX)) == 0)
-		(void)command_usage("not a process id: ", argv[0]);
-	else
-		return true;
-	return false;
+	*pid = main_read_number(text, INT32_MAX);
+	if (*pid == 0)
+		(void)options_refuse("not a process id: %s", text);
+	return *pid != 0;
 }
 
 static int
-command_status(int argc, char **argv)
+main_keygen(const struct ctl_args *args)
 {
-	bool json = false;
-	uint32_t pid = 0;
-	int i, n = 0;
+	return ctl_keygen(args->operand[0]);
+}
 
-	for (i = 0; i < argc; i++)
-		if (strcmp(argv[i], "--json") == 0)
-			json = true;
-		else if (argv[i][0] == '-')
-			return command_usage("status has no option ", argv[i]);
-		else
-			argv[n++] = argv[i];
-	if (!take_pid("status wants one PID at most", n, argv, &pid))
+static int
+main_status(const struct ctl_args *args)
+{
+	uint32_t pid = 0;
+
+	if (args->n > 0 && !main_read_pid(args->operand[0], &pid))
 		return CTL_USAGE;
-	return ctl_status(json, pid);
+	return ctl_status(args->json, pid);
 }
 
 static int
-command_watch(int argc, char **argv)
+main_watch(const struct ctl_args *args)
 {
 	uint32_t pid = 0;
 
-	if (!take_pid("watch wants one PID at most", argc, argv, &pid))
+	if (args->n > 0 && !main_read_pid(args->operand[0], &pid))
 		return CTL_USAGE;
 	return ctl_watch(pid);
 }
 
 static int
-command_events(int argc, char **argv)
+main_events(const struct ctl_args *args)
 {
-	bool samples = true;
 	uint32_t port = 0;
-	int i;
 
-	for (i = 0; i < argc; i++) {
-		if (strcmp(argv[i], "--no-samples") == 0) {
-			samples = false;
-			continue;
-		}
-		if (strcmp(argv[i], "--port") != 0)
-			return command_usage("events does not take ", argv[i]);
-		if (++i == argc)
-			return command_usage("--port wants a port", "");
-		port = command_number(argv[i], UINT16_MAX);
+	if (args->port != NULL) {
+		port = main_read_number(args->port, UINT16_MAX);
 		if (port == 0)
-			return command_usage("not a port: ", argv[i]);
+			return options_refuse("not a port: %s", args->port);
 	}
-	return ctl_events(port, samples);
+	return ctl_events(port, !args->no_samples);
 }
 
-/* What mprun --events asks, as mprun: FILE PID. */
+/* What mprun --events asks for, so errors are told in mprun's name. */
 static int
-command_record(int argc, char **argv)
+main_record(const struct ctl_args *args)
 {
-	uint32_t pid = argc == 2 ? command_number(argv[1], INT32_MAX) : 0;
+	uint32_t pid;
 
-	if (pid == 0)
-		return command_usage("record wants FILE and PID", "");
-	ctl_name("mprun");
-	return ctl_record(argv[0], pid);
-}
-
-static int
-doctor(int argc, char **argv)
-{
-	bool as_json = argc > 0 && strcmp(argv[0], "--json") == 0;
-
-	argc -= as_json;
-	argv += as_json;
-	if (argc > 0 && argv[0][0] == '-')
-		return command_usage("doctor has no option ", argv[0]);
-	if (argc > 1)
-		return command_usage("doctor wants one ADDRESS:PORT at most", "");
-	return ctl_doctor(as_json, argc == 1 ? argv[0] : NULL);
+	if (!main_read_pid(args->operand[1], &pid))
+		return CTL_USAGE;
+	say_set_name("mprun");
+	return ctl_record(args->operand[0], pid);
 }
 
 static int
-check_config(int argc, char **argv)
+main_doctor(const struct ctl_args *args)
 {
-	const char *file = NULL;
-
-	if (argc > 0 && strcmp(argv[0], "--file") == 0) {
-		if (argc == 1 || argv[1][0] == '\0')
-			return command_usage("--file wants a FILE", "");
-		file = argv[1];
-		argc -= 2;
-		argv += 2;
-	}
-	if (argc > 0 && argv[0][0] == '-')
-		return command_usage("check-config has no option ", argv[0]);
-	return ctl_config(file, argc, argv);
+	return ctl_doctor(args->json, args->n > 0 ? args->operand[0] : NULL);
 }
 
 static int
-check_program(int argc, char **argv)
+main_check_config(const struct ctl_args *args)
 {
-	int status;
+	return ctl_config(args->file, args->n, args->operand);
+}
 
-	if (argc != 1)
-		return command_usage("check-program wants one PROGRAM", "");
-	status = ctl_program_check(argv[0]);
+static int
+main_check_program(const struct ctl_args *args)
+{
+	int status = ctl_program_check(args->operand[0]);
+
 	if (status == CTL_OK)
-		printf("%s can run under mpshim\n", argv[0]);
+		printf("%s can run under mpshim\n", args->operand[0]);
 	return status;
 }
 
-/* What mprun asks, as mprun: is the environment right, and the program? */
+/* What mprun asks for before it runs a program, so errors are told in mprun's
+ * name. */
 static int
-check_run(int argc, char **argv)
+main_check_run(const struct ctl_args *args)
 {
 	int status;
 
-	if (argc != 1)
-		return command_usage("check-run wants one PROGRAM", "");
-	ctl_name("mprun");
+	say_set_name("mprun");
 	status = ctl_environ_check();
 	if (status == CTL_OK)
-		status = ctl_program_check(argv[0]);
+		status = ctl_program_check(args->operand[0]);
 	return status;
 }
 
+/* Each row: name, letters of its options, operands, how many at least and at
+ * most, what they must be, function, its line and its text of help. */
+static const struct ctl_command commands[] = {
+	{ "keygen", "", "NAME", 1, 1, "one NAME", main_keygen,
+	    "make both halves of a key",
+	    "Makes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
+	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on\n"
+	    "the other host and is to be deleted here.  Nothing is "
+	    "overwritten.\n" },
+	{ "status", "j", "[PID]", 0, 1, "one PID at most", main_status,
+	    "show programs, peers and paths",
+	    "Shows your programs under mpshim in this network namespace,\n"
+	    "their peers and the paths to them; with PID one process only.\n" },
+	{ "watch", "", "[PID]", 0, 1, "one PID at most", main_watch,
+	    "the same, live",
+	    "Shows the status live, a line for each path with its last "
+	    "seconds.\n"
+	    "Keys: q quits, s sorts, h explains, arrows scroll.\n" },
+	{ "events", "np", "", 0, 0, "no operand", main_events,
+	    "say what happens, as it happens",
+	    "Says what happens, as it happens, a line of JSON for each, until\n"
+	    "it is interrupted; waits where no program runs under mpshim.\n" },
+	{ "record", "", "FILE PID", 2, 2, "FILE and PID", main_record, NULL,
+	    "What mprun --events asks, in its name: writes the events to FILE\n"
+	    "in the background while process PID lives.\n" },
+	{ "doctor", "j", "[ADDRESS:PORT]", 0, 1, "one ADDRESS:PORT at most",
+	    main_doctor, "what stops multipath here, or to that peer",
+	    "Looks for what stops multipath on this host, and gives the\n"
+	    "command that mends it.  With the address of a program under\n"
+	    "mpshim, tries each pair of addresses.  Exits with 0 where all is\n"
+	    "well, and 1 where something stops multipath.\n" },
+	{ "check-config", "f", "[ADDRESS[:PORT]...]", 0, INT_MAX, "",
+	    main_check_config, "what is configured, and for an address",
+	    "Explains the configuration, line by line, and what each address\n"
+	    "gets and by which line.  mpshim.conf(5) tells of its lines.\n" },
+	{ "check-program", "", "PROGRAM", 1, 1, "one PROGRAM",
+	    main_check_program, "would it run under mpshim?",
+	    "Would it run under mpshim?  Exits with 0, or says why not: 1, it\n"
+	    "is refused; 126, it cannot be run; 127, there is none.\n" },
+	{ "check-run", "", "PROGRAM", 1, 1, "one PROGRAM", main_check_run, NULL,
+	    "What mprun asks, in its name: are the environment and the\n"
+	    "program right?\n" },
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+/* mpctl without a command: --help or --version. */
 static int
-version(int argc, char **argv)
+main_run_bare(int argc, char **argv)
 {
-	(void)argv;
-	if (argc != 0)
-		return command_usage("--version stands alone", "");
-	puts("mpshim " MPSHIM_VERSION);
-	return CTL_OK;
+	static const struct ctl_command bare = { .name = "mpctl",
+		.letters = "V", .wants = "the COMMAND first" };
+	struct ctl_args args;
+	int status = options_parse(&args, &bare, argc, argv);
+
+	if (status != CTL_OK)
+		return status;
+	if (args.help)
+		help_show_all(commands, COMMANDS);
+	else if (args.version)
+		puts("mpshim " MPSHIM_VERSION);
+	else
+		return options_refuse("no command given");
+	return say_flush();
 }
 
 static int
-show_help(int argc, char **argv)
+main_run(const struct ctl_command *c, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	fputs(help, stdout);
-	return CTL_OK;
-}
+	struct ctl_args args;
+	int status = options_parse(&args, c, argc, argv);
 
-static bool
-wants_help(const char *word)
-{
-	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+	if (status != CTL_OK)
+		return status;
+	if (args.help)
+		help_show(c);
+	else
+		status = c->run(&args);
+	return status == CTL_OK ? say_flush() : status;
 }
 
 int
 main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(int argc, char **argv);
-	} commands[] = {
-		{ "keygen", keygen },
-		{ "status", command_status },
-		{ "watch", command_watch },
-		{ "events", command_events },
-		{ "record", command_record },
-		{ "doctor", doctor },
-		{ "check-config", check_config },
-		{ "check-program", check_program },
-		{ "check-run", check_run },
-		{ "--version", version },
-		{ "--help", show_help },
-		{ "-h", show_help },
-	};
 	size_t i;
-	int exits;
 
-	if (argc < 2)
-		return command_usage("no command given", "");
-	if (argc == 3 && wants_help(argv[2]) && ctl_help(argv[1]) == CTL_OK)
-		return ctl_flush();
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[1], commands[i].name) != 0)
-			continue;
-		exits = commands[i].run(argc - 2, argv + 2);
-		return exits == CTL_OK ? ctl_flush() : exits;
-	}
-	return command_usage("no such command: ", argv[1]);
+	if (argc < 2 || argv[1][0] == '-')
+		return main_run_bare(argc, argv);
+	for (i = 0; i < COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return main_run(&commands[i], argc - 1, argv + 1);
+	return options_refuse("no such command: %s", argv[1]);
 }

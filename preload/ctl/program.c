@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whether the loader would preload us into a program: not into setuid programs
- * and those with file capabilities, not where there is no loader (static), or
- * one of another C library or machine.  The rules are those of ld.so(8) and
- * execve(2).
+ * Would the loader preload the library into a program?  It does not where
+ * execve(2) raises rights (setuid, setgid, file capabilities: ld.so(8),
+ * secure-execution mode), in static programs, which have no loader, and in
+ * those of another C library or machine.
  */
 #include <elf.h>
 #include <errno.h>
@@ -20,27 +20,30 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "say.h"
 
 enum {
-	PROGRAM_HEAD = 256,   /* bytes of a #! line that the kernel reads */
-	PROGRAM_NESTED = 5,   /* interpreters of interpreters */
-	PROGRAM_HEADERS = 64, /* program headers that we look at */
-	PROGRAM_NOTES = 1024, /* bytes of notes that we look at */
+	PROGRAM_HEAD = 256,   /* bytes of a #! line: BINPRM_BUF_SIZE of Linux */
+	PROGRAM_NESTED = 5,   /* interpreters of interpreters, as in Linux */
+	PROGRAM_HEADERS = 64, /* most program headers that are read */
+	PROGRAM_NOTES = 1024, /* most bytes of notes that are read */
 };
 
-#define SHELL "/bin/sh" /* runs what is neither ELF nor has a #! line */
+/* execvp(3) has it run a file that the kernel refuses (ENOEXEC). */
+#define SHELL "/bin/sh"
 
-/* What the program headers say. */
+/* What the program headers of an ELF file say. */
 struct elf {
-	bool interp, go;
+	bool interp; /* has a loader */
+	bool go;     /* made by Go */
 	char loader[PATH_MAX];
 };
 
 /* --- Finding it ----------------------------------------------------------- */
 
-/* 0, or the errno that execve(2) would give for the file itself. */
+/* 0, or the errno of execve(2) for the file itself, whatever is in it. */
 static int
-runnable(const char *path)
+program_runnable(const char *path)
 {
 	struct stat st;
 
@@ -51,7 +54,7 @@ runnable(const char *path)
 	return 0;
 }
 
-/* Looks along PATH as shells do: 0, or an errno. */
+/* Finds a program along PATH, as execvp(3) does: 0, or an errno. */
 static int
 program_find(char path[PATH_MAX], const char *name)
 {
@@ -63,7 +66,7 @@ program_find(char path[PATH_MAX], const char *name)
 		return ENOENT;
 	if (strchr(name, '/') != NULL) {
 		n = snprintf(path, PATH_MAX, "%s", name);
-		return n < PATH_MAX ? runnable(path) : ENAMETOOLONG;
+		return n < PATH_MAX ? program_runnable(path) : ENAMETOOLONG;
 	}
 	if (dir == NULL)
 		dir = "/bin:/usr/bin";
@@ -71,7 +74,7 @@ program_find(char path[PATH_MAX], const char *name)
 		len = strcspn(dir, ":");
 		n = snprintf(path, PATH_MAX, "%.*s%s%s", (int)len, dir,
 		    len > 0 ? "/" : "./", name);
-		error = n < PATH_MAX ? runnable(path) : ENOENT;
+		error = n < PATH_MAX ? program_runnable(path) : ENOENT;
 		if (error == 0)
 			return 0;
 		if (error == EACCES && access(path, F_OK) == 0)
@@ -83,10 +86,10 @@ program_find(char path[PATH_MAX], const char *name)
 
 /* --- Looking into it ------------------------------------------------------ */
 
-/* Would running this file raise our rights, so that the loader turns secure?
- * Returns what does it, or NULL. */
+/* Would execve(2) of this file raise rights, so that the loader ignores
+ * LD_PRELOAD? Returns what raises them, or NULL. */
 static const char *
-raises(const char *path)
+program_raises_rights(const char *path)
 {
 	struct statvfs fs;
 	struct stat st;
@@ -106,9 +109,10 @@ raises(const char *path)
 	return NULL;
 }
 
-/* The name of Go's own note is what all its programs have in common. */
+/* Do the notes of an ELF file have one of Go's linker, which all Go programs
+ * have? */
 static bool
-notes_go(const char *notes, size_t len)
+program_notes_go(const char *notes, size_t len)
 {
 	ElfW(Nhdr) note;
 	size_t step, at = 0;
@@ -129,9 +133,9 @@ notes_go(const char *notes, size_t len)
 	return false;
 }
 
-/* False: not what the kernel would run. */
+/* Reads the program headers; false: the kernel would refuse the file. */
 static bool
-elf_read(int fd, const ElfW(Ehdr) *head, struct elf *elf)
+program_read_elf(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 {
 	ElfW(Phdr) p[PROGRAM_HEADERS];
 	char notes[PROGRAM_NOTES];
@@ -155,15 +159,15 @@ elf_read(int fd, const ElfW(Ehdr) *head, struct elf *elf)
 			want = p[i].p_filesz < sizeof(notes) ?
 			    p[i].p_filesz : sizeof(notes);
 			n = pread(fd, notes, want, (off_t)p[i].p_offset);
-			elf->go |= n > 0 && notes_go(notes, (size_t)n);
+			elf->go |= n > 0 && program_notes_go(notes, (size_t)n);
 		}
 	}
 	return true;
 }
 
-/* Is this the loader of a C library that takes ours: glibc, musl? */
+/* Is this the loader of glibc or of musl, which the library supports? */
 static bool
-loader_known(const char *loader)
+program_loader_known(const char *loader)
 {
 	const char *name = strrchr(loader, '/');
 
@@ -175,7 +179,7 @@ loader_known(const char *loader)
 }
 
 static int
-elf_check(int fd, const char *path, const unsigned char *ident)
+program_check_elf(int fd, const char *path, const unsigned char *ident)
 {
 	static const unsigned char ours = sizeof(void *) == 8 ? ELFCLASS64 :
 	    ELFCLASS32;
@@ -184,42 +188,43 @@ elf_check(int fd, const char *path, const unsigned char *ident)
 	int me, same;
 
 	if (ident[EI_CLASS] != ours) {
-		ctl_error("%s is a %d-bit program, and this mpshim is for "
+		say_line("%s is a %d-bit program, and this mpshim is for "
 		    "%d-bit ones", path, ours == ELFCLASS64 ? 32 : 64,
 		    ours == ELFCLASS64 ? 64 : 32);
 		return CTL_FAILED;
 	}
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
-	    !elf_read(fd, &head, &elf)) {
-		ctl_error("%s is a damaged program", path);
+	    !program_read_elf(fd, &head, &elf)) {
+		say_line("%s is a damaged program", path);
 		return CTL_NOT_RUNNABLE;
 	}
-	/* We are of the machine that the library is of. */
+	/* mpctl is built for the same machine as the library. */
 	me = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	same = me < 0 || pread(me, &self, sizeof(self), 0) != sizeof(self) ||
 	    self.e_machine == head.e_machine;
 	if (me >= 0)
 		close(me);
 	if (!same)
-		ctl_error("%s is for another machine than this mpshim", path);
+		say_line("%s is for another machine than this mpshim", path);
 	else if (!elf.interp)
-		ctl_error("%s is statically linked, so nothing can be "
+		say_line("%s is statically linked, so nothing can be "
 		    "preloaded into it", path);
-	else if (!loader_known(elf.loader))
-		ctl_error("%s is linked with another C library (%s); mpshim "
+	else if (!program_loader_known(elf.loader))
+		say_line("%s is linked with another C library (%s); mpshim "
 		    "needs programs of glibc or musl", path, elf.loader);
 	else {
 		if (elf.go)
-			ctl_error("warning: %s is a Go program; Go calls the "
+			say_line("warning: %s is a Go program; Go calls the "
 			    "kernel past mpshim, so it gets one path", path);
 		return CTL_OK;
 	}
 	return CTL_FAILED;
 }
 
-/* The interpreter of a #! line, as the kernel reads it; false: no such line. */
+/* Reads the interpreter of a #! line as the kernel does; false: no such
+ * line. */
 static bool
-script_of(char *head, size_t len, char interpreter[PATH_MAX])
+program_read_script(char *head, size_t len, char interpreter[PATH_MAX])
 {
 	char *word;
 
@@ -233,37 +238,39 @@ script_of(char *head, size_t len, char interpreter[PATH_MAX])
 	return true;
 }
 
-static int program_check(const char *path, int nested);
+static int program_check_file(const char *path, int nested);
 
-/* `head' has room for a byte more. */
+/* Checks a file by its first `len' bytes; `head' has room for one more. */
 static int
-file_check(int fd, const char *path, char *head, size_t len, int nested)
+program_check_contents(int fd, const char *path, char *head, size_t len,
+    int nested)
 {
 	char interpreter[PATH_MAX];
 	const char *why;
 	int error;
 
 	if (len >= EI_NIDENT && memcmp(head, ELFMAG, SELFMAG) == 0) {
-		why = raises(path);
+		why = program_raises_rights(path);
 		if (why == NULL)
-			return elf_check(fd, path, (unsigned char *)head);
-		ctl_error("%s %s, so the loader would start it without mpshim; "
+			return program_check_elf(fd, path,
+			    (unsigned char *)head);
+		say_line("%s %s, so the loader would start it without mpshim; "
 		    "run mprun as the user that it becomes", path, why);
 		return CTL_FAILED;
 	}
-	if (!script_of(head, len, interpreter))
+	if (!program_read_script(head, len, interpreter))
 		memcpy(interpreter, SHELL, sizeof(SHELL));
-	error = runnable(interpreter);
+	error = program_runnable(interpreter);
 	if (error != 0 || nested >= PROGRAM_NESTED) {
-		ctl_error("%s: its interpreter %s: %s", path, interpreter,
+		say_line("%s: its interpreter %s: %s", path, interpreter,
 		    strerror(error != 0 ? error : ELOOP));
 		return CTL_NOT_RUNNABLE;
 	}
-	return program_check(interpreter, nested + 1);
+	return program_check_file(interpreter, nested + 1);
 }
 
 static int
-program_check(const char *path, int nested)
+program_check_file(const char *path, int nested)
 {
 	char head[PROGRAM_HEAD + 1];
 	ssize_t n;
@@ -271,12 +278,13 @@ program_check(const char *path, int nested)
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return CTL_OK; /* may be run but not read: then nobody knows */
+		return CTL_OK; /* may be run but not read: cannot be checked */
 	n = pread(fd, head, PROGRAM_HEAD, 0);
 	if (n >= 0)
-		status = file_check(fd, path, head, (size_t)n, nested);
+		status = program_check_contents(fd, path, head, (size_t)n,
+		    nested);
 	else {
-		ctl_error("%s: %s", path, strerror(errno));
+		say_line("%s: %s", path, strerror(errno));
 		status = CTL_NOT_RUNNABLE;
 	}
 	close(fd);
@@ -290,14 +298,14 @@ ctl_program_check(const char *name)
 	int error;
 
 	if (name[0] == '-') {
-		ctl_error("%s: a program's name cannot begin with a dash; "
+		say_line("%s: a program's name cannot begin with a dash; "
 		    "write ./%s", name, name);
 		return CTL_USAGE;
 	}
 	error = program_find(path, name);
 	if (error == 0)
-		return program_check(path, 0);
-	ctl_error("%s: %s", name, error == ENOENT ? "no such program" :
+		return program_check_file(path, 0);
+	say_line("%s: %s", name, error == ENOENT ? "no such program" :
 	    strerror(error));
 	return error == ENOENT || error == ENOTDIR ? CTL_NOT_FOUND :
 	    CTL_NOT_RUNNABLE;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mprun --events: the events into a file, while the program runs that mprun
- * becomes.
+ * mprun --events: writes events to a file while the program runs that mprun
+ * execs.
  *
- * Done by a process in a session of its own that is no child of the program: it
- * gets no signal of ours, and no descriptor.  It ends after the program, so that
- * even a program that is process 1 never finds it dead.
+ * A process of its own writes.  It is in another session than the program and
+ * is not its child, so that it gets none of the terminal's signals and the
+ * program does not see it; it keeps no descriptor of the caller but stderr.  It
+ * ends after the program: a program that is process 1 would otherwise get it as
+ * a dead child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,21 +18,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "follow.h"
-#include "shared/ipc.h"
+#include "say.h"
 
 enum { PIDFD = STDERR_FILENO + 1 };
 
-/* Leaves nothing of the caller but standard error: 0, or a negative errno. */
+/* Gives up the caller's directory, session and descriptors but stderr; `file'
+ * becomes stdout and `pidfd' PIDFD.  0, or a negative errno. */
 static int
-record_leave(int file, int pidfd)
+record_detach(int file, int pidfd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null < 0 || chdir("/") != 0 || setsid() < 0)
 		return -errno;
-	/* From above the places that they go to. */
+	/* Moved up first, so that no dup2() below closes one of them. */
 	file = fcntl(file, F_DUPFD_CLOEXEC, PIDFD + 1);
 	pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, PIDFD + 1);
 	if (file < 0 || pidfd < 0 || dup2(null, STDIN_FILENO) < 0 ||
@@ -40,9 +44,9 @@ record_leave(int file, int pidfd)
 	return 0;
 }
 
-/* Waits for the program's end, and does nothing else. */
+/* Waits until the program has ended. */
 static void
-await_end(void)
+record_await_end(void)
 {
 	struct pollfd p = { .fd = PIDFD, .events = POLLIN };
 
@@ -50,10 +54,11 @@ await_end(void)
 		continue;
 }
 
-/* Sockets may outlive the program, in a child that is a daemon.  Whoever waits
- * for the end of its error output need not wait for us. */
+/* Closes stderr when the program has ended.  Its sockets may live on in a
+ * daemon, and this process with them; a reader of the program's stderr must not
+ * wait for that. */
 static void
-record_let_go(void)
+record_release_stderr(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -64,11 +69,11 @@ record_let_go(void)
 }
 
 static void
-record_record(const char *path, uint32_t pid)
+record_run(const char *path, uint32_t pid)
 {
-	struct ctl_follow f = { .samples = true, .pid = pid, .pidfd = PIDFD,
-		.ended = record_let_go };
-	int error = ctl_follow_agent(&f);
+	struct follow f = { .samples = true, .pid = pid, .pidfd = PIDFD,
+		.on_end = record_release_stderr };
+	int error = follow_events(&f);
 
 	if (error == -ECANCELED) {
 		if (fflush(stdout) == 0)
@@ -76,11 +81,11 @@ record_record(const char *path, uint32_t pid)
 		error = -EIO;
 	}
 	if (error == -EIO)
-		ctl_error("%s: %s; no more events are written", path,
+		say_line("%s: %s; no more events are written", path,
 		    strerror(errno));
 	else
-		ctl_ask_error(error, f.said);
-	await_end();
+		ask_say_error(error, f.refusal);
+	record_await_end();
 }
 
 int
@@ -92,21 +97,21 @@ ctl_record(const char *path, uint32_t pid)
 	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC,
 	    0666);
 	if (file < 0) {
-		ctl_error("--events: %s: %s", path, strerror(errno));
+		say_line("--events: %s: %s", path, strerror(errno));
 		return CTL_FAILED;
 	}
 	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 	child = pidfd >= 0 ? fork() : -1;
 	if (child < 0) {
-		ctl_error("--events: %s", strerror(errno));
+		say_line("--events: %s", strerror(errno));
 		return CTL_FAILED;
 	}
 	if (child > 0)
 		return CTL_OK;
-	error = record_leave(file, pidfd);
+	error = record_detach(file, pidfd);
 	if (error == 0)
-		record_record(path, pid);
+		record_run(path, pid);
 	else
-		ctl_error("--events: %s", strerror(-error));
+		say_line("--events: %s", strerror(-error));
 	_exit(0);
 }

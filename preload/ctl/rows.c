@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* All rows of the status, in order. */
+#include "rows.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "ask.h"
 #include "shared/ipc.h"
 
-enum { ROWS_MAX = 1 << 20 }; /* more than any agent has to tell */
+enum { ROWS_MAX = 1 << 20 }; /* more than any agent sends */
 
 static int
-rows_add(struct ctl_rows *rows, const struct ipc_row *row)
+rows_add(struct rows *rows, const struct ipc_row *row)
 {
 	struct ipc_row *grown;
 	size_t room;
@@ -30,18 +31,18 @@ rows_add(struct ctl_rows *rows, const struct ipc_row *row)
 	return 0;
 }
 
-/* Takes all rows that come: 0, or a negative errno. */
+/* Reads all rows: 0, or a negative errno. */
 static int
-rows_take(struct ctl_rows *rows, int fd)
+rows_receive(struct rows *rows, int fd)
 {
-	char why[IPC_TEXT];
+	char why[ASK_TEXT];
 	struct ipc_row row;
 	int n;
 
 	do {
-		n = ctl_ask_wait(fd, &row, why);
+		n = ask_await_row(fd, &row, why);
 		if (n == 0)
-			return -ECONNRESET; /* the last row is an END */
+			return -ECONNRESET; /* end of file before the END row */
 		if (n < 0)
 			return n;
 		if (row.kind == IPC_ROW_END)
@@ -53,7 +54,8 @@ rows_take(struct ctl_rows *rows, int fd)
 
 /* --- Order ---------------------------------------------------------------- */
 
-/* Sessions and their flows are one group. */
+/* The rows of a port are sorted by kind; a session and its flows stay
+ * together. */
 static uint32_t
 rows_group(const struct ipc_row *r)
 {
@@ -67,7 +69,7 @@ rows_compare(uint64_t a, uint64_t b)
 }
 
 static int
-rows_in_order(const void *left, const void *right)
+rows_compare_order(const void *left, const void *right)
 {
 	const struct ipc_row *a = left, *b = right;
 	int c = rows_compare(a->port, b->port);
@@ -86,9 +88,9 @@ rows_in_order(const void *left, const void *right)
 	return c != 0 ? c : rows_compare(a->flow, b->flow);
 }
 
-/* Keeps only the ports of which one socket is this process's. */
+/* Keeps the ports of which the process has a socket. */
 static void
-rows_choose(struct ctl_rows *rows, uint32_t pid)
+rows_keep_process(struct rows *rows, uint32_t pid)
 {
 	size_t i, end, kept = 0;
 	bool wanted;
@@ -110,31 +112,32 @@ rows_choose(struct ctl_rows *rows, uint32_t pid)
 }
 
 int
-ctl_rows_get(struct ctl_rows *rows, uint32_t pid)
+rows_get(struct rows *rows, uint32_t pid)
 {
 	int fd, error;
 
 	rows->n = 0;
-	error = fd = ctl_ask(IPC_STATUS, 0);
+	error = fd = ask_open(IPC_STATUS, 0);
 	if (fd >= 0) {
-		error = rows_take(rows, fd);
+		error = rows_receive(rows, fd);
 		close(fd);
 	}
-	/* The last program has just gone, and the agent with it? */
-	if (ctl_ask_nobody(error))
+	/* The agent may have ended with its last program meanwhile. */
+	if (ask_is_absent(error))
 		rows->n = 0;
 	else if (error != 0)
 		return error;
 	if (rows->n > 0)
-		qsort(rows->row, rows->n, sizeof(*rows->row), rows_in_order);
+		qsort(rows->row, rows->n, sizeof(*rows->row),
+		    rows_compare_order);
 	if (pid != 0)
-		rows_choose(rows, pid);
+		rows_keep_process(rows, pid);
 	return 0;
 }
 
 void
-ctl_rows_free(struct ctl_rows *rows)
+rows_free(struct rows *rows)
 {
 	free(rows->row);
-	*rows = (struct ctl_rows) { 0 };
+	*rows = (struct rows) { 0 };
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* How mpctl speaks: clean lines, durations in words. */
+#include "say.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,13 +15,13 @@ enum { SAY_LINE = 1024 }; /* longest line on stderr, bytes */
 static const char *speaker = "mpctl";
 
 void
-ctl_name(const char *who)
+say_set_name(const char *who)
 {
 	speaker = who;
 }
 
 const char *
-ctl_clean(char *out, size_t size, const char *text, size_t len)
+say_clean(char *out, size_t size, const char *text, size_t len)
 {
 	size_t i;
 	unsigned char c;
@@ -36,7 +37,7 @@ ctl_clean(char *out, size_t size, const char *text, size_t len)
 }
 
 void
-ctl_error(const char *format, ...)
+say_line(const char *format, ...)
 {
 	char line[SAY_LINE], *c;
 	va_list ap;
@@ -44,7 +45,7 @@ ctl_error(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
-	/* Names of files may be UTF-8, but hold no newline here. */
+	/* Bytes past ASCII may be UTF-8 of a file's name. */
 	for (c = line; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
@@ -52,32 +53,32 @@ ctl_error(const char *format, ...)
 }
 
 const char *
-ctl_words(char words[CTL_WORDS], uint64_t us)
+say_duration(char words[SAY_DURATION], uint64_t us)
 {
 	uint64_t s = us / 1000000;
 
 	if (us < 10000000)
-		snprintf(words, CTL_WORDS, "%" PRIu64 ".%" PRIu64 " s", s,
+		snprintf(words, SAY_DURATION, "%" PRIu64 ".%" PRIu64 " s", s,
 		    us / 100000 % 10);
 	else if (s < 60)
-		snprintf(words, CTL_WORDS, "%" PRIu64 " s", s);
+		snprintf(words, SAY_DURATION, "%" PRIu64 " s", s);
 	else if (s < 3600)
-		snprintf(words, CTL_WORDS, "%" PRIu64 " min %" PRIu64 " s",
+		snprintf(words, SAY_DURATION, "%" PRIu64 " min %" PRIu64 " s",
 		    s / 60, s % 60);
 	else if (s < 86400)
-		snprintf(words, CTL_WORDS, "%" PRIu64 " h %" PRIu64 " min",
+		snprintf(words, SAY_DURATION, "%" PRIu64 " h %" PRIu64 " min",
 		    s / 3600, s / 60 % 60);
 	else
-		snprintf(words, CTL_WORDS, "%" PRIu64 " d %" PRIu64 " h",
+		snprintf(words, SAY_DURATION, "%" PRIu64 " d %" PRIu64 " h",
 		    s / 86400, s / 3600 % 24);
 	return words;
 }
 
 int
-ctl_flush(void)
+say_flush(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return CTL_OK;
-	ctl_error("cannot write: %s", strerror(errno));
+	say_line("cannot write: %s", strerror(errno));
 	return CTL_FAILED;
 }

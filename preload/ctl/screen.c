@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* The terminal of mpctl watch. */
 #include "screen.h"
 
 #include <langinfo.h>
@@ -12,10 +11,12 @@
 #include <ncurses.h>
 
 #include "ctl.h"
+#include "say.h"
+#include "view.h"
 
-/* What terminal.ti becomes: `infocmp -0 -Q2'.  For systems that have no
- * description of any terminal, as some containers, and names that nobody
- * knows. */
+/* terminal.ti, compiled (tic(1)) and printed by `infocmp -0 -Q2': for systems
+ * without terminal descriptions, as some containers are, and for unknown values
+ * of TERM. */
 #define ANY_TERMINAL "mpctl"
 static const char any_terminal[] =
     "b64:GgEeAA8AAwCHAFwAbXBjdGx8YXMgZ29vZCBhcyBhbnkgdGVybWluYWwAAAEA"
@@ -28,14 +29,14 @@ static const char any_terminal[] =
     "AAcADQAbW0gbWzJKABtbSwAbW0oAG1slaSVwMSVkOyVwMiVkSAAKABtbSAAIABtb"
     "QwAbW0EAG1sxbQAbWzdtABtbbQAIABtbQgAbW0QAG1tDABtbQQAKABtNAAkA";
 
-static bool utf8;
+static bool utf8; /* the terminal shows more than ASCII */
 
 /* --- Beginning and end ---------------------------------------------------- */
 
-/* Can the terminal show blocks?  Says so in the locale of this process, for
- * ncurses. */
+/* Can the terminal show block characters?  Sets LC_CTYPE, which ncurses needs
+ * to write them. */
 static bool
-has_blocks(void)
+screen_has_blocks(void)
 {
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 	const char *term = getenv("TERM"), *value = NULL;
@@ -45,7 +46,7 @@ has_blocks(void)
 	    strcmp(term, "linux") == 0))
 		return false;
 	if (setlocale(LC_CTYPE, "") == NULL) {
-		/* This host does not have what the user's has. */
+		/* The user's locale, handed on by ssh(1), is not installed. */
 		for (i = 0; i < 3 && (value == NULL || value[0] == '\0'); i++)
 			value = getenv(names[i]);
 		if (value == NULL || strstr(value, "UTF-8") == NULL ||
@@ -56,7 +57,7 @@ has_blocks(void)
 }
 
 static void
-colours(void)
+screen_set_colours(void)
 {
 	const char *no = getenv("NO_COLOR");
 
@@ -75,22 +76,22 @@ screen_begin(bool *blocks)
 	SCREEN *screen;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		ctl_error("watch wants a terminal; mpctl status and events do "
+		say_line("watch wants a terminal; mpctl status and events do "
 		    "not");
 		return CTL_FAILED;
 	}
-	utf8 = has_blocks();
+	utf8 = screen_has_blocks();
 	screen = newterm(NULL, stdout, stdin);
 	if (screen == NULL && setenv("TERMINFO", any_terminal, 1) == 0) {
 		utf8 = false;
 		screen = newterm(ANY_TERMINAL, stdout, stdin);
 	}
 	if (screen == NULL) {
-		ctl_error("this terminal cannot be used");
+		say_line("this terminal cannot be used");
 		return CTL_FAILED;
 	}
 	*blocks = utf8;
-	colours();
+	screen_set_colours();
 	(void)cbreak();
 	(void)noecho();
 	(void)curs_set(0);
@@ -114,19 +115,19 @@ screen_size(unsigned *cols, unsigned *rows)
 /* --- Lines ---------------------------------------------------------------- */
 
 static attr_t
-attribute(uint8_t look)
+screen_attribute(uint8_t style)
 {
 	static const attr_t mono[] = { [VIEW_BOLD] = A_BOLD,
 		[VIEW_BAR] = A_REVERSE, [VIEW_GOOD] = A_BOLD,
 		[VIEW_WARN] = A_UNDERLINE, [VIEW_BAD] = A_REVERSE };
 	short pair;
 
-	if (look >= sizeof(mono) / sizeof(mono[0]))
+	if (style >= sizeof(mono) / sizeof(mono[0]))
 		return A_NORMAL;
-	if (look < VIEW_GOOD || !has_colors() ||
-	    pair_content((short)look, &pair, &pair) != OK)
-		return mono[look];
-	return (attr_t)COLOR_PAIR(look) | (look == VIEW_GOOD ? A_BOLD : 0);
+	if (style < VIEW_GOOD || !has_colors() ||
+	    pair_content((short)style, &pair, &pair) != OK)
+		return mono[style];
+	return (attr_t)COLOR_PAIR(style) | (style == VIEW_GOOD ? A_BOLD : 0);
 }
 
 static void
@@ -134,10 +135,10 @@ screen_put(const struct view_cell *c)
 {
 	wchar_t text[2] = { (wchar_t)c->ch, L'\0' };
 	cchar_t ch;
-	short pair = (short)PAIR_NUMBER(attribute(c->look));
+	attr_t style = screen_attribute(c->style);
 
-	if (setcchar(&ch, text, attribute(c->look) & ~(attr_t)A_COLOR, pair,
-	    NULL) == OK)
+	if (setcchar(&ch, text, style & ~(attr_t)A_COLOR,
+	    (short)PAIR_NUMBER(style), NULL) == OK)
 		(void)add_wch(&ch);
 }
 
@@ -156,7 +157,7 @@ screen_line(unsigned y, const struct view_line *l)
 void
 screen_bar(unsigned y, const char *text)
 {
-	struct view_cell c = { .look = VIEW_BAR };
+	struct view_cell c = { .style = VIEW_BAR };
 	unsigned x;
 
 	(void)move((int)y, 0);
@@ -209,7 +210,7 @@ screen_read_key(int wait_ms)
 	case KEY_NPAGE:
 	case ' ':
 		return SCREEN_PAGE_DOWN;
-	default: /* KEY_RESIZE as well: to be drawn anew */
+	default: /* among them KEY_RESIZE: draw again */
 		return SCREEN_OTHER;
 	}
 }

@@ -9,19 +9,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "exam.h"
+#include "host.h"
+#include "mp.h"
+#include "shared/arena.h"
 #include "shared/net.h"
 
 enum {
 	PACKET = 65536,
 	ALIGN = 64,
-	PROBE_US = 2500000, /* four rounds of probes */
-	EARLY_US = 400000,  /* when all have answered */
+	/* From when the session is up: for all pairs to answer; and a little,
+	 * for more samples, where all have answered. */
+	PROBE_US = 2500000,
+	EARLY_US = 400000,
 };
 
 static uint8_t packet[PACKET];
 
 static void
-open_socket(struct talk *t)
+talk_open_socket(struct talk *t)
 {
 	int off = 0, on = 1;
 
@@ -44,7 +50,7 @@ open_socket(struct talk *t)
 }
 
 static size_t
-locals(const struct exam *x, enum mp_family family,
+talk_locals(const struct exam *x, enum mp_family family,
     struct mp_local local[MP_LOCALS_MAX])
 {
 	const struct host_addr *a;
@@ -72,7 +78,7 @@ talk_begin(struct talk *t, const struct exam *x, uint64_t now)
 	struct mp_local local[MP_LOCALS_MAX];
 	struct mp_tx tx[2];
 
-	open_socket(t);
+	talk_open_socket(t);
 	if (t->fd < 0)
 		return false;
 	t->block = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
@@ -83,13 +89,13 @@ talk_begin(struct talk *t, const struct exam *x, uint64_t now)
 	if (mp_create(&t->mp, t->block, size, &setup, now) != 0 ||
 	    mp_slot_open(&t->mp, 0, t->family) != 0)
 		return false;
-	mp_locals(&t->mp, now, local, locals(x, t->family, local));
+	mp_locals(&t->mp, now, local, talk_locals(x, t->family, local));
 	return mp_send_begin(&t->mp, now, 0, x->peer, 0, 1, (enum
 	    mp_send_flag)0, tx) == MP_EAGAIN;
 }
 
 static bool
-has_pair(const struct exam *x, const struct mp_path *path)
+talk_has_pair(const struct exam *x, const struct mp_path *path)
 {
 	size_t i;
 
@@ -102,9 +108,10 @@ has_pair(const struct exam *x, const struct mp_path *path)
 }
 
 static void
-add_pair(struct exam *x, const struct mp_path *path, const uint32_t *rtt_us)
+talk_add_pair(struct exam *x, const struct mp_path *path,
+    const uint32_t *rtt_us)
 {
-	if (x->npairs == MP_FLOWS_MAX || has_pair(x, path))
+	if (x->npairs == MP_FLOWS_MAX || talk_has_pair(x, path))
 		return;
 	x->pair[x->npairs++] = (struct exam_pair) { .path = *path,
 		.answered = rtt_us != NULL,
@@ -112,7 +119,7 @@ add_pair(struct exam *x, const struct mp_path *path, const uint32_t *rtt_us)
 }
 
 static void
-talk_send(struct talk *t, const struct mp_out *out, const uint8_t *bytes)
+talk_send_packet(struct talk *t, const struct mp_out *out, const uint8_t *bytes)
 {
 	struct sockaddr_in6 name;
 	union {
@@ -132,7 +139,7 @@ talk_send(struct talk *t, const struct mp_out *out, const uint8_t *bytes)
 }
 
 void
-talk_say(struct talk *t, struct exam *x)
+talk_send_due(struct talk *t, struct exam *x)
 {
 	struct mp_out out;
 	int i;
@@ -140,13 +147,13 @@ talk_say(struct talk *t, struct exam *x)
 	for (i = 0; i < 256 && mp_poll(&t->mp, &t->keyring, arena_now(), &out,
 	    packet, sizeof(packet)) == 1; i++) {
 		if (t->up_at == 0 && x != NULL)
-			add_pair(x, &out.path, NULL);
-		talk_send(t, &out, packet);
+			talk_add_pair(x, &out.path, NULL);
+		talk_send_packet(t, &out, packet);
 	}
 }
 
 static void
-talk_take(struct talk *t, struct mp_rx *rx, size_t len)
+talk_take_packet(struct talk *t, struct mp_rx *rx, size_t len)
 {
 	static uint8_t opened[PACKET], answer[MP_CONTROL_MAX];
 	uint64_t now = arena_now();
@@ -165,12 +172,13 @@ talk_take(struct talk *t, struct mp_rx *rx, size_t len)
 	if (v == MP_HANDSHAKE && mp_handshake(&t->mp, &t->keyring, now, rx,
 	    shake,
 	    len, &out, answer) == 1)
-		talk_send(t, &out, answer);
+		talk_send_packet(t, &out, answer);
 }
 
-/* ICMP says in the error queue that a port is closed. */
+/* ECONNREFUSED (ICMP port unreachable) is reported once by recvmsg(), and once
+ * more in the error queue, which is emptied. */
 void
-talk_hear(struct talk *t)
+talk_receive(struct talk *t)
 {
 	struct sockaddr_in6 name;
 	union {
@@ -204,12 +212,12 @@ talk_hear(struct talk *t)
 		rx.path.local = info.local;
 		rx.path.ifindex = info.ifindex;
 		rx.arrival = info.arrival;
-		talk_take(t, &rx, (size_t)n);
+		talk_take_packet(t, &rx, (size_t)n);
 	}
 }
 
 void
-talk_look(struct talk *t, const struct exam *x, uint64_t now)
+talk_update(struct talk *t, const struct exam *x, uint64_t now)
 {
 	struct mp_session_info s;
 	struct mp_flow_info f;
@@ -218,7 +226,7 @@ talk_look(struct talk *t, const struct exam *x, uint64_t now)
 
 	if (session == MP_NONE || mp_session_get(&t->mp, session, &s) != 0 ||
 	    s.state != MP_S_UP) {
-		t->done = t->up_at != 0; /* it was closed again */
+		t->done = t->up_at != 0; /* the peer has closed it */
 		return;
 	}
 	if (t->up_at == 0)
@@ -230,7 +238,7 @@ talk_look(struct talk *t, const struct exam *x, uint64_t now)
 }
 
 void
-talk_pairs(const struct talk *t, struct exam *x)
+talk_note_pairs(const struct talk *t, struct exam *x)
 {
 	uint32_t id, session = mp_session_find(&t->mp, 0, x->peer);
 	struct mp_flow_info f;
@@ -238,7 +246,7 @@ talk_pairs(const struct talk *t, struct exam *x)
 	x->npairs = 0;
 	for (id = 0; id < MP_FLOWS_MAX; id++)
 		if (mp_flow_get(&t->mp, arena_now(), session, id, &f) == 0)
-			add_pair(x, &f.path, f.srtt_us != 0 ? &f.srtt_us :
+			talk_add_pair(x, &f.path, f.srtt_us != 0 ? &f.srtt_us :
 							      NULL);
 }
 
@@ -247,7 +255,7 @@ talk_end(struct talk *t)
 {
 	if (t->up_at != 0) {
 		mp_slot_close(&t->mp, arena_now(), 0);
-		talk_say(t, NULL);
+		talk_send_due(t, NULL);
 	}
 	if (t->fd >= 0)
 		close(t->fd);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One talk with a peer, as a program under mpshim would have it: an engine of
- * its own behind a socket of its own.  The session is closed again.
+ * A talk: one session of mpctl doctor with a peer, with its own engine and
+ * socket, as a program under mpshim has.  Handshake, probes, then the session
+ * is closed.
  */
 #ifndef TALK_H
 #define TALK_H
 
-#include "exam.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mp.h"
+
+struct exam;
 
 struct talk {
 	struct mp mp;
@@ -14,21 +20,23 @@ struct talk {
 	void *block;
 	enum mp_family family;
 	int fd;
-	uint64_t up_at; /* or 0 */
-	bool done;     /* nothing more will come of it */
-	bool closed;   /* ICMP: nobody has the port there */
+	uint64_t up_at; /* when the session came up, us; 0: not yet */
+	bool done;     /* all pairs were probed for long enough */
+	bool closed;   /* ICMP: no program has the port there */
 };
 
-/* Asks for a session, with the keys of t->keyring: false, it cannot be. */
+/* Opens the socket and starts a handshake with t->keyring; false: not
+ * possible. */
 bool talk_begin(struct talk *, const struct exam *, uint64_t now);
-/* Sends what is due; each pair that is tried is noted where `x' is given. */
-void talk_say(struct talk *, struct exam *x);
-/* Takes what came. */
-void talk_hear(struct talk *);
-/* Is the session up; have all its pairs answered? */
-void talk_look(struct talk *, const struct exam *, uint64_t now);
-/* Notes the pairs of the session, and how long each takes. */
-void talk_pairs(const struct talk *, struct exam *);
+/* Sends all packets that are due; until the session is up, notes each pair in
+ * x, which may be NULL. */
+void talk_send_due(struct talk *, struct exam *x);
+/* Receives all packets that are queued. */
+void talk_receive(struct talk *);
+/* Sets up_at and done. */
+void talk_update(struct talk *, const struct exam *, uint64_t now);
+/* Notes the pairs of the session in x, with their round-trip times. */
+void talk_note_pairs(const struct talk *, struct exam *);
 void talk_end(struct talk *);
 
 #endif

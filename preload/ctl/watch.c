@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl watch: the status, live. */
+/* mpctl watch: reads the status and draws it, again and again. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "ask.h"
 #include "ctl.h"
 #include "history.h"
+#include "rows.h"
 #include "screen.h"
 #include "view.h"
-#include "shared/ipc.h"
+#include "shared/arena.h"
 
-enum { LOOK_US = 250 * 1000 }; /* between two looks at the status */
+enum { REFRESH_US = 250 * 1000 }; /* between two readings of the status */
 
 static const char help_text[] =
     "\n"
@@ -30,18 +32,18 @@ static const char help_text[] =
 
 struct watch_state {
 	uint32_t pid; /* 0: all */
-	struct ctl_rows rows;
+	struct rows rows;
 	struct history history;
 	struct view view;
-	int error; /* of the last look */
-	unsigned top; /* line that is shown first */
+	int error; /* of the last reading */
+	unsigned top; /* index of the first line on the screen */
 	bool help;
-	uint64_t next; /* look */
+	uint64_t next; /* when to read again, us */
 };
 
-/* The local time of day, as far as this host knows where it is. */
+/* Microseconds since local midnight. */
 static uint64_t
-day_us(void)
+watch_day_us(void)
 {
 	struct timespec ts;
 	struct tm tm;
@@ -54,24 +56,24 @@ day_us(void)
 }
 
 static void
-watch_look(struct watch_state *w)
+watch_refresh(struct watch_state *w)
 {
-	w->error = ctl_rows_get(&w->rows, w->pid);
+	w->error = rows_get(&w->rows, w->pid);
 	if (w->error != 0)
 		w->rows.n = 0;
 	w->view.now = arena_now();
-	w->view.day_us = day_us();
+	w->view.day_us = watch_day_us();
 	history_add(&w->history, w->rows.row, w->rows.n, w->view.now);
-	w->next = w->view.now + LOOK_US;
+	w->next = w->view.now + REFRESH_US;
 }
 
 static void
-make_lines(struct watch_state *w)
+watch_make_lines(struct watch_state *w)
 {
 	if (w->help)
 		view_text(&w->view, help_text);
 	else if (w->error != 0)
-		view_text(&w->view, ctl_ask_text(w->error));
+		view_text(&w->view, ask_error_text(w->error));
 	else if (w->rows.n == 0)
 		view_text(&w->view, w->pid == 0 ?
 		    "No program is running under mpshim here; waiting." :
@@ -81,13 +83,13 @@ make_lines(struct watch_state *w)
 }
 
 static void
-draw(struct watch_state *w)
+watch_draw(struct watch_state *w)
 {
 	unsigned rows, body, y, clock;
 	char bar[VIEW_COLS];
 
 	screen_size(&w->view.cols, &rows);
-	make_lines(w);
+	watch_make_lines(w);
 	body = rows > 2 ? rows - 2 : 0;
 	if (w->top + body > w->view.n)
 		w->top = w->view.n > body ? (unsigned)w->view.n - body : 0;
@@ -107,15 +109,15 @@ draw(struct watch_state *w)
 }
 
 static void
-scroll_by(struct watch_state *w, bool down, unsigned lines)
+watch_scroll(struct watch_state *w, bool down, unsigned lines)
 {
 	if (down)
-		w->top += lines; /* draw() knows the end */
+		w->top += lines; /* watch_draw() limits it */
 	else
 		w->top -= lines < w->top ? lines : w->top;
 }
 
-/* False: enough seen. */
+/* Does what a key asks for; false: quit. */
 static bool
 watch_act(struct watch_state *w, enum screen_key key)
 {
@@ -134,11 +136,11 @@ watch_act(struct watch_state *w, enum screen_key key)
 		break;
 	case SCREEN_UP:
 	case SCREEN_DOWN:
-		scroll_by(w, key == SCREEN_DOWN, 1);
+		watch_scroll(w, key == SCREEN_DOWN, 1);
 		break;
 	case SCREEN_PAGE_UP:
 	case SCREEN_PAGE_DOWN:
-		scroll_by(w, key == SCREEN_PAGE_DOWN,
+		watch_scroll(w, key == SCREEN_PAGE_DOWN,
 		    rows > 4 ? rows - 4 : 1);
 		break;
 	default:
@@ -162,14 +164,14 @@ ctl_watch(uint32_t pid)
 	do {
 		now = arena_now();
 		if (now >= w.next)
-			watch_look(&w);
-		draw(&w);
+			watch_refresh(&w);
+		watch_draw(&w);
 		now = arena_now();
 		key = screen_read_key(now < w.next ?
 		    (int)((w.next - now) / 1000) + 1 : 0);
 	} while (watch_act(&w, key));
 	screen_end();
-	ctl_rows_free(&w.rows);
+	rows_free(&w.rows);
 	history_free(&w.history);
 	view_free(&w.view);
 	return CTL_OK;

@@ -7,6 +7,8 @@ main(void)
 	SRunner *runner = srunner_create(suite_status_diff());
 	int failed;
 
+	srunner_add_suite(runner, suite_fields());
+	srunner_add_suite(runner, suite_rtnl());
 	srunner_add_suite(runner, suite_view());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/agent/status_diff.c: what happened between two lists. */
+/* preload/agent/status_diff.c: the events between two readings of the
+ * status. */
 #include "suites.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 
 enum { ROWS = 16, SAID = 32, T1 = 1000000, T2 = 2000000 };
 
-/* Two lists, and what was said of them. */
+/* The two readings, and the events between them. */
 static struct list {
 	struct ipc_row row[ROWS];
 	size_t n;
@@ -38,7 +39,7 @@ find(bool counters)
 	return c;
 }
 
-/* The events that were said, in order, and no other. */
+/* Exactly these events were reported, in this order. */
 static void
 is_said(const enum ipc_event *events, int n)
 {
@@ -100,8 +101,8 @@ setup(void)
 	memset(&now, 0, sizeof(now));
 }
 
-/* A session with two flows, the first in use, in both lists; the second list's
- * flows. */
+/* Puts a session with two flows, the first in use, into both readings; f[] are
+ * the flows of the second. */
 static void
 both(struct ipc_row *f[2])
 {
@@ -137,7 +138,7 @@ START_TEST(all_comes_and_goes)
 	SAID_IS(E(socket_open), E(link_up), E(address_new), E(session_up),
 	    E(flow_new), E(choice));
 	ck_assert_uint_eq(said.row[0].at, T1);
-	ck_assert_uint_eq(said.row[3].at, 500); /* when it came up */
+	ck_assert_uint_eq(said.row[3].at, 500); /* its up_at */
 	ck_assert_uint_eq(said.row[5].at, 600);
 	ck_assert_uint_eq(said.row[5].before, MP_NONE);
 	ck_assert_uint_eq(said.row[5].why, MP_WHY_first);
@@ -151,7 +152,7 @@ START_TEST(all_comes_and_goes)
 }
 END_TEST
 
-/* One index, used twice: the old one's flows go with it. */
+/* The index of a session is used again: the flows of the old one go with it. */
 START_TEST(index_used_again)
 {
 	session_add(&old, T1, 1, 0);
@@ -184,7 +185,8 @@ START_TEST(choice_after_its_reason)
 }
 END_TEST
 
-/* Left and taken again between two looks: its time tells. */
+/* A flow that was left and taken again between two readings has another
+ * why_at. */
 START_TEST(choice_of_the_same)
 {
 	struct ipc_row *f[2];
@@ -207,7 +209,7 @@ START_TEST(flow_states)
 	find(false);
 	SAID_IS(E(flow_doubt), E(flow_validated));
 
-	f[0]->u.flow_row.info.failed = true; /* more than doubt */
+	f[0]->u.flow_row.info.failed = true; /* counts more than doubt */
 	old.row[2] = *f[1];
 	find(false);
 	SAID_IS(E(flow_failed));
@@ -238,7 +240,7 @@ START_TEST(flow_alone_goes)
 }
 END_TEST
 
-/* Samples come so often at most, and the last one is not forgotten. */
+/* At most one sample in STATUS_DIFF_SAMPLE_US; `more' says that one is due. */
 START_TEST(samples)
 {
 	struct ipc_row *f[2];
@@ -267,7 +269,7 @@ START_TEST(samples)
 	SAID_IS(E(sample));
 	ck_assert_uint_eq(said.row[0].u.flow_row.info.srtt_us, 30000);
 
-	/* No answer, once more: as of now. */
+	/* A wait without an answer is a sample of the time of reading. */
 	old = now;
 	f[0]->now = 2 * T2;
 	f[0]->u.flow_row.info.idle_us = 230000;
@@ -293,7 +295,7 @@ START_TEST(counters)
 	counter_add(&old, 1, "drop_auth", 1);
 	counter_add(&now, 0, "data_in", 9);
 	counter_add(&now, 1, "drop_auth", 4);
-	find(false); /* waits for its turn */
+	find(false); /* counters were not asked for */
 	ck_assert_int_eq(said.n, 0);
 	old = now;
 	now.row[1].u.counter_row.value = 5;
@@ -304,7 +306,7 @@ START_TEST(counters)
 }
 END_TEST
 
-/* States that no engine has, of a program that writes into its arena. */
+/* Impossible states: a program can write anything into its arena. */
 START_TEST(nonsense)
 {
 	struct ipc_row *f[2];
@@ -321,8 +323,8 @@ END_TEST
 Suite *
 suite_status_diff(void)
 {
-	Suite *s = suite_create("change");
-	TCase *t = tcase_create("change");
+	Suite *s = suite_create("status_diff");
+	TCase *t = tcase_create("status_diff");
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, nothing);

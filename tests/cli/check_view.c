@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/ctl/view.c and history.c: the lines of mpctl watch. */
+/* preload/ctl/view.c and history.c: the lines that mpctl watch shows. */
 #include "suites.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ctl/history.h"
 #include "ctl/view.h"
 #include "shared/ipc.h"
 
@@ -70,7 +71,7 @@ session(uint32_t current)
 	memcpy(r->u.session_row.key, "home", 5);
 }
 
-/* A program with one peer and two paths, the second of which is in use. */
+/* A program with one peer and two flows, the second in use. */
 static void
 usual(void)
 {
@@ -96,7 +97,7 @@ setup(void)
 		.history = &history };
 }
 
-/* A line as text, what is not ASCII as #; blanks at its end are left out. */
+/* A line as text, without blanks at its end; # stands for non-ASCII. */
 static const char *
 line(size_t i)
 {
@@ -134,7 +135,7 @@ START_TEST(lines)
 }
 END_TEST
 
-/* Yesterday's change. */
+/* A change before midnight is shown with yesterday's time of day. */
 START_TEST(midnight)
 {
 	usual();
@@ -155,7 +156,7 @@ START_TEST(nobody_and_help)
 }
 END_TEST
 
-/* A session that is being made has no flow, no key and no time. */
+/* A connecting session has no flow, no key and no times. */
 START_TEST(connecting)
 {
 	session(MP_NONE);
@@ -168,7 +169,7 @@ START_TEST(connecting)
 }
 END_TEST
 
-/* Long addresses are cut in their middle; the history keeps its columns. */
+/* Long addresses lose their middle, so that the history keeps its columns. */
 START_TEST(long_addresses)
 {
 	session(0);
@@ -183,7 +184,7 @@ START_TEST(long_addresses)
 }
 END_TEST
 
-/* No width is too small or too large, and none is exceeded but by words. */
+/* Every width works; only words may exceed it. */
 START_TEST(widths)
 {
 	size_t i;
@@ -201,7 +202,7 @@ START_TEST(widths)
 }
 END_TEST
 
-/* The order of flows by each rule, as their numbers. */
+/* The numbers of the flows in the order of each sort. */
 static const struct {
 	enum view_sort sort;
 	uint32_t order[4];
@@ -232,7 +233,7 @@ START_TEST(sorting)
 }
 END_TEST
 
-/* Names from elsewhere do no harm to a terminal. */
+/* Control characters in names do not reach the terminal. */
 START_TEST(nasty)
 {
 	size_t i, c;
@@ -279,7 +280,7 @@ END_TEST
 
 /* --- History -------------------------------------------------------------- */
 
-/* The last cells of a line's history. */
+/* The newest cells of a line's history, as text. */
 static const char *
 tail(size_t i, size_t cells)
 {
@@ -294,8 +295,8 @@ tail(size_t i, size_t cells)
 	return text;
 }
 
-/* Nine seconds: both well, then the first in doubt, the second in its place, the
- * first back; one second is not looked at. */
+/* Nine seconds: both flows well, the first in doubt, the second taken, the
+ * first well again; one second is missing. */
 static void
 nine_seconds(void)
 {
@@ -336,14 +337,14 @@ START_TEST(used_stands_out)
 	nine_seconds();
 	view_make(&view, row, n);
 	at = view.line[6].n;
-	ck_assert_uint_eq(view.line[6].cell[at - 1].look, VIEW_PLAIN);
-	ck_assert_uint_eq(view.line[6].cell[at - 3].look, VIEW_PLAIN);
-	ck_assert_uint_eq(view.line[6].cell[at - 4].look, VIEW_GOOD);
-	ck_assert_uint_eq(view.line[6].cell[at - 6].look, VIEW_BOLD);
+	ck_assert_uint_eq(view.line[6].cell[at - 1].style, VIEW_PLAIN);
+	ck_assert_uint_eq(view.line[6].cell[at - 3].style, VIEW_PLAIN);
+	ck_assert_uint_eq(view.line[6].cell[at - 4].style, VIEW_GOOD);
+	ck_assert_uint_eq(view.line[6].cell[at - 6].style, VIEW_BOLD);
 }
 END_TEST
 
-/* A second's worst counts, and its last SRTT. */
+/* A cell has the worst state of its second, and its last SRTT. */
 START_TEST(within_a_second)
 {
 	struct history_cell c;
@@ -371,7 +372,8 @@ START_TEST(another_use_of_an_index)
 }
 END_TEST
 
-/* What is gone is forgotten; a long pause leaves nothing of before. */
+/* A flow that is gone loses its trace; after a long pause all cells are
+ * empty. */
 START_TEST(forgotten)
 {
 	uint64_t later = NOW + (uint64_t)(3 * HISTORY_CELLS) * SECOND;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Answers one mpctl as an agent would, with rows that never change.
+ * Answers one request of mpctl as an agent does, with rows that never change.
  * usage: fake_agent MODE, where MODE is
  *	rows	a server with two clients, and an idle port, out of order
  *	none	an agent without programs
- *	nasty	names with quotes and control characters, unended; no times
+ *	nasty	names with quotes and control characters, without a 0; no times
  *	old	an agent of another version
  *	broken	a row that is too short
  *	refuse	an error
- *	gone	hangs up at once
+ *	gone	closes the connection at once
  *	silent	no answer at all
- *	events	one event of each kind, then the end; the next is refused
+ *	events	one event of each kind, then END; refuses the next request
  *	busy	too many follow the events already
  */
 #include <arpa/inet.h>
@@ -89,7 +89,7 @@ send_slot(uint32_t port, uint32_t slot, const char *program, uint32_t pid,
 		r.u.slot_row.record.peer = *peer;
 	r.u.slot_row.record.connected = peer != NULL;
 	r.u.slot_row.drops = slot * 12;
-	/* May fill its field without a 0. */
+	/* A long name fills its field, without a 0. */
 	memcpy(r.u.slot_row.record.program, program,
 	    strnlen(program, sizeof(r.u.slot_row.record.program)));
 	send_row(&r);
@@ -211,7 +211,7 @@ mode_nasty(void)
 	send_row(&r);
 }
 
-/* A row of the kind that an event has, with something in it. */
+/* An event of this kind of row, with values. */
 static struct ipc_row
 event_of(uint32_t event, uint32_t kind)
 {
@@ -270,7 +270,7 @@ mode_events(void)
 		r = event_of(e, kinds[e]);
 		send_row(&r);
 	}
-	r.event = 4000; /* of a later agent */
+	r.event = 4000; /* an event of a newer agent */
 	send_row(&r);
 	r = event_of(IPC_EVENT_flow_new, IPC_ROW_FLOW);
 	r.already = 1;
@@ -306,7 +306,7 @@ answer(const char *mode)
 		send_row(&end);
 }
 
-/* Answers one question; false: it was none. */
+/* Answers one request; false: none arrived, or not a right one. */
 static bool
 serve(int fd, const char *mode)
 {

@@ -5,6 +5,8 @@
 
 #include <check.h>
 
+Suite *suite_fields(void);
+Suite *suite_rtnl(void);
 Suite *suite_status_diff(void);
 Suite *suite_view(void);
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# guide.sh - the README's guides, run as they stand there.  A guide is the code
-# behind a line <!-- guide: NAME -->; `laptop$ COMMAND' is for anybody on that
-# host, `server# COMMAND' for its root.
+# guide.sh - runs the guides of README.md and doc/guides.md exactly as they are
+# printed.  A guide is the first block of code after a line <!-- guide: NAME -->;
+# `laptop$ COMMAND' is for any user of that host, `server# COMMAND' for its root.
 #
 #	laptop ---- wifi: 20 ms, 10.1.0.0/24 ---- server
 #	       \--- lte:  60 ms, 10.2.0.0/24 ---/
@@ -16,8 +16,9 @@ guide_text() {
 		$0 == mark { within = 1; next }
 		within && /^    / { code = 1; print substr($0, 5); next }
 		within && code && /^$/ { print; next }
-		code && /^[^ ]/ { exit }' "$TREE/README.md" >"$LAB/guide"
-	[ -s "$LAB/guide" ] || fail "the README has no guide $1"
+		code && /^[^ ]/ { exit }' \
+	    "$TREE/README.md" "$TREE/doc/guides.md" >"$LAB/guide"
+	[ -s "$LAB/guide" ] || fail "no page has the guide $1"
 	cat "$LAB/guide"
 }
 

@@ -2,7 +2,7 @@
 # lib.sh - what a scenario can say.  Sourced by every scenarios/THEME/NAME.lab:
 #
 #	# What this one shows, in a sentence.
-#	. "$(dirname "$0")/../lib.sh"
+#	. "$(dirname "$0")/../../lib.sh"
 #	host client; host server
 #	link wifi client server delay 10ms
 #	addr client wifi 10.1.0.1/24; addr server wifi 10.1.0.2/24

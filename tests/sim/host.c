@@ -26,11 +26,25 @@ static const enum mp_counter kind_counter[P_OTHER] = {
 };
 
 static void host_wake(void *, uint64_t);
+static void agent_later(struct host *);
 
 uint64_t
 host_now(const struct host *h)
 {
 	return h->w->now + h->skew;
+}
+
+/* The cube of an even chance: 1/8 of late_us in the middle, all of it rarely.
+ * */
+uint64_t
+host_late(const struct host *h)
+{
+	uint64_t x;
+
+	if (h->late_us == 0)
+		return 0;
+	x = rng_upto(&h->w->rng, 1000);
+	return h->late_us * (x * x * x / 1000) / 1000000;
 }
 
 /* --- Life ---------------------------------------------------------------- */
@@ -52,6 +66,7 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 		.flows_each = 64, .pool = 1 << 20, .pool_each = 256 << 10,
 		.staged = 256 << 10 };
 	h->last = &h->first;
+	h->control_last = &h->control;
 	if (mp_keyring_add(&h->keys, "home", end, secret) != 0)
 		errx(2, "mp_keyring_add");
 }
@@ -65,8 +80,14 @@ queue_flush(struct host *h)
 		h->first = p->next;
 		net_packet_free(h->net, p);
 	}
+	while ((p = h->control) != NULL) {
+		h->control = p->next;
+		net_packet_free(h->net, p);
+	}
 	h->last = &h->first;
+	h->control_last = &h->control;
 	h->queued = 0;
+	h->agent_due = h->reader_due = false;
 }
 
 void
@@ -239,7 +260,10 @@ host_wake(void *arg, uint64_t n)
 	if (!h->running || (n != h->wake_at && n != MP_NEVER))
 		return;
 	h->wake_at = MP_NEVER;
-	host_agent(h);
+	if (h->late_us != 0)
+		agent_later(h);
+	else
+		host_agent(h);
 }
 
 static void
@@ -284,9 +308,28 @@ handshake(struct host *h, const struct mp_rx *rx, const uint8_t *packet,
 
 /* --- A packet in --------------------------------------------------------- */
 
+static void drain(struct host *);
+
+static void
+late_reader(void *arg, uint64_t life)
+{
+	struct host *h = arg;
+
+	if (!h->running || life != h->lives)
+		return;
+	h->reader_due = false;
+	if (h->w->now >= h->read_after)
+		drain(h);
+}
+
 static void
 enqueue(struct host *h, struct packet *p)
 {
+	if (h->late_us != 0 && h->read_every == 0 && !h->reader_due) {
+		h->reader_due = true;
+		world_at(h->w, h->w->now + host_late(h), late_reader, h,
+		    h->lives);
+	}
 	if (h->queued + p->len + HOST_SKB > HOST_RCVBUF) {
 		if (h->net->fate != NULL)
 			h->net->fate(h->net->arg, p, FATE_OVERRUN);
@@ -302,7 +345,8 @@ enqueue(struct host *h, struct packet *p)
 static bool
 reads_now(const struct host *h)
 {
-	return h->read_every == 0 && h->w->now >= h->read_after;
+	return h->read_every == 0 && h->late_us == 0 &&
+	    h->w->now >= h->read_after;
 }
 
 /* Takes the packet in, as the agent or as the program reads it. */
@@ -358,6 +402,11 @@ host_arrived(struct iface *i, struct packet *p)
 		if (h->net->fate != NULL)
 			h->net->fate(h->net->arg, p, FATE_NOBODY);
 		net_packet_free(h->net, p);
+	} else if (is_control(h->net, p) && h->late_us != 0) {
+		p->next = NULL;
+		*h->control_last = p;
+		h->control_last = &p->next;
+		agent_later(h);
 	} else if (is_control(h->net, p)) {
 		take(h, p, true);
 		host_agent(h);
@@ -366,6 +415,34 @@ host_arrived(struct iface *i, struct packet *p)
 		host_rearm(h, false);
 	} else
 		enqueue(h, p);
+}
+
+/* A loaded host's agent has its turn: all that came, then what is due. */
+static void
+late_agent(void *arg, uint64_t life)
+{
+	struct host *h = arg;
+	struct packet *p;
+
+	if (!h->running || life != h->lives)
+		return;
+	h->agent_due = false;
+	while ((p = h->control) != NULL) {
+		h->control = p->next;
+		if (h->control == NULL)
+			h->control_last = &h->control;
+		take(h, p, true);
+	}
+	host_agent(h);
+}
+
+static void
+agent_later(struct host *h)
+{
+	if (h->agent_due)
+		return;
+	h->agent_due = true;
+	world_at(h->w, h->w->now + host_late(h), late_agent, h, h->lives);
 }
 
 /* The program reads all that there is. */

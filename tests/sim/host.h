@@ -4,7 +4,8 @@
  *
  * The agent reads control packets at once and wakes up when the engine wants
  * it; the program sends, and reads data packets from a receive queue when it
- * likes.  The host has a clock of its own.
+ * likes.  The host has a clock of its own.  On a loaded host (late_us) the
+ * kernel runs agent and program late, each time by another amount.
  */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
@@ -48,6 +49,11 @@ struct host {
 	struct mp_keyring keys;
 	uint64_t wake_at;
 	uint64_t seen[P_OTHER]; /* counters, to tell what mp_poll() gave */
+	/* how late the agent and the program run at most; 0: never.  Most are
+	 * little late, see host_late() */
+	uint64_t late_us;
+	struct packet *control, **control_last; /* the agent has yet to read */
+	bool agent_due, reader_due;
 	/* the program's socket */
 	struct packet *first, **last;
 	size_t queued;	     /* bytes */
@@ -81,5 +87,7 @@ int host_send(struct host *, const struct mp_addr *dst, const uint8_t *, size_t,
     uint16_t stream, uint32_t seq);
 
 uint64_t host_now(const struct host *);
+/* How late something runs this time. */
+uint64_t host_late(const struct host *);
 
 #endif

@@ -3,12 +3,15 @@
  * sim: runs the engine through scenarios in virtual time.
  *
  *	sim [-v] [--seed N] [--csv DIR] [--jobs N] [--list] [NAME]
+ *	sim [-v] [--seed N] [--csv DIR] [--noisy] --random COUNT
  *
  * Prints a row for each figure; exits 1 if one is over its limit.  Each
  * scenario runs in a process of its own, so one that dies is one that fails.
  * NAME (or --only NAME) is a scenario's, or its beginning; --csv writes
  * DIR/NAME-flows.csv, -sessions.csv and -packets.csv; -v adds what the
- * engines counted.
+ * engines counted.  --random shows COUNT random hosts from that seed on
+ * (scenarios_hosts.c), and exits 1 if one lost a datagram; with -v, --csv
+ * writes the packets of the last.
  */
 #include "scenarios.h"
 
@@ -21,7 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hosts.h"
 #include "run.h"
+#include "watch.h"
 
 enum {
 	SCENARIOS_MAX = 128,
@@ -40,19 +45,20 @@ struct job {
 struct options {
 	uint64_t seed;
 	const char *csv, *only;
-	unsigned long jobs;
-	bool list, verbose;
+	unsigned long jobs, random;
+	bool list, verbose, noisy;
 };
 
 static const struct scenario *const topics[] = { scenarios_paper,
 	scenarios_faults, scenarios_moves, scenarios_quality, scenarios_life,
-	scenarios_cost, scenarios_random };
+	scenarios_cost, scenarios_random, scenarios_hosts, scenarios_links };
 
 static void
 usage(void)
 {
 	fprintf(stderr, "usage: sim [-v] [--seed N] [--csv DIR] [--jobs N]"
-	    " [--list] [NAME]\n");
+	    " [--list] [NAME]\n"
+	    "       sim [-v] [--seed N] [--csv DIR] [--noisy] --random COUNT\n");
 	exit(2);
 }
 
@@ -65,6 +71,8 @@ read_options(struct options *o, int argc, char **argv)
 		{ "only", required_argument, NULL, 'o' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "list", no_argument, NULL, 'l' },
+		{ "random", required_argument, NULL, 'r' },
+		{ "noisy", no_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -86,6 +94,12 @@ read_options(struct options *o, int argc, char **argv)
 			break;
 		case 'l':
 			o->list = true;
+			break;
+		case 'r':
+			o->random = strtoul(optarg, NULL, 0);
+			break;
+		case 'n':
+			o->noisy = true;
 			break;
 		case 'v':
 			o->verbose = true;
@@ -221,6 +235,25 @@ run_all(struct job *job, size_t n, const struct options *o)
 	return failed;
 }
 
+static int
+run_random(const struct options *o)
+{
+	static const struct scenario named = { .name = "random" };
+	static struct run r = { .scenario = &named };
+	struct hosts_tally t;
+
+	r.seed = o->seed;
+	r.verbose = o->verbose;
+	r.aes = crypto_aead_aes256gcm_is_available() != 0;
+	run_init(&r, o->seed);
+	hosts_run(&r, o->seed, o->random, o->noisy, &t);
+	hosts_print(&t);
+	if (o->csv != NULL && !watch_csv(&r.watch, o->csv, named.name))
+		err(2, "%s", o->csv);
+	run_free(&r);
+	return t.lossy == 0 && t.twice == 0 ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -231,6 +264,8 @@ main(int argc, char **argv)
 	read_options(&o, argc, argv);
 	if (sodium_init() == -1)
 		errx(2, "sodium_init");
+	if (o.random != 0)
+		return run_random(&o);
 	n = choose(job, o.only);
 	if (n == 0)
 		errx(2, "no scenario %s", o.only);

@@ -280,7 +280,8 @@ find_way(struct net *n, struct packet *p, enum fate *why)
 		}
 	*why = FATE_NOBODY;
 	to = net_owner(n, &p->dst);
-	return to != NULL && to->nat == NULL ? to : NULL;
+	return to != NULL && (to->nat == NULL || !net_addr_is_v4(&p->dst)) ?
+	    to : NULL;
 }
 
 static struct packet *
@@ -302,7 +303,7 @@ launch(struct net *n, struct iface *from, struct packet *p)
 	unsigned i;
 
 	f = side_pass(n->w, &from->out, p, &at);
-	if (f == FATE_SENT && from->nat != NULL &&
+	if (f == FATE_SENT && from->nat != NULL && net_addr_is_v4(&p->src) &&
 	    !nat_out(from->nat, from, p, n->w->now))
 		f = FATE_NAT;
 	if (f == FATE_SENT)

@@ -83,7 +83,7 @@ struct nat_map {
 	uint64_t used_at;
 };
 
-/* Maps (inside address, remote address) to a port of its own address. */
+/* Maps (inside address, remote address) of IPv4 to a port of its own address. */
 struct nat {
 	struct mp_addr outside;
 	uint64_t forget_us; /* after so long without a packet */

@@ -248,7 +248,7 @@ static const struct expect nat_two_expects[] = {
 
 enum {
 	HOSTILE_FLOWS = 2 * MP_TOLD_MAX, /* from 2 addresses of ours */
-	CHALLENGE_LEN = MP_OVERHEAD + 8, /* 4 at first, then each 30 s */
+	CHALLENGE_LEN = MP_OVERHEAD + 11, /* 4 at first, then each 30 s */
 };
 
 static const struct step hostile_steps[] = {

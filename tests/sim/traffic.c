@@ -109,6 +109,15 @@ stream_send(struct stream *s, uint32_t origin)
 }
 
 static void
+stream_late(void *arg, uint64_t n)
+{
+	struct stream *s = arg;
+
+	(void)n;
+	stream_send(s, 0);
+}
+
+static void
 stream_tick(void *arg, uint64_t n)
 {
 	struct stream *s = arg;
@@ -127,7 +136,10 @@ stream_tick(void *arg, uint64_t n)
 		if (phase >= s->burst_us)
 			return;
 	}
-	stream_send(s, 0);
+	if (s->from->late_us != 0)
+		world_at(w, w->now + host_late(s->from), stream_late, s, 0);
+	else
+		stream_send(s, 0);
 }
 
 void

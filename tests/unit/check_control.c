@@ -105,7 +105,7 @@ START_TEST(probe)
 	duo_run(d, d->now);
 	ck_assert_int_eq(last.n, 2);
 	ck_assert_uint_eq(last.msg.flags, WIRE_PROBE | WIRE_REPLY);
-	ck_assert_uint_eq(last.len, 34); /* PROTOCOL.md 1 */
+	ck_assert_uint_eq(last.len, 34 + 4); /* PROTOCOL 1 */
 	duo_free(d);
 }
 END_TEST

@@ -335,17 +335,17 @@ START_TEST(loss)
 	int i;
 
 	for (i = 1; i <= 400; i++) {
-		flow_probe_sent(&f, now, 1);
+		flow_probe_sent(&f, now, (uint16_t)i);
 		now += 500 * MS;
 		if (r->nth == 0 || i % r->nth != 0)
-			flow_probe_answered(&f, now);
-		flow_answered(&f, now); /* data was answered, at least */
+			flow_probe_answered(&f, now, (uint16_t)i);
+		flow_answered(&f, now); /* data did, at least */
 	}
 	ck_assert_msg(f.lossy == r->lossy, "%s: %u", r->name, f.loss);
 	ck_assert(flow_lossy(&f, now) == r->lossy);
-	for (i = 0; i < 400; i++) { /* the flow recovers */
-		flow_probe_sent(&f, now, 1);
-		flow_probe_answered(&f, now + 40 * MS);
+	for (i = 0; i < 400; i++) { /* it gets well */
+		flow_probe_sent(&f, now, (uint16_t)i);
+		flow_probe_answered(&f, now + 40 * MS, (uint16_t)i);
 		flow_answered(&f, now += 500 * MS);
 	}
 	ck_assert(!flow_lossy(&f, now));
@@ -360,8 +360,8 @@ START_TEST(loss_dead)
 
 	for (i = 0; i < 255 + 10; i++)
 		flow_probe_sent(&f, T0 + (uint64_t)i * SEC, 1);
-	ck_assert_uint_eq(f.probes, 255); /* no wrap to "answered" */
-	flow_probe_answered(&f, T0 + 265 * SEC);
+	ck_assert_uint_eq(f.probes, 255); /* and no wrap to "answered" */
+	flow_probe_answered(&f, T0 + 265 * SEC, 1);
 	ck_assert_uint_lt(f.loss, 50);
 	ck_assert(!f.lossy);
 	f.loss = 77;

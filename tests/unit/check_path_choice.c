@@ -27,7 +27,7 @@ make(bool initiator)
 {
 	static const uint8_t assoc[8] = { 1 };
 	struct mp_addr peer = duo_ip4(10, 1, 0, 1, 9);
-	struct mp_path p = { .ifindex = 1 };
+	struct mp_path p = { .ifindex = 0 };
 	uint32_t id;
 
 	duo_bare(&m, NULL);
@@ -35,7 +35,8 @@ make(bool initiator)
 	s->state = MP_S_UP;
 	for (id = 0; id < 3; id++) {
 		f[id] = path_flow(&m, s, id, T0);
-		p.local = duo_ip4(10, 0, 0, id < 2 ? 1 : 2, 0);
+		p.ifindex = id < 2 ? 1 : 2;
+		p.local = duo_ip4(10, 0, 0, (uint8_t)p.ifindex, 0);
 		p.remote = duo_ip4(10, 1, 0, (uint8_t)(1 + id), 9);
 		path_begin(&m, s, f[id], &p, T0);
 		f[id]->probe_now = false;
@@ -286,7 +287,7 @@ START_TEST(follow)
 	ck_assert_uint_eq(s->choice, 3);
 	path_choice_follow(&m, s, T0, 1, 0xffffffff);
 	check_use(1, MP_WHY_select);
-	ck_assert(!f[1]->probe_now); /* the responder sends no SELECT */
+	ck_assert(f[1]->probe_now); /* the one before has failed: all are asked */
 }
 END_TEST
 
@@ -385,7 +386,10 @@ START_TEST(copy)
 	f[0]->probe1_at = T0 - 30 * MS + 1;
 	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
 	f[0]->probe1_at = T0 - 30 * MS;
-	/* flow 2 shares no address with flow 0, flow 1 does */
+	/* Both have answered lately; 2 shares no address with it, 1 does. */
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
+	s->silence_at = T0;
+	f[0]->silent_since = T0 - 30 * MS;
 	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
 	f[2]->probe1_at = T0 - SEC;
 	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
@@ -400,10 +404,10 @@ START_TEST(copy_lossy)
 {
 	use(0);
 	f[0]->lossy = true;
-	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
 	f[0]->lossy = false;
 	f[0]->validated = false;
-	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
 }
 END_TEST
 

@@ -77,13 +77,14 @@ setup(void)
 {
 	static const uint8_t assoc[8] = { 1 };
 	struct mp_addr peer = duo_ip4(10, 1, 0, 1, 9);
-	struct mp_path p = { .ifindex = 1 };
+	struct mp_path p;
 	uint32_t id;
 
 	duo_bare(&m, NULL);
 	s = session_new(&m, T0, 0, &peer, 0, assoc, true);
 	for (id = 0; id < 4; id++) {
 		f[id] = path_flow(&m, s, id, T0);
+		p.ifindex = 1 + id / 2;
 		p.local = duo_ip4(10, 0, 0, (uint8_t)(1 + id / 2), 0);
 		p.remote = duo_ip4(10, 1, 0, (uint8_t)(1 + id % 2), 9);
 		path_begin(&m, s, f[id], &p, T0);
@@ -140,12 +141,6 @@ best_doubtful(void)
 }
 
 static void
-only_apart_doubtful(void)
-{
-	f[3]->probe1_at = T0 - SEC;
-}
-
-static void
 three_large(void)
 {
 	f[3]->size = 1472;
@@ -163,34 +158,29 @@ static const struct best_row {
 	void (*what)(void);
 	int not;
 	size_t need;
-	bool apart, no_doubt;
+	bool no_doubt;
 	int best;
 } bests[] = {
-	{ "the lowest", none, -1, 0, false, false, 0 },
-	{ "not the lowest", none, 0, 0, false, false, 1 },
-	{ "gone", best_gone, -1, 0, false, false, 1 },
-	{ "no carrier", best_down, -1, 0, false, false, 1 },
-	{ "failed", best_failed, -1, 0, false, false, 1 },
-	{ "not validated", best_not_valid, -1, 0, false, false, 1 },
-	{ "idle time", best_idle, -1, 0, false, false, 1 },
-	{ "doubt is allowed", best_doubtful, -1, 0, false, false, 0 },
-	{ "doubt is not", best_doubtful, -1, 0, false, true, 1 },
-	{ "shares no address", none, 0, 0, true, false, 3 },
-	{ "of 1: 2 shares none", none, 1, 0, true, false, 2 },
-	{ "apart, but in doubt: one that shares", only_apart_doubtful, 0, 0,
-	    true, true, 1 },
-	{ "apart of nothing", none, -1, 0, true, false, 0 },
-	{ "size of all", none, -1, 1200, false, false, 0 },
-	{ "size of one", three_large, -1, 1201, false, false, 3 },
-	{ "size of none", none, -1, 1201, false, false, -1 },
-	{ "none left", all_gone, -1, 0, false, false, -1 },
+	{ "the lowest", none, -1, 0, false, 0 },
+	{ "not the lowest", none, 0, 0, false, 1 },
+	{ "gone", best_gone, -1, 0, false, 1 },
+	{ "no carrier", best_down, -1, 0, false, 1 },
+	{ "failed", best_failed, -1, 0, false, 1 },
+	{ "not validated", best_not_valid, -1, 0, false, 1 },
+	{ "idle time", best_idle, -1, 0, false, 1 },
+	{ "doubt is allowed", best_doubtful, -1, 0, false, 0 },
+	{ "doubt is not", best_doubtful, -1, 0, true, 1 },
+	{ "size of all", none, -1, 1200, false, 0 },
+	{ "size of one", three_large, -1, 1201, false, 3 },
+	{ "size of none", none, -1, 1201, false, -1 },
+	{ "none left", all_gone, -1, 0, false, -1 },
 };
 
 START_TEST(best)
 {
 	const struct best_row *r = &bests[_i];
 	struct policy_ask ask = { .now = T0, .need = r->need,
-		.not = r->not >= 0 ? f[r->not] : NULL, .apart = r->apart,
+		.not = r->not >= 0 ? f[r->not] : NULL,
 		.no_doubt = r->no_doubt };
 	struct flow *got;
 
@@ -198,6 +188,146 @@ START_TEST(best)
 	got = policy_best(&m, s, &ask);
 	ck_assert_msg(got == (r->best >= 0 ? f[r->best] : NULL), "%s: %d",
 	    r->name, got != NULL ? got->id : -1);
+}
+END_TEST
+
+/* --- Ranks: flow 0 fell silent at T0, and a search began then ------------ */
+
+static void
+rank_none(void)
+{
+}
+
+static void
+rank_answered(void)
+{
+	f[1]->proof_at = T0 + 1;
+}
+
+static void
+rank_answered_before(void)
+{
+	f[1]->proof_at = T0 - SEC;
+}
+
+static void
+rank_peer(void)
+{
+	f[1]->peer_at = T0;
+}
+
+static void
+rank_peer_before(void)
+{
+	f[1]->peer_at = T0 - 1;
+}
+
+static void
+rank_both(void)
+{
+	f[1]->peer_at = T0;
+	f[2]->proof_at = T0;
+}
+
+static void
+rank_doubt(void)
+{
+	f[1]->proof_at = T0;
+	f[1]->probe1_at = T0 - SEC;
+}
+
+static void
+rank_peers_link(void)
+{
+	f[0]->peer_link = f[3]->peer_link = 7;
+	f[1]->gone = true;
+	f[2]->peer_link = 8;
+	f[2]->path.remote = duo_ip4(10, 1, 0, 9, 9);
+}
+
+static void
+rank_interface(void)
+{
+	/* Another address, the same interface: no cheaper for that. */
+	f[3]->path.ifindex = f[0]->path.ifindex;
+	f[2]->path.remote = duo_ip4(10, 1, 0, 9, 9);
+	f[3]->rtt.srtt_us = 1;
+}
+
+static void
+rank_fate(void)
+{
+	f[3]->fate = state_bit(0);
+	f[3]->rtt.srtt_us = 1;
+}
+
+static void
+rank_long_dead(void)
+{
+	/* 1 has been silent for long: that tells nothing of 3. */
+	f[1]->probe1_at = f[1]->silent_since = T0 - 60 * SEC;
+	f[1]->path.local = f[3]->path.local;
+	f[1]->path.ifindex = f[3]->path.ifindex;
+}
+
+static void
+rank_two_silent(void)
+{
+	/* 3 is the only one that shares with neither but the peer's end. */
+	f[1]->probe1_at = f[1]->silent_since = T0 - 100 * MS;
+	f[2]->path.ifindex = f[1]->path.ifindex;
+}
+
+static const struct rank_row {
+	const char *name;
+	void (*what)(void);
+	int best;
+	enum policy_rank rank;
+} ranks[] = {
+	{ "nothing is known: apart", rank_none, 3, POLICY_APART },
+	{ "the same link, but it answered", rank_answered, 1,
+	    POLICY_ANSWERED },
+	{ "it answered before that", rank_answered_before, 3, POLICY_APART },
+	{ "the peer came by it", rank_peer, 1, POLICY_PEER },
+	{ "before that", rank_peer_before, 3, POLICY_APART },
+	{ "an answer tells more", rank_both, 2, POLICY_ANSWERED },
+	{ "answered, and in doubt again", rank_doubt, 3, POLICY_APART },
+	{ "the peer's other address, one link", rank_peers_link, 2,
+	    POLICY_APART },
+	{ "our other address, one link", rank_interface, 2, POLICY_APART },
+	{ "they fell silent together once", rank_fate, 2, POLICY_PEERS_LINK },
+	{ "one that is long dead tells nothing", rank_long_dead, 3,
+	    POLICY_APART },
+	{ "two fell silent", rank_two_silent, 3, POLICY_PEERS_LINK },
+};
+
+START_TEST(rank)
+{
+	const struct rank_row *r = &ranks[_i];
+	struct policy_ask ask = { .now = T0, .not = f[0], .no_doubt = true };
+	struct flow *got;
+
+	s->silence_at = T0;
+	f[0]->probe1_at = f[0]->silent_since = T0 - 300 * MS;
+	r->what();
+	got = policy_best(&m, s, &ask);
+	ck_assert_msg(got == f[r->best], "%s: %d", r->name,
+	    got != NULL ? got->id : -1);
+	ck_assert_msg(policy_rank_of(&m, s, got, T0) == r->rank, "%s: rank %d",
+	    r->name, policy_rank_of(&m, s, got, T0));
+	ck_assert(policy_proven(s, got, T0) == (r->rank <= POLICY_PEER));
+}
+END_TEST
+
+/* Those that carried a datagram already are left out. */
+START_TEST(rank_but)
+{
+	struct policy_ask ask = { .now = T0, .not = f[0],
+		.but = state_bit(1) | state_bit(2) };
+
+	ck_assert_ptr_eq(policy_best(&m, s, &ask), f[3]);
+	ask.but |= state_bit(3);
+	ck_assert_ptr_null(policy_best(&m, s, &ask));
 }
 END_TEST
 
@@ -211,6 +341,8 @@ suite_policy(void)
 	tcase_add_loop_test(t, leave, 0, COUNT(leaves));
 	tcase_add_test(t, cost);
 	tcase_add_loop_test(t, best, 0, COUNT(bests));
+	tcase_add_loop_test(t, rank, 0, COUNT(ranks));
+	tcase_add_test(t, rank_but);
 	suite_add_tcase(suite, t);
 	return suite;
 }

@@ -64,7 +64,7 @@ check_record(const struct record *r, int who, uint32_t n, size_t len)
 	ck_assert_uint_eq(r->len, len);
 	ck_assert_uint_eq(r->sent_at, T0 + n);
 	ck_assert_uint_eq(r->session, state_index(&m, s[who]));
-	ck_assert(!r->dead && !r->copied);
+	ck_assert(!r->dead && r->vias == 0);
 	if (len >= 4)
 		ck_assert_uint_eq(get32(pool_data(r)), n);
 	for (size_t i = 4; i < len; i++)

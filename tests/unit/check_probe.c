@@ -162,10 +162,10 @@ static const struct due_row {
 } dues[] = {
 	{ "gone", gone, MP_NEVER },
 	{ "no carrier", down, MP_NEVER },
-	{ "just probe_interval", nothing, 500 * MS },
+	{ "just probe_interval", nothing, 560 * MS },
 	{ "probe_interval is dRTO", slow, 2045 * MS },
 	{ "10 s at most", very_slow, 10 * SEC },
-	{ "a data wait", data_wait, SEC + 60 * MS },
+	{ "a data wait", data_wait, SEC + 50 * MS },
 	{ "a data wait, 50 ms after a probe", data_wait_after_probe,
 	    SEC + 70 * MS },
 	{ "a data wait of a flow not in use", data_wait_elsewhere,

@@ -229,7 +229,9 @@ START_TEST(both_renew)
 	assert_keys_match(d);
 	for (e = 0; e < 2; e++) {
 		ck_assert_uint_eq(duo_session(d, e)->handshake, MP_NONE);
-		ck_assert_uint_eq(duo_count(d, e, MP_C_drop_sid), 0);
+		/* An answer to a probe may be under way on the slower flow,
+		 * under the keys that were given up. */
+		ck_assert_uint_le(duo_count(d, e, MP_C_drop_sid), 1);
 	}
 	ck_assert(duo_session(d, CLIENT)->initiator);
 	ck_assert(!duo_session(d, SERVER)->initiator);

@@ -120,22 +120,38 @@ static const struct flags_row {
 	enum body body;
 } known[] = {
 	{ 0x0000, 6, ANY }, /* data */
-	{ 0x0001, 6, ZEROS },
-	{ 0x0005, 6, ZEROS },
-	{ 0x0009, 14, ZEROS },
-	{ 0x000d, 14, ZEROS },
-	{ 0x0011, 14, ZEROS },
-	{ 0x0015, 14, ZEROS },
-	{ 0x0019, 22, ZEROS },
-	{ 0x001d, 22, ZEROS },
-	{ 0x0021, 10, ZEROS },
-	{ 0x0025, 10, ZEROS },
-	{ 0x0029, 18, ZEROS },
-	{ 0x002d, 18, ZEROS },
-	{ 0x0031, 18, ZEROS },
-	{ 0x0035, 18, ZEROS },
-	{ 0x0039, 26, ZEROS },
-	{ 0x003d, 26, ZEROS },
+	{ 0x0001, 8, ZEROS },
+	{ 0x0005, 10, ZEROS },
+	{ 0x0009, 17, ZEROS },
+	{ 0x000d, 19, ZEROS },
+	{ 0x0011, 17, ZEROS },
+	{ 0x0015, 19, ZEROS },
+	{ 0x0019, 25, ZEROS },
+	{ 0x001d, 27, ZEROS },
+	{ 0x0021, 12, ZEROS },
+	{ 0x0025, 14, ZEROS },
+	{ 0x0029, 21, ZEROS },
+	{ 0x002d, 23, ZEROS },
+	{ 0x0031, 21, ZEROS },
+	{ 0x0035, 23, ZEROS },
+	{ 0x0039, 29, ZEROS },
+	{ 0x003d, 31, ZEROS },
+	{ 0x0401, 12, ZEROS },
+	{ 0x0405, 14, ZEROS },
+	{ 0x0409, 21, ZEROS },
+	{ 0x040d, 23, ZEROS },
+	{ 0x0411, 21, ZEROS },
+	{ 0x0415, 23, ZEROS },
+	{ 0x0419, 29, ZEROS },
+	{ 0x041d, 31, ZEROS },
+	{ 0x0421, 16, ZEROS },
+	{ 0x0425, 18, ZEROS },
+	{ 0x0429, 25, ZEROS },
+	{ 0x042d, 27, ZEROS },
+	{ 0x0431, 25, ZEROS },
+	{ 0x0435, 27, ZEROS },
+	{ 0x0439, 33, ZEROS },
+	{ 0x043d, 35, ZEROS },
 	{ 0x0002, 6, NONE },
 	{ 0x0006, 6, ANY },
 	{ 0x0040, 6, ANY },
@@ -153,10 +169,11 @@ START_TEST(flags_all)
 	int i;
 
 	for (flags = 0; flags <= 0xffff; flags++) {
-		bool data = flags == 0, listed = false;
+		/* the highest four say how long a timestamp was held */
+		bool data = (flags & 0xfff) == 0, listed = false;
 
 		for (i = 0; i < COUNT(known); i++)
-			listed |= known[i].flags == flags;
+			listed |= known[i].flags == (flags & 0xfff);
 		in[0] = (uint8_t)(flags >> 8);
 		in[1] = (uint8_t)flags;
 		ck_assert_msg((wire_get_msg(in, 64, !data, &m) ==
@@ -215,6 +232,12 @@ START_TEST(msg_there_and_back)
 	memset(m.challenge, 0x11, WIRE_TOKEN);
 	memset(m.response, 0x22, WIRE_TOKEN);
 	m.select = 0x33343536;
+	m.held_log2 = 11;
+	m.link = 0x37;
+	m.data = 0x3839;
+	m.number = 0x3a3b;
+	m.sent = 0x3c3d;
+	m.missing = 0x3e3f;
 	m.copy.sid = 0x44444444;
 	m.copy.flow = 5;
 	m.copy.seq = 6;
@@ -232,6 +255,20 @@ START_TEST(msg_there_and_back)
 		want.select = 0;
 	if (!(r->flags & WIRE_COPYFLAG))
 		memset(&want.copy, 0, sizeof(want.copy));
+	if (!(r->flags & WIRE_TOKENS))
+		want.link = 0;
+	if (!(r->flags & WIRE_PROBE))
+		want.data = 0;
+	if (!(r->flags & WIRE_PROBE) || !(r->flags & WIRE_REPLY))
+		want.number = 0;
+	if (!(r->flags & WIRE_COUNT))
+		want.sent = want.missing = 0;
+	ck_assert_uint_eq(back.held_log2, want.held_log2);
+	ck_assert_uint_eq(back.link, want.link);
+	ck_assert_uint_eq(back.data, want.data);
+	ck_assert_uint_eq(back.number, want.number);
+	ck_assert_uint_eq(back.sent, want.sent);
+	ck_assert_uint_eq(back.missing, want.missing);
 	ck_assert_uint_eq(back.ts, want.ts);
 	ck_assert_uint_eq(back.tsreply, want.tsreply);
 	ck_assert_mem_eq(back.challenge, want.challenge, WIRE_TOKEN);
@@ -250,15 +287,18 @@ static const struct msg_row {
 } msgs[] = {
 	{ "data", { .ts = 0x0102, .tsreply = WIRE_TS_NONE }, "00000102ffff" },
 	{ "probe with all, in the order of the bits",
-	    { .flags = 0x003d, .ts = 0x0102, .tsreply = 0x0304,
+	    { .flags = 0x043d, .ts = 0x0102, .tsreply = 0x0304, .held_log2 = 5,
+	    .data = 0x4041, .number = 0x4243, .sent = 0x4445,
+	    .missing = 0x4647, .link = 0x48,
 	    .challenge = { 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17 },
 	    .response = { 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27 },
 	    .select = 0x30313233 },
-	    "003d01020304" "1011121314151617" "2021222324252627" "30313233" },
+	    "543d01020304" "4041" "4243" "4445" "4647" "48"
+	    "1011121314151617" "2021222324252627" "30313233" },
 	{ "response and select",
 	    { .flags = 0x0031, .response = { 1, 2, 3, 4, 5, 6, 7, 8 },
 	    .select = 9 },
-	    "003100000000" "0102030405060708" "00000009" },
+	    "003100000000" "0000" "00" "0102030405060708" "00000009" },
 	{ "copy of a data packet",
 	    { .flags = WIRE_COPYFLAG,
 	    .copy = { 0xabcdef02, false, true, 0x0102, 0x030405060708 } },

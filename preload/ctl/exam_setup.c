@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mpctl doctor: what is ours: the configuration, the runtime directory,
+/* mpctl doctor: the set-up of mpshim: configuration, runtime directory,
  * versions, limits. */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +12,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl.h"
 #include "exam.h"
+#include "host.h"
+#include "policy/settings.h"
 #include "shared/ipc.h"
 
 enum {
-	FILES = 64,	  /* that a program should be able to open */
-	RMEM = 212992,	  /* the kernel's own default */
-	TOLD = 512,
+	FILES = 64,	/* fewest open files that a program should be allowed */
+	RMEM = 212992,	/* bytes: the kernel's default of rmem_max */
+	TOLD = 512,	/* bytes of a complaint */
 };
 
 /* --- The configuration --------------------------------------------------- */
@@ -27,17 +28,17 @@ enum {
 static char told[TOLD];
 
 static void
-hear(const char *line)
+exam_note_complaint(const char *line)
 {
 	if (told[0] == '\0')
 		snprintf(told, sizeof(told), "%s", line);
 }
 
 static void
-look_config(struct exam *x, const struct check *c)
+exam_check_config(struct exam *x, const struct check *c)
 {
-	settings_environ(&x->settings, environ, hear);
-	(void)settings_files(&x->settings, environ, hear);
+	settings_environ(&x->settings, environ, exam_note_complaint);
+	(void)settings_files(&x->settings, environ, exam_note_complaint);
 	if (told[0] != '\0')
 		exam_found(x, c, told, NULL, NULL);
 }
@@ -45,7 +46,7 @@ look_config(struct exam *x, const struct check *c)
 /* --- The runtime directory, and who is in it ----------------------------- */
 
 static void
-look_runtime(struct exam *x, const struct check *c)
+exam_check_runtime(struct exam *x, const struct check *c)
 {
 	char path[IPC_PATH] = "";
 
@@ -53,9 +54,10 @@ look_runtime(struct exam *x, const struct check *c)
 		exam_found(x, c, path, NULL, NULL);
 }
 
-/* Asks the agent for its version; it answers to those of ours alone. */
+/* Compares versions with the running agent; -EPROTO: it has another version of
+ * the protocol. */
 static void
-look_agent(struct exam *x, const struct check *c)
+exam_check_agent(struct exam *x, const struct check *c)
 {
 	static struct ipc_request ask;
 	struct ipc_answer answer;
@@ -75,10 +77,10 @@ look_agent(struct exam *x, const struct check *c)
 
 /* --- What is installed --------------------------------------------------- */
 
-/* The version that a program or library of ours holds behind these words: 1; 0:
- * it has none; -1: there is no such file. */
+/* Finds the version in a program or library of mpshim, the text behind `words':
+ * 1; 0: there is none; -1: there is no such file. */
 static int
-version_in(const char *path, const char *words, char version[32])
+exam_read_version(const char *path, const char *words, char version[32])
 {
 	struct stat st;
 	char *bytes = NULL, *at;
@@ -101,9 +103,9 @@ version_in(const char *path, const char *words, char version[32])
 	return at != NULL;
 }
 
-/* Where library and agent lie, as mprun has it. */
+/* The directory of library and agent, found as mprun finds it. */
 static bool
-library_directory(char dir[PATH_MAX])
+exam_library_directory(char dir[PATH_MAX])
 {
 	const char *set = getenv("MPSHIM_LIBDIR");
 	char self[PATH_MAX];
@@ -127,7 +129,7 @@ library_directory(char dir[PATH_MAX])
 }
 
 static void
-look_installed(struct exam *x, const struct check *c)
+exam_check_installed(struct exam *x, const struct check *c)
 {
 	static const char *const parts[][2] = {
 		{ "libmpshim.so", "@(#)mpshim " },
@@ -137,10 +139,10 @@ look_installed(struct exam *x, const struct check *c)
 	size_t i;
 	int has;
 
-	for (i = 0; i < 2 && library_directory(dir); i++) {
+	for (i = 0; i < 2 && exam_library_directory(dir); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, parts[i][0]);
 		snprintf(version, sizeof(version), "unknown");
-		has = version_in(path, parts[i][1], version);
+		has = exam_read_version(path, parts[i][1], version);
 		if (has < 0)
 			exam_found(x, c, path, "missing", MPSHIM_VERSION);
 		else if (strcmp(version, MPSHIM_VERSION) != 0)
@@ -151,7 +153,7 @@ look_installed(struct exam *x, const struct check *c)
 /* --- Limits -------------------------------------------------------------- */
 
 static void
-look_files(struct exam *x, const struct check *c)
+exam_check_open_files(struct exam *x, const struct check *c)
 {
 	struct rlimit l;
 	char is[24];
@@ -163,7 +165,7 @@ look_files(struct exam *x, const struct check *c)
 }
 
 static void
-look_rmem(struct exam *x, const struct check *c)
+exam_check_rmem(struct exam *x, const struct check *c)
 {
 	long most = host_number("/proc/sys/net/core/rmem_max");
 	char is[24];
@@ -174,19 +176,19 @@ look_rmem(struct exam *x, const struct check *c)
 	exam_found(x, c, is, NULL, NULL);
 }
 
-const struct check exam_own[] = {
-	{ "config", look_config, EXAM_FAULT, "%1", "mpctl check-config" },
-	{ "runtime", look_runtime, EXAM_FAULT,
+const struct check exam_setup[] = {
+	{ "config", exam_check_config, EXAM_FAULT, "%1", "mpctl check-config" },
+	{ "runtime", exam_check_runtime, EXAM_FAULT,
 	    "%1 must be yours alone", "chmod 700 %1" },
-	{ "agent", look_agent, EXAM_FAULT,
+	{ "agent", exam_check_agent, EXAM_FAULT,
 	    "%1 runs here, but this is mpctl %2: end the programs that run "
 	    "under it, and start them anew", "mpctl status" },
-	{ "installed", look_installed, EXAM_FAULT,
+	{ "installed", exam_check_installed, EXAM_FAULT,
 	    "%1: version %2; mpctl has %3: install all of one",
 	    "make install" },
-	{ "files", look_files, EXAM_FAULT,
+	{ "files", exam_check_open_files, EXAM_FAULT,
 	    "programs may open %1 files only, which is few", "ulimit -n 1024" },
-	{ "rmem", look_rmem, EXAM_REMARK,
+	{ "rmem", exam_check_rmem, EXAM_REMARK,
 	    "receive buffers are small (rmem_max is %1): bursts are lost",
 	    "sysctl -w net.core.rmem_max=212992" },
 	{ .name = NULL },

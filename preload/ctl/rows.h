@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* The rows of the status, in order. */
+#ifndef ROWS_H
+#define ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ipc_row;
+
+struct rows {
+	struct ipc_row *row;
+	size_t n, room;
+};
+
+/*
+ * Reads the status; with `pid', only of those ports of which that process has a
+ * socket.  Sorted: each port, then its sockets, its sessions, each before its
+ * flows, its counters.  No rows where no agent runs.  0, or a negative errno.
+ */
+int rows_get(struct rows *, uint32_t pid);
+void rows_free(struct rows *);
+
+#endif
