@@ -121,12 +121,12 @@ CHECK_AGENT = $(B)/agent_test/check_agent
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
-	policy/conf policy/dest_scope \
+	policy/conf policy/dest_scope policy/dest_policy \
 	process/libc process/log process/fault process/forked process/reentry \
 	process/iov \
 	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
 	socket/pinned \
-	datagram/tx_option datagram/cork)
+	datagram/tx_option datagram/cork datagram/cmsg)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \

@@ -54,7 +54,7 @@
 #include "ksock.h"
 #include "mp.h"
 #include "policy/conf.h"
-#include "policy/dest_scope.h"
+#include "policy/dest_policy.h"
 #include "policy/rules.h"
 #include "process/log.h"
 #include "process/reentry.h"
@@ -178,13 +178,15 @@ attach_refusal(int fd, struct sock *s)
 {
 	struct ipc_answer answer;
 	struct mp_addr a;
+	struct dest_policy policy;
 	int refusal[IPC_PASS] = { -1, -1 }, got;
 
+	if (!s->connected)
+		return;
 	/* The kernel gives that socket the peer's plaintext too, which the
 	 * program may have to get. */
-	if (!s->connected || conf_way_to(&s->peer) != WAY_PROTECT ||
-	    conf_plain_besides(&s->peer) ||
-	    dest_scope_of(&s->peer) != DEST_SCOPE_PEER ||
+	policy = dest_policy_of(&s->peer);
+	if (policy.way != WAY_PROTECT || policy.plain_besides ||
 	    !attach_peer_unsure(s))
 		return;
 	refusal[0] = attach_new_refusal(fd, s);

@@ -207,7 +207,7 @@ bind_as(int fd, const struct sock *s, const struct mp_addr *a,
 static bool
 bind_stands_apart(const struct mp_addr *a)
 {
-	return net_is_loopback(a) || dest_scope_of(a) == DEST_SCOPE_ALL;
+	return net_is_loopback(a) || dest_scope_is_broadcast(a);
 }
 
 /* Is a socket plain at this address?  No peer sends to it, or all peers are

@@ -6,6 +6,7 @@
 #include "fdtab.h"
 #include "mp.h"
 #include "policy/conf.h"
+#include "policy/dest_policy.h"
 #include "policy/dest_scope.h"
 #include "process/log.h"
 #include "process/reentry.h"
@@ -25,7 +26,7 @@ ingress_filter(int fd, struct sock *s)
 		memcpy(rules.token, s->map.arena->token, ARENA_TOKEN);
 	}
 	ingress_rule_filter(s, conf_get(),
-	    s->connected && conf_plain_from(&s->peer), &rules, &one);
+	    s->connected && dest_policy_known(&s->peer).plain_from, &rules, &one);
 	if (s->filter != NULL) {
 		rules.then = s->filter->at;
 		rules.nthen = atomic_load(&s->filter->len);
@@ -49,9 +50,9 @@ ingress_answer(int fd, struct sock *s, const struct mp_addr *server)
 static bool
 ingress_policy_allows(const struct mp_addr *from, const struct mp_addr *to)
 {
-	return conf_plain_from(from) ||
+	return dest_policy_known(from).plain_from ||
 	    memcmp(from->ip, to->ip, sizeof(from->ip)) == 0 ||
-	    dest_scope_of(from) == DEST_SCOPE_OURS;
+	    dest_policy_of(from).scope == DEST_SCOPE_OURS;
 }
 
 bool
@@ -59,7 +60,7 @@ ingress_plain(const struct sock *s, const struct mp_addr *from,
     const struct mp_addr *to, uint64_t arrival)
 {
 	switch (ingress_rule_plain(s, from, to, arrival, arena_now(),
-	    conf_is_dns(from))) {
+	    dest_policy_known(from).is_dns)) {
 	case INGRESS_PLAIN_NO:
 		return false;
 	case INGRESS_PLAIN_YES:

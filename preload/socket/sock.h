@@ -15,8 +15,6 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "policy/rules.h"
-
 struct mp_addr;
 struct sock;
 
@@ -48,7 +46,5 @@ int sock_parse(const struct sock *, struct mp_addr *, const struct sockaddr *,
 int sock_scratch(const struct sock *);
 /* Sets an option of SOL_SOCKET. */
 void sock_flag(int fd, int option, int value);
-/* How datagrams to this address are sent, by policy and the kernel's routes. */
-enum conf_way sock_way(const struct mp_addr *);
 
 #endif
