@@ -12,16 +12,18 @@
  * frame of a handler lies below (at a lower address than) the frame that it
  * interrupted.  A mark above the current frame belongs to a call that is still
  * active.  One at or below it was left without reentry_unlock() or
- * reentry_give(): it is gone (reentry_gone()).  On an alternate signal stack
- * addresses do not compare: there no mark is gone, and when the thread is back
- * on its own stack, marks within the alternate one are.  Where sigaltstack(2)
- * is forbidden, only marks less than NEAR below the frame are gone.
+ * reentry_give(): it is gone (reentry_frame_gone()).  On an alternate signal
+ * stack addresses do not compare: there no mark is gone, and when the thread is
+ * back on its own stack, marks within the alternate one are.  Where
+ * sigaltstack(2) is forbidden, only marks less than NEAR below the frame are
+ * gone.
  *
  * The lock, for this thread:
  * - none: reentry_lock() takes the arena's lock;
  * - held, active: reentry_lock() fails at once, the caller does without.  A
- *   datagram is deferred (datagram/tx_deferred.c) by reentry_after(), whose
- *   function runs right after the unlock, outside the lock;
+ *   datagram is deferred (datagram/tx_deferred.c) by
+ *   reentry_run_after_unlock(), whose function runs right after the unlock,
+ *   outside the lock;
  * - held, gone: the lock is given up as if its owner had died
  *   (arena_abandon()), then taken anew, perhaps of another arena.  A thread
  *   holds one arena's lock at most.  reentry_lock() also fails for an arena
@@ -70,7 +72,7 @@ static pthread_key_t at_exit;
 static bool have_key;
 
 bool
-reentry_gone(uintptr_t mark, uintptr_t frame)
+reentry_frame_gone(uintptr_t mark, uintptr_t frame)
 {
 	stack_t ss;
 
@@ -151,7 +153,7 @@ reentry_lock_moved(struct arena *a)
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 
 	if (lock_frame != 0) {
-		if (!reentry_gone(lock_frame, frame))
+		if (!reentry_frame_gone(lock_frame, frame))
 			return false;
 		arena_abandon(lock_of);
 	}
@@ -188,7 +190,7 @@ reentry_busy(void)
 }
 
 void
-reentry_after(void (*run)(void))
+reentry_run_after_unlock(void (*run)(void))
 {
 	after = run;
 }
@@ -206,7 +208,7 @@ reentry_take(void)
 	unsigned at;
 	void *p;
 
-	while (depth > 0 && reentry_gone(frames[depth - 1], frame))
+	while (depth > 0 && reentry_frame_gone(frames[depth - 1], frame))
 		depth--;
 	if (depth == DEPTH)
 		return NULL;

@@ -24,7 +24,7 @@ struct reentry_buf {
 void reentry_setup(void);
 /* Is the frame of this mark gone, as seen from the caller's frame: left by
  * siglongjmp(3), or by a cancelled thread? */
-bool reentry_gone(uintptr_t mark, uintptr_t frame);
+bool reentry_frame_gone(uintptr_t mark, uintptr_t frame);
 /* Takes the arena's lock.  False: an outer call of this thread holds one, or
  * the arena has moved, or arena_lock() failed. */
 bool reentry_lock(struct arena *);
@@ -34,7 +34,7 @@ void reentry_unlock(struct arena *);
 /* Does this thread hold an arena's lock? */
 bool reentry_busy(void);
 /* Runs the function once, right after this thread's next unlock. */
-void reentry_after(void (*)(void));
+void reentry_run_after_unlock(void (*)(void));
 /* A buffer of this thread until reentry_give().  NULL: too many nested calls,
  * or no memory. */
 struct reentry_buf *reentry_take(void);

@@ -80,7 +80,7 @@ connect_agent_where(char path[IPC_PATH], char **envp)
 }
 
 void
-ipc_setup(char **envp)
+connect_agent_setup(char **envp)
 {
 	char path[IPC_PATH];
 
@@ -98,7 +98,7 @@ connect_agent_trusts(uid_t uid)
 }
 
 int
-ipc_directory(char path[IPC_PATH], int make)
+connect_agent_directory(char path[IPC_PATH], int make)
 {
 	struct stat st;
 	int error;
@@ -118,13 +118,13 @@ ipc_directory(char path[IPC_PATH], int make)
 }
 
 int
-ipc_path(char path[IPC_PATH], int make)
+connect_agent_path(char path[IPC_PATH], int make)
 {
 	uint64_t cookie = 0;
 	size_t len;
 	int error, n;
 
-	error = ipc_directory(path, make);
+	error = connect_agent_directory(path, make);
 	if (error == 0)
 		error = netns_cookie(&cookie);
 	if (error != 0)
@@ -139,7 +139,7 @@ ipc_path(char path[IPC_PATH], int make)
 }
 
 int
-ipc_lock(void)
+connect_agent_lock(void)
 {
 	char path[IPC_PATH];
 	size_t len;
@@ -149,7 +149,7 @@ ipc_lock(void)
 		return -1;
 	/* A process that knows the abstract socket may have changed its root
 	 * directory: no directory is made there. */
-	if (ipc_path(path, !ipc_known()) != 0)
+	if (connect_agent_path(path, !connect_agent_abstract_known()) != 0)
 		return -1;
 	len = strlen(path);
 	if (len + sizeof(".bind") > sizeof(path))
@@ -171,7 +171,7 @@ ipc_lock(void)
 }
 
 void
-ipc_unlock(int fd)
+connect_agent_unlock(int fd)
 {
 	if (fd >= 0)
 		real_close(fd);
@@ -212,7 +212,7 @@ connect_agent_in_directory(void)
 	char path[IPC_PATH];
 	int error, fd;
 
-	error = ipc_path(path, 0);
+	error = connect_agent_path(path, 0);
 	if (error != 0)
 		return error;
 	fd = connect_agent_connect_to(path, strlen(path) + 1);
@@ -239,7 +239,7 @@ connect_agent_known(void)
 }
 
 bool
-ipc_known(void)
+connect_agent_abstract_known(void)
 {
 	return connect_agent_known() != NULL;
 }
@@ -280,7 +280,7 @@ connect_agent_by_name(const struct connect_agent_abstract *abstract)
 }
 
 int
-connect_agent(const struct connect_agent_abstract **abstract)
+connect_agent_open_by(const struct connect_agent_abstract **abstract)
 {
 	int fd = -EPERM, other;
 
@@ -300,9 +300,9 @@ connect_agent(const struct connect_agent_abstract **abstract)
 }
 
 int
-ipc_connect(void)
+connect_agent_open(void)
 {
 	const struct connect_agent_abstract *abstract;
 
-	return connect_agent(&abstract);
+	return connect_agent_open_by(&abstract);
 }

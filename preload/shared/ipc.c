@@ -153,7 +153,7 @@ ipc_wake(uint32_t port)
 		uint8_t token[IPC_TOKEN];
 	} ask = { .version = IPC_VERSION, .kind = IPC_WAKE, .port = port };
 	const struct connect_agent_abstract *abstract;
-	int fd = connect_agent(&abstract), error;
+	int fd = connect_agent_open_by(&abstract), error;
 
 	if (fd < 0)
 		return fd;
@@ -205,7 +205,7 @@ ipc_call(struct ipc_request *ask, const int *pass, int n, int show,
 	uid_t uid = (uid_t)-1;
 
 	*got = -1;
-	fd = connect_agent(&abstract);
+	fd = connect_agent_open_by(&abstract);
 	if (fd < 0)
 		return fd;
 	error = ipc_send_question(fd, ask, pass, n, show, abstract);

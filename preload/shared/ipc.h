@@ -195,29 +195,6 @@ struct ipc_row {
 	} u;
 };
 
-/* Takes RUNTIME from this environment, once, for good; without this call the
- * process' own environment is asked each time. */
-void ipc_setup(char **envp);
-/* Where the agent of this network namespace listens: 0, or a negative errno
- * (the directory is not ours alone).  `make': create the directory. */
-int ipc_path(char path[IPC_PATH], int make);
-/* The directory alone. */
-int ipc_directory(char path[IPC_PATH], int make);
-
-/*
- * While somebody holds it, nobody else binds sockets that the agent shall know:
- * so it learns of them in the order in which the kernel does.  A descriptor for
- * ipc_unlock(); -1: not to be had within a second, go on without.
- */
-int ipc_lock(void);
-void ipc_unlock(int fd);
-
-/* Connects, by the abstract socket where the other is shut: a descriptor, or a
- * negative errno (nobody listens there, or it is neither us nor root who
- * does). */
-int ipc_connect(void);
-/* Is the abstract socket known? */
-bool ipc_known(void);
 /* Sends IPC_WAKE for a port: 0, or a negative errno. */
 int ipc_wake(uint32_t port);
 /* Sends a message with `n' descriptors, 0..IPC_PASS: 0, or a negative errno. */

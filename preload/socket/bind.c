@@ -14,7 +14,7 @@
 #include "policy/conf.h"
 #include "policy/dest_scope.h"
 #include "process/log.h"
-#include "shared/ipc.h"
+#include "shared/connect_agent.h"
 #include "shared/net.h"
 #include "shared/real.h"
 #include "sock.h"
@@ -41,7 +41,7 @@ static int
 bind_try(const struct sock *s, const struct mp_addr *a, uint16_t port)
 {
 	struct mp_addr to = *a;
-	int fd = sock_scratch(s), error;
+	int fd = sock_new_scratch(s), error;
 
 	if (fd < 0)
 		return fd;
@@ -61,9 +61,9 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 
 	ksock_unprepare(fd, s);
 	if (s->reuseaddr)
-		sock_flag(fd, SO_REUSEADDR, 1);
+		sock_set_option(fd, SO_REUSEADDR, 1);
 	if (s->reuseport)
-		sock_flag(fd, SO_REUSEPORT, 1);
+		sock_set_option(fd, SO_REUSEPORT, 1);
 	error = ksock_bind(fd, s, a);
 	if (error != 0)
 		return error;
@@ -87,9 +87,9 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 	int error;
 
 	ksock_unprepare(fd, s);
-	sock_flag(fd, SO_REUSEPORT, 1);
+	sock_set_option(fd, SO_REUSEPORT, 1);
 	error = ksock_bind(fd, s, wide);
-	sock_flag(fd, SO_REUSEPORT, 0);
+	sock_set_option(fd, SO_REUSEPORT, 0);
 	if (error != -EADDRINUSE)
 		return error;
 	s->wide = false;
@@ -107,13 +107,13 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 
 	if (error == 0) {
 		ksock_unprepare(fd, s);
-		sock_flag(fd, SO_REUSEPORT, 1);
+		sock_set_option(fd, SO_REUSEPORT, 1);
 		error = ksock_bind(fd, s, wide);
 		if (error == 0) {
 			s->second = true;
 			return 0;
 		}
-		sock_flag(fd, SO_REUSEPORT, 0);
+		sock_set_option(fd, SO_REUSEPORT, 0);
 		return error;
 	}
 	if (error == -EADDRINUSE)
@@ -151,7 +151,7 @@ bind_widely(int fd, struct sock *s, const struct mp_addr *a)
 		return error;
 	}
 	if (s->reuseaddr)
-		sock_flag(fd, SO_REUSEADDR, 1);
+		sock_set_option(fd, SO_REUSEADDR, 1);
 	s->local = *a;
 	s->local.port = 0;
 	s->bound = true;
@@ -175,9 +175,9 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 	ksock_prepare(fd);
 	ingress_filter(fd, s); /* before the first packet can arrive */
 	if (a->port != 0) /* other processes may be binding it, too */
-		lock = ipc_lock();
+		lock = connect_agent_lock();
 	error = bind_widely(fd, s, a);
-	ipc_unlock(lock);
+	connect_agent_unlock(lock);
 	errno = saved;
 	return error;
 }
@@ -228,19 +228,19 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 {
 	int error;
 
-	sock_flag(fd, SO_REUSEADDR, s->reuseaddr);
-	sock_flag(fd, SO_REUSEPORT, s->reuseport);
+	sock_set_option(fd, SO_REUSEADDR, s->reuseaddr);
+	sock_set_option(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
 	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a) &&
 	    agent_rpc_may_bind(s, a) == 0) { /* beside ours at the wildcard */
-		sock_flag(fd, SO_REUSEPORT, 1);
+		sock_set_option(fd, SO_REUSEPORT, 1);
 		error = bind_as(fd, s, a, name, len);
 	}
 	if (error == 0) {
 		s->local = *a;
 		s->local.port = 0;
 		if (bind_stands_apart(a)) /* for one that joins later */
-			sock_flag(fd, SO_REUSEPORT, 1);
+			sock_set_option(fd, SO_REUSEPORT, 1);
 		s->bound = true;
 		s->names = conf_port_plain(a->port);
 		user_filter_leave(fd, s);

@@ -41,10 +41,10 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 	socklen_t len;
 	int fd, error = 0;
 
-	fd = sock_scratch(s);
+	fd = sock_new_scratch(s);
 	if (fd < 0)
 		return fd;
-	sock_flag(fd, SO_BROADCAST, s->broadcast);
+	sock_set_option(fd, SO_BROADCAST, s->broadcast);
 	ksock_copy_ways(of, fd);
 	connect_source(of, s, &from);
 	if (!net_is_any(&from) && (error = ksock_bind(fd, s, &from)) ==
@@ -195,7 +195,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 }
 
 void
-sock_shared(int fd, struct sock *s)
+sock_attach_shared(int fd, struct sock *s)
 {
 	if (atomic_load(&s->state) == SOCK_FRESH && !s->kconnected &&
 	    s->connected)

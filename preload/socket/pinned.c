@@ -56,7 +56,7 @@ pinned_begin(struct sock *s)
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	unsigned place;
 
-	while (depth > 0 && reentry_gone(frames[depth - 1], frame))
+	while (depth > 0 && reentry_frame_gone(frames[depth - 1], frame))
 		pinned_release_above(depth - 1);
 	place = depth;
 	if (place == DEPTH)

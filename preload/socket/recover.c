@@ -63,6 +63,7 @@
 #include "process/reentry.h"
 #include "process/spawn_agent.h"
 #include "shared/arena.h"
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 #include "shared/real.h"
 #include "shared/seccomp.h"
@@ -172,7 +173,7 @@ recover_agent(int fd, struct sock *s)
 		now + EVERY_US) ||
 	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
 		return;
-	probe = ipc_connect();
+	probe = connect_agent_open();
 	if (probe >= 0)
 		real_close(probe);
 	else

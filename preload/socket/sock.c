@@ -194,13 +194,13 @@ sock_hold(int fd)
 /* --- Names ---------------------------------------------------------------- */
 
 void
-sock_flag(int fd, int option, int value)
+sock_set_option(int fd, int option, int value)
 {
 	(void)seccomp_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
 }
 
 int
-sock_scratch(const struct sock *s)
+sock_new_scratch(const struct sock *s)
 {
 	int fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -236,7 +236,7 @@ sock_parse(const struct sock *s, struct mp_addr *a, const struct sockaddr *name,
 }
 
 bool
-sock_as_is(const struct sock *s)
+sock_has_kernel_names(const struct sock *s)
 {
 	return s->family == AF_INET6 && !s->wide && !s->connected &&
 	    (s->kconnected || atomic_load(&s->state) == SOCK_PLAIN);

@@ -24,14 +24,14 @@ struct sock *sock_hold(int fd);
 
 /* The descriptor was duplicated or passed on, so another program may use the
  * socket: attaches it if it is connected, so that the other finds the peer. */
-void sock_shared(int fd, struct sock *);
+void sock_attach_shared(int fd, struct sock *);
 
 int sock_new(int domain, int type, int protocol); /* a descriptor, or -errno */
 int sock_bind(int fd, struct sock *, const struct sockaddr *, socklen_t);
 int sock_connect(int fd, struct sock *, const struct sockaddr *, socklen_t);
 /* Does the program get this socket's names as the kernel gives them, with an
  * IPv6 scope? */
-bool sock_as_is(const struct sock *);
+bool sock_has_kernel_names(const struct sock *);
 int sock_name(int fd, struct sock *, struct mp_addr *);
 int sock_peer(int fd, struct sock *, struct mp_addr *);
 
@@ -43,8 +43,8 @@ int sock_parse(const struct sock *, struct mp_addr *, const struct sockaddr *,
     socklen_t, bool connecting);
 /* A scratch socket of the same family, to try system calls on: a descriptor, or
  * a negative errno. */
-int sock_scratch(const struct sock *);
+int sock_new_scratch(const struct sock *);
 /* Sets an option of SOL_SOCKET. */
-void sock_flag(int fd, int option, int value);
+void sock_set_option(int fd, int option, int value);
 
 #endif

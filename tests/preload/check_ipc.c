@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 #include "suites.h"
 
@@ -61,11 +62,11 @@ START_TEST(mode)
 
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	ck_assert_int_eq(chmod(dir, r->mode), 0);
-	ck_assert_int_eq(ipc_directory(path, 0), r->error);
-	ck_assert_int_eq(ipc_path(path, 0), r->error);
-	ck_assert_int_eq(ipc_path(path, 1), r->error);
+	ck_assert_int_eq(connect_agent_directory(path, 0), r->error);
+	ck_assert_int_eq(connect_agent_path(path, 0), r->error);
+	ck_assert_int_eq(connect_agent_path(path, 1), r->error);
 	if (r->error != 0)
-		ck_assert_int_eq(ipc_connect(), r->error);
+		ck_assert_int_eq(connect_agent_open(), r->error);
 }
 END_TEST
 
@@ -74,16 +75,16 @@ START_TEST(made_on_demand)
 	char path[IPC_PATH], again[IPC_PATH];
 	struct stat st;
 
-	ck_assert_int_eq(ipc_path(path, 0), -ENOENT);
-	ck_assert_int_eq(ipc_connect(), -ENOENT);
+	ck_assert_int_eq(connect_agent_path(path, 0), -ENOENT);
+	ck_assert_int_eq(connect_agent_open(), -ENOENT);
 	ck_assert_int_eq(access(dir, F_OK), -1);
 	umask(0);
-	ck_assert_int_eq(ipc_path(path, 1), 0);
+	ck_assert_int_eq(connect_agent_path(path, 1), 0);
 	ck_assert_int_eq(stat(dir, &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0700);
 	ck_assert_int_eq(strncmp(path, dir, strlen(dir)), 0);
 	ck_assert_int_eq(strncmp(path + strlen(dir), "/agent.", 7), 0);
-	ck_assert_int_eq(ipc_path(again, 1), 0);
+	ck_assert_int_eq(connect_agent_path(again, 1), 0);
 	ck_assert_str_eq(path, again);
 }
 END_TEST
@@ -94,14 +95,14 @@ START_TEST(no_directory)
 	int fd;
 
 	ck_assert_int_eq(symlink(top, dir), 0); /* a link to one of ours */
-	ck_assert_int_eq(ipc_directory(path, 1), -ENOTDIR);
+	ck_assert_int_eq(connect_agent_directory(path, 1), -ENOTDIR);
 	ck_assert_int_eq(unlink(dir), 0);
 	fd = open(dir, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	ck_assert_int_eq(ipc_directory(path, 1), -ENOTDIR);
-	ck_assert_int_eq(ipc_connect(), -ENOTDIR);
+	ck_assert_int_eq(connect_agent_directory(path, 1), -ENOTDIR);
+	ck_assert_int_eq(connect_agent_open(), -ENOTDIR);
 	setenv("MPSHIM_RUNTIME_DIR", "/proc/nowhere/run", 1);
-	ck_assert_int_eq(ipc_directory(path, 1), -ENOENT);
+	ck_assert_int_eq(connect_agent_directory(path, 1), -ENOENT);
 }
 END_TEST
 
@@ -113,8 +114,8 @@ START_TEST(another_owner)
 		return; /* no right to make one */
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	ck_assert_int_eq(chown(dir, 65534, 65534), 0);
-	ck_assert_int_eq(ipc_directory(path, 1), -EPERM);
-	ck_assert_int_eq(ipc_connect(), -EPERM);
+	ck_assert_int_eq(connect_agent_directory(path, 1), -EPERM);
+	ck_assert_int_eq(connect_agent_open(), -EPERM);
 }
 END_TEST
 
@@ -126,17 +127,17 @@ START_TEST(too_long)
 	memcpy(name, "/tmp/", 5);
 	name[IPC_PATH - 1] = '\0';
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
-	ck_assert_int_lt(ipc_path(path, 0), 0);
+	ck_assert_int_lt(connect_agent_path(path, 0), 0);
 	name[IPC_PATH - 1] = 'x';
 	name[IPC_PATH + 1] = '\0';
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
-	ck_assert_int_eq(ipc_path(path, 0), -ENAMETOOLONG);
+	ck_assert_int_eq(connect_agent_path(path, 0), -ENAMETOOLONG);
 	/* Short enough for a directory's path, too long for a Unix socket's. */
 	memset(name, 'x', sizeof(name));
 	snprintf(name, sizeof(name), "%s/%090d", top, 0);
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
-	ck_assert_int_eq(ipc_directory(path, 1), 0);
-	ck_assert_int_eq(ipc_path(path, 1), -ENAMETOOLONG);
+	ck_assert_int_eq(connect_agent_directory(path, 1), 0);
+	ck_assert_int_eq(connect_agent_path(path, 1), -ENAMETOOLONG);
 }
 END_TEST
 
@@ -171,9 +172,9 @@ START_TEST(environment)
 	*e = NULL;
 	snprintf(want, sizeof(want), geteuid() == 0 ? "/run/mpshim" :
 		"/tmp/mpshim-%u", (unsigned)geteuid());
-	ipc_setup(envp);
+	connect_agent_setup(envp);
 	setenv("MPSHIM_RUNTIME_DIR", "/tmp/later", 1); /* no effect any more */
-	(void)ipc_directory(path, 0);
+	(void)connect_agent_directory(path, 0);
 	ck_assert_str_eq(path, r->want != NULL ? r->want : want);
 }
 END_TEST
@@ -337,7 +338,7 @@ listener(void)
 	char path[IPC_PATH];
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	ck_assert_int_eq(ipc_path(path, 1), 0);
+	ck_assert_int_eq(connect_agent_path(path, 1), 0);
 	strcpy(sun.sun_path, path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	return fd;
@@ -429,7 +430,7 @@ START_TEST(stranger_listens)
 	}
 	ck_assert_int_eq(read(ready[0], &c, 1), 1);
 	before = fds_open();
-	ck_assert_int_eq(ipc_connect(), -EPERM);
+	ck_assert_int_eq(connect_agent_open(), -EPERM);
 	ck_assert_int_eq(fds_open(), before);
 	child_wait(pid);
 	close(listening);
