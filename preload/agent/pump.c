@@ -144,6 +144,7 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 {
 	struct agent *a = p->agent;
 	uint64_t now, at;
+	bool fresh;
 	int n = 0;
 
 	if (!port_lock(p))
@@ -151,7 +152,8 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 	now = arena_now();
 	pump_tell_engine(p, now);
 	steering_read_records(p);
-	while (n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
+	fresh = arena_stir(&p->map); /* before an ephemeral key of an INIT */
+	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
 	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)
 		n++;
 	*nlost = pump_find_unanswered(p, lost);
