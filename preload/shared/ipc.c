@@ -25,8 +25,10 @@
  * - shows the socket in question, as the last descriptor of its message: so a
  *   token is of no use with the sockets of others;
  * - may not ask IPC_STATUS, IPC_EVENTS or IPC_ADOPT;
- * - has an agent as long as it lives, since it could not start another.  It
- *   trusts the user only who answered it at RUNTIME (connect_agent.c).
+ * - has an agent as long as it lives, since it could not start another.
+ *
+ * It trusts only an agent of the user that answered it at RUNTIME before
+ * (connect_agent.c).
  *
  * Invariants: a message is one packet of exactly one struct (IPC_WAKE: its
  * first IPC_SHORT bytes), of version IPC_VERSION; others are refused.  Strings
