@@ -316,6 +316,7 @@ check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
 	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+	scripts/check-names
 
 # Code and manual pages tell of the same things.
 check-docs:
