@@ -199,6 +199,10 @@ struct session {
 	uint8_t addr_flow; /* which flow the request came on */
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
+	uint8_t turn; /* whose of them it is to have more pairs */
+	bool pairs_left : 1; /* some pairs have no flow: all are taken */
+	bool told_more : 1; /* the last list goes on in another message */
+	uint8_t list_part, list_flow; /* the part of ours that is due; 0: none */
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;

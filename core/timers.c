@@ -266,7 +266,7 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	struct flow *f;
 	bool works = can_send(m, s);
 
-	if (s->addr_reply || (s->staged.n > 0 && works))
+	if (s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
 		return 0;
 	if (s->resend)
 		at = s->resend_left > 0 ? 0 : earlier(at, s->resend_at);

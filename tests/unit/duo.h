@@ -36,7 +36,7 @@ struct wire_msg;
 
 enum duo_bound {
 	DUO_ENDS = 4,
-	DUO_ADDRS = 16, /* of an end */
+	DUO_ADDRS = 48, /* of an end */
 	DUO_PORT = 5000,
 	DUO_DELAY = 10 * 1000, /* us */
 };
