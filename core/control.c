@@ -23,14 +23,12 @@ alt_proven(struct mp *m, struct recv *r)
 	bool other = memcmp(f->path.remote.ip, f->alt.remote.ip, 16) != 0 ||
 	    memcmp(f->path.local.ip, f->alt.local.ip, 16) != 0;
 
-	f->path = f->alt;
-	f->alt_at = MP_NEVER;
-	f->failed = f->down = false;
-	f->proof_at = 0; /* what answered is there, not where data went */
+	flow_moved(f, r->now);
 	if (other)
 		flow_forget(f);
 	state_count(m, MP_C_rebind);
 	path_validated(m, r->s, f, r->now);
+	path_make_all(m, r->s, r->now); /* the pair that it left */
 	r->s->resend_flow = f->id;
 	path_choice_resend(m, r->s, r->now);
 	path_choice_dirty(m, r->s, r->now);

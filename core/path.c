@@ -12,7 +12,12 @@
 #include "table.h"
 #include "wire.h"
 
-enum { PATH_TRIED = 30 * 1000 * 1000 }; /* us for which a new pair stays */
+enum {
+	PATH_TRIED = 30 * 1000 * 1000, /* us for which a new pair stays */
+	PATH_ASK_GAP = 250 * 1000, /* us between probes of a pair elsewhere */
+	PATH_FORMER = 60 * 1000 * 1000, /* us of silence in which the former
+					 * address is asked */
+};
 
 struct flow *
 path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
@@ -345,6 +350,66 @@ path_move(struct mp *m, struct session *s, const struct flow *from,
 		path_begin(m, s, f, &from->path, now);
 	return f;
 }
+
+/* --- A peer that moves ---------------------------------------------------- */
+
+void
+path_ask_alt(struct mp *m, struct session *s, struct flow *f,
+    const struct mp_path *p, size_t len, uint64_t now)
+{
+	f->alt = *p;
+	if (s->initiator)
+		f->alt.local = f->path.local;
+	f->alt_at = now;
+	f->alt_tries = 0;
+	f->in_bytes = (uint32_t)len;
+	f->out_bytes = 0;
+	rng_bytes(&m->sh->rng, f->alt_challenge, WIRE_TOKEN);
+	table_arm(m, s, now);
+}
+
+/* Asks a flow that is silent, or was never asked, but not with each packet. */
+static void
+ask_silent(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	if (f->down || (f->validated && f->rtt.idle_us == 0) ||
+	    now < f->probe_at + PATH_ASK_GAP)
+		return;
+	f->probe_now = true;
+	table_arm(m, s, now);
+}
+
+bool
+path_known(struct mp *m, struct session *s, const struct flow *f,
+    const struct mp_path *p, uint64_t now)
+{
+	struct mp_path there = f->path;
+	struct flow *other;
+
+	there.remote = p->remote;
+	other = s->initiator ? path_find(m, s, &there) : NULL;
+	if (other != NULL)
+		ask_silent(m, s, other, now);
+	return other != NULL;
+}
+
+void
+path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	struct flow *said;
+
+	if (now > f->silent_since + PATH_FORMER)
+		return;
+	if (s->initiator && (f->moved_at != 0 || f->id == s->current))
+		STATE_FLOWS(m, s, said, id)
+			if (said != f && addr_equal(&said->path.remote,
+			    &s->shown))
+				ask_silent(m, s, said, now);
+	if (f->moved_at != 0 && f->alt_at == MP_NEVER && !path_known(m, s, f, &f->former, now))
+		path_ask_alt(m, s, f, &f->former, WIRE_INIT, now);
+}
+
+/* --- Addresses and links -------------------------------------------------- */
 
 /* What became of a flow's local address. */
 static void

@@ -119,6 +119,10 @@ struct flow {
 	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
 	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
 	struct mp_path alt; /* where the peer may have moved */
+	struct mp_path former; /* where it was before it moved */
+	uint64_t heard_at;  /* last packet in order from the pair */
+	uint64_t moved_at;  /* 0: never */
+	uint32_t move_gap;  /* us until it may move again */
 	uint8_t token[WIRE_TOKEN];
 	uint8_t challenge[WIRE_TOKEN];
 	uint8_t alt_challenge[WIRE_TOKEN];

@@ -94,6 +94,7 @@ timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 
 	if (now >= flow_wait_end(f, now)) {
 		flow_missed(f);
+		path_ask_former(m, s, f, now);
 		s->review_at = 0;
 	}
 	if (now >= invalid_at(f)) {

@@ -250,7 +250,8 @@ static int
 find_end(const struct duo *d, int self, const struct mp_addr *a)
 {
 	for (int e = 0; e < d->n_ends; e++)
-		if (e != self && d->end[e].port == a->port &&
+		if (e != self && a->port != 0 && (d->end[e].port == a->port ||
+			d->end[e].also_port == a->port) &&
 		    find_seen(&d->end[e], a->ip) >= 0)
 			return e;
 	return -1;

@@ -87,6 +87,7 @@ struct duo_end {
 	struct mp_setup setup;
 	struct mp_keyring keys;
 	uint64_t skew;	     /* its clock is so many us ahead; set at once */
+	uint16_t also_port; /* packets to it arrive, too; 0: none */
 	uint16_t port;
 	const struct mp_tx_option *option; /* options of staged datagrams, or
 					  * NULL */
