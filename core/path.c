@@ -409,6 +409,14 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 		path_ask_alt(m, s, f, &f->former, WIRE_INIT, now);
 }
 
+void
+path_any_link(const struct session *s, struct flow *f)
+{
+	if (!s->initiator && f->silent_since != MP_NEVER &&
+	    f->heard_at > f->silent_since)
+		f->path.ifindex = 0;
+}
+
 /* --- Addresses and links -------------------------------------------------- */
 
 /* What became of a flow's local address. */
@@ -520,10 +528,31 @@ path_probe_now(struct mp *m, struct session *s, uint64_t now, uint32_t ifindex)
 	path_retry_handshake(m, s, now);
 }
 
+/*
+ * Responder: packets go back by the link that the peer's came by, but that may
+ * carry nothing outwards (an asymmetric route).  Where no other flow works, the
+ * kernel chooses the link, as it does for plain UDP.
+ */
+static bool
+any_link(const struct mp *m, const struct session *s, struct flow *f)
+{
+	struct flow *other;
+
+	if (s->initiator || f->path.ifindex == 0)
+		return false;
+	STATE_FLOWS(m, s, other, id)
+		if (other != f && flow_usable(other))
+			return false;
+	f->path.ifindex = 0;
+	return true;
+}
+
 bool
 path_send_failed(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {
+	if (any_link(m, s, f))
+		return false;
 	if (f->failed || ++f->send_errors < 2)
 		return f->failed;
 	f->failed = true;

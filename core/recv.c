@@ -182,6 +182,9 @@ take_path(struct mp *m, struct recv *r, size_t len)
 
 	if (same || (f->gone && r->s->initiator)) {
 		f->heard_at = r->now;
+		if (f->path.ifindex == 0 && f->rtt.idle_us > 0 &&
+		    !r->s->initiator) /* that it came by, once more */
+			f->path.ifindex = p->ifindex;
 		if (f->alt_at == MP_NEVER)
 			f->in_bytes += (uint32_t)len;
 		if (f->gone && !r->s->initiator) {
@@ -357,6 +360,8 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 		    r->f->validated)
 			continue;
 		path_validated(m, r->s, r->f, r->now);
+		if (sh->source[i].n % 2 == 0) /* the last RESP went so */
+			r->f->path.ifindex = 0;
 		if (i == 0 && sh->source[1].n == 0)
 			continue;
 		/* The RESP went to several addresses: it proves none. */

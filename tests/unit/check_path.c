@@ -403,6 +403,45 @@ START_TEST(send_failed)
 }
 END_TEST
 
+/* What comes by the server's only link cannot go back by it: the kernel chooses
+ * another link.  The client knows its links, and has others (_i 1). */
+START_TEST(one_way)
+{
+	struct duo *d = duo_new(1, 1);
+	uint32_t n = 2;
+
+	duo_up(d);
+	d->end[!_i].addr[0].one_way = 1;
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(duo_flow(d, !_i, 0, 0)->path.ifindex, (uint32_t)_i);
+	ck_assert_int_eq(duo_missing(d, 2, n) == 0, _i == 0);
+	duo_free(d);
+}
+END_TEST
+
+/* The kernel does not say so: no answer arrives, though the question did.  From
+ * the start (_i 0), or later. */
+START_TEST(one_way_silent)
+{
+	struct duo *d = duo_new(1, 1);
+	uint32_t n = 1000;
+
+	if (_i != 0)
+		duo_up(d);
+	d->end[1].addr[0].one_way = 2;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	n = 2000;
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_missing(d, 2000, n), 0);
+	duo_free(d);
+}
+END_TEST
+
 START_TEST(mtu)
 {
 	struct duo *d = duo_new(2, 1);
@@ -461,6 +500,8 @@ suite_path(void)
 	tcase_add_test(t, few_flows);
 	tcase_add_test(t, no_record);
 	tcase_add_test(t, send_failed);
+	tcase_add_loop_test(t, one_way, 0, 2);
+	tcase_add_loop_test(t, one_way_silent, 0, 2);
 	tcase_add_test(t, mtu);
 	tcase_add_test(t, probe_now);
 	suite_add_tcase(suite, t);

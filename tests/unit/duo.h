@@ -77,6 +77,8 @@ struct duo_addr {
 	bool there; /* the host has it now */
 	bool nat;   /* others see packets from it come from `seen' */
 	uint8_t seen[16];
+	int one_way; /* nothing leaves by its interface, but by another: 1, the
+		      * kernel says so; 2, it vanishes */
 	int error;  /* what sending from it gives: 0 or negative errno */
 };
 
