@@ -91,6 +91,7 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->peer_link = 0;
 	f->searched = false;
 	f->born_at = f->heard_at = now;
+	f->via = path->ifindex;
 	f->moved_at = 0;
 	f->move_gap = 0;
 	f->reply = false;

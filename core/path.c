@@ -414,7 +414,7 @@ path_any_link(const struct session *s, struct flow *f)
 {
 	if (!s->initiator && f->silent_since != MP_NEVER &&
 	    f->heard_at > f->silent_since)
-		f->path.ifindex = 0;
+		f->path.ifindex = f->path.ifindex != 0 ? 0 : f->via;
 }
 
 /* --- Addresses and links -------------------------------------------------- */

@@ -47,7 +47,7 @@ bool path_known(struct mp *, struct session *, const struct flow *,
 void path_ask_former(struct mp *, struct session *, struct flow *,
     uint64_t now);
 /* A flow is silent, though packets come by it: at the responder its packets go
- * by the link that the kernel chooses, from now on. */
+ * by the link that the kernel chooses from now on; or no longer. */
 void path_any_link(const struct session *, struct flow *);
 /* Adapts the flows to the host's addresses after a change. */
 void path_locals(struct mp *, struct session *, uint64_t now);

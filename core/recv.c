@@ -182,9 +182,7 @@ take_path(struct mp *m, struct recv *r, size_t len)
 
 	if (same || (f->gone && r->s->initiator)) {
 		f->heard_at = r->now;
-		if (f->path.ifindex == 0 && f->rtt.idle_us > 0 &&
-		    !r->s->initiator) /* that it came by, once more */
-			f->path.ifindex = p->ifindex;
+		f->via = p->ifindex;
 		if (f->alt_at == MP_NEVER)
 			f->in_bytes += (uint32_t)len;
 		if (f->gone && !r->s->initiator) {

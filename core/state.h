@@ -123,6 +123,7 @@ struct flow {
 	uint64_t heard_at;  /* last packet in order from the pair */
 	uint64_t moved_at;  /* 0: never */
 	uint32_t move_gap;  /* us until it may move again */
+	uint32_t via;	    /* interface that its last packet came by */
 	uint8_t token[WIRE_TOKEN];
 	uint8_t challenge[WIRE_TOKEN];
 	uint8_t alt_challenge[WIRE_TOKEN];
