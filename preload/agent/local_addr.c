@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "mp.h"
@@ -40,6 +41,26 @@ local_addr_allowed(const struct port *p, const struct link *l)
 	return (how->interfaces[strspn(how->interfaces, BLANKS)] == '\0' ||
 		local_addr_named(how->interfaces, l->name)) &&
 	    !local_addr_named(how->no_interfaces, l->name);
+}
+
+void
+local_addr_exclude(struct port *p, const char *names)
+{
+	char *list = p->how.no_interfaces, name[IPC_NAMES];
+	size_t n, len;
+
+	for (;; names += n) {
+		names += strspn(names, BLANKS);
+		n = strcspn(names, BLANKS);
+		len = strlen(list);
+		if (n == 0 || len + n + 2 > sizeof(p->how.no_interfaces))
+			return;
+		memcpy(name, names, n);
+		name[n] = '\0';
+		if (!local_addr_named(list, name))
+			snprintf(list + len, sizeof(p->how.no_interfaces) - len,
+			    " %s", name);
+	}
 }
 
 /* Can the port's sockets send from this address at all? */

@@ -129,6 +129,22 @@ agent_rpc_find(int fd, const struct sock *s, struct ipc_answer *answer,
 }
 
 void
+agent_rpc_links(int fd, struct sock *s)
+{
+	static const struct mp_addr anywhere;
+	const int pass[IPC_PASS] = { fd, -1 };
+	struct ipc_answer answer;
+	int got;
+
+	if (atomic_load(&s->state) != SOCK_ATTACHED)
+		return;
+	(void)net_self_learn(fd, &s->self);
+	(void)agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got);
+	if (got >= 0)
+		real_close(got);
+}
+
+void
 agent_rpc_greet(void)
 {
 	static const struct sock none;
