@@ -308,7 +308,7 @@ on_set(struct ipc_question *q)
 static int
 on_links(struct ipc_question *q)
 {
-	int fd = ipc_handler_last(q), device, error;
+	int fd = ipc_handler_last(q);
 	struct port *p;
 
 	q->ask.port = 0;
@@ -321,14 +321,10 @@ on_links(struct ipc_question *q)
 		return -ENOENT;
 	if (fd < 0 || !port_is_udp(q->agent, fd))
 		return -EBADF;
-	device = (int)net_device(fd);
-	error = (uint32_t)device == p->device ? 0 : setsockopt(p->control,
-	    SOL_SOCKET, SO_BINDTOIFINDEX, &device, sizeof(device));
-	if (error != 0)
-		journal("port %u: to interface %d: %s", p->number, device,
-		    strerror(errno));
-	else
-		p->device = (uint32_t)device;
+	p->device = net_device(p->control);
+	/* We have no right to bind it elsewhere, but the program may. */
+	if (net_device(fd) != p->device)
+		q->give = p->control;
 	local_addr_exclude(p, q->ask.no_interfaces);
 	local_addr_tell(q->agent->netmon, p);
 	port_due(p);

@@ -55,7 +55,10 @@ enum ipc_kind {
 			* that the socket in question is connected to */
 	IPC_LINKS,     /* the socket that is passed may be bound to another
 			* interface now (SO_BINDTODEVICE), or no_interfaces has
-			* more names: use the links that it may use */
+			* more names: use the links that it may use.  The answer
+			* brings the control socket, if that is bound to another
+			* interface than the socket: it is to be bound likewise,
+			* and the question asked again */
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
 };
 

@@ -13,6 +13,7 @@
 #include "process/reentry.h"
 #include "process/spawn_agent.h"
 #include "shared/real.h"
+#include "shared/seccomp.h"
 
 enum {
 	TRIES = 3,	/* to start an agent and ask it */
@@ -134,14 +135,21 @@ agent_rpc_links(int fd, struct sock *s)
 	static const struct mp_addr anywhere;
 	const int pass[IPC_PASS] = { fd, -1 };
 	struct ipc_answer answer;
-	int got;
+	int got, device, tries;
 
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return;
 	(void)net_self_learn(fd, &s->self);
-	(void)agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got);
-	if (got >= 0)
+	device = (int)s->self.device;
+	for (tries = 0; tries < 2; tries++) {
+		(void)agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer,
+		    &got);
+		if (got < 0)
+			return;
+		(void)seccomp_setsockopt(got, SOL_SOCKET, SO_BINDTOIFINDEX,
+		    &device, sizeof(device));
 		real_close(got);
+	}
 }
 
 void
