@@ -321,10 +321,11 @@ on_links(struct ipc_question *q)
 		return -ENOENT;
 	if (fd < 0 || !port_is_udp(q->agent, fd))
 		return -EBADF;
-	p->device = net_device(p->control);
-	/* We have no right to bind it elsewhere, but the program may. */
+	if (q->got[1] >= 0 && p->nslots == 1 && serving_replace(&p, ipc_handler_take(q, 0)) != 0)
+		return -EBADF;
+	/* The other sockets of the port would lose the control socket. */
 	if (net_device(fd) != p->device)
-		q->give = p->control;
+		return p->nslots == 1 ? -EXDEV : -EBUSY;
 	local_addr_exclude(p, q->ask.no_interfaces);
 	local_addr_tell(q->agent->netmon, p);
 	port_due(p);

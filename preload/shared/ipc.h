@@ -55,10 +55,9 @@ enum ipc_kind {
 			* that the socket in question is connected to */
 	IPC_LINKS,     /* the socket that is passed may be bound to another
 			* interface now (SO_BINDTODEVICE), or no_interfaces has
-			* more names: use the links that it may use.  The answer
-			* brings the control socket, if that is bound to another
-			* interface than the socket: it is to be bound likewise,
-			* and the question asked again */
+			* more names: use the links that it may use.  Error
+			* -EXDEV: the control socket is bound to another one; ask
+			* again with a new one before the socket */
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
 };
 

@@ -13,7 +13,7 @@
 #include "process/reentry.h"
 #include "process/spawn_agent.h"
 #include "shared/real.h"
-#include "shared/seccomp.h"
+#include "shared/sockfilter.h"
 
 enum {
 	TRIES = 3,	/* to start an agent and ask it */
@@ -133,23 +133,22 @@ void
 agent_rpc_links(int fd, struct sock *s)
 {
 	static const struct mp_addr anywhere;
-	const int pass[IPC_PASS] = { fd, -1 };
+	int pass[IPC_PASS] = { fd, -1 }, got;
 	struct ipc_answer answer;
-	int got, device, tries;
 
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return;
 	(void)net_self_learn(fd, &s->self);
-	device = (int)s->self.device;
-	for (tries = 0; tries < 2; tries++) {
-		(void)agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer,
-		    &got);
-		if (got < 0)
-			return;
-		(void)seccomp_setsockopt(got, SOL_SOCKET, SO_BINDTOIFINDEX,
-		    &device, sizeof(device));
-		real_close(got);
-	}
+	if (agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got) != 0 ||
+	    answer.error != -EXDEV)
+		return;
+	pass[0] = ksock_control(fd, s);
+	pass[1] = fd;
+	if (pass[0] < 0)
+		return;
+	(void)sockfilter_steer_first(pass[0]);
+	(void)agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got);
+	real_close(pass[0]);
 }
 
 void
