@@ -37,7 +37,9 @@
  * another slot.  Their sids still name the old slot, so they are rekeyed.
  *
  * mp_locals() replaces the list of the host's addresses.  Each session that is
- * not over then ends, stops or makes its flows (path.c).
+ * not over then ends, stops or makes its flows (path.c).  With many sessions
+ * that would hold the lock for long: 64 do so at once, the others in calls of
+ * mp_poll(), or before they send the next datagram (locals_due).
  *
  * All functions want the caller's lock, but mp_size(), mp_attach() and
  * mp_sid_prefix(), which read what never changes.
@@ -57,7 +59,10 @@
 
 #define ENDPOINT_MAGIC UINT64_C(0x6d70736869300001) /* and layout version */
 
-enum { ENDPOINT_ALIGN = 64 };
+enum {
+	ENDPOINT_ALIGN = 64,
+	ENDPOINT_AT_ONCE = 64, /* sessions that one call adapts to addresses */
+};
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 20, .pool_each = 1 << 18,
@@ -341,15 +346,21 @@ void
 mp_locals(struct mp *m, uint64_t now, const struct mp_local *list, size_t n)
 {
 	struct session *s;
-	uint32_t i;
+	uint32_t i, done = 0;
 
 	memset(m->sh->local, 0, sizeof(m->sh->local));
 	keep_locals(m->sh, list, n < MP_LOCALS_GIVEN ? n : MP_LOCALS_GIVEN);
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
-		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP ||
-		    s->state == MP_S_DOWN)
+		if (s->state != MP_S_CONNECTING && s->state != MP_S_UP &&
+		    s->state != MP_S_DOWN)
+			continue;
+		if (done++ < ENDPOINT_AT_ONCE) {
 			path_locals(m, s, now);
+		} else { /* mp_poll() goes on */
+			s->locals_due = true;
+			table_arm(m, s, now);
+		}
 	}
 }
 

@@ -350,7 +350,8 @@ MP_CHECK int mp_handshake(struct mp *, const struct mp_keyring *, uint64_t now,
 
 /*
  * Writes the next packet that is due to `buf' of `size' bytes (65536 is always
- * enough): 1, or 0 when there is none before mp_deadline(). [lock]
+ * enough): 1, or 0 when there is none before mp_deadline(), which is now
+ * where many sessions are still to be adapted to new addresses. [lock]
  */
 MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,
     struct mp_out *, uint8_t *buf, size_t size);

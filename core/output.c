@@ -24,6 +24,9 @@
 #include "timers.h"
 #include "wire.h"
 
+enum { OUTPUT_LOCALS = 64 }; /* sessions that one call adapts to new addresses,
+			     * so that the lock is not held for long */
+
 /* Where one call of mp_poll() writes. */
 struct output {
 	struct mp_out *out;
@@ -334,6 +337,8 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
+	if (s->locals_due)
+		path_locals(m, s, now);
 	initiator_reply_settle(m, s, now);
 	timers_session(m, s, now);
 	if (s->plain && s->state == MP_S_DOWN && s->staged.n > 0)
@@ -366,12 +371,15 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 	struct output o = { out, buf, size };
 	struct session *s;
 	uint64_t at;
+	int locals = 0;
 
 	if (size < MP_CONTROL_MAX)
 		return 0;
 	if (now >= m->sh->sweep_at)
 		handshake_sweep(m, now);
 	while ((s = table_first(m)) != NULL && table_first_at(m) <= now) {
+		if (s->locals_due && locals++ == OUTPUT_LOCALS)
+			break;
 		if (output_session(m, ring, s, now, &o))
 			return 1;
 		if (s->state == MP_S_FREE) {

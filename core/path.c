@@ -492,6 +492,7 @@ path_locals(struct mp *m, struct session *s, uint64_t now)
 {
 	struct flow *f;
 
+	s->locals_due = false;
 	STATE_FLOWS(m, s, f, id)
 		flow_local(m, s, f, now);
 	if (s->initiator) {

@@ -205,6 +205,7 @@ struct session {
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
 	uint8_t turn; /* whose of them it is to have more pairs */
+	bool locals_due : 1; /* path_locals() is still to be called */
 	bool pairs_left : 1; /* some pairs have no flow: all are taken */
 	bool told_more : 1; /* the last list goes on in another message */
 	uint8_t list_part, list_flow; /* the part of ours that is due; 0: none */

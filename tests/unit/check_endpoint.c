@@ -7,6 +7,8 @@
 #include "crypto.h"
 #include "duo.h"
 #include "mp.h"
+#include "session.h"
+#include "path.h"
 #include "state.h"
 #include "suites.h"
 #include "wire.h"
@@ -341,6 +343,54 @@ START_TEST(locals_ranked)
 }
 END_TEST
 
+/* With many sessions an address event is spread over calls, so that the lock is
+ * not held for long; who sends before his turn sees it done. */
+START_TEST(locals_many)
+{
+	struct mp_limits many = { .sessions = 2000, .flows = 4000 };
+	struct mp_local local = { .ip = { 0x20, [15] = 1 }, .ifindex = 1 };
+	struct mp_keyring ring = { 0 };
+	struct mp_addr peer = { .ip = { 0x20 }, .port = 1 };
+	uint8_t buf[MP_CONTROL_MAX], assoc[8] = { 0 };
+	struct mp_out out;
+	struct session *s;
+	struct mp_tx tx[2];
+	struct mp m;
+	int i, due, before;
+
+	duo_bare(&m, &many);
+	ck_assert_int_eq(mp_slot_open(&m, 0, MP_DUAL), 0);
+	mp_locals(&m, 1, &local, 1);
+	for (i = 0; i < 2000; i++) {
+		peer.ip[14] = assoc[0] = (uint8_t)(i >> 8);
+		peer.ip[15] = assoc[1] = (uint8_t)i;
+		s = session_new(&m, 1, 0, &peer, 1, assoc, true);
+		ck_assert_ptr_nonnull(s);
+		s->state = MP_S_UP;
+		path_make_all(&m, s, 1);
+		path_validated(&m, s, state_flow(&m, s, 0), 1);
+	}
+	local.ip[15] = 2;
+	mp_locals(&m, 2, &local, 1);
+	ck_assert_int_eq(mp_send_begin(&m, 2, 0, &peer, 0, 1, 0, tx),
+	    MP_ENETUNREACH); /* the new pair is not validated */
+	ck_assert(!s->locals_due);
+	for (before = 1936; mp_deadline(&m) <= 2 && before > 0; before = due) {
+		ck_assert_int_ge(mp_poll(&m, &ring, 2, &out, buf,
+		    sizeof(buf)), 0);
+		for (due = i = 0; i < 2000; i++)
+			due += m.sessions[i].locals_due;
+		ck_assert_int_ge(due, before - 65);
+		if (before == 1936)
+			ck_assert_int_ge(due, 1000);
+	}
+	for (i = 0; i < 2000; i++)
+		ck_assert_uint_eq(state_flow(&m, &m.sessions[i], 0)
+		    ->path.local.ip[15], 2);
+	duo_bare_free(&m);
+}
+END_TEST
+
 static int probes;
 
 static enum duo_verdict
@@ -394,6 +444,7 @@ suite_endpoint(void)
 	tcase_add_test(t, move_early);
 	tcase_add_test(t, locals);
 	tcase_add_test(t, locals_ranked);
+	tcase_add_test(t, locals_many);
 	tcase_add_test(t, link_event);
 	suite_add_tcase(suite, t);
 	return suite;
