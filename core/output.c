@@ -59,8 +59,8 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	struct wire_msg msg = { .flags = WIRE_PROBE };
 	size_t len;
 
-	if (!f->validated || f->unproven) {
-		msg.flags |= WIRE_CHALLENGE;
+	if (!f->validated || f->unproven || f->link_new) {
+		msg.flags |= WIRE_CHALLENGE; /* it has the link, too */
 		memcpy(msg.challenge, f->challenge, WIRE_TOKEN);
 	}
 	if (s->initiator && f->id == s->current && !s->select_acked) {
@@ -70,6 +70,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	len = send_control(m, s, f, now, &msg, 0, o->out, o->buf);
 	if (len == 0)
 		return 0;
+	f->link_new = false;
 	sent_to(f, false, len);
 	flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	f->probe_selects = (msg.flags & WIRE_SELECT) != 0;

@@ -66,6 +66,8 @@ struct flow {
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
+	bool route_wanted : 1; /* the kernel is to be asked where it leads */
+	bool link_new : 1; /* the peer is to be told by which link it leaves */
 	bool searched : 1;    /* its silence began a search (path_choice.c) */
 	uint8_t probes;	      /* sent since the last answer */
 	uint8_t probes_lost;  /* since the last that was answered */
@@ -96,6 +98,8 @@ struct flow {
 
 	/* and what only control packets need */
 	uint64_t fate;	    /* flows, by state_bit(), that fell silent with it */
+	uint32_t leaves_by; /* interface that packets really take; 0: the
+			     * path's, or not known */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint64_t former_mark[2]; /* ... and under the former key */
 	uint64_t probe2_at; /* second unanswered probe */
@@ -286,6 +290,7 @@ struct shared {
 	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
+	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
