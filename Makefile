@@ -118,14 +118,21 @@ CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
+AGENT_UNIT_O = $(patsubst tests/agent_unit/%.c,$(B)/agent_unit/%.o, \
+	$(wildcard tests/agent_unit/*.c))
+AGENT_TESTED_O = $(filter-out $(B)/preload/agent/main.o,$(AGENT_O))
+# The system calls that tests/agent_unit/kernel.c answers.
+AGENT_WRAPPED = arena_now pread sendmsg recvmmsg getsockopt setsockopt \
+	getsockname
+CHECK_AGENT_UNIT = $(B)/agent_unit/check_agent_unit
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
-	policy/conf \
+	policy/conf policy/dest_scope policy/dest_policy \
 	process/libc process/log process/fault process/forked process/reentry \
 	process/iov \
 	socket/fdtab socket/pinned \
-	datagram/tx_option datagram/cork)
+	datagram/tx_option datagram/cork datagram/cmsg)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -146,7 +153,8 @@ PAGES = $(MAN:%=$(B)/%)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
-	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
+	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_AGENT_UNIT) \
+	$(CHECK_PRELOAD)
 
 # What is installed, without the tests.
 product: $(PRODUCT) $(PAGES)
@@ -175,7 +183,7 @@ $(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
-$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/worker.o \
+$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/agent.o \
     agent/events.o hook/init.o): VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)
@@ -190,6 +198,11 @@ $(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(SHARED_O) \
 $(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB)
 	$(LINK) -o $@ $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
+
+$(CHECK_AGENT_UNIT): $(AGENT_UNIT_O) $(AGENT_TESTED_O) $(SHARED_O) $(LIB)
+	$(LINK) $(AGENT_WRAPPED:%=-Wl,--wrap=%) -o $@ $(AGENT_UNIT_O) \
+	    $(AGENT_TESTED_O) $(SHARED_O) $(LIB) $(CHECK_LIBS) \
+	    -lsodium -lbsd -lmd -lseccomp
 
 $(CHECK_PRELOAD): $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB)
 	$(LINK) -o $@ $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB) \
@@ -253,6 +266,10 @@ $(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/agent_unit/%.o: tests/agent_unit/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+
 $(B)/preload_test/%.o: tests/preload/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
@@ -280,7 +297,7 @@ $(B)/flags: FORCE
 -include $(CORE_O:.o=.d) $(SHARED_O:.o=.d) $(LIBRARY_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
 	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) $(CHECK_CTL_O:.o=.d) \
-	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
+	$(AGENT_TEST_O:.o=.d) $(AGENT_UNIT_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
 	$(LAB_PROGS:=.d)
 
 include tests/diff/rules.mk
@@ -291,7 +308,8 @@ include tests/kernel/rules.mk
 check:
 	scripts/deps
 	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
-	    check-kernel sim check-cli check-agent check-diff check-lab
+	    check-kernel sim check-cli check-agent-unit check-agent check-diff \
+	    check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
@@ -346,6 +364,10 @@ check-exports: $(SHIM)
 check-cli: $(PRODUCT) $(FAKE_AGENT) $(CHECK_CTL)
 	$(CHECK_CTL)
 	B=$(B) CC='$(CC)' tests/cli/run
+
+# The agent's modules one by one, above a kernel that is played: needs no root.
+check-agent-unit: $(CHECK_AGENT_UNIT)
+	$(CHECK_AGENT_UNIT)
 
 check-agent: $(KEEPER) $(CHECK_AGENT)
 	MPSHIM_AGENT=$(B)/mpshim-agent $(CHECK_AGENT)
@@ -428,5 +450,6 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent check-lab demo bench-core bench-shim coverage \
+	check-cli check-agent-unit check-agent check-lab demo bench-core \
+	bench-shim coverage \
 	tidy product install uninstall deb check-deb clean FORCE

@@ -13,7 +13,8 @@
 #include "process/log.h"
 #include "sockopt.h"
 #include "agent_rpc.h"
-#include "policy/dest_scope.h"
+#include "policy/dest_policy.h"
+#include "policy/rules.h"
 #include "ingress.h"
 
 enum { BUSY_MS = 5000 };
@@ -125,12 +126,14 @@ attach_refusal(int fd, struct sock *s)
 {
 	struct ipc_answer answer;
 	struct mp_addr a;
+	struct dest_policy policy;
 	int ear[IPC_PASS] = { -1, -1 }, got;
 
-	/* It takes plaintext away that the program may be to get. */
-	if (!s->connected || conf_way_to(&s->peer) != WAY_PROTECT ||
-	    conf_plain_besides(&s->peer) ||
-	    dest_scope_of(&s->peer) != DEST_SCOPE_PEER || !in_doubt(s))
+	if (!s->connected)
+		return;
+	/* The ear would take plaintext that the program may have. */
+	policy = dest_policy_of(&s->peer);
+	if (policy.way != WAY_PROTECT || policy.plain_besides || !in_doubt(s))
 		return;
 	ear[0] = make_ear(fd, s);
 	if (ear[0] < 0)

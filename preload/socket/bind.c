@@ -12,6 +12,7 @@
 #include "process/log.h"
 #include "shared/net.h"
 #include "agent_rpc.h"
+#include "policy/conf.h"
 #include "policy/dest_scope.h"
 #include "sock.h"
 #include "ingress.h"
@@ -193,7 +194,7 @@ bind_as(int fd, const struct sock *s, const struct mp_addr *a,
 static bool
 stands_apart(const struct mp_addr *a)
 {
-	return net_is_loopback(a) || dest_scope_of(a) == DEST_SCOPE_ALL;
+	return net_is_loopback(a) || dest_scope_is_broadcast(a);
 }
 
 /* Only the kernel's: no peer has such an address, or all are served. */

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "policy/dest_policy.h"
+#include "policy/rules.h"
 #include "process/reentry.h"
 #include "attach.h"
 #include "ksock.h"
@@ -133,12 +135,12 @@ connect_connect_to(int fd, struct sock *s, const struct sockaddr *name,
     socklen_t len)
 {
 	struct mp_addr a, local;
-	enum conf_way way;
+	enum rules_way way;
 	int error = sock_parse(s, &a, name, len, true);
 
 	if (error != 0)
 		return error;
-	way = s->names ? WAY_PLAIN : sock_way(&a);
+	way = s->names ? WAY_PLAIN : dest_policy_of(&a).way;
 	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
 		error = connect_route(fd, s, &a, &local);
 		return error != 0 ? error : -EACCES;

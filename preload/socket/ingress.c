@@ -9,6 +9,7 @@
 #include "process/reentry.h"
 #include "process/log.h"
 #include "shared/net.h"
+#include "policy/dest_policy.h"
 #include "policy/dest_scope.h"
 #include "shared/sockfilter.h"
 
@@ -30,7 +31,7 @@ filter_fill(const struct sock *s, struct sockfilter_rules *f,
 	f->local = s->local;
 	if (s->connected) { /* plaintext from its peer, if from anyone */
 		f->dns = f->multicast = f->broadcast = false;
-		if (conf_plain_from(&s->peer)) {
+		if (dest_policy_known(&s->peer).plain_from) {
 			one->addr = s->peer;
 			one->len = 128;
 			one->drop = false;
@@ -108,9 +109,9 @@ was_asked(const struct sock *s, const struct mp_addr *server)
 static bool
 ingress_plain_from(const struct mp_addr *from, const struct mp_addr *to)
 {
-	return conf_plain_from(from) ||
+	return dest_policy_known(from).plain_from ||
 	    memcmp(from->ip, to->ip, sizeof(from->ip)) == 0 ||
-	    dest_scope_of(from) == DEST_SCOPE_OURS;
+	    dest_policy_of(from).scope == DEST_SCOPE_OURS;
 }
 
 /* Who may have sent what came then: the peer of a connection, or NULL. */
@@ -133,7 +134,7 @@ ingress_plain(const struct sock *s, const struct mp_addr *from,
 		return false;
 	if (peer != NULL)
 		return net_equal(from, peer) && ingress_plain_from(from, to);
-	if (conf_is_dns(from))
+	if (dest_policy_known(from).is_dns)
 		return was_asked(s, from);
 	/* To whom a broadcast went only the kernel's filter can tell. */
 	return ingress_plain_from(from, to) || (s->groups &&

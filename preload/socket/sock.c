@@ -16,7 +16,9 @@
 #include "process/log.h"
 #include "shared/net.h"
 #include "sockopt.h"
+#include "policy/dest_policy.h"
 #include "policy/dest_scope.h"
+#include "policy/rules.h"
 #include "shared/uapi.h"
 #include "ingress.h"
 
@@ -92,12 +94,13 @@ static void
 adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	enum rules_way way = s->names ? WAY_PLAIN : dest_policy_of(peer).way;
 
-	if (s->names || sock_way(peer) == WAY_PLAIN) {
+	if (way == WAY_PLAIN) {
 		s->kconnected = true;
 		return;
 	}
-	if (sock_way(peer) == WAY_REFUSE ||
+	if (way == WAY_REFUSE ||
 	    real_connect(fd, &none, sizeof(none)) != 0) {
 		atomic_store(&s->state, SOCK_REFUSED);
 		return;
@@ -140,7 +143,7 @@ adopt_fresh(int fd)
 	    net_get(&peer, (struct sockaddr *)&sin6, len))
 		adopt_peer(fd, s, &peer);
 	else if (net_is_loopback(&a) || net_is_multicast(&a) ||
-	    (!net_is_any(&a) && dest_scope_of(&a) == DEST_SCOPE_ALL))
+	    (!net_is_any(&a) && dest_scope_is_broadcast(&a)))
 		atomic_store(&s->state, SOCK_PLAIN);
 	if (s->names)
 		atomic_store(&s->state, SOCK_PLAIN);
@@ -199,16 +202,6 @@ sock_scratch(const struct sock *s)
 	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
-}
-
-enum conf_way
-sock_way(const struct mp_addr *a)
-{
-	enum conf_way way = conf_way_to(a);
-
-	return way == WAY_PROTECT && dest_scope_of(a) != DEST_SCOPE_PEER ?
-	    WAY_PLAIN :
-								   way;
 }
 
 int

@@ -16,7 +16,6 @@
 
 #include <sys/socket.h>
 
-#include "policy/conf.h"
 #include "fdtab.h"
 #include "attach.h"
 
@@ -46,7 +45,4 @@ int sock_parse(const struct sock *, struct mp_addr *, const struct sockaddr *,
 int sock_scratch(const struct sock *);
 /* Sets an option of SOL_SOCKET. */
 void sock_flag(int fd, int option, int value);
-/* Which way datagrams to this address go, the kernel's routes included. */
-enum conf_way sock_way(const struct mp_addr *);
-
 #endif

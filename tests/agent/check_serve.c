@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Questions to the agent, and its answers. */
+/* Requests to the agent, and its answers. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ START_TEST(one_agent)
 }
 END_TEST
 
-/* Programs that start at the same time need one agent only. */
+/* Programs that start at the same time start one agent. */
 START_TEST(many_starts)
 {
 	pid_t first = 0;
@@ -169,7 +169,7 @@ static const struct {
 	{ AF_INET, X, 0, 0, 0, AF_INET, X, 0, 0, 0, -EADDRINUSE },
 	{ AF_INET, X, 0, 0, 0, AF_INET, ANY, 0, 0, 0, -EADDRINUSE },
 	{ AF_INET, ANY, 0, 0, 0, AF_INET, X, 0, 0, 0, -EADDRINUSE },
-	/* both must want it */
+	/* both must ask for reuse */
 	{ AF_INET, ANY, 0, 1, 0, AF_INET, ANY, 0, 1, 0, 0 },
 	{ AF_INET, ANY, 0, 1, 0, AF_INET, ANY, 0, 0, 0, -EADDRINUSE },
 	{ AF_INET, ANY, 0, 0, 1, AF_INET, ANY, 0, 0, 1, 0 },
@@ -226,7 +226,7 @@ START_TEST(may_join)
 		    "row %d: %d", i, p.answer.error);
 	}
 	ck_assert_int_eq(ask_rule(&p, 5104, 0), -ENOENT);
-	player_close(&p); /* who is gone rules nobody out */
+	player_close(&p); /* a closed socket forbids nothing */
 	ck_assert_int_eq(ask_rule(&p, 5103, 0), -ENOENT);
 }
 END_TEST
@@ -296,7 +296,7 @@ START_TEST(status)
 }
 END_TEST
 
-/* As a user without rights. */
+/* An agent of a user other than root. */
 START_TEST(ordinary_user)
 {
 	struct player p;

@@ -76,8 +76,8 @@ main(void)
 		suite_sockfilter, suite_arena, suite_ipc, suite_config_file,
 		suite_settings, suite_conf, suite_fault, suite_fdtab,
 		suite_forked, suite_reentry, suite_pinned, suite_iov,
-		    suite_tx_option,
-		suite_cork, suite_seccomp, suite_bpf };
+		suite_tx_option, suite_cork, suite_seccomp, suite_bpf,
+		suite_rules, suite_dest_policy, suite_cmsg };
 	SRunner *runner = srunner_create(NULL);
 	int i, failed;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The abstract socket: who gave up his rights, and strangers. */
+/* The abstract socket: programs that gave up their rights, and strangers. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -17,9 +17,9 @@ enum { NOBODY = 65534, FLOOD = 200 };
 
 static struct player a;
 
-/* Knocks at the abstract socket that player `a' was told of: a descriptor. */
+/* Connects to the abstract socket that player `a' was told of: a descriptor. */
 static int
-knock_there(void)
+connect_abstract(void)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	size_t len = strlen(a.answer.abstract);
@@ -32,12 +32,13 @@ knock_there(void)
 	return fd;
 }
 
-/* Asks there, showing a socket or -1: the answer's error, or -EPIPE: none. */
+/* Sends a request there, with a socket or -1: the answer's error, or -EPIPE:
+ * there is none. */
 static int
-ask_there(const struct ipc_request *ask, int show)
+ask_abstract(const struct ipc_request *ask, int show)
 {
 	struct ipc_answer answer;
-	int fd = knock_there(), got[IPC_PASS], n;
+	int fd = connect_abstract(), got[IPC_PASS], n;
 
 	n = ipc_send(fd, ask, sizeof(*ask), &show, show >= 0);
 	if (n == 0)
@@ -50,7 +51,7 @@ ask_there(const struct ipc_request *ask, int show)
 	return answer.error;
 }
 
-/* A question about a's socket, with the token for its keys. */
+/* A request about a's socket, with the token for its keys. */
 static struct ipc_request *
 question(enum ipc_kind kind)
 {
@@ -69,7 +70,7 @@ begin(uint16_t port)
 	ck_assert_int_eq(player_open(&a, LAB_A, port, lab_key(LAB_A)), 0);
 }
 
-/* Runs it as a user who has no other way: its answer must be true. */
+/* Runs it as a user that cannot use the directory; it must return true. */
 static void
 as_nobody(bool (*run)(void))
 {
@@ -86,7 +87,7 @@ as_nobody(bool (*run)(void))
 	ck_assert_int_eq(status, 0);
 }
 
-/* Bound to any port, besides `fd' if that is one: which port is then *at. */
+/* A socket bound to a free port (*at), or besides `fd' to its port. */
 static int
 bound(int fd, struct sockaddr_in6 *at)
 {
@@ -120,7 +121,7 @@ opens(void)
 	    answer.error == 0 && got >= 0;
 }
 
-/* One that has the token opens a port. */
+/* A program with the token opens a port. */
 START_TEST(opened)
 {
 	begin(5500);
@@ -134,11 +135,11 @@ token_wanted(void)
 	struct ipc_request *ask = question(IPC_HELLO);
 
 	ask->token[7] ^= 1;
-	return ask_there(ask, -1) == -EPIPE &&
-	    ask_there(question(IPC_HELLO), -1) == 0;
+	return ask_abstract(ask, -1) == -EPIPE &&
+	    ask_abstract(question(IPC_HELLO), -1) == 0;
 }
 
-/* Without it nobody is answered. */
+/* Without the token there is no answer. */
 START_TEST(token)
 {
 	begin(5502);
@@ -152,10 +153,10 @@ other_keys(void)
 	struct ipc_request *ask = question(IPC_HELLO);
 
 	ask->keys[0]++;
-	return ask_there(ask, -1) == -EPIPE;
+	return ask_abstract(ask, -1) == -EPIPE;
 }
 
-/* It is good for the keys that it was given for. */
+/* The token is for the keys that it was given for, and for no others. */
 START_TEST(keys)
 {
 	begin(5503);
@@ -169,13 +170,13 @@ finds_what_it_shows(void)
 	struct ipc_request *ask = question(IPC_FIND);
 	int other = socket(AF_INET6, SOCK_DGRAM, 0);
 
-	return ask_there(ask, -1) == -EACCES &&
-	    ask_there(ask, other) == -EACCES &&
-	    ask_there(ask, STDERR_FILENO) == -EACCES &&
-	    ask_there(ask, a.fd) == 0;
+	return ask_abstract(ask, -1) == -EACCES &&
+	    ask_abstract(ask, other) == -EACCES &&
+	    ask_abstract(ask, STDERR_FILENO) == -EACCES &&
+	    ask_abstract(ask, a.fd) == 0;
 }
 
-/* Sockets of others are not to be had with it. */
+/* The token gives no access to sockets of other programs. */
 START_TEST(shown)
 {
 	begin(5504);
@@ -193,10 +194,10 @@ joins_no_port(void)
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &ask->cookie, &len) != 0)
 		return false;
 	ask->port = 5505;
-	return ask_there(ask, fd) == -EACCES;
+	return ask_abstract(ask, fd) == -EACCES;
 }
 
-/* Nor are their ports. */
+/* Nor does it to their ports. */
 START_TEST(joined)
 {
 	begin(5505);
@@ -207,14 +208,13 @@ END_TEST
 static bool
 no_status(void)
 {
-	int fd = knock_there(), got[IPC_PASS];
+	int fd = connect_abstract(), got[IPC_PASS];
 	struct ipc_row row;
 
 	return ipc_send(fd, question(IPC_STATUS), sizeof(struct ipc_request),
-	    NULL,
-		   0) == 0 &&
+	    NULL, 0) == 0 &&
 	    ipc_recv(fd, &row, sizeof(row), got) != (int)sizeof(row) &&
-	    ask_there(question(IPC_ADOPT), -1) == -EACCES;
+	    ask_abstract(question(IPC_ADOPT), -1) == -EACCES;
 }
 
 START_TEST(status)
@@ -227,10 +227,10 @@ END_TEST
 static bool
 answered(void)
 {
-	return ask_there(question(IPC_HELLO), -1) == 0;
+	return ask_abstract(question(IPC_HELLO), -1) == 0;
 }
 
-/* Another worker knows name and tokens. */
+/* The next worker has the same name and tokens. */
 START_TEST(worker_died)
 {
 	pid_t worker;
@@ -249,14 +249,14 @@ through_a_crowd(void)
 	int fd[FLOOD], i;
 
 	for (i = 0; i < FLOOD; i++)
-		fd[i] = knock_there();
+		fd[i] = connect_abstract();
 	for (i = 0; i < FLOOD; i += 7)
 		(void)ipc_send(fd[i], "nonsense", 8, NULL, 0);
 	return answered();
 }
 
-/* Any number of strangers who say nothing do not keep it out, nor those who come
- * by the usual door. */
+/* Silent clients, however many, keep out neither a program with the token nor
+ * clients of the directory's socket. */
 START_TEST(crowd)
 {
 	begin(5508);
@@ -267,9 +267,9 @@ START_TEST(crowd)
 END_TEST
 
 TCase *
-case_side(void)
+case_abstract(void)
 {
-	TCase *t = tcase_create("side");
+	TCase *t = tcase_create("abstract");
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, opened);
