@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# hosts.sh - hosts whose flows share links, as real ones do: each link has an
-# IPv4 and an IPv6 address, so that two links of the client make four flows to a
-# server with one link, and eight to one with two.  What happens to them is the
-# scenario's; what may be lost of an echo meanwhile is told here.
+# hosts.sh - hosts whose flows share links, as on real hosts: each link has an
+# IPv4 and an IPv6 address, so two links of the client make four flows to a
+# server with one link, and eight to a server with two.
 
-# uplink HOST LINK N DELAY METRIC: a link of a host to the router inet, of both
-# families.  IPv6 leaves by the link of its source address.
+# uplink HOST LINK N DELAY METRIC: makes a link from a host to the router inet,
+# with addresses of both families.  IPv6 packets leave by the link of their
+# source address.
 uplink() {
 	local host=$1 link=$2 n=$3 delay=$4 metric=$5
 
@@ -21,7 +21,9 @@ uplink() {
 	    metric "$metric"
 }
 
-#	client ---- wifi: DELAY each way ---- inet ---- wan ---- server
+# topo_laptop DELAY: the delay is that of one direction.
+#
+#	client ---- wifi: DELAY ------------- inet ---- wan ---- server
 #	       ---- lte: 1.5 times DELAY ----/          10.9.0.2, fd09::2
 topo_laptop() {
 	local ms=${1%ms}
@@ -34,20 +36,20 @@ topo_laptop() {
 	uplink server wan 9 0ms 100
 }
 
-# The server has a second link, lan.
+# topo_office DELAY: the same; the server has a second link, lan.
 topo_office() {
 	topo_laptop "$1"
 	uplink server lan 8 1ms 200
 }
 
-#	... and the client a third one, dsl
+# topo_three_uplinks DELAY: as topo_laptop; the client has a third link, dsl.
 topo_three_uplinks() {
 	topo_laptop "$1"
 	uplink client dsl 3 "$((${1%ms} * 2))ms" 800
 }
 
-# echo_begin [OPTION OF udpload...]: an echo of 100 a second under mpshim, and
-# the reference; it is up when this returns.
+# echo_begin [OPTION OF udpload...]: starts the reference and an echo of 100
+# datagrams per second under mpshim, for SECONDS_LONG (12) s; waits 3 s.
 echo_begin() {
 	keys server client
 	reference
@@ -58,14 +60,30 @@ echo_begin() {
 	sleep 3
 }
 
-# echo_end LIMIT: the echo ends, nothing of it is lost, and the gap is LIMIT ms
-# at most.
+# echo_end LIMIT: waits for the end of the echo; no datagram was lost, and the
+# longest gap was LIMIT ms at most.
 echo_end() {
 	finish echo || :
 	cat "$(log echo)"
-	at_most lost "$(field "$(log echo)" lost)" 0
-	at_most altered "$(field "$(log echo)" altered)" 0
-	at_most twice "$(field "$(log echo)" duplicated)" 0
+	at_most lost "$(field "$(log echo)" lost)" 0 datagrams
+	at_most altered "$(field "$(log echo)" altered)" 0 datagrams
+	at_most twice "$(field "$(log echo)" duplicated)" 0 datagrams
 	timed "longest gap" "$(field "$(log echo)" gap)" "$1" ms
 	figure "worst" "$(field "$(log echo)" worst)" ms
+}
+
+# nat_uplinks: what the laptop sends by IPv4 bears another address of the router
+# for each uplink.
+nat_uplinks() {
+	need nft
+	addr inet wan 10.9.0.3/24
+	on inet nft -f - <<-EOF
+	table ip nat {
+		chain post {
+			type nat hook postrouting priority srcnat
+			ip saddr 10.1.0.0/24 oifname "wan" snat to 10.9.0.1
+			ip saddr 10.2.0.0/24 oifname "wan" snat to 10.9.0.3
+		}
+	}
+	EOF
 }

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# lives.sh - servers whose socket lives through forks, copies and the like.
+# handover.sh - servers whose socket is handed over by fork, dup, exec, ...
 
-# lives HOW [OPTION OF udpload...]: a server of progs/lives.py; all that is sent
-# to it is echoed, while the used path dies silently.
-lives() {
+# handover HOW [OPTION OF udpload...]: a server of progs/handover.py echoes
+# every datagram while the path in use dies silently.
+handover() {
 	local how=$1 used
 
 	need python3
 	reference
-	mp_bg "$how" server python3 "$LABDIR/progs/lives.py" "$how" \
+	mp_bg "$how" server python3 "$LABDIR/progs/handover.py" "$how" \
 	    "${ADDRESS:-0.0.0.0}" 7000
 	wait_udp server 7000
 	mp_bg "to-$how" client "$B/lab/udpload" -r 50 -d 5 "${@:2}" \
@@ -17,16 +17,17 @@ lives() {
 	sleep 1
 	used=$(used_link)
 	set_link "$used" blackhole on
-	wait_for 3 carrying "$used" || fail "$how: nothing took over from $used"
+	wait_for 3 carrying "$used" ||
+	    fail "$how: no other link is used after $used died"
 	sleep 0.5
 	set_link "$used" blackhole off
 	finish "to-$how" || fail "$how: the client failed"
 	cat "$(log "to-$how")"
-	at_most "$how lost" "$(field "$(log "to-$how")" lost)" 0
+	at_most "$how lost" "$(field "$(log "to-$how")" lost)" 0 datagrams
 	timed "$how worst" "$(field "$(log "to-$how")" worst)" 250 ms
-	expect "$how: some twice" \
+	expect "$how: no datagram is echoed twice" \
 	    [ "$(field "$(log "to-$how")" duplicated)" = 0 ]
-	# Those that it left in the background, too.
+	# Also the server's children; the agent's processes stay.
 	ip netns pids server | while read -r pid; do
 		case $(cat "/proc/$pid/comm") in
 		mpshim-*) ;;
@@ -34,5 +35,6 @@ lives() {
 		esac
 	done
 	stop "$how" || :
-	wait_for 3 eval "! lab_port server u 7000" || fail "$how: port not free"
+	wait_for 3 eval "! lab_port server u 7000" ||
+	    fail "$how: the port is not free 3 s after the server's end"
 }

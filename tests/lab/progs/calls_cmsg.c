@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* What is told of a datagram: all that was asked for and nothing else. */
+/*
+ * Control messages on reception: exactly those that the options ask for, with
+ * the kernel's values.
+ */
 #include <linux/net_tstamp.h>
 #include <time.h>
 
-#include "sem.h"
+#include "calls.h"
 
 static char buf[1000];
 
@@ -28,7 +31,7 @@ print_one(const struct cmsghdr *c)
 	    c->cmsg_type == IPV6_PKTINFO && c->cmsg_len >= CMSG_LEN(16))
 		printf(" to %s", inet_ntop(AF_INET6, p, text, sizeof(text)));
 	else if (c->cmsg_len < CMSG_LEN(16) && c->cmsg_len > CMSG_LEN(4))
-		; /* cut short */
+		; /* truncated: has no whole value */
 	else if (c->cmsg_level == IPPROTO_IP &&
 	    c->cmsg_type == IP_ORIGDSTADDR)
 		printf(" family %d to %s", p[0], inet_ntop(AF_INET, p + 4,
@@ -113,7 +116,7 @@ each(int fd)
 	take(fd, 512, false);
 }
 
-/* Times are of now, and in order. */
+/* A timestamp lies between the times before and after the exchange. */
 static void
 times(int fd)
 {

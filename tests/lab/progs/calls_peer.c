@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Answers what sem_*.c ask: sem_peer PORT.  rN: N datagrams, "0" to "N-1";
- * lN: one of N bytes; sN: N datagrams, one each 50 ms; h: TOS and TTL that the
- * request came with, as text; all else: itself, and its length before it.
+ * The peer of calls_*.c: calls_peer PORT.  It answers a datagram that begins
+ * with
+ *
+ *	rN	by N datagrams, "0" to "N-1"
+ *	lN	by one datagram of N bytes
+ *	sN	by N datagrams, one every 50 ms
+ *	h	by the TOS and TTL of the request, as text
+ *
+ * and any other by its length and first 20 bytes.
  */
 #include <err.h>
 #include <netinet/in.h>
@@ -80,7 +86,7 @@ main(int argc, char **argv)
 	ssize_t n;
 
 	if (argc != 2 || fd < 0)
-		errx(2, "usage: sem_peer PORT");
+		errx(2, "usage: calls_peer PORT");
 	any.sin6_port = htons((uint16_t)atoi(argv[1]));
 	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) != 0)
 		err(1, "bind");

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# deaths.sh - who serves a host, to be killed.
+# agents.sh - finds the agent's processes, ports and arenas on a host.
 
-# agent HOST keeper|worker: its process id, or nothing.
+# agent HOST keeper|worker: prints its process id; nothing if there is none.
 agent() {
 	local pid name=mpshim-worker
 
@@ -13,7 +13,7 @@ agent() {
 	done
 }
 
-# other_agent HOST WHO PID: there is one, and it is not that.
+# other_agent HOST keeper|worker PID: there is one with another process id.
 other_agent() {
 	local pid
 
@@ -25,18 +25,18 @@ no_agent() {
 	[ -z "$(agent "$1" worker)$(agent "$1" keeper)" ]
 }
 
-# since BEGIN: milliseconds since then; BEGIN is ${EPOCHREALTIME/./}.
+# since BEGIN: prints the ms since BEGIN, which was ${EPOCHREALTIME/./} (us).
 since() {
 	echo $(((${EPOCHREALTIME/./} - $1) / 1000))
 }
 
-# port_free HOST PORT: no UDP socket has it, nor does mpctl know of it.
+# port_free HOST PORT: no UDP socket has the port, and mpctl shows none.
 port_free() {
 	[ -z "$(on "$1" ss -Hanu "sport = :$2")" ] &&
 	    ! on "$1" "$B/mpctl" status | grep -q "^port $2\$"
 }
 
-# arenas HOST: how many the worker maps.
+# arenas HOST: prints how many arenas the worker maps.
 arenas() {
 	local worker
 

@@ -1,8 +1,10 @@
 # shellcheck shell=bash
-# sem.sh - a program's calls, plain and under mpshim, give the same.
+# calls.sh - the calls of programs progs/calls_*.c give the same results plain
+# and under mpshim.
 
-# sem_other ADDRESS PROGRAM DEAD: to ADDRESS while link DEAD is silent.
-sem_other() {
+# calls_other ADDRESS PROGRAM LINK: runs the program, under mpshim, to ADDRESS
+# while LINK is dead; its trace becomes file PROGRAM-LINK.
+calls_other() {
 	local name=$2-$3
 
 	mkfifo "$LAB/$name.go"
@@ -24,15 +26,15 @@ same() {
 	    fail "$2 differs from $1: $(head -n 60 "$LAB/logs/diff")"
 }
 
-# sem_all PROGRAM: both families, plain and under mpshim, and each family's
-# address along the path of the other.
-sem_all() {
+# calls_all PROGRAM: compares the traces for an IPv4 and an IPv6 address, plain,
+# under mpshim, and under mpshim with only a path of the other family.
+calls_all() {
 	local prog=$1 a
 
 	topo_two_paths
 	keys server client
-	bg plain server "$B/lab/sem_peer" 7001
-	mp_bg mp server "$B/lab/sem_peer" 7002
+	bg plain server "$B/lab/calls_peer" 7001
+	mp_bg mp server "$B/lab/calls_peer" 7002
 	wait_udp server 7001
 	wait_udp server 7002
 	for a in 10.4.0.2 fd06::2; do
@@ -40,9 +42,9 @@ sem_all() {
 		mp client "$B/lab/$prog" $a 7002 >"$LAB/mp-$a"
 		same "plain-$a" "mp-$a"
 	done
-	sem_other 10.4.0.2 "$prog" v4
+	calls_other 10.4.0.2 "$prog" v4
 	same plain-10.4.0.2 "$prog-v4"
-	sem_other fd06::2 "$prog" v6
+	calls_other fd06::2 "$prog" v6
 	same plain-fd06::2 "$prog-v6"
-	figure "calls compared" "$(cat "$LAB"/plain-* | wc -l)"
+	figure "compared" "$(cat "$LAB"/plain-* | wc -l)" "lines of results"
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Every way to send, and what the peer sees of it. */
-#include "sem.h"
+/* Every call that sends, and what the peer receives. */
+#include "calls.h"
 
 static char buf[70000];
 
-/* What the peer answers. */
+/* Prints the peer's answer. */
 static void
 show(int fd)
 {
@@ -17,7 +17,7 @@ show(int fd)
 	fflush(stdout);
 }
 
-/* With one control message; what the peer says of its head. */
+/* Sends with one control message; prints the TOS and TTL that arrived. */
 static void
 with(int fd, const char *what, int level, int type, const void *data,
     size_t len, size_t room)
@@ -105,7 +105,7 @@ sources(int fd)
 		inet_pton(AF_INET, all[k], &pi.ipi_spec_dst);
 		inet_pton(AF_INET6, all6[k], &pi6.ipi6_addr);
 		printf("source %s %s\n", all[k], all6[k]);
-		/* From loopback it would not come back. */
+		/* The answer to a source on loopback would not return. */
 		if (k == 3)
 			continue;
 		if (i < 8 && v4)

@@ -10,9 +10,9 @@ struct unit {
 	double times;
 };
 
-/* A number and one of the units, the last of which has no name. */
+/* Reads a number and one of the units; the table ends with a NULL name. */
 static bool
-word_number(const char *s, const struct unit *unit, uint64_t *out)
+parse_number(const char *s, const struct unit *unit, uint64_t *out)
 {
 	double value;
 	char *end;
@@ -32,36 +32,36 @@ word_number(const char *s, const struct unit *unit, uint64_t *out)
 }
 
 bool
-word_time(const char *s, uint64_t *ns)
+parse_time(const char *s, uint64_t *ns)
 {
 	static const struct unit units[] = { { "us", 1e3 }, { "ms", 1e6 },
 		{ "s", 1e9 }, { NULL, 0 } };
 
-	return word_number(s, units, ns);
+	return parse_number(s, units, ns);
 }
 
 bool
-word_rate(const char *s, uint64_t *bps)
+parse_rate(const char *s, uint64_t *bps)
 {
 	static const struct unit units[] = { { "bit", 1 }, { "kbit", 1e3 },
 		{ "mbit", 1e6 }, { "gbit", 1e9 }, { NULL, 0 } };
 
-	return word_number(s, units, bps);
+	return parse_number(s, units, bps);
 }
 
 bool
-word_size(const char *s, uint64_t *bytes)
+parse_size(const char *s, uint64_t *bytes)
 {
 	static const struct unit units[] = { { "", 1 }, { "k", 1024 },
 		{ "m", 1 << 20 }, { NULL, 0 } };
 
-	return word_number(s, units, bytes);
+	return parse_number(s, units, bytes);
 }
 
 bool
-word_part(const char *s, uint64_t *ppm)
+parse_percent(const char *s, uint64_t *ppm)
 {
 	static const struct unit units[] = { { "%", 1e4 }, { NULL, 0 } };
 
-	return word_number(s, units, ppm) && *ppm <= 1000000;
+	return parse_number(s, units, ppm) && *ppm <= 1000000;
 }

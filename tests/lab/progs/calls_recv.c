@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Every way to look at a datagram that came. */
+/* Every call that receives, with its flags, sizes, names and bad arguments. */
 #include <fcntl.h>
 #include <time.h>
 
-#include "sem.h"
+#include "calls.h"
 
 static char buf[70000];
 
@@ -173,7 +173,7 @@ many(int fd)
 		err(1, "SO_RCVTIMEO");
 }
 
-/* What an option says of itself, in a byte, three and eight. */
+/* getsockopt(2) of each option into 0, 1, 3, 4, 8 and -1 bytes. */
 static void
 options(int fd)
 {
@@ -182,7 +182,8 @@ options(int fd)
 		{ SOL_SOCKET, SO_DOMAIN }, { IPPROTO_IP, IP_PKTINFO },
 		{ IPPROTO_IP, IP_RECVERR }, { IPPROTO_IP, IP_RECVTOS },
 		{ IPPROTO_IP, IP_RECVORIGDSTADDR }, { IPPROTO_IP, IP_TOS },
-		{ IPPROTO_IPV6, IPV6_RECVPKTINFO }, { IPPROTO_IPV6, IPV6_V6ONLY },
+		{ IPPROTO_IPV6, IPV6_RECVPKTINFO },
+		{ IPPROTO_IPV6, IPV6_V6ONLY },
 		{ IPPROTO_IPV6, IPV6_RECVERR }, { IPPROTO_UDP, UDP_SEGMENT },
 		{ IPPROTO_UDP, UDP_CORK }, { IPPROTO_UDP, UDP_GRO } };
 	static const socklen_t lens[] = { 0, 1, 3, 4, 8, (socklen_t)-1 };
@@ -197,7 +198,7 @@ options(int fd)
 			memset(value, 0xee, sizeof(value));
 			n = getsockopt(fd, all[i][0], all[i][1], value, &len);
 			if (all[i][1] == SO_TIMESTAMPING && lens[k] == 8)
-				continue; /* a struct on newer kernels */
+				continue; /* 4 or 8 bytes, by the kernel */
 			printf("option %d %d: %u: ", all[i][0], all[i][1],
 			    lens[k]);
 			say(v4 ? "inet" : "inet6", n);

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# errs.sh - what is said when something is wrong.
+# errors.sh - checks the one line that mpshim says about a mistake.
 
-# mpshim_lines FILE: the lines of ours in what a program said.
+# mpshim_lines FILE: prints how many lines of a program's output are mpshim's.
 mpshim_lines() {
 	grep -ac '^mpshim: ' "$1" || :
 }
 
-# says WHAT REGEX COMMAND...: the client's command ends within 20 s; of ours it
-# says one line, which is like this.
+# says WHAT REGEX COMMAND...: the command ends within 20 s, and exactly one line
+# of its output is of mpshim, mprun or mpctl and matches REGEX.
 says() {
 	local what=$1 regex=$2 begin=${EPOCHREALTIME/./}
 
@@ -15,7 +15,7 @@ says() {
 	(trap - ERR; "$@") >said 2>&1 </dev/null &
 	wait_for 20 lab_gone $! || {
 		cat said
-		fail "$what: hangs"
+		fail "$what: the command has not ended after 20 s"
 	}
 	wait $! || :
 	cat said
@@ -23,8 +23,8 @@ says() {
 	grep -aqE "^(mpshim|mprun|mpctl): .*$regex" said ||
 		fail "$what: no line that says \`$regex'"
 	[ "$(grep -acE '^(mpshim|mprun|mpctl): ' said)" = 1 ] ||
-		fail "$what: not one line"
+		fail "$what: mpshim says another number of lines than one"
 }
 
-# A client that talks for so many seconds: TALKER.
+# A client that sends 10 datagrams per second; add -d SECONDS and the address.
 TALKER=("$B/lab/udpload" -r 10 -w 0.5)

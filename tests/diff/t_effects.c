@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Options that change what goes and comes: cork, bundles, peek offset, devices,
- * filters, connections; and errors of our own sends in the queue. */
+/* Options and calls that change what is sent or received: UDP_CORK, UDP_GRO,
+ * SO_PEEK_OFF, SO_BINDTODEVICE, connect(2), filters; and the error queue. */
 #include <linux/filter.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -43,8 +43,8 @@ cork(const struct kind *k)
 	close(fd);
 }
 
-/* What comes of a bundle does not depend on whether it was one: only what is
- * said with it, where the kernel joins them. */
+/* Without UDP_GRO five datagrams that one UDP_SEGMENT call sent are received
+ * one by one; with it the kernel may join them and says so. */
 static void
 bundles(const struct kind *k)
 {
@@ -106,7 +106,7 @@ devices(const struct kind *k)
 	CALL("device-b-connect", connect(fd, &other.sa, other.len));
 	close(fd);
 	trace_scene();
-	/* The peer by its other address is another peer. */
+	/* The peer's other address is another peer to mpshim. */
 	fd = sock_of(k);
 	CALL("other-to", sendto(fd, "abc", 3, 0, &other.sa, other.len));
 	say_report(fd);
@@ -127,8 +127,8 @@ devices(const struct kind *k)
 	close(fd);
 }
 
-/* Only the peer is heard by a connected socket; what came before it was
- * connected is still there. */
+/* A connected socket receives from its peer only; what was queued before
+ * connect(2) stays. */
 static void
 connections(const struct kind *k)
 {
@@ -209,7 +209,7 @@ filters(const struct kind *k)
 	close(fd);
 }
 
-/* What the socket says of its path, once it has found out. */
+/* The socket's path MTU, when it no longer changes; 0 on failure. */
 static int
 path_mtu(int fd, bool v4)
 {
@@ -226,8 +226,8 @@ path_mtu(int fd, bool v4)
 	return mtu;
 }
 
-/* Too long for the path, with DF and an error queue.  How long that is differs
- * by what mpshim adds; what is said and what passes agree. */
+/* Datagrams too long for the path, with DF and an error queue.  The limit
+ * differs by what mpshim adds, so lengths are relative to the socket's MTU. */
 static void
 too_long(const struct kind *k)
 {
@@ -270,7 +270,7 @@ too_long(const struct kind *k)
 }
 
 void
-topic_ways(const struct kind *k)
+topic_effects(const struct kind *k)
 {
 	cork(k);
 	bundles(k);

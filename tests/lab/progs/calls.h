@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the programs sem_*.c share: each runs plain and under mpshim against a
- * sem_peer, and prints what every call gave; the scenarios compare.  Usage of
- * each: PROGRAM ADDRESS PORT [go], where `go' waits for a line on standard
- * input after the first exchange, so that a path may change.
+ * Common to the programs calls_*.c.  Each makes calls against calls_peer and
+ * prints the result of each call; calls.sh runs it plain and under mpshim and
+ * compares.  Usage of each: PROGRAM ADDRESS PORT [go]; with `go' it says ready
+ * after a first exchange and waits for a line on standard input, so that the
+ * path can change.
  */
-#ifndef SEM_H
-#define SEM_H
+#ifndef CALLS_H
+#define CALLS_H
 
 #include <arpa/inet.h>
 #include <err.h>
@@ -32,7 +33,7 @@ static struct sockaddr_storage peer;
 static socklen_t peer_len;
 static bool v4;
 
-/* The result of a call and its errno, by name. */
+/* Prints the result of a call and the name of its errno. */
 static inline void
 say(const char *what, long n)
 {
@@ -51,7 +52,7 @@ open_socket(void)
 	return fd;
 }
 
-/* Asks the peer for something, connected or not. */
+/* Sends a command of calls_peer, whether the socket is connected or not. */
 static inline void
 ask(int fd, const char *text)
 {
@@ -60,14 +61,14 @@ ask(int fd, const char *text)
 		err(1, "sendto");
 }
 
-/* A datagram is there, or came too late. */
+/* Waits until a datagram can be received; ends the program after 10 s. */
 static inline void
 wait_for(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	if (poll(&p, 1, 10000) != 1)
-		errx(1, "nothing came");
+		errx(1, "no datagram within 10 s");
 }
 
 static inline void
@@ -116,7 +117,7 @@ read_address(char **argv)
 		errx(2, "address");
 }
 
-/* Reads the arguments; a first exchange on two sockets. */
+/* Reads the arguments, makes two sockets and exchanges a datagram on each. */
 static inline void
 begin(int argc, char **argv, int fd[2])
 {

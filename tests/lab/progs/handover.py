@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Echoes datagrams in a process that did not make the socket as usual.
+"""Echoes datagrams by a socket that was handed over.
 
-    lives.py HOW ADDRESS PORT
+    handover.py HOW ADDRESS PORT
 
-fork: the parent binds and ends, its child serves; daemon: a grandchild does;
-prefork: four share the socket; reuseport: four have one each; dup: by a copy of
-the descriptor, the original being closed; dup2: by one that was something
-else; exec, late: another program image inherits the socket, bound or not yet;
-passed: another process gets it in a message.
+    fork       the parent binds and exits, its child serves
+    daemon     the same with a grandchild, a daemon
+    prefork    four processes share one socket
+    reuseport  four processes have a socket each, with SO_REUSEPORT
+    dup        a copy of the descriptor serves, the original is closed
+    dup2       the same; the copy's number was another socket before
+    exec       another program image inherits the bound socket
+    late       the same, and binds it
+    passed     another process receives the socket in a message
 """
 import os
 import socket
@@ -18,7 +22,7 @@ HOW, ADDRESS = sys.argv[1], (sys.argv[2], int(sys.argv[3]))
 
 
 def make(bind=True):
-    """A socket."""
+    """A socket, bound to ADDRESS or not."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     if HOW == "reuseport":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -35,7 +39,7 @@ def serve(sock):
 
 
 def workers(sock):
-    """Three children and their parent."""
+    """Serves in three children and their parent."""
     for _ in range(3):
         if os.fork() == 0:
             break
@@ -43,7 +47,7 @@ def workers(sock):
 
 
 def main():
-    """Does as it is told."""
+    """Serves as HOW says."""
     if HOW in ("fork", "daemon"):
         sock = make()
         if os.fork() > 0:
