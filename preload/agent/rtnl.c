@@ -281,6 +281,7 @@ rtnl_read_route(const struct nlmsghdr *h, struct rtnl_route *r)
 	r->dst_len = info->rtm_dst_len;
 	(void)rtnl_read_ip(a[RTA_DST], r->family, &r->dst); /* absent: any */
 	(void)rtnl_read_ip(a[RTA_PREFSRC], r->family, &r->source);
+	(void)rtnl_read_ip(a[RTA_GATEWAY], r->family, &r->gateway);
 	if (a[RTA_MULTIPATH] != NULL)
 		rtnl_read_hops(a[RTA_MULTIPATH], r);
 	else if (a[RTA_OIF] != NULL)
@@ -309,6 +310,7 @@ add_attribute(struct nlmsghdr *h, unsigned short type, const void *data,
 struct route_question {
 	const struct mp_addr *from, *to; /* from: or NULL */
 	uint32_t ifindex;
+	bool udp;
 	uint16_t port, peer_port;
 };
 
@@ -324,7 +326,7 @@ put_question(struct nlmsghdr *h, const struct route_question *q)
 		add_attribute(h, RTA_SRC, q->from->ip + off, len);
 	if (q->ifindex != 0)
 		add_attribute(h, RTA_OIF, &q->ifindex, sizeof(q->ifindex));
-	if (q->port == 0)
+	if (!q->udp)
 		return;
 	add_attribute(h, RTA_IP_PROTO, &udp, sizeof(udp));
 	add_attribute(h, RTA_SPORT, &from, sizeof(from));
@@ -372,6 +374,14 @@ rtnl_find_route(int fd, const struct mp_addr *from, const struct mp_addr *to,
 	    .to = to }, r);
 }
 
+int
+rtnl_find_route_by(int fd, uint32_t ifindex, const struct mp_addr *to,
+    struct rtnl_route *r)
+{
+	return ask_route(fd, &(struct route_question) { .to = to,
+	    .ifindex = ifindex }, r);
+}
+
 /* The interface that a route of the answer leads to; 0: to none. */
 static uint32_t
 leads_to(const struct rtnl_route *r)
@@ -384,7 +394,7 @@ rtnl_leaves_by(int fd, const struct mp_path *path, uint16_t port,
     bool *any_source)
 {
 	struct route_question q = { .from = &path->local, .to = &path->remote,
-		.ifindex = path->ifindex, .port = port,
+		.ifindex = path->ifindex, .udp = true, .port = port,
 		.peer_port = path->remote.port };
 	struct rtnl_route r;
 	uint32_t by = 0;

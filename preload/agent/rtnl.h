@@ -47,6 +47,7 @@ struct rtnl_route {
 	unsigned table;	     /* RT_TABLE_... */
 	unsigned type;	     /* RTN_... */
 	struct mp_addr source; /* that the kernel would choose; or :: */
+	struct mp_addr gateway; /* or :: */
 	bool cloned;	     /* an entry of the kernel's cache */
 	bool gone;	     /* RTM_DELROUTE */
 	uint32_t hop[RTNL_HOPS]; /* interfaces that it leads to */
@@ -74,8 +75,12 @@ bool rtnl_read_route(const struct nlmsghdr *, struct rtnl_route *);
 int rtnl_find_route(int fd, const struct mp_addr *from,
     const struct mp_addr *to, struct rtnl_route *);
 
+/* The same to an address by an interface, from whatever address. */
+int rtnl_find_route_by(int fd, uint32_t ifindex, const struct mp_addr *to,
+    struct rtnl_route *);
+
 /*
- * The interface that UDP packets of an IPv6 path leave by, from this local port.
+ * The interface that UDP packets of an IPv6 path leave by, from this local port (0: any).
  * Where it is another than the path's, *any_source says that :: as source would
  * make them leave by the path's, with the path's source all the same.
  * any_source NULL: that is not possible.  The path's interface, where the kernel
