@@ -131,7 +131,8 @@ PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
 	policy/conf policy/dest_scope policy/dest_policy \
 	process/libc process/log process/fault process/forked process/reentry \
 	process/iov \
-	socket/fdtab socket/pinned \
+	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
+	socket/pinned \
 	datagram/tx_option datagram/cork datagram/cmsg)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
@@ -315,6 +316,7 @@ check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
 	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+	scripts/check-names
 
 # Code and manual pages tell of the same things.
 check-docs:

@@ -50,6 +50,7 @@ static struct {
 		char room[NET_CONTROL];
 	} control[BATCH];
 	struct control_item item[BATCH];
+	bool stirred; /* the port's generator, since the lock was taken */
 	uint8_t bytes[BATCH][PACKET];
 } in;
 
@@ -151,9 +152,11 @@ control_commit_one(struct port *p, struct control_item *c, const uint8_t *bytes,
 		return;
 	if (p->nslots > 1)
 		steering_accept(p, &c->rx.path);
-	c->answer = mp_handshake(&p->map.mp, p->keyring->keys, now, &c->rx,
-	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
-	    &c->out, c->packet) == 1;
+	/* Before the ephemeral key of a RESP; once under one lock. */
+	in.stirred = in.stirred || arena_stir(&p->map);
+	c->answer = in.stirred && mp_handshake(&p->map.mp, p->keyring->keys,
+	    now, &c->rx, bytes + (inside ? c->rx.off : 0),
+	    inside ? c->rx.len : len, &c->out, c->packet) == 1;
 	steering_note_keys(p);
 }
 
@@ -166,6 +169,7 @@ control_commit_all(struct port *p, int n)
 	if (!port_lock(p))
 		return false;
 	now = arena_now();
+	in.stirred = false;
 	for (i = 0; i < n; i++)
 		if (!in.item[i].is_inner)
 			control_commit_one(p, &in.item[i], in.bytes[i],

@@ -23,6 +23,7 @@
 #include "journal.h"
 #include "keeper.h"
 #include "listener.h"
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
 enum { LOCK_WAIT_MS = 5000 };
@@ -188,7 +189,7 @@ agent_start(char *why, size_t size)
 		snprintf(why, size, "%s: %s", log, strerror(-error));
 		return 1;
 	}
-	error = ipc_path(listener.path, 1);
+	error = connect_agent_path(listener.path, 1);
 	if (error != 0) {
 		snprintf(why, size, "no directory for its socket: %s",
 		    strerror(-error));
@@ -200,7 +201,7 @@ agent_start(char *why, size_t size)
 		    strerror(-lock));
 		return 1;
 	}
-	fd = ipc_connect();
+	fd = connect_agent_open();
 	if (fd >= 0)
 		return 0; /* it runs already */
 	error = listener_open(&listener);

@@ -146,7 +146,7 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 {
 	struct agent *a = p->agent;
 	uint64_t now, at;
-	bool more;
+	bool more, fresh;
 	int n = 0;
 
 	if (!port_lock(p))
@@ -156,7 +156,8 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 		return -1;
 	now = arena_now();
 	steering_read_records(p);
-	while (n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
+	fresh = arena_stir(&p->map); /* before an ephemeral key of an INIT */
+	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
 	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)
 		n++;
 	*nlost = pump_find_unanswered(p, lost);

@@ -19,11 +19,11 @@
  *
  * Indices.  The kernel numbers the sockets of a group by their order of
  * joining; the port's first socket is 0, the control socket 1.  Whoever binds
- * holds ipc_lock(), so the agent learns of sockets in that order.  When a
- * socket closes, the kernel moves the last one of the group to its index (K11
- * of doc/design.md).  So after a scan that found one socket gone, all indices
- * are known.  Of several that closed between two scans the order is unknown,
- * and with it which of the last ones went where: such a socket has
+ * holds connect_agent_lock(), so the agent learns of sockets in that order.
+ * When a socket closes, the kernel moves the last one of the group to its index
+ * (K11 of doc/design.md).  So after a scan that found one socket gone, all
+ * indices are known.  Of several that closed between two scans the order is
+ * unknown, and with it which of the last ones went where: such a socket has
  * PORT_UNKNOWN, until group.c has asked the kernel.  If sockets closed while
  * one was bound, all indices are unknown.
  *

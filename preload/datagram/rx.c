@@ -68,6 +68,7 @@
 #include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/ingress_rule.h"
 #include "socket/notify.h"
 #include "socket/pinned.h"
 #include "socket/recover.h"

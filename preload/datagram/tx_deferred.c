@@ -32,7 +32,7 @@ tx_deferred_send_all(void)
 	struct tx_deferred l;
 	uint8_t *at;
 
-	if (sending != 0 && !reentry_gone(sending, frame))
+	if (sending != 0 && !reentry_frame_gone(sending, frame))
 		return; /* the interrupted call sends these, too */
 	sending = frame;
 	while (sent < end) {
@@ -53,7 +53,7 @@ tx_deferred_put(const struct tx_deferred *l, const uint8_t *payload)
 	size_t size = tx_deferred_size(l->len);
 	uint8_t *at;
 
-	if (b == NULL || (putting != 0 && !reentry_gone(putting, frame)))
+	if (b == NULL || (putting != 0 && !reentry_frame_gone(putting, frame)))
 		return;
 	putting = frame;
 	if (size <= sizeof(*b) - end) {
@@ -61,7 +61,7 @@ tx_deferred_put(const struct tx_deferred *l, const uint8_t *payload)
 		memcpy(at, l, sizeof(*l));
 		memcpy(at + sizeof(*l), payload, l->len);
 		end += size;
-		reentry_after(tx_deferred_send_all);
+		reentry_run_after_unlock(tx_deferred_send_all);
 	}
 	putting = 0;
 }

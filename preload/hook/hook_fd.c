@@ -122,7 +122,7 @@ hook_fd_copied(int from, int to)
 	if (known)
 		fdtab_set(to, s);
 	if (s != NULL)
-		sock_shared(to, s);
+		sock_attach_shared(to, s);
 	stdio_sock_moved(to, s);
 	if (s != NULL)
 		fdtab_release(s);

@@ -106,7 +106,7 @@ HOOK(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len))
 	int error, saved = errno;
 	struct mp_addr a;
 
-	if (s == NULL || sock_as_is(s)) {
+	if (s == NULL || sock_has_kernel_names(s)) {
 		if (s != NULL)
 			fdtab_release(s);
 		return real_getsockname(fd, name, len);
@@ -123,7 +123,7 @@ HOOK(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len))
 	int error, saved = errno;
 	struct mp_addr a;
 
-	if (s == NULL || sock_as_is(s)) {
+	if (s == NULL || sock_has_kernel_names(s)) {
 		if (s != NULL)
 			fdtab_release(s);
 		return real_getpeername(fd, name, len);

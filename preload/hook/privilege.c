@@ -11,7 +11,7 @@
 
 #include "policy/conf.h"
 #include "process/iov.h"
-#include "shared/ipc.h"
+#include "shared/connect_agent.h"
 #include "shared/seccomp.h"
 #include "socket/agent_rpc.h"
 #include "socket/fdtab.h"
@@ -28,7 +28,8 @@ privilege_before_drop(void)
 	int saved = errno;
 
 	if (conf_get()->active && fdtab_ours() &&
-	    (!ipc_known() || atomic_load(&told) != getpid())) {
+	    (!connect_agent_abstract_known() ||
+	    atomic_load(&told) != getpid())) {
 		atomic_store(&told, getpid());
 		agent_rpc_greet();
 	}

@@ -10,6 +10,7 @@
 #include "process/log.h"
 #include "rules.h"
 #include "settings.h"
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
 static struct conf conf;
@@ -95,7 +96,7 @@ conf_load(char **envp)
 	    &conf.filter_rest);
 	snprintf(conf.program, sizeof(conf.program), "%s",
 	    program_invocation_short_name);
-	ipc_setup(envp);
+	connect_agent_setup(envp);
 }
 
 const struct conf *

@@ -211,6 +211,7 @@ main(void)
 	suite_add_tcase(s, case_events());
 	suite_add_tcase(s, case_hostile());
 	suite_add_tcase(s, case_abstract());
+	suite_add_tcase(s, case_ephemeral());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 static struct player a, b;
@@ -300,7 +301,7 @@ START_TEST(end)
 	fprintf(stderr, "the agent ended after %d ms\n", ms);
 	ck_assert_int_ge(ms, 9500);
 	ck_assert_int_lt(await_end(worker, 0), 5);
-	ck_assert_int_lt(ipc_connect(), 0);
+	ck_assert_int_lt(connect_agent_open(), 0);
 	ck_assert_int_eq(lab_agent(), 0);
 	ck_assert_int_gt(worker_of(LAB_A), 0);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 enum { READERS = 8, ADDRESSES = 400, ROUNDS = 4 };
@@ -17,7 +18,7 @@ static int
 follow(uint32_t port)
 {
 	struct ipc_request *ask = player_question(IPC_EVENTS);
-	int fd = ipc_connect();
+	int fd = connect_agent_open();
 
 	ck_assert_int_ge(fd, 0);
 	ask->port = port;

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 static struct player a, b;
@@ -89,7 +90,7 @@ START_TEST(silent_clients)
 	lab_enter(LAB_A);
 	ck_assert_int_eq(lab_agent(), 0);
 	for (i = 0; i < 200; i++) {
-		fd[i] = ipc_connect();
+		fd[i] = connect_agent_open();
 		ck_assert_int_ge(fd[i], 0);
 		if (i % 2 == 0)
 			(void)ipc_send(fd[i], "nonsense", 8, NULL, 0);

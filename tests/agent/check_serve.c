@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 START_TEST(one_agent)
@@ -270,7 +271,7 @@ START_TEST(status)
 	ck_assert_int_eq(player_open(&b, LAB_B, 4106, lab_key(LAB_B)), 0);
 	ck_assert_int_eq(player_open(&a, LAB_A, 5106, lab_key(LAB_A)), 0);
 	ping(&a, &b, &to, 1000);
-	fd = ipc_connect();
+	fd = connect_agent_open();
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(ipc_send(fd, player_question(IPC_STATUS),
 	    sizeof(struct ipc_request), NULL, 0), 0);

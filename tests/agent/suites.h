@@ -14,6 +14,7 @@ TCase *case_death(void);    /* programs and agents end */
 TCase *case_events(void);   /* readers of events */
 TCase *case_hostile(void);  /* programs that mean harm */
 TCase *case_abstract(void); /* programs without rights, strangers */
+TCase *case_ephemeral(void); /* keys of handshakes */
 
 /* A fresh directory, and agents on both hosts. */
 void start_both(void);

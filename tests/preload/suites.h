@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One suite for each module of preload/ that stands alone, in check_NAME.c. */
+/* One suite for each module of the library's rooms that can be tested without
+ * an agent, in check_NAME.c. */
 #ifndef SUITES_H
 #define SUITES_H
 
@@ -9,6 +10,7 @@
 
 Suite *suite_seccomp(void);
 Suite *suite_arena(void);
+Suite *suite_arena_copy(void);
 Suite *suite_tx_option(void);
 Suite *suite_bpf(void);
 Suite *suite_cmsg(void);
@@ -21,6 +23,7 @@ Suite *suite_fdtab(void);
 Suite *suite_forked(void);
 Suite *suite_reentry(void);
 Suite *suite_pinned(void);
+Suite *suite_ingress(void);
 Suite *suite_internal(void);
 Suite *suite_iov(void);
 Suite *suite_ipc(void);
@@ -31,11 +34,11 @@ Suite *suite_sockfilter(void);
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* An address from its text; IPv4 as the engine writes it. */
+/* An address from its text; IPv4 as ::ffff:a.b.c.d. */
 struct mp_addr addr_of(const char *ip, unsigned port);
-/* A small arena, mapped; returns its memory file. */
+/* Makes and maps a small arena; returns the descriptor of its memory file. */
 int arena_fresh(struct arena_map *);
-/* Waits until the child is gone; it must have left with 0. */
+/* Waits for the end of a child, which must exit with 0. */
 void child_wait(int pid);
 /* Descriptors that this process has open. */
 int fds_open(void);
