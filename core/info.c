@@ -2,6 +2,8 @@
 /* The status of an endpoint: copies of what its sessions and flows are
  * doing. */
 #include "flow.h"
+
+#include "loss.h"
 #include "mp.h"
 #include "seal.h"
 #include "state.h"
@@ -101,7 +103,7 @@ mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
 		.doubt = flow_in_doubt(f, now),
 		.in_use = f->id == s->current, .srtt_us = f->rtt.srtt_us,
 		.rttvar_us = f->rtt.rttvar_us, .idle_us = f->rtt.idle_us,
-		.answer_at = f->answer_at, .loss_permille = flow_loss(f),
+		.answer_at = f->answer_at, .loss_permille = loss_permille(f),
 		.size = f->size, .tx_packets = f->tx_packets,
 		.rx_packets = f->rx_packets, .tx_bytes = f->tx_bytes,
 		.rx_bytes = f->rx_bytes };

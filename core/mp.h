@@ -420,7 +420,7 @@ void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
 	X(drop_staged, "staged datagram given up")                            \
 	X(drop_unanswered, "peers given up that never answered")              \
 	X(cookie_out, "cookies sent under load")                              \
-	X(sample_old, "round-trip samples over 5 s, discarded")               \
+	X(sample_old, "round-trip samples over 5 s")                          \
 	X(flow_switch, "changes of the flow in use")                          \
 	X(flow_failed, "flows failed by a send error")                        \
 	X(rebind, "peer addresses that moved")                                \
@@ -445,6 +445,7 @@ uint64_t mp_counter_get(const struct mp *, enum mp_counter); /* [lock] */
 	X(faster, "faster than the one before")                               \
 	X(silent, "the one before went silent")                               \
 	X(error, "sending on the one before failed")                          \
+	X(lossy, "the one before loses much")                                 \
 	X(gone, "address or link of the one before went")                     \
 	X(select, "the peer chose it")                                        \
 	X(data, "the peer's data came on it")                                 \
@@ -495,7 +496,8 @@ struct mp_flow_info {
 	bool validated, failed, doubt, in_use;
 	uint32_t srtt_us, rttvar_us; /* 0: no sample yet */
 	uint64_t idle_us, answer_at;
-	uint32_t loss_permille; /* of its probes, smoothed */
+	uint32_t loss_permille; /* of the packets sent lately, as
+				 * the peer counts them */
 	uint32_t size;		/* proven UDP payload, bytes */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 };

@@ -10,6 +10,7 @@
 #include "mp.h"
 #include "path.h"
 #include "path_choice.h"
+#include "loss.h"
 #include "pool.h"
 #include "probe.h"
 #include "seal.h"
@@ -309,6 +310,8 @@ copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, size_t len)
 {
 	struct flow *f = state_flow(m, s, tx->flow);
 
+	if (f != NULL && tx->error != 0)
+		loss_skip(f);
 	if (f == NULL || tx->error != 0)
 		return NULL;
 	state_count(m, MP_C_copy_out);
@@ -340,6 +343,7 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		send_done(m, s, f, tx, payload, len, copy);
 		return 0;
 	}
+	loss_skip(f);
 	if (tx->error == MP_EMSGSIZE) {
 		probe_size_refused(f, len + MP_OVERHEAD);
 		request_mtu(m, s, now, len + MP_OVERHEAD);

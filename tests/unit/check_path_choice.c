@@ -403,9 +403,15 @@ END_TEST
 START_TEST(copy_lossy)
 {
 	use(0);
-	f[0]->lossy = true;
-	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
-	f[0]->lossy = false;
+	f[0]->tx_loss.since = T0;
+	/* 1 shares its link, and so its loss; 2 does not. */
+	f[1]->path.remote = f[0]->path.remote;
+	f[2]->rtt.srtt_us = SEC;
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
+	f[2]->gone = true;
+	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
+	f[2]->gone = false;
+	f[0]->tx_loss.since = 0;
 	f[0]->validated = false;
 	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
 }

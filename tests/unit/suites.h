@@ -19,6 +19,7 @@ Suite *suite_initiator(void);
 Suite *suite_keyring(void);
 Suite *suite_keys(void);
 Suite *suite_life(void);
+Suite *suite_loss(void);
 Suite *suite_noise(void);
 Suite *suite_output(void);
 Suite *suite_path(void);
