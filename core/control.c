@@ -80,7 +80,7 @@ take_counts(struct mp *m, struct recv *r)
 	loss_probe(f, state_replay(m, f), r->rx->seq, &r->msg, r->now);
 	if (r->msg.flags & WIRE_COUNT)
 		loss_told(f, r->msg.sent, r->msg.missing, r->now);
-	choice_expect(m, r->s, f);
+	path_choice_expect(m, r->s, f);
 }
 
 /* PROBE: a question, or an answer. */

@@ -83,7 +83,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	sent_to(f, false, len);
 	flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	f->probe_selects = (msg.flags & WIRE_SELECT) != 0;
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	state_count(m, MP_C_probe_out);
 	return 1;
 }

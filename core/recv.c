@@ -242,7 +242,7 @@ match_probe(struct mp *m, struct recv *r)
 	STATE_FLOWS(m, r->s, other, id)
 		if (other != f) {
 			flow_others_answer(other, f, sent, r->now);
-			choice_expect(m, r->s, other);
+			path_choice_expect(m, r->s, other);
 		}
 	if (f->probe_selects && f->probe_answered && f->id == r->s->current)
 		r->s->select_acked = true;
@@ -274,7 +274,7 @@ take_times(struct mp *m, struct recv *r)
 	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
 	    r->msg.held_log2),
 	    flow_sent_at(r->arrival, r->msg.tsreply, 0));
-	choice_expect(m, r->s, f);
+	path_choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);
 }

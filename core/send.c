@@ -290,7 +290,7 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		}
 	}
 	if (!waits) {
-		choice_expect(m, s, f);
+		path_choice_expect(m, s, f);
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
 	}
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
@@ -318,7 +318,7 @@ copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, size_t len)
 	f->tx_packets++;
 	f->tx_bytes += len + MP_COPY_OVERHEAD;
 	flow_copy_sent(f, tx->sent_at);
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	return f;
 }
 
