@@ -18,8 +18,8 @@ PKG_CONFIG ?= pkg-config
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
 	seal noise wire keyring replay rtt addr \
-	table flow ratelimit \
-	pool probe policy \
+	table loss flow ratelimit \
+	pool probe policy route \
 	path_choice \
 	path \
 	session handshake \
@@ -316,6 +316,7 @@ check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
 	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+	scripts/check-names
 
 # Code and manual pages tell of the same things.
 check-docs:

@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "mp.h"
 #include "path_choice.h"
+#include "route.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -49,6 +50,7 @@ path_begin(struct mp *m, struct session *s, struct flow *f,
 	flow_begin(f, path, now);
 	rng_bytes(&m->sh->rng, f->challenge, WIRE_TOKEN);
 	rng_bytes(&m->sh->rng, f->size_token, WIRE_TOKEN);
+	route_begin(m, s, f);
 	table_arm(m, s, now);
 }
 
@@ -360,6 +362,9 @@ path_ask_alt(struct mp *m, struct session *s, struct flow *f,
 	f->alt = *p;
 	if (s->initiator)
 		f->alt.local = f->path.local;
+	f->alt.any_source = f->path.any_source &&
+	    f->alt.ifindex == f->path.ifindex &&
+	    memcmp(f->alt.local.ip, f->path.local.ip, 16) == 0;
 	f->alt_at = now;
 	f->alt_tries = 0;
 	f->in_bytes = (uint32_t)len;
@@ -412,9 +417,11 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 void
 path_any_link(const struct session *s, struct flow *f)
 {
-	if (!s->initiator && f->silent_since != MP_NEVER &&
-	    f->heard_at > f->silent_since)
-		f->path.ifindex = f->path.ifindex != 0 ? 0 : f->via;
+	if (s->initiator || f->silent_since == MP_NEVER ||
+	    f->heard_at <= f->silent_since)
+		return;
+	f->path.ifindex = f->path.ifindex != 0 ? 0 : f->via;
+	f->path.any_source = false;
 }
 
 /* --- Addresses and links -------------------------------------------------- */
@@ -470,6 +477,7 @@ revive(struct mp *m, struct session *s, uint64_t now, bool any_local)
 		f->gone = f->failed = f->down = false;
 		f->probe_now = true;
 		s->live_flows++;
+		route_begin(m, s, f);
 		path_choice_dirty(m, s, now);
 	}
 }
@@ -495,6 +503,7 @@ path_locals(struct mp *m, struct session *s, uint64_t now)
 	s->locals_due = false;
 	STATE_FLOWS(m, s, f, id)
 		flow_local(m, s, f, now);
+	route_changed(m, s);
 	if (s->initiator) {
 		path_make_all(m, s, now);
 		s->addr_at = now;
@@ -516,7 +525,8 @@ path_probe_now(struct mp *m, struct session *s, uint64_t now, uint32_t ifindex)
 	struct flow *f;
 
 	STATE_FLOWS(m, s, f, id) {
-		if (ifindex != MP_NONE && f->path.ifindex != ifindex)
+		if (ifindex != MP_NONE && f->path.ifindex != ifindex &&
+		    flow_leaves_by(f) != ifindex)
 			continue;
 		f->probe_now = true;
 		if (ifindex != MP_NONE && f->answer_at == 0 && !f->validated) {
@@ -545,6 +555,7 @@ any_link(const struct mp *m, const struct session *s, struct flow *f)
 		if (other != f && flow_usable(other))
 			return false;
 	f->path.ifindex = 0;
+	f->path.any_source = false;
 	return true;
 }
 

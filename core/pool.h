@@ -16,7 +16,7 @@ struct session;
 
 enum pool_kind { POOL_RECENT, POOL_HELD };
 
-enum { POOL_VIA = 4 }; /* flows that a datagram is sent on again at most */
+enum { POOL_VIA = 4 }; /* flows known to have carried a datagram again */
 
 struct record {
 	uint32_t magic;
@@ -33,7 +33,7 @@ struct record {
 			int16_t tos[2], ttl[2];
 		} option;
 	};
-	uint8_t via[POOL_VIA]; /* flows that carried a COPY of it, in turn */
+	uint8_t via[POOL_VIA]; /* flows that carried its last COPYs, in turn */
 	uint16_t len;	       /* of the datagram */
 	uint8_t flow;	       /* flow id */
 	uint8_t vias : 3;      /* of via[] */

@@ -159,13 +159,16 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 		.dir = !s->initiator,
 		.flow = r->flow, .seq = r->seq };
 	memcpy(buf + head, pool_data(r), len);
-	r->via[vias(r)] = f->id;
-	r->vias = (uint8_t)((vias(r) + 1) & 7);
+	if (vias(r) == POOL_VIA) { /* the oldest is in doubt: no candidate */
+		memmove(&r->via[0], &r->via[1], POOL_VIA - 1);
+		r->vias = POOL_VIA - 1;
+	}
+	r->via[r->vias++] = f->id;
 	r->copied_us = (uint32_t)(now - r->sent_at);
 	if (send_control(m, s, f, now, &msg, len, out, buf) == 0)
 		return 0;
 	flow_copy_sent(f, now);
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	state_count(m, MP_C_copy_out);
 	state_count(m, MP_C_resent);
 	return 1;
@@ -185,8 +188,7 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	for (r = pool_at(m, POOL_RECENT, s, s->resend_pos); r != NULL;
 	     r = pool_next(m, POOL_RECENT, r)) {
 		s->resend_pos = r->next;
-		if (now > r->sent_at + RESEND_LONGEST ||
-		    vias(r) == POOL_VIA || !at_risk(m, s, r, now))
+		if (now > r->sent_at + RESEND_LONGEST || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.but = 0;

@@ -10,6 +10,7 @@
 #include "mp.h"
 #include "path.h"
 #include "path_choice.h"
+#include "loss.h"
 #include "pool.h"
 #include "probe.h"
 #include "seal.h"
@@ -50,7 +51,9 @@ next_ad(struct session *s, struct flow *f, bool control)
 static uint8_t
 link_of(const struct flow *f)
 {
-	return f->path.ifindex == 0 ? 0 : (uint8_t)(f->path.ifindex % 255 + 1);
+	uint32_t ifindex = flow_leaves_by(f);
+
+	return ifindex == 0 ? 0 : (uint8_t)(ifindex % 255 + 1);
 }
 
 size_t
@@ -289,7 +292,7 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		}
 	}
 	if (!waits) {
-		choice_expect(m, s, f);
+		path_choice_expect(m, s, f);
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
 	}
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
@@ -309,13 +312,15 @@ copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, size_t len)
 {
 	struct flow *f = state_flow(m, s, tx->flow);
 
+	if (f != NULL && tx->error != 0)
+		loss_skip(f);
 	if (f == NULL || tx->error != 0)
 		return NULL;
 	state_count(m, MP_C_copy_out);
 	f->tx_packets++;
 	f->tx_bytes += len + MP_COPY_OVERHEAD;
 	flow_copy_sent(f, tx->sent_at);
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	return f;
 }
 
@@ -340,6 +345,7 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		send_done(m, s, f, tx, payload, len, copy);
 		return 0;
 	}
+	loss_skip(f);
 	if (tx->error == MP_EMSGSIZE) {
 		probe_size_refused(f, len + MP_OVERHEAD);
 		request_mtu(m, s, now, len + MP_OVERHEAD);

@@ -94,7 +94,7 @@ timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 
 	if (now >= flow_wait_end(f, now)) {
 		path_any_link(s, f);
-		flow_missed(f);
+		flow_missed(f, now);
 		path_ask_former(m, s, f, now);
 		s->review_at = 0;
 	}

@@ -13,7 +13,7 @@
 /* Modifiers of PROBE. */
 #define PROBE_MODIFIERS                                                       \
 	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT |       \
-	    WIRE_COUNT)
+	    WIRE_COUNT | WIRE_SKIP)
 
 enum { FAMILY_NONE = 0, FAMILY_4 = 4, FAMILY_6 = 6, IP4_OFF = 12 };
 
@@ -100,6 +100,10 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 		put16(p + 2, m->missing);
 		p += WIRE_REPORT;
 	}
+	if (m->flags & WIRE_SKIP) {
+		put16(p, m->skipped);
+		p += WIRE_SKIPPED;
+	}
 	if (m->flags & WIRE_TOKENS)
 		*p++ = m->link;
 	if (m->flags & WIRE_CHALLENGE) {
@@ -156,6 +160,8 @@ fields_len(unsigned flags)
 		len += WIRE_NUMBER;
 	if (flags & WIRE_COUNT)
 		len += WIRE_REPORT;
+	if (flags & WIRE_SKIP)
+		len += WIRE_SKIPPED;
 	if (flags & WIRE_TOKENS)
 		len += WIRE_LINK;
 	if (flags & WIRE_CHALLENGE)
@@ -185,6 +191,10 @@ get_fields(const uint8_t *p, struct wire_msg *m)
 		m->sent = get16(p);
 		m->missing = get16(p + 2);
 		p += WIRE_REPORT;
+	}
+	if (m->flags & WIRE_SKIP) {
+		m->skipped = get16(p);
+		p += WIRE_SKIPPED;
 	}
 	if (m->flags & WIRE_TOKENS)
 		m->link = *p++;
