@@ -55,7 +55,8 @@ enum mp_bound {
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
 	MP_KEYS_MAX = 64,	  /* keys of one keyring */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
-	MP_TOLD_MAX = 16,	  /* addresses of one ADDR reply */
+	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
+	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
 	MP_OVERHEAD = 34,	  /* bytes around the payload of a datagram */
 	MP_COPY_OVERHEAD = 46,	  /* bytes around the payload of a COPY */
 	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
@@ -74,6 +75,8 @@ struct mp_path {
 	struct mp_addr local;
 	struct mp_addr remote;
 	uint32_t ifindex; /* 0: the kernel chooses */
+	bool any_source;  /* IPv6: send with :: as source, since an interface
+			   * with a source is a wish: see mp_route_set() */
 };
 
 /* --- The block ---------------------------------------------------------- */
@@ -98,6 +101,7 @@ struct mp {
 	struct replay *replay;
 	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
+	uint32_t *route_next;
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged;
@@ -182,7 +186,10 @@ struct mp_local {
 /*
  * The complete list of the host's usable addresses, after any change.  Flows of
  * an address that is no longer listed, or whose link is down, are left at once;
- * flows of new addresses are tried at once. At most MP_LOCALS_MAX count. [lock]
+ * flows of new addresses are tried at once.  MP_LOCALS_MAX of them are kept, and
+ * told to peers, in this order: those whose link works, of these the first of
+ * each interface and family, then the second of each, and so on.  At most
+ * MP_LOCALS_GIVEN are looked at. [lock]
  */
 void mp_locals(struct mp *, uint64_t now, const struct mp_local *, size_t n);
 /* The link or a route of an interface changed: its flows are probed at once.
@@ -346,7 +353,8 @@ MP_CHECK int mp_handshake(struct mp *, const struct mp_keyring *, uint64_t now,
 
 /*
  * Writes the next packet that is due to `buf' of `size' bytes (65536 is always
- * enough): 1, or 0 when there is none before mp_deadline(). [lock]
+ * enough): 1, or 0 when there is none before mp_deadline(), which is now
+ * where many sessions are still to be adapted to new addresses. [lock]
  */
 MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,
     struct mp_out *, uint8_t *buf, size_t size);
@@ -356,6 +364,23 @@ void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
 /* When mp_poll() next has something to do; MP_NEVER: not before another call
  * changes something. [lock] */
 uint64_t mp_deadline(const struct mp *);
+
+/*
+ * Packets of IPv6 may leave by another interface than their path says.  The
+ * agent asks the kernel about each such flow, before mp_poll():
+ * mp_route_wanted() names the next one; false: there is none.  mp_route_set()
+ * tells by which interface its packets leave, and whether that takes :: as their
+ * source.  An answer about a pair that is no more is ignored. [lock]
+ */
+struct mp_route {
+	struct mp_path path;
+	/* private to the engine */
+	uint32_t session, gen;
+	uint16_t flow;
+};
+MP_CHECK bool mp_route_wanted(struct mp *, struct mp_route *);
+void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
+    uint32_t leaves_by, bool any_source);
 
 /* --- Status -------------------------------------------------------------- */
 
@@ -472,6 +497,7 @@ struct mp_session_info {
 
 struct mp_flow_info {
 	struct mp_path path;
+	uint32_t leaves_by; /* the interface that the kernel really takes */
 	bool validated, failed, doubt, in_use;
 	uint32_t srtt_us, rttvar_us; /* 0: no sample yet */
 	uint64_t idle_us, answer_at;

@@ -90,6 +90,8 @@ struct flow {
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
+	bool route_wanted : 1; /* the kernel is to be asked where it leads */
+	bool link_new : 1; /* the peer is to be told by which link it leaves */
 	bool searched : 1;    /* its silence began a search (path_choice.c) */
 	bool ack_one : 1;     /* a datagram was answered */
 	bool ack_wait : 1;    /* ack_due waits for a second one */
@@ -126,6 +128,8 @@ struct flow {
 	struct loss tx_loss, rx_loss;
 	uint64_t void_until; /* it failed: what is lost does not count */
 	uint64_t fate;	    /* flows, by state_bit(), that fell silent with it */
+	uint32_t leaves_by; /* interface that packets really take; 0: the
+			     * path's, or not known */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint8_t link_tries; /* challenges sent to learn it */
 	uint64_t former_mark[2]; /* ... and under the former key */
@@ -150,6 +154,11 @@ struct flow {
 	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
 	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
 	struct mp_path alt; /* where the peer may have moved */
+	struct mp_path former; /* where it was before it moved */
+	uint64_t heard_at;  /* last packet in order from the pair */
+	uint64_t moved_at;  /* 0: never */
+	uint32_t move_gap;  /* us until it may move again */
+	uint32_t via;	    /* interface that its last packet came by */
 	uint8_t token[WIRE_TOKEN];
 	uint8_t challenge[WIRE_TOKEN];
 	uint8_t alt_challenge[WIRE_TOKEN];
@@ -230,6 +239,11 @@ struct session {
 	uint8_t addr_flow; /* which flow the request came on */
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
+	uint8_t turn; /* whose of them it is to have more pairs */
+	bool locals_due : 1; /* path_locals() is still to be called */
+	bool pairs_left : 1; /* some pairs have no flow: all are taken */
+	bool told_more : 1; /* the last list goes on in another message */
+	uint8_t list_part, list_flow; /* the part of ours that is due; 0: none */
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;
@@ -317,6 +331,7 @@ struct shared {
 	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
+	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];

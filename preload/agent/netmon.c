@@ -59,6 +59,7 @@ netmon_set_link(struct netmon *nm, const struct link *new)
 		nm->link = l;
 		l = &nm->link[nm->nlinks++];
 	} else if (l->up == new->up && l->mtu == new->mtu &&
+	    l->bridge == new->bridge &&
 	    strcmp(l->name, new->name) == 0)
 		return;
 	*l = *new;
@@ -126,6 +127,7 @@ netmon_take_link(struct netmon *nm, const struct rtnl_link *new)
 		l = *before; /* some messages have a part only */
 	l.up = new->up;
 	l.nowhere = new->loopback || new->dummy;
+	l.bridge |= new->bridge;
 	if (new->mtu != 0)
 		l.mtu = new->mtu;
 	if (new->name[0] != '\0')
@@ -198,6 +200,26 @@ netmon_read_all(struct netmon *nm)
 	nm->changed = true;
 	netmon_add_event(nm, MP_NONE);
 	return error;
+}
+
+bool
+netmon_has_two_ipv6(const struct netmon *nm)
+{
+	const struct link *l;
+	struct mp_addr ip = { .port = 0 };
+	uint32_t first = 0;
+	size_t i;
+
+	for (i = 0; i < nm->naddresses; i++) {
+		memcpy(ip.ip, nm->address[i].ip, sizeof(ip.ip));
+		l = netmon_link(nm, nm->address[i].ifindex);
+		if (net_is_v4(&ip) || l == NULL || l->nowhere)
+			continue;
+		if (first != 0 && l->ifindex != first)
+			return true;
+		first = l->ifindex;
+	}
+	return false;
 }
 
 const char *

@@ -15,6 +15,7 @@
 struct link {
 	uint32_t ifindex, mtu;
 	bool up; /* and has a carrier */
+	bool bridge;
 	bool nowhere; /* carries addresses, but no packets to other hosts */
 	char name[IFNAMSIZ];
 };
@@ -59,6 +60,8 @@ int netmon_init(struct netmon *, struct loop *,
     void (*tell)(struct netmon *, const struct netmon_change *));
 /* An interface, or NULL. */
 struct link *netmon_link(const struct netmon *, uint32_t ifindex);
+/* Have two interfaces addresses of IPv6 that packets to others come from? */
+bool netmon_has_two_ipv6(const struct netmon *);
 /* The name of an interface, or "". */
 const char *netmon_name(const struct netmon *, uint32_t ifindex);
 
