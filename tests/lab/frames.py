@@ -8,7 +8,7 @@ Counts, between the times FROM and TO (seconds since the epoch), the packets of
 mpshim in Ethernet frames as the paper's Figure 6 does: an IP packet and a head
 of 14 octets.  Prints for each direction, `up' being towards the address with
 the lower port, NAME VALUE pairs: octets of control frames per second, control
-packets, data packets, probes, answers per datagram of the other direction.
+packets, data packets.
 """
 import struct
 import sys
@@ -54,9 +54,9 @@ def main():
             control[way] += 1
             octets[way] += ETHERNET + len(packet)
     for way, name in enumerate(("up", "down")):
-        print("%s %.0f %s-control %d %s-data %d %s-per-datagram %.3f" % (
+        print("%s %.0f %s-control %d %s-data %d" % (
             name, octets[way] / (last - first), name, control[way], name,
-            data[way], name, control[way] / max(data[1 - way], 1)), end=" ")
+            data[way]), end=" ")
     print()
 
 

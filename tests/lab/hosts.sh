@@ -121,7 +121,8 @@ frames() {
 }
 
 # probe_cost FLOWS LIMIT: a program with a datagram each second, echoed, costs
-# LIMIT octets per second at most each way, besides its data.
+# LIMIT octets per second at most each way, besides its data.  On a machine that
+# is late flows are asked more often.
 probe_cost() {
 	local way
 
