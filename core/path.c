@@ -178,8 +178,9 @@ missing_pair(struct mp *m, struct session *s, struct mp_path *best)
 	return least != UINT32_MAX;
 }
 
-/* A place for one more pair where all are taken: of one that never worked
- * and crowds its interface. */
+/* A record for one more pair of that interface where all are taken: of a pair
+ * that is not validated, on the interface with the most flows, if it keeps
+ * more than this one gets.  NULL: there is none. */
 static struct flow *
 crowded_record(const struct mp *m, const struct session *s, uint32_t ifindex)
 {
@@ -253,7 +254,7 @@ path_move(struct mp *m, struct session *s, const struct flow *from,
 	return f;
 }
 
-/* What became of a flow's local address. */
+/* Adapts a flow to what became of its local address and link. */
 static void
 flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 {
