@@ -97,7 +97,7 @@ record_at(const struct place *p, uint64_t pos)
 	    r->size < sizeof(*r) || r->len > r->size - sizeof(*r))
 		return NULL;
 	if (r->next <= pos)
-		r->next = MP_NEVER; /* not ours: positions only grow */
+		r->next = MP_NEVER; /* damaged: positions only grow */
 	return r;
 }
 

@@ -56,7 +56,7 @@ static const struct {
 	{ IPC_ROW_SESSION, "seen_as", FIELD_JSON | FIELD_EVENT },
 	{ IPC_ROW_SESSION, "initiator", FIELD_JSON | FIELD_EVENT },
 	{ IPC_ROW_SESSION, "key_id", FIELD_JSON | FIELD_EVENT },
-	/* in the status those of the socket */
+	/* the status has them in the socket's row */
 	{ IPC_ROW_SESSION, "program", FIELD_EVENT },
 	{ IPC_ROW_SESSION, "pid", FIELD_EVENT },
 	/* the event says it, or another one */
