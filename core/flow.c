@@ -283,7 +283,9 @@ flow_arrived(const struct flow *f, uint64_t at)
 uint64_t
 flow_ack_gap(const struct flow *f)
 {
-	return f->data_gap <= RTT_SEND_GAP ? f->data_gap : 0;
+	/* The peer's own datagrams answer sooner. */
+	return f->data_gap <= RTT_SEND_GAP &&
+	    f->data_last > f->data_seen + RTT_ACK_GAP ? f->data_gap : 0;
 }
 
 uint64_t
