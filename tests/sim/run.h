@@ -128,8 +128,8 @@ uint64_t run_now(const struct run *);
 /* Prints one measured figure against its limit. */
 void run_row(struct run *, const char *what, enum unit, uint64_t value,
     enum direction, uint64_t limit);
-/* A row that fails, if a datagram came twice or altered, or an engine misbehaved
- * (host.spins, host.bad_out). */
+/* A row that fails, if a datagram came twice or altered, or an engine did
+ * wrong (host.spins, host.bad_out). */
 void run_sanity(struct run *);
 /* All of a scenario; the number of rows that failed. */
 unsigned run_scenario(struct run *, const struct scenario *,

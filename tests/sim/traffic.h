@@ -3,8 +3,9 @@
  * traffic: what the programs send to each other, and what becomes of it.
  *
  * A stream is datagrams in one direction.  Each carries its stream, number,
- * time and a pattern, so that the receiver knows which arrived, when, how often,
- * and whether unchanged.  An echo is a stream that answers each one of another.
+ * time and a pattern, so that the receiver knows which arrived, when, how
+ * often, and whether unchanged.  An echo is a stream that answers each one of
+ * another.
  */
 #ifndef SIM_TRAFFIC_H
 #define SIM_TRAFFIC_H
