@@ -194,7 +194,8 @@ END_TEST
 
 /* --- Validation ----------------------------------------------------------- */
 
-/* 3 unanswered probes in a row end it; one answered challenge restores it. */
+/* 3 unanswered probes and a long silence end it; one answered challenge restores
+ * it. */
 START_TEST(invalid)
 {
 	struct duo *d = duo_new(2, 1);
