@@ -19,7 +19,7 @@ PKG_CONFIG ?= pkg-config
 CORE = crypto \
 	seal noise wire keyring replay rtt addr \
 	table loss flow ratelimit \
-	pool probe policy \
+	pool probe policy route \
 	path_choice \
 	path \
 	session handshake \

@@ -11,6 +11,7 @@
 #include "probe.h"
 #include "recv.h"
 #include "replay.h"
+#include "route.h"
 #include "session.h"
 #include "state.h"
 #include "table.h"
@@ -31,6 +32,7 @@ alt_proven(struct mp *m, struct recv *r)
 	if (other)
 		flow_forget(f);
 	state_count(m, MP_C_rebind);
+	route_begin(m, r->s, f);
 	path_validated(m, r->s, f, r->now);
 	r->s->resend_flow = f->id;
 	path_choice_resend(m, r->s, r->now);

@@ -52,6 +52,7 @@
 #include "path.h"
 #include "session.h"
 #include "state.h"
+#include "route.h"
 #include "table.h"
 #include "wire.h"
 
@@ -113,7 +114,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
-	size_t sh, ss, fl, se, sk, p[6], pool, held;
+	size_t sh, ss, fl, se, sk, p[7], pool, held;
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -129,6 +130,7 @@ lay_out(struct mp *m, uint8_t *base)
 	p[3] = endpoint_take(&at, m->buckets, sizeof(uint32_t));
 	p[4] = endpoint_take(&at, l->sessions, sizeof(struct due));
 	p[5] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
+	p[6] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	pool = endpoint_take(&at, l->pool, 1);
 	held = endpoint_take(&at, l->staged, 1);
 	if (base == NULL)
@@ -144,6 +146,7 @@ lay_out(struct mp *m, uint8_t *base)
 	m->assoc_heads = (uint32_t *)(void *)(base + p[3]);
 	m->heap = (struct due *)(void *)(base + p[4]);
 	m->heap_pos = (uint32_t *)(void *)(base + p[5]);
+	m->route_next = (uint32_t *)(void *)(base + p[6]);
 	m->pool = base + pool;
 	m->staged = base + held;
 	return at;
@@ -329,5 +332,7 @@ mp_link_event(struct mp *m, uint64_t now, uint32_t ifindex)
 		s = &m->sessions[i];
 		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP)
 			path_probe_now(m, s, now, ifindex);
+		if (s->state != MP_S_FREE) /* any route may be another now */
+			route_changed(m, s);
 	}
 }

@@ -90,6 +90,9 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->ack_one = f->ack_wait = false;
 	f->proof_at = f->data_last = f->copy_last = f->peer_at = 0;
 	f->fate = 0;
+	f->path.any_source = false; /* nothing is known of its route yet */
+	f->leaves_by = 0;
+	f->link_new = false;
 	f->peer_link = f->link_tries = 0;
 	f->searched = f->slow = false;
 	f->born_at = now;
@@ -162,6 +165,12 @@ flow_mark(struct flow *f, bool former, bool control, uint64_t seq)
 		f->former_mark[control] = seq;
 	else
 		f->mark[control] = seq;
+}
+
+uint32_t
+flow_leaves_by(const struct flow *f)
+{
+	return f->leaves_by != 0 ? f->leaves_by : f->path.ifindex;
 }
 
 bool

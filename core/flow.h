@@ -53,6 +53,9 @@ bool flow_in_order(const struct flow *, bool former, bool control,
     uint64_t seq);
 void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
 
+/* The interface that its packets leave by, as far as is known; 0: the kernel
+ * chooses. */
+uint32_t flow_leaves_by(const struct flow *);
 bool flow_usable(const struct flow *); /* can carry datagrams */
 /* May `len' more bytes go to an address that is not proven?  Less than 3 times
  * the bytes that came from it. */

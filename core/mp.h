@@ -74,6 +74,8 @@ struct mp_path {
 	struct mp_addr local;
 	struct mp_addr remote;
 	uint32_t ifindex; /* 0: the kernel chooses */
+	bool any_source;  /* IPv6: send with :: as source, since an interface
+			   * with a source is a wish: see mp_route_set() */
 };
 
 /* --- The block ---------------------------------------------------------- */
@@ -98,6 +100,7 @@ struct mp {
 	struct replay *replay;
 	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
+	uint32_t *route_next;
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged;
@@ -357,6 +360,23 @@ void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
  * changes something. [lock] */
 uint64_t mp_deadline(const struct mp *);
 
+/*
+ * Packets of IPv6 may leave by another interface than their path says.  The
+ * agent asks the kernel about each such flow, before mp_poll():
+ * mp_route_wanted() names the next one; false: there is none.  mp_route_set()
+ * tells by which interface its packets leave, and whether that takes :: as their
+ * source.  An answer about a pair that is no more is ignored. [lock]
+ */
+struct mp_route {
+	struct mp_path path;
+	/* private to the engine */
+	uint32_t session, gen;
+	uint16_t flow;
+};
+MP_CHECK bool mp_route_wanted(struct mp *, struct mp_route *);
+void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
+    uint32_t leaves_by, bool any_source);
+
 /* --- Status -------------------------------------------------------------- */
 
 /* All counters: X(name, what it means). */
@@ -472,6 +492,7 @@ struct mp_session_info {
 
 struct mp_flow_info {
 	struct mp_path path;
+	uint32_t leaves_by; /* the interface that the kernel really takes */
 	bool validated, failed, doubt, in_use;
 	uint32_t srtt_us, rttvar_us; /* 0: no sample yet */
 	uint64_t idle_us, answer_at;

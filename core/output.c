@@ -61,12 +61,13 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	size_t len;
 	bool learn;
 
-	/* The answer to a challenge tells the peer's link, too: flows that
-	 * the handshake proved have not heard of it. */
+	/* A challenge tells the peer by which link the flow leaves.  Its answer
+	 * tells the peer's link: flows that the handshake proved have not heard
+	 * of that. */
 	learn = s->initiator && f->peer_link == 0 &&
 	    f->link_tries < FLOW_LINK_TRIES;
 	f->link_tries += learn;
-	if (!f->validated || f->unproven || learn) {
+	if (!f->validated || f->unproven || learn || f->link_new) {
 		msg.flags |= WIRE_CHALLENGE;
 		memcpy(msg.challenge, f->challenge, WIRE_TOKEN);
 	}
@@ -78,6 +79,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	len = send_control(m, s, f, now, &msg, 0, o->out, o->buf);
 	if (len == 0)
 		return 0;
+	f->link_new = false;
 	sent_to(f, false, len);
 	flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	f->probe_selects = (msg.flags & WIRE_SELECT) != 0;

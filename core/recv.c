@@ -206,6 +206,9 @@ take_path(struct mp *m, struct recv *r, size_t len)
 	f->alt = *p;
 	if (r->s->initiator)
 		f->alt.local = f->path.local;
+	f->alt.any_source = f->path.any_source &&
+	    f->alt.ifindex == f->path.ifindex &&
+	    memcmp(f->alt.local.ip, f->path.local.ip, 16) == 0;
 	f->alt_at = r->now;
 	f->alt_tries = 0;
 	f->in_bytes = (uint32_t)len;

@@ -51,7 +51,9 @@ next_ad(struct session *s, struct flow *f, bool control)
 static uint8_t
 link_of(const struct flow *f)
 {
-	return f->path.ifindex == 0 ? 0 : (uint8_t)(f->path.ifindex % 255 + 1);
+	uint32_t ifindex = flow_leaves_by(f);
+
+	return ifindex == 0 ? 0 : (uint8_t)(ifindex % 255 + 1);
 }
 
 size_t

@@ -93,6 +93,8 @@ struct flow {
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
+	bool route_wanted : 1; /* the kernel is to be asked where it leads */
+	bool link_new : 1; /* the peer is to be told by which link it leaves */
 	bool searched : 1;    /* its silence began a search (path_choice.c) */
 	bool ack_one : 1;     /* a datagram was answered */
 	bool ack_wait : 1;    /* ack_due waits for a second one */
@@ -131,6 +133,8 @@ struct flow {
 	struct loss tx_loss, rx_loss;
 	uint64_t void_until; /* it failed: until then loss does not count */
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
+	uint32_t leaves_by; /* interface that packets really take; 0: the
+			     * path's, or not known */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint8_t link_tries; /* challenges sent to learn it */
 	uint64_t former_mark[2]; /* as mark[], under the former key */
@@ -322,6 +326,7 @@ struct shared {
 	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
+	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];

@@ -11,6 +11,7 @@
 #include "flow.h"
 #include "mp.h"
 #include "path.h"
+#include "policy.h"
 #include "session.h"
 #include "state.h"
 #include "suites.h"
