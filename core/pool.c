@@ -151,7 +151,7 @@ ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
 	uint32_t off, fill;
 
 	if (g->head < g->tail || g->head - g->tail > p->size)
-		g->tail = g->head; /* not ours: empty the ring */
+		g->tail = g->head; /* damaged: empties the ring */
 	g->head -= g->head % POOL_ALIGN;
 	off = (uint32_t)(g->head & (p->size - 1));
 	fill = p->size - off < size ? p->size - off : 0;
