@@ -88,7 +88,7 @@ START_TEST(lost)
 }
 END_TEST
 
-/* Not while a flow answers. */
+/* The peer is not lost while a flow answers. */
 START_TEST(not_lost)
 {
 	struct duo *d = watched(3, 1);
