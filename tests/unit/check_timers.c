@@ -194,7 +194,7 @@ END_TEST
 
 /* --- Validation ----------------------------------------------------------- */
 
-/* 3 unanswered probes and a long silence end it; one answered challenge restores
+/* 3 unanswered probes and a long silence end it; an answered challenge restores
  * it. */
 START_TEST(invalid)
 {
