@@ -259,7 +259,7 @@ review_next(const struct mp *m, const struct session *s, uint64_t now)
 }
 
 void
-choice_expect(struct mp *m, struct session *s, const struct flow *f)
+path_choice_expect(struct mp *m, struct session *s, const struct flow *f)
 {
 	uint64_t at = look_at(s, f, 0);
 

@@ -182,6 +182,8 @@ take_path(struct mp *m, struct recv *r, size_t len)
 		memcmp(f->path.local.ip, p->local.ip, 16) == 0);
 
 	if (same || (f->gone && r->s->initiator)) {
+		f->heard_at = r->now;
+		f->via = p->ifindex;
 		if (f->alt_at == MP_NEVER)
 			f->in_bytes += (uint32_t)len;
 		if (f->gone && !r->s->initiator) {
@@ -201,20 +203,9 @@ take_path(struct mp *m, struct recv *r, size_t len)
 		f->in_bytes += (uint32_t)len;
 		return;
 	}
-	/* The peer has moved, or its NAT; or an attacker sent its packet from
-	 * elsewhere: a challenge to that address tells. */
-	f->alt = *p;
-	if (r->s->initiator)
-		f->alt.local = f->path.local;
-	f->alt.any_source = f->path.any_source &&
-	    f->alt.ifindex == f->path.ifindex &&
-	    memcmp(f->alt.local.ip, f->path.local.ip, 16) == 0;
-	f->alt_at = r->now;
-	f->alt_tries = 0;
-	f->in_bytes = (uint32_t)len;
-	f->out_bytes = 0;
-	rng_bytes(&m->sh->rng, f->alt_challenge, WIRE_TOKEN);
-	table_arm(m, r->s, r->now);
+	/* The peer moved, or a NAT did; or it is somebody's trick: ask. */
+	if (flow_may_move(f, r->now) && !path_known(m, r->s, f, p, r->now))
+		path_ask_alt(m, r->s, f, p, len, r->now);
 }
 
 /* Learns from the answer to one of the last probes, in order or not, how late
@@ -244,7 +235,7 @@ match_probe(struct mp *m, struct recv *r)
 	STATE_FLOWS(m, r->s, other, id)
 		if (other != f) {
 			flow_others_answer(other, f, sent, r->now);
-			choice_expect(m, r->s, other);
+			path_choice_expect(m, r->s, other);
 		}
 	if (f->probe_selects && f->probe_answered && f->id == r->s->current)
 		r->s->select_acked = true;
@@ -276,7 +267,7 @@ take_times(struct mp *m, struct recv *r)
 	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
 	    r->msg.held_log2),
 	    flow_sent_at(r->arrival, r->msg.tsreply, 0));
-	choice_expect(m, r->s, f);
+	path_choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);
 }
@@ -402,6 +393,8 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 		    r->f->validated)
 			continue;
 		path_validated(m, r->s, r->f, r->now);
+		if (sh->source[i].n % 2 == 0) /* the last RESP went so */
+			r->f->path.ifindex = 0;
 		if (i == 0 && sh->source[1].n == 0)
 			continue;
 		/* The RESP went to several addresses: it proves none. */

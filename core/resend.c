@@ -173,7 +173,7 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	if (send_control(m, s, f, now, &msg, len, out, buf) == 0)
 		return 0;
 	flow_copy_sent(f, now);
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	state_count(m, MP_C_copy_out);
 	state_count(m, MP_C_resent);
 	return 1;

@@ -218,6 +218,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		session_down(m, s); /* the peer has no keys any more */
 	if (s->plain && s->state == MP_S_DOWN) /* what is staged goes first */
 		return s->staged.n > 0 ? MP_EAGAIN : 0;
+	if (s->locals_due) /* a flow whose address went carries nothing */
+		path_locals(m, s, now);
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
@@ -290,7 +292,7 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		}
 	}
 	if (!waits) {
-		choice_expect(m, s, f);
+		path_choice_expect(m, s, f);
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
 	}
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
@@ -318,7 +320,7 @@ copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, size_t len)
 	f->tx_packets++;
 	f->tx_bytes += len + MP_COPY_OVERHEAD;
 	flow_copy_sent(f, tx->sent_at);
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	return f;
 }
 

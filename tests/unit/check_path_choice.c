@@ -291,7 +291,7 @@ fall_silent(void)
 		f[i]->probe_now = false;
 	}
 	flow_data_sent(f[0], T0);
-	choice_expect(&m, s, f[0]);
+	path_choice_expect(&m, s, f[0]);
 }
 
 START_TEST(search_asks_all)
@@ -393,7 +393,7 @@ START_TEST(search_of_its_own)
 	(void)urged();
 	f[1]->proof_at = f[2]->proof_at = at + MS;
 	flow_copy_sent(f[1], at + 30 * MS);
-	choice_expect(&m, s, f[1]);
+	path_choice_expect(&m, s, f[1]);
 	again = flow_overdue_at(f[1]);
 	ck_assert_uint_le(s->review_at, again);
 	path_choice_review(&m, s, again);
