@@ -99,7 +99,7 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->via = path->ifindex;
 	f->moved_at = 0;
 	f->move_gap = 0;
-	if (f->tx_seq != 0) /* what another pair took does not count */
+	if (f->tx_seq != 0) /* the former pair's packets are no loss of this */
 		loss_mended(f, now);
 	f->reply = false;
 	f->in_bytes = f->out_bytes = 0;
@@ -130,7 +130,7 @@ flow_moved(struct flow *f, uint64_t now)
 	f->alt_at = MP_NEVER;
 	f->moved_at = f->heard_at = now;
 	f->failed = f->down = false;
-	f->proof_at = 0; /* what answered is there, not where data went */
+	f->proof_at = 0; /* the answer tells nothing of data sent before */
 }
 
 void

@@ -255,7 +255,7 @@ missing_pair(const struct mp *m, const struct session *s,
 	return least != UINT32_MAX;
 }
 
-/* It had its time, and no probe was answered. */
+/* Has the pair had its time, and no probe of it an answer? */
 static bool
 tried(const struct flow *f, uint64_t now)
 {
@@ -264,10 +264,13 @@ tried(const struct flow *f, uint64_t now)
 }
 
 /*
- * A place for one more pair where all are taken: of one that does not work, and
- * crowds its interface or was tried in vain.  Pairs with the address that the
- * program used stay, but for such of lighter interfaces, and get the place of
- * any that does not work; an interface keeps its last pair.
+ * A record for one more pair where all are taken; NULL: there is none
+ * for it.  It is one of a pair that is not validated: best of the interface and
+ * family that is heaviest without it, and heavier than the new pair's; else of
+ * any pair that leads to an address which the program did not use, if the new
+ * one leads to the address that it used, or replaces one tried in vain by one
+ * of an interface that works.  A pair to the program's address is replaced by
+ * another such pair only; an interface and family keeps its last pair.
  */
 static struct flow *
 crowded_record(const struct mp *m, const struct session *s,
@@ -426,7 +429,7 @@ path_any_link(const struct session *s, struct flow *f)
 
 /* --- Addresses and links -------------------------------------------------- */
 
-/* What became of a flow's local address. */
+/* Adapts a flow to what became of its local address and link. */
 static void
 flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 {

@@ -25,9 +25,9 @@ enum choice_limit {
 
 /* The review: changes the flow in use where that is called for. */
 void path_choice_review(struct mp *, struct session *, uint64_t now);
-/* The flow waits for an answer: when that is overdue, a look is due. */
+/* The flow waits for an answer: when that is overdue, a review is due. */
 void path_choice_expect(struct mp *, struct session *, const struct flow *);
-/* Something changed that the choice depends on: a look is due. */
+/* Something changed that the choice depends on: a review is due. */
 void path_choice_dirty(struct mp *, struct session *, uint64_t now);
 /* The peer's SELECT, or its data in order, names a flow. */
 void path_choice_follow(struct mp *, struct session *, uint64_t now,

@@ -203,7 +203,8 @@ take_path(struct mp *m, struct recv *r, size_t len)
 		f->in_bytes += (uint32_t)len;
 		return;
 	}
-	/* The peer moved, or a NAT did; or it is somebody's trick: ask. */
+	/* The peer has moved, or its NAT; or an attacker sent its packet from
+	 * elsewhere: a challenge to that address tells. */
 	if (flow_may_move(f, r->now) && !path_known(m, r->s, f, p, r->now))
 		path_ask_alt(m, r->s, f, p, len, r->now);
 }
@@ -393,7 +394,9 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 		    r->f->validated)
 			continue;
 		path_validated(m, r->s, r->f, r->now);
-		if (sh->source[i].n % 2 == 0) /* the last RESP went so */
+		/* The last RESP left by the link that the kernel chose
+		 * (responder.c). */
+		if (sh->source[i].n % 2 == 0)
 			r->f->path.ifindex = 0;
 		if (i == 0 && sh->source[1].n == 0)
 			continue;

@@ -244,7 +244,8 @@ struct session {
 	uint8_t addr_flow; /* which flow the request came on */
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
-	uint8_t turn; /* whose of them it is to have more pairs */
+	uint8_t turn; /* which of told[] gets a pair first where all have
+		       * equally many flows */
 	bool locals_due : 1; /* path_locals() is still to be called */
 	bool pairs_left : 1; /* some pairs have no flow: all are taken */
 	bool told_more : 1; /* the last list goes on in another message */

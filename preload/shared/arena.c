@@ -17,7 +17,7 @@
  * and marked as moved (socket/recover.c).  Then reentry_lock() fails, so no
  * datagram of a session goes by it any more.
  *
- * The lock guards the engine's block and the slots.  It is a leaf: whoever
+ * The lock guards the engine's block and the slots.  It is a leaf: a thread that
  * holds it takes no other lock, and does not block.  Its word is 0 or the
  * owner's thread id, with FUTEX_WAITERS and FUTEX_OWNER_DIED as the kernel
  * defines them.
