@@ -264,13 +264,15 @@ tried(const struct flow *f, uint64_t now)
 }
 
 /*
- * A record for one more pair where all are taken; NULL: there is none
- * for it.  It is one of a pair that is not validated: best of the interface and
- * family that is heaviest without it, and heavier than the new pair's; else of
- * any pair that leads to an address which the program did not use, if the new
- * one leads to the address that it used, or replaces one tried in vain by one
- * of an interface that works.  A pair to the program's address is replaced by
- * another such pair only; an interface and family keeps its last pair.
+ * A record for one more pair where all are taken: whose pair is given up; NULL:
+ * none is.  Never one that is validated or in use, nor the last of its interface
+ * and family, nor (for a pair to another address) one to the address that the
+ * program used.  Of the others:
+ *  - first one of the interface and family that is heaviest without it, if it is
+ *    heavier than the new pair's;
+ *  - else one to an address that the program did not use, if the new pair leads
+ *    to the one it used, or if that one was tried in vain and the new pair's
+ *    interface and family works.
  */
 static struct flow *
 crowded_record(const struct mp *m, const struct session *s,
