@@ -264,10 +264,10 @@ tried(const struct flow *f, uint64_t now)
 }
 
 /*
- * The record of a pair that is given up for a new one where all are taken; NULL:
- * there is none.  Never of one that is validated or in use, nor the last one of
- * its interface and family, nor (for a pair to another address) of one to the
- * address that the program used.  Of the others:
+ * The record of a pair that is given up for a new one where all are taken;
+ * NULL: there is none.  Never of one that is validated or in use, nor the last
+ * one of its interface and family, nor (for a pair to another address) of one
+ * to the address that the program used.  Of the others:
  *  - first one of the interface and family that is heaviest without it, if that
  *    is heavier than the new pair's;
  *  - else one to an address that the program did not use, if the new pair leads

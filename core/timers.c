@@ -12,7 +12,8 @@
  *	delayed acknowledgement	5 ms after data arrived (ack_due, recv.c)
  *	end of a wait		dRTO, at most 1 s (10 s after a minute of
  *				silence), at least SRTT + max(4 RTTVAR, 10 ms):
- *				idle_time grows by RTO, a probe goes
+ *				idle_time grows by RTO, a probe goes, also to
+ *				where the peer was before (path_ask_former())
  *	end of a validation	3 probes unanswered and max(3 (SRTT +
  *				4 RTTVAR), 1 s) of silence
  *	challenge to a moved	at once and after 300 ms; 600 ms later the old
@@ -36,7 +37,10 @@
  * Of the session
  *	address request		at once, then 0.3, 0.6, 1.2 and 5 s later, then
  *				each 60 s; not for an idle program (addr_at)
- *	list unasked		at once, then 0.3 and 0.6 s later (push_at)
+ *	list unasked		at once, then 0.3 and 0.6 s later (push_at); its
+ *				parts one after the other (list_part)
+ *	new local addresses	at once, 64 sessions in a call of mp_poll()
+ *				(locals_due, output.c)
  *	staged, CLOSE		at once
  *	resent			at once, then each 4 ms (resend_at, resend.c)
  *	staged given up		after 10 s
