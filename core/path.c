@@ -259,7 +259,7 @@ missing_pair(const struct mp *m, const struct session *s,
 	return least != UINT32_MAX;
 }
 
-/* It had its time, and no probe was answered. */
+/* Has the pair had its time, and no probe of it an answer? */
 static bool
 tried(const struct flow *f, uint64_t now)
 {
@@ -268,10 +268,15 @@ tried(const struct flow *f, uint64_t now)
 }
 
 /*
- * A place for one more pair where all are taken: of one that does not work, and
- * crowds its interface or was tried in vain.  Pairs with the address that the
- * program used stay, but for such of lighter interfaces, and get the place of
- * any that does not work; an interface keeps its last pair.
+ * The record of a pair that is given up for a new one where all are taken;
+ * NULL: there is none.  Never of one that is validated or in use, nor the last
+ * one of its interface and family, nor (for a pair to another address) of one
+ * to the address that the program used.  Of the others:
+ *  - first one of the interface and family that is heaviest without it, if that
+ *    is heavier than the new pair's;
+ *  - else one to an address that the program did not use, if the new pair leads
+ *    to the one it used, or if that one was tried in vain and the new pair's
+ *    interface and family works.
  */
 static struct flow *
 crowded_record(const struct mp *m, const struct session *s,
@@ -446,7 +451,7 @@ path_any_link(const struct mp *m, const struct session *s, struct flow *f,
 
 /* --- Addresses and links -------------------------------------------------- */
 
-/* What became of a flow's local address. */
+/* Adapts a flow to what became of its local address and link. */
 static void
 flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 {
