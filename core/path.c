@@ -15,6 +15,8 @@
 
 enum {
 	PATH_TRIED = 30 * 1000 * 1000, /* us for which a new pair stays */
+	PATH_ONE_WAY = 500 * 1000, /* us without an answer, though it is heard,
+				    * that are no loss */
 	PATH_ASK_GAP = 250 * 1000, /* us between probes of a pair elsewhere */
 	PATH_FORMER = 60 * 1000 * 1000, /* us of silence in which the former
 					 * address is asked */
@@ -415,10 +417,11 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 }
 
 void
-path_any_link(const struct session *s, struct flow *f)
+path_any_link(const struct session *s, struct flow *f, uint64_t now)
 {
 	if (s->initiator || f->silent_since == MP_NEVER ||
-	    f->heard_at <= f->silent_since)
+	    f->heard_at <= f->silent_since || f->probes < FLOW_PROBES_LOST ||
+	    now < f->silent_since + PATH_ONE_WAY)
 		return;
 	f->path.ifindex = f->path.ifindex != 0 ? 0 : f->via;
 	f->path.any_source = false;

@@ -392,7 +392,7 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 		    r->f->validated)
 			continue;
 		path_validated(m, r->s, r->f, r->now);
-		if (sh->source[i].n % 2 == 0) /* the last RESP went so */
+		if (sh->any_link) /* the last RESP went so */
 			r->f->path.ifindex = 0;
 		if (i == 0 && sh->source[1].n == 0)
 			continue;

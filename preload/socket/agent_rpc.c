@@ -12,6 +12,7 @@
 #include "policy/conf.h"
 #include "process/reentry.h"
 #include "process/spawn_agent.h"
+#include "shared/net.h"
 #include "shared/real.h"
 #include "shared/sockfilter.h"
 
