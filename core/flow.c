@@ -200,7 +200,11 @@ flow_mark(struct flow *f, bool former, bool control, uint64_t seq)
 uint32_t
 flow_leaves_by(const struct flow *f)
 {
-	return f->leaves_by != 0 ? f->leaves_by : f->path.ifindex;
+	if (f->leaves_by != 0)
+		return f->leaves_by;
+	/* Where the kernel chooses: it needs the one that its packets come
+	 * by. */
+	return f->path.ifindex != 0 ? f->path.ifindex : f->via;
 }
 
 bool

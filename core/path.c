@@ -15,13 +15,11 @@
 
 enum {
 	PATH_TRIED = 30 * 1000 * 1000, /* us for which a new pair stays */
+	PATH_ONE_WAY = 500 * 1000, /* us without an answer, though it is heard,
+				    * that are no loss */
 	PATH_ASK_GAP = 250 * 1000, /* us between probes of a pair elsewhere */
 	PATH_FORMER = 60 * 1000 * 1000, /* us of silence in which the former
 					 * address is asked */
-	/* Where another flow works, one that is heard and gets no answer for so
-	 * long, us, has no way back by the link that it is heard on: it is not
-	 * a packet or two lost, nor a route that is being changed. */
-	PATH_ONE_WAY_US = 1000 * 1000,
 };
 
 struct flow *
@@ -423,27 +421,12 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 		path_ask_alt(m, s, f, &f->former, WIRE_INIT, now);
 }
 
-/* Responder: does another flow carry datagrams? */
-static bool
-another_works(const struct mp *m, const struct session *s,
-    const struct flow *f)
-{
-	struct flow *other;
-
-	STATE_FLOWS(m, s, other, id)
-		if (other != f && flow_usable(other))
-			return true;
-	return false;
-}
-
 void
-path_any_link(const struct mp *m, const struct session *s, struct flow *f,
-    uint64_t now)
+path_any_link(const struct session *s, struct flow *f, uint64_t now)
 {
 	if (s->initiator || f->silent_since == MP_NEVER ||
-	    f->heard_at <= f->silent_since)
-		return;
-	if (now < f->silent_since + PATH_ONE_WAY_US && another_works(m, s, f))
+	    f->heard_at <= f->silent_since || f->probes < FLOW_PROBES_LOST ||
+	    now < f->silent_since + PATH_ONE_WAY)
 		return;
 	f->path.ifindex = f->path.ifindex != 0 ? 0 : f->via;
 	f->path.any_source = false;
@@ -572,8 +555,13 @@ path_probe_now(struct mp *m, struct session *s, uint64_t now, uint32_t ifindex)
 static bool
 any_link(const struct mp *m, const struct session *s, struct flow *f)
 {
-	if (s->initiator || f->path.ifindex == 0 || another_works(m, s, f))
+	struct flow *other;
+
+	if (s->initiator || f->path.ifindex == 0)
 		return false;
+	STATE_FLOWS(m, s, other, id)
+		if (other != f && flow_usable(other))
+			return false;
 	f->path.ifindex = 0;
 	f->path.any_source = false;
 	return true;

@@ -396,7 +396,7 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 		path_validated(m, r->s, r->f, r->now);
 		/* The last RESP left by the link that the kernel chose
 		 * (responder.c). */
-		if (sh->source[i].n % 2 == 0)
+		if (sh->any_link)
 			r->f->path.ifindex = 0;
 		if (i == 0 && sh->source[1].n == 0)
 			continue;

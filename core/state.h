@@ -272,6 +272,7 @@ struct handshake {
 	uint8_t state;
 	uint8_t round;
 	bool inner : 1;	/* inside the live session */
+	bool any_link : 1; /* the last RESP went by the kernel's choice */
 	bool initiator : 1; /* our role in the session */
 	uint8_t slot;
 	uint32_t session, gen; /* MP_NONE: no session yet */

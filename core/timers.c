@@ -102,7 +102,7 @@ timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 	uint16_t mtu = path_mtu(m, f);
 
 	if (now >= flow_wait_end(f, now)) {
-		path_any_link(m, s, f, now);
+		path_any_link(s, f, now);
 		flow_missed(f, now);
 		path_ask_former(m, s, f, now);
 		s->review_at = 0;
