@@ -28,8 +28,8 @@
  * Payloads are plaintext.  pool_clear() wipes a session's; what was only
  * dropped stays in memory until the ring comes round.
  *
- * The caller's lock is held.  Sources: PROTOCOL.md 2 (held: Linux's default
- * send buffer, 212992 bytes) and 5 (rescue).
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (staged: Linux's default
+ * send buffer, 212992 bytes) and 5 (resend).
  */
 #include "pool.h"
 
@@ -97,7 +97,7 @@ record_at(const struct place *p, uint64_t pos)
 	    r->size < sizeof(*r) || r->len > r->size - sizeof(*r))
 		return NULL;
 	if (r->next <= pos)
-		r->next = MP_NEVER; /* not ours: positions only grow */
+		r->next = MP_NEVER; /* damaged: positions only grow */
 	return r;
 }
 
@@ -151,7 +151,7 @@ ring_room(struct mp *m, enum pool_kind kind, const struct place *p,
 	uint32_t off, fill;
 
 	if (g->head < g->tail || g->head - g->tail > p->size)
-		g->tail = g->head; /* not ours: empty the ring */
+		g->tail = g->head; /* damaged: empties the ring */
 	g->head -= g->head % POOL_ALIGN;
 	off = (uint32_t)(g->head & (p->size - 1));
 	fill = p->size - off < size ? p->size - off : 0;
