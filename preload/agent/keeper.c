@@ -165,6 +165,22 @@ keeper_reap_worker(struct keeper *k)
 	k->restarts++;
 }
 
+/*
+ * The kernel stamps datagrams on arrival only from some 20 ms after the first
+ * socket of the host asked for it; until then a stamp is the time of reading
+ * (kernel fact K33).  One socket that asks from here on, as long as there is an
+ * agent, spares all others that time.
+ */
+static void
+keeper_want_stamps(void)
+{
+	int on = 1, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on,
+		    sizeof(on));
+}
+
 void
 keeper_run(struct listener *listener, int ready)
 {
@@ -174,6 +190,7 @@ keeper_run(struct listener *listener, int ready)
 	k.ready = ready;
 	LIST_INIT(&k.kept);
 	(void)prctl(PR_SET_NAME, "mpshim-agent");
+	keeper_want_stamps();
 	keeper_start_worker(&k);
 	while (keeper_serve(&k)) {
 		keeper_reap_worker(&k);

@@ -58,6 +58,18 @@ is_arrival(int sender, int fd, const struct name *to)
 	return is >= before && is <= after;
 }
 
+/* Is the first stamp of a new socket that of arrival? */
+static bool
+is_first_arrival(const struct way *w, int sender, int number)
+{
+	struct name any = at_any(w, PORT + 1 + number),
+	    to = at_lo(w, PORT + 1 + number);
+	int fd = sock_at(w, &any);
+
+	set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	return is_arrival(sender, fd, &to);
+}
+
 static void
 run(const struct way *w)
 {
@@ -74,6 +86,11 @@ run(const struct way *w)
 	for (i = 0; i < SURE && is_arrival(sender, fd, &to); i++)
 		continue;
 	claim(i == SURE, "all of them from then on", "%d were", i);
+	/* The first socket has the option on: no work is queued any more. */
+	for (i = 0; i < SURE && is_first_arrival(w, sender, i); i++)
+		continue;
+	claim(i == SURE, "the first one, too, of a socket that is not the "
+	    "first with the option", "%d were", i);
 }
 
 int
