@@ -82,11 +82,12 @@ struct mp_limits {
 	uint32_t sessions;   /* 1..16384; default 4096 */
 	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
-	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB. This
+	uint32_t pool;	     /* bytes of recent datagrams; default 32 MiB, of
+			      * which only what is needed is ever touched. This
 			      * and `staged' are rounded down to a power of
 			      * two */
-	uint32_t pool_each;  /* of one session; default 256 KiB */
-	uint32_t staged;	     /* bytes of staged ones; default 1 MiB */
+	uint32_t pool_each;  /* of one session; default 16 MiB */
+	uint32_t staged;	     /* bytes of staged ones; default 2 MiB */
 };
 
 /* A view of a block.  Private: use the functions. */
@@ -101,6 +102,7 @@ struct mp {
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged;
+	uint32_t *pool_link, *staged_link;
 	uint32_t buckets; /* of each hash table, a power of two */
 };
 

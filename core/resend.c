@@ -3,10 +3,13 @@
  * Theory of operation
  *
  * When a flow stops working, the datagrams sent on it lately may be lost.  They
- * are resent, oldest first, as COPYs on other flows, out of the ring of recent
+ * are resent, oldest first, as COPYs on other flows, out of the pool of recent
  * datagrams (pool.c).  Something notices (path_choice.c, path.c, control.c) and
  * sets `resend' and the position to begin at; mp_poll() then calls
  * resend_next() once for each packet, until it has walked to the end.
+ *
+ * What arrived for certain leaves the pool at once (resend_trim()), so that it
+ * holds no more than what is under way.
  *
  * Only copies are made: a COPY names the packet that it repeats and counts in
  * that packet's replay window, so the peer delivers each datagram once however
@@ -44,6 +47,7 @@ enum resend_limit {
 	RESEND_LEAST = 250 * 1000,
 	RESEND_MORE = 130 * 1000,
 	RESEND_LONGEST = 2000 * 1000,
+	RESEND_LOOKS = 4096, /* records that one call looks at */
 };
 
 /* Surely: the clock of timestamps has coarse steps. */
@@ -76,7 +80,7 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	struct flow *f = state_flow(m, s, r->flow);
 	unsigned i;
 
-	if (f == NULL || r->dead || works(s, f, now) || arrived(f, r->sent_at))
+	if (f == NULL || works(s, f, now) || arrived(f, r->sent_at))
 		return false;
 	for (i = 0; i < vias(r); i++) {
 		f = state_flow(m, s, r->via[i]);
@@ -106,17 +110,22 @@ too_late(const struct mp *m, const struct session *s, const struct record *r,
 	    now > r->sent_at + RESEND_LONGEST;
 }
 
-/* How many are to be sent at a time, told by how many there are. */
+/* How many are to be sent at a time, told by how many there are: of a long
+ * queue by its first ones. */
 static uint16_t
 few_of(struct mp *m, struct session *s, uint64_t now)
 {
 	struct record *r;
-	uint32_t n = 0;
+	uint32_t n = 0, looks = 0;
 
-	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
-	     r = pool_next(m, POOL_RECENT, r))
+	for (r = pool_first(m, POOL_RECENT, s); r != NULL &&
+	     looks < RESEND_LOOKS; r = pool_next(m, POOL_RECENT, r)) {
+		looks++;
 		n += now < r->sent_at + RESEND_LONGEST &&
 		    at_risk(m, s, r, now);
+	}
+	if (looks == RESEND_LOOKS)
+		n = (uint32_t)((uint64_t)n * s->pool.n / RESEND_LOOKS);
 	n /= RESEND_PARTS;
 	n = n > RESEND_FEW ? n : RESEND_FEW;
 	return n < UINT16_MAX / RESEND_GAPS ? (uint16_t)n :
@@ -151,14 +160,14 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	const struct flow *silent = state_flow(m, s, r->flow);
 	struct wire_msg msg = { .flags = path_choice_copy_flags(silent, now) };
 	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
-	size_t len = pool_len(m, POOL_RECENT, r);
+	size_t len = pool_len(r);
 
-	if (head + len + WIRE_TAG > size)
+	if (head + len + WIRE_TAG > size ||
+	    !pool_read(m, POOL_RECENT, r, buf + head, len))
 		return 0;
 	msg.copy = (struct wire_ad) { .sid = s->keys[r->keys].sid_out,
 		.dir = !s->initiator,
 		.flow = r->flow, .seq = r->seq };
-	memcpy(buf + head, pool_data(r), len);
 	r->via[vias(r)] = f->id;
 	r->vias = (uint8_t)((vias(r) + 1) & 7);
 	r->copied_us = (uint32_t)(now - r->sent_at);
@@ -171,6 +180,38 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	return 1;
 }
 
+/* It arrived, or is too old to be sent again whatever comes.  Where the peer may
+ * have moved, answers tell of another place than the flow's. */
+static bool
+settled(const struct mp *m, const struct session *s, const struct record *r,
+    uint64_t now)
+{
+	const struct flow *f = state_flow(m, s, r->flow);
+	unsigned i;
+
+	if (f == NULL || now > r->sent_at + RESEND_LONGEST)
+		return true;
+	if (f->alt_at == MP_NEVER && arrived(f, r->sent_at))
+		return true;
+	for (i = 0; i < vias(r); i++) {
+		f = state_flow(m, s, r->via[i]);
+		if (f != NULL && f->alt_at == MP_NEVER &&
+		    arrived(f, r->sent_at + r->copied_us))
+			return true;
+	}
+	return false;
+}
+
+void
+resend_trim(struct mp *m, struct session *s, uint64_t now, unsigned most)
+{
+	const struct record *r;
+
+	for (; most > 0 && (r = pool_first(m, POOL_RECENT, s)) != NULL &&
+	     settled(m, s, r, now); most--)
+		pool_drop(m, POOL_RECENT, s);
+}
+
 int
 resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
     uint8_t *buf, size_t size)
@@ -178,12 +219,14 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	struct policy_ask ask = { .now = now, .no_doubt = true };
 	struct record *r;
 	struct flow *f;
-	unsigned i;
+	unsigned i, looks = 0;
 
 	if (!paced(m, s, now))
 		return 0;
 	for (r = pool_at(m, POOL_RECENT, s, s->resend_pos); r != NULL;
 	     r = pool_next(m, POOL_RECENT, r)) {
+		if (looks++ == RESEND_LOOKS)
+			return 0; /* goes on at the next call */
 		s->resend_pos = r->next;
 		if (now > r->sent_at + RESEND_LONGEST ||
 		    vias(r) == POOL_VIA || !at_risk(m, s, r, now))

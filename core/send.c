@@ -12,11 +12,16 @@
 #include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
+#include "resend.h"
 #include "seal.h"
 #include "session.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
+
+/* Datagrams that each one sent may drop from the pool of recent ones: more than
+ * it adds, so that the pool gets empty after a failure. */
+enum { SEND_TRIM = 4 };
 
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
@@ -296,6 +301,7 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		choice_expect(m, s, f);
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
 	}
+	resend_trim(m, s, tx->sent_at, SEND_TRIM);
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
 	if (r == NULL)
 		return;

@@ -110,18 +110,21 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	struct flow *f;
 	struct mp_tx tx;
 	size_t len;
+	uint8_t *payload;
 
 	if (r == NULL)
 		return 0;
-	len = pool_len(m, POOL_HELD, r);
+	len = pool_len(r);
 	f = path_choice_flow(m, s, now, len + MP_OVERHEAD);
 	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
 		return 0;
 	send_fill(m, s, f, now, 0, NULL, &tx);
 	way_out(m, s, r, f, &f->path, out);
-	out->len = mp_seal(&tx, pool_data(r), len, buf);
-	send_done(m, s, f, &tx, pool_data(r), len, NULL);
+	payload = buf + mp_seal_offset(&tx);
+	pool_read(m, POOL_HELD, r, payload, len);
 	pool_drop(m, POOL_HELD, s);
+	send_done(m, s, f, &tx, payload, len, NULL);
+	out->len = mp_seal(&tx, payload, len, buf);
 	crypto_wipe(&tx, sizeof(tx));
 	return out->len;
 }
@@ -136,15 +139,16 @@ staged_send_plain(struct mp *m, struct session *s, struct mp_out *out,
 
 	if (r == NULL)
 		return 0;
-	len = pool_len(m, POOL_HELD, r);
-	pool_drop(m, POOL_HELD, s);
-	if (len > size)
+	len = pool_len(r);
+	if (len > size || !pool_read(m, POOL_HELD, r, buf, len)) {
+		pool_drop(m, POOL_HELD, s);
 		return 0;
+	}
 	memcpy(path.local.ip, s->source, sizeof(path.local.ip));
 	if (!addr_pair_ok(path.local.ip, path.remote.ip))
 		addr_any(path.local.ip, path.remote.ip);
 	way_out(m, s, r, NULL, &path, out);
-	memcpy(buf, pool_data(r), len);
+	pool_drop(m, POOL_HELD, s);
 	out->len = len;
 	state_count(m, MP_C_plain_out);
 	return 1;

@@ -25,6 +25,7 @@ enum state_bound {
 	STATE_SOURCES = 16,  /* sources of one INIT that are noted */
 	STATE_BUCKETS = 256, /* of the handshake limit by source */
 	STATE_ASKED = 4, /* probes whose answers are known, late ones too */
+	STATE_HEAVY = 22, /* lists of sessions that hold much of a pool */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
 	STATE_NO_INDEX = 0xffff,	/* no flow record */
 };
@@ -138,10 +139,15 @@ struct keys {
 	uint8_t rx[CRYPTO_KEY];
 };
 
-/* Datagrams of a session in a pool, oldest first. */
+/* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
 struct queue {
-	uint64_t first, last; /* positions; MP_NEVER: empty */
-	uint32_t bytes, n;
+	uint64_t first, last; /* positions */
+	uint32_t bytes, n;    /* of records, and how many; n 0: empty */
+	uint32_t chunks;      /* that hold them, the last one ... */
+	uint32_t end;	      /* ... up to this place */
+	uint32_t number;      /* of the next record */
+	uint32_t epoch;	      /* of the pool */
+	uint32_t before, after; /* in a list of heavy ones: session + 1; or 0 */
 };
 
 struct session {
@@ -266,9 +272,16 @@ struct due {
 	uint32_t session;
 };
 
-/* A ring of records; positions only grow. */
-struct ring {
-	uint64_t head, tail;
+/* Chunks of memory for datagrams (pool.c).  Zeros: nothing was kept yet. */
+struct pool {
+	uint32_t free;	/* the first free chunk + 1; 0: none */
+	uint32_t last;	/* the last free one, if there is any */
+	uint32_t used;	/* chunks below this one are free, or taken */
+	uint32_t taken; /* chunks that sessions hold */
+	uint32_t epoch; /* queues of another one are void */
+	uint32_t hand;	/* session that a walk looks at next */
+	uint32_t heavy[STATE_HEAVY]; /* sessions by logarithm of their chunks:
+				      * first of each list + 1; 0: none */
 };
 
 struct shared {
@@ -289,7 +302,7 @@ struct shared {
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
-	struct ring pool, staged;
+	struct pool pool, staged;
 	struct ratelimit ratelimit;
 	uint64_t count[MP_C_MAX];
 };

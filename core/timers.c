@@ -64,9 +64,13 @@
 #include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
+#include "resend.h"
 #include "session.h"
 #include "state.h"
 #include "wire.h"
+
+/* Datagrams dropped from the pool at a time: less than 1 ms. */
+enum { TIMERS_TRIM = 2048 };
 
 /* Forgeries that make a key be renewed: 2^31. */
 enum { TIMERS_FORGED = INT32_MAX };
@@ -217,6 +221,7 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 		return;
 	}
 	timers_keys(m, s, now);
+	resend_trim(m, s, now, TIMERS_TRIM);
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    now >= r->sent_at + SESSION_ANSWER) {
 		pool_drop(m, POOL_HELD, s);

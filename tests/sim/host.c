@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "rng.h"
 #include "world.h"
@@ -14,7 +15,6 @@ enum {
 	SEND_TRIES = 70,   /* as many flows as there can be, and some */
 	SPIN_US = 1000,
 	INIT_LEN = 124,
-	BLOCK_ALIGN = 64,
 };
 
 static const enum mp_counter kind_counter[P_OTHER] = {
@@ -63,8 +63,7 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 	h->seed = rng_mix(seed, name);
 	h->skew = SEC(1000) + h->seed % SEC(100000);
 	h->limits = (struct mp_limits){ .sessions = 16, .flows = 512,
-		.flows_each = 64, .pool = 1 << 20, .pool_each = 256 << 10,
-		.staged = 256 << 10 };
+		.flows_each = 64, .staged = 256 << 10 };
 	h->last = &h->first;
 	h->control_last = &h->control;
 	if (mp_keyring_add(&h->keys, "home", end, secret) != 0)
@@ -94,7 +93,8 @@ void
 host_stop(struct host *h)
 {
 	queue_flush(h);
-	free(h->block);
+	if (h->block != NULL)
+		munmap(h->block, mp_size(&h->limits));
 	h->block = NULL;
 	h->running = false;
 }
@@ -144,11 +144,11 @@ host_start(struct host *h)
 		x = rng_next(&r);
 		memcpy(setup.seed + i * 8, &x, sizeof(x));
 	}
-	h->block = aligned_alloc(BLOCK_ALIGN,
-	    (size + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN);
-	if (h->block == NULL)
-		err(2, "aligned_alloc");
-	memset(h->block, 0, size);
+	/* Zeros, and memory only where it is touched. */
+	h->block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (h->block == MAP_FAILED)
+		err(2, "mmap");
 	if (mp_create(&h->mp, h->block, size, &setup, host_now(h)) != 0)
 		errx(2, "mp_create");
 	if (mp_slot_open(&h->mp, 0, MP_DUAL) != 0)
