@@ -11,8 +11,8 @@
  * datagram goes on in the next ones.  Chunks that the queue has left are free
  * at once, and used again before others are touched.  So the memory touched is
  * what the sessions held at one time together, at most, and not the whole pool:
- * 100 Mbit/s at a round trip of 60 ms hold 0.9 MiB, and 3.4 MB (rate x (2 SRTT +
- * 150 ms)) when a path has died and the last 270 ms are unanswered.
+ * 100 Mbit/s hold 1 MiB at a round trip of 80 ms, and 4 MiB at most while a path
+ * of 60 ms has died (tests/sim, pool_100): rate x (2 SRTT + 150 ms) and heads.
  *
  * A session has a bound of its own, 208 KiB staged and pool_each recent bytes,
  * records included; over it, its own oldest goes.  Where the pool is full, the
