@@ -45,7 +45,8 @@ BENCH_COMMON = world
 
 # Manual pages, and what else people read.
 MAN = $(wildcard man/*.[1-9])
-DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE core/PROTOCOL.md
+DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE doc/guides.md \
+	core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
@@ -117,14 +118,22 @@ CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
+AGENT_UNIT_O = $(patsubst tests/agent_unit/%.c,$(B)/agent_unit/%.o, \
+	$(wildcard tests/agent_unit/*.c))
+AGENT_TESTED_O = $(filter-out $(B)/preload/agent/main.o,$(AGENT_O))
+# The system calls that tests/agent_unit/kernel.c answers.
+AGENT_WRAPPED = arena_now pread sendmsg recvmmsg getsockopt setsockopt \
+	getsockname
+CHECK_AGENT_UNIT = $(B)/agent_unit/check_agent_unit
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
 PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
-	policy/conf \
+	policy/conf policy/dest_scope policy/dest_policy \
 	process/libc process/log process/fault process/forked process/reentry \
 	process/iov \
-	socket/fdtab socket/pinned \
-	datagram/tx_option datagram/cork)
+	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
+	socket/pinned \
+	datagram/tx_option datagram/cork datagram/cmsg)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -145,7 +154,8 @@ PAGES = $(MAN:%=$(B)/%)
 PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
-	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_PRELOAD)
+	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_AGENT_UNIT) \
+	$(CHECK_PRELOAD)
 
 # What is installed, without the tests.
 product: $(PRODUCT) $(PAGES)
@@ -174,7 +184,7 @@ $(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
 # The one place that has the version; these show it.
-$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/worker.o \
+$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/agent.o \
     agent/events.o hook/init.o): VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)
@@ -189,6 +199,11 @@ $(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(SHARED_O) \
 $(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB)
 	$(LINK) -o $@ $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
+
+$(CHECK_AGENT_UNIT): $(AGENT_UNIT_O) $(AGENT_TESTED_O) $(SHARED_O) $(LIB)
+	$(LINK) $(AGENT_WRAPPED:%=-Wl,--wrap=%) -o $@ $(AGENT_UNIT_O) \
+	    $(AGENT_TESTED_O) $(SHARED_O) $(LIB) $(CHECK_LIBS) \
+	    -lsodium -lbsd -lmd -lseccomp
 
 $(CHECK_PRELOAD): $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB)
 	$(LINK) -o $@ $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB) \
@@ -252,6 +267,10 @@ $(B)/agent_test/%.o: tests/agent/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/agent_unit/%.o: tests/agent_unit/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+
 $(B)/preload_test/%.o: tests/preload/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) $(SYSTEM) -Icore -Ipreload $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
@@ -279,7 +298,7 @@ $(B)/flags: FORCE
 -include $(CORE_O:.o=.d) $(SHARED_O:.o=.d) $(LIBRARY_O:.o=.d) \
 	$(AGENT_O:.o=.d) $(CTL_O:.o=.d) $(UNIT_O:.o=.d) $(SIM_O:.o=.d) $(BENCH_O:.o=.d) \
 	$(BENCHES:=.d) $(BENCH_UDP:=.d) $(FAKE_AGENT:=.d) $(CHECK_CTL_O:.o=.d) \
-	$(AGENT_TEST_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
+	$(AGENT_TEST_O:.o=.d) $(AGENT_UNIT_O:.o=.d) $(PRELOAD_TEST_O:.o=.d) $(EMU_O:.o=.d) $(UDPLOAD_O:.o=.d) \
 	$(LAB_PROGS:=.d)
 
 include tests/diff/rules.mk
@@ -290,16 +309,24 @@ include tests/kernel/rules.mk
 check:
 	scripts/deps
 	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
-	    check-kernel sim check-cli check-agent check-diff check-lab
+	    check-kernel sim check-cli check-agent-unit check-agent check-diff \
+	    check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \
 	    SYSTEM='$(SYSTEM) -DMPSHIM_VERSION="$(VERSION)"' \
 	    FLAGS='$(CPPFLAGS) $(CFLAGS) $(OURS)' scripts/check-floors $(B)
+	scripts/check-names
 
 # Code and manual pages tell of the same things.
 check-docs:
 	scripts/check-docs
+	scripts/handbook --self-test
+
+# The modules' theories of operation and the pages of doc/, as one book.
+handbook:
+	scripts/handbook $(B)/handbook.md
+.PHONY: handbook
 
 # In one process with sanitizers: to fork theirs for each test takes 8 times as
 # long.
@@ -322,13 +349,16 @@ demo:
 	$(MAKE) $(PRODUCT) $(LAB)
 	B=$(B) scripts/demo
 
-# The library exports the hooks and nothing else, and needs no C library newer
-# than Debian 11's.
+# The library exports the hooks and nothing else, every row of libc.h among them,
+# and needs no C library newer than Debian 11's.
 check-exports: $(SHIM)
 	$(NM) -D --defined-only $(SHIM) | sed 's/.* //' | LC_ALL=C sort \
 	    >$(B)/exports
 	sed -n 's/^	\([a-z_0-9]*\);$$/\1/p' preload/hook/exports.map | LC_ALL=C sort | \
 	    cmp - $(B)/exports
+	! sed -n 's/^	LIBC([^,]*, \([a-z_0-9]*\),.*/\1/p' preload/process/libc.h | \
+	    LC_ALL=C sort | LC_ALL=C comm -23 - $(B)/exports | \
+	    sed 's/$$/: in libc.h, but not exported/' | grep .
 	{ $(NM) -D $(SHIM) | sed -n 's/.*@GLIBC_//p' | sort -V | tail -1; \
 	    echo 2.31; } | sort -V -c
 
@@ -336,6 +366,10 @@ check-exports: $(SHIM)
 check-cli: $(PRODUCT) $(FAKE_AGENT) $(CHECK_CTL)
 	$(CHECK_CTL)
 	B=$(B) CC='$(CC)' tests/cli/run
+
+# The agent's modules one by one, above a kernel that is played: needs no root.
+check-agent-unit: $(CHECK_AGENT_UNIT)
+	$(CHECK_AGENT_UNIT)
 
 check-agent: $(KEEPER) $(CHECK_AGENT)
 	MPSHIM_AGENT=$(B)/mpshim-agent $(CHECK_AGENT)
@@ -418,5 +452,6 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent check-lab demo bench-core bench-shim coverage \
+	check-cli check-agent-unit check-agent check-lab demo bench-core \
+	bench-shim coverage \
 	tidy product install uninstall deb check-deb clean FORCE

@@ -231,13 +231,10 @@ MP_CHECK int mp_send_begin(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id, size_t len,
     enum mp_send_flag, struct mp_tx tx[2]);
 
-/* At which offset of its output mp_seal() puts the payload: a caller that puts
- * it there itself spares a copy. */
-size_t mp_seal_offset(const struct mp_tx *);
 /*
- * Writes the packet to `out', which has room for len + MP_COPY_OVERHEAD bytes.
- * The payload may lie at out + mp_seal_offset() already.  Returns the packet's
- * length.
+ * Writes the packet to `out', which has room for len + MP_COPY_OVERHEAD bytes
+ * and does not overlap the payload: mp_send_commit(), a COPY and another try
+ * want it unsealed.  Returns the packet's length.
  */
 size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
     uint8_t *out);

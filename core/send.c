@@ -245,16 +245,10 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 }
 
 size_t
-mp_seal_offset(const struct mp_tx *tx)
-{
-	return tx->hdr_len;
-}
-
-size_t
 mp_seal(const struct mp_tx *tx, const void *payload, size_t len, uint8_t *out)
 {
-	if (payload != out + tx->hdr_len && len > 0)
-		memmove(out + tx->hdr_len, payload, len);
+	if (len > 0)
+		memcpy(out + tx->hdr_len, payload, len);
 	memcpy(out, tx->hdr, tx->hdr_len);
 	return seal_packet(out, tx->hdr_len - (size_t)WIRE_AD + len, tx->suite,
 	    tx->key);

@@ -5,10 +5,10 @@
     demo_view.py --server WORDS --client WORDS --look WORDS --link WORDS
                  ADDRESS PORT
 
-Starts Mosh as keyecho.py does, types keys and measures their echo.  Twice a
-second it asks WORDS of --look (mpctl status --json) and shows a line for each
-flow: on a terminal always in the same place, else one after another.  WORDS of
---link, with words of emu behind them, make the better path die and come back.
+Starts Mosh as keyecho.py does, types keys and measures their echo.  Twice per
+second it runs the command of --look (mpctl status --json) and shows a line for
+each flow: on a terminal in place, else one after another.  The command of
+--link, with words of emu, makes the better path die and repairs it.
 """
 import argparse
 import json
@@ -23,32 +23,32 @@ import time
 import keyecho
 
 KEY_EVERY = 0.2  # seconds between keys, as in the paper
-SHOW_EVERY = 0.5
-DIES, RETURNS, ENDS = 8, 16, 25  # seconds
-SETTLED = 0.1  # an echo within this of the usual one is as usual
+SHOW_EVERY = 0.5  # seconds between two looks at the status
+DIES, RETURNS, ENDS = 8, 16, 25  # of the path; and of the demo; seconds
+SETTLED = 0.1  # an echo is late above the median by this; seconds
 INDEX = {letter: i for i, letter in enumerate(keyecho.LETTERS)}
 
 
 class Screen:
-    """Lines that stay, and under them lines that change."""
+    """The output: lines that stay, and below them lines that change."""
 
     def __init__(self):
         self.live = sys.stdout.isatty()
         self.shown = 0
 
     def wipe(self):
-        """Takes the changing lines away."""
+        """Removes the lines that change."""
         if self.live and self.shown:
             print(f"\x1b[{self.shown}F\x1b[J", end="")
         self.shown = 0
 
     def say(self, line):
-        """A line that stays."""
+        """Prints a line that stays."""
         self.wipe()
         print(line, flush=True)
 
     def show(self, lines):
-        """The lines that change."""
+        """Replaces the lines that change."""
         self.wipe()
         if self.live:
             width = shutil.get_terminal_size().columns - 1
@@ -71,20 +71,20 @@ class Keys:
         self.shown.append(None)
 
     def see(self, text, now):
-        """Looks for letters on the screen."""
+        """Notes the letters that the client has shown."""
         for letter in text:
             i = INDEX.get(letter, len(self.shown))
             if i < len(self.shown) and self.shown[i] is None:
                 self.shown[i] = now
 
     def echo(self, begin, end):
-        """Echo times of the keys typed from begin to end, None: never."""
+        """Echo times of the keys typed from begin to end; None: not shown."""
         return [None if s is None else s - t
                 for t, s in zip(self.typed, self.shown) if begin <= t < end]
 
     def last(self, now):
-        """The echo time of the last key that was shown, and how long the
-        oldest one that was not has been waiting."""
+        """The echo time of the last key that was shown, and the age of the
+        oldest key that was not."""
         times = [s - t for t, s in zip(self.typed, self.shown)
                  if s is not None]
         waiting = [now - t for t, s in zip(self.typed, self.shown) if s is None]
@@ -92,13 +92,13 @@ class Keys:
 
 
 def milliseconds(seconds):
-    """For people."""
+    """A time as text in ms."""
     return "never" if seconds is None else f"{1000 * seconds:.0f} ms"
 
 
 def flow_lines(status):
-    """A line for each flow of each session; the pair that is in use, why, and
-    for how long."""
+    """A line for each flow of each session; and the addresses of the flow in
+    use, why it is used, and for how long (seconds)."""
     lines, used = [], None
     for session in (s for p in status["ports"] for s in p["sessions"]):
         for flow in session["flows"]:
@@ -115,20 +115,20 @@ def flow_lines(status):
 
 
 class Demo:
-    """One run."""
+    """One run of the demo."""
 
     def __init__(self, options):
         self.options = options
         self.screen = Screen()
         self.keys = Keys()
         self.used = None
-        self.changes = []  # when, to which pair
+        self.changes = []  # [(seconds, addresses of the flow then in use)]
         self.look = None
         self.todo = [(DIES, "on", "the IPv4 path goes silent"),
                      (RETURNS, "off", "the IPv4 path is repaired")]
 
     def run_events(self, now):
-        """Changes the path when that is due."""
+        """Makes the path die or repairs it when that is due."""
         while self.todo and now >= self.todo[0][0]:
             _, word, what = self.todo.pop(0)
             subprocess.run(shlex.split(self.options.link) +
@@ -136,7 +136,7 @@ class Demo:
             self.screen.say(f"{now:6.2f} s  >>> {what}")
 
     def ask(self):
-        """Asks for the status: the answer is awaited with the keys'."""
+        """Starts the command for the status; loop() waits for its output."""
         if self.look is None:
             self.look = subprocess.Popen(
                 shlex.split(self.options.look), stdout=subprocess.PIPE,
@@ -162,7 +162,7 @@ class Demo:
         self.screen.show([f"{now:6.2f} s  {line}" for line in lines + [echo]])
 
     def loop(self, mosh):
-        """Types, looks and shows until the end."""
+        """Types keys and shows the status until the end."""
         begin = time.monotonic()
         key_at = show_at = 0
         while (now := time.monotonic() - begin) < ENDS:
@@ -187,7 +187,7 @@ class Demo:
             self.look.communicate()
 
     def summary(self):
-        """What it came to; the exit status."""
+        """Prints the result; returns the exit status."""
         usual = sorted(t for t in self.keys.echo(2, DIES - 1)
                        if t is not None)
         died = self.keys.echo(DIES - 1, DIES + 4)

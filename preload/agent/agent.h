@@ -1,43 +1,63 @@
 /* SPDX-License-Identifier: ISC */
-/* What the worker's parts share. */
+/*
+ * What the worker's modules share: the loop, the table of ports, counters of
+ * what there is to serve, and the alarms that go by them.
+ */
 #ifndef AGENT_H
 #define AGENT_H
 
 #include <bsd/sys/queue.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "listener.h"
-#include "events.h"
-#include "socket_scan.h"
 #include "loop.h"
-#include "netmon.h"
-#include "port.h"
-#include "keyring.h"
-#include "ipc_server.h"
 
-enum { AGENT_PORTS = 65536 };
+struct client;
+struct events;
+struct keyring;
+struct listener;
+struct netmon;
+struct port;
+struct process;
+struct socket_scan;
+LIST_HEAD(client_list, client);
+LIST_HEAD(keyring_list, keyring);
+LIST_HEAD(port_list, port);
+LIST_HEAD(process_list, process);
+
+enum agent_bound {
+	AGENT_PORTS = 65536,
+	AGENT_LINGER_US = 10 * 1000000, /* the worker's stay after the last
+					 * port and client */
+	AGENT_SCAN_US = 1000000, /* between two scans of the sockets, at most */
+};
 
 struct agent {
 	struct loop loop;
-	int channel; /* to the keeper; -1: it is gone */
-	uid_t uid;   /* who may ask, beside root */
-	uint64_t netns;
+	int channel; /* to the keeper; -1: the keeper died */
+	uid_t uid;   /* whose programs are served, beside root's */
+	uint64_t netns; /* SO_NETNS_COOKIE of the network namespace */
 	uint32_t restarts;
-	const struct listener *at; /* where programs connect */
-	struct watch accept, accept_abstract, keeper;
-	struct alarm bye, alive;
-	struct port *port[AGENT_PORTS];
+	const struct listener *listener;
+	struct watch accept, accept_abstract; /* of ipc_server.c */
+	struct alarm bye;  /* of worker.c: nothing is left to serve */
+	struct alarm scan_all; /* of socket_gc.c: looks for closed sockets */
+	struct port *port[AGENT_PORTS]; /* by number; NULL: not served */
 	struct port_list ports;
 	unsigned nports;
 	struct keyring_list rings;
-	struct client_list clients;
+	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
-	struct socket_scan scan;
-	struct netmon netmon;
-	struct events events;
+	struct process_list processes;
+	unsigned staying; /* processes that the agent has to outlive */
+	struct events *events;
+	struct netmon *netmon;
+	struct socket_scan *scan;
 };
 
-/* Something came or went: is anything left to serve? */
+extern const char agent_version[]; /* "mpshim-agent 1.2.3" */
+
+/* To be called after any of the counters changed: sets both alarms. */
 void agent_settle(struct agent *);
 
 #endif

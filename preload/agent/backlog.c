@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 #include "backlog.h"
 
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mp.h"
+#include "port.h"
+#include "port_send.h"
 #include "steering.h"
+#include "shared/arena.h"
+#include "shared/internal.h"
 #include "shared/net.h"
-#include "pump.h"
 
 enum {
-	BACKLOG_MAX = 512, /* at most of a port, the oldest go */
-	BACKLOG_BYTES = 1 << 20,
-	STAY_US = 2000000,
+	BACKLOG_MAX = 512, /* datagrams of one port */
+	BACKLOG_BYTES = 1 << 20, /* of their payloads */
+	STAY_US = 2000000, /* then a datagram is dropped */
 };
 
 struct backlog_item {
@@ -23,7 +30,7 @@ struct backlog_item {
 };
 
 static void
-drop_first(struct port *p)
+backlog_drop_first(struct port *p)
 {
 	struct backlog_item *d = STAILQ_FIRST(&p->backlog);
 
@@ -33,10 +40,11 @@ drop_first(struct port *p)
 	free(d);
 }
 
-/* Which socket can have it now: the one that is connected to its peer, or that
- * takes strangers and has its session; -1: none.  [lock] */
+/* The slot whose socket can have a datagram of this peer now: it has the
+ * peer's session and is connected to the peer, or takes strangers; -1: none.
+ * [lock] */
 static int
-taker(struct port *p, const struct mp_addr *from)
+backlog_find_slot(struct port *p, const struct mp_addr *from)
 {
 	const struct slot *is = p->map.arena->slot;
 	int i, stranger = steering_stranger(p);
@@ -49,36 +57,37 @@ taker(struct port *p, const struct mp_addr *from)
 	return -1;
 }
 
-/* The first that a socket can have, and which: -1, none.  [lock] */
+/* The slot of the oldest datagram that a socket can have, and its peer; -1:
+ * none.  [lock] */
 static int
-choose(struct port *p, struct mp_addr *from)
+backlog_choose(struct port *p, struct mp_addr *from)
 {
 	struct backlog_item *d;
 	int slot = -1;
 
-	steering_note(p);
+	steering_read_records(p);
 	STAILQ_FOREACH(d, &p->backlog, entry) {
 		*from = d->from;
-		slot = taker(p, from);
+		slot = backlog_find_slot(p, from);
 		if (slot >= 0)
 			break;
 	}
 	return slot;
 }
 
-/* All that a peer sent, in the order in which it came. */
+/* Gives all datagrams of a peer, in the order of their arrival. */
 static void
 backlog_deliver(struct port *p, uint32_t slot, const struct mp_addr *from)
 {
 	struct backlog_item *d, *next;
-	struct internal inner = { .kind = INTERNAL_DATA, .slot = slot,
+	struct internal in = { .kind = INTERNAL_DATA, .slot = slot,
 		.from = *from };
 
 	for (d = STAILQ_FIRST(&p->backlog); d != NULL; d = next) {
 		next = STAILQ_NEXT(d, entry);
 		if (!net_equal(&d->from, from))
 			continue;
-		port_send_internal(p, &inner, d->payload, d->len);
+		port_send_internal(p, &in, d->payload, d->len);
 		STAILQ_REMOVE(&p->backlog, d, backlog_item, entry);
 		p->backlog_n--;
 		p->backlog_bytes -= d->len;
@@ -91,30 +100,30 @@ backlog_give(struct port *p)
 {
 	struct mp_addr from;
 	uint64_t now = arena_now();
-	bool strange;
+	bool stranger;
 	int slot;
 
 	while (p->backlog_n > 0 && now - STAILQ_FIRST(&p->backlog)->since >
 	    STAY_US)
-		drop_first(p);
+		backlog_drop_first(p);
 	while (p->backlog_n > 0) {
 		if (!port_lock(p))
 			return;
-		slot = choose(p, &from);
+		slot = backlog_choose(p, &from);
 		port_unlock(p);
 		if (slot < 0)
 			return;
-		strange = !p->slot[slot].connected;
-		if (strange && p->slot[slot].gave_at + BACKLOG_PAUSE_US > now)
+		stranger = !p->slot[slot].connected;
+		if (stranger && p->slot[slot].gave_at + BACKLOG_PAUSE_US > now)
 			return;
-		if (strange)
+		if (stranger)
 			p->slot[slot].gave_at = now;
 		backlog_deliver(p, (uint32_t)slot, &from);
 	}
 }
 
 void
-backlog_put(struct port *p, const struct internal *inner, const void *payload,
+backlog_put(struct port *p, const struct internal *in, const void *payload,
     size_t len)
 {
 	struct backlog_item *d = calloc(1, sizeof(*d) + len);
@@ -123,8 +132,8 @@ backlog_put(struct port *p, const struct internal *inner, const void *payload,
 		return;
 	while (p->backlog_n > 0 && (p->backlog_n == BACKLOG_MAX ||
 	    p->backlog_bytes + len > BACKLOG_BYTES))
-		drop_first(p);
-	d->from = inner->from;
+		backlog_drop_first(p);
+	d->from = in->from;
 	d->since = arena_now();
 	d->len = len;
 	memcpy(d->payload, payload, len);
@@ -138,5 +147,5 @@ void
 backlog_free(struct port *p)
 {
 	while (p->backlog_n > 0)
-		drop_first(p);
+		backlog_drop_first(p);
 }

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Datagrams that wait for a socket which takes them: their peer's session was
- * with one that the program connected to another peer, and a server of this
- * kind binds the next one at once.
+ * Datagrams that wait for the socket that is to have them.  Their peer's
+ * session was with a socket that its program has connected to another peer
+ * meanwhile; a server of that kind binds its next socket at once, and that one
+ * gets them.
  */
 #ifndef BACKLOG_H
 #define BACKLOG_H
 
-#include "shared/internal.h"
-#include "port.h"
+#include <stddef.h>
+
+struct internal;
+struct port;
 
 /*
- * A socket that takes strangers gets what one peer sent, and then nothing for so
- * long: it may be about to be connected to that peer, and would be readable for
- * what it cannot have.
+ * us in which a socket that takes strangers gets the datagrams of one peer
+ * only.  Its program may be about to connect it to that peer, and datagrams of
+ * another would make it readable with nothing to read.
  */
 enum { BACKLOG_PAUSE_US = 10000 };
 
-/* Keeps one, or gives it to the socket that takes strangers now. */
+/* Keeps a copy of a datagram, of which `from' counts; the oldest go where there
+ * are too many.  Gives it on at once if a socket can have it. */
 void backlog_put(struct port *, const struct internal *, const void *payload,
     size_t len);
-/* There may be a socket now that takes them. */
+/* Gives on what sockets can have now, and drops what is too old. */
 void backlog_give(struct port *);
 void backlog_free(struct port *);
 

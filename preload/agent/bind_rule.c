@@ -3,17 +3,20 @@
 
 #include <sys/socket.h>
 
+#include "mp.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
 #include "shared/net.h"
 
-/* What a socket holds of its port. */
+/* Which packets to its port a socket receives. */
 struct claim {
 	struct mp_addr local;
-	bool v4, v6; /* the families that it can receive */
-	bool any;
+	bool v4, v6; /* of these families */
+	bool any; /* to any address */
 };
 
-/* An IPv6 socket at :: receives IPv4 as well, unless it refuses to; one at an
- * address only what comes there. */
+/* An IPv6 socket at :: receives IPv4 as well, unless IPV6_V6ONLY is set; at
+ * another address it receives only packets to that. */
 static struct claim
 bind_rule_claim(const struct mp_addr *local, uint8_t family, bool v6only)
 {
@@ -33,7 +36,7 @@ bind_rule_claim(const struct mp_addr *local, uint8_t family, bool v6only)
 }
 
 static bool
-overlap(const struct claim *a, const struct claim *b)
+bind_rule_overlap(const struct claim *a, const struct claim *b)
 {
 	if (!(a->v4 && b->v4) && !(a->v6 && b->v6))
 		return false;
@@ -47,7 +50,7 @@ bind_rule_allows(const struct slot *is, const struct ipc_request *ask)
 	struct claim new = bind_rule_claim(&ask->local, ask->family,
 	    ask->v6only != 0);
 
-	return !overlap(&old, &new) ||
+	return !bind_rule_overlap(&old, &new) ||
 	    (is->reuseaddr && ask->reuseaddr != 0) ||
 	    (is->reuseport && ask->reuseport != 0);
 }

@@ -1,40 +1,45 @@
 /* SPDX-License-Identifier: ISC */
 #include "control.h"
 
-#include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "mp.h"
 #include "agent.h"
-#include "steering.h"
-#include "shared/internal.h"
-#include "socket_scan.h"
-#include "shared/net.h"
-#include "pump.h"
 #include "backlog.h"
+#include "keyring.h"
+#include "loop.h"
+#include "port.h"
+#include "port_send.h"
+#include "socket_scan.h"
+#include "steering.h"
+#include "shared/arena.h"
+#include "shared/internal.h"
+#include "shared/net.h"
 
 enum {
 	BATCH = 16,
 	TURNS = 4, /* batches, before other ports have their turn */
-	PACKET = 65536,
+	PACKET = 65536, /* bytes */
 };
 
-/* What became of one packet. */
-struct rx_item {
+/* One packet, and what became of it. */
+struct control_item {
 	struct mp_rx rx;
 	enum mp_verdict verdict;
 	struct internal inner;
 	bool is_inner;
-	int opened;	  /* of mp_open() */
-	bool steered;	  /* data, by sockfilter_steer.only */
-	bool answer;	  /* there is one: */
+	int opened;	  /* what mp_open() returned */
+	bool steered;	  /* data, which the steering sent to the agent */
+	bool answer;	  /* `out' and `packet' answer a handshake */
 	struct mp_out out;
-	int error;	  /* of sending it */
+	int error;	  /* of sending the answer */
 	uint8_t packet[MP_CONTROL_MAX];
 };
 
-/* One batch.  Only one port is served at a time. */
+/* One batch.  One is enough: no function that this module calls receives. */
 static struct {
 	struct mmsghdr msg[BATCH];
 	struct iovec iov[BATCH];
@@ -43,26 +48,13 @@ static struct {
 		struct cmsghdr head;
 		char room[NET_CONTROL];
 	} control[BATCH];
-	struct rx_item came[BATCH];
+	struct control_item item[BATCH];
+	bool stirred; /* the port's generator, since the lock was taken */
 	uint8_t bytes[BATCH][PACKET];
 } in;
 
-void
-control_pause(struct port *p)
-{
-	if (p->control_watch.ready != NULL)
-		watch_change(&p->agent->loop, &p->control_watch, 0);
-}
-
-void
-control_resume(struct port *p)
-{
-	if (p->control_watch.ready != NULL && p->shut_us > 0)
-		watch_change(&p->agent->loop, &p->control_watch, EPOLLIN);
-}
-
 static int
-receive(int fd)
+control_receive(int fd)
 {
 	int i;
 
@@ -78,13 +70,14 @@ receive(int fd)
 	return recvmmsg(fd, in.msg, BATCH, MSG_DONTWAIT, NULL);
 }
 
-/* Where a packet came from, and when; false: of no use. */
+/* Reads the path and time of a packet; false: it is cut short, or has no
+ * address. */
 static bool
-control_describe(const struct mmsghdr *m, struct rx_item *c)
+control_describe(const struct mmsghdr *m, struct control_item *c)
 {
 	struct net_info info;
 
-	memset(c, 0, offsetof(struct rx_item, packet));
+	memset(c, 0, offsetof(struct control_item, packet));
 	c->verdict = MP_DROPPED;
 	if ((m->msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
 	    !net_get(&c->rx.path.remote, m->msg_hdr.msg_name,
@@ -99,9 +92,9 @@ control_describe(const struct mmsghdr *m, struct rx_item *c)
 
 /* --- The four steps of a batch ------------------------------------------ */
 
-/* Looks the sessions up: false, the lock is not to be had. */
+/* Looks the sessions up; false: the lock is not available. */
 static bool
-look_up(struct port *p, int n)
+control_look_up(struct port *p, int n)
 {
 	uint64_t now;
 	int i;
@@ -110,7 +103,7 @@ look_up(struct port *p, int n)
 		return false;
 	now = arena_now();
 	for (i = 0; i < n; i++) {
-		struct rx_item *c = &in.came[i];
+		struct control_item *c = &in.item[i];
 
 		if (!control_describe(&in.msg[i], c))
 			continue;
@@ -126,12 +119,12 @@ look_up(struct port *p, int n)
 }
 
 static void
-open_all(const struct port *p, int n)
+control_open_all(const struct port *p, int n)
 {
 	int i;
 
 	for (i = 0; i < n; i++) {
-		struct rx_item *c = &in.came[i];
+		struct control_item *c = &in.item[i];
 
 		if (c->is_inner)
 			c->is_inner = internal_open(p->map.arena, &c->inner,
@@ -144,8 +137,8 @@ open_all(const struct port *p, int n)
 
 /* [lock] */
 static void
-take_one(struct port *p, struct rx_item *c, const uint8_t *bytes, size_t len,
-    uint64_t now)
+control_commit_one(struct port *p, struct control_item *c, const uint8_t *bytes,
+    size_t len, uint64_t now)
 {
 	bool inside = c->verdict == MP_SEALED;
 
@@ -157,15 +150,17 @@ take_one(struct port *p, struct rx_item *c, const uint8_t *bytes, size_t len,
 	if (inside && (c->rx.off > len || c->rx.len > len - c->rx.off))
 		return;
 	if (p->nslots > 1)
-		steering_expect(p, &c->rx.path);
-	c->answer = mp_handshake(&p->map.mp, p->keyring->keys, now, &c->rx,
-	    bytes + (inside ? c->rx.off : 0), inside ? c->rx.len : len,
-	    &c->out, c->packet) == 1;
-	steering_rekeyed(p);
+		steering_accept(p, &c->rx.path);
+	/* Before the ephemeral key of a RESP; once under one lock. */
+	in.stirred = in.stirred || arena_stir(&p->map);
+	c->answer = in.stirred && mp_handshake(&p->map.mp, p->keyring->keys,
+	    now, &c->rx, bytes + (inside ? c->rx.off : 0),
+	    inside ? c->rx.len : len, &c->out, c->packet) == 1;
+	steering_note_keys(p);
 }
 
 static bool
-control_take_in(struct port *p, int n)
+control_commit_all(struct port *p, int n)
 {
 	uint64_t now;
 	int i;
@@ -173,19 +168,21 @@ control_take_in(struct port *p, int n)
 	if (!port_lock(p))
 		return false;
 	now = arena_now();
+	in.stirred = false;
 	for (i = 0; i < n; i++)
-		if (!in.came[i].is_inner)
-			take_one(p, &in.came[i], in.bytes[i],
+		if (!in.item[i].is_inner)
+			control_commit_one(p, &in.item[i], in.bytes[i],
 			    in.msg[i].msg_len, now);
 	port_unlock(p);
 	return true;
 }
 
-/* A datagram whose own packet was lost, or that the socket of its slot is not
- * to have. */
+/* Passes a datagram on: one out of a control packet (a copy of a datagram whose
+ * own packet was lost) goes to its slot; data that the steering sent to the
+ * agent waits for the socket that is to have it. */
 static void
-deliver(struct port *p, const struct rx_item *c, const uint8_t *bytes,
-    size_t len)
+control_deliver(struct port *p, const struct control_item *c,
+    const uint8_t *bytes, size_t len)
 {
 	struct internal inner = { .kind = INTERNAL_DATA, .slot = c->rx.slot,
 		.from = c->rx.from };
@@ -199,12 +196,15 @@ deliver(struct port *p, const struct rx_item *c, const uint8_t *bytes,
 		port_send_internal(p, &inner, bytes + c->rx.off, c->rx.len);
 }
 
+/* INTERNAL_WAKE has done its work: the port is due.  Datagrams for slots come
+ * here by hash where the steering knows no index; sent on, they would come back
+ * by the same hash. */
 static void
-control_told(struct port *p, const struct internal *inner, const uint8_t *bytes)
+control_take_internal(struct port *p, const struct internal *inner,
+    const uint8_t *bytes)
 {
-	/* Anything else is not for us: it came by hash, and would again. */
 	if (inner->kind == INTERNAL_CLOSING)
-		socket_scan_soon(p->agent);
+		socket_scan_soon(p->agent->scan);
 	else if (inner->kind == INTERNAL_BACKLOG)
 		backlog_put(p, inner, bytes + inner->off, inner->len);
 }
@@ -216,12 +216,13 @@ control_act(struct port *p, int n)
 	int i;
 
 	for (i = 0; i < n; i++) {
-		struct rx_item *c = &in.came[i];
+		struct control_item *c = &in.item[i];
 
 		if (c->is_inner)
-			control_told(p, &c->inner, in.bytes[i]);
+			control_take_internal(p, &c->inner, in.bytes[i]);
 		else if (c->verdict == MP_DELIVER)
-			deliver(p, c, in.bytes[i], in.msg[i].msg_len);
+			control_deliver(p, c, in.bytes[i],
+			    in.msg[i].msg_len);
 		if (c->answer)
 			c->error = port_send_packet(p, &c->out, c->packet);
 		failed |= c->error != 0;
@@ -238,9 +239,9 @@ control_tell_failed(struct port *p, int n)
 	if (!port_lock(p))
 		return;
 	for (i = 0; i < n; i++)
-		if (in.came[i].answer && in.came[i].error != 0)
-			mp_poll_failed(&p->map.mp, now, &in.came[i].out,
-			    in.came[i].error);
+		if (in.item[i].answer && in.item[i].error != 0)
+			mp_poll_failed(&p->map.mp, now, &in.item[i].out,
+			    in.item[i].error);
 	port_unlock(p);
 }
 
@@ -249,18 +250,20 @@ control_take(struct port *p, int fd)
 {
 	int n, turn;
 
+	port_due(p);
 	for (turn = 0; turn < TURNS; turn++) {
-		/* Not to be had: the packets are better off in the kernel. */
+		/* Without the lock the packets are better off in the kernel's
+		 * queue. */
 		if (!port_lock(p))
 			return false;
 		port_unlock(p);
-		n = receive(fd);
+		n = control_receive(fd);
 		if (n <= 0)
 			break;
-		if (!look_up(p, n))
+		if (!control_look_up(p, n))
 			return false;
-		open_all(p, n);
-		if (!control_take_in(p, n))
+		control_open_all(p, n);
+		if (!control_commit_all(p, n))
 			return false;
 		if (!control_act(p, n))
 			control_tell_failed(p, n);
@@ -276,6 +279,5 @@ control_ready(struct watch *w, uint32_t events)
 	struct port *p = OWNER(w, struct port, control_watch);
 
 	(void)events;
-	if (control_take(p, p->control))
-		pump_port(p);
+	(void)control_take(p, p->control);
 }

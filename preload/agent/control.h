@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Control packets of a port, as they come in.
+ * Receives control packets and internal datagrams of a port.
  *
- * The lock is taken twice for a batch (to look up, to take in), never across a
- * system call or the opening of packets.
+ * The lock is taken twice for a batch (to look sessions up, to commit), and is
+ * held neither in a system call nor while packets are opened.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "port.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* The control socket has something. */
+struct port;
+struct watch;
+
+/* The control socket is readable. */
 void control_ready(struct watch *, uint32_t events);
-/* Takes in what came to a socket of the port, and answers it; false: the lock
- * is not to be had. */
+/* Takes in what a socket of the port received, and answers handshakes; false:
+ * the lock is not available.  The port is due then. */
 bool control_take(struct port *, int fd);
-/* While the lock cannot be had, packets wait in the kernel. */
-void control_pause(struct port *);
-void control_resume(struct port *);
 
 #endif

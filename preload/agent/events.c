@@ -9,74 +9,80 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mp.h"
 #include "agent.h"
-#include "status_diff.h"
-#include "shared/ipc.h"
+#include "loop.h"
+#include "port.h"
 #include "status.h"
+#include "status_diff.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
 
-enum { BUFFER = 512 * 1024 }; /* of a reader's socket, where it is allowed */
+enum { BUFFER = 512 * 1024 }; /* bytes, of a reader's socket, where allowed */
 
 struct reader {
 	LIST_ENTRY(reader) entry;
-	struct agent *agent;
+	struct events *events;
 	struct watch watch;
 	int fd;
 	uint32_t port; /* 0: all */
-	struct status *first; /* what was there already, still to be sent */
-	uint64_t lost;
+	struct status *first; /* the state at its beginning, still to be sent */
+	uint64_t lost; /* events */
 };
 
-/* Whom a list of changes is told to. */
+/* Where a list of changes goes. */
 struct audience {
-	struct agent *agent;
-	struct status *first; /* NULL: all who listen */
+	struct events *events;
+	struct status *first; /* a new reader's list; NULL: to all readers */
 };
 
-/* --- Those who listen ----------------------------------------------------- */
+/* --- Readers -------------------------------------------------------------- */
 
-/* Nobody listens: nothing is kept. */
+/* There is no reader: nothing is kept. */
 static void
-events_rest(struct agent *a)
+events_rest(struct events *e)
 {
 	struct port *p;
 
-	alarm_set(&a->loop, &a->events.tick, MP_NEVER);
-	LIST_FOREACH(p, &a->ports, entry) {
+	alarm_set(&e->agent->loop, &e->tick, MP_NEVER);
+	LIST_FOREACH(p, &e->agent->ports, entry) {
 		status_free(p->told);
 		p->told = NULL;
 		p->touched = false;
 	}
-	status_free(a->events.net);
-	a->events.net = NULL;
+	status_free(e->net);
+	e->net = NULL;
 }
 
 static void
 reader_free(struct reader *r)
 {
-	struct agent *a = r->agent;
+	struct events *e = r->events;
 
-	watch_end(&a->loop, &r->watch);
+	watch_end(&e->agent->loop, &r->watch);
 	close(r->fd);
 	LIST_REMOVE(r, entry);
 	status_free(r->first);
 	free(r);
-	if (--a->events.n == 0)
-		events_rest(a);
+	if (--e->n == 0)
+		events_rest(e);
 }
 
-/* Sends one row: false, and has it told later, where that cannot be now. */
+/* Sends one row; false: there is no room, and on_reader() is called when there
+ * is. */
 static bool
 reader_send(struct reader *r, const struct ipc_row *row)
 {
 	if (ipc_send(r->fd, row, sizeof(*row), NULL, 0) == 0)
 		return true;
-	/* Who is gone is found by his watch. */
-	watch_change(&r->agent->loop, &r->watch, EPOLLIN | EPOLLOUT);
+	/* A closed socket is noticed by the same watch. */
+	watch_change(&r->events->agent->loop, &r->watch, EPOLLIN | EPOLLOUT);
 	return false;
 }
 
+/* The same moment in us since 1970. */
 static uint64_t
-wall_of(uint64_t at)
+events_wall(uint64_t at)
 {
 	struct timespec ts;
 	uint64_t now = arena_now();
@@ -87,15 +93,15 @@ wall_of(uint64_t at)
 }
 
 static struct ipc_row
-row_now(enum ipc_row_kind kind, enum ipc_event event)
+events_row(enum ipc_row_kind kind, enum ipc_event event)
 {
 	const uint64_t now = arena_now();
 
 	return (struct ipc_row) { .kind = kind, .event = event, .now = now,
-		.at = now, .wall = wall_of(now) };
+		.at = now, .wall = events_wall(now) };
 }
 
-/* There is room again, or he is gone, or says what he has no reason to. */
+/* The reader's socket has room, is closed, or has sent unexpected data. */
 static void
 on_reader(struct watch *w, uint32_t events)
 {
@@ -113,24 +119,25 @@ on_reader(struct watch *w, uint32_t events)
 		r->first = NULL;
 	}
 	if (r->lost > 0) {
-		row = row_now(IPC_ROW_LOST, IPC_EVENT_lost);
+		row = events_row(IPC_ROW_LOST, IPC_EVENT_lost);
 		row.u.lost_row.lines = r->lost;
 		if (!reader_send(r, &row))
 			return;
 		r->lost = 0;
 	}
-	watch_change(&r->agent->loop, w, EPOLLIN);
+	watch_change(&r->events->agent->loop, w, EPOLLIN);
 }
 
 /* --- Events --------------------------------------------------------------- */
 
-/* To all who want it; who has not had the last ones loses this one, too. */
+/* Sends to every reader of the row's port.  A reader that already lags loses
+ * this event too, so that its order stays. */
 static void
-events_tell(struct agent *a, const struct ipc_row *row)
+events_tell(struct events *e, const struct ipc_row *row)
 {
 	struct reader *r;
 
-	LIST_FOREACH(r, &a->events.readers, entry) {
+	LIST_FOREACH(r, &e->readers, entry) {
 		if (r->port != 0 && row->port != 0 && r->port != row->port)
 			continue;
 		if (r->first != NULL || r->lost > 0 || !reader_send(r, row))
@@ -142,27 +149,27 @@ static void
 on_change(void *arg, const struct ipc_row *row)
 {
 	struct audience *to = arg;
-	struct events *e = &to->agent->events;
+	struct events *e = to->events;
 	struct ipc_row r = *row;
 
 	if (r.at < e->last)
 		r.at = e->last;
 	e->last = r.at;
-	r.wall = wall_of(r.at);
+	r.wall = events_wall(r.at);
 	if (to->first != NULL) {
 		r.already = 1;
 		(void)status_add(to->first, &r);
 	} else
-		events_tell(to->agent, &r);
+		events_tell(e, &r);
 }
 
-/* Tells what became of `old', which goes, and of `now': whether there is more to
- * tell soon. */
+/* Tells readers how the state `now' differs from `old', which is freed; true:
+ * some of that is to be told a little later. */
 static bool
-events_compare(struct agent *a, struct status *old, struct status *now,
+events_compare(struct events *e, struct status *old, struct status *now,
     bool counters)
 {
-	struct audience all = { .agent = a };
+	struct audience all = { .events = e };
 	struct status_diff c = { .say = on_change, .arg = &all,
 		.at = arena_now(), .counters = counters };
 	struct ipc_row *was, *is;
@@ -175,9 +182,9 @@ events_compare(struct agent *a, struct status *old, struct status *now,
 	return c.more;
 }
 
-/* Looks at a port: whether to look again soon. */
+/* Compares a port; true: again soon. */
 static bool
-look_port(struct port *p, bool counters)
+events_compare_port(struct port *p, bool counters)
 {
 	struct status *now = status_of_port(p), *old = p->told;
 
@@ -185,86 +192,85 @@ look_port(struct port *p, bool counters)
 		return true;
 	p->touched = false;
 	p->told = now;
-	return events_compare(p->agent, old, now, counters);
+	return events_compare(p->agent->events, old, now, counters);
 }
 
 static bool
-look_net(struct agent *a)
+events_compare_net(struct events *e)
 {
-	struct status *now = status_of_net(a), *old = a->events.net;
+	struct status *now = status_of_net(e->agent), *old = e->net;
 
 	if (now == NULL)
 		return true;
-	a->events.net_touched = false;
-	a->events.net = now;
-	return events_compare(a, old, now, false);
+	e->net_touched = false;
+	e->net = now;
+	return events_compare(e, old, now, false);
 }
 
-/* Looks at all that was touched, or at all. */
+/* Compares what was touched, or all. */
 static void
-events_look(struct agent *a)
+events_compare_all(struct events *e)
 {
-	struct events *e = &a->events;
 	uint64_t began = arena_now(), at, took;
 	bool all = began >= e->all_at, again = false;
 	struct port *p;
 
 	if (all)
 		e->all_at = began + EVENTS_ALL_US;
-	LIST_FOREACH(p, &a->ports, entry)
+	LIST_FOREACH(p, &e->agent->ports, entry)
 		if (all || p->touched)
-			again |= look_port(p, all);
+			again |= events_compare_port(p, all);
 	if (e->net_touched)
-		again |= look_net(a);
+		again |= events_compare_net(e);
 	at = arena_now();
 	took = (at - began) * EVENTS_SHARE;
 	e->next = at + (took > EVENTS_GAP_US ? took : EVENTS_GAP_US);
 	if (e->all_at < e->next)
 		e->all_at = e->next;
-	alarm_set(&a->loop, &e->tick, again ? e->next : e->all_at);
+	alarm_set(&e->agent->loop, &e->tick, again ? e->next : e->all_at);
 }
 
 static void
-on_tick(struct alarm *alarm, uint64_t now)
+on_events_tick(struct alarm *alarm, uint64_t now)
 {
 	(void)now;
-	events_look(OWNER(alarm, struct agent, events.tick));
+	events_compare_all(OWNER(alarm, struct events, tick));
 }
 
 int
-events_init(struct agent *a)
+events_init(struct events *e, struct agent *a)
 {
-	LIST_INIT(&a->events.readers);
-	return alarm_begin(&a->loop, &a->events.tick, on_tick);
+	e->agent = a;
+	LIST_INIT(&e->readers);
+	return alarm_begin(&a->loop, &e->tick, on_events_tick);
 }
 
 /* --- What is touched ------------------------------------------------------ */
 
 static void
-soon(struct agent *a)
+events_compare_soon(struct events *e)
 {
 	uint64_t at = arena_now() + EVENTS_GAP_US;
 
-	alarm_by(&a->loop, &a->events.tick,
-	    at > a->events.next ? at : a->events.next);
+	alarm_by(&e->agent->loop, &e->tick, at > e->next ? at : e->next);
 }
 
 void
 events_touch(struct port *p)
 {
-	if (p->agent->events.n == 0 || p->touched)
+	if (p->agent->events->n == 0 || p->touched)
 		return;
 	p->touched = true;
-	soon(p->agent);
+	events_compare_soon(p->agent->events);
 }
 
 void
-events_touch_net(struct agent *a)
+events_touch_net(struct events *e)
 {
-	if (a->events.n == 0)
+	if (e->n == 0)
 		return;
-	a->events.net_touched = true;
-	soon(a);
+	e->net_touched = true;
+	events_compare_soon(e);
 }
 
 void
@@ -274,48 +280,48 @@ events_port_gone(struct port *p)
 
 	p->told = NULL;
 	if (old != NULL)
-		events_compare(p->agent, old, NULL, false);
+		events_compare(p->agent->events, old, NULL, false);
 }
 
 void
-events_error(struct agent *a, uint32_t port, const char *text)
+events_error(struct events *e, uint32_t port, const char *text)
 {
 	struct ipc_row row;
 
-	if (a->events.n == 0)
+	if (e->n == 0)
 		return;
-	row = row_now(IPC_ROW_ERROR, IPC_EVENT_error);
-	a->events.last = row.at;
+	row = events_row(IPC_ROW_ERROR, IPC_EVENT_error);
+	e->last = row.at;
 	row.port = port;
 	snprintf(row.u.error_row.text, sizeof(row.u.error_row.text), "%s",
 	    text);
-	events_tell(a, &row);
+	events_tell(e, &row);
 }
 
-/* --- Coming and going ----------------------------------------------------- */
+/* --- A reader's beginning ------------------------------------------------- */
 
-/* What the agent is, and all that is there already, as events. */
+/* What the agent is, and the present state, as events. */
 static struct status *
-first_of(struct agent *a, uint32_t port)
+events_first(struct events *e, uint32_t port)
 {
-	struct audience one = { .agent = a, .first = status_empty() };
+	struct audience one = { .events = e, .first = status_empty() };
 	struct status_diff c = { .say = on_change, .arg = &one };
-	struct ipc_row row = row_now(IPC_ROW_AGENT, IPC_EVENT_agent_up);
+	struct ipc_row row = events_row(IPC_ROW_AGENT, IPC_EVENT_agent_up);
 	struct ipc_row *is;
 	struct port *p;
 	size_t n;
 
 	if (one.first == NULL)
 		return NULL;
-	a->events.last = row.at; /* what is already, is so then */
+	e->last = row.at; /* the time of all that is so already */
 	row.u.agent_row.pid = (uint32_t)getpid();
-	row.u.agent_row.restarts = a->restarts;
+	row.u.agent_row.restarts = e->agent->restarts;
 	snprintf(row.u.agent_row.version, sizeof(row.u.agent_row.version),
 	    "%s", MPSHIM_VERSION);
 	(void)status_add(one.first, &row);
-	is = status_rows(a->events.net, &n);
+	is = status_rows(e->net, &n);
 	status_diff_find(&c, NULL, 0, is, n);
-	LIST_FOREACH(p, &a->ports, entry) {
+	LIST_FOREACH(p, &e->agent->ports, entry) {
 		if (port != 0 && port != p->number)
 			continue;
 		is = status_rows(p->told, &n);
@@ -325,9 +331,8 @@ first_of(struct agent *a, uint32_t port)
 }
 
 bool
-events_join(struct agent *a, int fd, uint32_t port)
+events_join(struct events *e, int fd, uint32_t port)
 {
-	struct events *e = &a->events;
 	struct reader *r;
 	int size = BUFFER;
 
@@ -335,16 +340,17 @@ events_join(struct agent *a, int fd, uint32_t port)
 		return false;
 	e->all_at = 0;
 	e->net_touched = true;
-	events_look(a); /* tells the others, and has what he is told */
-	*r = (struct reader) { .agent = a, .fd = fd, .port = port,
-		.first = first_of(a, port) };
+	/* The other readers are told; the new one gets the state after it. */
+	events_compare_all(e);
+	*r = (struct reader) { .events = e, .fd = fd, .port = port,
+		.first = events_first(e, port) };
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (r->first == NULL || watch_begin(&a->loop, &r->watch, fd,
+	if (r->first == NULL || watch_begin(&e->agent->loop, &r->watch, fd,
 	    EPOLLIN | EPOLLOUT, on_reader) != 0) {
 		status_free(r->first);
 		free(r);
 		if (e->n == 0)
-			events_rest(a);
+			events_rest(e);
 		return false;
 	}
 	LIST_INSERT_HEAD(&e->readers, r, entry);
@@ -353,10 +359,10 @@ events_join(struct agent *a, int fd, uint32_t port)
 }
 
 void
-events_end(struct agent *a)
+events_end(struct events *e)
 {
-	struct ipc_row end = row_now(IPC_ROW_END, IPC_EVENT_NONE);
+	struct ipc_row end = events_row(IPC_ROW_END, IPC_EVENT_NONE);
 
-	if (a->events.n > 0)
-		events_tell(a, &end);
+	if (e->n > 0)
+		events_tell(e, &end);
 }

@@ -11,18 +11,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mp.h"
 #include "agent.h"
-#include "refusal.h"
-#include "events.h"
-#include "journal.h"
-#include "shared/net.h"
-#include "pump.h"
 #include "bind_rule.h"
+#include "events.h"
+#include "group.h"
+#include "journal.h"
+#include "listener.h"
+#include "port.h"
+#include "refusal.h"
+#include "serving.h"
 #include "slots.h"
+#include "socket_gc.h"
+#include "shared/arena.h"
+#include "shared/net.h"
 #include "shared/uapi.h"
-#include "worker.h"
 
-/* The port that is asked for; NULL: there is none. */
+/* The port of the request; NULL: it is not served. */
 static struct port *
 ipc_handler_port_of(const struct ipc_question *q)
 {
@@ -30,7 +35,7 @@ ipc_handler_port_of(const struct ipc_question *q)
 	    q->agent->port[q->ask.port] : NULL;
 }
 
-/* Takes a descriptor that came. */
+/* Takes a descriptor that came with the request. */
 static int
 ipc_handler_take(struct ipc_question *q, int i)
 {
@@ -40,9 +45,9 @@ ipc_handler_take(struct ipc_question *q, int i)
 	return fd;
 }
 
-/* The last descriptor that came, not ours to close; or -1. */
+/* The last descriptor that came, which is the socket in question; or -1. */
 static int
-last(const struct ipc_question *q)
+ipc_handler_last(const struct ipc_question *q)
 {
 	int i = IPC_PASS;
 
@@ -52,14 +57,14 @@ last(const struct ipc_question *q)
 }
 
 /*
- * Who comes by the abstract socket holds the socket that he asks about.  If it
- * is to share a port that we serve, it has the owner of the port: the kernel
- * lets no others share one, but at other addresses.
+ * A client of the abstract socket must pass the socket in question.  To join a
+ * port, its socket must have the owner of the port's: the kernel lets only the
+ * same user share a port, but for sockets at different addresses.
  */
 static bool
-holds(struct ipc_question *q, const struct port *p)
+ipc_handler_may(struct ipc_question *q, const struct port *p)
 {
-	int fd = last(q);
+	int fd = ipc_handler_last(q);
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
 	struct mp_addr at;
@@ -78,23 +83,23 @@ holds(struct ipc_question *q, const struct port *p)
 }
 
 static int
-found(struct ipc_question *q, struct port *p, int slot)
+ipc_handler_give(struct ipc_question *q, struct port *p, int slot)
 {
 	q->answer.slot = (uint32_t)slot;
 	q->give = p->memfd;
-	socket_scan_watch(q->agent, q->client, q->pid, q->abstract ||
+	socket_gc_watch(q->agent, q->client, q->pid, q->abstract ||
 	    q->ask.stay);
 	return 0;
 }
 
-/* A socket more on a port that we serve. */
+/* One more socket of a port that is served. */
 static int
-open_more(struct ipc_question *q, struct port *p, bool raced)
+ipc_handler_open_more(struct ipc_question *q, struct port *p, bool raced)
 {
 	int slot = slots_find(p, q->ask.cookie);
 
 	if (slot >= 0)
-		return found(q, p, slot); /* asked twice */
+		return ipc_handler_give(q, p, slot); /* requested twice */
 	if (strcmp(p->how.keys, q->ask.keys) != 0) {
 		snprintf(q->answer.text, IPC_TEXT,
 		    "port %u is in use under other keys", p->number);
@@ -103,29 +108,31 @@ open_more(struct ipc_question *q, struct port *p, bool raced)
 	slot = slots_add(p, &q->ask, q->pid, raced);
 	if (slot < 0)
 		return slot;
-	pump_port(p);
-	return found(q, p, slot);
+	group_steer(p);
+	port_due(p);
+	return ipc_handler_give(q, p, slot);
 }
 
 static int
-open_new(struct ipc_question *q)
+ipc_handler_open_new(struct ipc_question *q)
 {
 	struct port *p;
 	int slot, error;
 
-	error = port_open(q->agent, &q->ask, ipc_handler_take(q, 0), &p,
+	error = serving_open(q->agent, &q->ask, ipc_handler_take(q, 0), &p,
 	    q->answer.text);
 	if (error != 0)
 		return error;
 	slot = slots_add(p, &q->ask, q->pid, false);
 	if (slot < 0) {
-		port_close(p);
+		serving_close(p);
 		return slot;
 	}
-	pump_port(p);
+	group_steer(p);
+	port_due(p);
 	journal("port %u: opened by %s, %d", p->number,
 	    p->map.arena->slot[slot].program, (int)q->pid);
-	return found(q, p, slot);
+	return ipc_handler_give(q, p, slot);
 }
 
 static int
@@ -137,14 +144,14 @@ on_open(struct ipc_question *q)
 	if (q->ask.port == 0 || q->ask.port >= AGENT_PORTS ||
 	    q->ask.cookie == 0)
 		return -EINVAL;
-	if (!holds(q, p))
+	if (!ipc_handler_may(q, p))
 		return -EACCES;
 	if (p == NULL)
-		return open_new(q);
-	socket_scan_now(q->agent);
-	if (ipc_handler_port_of(q) == NULL) /* its last socket had gone */
-		return open_new(q);
-	return open_more(q, p, p->nslots != before);
+		return ipc_handler_open_new(q);
+	socket_gc_run(q->agent);
+	if (ipc_handler_port_of(q) == NULL) /* its last socket was closed */
+		return ipc_handler_open_new(q);
+	return ipc_handler_open_more(q, p, p->nslots != before);
 }
 
 static int
@@ -154,19 +161,19 @@ on_find(struct ipc_question *q)
 	int slot;
 
 	q->ask.port = 0;
-	if (!holds(q, NULL))
+	if (!ipc_handler_may(q, NULL))
 		return -EACCES;
 	LIST_FOREACH(p, &q->agent->ports, entry) {
 		slot = slots_find(p, q->ask.cookie);
 		if (slot >= 0)
-			return found(q, p, slot);
+			return ipc_handler_give(q, p, slot);
 	}
 	return -ENOENT;
 }
 
-/* -EADDRINUSE: a socket of the port rules it out. */
+/* May the socket be bound besides the sockets of the port?  -EADDRINUSE: no. */
 static int
-judge(struct port *p, const struct ipc_request *ask)
+ipc_handler_check_bind(struct port *p, const struct ipc_request *ask)
 {
 	struct slot is;
 	int i, error = 0;
@@ -185,19 +192,20 @@ judge(struct port *p, const struct ipc_request *ask)
 }
 
 static int
-on_ask(struct ipc_question *q)
+on_may_bind(struct ipc_question *q)
 {
 	struct port *p = ipc_handler_port_of(q);
 	int error;
 
 	if (p == NULL)
 		return -ENOENT;
-	error = judge(p, &q->ask);
+	error = ipc_handler_check_bind(p, &q->ask);
 	if (error != -EADDRINUSE)
 		return error;
-	socket_scan_now(q->agent); /* is who rules it out still there? */
+	/* Does the socket that forbids it still exist? */
+	socket_gc_run(q->agent);
 	p = ipc_handler_port_of(q);
-	return p == NULL ? -ENOENT : judge(p, &q->ask);
+	return p == NULL ? -ENOENT : ipc_handler_check_bind(p, &q->ask);
 }
 
 static int
@@ -212,24 +220,24 @@ on_adopt(struct ipc_question *q)
 		return -EINVAL;
 	if (p != NULL) { /* another process of the port was first */
 		slot = slots_find(p, q->ask.cookie);
-		return slot >= 0 ? found(q, p, slot) : -EADDRINUSE;
+		return slot >= 0 ? ipc_handler_give(q, p, slot) : -EADDRINUSE;
 	}
 	control = ipc_handler_take(q, 0);
 	memfd = ipc_handler_take(q, 1);
-	error = port_recover(q->agent, &q->ask, 0, memfd, control, &p,
+	error = serving_recover(q->agent, &q->ask, 0, memfd, control, &p,
 	    q->answer.text);
 	if (error != 0)
 		return error;
 	journal("port %u: adopted", p->number);
 	slot = slots_find(p, q->ask.cookie);
-	socket_scan_now(q->agent);
+	socket_gc_run(q->agent);
 	if (ipc_handler_port_of(q) != p || slot < 0)
 		return -ENOENT;
-	return found(q, p, slot);
+	return ipc_handler_give(q, p, slot);
 }
 
 static int
-on_hear(struct ipc_question *q)
+on_refusal_socket(struct ipc_question *q)
 {
 	struct port *p = ipc_handler_port_of(q);
 	int slot = p != NULL ? slots_find(p, q->ask.cookie) : -1;
@@ -237,16 +245,16 @@ on_hear(struct ipc_question *q)
 
 	if (slot < 0)
 		return -ENOENT;
-	if (!holds(q, p))
+	if (!ipc_handler_may(q, p))
 		return -EACCES;
-	/* One at the port's own address would be of its group. */
+	/* At the port's own address it would be in the port's group. */
 	if (q->got[0] < 0 || !port_fits(q->agent, q->got[0], &q->ask, &at) ||
 	    net_equal(&at, &p->bound))
 		return -EBADF;
 	return refusal_open(p, (uint32_t)slot, ipc_handler_take(q, 0));
 }
 
-/* What the library sets of a socket. */
+/* The options that the library sets. */
 static const int settable[][2] = {
 	{ SOL_SOCKET, SO_ATTACH_FILTER },
 	{ SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF },
@@ -263,7 +271,7 @@ static const int settable[][2] = {
 };
 
 static bool
-may_set(int level, int option)
+ipc_handler_may_set(int level, int option)
 {
 	size_t i;
 
@@ -282,9 +290,9 @@ on_set(struct ipc_question *q)
 	socklen_t len = q->ask.len;
 
 	if (len > sizeof(q->ask.value) ||
-	    !may_set(q->ask.level, q->ask.option))
+	    !ipc_handler_may_set(q->ask.level, q->ask.option))
 		return -EINVAL;
-	if (q->got[0] < 0 || !port_udp(q->agent, q->got[0]))
+	if (q->got[0] < 0 || !port_is_udp(q->agent, q->got[0]))
 		return -EBADF;
 	if (q->ask.option == SO_ATTACH_FILTER ||
 	    q->ask.option == SO_ATTACH_REUSEPORT_CBPF) {
@@ -297,20 +305,20 @@ on_set(struct ipc_question *q)
 }
 
 static int
-on_look(struct ipc_question *q)
+on_closing(struct ipc_question *q)
 {
-	socket_scan_now(q->agent);
+	socket_gc_run(q->agent);
 	return 0;
 }
 
-/* Those who can be heard do not come here. */
+/* ipc_server.c handles those that it can accept. */
 static int
 on_events(struct ipc_question *q)
 {
 	if (q->abstract)
 		return -EPERM;
-	snprintf(q->answer.text, IPC_TEXT, "%d others follow the events already",
-	    EVENTS_READERS);
+	snprintf(q->answer.text, IPC_TEXT,
+	    "%d others follow the events already", EVENTS_READERS);
 	return -EBUSY;
 }
 
@@ -318,8 +326,8 @@ static int
 on_hello(struct ipc_question *q)
 {
 	if (q->ask.stay)
-		socket_scan_watch(q->agent, q->client, q->pid, true);
-	snprintf(q->answer.text, IPC_TEXT, "%s", worker_version);
+		socket_gc_watch(q->agent, q->client, q->pid, true);
+	snprintf(q->answer.text, IPC_TEXT, "%s", agent_version);
 	return 0;
 }
 
@@ -327,19 +335,18 @@ static int (*const handler[])(struct ipc_question *) = {
 	[IPC_HELLO] = on_hello,
 	[IPC_OPEN] = on_open,
 	[IPC_FIND] = on_find,
-	[IPC_MAY_BIND] = on_ask,
+	[IPC_MAY_BIND] = on_may_bind,
 	[IPC_ADOPT] = on_adopt,
-	[IPC_CLOSING] = on_look,
+	[IPC_CLOSING] = on_closing,
 	[IPC_SET] = on_set,
-	[IPC_REFUSAL] = on_hear,
+	[IPC_REFUSAL] = on_refusal_socket,
 	[IPC_EVENTS] = on_events,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };
 
-/* Strings from outside end somewhere. */
 static void
-terminate_strings(struct ipc_request *ask)
+ipc_handler_terminate_strings(struct ipc_request *ask)
 {
 	ask->keys[sizeof(ask->keys) - 1] = '\0';
 	ask->interfaces[sizeof(ask->interfaces) - 1] = '\0';
@@ -348,16 +355,16 @@ terminate_strings(struct ipc_request *ask)
 }
 
 static int
-decide(struct ipc_question *q)
+ipc_handler_run(struct ipc_question *q)
 {
-	const struct listener *d = q->agent->at;
+	const struct listener *d = q->agent->listener;
 
 	if (q->ask.version != IPC_VERSION) {
 		snprintf(q->answer.text, IPC_TEXT,
 		    "the agent that runs is of another version");
 		return -EPROTO;
 	}
-	terminate_strings(&q->ask);
+	ipc_handler_terminate_strings(&q->ask);
 	memcpy(q->answer.abstract, d->name, sizeof(q->answer.abstract));
 	if (d->name[0] != '\0')
 		listener_token(d, q->ask.keys, q->answer.token);
@@ -371,12 +378,12 @@ ipc_handler_answer(struct ipc_question *q)
 {
 	q->answer.version = IPC_VERSION;
 	q->answer.pid = (uint32_t)getpid();
-	q->answer.error = decide(q);
+	q->answer.error = ipc_handler_run(q);
 	if (q->answer.error == 0)
 		return;
 	q->give = -1;
-	journal("question %u of %d, port %u: %s %s", q->ask.kind, (int)q->pid,
+	journal("request %u of %d, port %u: %s %s", q->ask.kind, (int)q->pid,
 	    q->ask.port, strerror(-q->answer.error), q->answer.text);
 	if (q->answer.text[0] != '\0' && q->ask.kind != IPC_EVENTS)
-		events_error(q->agent, q->ask.port, q->answer.text);
+		events_error(q->agent->events, q->ask.port, q->answer.text);
 }

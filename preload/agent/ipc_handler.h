@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What programs ask (ipc.h), and what they are told. */
+/* Does what programs request (ipc.h), and makes the answer. */
 #ifndef IPC_HANDLER_H
 #define IPC_HANDLER_H
 
@@ -10,20 +10,20 @@
 
 struct agent;
 
-/* A question under way. */
+/* A request, and its answer while it is made. */
 struct ipc_question {
 	struct agent *agent;
-	int client; /* who asks: his connection */
-	pid_t pid;
-	bool abstract;  /* he came by the abstract socket, with the token for his keys */
+	int client; /* the connection that it came by */
+	pid_t pid;  /* of the client */
+	bool abstract; /* by the abstract socket, with the token for its keys */
 	struct ipc_request ask;
 	int got[IPC_PASS]; /* descriptors that came with it; -1 */
 	struct ipc_answer answer;
-	int give; /* goes with the answer; not ours to close */
+	int give; /* goes with the answer, and stays open; or -1 */
 };
 
-/* Does what is asked for, and fills in the answer.  What it wants of the
- * descriptors it takes out of got[]. */
+/* Does what is requested, and fills in the answer.  Descriptors that are kept
+ * are taken out of got[]; the caller closes the rest. */
 void ipc_handler_answer(struct ipc_question *);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ipc_server.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,14 +10,18 @@
 
 #include "agent.h"
 #include "events.h"
-#include "pump.h"
 #include "ipc_handler.h"
+#include "listener.h"
+#include "loop.h"
+#include "port.h"
 #include "status.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
 
 enum {
 	CLIENTS = 1024,
-	ABSTRACT_CLIENTS = 64, /* of them by the abstract socket: anybody may come */
-	PATIENCE_US = IPC_WAIT_MS * 1000, /* with one who says nothing */
+	ABSTRACT_CLIENTS = 64, /* of them; any user may connect there */
+	PATIENCE_US = IPC_WAIT_MS * 1000, /* with a silent client */
 };
 
 struct client {
@@ -26,8 +31,8 @@ struct client {
 	struct alarm alarm;
 	int fd;
 	pid_t pid;
-	bool abstract; /* came by the abstract socket */
-	struct status *status; /* what is still to be sent of it */
+	bool abstract; /* of the abstract socket */
+	struct status *status; /* of which rows are still to be sent */
 };
 
 static void
@@ -48,14 +53,14 @@ client_free(struct client *c)
 }
 
 static void
-on_patience(struct alarm *alarm, uint64_t now)
+on_client_silent(struct alarm *alarm, uint64_t now)
 {
 	(void)now;
 	client_free(OWNER(alarm, struct client, alarm));
 }
 
 static void
-status_ready(struct watch *w, uint32_t events)
+client_writable(struct watch *w, uint32_t events)
 {
 	struct client *c = OWNER(w, struct client, watch);
 
@@ -65,24 +70,24 @@ status_ready(struct watch *w, uint32_t events)
 		client_free(c);
 }
 
-/* Begins to stream the status: false, it cannot. */
+/* Begins to send the status; false: no memory. */
 static bool
-begin_status(struct client *c)
+client_begin_status(struct client *c)
 {
 	c->status = status_new(c->agent);
 	if (c->status == NULL)
 		return false;
-	c->watch.ready = status_ready;
+	c->watch.ready = client_writable;
 	watch_change(&c->agent->loop, &c->watch, EPOLLOUT);
 	return true;
 }
 
-/* Makes him one who follows the events: false, he cannot. */
+/* The client becomes a reader of events; false: there are too many. */
 static bool
-begin_events(struct client *c, uint32_t port)
+client_begin_events(struct client *c, uint32_t port)
 {
 	watch_end(&c->agent->loop, &c->watch);
-	if (!events_join(c->agent, c->fd, port))
+	if (!events_join(c->agent->events, c->fd, port))
 		return false;
 	c->fd = -1;
 	client_free(c);
@@ -96,12 +101,12 @@ ipc_server_port_of(const struct ipc_question *q)
 }
 
 /*
- * Does who comes by the abstract socket have the token for what he asks? 
- * Looked at where it lies: of a stranger we take no descriptor, which might be
- * of a file whose close(2) never ends.
+ * Does a client of the abstract socket have the token for what it requests?
+ * The message is looked at without receiving it: a stranger's descriptor might
+ * be of a file whose close(2) never ends.
  */
 static bool
-admitted(const struct client *c, struct ipc_question *q)
+client_has_token(const struct client *c, struct ipc_question *q)
 {
 	struct ipc_request *ask = &q->ask;
 	int n = ipc_peek(c->fd, ask, sizeof(*ask));
@@ -113,11 +118,11 @@ admitted(const struct client *c, struct ipc_question *q)
 	else if (n != (int)sizeof(*ask))
 		return false;
 	ask->keys[sizeof(ask->keys) - 1] = '\0';
-	return listener_knows(c->agent->at, keys, ask->token);
+	return listener_knows(c->agent->listener, keys, ask->token);
 }
 
 static void
-close_rest(struct ipc_question *q)
+ipc_server_close_rest(struct ipc_question *q)
 {
 	int i;
 
@@ -142,7 +147,7 @@ client_ready(struct watch *w, uint32_t events)
 	q.pid = c->pid;
 	q.abstract = c->abstract;
 	q.give = -1;
-	if (c->abstract && !admitted(c, &q)) {
+	if (c->abstract && !client_has_token(c, &q)) {
 		client_free(c);
 		return;
 	}
@@ -150,29 +155,30 @@ client_ready(struct watch *w, uint32_t events)
 	if (n == -EAGAIN)
 		return;
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
-	    q.ask.kind == IPC_STATUS && !c->abstract && begin_status(c))
+	    q.ask.kind == IPC_STATUS && !c->abstract && client_begin_status(c))
 		return;
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_EVENTS && !c->abstract &&
-	    begin_events(c, q.ask.port))
+	    client_begin_events(c, q.ask.port))
 		return;
 	if (n == IPC_SHORT && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_WAKE && ipc_server_port_of(&q) != NULL)
-		pump_port(ipc_server_port_of(&q));
+		port_due(ipc_server_port_of(&q));
 	if (n == (int)sizeof(q.ask))
 		ipc_handler_answer(&q);
-	/* Before he hears of it: he may want the socket's port to be free. */
+	/* Before the answer: the client may count on the socket's port being
+	 * free then. */
 	if (n >= 0)
-		close_rest(&q);
+		ipc_server_close_rest(&q);
 	if (n == (int)sizeof(q.ask))
 		(void)ipc_send(c->fd, &q.answer, sizeof(q.answer), &q.give,
 		    q.give >= 0);
 	client_free(c);
 }
 
-/* Programs of our user, and root's. */
+/* Only programs of the agent's user, and root's, are served. */
 static bool
-welcome(const struct agent *a, int fd, struct ucred *who)
+ipc_server_admits(const struct agent *a, int fd, struct ucred *who)
 {
 	socklen_t len = sizeof(*who);
 
@@ -191,7 +197,7 @@ client_new(struct agent *a, int fd, pid_t pid, bool abstract)
 	c->fd = fd;
 	c->pid = pid;
 	c->abstract = abstract;
-	if (alarm_begin(&a->loop, &c->alarm, on_patience) != 0 ||
+	if (alarm_begin(&a->loop, &c->alarm, on_client_silent) != 0 ||
 	    watch_begin(&a->loop, &c->watch, fd, EPOLLIN, client_ready) != 0) {
 		alarm_end(&a->loop, &c->alarm);
 		free(c);
@@ -215,13 +221,14 @@ ipc_server_accept(struct watch *w, uint32_t events)
 	(void)events;
 	while ((fd = accept4(w->fd, NULL, NULL,
 	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-		if (!welcome(a, fd, &who) || !client_new(a, fd, who.pid, false))
+		if (!ipc_server_admits(a, fd, &who) ||
+		    !client_new(a, fd, who.pid, false))
 			close(fd);
 }
 
-/* Room for one more: who has been silent longest goes. */
+/* Makes room for one more client of the abstract socket: the oldest goes. */
 static void
-make_room(struct agent *a)
+ipc_server_make_room(struct agent *a)
 {
 	struct client *c, *oldest = NULL;
 
@@ -246,7 +253,7 @@ ipc_server_accept_abstract(struct watch *w, uint32_t events)
 	while ((fd = accept4(w->fd, NULL, NULL,
 	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
-		make_room(a);
+		ipc_server_make_room(a);
 		if (!client_new(a, fd, who.pid, true))
 			close(fd);
 	}

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* The questions of programs and of mpctl (ipc.h), and their answers. */
+/* The connections of programs and of mpctl: one request each (ipc.h). */
 #ifndef IPC_SERVER_H
 #define IPC_SERVER_H
 
-#include <bsd/sys/queue.h>
 #include <stdint.h>
 
-#include "loop.h"
+struct watch;
 
-struct agent;
-struct client;
-LIST_HEAD(client_list, client);
-
-/* Somebody knocks, there or at the abstract socket. */
+/* Accept clients of the runtime directory's socket, and of the abstract one. */
 void ipc_server_accept(struct watch *, uint32_t events);
 void ipc_server_accept_abstract(struct watch *, uint32_t events);
 

@@ -38,7 +38,7 @@ journal(const char *format, ...)
 	if (m < 0 || n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n] = '\n';
-	/* A full disk is no reason to stop. */
+	/* A full disk does not stop the agent. */
 	if (write(journal_fd, line, (size_t)n + 1) < 0)
 		return;
 }

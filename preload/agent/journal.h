@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the agent did, in a file that MPSHIM_AGENT_LOG names; else nowhere. */
+/* The agent's log, in the file that MPSHIM_AGENT_LOG names; else there is
+ * none. */
 #ifndef JOURNAL_H
 #define JOURNAL_H
 

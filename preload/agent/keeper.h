@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The keeper: holds the descriptors of all ports and starts another worker when
- * one dies.  It reads no packet and no question of a program.
- */
+/* The keeper: the process that holds what a worker needs, and starts another
+ * worker when one dies. */
 #ifndef KEEPER_H
 #define KEEPER_H
 
-#include "listener.h"
+struct listener;
 
 /*
- * Serves until nothing is left.  `ready' is told once, by a single 0 byte, when
- * the first worker works; or gets a reason in words, or nothing at all.  It is
- * closed either way.  Does not return.
+ * Runs until nothing is left to serve, and does not return.  When the first
+ * worker serves, one 0 byte is written to `ready'; if it cannot, the reason in
+ * words, or nothing at all.  Then `ready' is closed.
  */
 void keeper_run(struct listener *, int ready) __attribute__((noreturn));
 

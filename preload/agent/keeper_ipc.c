@@ -9,8 +9,13 @@
 #include <unistd.h>
 
 #include "keyfile.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
 
-enum { ANSWER_MS = 1500, SLOW_MS = 10 };
+enum {
+	ANSWER_MS = 1500, /* longest wait for an answer */
+	SLOW_MS = 10,	  /* the same, after one that did not come in time */
+};
 
 static void
 keeper_ipc_close_one(int fd)
@@ -19,9 +24,9 @@ keeper_ipc_close_one(int fd)
 		close(fd);
 }
 
-/* Reads one answer: 1, or 0: none is there, or a negative errno. */
+/* Reads one answer: 1, or 0: there is none, or a negative errno. */
 static int
-read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
+keeper_ipc_read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
 {
 	int came[IPC_PASS], n;
 
@@ -41,11 +46,10 @@ read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
 	return -EPIPE;
 }
 
-/* Waits for the answer to question `number'. */
+/* Waits for the answer to request `number'. */
 static int
 keeper_ipc_await(int channel, uint32_t number, uint64_t until,
-    struct keeper_ipc_answer *answer,
-    int *got)
+    struct keeper_ipc_answer *answer, int *got)
 {
 	struct pollfd p = { .fd = channel, .events = POLLIN };
 	uint64_t now;
@@ -54,7 +58,7 @@ keeper_ipc_await(int channel, uint32_t number, uint64_t until,
 	while ((now = arena_now()) < until) {
 		if (poll(&p, 1, (int)((until - now) / 1000) + 1) <= 0)
 			continue;
-		n = read_answer(channel, answer, got);
+		n = keeper_ipc_read_answer(channel, answer, got);
 		if (n < 0)
 			return n;
 		if (n > 0 && answer->number == number)
@@ -67,11 +71,10 @@ keeper_ipc_await(int channel, uint32_t number, uint64_t until,
 
 int
 keeper_ipc_call(int channel, struct keeper_ipc_request *ask, const int *pass,
-    int n,
-    struct keeper_ipc_answer *answer, int *got)
+    int n, struct keeper_ipc_answer *answer, int *got)
 {
 	static uint32_t number;
-	static bool slow; /* then it is not waited for again */
+	static bool slow; /* the last answer did not come in time */
 	int error;
 
 	*got = -1;
@@ -103,13 +106,13 @@ keeper_ipc_late(int channel)
 	struct keeper_ipc_answer answer;
 	int n, got = -1;
 
-	while ((n = read_answer(channel, &answer, &got)) > 0)
+	while ((n = keeper_ipc_read_answer(channel, &answer, &got)) > 0)
 		keeper_ipc_close_one(got);
 	return n == 0;
 }
 
 static void
-forget(struct kept_port_list *list, uint64_t id)
+keeper_ipc_drop(struct kept_port_list *list, uint64_t id)
 {
 	struct kept_port *h, *next;
 
@@ -124,8 +127,8 @@ forget(struct kept_port_list *list, uint64_t id)
 }
 
 static int
-keep(struct kept_port_list *list, const struct keeper_ipc_request *ask,
-    int got[IPC_PASS])
+keeper_ipc_store(struct kept_port_list *list,
+    const struct keeper_ipc_request *ask, int got[IPC_PASS])
 {
 	struct kept_port *h;
 
@@ -143,10 +146,10 @@ keep(struct kept_port_list *list, const struct keeper_ipc_request *ask,
 	return 0;
 }
 
-/* Opens a key file, and nothing but a key file: a worker that was led astray
- * shall not get at other secrets that lie in files. */
+/* Opens a key file, and refuses any other file: a worker under an attacker's
+ * control shall not get at other secrets. */
 static int
-open_key(const char *path, char why[IPC_TEXT])
+keeper_ipc_open_key(const char *path, char why[IPC_TEXT])
 {
 	struct keyfile k;
 	int error, fd = keyfile_open(path, why);
@@ -180,14 +183,14 @@ keeper_ipc_serve(int channel, struct kept_port_list *list, int (*bye)(void *),
 	case KEEPER_IPC_ALIVE:
 		break;
 	case KEEPER_IPC_STORE:
-		answer.error = keep(list, &ask, got);
+		answer.error = keeper_ipc_store(list, &ask, got);
 		break;
 	case KEEPER_IPC_DROP:
-		forget(list, ask.id);
+		keeper_ipc_drop(list, ask.id);
 		break;
 	case KEEPER_IPC_KEY:
 		ask.how.keys[IPC_KEYS - 1] = '\0';
-		fd = open_key(ask.how.keys, answer.text);
+		fd = keeper_ipc_open_key(ask.how.keys, answer.text);
 		answer.error = fd < 0 ? fd : 0;
 		break;
 	case KEEPER_IPC_BYE:

@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 static const char *
-strip_directory(const char *path)
+keyfile_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash != NULL ? slash + 1 : path;
 }
 
-/* Says why a file is refused; NULL: it is not. */
+/* Why a file is refused; NULL: it is not. */
 static const char *
 keyfile_reason(const struct stat *st)
 {
@@ -63,11 +63,11 @@ keyfile_open(const char *path, char why[IPC_TEXT])
 	return -EACCES;
 }
 
-/* The key's name: 0, or -EINVAL. */
+/* Reads the key's name from the path: 0, or -EINVAL. */
 static int
-name_of(const char *path, char name[KEYFILE_NAME])
+keyfile_read_name(const char *path, char name[KEYFILE_NAME])
 {
-	const char *base = strip_directory(path);
+	const char *base = keyfile_base(path);
 	size_t len = strlen(base);
 
 	if (len <= 4 || strcmp(base + len - 4, ".key") != 0 ||
@@ -78,9 +78,9 @@ name_of(const char *path, char name[KEYFILE_NAME])
 	return 0;
 }
 
-/* Takes in one line: false, it makes no sense. */
+/* Takes in one line; false: it is malformed, or there twice. */
 static bool
-take_line(struct keyfile *k, char *line, bool *has_secret)
+keyfile_take_line(struct keyfile *k, char *line, bool *has_secret)
 {
 	size_t got;
 
@@ -104,7 +104,8 @@ take_line(struct keyfile *k, char *line, bool *has_secret)
 }
 
 static int
-parse(struct keyfile *k, char *text, const char *path, char why[IPC_TEXT])
+keyfile_parse(struct keyfile *k, char *text, const char *path,
+    char why[IPC_TEXT])
 {
 	bool has_secret = false;
 	unsigned number = 0;
@@ -112,7 +113,7 @@ parse(struct keyfile *k, char *text, const char *path, char why[IPC_TEXT])
 
 	while ((line = strsep(&text, "\n")) != NULL) {
 		number++;
-		if (!take_line(k, line, &has_secret)) {
+		if (!keyfile_take_line(k, line, &has_secret)) {
 			snprintf(why, IPC_TEXT, "%s:%u is not of a key", path,
 			    number);
 			return -EINVAL;
@@ -134,7 +135,7 @@ keyfile_read(int fd, const char *path, struct keyfile *k, char why[IPC_TEXT])
 	int error;
 
 	memset(k, 0, sizeof(*k));
-	if (name_of(path, k->name) != 0) {
+	if (keyfile_read_name(path, k->name) != 0) {
 		snprintf(why, IPC_TEXT, "%s: a key's file is NAME.key, with a "
 		    "name of at most %d letters", path, KEYFILE_NAME - 1);
 		return -EINVAL;
@@ -145,9 +146,9 @@ keyfile_read(int fd, const char *path, struct keyfile *k, char why[IPC_TEXT])
 		snprintf(why, IPC_TEXT, "%s: %s", path, strerror(errno));
 	} else {
 		text[n] = '\0';
-		if (strlen(text) < (size_t)n) /* shows up as a bad line */
+		if (strlen(text) < (size_t)n) /* a 0 byte: a malformed line */
 			text[strlen(text)] = '?';
-		error = parse(k, text, path, why);
+		error = keyfile_parse(k, text, path, why);
 	}
 	sodium_memzero(text, sizeof(text));
 	if (error != 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Key files: "end A" or "end B", "secret" and 64 hexadecimal digits, a line
- * each; blank lines and what begins with # are for people.  The key's name is
- * the file's, without .key.
+ * Key files: the lines "end A" or "end B" and "secret" with 64 hexadecimal
+ * digits; blank lines and lines that begin with # are skipped.  The key's name
+ * is the file's without .key.
  */
 #ifndef KEYFILE_H
 #define KEYFILE_H
@@ -12,7 +12,10 @@
 
 #include "shared/ipc.h"
 
-enum { KEYFILE_MAX = 4096, KEYFILE_NAME = 32 };
+enum {
+	KEYFILE_MAX = 4096, /* bytes of a file, and more than it may have */
+	KEYFILE_NAME = 32, /* bytes of a name, 0 included */
+};
 
 struct keyfile {
 	char name[KEYFILE_NAME];
@@ -20,8 +23,8 @@ struct keyfile {
 	uint8_t secret[32];
 };
 
-/* Opens one that is private: a descriptor, or a negative errno with the reason
- * in `why'. */
+/* Opens a key file, if only its owner (this user or root) can read it: a
+ * descriptor, or a negative errno with the reason in `why'. */
 int keyfile_open(const char *path, char why[IPC_TEXT]);
 /* Reads it: 0, or a negative errno with the reason in `why'.  The caller wipes
  * the secret. */

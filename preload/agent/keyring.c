@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mp.h"
 #include "agent.h"
 #include "keeper_ipc.h"
 #include "keyfile.h"
@@ -27,7 +28,7 @@ keyring_new(const char files[IPC_KEYS])
 		free(r);
 		return NULL;
 	}
-	(void)mlock(p, sizeof(*r->keys)); /* where the limit allows it */
+	(void)mlock(p, sizeof(*r->keys)); /* as far as the limit allows */
 	(void)madvise(p, sizeof(*r->keys), MADV_DONTDUMP);
 	r->keys = p;
 	memcpy(r->files, files, IPC_KEYS);
@@ -43,7 +44,7 @@ keyring_free(struct keyring *r)
 }
 
 static int
-add_file(struct agent *a, struct keyring *r, const char *path,
+keyring_add_file(struct agent *a, struct keyring *r, const char *path,
     char why[IPC_TEXT])
 {
 	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_KEY };
@@ -64,7 +65,7 @@ add_file(struct agent *a, struct keyring *r, const char *path,
 		return error;
 	error = mp_keyring_add(r->keys, k.name, k.end, k.secret);
 	sodium_memzero(&k, sizeof(k));
-	if (error == MP_EEXIST) /* twice the same: harmless */
+	if (error == MP_EEXIST) /* the same key twice: harmless */
 		return 0;
 	if (error == MP_EINVAL)
 		snprintf(why, IPC_TEXT, "%s: a key's name has letters, digits, "
@@ -75,7 +76,7 @@ add_file(struct agent *a, struct keyring *r, const char *path,
 }
 
 static int
-add_all(struct agent *a, struct keyring *r, char why[IPC_TEXT])
+keyring_add_all(struct agent *a, struct keyring *r, char why[IPC_TEXT])
 {
 	char files[IPC_KEYS], *rest = files, *path;
 	int error;
@@ -84,7 +85,7 @@ add_all(struct agent *a, struct keyring *r, char why[IPC_TEXT])
 	while ((path = strsep(&rest, "\n")) != NULL) {
 		if (path[0] == '\0')
 			continue;
-		error = add_file(a, r, path, why);
+		error = keyring_add_file(a, r, path, why);
 		if (error != 0)
 			return error;
 	}
@@ -95,7 +96,7 @@ add_all(struct agent *a, struct keyring *r, char why[IPC_TEXT])
 }
 
 static struct keyring *
-find_files(struct agent *a, const char *files)
+keyring_find_files(struct agent *a, const char *files)
 {
 	struct keyring *r;
 
@@ -105,9 +106,9 @@ find_files(struct agent *a, const char *files)
 	return NULL;
 }
 
-/* A file may have changed since, so what counts is what is in it. */
+/* A file may have changed since, so the keys themselves are compared. */
 static struct keyring *
-find_same(struct agent *a, const struct keyring *new)
+keyring_find_same(struct agent *a, const struct keyring *new)
 {
 	struct keyring *r;
 
@@ -117,11 +118,11 @@ find_same(struct agent *a, const struct keyring *new)
 	return NULL;
 }
 
-/* Gives the ring, or the same one of another port. */
+/* Gives this keyring, or the same one of another port. */
 static void
-share(struct agent *a, struct keyring *r, struct keyring **ring)
+keyring_share(struct agent *a, struct keyring *r, struct keyring **ring)
 {
-	struct keyring *same = find_same(a, r);
+	struct keyring *same = keyring_find_same(a, r);
 
 	if (same != NULL) {
 		keyring_free(r);
@@ -139,7 +140,7 @@ keyring_get(struct agent *a, const char files[IPC_KEYS], struct keyring **ring,
 	struct keyring *r;
 	int error;
 
-	if (a->channel < 0 && (r = find_files(a, files)) != NULL) {
+	if (a->channel < 0 && (r = keyring_find_files(a, files)) != NULL) {
 		r->users++;
 		*ring = r;
 		return 0;
@@ -147,9 +148,9 @@ keyring_get(struct agent *a, const char files[IPC_KEYS], struct keyring **ring,
 	r = keyring_new(files);
 	if (r == NULL)
 		return -ENOMEM;
-	error = add_all(a, r, why);
+	error = keyring_add_all(a, r, why);
 	if (error == 0)
-		share(a, r, ring);
+		keyring_share(a, r, ring);
 	else
 		keyring_free(r);
 	return error;
@@ -163,7 +164,7 @@ keyring_none(struct agent *a, struct keyring **ring)
 
 	if (r == NULL)
 		return -ENOMEM;
-	share(a, r, ring);
+	keyring_share(a, r, ring);
 	return 0;
 }
 

@@ -7,28 +7,28 @@
 #define KEYRING_H
 
 #include <bsd/sys/queue.h>
+#include <stdint.h>
 
 #include "shared/ipc.h"
-#include "mp.h"
 
 struct agent;
+struct mp_keyring;
 
 struct keyring {
 	LIST_ENTRY(keyring) entry;
 	unsigned users;
 	struct mp_keyring *keys;
-	char files[IPC_KEYS]; /* that they came from */
+	char files[IPC_KEYS]; /* that they were read from */
 };
-LIST_HEAD(keyring_list, keyring);
 
 /*
- * The keys of these files, one path a line, as the keeper opens them.  0, or a
- * negative errno with the reason in `why'.  Without a keeper only what is held
- * already can be given.
+ * The keys of these files, one path a line, as the keeper opens them: 0, or a
+ * negative errno with the reason in `why'.  Without a keeper, only keys of
+ * files that another port has read already are available.
  */
 int keyring_get(struct agent *, const char files[IPC_KEYS], struct keyring **,
     char why[IPC_TEXT]);
-/* A ring without a key, for sessions that are up already. */
+/* A keyring without a key, for sessions that are up already. */
 int keyring_none(struct agent *, struct keyring **);
 /* The caller does not need it any more; NULL: nothing. */
 void keyring_put(struct keyring *);

@@ -17,19 +17,19 @@
 enum {
 	BACKLOG = 512,
 	RETRY_MS = 10,
-	LAST_KNOCK_MS = 50, /* for who found the path before it went */
+	LAST_CLIENT_MS = 50, /* for a client that looked the path up before */
 };
 
-/* The path with something added: false, too long. */
+/* The path with a suffix; false: it is too long. */
 static bool
-beside(const struct listener *d, const char *suffix, char path[PATH_MAX])
+listener_path(const struct listener *d, const char *suffix, char path[PATH_MAX])
 {
 	int n = snprintf(path, PATH_MAX, "%s%s", d->path, suffix);
 
 	return n > 0 && n < PATH_MAX;
 }
 
-/* Is what we locked still the file of that name? */
+/* Does the path still lead to the file that was locked? */
 static bool
 listener_still_there(int fd, const char *path)
 {
@@ -45,7 +45,7 @@ listener_lock(const struct listener *d, int wait_ms)
 	char path[PATH_MAX];
 	int fd, error;
 
-	if (!beside(d, ".lock", path))
+	if (!listener_path(d, ".lock", path))
 		return -ENAMETOOLONG;
 	for (;;) {
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
@@ -65,9 +65,9 @@ listener_lock(const struct listener *d, int wait_ms)
 	}
 }
 
-/* The abstract socket: programs do without where it cannot be had. */
+/* Makes the abstract socket; where that fails, programs do without. */
 static void
-open_side(struct listener *d)
+listener_open_abstract(struct listener *d)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	uint8_t random[16];
@@ -79,10 +79,9 @@ open_side(struct listener *d)
 	(void)sodium_bin2hex(hex, sizeof(hex), random, sizeof(random));
 	(void)snprintf(d->name, sizeof(d->name), "mpshim-%s", hex);
 	len = strlen(d->name);
-	memcpy(sun.sun_path + 1, d->name, len); /* behind a 0: abstract */
+	memcpy(sun.sun_path + 1, d->name, len); /* after a 0: abstract */
 	d->abstract = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK,
-	    0);
+	    SOCK_NONBLOCK, 0);
 	if (d->abstract >= 0 && bind(d->abstract, (struct sockaddr *)&sun,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)) ==
 		0 && listen(d->abstract, BACKLOG) == 0)
@@ -108,13 +107,13 @@ listener_open(struct listener *d)
 	    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->listener < 0)
 		return -errno;
-	/* Nobody answers there: what lies there is of an agent that died. */
+	/* The caller has found that nobody answers there: an agent died. */
 	(void)unlink(d->path);
 	if (bind(d->listener, (struct sockaddr *)&sun, sizeof(sun)) == 0 &&
 	    listen(d->listener, BACKLOG) == 0 && lstat(d->path, &st) == 0) {
 		d->dev = st.st_dev;
 		d->ino = st.st_ino;
-		open_side(d);
+		listener_open_abstract(d);
 		return 0;
 	}
 	error = -errno;
@@ -123,7 +122,7 @@ listener_open(struct listener *d)
 	return error;
 }
 
-/* Does the path still lead to us? */
+/* Does the path still lead to this socket? */
 static bool
 listener_is_ours(const struct listener *d)
 {
@@ -142,19 +141,19 @@ listener_shut(const struct listener *d)
 	bool shut = false;
 
 	lock = listener_lock(d, 0);
-	if (lock == -ENOENT) /* the directory went: nobody can come */
+	if (lock == -ENOENT) /* no directory: no client can connect */
 		return poll(&p, 1, 0) == 0;
 	if (lock < 0)
 		return false;
-	/* Out of the way first; back again if somebody had knocked. */
+	/* Renamed first, and renamed back if a client had connected. */
 	if (!listener_is_ours(d))
 		shut = poll(&p, 1, 0) == 0;
-	else if (beside(d, ".old", away) && rename(d->path, away) == 0) {
-		shut = poll(&p, 1, LAST_KNOCK_MS) == 0;
+	else if (listener_path(d, ".old", away) && rename(d->path, away) == 0) {
+		shut = poll(&p, 1, LAST_CLIENT_MS) == 0;
 		if (shut)
 			(void)unlink(away);
 		else if (rename(away, d->path) != 0)
-			shut = true; /* nobody can come any more */
+			shut = true; /* no client can connect any more */
 	}
 	close(lock);
 	return shut;

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 #include "local_addr.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "agent.h"
+#include "mp.h"
+#include "netmon.h"
+#include "port.h"
+#include "shared/ipc.h"
 #include "shared/net.h"
 
 #define BLANKS " \t\n,"
 
-/* Is the name one of those? */
+/* Is the name one of these? */
 static bool
 local_addr_named(const char *names, const char *name)
 {
@@ -25,7 +31,7 @@ local_addr_named(const char *names, const char *name)
 }
 
 static bool
-may_use(const struct port *p, const struct link *l)
+local_addr_allowed(const struct port *p, const struct link *l)
 {
 	const struct ipc_request *how = &p->how;
 
@@ -38,7 +44,7 @@ may_use(const struct port *p, const struct link *l)
 
 /* Can the port's sockets send from this address at all? */
 static bool
-reaches(const struct port *p, const uint8_t ip[16])
+local_addr_usable(const struct port *p, const uint8_t ip[16])
 {
 	struct mp_addr a = { .port = 0 };
 
@@ -49,7 +55,7 @@ reaches(const struct port *p, const uint8_t ip[16])
 	    memcmp(p->bound.ip, ip, sizeof(a.ip)) == 0;
 }
 
-/* Adds those whose link is up, or those whose is not. */
+/* Adds the addresses whose link is up, or those whose link is not. */
 static size_t
 local_addr_add(const struct netmon *nm, const struct port *p, bool up,
     struct mp_local *to, size_t n)
@@ -59,11 +65,12 @@ local_addr_add(const struct netmon *nm, const struct port *p, bool up,
 
 	for (i = 0; i < nm->naddresses && n < MP_LOCALS_MAX; i++) {
 		l = netmon_link(nm, nm->address[i].ifindex);
-		if (l == NULL || l->up != up || !may_use(p, l) ||
-		    !reaches(p, nm->address[i].ip))
+		if (l == NULL || l->up != up || !local_addr_allowed(p, l) ||
+		    !local_addr_usable(p, nm->address[i].ip))
 			continue;
 		memcpy(to[n].ip, nm->address[i].ip, 16);
-		/* One that lies on loopback leaves by any interface. */
+		/* Packets from an address on loopback leave by any
+		 * interface. */
 		to[n].ifindex = l->nowhere ? 0 : l->ifindex;
 		to[n].mtu = l->nowhere ? 0 : l->mtu;
 		to[n].down = !up;
@@ -79,7 +86,7 @@ local_addr_tell(const struct netmon *nm, struct port *p)
 	size_t n;
 
 	memset(locals, 0, sizeof(locals)); /* also between the fields */
-	/* Those that work first, should there be too many. */
+	/* Should there be too many, those whose link is up come first. */
 	n = local_addr_add(nm, p, true, locals, 0);
 	n = local_addr_add(nm, p, false, locals, n);
 	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): see above */

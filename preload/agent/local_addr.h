@@ -6,7 +6,8 @@
 struct netmon;
 struct port;
 
-/* Writes the port's list of addresses, and notes where it is new. */
+/* Writes the port's list of addresses; where it differs from the last one, the
+ * engine is to be told (locals_new). */
 void local_addr_tell(const struct netmon *, struct port *);
 
 #endif

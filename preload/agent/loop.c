@@ -1,4 +1,40 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The worker is one thread that waits in one place, loop_run().  It waits for
+ *	watches	  a descriptor has an event; epoll(7), level triggered, so what
+ *		  a handler leaves unread is told again
+ *	alarms	  a moment of arena_now() (CLOCK_BOOTTIME, us) has come; one
+ *		  timerfd is set to the earliest
+ * One turn of the loop:
+ *	1. no wait if an alarm is due; else the timer is set, if its moment
+ *	   changed, and epoll_wait() sleeps
+ *	2. the handlers of up to LOOP_BATCH events are called
+ *	3. the alarms that are due are called, each at most once
+ * So what a handler of step 2 makes due (alarm_by() with the present time)
+ * happens in the same turn, after all its events, and once however many
+ * handlers asked for it; what an alarm makes due happens in the next turn,
+ * after other descriptors had theirs.  The pump relies on both (port_due()).
+ *
+ * A watch or an alarm lies in the structure that it serves, and may be ended,
+ * with that structure, by any handler: watch_end() also takes it out of the
+ * batch that is being handled; loop_ring() goes from the last alarm to the
+ * first, and alarm_end() moves the last one, which had its turn, into the gap.
+ *
+ * Invariants
+ *	alarm[i]->index == i, and at[i] is its time, for i < alarms
+ *	a handler is never called after its watch or alarm has ended
+ *	an alarm that is called was set to MP_NEVER just before
+ * Alarms are found by looking through at[]: some hundred ports take less time
+ * than one system call.
+ *
+ * No lock: all of it belongs to the one thread.
+ * A handler must never wait without a bound: all ports wait with it.  The
+ * longest waits are for the arena's lock (ARENA_WAIT_US) and for a slow keeper
+ * (keeper_ipc.c).
+ * Source: epoll(7), timerfd_create(2).
+ */
 #include "loop.h"
 
 #include <errno.h>
@@ -8,12 +44,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mp.h"
 #include "shared/arena.h"
 
 int
 loop_init(struct loop *l)
 {
-	/* The edge alone is wanted, so that it need not be read. */
+	/* Edge triggered, so that the timer need not be read. */
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
 
 	memset(l, 0, sizeof(*l));
@@ -56,7 +93,7 @@ watch_end(struct loop *l, struct watch *w)
 
 	if (w->ready == NULL)
 		return;
-	/* Deleted by hand: a copy of the descriptor may live in the keeper. */
+	/* close(2) would not do it while the keeper has the same socket. */
 	(void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
 	for (i = 0; i < l->n; i++)
 		if (l->batch[i].data.ptr == w)
@@ -65,10 +102,10 @@ watch_end(struct loop *l, struct watch *w)
 	w->fd = -1;
 }
 
-/* --- Moments -------------------------------------------------------------- */
+/* --- Alarms --------------------------------------------------------------- */
 
 static int
-grow(struct loop *l)
+loop_grow(struct loop *l)
 {
 	size_t room = l->room == 0 ? 64 : l->room * 2;
 	struct alarm **alarm;
@@ -90,7 +127,7 @@ int
 alarm_begin(struct loop *l, struct alarm *a,
     void (*due)(struct alarm *, uint64_t now))
 {
-	if (l->alarms == l->room && grow(l) != 0)
+	if (l->alarms == l->room && loop_grow(l) != 0)
 		return -ENOMEM;
 	a->index = l->alarms++;
 	a->due = due;
@@ -127,7 +164,7 @@ alarm_end(struct loop *l, struct alarm *a)
 }
 
 static uint64_t
-nearest(const struct loop *l)
+loop_earliest(const struct loop *l)
 {
 	uint64_t at = MP_NEVER;
 	size_t i;
@@ -137,12 +174,12 @@ nearest(const struct loop *l)
 	return at;
 }
 
-/* Sets the timer; true: the moment has come already. */
+/* Sets the timer; true: an alarm is due already. */
 static bool
-arm(struct loop *l)
+loop_set_timer(struct loop *l)
 {
 	struct itimerspec it = { .it_interval = { 0, 0 } };
-	uint64_t at = nearest(l);
+	uint64_t at = loop_earliest(l);
 
 	if (at <= arena_now())
 		return true;
@@ -164,7 +201,7 @@ loop_ring(struct loop *l)
 	struct alarm *a;
 	size_t i;
 
-	/* From the end: the last takes the place of one that goes. */
+	/* From the last one: see alarm_end(). */
 	for (i = l->alarms; i-- > 0;) {
 		if (i >= l->alarms || l->at[i] > now)
 			continue;
@@ -182,7 +219,7 @@ loop_run(struct loop *l)
 
 	while (!l->stop) {
 		l->n = epoll_wait(l->epoll, l->batch, LOOP_BATCH,
-		    arm(l) ? 0 : -1);
+		    loop_set_timer(l) ? 0 : -1);
 		for (i = 0; i < l->n; i++) {
 			w = l->batch[i].data.ptr;
 			if (w != NULL)

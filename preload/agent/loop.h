@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Waiting: for descriptors and for moments, in one thread.
- *
- * A watch or an alarm lies in the structure that it serves (OWNER finds it) and
- * may be taken away at any time, also by another's function.
- */
+/* Waits for descriptors and for moments, in one thread. */
 #ifndef LOOP_H
 #define LOOP_H
 
@@ -13,10 +8,11 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+/* The structure that a watch or an alarm lies in. */
 #define OWNER(member_pointer, type, member)                                   \
 	((type *)(void *)((char *)(member_pointer) - offsetof(type, member)))
 
-enum { LOOP_BATCH = 64 };
+enum { LOOP_BATCH = 64 }; /* events of one turn, at most */
 
 struct watch {
 	int fd;
@@ -34,7 +30,7 @@ struct loop {
 	uint64_t armed; /* what the timer is set to; MP_NEVER */
 	struct epoll_event batch[LOOP_BATCH];
 	int n; /* events of the batch */
-	/* Moments lie side by side, to be looked through quickly. */
+	/* All alarms: at[i] is when alarm[i] rings. */
 	uint64_t *at;
 	struct alarm **alarm;
 	size_t alarms, room;
@@ -45,21 +41,23 @@ int loop_init(struct loop *);
 /* Runs until `stop' is set. */
 void loop_run(struct loop *);
 
-/* Begins to watch: 0, or a negative errno. */
+/* Calls ready() while the descriptor has these events (of epoll(7), level
+ * triggered): 0, or a negative errno. */
 int watch_begin(struct loop *, struct watch *, int fd, uint32_t events,
     void (*ready)(struct watch *, uint32_t events));
 void watch_change(struct loop *, struct watch *, uint32_t events);
-/* Ends it; the descriptor stays open.  Of one that never began: nothing. */
+/* Ends it, and leaves the descriptor open.  Does nothing to a watch that is all
+ * zero or has ended. */
 void watch_end(struct loop *, struct watch *);
 
 /* Makes an alarm, not set: 0, or -ENOMEM. */
 int alarm_begin(struct loop *, struct alarm *,
     void (*due)(struct alarm *, uint64_t now));
-/* Calls once at a time of arena_now(); MP_NEVER: not. */
+/* Calls due() once, at that time of arena_now(); MP_NEVER: not. */
 void alarm_set(struct loop *, struct alarm *, uint64_t at);
-/* The same, unless it is set to something earlier. */
+/* The same, unless it is set to an earlier time. */
 void alarm_by(struct loop *, struct alarm *, uint64_t at);
-/* Of one that never began (due is NULL): nothing. */
+/* Does nothing to an alarm that is all zero or has ended. */
 void alarm_end(struct loop *, struct alarm *);
 
 #endif

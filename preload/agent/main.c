@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mpshim-agent: starts, unless it is there already, in a session of its own and
- * with nothing of the program that started it.
+ * mpshim-agent: starts the agent, unless it runs already, in a session of its
+ * own and without anything that it inherited: environment, descriptors, limits,
+ * signals, directory.
  */
 #include <bsd/unistd.h>
 #include <errno.h>
@@ -18,15 +19,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "listener.h"
-#include "shared/ipc.h"
+#include "agent.h"
 #include "journal.h"
 #include "keeper.h"
-#include "worker.h"
+#include "listener.h"
+#include "shared/connect_agent.h"
+#include "shared/ipc.h"
 
 enum { LOCK_WAIT_MS = 5000 };
 
-/* All that is taken from the environment. */
+/* The only variables that are kept. */
 static const char *const wanted[] = { "MPSHIM_RUNTIME_DIR=",
 	"XDG_RUNTIME_DIR=", "MPSHIM_AGENT_LOG=" };
 
@@ -43,8 +45,8 @@ is_wanted(const char *variable)
 	return false;
 }
 
-/* Begins anew without the rest of the environment: a preloaded library is in
- * effect already. */
+/* Executes itself again without the other variables: a library that LD_PRELOAD
+ * names has been loaded already. */
 static void
 clean_environment(char **argv)
 {
@@ -61,12 +63,12 @@ clean_environment(char **argv)
 	if (clean)
 		return;
 	(void)execve("/proc/self/exe", argv, kept);
-	(void)clearenv(); /* no /proc: as well as can be */
+	(void)clearenv(); /* without /proc the library stays */
 	for (i = 0; i < n; i++)
 		(void)putenv(kept[i]);
 }
 
-/* Descriptors 0 to 2 exist, no other does. */
+/* Makes descriptors 0 to 2 exist, and no other. */
 static void
 clean_descriptors(void)
 {
@@ -79,8 +81,8 @@ clean_descriptors(void)
 		close(fd);
 }
 
-/* What a program may have set for itself does not bind the agent, which
- * serves others as well. */
+/* The limits of the program that started the agent are not the agent's, which
+ * serves other programs as well. */
 static void
 clean_limits(void)
 {
@@ -130,7 +132,8 @@ clean_place(void)
 	close(null);
 }
 
-/* Waits for what the keeper says: 0, or 1 with the reason in `why'. */
+/* Waits until the keeper says that it serves: 0, or 1 with the reason in
+ * `why'. */
 static int
 agent_await(int fd, char *why, size_t size)
 {
@@ -151,7 +154,7 @@ agent_await(int fd, char *why, size_t size)
 	return 1;
 }
 
-/* Makes the pair of processes; the caller holds the lock `lock'. */
+/* Forks the keeper and waits for it; the caller holds the listener's lock. */
 static int
 agent_make(struct listener *listener, int lock, char *why, size_t size)
 {
@@ -186,7 +189,7 @@ agent_start(char *why, size_t size)
 		snprintf(why, size, "%s: %s", log, strerror(-error));
 		return 1;
 	}
-	error = ipc_path(listener.path, 1);
+	error = connect_agent_path(listener.path, 1);
 	if (error != 0) {
 		snprintf(why, size, "no directory for its socket: %s",
 		    strerror(-error));
@@ -198,9 +201,9 @@ agent_start(char *why, size_t size)
 		    strerror(-lock));
 		return 1;
 	}
-	fd = ipc_connect();
+	fd = connect_agent_open();
 	if (fd >= 0)
-		return 0; /* it is there */
+		return 0; /* it runs already */
 	error = listener_open(&listener);
 	if (error != 0) {
 		snprintf(why, size, "%s: %s", listener.path, strerror(-error));
@@ -231,7 +234,7 @@ main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		return agent_usage(stdout);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		puts(worker_version);
+		puts(agent_version);
 		return 0;
 	}
 	if (argc > 1)

@@ -8,17 +8,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent.h"
-#include "events.h"
+#include "mp.h"
 #include "journal.h"
-#include "local_addr.h"
-#include "shared/net.h"
-#include "pump.h"
 #include "rtnl.h"
+#include "shared/arena.h"
+#include "shared/net.h"
 
 enum {
 	QUIET_US = 50000, /* between two bursts of route changes */
-	TRIES = 5,	  /* to read lists that change as we read */
+	TRIES = 5,	  /* readings of lists that change meanwhile */
 };
 
 /* --- The lists ---------------------------------------------------------- */
@@ -35,15 +33,14 @@ netmon_link(const struct netmon *nm, uint32_t ifindex)
 }
 
 static void
-add_event(struct netmon *nm, uint32_t ifindex)
+netmon_add_event(struct netmon *nm, uint32_t ifindex)
 {
-	const unsigned most = sizeof(nm->event) / sizeof(nm->event[0]);
 	unsigned i;
 
 	for (i = 0; i < nm->nevents; i++)
 		if (nm->event[i] == ifindex || nm->event[i] == MP_NONE)
 			return;
-	if (nm->nevents == most) { /* many: all of them */
+	if (nm->nevents == NETMON_EVENTS) { /* too many: all of them */
 		nm->event[0] = MP_NONE;
 		nm->nevents = 1;
 	} else
@@ -51,7 +48,7 @@ add_event(struct netmon *nm, uint32_t ifindex)
 }
 
 static void
-set_link(struct netmon *nm, const struct link *new)
+netmon_set_link(struct netmon *nm, const struct link *new)
 {
 	struct link *l = netmon_link(nm, new->ifindex);
 
@@ -66,11 +63,11 @@ set_link(struct netmon *nm, const struct link *new)
 		return;
 	*l = *new;
 	nm->changed = true;
-	add_event(nm, new->ifindex);
+	netmon_add_event(nm, new->ifindex);
 }
 
 static void
-remove_link(struct netmon *nm, uint32_t ifindex)
+netmon_remove_link(struct netmon *nm, uint32_t ifindex)
 {
 	struct link *l = netmon_link(nm, ifindex);
 
@@ -81,7 +78,7 @@ remove_link(struct netmon *nm, uint32_t ifindex)
 }
 
 static struct address *
-find_address(const struct netmon *nm, const struct address *a)
+netmon_find_address(const struct netmon *nm, const struct address *a)
 {
 	size_t i;
 
@@ -93,9 +90,9 @@ find_address(const struct netmon *nm, const struct address *a)
 }
 
 static void
-set_address(struct netmon *nm, const struct address *new, bool usable)
+netmon_set_address(struct netmon *nm, const struct address *new, bool usable)
 {
-	struct address *a = find_address(nm, new);
+	struct address *a = netmon_find_address(nm, new);
 
 	if ((a != NULL) == usable)
 		return;
@@ -116,28 +113,28 @@ set_address(struct netmon *nm, const struct address *new, bool usable)
 /* --- The kernel's messages ---------------------------------------------- */
 
 static void
-on_link(struct netmon *nm, const struct rtnl_link *new)
+netmon_take_link(struct netmon *nm, const struct rtnl_link *new)
 {
 	const struct link *before = netmon_link(nm, new->ifindex);
 	struct link l = { .ifindex = new->ifindex };
 
 	if (new->gone) {
-		remove_link(nm, new->ifindex);
+		netmon_remove_link(nm, new->ifindex);
 		return;
 	}
 	if (before != NULL)
-		l = *before; /* some messages tell a part only */
+		l = *before; /* some messages have a part only */
 	l.up = new->up;
 	l.nowhere = new->loopback || new->dummy;
 	if (new->mtu != 0)
 		l.mtu = new->mtu;
 	if (new->name[0] != '\0')
 		memcpy(l.name, new->name, sizeof(l.name));
-	set_link(nm, &l);
+	netmon_set_link(nm, &l);
 }
 
 static void
-on_address(struct netmon *nm, const struct rtnl_address *new)
+netmon_take_address(struct netmon *nm, const struct rtnl_address *new)
 {
 	struct address a = { .ifindex = new->ifindex };
 	bool usable;
@@ -150,13 +147,13 @@ on_address(struct netmon *nm, const struct rtnl_address *new)
 	    (new->flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) == 0 &&
 	    ((new->flags & IFA_F_TENTATIVE) == 0 ||
 		(new->flags & IFA_F_OPTIMISTIC) != 0);
-	set_address(nm, &a, usable);
+	netmon_set_address(nm, &a, usable);
 }
 
 /* Notes the interfaces that a new or removed route leads to; MP_NONE, all of
  * them, where the message names none. */
 static void
-on_route(struct netmon *nm, const struct rtnl_route *r)
+netmon_take_route(struct netmon *nm, const struct rtnl_route *r)
 {
 	size_t i;
 
@@ -164,13 +161,13 @@ on_route(struct netmon *nm, const struct rtnl_route *r)
 	    r->type == RTN_MULTICAST || r->type == RTN_ANYCAST)
 		return;
 	if (r->nhops == 0 || r->nhops == RTNL_HOPS)
-		add_event(nm, MP_NONE);
+		netmon_add_event(nm, MP_NONE);
 	for (i = 0; i < r->nhops; i++)
-		add_event(nm, r->hop[i]);
+		netmon_add_event(nm, r->hop[i]);
 }
 
 static void
-netmon_take_in(void *arg, const struct nlmsghdr *h)
+netmon_take(void *arg, const struct nlmsghdr *h)
 {
 	struct netmon *nm = arg;
 	struct rtnl_link link;
@@ -178,11 +175,11 @@ netmon_take_in(void *arg, const struct nlmsghdr *h)
 	struct rtnl_route route;
 
 	if (rtnl_read_link(h, &link))
-		on_link(nm, &link);
+		netmon_take_link(nm, &link);
 	else if (rtnl_read_address(h, &address))
-		on_address(nm, &address);
+		netmon_take_address(nm, &address);
 	else if (rtnl_read_route(h, &route))
-		on_route(nm, &route);
+		netmon_take_route(nm, &route);
 }
 
 /* Reads both lists anew. */
@@ -193,13 +190,13 @@ netmon_read_all(struct netmon *nm)
 
 	for (i = 0; i < TRIES && error == -EAGAIN; i++) {
 		nm->nlinks = nm->naddresses = 0;
-		error = rtnl_list(nm->dump, RTM_GETLINK, netmon_take_in, nm);
+		error = rtnl_list(nm->dump, RTM_GETLINK, netmon_take, nm);
 		if (error == 0)
-			error = rtnl_list(nm->dump, RTM_GETADDR, netmon_take_in,
+			error = rtnl_list(nm->dump, RTM_GETADDR, netmon_take,
 			    nm);
 	}
 	nm->changed = true;
-	add_event(nm, MP_NONE);
+	netmon_add_event(nm, MP_NONE);
 	return error;
 }
 
@@ -213,64 +210,38 @@ netmon_name(const struct netmon *nm, uint32_t ifindex)
 
 /* --- Events ------------------------------------------------------------- */
 
+/* Tells what changed: lists at once; that a link or route changed also, but
+ * then not again for QUIET_US. */
 static void
-add_port_event(struct port *p, uint32_t ifindex)
+netmon_tell(struct netmon *nm, uint64_t now)
 {
-	unsigned i;
+	struct netmon_change change = { .lists = nm->changed, .lost = nm->lost,
+		.event = nm->event };
 
-	for (i = 0; i < p->nevents; i++)
-		if (p->event[i] == ifindex || p->event[i] == MP_NONE)
-			return;
-	if (p->nevents == PORT_EVENTS) {
-		p->event[0] = MP_NONE;
-		p->nevents = 1;
-	} else
-		p->event[p->nevents++] = ifindex;
-}
-
-/* Tells all ports what changed.  Lists at once; that an interface or a route
- * changed also, but not all the time. */
-static void
-tell_all(struct agent *a, uint64_t now)
-{
-	struct netmon *nm = &a->netmon;
-	bool events = nm->nevents > 0 && now >= nm->quiet_until;
-	struct port *p;
-	unsigned i;
-
-	if (nm->nevents > 0 && !events)
-		alarm_by(&a->loop, &nm->soon, nm->quiet_until);
-	if (!nm->changed && !events)
+	if (nm->nevents > 0 && now >= nm->quiet_until)
+		change.nevents = nm->nevents;
+	else if (nm->nevents > 0)
+		alarm_by(nm->loop, &nm->soon, nm->quiet_until);
+	if (!change.lists && !change.lost && change.nevents == 0)
 		return;
-	if (nm->changed)
-		events_touch_net(a);
-	LIST_FOREACH(p, &a->ports, entry) {
-		if (nm->changed)
-			local_addr_tell(nm, p);
-		for (i = 0; events && i < nm->nevents; i++)
-			add_port_event(p, nm->event[i]);
-		if (events) /* the addresses that lie on no interface */
-			add_port_event(p, 0);
-		if (p->locals_new || events)
-			pump_port(p);
-	}
-	nm->changed = false;
-	if (events) {
+	nm->tell(nm, &change);
+	nm->changed = nm->lost = false;
+	if (change.nevents > 0) {
 		nm->nevents = 0;
 		nm->quiet_until = now + QUIET_US;
 	}
 }
 
 static void
-on_soon(struct alarm *alarm, uint64_t now)
+on_netmon_soon(struct alarm *alarm, uint64_t now)
 {
-	tell_all(OWNER(alarm, struct agent, netmon.soon), now);
+	netmon_tell(OWNER(alarm, struct netmon, soon), now);
 }
 
 static void
-on_event(struct watch *w, uint32_t events)
+on_netmon_message(struct watch *w, uint32_t events)
 {
-	struct agent *a = OWNER(w, struct agent, netmon.watch);
+	struct netmon *nm = OWNER(w, struct netmon, watch);
 	const struct nlmsghdr *h;
 	unsigned left;
 	ssize_t n;
@@ -280,22 +251,24 @@ on_event(struct watch *w, uint32_t events)
 	while ((n = rtnl_hear(w->fd, MSG_DONTWAIT, &h)) > 0)
 		for (left = NLMSG_ALIGN((unsigned)n); NLMSG_OK(h, left);
 		     h = NLMSG_NEXT(h, left))
-			netmon_take_in(&a->netmon, h);
-	if (n == -ENOBUFS) { /* some were lost */
-		error = netmon_read_all(&a->netmon);
+			netmon_take(nm, h);
+	if (n == -ENOBUFS) {
+		error = netmon_read_all(nm);
 		journal("rtnetlink lost events; lists read anew: %s",
 		    strerror(-error));
-		events_error(a, 0, "rtnetlink lost events");
+		nm->lost = true;
 	}
-	tell_all(a, arena_now());
+	netmon_tell(nm, arena_now());
 }
 
 int
-netmon_init(struct agent *a)
+netmon_init(struct netmon *nm, struct loop *loop,
+    void (*tell)(struct netmon *, const struct netmon_change *))
 {
-	struct netmon *nm = &a->netmon;
 	int error, fd;
 
+	nm->loop = loop;
+	nm->tell = tell;
 	fd = rtnl_open(SOCK_NONBLOCK, RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
 	if (fd < 0)
@@ -303,8 +276,8 @@ netmon_init(struct agent *a)
 	nm->dump = rtnl_open(0, 0);
 	if (nm->dump < 0)
 		return nm->dump;
-	error = watch_begin(&a->loop, &nm->watch, fd, EPOLLIN, on_event);
+	error = watch_begin(loop, &nm->watch, fd, EPOLLIN, on_netmon_message);
 	if (error == 0)
-		error = alarm_begin(&a->loop, &nm->soon, on_soon);
+		error = alarm_begin(loop, &nm->soon, on_netmon_soon);
 	return error != 0 ? error : netmon_read_all(nm);
 }

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The host's addresses and links, as rtnetlink tells of them, and what changes
- * in the routes.
- */
+/* The host's addresses and links, and that its routes change: by rtnetlink(7),
+ * since sends do not show that a carrier is lost (K25 of doc/design.md). */
 #ifndef NETMON_H
 #define NETMON_H
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "loop.h"
-#include "mp.h"
-
-struct agent;
 
 /* A network interface. */
 struct link {
 	uint32_t ifindex, mtu;
 	bool up; /* and has a carrier */
-	bool nowhere; /* carries addresses, but no packets to others */
+	bool nowhere; /* carries addresses, but no packets to other hosts */
 	char name[IFNAMSIZ];
 };
 
@@ -28,23 +25,38 @@ struct address {
 	uint32_t ifindex;
 };
 
+enum { NETMON_EVENTS = 8 }; /* changed interfaces that are kept, at most */
+
+/* What changed since the last call of netmon.tell. */
+struct netmon_change {
+	bool lists; /* addresses or links */
+	bool lost;  /* the kernel dropped messages; the lists were read anew */
+	const uint32_t *event; /* interfaces whose link or routes changed;
+				* MP_NONE: all */
+	unsigned nevents;
+};
+
 struct netmon {
-	int dump; /* a socket that asks; `watch' hears */
+	struct loop *loop;
+	void (*tell)(struct netmon *, const struct netmon_change *);
+	int dump; /* the socket that asks for lists; `watch' hears of changes */
 	struct watch watch;
 	struct alarm soon;
 	struct link *link;
 	size_t nlinks;
 	struct address *address;
 	size_t naddresses;
-	bool changed; /* a list, since the ports were told */
-	/* Interfaces that changed since. */
-	uint32_t event[8];
+	/* Not told yet: */
+	bool changed, lost;
+	uint32_t event[NETMON_EVENTS];
 	unsigned nevents;
-	uint64_t quiet_until; /* the next burst of events waits so long */
+	uint64_t quiet_until; /* events are told no earlier */
 };
 
-/* Opens its sockets and reads the lists: 0, or a negative errno. */
-int netmon_init(struct agent *);
+/* Opens its sockets and reads the lists: 0, or a negative errno.  `tell' is
+ * called from the loop. */
+int netmon_init(struct netmon *, struct loop *,
+    void (*tell)(struct netmon *, const struct netmon_change *));
 /* An interface, or NULL. */
 struct link *netmon_link(const struct netmon *, uint32_t ifindex);
 /* The name of an interface, or "". */

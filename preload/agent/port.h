@@ -1,54 +1,60 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One UDP port: the arena that its programs share with us, our control socket
- * in its reuseport group, its keys, and its sockets as we keep them.
+ * One UDP port: the arena that its programs share with the agent, the control
+ * socket in its group, its keys, and its sockets as the agent knows them.
  *
- * A program may write into the arena whatever it likes.  So all that decides
- * what we do (which socket holds a slot, where it stands in the group, when the
- * port is let go of) is kept here, and the lock is never waited for long.
+ * A program may write anything into the arena.  So what decides about the
+ * agent's own actions (which socket has a slot, its index in the group, when
+ * the port is closed) is kept here, and the wait for the arena's lock is
+ * bounded.
  */
 #ifndef PORT_H
 #define PORT_H
 
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include "mp.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
 #include "loop.h"
 
 struct agent;
-struct kept_port;
+struct backlog_item;
 struct keyring;
 struct status;
 
 enum port_bound {
-	PORT_EVENTS = 8,	/* interfaces that changed, at most kept */
-	PORT_UNKNOWN = 200,	/* a group index out of range: the kernel
+	PORT_LINKS = 8,		/* changed interfaces that are kept, at most */
+	PORT_UNKNOWN = 200,	/* an index above every group's: the kernel
 				 * chooses by hash */
-	PORT_SHUT_US = 2000,	/* first pause after the lock was not to be
-				 * had; doubles up to: */
-	PORT_SHUT_MOST_US = 1000000,
+	PORT_SHUT_US = 2000,	/* first pause after the lock was not
+				 * available; doubles up to: */
+	PORT_SHUT_MAX_US = 1000000,
 };
 
 /* A socket of the port. */
 struct own_slot {
 	bool used, connected;
-	uint8_t group;	 /* index in the reuseport group, or PORT_UNKNOWN */
-	uint32_t gen;	 /* of the arena's record, when last looked at */
+	uint8_t group;	 /* index in the group, or PORT_UNKNOWN */
+	uint32_t gen;	 /* of the arena's record when it was read last */
 	uint64_t cookie, inode;
-	uint64_t drops;	 /* packets that the kernel dropped there, at last look */
-	uint64_t opened; /* counts openings; the newest is the highest */
-	uint64_t told;	 /* when an INTERNAL_ERROR last went to it */
-	uint64_t gave_at; /* when a parked datagram last went to it: backlog.h */
+	uint64_t drops;	 /* packets that the kernel dropped there, until the
+			  * last scan */
+	uint64_t opened; /* counts openings: the newest has the highest */
+	uint64_t told;	 /* generation, plus 1, of the last session that the
+			  * program was told it has no peer; 0: none */
+	uint64_t gave_at; /* when it last got a datagram of the backlog */
 };
 
-/* Hears of closed ports for a slot: see refusal.h. */
+/* A socket that hears of closed ports for a slot: see refusal.h. */
 struct refusal {
 	struct watch watch;
 	struct port *port;
 	struct mp_addr peer;
-	uint64_t held; /* datagrams held until then, when last told of one */
+	uint64_t staged; /* MP_C_staged when the program was told last */
 	bool open;
 };
 
@@ -56,9 +62,9 @@ struct port {
 	LIST_ENTRY(port) entry;
 	struct agent *agent;
 	struct watch control_watch;
-	struct alarm alarm; /* the engine's deadline */
+	struct alarm alarm; /* when pump_port() is to be called */
 	uint16_t number;
-	uint64_t id; /* what the keeper knows it by */
+	uint64_t id; /* the keeper's name for it */
 	struct arena_map map;
 	int memfd, control;
 	enum mp_family kernel; /* the control socket's */
@@ -70,24 +76,25 @@ struct port {
 	unsigned nslots;
 	struct refusal refusal[MP_SLOTS_MAX];
 	unsigned refusals; /* that are open */
-	uint32_t parting; /* slots without a socket, with datagrams to deliver */
+	uint32_t parting; /* slots without a socket, with staged datagrams */
 	uint64_t part_by; /* when they are given up */
 	uint64_t opened;
-	uint8_t group; /* the control socket's index */
-	uint32_t moved; /* slots whose index the last drop changed */
-	uint32_t seen; /* slots whose sockets the last look found */
-	int df;	       /* what the control socket is set to; -1: unknown */
-	/* The lock was not to be had: until when we leave the port alone. */
+	uint8_t group; /* index of the control socket, or PORT_UNKNOWN */
+	int df; /* don't-fragment of the control socket; -1: unknown */
+	/* The lock was not available: no attempt before shut_until, which is
+	 * shut_us after the last one; 0: it was available. */
 	uint64_t shut_until, shut_us;
-	/* To be told to the engine when its lock is held next. */
-	bool locals_new, connects_new;
+	/* A record or a session's keys changed: the group has to be steered. */
+	bool steering_due;
+	/* The engine is to be told when its lock is held next. */
+	bool locals_new;
 	struct mp_local locals[MP_LOCALS_MAX];
 	size_t nlocals;
-	uint32_t event[PORT_EVENTS];
-	unsigned nevents;
-	uint64_t traffic;    /* datagrams until then, when last looked */
-	uint64_t unanswered; /* the engine's count, when last looked at */
-	/* While somebody listens (events.h): what he was told of, and whether
+	uint32_t link[PORT_LINKS]; /* interfaces that changed; MP_NONE: all */
+	unsigned nlinks;
+	uint64_t traffic;    /* datagrams in and out when it was pumped last */
+	uint64_t unanswered; /* MP_C_drop_unanswered at that time */
+	/* While a reader follows events: what readers were told, and whether
 	 * that may have changed. */
 	struct status *told;
 	bool touched;
@@ -95,31 +102,30 @@ struct port {
 	unsigned backlog_n;
 	size_t backlog_bytes;
 };
-LIST_HEAD(port_list, port);
 
-/*
- * Makes a port of the control socket, which is ours from now on even where this
- * fails: 0, or a negative errno with the reason in `why'.
- */
-int port_open(struct agent *, const struct ipc_request *, int control,
-    struct port **, char why[IPC_TEXT]);
-/* Makes one of an arena that has served already; `id' 0: of no held one. */
-int port_recover(struct agent *, const struct ipc_request *, uint64_t id,
-    int memfd, int control, struct port **, char why[IPC_TEXT]);
-/* Is this a UDP socket in our namespace? */
-bool port_udp(const struct agent *, int fd);
-/* Is this a UDP socket of the port that is asked about, in our namespace?  Then
- * *at is what it is bound to. */
-bool port_fits(const struct agent *, int fd, const struct ipc_request *,
-    struct mp_addr *at);
-/* Lets go of it; the keeper too. */
-void port_close(struct port *);
-
-/* Takes the lock; false: not to be had now, and the port's alarm is set. */
+/* Takes the lock; false: it is not available now, and the port's alarm is
+ * set. */
 bool port_lock(struct port *);
 void port_unlock(struct port *);
+/* The port's alarm rings at the loop's next turn, and it is pumped then. */
+void port_due(struct port *);
+/* Reads the control socket again if port_lock() stopped that, and the pause is
+ * over. */
+void port_resume(struct port *, uint64_t now);
 
-/* A truth value that a stranger wrote. */
+/* Is this a UDP socket in the agent's namespace? */
+bool port_is_udp(const struct agent *, int fd);
+/* Is this a UDP socket of the requested family and port, in the agent's
+ * namespace?  Then *at is the address that it is bound to. */
+bool port_fits(const struct agent *, int fd, const struct ipc_request *,
+    struct mp_addr *at);
+/* The options of a control socket. */
+void port_set_options(int fd, enum mp_family kernel);
+/* Link or route of an interface changed (0: of addresses on no interface,
+ * MP_NONE: of all): for the engine to hear. */
+void port_note_link(struct port *, uint32_t ifindex);
+
+/* A truth value from memory that others write: any byte but 0 is true. */
 static inline bool
 port_read_bool(const bool *b)
 {

@@ -1,115 +1,94 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The engine does nothing by itself: it has a deadline, and packets to send
+ * when that has come.  The pump is the one place where the agent gives it
+ * time.  It runs for one port at a time, when the port's alarm rings: at the
+ * engine's deadline, or at once after port_due().  Everything that changes a
+ * port (a packet, a request, an address, a closed socket) calls port_due(),
+ * however often; the loop turns that into one run.
+ *
+ * One run is at most ROUNDS rounds of
+ *	under the lock: tell the engine of addresses and links, read the slots'
+ *	  records, take up to BATCH packets, find peers that never answered,
+ *	  announce when the agent looks next (wakeup_at)
+ *	without it: send the packets, close refusal sockets, tell programs of
+ *	  peers without an answer, steer the group where that is due, give on
+ *	  the backlog
+ *	under the lock again, where sending failed: tell the engine
+ * A round that was not full is the last one.
+ *
+ * Invariants
+ *	The port's alarm is never later than the wakeup_at that was announced
+ *	in the arena.  A program that makes the engine's deadline earlier than
+ *	wakeup_at wakes the agent (INTERNAL_WAKE, or IPC_WAKE); else it need
+ *	not.
+ *	wakeup_at does not move to later before it has passed: a program may
+ *	have relied on it.
+ *	batch[] is filled and emptied within one round; no function that a round
+ *	calls pumps (see the floors), so one for all ports is enough.
+ *
+ * Lock: without it nothing is sent; port_lock() has set the alarm to when it is
+ * tried again.  It is not held in a system call.
+ * It must never be called from below: that is what port_due() is for.
+ * Source: core/PROTOCOL.md; core/mp.h on mp_poll() and mp_deadline().
+ */
 #include "pump.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
+#include "mp.h"
 #include "agent.h"
-#include "refusal.h"
-#include "events.h"
-#include "steering.h"
-#include "journal.h"
-#include "shared/net.h"
 #include "backlog.h"
+#include "events.h"
+#include "group.h"
+#include "keyring.h"
+#include "loop.h"
+#include "port.h"
+#include "port_send.h"
+#include "refusal.h"
+#include "steering.h"
+#include "shared/arena.h"
+#include "shared/internal.h"
 
 enum {
 	BATCH = 16,    /* packets taken under one lock */
-	ROUNDS = 16,   /* batches of one turn */
-	PACKET = 65536,
-	POLL_US = 5000, /* the patience with acknowledgements */
+	ROUNDS = 16,   /* batches of one run */
+	POLL_US = 5000, /* between two runs while datagrams come and go */
 };
 
-/* What was taken under the lock.  Only one port is served at a time. */
+/* The packets of one round. */
 static struct {
 	struct mp_out out;
 	int error;
-	uint8_t bytes[PACKET];
+	uint8_t bytes[PORT_SEND_MAX];
 } batch[BATCH];
-
-/* --- One packet --------------------------------------------------------- */
-
-/* Sets whether packets of the control socket may be fragmented. */
-static void
-set_df(struct port *p, bool df)
-{
-	int v4 = df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
-	int v6 = df ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
-
-	if (p->df == (int)df)
-		return;
-	p->df = df;
-	(void)setsockopt(p->control, IPPROTO_IP, IP_MTU_DISCOVER, &v4,
-	    sizeof(v4));
-	if (p->kernel != MP_INET)
-		(void)setsockopt(p->control, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-		    &v6, sizeof(v6));
-}
-
-int
-port_send_packet(struct port *p, const struct mp_out *out,
-    const uint8_t *packet)
-{
-	union {
-		struct cmsghdr head;
-		char room[NET_CONTROL];
-	} control;
-	struct sockaddr_in6 to;
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)packet,
-		.iov_len = out->len };
-	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
-		.msg_iovlen = 1, .msg_control = &control };
-
-	if (out->len > PACKET)
-		return 0;
-	set_df(p, out->df);
-	net_aim(&msg, p->kernel, &out->path);
-	net_add_tos(&msg, net_is_v4(&out->path.remote), out->tos, out->ttl);
-	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
-	    errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
-		return 0;
-	return -errno;
-}
-
-void
-port_send_internal(struct port *p, const struct internal *in,
-    const void *payload,
-    size_t len)
-{
-	static uint8_t buf[PACKET + INTERNAL_OVERHEAD];
-	int error;
-
-	if (len > PACKET)
-		return;
-	error = internal_send(p->map.arena, p->control, in, payload, len, buf);
-	/* To sockets that are bound to an interface there is no way. */
-	if (error != 0 && error != -EAGAIN && p->device == 0)
-		journal("port %u: to slot %u: %s", p->number, in->slot,
-		    strerror(-error));
-}
 
 /* --- What the engine has to be told, and says --------------------------- */
 
 /* [lock] */
 static void
-tell_engine(struct port *p, uint64_t now)
+pump_tell_engine(struct port *p, uint64_t now)
 {
 	unsigned i;
 
 	if (p->locals_new)
 		mp_locals(&p->map.mp, now, p->locals, p->nlocals);
-	for (i = 0; i < p->nevents; i++)
-		mp_link_event(&p->map.mp, now, p->event[i]);
+	for (i = 0; i < p->nlinks; i++)
+		mp_link_event(&p->map.mp, now, p->link[i]);
 	p->locals_new = false;
-	p->nevents = 0;
+	p->nlinks = 0;
 }
 
-/* The peers of connected sockets that never answered: who waits for a datagram
- * learns of it.  [lock] */
+/* Finds the peers of connected sockets that never answered, so that a program
+ * that waits for a datagram learns of it: how many.  [lock] */
 static int
-find_unanswered(struct port *p, struct internal lost[MP_SLOTS_MAX])
+pump_find_unanswered(struct port *p, struct internal lost[MP_SLOTS_MAX])
 {
 	uint64_t count = mp_counter_get(&p->map.mp, MP_C_drop_unanswered);
 	struct mp_session_info info;
@@ -130,20 +109,20 @@ find_unanswered(struct port *p, struct internal lost[MP_SLOTS_MAX])
 		    p->slot[i].told == info.gen + UINT64_C(1))
 			continue;
 		p->slot[i].told = info.gen + UINT64_C(1);
-		lost[n++] = (struct internal) { .kind = INTERNAL_ERROR, .slot =
-		    i,
-			.from = peer };
+		lost[n++] = (struct internal) { .kind = INTERNAL_ERROR,
+			.slot = i, .from = peer };
 	}
 	return n;
 }
 
 /*
- * When we look again: at the engine's deadline.  While datagrams come and go
- * that moves with each of them; then we look every POLL_US, and programs need
- * not wake us.  What was announced stays until it has passed.  [lock]
+ * When to pump again: at the engine's deadline.  While datagrams come and go
+ * each of them moves the deadline; then it is looked at every POLL_US, and
+ * programs need not wake the agent.  An announced time stays until it has
+ * passed.  [lock]
  */
 static uint64_t
-wake_at(struct port *p, uint64_t now)
+pump_next(struct port *p, uint64_t now)
 {
 	uint64_t at = mp_deadline(&p->map.mp);
 	uint64_t told = atomic_load(&p->map.arena->wakeup_at);
@@ -158,26 +137,28 @@ wake_at(struct port *p, uint64_t now)
 	return told > now && told < at ? told : at;
 }
 
-/* Takes what is due: how many packets, or -1: the lock is not to be had. */
+/* Takes what is due: how many packets, or -1: the lock is not available. */
 static int
 pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
     uint32_t *idle)
 {
 	struct agent *a = p->agent;
 	uint64_t now, at;
+	bool fresh;
 	int n = 0;
 
 	if (!port_lock(p))
 		return -1;
 	now = arena_now();
-	tell_engine(p, now);
-	steering_note(p);
-	while (n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
-	    &batch[n].out, batch[n].bytes, PACKET) == 1)
+	pump_tell_engine(p, now);
+	steering_read_records(p);
+	fresh = arena_stir(&p->map); /* before an ephemeral key of an INIT */
+	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
+	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)
 		n++;
-	*nlost = find_unanswered(p, lost);
+	*nlost = pump_find_unanswered(p, lost);
 	*idle = refusal_idle(p);
-	at = wake_at(p, now);
+	at = pump_next(p, now);
 	atomic_store(&p->map.arena->wakeup_at, at);
 	atomic_store(&p->map.arena->heartbeat_at, now);
 	port_unlock(p);
@@ -215,7 +196,7 @@ pump_tell_failed(struct port *p, int n)
 }
 
 static void
-tell_lost(struct port *p, const struct internal *lost, int n)
+pump_tell_lost(struct port *p, const struct internal *lost, int n)
 {
 	uint32_t error = htonl(EHOSTUNREACH);
 	int i;
@@ -239,11 +220,10 @@ pump_port(struct port *p)
 			return;
 		refusal_close(p, idle);
 		ok = pump_send_all(p, n);
-		tell_lost(p, lost, nlost);
-		if (p->connects_new)
-			steering_update(p);
-		else
-			backlog_give(p);
+		pump_tell_lost(p, lost, nlost);
+		if (p->steering_due)
+			group_steer(p);
+		backlog_give(p);
 		if (!ok)
 			pump_tell_failed(p, n);
 		else if (n < BATCH)

@@ -3,18 +3,23 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "mp.h"
 #include "agent.h"
 #include "control.h"
+#include "loop.h"
+#include "port.h"
+#include "port_send.h"
 #include "steering.h"
+#include "shared/arena.h"
+#include "shared/internal.h"
 #include "shared/net.h"
-#include "pump.h"
 
 static void
-shut(struct port *p, struct refusal *e)
+refusal_shut(struct port *p, struct refusal *e)
 {
 	int fd = e->watch.fd;
 
@@ -26,9 +31,9 @@ shut(struct port *p, struct refusal *e)
 	p->refusals--;
 }
 
-/* May its peer still turn out not to be there?  [lock] */
+/* Has the peer of the slot never answered yet?  [lock] */
 static bool
-hopes(const struct port *p, uint32_t slot)
+refusal_awaited(const struct port *p, uint32_t slot)
 {
 	struct mp_session_info info;
 	uint32_t session;
@@ -49,7 +54,8 @@ refusal_idle(const struct port *p)
 
 		if (p->refusal[i].open && (!p->slot[i].used ||
 		    !p->slot[i].connected ||
-		    !net_equal(&is->peer, &p->refusal[i].peer) || !hopes(p, i)))
+		    !net_equal(&is->peer, &p->refusal[i].peer) ||
+		    !refusal_awaited(p, i)))
 			idle |= UINT32_C(1) << i;
 	}
 	return idle;
@@ -63,7 +69,7 @@ refusal_close(struct port *p, uint32_t slots)
 	for (i = 0; slots != 0 && i < MP_SLOTS_MAX; i++)
 		if ((slots >> i & 1) != 0 && p->refusal[i].open) {
 			control_take(p, p->refusal[i].watch.fd);
-			shut(p, &p->refusal[i]);
+			refusal_shut(p, &p->refusal[i]);
 		}
 }
 
@@ -73,33 +79,33 @@ refusal_close_all(struct port *p)
 	int i;
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		shut(p, &p->refusal[i]);
+		refusal_shut(p, &p->refusal[i]);
 }
 
-/* Tells the program, once for what it has sent since it was told last. */
+/* Tells the program, once for all that it has sent since it was told last. */
 static void
 refusal_tell(struct port *p, uint32_t slot)
 {
 	struct internal inner = { .kind = INTERNAL_ERROR, .slot = slot,
 		.from = p->refusal[slot].peer };
 	uint32_t error = htonl(ECONNREFUSED);
-	uint64_t held;
+	uint64_t staged;
 
 	if (!port_lock(p))
 		return;
-	held = mp_counter_get(&p->map.mp, MP_C_staged);
-	if (held == p->refusal[slot].held || !hopes(p, slot)) {
+	staged = mp_counter_get(&p->map.mp, MP_C_staged);
+	if (staged == p->refusal[slot].staged || !refusal_awaited(p, slot)) {
 		port_unlock(p);
 		return;
 	}
-	p->refusal[slot].held = held;
-	p->map.arena->slot[slot].refused = 1; /* for who sends first */
+	p->refusal[slot].staged = staged;
+	p->map.arena->slot[slot].refused = 1; /* should it send first */
 	port_unlock(p);
 	port_send_internal(p, &inner, &error, sizeof(error));
 }
 
 static void
-on_ear(struct watch *w, uint32_t events)
+on_refusal(struct watch *w, uint32_t events)
 {
 	struct refusal *e = OWNER(w, struct refusal, watch);
 	struct port *p = e->port;
@@ -110,10 +116,10 @@ on_ear(struct watch *w, uint32_t events)
 	if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
 	    error == ECONNREFUSED)
 		refusal_tell(p, (uint32_t)(e - p->refusal));
-	/* Without the lock it would call us again at once, and for ever. */
+	/* Without the lock its packets cannot be read, and it would stay
+	 * readable and keep the loop turning. */
 	if (!control_take(p, w->fd))
-		shut(p, e);
-	pump_port(p);
+		refusal_shut(p, e);
 }
 
 int
@@ -122,24 +128,25 @@ refusal_open(struct port *p, uint32_t slot, int fd)
 	struct refusal *e = &p->refusal[slot];
 	int error;
 
-	shut(p, e);
+	refusal_shut(p, e);
 	if (!port_lock(p)) {
 		close(fd);
 		return -EAGAIN;
 	}
-	steering_note(p);
+	steering_read_records(p);
 	*e = (struct refusal) { .port = p, .peer =
 	    p->map.arena->slot[slot].peer,
-		.held = mp_counter_get(&p->map.mp, MP_C_staged) };
+		.staged = mp_counter_get(&p->map.mp, MP_C_staged) };
 	port_unlock(p);
 	net_options(fd, p->kernel);
-	error = watch_begin(&p->agent->loop, &e->watch, fd, EPOLLIN, on_ear);
+	error = watch_begin(&p->agent->loop, &e->watch, fd, EPOLLIN,
+	    on_refusal);
 	if (error != 0) {
 		close(fd);
 		return error;
 	}
 	e->open = true;
 	p->refusals++;
-	pump_port(p);
+	port_due(p);
 	return 0;
 }

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A port that is closed at the peer: who connected his socket shall hear of it,
- * as the kernel would tell him.
+ * Hears that a peer's port is closed, for a connected socket: the program shall
+ * get the ECONNREFUSED that the kernel would give it.
  *
- * It is said in ICMP, which the kernel gives to one of a port's sockets, by
- * hash.  So the program makes another socket, an ear: bound to the address that
- * the kernel would send from, and connected to the peer.  What is said about
- * packets between the two comes there.  So does what the peer sends; it is
- * taken as if it had come to the control socket.  An ear goes as soon as the
- * session has keys, before anything is sent with them: of a session that was up
- * ICMP says nothing that we believe.
+ * The peer's host says so by ICMP port unreachable, which the kernel gives to
+ * one of the port's sockets, chosen by hash.  So the program makes another
+ * socket for it, bound to the address that the kernel would send from and
+ * connected to the peer: the kernel gives it what is said about packets
+ * between these two (K21, K26 of doc/design.md).  It also gets what the peer
+ * sends, which is taken in as if the control socket had received it.  The
+ * socket is closed as soon as the session has keys, before anything is sent
+ * under them: of a session that was up, ICMP, which anybody can forge, is not
+ * believed.
  */
 #ifndef REFUSAL_H
 #define REFUSAL_H
 
 #include <stdint.h>
 
-#include "port.h"
+struct port;
 
-/* The slot's ear is this socket, which is ours from now on even where this
- * fails: 0, or a negative errno. */
+/* Makes `fd' the refusal socket of a slot; the port owns it from now on, even
+ * where this fails: 0, or a negative errno. */
 int refusal_open(struct port *, uint32_t slot, int fd);
-/* Those that are of no use any more; bits.  [lock] */
+/* The slots (bits) whose refusal sockets are of no more use.  [lock] */
 uint32_t refusal_idle(const struct port *);
-/* Takes what came to these, and closes them. */
+/* Takes in what these received, and closes them. */
 void refusal_close(struct port *, uint32_t slots);
-/* Closes all, for a port that goes. */
+/* Closes all, of a port that is being closed. */
 void refusal_close_all(struct port *);
 
 #endif

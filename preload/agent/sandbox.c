@@ -17,7 +17,7 @@
 
 enum { NOBODY = 65534 };
 
-/* The sanitizers' own calls are nobody's to list. */
+/* The sanitizers make system calls of their own. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANDBOX_OFF 1
 #elif defined(__has_feature)
@@ -26,8 +26,8 @@ enum { NOBODY = 65534 };
 #endif
 #endif
 
-/* All that a worker at work does.  It opens nothing, connects nowhere, starts
- * and signals nobody. */
+/* All system calls of a worker that serves.  It opens no file, connects to
+ * nothing, starts no process and sends no signal. */
 static const int allowed[] = {
 	/* waiting and time */
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
@@ -50,9 +50,9 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
-/* Allowed with these arguments only. */
+/* Adds the calls that are allowed with some arguments only. */
 static int
-allow_some(scmp_filter_ctx ctx)
+sandbox_allow_some(scmp_filter_ctx ctx)
 {
 	static const int control[] = { F_SETFL, F_GETFL, F_ADD_SEALS,
 		F_GET_SEALS };
@@ -67,13 +67,12 @@ allow_some(scmp_filter_ctx ctx)
 		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	for (i = 0; error == 0 && i < sizeof(control) / sizeof(*control); i++)
 		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl),
-		    1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)control[i],
-			0));
+		    1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)control[i], 0));
 	return error;
 }
 
 static int
-filter(void)
+sandbox_load_filter(void)
 {
 	scmp_filter_ctx ctx;
 	size_t i;
@@ -94,16 +93,15 @@ filter(void)
 			error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
 			    allowed[i], 0);
 	if (error == 0)
-		error = allow_some(ctx);
+		error = sandbox_allow_some(ctx);
 	if (error == 0)
 		error = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return error;
 }
 
-/* No capability, whoever we are. */
 static int
-drop_capabilities(void)
+sandbox_drop_capabilities(void)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3 };
@@ -113,10 +111,10 @@ drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) == 0 ? 0 : -errno;
 }
 
-/* Root becomes nobody; where there is no such user (in a user namespace) it
- * stays what is root there by name only. */
+/* Root becomes nobody.  In a user namespace without that user it stays root,
+ * which outside is the ordinary user that made the namespace. */
 static int
-drop_root(void)
+sandbox_drop_root(void)
 {
 	int error;
 
@@ -139,14 +137,14 @@ sandbox_enter(void)
 {
 	int error;
 
-	error = drop_root();
+	error = sandbox_drop_root();
 	if (error == 0)
-		error = drop_capabilities();
+		error = sandbox_drop_capabilities();
 	if (error != 0)
 		return error;
-	/* A change of user gave others the right to look at us again. */
+	/* A change of user has set this to fs.suid_dumpable: see prctl(2). */
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return -errno;
-	return filter();
+	return sandbox_load_filter();
 }

@@ -1,16 +1,57 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A slot is the place of one socket in its port: what the agent knows of it
+ * (struct own_slot), a record that its program sees (struct slot of the arena),
+ * and its number in the engine, which is part of each of its sessions' sids.
+ *
+ * States of a slot
+ *	free	  may be given to a new socket
+ *	used	  the socket exists, as far as the last scan could tell
+ *	parting	  (bit of port.parting) the socket is gone, but datagrams of its
+ *		  program wait for a session; the record and the engine's slot
+ *		  stay until they are delivered, PART_US at most.  A program
+ *		  that sends one datagram and exits is served by this.
+ * slots_add: free to used.  slots_drop: used to parting or free.  slots_part:
+ * parting to free.  A slot that becomes free is closed in the engine, which
+ * tells its peers (CLOSE); the pump sends that, so the port is due.
+ *
+ * Indices.  The kernel numbers the sockets of a group by their order of
+ * joining; the port's first socket is 0, the control socket 1.  Whoever binds
+ * holds connect_agent_lock(), so the agent learns of sockets in that order.
+ * When a socket closes, the kernel moves the last one of the group to its index
+ * (K11 of doc/design.md).  So after a scan that found one socket gone, all
+ * indices are known.  Of several that closed between two scans the order is
+ * unknown, and with it which of the last ones went where: such a socket has
+ * PORT_UNKNOWN, until group.c has asked the kernel.  If sockets closed while
+ * one was bound, all indices are unknown.
+ *
+ * Invariants
+ *	known indices of one port differ, and lie in 0 ... nslots
+ *	nslots is the number of used slots; the group has nslots + 1 sockets
+ *	an index is PORT_UNKNOWN rather than wrong: wrong ones give a program
+ *	the datagrams of another
+ *
+ * Lock: records and the engine are written under the arena's.  Where it is not
+ * available slots_drop() still frees the agent's own slots; the record keeps
+ * its old contents until the slot is used again.
+ * It must never scan, send or pump: it does no system call but the lock's.
+ */
 #include "slots.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "steering.h"
+#include "mp.h"
 #include "journal.h"
-#include "pump.h"
+#include "port.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
 
-enum { PART_US = 3000000 }; /* how long a slot outlives its socket */
+enum { PART_US = 3000000 }; /* longest that a slot outlives its socket */
 
 int
 slots_find(const struct port *p, uint64_t cookie)
@@ -23,10 +64,10 @@ slots_find(const struct port *p, uint64_t cookie)
 	return -1;
 }
 
-/* --- Coming --------------------------------------------------------------- */
+/* --- A new socket --------------------------------------------------------- */
 
 static int
-free_slot(const struct port *p)
+slots_find_free(const struct port *p)
 {
 	int i;
 
@@ -36,9 +77,10 @@ free_slot(const struct port *p)
 	return -EMFILE;
 }
 
-/* A name for people: nothing that could harm a terminal. */
+/* Copies a program's name for display: without bytes that a terminal would take
+ * for commands. */
 static void
-copy_name(char to[ARENA_NAME], const char from[ARENA_NAME])
+slots_copy_name(char to[ARENA_NAME], const char from[ARENA_NAME])
 {
 	size_t i;
 
@@ -47,9 +89,9 @@ copy_name(char to[ARENA_NAME], const char from[ARENA_NAME])
 		to[i] = from[i] > ' ' && from[i] < 0x7f ? from[i] : '?';
 }
 
-/* The addresses that the program can be shown. */
+/* The families of the addresses that the program can be shown. */
 static enum mp_family
-shown_family(const struct ipc_request *ask)
+slots_family(const struct ipc_request *ask)
 {
 	if (ask->family == AF_INET)
 		return MP_INET;
@@ -58,14 +100,14 @@ shown_family(const struct ipc_request *ask)
 
 /* [lock] */
 static int
-write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
+slots_write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
     pid_t pid)
 {
 	struct slot *is = &p->map.arena->slot[slot];
 	uint32_t gen = is->gen + 1;
 	int error;
 
-	error = mp_slot_open(&p->map.mp, slot, shown_family(ask));
+	error = mp_slot_open(&p->map.mp, slot, slots_family(ask));
 	if (error != 0)
 		return error;
 	*is = (struct slot) { .cookie = ask->cookie, .inode = ask->inode,
@@ -73,27 +115,29 @@ write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
 		.reuseaddr = ask->reuseaddr != 0,
 		.reuseport = ask->reuseport != 0, .local = ask->local,
 		.group = p->slot[slot].group, .pid = (uint32_t)pid };
-	copy_name(is->program, ask->program);
+	slots_copy_name(is->program, ask->program);
 	p->slot[slot].gen = gen;
 	return 0;
 }
 
-/* Others went as it came: before it was bound, or after? */
+/* Other sockets closed while the new one was bound.  Whether the kernel moved a
+ * socket before or after that is unknown, and what was concluded of the group
+ * since, without the new one, may be wrong. */
 static void
-forget_index(struct port *p, uint32_t slot)
+slots_forget_indices(struct port *p)
 {
 	int i;
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if ((p->moved >> i & 1) != 0)
-			p->slot[i].group = PORT_UNKNOWN;
-	p->slot[slot].group = PORT_UNKNOWN;
+		p->slot[i].group = PORT_UNKNOWN;
+	p->group = PORT_UNKNOWN;
+	p->steering_due = true; /* even if no slot can be given now */
 }
 
 int
 slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 {
-	int error, slot = free_slot(p);
+	int error, slot = slots_find_free(p);
 	struct own_slot *s;
 
 	if (slot < 0)
@@ -104,29 +148,28 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
 		    p->nslots + 1) };
 	if (raced)
-		forget_index(p, (uint32_t)slot);
+		slots_forget_indices(p);
 	if (!port_lock(p))
 		return -EAGAIN;
-	error = write_record(p, (uint32_t)slot, ask, pid);
+	error = slots_write_record(p, (uint32_t)slot, ask, pid);
 	port_unlock(p);
 	if (error != 0)
 		return error;
 	s->used = true;
 	p->nslots++;
-	steering_update(p);
 	return slot;
 }
 
-/* --- Going ---------------------------------------------------------------- */
+/* --- Sockets that are gone ------------------------------------------------ */
 
 /*
- * Some of the group's `n' sockets are gone, so that `left' are left; the indices
- * `holes' are theirs as far as they are known.  Who stands below `left' stays;
- * each of the others fills a hole, and where there is one only, it is known
- * which.
+ * Where the socket at index `at' is now.  Of the group's `n' sockets `left'
+ * are left; `holes' are the indices of those that are gone, as far as they
+ * were known.  A socket below `left' keeps its index; each of the others fills
+ * a hole below `left', and if there is one such hole only, it is known which.
  */
 static uint8_t
-moved(uint8_t at, unsigned n, unsigned left, uint64_t holes)
+slots_moved_index(uint8_t at, unsigned n, unsigned left, uint64_t holes)
 {
 	uint64_t low = left < 64 ? holes & ((UINT64_C(1) << left) - 1) : holes;
 
@@ -137,9 +180,9 @@ moved(uint8_t at, unsigned n, unsigned left, uint64_t holes)
 	    PORT_UNKNOWN;
 }
 
-/* [lock, where it was to be had] */
+/* [lock] */
 static void
-clear_records(struct port *p, uint32_t gone)
+slots_clear_records(struct port *p, uint32_t gone)
 {
 	uint64_t now = arena_now();
 	uint32_t i;
@@ -153,10 +196,9 @@ clear_records(struct port *p, uint32_t gone)
 	}
 }
 
-/* Of these slots, those that have something to send yet: a program that sends a
- * datagram and exits is gone before its peer has answered.  [lock] */
+/* Those of these slots that have staged datagrams.  [lock] */
 static uint32_t
-undelivered(const struct port *p, uint32_t slots)
+slots_undelivered(const struct port *p, uint32_t slots)
 {
 	struct mp_session_info info;
 	uint32_t i, found = 0;
@@ -168,9 +210,10 @@ undelivered(const struct port *p, uint32_t slots)
 	return found;
 }
 
-/* The indices that those had who are gone. */
+/* Frees the agent's own part of these slots: the indices that their sockets
+ * had. */
 static uint64_t
-close_own(struct port *p, uint32_t gone)
+slots_free_own(struct port *p, uint32_t gone)
 {
 	uint64_t holes = 0;
 	int i;
@@ -186,9 +229,9 @@ close_own(struct port *p, uint32_t gone)
 	return holes;
 }
 
-/* The index of 0 to n that is not taken. */
+/* The first index of 0 to n that is not taken. */
 static uint8_t
-missing_index(uint64_t taken, unsigned n)
+slots_free_index(uint64_t taken, unsigned n)
 {
 	unsigned i;
 
@@ -198,9 +241,9 @@ missing_index(uint64_t taken, unsigned n)
 	return (uint8_t)i;
 }
 
-/* Who alone is unknown has the index that nobody has. */
+/* If exactly one socket's index is unknown, it is the one that is free. */
 static void
-infer_index(struct port *p)
+slots_infer_index(struct port *p)
 {
 	uint8_t *unknown = NULL, *at;
 	uint64_t taken = 0;
@@ -217,43 +260,37 @@ infer_index(struct port *p)
 			unknown = at;
 	}
 	if (n == 1)
-		*unknown = missing_index(taken, p->nslots);
+		*unknown = slots_free_index(taken, p->nslots);
 }
 
-/* There were `n' sockets in the group. */
+/* Finds the new indices after sockets are gone: see slots_moved_index(). */
 static void
-renumber(struct port *p, unsigned n, unsigned left, uint64_t holes)
+slots_renumber(struct port *p, unsigned n, unsigned left, uint64_t holes)
 {
-	uint8_t at;
 	int i;
 
-	p->moved = 0;
-	for (i = 0; i < MP_SLOTS_MAX; i++) {
-		at = p->slot[i].group;
-		p->slot[i].group = moved(at, n, left, holes);
-		if (p->slot[i].used && p->slot[i].group != at)
-			p->moved |= UINT32_C(1) << i;
-	}
-	p->group = moved(p->group, n, left, holes);
-	infer_index(p);
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		p->slot[i].group = slots_moved_index(p->slot[i].group, n, left,
+		    holes);
+	p->group = slots_moved_index(p->group, n, left, holes);
+	slots_infer_index(p);
 }
 
 void
 slots_drop(struct port *p, uint32_t gone)
 {
 	unsigned n = p->nslots + 1;
-	uint64_t holes = close_own(p, gone);
+	uint64_t holes = slots_free_own(p, gone);
 
 	journal("port %u: sockets of slots %#x are gone", p->number, gone);
-	renumber(p, n, p->nslots + 1, holes);
+	slots_renumber(p, n, p->nslots + 1, holes);
 	if (port_lock(p)) {
-		p->parting |= undelivered(p, gone);
-		clear_records(p, gone & ~p->parting);
+		p->parting |= slots_undelivered(p, gone);
+		slots_clear_records(p, gone & ~p->parting);
 		port_unlock(p);
 	}
 	p->part_by = arena_now() + PART_US;
-	steering_update(p);
-	pump_port(p); /* CLOSE to the peers */
+	port_due(p);
 }
 
 void
@@ -265,18 +302,18 @@ slots_part(struct port *p)
 		return;
 	done = p->parting;
 	if (arena_now() < p->part_by)
-		done &= ~undelivered(p, p->parting);
-	clear_records(p, done);
+		done &= ~slots_undelivered(p, p->parting);
+	slots_clear_records(p, done);
 	p->parting &= ~done;
 	port_unlock(p);
-	pump_port(p);
+	port_due(p);
 }
 
-/* --- After a worker or an agent died -------------------------------------- */
+/* --- After a worker or the whole agent died ------------------------------- */
 
 /* [lock] */
 static uint64_t
-read_records(struct port *p)
+slots_read_records(struct port *p)
 {
 	uint64_t taken = 0;
 	int i;
@@ -288,8 +325,8 @@ read_records(struct port *p)
 			continue;
 		p->slot[i] = (struct own_slot) { .used = true,
 			.cookie = is.cookie, .inode = is.inode, .gen = is.gen,
-			.connected = port_read_bool(&is.connected), .opened =
-			    ++p->opened,
+			.connected = port_read_bool(&is.connected),
+			.opened = ++p->opened,
 			.group = is.group <= MP_SLOTS_MAX ? is.group :
 			    PORT_UNKNOWN };
 		if (is.group <= MP_SLOTS_MAX)
@@ -307,17 +344,16 @@ slots_recover(struct port *p, bool control_new)
 
 	if (!port_lock(p))
 		return -EAGAIN;
-	taken = read_records(p);
+	taken = slots_read_records(p);
 	port_unlock(p);
 	if (p->nslots == 0)
 		return -EINVAL;
-	p->group = missing_index(taken, p->nslots); /* the one left over */
+	p->group = slots_free_index(taken, p->nslots);
 	if (control_new) {
 		at = p->group;
 		p->group = PORT_UNKNOWN;
-		renumber(p, p->nslots + 1, p->nslots, UINT64_C(1) << at);
+		slots_renumber(p, p->nslots + 1, p->nslots, UINT64_C(1) << at);
 		p->group = (uint8_t)p->nslots;
 	}
-	steering_update(p);
 	return 0;
 }

@@ -1,67 +1,113 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Tells which of a port's sockets still exist.  A socket may be held by any
+ * process, be passed on, and be closed by exit, execve or death; nobody tells
+ * the agent.  But the kernel lists every UDP socket of the network namespace
+ * with its inode in /proc/net/udp and udp6, so a slot whose inode is on
+ * neither list has no socket any more (K17 of doc/design.md).  The lists are
+ * opened before the sandbox, which opens no file, and read by pread(2) from
+ * their beginning each time.
+ *
+ * A scan has two outcomes: the result is complete, or false is returned and
+ * the result means nothing; then the caller does as if it had not looked.
+ * The result belongs to the caller and nothing is noted in the ports, so a scan
+ * that begins while another one's result is walked takes nothing from it.
+ * (socket_gc.c walks all ports; group.c scans one of them meanwhile.)
+ *
+ * The kernel finds its place on a list by counting lines, so that it may skip
+ * one when a socket on an earlier line is closed between two reads.  What was
+ * not found is therefore looked for SURE times; it is gone if none had it.  A
+ * socket is never reported missing because of one incomplete reading.
+ *
+ * When a scan is due (the caller does it):
+ *	every second while there are ports	agent_settle(), AGENT_SCAN_US
+ *	1, 5 and 50 ms after a program said	socket_scan_soon(): the close
+ *	  that it closes a socket		  follows its announcement
+ *	when a process that had a socket ends	socket_scan_next()
+ *	before an answer that depends on it	ipc_handler.c
+ * but for the last, at most one part in COST_TIMES of the time is spent so: the
+ * lists of a host with 10^5 sockets take milliseconds.
+ *
+ * No lock: slots are the agent's own (struct own_slot), the arena is not read.
+ * It must never change a port, nor call what does.
+ */
 #include "socket_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent.h"
-#include "journal.h"
-#include "slots.h"
-#include "shared/uapi.h"
+#include "port.h"
+#include "shared/arena.h"
 
 enum {
-	EVERY_US = 1000000,
-	PARTING_US = 50000, /* while a slot outlives its socket */
-	SURE = 3,      /* readings of a list that changes as we read */
-	COST_TIMES = 8, /* at most an eighth of a processor for looking */
+	SURE = 3, /* readings of the lists while a socket is missing */
+	COST_TIMES = 8,
 };
 
-/* A close comes just after its announcement. */
+_Static_assert((int)SOCKET_SCAN_PORTS == (int)AGENT_PORTS, "place[]");
+
+/* us from the announcement of a close to a scan. */
 static const uint64_t again_us[SOCKET_SCAN_AGAIN] = { 1000, 5000, 50000 };
 
-struct process {
-	LIST_ENTRY(process) entry;
-	struct watch watch;
-	struct agent *agent;
-	pid_t pid;
-	bool stay;
+/* The result of one scan while it is made. */
+struct socket_scan_result {
+	struct socket_scan_port *at;
+	size_t n;
 };
 
 /* --- The lists ------------------------------------------------------------ */
 
-/* Marks the slot that a line of a list is of.
+/* The place of a port in the result; NULL: it is not looked for.  place[] also
+ * holds what earlier scans left there. */
+static struct socket_scan_port *
+socket_scan_place(const struct socket_scan *s,
+    const struct socket_scan_result *r, unsigned number)
+{
+	const struct port *p;
+	size_t i;
+
+	if (number >= AGENT_PORTS || (p = s->agent->port[number]) == NULL)
+		return NULL;
+	i = s->place[number];
+	return i < r->n && r->at[i].port == p ? &r->at[i] : NULL;
+}
+
+/* Notes the slot that a line of a list is about.
  *   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt
  *      uid  timeout inode ref pointer drops */
 static void
-socket_scan_mark(struct agent *a, const char *line)
+socket_scan_note(const struct socket_scan *s,
+    const struct socket_scan_result *r, const char *line)
 {
-	unsigned port;
+	struct socket_scan_port *to;
 	uint64_t inode, drops;
-	struct port *p;
+	unsigned number;
 	int i;
 
 	if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %*x %*x:%*x "
-	    "%*x:%*x %*x %*u %*u %" SCNu64 " %*u %*s %" SCNu64, &port, &inode,
-	    &drops) != 3 ||
-	    port >= AGENT_PORTS || (p = a->port[port]) == NULL)
+	    "%*x:%*x %*x %*u %*u %" SCNu64 " %*u %*s %" SCNu64, &number,
+	    &inode, &drops) != 3 ||
+	    (to = socket_scan_place(s, r, number)) == NULL)
 		return;
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (p->slot[i].used && p->slot[i].inode == inode) {
-			p->seen |= UINT32_C(1) << i;
-			p->slot[i].drops = drops;
+		if (to->port->slot[i].used &&
+		    to->port->slot[i].inode == inode) {
+			to->found |= UINT32_C(1) << i;
+			to->drops[i] = drops;
 		}
 }
 
 /* Reads one list: false, it could not be read to its end. */
 static bool
-read_list(struct agent *a, int fd)
+socket_scan_read_list(const struct socket_scan *s,
+    const struct socket_scan_result *r, int fd)
 {
 	static char buf[16384];
 	size_t have = 0;
@@ -76,7 +122,7 @@ read_list(struct agent *a, int fd)
 		for (line = buf; (end = strchr(line, '\n')) != NULL;
 		     line = end + 1) {
 			*end = '\0';
-			socket_scan_mark(a, line);
+			socket_scan_note(s, r, line);
 		}
 		have -= (size_t)(line - buf);
 		memmove(buf, line, have);
@@ -84,225 +130,119 @@ read_list(struct agent *a, int fd)
 	return n == 0;
 }
 
-static uint32_t
-missing(const struct port *p)
+uint32_t
+socket_scan_missing(const struct socket_scan_port *r)
 {
 	uint32_t used = 0;
 	int i;
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (p->slot[i].used)
+		if (r->port->slot[i].used)
 			used |= UINT32_C(1) << i;
-	return used & ~p->seen;
+	return used & ~r->found;
+}
+
+static bool
+socket_scan_found_all(const struct socket_scan_result *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		if (socket_scan_missing(&r->at[i]) != 0)
+			return false;
+	return true;
 }
 
 bool
-socket_scan_all(struct agent *a)
+socket_scan_read(struct socket_scan *s, struct socket_scan_port *ports,
+    size_t n)
 {
-	struct port *p;
+	const struct socket_scan_result r = { .at = ports, .n = n };
 	bool all = false;
-	int i, turn;
+	int list, turn;
+	size_t i;
 
-	LIST_FOREACH(p, &a->ports, entry)
-		p->seen = 0;
-	/* The kernel may skip a line when one before it goes: so what is not
-	 * there is looked for again. */
+	for (i = 0; i < n; i++) {
+		s->place[ports[i].port->number] = (uint16_t)i;
+		ports[i].found = 0;
+	}
 	for (turn = 0; turn < SURE && !all; turn++) {
-		for (i = 0; i < 2; i++)
-			if (a->scan.list[i] >= 0 &&
-			    !read_list(a, a->scan.list[i]))
+		for (list = 0; list < 2; list++)
+			if (s->list[list] >= 0 &&
+			    !socket_scan_read_list(s, &r, s->list[list]))
 				return false;
-		all = true;
-		LIST_FOREACH(p, &a->ports, entry)
-			all &= missing(p) == 0;
+		all = socket_scan_found_all(&r);
 	}
 	return true;
 }
 
-static bool
-any_parting(const struct agent *a)
+int
+socket_scan_open(struct socket_scan *s, struct agent *a)
 {
-	const struct port *p;
+	int i;
 
-	LIST_FOREACH(p, &a->ports, entry)
-		if (p->parting != 0)
-			return true;
-	return false;
-}
-
-void
-socket_scan_now(struct agent *a)
-{
-	uint64_t began = arena_now();
-	struct port *p, *next;
-	uint32_t gone;
-
-	if (a->nports == 0 || !socket_scan_all(a))
-		return;
-	LIST_FOREACH_SAFE(p, &a->ports, entry, next) {
-		gone = missing(p);
-		if (gone != 0)
-			slots_drop(p, gone);
-		slots_part(p);
-		if (p->nslots == 0 && p->parting == 0)
-			port_close(p);
-	}
-	if (any_parting(a))
-		alarm_by(&a->loop, &a->scan.every, began + PARTING_US);
-	a->scan.last = arena_now();
-	a->scan.cost = a->scan.last - began;
+	s->agent = a;
+	s->list[0] = open("/proc/self/net/udp", O_RDONLY | O_CLOEXEC);
+	if (s->list[0] < 0)
+		return -errno;
+	s->list[1] = open("/proc/self/net/udp6", O_RDONLY | O_CLOEXEC);
+	for (i = 0; i < SOCKET_SCAN_AGAIN; i++)
+		s->due[i] = MP_NEVER;
+	return 0;
 }
 
 /* --- When ----------------------------------------------------------------- */
 
 static void
-set_again(struct agent *a)
+socket_scan_arm(struct socket_scan *s)
 {
-	struct socket_scan *l = &a->scan;
-	uint64_t at = MP_NEVER, least = l->last + COST_TIMES * l->cost;
+	uint64_t at = MP_NEVER, least = s->last + COST_TIMES * s->cost;
 	int i;
 
 	for (i = 0; i < SOCKET_SCAN_AGAIN; i++)
-		at = l->due[i] < at ? l->due[i] : at;
+		at = s->due[i] < at ? s->due[i] : at;
 	if (at != MP_NEVER)
 		at = at < least ? least : at;
-	alarm_set(&a->loop, &l->again, at);
-}
-
-static void
-on_again(struct alarm *alarm, uint64_t now)
-{
-	struct agent *a = OWNER(alarm, struct agent, scan.again);
-	int i;
-
-	for (i = 0; i < SOCKET_SCAN_AGAIN; i++)
-		if (a->scan.due[i] <= now)
-			a->scan.due[i] = MP_NEVER;
-	socket_scan_now(a);
-	set_again(a);
+	alarm_set(&s->agent->loop, &s->again, at);
 }
 
 void
-socket_scan_soon(struct agent *a)
+socket_scan_soon(struct socket_scan *s)
 {
 	uint64_t now = arena_now();
 	int i;
 
-	/* The later ones count from the last announcement, the first one from
-	 * the first, so that none is put off for ever. */
+	/* The later scans count from the last announcement, the first scan from
+	 * the first, so that a stream of announcements puts none off for
+	 * ever. */
 	for (i = 0; i < SOCKET_SCAN_AGAIN; i++)
-		if (i > 0 || a->scan.due[i] == MP_NEVER)
-			a->scan.due[i] = now + again_us[i];
-	set_again(a);
-}
-
-static void
-on_every(struct alarm *alarm, uint64_t now)
-{
-	struct agent *a = OWNER(alarm, struct agent, scan.every);
-
-	socket_scan_now(a);
-	if (a->nports > 0)
-		alarm_set(&a->loop, alarm, now + (any_parting(a) ? PARTING_US :
-		    EVERY_US));
-}
-
-/* --- Processes ------------------------------------------------------------ */
-
-static void
-process_free(struct process *p)
-{
-	int fd = p->watch.fd;
-
-	watch_end(&p->agent->loop, &p->watch);
-	close(fd);
-	LIST_REMOVE(p, entry);
-	if (p->stay)
-		p->agent->scan.staying--;
-	free(p);
-}
-
-static void
-on_end(struct watch *w, uint32_t events)
-{
-	struct process *p = OWNER(w, struct process, watch);
-	struct agent *a = p->agent;
-
-	(void)events;
-	process_free(p);
-	agent_settle(a);
-	a->scan.due[0] = arena_now(); /* it holds nothing any more */
-	set_again(a);
-}
-
-static int
-open_process(int client, pid_t pid)
-{
-	int fd = -1;
-	socklen_t len = sizeof(fd);
-
-	if (client >= 0 &&
-	    getsockopt(client, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0)
-		return fd;
-	return (int)syscall(SYS_pidfd_open, pid, 0);
+		if (i > 0 || s->due[i] == MP_NEVER)
+			s->due[i] = now + again_us[i];
+	socket_scan_arm(s);
 }
 
 void
-socket_scan_watch(struct agent *a, int client, pid_t pid, bool stay)
+socket_scan_next(struct socket_scan *s)
 {
-	struct process *p;
-	int fd;
-
-	LIST_FOREACH(p, &a->scan.processes, entry)
-		if (p->pid == pid) {
-			a->scan.staying += stay && !p->stay;
-			p->stay |= stay;
-			return;
-		}
-	fd = open_process(client, pid);
-	if (fd < 0)
-		return; /* the clock does it */
-	p = calloc(1, sizeof(*p));
-	if (p == NULL || watch_begin(&a->loop, &p->watch, fd, EPOLLIN,
-	    on_end) != 0) {
-		free(p);
-		close(fd);
-		return;
-	}
-	p->agent = a;
-	p->pid = pid;
-	p->stay = stay;
-	a->scan.staying += stay;
-	LIST_INSERT_HEAD(&a->scan.processes, p, entry);
+	s->due[0] = arena_now();
+	socket_scan_arm(s);
 }
 
 void
-socket_scan_settle(struct agent *a)
+socket_scan_rang(struct socket_scan *s, uint64_t now)
 {
-	struct process *p, *next;
+	int i;
 
-	if (a->nports > 0) {
-		alarm_by(&a->loop, &a->scan.every, arena_now() + EVERY_US);
-		return;
-	}
-	LIST_FOREACH_SAFE(p, &a->scan.processes, entry, next)
-		if (!p->stay)
-			process_free(p);
+	for (i = 0; i < SOCKET_SCAN_AGAIN; i++)
+		if (s->due[i] <= now)
+			s->due[i] = MP_NEVER;
+	socket_scan_arm(s);
 }
 
-int
-socket_scan_init(struct agent *a)
+void
+socket_scan_ended(struct socket_scan *s, uint64_t began)
 {
-	struct socket_scan *l = &a->scan;
-	int i, error;
-
-	LIST_INIT(&l->processes);
-	l->list[0] = open("/proc/self/net/udp", O_RDONLY | O_CLOEXEC);
-	l->list[1] = open("/proc/self/net/udp6", O_RDONLY | O_CLOEXEC);
-	if (l->list[0] < 0)
-		return -errno;
-	for (i = 0; i < SOCKET_SCAN_AGAIN; i++)
-		l->due[i] = MP_NEVER;
-	error = alarm_begin(&a->loop, &l->every, on_every);
-	return error != 0 ? error : alarm_begin(&a->loop, &l->again, on_again);
+	s->last = arena_now();
+	s->cost = s->last - began;
+	socket_scan_arm(s);
 }

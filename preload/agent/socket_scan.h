@@ -1,51 +1,58 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Which sockets still exist: their inodes are listed in /proc/self/net/udp and
- * udp6.  So it does not matter who holds a socket, or how he let go of it.
- *
- * Looked: when asked; when a process ended that used a socket; when a program
- * says that it closes one (now, and again, since the close comes just after it);
- * every second while there are ports.
- */
+/* Which sockets of a port still exist, and when to look for that again. */
 #ifndef SOCKET_SCAN_H
 #define SOCKET_SCAN_H
 
-#include <bsd/sys/queue.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
+#include "mp.h"
 #include "loop.h"
 
 struct agent;
-struct process;
-LIST_HEAD(process_list, process);
+struct port;
 
-enum { SOCKET_SCAN_AGAIN = 3 };
+enum socket_scan_bound {
+	SOCKET_SCAN_AGAIN = 3, /* scans after the announcement of a close */
+	SOCKET_SCAN_PORTS = 65536,
+};
 
 struct socket_scan {
-	int list[2]; /* udp, udp6; -1 */
-	struct alarm every;
-	struct alarm again;
+	struct agent *agent;
+	int list[2]; /* /proc/self/net/udp, udp6; -1: there is none */
+	struct alarm again; /* of socket_gc.c: rings at the first of `due' */
 	uint64_t due[SOCKET_SCAN_AGAIN];
-	uint64_t last, cost; /* when, and how long it took, us */
-	struct process_list processes;
-	unsigned staying; /* of them: for whose life we stay */
+	uint64_t last, cost; /* end and duration of the last scan, us */
+	/* While the lists are read: where a port number is in the result. */
+	uint16_t place[SOCKET_SCAN_PORTS];
+};
+
+/* What one scan found of a port. */
+struct socket_scan_port {
+	struct port *port;
+	uint32_t found; /* slots whose sockets exist */
+	uint64_t drops[MP_SLOTS_MAX]; /* of those, as the kernel counts them */
 };
 
 /* Opens the lists: 0, or a negative errno. */
-int socket_scan_init(struct agent *);
-/* Finds all sockets in the lists, `seen' of each port and `drops' of each slot:
- * false: it cannot be told. */
-bool socket_scan_all(struct agent *);
-/* Lets go of what no socket holds any more. */
-void socket_scan_now(struct agent *);
+int socket_scan_open(struct socket_scan *, struct agent *);
+/*
+ * Looks for the sockets of `n' ports, whose `port' the caller has set, no port
+ * twice.  False: a list could not be read, and the result means nothing.
+ */
+bool socket_scan_read(struct socket_scan *, struct socket_scan_port *,
+    size_t n);
+/* The slots of a port whose sockets no longer exist. */
+uint32_t socket_scan_missing(const struct socket_scan_port *);
+
 /* A program is about to close a socket. */
-void socket_scan_soon(struct agent *);
-/* Looks when this process has ended, which is the one at the other end of the
- * Unix socket `client'; -1: at none.  `stay': the agent is there until then. */
-void socket_scan_watch(struct agent *, int client, pid_t, bool stay);
-/* Is there anything to look after?  Sets or stops the clock. */
-void socket_scan_settle(struct agent *);
+void socket_scan_soon(struct socket_scan *);
+/* A process that had sockets has ended. */
+void socket_scan_next(struct socket_scan *);
+/* The `again' alarm rings: the caller scans now, what was due is done. */
+void socket_scan_rang(struct socket_scan *, uint64_t now);
+/* A scan of all ports, which began then, has ended. */
+void socket_scan_ended(struct socket_scan *, uint64_t began);
 
 #endif

@@ -8,11 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mp.h"
 #include "agent.h"
+#include "keyring.h"
+#include "netmon.h"
+#include "port.h"
 #include "status_diff.h"
+#include "shared/arena.h"
 #include "shared/ipc.h"
 
-enum { AT_ONCE = 64 }; /* sessions that are looked at under one lock */
+enum { AT_ONCE = 64 }; /* sessions that are read under one lock */
 
 struct status {
 	struct ipc_row *row;
@@ -21,7 +26,7 @@ struct status {
 	bool failed; /* no memory for more */
 };
 
-/* One row more; NULL: no memory. */
+/* One more row; NULL: no memory. */
 static struct ipc_row *
 status_append(struct status *s, enum ipc_row_kind kind, const struct port *p)
 {
@@ -48,7 +53,7 @@ status_append(struct status *s, enum ipc_row_kind kind, const struct port *p)
 
 /* [lock] */
 static void
-add_slots(struct status *s, const struct port *p)
+status_add_slots(struct status *s, const struct port *p)
 {
 	struct ipc_row *row;
 	uint32_t i;
@@ -68,7 +73,7 @@ add_slots(struct status *s, const struct port *p)
 
 /* [lock] */
 static void
-add_flows(struct status *s, const struct port *p, uint32_t session,
+status_add_flows(struct status *s, const struct port *p, uint32_t session,
     uint32_t gen)
 {
 	struct mp_flow_info info;
@@ -87,13 +92,13 @@ add_flows(struct status *s, const struct port *p, uint32_t session,
 		row->u.flow_row.info = info;
 		snprintf(row->u.flow_row.interface,
 		    sizeof(row->u.flow_row.interface), "%s",
-		    netmon_name(&p->agent->netmon, info.path.ifindex));
+		    netmon_name(p->agent->netmon, info.path.ifindex));
 	}
 }
 
-/* Whose session it is.  [lock] */
+/* The program whose socket has the session.  [lock] */
 static void
-add_program(struct ipc_row *row, const struct port *p, uint32_t slot)
+status_add_program(struct ipc_row *row, const struct port *p, uint32_t slot)
 {
 	const struct slot *is;
 
@@ -106,7 +111,7 @@ add_program(struct ipc_row *row, const struct port *p, uint32_t slot)
 
 /* [lock] */
 static void
-add_session(struct status *s, const struct port *p, uint32_t session)
+status_add_session(struct status *s, const struct port *p, uint32_t session)
 {
 	struct mp_session_info info;
 	struct ipc_row *row;
@@ -118,20 +123,20 @@ add_session(struct status *s, const struct port *p, uint32_t session)
 		return;
 	row->session = session;
 	row->gen = info.gen;
-	add_program(row, p, info.slot);
+	status_add_program(row, p, info.slot);
 	snprintf(row->u.session_row.suite, sizeof(row->u.session_row.suite),
 	    "%s", info.suite);
 	snprintf(row->u.session_row.key, sizeof(row->u.session_row.key), "%s",
 	    keyring_name(p->keyring, info.key_id));
 	row->u.session_row.mtu = mp_session_mtu(&p->map.mp, session);
-	info.suite = NULL; /* means nothing elsewhere */
+	info.suite = NULL; /* an address of this process */
 	row->u.session_row.info = info;
-	add_flows(s, p, session, info.gen);
+	status_add_flows(s, p, session, info.gen);
 }
 
 /* [lock] */
 static void
-add_counters(struct status *s, const struct port *p)
+status_add_counters(struct status *s, const struct port *p)
 {
 	struct ipc_row *row;
 	int c;
@@ -140,7 +145,7 @@ add_counters(struct status *s, const struct port *p)
 		row = status_append(s, IPC_ROW_COUNTER, p);
 		if (row == NULL)
 			return;
-		row->flow = (uint32_t)c; /* for their order */
+		row->flow = (uint32_t)c; /* see status_diff_order() */
 		snprintf(row->u.counter_row.name,
 		    sizeof(row->u.counter_row.name), "%s",
 		    mp_counter_name((enum mp_counter)c));
@@ -149,9 +154,9 @@ add_counters(struct status *s, const struct port *p)
 	}
 }
 
-/* False: the lock is not to be had. */
+/* False: the lock is not available. */
 static bool
-add_port(struct status *s, struct port *p)
+status_add_port(struct status *s, struct port *p)
 {
 	uint32_t i, end, n = p->map.mp.limits.sessions;
 	struct ipc_row *row = status_append(s, IPC_ROW_PORT, p);
@@ -161,24 +166,24 @@ add_port(struct status *s, struct port *p)
 	row->u.port_row.id = p->id;
 	row->u.port_row.worker = (uint32_t)getpid();
 	row->u.port_row.restarts = p->agent->restarts;
-	add_slots(s, p);
-	add_counters(s, p);
+	status_add_slots(s, p);
+	status_add_counters(s, p);
 	for (i = 0; i < n && !s->failed; i = end) {
-		if (i > 0) { /* others want the lock as well */
+		if (i > 0) { /* programs wait for the lock meanwhile */
 			port_unlock(p);
 			if (!port_lock(p))
 				return false;
 		}
 		end = i + AT_ONCE < n ? i + AT_ONCE : n;
 		for (; i < end; i++)
-			add_session(s, p, i);
+			status_add_session(s, p, i);
 	}
 	port_unlock(p);
 	return true;
 }
 
 static void
-add_net(struct status *s, const struct netmon *nm)
+status_add_net(struct status *s, const struct netmon *nm)
 {
 	struct ipc_row *row;
 	size_t i;
@@ -217,9 +222,9 @@ status_empty(void)
 	return s;
 }
 
-/* A list that all went into, or NULL. */
+/* The list, if all rows went into it; else NULL, and it is freed. */
 static struct status *
-whole(struct status *s)
+status_if_whole(struct status *s)
 {
 	if (s == NULL || !s->failed)
 		return s;
@@ -236,9 +241,9 @@ status_new(struct agent *a)
 	if (s == NULL)
 		return NULL;
 	LIST_FOREACH(p, &a->ports, entry)
-		(void)add_port(s, p);
+		(void)status_add_port(s, p);
 	(void)status_append(s, IPC_ROW_END, NULL);
-	return whole(s);
+	return status_if_whole(s);
 }
 
 struct status *
@@ -246,9 +251,9 @@ status_of_port(struct port *p)
 {
 	struct status *s = status_empty();
 
-	if (s != NULL && !add_port(s, p))
+	if (s != NULL && !status_add_port(s, p))
 		s->failed = true;
-	return whole(s);
+	return status_if_whole(s);
 }
 
 struct status *
@@ -258,12 +263,12 @@ status_of_net(struct agent *a)
 
 	if (s == NULL)
 		return NULL;
-	add_net(s, &a->netmon);
-	/* Not qsort(3), which looks how much memory there is: not here. */
+	status_add_net(s, a->netmon);
+	/* qsort(3) calls sysinfo(2), which the sandbox forbids. */
 	if (s->n > 0 && heapsort(s->row, s->n, sizeof(*s->row),
 	    status_diff_order) != 0)
 		s->failed = true;
-	return whole(s);
+	return status_if_whole(s);
 }
 
 bool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Lists of all there is, as it was when asked: what mpctl shows, and what events
- * are told by. */
+/* The state of ports or of the host at one moment, as rows (ipc.h): for mpctl
+ * status, and for events.c to compare. */
 #ifndef STATUS_H
 #define STATUS_H
 
@@ -12,19 +12,20 @@ struct ipc_row;
 struct port;
 struct status;
 
-/* Takes the list down; NULL: no memory. */
+/* Of all ports; NULL: no memory. */
 struct status *status_new(struct agent *);
-/* The same of one port; NULL: its lock is not to be had, or no memory. */
+/* Of one port; NULL: its lock is not available, or no memory. */
 struct status *status_of_port(struct port *);
-/* The host's links and addresses; NULL: no memory. */
+/* Of the host's links and addresses; NULL: no memory. */
 struct status *status_of_net(struct agent *);
-/* An empty list, and one row more for it: false, no memory. */
+/* An empty list (NULL: no memory), and one more row for it (false: no
+ * memory). */
 struct status *status_empty(void);
 bool status_add(struct status *, const struct ipc_row *);
 /* Its rows, in the order of status_diff.h, and how many; of NULL: none. */
 struct ipc_row *status_rows(struct status *, size_t *n);
-/* Sends as much of it as the socket takes: true, that was the last, or nobody
- * is there. */
+/* Sends as much of it as the socket takes; true: all is sent, or the socket is
+ * closed. */
 bool status_send(struct status *, int fd);
 void status_free(struct status *);
 

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "mp.h"
+#include "shared/ipc.h"
+
 /* --- Order ---------------------------------------------------------------- */
 
 static int
@@ -11,7 +14,7 @@ status_diff_compare(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-/* Sessions and their flows are one group, which comes last. */
+/* A session's row is followed by its flows' rows; these come last. */
 static uint32_t
 status_diff_group(const struct ipc_row *r)
 {
@@ -25,7 +28,7 @@ status_diff_group(const struct ipc_row *r)
 }
 
 static int
-order_addresses(const struct ipc_row *a, const struct ipc_row *b)
+status_diff_order_addresses(const struct ipc_row *a, const struct ipc_row *b)
 {
 	int c = status_diff_compare(a->u.address_row.ifindex,
 	    b->u.address_row.ifindex);
@@ -35,11 +38,11 @@ order_addresses(const struct ipc_row *a, const struct ipc_row *b)
 }
 
 static int
-order_sessions(const struct ipc_row *a, const struct ipc_row *b)
+status_diff_order_sessions(const struct ipc_row *a, const struct ipc_row *b)
 {
 	int c = status_diff_compare(a->session, b->session);
 
-	if (c == 0) /* uses of one index: the older one first */
+	if (c == 0) /* of two sessions of one index, the older first */
 		c = status_diff_compare(a->gen, b->gen);
 	if (c == 0)
 		c = status_diff_compare(a->kind, b->kind);
@@ -64,10 +67,10 @@ status_diff_order(const void *left, const void *right)
 		return status_diff_compare(a->u.link_row.ifindex,
 		    b->u.link_row.ifindex);
 	case IPC_ROW_ADDRESS:
-		return order_addresses(a, b);
+		return status_diff_order_addresses(a, b);
 	case IPC_ROW_SESSION:
 	case IPC_ROW_FLOW:
-		return order_sessions(a, b);
+		return status_diff_order_sessions(a, b);
 	default:
 		return 0;
 	}
@@ -75,11 +78,10 @@ status_diff_order(const void *left, const void *right)
 
 /* --- Events --------------------------------------------------------------- */
 
-/* Says the row as an event that happened at a time, as far as that is known. */
+/* Tells the row as an event of that time; 0, or after the row: of the row's. */
 static void
 status_diff_say(struct status_diff *c, const struct ipc_row *row,
-    enum ipc_event event,
-    uint64_t at)
+    enum ipc_event event, uint64_t at)
 {
 	struct ipc_row r = *row;
 
@@ -89,7 +91,7 @@ status_diff_say(struct status_diff *c, const struct ipc_row *row,
 }
 
 static void
-slot_change(struct status_diff *c, const struct ipc_row *old,
+status_diff_slot(struct status_diff *c, const struct ipc_row *old,
     const struct ipc_row *now)
 {
 	if (old->u.slot_row.record.cookie == now->u.slot_row.record.cookie)
@@ -99,7 +101,7 @@ slot_change(struct status_diff *c, const struct ipc_row *old,
 }
 
 static void
-session_state(struct status_diff *c, const struct ipc_row *r)
+status_diff_session(struct status_diff *c, const struct ipc_row *r)
 {
 	static const enum ipc_event is[] = {
 		[MP_S_CONNECTING] = IPC_EVENT_session_connecting,
@@ -114,10 +116,11 @@ session_state(struct status_diff *c, const struct ipc_row *r)
 		    r->u.session_row.info.up_at : 0);
 }
 
-/* The flow that a session took into use.  `left' rows follow the session's. */
+/* Tells which flow a session took into use.  `left' rows follow the
+ * session's. */
 static void
-choice(struct status_diff *c, const struct ipc_row *session, size_t left,
-    uint32_t before)
+status_diff_choice(struct status_diff *c, const struct ipc_row *session,
+    size_t left, uint32_t before)
 {
 	const struct mp_session_info *is = &session->u.session_row.info;
 	struct ipc_row r;
@@ -142,7 +145,7 @@ status_diff_same_path(const struct mp_path *a, const struct mp_path *b)
 }
 
 static void
-flow_state(struct status_diff *c, const struct ipc_row *old,
+status_diff_flow(struct status_diff *c, const struct ipc_row *old,
     const struct ipc_row *now)
 {
 	const struct mp_flow_info *was = &old->u.flow_row.info;
@@ -160,15 +163,15 @@ flow_state(struct status_diff *c, const struct ipc_row *old,
 		status_diff_say(c, now, IPC_EVENT_flow_ok, 0);
 }
 
-/* An answer, or one more that did not come. */
+/* Tells a sample: an answer came, or did not come for longer. */
 static void
-flow_sample(struct status_diff *c, const struct ipc_row *old,
+status_diff_sample(struct status_diff *c, const struct ipc_row *old,
     struct ipc_row *now)
 {
 	const struct mp_flow_info *was = &old->u.flow_row.info;
 	struct mp_flow_info *is = &now->u.flow_row.info;
 
-	now->at = old->at; /* of the last sample */
+	now->at = old->at; /* time of the last sample */
 	if (was->answer_at == is->answer_at && was->idle_us == is->idle_us &&
 	    was->srtt_us == is->srtt_us)
 		return;
@@ -185,7 +188,7 @@ flow_sample(struct status_diff *c, const struct ipc_row *old,
 }
 
 static void
-counter_change(struct status_diff *c, const struct ipc_row *old,
+status_diff_counter(struct status_diff *c, const struct ipc_row *old,
     struct ipc_row *now)
 {
 	uint64_t was = old != NULL ? old->u.counter_row.value : 0;
@@ -200,33 +203,32 @@ counter_change(struct status_diff *c, const struct ipc_row *old,
 }
 
 static void
-link_change(struct status_diff *c, const struct ipc_row *r)
+status_diff_link(struct status_diff *c, const struct ipc_row *r)
 {
 	status_diff_say(c, r, r->u.link_row.up ? IPC_EVENT_link_up :
-	    IPC_EVENT_link_down,
-	    0);
+	    IPC_EVENT_link_down, 0);
 }
 
-/* --- Rows that came, went, or stayed -------------------------------------- */
+/* --- Rows that are new, gone, or in both ---------------------------------- */
 
 static void
-came(struct status_diff *c, struct ipc_row *r)
+status_diff_new(struct status_diff *c, struct ipc_row *r)
 {
 	switch (r->kind) {
 	case IPC_ROW_SLOT:
 		status_diff_say(c, r, IPC_EVENT_socket_open, 0);
 		break;
 	case IPC_ROW_COUNTER:
-		counter_change(c, NULL, r);
+		status_diff_counter(c, NULL, r);
 		break;
 	case IPC_ROW_SESSION:
-		session_state(c, r);
+		status_diff_session(c, r);
 		break;
 	case IPC_ROW_FLOW:
 		status_diff_say(c, r, IPC_EVENT_flow_new, 0);
 		break;
 	case IPC_ROW_LINK:
-		link_change(c, r);
+		status_diff_link(c, r);
 		break;
 	case IPC_ROW_ADDRESS:
 		status_diff_say(c, r, IPC_EVENT_address_new, 0);
@@ -234,9 +236,9 @@ came(struct status_diff *c, struct ipc_row *r)
 	}
 }
 
-/* What is gone is told with what was known last. */
+/* A row that is gone is told with its last values. */
 static void
-went(struct status_diff *c, const struct ipc_row *old, bool session)
+status_diff_gone(struct status_diff *c, const struct ipc_row *old, bool session)
 {
 	struct ipc_row r = *old;
 
@@ -249,7 +251,7 @@ went(struct status_diff *c, const struct ipc_row *old, bool session)
 		status_diff_say(c, &r, IPC_EVENT_session_gone, 0);
 		break;
 	case IPC_ROW_FLOW:
-		if (session) /* else it went with that */
+		if (session) /* else its session is gone, too */
 			status_diff_say(c, &r, IPC_EVENT_flow_gone, 0);
 		break;
 	case IPC_ROW_LINK:
@@ -263,63 +265,67 @@ went(struct status_diff *c, const struct ipc_row *old, bool session)
 }
 
 static void
-stayed(struct status_diff *c, const struct ipc_row *old, struct ipc_row *r)
+status_diff_kept(struct status_diff *c, const struct ipc_row *old,
+    struct ipc_row *r)
 {
 	switch (r->kind) {
 	case IPC_ROW_SLOT:
-		slot_change(c, old, r);
+		status_diff_slot(c, old, r);
 		break;
 	case IPC_ROW_COUNTER:
-		counter_change(c, old, r);
+		status_diff_counter(c, old, r);
 		break;
 	case IPC_ROW_SESSION:
 		if (old->u.session_row.info.state !=
 		    r->u.session_row.info.state)
-			session_state(c, r);
+			status_diff_session(c, r);
 		break;
 	case IPC_ROW_FLOW:
-		flow_state(c, old, r);
-		flow_sample(c, old, r);
+		status_diff_flow(c, old, r);
+		status_diff_sample(c, old, r);
 		break;
 	case IPC_ROW_LINK:
 		if (old->u.link_row.up != r->u.link_row.up)
-			link_change(c, r);
+			status_diff_link(c, r);
 		break;
 	}
 }
 
-/* Where the rows of one session end.  Its choice is told after what became of
- * its flows. */
+/* All rows of one session were compared: its choice of a flow is told after the
+ * events of its flows.  The rows of `now' end at `end'. */
 static void
-session_end(struct status_diff *c, const struct ipc_row *old,
-    const struct ipc_row *now, size_t left)
+status_diff_end_session(struct status_diff *c, const struct ipc_row *old,
+    const struct ipc_row *now, const struct ipc_row *end)
 {
 	const struct mp_session_info *was, *is = &now->u.session_row.info;
 
 	was = old != NULL ? &old->u.session_row.info : NULL;
 	if (is->current != MP_NONE && (was == NULL ||
 	    was->current != is->current || was->why_at != is->why_at))
-		choice(c, now, left, was != NULL ? was->current : MP_NONE);
+		status_diff_choice(c, now, (size_t)(end - now) - 1,
+		    was != NULL ? was->current : MP_NONE);
 }
 
+/* Is the row of that session?  NULL: of none. */
 static bool
-same_session(const struct ipc_row *a, const struct ipc_row *b)
+status_diff_in(const struct ipc_row *session, const struct ipc_row *row)
 {
-	return a != NULL && a->session == b->session && a->gen == b->gen;
+	return session != NULL && session->session == row->session &&
+	    session->gen == row->gen;
 }
 
 void
 status_diff_find(struct status_diff *c, const struct ipc_row *old, size_t nold,
     struct ipc_row *now, size_t nnow)
 {
-	const struct ipc_row *was = NULL, *is = NULL; /* the session we are in */
+	const struct ipc_row *was = NULL, *is = NULL; /* the present session */
 	size_t i = 0, j = 0;
 	int order;
 
 	while (i < nold || j < nnow) {
-		if (is != NULL && (j == nnow || !same_session(is, &now[j])) &&
-		    (i == nold || !same_session(is, &old[i]))) {
-			session_end(c, was, is, (size_t)(now + nnow - is) - 1);
+		if (is != NULL && (j == nnow || !status_diff_in(is, &now[j])) &&
+		    (i == nold || !status_diff_in(is, &old[i]))) {
+			status_diff_end_session(c, was, is, now + nnow);
 			is = NULL;
 		}
 		order = i == nold ? 1 : j == nnow ? -1 :
@@ -329,17 +335,18 @@ status_diff_find(struct status_diff *c, const struct ipc_row *old, size_t nold,
 			was = order == 0 ? &old[i] : NULL;
 		}
 		if (order < 0) {
-			went(c, &old[i], same_session(is, &old[i]));
+			status_diff_gone(c, &old[i],
+			    status_diff_in(is, &old[i]));
 			i++;
 		} else if (order > 0) {
-			came(c, &now[j]);
+			status_diff_new(c, &now[j]);
 			j++;
 		} else {
-			stayed(c, &old[i], &now[j]);
+			status_diff_kept(c, &old[i], &now[j]);
 			i++;
 			j++;
 		}
 	}
 	if (is != NULL)
-		session_end(c, was, is, (size_t)(now + nnow - is) - 1);
+		status_diff_end_session(c, was, is, now + nnow);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What happened between two lists of rows (status.h), as events. */
+/* The difference of two states (lists of rows, status.h), as events. */
 #ifndef STATUS_DIFF_H
 #define STATUS_DIFF_H
 
@@ -9,27 +9,26 @@
 
 #include "shared/ipc.h"
 
-/* Of one flow there is a sample so often at most. */
-enum { STATUS_DIFF_SAMPLE_US = 100 * 1000 };
+enum { STATUS_DIFF_SAMPLE_US = 100 * 1000 }; /* between samples of one flow, at
+					      * least */
 
 struct status_diff {
-	/* Takes an event; `at' is set, `wall' is not. */
+	/* Takes an event; its `at' is set, its `wall' is not. */
 	void (*say)(void *arg, const struct ipc_row *);
 	void *arg;
-	uint64_t at;   /* when what is gone was found to be gone */
-	bool counters; /* tell of them, too */
-	bool more;     /* set: a sample waits for its time */
+	uint64_t at;   /* of the events of rows that are gone */
+	bool counters; /* counters are compared, too */
+	bool more;     /* set where a sample is to be told later */
 };
 
-/* The order of rows of one port, or of the host: as of qsort(3). */
+/* The order of rows of one port, or of the host: as for qsort(3). */
 int status_diff_order(const void *, const void *);
 /*
- * Says what is new in `now', what is gone from `old', and what became of the
- * rest.  Both are in order.  What is not told yet stays in `now' as it was in
- * `old', to be found again.
+ * Tells the events that lead from the state `old' to the state `now', both in
+ * order.  What is to be told later keeps its old value in `now', so that the
+ * next call finds it.
  */
 void status_diff_find(struct status_diff *, const struct ipc_row *old,
-    size_t nold,
-    struct ipc_row *now, size_t nnow);
+    size_t nold, struct ipc_row *now, size_t nnow);
 
 #endif

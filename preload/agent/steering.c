@@ -1,20 +1,63 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * All sockets of a port, the agent's control socket among them, form one group
+ * (SO_REUSEPORT); a BPF program that is attached to it chooses for each packet
+ * the socket, by its index in the group.  sockfilter.c writes that program;
+ * this module decides what the program does:
+ *	control packet, handshake	the control socket
+ *	data of a session		the socket of the slot in its sid
+ *	internal datagram		by its slot, or the control socket
+ *	plaintext			the socket that takes strangers
+ * A slot whose index is unknown gets PORT_UNKNOWN, which no group reaches, and
+ * the kernel chooses by hash.  No datagram is lost by that: whoever gets data
+ * of another slot passes it on as an internal datagram (control.c,
+ * datagram/rx_requeue.c).  group.c learns unknown indices.
+ *
+ * A stranger is a peer without a session.  Strangers go to the newest socket
+ * that is not connected, else to the newest: the kernel would do so among
+ * sockets of the same address.  With several sockets the control packet that
+ * opens a session says by its path which of them fits it best
+ * (steering_accept, scored like compute_score() of Linux's net/ipv4/udp.c).
+ *
+ * A connected socket has to get its peer's datagrams alone, but until its
+ * connect(2) it may have taken strangers, whose sessions carry its slot.  Those
+ * move to the slot that takes strangers now (mp_slot_move); until their peers
+ * have keys with a sid of that slot, the program sends to the agent what is
+ * data of the connected slot and has not its peer's sid (`only', `sid').
+ *
+ * Invariants
+ *	own_slot.group, port.group	what the agent believes; slots.c keeps
+ *					them
+ *	slot.group of the arena		a copy, for the next worker; never read
+ *					but by slots_recover()
+ *	steering_due			set whenever a record or a key changed
+ *					what was attached; steering_attach()
+ *					clears it, pump_port() goes by it
+ * Records are shared memory that programs write: each is read once, under the
+ * lock, and its truth values by port_read_bool().
+ *
+ * Lock: [lock] functions want the arena's; the program is attached without it.
+ * It must never send, scan or pump: group.c and pump.c lie above.
+ * Source: K11 and K12 of doc/design.md.
+ */
 #include "steering.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent.h"
+#include "mp.h"
+#include "port.h"
 #include "journal.h"
-#include "group_index.h"
+#include "shared/arena.h"
 #include "shared/net.h"
-#include "backlog.h"
 #include "shared/sockfilter.h"
 
-/* Where strangers go: the newest socket that is not connected, else the newest;
- * -1: there is none. */
+/* The newest socket that is not connected, else the newest; -1: there is
+ * none. */
 static int
-stranger_slot(const struct port *p)
+steering_newest(const struct port *p)
 {
 	int i, best = -1;
 
@@ -34,14 +77,14 @@ stranger_slot(const struct port *p)
 int
 steering_stranger(const struct port *p)
 {
-	int slot = stranger_slot(p);
+	int slot = steering_newest(p);
 
 	return slot >= 0 && !p->slot[slot].connected ? slot : -1;
 }
 
 /* [lock] */
 static void
-steering_look_one(struct port *p, int i)
+steering_read_record(struct port *p, int i)
 {
 	struct own_slot *s = &p->slot[i];
 	const struct slot *is = &p->map.arena->slot[i];
@@ -51,23 +94,24 @@ steering_look_one(struct port *p, int i)
 	s->gen = is->gen;
 	if (s->connected != port_read_bool(&is->connected)) {
 		s->connected = !s->connected;
-		p->connects_new = true;
+		p->steering_due = true;
 	}
 }
 
 void
-steering_note(struct port *p)
+steering_read_records(struct port *p)
 {
 	int i;
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		steering_look_one(p, i);
+		steering_read_record(p, i);
 }
 
-/* Others' packets would make the socket of a connected slot readable for
- * nothing: if it has any, only its peer's go there.  [lock] */
+/* Packets of other peers would make the socket of a connected slot readable,
+ * with nothing for its program to read: if the slot has such sessions, only
+ * its peer's packets go there.  [lock] */
 static void
-keep_apart(const struct port *p, struct sockfilter_steering *g)
+steering_plan_connected(const struct port *p, struct sockfilter_steering *g)
 {
 	struct mp_session_info info;
 	uint32_t i, k, slot, others = 0;
@@ -90,7 +134,7 @@ keep_apart(const struct port *p, struct sockfilter_steering *g)
 }
 
 static bool
-any_connected(const struct port *p)
+steering_any_connected(const struct port *p)
 {
 	int i;
 
@@ -101,14 +145,14 @@ any_connected(const struct port *p)
 }
 
 void
-steering_rekeyed(struct port *p)
+steering_note_keys(struct port *p)
 {
-	p->connects_new |= any_connected(p);
+	p->steering_due |= steering_any_connected(p);
 }
 
-/* What the kernel shall do.  [lock] */
+/* What the program shall do.  [lock] */
 static void
-plan(struct port *p, struct sockfilter_steering *g, int stranger)
+steering_plan(struct port *p, struct sockfilter_steering *g, int stranger)
 {
 	int i;
 
@@ -121,14 +165,14 @@ plan(struct port *p, struct sockfilter_steering *g, int stranger)
 		if (p->slot[i].used) /* for another worker to find */
 			p->map.arena->slot[i].group = p->slot[i].group;
 	}
-	if (any_connected(p))
-		keep_apart(p, g);
+	if (steering_any_connected(p))
+		steering_plan_connected(p, g);
 }
 
-/* Peers of connected sockets that they are not connected to come to the one
- * that takes strangers.  [lock] */
+/* Sessions of connected sockets with peers that they are not connected to move
+ * to the socket that takes strangers.  [lock] */
 static void
-part_company(struct port *p, uint32_t stranger)
+steering_move_strangers(struct port *p, uint32_t stranger)
 {
 	const struct slot to = p->map.arena->slot[stranger];
 	uint32_t i;
@@ -146,8 +190,8 @@ part_company(struct port *p, uint32_t stranger)
 	}
 }
 
-static bool
-all_known(const struct port *p)
+bool
+steering_knows_indices(const struct port *p)
 {
 	int i;
 
@@ -158,31 +202,22 @@ all_known(const struct port *p)
 }
 
 void
-steering_update(struct port *p)
-{
-	steering_probe(p, PORT_UNKNOWN);
-	if (!all_known(p) && group_index_find(p))
-		steering_probe(p, PORT_UNKNOWN);
-	backlog_give(p);
-}
-
-void
-steering_probe(struct port *p, uint8_t probed)
+steering_attach(struct port *p, uint8_t probed)
 {
 	struct sockfilter_steering g = { .probed = probed };
 	int error = 0, stranger;
 
 	if (!port_lock(p)) {
-		p->connects_new = true; /* again, when it can be had */
+		p->steering_due = true;
 		return;
 	}
-	steering_note(p);
-	p->connects_new = false;
-	stranger = stranger_slot(p);
+	steering_read_records(p);
+	p->steering_due = false;
+	stranger = steering_newest(p);
 	if (stranger >= 0) {
-		plan(p, &g, stranger);
+		steering_plan(p, &g, stranger);
 		error = mp_slot_accept(&p->map.mp, (uint32_t)stranger);
-		part_company(p, (uint32_t)stranger);
+		steering_move_strangers(p, (uint32_t)stranger);
 	}
 	port_unlock(p);
 	if (stranger < 0)
@@ -197,12 +232,13 @@ steering_probe(struct port *p, uint8_t probed)
 /* --- Strangers ------------------------------------------------------------ */
 
 /*
- * How well a socket fits who came by this path, as the kernel would score it;
- * 0: not at all.  One that is connected may have what it will lose to the next
- * socket: who comes before that is bound shall not go elsewhere.
+ * How well a socket fits a stranger that came by this path, as the kernel
+ * would score it; 0: not at all.  A connected socket fits least, but it fits:
+ * a server that connects a socket binds the next one at once, and a stranger
+ * that comes in between is moved to that one.
  */
 static unsigned
-fitness(const struct slot *is, const struct mp_path *path)
+steering_fitness(const struct slot *is, const struct mp_path *path)
 {
 	bool v4 = net_is_v4(&path->remote), any = net_is_any(&is->local);
 	unsigned score = 2;
@@ -219,9 +255,10 @@ fitness(const struct slot *is, const struct mp_path *path)
 	return any ? score : score + 2;
 }
 
-/* Workers on one port share strangers by their addresses. */
+/* Processes that share a port by SO_REUSEPORT share strangers by a hash of
+ * their addresses, as the kernel does. */
 static uint32_t
-spread(const struct mp_addr *a)
+steering_spread(const struct mp_addr *a)
 {
 	uint32_t h = a->port;
 	size_t i;
@@ -232,7 +269,7 @@ spread(const struct mp_addr *a)
 }
 
 void
-steering_expect(struct port *p, const struct mp_path *path)
+steering_accept(struct port *p, const struct mp_path *path)
 {
 	unsigned fits[MP_SLOTS_MAX], most = 0, n = 0, turn;
 	uint32_t i, best = MP_NONE;
@@ -241,14 +278,14 @@ steering_expect(struct port *p, const struct mp_path *path)
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		const struct slot is = p->map.arena->slot[i];
 
-		fits[i] = p->slot[i].used ? fitness(&is, path) : 0;
+		fits[i] = p->slot[i].used ? steering_fitness(&is, path) : 0;
 		if (fits[i] > most) {
 			most = fits[i];
 			n = 0;
 		}
 		n += most > 0 && fits[i] == most;
 	}
-	turn = n > 0 ? spread(&path->remote) % n + 1 : 0;
+	turn = n > 0 ? steering_spread(&path->remote) % n + 1 : 0;
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if (most == 0 || fits[i] != most)
 			continue;

@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which socket of a port gets what: the steering of its reuseport group, and
- * where strangers go.
+ * Which socket of a port gets which packet: the program of its group, and the
+ * slot that new sessions get.
  */
 #ifndef STEERING_H
 #define STEERING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "port.h"
+struct mp_path;
+struct port;
 
-/* [lock] Has a record changed?  Then notes it for steering_update(). */
-void steering_note(struct port *);
-/* [lock] A stranger who came by this path shall get the socket that the kernel
- * would have given a datagram of his. */
-void steering_expect(struct port *, const struct mp_path *);
-/* The slot of the socket that takes strangers, or -1: there is none. */
+/* Reads what programs changed in their slots' records; where that matters, the
+ * group is to be steered (steering_due).  [lock] */
+void steering_read_records(struct port *);
+/* A session of the port has other keys: its packets begin with another sid.
+ * [lock] */
+void steering_note_keys(struct port *);
+/* The session of a stranger that came by this path goes to the socket that the
+ * kernel would have given the stranger's datagram.  [lock] */
+void steering_accept(struct port *, const struct mp_path *);
+/* The slot of the socket that takes strangers; -1: every socket is connected,
+ * or there is none. */
 int steering_stranger(const struct port *);
-/* A session has other keys: its packets may have to be steered anew. */
-void steering_rekeyed(struct port *);
-/* Steers the group as the slots are now, and tells the engine where new
- * sessions go. */
-void steering_update(struct port *);
-/* The same, with INTERNAL_LOCATE going to this index of the group. */
-void steering_probe(struct port *, uint8_t probed);
+/*
+ * Attaches the group's program for the slots as they are now, and tells the
+ * engine which slot new sessions get.  INTERNAL_LOCATE goes to the index
+ * `probed'; PORT_UNKNOWN: nobody sends one.  Without the lock nothing is done
+ * but that the group stays to be steered.
+ */
+void steering_attach(struct port *, uint8_t probed);
+/* Is the index of every socket known? */
+bool steering_knows_indices(const struct port *);
 
 #endif

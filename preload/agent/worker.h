@@ -5,17 +5,15 @@
 
 #include <stdint.h>
 
-#include "listener.h"
-#include "keeper_ipc.h"
-
-extern const char worker_version[]; /* "mpshim-agent 1.2.3" */
+struct kept_port_list;
+struct listener;
 
 struct worker_start {
 	const struct listener *listener;
 	int channel; /* to the keeper */
-	int ready;   /* told when the first worker works; -1 */
+	int ready;   /* told when the first worker serves; -1 */
 	uint32_t restarts;
-	struct kept_port_list *kept; /* ports to go on with */
+	struct kept_port_list *kept; /* the ports that it goes on with */
 };
 
 void worker_run(const struct worker_start *) __attribute__((noreturn));

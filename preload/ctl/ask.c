@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
 /* The agent sends rows, or one answer that says why there are none. */
@@ -26,7 +27,7 @@ ask_open(uint32_t kind, uint32_t port)
 	static struct ipc_request ask; /* large, mostly zero */
 	int fd, error;
 
-	fd = ipc_connect();
+	fd = connect_agent_open();
 	if (fd < 0)
 		return fd;
 	ask.version = IPC_VERSION;

@@ -160,11 +160,13 @@ config_show_variables(void)
 static const char *
 config_outcome(const struct settings *s, const struct mp_addr *a)
 {
-	if (rules_way(&s->rules, a) == WAY_PLAIN)
+	struct rules_policy policy = rules_apply(&s->rules, a);
+
+	if (policy.way == WAY_PLAIN)
 		return "plain";
-	if (rules_way(&s->rules, a) == WAY_REFUSE)
+	if (policy.way == WAY_REFUSE)
 		return "refused";
-	if (rules_prefer(&s->rules, a))
+	if (policy.prefer)
 		return "protected, or plain if there is no answer within 1 s";
 	return "protected";
 }

@@ -12,6 +12,7 @@
 #include "policy/config_file.h"
 #include "policy/rules.h"
 #include "policy/settings.h"
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
 static bool
@@ -171,7 +172,7 @@ environ_check_runtime(void)
 		return CTL_USAGE;
 	}
 	path[0] = '\0';
-	error = ipc_path(path, 1);
+	error = connect_agent_path(path, 1);
 	if (error == 0)
 		return CTL_OK;
 	if (error == -EPERM)

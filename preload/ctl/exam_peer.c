@@ -114,7 +114,8 @@ exam_check_policy(struct exam *x, const struct check *c)
 	no_talk = exam_count_keys() == 0;
 	for (i = 0; i < x->host.naddrs; i++)
 		no_talk |= memcmp(x->host.addr[i].is.ip, x->peer->ip, 16) == 0;
-	if (no_talk || rules_way(&x->settings.rules, x->peer) == WAY_PROTECT)
+	if (no_talk || rules_apply(&x->settings.rules, x->peer).way ==
+	    WAY_PROTECT)
 		return;
 	no_talk = true;
 	exam_found(x, c, net_text(x->peer, peer), NULL, NULL);

@@ -15,6 +15,7 @@
 #include "exam.h"
 #include "host.h"
 #include "policy/settings.h"
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
 enum {
@@ -50,7 +51,7 @@ exam_check_runtime(struct exam *x, const struct check *c)
 {
 	char path[IPC_PATH] = "";
 
-	if (ipc_directory(path, 0) == -EPERM)
+	if (connect_agent_directory(path, 0) == -EPERM)
 		exam_found(x, c, path, NULL, NULL);
 }
 

@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "event_json.h"
 #include "shared/arena.h"
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
 enum {
@@ -38,7 +39,7 @@ follow_watch_directory(void)
 	char path[IPC_PATH];
 	int fd;
 
-	if (ipc_directory(path, 1) != 0)
+	if (connect_agent_directory(path, 1) != 0)
 		return -1;
 	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (fd >= 0)

@@ -13,6 +13,7 @@
 #include "history.h"
 #include "mp.h"
 #include "say.h"
+#include "shared/arena.h"
 #include "shared/ipc.h"
 #include "shared/net.h"
 

@@ -5,7 +5,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "mp.h"
+#include "shared/arena.h"
+#include "shared/net.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
 
 void
 cmsg_put(struct cmsg_room *r, int level, int type, const void *data, size_t len)
@@ -34,9 +38,9 @@ cmsg_put(struct cmsg_room *r, int level, int type, const void *data, size_t len)
 	r->used += take;
 }
 
-/* The rest of the library's arrival times are of microseconds. */
+/* Arrival times, by SO_TIMESTAMP and its variants and by SO_TIMESTAMPING. */
 static void
-put_times(struct cmsg_room *r, const struct sock *s,
+cmsg_put_times(struct cmsg_room *r, const struct sock *s,
     const struct net_info *info)
 {
 	uint8_t as = s->options.stamp;
@@ -44,7 +48,7 @@ put_times(struct cmsg_room *r, const struct sock *s,
 
 	if (as != 0 && info->arrival != MP_NEVER) {
 		if (as == SO_TIMESTAMP || as == SO_TIMESTAMP_NEW)
-			ts.tv_nsec /= 1000; /* a struct timeval */
+			ts.tv_nsec /= 1000; /* makes a struct timeval */
 		cmsg_put(r, SOL_SOCKET, as, &ts, sizeof(ts));
 	}
 	if (s->options.stamping != 0 && info->stamped != 0)
@@ -54,17 +58,16 @@ put_times(struct cmsg_room *r, const struct sock *s,
 
 enum { TOLD = 64 };
 
-/* By hash: which peer of which socket was told which address of ours. */
+/* Local addresses that net_source() found, by a hash of the peer and the
+ * socket's cookie.  `key' is 0 while an entry is written. */
 static struct {
 	_Atomic uint64_t key, half[2];
 } told[TOLD];
 
-/*
- * A session's datagrams come along any path: the address that they would have
- * come to without us, as long as routes are what they are.
- */
+/* A session's packets come to any local address.  The program is told the one
+ * that the kernel would use towards the peer, found once for each peer. */
 static struct mp_addr
-would_come_to(const struct sock *s, const struct mp_addr *from)
+cmsg_route_address(const struct sock *s, const struct mp_addr *from)
 {
 	uint64_t key = net_hash(from->ip, sizeof(from->ip)) ^ s->cookie << 1,
 	    half[2];
@@ -89,22 +92,22 @@ would_come_to(const struct sock *s, const struct mp_addr *from)
 	return a;
 }
 
-/* What a program knows of its own address; without `info', of a session's
+/* The local address that the program is told.  `info' is NULL for a session's
  * datagram. */
 static struct mp_addr
-came_to(const struct sock *s, const struct mp_addr *from,
+cmsg_own_address(const struct sock *s, const struct mp_addr *from,
     const struct net_info *info)
 {
 	bool v4 = net_is_v4(from);
 
 	if (s->wide || (s->connected && net_is_v4(&s->local) == v4))
 		return s->local;
-	return info == NULL ? would_come_to(s, from) : info->local;
+	return info == NULL ? cmsg_route_address(s, from) : info->local;
 }
 
 static void
-put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
-    const struct net_info *info)
+cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s,
+    const struct mp_addr *to, const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
 	struct in_pktinfo pi = { .ipi_ifindex = (int)info->ifindex };
@@ -131,8 +134,8 @@ put_ipv4(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
 }
 
 static void
-put_ipv6(struct cmsg_room *r, const struct sock *s, const struct mp_addr *to,
-    const struct net_info *info)
+cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s,
+    const struct mp_addr *to, const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
 	struct sockaddr_in6 sin6;
@@ -164,17 +167,17 @@ cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
 	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
 
 	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6)
-		to = came_to(s, from, sealed ? NULL : info);
+		to = cmsg_own_address(s, from, sealed ? NULL : info);
 	to.port = (uint16_t)s->map.arena->port;
-	put_times(&r, s, info);
+	cmsg_put_times(&r, s, info);
 	if (w->pktinfo6 && s->family == AF_INET6) {
 		memcpy(&pi6.ipi6_addr, to.ip, 16);
 		cmsg_put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
 	}
 	if (v4)
-		put_ipv4(&r, s, &to, info);
+		cmsg_put_ipv4(&r, s, &to, info);
 	else if (s->family == AF_INET6)
-		put_ipv6(&r, s, &to, info);
+		cmsg_put_ipv6(&r, s, &to, info);
 	msg->msg_controllen = r.used;
 	return r.cut;
 }

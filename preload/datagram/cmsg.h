@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: ISC */
-/* The control messages that a program asked for, of a datagram of a joined
- * socket: only these, in the program's family and the kernel's order. */
+/* Control messages with a datagram of an attached socket: those that the
+ * program asked for and no others, for the program's family, in the kernel's
+ * order. */
 #ifndef CMSG_H
 #define CMSG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
-#include "socket/fdtab.h"
-#include "shared/net.h"
+struct mp_addr;
+struct net_info;
+struct sock;
 
-/* Where the next control message goes; `cut': one found no room. */
+/* The program's buffer for control messages. */
 struct cmsg_room {
-	char *at;
-	size_t left, used;
-	bool cut;
+	char *at;	   /* the next one goes there */
+	size_t left, used; /* bytes */
+	bool cut;	   /* one was cut off or left out: MSG_CTRUNC */
 };
 
-/* One more, as the kernel writes it. */
+/* Appends one as the kernel's put_cmsg() does. */
 void cmsg_put(struct cmsg_room *, int level, int type, const void *,
     size_t len);
-/* Writes those of a datagram from `from' into msg_control; true: some found no
- * room.  It came sealed, or in clear. */
+/* Writes those of a datagram from `from' into msg_control; true: MSG_CTRUNC.
+ * `sealed': it came through a session, so the packet's local address is not
+ * what the program shall see. */
 bool cmsg_give(const struct sock *, const struct mp_addr *from, bool sealed,
     const struct net_info *, struct msghdr *);
 

@@ -6,11 +6,14 @@
 #include <sys/mman.h>
 
 #include "process/iov.h"
+#include "shared/net.h"
+#include "socket/fdtab.h"
 
 enum { CORKS = 16 };
 
 static _Atomic(struct cork *) corks[CORKS];
 
+/* Corks are made when they are first needed, and never freed. */
 static struct cork *
 cork_at(int i)
 {
@@ -28,9 +31,9 @@ cork_at(int i)
 	return none;
 }
 
-/* Takes it if its owner is still this one. */
+/* Makes it busy, if it belongs to that owner and no call has it. */
 static bool
-cork_append(struct cork *c, uint64_t owner)
+cork_try_lock(struct cork *c, uint64_t owner)
 {
 	uint32_t idle = 0;
 
@@ -43,8 +46,9 @@ cork_append(struct cork *c, uint64_t owner)
 	return false;
 }
 
+/* Makes an empty one of this socket. */
 static struct cork *
-own(struct cork *c, const struct sock *s)
+cork_reset(struct cork *c, const struct sock *s)
 {
 	c->iov = (struct iovec) { .iov_base = c->data };
 	atomic_store(&c->owner, s->cookie);
@@ -58,17 +62,18 @@ cork_enter(struct sock *s)
 	int i;
 
 	for (i = 0; atomic_load(&s->options.corked) && i < CORKS; i++)
-		if (cork_append(atomic_load(&corks[i]), s->cookie))
+		if (cork_try_lock(atomic_load(&corks[i]), s->cookie))
 			return atomic_load(&corks[i]);
 	for (i = 0; i < CORKS; i++)
-		if (cork_append(cork_at(i), 0))
-			return own(atomic_load(&corks[i]), s);
-	/* One whose socket may be gone. */
+		if (cork_try_lock(cork_at(i), 0))
+			return cork_reset(atomic_load(&corks[i]), s);
+	/* All 16 are taken: takes one away, whose socket may be closed by
+	 * now. */
 	i = (int)(s->cookie % CORKS);
 	c = cork_at(i);
-	if (c == NULL || !cork_append(c, atomic_load(&c->owner)))
+	if (c == NULL || !cork_try_lock(c, atomic_load(&c->owner)))
 		return NULL;
-	return own(c, s);
+	return cork_reset(c, s);
 }
 
 void

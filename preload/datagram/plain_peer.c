@@ -1,52 +1,46 @@
 /* SPDX-License-Identifier: ISC */
 #include "plain_peer.h"
 
+#include <stdatomic.h>
+
+#include "mp.h"
 #include "policy/conf.h"
-#include "process/reentry.h"
+#include "policy/dest_policy.h"
 #include "process/log.h"
+#include "process/reentry.h"
 #include "shared/net.h"
+#include "socket/fdtab.h"
 
 enum { KNOWN = 4096 /* a power of two */ };
 
 /* What the engine knows of a peer. */
-enum meeting { NEVER, ASKING, SILENT, MET };
+enum meeting {
+	NEVER,	/* there is no session with it */
+	ASKING, /* a handshake is under way */
+	SILENT, /* the peer did not answer */
+	MET,	/* its session was up once */
+};
 
-/* By hash: who spoke plaintext.  A lost entry costs a handshake that nobody
- * answers; it cannot send plaintext to another. */
+/* Hashes of addresses that sent plaintext or did not answer.  An entry that
+ * another address overwrites costs a handshake that nobody answers. */
 static _Atomic uint64_t known[KNOWN];
 
-/* FNV-1a, never 0. */
-static uint64_t
-plain_peer_hash(const struct mp_addr *a)
-{
-	uint64_t h = 14695981039346656037u ^ a->port;
-	size_t i;
-
-	for (i = 0; i < sizeof(a->ip); i++)
-		h = (h ^ a->ip[i]) * 1099511628211u;
-	return h | 1;
-}
-
 static _Atomic uint64_t *
-plain_peer_place(uint64_t h)
+plain_peer_place(const struct dest_policy *p)
 {
-	return &known[(h >> 32 ^ h >> 8) & (KNOWN - 1)];
+	return &known[(p->hash >> 32 ^ p->hash >> 8) & (KNOWN - 1)];
 }
 
 static bool
-is_known(const struct mp_addr *a)
+plain_peer_is_known(const struct dest_policy *p)
 {
-	uint64_t h = plain_peer_hash(a);
-
-	return atomic_load(plain_peer_place(h)) == h;
+	return atomic_load(plain_peer_place(p)) == p->hash;
 }
 
 static void
-plain_peer_remember(const struct mp_addr *a)
+plain_peer_remember(const struct dest_policy *p)
 {
-	uint64_t h = plain_peer_hash(a);
-
-	atomic_store(plain_peer_place(h), h);
+	atomic_store(plain_peer_place(p), p->hash);
 }
 
 static enum meeting
@@ -67,32 +61,40 @@ plain_peer_meeting(struct sock *s, const struct mp_addr *a)
 }
 
 bool
-plain_peer_may_send(struct sock *s, const struct mp_addr *a)
+plain_peer_has_session(struct sock *s, const struct mp_addr *a)
 {
-	return is_known(a) && plain_peer_meeting(s, a) != MET;
+	return plain_peer_meeting(s, a) == MET;
 }
 
 bool
-plain_peer_may_receive(struct sock *s, const struct mp_addr *a)
+plain_peer_may_send(struct sock *s, const struct mp_addr *a,
+    const struct dest_policy *p)
+{
+	return plain_peer_is_known(p) && plain_peer_meeting(s, a) != MET;
+}
+
+bool
+plain_peer_may_receive(struct sock *s, const struct mp_addr *a,
+    const struct dest_policy *p)
 {
 	enum meeting how = plain_peer_meeting(s, a);
 
 	if (how == SILENT)
-		plain_peer_prefer(a);
+		plain_peer_prefer(a, p);
 	else if (how == NEVER || (how == ASKING &&
 	    conf_get()->set.rules.accept_plain))
-		plain_peer_remember(a);
+		plain_peer_remember(p);
 	return how != MET;
 }
 
 void
-plain_peer_prefer(const struct mp_addr *a)
+plain_peer_prefer(const struct mp_addr *a, const struct dest_policy *p)
 {
 	char text[NET_TEXT];
 
-	if (is_known(a))
+	if (plain_peer_is_known(p))
 		return;
-	plain_peer_remember(a);
+	plain_peer_remember(p);
 	log_say(LOG_WARN, LOG_WAY, "no answer from %s: what goes there now is "
 	    "not protected, since --prefer, or the configuration, allows it",
 	    net_text(a, text));

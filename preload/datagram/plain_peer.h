@@ -1,18 +1,32 @@
 /* SPDX-License-Identifier: ISC */
-/* Peers that are spoken to in plaintext although no rule names them: those who
- * spoke so first (--accept-plain), and those who did not answer (--prefer). */
+/*
+ * Peers that datagrams go to in plaintext although the rules protect them:
+ * those that sent plaintext first (--accept-plain), and those that did not
+ * answer (--prefer).  A peer that ever had a session is never one of them.
+ */
 #ifndef PLAIN_PEER_H
 #define PLAIN_PEER_H
 
-#include "socket/fdtab.h"
+#include <stdbool.h>
 
-/* Shall plaintext go there?  Never to a peer that had a session. */
-bool plain_peer_may_send(struct sock *, const struct mp_addr *);
-/* May plaintext come from there, as far as sessions go?  From a peer that had
- * one it is somebody's trick.  If so, it goes there from now on, but not while a
- * peer under mpshim is asked for there: anybody could end that. */
-bool plain_peer_may_receive(struct sock *, const struct mp_addr *);
-/* No peer answered: plaintext goes there, and this is said. */
-void plain_peer_prefer(const struct mp_addr *);
+struct dest_policy;
+struct mp_addr;
+struct sock;
+
+/* Has this socket's endpoint a session with the peer that was up once? */
+bool plain_peer_has_session(struct sock *, const struct mp_addr *);
+/* May plaintext go to the peer? */
+bool plain_peer_may_send(struct sock *, const struct mp_addr *,
+    const struct dest_policy *);
+/*
+ * Plaintext of this peer came in, which the rules let in: may the program have
+ * it?  Not of a peer that ever had a session: it is forged.  If so, plaintext
+ * goes there from now on; but, without --accept-plain, not while a handshake
+ * with that peer is under way, which a forged datagram could end.
+ */
+bool plain_peer_may_receive(struct sock *, const struct mp_addr *,
+    const struct dest_policy *);
+/* No peer answered: plaintext goes there from now on, which is logged. */
+void plain_peer_prefer(const struct mp_addr *, const struct dest_policy *);
 
 #endif

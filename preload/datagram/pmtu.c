@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Only the kernel can make a socket say POLLERR.  So it is asked to send, with
- * the program's options, what is too long for any path: it puts EMSGSIZE into
- * the error queue, and what MTU it says there is made the program's when that
- * is read.  IP_RECVERR, which a joined socket does without (sock.h), has to be
- * on until then: the kernel empties the queue when it is turned off.
+ * Only the kernel can make a socket report POLLERR.  So the library sends a
+ * datagram of 65,504 bytes with "don't fragment", too long for any path: the
+ * kernel puts EMSGSIZE into the error queue.  When the program reads the queue,
+ * the MTU in that entry is replaced by the peer's.  IP_RECVERR, which an
+ * attached socket has off (sockopt.c), is on until then: the kernel empties the
+ * queue when it is turned off.
  */
 #include "pmtu.h"
 
@@ -13,15 +14,19 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
+#include "cmsg.h"
+#include "mp.h"
 #include "process/reentry.h"
+#include "shared/arena.h"
 #include "shared/net.h"
+#include "shared/seccomp.h"
+#include "socket/fdtab.h"
 #include "socket/notify.h"
 
 enum {
 	PIECES = 16,
-	PIECE = 4094, /* 65504 bytes in all */
-	MTU_MOST = 60000, /* of a path that this is certainly too long for */
+	PIECE = 4094,	  /* bytes; 65504 in all */
+	MTU_MOST = 60000, /* bytes: on a larger path it might not be too long */
 };
 
 int
@@ -44,8 +49,9 @@ pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
 	return (int)size + (net_is_v4(peer) ? 28 : 48);
 }
 
+/* Of the kernel's socket, for one family. */
 static void
-recverr(int fd, bool v4, int on)
+pmtu_set_recverr(int fd, bool v4, int on)
 {
 	(void)seccomp_setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
 	    v4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof(on));
@@ -75,14 +81,14 @@ pmtu_exceeded(int fd, struct sock *s, const struct mp_addr *peer)
 	    AF_INET6, (struct sockaddr *)&name, sizeof(name));
 	s->options.told_mtu = (uint16_t)pmtu_of(fd, s, peer);
 	atomic_store(&s->options.errors, true);
-	recverr(fd, v4, 1);
+	pmtu_set_recverr(fd, v4, 1);
 	(void)seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	errno = saved;
 }
 
-/* The error's own control message, or NULL. */
+/* The control message with the error, or NULL. */
 static struct cmsghdr *
-find_error(struct msghdr *msg)
+pmtu_find_error(struct msghdr *msg)
 {
 	struct cmsghdr *c;
 
@@ -97,10 +103,10 @@ find_error(struct msghdr *msg)
 }
 
 bool
-pmtu_tell(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
+pmtu_read_error(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
     struct cmsg_room *room)
 {
-	struct cmsghdr *c = find_error(msg);
+	struct cmsghdr *c = pmtu_find_error(msg);
 	struct sock_extended_err ee;
 
 	if (c == NULL)
@@ -113,13 +119,13 @@ pmtu_tell(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
 	cmsg_put(room, c->cmsg_level, c->cmsg_type, CMSG_DATA(c),
 	    c->cmsg_len - CMSG_LEN(0));
 	(void)net_get(to, msg->msg_name, msg->msg_namelen);
-	if (s->connected) /* and the kernel's socket is not: it knows no port */
+	if (s->connected) /* the kernel's socket is not, and knows no port */
 		to->port = s->peer.port;
 	return true;
 }
 
 bool
-pmtu_stray(struct sock *s, int error)
+pmtu_is_own_error(struct sock *s, int error)
 {
 	return atomic_load(&s->options.errors) && error < 0 &&
 	    (error == -ECONNREFUSED || error == -EHOSTUNREACH ||
@@ -128,11 +134,11 @@ pmtu_stray(struct sock *s, int error)
 }
 
 void
-pmtu_end(int fd, struct sock *s)
+pmtu_errors_end(int fd, struct sock *s)
 {
 	if (!atomic_exchange(&s->options.errors, false))
 		return;
-	recverr(fd, true, 0);
+	pmtu_set_recverr(fd, true, 0);
 	if (s->kernel != MP_INET)
-		recverr(fd, false, 0);
+		pmtu_set_recverr(fd, false, 0);
 }

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How long a datagram to a protected peer may be, as a path's MTU, and what a
- * program is told that sends a longer one: EMSGSIZE, and an entry in its error
+ * The MTU towards a protected peer as the program sees it, and what a program
+ * that sends a longer datagram is told: EMSGSIZE, and an entry in its error
  * queue.
  */
 #ifndef PMTU_H
 #define PMTU_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
-#include "cmsg.h"
-#include "socket/fdtab.h"
+struct cmsg_room;
+struct mp_addr;
+struct sock;
 
-/* The largest datagram that is known to reach the peer in one piece, with the
- * headers that the program thinks of; the engine finds out whether more does. */
+/* Bytes: the largest datagram that is known to reach the peer unfragmented,
+ * with the IP and UDP headers that the program counts (28 or 48).  The engine
+ * then probes for more. */
 int pmtu_of(int fd, struct sock *, const struct mp_addr *peer);
-/* One to this peer was too long: says so in the error queue, where the program
- * listens to it. */
+/* A datagram to this peer was too long: puts that into the error queue, if the
+ * program has IP_RECVERR on. */
 void pmtu_exceeded(int fd, struct sock *, const struct mp_addr *peer);
-/* Of what the kernel gave out of the error queue of a joined socket: is it the
- * program's?  Then it is written for it, and whom it was sent to.  Else it is
- * about packets of ours. */
-bool pmtu_tell(const struct sock *, struct msghdr *, struct mp_addr *to,
+/* Is this message of an attached socket's error queue one that pmtu_exceeded()
+ * made?  Then writes the program's error into the room and the address that it
+ * sent to.  Else it is about the library's packets. */
+bool pmtu_read_error(const struct sock *, struct msghdr *, struct mp_addr *to,
     struct cmsg_room *);
-/* Is this error, of a send or a receive, about packets of ours? */
-bool pmtu_stray(struct sock *, int error);
-/* The queue is empty: errors of our own packets go there no longer. */
-void pmtu_end(int fd, struct sock *);
+/* May this error of a send or receive be about an earlier packet of the
+ * library, reported because RECVERR is on? */
+bool pmtu_is_own_error(struct sock *, int error);
+/* The error queue is empty: turns RECVERR off again. */
+void pmtu_errors_end(int fd, struct sock *);
 
 #endif

@@ -1,36 +1,86 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The way of a datagram in.  Every hook that receives calls rx_message(), with
+ * the socket held.  Packets wait in the kernel's queue of the program's socket,
+ * so poll(2) tells the truth without the library's help, and nothing is kept
+ * here.
+ *
+ *	rx_message	 checks the program's buffers; attaches a fresh bound
+ *			 socket.  A socket that is not attached is the kernel's:
+ *			 rx_plain() translates addresses, no more.
+ *	rx_attached	 looks whether the agent died (recover.c); takes the
+ *			 thread's buffer.  MSG_ERRQUEUE: rx_error_queue().
+ *	rx_next		 takes packets until one is for the program.  What is
+ *			 dropped costs the program nothing but the wait: a
+ *			 timeout runs from the start of its call.
+ *	rx_packet	 recvmsg(2) on the kernel's socket.
+ *	rx_classify	 what it is:
+ *	  internal	 rx_open_internal(): a datagram that another socket of
+ *			 the port, or the agent, took for this one; or an error.
+ *	  sealed	 rx_open_sealed(): mp_recv_begin() finds the session,
+ *			 mp_open() opens, mp_recv_commit() says whether it is
+ *			 new.
+ *	  plain		 rx_accepts_plain(): may it come in (ingress.c)?
+ *	rx_give		 payload, sender, control messages to the program.
+ *
+ * A datagram of a session may be another socket's: one with another slot goes
+ * there (rx_requeue.c); one of a client that this socket was not connected to
+ * goes to the agent's backlog.  The program's own socket filter is applied to
+ * what a session brought (user_filter.c).
+ *
+ * MSG_PEEK: the packet stays in the queue, is opened beside, and mp_recv_peek()
+ * changes nothing.  What lies first and is not for the program is swept away.
+ *
+ * Locks: begin and commit hold the arena's lock; opening and every system call
+ * are done without it.  In a signal handler that interrupted the lock's holder
+ * sealed packets are dropped.
+ *
+ * Errors: the kernel's own; ECONNREFUSED, the agent heard an ICMP port
+ * unreachable; EHOSTUNREACH, the peer does not answer.  Errors about the
+ * library's packets are dropped (pmtu.c).
+ *
+ * Invariants: a datagram is given once; a packet that does not open, or was
+ * seen, is dropped without a word; plaintext is given only where the rules
+ * allow it, even if it came before the socket filter did.  Sources:
+ * core/PROTOCOL.md; recvmsg(2), udp(7).
+ */
 #include "rx.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
 #include "cmsg.h"
-#include "policy/conf.h"
-#include "rx_packet.h"
-#include "socket/user_filter.h"
-#include "process/reentry.h"
-#include "socket/pinned.h"
-#include "shared/internal.h"
-#include "process/iov.h"
-#include "socket/attach.h"
-#include "process/libc.h"
-#include "shared/net.h"
-#include "socket/sockopt.h"
-#include "rx_requeue.h"
+#include "mp.h"
 #include "plain_peer.h"
 #include "pmtu.h"
-#include "socket/recover.h"
-#include "timestamp.h"
-#include "socket/notify.h"
+#include "policy/dest_policy.h"
+#include "process/iov.h"
+#include "process/reentry.h"
+#include "rx_packet.h"
+#include "rx_requeue.h"
+#include "shared/arena.h"
+#include "shared/internal.h"
+#include "shared/net.h"
+#include "shared/seccomp.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/ingress_rule.h"
+#include "socket/notify.h"
+#include "socket/pinned.h"
+#include "socket/recover.h"
+#include "socket/sockopt.h"
+#include "socket/user_filter.h"
+#include "timestamp.h"
 
-enum { PARTED = 1024 }; /* as many as a queue may hold, or nearly */
+enum { PARTED = 1024 }; /* packets; about what a queue of default size holds */
 
-/* A datagram of a session, looked at where it lies. */
+/* MSG_PEEK: would the opened packet be given?  RX_GIVE or RX_DROP. */
 static int
-peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
+rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 {
 	struct arena *a = in->s->map.arena;
 	enum mp_verdict v;
@@ -43,7 +93,7 @@ peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 }
 
 static enum mp_verdict
-commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
+rx_commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
 {
 	struct sock *s = in->s;
 	enum mp_verdict v;
@@ -60,11 +110,11 @@ commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
 }
 
 /*
- * A packet of a session.  When the program only peeks, it is opened beside
- * where it lies, so that it can be taken properly if it is no datagram.
+ * Opens a packet of a session.  With MSG_PEEK it is opened beside the sealed
+ * one, and stays in the queue: RX_GIVE or RX_DROP.
  */
 static int
-take_sealed(struct rx *in, bool peek)
+rx_open_sealed(struct rx *in, bool peek)
 {
 	struct sock *s = in->s;
 	struct mp_rx rx = { .path = { .local = in->info.local,
@@ -86,9 +136,9 @@ take_sealed(struct rx *in, bool peek)
 		return RX_DROP;
 	opened = mp_open(&rx, in->buf->packet, in->packet_len, to);
 	if (peek) {
-		if (!peek_sealed(in, &rx, opened))
+		if (!rx_peek_sealed(in, &rx, opened))
 			return RX_DROP;
-	} else if (commit(in, &rx, to, opened) != MP_DELIVER)
+	} else if (rx_commit(in, &rx, to, opened) != MP_DELIVER)
 		return RX_DROP;
 	if (!peek && rx.slot != s->slot) {
 		rx_requeue_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
@@ -101,9 +151,10 @@ take_sealed(struct rx *in, bool peek)
 	return RX_GIVE;
 }
 
-/* The port of its peer is closed, unless a send or SO_ERROR said so already. */
+/* The peer's port is closed: -ECONNREFUSED, unless a send or SO_ERROR told that
+ * to the program already. */
 static int
-take_refusal(struct sock *s, const struct mp_addr *peer)
+rx_refusal(struct sock *s, const struct mp_addr *peer)
 {
 	bool untold = true;
 
@@ -116,9 +167,9 @@ take_refusal(struct sock *s, const struct mp_addr *peer)
 	return untold ? -ECONNREFUSED : RX_DROP;
 }
 
-/* What the agent, or another process of the port, had for us. */
+/* An internal datagram of the agent or another process of the port. */
 static int
-take_internal(struct rx *in)
+rx_open_internal(struct rx *in)
 {
 	struct sock *s = in->s;
 	struct internal inner;
@@ -138,15 +189,16 @@ take_internal(struct rx *in)
 	if (inner.kind != INTERNAL_ERROR)
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
-		return take_refusal(s, &inner.from);
+		return rx_refusal(s, &inner.from);
 	notify_silent_peer(&inner.from);
 	return s->connected && net_equal(&inner.from, &s->peer) ?
 	    -EHOSTUNREACH : RX_DROP;
 }
 
-/* Begins with this endpoint's byte, and has the length for it. */
+/* Does the packet begin as one of a session of this endpoint, and is it long
+ * enough? */
 static bool
-rx_sealed(const struct rx *in)
+rx_is_sealed(const struct rx *in)
 {
 	const uint8_t *p = in->buf->packet;
 
@@ -154,19 +206,21 @@ rx_sealed(const struct rx *in)
 	    p[0] == mp_sid_prefix(&in->s->map.mp) && p[6] == 0 && p[7] == 0;
 }
 
-/* Plaintext that the kernel's filter let through. */
+/* May the program have this plaintext, which the socket filter let in? */
 static bool
-take_plain(const struct rx *in)
+rx_accepts_plain(const struct rx *in)
 {
+	struct dest_policy p;
+
 	if (!ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
-	if (!conf_plain_besides(&in->from))
-		return true;
-	return plain_peer_may_receive(in->s, &in->from);
+	p = dest_policy_known(&in->from);
+	return !p.plain_besides ||
+	    plain_peer_may_receive(in->s, &in->from, &p);
 }
 
 static int
-classify(struct rx *in, bool peek)
+rx_classify(struct rx *in, bool peek)
 {
 	struct sock *s = in->s;
 	enum ingress want;
@@ -176,9 +230,9 @@ classify(struct rx *in, bool peek)
 	if (s->map.arena == NULL)
 		v = RX_GIVE;
 	else if (internal_is(s->map.arena, in->buf->packet, in->packet_len))
-		v = take_internal(in);
-	else if (rx_sealed(in))
-		v = take_sealed(in, peek);
+		v = rx_open_internal(in);
+	else if (rx_is_sealed(in))
+		v = rx_open_sealed(in, peek);
 	else
 		v = RX_GIVE;
 	if (v != RX_GIVE)
@@ -187,7 +241,7 @@ classify(struct rx *in, bool peek)
 	if (in->plain) {
 		in->payload = in->buf->packet;
 		in->len = in->packet_len;
-		return take_plain(in) ? RX_GIVE : RX_DROP;
+		return rx_accepts_plain(in) ? RX_GIVE : RX_DROP;
 	}
 	if (in->again)
 		return RX_GIVE;
@@ -200,10 +254,10 @@ classify(struct rx *in, bool peek)
 	return RX_DROP;
 }
 
-/* What lies there is not for the program: takes it away.  RX_DROP to look
- * again, RX_GIVE, or a negative errno. */
+/* MSG_PEEK: the first packet of the queue is not for the program: takes it
+ * away. RX_DROP to look at the next one, RX_GIVE, or a negative errno. */
 static int
-sweep(struct rx *in)
+rx_sweep(struct rx *in)
 {
 	int v;
 
@@ -213,7 +267,7 @@ sweep(struct rx *in)
 		return RX_DROP;
 	if (v == RX_GIVE)
 		return v;
-	v = classify(in, false);
+	v = rx_classify(in, false);
 	if (v == RX_GIVE)
 		rx_requeue_to(in, in->s->slot, &in->from, in->payload, in->len);
 	return v;
@@ -221,7 +275,7 @@ sweep(struct rx *in)
 
 /* The next datagram for the program: RX_GIVE, or a negative errno. */
 static int
-next(struct rx *in)
+rx_next(struct rx *in)
 {
 	bool peek = (in->flags & MSG_PEEK) != 0, again = false;
 	int v;
@@ -229,13 +283,13 @@ next(struct rx *in)
 	for (;; again = true) {
 		in->payload = NULL;
 		v = again ? rx_packet_again(in) : rx_packet(in, in->flags);
-		if (v != 0 && !pmtu_stray(in->s, v))
+		if (v != 0 && !pmtu_is_own_error(in->s, v))
 			return v;
 		if (v != 0)
 			continue;
-		v = classify(in, peek);
+		v = rx_classify(in, peek);
 		if (v != RX_GIVE && peek)
-			v = sweep(in);
+			v = rx_sweep(in);
 		if (v != RX_DROP)
 			return v;
 	}
@@ -269,9 +323,10 @@ rx_give(struct rx *in, struct msghdr *msg)
 	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
 }
 
-/* An error of an IPv4 packet, which our socket has as one of IPv6. */
+/* Rewrites an error of an IPv4 packet, which the dual-stack socket has as one
+ * of IPv6, for a program with an AF_INET socket. */
 static void
-translate_error(struct msghdr *msg)
+rx_translate_error(struct msghdr *msg)
 {
 	enum { EE = 16 }; /* struct sock_extended_err, then the offender */
 	struct cmsghdr *c;
@@ -299,7 +354,7 @@ translate_error(struct msghdr *msg)
 	}
 }
 
-/* A socket that the kernel serves alone: only its addresses are ours to say. */
+/* A receive on a socket that is not attached: only addresses are translated. */
 static ssize_t
 rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 {
@@ -320,7 +375,7 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	msg->msg_controllen = m.msg_controllen;
 	if ((m.msg_flags & MSG_ERRQUEUE) != 0 && s->family == AF_INET &&
 	    s->kernel == MP_DUAL)
-		translate_error(msg);
+		rx_translate_error(msg);
 	if (m.msg_name != &name)
 		msg->msg_namelen = m.msg_namelen;
 	else if (net_get(&from, (struct sockaddr *)&name, m.msg_namelen))
@@ -331,9 +386,9 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
-/* The error queue of a joined socket, but for what is about packets of ours. */
+/* The error queue of an attached socket, without errors about packets. */
 static ssize_t
-rx_told(int fd, struct sock *s, struct msghdr *msg, int flags)
+rx_error_queue(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
 	uint64_t control[NET_CONTROL / sizeof(uint64_t)];
 	struct cmsg_room room = { .at = msg->msg_control,
@@ -352,9 +407,9 @@ rx_told(int fd, struct sock *s, struct msghdr *msg, int flags)
 		m.msg_control = control;
 		m.msg_controllen = sizeof(control);
 		n = rx_plain(fd, s, &m, flags);
-	} while (n >= 0 && !pmtu_tell(s, &m, &to, &room));
+	} while (n >= 0 && !pmtu_read_error(s, &m, &to, &room));
 	if (n == -EAGAIN)
-		pmtu_end(fd, s);
+		pmtu_errors_end(fd, s);
 	if (n < 0)
 		return n;
 	if (msg->msg_name != NULL)
@@ -367,13 +422,13 @@ rx_told(int fd, struct sock *s, struct msghdr *msg, int flags)
 }
 
 static ssize_t
-joined(int fd, struct sock *s, struct msghdr *msg, int flags)
+rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
 	struct rx in = { .fd = fd, .flags = flags, .s = s };
 	ssize_t n;
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return rx_told(fd, s, msg, flags);
+		return rx_error_queue(fd, s, msg, flags);
 	sockopt_know(fd, s);
 	if (s->options.timeout)
 		in.begun = arena_now();
@@ -381,7 +436,7 @@ joined(int fd, struct sock *s, struct msghdr *msg, int flags)
 	in.buf = reentry_take();
 	if (in.buf == NULL)
 		return -ENOBUFS;
-	n = next(&in);
+	n = rx_next(&in);
 	if (n == RX_GIVE)
 		n = rx_give(&in, msg);
 	reentry_give(in.buf);
@@ -400,21 +455,22 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = pinned_begin(s);
-	/* Whose peers are all of this host needs nothing of us. */
+	/* A socket that only sent to loopback (`home') is not attached. */
 	if (state == SOCK_FRESH && s->bound && !s->kconnected && !s->home &&
 	    (flags & MSG_ERRQUEUE) == 0)
 		state = attach_socket(fd, s);
 	if (state != SOCK_ATTACHED || (flags & MSG_OOB) != 0)
 		n = rx_plain(fd, s, msg, flags);
 	else
-		n = joined(fd, s, msg, flags);
+		n = rx_attached(fd, s, msg, flags);
 	pinned_end(place);
 	return n;
 }
 
-/* What came after this has begun is left: it may be what we put there. */
+/* Ends at a packet that arrived after the call began: it may be one that this
+ * loop put back. */
 void
-rx_part(int fd, struct sock *s)
+rx_drain_others(int fd, struct sock *s)
 {
 	struct rx in = { .fd = fd, .flags = MSG_DONTWAIT, .s = s };
 	uint64_t begun = arena_now();
@@ -424,13 +480,13 @@ rx_part(int fd, struct sock *s)
 	    atomic_load(&s->state) != SOCK_ATTACHED ||
 	    (in.buf = reentry_take()) == NULL)
 		return;
-	notify_agent(fd, s); /* what comes yet goes there */
+	notify_agent(fd, s); /* it then steers others' packets elsewhere */
 	for (i = 0; i < PARTED; i++) {
 		in.payload = NULL;
 		in.nobody = false;
 		if (rx_packet(&in, MSG_DONTWAIT) != 0)
 			break;
-		if (classify(&in, false) == RX_GIVE)
+		if (rx_classify(&in, false) == RX_GIVE)
 			rx_requeue_to(&in, s->slot, &in.from, in.payload,
 			    in.len);
 		if (in.info.arrival != MP_NEVER && in.info.arrival > begun)
@@ -448,7 +504,7 @@ rx_next_length(int fd, struct sock *s)
 	in.buf = reentry_take();
 	if (in.buf == NULL)
 		return 0;
-	n = next(&in) == RX_GIVE ? (int)in.len : 0;
+	n = rx_next(&in) == RX_GIVE ? (int)in.len : 0;
 	reentry_give(in.buf);
 	return n;
 }

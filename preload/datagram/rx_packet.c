@@ -9,18 +9,23 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-#include "shared/seccomp.h"
-#include "socket/stale_fd.h"
-#include "socket/ksock.h"
 #include "process/libc.h"
+#include "process/reentry.h"
+#include "shared/arena.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
+#include "socket/fdtab.h"
+#include "socket/ksock.h"
+#include "socket/stale_fd.h"
 
 /*
- * What came has no sender: a socket that is shut down gives nothing, from
- * nobody.  Or the descriptor is another file by now: what that gave, if only
- * as much as we asked for, is the program's.
+ * recvmsg(2) gave no sender.  Either the socket is shut down and gives 0 bytes;
+ * or the descriptor is another file by now, whose bytes, though perhaps not all
+ * that the program had room for, are the program's.
  */
 static int
-nameless(struct rx *in, struct msghdr *msg, ssize_t n)
+rx_packet_without_sender(struct rx *in, struct msghdr *msg, ssize_t n)
 {
 	in->payload = in->buf->packet;
 	in->len = (size_t)n;
@@ -51,15 +56,15 @@ rx_packet(struct rx *in, int flags)
 	in->packet_len = (size_t)n;
 	in->kflags = msg.msg_flags;
 	if (!net_get(&in->from, (struct sockaddr *)&name, msg.msg_namelen))
-		return nameless(in, &msg, n);
+		return rx_packet_without_sender(in, &msg, n);
 	net_info_read(&msg, &in->info);
 	return 0;
 }
 
-/* What is left of the socket's timeout, in ms, rounded up; -1: it may wait for
- * ever, or not at all. */
+/* Milliseconds that are left of SO_RCVTIMEO, rounded up; -1: there is no
+ * timeout, or the call does not wait. */
 static int
-wait_left(const struct rx *in)
+rx_packet_timeout_left(const struct rx *in)
 {
 	struct timeval tv = { 0, 0 };
 	socklen_t len = sizeof(tv);
@@ -80,13 +85,13 @@ wait_left(const struct rx *in)
 	return all > INT_MAX ? INT_MAX : (int)all;
 }
 
-/* With a timeout the kernel restarts no call after a signal, and neither does
- * it poll(2). */
+/* After a signal the kernel restarts neither poll(2) nor a receive with a
+ * timeout, so the program sees EINTR as without the library (signal(7)). */
 int
 rx_packet_again(struct rx *in)
 {
 	struct pollfd p = { .fd = in->fd, .events = POLLIN };
-	int left = wait_left(in), v;
+	int left = rx_packet_timeout_left(in), v;
 
 	if (left < 0)
 		return rx_packet(in, in->flags);
@@ -96,6 +101,6 @@ rx_packet_again(struct rx *in)
 			return v;
 		if (poll(&p, 1, left) < 0)
 			return -errno;
-		left = wait_left(in);
+		left = rx_packet_timeout_left(in);
 	}
 }

@@ -1,40 +1,47 @@
 /* SPDX-License-Identifier: ISC */
-/* A packet from the kernel's queue, waited for as the program's call says. */
+/* Takes one packet from the kernel's queue, and waits for it as the program's
+ * call would. */
 #ifndef RX_PACKET_H
 #define RX_PACKET_H
 
-#include "socket/fdtab.h"
-#include "process/reentry.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mp.h"
 #include "shared/net.h"
 
-/* A packet on its way to the program. */
+struct reentry_buf;
+struct sock;
+
+/* One call that receives, and the packet that it is at. */
 struct rx {
-	int fd, flags;
+	int fd, flags; /* of the program's call */
 	struct sock *s;
-	struct reentry_buf *buf;
+	struct reentry_buf *buf; /* the packet; opened here, or beside */
 	size_t packet_len;
-	uint64_t begun; /* of a socket with a timeout: when the call was made */
+	uint64_t begun; /* us: when the call was made, if it has a timeout */
 	struct net_info info;
-	struct mp_addr from;   /* as the kernel says, then as the program knows */
-	const uint8_t *payload; /* for the program */
+	struct mp_addr from;   /* the packet's sender, then the datagram's */
+	const uint8_t *payload; /* of the datagram, within `buf' */
 	size_t len;
-	int kflags; /* that the kernel gave back */
-	bool nobody; /* it has no sender */
-	bool plain;  /* it came in clear */
-	bool again;  /* it was taken once, and put back */
+	int kflags;  /* msg_flags that the kernel gave back */
+	bool nobody; /* the kernel gave no sender */
+	bool plain;  /* it came in plaintext */
+	bool again;  /* it was checked before, and put back into the queue */
 };
 
 enum rx_verdict {
-	RX_DROP = 0, /* the next one */
+	RX_DROP = 0, /* not for the program: look at the next packet */
 	RX_GIVE = 1, /* payload, len and from are for the program */
 	/* or a negative errno */
 };
 
-/* Takes a packet: 0, RX_GIVE where it is not for us to look at, or a negative
- * errno. */
+/* Takes a packet: 0; RX_GIVE where it has no sender and is given to the program
+ * as it is; or a negative errno. */
 int rx_packet(struct rx *, int flags);
-/* As rx_packet(), after something was dropped: the program's timeout runs from
- * its own call. */
+/* As rx_packet(), after a packet was dropped: SO_RCVTIMEO runs from the start
+ * of the program's call. */
 int rx_packet_again(struct rx *);
 
 #endif

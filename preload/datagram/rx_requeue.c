@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "rx_requeue.h"
 
+#include "mp.h"
+#include "process/reentry.h"
+#include "rx_packet.h"
+#include "shared/arena.h"
 #include "shared/internal.h"
+#include "socket/fdtab.h"
 #include "socket/notify.h"
 
-enum { FRESH_US = 5000000 }; /* how long after a connect(2) others are missed */
+/* us after connect(2) in which others' datagrams are passed on */
+enum { FRESH_US = 5000000 };
 
 static void
 rx_requeue_send(struct rx *in, const struct internal *inner,

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Datagrams that came to one socket of a port and are for another.
+ * Datagrams that arrived at one socket of a port and are for another, sent
+ * there as internal datagrams.
  *
- * A server that connects its listening socket and binds another one has, in
- * between, none that takes strangers, and the first one has in its queue what
- * others sent.  Their datagrams go on to the next socket; while there is none,
- * the agent keeps them.
+ * A server that connects its listening socket to a client and then binds a new
+ * listening socket has, in between, no socket for other clients, whose
+ * datagrams are in the first one's queue.  They go on to the new socket; until
+ * it is there the agent keeps them (its backlog).
  */
 #ifndef RX_REQUEUE_H
 #define RX_REQUEUE_H
 
-#include "rx_packet.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* The payload of `in' goes to another slot, or to its own once more. */
+struct mp_addr;
+struct rx;
+
+/* Sends a payload to a slot: another one, or its own once more. */
 void rx_requeue_to(struct rx *, uint32_t slot, const struct mp_addr *from,
     const uint8_t *payload, size_t len);
-/* The payload is of a peer that the socket was not connected to: it goes to
- * whose it will be.  False: nobody's. */
+/* Sends the payload of `in', whose sender is not the socket's peer, to the
+ * agent's backlog.  False: the socket was connected over 5 s ago, it is
+ * dropped. */
 bool rx_requeue(struct rx *);
 
 #endif

@@ -7,27 +7,32 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "mp.h"
 #include "process/fault.h"
 #include "process/libc.h"
+#include "shared/net.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
 
+/* Of sock.stamp: no datagram yet; one, whose time was not kept; else its time
+ * in ns.  SECOND is in ns. */
 enum { NEVER = 0, SOME = 1, SECOND = 1000000000 };
 
 static int64_t
-nanoseconds(const struct timespec *ts)
+timestamp_ns(const struct timespec *ts)
 {
 	return (int64_t)ts->tv_sec * SECOND + ts->tv_nsec;
 }
 
-/* Until it is asked for the first time the kernel only knows that there was
- * one; and of those that it tells the time with it keeps none. */
+/* As in the kernel, times are kept only from the first request on, and not
+ * while they are told by control messages. */
 void
 timestamp_note(struct sock *s, const struct net_info *info)
 {
 	if (s->options.stamp != 0 || s->options.stamping != 0)
 		return;
 	if (atomic_load(&s->stamps) && info->arrival != MP_NEVER)
-		atomic_store(&s->stamp, nanoseconds(&info->stamp));
+		atomic_store(&s->stamp, timestamp_ns(&info->stamp));
 	else if (atomic_load(&s->stamp) == NEVER)
 		atomic_store(&s->stamp, SOME);
 }
@@ -47,17 +52,17 @@ timestamp_read(int fd, struct sock *s, unsigned long request, void *arg)
 	int64_t at = atomic_load(&s->stamp), pair[2];
 
 	atomic_store(&s->stamps, true);
-	if (at == NEVER) /* but perhaps before it joined */
+	if (at == NEVER) /* perhaps the kernel has one, of before the attach */
 		return real_ioctl(fd, request, arg) != 0 ? -errno : 0;
 	if (at == SOME) {
 		clock_gettime(CLOCK_REALTIME, &now);
-		at = nanoseconds(&now);
+		at = timestamp_ns(&now);
 		atomic_store(&s->stamp, at);
 	}
 	pair[0] = at / SECOND;
 	pair[1] = at % SECOND / (micro ? 1000 : 1);
 	if (fault_write(fd, arg, sizeof(pair)))
 		return -EFAULT;
-	memcpy(arg, pair, sizeof(pair)); /* timeval or timespec, of 64 bits */
+	memcpy(arg, pair, sizeof(pair)); /* a timeval or timespec of 64 bits */
 	return 0;
 }

@@ -1,4 +1,50 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The way of a datagram out.  Every hook that sends calls tx_message(), with
+ * the socket held, and makes its result what the kernel's would be.
+ *
+ *	tx_message	 checks the program's buffers as the kernel does.
+ *	tx_piece	 with MSG_MORE or UDP_CORK only: collects pieces; the
+ *			 last one sends the datagram.
+ *	tx_target	 where to: msg_name, else the peer of an emulated
+ *			 connection, else the peer that the kernel's socket is
+ *			 connected to, which was plain when connect.c asked.
+ *	tx_policy	 plain, protected or refused (dest_policy.c).
+ *	tx_plain	 plain: the kernel sends it.  Before, an unbound socket
+ *			 is bound and gets its socket filter, and a name
+ *			 server's answer is let in (ingress_answer).
+ *	tx_protected	 protected: a fresh socket is attached first, which may
+ *			 start the agent; then tx_sealed.c has it:
+ *	tx_sealed	 reads the control messages and gathers the payload in
+ *			 the thread's buffer.  UDP_SEGMENT makes several
+ *			 datagrams.
+ *	tx_sealed_attempt  mp_send_begin() chooses the path,
+ *			 tx_sealed_transmit() seals and sends one packet, or two
+ *			 when the flow is in doubt; mp_send_commit() takes in
+ *			 how it went.  A path that fails: another try, TRIES in
+ *			 all.
+ *	tx_sealed_stage	 there is no session yet: the datagram is staged, and
+ *			 the agent sends it.
+ *
+ * Locks: begin, commit and stage hold the arena's lock; sealing and every
+ * system call are done without it.  A signal handler that interrupts the lock's
+ * holder leaves its datagram to it (tx_deferred.c).
+ *
+ * Errors: EACCES, a rule refuses it, or there is no agent or key; ECONNREFUSED,
+ * the agent heard an ICMP port unreachable; EHOSTUNREACH, no answer for 10 s;
+ * ENETUNREACH, no path is left; EMSGSIZE, too long, or longer than any path
+ * takes without fragments; ENOBUFS, no room for a session, or signal handlers
+ * nested too deep; and what the kernel says to the program's arguments.
+ *
+ * Invariants: what is protected reaches the kernel only sealed, but for peers
+ * of plain_peer.c; a datagram that was begun is committed by the process that
+ * began it, or never.  It must never allocate from the program's heap, and
+ * never wait longer than the kernel's send would, but for the attach.
+ *
+ * Sources: core/PROTOCOL.md, core/mp.h; sendmsg(2), udp(7).
+ */
 #include "tx.h"
 
 #include <errno.h>
@@ -6,29 +52,31 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
-#include "tx_option.h"
-#include "policy/conf.h"
 #include "cork.h"
-#include "process/reentry.h"
-#include "socket/pinned.h"
+#include "mp.h"
+#include "plain_peer.h"
+#include "policy/conf.h"
+#include "policy/dest_policy.h"
+#include "policy/dest_scope.h"
+#include "policy/rules.h"
 #include "process/iov.h"
-#include "socket/attach.h"
-#include "socket/ksock.h"
-#include "process/libc.h"
 #include "process/log.h"
 #include "shared/net.h"
-#include "plain_peer.h"
-#include "tx_sealed.h"
-#include "policy/dest_scope.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/ksock.h"
+#include "socket/pinned.h"
+#include "tx_option.h"
+#include "tx_sealed.h"
 
-/* --- Where it goes -------------------------------------------------------- */
+/* --- Where to ------------------------------------------------------------- */
 
-/* 1 and the address; 0: the kernel shall say; or a negative errno. */
+/* 1 and the address; 0: only the kernel's socket knows; or a negative errno. */
 static int
-target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
+tx_target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
 {
 	const struct sockaddr *name = msg->msg_name;
 	struct sockaddr_in sin;
@@ -58,11 +106,12 @@ target(const struct sock *s, const struct msghdr *msg, struct mp_addr *dst)
 	return s->v6only && net_is_v4(dst) ? -ENETUNREACH : 1;
 }
 
-/* --- As the kernel sends it ----------------------------------------------- */
+/* --- Plain ---------------------------------------------------------------- */
 
-/* The kernel does not know of a UDP_SEGMENT that the program set. */
+/* Sends the program's message, with the UDP_SEGMENT that the program set and
+ * the kernel's socket was not told. */
 static ssize_t
-to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
+tx_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 {
 	struct msghdr m = *msg;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
@@ -81,8 +130,11 @@ to_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 	return n < 0 ? -errno : n;
 }
 
-/* As the kernel sends it, but that its socket may be of another family, is not
- * connected, and is bound to more than the program thinks. */
+/*
+ * As the kernel would send it from the program's socket.  The kernel's may be
+ * of another family, is not connected, and is bound to the wildcard where the
+ * program bound an address.
+ */
 static ssize_t
 tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
     const struct mp_addr *dst, int flags)
@@ -94,9 +146,9 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 	if (m.msg_name != NULL && s->family == AF_INET6 &&
 	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
-		return to_kernel(fd, s, &m, flags); /* scope id */
+		return tx_kernel(fd, s, &m, flags); /* keeps its scope id */
 	m.msg_name = &sin6;
-	/* A group is no address to send from: let the kernel choose. */
+	/* Bound to a multicast group: the kernel chooses the source. */
 	if (net_is_multicast(&path.local))
 		memset(path.local.ip + 12, 0, 4);
 	if ((s->wide || net_is_multicast(&s->local)) &&
@@ -108,47 +160,44 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 	} else
 		m.msg_namelen = net_put(dst, s->kernel == MP_INET ? AF_INET :
 		    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
-	return to_kernel(fd, s, &m, flags);
+	return tx_kernel(fd, s, &m, flags);
 }
 
 /* --- Either way ----------------------------------------------------------- */
 
 static ssize_t
-send_protected(int fd, struct sock *s, const struct msghdr *msg,
-    const struct mp_addr *dst, int flags)
+tx_protected(int fd, struct sock *s, const struct msghdr *msg,
+    const struct mp_addr *dst, const struct dest_policy *p, int flags)
 {
-	bool as_is = false;
+	bool plain = false;
 	ssize_t n;
 
 	if (atomic_load(&s->state) == SOCK_FRESH)
 		(void)attach_socket(fd, s);
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return -EACCES;
-	n = tx_sealed(fd, s, dst, msg, flags, &as_is);
-	if (!as_is)
+	n = tx_sealed(fd, s, dst, msg, flags, &plain);
+	if (!plain)
 		return n;
-	plain_peer_prefer(dst);
+	plain_peer_prefer(dst, p);
 	return tx_plain(fd, s, msg, dst, flags);
 }
 
-/* Which way a datagram goes; who has a session is not asked about. */
-static enum conf_way
-way_to(struct sock *s, const struct mp_addr *dst)
+/* The policy of a destination.  The kernel is not asked about a peer that has a
+ * session. */
+static struct dest_policy
+tx_policy(struct sock *s, const struct mp_addr *dst)
 {
-	enum conf_way way = conf_way_to(dst);
-	bool met = false;
+	struct dest_policy p = dest_policy_known(dst);
 
-	if (way != WAY_PROTECT || dest_scope_known(dst) == DEST_SCOPE_PEER)
-		return way;
-	if (dest_scope_known(dst) == DEST_SCOPE_UNKNOWN && s->map.arena !=
-	    NULL &&
-	    reentry_lock(s->map.arena)) {
-		met = mp_session_find(&s->map.mp, s->slot, dst) != MP_NONE;
-		reentry_unlock(s->map.arena);
+	if (s->names) {
+		p.way = WAY_PLAIN;
+		return p;
 	}
-	if (met)
-		dest_scope_note(dst);
-	return dest_scope_of(dst) == DEST_SCOPE_PEER ? WAY_PROTECT : WAY_PLAIN;
+	if (p.way == WAY_PLAIN || p.scope != DEST_SCOPE_UNKNOWN)
+		return p;
+	return plain_peer_has_session(s, dst) ? dest_policy_of_peer(dst) :
+						dest_policy_of(dst);
 }
 
 static void
@@ -165,50 +214,50 @@ tx_say_refused(const struct mp_addr *dst)
 }
 
 static ssize_t
-send_whole(int fd, struct sock *s, const struct msghdr *msg, int flags)
+tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	enum sock_state state = atomic_load(&s->state);
 	struct mp_addr dst;
-	enum conf_way way;
-	int n = target(s, msg, &dst);
+	struct dest_policy p;
+	int n = tx_target(s, msg, &dst);
 
-	if (n == 0) /* the kernel's own peer, who is plain, or nobody */
-		return to_kernel(fd, s, msg, flags);
+	if (n == 0) /* the peer that the kernel is connected to, or none */
+		return tx_kernel(fd, s, msg, flags);
 	if (n < 0)
 		return n;
 	if ((flags & MSG_OOB) != 0 && net_is_v4(&dst))
 		return -EOPNOTSUPP;
 	s->portless = false;
-	way = s->names ? WAY_PLAIN : way_to(s, &dst);
-	if (state == SOCK_PLAIN && way != WAY_PLAIN)
+	p = tx_policy(s, &dst);
+	if (state == SOCK_PLAIN && p.way != WAY_PLAIN)
 		return -EACCES;
-	if (way == WAY_REFUSE) {
+	if (p.way == WAY_REFUSE) {
 		tx_say_refused(&dst);
 		return -EACCES;
 	}
-	if (way == WAY_PROTECT) {
-		if (conf_plain_besides(&dst) && plain_peer_may_send(s, &dst))
+	if (p.way == WAY_PROTECT) {
+		if (p.plain_besides && plain_peer_may_send(s, &dst, &p))
 			return tx_plain(fd, s, msg, &dst, flags);
-		return send_protected(fd, s, msg, &dst, flags);
+		return tx_protected(fd, s, msg, &dst, &p, flags);
 	}
-	if (state != SOCK_PLAIN && conf_is_dns(&dst))
+	if (state != SOCK_PLAIN && p.is_dns)
 		ingress_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected) {
 		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
-		(void)ksock_autobind(fd, s); /* with a filter */
+		(void)ksock_autobind(fd, s); /* also sets the socket filter */
 	}
 	return tx_plain(fd, s, msg, &dst, flags);
 }
 
 /* --- In pieces ------------------------------------------------------------ */
 
-/* What the kernel would say to the first piece. */
+/* What the kernel says to the first piece: 0, or a negative errno. */
 static int
-check_first(int fd, struct sock *s, const struct msghdr *msg)
+tx_check_first(int fd, struct sock *s, const struct msghdr *msg)
 {
 	struct mp_addr dst;
 	struct tx_option ask;
-	int n = target(s, msg, &dst);
+	int n = tx_target(s, msg, &dst);
 
 	if (n == 0 && !s->kconnected)
 		return -EDESTADDRREQ;
@@ -217,9 +266,9 @@ check_first(int fd, struct sock *s, const struct msghdr *msg)
 	return n == 0 ? 0 : tx_option_read(&ask, fd, s, &dst, msg);
 }
 
-/* One more piece; the last one sends the datagram.  An error drops it. */
+/* Adds a piece; the last one sends the datagram.  An error drops all pieces. */
 static ssize_t
-send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
+tx_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	bool more = s->options.cork || (flags & MSG_MORE) != 0;
 	struct cork *c;
@@ -231,7 +280,7 @@ send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if (c == NULL)
 		return -EAGAIN;
 	if (!atomic_load(&s->options.corked)) {
-		n = check_first(fd, s, msg);
+		n = tx_check_first(fd, s, msg);
 		if (n == 0)
 			n = cork_begin(c, msg);
 	}
@@ -240,7 +289,7 @@ send_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	more = more && n >= 0;
 	atomic_store(&s->options.corked, more);
 	if (n >= 0 && !more)
-		sent = send_whole(fd, s, &c->msg, flags & ~MSG_MORE);
+		sent = tx_datagram(fd, s, &c->msg, flags & ~MSG_MORE);
 	cork_leave(c, more);
 	return sent < 0 ? sent : n;
 }
@@ -257,7 +306,7 @@ tx_uncork(int fd, struct sock *s)
 		return;
 	atomic_store(&s->options.corked, false);
 	if (c->msg.msg_iovlen > 0)
-		(void)send_whole(fd, s, &c->msg, MSG_NOSIGNAL);
+		(void)tx_datagram(fd, s, &c->msg, MSG_NOSIGNAL);
 	cork_leave(c, false);
 }
 
@@ -276,8 +325,8 @@ tx_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = pinned_begin(s);
-	n = pieces ? send_piece(fd, s, msg, flags) :
-		     send_whole(fd, s, msg, flags);
+	n = pieces ? tx_piece(fd, s, msg, flags) :
+		     tx_datagram(fd, s, msg, flags);
 	pinned_end(place);
 	return n;
 }

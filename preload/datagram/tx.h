@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* A datagram out: plain, or through the engine. */
+/* The way of a datagram out: plain, or through the engine. */
 #ifndef TX_H
 #define TX_H
 
 #include <sys/socket.h>
 
-#include "socket/fdtab.h"
+struct sock;
 
 /* As sendmsg(2) on this socket: bytes, or a negative errno. */
 ssize_t tx_message(int fd, struct sock *, const struct msghdr *, int flags);
 
-/* UDP_CORK is off: what was collected goes out. */
+/* UDP_CORK was turned off: sends what was collected. */
 void tx_uncork(int fd, struct sock *);
 
 #endif

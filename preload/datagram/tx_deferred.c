@@ -9,18 +9,22 @@
 
 enum { ALIGN = 16 };
 
-/* In the thread's spare buffer, from `sent' to `end' the ones that wait. */
+/* Deferred datagrams are queued in the thread's spare buffer, at offsets [sent,
+ * end): struct tx_deferred, then the payload. */
 TLS volatile size_t sent, end;
-TLS uintptr_t putting, sending; /* frames that are at it; 0: none */
+/* The frame of the call that queues or sends; 0: none. */
+TLS uintptr_t putting, sending;
 
+/* Bytes in the queue of a datagram. */
 static size_t
-room_for(size_t len)
+tx_deferred_size(size_t len)
 {
 	return (sizeof(struct tx_deferred) + len + ALIGN -
 	    1) & ~(size_t)(ALIGN - 1);
 }
 
-/* A handler may jump out of any of it: what it has begun is not sent again. */
+/* A handler may leave it by siglongjmp(3) at any point, so a datagram counts as
+ * sent before its send() is called. */
 static void
 tx_deferred_send_all(void)
 {
@@ -28,13 +32,13 @@ tx_deferred_send_all(void)
 	struct tx_deferred l;
 	uint8_t *at;
 
-	if (sending != 0 && !reentry_gone(sending, frame))
-		return; /* further out, which sends these, too */
+	if (sending != 0 && !reentry_frame_gone(sending, frame))
+		return; /* the interrupted call sends these, too */
 	sending = frame;
 	while (sent < end) {
 		at = (uint8_t *)reentry_spare() + sent;
 		memcpy(&l, at, sizeof(l));
-		sent += room_for(l.len);
+		sent += tx_deferred_size(l.len);
 		l.send(&l, at + sizeof(l));
 	}
 	sent = end = 0;
@@ -46,10 +50,10 @@ tx_deferred_put(const struct tx_deferred *l, const uint8_t *payload)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct reentry_buf *b = reentry_spare();
-	size_t size = room_for(l->len);
+	size_t size = tx_deferred_size(l->len);
 	uint8_t *at;
 
-	if (b == NULL || (putting != 0 && !reentry_gone(putting, frame)))
+	if (b == NULL || (putting != 0 && !reentry_frame_gone(putting, frame)))
 		return;
 	putting = frame;
 	if (size <= sizeof(*b) - end) {
@@ -57,7 +61,7 @@ tx_deferred_put(const struct tx_deferred *l, const uint8_t *payload)
 		memcpy(at, l, sizeof(*l));
 		memcpy(at + sizeof(*l), payload, l->len);
 		end += size;
-		reentry_after(tx_deferred_send_all);
+		reentry_run_after_unlock(tx_deferred_send_all);
 	}
 	putting = 0;
 }

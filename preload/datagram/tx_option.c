@@ -6,21 +6,22 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "shared/seccomp.h"
+#include "mp.h"
 #include "process/iov.h"
-#include "process/libc.h"
 #include "shared/net.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
 
 /* --- Reading -------------------------------------------------------------- */
 
 /*
- * The message at *at, of which *at then lies behind: 1; 0 at the end; or
- * -EINVAL where the kernel's own look at it ends.  Unlike CMSG_NXTHDR() it
- * leaves none out that is cut short.
+ * Reads the control message at offset *at and moves *at behind it: 1; 0 at the
+ * end; or -EINVAL where the kernel says so.  Unlike CMSG_NXTHDR() it does not
+ * skip a message that is cut short.
  */
 static int
-each(const struct msghdr *msg, size_t *at, struct cmsghdr *c,
+tx_option_next(const struct msghdr *msg, size_t *at, struct cmsghdr *c,
     const uint8_t **data)
 {
 	const uint8_t *p = msg->msg_control;
@@ -37,9 +38,9 @@ each(const struct msghdr *msg, size_t *at, struct cmsghdr *c,
 	return 1;
 }
 
-/* An int of exactly that length, from low to high; else -EINVAL. */
+/* Reads an int from low to high: 0; or -EINVAL, also for another length. */
 static int
-tx_option_number(const struct cmsghdr *c, const uint8_t *data, int low,
+tx_option_read_int(const struct cmsghdr *c, const uint8_t *data, int low,
     int high, int *n)
 {
 	if (c->cmsg_len != CMSG_LEN(sizeof(*n)))
@@ -49,7 +50,8 @@ tx_option_number(const struct cmsghdr *c, const uint8_t *data, int low,
 }
 
 static int
-read_udp(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_udp(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	uint16_t size;
 
@@ -61,9 +63,10 @@ read_udp(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 	return 0;
 }
 
-/* The source that a PKTINFO chooses; IPv4 is written as in IPv6. */
+/* Reads the source that a PKTINFO chooses: 1, as tx_option_read_ip(). */
 static int
-read_source(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_source(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	struct in_pktinfo pi;
 	struct in6_pktinfo pi6;
@@ -82,66 +85,70 @@ read_source(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 	return 1;
 }
 
-/* 0, a negative errno, or 1: only the kernel knows. */
+/* Reads a message of IPPROTO_IP: 0; a negative errno; or 1, only the kernel can
+ * check it. */
 static int
-read_ip(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_ip(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	switch (c->cmsg_type) {
 	case IP_TTL:
-		return tx_option_number(c, data, 1, 255, &ask->ttl);
+		return tx_option_read_int(c, data, 1, 255, &ask->ttl);
 	case IP_TOS:
 		if (c->cmsg_len != CMSG_LEN(1))
-			return tx_option_number(c, data, 0, 255, &ask->tos);
+			return tx_option_read_int(c, data, 0, 255, &ask->tos);
 		ask->tos = *data;
 		return 0;
 	case IP_PKTINFO:
-		return read_source(ask, c, data);
+		return tx_option_read_source(ask, c, data);
 	default:
 		return 1;
 	}
 }
 
+/* The same of IPPROTO_IPV6. */
 static int
-read_ipv6(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
+tx_option_read_ipv6(
+    struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data)
 {
 	int n, error;
 
 	switch (c->cmsg_type) {
 	case IPV6_HOPLIMIT:
-		return tx_option_number(c, data, -1, 255, &ask->ttl);
+		return tx_option_read_int(c, data, -1, 255, &ask->ttl);
 	case IPV6_TCLASS:
-		error = tx_option_number(c, data, -1, 255, &ask->tos);
+		error = tx_option_read_int(c, data, -1, 255, &ask->tos);
 		if (error == 0 && ask->tos == -1)
 			ask->tos = NET_MINUS;
 		return error;
 	case IPV6_DONTFRAG:
-		error = tx_option_number(c, data, 0, 1, &n);
+		error = tx_option_read_int(c, data, 0, 1, &n);
 		ask->df |= error == 0 && n == 1;
 		return error;
 	case IPV6_PKTINFO:
-		return read_source(ask, c, data);
+		return tx_option_read_source(ask, c, data);
 	default:
 		return 1;
 	}
 }
 
-/* As read_ip(), of any message of a datagram to this address. */
+/* The same of any level, for a datagram to an address of that family. */
 static int
-read_one(struct tx_option *ask, const struct cmsghdr *c, const uint8_t *data,
-    bool v4)
+tx_option_read_one(struct tx_option *ask, const struct cmsghdr *c,
+    const uint8_t *data, bool v4)
 {
 	if (c->cmsg_level == IPPROTO_UDP)
-		return read_udp(ask, c, data);
+		return tx_option_read_udp(ask, c, data);
 	if (c->cmsg_level == SOL_SOCKET)
 		return 1;
 	if (c->cmsg_level == IPPROTO_IP)
-		return v4 ? read_ip(ask, c, data) : 0;
+		return v4 ? tx_option_read_ip(ask, c, data) : 0;
 	if (c->cmsg_level != IPPROTO_IPV6)
 		return 0;
 	if (v4)
 		return c->cmsg_type == IPV6_PKTINFO ?
-		    read_source(ask, c, data) : 0;
-	return read_ipv6(ask, c, data);
+		    tx_option_read_source(ask, c, data) : 0;
+	return tx_option_read_ipv6(ask, c, data);
 }
 
 int
@@ -164,10 +171,11 @@ tx_option_probe(int fd, const struct sock *s, const struct mp_addr *to,
 	return error;
 }
 
-/* Would the kernel send it so?  That there is no way there with or without
- * them is not its last word: we have others. */
+/* Does the kernel accept these control messages?  An error that comes without
+ * them as well is about the route, and does not count: the engine has other
+ * paths. */
 static int
-approve(int fd, const struct sock *s, const struct mp_addr *to,
+tx_option_ask_kernel(int fd, const struct sock *s, const struct mp_addr *to,
     const struct msghdr *with)
 {
 	int error = tx_option_probe(fd, s, to, with);
@@ -178,9 +186,9 @@ approve(int fd, const struct sock *s, const struct mp_addr *to,
 	return tx_option_probe(fd, s, to, NULL) == 0 ? error : 0;
 }
 
-/* What the socket's options say. */
+/* Starts with what the socket's options say. */
 static void
-preset(struct tx_option *ask, const struct sock *s, bool v4)
+tx_option_preset(struct tx_option *ask, const struct sock *s, bool v4)
 {
 	const struct sock_options *w = &s->options;
 
@@ -202,13 +210,13 @@ tx_option_read(struct tx_option *ask, int fd, struct sock *s,
 	uint64_t others = 0;
 	int error;
 
-	preset(ask, s, net_is_v4(to));
+	tx_option_preset(ask, s, net_is_v4(to));
 	if (msg->msg_controllen == 0)
 		return 0;
 	if (iov_bad(msg->msg_control, msg->msg_controllen))
 		return -EFAULT;
-	while ((error = each(msg, &at, &c, &data)) > 0) {
-		error = read_one(ask, &c, data, net_is_v4(to));
+	while ((error = tx_option_next(msg, &at, &c, &data)) > 0) {
+		error = tx_option_read_one(ask, &c, data, net_is_v4(to));
 		if (error < 0)
 			return error;
 		if (error == 0)
@@ -220,7 +228,7 @@ tx_option_read(struct tx_option *ask, int fd, struct sock *s,
 	if (error < 0 || others == 0 || (ask->socket == NULL &&
 	    atomic_load(&s->options.source) == others))
 		return error;
-	error = approve(fd, s, to, msg);
+	error = tx_option_ask_kernel(fd, s, to, msg);
 	if (error == 0)
 		atomic_store(&s->options.source, others);
 	return error;
@@ -251,24 +259,25 @@ tx_option_segment(const struct msghdr *msg)
 
 	if (iov_bad(msg->msg_control, msg->msg_controllen))
 		return -1;
-	while (each(msg, &at, &c, &data) > 0)
+	while (tx_option_next(msg, &at, &c, &data) > 0)
 		if (c.cmsg_level == IPPROTO_UDP)
-			(void)read_udp(&ask, &c, data);
+			(void)tx_option_read_udp(&ask, &c, data);
 	return ask.segment;
 }
 
-/* --- Saying it again ------------------------------------------------------ */
+/* --- Writing -------------------------------------------------------------- */
 
-/* The marks and times of SOL_SOCKET; not what would come back by the error
- * queue, about our packet. */
+/* Messages of SOL_SOCKET, such as SO_MARK and SCM_TXTIME.  Not those whose
+ * result would come by the error queue, about a packet instead of the
+ * datagram. */
 static void
-add_socket(const struct tx_option *ask, struct msghdr *packet)
+tx_option_add_socket(const struct tx_option *ask, struct msghdr *packet)
 {
 	struct cmsghdr c;
 	const uint8_t *data;
 	size_t at = 0;
 
-	while (each(ask->socket, &at, &c, &data) > 0)
+	while (tx_option_next(ask->socket, &at, &c, &data) > 0)
 		if (c.cmsg_level == SOL_SOCKET &&
 		    c.cmsg_type != SO_TIMESTAMPING &&
 		    c.cmsg_type != SO_TIMESTAMPING_NEW &&
@@ -291,5 +300,5 @@ tx_option_add(const struct tx_option *ask, struct msghdr *packet,
 	}
 	net_add_tos(packet, v4, tos, ttl);
 	if (ask->socket != NULL)
-		add_socket(ask, packet);
+		tx_option_add_socket(ask, packet);
 }

@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a program asks for with one datagram, by control messages: looked at as
- * the kernel would, then said for the family that the packet really takes.
+ * What a program asks for with one datagram, by control messages: checked as
+ * the kernel would, then written again for the family that the packet really
+ * takes.
  */
 #ifndef TX_OPTION_H
 #define TX_OPTION_H
 
-#include "socket/fdtab.h"
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "mp.h"
+
+struct sock;
 
 struct tx_option {
 	int tos, ttl; /* -1: as the socket has it; see net_add_tos() */
-	int segment;  /* UDP_SEGMENT; -1: as the socket has it */
-	int far_tos, far_ttl; /* -1, or what the socket has for the family of
-			       * `to', where the packet's is the other */
-	struct mp_addr source; /* that they choose; zeros: none */
-	bool df, v4;
+	int segment;  /* bytes, UDP_SEGMENT; -1: as the socket has it */
+	int far_tos, far_ttl; /* -1, or what the socket has for the datagram's
+			       * family, for packets of the other family */
+	struct mp_addr source; /* that PKTINFO chooses; zeros: none */
+	bool df;  /* don't fragment */
+	bool v4;  /* the datagram goes to an IPv4 address */
 	const struct msghdr *socket; /* has messages of SOL_SOCKET; or NULL */
 };
 
-/* Reads the control messages of a datagram to this address: 0, or what the
- * kernel says.  The source that they choose is looked at and not taken. */
+/* Reads the control messages of a datagram to this address: 0, or the kernel's
+ * negative errno.  A source that they choose is checked; the engine chooses the
+ * packet's. */
 int tx_option_read(struct tx_option *, int fd, struct sock *,
     const struct mp_addr *to,
     const struct msghdr *);
-/* What the kernel says to a datagram to this address with these control
- * messages, or NULL: 0, or a negative errno.  Nothing is sent. */
+/* The kernel's answer to a datagram to this address with the control messages
+ * of this message, or none (NULL): 0, or a negative errno.  Nothing is sent. */
 int tx_option_probe(int fd, const struct sock *, const struct mp_addr *to,
     const struct msghdr *with);
-/* What is to be said of a datagram that another socket sends later, but for
- * its source: the socket's own options, too. */
+/* The options of a staged datagram, which the agent's socket sends later: those
+ * of the program's socket included, the source not. */
 void tx_option_engine(const struct tx_option *, const struct sock *,
     struct mp_tx_option *);
-/* The UDP_SEGMENT among them, or -1. */
+/* The UDP_SEGMENT among a message's control messages, bytes; or -1. */
 int tx_option_segment(const struct msghdr *);
-/* Adds them to a packet with NET_CONTROL bytes for them. */
+/* Adds them to a packet to this address, whose msg_control has NET_CONTROL
+ * bytes. */
 void tx_option_add(const struct tx_option *, struct msghdr *packet,
     const struct mp_addr *to);
 

@@ -6,33 +6,35 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "tx_option.h"
-#include "policy/conf.h"
-#include "process/forked.h"
-#include "process/reentry.h"
-#include "process/iov.h"
-#include "socket/attach.h"
-#include "socket/ksock.h"
-#include "tx_deferred.h"
-#include "process/libc.h"
-#include "shared/net.h"
-#include "socket/sockopt.h"
+#include "mp.h"
 #include "pmtu.h"
-#include "socket/recover.h"
+#include "policy/dest_policy.h"
+#include "process/forked.h"
+#include "process/iov.h"
+#include "process/reentry.h"
+#include "shared/arena.h"
+#include "shared/net.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
+#include "socket/ksock.h"
 #include "socket/notify.h"
+#include "socket/recover.h"
+#include "socket/sockopt.h"
+#include "tx_deferred.h"
+#include "tx_option.h"
 
 enum {
 	TRIES = 16, /* flows that a datagram is tried on */
-	/* What of the program's flags is right for another packet than its own:
-	 * not MSG_ZEROCOPY, since the buffer is used again at once. */
+	/* Flags of the program's call that apply to packets, too.  Not
+	 * MSG_ZEROCOPY: the library's buffer is used again at once. */
 	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
-	SEGMENTS = 128, /* UDP_MAX_SEGMENTS */
-	PATIENCE_US = 1000000, /* of --prefer */
+	SEGMENTS = 128, /* UDP_MAX_SEGMENTS of linux/udp.h */
+	PATIENCE_US = 1000000, /* us that --prefer waits for an answer */
 };
 
-/* A datagram on its way. */
+/* A message on its way, and its datagram that is being sent. */
 struct tx {
 	int fd, flags;
 	struct sock *s;
@@ -41,14 +43,17 @@ struct tx {
 	const uint8_t *payload;
 	size_t len;
 	struct tx_option ask;
-	bool df;
-	bool as_is; /* it wants no protection: see tx_sealed() */
+	bool df; /* don't fragment */
+	bool plain; /* see tx_sealed() */
 };
 
-/* MSG_FASTOPEN means nothing to UDP; a TCP socket that has the number of ours by
- * now would take the packet, but refuses it so. */
+/*
+ * Seals the packet and sends it: 0, or a negative errno.  UDP ignores
+ * MSG_FASTOPEN. If the descriptor is a connected TCP socket by now, the kernel
+ * refuses that flag instead of sending the packet into its stream.
+ */
 static int
-transmit(const struct tx *o, struct mp_tx *tx, int flags)
+tx_sealed_transmit(const struct tx *o, struct mp_tx *tx, int flags)
 {
 	struct sockaddr_in6 to;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
@@ -62,18 +67,19 @@ transmit(const struct tx *o, struct mp_tx *tx, int flags)
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
 	if (seccomp_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) >= 0)
 		return 0;
-	/* An ICMP error of another packet is told once. */
-	return pmtu_stray(o->s, -errno) && seccomp_sendmsg(o->fd, &msg,
+	/* The error may be an ICMP error about an earlier packet, which the
+	 * kernel reports once: then the packet is sent again. */
+	return pmtu_is_own_error(o->s, -errno) && seccomp_sendmsg(o->fd, &msg,
 	    flags | MSG_FASTOPEN) >= 0 ? 0 : -errno;
 }
 
 /*
- * Would the kernel send it?  Nothing else tells, where nothing is sent, that
- * there is no way there, that it is longer than a packet may be, or that the
- * descriptor is another file by now.
+ * What would the kernel say to a datagram that is only staged: 0, or a negative
+ * errno.  A send would have told the program that there is no route, that the
+ * datagram is too long, or that the descriptor is another file by now.
  */
 static int
-may_hold(const struct tx *o)
+tx_sealed_may_stage(const struct tx *o)
 {
 	size_t head = (net_is_v4(&o->dst) ? 28 : 48) + MP_OVERHEAD;
 	int mtu, error;
@@ -90,7 +96,7 @@ may_hold(const struct tx *o)
 	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
 }
 
-/* Which of our addresses the kernel would send it from. */
+/* The local address that the kernel would send it from; zeros: unknown. */
 static void
 tx_sealed_source(const struct tx *o, uint8_t ip[16])
 {
@@ -105,13 +111,14 @@ tx_sealed_source(const struct tx *o, uint8_t ip[16])
 	memcpy(ip, from.ip, sizeof(from.ip));
 }
 
-/* No session yet: keeps it. */
+/* There is no session yet: stages the datagram.  The agent sends it when the
+ * session is up. */
 static int
-hold(struct tx *o, uint64_t now)
+tx_sealed_stage(struct tx *o, uint64_t now)
 {
-	struct mp_tx_option wish = { .plain_us = conf_prefer(&o->dst) ?
-	    PATIENCE_US : 0 };
-	int error = may_hold(o);
+	struct mp_tx_option wish = { .plain_us =
+	    dest_policy_known(&o->dst).prefer ? PATIENCE_US : 0 };
+	int error = tx_sealed_may_stage(o);
 	bool late;
 
 	if (error != 0)
@@ -132,6 +139,7 @@ hold(struct tx *o, uint64_t now)
 	return 0;
 }
 
+/* Logs that a peer does not answer; returns the error. */
 static int
 tx_sealed_refused(const struct tx *o, int error)
 {
@@ -140,24 +148,30 @@ tx_sealed_refused(const struct tx *o, int error)
 	return error;
 }
 
-static void send_late(const struct tx_deferred *, const uint8_t *payload);
+static void tx_sealed_deferred(
+    const struct tx_deferred *, const uint8_t *payload);
 
+/* Called in a signal handler that interrupted this thread's own lock. */
 static void
-put_off(const struct tx *o)
+tx_sealed_defer(const struct tx *o)
 {
-	struct tx_deferred l = { .send = send_late, .fd = o->fd, .flags =
-	    o->flags,
-		.cookie = o->s->cookie, .forks = forked_times(),
-		.dst = o->dst, .ask = o->ask, .len = o->len };
+	struct tx_deferred l = { .send = tx_sealed_deferred,
+		.fd = o->fd,
+		.flags = o->flags,
+		.cookie = o->s->cookie,
+		.forks = forked_times(),
+		.dst = o->dst,
+		.ask = o->ask,
+		.len = o->len };
 
-	l.ask.socket = NULL; /* whose messages are the caller's */
+	l.ask.socket = NULL; /* points into the caller's message */
 	l.ask.df = o->df;
 	tx_deferred_put(&l, o->payload);
 }
 
 /* One try: 0, a negative errno, or 1 to begin anew. */
 static int
-attempt(struct tx *o)
+tx_sealed_attempt(struct tx *o)
 {
 	struct sock *s = o->s;
 	struct mp_tx tx[2];
@@ -169,8 +183,8 @@ attempt(struct tx *o)
 	if (atomic_load(&s->map.arena->moved))
 		recover_follow(o->fd, s);
 	if (!reentry_lock(s->map.arena)) {
-		if (reentry_busy()) /* a handler within our own lock */
-			put_off(o);
+		if (reentry_busy())
+			tx_sealed_defer(o);
 		return 0;
 	}
 	attach_refresh(s);
@@ -182,14 +196,14 @@ attempt(struct tx *o)
 	    o->df ? MP_DF : 0, tx);
 	reentry_unlock(s->map.arena);
 	if (forked_times() != forks)
-		return 1; /* the parent sends what was begun */
-	o->as_is = n == 0;
+		return 1; /* the parent sends what was begun before the fork */
+	o->plain = n == 0;
 	if (n == MP_EAGAIN)
-		return hold(o, now);
+		return tx_sealed_stage(o, now);
 	if (n <= 0)
 		return tx_sealed_refused(o, n);
 	for (i = 0; i < n; i++)
-		tx[i].error = transmit(o, &tx[i],
+		tx[i].error = tx_sealed_transmit(o, &tx[i],
 		    i == 0 ? o->flags : o->flags | MSG_DONTWAIT);
 	if (!reentry_lock(s->map.arena))
 		return 0;
@@ -201,22 +215,23 @@ attempt(struct tx *o)
 	return n;
 }
 
+/* Sends one datagram: bytes, or a negative errno. */
 static ssize_t
-send_one(struct tx *o)
+tx_sealed_one(struct tx *o)
 {
 	int i, n = 1;
 
 	for (i = 0; i < TRIES && n == 1; i++)
-		n = attempt(o);
+		n = tx_sealed_attempt(o);
 	recover_agent(o->fd, o->s);
 	if (n == 1)
 		return -ENETUNREACH;
 	return n < 0 ? n : (ssize_t)o->len;
 }
 
-/* What was put off; in a child the parent sends it. */
+/* Sends a deferred datagram.  In the child of a fork the parent sends it. */
 static void
-send_late(const struct tx_deferred *l, const uint8_t *payload)
+tx_sealed_deferred(const struct tx_deferred *l, const uint8_t *payload)
 {
 	struct tx o = { .fd = l->fd, .flags = l->flags | MSG_DONTWAIT,
 		.dst = l->dst, .ask = l->ask, .df = l->ask.df,
@@ -232,16 +247,17 @@ send_late(const struct tx_deferred *l, const uint8_t *payload)
 	if (o.s->cookie == l->cookie &&
 	    atomic_load(&o.s->state) == SOCK_ATTACHED &&
 	    (o.buf = reentry_take()) != NULL) {
-		(void)send_one(&o);
+		(void)tx_sealed_one(&o);
 		reentry_give(o.buf);
 	}
 	fdtab_release(o.s);
 	errno = saved;
 }
 
-/* How long each of its datagrams shall be, or a negative errno. */
+/* The length of the datagrams that UDP_SEGMENT makes of a message, bytes; or a
+ * negative errno. */
 static ssize_t
-cut(const struct tx *o, size_t whole)
+tx_sealed_segment_size(const struct tx *o, size_t whole)
 {
 	size_t size = o->ask.segment >= 0 ? (size_t)o->ask.segment :
 					    o->s->segment;
@@ -253,32 +269,33 @@ cut(const struct tx *o, size_t whole)
 	return (ssize_t)(size < whole ? size : whole);
 }
 
-/* All datagrams of a message.  What came after one that was sent is lost as on
- * the way, since the program would send all of it again. */
+/* Sends all datagrams of a message.  When one fails after another was sent, the
+ * rest is lost, as on the network: after an error the program would send all of
+ * them again. */
 static ssize_t
 tx_sealed_send_all(struct tx *o, size_t whole)
 {
-	ssize_t size = cut(o, whole), n;
+	ssize_t size = tx_sealed_segment_size(o, whole), n;
 	size_t at = 0;
 
 	if (size < 0)
 		return size;
-	/* The kernel does not fragment those that it cuts. */
+	/* The kernel does not fragment datagrams made by UDP_SEGMENT. */
 	o->df |= (size_t)size < whole;
 	do {
 		o->payload = o->buf->payload + at;
 		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
-		n = send_one(o);
+		n = tx_sealed_one(o);
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
 		at += o->len;
-	} while (at < whole && !o->as_is);
+	} while (at < whole && !o->plain);
 	return (ssize_t)whole;
 }
 
 ssize_t
 tx_sealed(int fd, struct sock *s, const struct mp_addr *to,
-    const struct msghdr *msg, int flags, bool *as_is)
+    const struct msghdr *msg, int flags, bool *plain)
 {
 	struct tx o = { .fd = fd, .s = s, .flags = flags & KEPT, .dst = *to };
 	ssize_t n;
@@ -297,6 +314,6 @@ tx_sealed(int fd, struct sock *s, const struct mp_addr *to,
 	if (n == -EMSGSIZE && o.df)
 		pmtu_exceeded(fd, s, to);
 	reentry_give(o.buf);
-	*as_is = o.as_is;
+	*plain = o.plain;
 	return n;
 }

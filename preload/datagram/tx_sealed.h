@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* A datagram through the engine. */
+/* The way of a datagram through the engine. */
 #ifndef TX_SEALED_H
 #define TX_SEALED_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
-#include "socket/fdtab.h"
+struct mp_addr;
+struct sock;
 
 /*
- * Sends a message of a joined socket to this address, protected: bytes, or a
- * negative errno.  *as_is: no peer answers there, and the program prefers that
- * it goes as it is, which is the caller's.
+ * Sends a message of an attached socket to this address, protected: bytes, or a
+ * negative errno.  *plain: nothing was sent, since no peer answers there and
+ * --prefer is set; the caller sends it plain.
  */
 ssize_t tx_sealed(int fd, struct sock *, const struct mp_addr *to,
-    const struct msghdr *, int flags, bool *as_is);
+    const struct msghdr *, int flags, bool *plain);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: descriptors. */
+/* Hooks: calls that make, copy and close descriptors, and ioctl(2). */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,12 +13,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "process/fault.h"
-#include "socket/stale_fd.h"
-#include "hooks.h"
 #include "datagram/rx.h"
-#include "socket/sock.h"
 #include "datagram/timestamp.h"
+#include "hooks.h"
+#include "process/fault.h"
+#include "process/libc.h"
+#include "shared/real.h"
+#include "socket/fdtab.h"
+#include "socket/sock.h"
+#include "socket/stale_fd.h"
 #include "stdio_sock.h"
 
 HOOK(int, close, (int fd))
@@ -28,7 +31,7 @@ HOOK(int, close, (int fd))
 }
 HOOK_ALIAS(close, __close);
 
-/* This thread leaves the others' descriptors. */
+/* With CLONE_FILES this thread's descriptors are its own from now on. */
 HOOK(int, unshare, (int flags))
 {
 	int result = real_unshare(flags);
@@ -38,9 +41,9 @@ HOOK(int, unshare, (int flags))
 	return result;
 }
 
-/* The same, and closes some. */
+/* CLOSE_RANGE_UNSHARE: unshare(2), then close_range(2). */
 static int
-close_apart(unsigned first, unsigned last, int flags)
+hook_fd_close_range_unshared(unsigned first, unsigned last, int flags)
 {
 	int result = real_close_range(first, last, flags);
 
@@ -55,7 +58,7 @@ close_apart(unsigned first, unsigned last, int flags)
 HOOK(int, close_range, (unsigned first, unsigned last, int flags))
 {
 	if ((flags & CLOSE_RANGE_UNSHARE) != 0)
-		return close_apart(first, last, flags);
+		return hook_fd_close_range_unshared(first, last, flags);
 	if ((flags & CLOSE_RANGE_CLOEXEC) == 0 && stale_fd_may_change())
 		fdtab_each(first, last, stale_fd_forget);
 	return real_close_range(first, last, flags);
@@ -69,11 +72,11 @@ HOOK(void, closefrom, (int first))
 	real_closefrom(first);
 }
 
-/* --- Ones that come ------------------------------------------------------- */
+/* --- New descriptors ------------------------------------------------------ */
 
-/* A new descriptor that is no datagram socket. */
+/* Notes that a new descriptor is no datagram socket. */
 static int
-other(int fd)
+hook_fd_no_datagram(int fd)
 {
 	if (fd >= 0 && stale_fd_may_change())
 		fdtab_set(fd, NULL);
@@ -82,12 +85,12 @@ other(int fd)
 
 HOOK(int, accept, (int fd, struct sockaddr *name, socklen_t *len))
 {
-	return other(real_accept(fd, name, len));
+	return hook_fd_no_datagram(real_accept(fd, name, len));
 }
 
 HOOK(int, accept4, (int fd, struct sockaddr *name, socklen_t *len, int flags))
 {
-	return other(real_accept4(fd, name, len, flags));
+	return hook_fd_no_datagram(real_accept4(fd, name, len, flags));
 }
 
 HOOK(int, socketpair, (int domain, int type, int protocol, int fd[2]))
@@ -95,17 +98,17 @@ HOOK(int, socketpair, (int domain, int type, int protocol, int fd[2]))
 	int result = real_socketpair(domain, type, protocol, fd);
 
 	if (result == 0) {
-		(void)other(fd[0]);
-		(void)other(fd[1]);
+		(void)hook_fd_no_datagram(fd[0]);
+		(void)hook_fd_no_datagram(fd[1]);
 	}
 	return result;
 }
 
-/* --- Other numbers for them ----------------------------------------------- */
+/* --- Copies --------------------------------------------------------------- */
 
-/* The new descriptor is what the old one is. */
+/* Notes that the descriptor `to', a new copy of `from', is the same socket. */
 static int
-same(int from, int to)
+hook_fd_copied(int from, int to)
 {
 	struct sock *s, *was;
 	bool known;
@@ -119,8 +122,8 @@ same(int from, int to)
 	if (known)
 		fdtab_set(to, s);
 	if (s != NULL)
-		sock_shared(to, s);
-	stdio_moved(to, s);
+		sock_attach_shared(to, s);
+	stdio_sock_moved(to, s);
 	if (s != NULL)
 		fdtab_release(s);
 	return to;
@@ -128,7 +131,7 @@ same(int from, int to)
 
 HOOK(int, dup, (int fd))
 {
-	return same(fd, real_dup(fd));
+	return hook_fd_copied(fd, real_dup(fd));
 }
 
 HOOK(int, dup2, (int fd, int to))
@@ -137,7 +140,7 @@ HOOK(int, dup2, (int fd, int to))
 		return real_dup2(fd, to);
 	if (stale_fd_may_change() && real_fcntl(fd, F_GETFD, NULL) >= 0)
 		stale_fd_forget(to);
-	return same(fd, real_dup2(fd, to));
+	return hook_fd_copied(fd, real_dup2(fd, to));
 }
 HOOK_ALIAS(dup2, __dup2);
 
@@ -146,7 +149,7 @@ HOOK(int, dup3, (int fd, int to, int flags))
 	if (fd != to && stale_fd_may_change() && real_fcntl(fd, F_GETFD,
 	    NULL) >= 0)
 		stale_fd_forget(to);
-	return same(fd, real_dup3(fd, to, flags));
+	return hook_fd_copied(fd, real_dup3(fd, to, flags));
 }
 
 int
@@ -160,24 +163,28 @@ hook_fcntl(int fd, int cmd, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	result = real_fcntl(fd, cmd, arg);
-	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? same(fd, result) :
-							  result;
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC
+	    ? hook_fd_copied(fd, result)
+	    : result;
 }
 
 HOOK_ALIAS(fcntl, __fcntl);
 HOOK_ALIAS(fcntl, fcntl64);
 
-/* --- Requests ------------------------------------------------------------- */
+/* --- ioctl(2) ------------------------------------------------------------- */
 
-/* Requests about interfaces that IPv6 sockets refuse or answer differently. */
+/* Requests about interfaces, which AF_INET6 sockets refuse or answer
+ * differently. */
 static bool
-of_interfaces(unsigned long request)
+hook_fd_is_interface_request(unsigned long request)
 {
 	return request >= SIOCGIFNAME && request <= SIOCSIFMAP;
 }
 
+/* The program's socket is AF_INET and the kernel's AF_INET6: asks another
+ * one. */
 static int
-ask_ipv4(unsigned long request, void *arg)
+hook_fd_ioctl_ipv4(unsigned long request, void *arg)
 {
 	int fd, result, saved;
 
@@ -214,8 +221,9 @@ hook_ioctl(int fd, unsigned long request, ...)
 		result = timestamp_read(fd, s, request, arg);
 		errno = result < 0 ? -result : saved;
 		result = result < 0 ? -1 : 0;
-	} else if (s->family == AF_INET && of_interfaces(request))
-		result = ask_ipv4(request, arg);
+	} else if (s->family == AF_INET &&
+	    hook_fd_is_interface_request(request))
+		result = hook_fd_ioctl_ipv4(request, arg);
 	else
 		result = real_ioctl(fd, request, arg);
 	fdtab_release(s);

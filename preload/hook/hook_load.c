@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hooks: loading.  An object that is loaded with RTLD_DEEPBIND finds the C
- * library's functions before ours, as PHP's extensions do: its sockets would
- * send plaintext.
+ * Hook: dlopen(3).  An object that is loaded with RTLD_DEEPBIND, as PHP's
+ * extensions are, finds the C library's functions before the hooks: its sockets
+ * would send plaintext.
  */
 #include <dlfcn.h>
 
-#include "policy/conf.h"
 #include "hooks.h"
+#include "policy/conf.h"
+#include "process/libc.h"
 
-/* The last thing that it does is a jump: who called us is who called dlopen(3),
- * whose RUNPATH counts. */
+/* The RUNPATH of the object that calls dlopen(3) counts, which glibc finds
+ * by the return address.  So the real one is called by a jump, as the last
+ * thing. */
 HOOK(void *, dlopen, (const char *file, int mode))
 {
 	return real_dlopen(file, conf_get()->active ? mode & ~RTLD_DEEPBIND :

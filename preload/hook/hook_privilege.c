@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hooks: what takes rights away.  A socket that the program makes afterwards
- * needs the agent, whom it would not find any more: see the abstract socket in
- * ipc.h.
+ * Hooks: calls that give up rights.  A socket that the program makes later
+ * needs the agent, which can no longer be found by its path then: see
+ * privilege.h, and the abstract socket in ipc.h.
  */
 #include <linux/seccomp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 
 #include "hooks.h"
 #include "privilege.h"
+#include "process/libc.h"
 
 HOOK(int, setuid, (uid_t uid))
 {

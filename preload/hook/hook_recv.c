@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: every way to receive. */
+/* Hooks: every call that receives. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
-#include "shared/arena.h"
-#include "socket/stale_fd.h"
-#include "hooks.h"
 #include "datagram/rx.h"
+#include "hooks.h"
+#include "mp.h"
 #include "process/iov.h"
+#include "process/libc.h"
 #include "process/musl.h"
+#include "shared/arena.h"
+#include "shared/real.h"
+#include "socket/fdtab.h"
 #include "socket/sock.h"
+#include "socket/stale_fd.h"
 
-/* The descriptor is no longer the socket that we took it for. */
+/* Does this error mean that the descriptor is another file by now? */
 static bool
 hook_recv_stale(int fd, struct sock *s, ssize_t n)
 {
@@ -20,15 +24,15 @@ hook_recv_stale(int fd, struct sock *s, ssize_t n)
 }
 
 static ssize_t
-finish(struct sock *s, ssize_t n, int saved)
+hook_recv_finish(struct sock *s, ssize_t n, int saved)
 {
 	fdtab_release(s);
 	errno = n < 0 ? (int)-n : saved;
 	return n < 0 ? -1 : n;
 }
 
-/* The name as recvfrom(2) gives it: it looks at *namelen when it has taken the
- * datagram. */
+/* Gives the name as recvfrom(2) does, which checks *namelen only after it has
+ * taken the datagram. */
 static ssize_t
 hook_recv_give_name(ssize_t n, const struct msghdr *msg,
     const struct sockaddr *name,
@@ -63,7 +67,8 @@ HOOK(ssize_t, recvfrom,
 	n = rx_message(fd, s, &msg, flags);
 	if (hook_recv_stale(fd, s, n))
 		return real_recvfrom(fd, data, len, flags, name, namelen);
-	return finish(s, hook_recv_give_name(n, &msg, name, namelen), saved);
+	return hook_recv_finish(
+	    s, hook_recv_give_name(n, &msg, name, namelen), saved);
 }
 
 HOOK(ssize_t, recv, (int fd, void *data, size_t len, int flags))
@@ -79,7 +84,7 @@ HOOK(ssize_t, recv, (int fd, void *data, size_t len, int flags))
 	n = rx_message(fd, s, &msg, flags);
 	if (hook_recv_stale(fd, s, n))
 		return real_recv(fd, data, len, flags);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 
 HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
@@ -102,11 +107,11 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags))
 	n = rx_message(fd, s, msg, flags);
 	if (hook_recv_stale(fd, s, n))
 		return real_recvmsg(fd, msg, flags);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 
-/* The kernel looks at the timeout after each datagram, and so do we: true when
- * it is over.  What is left of it is the program's to see. */
+/* Is the time of recvmmsg(2) over?  As in the kernel it is checked after each
+ * datagram, and the program sees what is left of it. */
 static bool
 hook_recv_over(struct timespec *timeout, uint64_t end)
 {
@@ -122,8 +127,8 @@ hook_recv_over(struct timespec *timeout, uint64_t end)
 }
 
 static int
-receive_all(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n, int flags,
-    struct timespec *timeout, ssize_t *error)
+hook_recv_many(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n,
+    int flags, struct timespec *timeout, ssize_t *error)
 {
 	int f = flags & ~MSG_WAITFORONE;
 	uint64_t end = MP_NEVER;
@@ -165,7 +170,8 @@ HOOK(int, recvmmsg,
 	int saved = errno, got, i;
 	ssize_t error;
 
-	if (s != NULL && iov_bad(timeout, sizeof(*timeout)) && timeout != NULL) {
+	if (s != NULL && iov_bad(timeout, sizeof(*timeout)) &&
+	    timeout != NULL) {
 		fdtab_release(s);
 		errno = EFAULT;
 		return -1;
@@ -176,10 +182,11 @@ HOOK(int, recvmmsg,
 			stale_fd_arrived(&msgs[i].msg_hdr);
 		return got;
 	}
-	got = receive_all(fd, s, msgs, n, flags, timeout, &error);
+	got = hook_recv_many(fd, s, msgs, n, flags, timeout, &error);
 	if (got == 0 && hook_recv_stale(fd, s, error))
 		return real_recvmmsg(fd, msgs, n, flags, timeout);
-	return (int)finish(s, got == 0 && error < 0 ? error : got, saved);
+	return (int)hook_recv_finish(
+	    s, got == 0 && error < 0 ? error : got, saved);
 }
 
 HOOK(ssize_t, read, (int fd, void *data, size_t len))
@@ -190,7 +197,7 @@ HOOK(ssize_t, read, (int fd, void *data, size_t len))
 	int saved = errno;
 	ssize_t n;
 
-	if (s != NULL && len == 0) { /* takes no datagram away */
+	if (s != NULL && len == 0) { /* the kernel takes no datagram then */
 		fdtab_release(s);
 		s = NULL;
 	}
@@ -199,7 +206,7 @@ HOOK(ssize_t, read, (int fd, void *data, size_t len))
 	n = rx_message(fd, s, &msg, 0);
 	if (hook_recv_stale(fd, s, n))
 		return real_read(fd, data, len);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 HOOK_ALIAS(read, __read);
 
@@ -220,10 +227,11 @@ HOOK(ssize_t, readv, (int fd, const struct iovec *iov, int count))
 	n = rx_message(fd, s, &msg, 0);
 	if (hook_recv_stale(fd, s, n))
 		return real_readv(fd, iov, count);
-	return finish(s, n, saved);
+	return hook_recv_finish(s, n, saved);
 }
 
-/* The fortified twins: the C library's own aborts where it overflows. */
+/* Fortified variants (_FORTIFY_SOURCE); the C library's aborts when the buffer
+ * is too small. */
 
 HOOK(ssize_t, __recv_chk,
     (int fd, void *data, size_t len, size_t room, int flags))

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: every way to send. */
+/* Hooks: every call that sends. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
-#include "socket/stale_fd.h"
+#include "datagram/tx.h"
 #include "hooks.h"
 #include "process/iov.h"
+#include "process/libc.h"
 #include "process/musl.h"
-#include "datagram/tx.h"
+#include "shared/real.h"
+#include "socket/fdtab.h"
 #include "socket/sock.h"
+#include "socket/stale_fd.h"
 
-enum { MOST_NAME = sizeof(struct sockaddr_storage) };
-
-/* Apart, since the room is taken from the stack. */
+/* Not inlined, so that only a send under musl takes the room on the stack. */
 static __attribute__((noinline)) ssize_t
-out_of_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
+hook_send_tx_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
 	struct musl_room room;
 
@@ -23,24 +24,22 @@ out_of_musl(int fd, struct sock *s, const struct msghdr *msg, int flags)
 }
 
 static ssize_t
-out(int fd, struct sock *s, const struct msghdr *msg, int flags)
+hook_send_tx(int fd, struct sock *s, const struct msghdr *msg, int flags)
 {
-	return musl_is() ? out_of_musl(fd, s, msg, flags) :
+	return musl_is() ? hook_send_tx_musl(fd, s, msg, flags) :
 			   tx_message(fd, s, msg, flags);
 }
 
-/*
- * Sends, lets go of the socket, and sets errno as the kernel would.  False: the
- * descriptor is another file by now, to which nothing went; the C library shall
- * do it.
- */
+/* Sends, releases the socket and sets errno as the kernel would.  False: the
+ * descriptor is another file by now and nothing was sent; the caller calls the
+ * C library's function. */
 static bool
 hook_send_message(int fd, struct sock *s, const struct msghdr *msg, int flags,
     ssize_t *n)
 {
 	int saved = errno;
 
-	*n = out(fd, s, msg, flags);
+	*n = hook_send_tx(fd, s, msg, flags);
 	if (*n < 0 && stale_fd_check(fd, s))
 		return false;
 	fdtab_release(s);
@@ -51,7 +50,8 @@ hook_send_message(int fd, struct sock *s, const struct msghdr *msg, int flags,
 }
 
 static bool
-one(int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
+hook_send_buffer(
+    int fd, struct sock *s, const void *data, size_t len, int flags, ssize_t *n)
 {
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
 		.iov_len = iov_len(len) };
@@ -65,7 +65,7 @@ HOOK(ssize_t, send, (int fd, const void *data, size_t len, int flags))
 	struct sock *s = sock_hold(fd);
 	ssize_t n;
 
-	if (s == NULL || !one(fd, s, data, len, flags, &n))
+	if (s == NULL || !hook_send_buffer(fd, s, data, len, flags, &n))
 		return real_send(fd, data, len, flags);
 	return n;
 }
@@ -83,16 +83,11 @@ HOOK(ssize_t, sendto,
 		.msg_iovlen = 1 };
 	ssize_t n;
 
-	/* Too short or too long: the kernel says so, and nothing goes out. */
+	/* The kernel refuses such a length on any socket and sends nothing. */
 	if (s != NULL && name != NULL &&
 	    (namelen < sizeof(name->sa_family) ||
 		namelen > sizeof(struct sockaddr_storage))) {
 		fdtab_release(s);
-		s = NULL;
-	}
-	if (s != NULL && name != NULL &&
-	    (namelen < sizeof(name->sa_family) || namelen > MOST_NAME)) {
-		fdtab_release(s); /* the kernel refuses that of any socket */
 		s = NULL;
 	}
 	if (s == NULL || !hook_send_message(fd, s, &msg, flags, &n))
@@ -126,7 +121,7 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 		return real_sendmmsg(fd, msgs, n, flags);
 	for (i = 0; i < n && i < IOV_MAX; i++) {
 		sent = iov_bad(&msgs[i], sizeof(msgs[i])) ? -EFAULT :
-		    out(fd, s, &msgs[i].msg_hdr, flags);
+		    hook_send_tx(fd, s, &msgs[i].msg_hdr, flags);
 		if (sent < 0)
 			break;
 		msgs[i].msg_len = (unsigned)sent;
@@ -143,7 +138,7 @@ HOOK(ssize_t, write, (int fd, const void *data, size_t len))
 	struct sock *s = sock_hold(fd);
 	ssize_t n;
 
-	if (s == NULL || !one(fd, s, data, len, 0, &n))
+	if (s == NULL || !hook_send_buffer(fd, s, data, len, 0, &n))
 		return real_write(fd, data, len);
 	return n;
 }
@@ -159,8 +154,7 @@ HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int count))
 	if (s == NULL)
 		return real_writev(fd, iov, count);
 	if (iov_nothing(iov, count)) {
-		/* the kernel sends no such datagram */
-		fdtab_release(s);
+		fdtab_release(s); /* the kernel sends no datagram then */
 		return real_writev(fd, iov, count);
 	}
 	if (!hook_send_message(fd, s, &msg, 0, &n))

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: a socket's life and its names. */
+/* Hooks: socket(2), bind(2), connect(2), shutdown(2), and a socket's names. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
+#include "datagram/rx.h"
+#include "hooks.h"
+#include "init.h"
+#include "mp.h"
 #include "policy/conf.h"
 #include "process/fault.h"
-#include "socket/stale_fd.h"
-#include "hooks.h"
-#include "datagram/rx.h"
-#include "init.h"
+#include "process/libc.h"
 #include "shared/net.h"
+#include "shared/real.h"
+#include "socket/fdtab.h"
 #include "socket/sock.h"
+#include "socket/stale_fd.h"
 
-/* What the program sees of 0 or a negative errno. */
+/* Releases the socket and makes 0 or a negative errno what the program sees. */
 static int
 hook_socket_answer(struct sock *s, int error, int saved)
 {
@@ -40,9 +44,9 @@ HOOK(int, socket, (int domain, int type, int protocol))
 	return fd < 0 ? -1 : fd;
 }
 
-/* What the kernel says to a name before it knows what it is. */
+/* The kernel's checks of a name before it looks at its family. */
 static int
-check_name(int fd, const struct sockaddr *name, socklen_t len)
+hook_socket_check_name(int fd, const struct sockaddr *name, socklen_t len)
 {
 	if (len > sizeof(struct sockaddr_storage))
 		return -EINVAL;
@@ -56,7 +60,7 @@ HOOK(int, bind, (int fd, const struct sockaddr *name, socklen_t len))
 
 	if (s == NULL)
 		return real_bind(fd, name, len);
-	error = check_name(fd, name, len);
+	error = hook_socket_check_name(fd, name, len);
 	if (error == 0)
 		error = sock_bind(fd, s, name, len);
 	return hook_socket_answer(s, error, saved);
@@ -69,16 +73,16 @@ HOOK(int, connect, (int fd, const struct sockaddr *name, socklen_t len))
 
 	if (s == NULL)
 		return real_connect(fd, name, len);
-	error = check_name(fd, name, len);
+	error = hook_socket_check_name(fd, name, len);
 	if (error == 0)
 		error = sock_connect(fd, s, name, len);
 	if (error == 0)
-		rx_part(fd, s);
+		rx_drain_others(fd, s);
 	return hook_socket_answer(s, error, saved);
 }
 HOOK_ALIAS(connect, __connect);
 
-/* A name as getsockname(2) gives it. */
+/* Writes a name as getsockname(2) does. */
 static int
 hook_socket_give_name(int fd, struct sock *s, const struct mp_addr *a,
     struct sockaddr *name, socklen_t *len)
@@ -102,7 +106,7 @@ HOOK(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len))
 	int error, saved = errno;
 	struct mp_addr a;
 
-	if (s == NULL || sock_as_is(s)) {
+	if (s == NULL || sock_has_kernel_names(s)) {
 		if (s != NULL)
 			fdtab_release(s);
 		return real_getsockname(fd, name, len);
@@ -119,7 +123,7 @@ HOOK(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len))
 	int error, saved = errno;
 	struct mp_addr a;
 
-	if (s == NULL || sock_as_is(s)) {
+	if (s == NULL || sock_has_kernel_names(s)) {
 		if (s != NULL)
 			fdtab_release(s);
 		return real_getpeername(fd, name, len);
@@ -138,7 +142,8 @@ HOOK(int, shutdown, (int fd, int how))
 	result = real_shutdown(fd, how);
 	if (s == NULL)
 		return result;
-	/* The kernel shuts down one that is not connected, and complains. */
+	/* The kernel's socket is not connected: it was shut down all the same,
+	 * but the call failed. */
 	if (result != 0 && errno == ENOTCONN && s->connected) {
 		errno = saved;
 		result = 0;

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* Hooks: socket options.  The program is told what it set, not what we did. */
+/* Hooks: socket options.  The program reads back what it set, whatever the
+ * library set on the kernel's socket. */
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "process/fault.h"
-#include "socket/user_filter.h"
-#include "process/reentry.h"
-#include "socket/stale_fd.h"
-#include "hooks.h"
-#include "datagram/rx.h"
-#include "shared/net.h"
-#include "socket/sockopt.h"
 #include "datagram/pmtu.h"
+#include "datagram/rx.h"
+#include "hooks.h"
+#include "process/fault.h"
+#include "process/libc.h"
+#include "process/reentry.h"
 #include "setsockopt.h"
-#include "socket/sock.h"
+#include "shared/real.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
+#include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/sockopt.h"
+#include "socket/stale_fd.h"
+#include "socket/user_filter.h"
 
-/* An integer option, which the IP level also takes as one byte. */
+/* Reads the value of an integer option; the IP level also takes one byte.
+ * False: it is none. */
 static bool
 hook_sockopt_number(int fd, int level, const void *value, socklen_t len, int *n)
 {
@@ -34,9 +38,10 @@ hook_sockopt_number(int fd, int level, const void *value, socklen_t len, int *n)
 	return true;
 }
 
-/* Membership and broadcast open the filter for what they bring. */
+/* After a successful setsockopt(2): multicast membership and SO_BROADCAST open
+ * the socket filter for such datagrams. */
 static void
-opened(int fd, struct sock *s, int level, int option)
+hook_sockopt_opened(int fd, struct sock *s, int level, int option)
 {
 	if ((level == IPPROTO_IP && (option == IP_ADD_MEMBERSHIP ||
 		option == IP_ADD_SOURCE_MEMBERSHIP)) ||
@@ -53,7 +58,7 @@ opened(int fd, struct sock *s, int level, int option)
 }
 
 static bool
-timeout(int level, int option)
+hook_sockopt_is_timeout(int level, int option)
 {
 	return level == SOL_SOCKET &&
 	    (option == SO_RCVTIMEO || option == SO_RCVTIMEO_NEW);
@@ -84,8 +89,8 @@ HOOK(int, setsockopt,
 		if (result == 0 && numeric)
 			setsockopt_after(fd, s, level, option, n);
 		if (result == 0)
-			opened(fd, s, level, option);
-		if (result == 0 && timeout(level, option))
+			hook_sockopt_opened(fd, s, level, option);
+		if (result == 0 && hook_sockopt_is_timeout(level, option))
 			s->options.timeout = sockopt_waits(fd);
 		errno = saved;
 	} else {
@@ -96,10 +101,11 @@ HOOK(int, setsockopt,
 	return result;
 }
 
-/* --- Asking --------------------------------------------------------------- */
+/* --- Reading options ------------------------------------------------------ */
 
-/* An error that the agent heard of and the kernel's socket did not.  The datagram
- * that tells it goes, too: it would make the socket readable. */
+/* Has the agent heard an ICMP port unreachable for the socket's peer?  If so,
+ * the internal datagram about it is taken off the queue, too: it would leave
+ * the socket readable. */
 static bool
 hook_sockopt_refused(int fd, struct sock *s)
 {
@@ -116,7 +122,7 @@ hook_sockopt_refused(int fd, struct sock *s)
 }
 
 static int
-get_socket(int fd, struct sock *s, int option, int *n)
+hook_sockopt_get_socket(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case SO_ERROR:
@@ -185,7 +191,7 @@ hook_sockopt_get_ip(int fd, struct sock *s, int option, int *n)
 }
 
 static int
-get_ipv6(int fd, struct sock *s, int option, int *n)
+hook_sockopt_get_ipv6(int fd, struct sock *s, int option, int *n)
 {
 	if (s->family == AF_INET)
 		return -EOPNOTSUPP;
@@ -219,17 +225,17 @@ get_ipv6(int fd, struct sock *s, int option, int *n)
 	return SETSOCKOPT_DONE;
 }
 
-/* What the program shall be told: SETSOCKOPT_DONE and *n, SETSOCKOPT_PASS, or a
- * negative errno. */
+/* SETSOCKOPT_DONE and the value in *n; SETSOCKOPT_PASS where the kernel's value
+ * is right; or a negative errno. */
 static int
 hook_sockopt_get(int fd, struct sock *s, int level, int option, int *n)
 {
 	if (level == SOL_SOCKET)
-		return get_socket(fd, s, option, n);
+		return hook_sockopt_get_socket(fd, s, option, n);
 	if (level == IPPROTO_IP)
 		return hook_sockopt_get_ip(fd, s, option, n);
 	if (level == IPPROTO_IPV6)
-		return get_ipv6(fd, s, option, n);
+		return hook_sockopt_get_ipv6(fd, s, option, n);
 	if (level != IPPROTO_UDP)
 		return s->family == AF_INET ? -EOPNOTSUPP : SETSOCKOPT_PASS;
 	if (option == UDP_SEGMENT)
@@ -243,10 +249,10 @@ hook_sockopt_get(int fd, struct sock *s, int level, int option, int *n)
 	return SETSOCKOPT_DONE;
 }
 
-/* As the kernel writes it: the IP level also as one byte; the IPv6 level takes
- * a negative length for a long one. */
+/* Writes a value as the kernel does: the IP level also as one byte; to the IPv6
+ * level a negative length is a long one. */
 static int
-put_number(int fd, int level, int n, void *value, socklen_t *len)
+hook_sockopt_put_number(int fd, int level, int n, void *value, socklen_t *len)
 {
 	socklen_t l = *len;
 
@@ -280,7 +286,8 @@ HOOK(int, getsockopt,
 		sockopt_know(fd, s);
 		done = hook_sockopt_get(fd, s, level, option, &n);
 		if (done == SETSOCKOPT_DONE)
-			done = put_number(fd, level, n, value, len);
+			done =
+			    hook_sockopt_put_number(fd, level, n, value, len);
 	}
 	errno = done < 0 ? -done : saved;
 	result = done < 0 ? -1 : 0;

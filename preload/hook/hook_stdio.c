@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hooks: streams of the C library and daemon(3), which read, write and close
- * descriptors inside it, where no hook sees it.
+ * Hooks: stdio and daemon(3).  The C library reads, writes and closes
+ * descriptors of streams by internal calls, which no hook sees.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "socket/stale_fd.h"
 #include "hooks.h"
+#include "process/libc.h"
+#include "socket/fdtab.h"
 #include "socket/sock.h"
+#include "socket/stale_fd.h"
 
 /* --- Streams that close --------------------------------------------------- */
 
@@ -24,8 +26,9 @@ hook_stdio_number(FILE *f)
 	return fd;
 }
 
-/* Only afterwards, since what was still to be written may go through a hook.
- * If the number is another thread's by then, it is looked at anew. */
+/* The descriptor is forgotten only after the close, which may still write
+ * through a hook.  If another thread has the number by then, its socket is
+ * found anew. */
 HOOK(int, fclose, (FILE *f))
 {
 	int fd = hook_stdio_number(f), result = real_fclose(f);
@@ -68,16 +71,16 @@ hook_stdio_put(void *cookie, const char *data, size_t len)
 }
 
 static int
-end(void *cookie)
+hook_stdio_close(void *cookie)
 {
 	return hook_close((int)(intptr_t)cookie);
 }
 
-/* A stream that goes through the hooks. */
+/* A stream on a socket of ours reads, writes and closes through the hooks. */
 HOOK(FILE *, fdopen, (int fd, const char *mode))
 {
 	cookie_io_functions_t io = { .read = hook_stdio_get, .write =
-	    hook_stdio_put, .close = end };
+	    hook_stdio_put, .close = hook_stdio_close };
 	struct sock *s = sock_hold(fd);
 	FILE *f;
 
@@ -90,7 +93,8 @@ HOOK(FILE *, fdopen, (int fd, const char *mode))
 	return f;
 }
 
-/* Prints to a socket, as one datagram: the length, or -1; -2: it is none. */
+/* Prints to a socket of ours, as one datagram: the length, or -1.  -2: the
+ * descriptor is no such socket. */
 static int
 hook_stdio_print(int fd, const char *format, va_list ap)
 {

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hook: syscall(3), by which libuv and others reach sockets.  The calls that we
- * hook go to the hooks; every other goes to the kernel as it is, with all six
- * arguments, so nothing is refused that the kernel would do.
+ * Hook: syscall(3), by which libuv and others make system calls on sockets.
+ * Calls that have a hook go there; all others go to the kernel unchanged, with
+ * six arguments.
  */
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
-#include "policy/conf.h"
 #include "hooks.h"
-#include "shared/raw.h"
+#include "policy/conf.h"
 #include "privilege.h"
+#include "shared/raw.h"
 
 #define PTR(x) ((void *)(uintptr_t)(x))
 
-/* Descriptors and their life. */
+/* The following four: is it a call of that kind?  If so, it is done, with its
+ * result in *result. */
 static bool
-of_descriptors(long number, const long *a, long *result)
+hook_syscall_descriptor(long number, const long *a, long *result)
 {
 	int fd = (int)a[0];
 
@@ -65,9 +66,8 @@ of_descriptors(long number, const long *a, long *result)
 	}
 }
 
-/* A socket's names and options. */
 static bool
-of_sockets(long number, const long *a, long *result)
+hook_syscall_socket(long number, const long *a, long *result)
 {
 	int fd = (int)a[0];
 
@@ -104,7 +104,7 @@ of_sockets(long number, const long *a, long *result)
 }
 
 static bool
-of_datagrams(long number, const long *a, long *result)
+hook_syscall_datagram(long number, const long *a, long *result)
 {
 	int fd = (int)a[0];
 
@@ -143,7 +143,7 @@ of_datagrams(long number, const long *a, long *result)
 	case SYS_writev:
 		*result = hook_writev(fd, PTR(a[1]), (int)a[2]);
 		return true;
-	case SYS_preadv2: /* a[4] is a high half that is not used */
+	case SYS_preadv2: /* a[4]: the offset's upper half, unused */
 		*result = hook_preadv2(fd, PTR(a[1]), (int)a[2], (off_t)a[3],
 		    (int)a[5]);
 		return true;
@@ -164,9 +164,9 @@ of_datagrams(long number, const long *a, long *result)
 	}
 }
 
-/* Some change rights. */
+/* Calls that give up rights: what their hooks do before. */
 static void
-of_rights(long number, const long *a)
+hook_syscall_rights(long number, const long *a)
 {
 	switch (number) {
 	case SYS_setuid:
@@ -185,9 +185,11 @@ of_rights(long number, const long *a)
 	}
 }
 
-/* A seccomp filter for all threads; or one thread's is not in step. */
+/* SECCOMP_SET_MODE_FILTER.  A positive result is a descriptor with
+ * NEW_LISTENER; with TSYNC it is a thread that could not take the filter, so
+ * nobody did. */
 static long
-set_filter(const long *a)
+hook_syscall_set_filter(const long *a)
 {
 	long result;
 
@@ -200,12 +202,12 @@ set_filter(const long *a)
 }
 
 static bool
-of_filters(long number, const long *a, long *result)
+hook_syscall_filter(long number, const long *a, long *result)
 {
 	if (number == SYS_prctl)
 		*result = hook_prctl((int)a[0], a[1], a[2], a[3], a[4]);
 	else if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER)
-		*result = set_filter(a);
+		*result = hook_syscall_set_filter(a);
 	else
 		return false;
 	return true;
@@ -222,10 +224,12 @@ hook_syscall(long number, ...)
 	for (i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	if (conf_get()->active && (of_datagrams(number, a, &result) ||
-	    of_descriptors(number, a, &result) ||
-	    of_sockets(number, a, &result) || of_filters(number, a, &result)))
+	if (conf_get()->active &&
+	    (hook_syscall_datagram(number, a, &result) ||
+		hook_syscall_descriptor(number, a, &result) ||
+		hook_syscall_socket(number, a, &result) ||
+		hook_syscall_filter(number, a, &result)))
 		return result;
-	of_rights(number, a);
+	hook_syscall_rights(number, a);
 	return raw_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* The hooks by their own names, and how one is written. */
+/* Declares every hook as hook_NAME, exported by its name in the C library; and
+ * the macros to define one. */
 #ifndef HOOKS_H
 #define HOOKS_H
 
 #include "process/libc.h"
 
-/* Programs call it by its name in the C library. */
 #define HOOK_NAMED(name)                                                      \
 	__asm__(#name) __attribute__((visibility("default"), used))
 
@@ -21,9 +21,9 @@ int hook_dprintf(int, const char *, ...) HOOK_NAMED(dprintf);
 int hook___dprintf_chk(int, int, const char *, ...) HOOK_NAMED(__dprintf_chk);
 long hook_syscall(long, ...) HOOK_NAMED(syscall);
 
-/* A second name of a hook in the same file; programs use it, too. */
-#define HOOK_ALIAS(name, alias_name)                                          \
-	extern __typeof(hook_##name) alias_##alias_name __asm__(#alias_name)     \
+/* One more exported name of a hook of the same file. */
+#define HOOK_ALIAS(name, alias_name)                                           \
+	extern __typeof(hook_##name) alias_##alias_name __asm__(#alias_name)   \
 	    __attribute__((alias(#name), visibility("default"), used))
 
 #define HOOK(type, name, params) type hook_##name params

@@ -6,50 +6,53 @@
 #include <sodium.h>
 #include <stdbool.h>
 
-#include "shared/seccomp.h"
 #include "policy/conf.h"
-#include "socket/fdtab.h"
 #include "process/forked.h"
-#include "process/reentry.h"
 #include "process/libc.h"
-#include "process/musl.h"
 #include "process/log.h"
-#include "socket/agent_rpc.h"
+#include "process/musl.h"
+#include "process/reentry.h"
 #include "process/spawn_agent.h"
+#include "shared/seccomp.h"
+#include "socket/agent_rpc.h"
+#include "socket/fdtab.h"
 
-/* Says which version a file holds, to mpctl doctor and what(1).  Exported, for other copies to see; by this name it is surely our own. */
+/* The version for mpctl doctor and what(1).  Exported under another name, by
+ * which a second copy of the library finds the first; `loaded' is always this
+ * copy's. */
 static const char loaded[] = "@(#)mpshim " MPSHIM_VERSION;
 extern const char mpshim_loaded[sizeof(loaded)]
     __attribute__((alias("loaded"), visibility("default")));
 
-/* pthread_atfork(3) as glibc has it; without it forked.c finds out later. */
+/* What glibc's pthread_atfork(3) calls.  Where it is missing, forked.c finds
+ * out at the next call. */
 extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void),
     void *) __attribute__((weak));
 extern void *__dso_handle __attribute__((visibility("hidden")));
 extern char **environ;
 
 static void
-setup(void)
+init_process(void)
 {
 	reentry_setup();
 	fdtab_setup();
 }
 
-/* Another copy of this library stands before us: it does it all. */
+/* Is another copy of the library loaded before this one?  That one does all. */
 static bool
-second(void)
+init_is_second(void)
 {
 	const void *first = libc_first("mpshim_loaded");
 
 	return first != NULL && first != loaded;
 }
 
-/* Where the kernel put argc, the arguments and the environment; glibc's loader
- * tells it to the C library.  Other C libraries have no such thing. */
+/* A symbol of glibc's loader: where the kernel put argc, the arguments and the
+ * environment.  Other C libraries lack it. */
 extern void *__libc_stack_end __attribute__((weak));
 
 static bool
-is_glibc(void)
+init_is_glibc(void)
 {
 	return &__libc_stack_end != NULL;
 }
@@ -63,17 +66,17 @@ init_start(char **envp)
 	if (started)
 		return;
 	started = true;
-	if (!is_glibc())
+	if (!init_is_glibc())
 		musl_setup();
 	libc_find();
-	if (!second())
+	if (!init_is_second())
 		conf_load(envp);
 	if (conf_get()->active) {
 		log_say(LOG_DEBUG, LOG_ALWAYS, "version " MPSHIM_VERSION
 		    " in %s", conf_get()->program);
 		spawn_agent_setup(envp);
-		setup();
-		forked_setup(setup);
+		init_process();
+		forked_setup(init_process);
 		seccomp_set_fallback(agent_rpc_option);
 		if (__register_atfork != NULL)
 			(void)__register_atfork(NULL, NULL, forked_check,
@@ -84,13 +87,13 @@ init_start(char **envp)
 	errno = saved;
 }
 
-/* Before this every hook but socket(2) is the raw system call. */
+/* Until this has run every hook but socket(2) makes the raw system call. */
 __attribute__((constructor)) static void
-init(int argc, char **argv, char **envp)
+init_constructor(int argc, char **argv, char **envp)
 {
 	(void)argc;
 	(void)argv;
-	init_start(is_glibc() ? envp : environ);
+	init_start(init_is_glibc() ? envp : environ);
 }
 
 void
@@ -98,7 +101,7 @@ init_early(void)
 {
 	long *argc;
 
-	if (!is_glibc()) {
+	if (!init_is_glibc()) {
 		init_start(environ);
 		return;
 	}

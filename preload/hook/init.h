@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What happens when the library is loaded, and in the child of a fork. */
+/* The start of the library in a process. */
 #ifndef INIT_H
 #define INIT_H
 
-/* The program's first socket: other libraries' constructors, and the program's
- * .preinit_array, may make one before our own constructor runs. */
+/* Does what the constructor does, once.  socket(2) calls it, since
+ * constructors of other libraries and the program's .preinit_array may make
+ * a socket first. */
 void init_early(void);
 
 #endif

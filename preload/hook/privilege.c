@@ -9,19 +9,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shared/seccomp.h"
 #include "policy/conf.h"
-#include "socket/fdtab.h"
 #include "process/iov.h"
-#include "shared/ipc.h"
+#include "shared/connect_agent.h"
+#include "shared/seccomp.h"
 #include "socket/agent_rpc.h"
+#include "socket/fdtab.h"
 #include "socket/sock.h"
 
 enum { LOOKED_AT = 256 }; /* descriptors */
 
-/* Once in each process, since the agent stays for those it was told of.  A child
- * of vfork(2) is about to execute another program, and would take along nothing
- * of this. */
+/* Once per process: the agent stays while a process that greeted it lives.  Not
+ * in a child of vfork(2), which is about to execute another program. */
 void
 privilege_before_drop(void)
 {
@@ -29,7 +28,8 @@ privilege_before_drop(void)
 	int saved = errno;
 
 	if (conf_get()->active && fdtab_ours() &&
-	    (!ipc_known() || atomic_load(&told) != getpid())) {
+	    (!connect_agent_abstract_known() ||
+	    atomic_load(&told) != getpid())) {
 		atomic_store(&told, getpid());
 		agent_rpc_greet();
 	}
@@ -43,9 +43,9 @@ privilege_before_change(uid_t effective)
 		privilege_before_drop();
 }
 
-/* Which of the descriptors are sockets is asked now, while it may be. */
+/* Finds out which descriptors are sockets, while getsockopt(2) is allowed. */
 static void
-look_at_all(void)
+privilege_look_at_sockets(void)
 {
 	struct sock *s;
 	int fd;
@@ -57,10 +57,8 @@ look_at_all(void)
 	}
 }
 
-/*
- * With no socket to come there is no need of the agent.  Datagrams that carry
- * their addresses cannot do without these two calls.
- */
+/* If the filter allows more sockets, the agent is greeted before it is
+ * there. */
 void
 privilege_before_filter(const struct sock_fprog *prog)
 {
@@ -70,7 +68,7 @@ privilege_before_filter(const struct sock_fprog *prog)
 		return;
 	if (iov_bad(prog, sizeof(*prog)) || iov_bad(prog->filter, prog->len))
 		prog = NULL;
-	look_at_all();
+	privilege_look_at_sockets();
 	seccomp_add(prog);
 	more = SECCOMP_ALLOWS(SYS_socket, AF_INET, SOCK_DGRAM) ||
 	    SECCOMP_ALLOWS(SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_UDP) ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the library does before the program gives up rights that it wants. */
+/* What the library does before the program gives up rights that the library
+ * needs. */
 #ifndef PRIVILEGE_H
 #define PRIVILEGE_H
 
@@ -7,13 +8,14 @@
 
 struct sock_fprog;
 
-/* Some go: learns the agent's abstract socket, and starts the agent for that if
- * it is not there; it stays then as long as this process. */
+/* Before rights are given up: learns the agent's abstract socket, and starts
+ * the agent if there is none.  The agent then stays as long as this process. */
 void privilege_before_drop(void);
-/* The same if this is another user than now; -1 is none. */
+/* The same before the effective user changes; -1 leaves it. */
 void privilege_before_change(uid_t effective);
-/* A seccomp filter comes; then that it does not. */
+/* Before a seccomp filter is installed. */
 void privilege_before_filter(const struct sock_fprog *);
+/* The kernel refused that filter. */
 void privilege_filter_failed(void);
 
 #endif

@@ -5,38 +5,41 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
-#include "shared/seccomp.h"
-#include "process/libc.h"
-#include "socket/sockopt.h"
 #include "datagram/tx.h"
+#include "mp.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/fdtab.h"
+#include "socket/sockopt.h"
 
 static bool
-setsockopt_is(const struct sock *s, enum sock_state state)
+setsockopt_is_state(const struct sock *s, enum sock_state state)
 {
 	return atomic_load(&((struct sock *)(uintptr_t)s)->state) == state;
 }
 
 /* --- Before --------------------------------------------------------------- */
 
-/* A flag that the program may ask back; the kernel gets it at bind. */
+/* Notes a flag that the program may read back; bind.c passes it to the
+ * kernel. */
 static int
-keep_flag(const struct sock *s, bool *flag, int n)
+setsockopt_keep_flag(const struct sock *s, bool *flag, int n)
 {
 	*flag = n != 0;
-	return s->bound || setsockopt_is(s, SOCK_PLAIN) ? SETSOCKOPT_PASS :
-	    SETSOCKOPT_DONE;
+	return s->bound || setsockopt_is_state(s, SOCK_PLAIN) ? SETSOCKOPT_PASS
+							      : SETSOCKOPT_DONE;
 }
 
 static void
-note_stamp(struct sock *s, int option, int n)
+setsockopt_note_stamp(struct sock *s, int option, int n)
 {
 	s->options.stamp = n != 0 ? (uint8_t)option : 0;
 }
 
-/* The transmit times of a joined socket would be those of our packets. */
+/* SO_TIMESTAMPING of an attached socket, without its transmit flags: the times
+ * would be those of packets, not of the program's datagrams. */
 static int
-take_stamping(int fd, struct sock *s, int option, int n)
+setsockopt_before_stamping(int fd, struct sock *s, int option, int n)
 {
 	int rest = n & ~SOCKOPT_STAMP_TX;
 
@@ -47,9 +50,10 @@ take_stamping(int fd, struct sock *s, int option, int n)
 	return SETSOCKOPT_DONE;
 }
 
-/* Which socket of its port gets a packet is ours to say. */
+/* A program's own steering of its port is noted and not passed on: packets are
+ * steered by the agent's program. */
 static int
-take_steering(struct sock *s, int option)
+setsockopt_before_steering(struct sock *s, int option)
 {
 	if (option == SO_DETACH_REUSEPORT_BPF && !s->steered)
 		return s->reuseport ? -ENOENT : -EINVAL;
@@ -58,48 +62,50 @@ take_steering(struct sock *s, int option)
 }
 
 static int
-take_socket(int fd, struct sock *s, int option, int n)
+setsockopt_before_socket(int fd, struct sock *s, int option, int n)
 {
-	bool joined = setsockopt_is(s, SOCK_ATTACHED), plain = setsockopt_is(s,
-	    SOCK_PLAIN);
+	bool joined = setsockopt_is_state(s, SOCK_ATTACHED),
+	     plain = setsockopt_is_state(s, SOCK_PLAIN);
 
 	switch (option) {
 	case SO_REUSEADDR:
-		return keep_flag(s, &s->reuseaddr, n);
+		return setsockopt_keep_flag(s, &s->reuseaddr, n);
 	case SO_REUSEPORT:
 		s->reuseport = n != 0;
-		return joined ? SETSOCKOPT_DONE : keep_flag(s, &s->reuseport,
-		    n);
-	case SO_ATTACH_REUSEPORT_CBPF: /* ours stays */
+		return joined ? SETSOCKOPT_DONE
+			      : setsockopt_keep_flag(s, &s->reuseport, n);
+	case SO_ATTACH_REUSEPORT_CBPF:
 	case SO_ATTACH_REUSEPORT_EBPF:
 	case SO_DETACH_REUSEPORT_BPF:
-		return plain ? SETSOCKOPT_PASS : take_steering(s, option);
+		return plain ? SETSOCKOPT_PASS
+			     : setsockopt_before_steering(s, option);
 	case SO_TIMESTAMP:
 	case SO_TIMESTAMPNS:
 	case SO_TIMESTAMP_NEW:
 	case SO_TIMESTAMPNS_NEW:
 		if (!joined)
 			return SETSOCKOPT_PASS;
-		note_stamp(s, option, n);
+		setsockopt_note_stamp(s, option, n);
 		return SETSOCKOPT_DONE;
 	case SO_TIMESTAMPING:
 	case SO_TIMESTAMPING_NEW:
-		return joined ? take_stamping(fd, s, option, n) :
+		return joined ? setsockopt_before_stamping(fd, s, option, n) :
 		    SETSOCKOPT_PASS;
-	case SO_ZEROCOPY: /* nobody would say when a buffer is free again */
+	case SO_ZEROCOPY: /* no completion would be reported */
 		return plain || n != 1 ? SETSOCKOPT_PASS : -EOPNOTSUPP;
-	case SO_PEEK_OFF: /* would be one into our packets */
+	case SO_PEEK_OFF: /* would be an offset into packets, not datagrams */
 		return plain || n < 0 ? SETSOCKOPT_PASS : -EOPNOTSUPP;
 	default:
 		return SETSOCKOPT_PASS;
 	}
 }
 
-/* What is to be told of datagrams, of a joined socket. */
+/* A control message that the program wants with each datagram: of an attached
+ * socket it is noted, and the kernel is told by sockopt_apply(). */
 static int
-take_want(int fd, struct sock *s, bool *want, int n)
+setsockopt_before_wanted(int fd, struct sock *s, bool *want, int n)
 {
-	if (!setsockopt_is(s, SOCK_ATTACHED))
+	if (!setsockopt_is_state(s, SOCK_ATTACHED))
 		return SETSOCKOPT_PASS;
 	*want = n != 0;
 	sockopt_apply(fd, s);
@@ -107,19 +113,19 @@ take_want(int fd, struct sock *s, bool *want, int n)
 }
 
 static int
-take_ip(int fd, struct sock *s, int option, int n)
+setsockopt_before_ip(int fd, struct sock *s, int option, int n)
 {
 	switch (option) {
 	case IP_RECVTOS:
-		return take_want(fd, s, &s->options.tos, n);
+		return setsockopt_before_wanted(fd, s, &s->options.tos, n);
 	case IP_RECVTTL:
-		return take_want(fd, s, &s->options.ttl, n);
+		return setsockopt_before_wanted(fd, s, &s->options.ttl, n);
 	case IP_RECVERR:
-		return take_want(fd, s, &s->options.recverr, n);
+		return setsockopt_before_wanted(fd, s, &s->options.recverr, n);
 	case IP_RECVORIGDSTADDR:
-		return take_want(fd, s, &s->options.origdst, n);
-	case IP_PKTINFO: /* on an IPv4 kernel socket it is ours */
-		return s->kernel == MP_INET ? take_want(fd, s,
+		return setsockopt_before_wanted(fd, s, &s->options.origdst, n);
+	case IP_PKTINFO: /* the library needs it on an IPv4 kernel socket */
+		return s->kernel == MP_INET ? setsockopt_before_wanted(fd, s,
 		    &s->options.pktinfo, n) : SETSOCKOPT_PASS;
 	default:
 		return SETSOCKOPT_PASS;
@@ -127,34 +133,34 @@ take_ip(int fd, struct sock *s, int option, int n)
 }
 
 static int
-take_ipv6(int fd, struct sock *s, int option, int n)
+setsockopt_before_ipv6(int fd, struct sock *s, int option, int n)
 {
 	switch (option) {
 	case IPV6_V6ONLY:
 		if (s->bound)
 			return -EINVAL;
 		s->v6only = n != 0;
-		return SETSOCKOPT_DONE; /* ours stays open for IPv4 */
+		return SETSOCKOPT_DONE; /* the kernel's stays open for IPv4 */
 	case IPV6_RECVPKTINFO:
-		return take_want(fd, s, &s->options.pktinfo6, n);
+		return setsockopt_before_wanted(fd, s, &s->options.pktinfo6, n);
 	case IPV6_RECVTCLASS:
-		return take_want(fd, s, &s->options.tclass, n);
+		return setsockopt_before_wanted(fd, s, &s->options.tclass, n);
 	case IPV6_RECVHOPLIMIT:
-		return take_want(fd, s, &s->options.hoplimit, n);
+		return setsockopt_before_wanted(fd, s, &s->options.hoplimit, n);
 	case IPV6_RECVERR:
-		return take_want(fd, s, &s->options.recverr6, n);
+		return setsockopt_before_wanted(fd, s, &s->options.recverr6, n);
 	case IPV6_RECVORIGDSTADDR:
-		return take_want(fd, s, &s->options.origdst6, n);
+		return setsockopt_before_wanted(fd, s, &s->options.origdst6, n);
 	default:
 		return SETSOCKOPT_PASS;
 	}
 }
 
-/* Of the program's datagrams, not of our packets. */
+/* Options about datagrams, which the kernel would apply to packets. */
 static int
-take_udp(int fd, struct sock *s, int option, int n)
+setsockopt_before_udp(int fd, struct sock *s, int option, int n)
 {
-	bool plain = setsockopt_is(s, SOCK_PLAIN);
+	bool plain = setsockopt_is_state(s, SOCK_PLAIN);
 
 	switch (option) {
 	case UDP_SEGMENT:
@@ -162,7 +168,7 @@ take_udp(int fd, struct sock *s, int option, int n)
 			return -EINVAL;
 		s->segment = (uint16_t)n;
 		return SETSOCKOPT_DONE;
-	case UDP_GRO: /* one datagram at a time is right, too */
+	case UDP_GRO: /* it allows, and does not demand, several at once */
 		s->options.gro = n != 0;
 		return plain ? SETSOCKOPT_PASS : SETSOCKOPT_DONE;
 	case UDP_CORK:
@@ -170,7 +176,7 @@ take_udp(int fd, struct sock *s, int option, int n)
 		if (n == 0)
 			tx_uncork(fd, s);
 		return SETSOCKOPT_DONE;
-	case UDP_ENCAP: /* would be of our packets, and take them away */
+	case UDP_ENCAP: /* the kernel would consume packets */
 		return plain || n == 0 ? SETSOCKOPT_PASS : -ENOPROTOOPT;
 	default:
 		return SETSOCKOPT_PASS;
@@ -182,22 +188,23 @@ setsockopt_before(int fd, struct sock *s, int level, int option, int n)
 {
 	sockopt_know(fd, s);
 	if (level == SOL_SOCKET)
-		return take_socket(fd, s, option, n);
+		return setsockopt_before_socket(fd, s, option, n);
 	if (level == IPPROTO_IP)
-		return take_ip(fd, s, option, n);
+		return setsockopt_before_ip(fd, s, option, n);
 	if (level == IPPROTO_IPV6)
-		return take_ipv6(fd, s, option, n);
+		return setsockopt_before_ipv6(fd, s, option, n);
 	if (level == IPPROTO_UDP)
-		return take_udp(fd, s, option, n);
+		return setsockopt_before_udp(fd, s, option, n);
 	return SETSOCKOPT_PASS;
 }
 
 /* --- After ---------------------------------------------------------------- */
 
-/* Says an option of an IPv4 socket to the IPv6 side of ours, which may refuse.
- * An IPv6 socket has both, for datagrams to either: see tx_option.h. */
+/* Sets an option of the program's IPv4 socket for the kernel socket's IPv6
+ * side, too, which may refuse.  (An IPv6 socket has options of both families,
+ * for datagrams to either: see tx_option.h.) */
 static void
-to_ipv6(int fd, const struct sock *s, int option, int n)
+setsockopt_copy_to_ipv6(int fd, const struct sock *s, int option, int n)
 {
 	if (s->kernel == MP_DUAL && s->family == AF_INET)
 		(void)seccomp_setsockopt(fd, IPPROTO_IPV6, option, &n,
@@ -205,7 +212,7 @@ to_ipv6(int fd, const struct sock *s, int option, int n)
 }
 
 static void
-taken_socket(struct sock *s, int option, int n)
+setsockopt_after_socket(struct sock *s, int option, int n)
 {
 	switch (option) {
 	case SO_BROADCAST:
@@ -218,7 +225,7 @@ taken_socket(struct sock *s, int option, int n)
 	case SO_TIMESTAMPNS:
 	case SO_TIMESTAMP_NEW:
 	case SO_TIMESTAMPNS_NEW:
-		note_stamp(s, option, n);
+		setsockopt_note_stamp(s, option, n);
 		break;
 	case SO_TIMESTAMPING:
 	case SO_TIMESTAMPING_NEW:
@@ -230,7 +237,7 @@ taken_socket(struct sock *s, int option, int n)
 }
 
 static void
-taken_ip(int fd, struct sock *s, int option, int n)
+setsockopt_after_ip(int fd, struct sock *s, int option, int n)
 {
 	struct sock_options *w = &s->options;
 
@@ -252,15 +259,15 @@ taken_ip(int fd, struct sock *s, int option, int n)
 		break;
 	case IP_TOS:
 		w->set_tos = (uint16_t)(n & 255) + 1;
-		to_ipv6(fd, s, IPV6_TCLASS, n);
+		setsockopt_copy_to_ipv6(fd, s, IPV6_TCLASS, n);
 		break;
 	case IP_TTL:
 		w->set_ttl = n > 0 ? (uint16_t)(n + 1) : 0;
-		to_ipv6(fd, s, IPV6_UNICAST_HOPS, n);
+		setsockopt_copy_to_ipv6(fd, s, IPV6_UNICAST_HOPS, n);
 		break;
 	case IP_MTU_DISCOVER:
 		s->df = n == IP_PMTUDISC_DO || n == IP_PMTUDISC_PROBE;
-		to_ipv6(fd, s, IPV6_MTU_DISCOVER, n);
+		setsockopt_copy_to_ipv6(fd, s, IPV6_MTU_DISCOVER, n);
 		break;
 	default:
 		break;
@@ -268,7 +275,7 @@ taken_ip(int fd, struct sock *s, int option, int n)
 }
 
 static void
-taken_ipv6(struct sock *s, int option, int n)
+setsockopt_after_ipv6(struct sock *s, int option, int n)
 {
 	struct sock_options *w = &s->options;
 
@@ -309,9 +316,9 @@ void
 setsockopt_after(int fd, struct sock *s, int level, int option, int n)
 {
 	if (level == SOL_SOCKET)
-		taken_socket(s, option, n);
+		setsockopt_after_socket(s, option, n);
 	else if (level == IPPROTO_IP)
-		taken_ip(fd, s, option, n);
+		setsockopt_after_ip(fd, s, option, n);
 	else if (level == IPPROTO_IPV6)
-		taken_ipv6(s, option, n);
+		setsockopt_after_ipv6(s, option, n);
 }

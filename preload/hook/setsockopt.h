@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Integer options as programs set them.  Most are the kernel's, said to both
- * families of a dual-stack socket.  Kept back are those that we set ourselves,
- * and those that would concern our packets.
+ * Integer options that programs set.  Most are passed to the kernel, for both
+ * families of a dual-stack socket.  Not passed are those that the library sets
+ * itself, and those that would apply to packets instead of datagrams.
  */
 #ifndef SETSOCKOPT_H
 #define SETSOCKOPT_H
 
-#include "socket/fdtab.h"
+struct sock;
 
 enum setsockopt_result {
-	SETSOCKOPT_PASS, /* the kernel shall have it as it is */
-	SETSOCKOPT_DONE,
+	SETSOCKOPT_PASS, /* pass the call to the kernel unchanged */
+	SETSOCKOPT_DONE, /* it is done */
 	/* or a negative errno */
 };
 
-/* Before the kernel is told. */
+/* Before the kernel's setsockopt(2). */
 int setsockopt_before(int fd, struct sock *, int level, int option, int n);
-/* The kernel took it. */
+/* After it succeeded. */
 void setsockopt_after(int fd, struct sock *, int level, int option, int n);
 
 #endif

@@ -5,9 +5,11 @@
 #include <stdio_ext.h>
 
 #include "hooks.h"
+#include "socket/fdtab.h"
 
-static FILE *usual[3];	/* what stood there before */
-static FILE *ours[3];
+/* By descriptor, 1 and 2. */
+static FILE *usual[3];	/* what the variable was before */
+static FILE *ours[3];	/* a stream through the hook, kept for the next time */
 
 static ssize_t
 stdio_sock_put(void *cookie, const char *data, size_t len)
@@ -22,7 +24,7 @@ stdio_sock_variable(int fd)
 }
 
 static void
-install(int fd)
+stdio_sock_install(int fd)
 {
 	cookie_io_functions_t io = { .write = stdio_sock_put };
 	FILE *was = *stdio_sock_variable(fd);
@@ -43,13 +45,13 @@ install(int fd)
 }
 
 void
-stdio_moved(int fd, const struct sock *s)
+stdio_sock_moved(int fd, const struct sock *s)
 {
 	if (fd != 1 && fd != 2)
 		return;
 	if (s != NULL && s->connected) {
 		if (*stdio_sock_variable(fd) != ours[fd] || ours[fd] == NULL)
-			install(fd);
+			stdio_sock_install(fd);
 	} else if (usual[fd] != NULL && *stdio_sock_variable(fd) == ours[fd]) {
 		fflush(ours[fd]);
 		*stdio_sock_variable(fd) = usual[fd];

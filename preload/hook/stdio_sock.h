@@ -2,17 +2,17 @@
 /*
  * Standard output on a socket: a shell's `echo >/dev/udp/...'.
  *
- * The C library's streams write with a call of their own that cannot be hooked,
- * and the kernel's socket is not connected: such a write would fail.  So while
- * descriptor 1 or 2 is a socket that we connected, `stdout' or `stderr' is a
- * stream that writes through our hook.
+ * The C library's streams write with an internal call that cannot be hooked,
+ * and the kernel's socket is not connected, so such a write would fail.  While
+ * descriptor 1 or 2 is a socket with an emulated connection, `stdout' or
+ * `stderr' is a stream that writes through the hook.
  */
 #ifndef STDIO_SOCK_H
 #define STDIO_SOCK_H
 
-#include "socket/fdtab.h"
+struct sock;
 
-/* The descriptor is this socket from now on; NULL: none of ours. */
-void stdio_moved(int fd, const struct sock *);
+/* The descriptor is this socket from now on; NULL: no socket of ours. */
+void stdio_sock_moved(int fd, const struct sock *);
 
 #endif

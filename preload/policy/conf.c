@@ -6,7 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_file.h"
 #include "process/log.h"
+#include "rules.h"
+#include "settings.h"
+#include "shared/connect_agent.h"
+#include "shared/ipc.h"
 
 static struct conf conf;
 
@@ -16,9 +21,10 @@ conf_complain(const char *line)
 	log_say(LOG_ERROR, LOG_ALWAYS, "%s", line);
 }
 
-/* The file of a key: ours, else the system's. */
+/* The file of a key: an absolute path, else the user's, else the system's.
+ * False: there is none, which is logged. */
 static bool
-key_path(char path[SETTINGS_PATH], const char *name, const char *home)
+conf_key_path(char path[SETTINGS_PATH], const char *name, const char *home)
 {
 	const int size = SETTINGS_PATH;
 	int n;
@@ -42,17 +48,18 @@ key_path(char path[SETTINGS_PATH], const char *name, const char *home)
 	return false;
 }
 
+/* Appends the path of each key of a list, separated by blanks, to conf.keys. */
 static void
-keys_load(const char *list, const char *home)
+conf_load_keys(const char *list, const char *home)
 {
 	char name[CONFIG_FILE_WORD], path[SETTINGS_PATH];
 	size_t len = 0, more, n;
 
 	for (; *list != '\0'; list += n + strspn(list + n, " ")) {
 		n = strcspn(list, " ");
-		memcpy(name, list, n); /* as settings.c has it, it fits */
+		memcpy(name, list, n); /* fits: settings.c bounds a word */
 		name[n] = '\0';
-		if (!key_path(path, name, home))
+		if (!conf_key_path(path, name, home))
 			continue;
 		more = strlen(path);
 		if (len + more + 2 > sizeof(conf.keys)) {
@@ -73,7 +80,7 @@ conf_load(char **envp)
 	bool well;
 
 	log_setup(settings_variable(envp, "MPSHIM_LOG"));
-	/* Empty, it turns all off. */
+	/* An empty MPSHIM_KEY turns the library off. */
 	if (keys != NULL && keys[strspn(keys, " \t\n")] == '\0')
 		return;
 	settings_environ(set, envp, conf_complain);
@@ -83,13 +90,13 @@ conf_load(char **envp)
 		memset(set, 0, sizeof(*set));
 		return;
 	}
-	keys_load(set->keys, settings_variable(envp, "HOME"));
+	conf_load_keys(set->keys, settings_variable(envp, "HOME"));
 	conf.told = conf.keys[0] == '\0';
 	conf.filters = rules_filter(&set->rules, conf.filter,
 	    &conf.filter_rest);
 	snprintf(conf.program, sizeof(conf.program), "%s",
 	    program_invocation_short_name);
-	ipc_setup(envp);
+	connect_agent_setup(envp);
 }
 
 const struct conf *
@@ -108,34 +115,4 @@ bool
 conf_port_plain(uint16_t port)
 {
 	return port == RULES_NAMES;
-}
-
-enum conf_way
-conf_way_to(const struct mp_addr *a)
-{
-	return conf.active ? rules_way(&conf.set.rules, a) : WAY_PLAIN;
-}
-
-bool
-conf_prefer(const struct mp_addr *a)
-{
-	return rules_prefer(&conf.set.rules, a);
-}
-
-bool
-conf_is_dns(const struct mp_addr *a)
-{
-	return rules_is_dns(&conf.set.rules, a);
-}
-
-bool
-conf_plain_from(const struct mp_addr *a)
-{
-	return !conf.active || rules_plain_from(&conf.set.rules, a);
-}
-
-bool
-conf_plain_besides(const struct mp_addr *a)
-{
-	return conf_way_to(a) == WAY_PROTECT && conf_plain_from(a);
 }

@@ -8,14 +8,17 @@
 #include "rules.h"
 
 enum {
-	FOUND = 48,	  /* bytes of what was found that are shown */
-	NAME_MAX_LEN = 15, /* of an interface, as IFNAMSIZ has it */
+	FOUND = 48,	  /* bytes of a wrong word that a message shows */
+	NAME_MAX_LEN = 15, /* bytes of an interface's name: IFNAMSIZ - 1 */
 };
 
 /* --- Values -------------------------------------------------------------- */
 
+/* The following functions parse d->word; false: it is no such value. */
+
+/* One of these words; its index is the value. */
 static bool
-one_of(struct directive *d, const char *const *words, size_t n)
+config_file_parse_word(struct directive *d, const char *const *words, size_t n)
 {
 	size_t i;
 
@@ -28,25 +31,28 @@ one_of(struct directive *d, const char *const *words, size_t n)
 }
 
 static bool
-config_file_rest(struct directive *d)
+config_file_parse_rest(struct directive *d)
 {
 	static const char *const words[] = { [REST_REQUIRE] = "require",
 		[REST_PREFER] = "prefer", [REST_PLAIN] = "plain" };
 
-	return one_of(d, words, sizeof(words) / sizeof(words[0]));
+	return config_file_parse_word(
+	    d, words, sizeof(words) / sizeof(words[0]));
 }
 
 static bool
-yes_or_no(struct directive *d)
+config_file_parse_yes(struct directive *d)
 {
 	static const char *const words[] = { "no", "yes" };
 
-	return one_of(d, words, sizeof(words) / sizeof(words[0]));
+	return config_file_parse_word(
+	    d, words, sizeof(words) / sizeof(words[0]));
 }
 
-/* Digits; what follows them, or NULL: none, or too many. */
+/* Decimal digits.  Returns what follows them; NULL: there are none, or over
+ * 9. */
 static const char *
-digits(struct directive *d)
+config_file_parse_digits(struct directive *d)
 {
 	const char *s = d->word;
 
@@ -56,18 +62,18 @@ digits(struct directive *d)
 }
 
 static bool
-sessions(struct directive *d)
+config_file_parse_sessions(struct directive *d)
 {
-	const char *end = digits(d);
+	const char *end = config_file_parse_digits(d);
 
 	return end != NULL && *end == '\0' && d->number >= 1 &&
 	    d->number <= 16384;
 }
 
 static bool
-memory(struct directive *d)
+config_file_parse_memory(struct directive *d)
 {
-	const char *end = digits(d);
+	const char *end = config_file_parse_digits(d);
 	unsigned shift = 0;
 
 	if (end == NULL)
@@ -81,14 +87,14 @@ memory(struct directive *d)
 }
 
 static bool
-config_file_key(struct directive *d)
+config_file_parse_key(struct directive *d)
 {
 	return d->word[0] == '/' || strchr(d->word, '/') == NULL;
 }
 
-/* As the kernel would take it. */
+/* The kernel's rules: dev_valid_name(). */
 static bool
-interface(struct directive *d)
+config_file_parse_interface(struct directive *d)
 {
 	return strlen(d->word) <= NAME_MAX_LEN &&
 	    strchr(d->word, '/') == NULL && strchr(d->word, ':') == NULL &&
@@ -96,30 +102,38 @@ interface(struct directive *d)
 }
 
 static bool
-prefix(struct directive *d)
+config_file_parse_prefix(struct directive *d)
 {
 	return rules_prefix(&d->peers, d->word);
 }
 
-static const struct kind {
+static const struct config_file_kind {
 	const char *name;
 	bool (*take)(struct directive *);
 	const char *want;
 } kinds[SETTINGS] = {
-	[SET_DEFAULT] = { "default", config_file_rest,
+	[SET_DEFAULT] = { "default", config_file_parse_rest,
 	    "require, prefer or plain" },
-	[SET_ACCEPT_PLAIN] = { "accept-plain", yes_or_no, "yes or no" },
-	[SET_TELL_PRIVATE] = { "tell-private", yes_or_no, "yes or no" },
-	[SET_SESSIONS] = { "sessions", sessions, "a number of 1 to 16384" },
-	[SET_MEMORY] = { "memory", memory, "a size of 64K to 256M" },
-	[SET_KEY] = { "key", config_file_key, "a key's name or absolute path" },
-	[SET_INTERFACE] = { "interface", interface,
+	[SET_ACCEPT_PLAIN] = { "accept-plain", config_file_parse_yes,
+	    "yes or no" },
+	[SET_TELL_PRIVATE] = { "tell-private", config_file_parse_yes,
+	    "yes or no" },
+	[SET_SESSIONS] = { "sessions", config_file_parse_sessions,
+	    "a number of 1 to 16384" },
+	[SET_MEMORY] = { "memory", config_file_parse_memory,
+	    "a size of 64K to 256M" },
+	[SET_KEY] = { "key", config_file_parse_key,
+	    "a key's name or absolute path" },
+	[SET_INTERFACE] = { "interface", config_file_parse_interface,
 	    "the name of a network interface" },
-	[SET_NO_INTERFACE] = { "no-interface", interface,
+	[SET_NO_INTERFACE] = { "no-interface", config_file_parse_interface,
 	    "the name of a network interface" },
-	[SET_PLAIN] = { "plain", prefix, "ADDRESS[/LEN][:PORT]" },
-	[SET_PROTECT] = { "protect", prefix, "ADDRESS[/LEN][:PORT]" },
-	[SET_REFUSE] = { "refuse", prefix, "ADDRESS[/LEN][:PORT]" },
+	[SET_PLAIN] = { "plain", config_file_parse_prefix,
+	    "ADDRESS[/LEN][:PORT]" },
+	[SET_PROTECT] = { "protect", config_file_parse_prefix,
+	    "ADDRESS[/LEN][:PORT]" },
+	[SET_REFUSE] = { "refuse", config_file_parse_prefix,
+	    "ADDRESS[/LEN][:PORT]" },
 };
 
 const char *
@@ -155,8 +169,10 @@ config_file_begin(struct config_file *f, const char *text, size_t len)
 	f->line = 1;
 }
 
+/* Writes the error message: what was expected, after which word (or NULL), and
+ * what was found (NULL: the line's end). */
 static int
-fault(struct config_file *f, const char *want, const char *after,
+config_file_fault(struct config_file *f, const char *want, const char *after,
     const char *found)
 {
 	char shown[FOUND + 4];
@@ -174,8 +190,9 @@ fault(struct config_file *f, const char *want, const char *after,
 	return -EINVAL;
 }
 
+/* The error message for a directive that does not exist. */
 static int
-unknown(struct config_file *f, const char *word)
+config_file_unknown(struct config_file *f, const char *word)
 {
 	char names[CONFIG_FILE_TEXT / 2];
 	size_t n = 0, i;
@@ -184,44 +201,44 @@ unknown(struct config_file *f, const char *word)
 		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
 		    i == 0 ? "" : i == SETTINGS - 1 ? " or " : ", ",
 		    kinds[i].name);
-	return fault(f, names, NULL, word);
+	return config_file_fault(f, names, NULL, word);
 }
 
 static bool
-ends_word(char c)
+config_file_ends_word(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The next word of this line: 1; 0 at its end; or a fault. */
+/* The next word of this line: 1; 0 at its end; or -EINVAL. */
 static int
 config_file_word_next(struct config_file *f, char word[CONFIG_FILE_WORD])
 {
 	size_t n = 0;
 
 	while (f->at < f->len && f->text[f->at] != '\n' &&
-	    ends_word(f->text[f->at]))
+	    config_file_ends_word(f->text[f->at]))
 		f->at++;
 	if (f->at < f->len && f->text[f->at] == '#')
 		while (f->at < f->len && f->text[f->at] != '\n')
 			f->at++;
-	while (f->at < f->len && !ends_word(f->text[f->at])) {
+	while (f->at < f->len && !config_file_ends_word(f->text[f->at])) {
 		word[n] = f->text[f->at++];
-		if (word[n] == '\0') /* would end it: show it as what it is */
+		if (word[n] == '\0') /* would end the word: no value has \1 */
 			word[n] = '\1';
 		if (++n == CONFIG_FILE_WORD) {
 			word[n - 1] = '\0';
-			return fault(f, "a word of at most 1023 letters", NULL,
-			    word);
+			return config_file_fault(
+			    f, "a word of at most 1023 letters", NULL, word);
 		}
 	}
 	word[n] = '\0';
 	return n > 0;
 }
 
-/* The name of a directive. */
+/* A line's first word must name a directive: 0, or -EINVAL. */
 static int
-directive_begin(struct config_file *f, const char *word)
+config_file_begin_directive(struct config_file *f, const char *word)
 {
 	size_t i;
 
@@ -229,7 +246,7 @@ directive_begin(struct config_file *f, const char *word)
 		if (strcmp(word, kinds[i].name) == 0)
 			break;
 	if (i == SETTINGS)
-		return unknown(f, word);
+		return config_file_unknown(f, word);
 	if (i < SET_ONCE && f->seen[i] != 0) {
 		snprintf(f->fault, sizeof(f->fault), "expected %s only once "
 		    "(line %u has it), found it again", kinds[i].name,
@@ -244,15 +261,17 @@ directive_begin(struct config_file *f, const char *word)
 	return 0;
 }
 
+/* A value of the line's directive: 1, or -EINVAL. */
 static int
-value(struct config_file *f, struct directive *d, const char *word)
+config_file_take_value(
+    struct config_file *f, struct directive *d, const char *word)
 {
-	const struct kind *k = &kinds[f->what];
+	const struct config_file_kind *k = &kinds[f->what];
 
 	if (f->some && f->what < SET_ONCE)
-		return fault(f, "the end of the line", NULL, word);
+		return config_file_fault(f, "the end of the line", NULL, word);
 	if (!config_file_value(d, f->what, word))
-		return fault(f, k->want, k->name, word);
+		return config_file_fault(f, k->want, k->name, word);
 	d->line = f->line;
 	f->some = true;
 	return 1;
@@ -267,12 +286,12 @@ config_file_next(struct config_file *f, struct directive *d)
 	for (;;) {
 		n = config_file_word_next(f, word);
 		if (n > 0 && f->within)
-			return value(f, d, word);
+			return config_file_take_value(f, d, word);
 		if (n > 0)
-			n = directive_begin(f, word);
+			n = config_file_begin_directive(f, word);
 		else if (n == 0) { /* the line's end */
 			if (f->within && !f->some)
-				return fault(f, kinds[f->what].want,
+				return config_file_fault(f, kinds[f->what].want,
 				    kinds[f->what].name, NULL);
 			if (f->at >= f->len)
 				return 0;

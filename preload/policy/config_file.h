@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The configuration file: a directive a line, its values separated by blanks;
- * what begins with # is for people.  mpshim.conf(5) tells them all.
+ * The configuration file: one directive per line, values separated by blanks; a
+ * word that begins with # starts a comment.  mpshim.conf(5) has all directives.
  *
- * Pure: bytes in, values or one fault out.
+ * Pure: bytes in; values, or one error message, out.
  */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
@@ -16,11 +16,11 @@
 
 enum config_file_bound {
 	CONFIG_FILE_MAX = 16384, /* bytes of a file */
-	CONFIG_FILE_WORD = 1024, /* bytes of a word, and one */
-	CONFIG_FILE_TEXT = 512,  /* bytes of what is said of a fault */
+	CONFIG_FILE_WORD = 1024, /* bytes of a word with its NUL */
+	CONFIG_FILE_TEXT = 512,  /* bytes of an error message */
 };
 
-/* What can be set.  Up to SET_ONCE a file may give each once. */
+/* All settings.  A file may give those below SET_ONCE only once each. */
 enum setting {
 	SET_DEFAULT,
 	SET_ACCEPT_PLAIN,
@@ -42,30 +42,30 @@ struct directive {
 	enum setting what;
 	unsigned line;
 	char word[CONFIG_FILE_WORD];
-	/* what the word means */
-	uint32_t number; /* yes is 1, no 0; of default: enum rules_rest */
+	/* the word's meaning, by `what' */
+	uint32_t number; /* yes 1, no 0; of SET_DEFAULT: enum rules_rest */
 	struct sockfilter_prefix peers;
 };
 
-/* A file that is being read. */
+/* The state of reading a file. */
 struct config_file {
 	const char *text;
 	size_t len, at;
 	unsigned line;
-	bool within; /* a directive; its values come */
-	bool some;   /* of them came */
-	enum setting what;
-	unsigned seen[SET_ONCE]; /* in which line */
+	bool within; /* the line's directive was read, values follow */
+	bool some;   /* one of its values was read */
+	enum setting what; /* that directive */
+	unsigned seen[SET_ONCE]; /* line of the first one; 0: none */
 	char fault[CONFIG_FILE_TEXT]; /* "expected ..., found ..." */
 };
 
 void config_file_begin(struct config_file *, const char *text, size_t len);
 /* The next value: 1; 0 at the end; or -EINVAL, with `fault' and `line'. */
 int config_file_next(struct config_file *, struct directive *);
-/* What a value means: false, it is none. */
+/* Parses a word as a value of that setting; false: it is none. */
 bool config_file_value(struct directive *, enum setting, const char *word);
 const char *config_file_name(enum setting);
-/* What its value must be, in words. */
+/* What a value of the setting must be, for an error message. */
 const char *config_file_expected(enum setting);
 
 #endif

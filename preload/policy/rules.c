@@ -4,15 +4,17 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "mp.h"
 #include "shared/net.h"
+#include "shared/sockfilter.h"
 
-enum { TEXT = 64 }; /* longer than any prefix with all its parts */
+enum { TEXT = 64 }; /* bytes; a prefix with all its parts is shorter */
 
 /* --- Prefixes ------------------------------------------------------------ */
 
-/* Digits of a number up to `max' and nothing else. */
+/* A word of decimal digits only, of a number up to `max'. */
 static bool
-rules_number(const char *s, unsigned max, unsigned *value)
+rules_parse_number(const char *s, unsigned max, unsigned *value)
 {
 	unsigned v = 0;
 
@@ -27,9 +29,9 @@ rules_number(const char *s, unsigned max, unsigned *value)
 	return v <= max;
 }
 
-/* Splits off what follows the last `mark'. */
+/* Ends the string at the last `mark'; returns what follows it, or NULL. */
 static char *
-split(char *s, char mark)
+rules_split(char *s, char mark)
 {
 	char *at = strrchr(s, mark);
 
@@ -38,16 +40,17 @@ split(char *s, char mark)
 	return at;
 }
 
-/* Cuts brackets and port off.  *port is NULL where there is none. */
+/* Cuts off brackets and port.  *port is NULL where there is none.  False: the
+ * brackets are wrong. */
 static bool
-split_port(char **s, char **port)
+rules_split_port(char **s, char **port)
 {
 	char *close = strchr(*s, ']');
 
 	*port = NULL;
 	if (**s != '[') {
 		if (strchr(*s, ':') == strrchr(*s, ':'))
-			*port = split(*s, ':');
+			*port = rules_split(*s, ':');
 		return true;
 	}
 	if (close == NULL || (close[1] != ':' && close[1] != '\0'))
@@ -55,45 +58,45 @@ split_port(char **s, char **port)
 	*port = close[1] == ':' ? close + 2 : NULL;
 	*close = '\0';
 	++*s;
-	return strchr(*s, ':') != NULL; /* IPv6 alone is in brackets */
+	return strchr(*s, ':') != NULL; /* brackets are for IPv6 only */
 }
 
 bool
 rules_prefix(struct sockfilter_prefix *prefix, const char *word)
 {
 	char text[TEXT], *s = text, *bits, *port;
-	unsigned len = 0, number_of = 0;
+	unsigned len = 0, number = 0;
 	bool v4;
 
 	memset(prefix, 0, sizeof(*prefix));
 	if (strlen(word) >= sizeof(text))
 		return false;
 	memcpy(text, word, strlen(word) + 1);
-	if (!split_port(&s, &port) || (port != NULL &&
-	    (!rules_number(port, 65535, &number_of) || number_of == 0)))
+	if (!rules_split_port(&s, &port) || (port != NULL &&
+	    (!rules_parse_number(port, 65535, &number) || number == 0)))
 		return false;
-	prefix->addr.port = (uint16_t)number_of;
-	bits = split(s, '/');
+	prefix->addr.port = (uint16_t)number;
+	bits = rules_split(s, '/');
 	v4 = inet_pton(AF_INET, s, prefix->addr.ip + 12) == 1;
 	if (v4)
 		memset(prefix->addr.ip + 10, 0xff, 2);
 	else if (inet_pton(AF_INET6, s, prefix->addr.ip) != 1)
 		return false;
-	if (bits != NULL && !rules_number(bits, v4 ? 32 : 128, &len))
+	if (bits != NULL && !rules_parse_number(bits, v4 ? 32 : 128, &len))
 		return false;
 	prefix->len = (uint8_t)(bits == NULL ? 128 : v4 ? 96 + len : len);
 	return true;
 }
 
 static bool
-matches(const struct sockfilter_prefix *x, const struct mp_addr *a)
+rules_fits(const struct sockfilter_prefix *x, const struct mp_addr *a)
 {
 	uint32_t bytes = x->len / 8, bits = x->len % 8;
 	uint8_t mask = (uint8_t)(0xff00 >> bits);
 
 	if (x->addr.port != 0 && x->addr.port != a->port)
 		return false;
-	/* As the kernel's filter has it: ::/0 says nothing about IPv4. */
+	/* ::/0 does not stand for IPv4 addresses; the socket filter agrees. */
 	if (net_is_v4(a) && x->len < 96)
 		return false;
 	return memcmp(x->addr.ip, a->ip, bytes) == 0 && (bits == 0 ||
@@ -117,14 +120,13 @@ rules_find(const struct rules *r, const struct mp_addr *a)
 	size_t i;
 
 	for (i = 0; i < r->n; i++)
-		if (matches(&r->rule[i].peers, a))
+		if (rules_fits(&r->rule[i].peers, a))
 			return &r->rule[i];
 	return NULL;
 }
 
-/* Port 53 apart. */
 static bool
-exempt(const struct mp_addr *a)
+rules_exempt_address(const struct mp_addr *a)
 {
 	static const uint8_t broadcast[4] = { 255, 255, 255, 255 };
 
@@ -135,67 +137,53 @@ exempt(const struct mp_addr *a)
 bool
 rules_exempt(const struct mp_addr *a)
 {
-	return exempt(a) || a->port == RULES_NAMES;
+	return rules_exempt_address(a) || a->port == RULES_NAMES;
 }
 
-/* By the rules alone. */
-static enum conf_way
-way(const struct rules *r, const struct mp_addr *a)
-{
-	const struct rule *rule = rules_find(r, a);
-
-	if (rule != NULL)
-		return rule->way;
-	if (r->rest == REST_PLAIN)
-		return WAY_PLAIN;
-	/* A link-local address says nothing without its interface. */
-	return net_is_link_local(a) ? WAY_REFUSE : WAY_PROTECT;
-}
-
-enum conf_way
-rules_way(const struct rules *r, const struct mp_addr *a)
-{
-	return rules_exempt(a) ? WAY_PLAIN : way(r, a);
-}
-
-bool
-rules_prefer(const struct rules *r, const struct mp_addr *a)
-{
-	return r->rest == REST_PREFER && rules_find(r, a) == NULL;
-}
-
-/* What a rule says of plaintext that comes in. */
+/* May plaintext of peers come in to which datagrams go this way? */
 static bool
-lets_in(const struct rules *r, enum conf_way of)
+rules_lets_in(const struct rules *r, enum rules_way way)
 {
-	return of == WAY_PLAIN || (of == WAY_PROTECT && r->accept_plain);
+	return way == WAY_PLAIN || (way == WAY_PROTECT && r->accept_plain);
 }
 
+/* The same of peers that no rule is about. */
 static bool
-rest_in(const struct rules *r)
+rules_rest_lets_in(const struct rules *r)
 {
 	return r->accept_plain || r->rest != REST_REQUIRE;
 }
 
-static bool
-rules_list_plain(const struct rules *r, const struct mp_addr *a)
+/* The way without the exemptions. */
+static enum rules_way
+rules_way_by(const struct rules *r, const struct rule *rule,
+    const struct mp_addr *a)
+{
+	if (rule != NULL)
+		return rule->way;
+	if (r->rest == REST_PLAIN)
+		return WAY_PLAIN;
+	/* Without its interface a link-local address names no peer. */
+	return net_is_link_local(a) ? WAY_REFUSE : WAY_PROTECT;
+}
+
+struct rules_policy
+rules_apply(const struct rules *r, const struct mp_addr *a)
 {
 	const struct rule *rule = rules_find(r, a);
+	struct rules_policy p = { .way = rules_way_by(r, rule, a),
+		.plain_from = rule != NULL ? rules_lets_in(r, rule->way) :
+		rules_rest_lets_in(r) };
 
-	return rule != NULL ? lets_in(r, rule->way) : rest_in(r);
-}
-
-bool
-rules_is_dns(const struct rules *r, const struct mp_addr *a)
-{
-	return a->port == RULES_NAMES && !exempt(a) && !r->accept_plain &&
-	    way(r, a) != WAY_PLAIN;
-}
-
-bool
-rules_plain_from(const struct rules *r, const struct mp_addr *a)
-{
-	return rules_exempt(a) || rules_list_plain(r, a);
+	p.is_dns = a->port == RULES_NAMES && p.way != WAY_PLAIN &&
+	    !r->accept_plain && !rules_exempt_address(a);
+	if (rules_exempt(a)) {
+		p.way = WAY_PLAIN;
+		p.plain_from = true;
+	}
+	p.prefer = p.way == WAY_PROTECT && rule == NULL &&
+	    r->rest == REST_PREFER;
+	return p;
 }
 
 size_t
@@ -206,8 +194,8 @@ rules_filter(const struct rules *r, struct sockfilter_prefix prefix[RULES_MAX],
 
 	for (i = 0; i < r->n; i++) {
 		prefix[i] = r->rule[i].peers;
-		prefix[i].drop = !lets_in(r, r->rule[i].way);
+		prefix[i].drop = !rules_lets_in(r, r->rule[i].way);
 	}
-	*rest = rest_in(r);
+	*rest = rules_rest_lets_in(r);
 	return r->n;
 }

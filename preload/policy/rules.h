@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which peers are protected: rules by prefix and port, of which the first that
- * fits decides, and what holds for all others.
+ * Which peers are protected: a list of rules by prefix and port, of which the
+ * first that fits an address decides, and what holds where none fits.  Pure.
  */
 #ifndef RULES_H
 #define RULES_H
@@ -9,31 +9,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "mp.h"
 #include "shared/sockfilter.h"
 
+struct mp_addr;
+
 enum {
-	RULES_MAX = 64,	  /* what the kernel's filter has room for */
-	RULES_NAMES = 53, /* the port of name servers, always plain */
+	RULES_MAX = 64,	  /* rules; the socket filter has room for so many */
+	RULES_NAMES = 53, /* port of name servers, which are always plain */
 };
 
-enum conf_way {
-	WAY_PLAIN,   /* as the kernel sends it */
+enum rules_way {
+	WAY_PLAIN,   /* a datagram goes as the kernel sends it */
 	WAY_PROTECT, /* through a session */
 	WAY_REFUSE,  /* not at all */
 };
 
-/* What holds for those that no rule is about. */
+/* What holds for peers that no rule is about. */
 enum rules_rest {
-	REST_REQUIRE, /* protected, or nothing goes */
-	REST_PREFER,  /* protected if they answer */
+	REST_REQUIRE, /* protected, or nothing is sent */
+	REST_PREFER,  /* protected if they answer, else plain */
 	REST_PLAIN,
 };
 
 struct rule {
 	struct sockfilter_prefix peers;
-	enum conf_way way;
-	unsigned from, line; /* where it was asked for; the caller's */
+	enum rules_way way;
+	unsigned from, line; /* of its origin, as the caller counts */
 };
 
 struct rules {
@@ -43,26 +44,27 @@ struct rules {
 	bool accept_plain; /* plaintext of protected peers may come in */
 };
 
-/* ADDRESS[/LEN][:PORT]; IPv6 with a port in brackets.  False: it is none. */
-bool rules_prefix(struct sockfilter_prefix *, const char *word);
-/* One more at the end; false: there are too many. */
-bool rules_add(struct rules *, const struct rule *);
-/* The rule that fits, or NULL. */
-const struct rule *rules_find(const struct rules *, const struct mp_addr *);
+/* What the rules say about datagrams to and from one address. */
+struct rules_policy {
+	enum rules_way way; /* of a datagram to it */
+	bool prefer;	 /* it goes in plaintext where no peer answers */
+	bool is_dns;	 /* plain only because a name server has port 53 */
+	bool plain_from; /* plaintext from the address may come in */
+};
 
-/* What is plain whatever the rules say: it stays on this host, goes to many, or
- * asks for names. */
+/* Parses ADDRESS[/LEN][:PORT]; IPv6 with a port is in brackets.  False: the
+ * word is no such thing. */
+bool rules_prefix(struct sockfilter_prefix *, const char *word);
+/* Appends a rule; false: there are RULES_MAX already. */
+bool rules_add(struct rules *, const struct rule *);
+/* The first rule that fits the address, or NULL. */
+const struct rule *rules_find(const struct rules *, const struct mp_addr *);
+/* Is the address plain whatever the rules say?  Loopback, multicast, broadcast,
+ * the unspecified address, and port 53. */
 bool rules_exempt(const struct mp_addr *);
-/* Which way a datagram to this address goes. */
-enum conf_way rules_way(const struct rules *, const struct mp_addr *);
-/* Is it sent in plaintext where there is no answer? */
-bool rules_prefer(const struct rules *, const struct mp_addr *);
-/* Is this a name server that is plain for no other reason? */
-bool rules_is_dns(const struct rules *, const struct mp_addr *);
-/* May plaintext come in from this address? */
-bool rules_plain_from(const struct rules *, const struct mp_addr *);
-/* The same for the kernel: what to do with each prefix; returns how many there
- * are.  *rest: with all others. */
+struct rules_policy rules_apply(const struct rules *, const struct mp_addr *);
+/* The rules for incoming plaintext, as the socket filter takes them.  Returns
+ * how many prefixes there are; *rest: may plaintext of all others come in? */
 size_t rules_filter(const struct rules *, struct sockfilter_prefix[RULES_MAX],
     bool *rest);
 

@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config_file.h"
+#include "rules.h"
 #include "shared/real.h"
 
 #define SYSTEM_FILE "/etc/mpshim/config"
 
-/* Not getenv(3): bash has its own, and binds ours to that. */
+/* Not getenv(3): bash exports one of its own, which would be called. */
 const char *
 settings_variable(char **envp, const char *name)
 {
@@ -26,9 +28,9 @@ settings_variable(char **envp, const char *name)
 
 /* --- One value ----------------------------------------------------------- */
 
-/* Adds a word to a list: false, it has no room. */
+/* Appends a word to a list; false: no room. */
 static bool
-list_add(char *list, size_t size, const char *word)
+settings_list_add(char *list, size_t size, const char *word)
 {
 	size_t len = strlen(list), more = strlen(word);
 
@@ -40,13 +42,14 @@ list_add(char *list, size_t size, const char *word)
 	return true;
 }
 
+/* Appends a rule; false: there are too many. */
 static bool
-rule_add(struct settings *s, const struct directive *d, enum settings_from from)
+settings_rule_add(
+    struct settings *s, const struct directive *d, enum settings_from from)
 {
 	struct rule rule = { .peers = d->peers, .from = from,
 		.line = d->line };
 
-	/* With MPSHIM_PEER the files have no say. */
 	if (s->peers_alone && from > FROM_PEER)
 		return true;
 	rule.way = d->what == SET_PLAIN ? WAY_PLAIN :
@@ -54,9 +57,9 @@ rule_add(struct settings *s, const struct directive *d, enum settings_from from)
 	return rules_add(&s->rules, &rule);
 }
 
-/* Has somebody said so before?  If not, this one has. */
+/* Has an earlier origin set it already?  If not, notes this one. */
 static bool
-settings_taken(struct settings *s, const struct directive *d,
+settings_is_taken(struct settings *s, const struct directive *d,
     enum settings_from from)
 {
 	if (s->of[d->what].from != FROM_NOWHERE &&
@@ -68,14 +71,14 @@ settings_taken(struct settings *s, const struct directive *d,
 	return false;
 }
 
-/* Takes in one value: false, there are too many. */
+/* Sets one value, or appends it; false: there are too many. */
 static bool
-settings_take(struct settings *s, const struct directive *d,
+settings_set(struct settings *s, const struct directive *d,
     enum settings_from from)
 {
 	if (d->what >= SET_PLAIN)
-		return rule_add(s, d, from);
-	if (settings_taken(s, d, from))
+		return settings_rule_add(s, d, from);
+	if (settings_is_taken(s, d, from))
 		return true;
 	switch (d->what) {
 	case SET_DEFAULT:
@@ -95,12 +98,13 @@ settings_take(struct settings *s, const struct directive *d,
 		s->memory = d->number;
 		return true;
 	case SET_KEY:
-		return list_add(s->keys, sizeof(s->keys), d->word);
+		return settings_list_add(s->keys, sizeof(s->keys), d->word);
 	case SET_INTERFACE:
-		return list_add(s->interfaces, sizeof(s->interfaces), d->word);
+		return settings_list_add(
+		    s->interfaces, sizeof(s->interfaces), d->word);
 	case SET_NO_INTERFACE:
-		return list_add(s->no_interfaces, sizeof(s->no_interfaces),
-		    d->word);
+		return settings_list_add(
+		    s->no_interfaces, sizeof(s->no_interfaces), d->word);
 	default:
 		return true;
 	}
@@ -108,8 +112,8 @@ settings_take(struct settings *s, const struct directive *d,
 
 /* --- Variables ----------------------------------------------------------- */
 
-/* Lists of blank-separated words; those that a file may give once are one. */
-static const struct variable {
+/* Each variable is a list of words, separated by blanks. */
+static const struct settings_source {
 	const char *name;
 	enum setting what;
 	enum settings_from from;
@@ -126,8 +130,8 @@ static const struct variable {
 	{ "MPSHIM_NO_INTERFACE", SET_NO_INTERFACE, FROM_VARIABLE },
 };
 
-/* The next word of a list: 1 and a copy, cut short where it is too long; 0 at
- * the end. */
+/* Copies the next word of a list, cut off where it is too long: 1, or 0 at the
+ * end. */
 static int
 settings_word_next(const char **list, char word[CONFIG_FILE_WORD])
 {
@@ -144,9 +148,9 @@ settings_word_next(const char **list, char word[CONFIG_FILE_WORD])
 	return 1;
 }
 
-/* As variables have it, 1 is yes, or prefer, and 0 is no, or require. */
+/* In variables 1 stands for yes or prefer, and 0 for no or require. */
 static const char *
-spelt(enum setting what, const char *word)
+settings_spell(enum setting what, const char *word)
 {
 	bool on = strcmp(word, "0") != 0;
 
@@ -158,17 +162,18 @@ spelt(enum setting what, const char *word)
 }
 
 static void
-variable_take(struct settings *s, const struct variable *v, const char *list,
-    settings_say *say)
+settings_take_variable(struct settings *s, const struct settings_source *v,
+    const char *list, settings_say *say)
 {
 	char word[CONFIG_FILE_WORD], line[2 * CONFIG_FILE_WORD];
 	struct directive d = { .what = v->what, .line = 0 };
 
-	if (v->what < SET_PLAIN) /* also one without a word */
-		(void)settings_taken(s, &d, v->from);
+	if (v->what < SET_PLAIN) /* an empty list counts as set, too */
+		(void)settings_is_taken(s, &d, v->from);
 	while (settings_word_next(&list, word)) {
-		if (config_file_value(&d, v->what, spelt(v->what, word))) {
-			if (settings_take(s, &d, v->from))
+		if (config_file_value(
+			&d, v->what, settings_spell(v->what, word))) {
+			if (settings_set(s, &d, v->from))
 				continue;
 			snprintf(line, sizeof(line), "%s: too many entries",
 			    v->name);
@@ -190,7 +195,7 @@ settings_environ(struct settings *s, char **envp, settings_say *say)
 	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		list = settings_variable(envp, variables[i].name);
 		if (list != NULL)
-			variable_take(s, &variables[i], list, say);
+			settings_take_variable(s, &variables[i], list, say);
 	}
 	for (i = 0; i < s->rules.n; i++)
 		s->peers_alone |= s->rules.rule[i].from == FROM_PEER;
@@ -224,8 +229,11 @@ settings_path(char path[SETTINGS_PATH], char **envp, enum settings_from from)
 	return n > 0 && n < SETTINGS_PATH;
 }
 
-/* Who can write it can have datagrams sent unprotected.  The system's file is
- * the system's, whoever that is in this user namespace. */
+/*
+ * Why a file may not be used, or NULL.  A user who can write it can have
+ * datagrams sent in plaintext.  The owner of the system's file is not checked:
+ * in a user namespace root may be unmapped.
+ */
 static const char *
 settings_refused(const struct stat *st, enum settings_from from)
 {
@@ -267,7 +275,7 @@ settings_read(char text[CONFIG_FILE_MAX], const char *path,
 	int fd, n = -1;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 && lstat(path, &st) != 0) /* nothing that could be seen */
+	if (fd < 0 && lstat(path, &st) != 0) /* it does not exist */
 		return 0;
 	if (fd < 0 || fstat(fd, &st) != 0)
 		why = strerror(errno);
@@ -301,7 +309,7 @@ settings_file(struct settings *s, const char *path, enum settings_from from,
 		return n;
 	config_file_begin(&f, text, (size_t)n);
 	while ((more = config_file_next(&f, &d)) > 0)
-		if (!settings_take(s, &d, from)) {
+		if (!settings_set(s, &d, from)) {
 			snprintf(f.fault, sizeof(f.fault), "expected no more "
 			    "than %s, found one more %s", d.what < SET_PLAIN ?
 			    "there is room for" : "64 rules in all",
@@ -316,9 +324,9 @@ settings_file(struct settings *s, const char *path, enum settings_from from,
 	return -1;
 }
 
-/* One that is asked for by its name must be there. */
+/* The file that MPSHIM_CONFIG names, which must exist: as settings_file(). */
 static int
-named_file(struct settings *s, const char *path, settings_say *say)
+settings_named_file(struct settings *s, const char *path, settings_say *say)
 {
 	char line[SETTINGS_SAY];
 	int n = 0;
@@ -344,7 +352,7 @@ settings_files(struct settings *s, char **envp, settings_say *say)
 	int n = 0;
 
 	if (named != NULL)
-		n = named_file(s, named, say);
+		n = settings_named_file(s, named, say);
 	else {
 		if (settings_path(path, envp, FROM_USER))
 			n = settings_file(s, path, FROM_USER, say);

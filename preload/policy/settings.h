@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is asked for, out of the environment and the configuration files.
+ * Settings from the environment and the configuration files.
  *
- * What is found first counts: a variable (which an option of mprun sets), the
- * user's file, the system's file.  Rules add up in that order; but where
- * MPSHIM_PEER is set all others are plain, whatever the files say.
+ * A setting counts where it is found first: in a variable (which an option of
+ * mprun sets), the user's file, the system's file.  Rules and keys add up in
+ * that order; but with MPSHIM_PEER only its peers are protected, whatever the
+ * files say.
  *
- * Each program reads the files itself when it starts, so that it makes no
- * difference how it came to be preloaded into.  Nothing is allocated.
+ * The library reads the files in each program, at its start, so it makes no
+ * difference whether mprun or LD_PRELOAD alone loaded it.  Nothing is
+ * allocated.
  */
 #ifndef SETTINGS_H
 #define SETTINGS_H
@@ -16,56 +18,59 @@
 #include <stdint.h>
 
 #include "config_file.h"
-#include "shared/ipc.h"
 #include "rules.h"
+#include "shared/ipc.h"
 
 enum settings_bound {
 	SETTINGS_PATH = 4096,
-	SETTINGS_SAY = 4096 + 1536, /* bytes of a complaint */
+	SETTINGS_SAY = 4096 + 1536, /* bytes of an error message */
 };
 
-/* Where a setting comes from, the first ones first. */
+/* The origin of a setting, in the order in which they are read. */
 enum settings_from {
 	FROM_NOWHERE, /* the default */
 	FROM_PLAIN,   /* MPSHIM_PLAIN */
 	FROM_PEER,    /* MPSHIM_PEER */
-	FROM_VARIABLE, /* another one */
-	FROM_USER,    /* file */
-	FROM_SYSTEM,  /* file */
-	FROM_WHERES,
+	FROM_VARIABLE, /* another variable */
+	FROM_USER,    /* the user's file */
+	FROM_SYSTEM,  /* the system's file */
+	FROM_WHERES,  /* how many there are */
 };
 
 struct settings {
 	struct rules rules;
-	bool peers_alone; /* MPSHIM_PEER says it all */
+	bool peers_alone; /* MPSHIM_PEER is set: rules of files do not count */
 	bool tell_private;
-	uint32_t sessions, memory; /* 0: the engine's own */
-	char keys[IPC_KEYS]; /* names and paths, blank separated */
-	char interfaces[IPC_NAMES], no_interfaces[IPC_NAMES]; /* the same */
-	/* By enum setting, of those that are no rules. */
+	uint32_t sessions; /* how many; 0: the engine's default */
+	uint32_t memory;   /* bytes; 0: the same */
+	char keys[IPC_KEYS]; /* names and paths, separated by blanks */
+	char interfaces[IPC_NAMES], no_interfaces[IPC_NAMES]; /* likewise */
+	/* The origin of each setting that is no rule, by enum setting. */
 	struct {
 		enum settings_from from;
-		unsigned line; /* or 0 */
+		unsigned line; /* in its file; 0: in a variable */
 	} of[SET_PLAIN];
 };
 
-/* What hears of mistakes, a line each, without a newline. */
+/* Called with each error message: one line, without a newline. */
 typedef void settings_say(const char *line);
 
-/* A variable of this environment, or NULL. */
+/* The value of a variable in this environment, or NULL. */
 const char *settings_variable(char **envp, const char *name);
-/* The variables.  What is wrong in them is said, and left out. */
+/* Reads the variables.  A wrong word is told to settings_say and left out. */
 void settings_environ(struct settings *, char **envp, settings_say *);
-/* The path of a file; false: it has none, as it was turned off. */
+/* The path of the user's or the system's file.  False: MPSHIM_CONFIG says
+ * another or none, or the environment does not tell the user's. */
 bool settings_path(char path[SETTINGS_PATH], char **envp, enum settings_from);
-/* The user's and the system's file, as far as they are there.  False: one is
- * wrong, and so that nothing goes unprotected by mistake nothing counts. */
+/* Reads the user's and the system's file, where they exist.  False: one is
+ * wrong; then all settings are cleared, so that no mistake sends plaintext. */
 bool settings_files(struct settings *, char **envp, settings_say *);
-/* One file as that of the user or of the system: 1; 0: it is not there; -1: it
+/* Reads one file as the user's or the system's: 1; 0: it does not exist; -1: it
  * is wrong. */
 int settings_file(struct settings *, const char *path, enum settings_from,
     settings_say *);
-/* Its text, for those who show it: bytes; 0: it is not there; -1. */
+/* Reads a file's text: its length in bytes; 0: it does not exist; -1: it may
+ * not be used, or read. */
 int settings_read(char text[CONFIG_FILE_MAX], const char *path,
     enum settings_from, settings_say *);
 

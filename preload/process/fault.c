@@ -11,10 +11,10 @@
 
 enum { PAGE = 4096 };
 
-/* SO_TYPE cannot be set, which the kernel says after it has read a number.  The
- * word around a byte is in the byte's page. */
+/* SO_TYPE cannot be set, but the kernel reads the value before it says so.  The
+ * aligned word around a byte lies in the byte's page. */
 static bool
-unreadable(int fd, uintptr_t at)
+fault_unreadable(int fd, uintptr_t at)
 {
 	return SECCOMP_ALLOWS(SYS_setsockopt, fd, SOL_SOCKET, SO_TYPE) &&
 	    real_setsockopt(fd, SOL_SOCKET, SO_TYPE,
@@ -30,15 +30,15 @@ fault_read(int fd, const void *p, size_t len)
 
 	if (len == 0)
 		return false;
-	bad = unreadable(fd, first) ||
-	    (first / PAGE != last / PAGE && unreadable(fd, last));
+	bad = fault_unreadable(fd, first) ||
+	    (first / PAGE != last / PAGE && fault_unreadable(fd, last));
 	errno = saved;
 	return bad;
 }
 
-/* Asking for less than a number's length gives as much of it. */
+/* The kernel writes as many bytes of an option's value as are asked for. */
 static bool
-unwritable(int fd, void *p)
+fault_unwritable(int fd, void *p)
 {
 	socklen_t one = 1;
 
@@ -55,7 +55,8 @@ fault_write(int fd, void *p, size_t len)
 
 	if (len == 0)
 		return false;
-	bad = unwritable(fd, p) || unwritable(fd, (char *)p + len - 1);
+	bad = fault_unwritable(fd, p) ||
+	    fault_unwritable(fd, (char *)p + len - 1);
 	errno = saved;
 	return bad;
 }

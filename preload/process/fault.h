@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Is there memory?  The kernel knows: a socket's option is set from, or asked
- * into, the place in question.  For calls that are slow anyway; those that
- * carry datagrams find out as memcpy(3) does (iov.h).
+ * Is there memory at an address that the program passed?  The kernel tells: a
+ * socket option is set from there, or read to there.  For calls that are slow
+ * anyway; those that carry datagrams crash as memcpy(3) does (iov.h).
  */
 #ifndef FAULT_H
 #define FAULT_H
@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Can the first and the last of `len' bytes not be read?  `fd' is a socket, of
- * which nothing changes. */
+/* Is the first or the last of `len' bytes unreadable?  `fd' is any socket; it
+ * stays as it is. */
 bool fault_read(int fd, const void *, size_t len);
-/* Can they not be written?  What they were is lost. */
+/* Is one of them unwritable?  Their content is overwritten. */
 bool fault_write(int fd, void *, size_t len);
 
 #endif

@@ -1,4 +1,38 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A child of fork(2) has its parent's memory, but another process and thread
+ * id, and locks that only the parent can let go of.  So what this process is
+ * has to be set anew in the child, before anything depends on it: the function
+ * given to forked_setup() does that (hook/init.c: reentry_setup(),
+ * fdtab_setup()).
+ *
+ * A handler of pthread_atfork(3) is not enough: _Fork(3) does not run any, and
+ * fork(2) and clone(2) can be called by syscall(3).  So a page of this process
+ * is marked MADV_WIPEONFORK.  In the parent it holds 1.  In a child the kernel
+ * gives zeros: whoever looks sees 0, sets it to 1, counts the fork, and runs
+ * the function.
+ *
+ * forked_check() looks.  It is called by pthread_atfork(3)'s handler where
+ * there is one, when a descriptor is looked up (fdtab_hold()), and by
+ * forked_times().
+ *
+ * forked_times() tells a caller that was interrupted by a signal handler that
+ * forked: the number differs before and after, and this is the child.  A
+ * datagram that the parent sends as well must then not be sent again.
+ *
+ * Invariants: in each child the function runs once, by the child's first
+ * thread, which is alone then.  Without the page (mmap(2) or madvise(2) failed,
+ * Linux before 4.14) nothing is noticed.
+ *
+ * A child of vfork(2), or of clone(2) with CLONE_VM, shares its parent's
+ * memory, so the page keeps its 1: it is not noticed, and must not be, since
+ * what it set would be its parent's (fdtab_ours()).
+ *
+ * No lock.  Never: an allocation, or a function that is not async-signal-safe,
+ * in the child.  Source: madvise(2) (MADV_WIPEONFORK).
+ */
 #include "forked.h"
 
 #include <errno.h>
@@ -6,9 +40,9 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-static _Atomic int *same; /* in a page that the kernel wipes in a child */
+static _Atomic int *noticed; /* in a page that the kernel wipes in a child */
 static void (*in_child)(void);
-static volatile unsigned times;
+static volatile unsigned forks;
 
 void
 forked_setup(void (*run)(void))
@@ -25,8 +59,8 @@ forked_setup(void (*run)(void))
 		munmap(p, size);
 		return;
 	}
-	same = p;
-	atomic_store(same, 1);
+	noticed = p;
+	atomic_store(noticed, 1);
 }
 
 void
@@ -34,12 +68,12 @@ forked_check(void)
 {
 	int saved;
 
-	if (same == NULL ||
-	    atomic_load_explicit(same, memory_order_relaxed) != 0)
+	if (noticed == NULL ||
+	    atomic_load_explicit(noticed, memory_order_relaxed) != 0)
 		return;
 	saved = errno;
-	atomic_store(same, 1);
-	times++;
+	atomic_store(noticed, 1);
+	forks++;
 	in_child();
 	errno = saved;
 }
@@ -48,5 +82,5 @@ unsigned
 forked_times(void)
 {
 	forked_check();
-	return times;
+	return forks;
 }

@@ -8,9 +8,9 @@
 
 enum { PAGE = 4096 };
 
-/* Is it an address of the kernel's? */
+/* Is it an address in the kernel's half? */
 static bool
-above(const void *p)
+iov_of_kernel(const void *p)
 {
 	return (uintptr_t)p > INTPTR_MAX;
 }
@@ -18,7 +18,7 @@ above(const void *p)
 bool
 iov_bad(const void *p, size_t len)
 {
-	return len > 0 && ((uintptr_t)p < PAGE || above(p));
+	return len > 0 && ((uintptr_t)p < PAGE || iov_of_kernel(p));
 }
 
 size_t
@@ -41,7 +41,7 @@ iov_check(const struct msghdr *msg)
 		if (iov[i].iov_len > SSIZE_MAX)
 			return -EINVAL;
 	for (i = 0; i < msg->msg_iovlen; i++)
-		if (above(iov[i].iov_base))
+		if (iov_of_kernel(iov[i].iov_base))
 			return -EFAULT;
 	return 0;
 }

@@ -8,7 +8,8 @@
 #include "shared/old_glibc.h"
 #include "shared/raw.h"
 
-/* Volatile enough: written once, before the program has threads. */
+/* The functions found.  Written by libc_find(), before the program has threads;
+ * a row of LIBC_LIBRARY perhaps before, by whoever needs it first. */
 static struct {
 #define ROW(type, name, params, args, raw) type(*name) params;
 	LIBC_TABLE(ROW)
@@ -28,9 +29,10 @@ LIBC_TABLE(ROW)
 LIBC_VARIADIC(ROW)
 #undef ROW
 
-/* dlsym(3) allocates when it finds nothing: only in here. */
+/* dlsym(3) allocates memory when it finds nothing, so only this file calls
+ * it. */
 static void
-find(void *at, const char *name)
+libc_find_one(void *at, const char *name)
 {
 	void *p = dlsym(RTLD_NEXT, name);
 
@@ -43,13 +45,13 @@ libc_first(const char *name)
 	return dlsym(RTLD_DEFAULT, name);
 }
 
-/* No system call is behind them, so they are looked for when they are needed
- * before libc_find(). */
+/* There is no system call to make instead, so these are looked up when they are
+ * called before libc_find(). */
 #define ROW(type, name, params, args, none)                                   \
 	type real_##name params                                               \
 	{                                                                     \
 		if (found.name == NULL)                                       \
-			find(&found.name, #name);                             \
+			libc_find_one(&found.name, #name);                    \
 		if (found.name != NULL)                                       \
 			return found.name args;                               \
 		errno = ENOSYS;                                               \
@@ -61,7 +63,7 @@ LIBC_LIBRARY(ROW)
 void
 libc_find(void)
 {
-#define ROW(type, name, params, args, raw) find(&found.name, #name);
+#define ROW(type, name, params, args, raw) libc_find_one(&found.name, #name);
 	LIBC_TABLE(ROW)
 	LIBC_VARIADIC(ROW)
 	LIBC_LIBRARY(ROW)

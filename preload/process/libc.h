@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The table of what the library hooks: one row for each function of the C
- * library, LIBC(type, name, (parameters), (arguments), (raw system call)).
- * hook_*.c define the hooks, real.c the functions behind them, and
- * `make check-exports' compares this list with what the library exports.
+ * The table of the functions that the library hooks: a row for each function of
+ * the C library, LIBC(type, name, (parameters), (arguments), (raw system
+ * call)). hook/hook_*.c define the hooks, libc.c the functions behind them
+ * (real_NAME). hook/exports.map lists them once more, and `make check-exports'
+ * compares that list with what the library exports.
  */
 #ifndef LIBC_H
 #define LIBC_H
@@ -137,7 +138,7 @@
 	    (fd, data, len, room),                                            \
 	    (SYS_read, fd, data, len < room ? len : room))
 
-/* These take a variable argument, which the hooks pass on as a pointer. */
+/* Functions with variable arguments, which the hooks pass on as these types. */
 #define LIBC_VARIADIC(LIBC)                                                   \
 	LIBC(int, fcntl, (int fd, int cmd, void *arg), (fd, cmd, arg),        \
 	    (SYS_fcntl, fd, cmd, arg))                                        \
@@ -148,8 +149,8 @@
 	LIBC(int, ioctl, (int fd, unsigned long request, void *arg),          \
 	    (fd, request, arg), (SYS_ioctl, fd, request, arg))
 
-/* No system calls: the last column is what they return where the C library has
- * none of that name. */
+/* Functions without a system call of their own.  The last column is the value
+ * that they return if the C library has no such function (with ENOSYS). */
 #define LIBC_LIBRARY(LIBC)                                                    \
 	LIBC(int, fclose, (FILE *f), (f), EOF)                                \
 	LIBC(FILE *, freopen,                                                 \
@@ -176,9 +177,9 @@ LIBC_VARIADIC(LIBC_REAL)
 LIBC_LIBRARY(LIBC_REAL)
 #undef LIBC_REAL
 
-/* The first of that name that the program would find, or NULL. */
+/* The symbol of that name that the program itself would find, or NULL. */
 void *libc_first(const char *name);
-/* Finds them all.  Before that they are the raw system calls. */
+/* Finds them all.  Until then they are the raw system calls. */
 void libc_find(void);
 
 #endif

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "shared/arena.h"
 #include "libc.h"
+#include "shared/arena.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 
 static enum log_level level = LOG_WARN;
-static char file[256];
-static _Atomic uint64_t last[32]; /* when a line of each kind went */
+static char file[256]; /* "": stderr */
+static _Atomic uint64_t last[32]; /* when a line of each kind was written, us */
 
 void
 log_setup(const char *spec)
@@ -50,7 +51,7 @@ log_put(const char *line, size_t len)
 			return;
 	}
 	if (real_write(fd, line, len) < 0) {
-		/* Nobody to tell. */
+		/* Where could that be reported? */
 	}
 	if (fd != 2)
 		real_close(fd);

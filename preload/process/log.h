@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What we tell people: lines "mpshim: ..." on stderr, or where MPSHIM_LOG says. */
+/* Messages for people: lines "mpshim: ..." on stderr, or in the file that
+ * MPSHIM_LOG names. */
 #ifndef LOG_H
 #define LOG_H
 
@@ -7,11 +8,12 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* "error", "warn", "info" or "debug", then perhaps ":FILE".  NULL: warn. */
+/* The value of MPSHIM_LOG: "error", "warn", "info" or "debug", then perhaps
+ * ":FILE".  NULL: warn. */
 void log_setup(const char *spec);
 /*
- * Writes a line, unless one of the same kind (1..31, the caller's choice; 0:
- * always) went within the last second.  errno stays as it is.
+ * Writes a line, unless one of the same kind (LOG_*; LOG_ALWAYS: in any case)
+ * was written within the last second.  errno stays as it is.
  */
 void log_say(enum log_level, int kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

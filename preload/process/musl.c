@@ -24,7 +24,7 @@ musl_in(struct msghdr *msg)
 	msg->msg_controllen = (uint32_t)msg->msg_controllen;
 }
 
-/* Control messages that are longer than there is room for stay as they are. */
+/* Control messages that exceed the room stay the program's, as they are. */
 const struct msghdr *
 musl_out(const struct msghdr *msg, struct musl_room *room)
 {

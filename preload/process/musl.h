@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Programs of musl, into which the library goes as well, since it wants nothing
- * that only glibc has.  What is a word in the kernel's and glibc's struct msghdr
- * and cmsghdr is half a word and padding there, which nobody has cleared.
+ * Programs linked with musl, which can preload the library too, since it needs
+ * no function that only glibc has.  In musl's struct msghdr and cmsghdr the
+ * lengths are half a word and uninitialized padding, where the kernel's and
+ * glibc's are a word: the padding has to be cleared.
  */
 #ifndef MUSL_H
 #define MUSL_H
@@ -13,15 +14,15 @@
 
 struct musl_room {
 	struct msghdr msg;
-	uint64_t control[128]; /* as much as musl's own sendmsg(2) takes */
+	uint64_t control[128]; /* as long as musl's own sendmsg(2) takes */
 };
 
-/* At the start: this is such a program. */
+/* At the start: this is a musl program. */
 void musl_setup(void);
 bool musl_is(void);
-/* The message of a musl program as the kernel has it. */
-const struct msghdr *musl_out(const struct msghdr *, struct musl_room *);
-/* The same of one to be filled in, in place. */
+/* A message of a musl program as the kernel wants it, in `room'. */
+const struct msghdr *musl_out(const struct msghdr *, struct musl_room *room);
+/* The same in place, of a message that is to be received. */
 void musl_in(struct msghdr *);
 
 #endif

@@ -1,4 +1,46 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A signal handler may call send(2) while the same thread is in a hook.  It
+ * must not wait for a lock that its own thread holds, nor use the buffer that
+ * the interrupted call uses.  And it may never return: siglongjmp(3), or the
+ * thread is cancelled; then lock and buffer have to be taken back.
+ *
+ * So each thread keeps marks: for the lock that it holds, and for each buffer
+ * in use, the address of the frame that took it.  Stacks grow downwards: a
+ * frame of a handler lies below (at a lower address than) the frame that it
+ * interrupted.  A mark above the current frame belongs to a call that is still
+ * active.  One at or below it was left without reentry_unlock() or
+ * reentry_give(): it is gone (reentry_frame_gone()).  On an alternate signal
+ * stack addresses do not compare: there no mark is gone, and when the thread is
+ * back on its own stack, marks within the alternate one are.  Where
+ * sigaltstack(2) is forbidden, only marks less than NEAR below the frame are
+ * gone.
+ *
+ * The lock, for this thread:
+ * - none: reentry_lock() takes the arena's lock;
+ * - held, active: reentry_lock() fails at once, the caller does without.  A
+ *   datagram is deferred (datagram/tx_deferred.c) by
+ *   reentry_run_after_unlock(), whose function runs right after the unlock,
+ *   outside the lock;
+ * - held, gone: the lock is given up as if its owner had died
+ *   (arena_abandon()), then taken anew, perhaps of another arena.  A thread
+ *   holds one arena's lock at most.  reentry_lock() also fails for an arena
+ *   that was copied (`moved'); only recover.c takes the lock of such a one.
+ *
+ * The buffers: DEPTH of them, used as a stack, and a spare one for deferred
+ * datagrams; mapped at the thread's first call, unmapped at its end.  A fifth
+ * nested call gets none and fails.
+ *
+ * Invariants: a mark is set before the lock is taken and cleared after it was
+ * let go, so an interruption at any instruction finds the mark of what is held.
+ * Marks are thread-local with the initial-exec model, whose access allocates
+ * nothing and is safe in a handler.
+ *
+ * Never: a wait for a lock of one's own thread; malloc(3).  Sources:
+ * signal-safety(7), sigaltstack(2), pthread_cancel(3).
+ */
 #include "reentry.h"
 
 #include <pthread.h>
@@ -6,32 +48,31 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
+#include "shared/arena.h"
 #include "shared/old_glibc.h"
 #include "shared/raw.h"
+#include "shared/seccomp.h"
 
 enum {
-	DEPTH = 4, /* handlers within handlers that still get a buffer */
+	DEPTH = 4, /* nested calls that get a buffer */
 	BUFS = DEPTH + 1, /* and the spare one */
-	NEAR = 65536, /* two frames of the same stack, for sure */
+	NEAR = 65536, /* bytes: so near, two frames are on one stack */
 };
 
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
 
-TLS uintptr_t lock_frame;   /* 0: holds none */
+TLS uintptr_t lock_frame;   /* mark of the lock; 0: holds none */
 TLS struct arena *lock_of;
-TLS void (*after)(void); /* the lock is given back */
-TLS unsigned depth;
-TLS uintptr_t frames[DEPTH];
+TLS void (*after)(void);    /* runs after the unlock, or NULL */
+TLS unsigned depth;	    /* buffers in use */
+TLS uintptr_t frames[DEPTH]; /* their marks */
 TLS struct reentry_buf *bufs; /* BUFS of them, or NULL */
 
 static pthread_key_t at_exit;
 static bool have_key;
 
-/* On another stack addresses say nothing; but who is back from that one has
- * left it. */
 bool
-reentry_gone(uintptr_t mark, uintptr_t frame)
+reentry_frame_gone(uintptr_t mark, uintptr_t frame)
 {
 	stack_t ss;
 
@@ -47,7 +88,7 @@ reentry_gone(uintptr_t mark, uintptr_t frame)
 
 /* Runs when a thread ends. */
 static void
-give_all(void *unused)
+reentry_free(void *unused)
 {
 	(void)unused;
 	if (bufs != NULL)
@@ -55,25 +96,27 @@ give_all(void *unused)
 	bufs = NULL;
 }
 
-/* Where the C library has each thread's robust list, from the thread's own
- * address on. */
+/* Offset of a thread's robust list from its pthread_self(); 0: unknown. */
 static ptrdiff_t list_at;
 
-/* By what the C library knows of the thread: the clock of a thread is named
- * after its id.  So the kernel need not be asked. */
+/*
+ * Tells the lock this thread's id and robust list without a system call, which
+ * a seccomp filter may forbid: the id is in the thread's clock id, where the
+ * kernel has its complement above 3 bits of flags.
+ */
 static void
-know_by_library(void)
+reentry_set_owner(void)
 {
 	clockid_t clock;
 
 	if (pthread_getcpuclockid(pthread_self(), &clock) == 0)
-		arena_is((uint32_t)~(clock >> 3), list_at == 0 ? NULL :
+		arena_owner_set((uint32_t)~(clock >> 3), list_at == 0 ? NULL :
 		    (struct robust_list_head *)(void *)((char *)(uintptr_t)
 			pthread_self() + list_at));
 }
 
 static void
-find_list(void)
+reentry_find_list(void)
 {
 	struct robust_list_head *list = NULL;
 	size_t len;
@@ -88,9 +131,9 @@ reentry_setup(void)
 {
 	arena_forked();
 	if (list_at == 0)
-		find_list();
+		reentry_find_list();
 	if (!have_key)
-		have_key = pthread_key_create(&at_exit, give_all) == 0;
+		have_key = pthread_key_create(&at_exit, reentry_free) == 0;
 }
 
 bool
@@ -110,14 +153,14 @@ reentry_lock_moved(struct arena *a)
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 
 	if (lock_frame != 0) {
-		if (!reentry_gone(lock_frame, frame))
+		if (!reentry_frame_gone(lock_frame, frame))
 			return false;
 		arena_abandon(lock_of);
 	}
 	lock_of = a;
 	lock_frame = frame;
-	if (!arena_knows() && !seccomp_unfiltered())
-		know_by_library();
+	if (!arena_owner_known() && !seccomp_unfiltered())
+		reentry_set_owner();
 	atomic_signal_fence(memory_order_seq_cst);
 	if (arena_lock(a))
 		return true;
@@ -147,7 +190,7 @@ reentry_busy(void)
 }
 
 void
-reentry_after(void (*run)(void))
+reentry_run_after_unlock(void (*run)(void))
 {
 	after = run;
 }
@@ -165,7 +208,7 @@ reentry_take(void)
 	unsigned at;
 	void *p;
 
-	while (depth > 0 && reentry_gone(frames[depth - 1], frame))
+	while (depth > 0 && reentry_frame_gone(frames[depth - 1], frame))
 		depth--;
 	if (depth == DEPTH)
 		return NULL;

@@ -53,12 +53,12 @@ spawn_agent_setup(char **envp)
 		path[0] = '\0';
 }
 
-/* What the two children and we share. */
+/* What the process and the two children share. */
 struct spawn {
-	char *stack; /* of the second */
+	char *stack; /* of the inner child */
 	bool quiet;
-	int error;
-	int status;
+	int error;   /* errno of what failed, or 0 */
+	int status;  /* of the agent's waitpid(2) */
 };
 
 static int
@@ -67,7 +67,7 @@ spawn_agent_run(void *arg)
 	struct spawn *sp = arg;
 	char *argv[] = { path, NULL };
 
-	if (sp->quiet) /* our own table: we share only memory */
+	if (sp->quiet) /* in this child's table of descriptors only */
 		(void)RAW(SYS_close, STDERR_FILENO);
 	execve(path, argv, envp_kept);
 	sp->error = errno;
@@ -75,19 +75,20 @@ spawn_agent_run(void *arg)
 }
 
 /*
- * The program's own child: it is not to be seen, so it has no exit signal.  An
- * execve(2) would give it one; so it has a child of its own for that, and waits
- * for it.
+ * The outer child.  The program shall not notice it, so it has no exit signal:
+ * wait(2) does not see it and no SIGCHLD comes.  execve(2) would set SIGCHLD as
+ * its exit signal; so an inner child executes the agent, and this one waits for
+ * it (K35 of doc/design.md).
  */
 static int
-child(void *arg)
+spawn_agent_child(void *arg)
 {
 	struct spawn *sp = arg;
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 	pid_t pid;
 
-	/* Or the kernel would reap the one that we wait for, if the program
-	 * ignores the signal.  Our own table: we share only memory. */
+	/* If the program ignores SIGCHLD, the kernel would reap the inner
+	 * child itself.  This table of handlers is the child's own. */
 	sigaction(SIGCHLD, &usual, NULL);
 	pid = clone(spawn_agent_run, sp->stack, CLONE_VM | CLONE_VFORK, sp);
 	if (pid < 0)
@@ -100,17 +101,18 @@ child(void *arg)
 	_exit(0);
 }
 
-/* Clones and waits, with no handler of the program's running in the child, on
- * our memory. */
+/* Makes the outer child and waits for it.  Signals are blocked, since a handler
+ * of the program must not run in a child that shares the memory. */
 static void
-clone_and_wait(struct spawn *sp, char *stack)
+spawn_agent_clone(struct spawn *sp, char *stack)
 {
 	sigset_t all, old;
 	pid_t pid;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
-	pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK, sp);
+	pid = clone(spawn_agent_child, stack + STACK, CLONE_VM | CLONE_VFORK,
+	    sp);
 	if (pid < 0)
 		sp->error = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -132,11 +134,11 @@ spawn_agent(bool quiet)
 	if (stack == MAP_FAILED)
 		return -errno;
 	sp.stack = stack + 2 * STACK;
-	clone_and_wait(&sp, stack);
+	spawn_agent_clone(&sp, stack);
 	munmap(stack, 2 * STACK);
 	if (sp.error != 0) {
-		log_say(quiet ? LOG_DEBUG : LOG_ERROR, LOG_AGENT, "cannot start the agent %s: %s",
-		    path, strerror(sp.error));
+		log_say(quiet ? LOG_DEBUG : LOG_ERROR, LOG_AGENT,
+		    "cannot start the agent %s: %s", path, strerror(sp.error));
 		return -sp.error;
 	}
 	return WIFEXITED(sp.status) && WEXITSTATUS(sp.status) == 0 ? 0 :

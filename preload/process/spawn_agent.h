@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* Starting the agent without the program noticing. */
+/* Starts the agent without the program noticing. */
 #ifndef SPAWN_AGENT_H
 #define SPAWN_AGENT_H
 
 #include <stdbool.h>
 
-/* Finds the agent beside the library and keeps what of the environment it
- * shall have.  At the start. */
+/* At the start: finds the agent's file beside the library's, and keeps the
+ * variables of the environment that the agent gets. */
 void spawn_agent_setup(char **envp);
 /*
- * Starts it and waits until it listens: 0, or a negative errno.  No SIGCHLD, no
- * child to wait for, no descriptor left.  `quiet': nobody hears why not.
+ * Starts the agent and waits until it listens: 0, or a negative errno.  The
+ * program gets no SIGCHLD, no child to wait for and no descriptor.  `quiet': a
+ * failure is logged for debugging only.
  */
 int spawn_agent(bool quiet);
 

@@ -1,4 +1,51 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * An arena is the memory of one UDP port: the engine's block, one record (slot)
+ * for each socket of the port, and one lock.  The agent makes it in a memfd
+ * whose size is sealed; every process with a socket of the port maps it.
+ *
+ * Layout: `struct arena', then from ARENA_HEAD on the engine's block, which
+ * holds indices and no pointer.  Where the block's parts lie is in each
+ * process's own `struct mp', checked against the size when it is mapped.  So
+ * what another process writes may be wrong, but leads nobody out of the memory;
+ * readers check each index before use.  arena_open() takes only a file that the
+ * magic, the version and the engine accept.
+ *
+ * An arena is made, used, and after the death of both agent processes copied
+ * and marked as moved (socket/recover.c).  A moved arena is not used any more,
+ * but as long as a process has not noticed.
+ *
+ * The lock guards the engine's block and the slots.  It is a leaf: whoever
+ * holds it takes no other lock, and does not block.  Its word is 0 or the
+ * owner's thread id, with FUTEX_WAITERS and FUTEX_OWNER_DIED as the kernel
+ * defines them.
+ * - Free or marked as OWNER_DIED: a thread takes it by compare-and-swap.  Then
+ *   of a dead owner it adds 1 to `died' and goes on with the memory as it is;
+ *   the engine works with any content of its block.
+ * - Owned: other threads sleep for at most SLICE_US at a time, since an owner
+ *   whose seccomp filter forbids futex(2) wakes nobody.  A thread whose own
+ *   filter forbids it spins for at most BLIND_US and gives up.
+ * - Its owner dies: the kernel finds the word by list_op_pending of the
+ *   thread's robust list, which is set from before a thread tries until after
+ *   it let go, sets OWNER_DIED and wakes a waiter (K36).  The kernel does not
+ *   know the list of a child of a bare clone(2); after STUCK_US waiters ask
+ *   whether such an owner exists.  An owner left by siglongjmp(3) is reported
+ *   by arena_abandon() (process/reentry.c).  The agent uses arena_try() alone:
+ *   no program can make it wait for longer than ARENA_WAIT_US.
+ *
+ * Outside the lock: `wakeup_at', `heartbeat_at', `moved', `died' and `sent' are
+ * atomic; magic, size, id, token and key never change.
+ *
+ * Never: a lock list that runs through the shared memory, as that of a
+ * pthread_mutex_t does: any program of the port could write there where the
+ * agent's unlock then writes.  Never: an ephemeral key of a generator that was
+ * not stirred (arena_stir()) since the lock was taken.
+ *
+ * Sources: futex(2), get_robust_list(2), Documentation/locking/
+ * robust-futex-ABI.rst of Linux; K36 and K37 of doc/design.md.
+ */
 #include "arena.h"
 
 #include <errno.h>
@@ -10,8 +57,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "seccomp.h"
 #include "raw.h"
+#include "seccomp.h"
 
 static const uint8_t arena_magic[8] = "mpshim1";
 
@@ -35,7 +82,7 @@ arena_size(const struct mp_limits *limits)
 }
 
 static int
-map(struct arena_map *map, int fd, size_t size)
+arena_map_file(struct arena_map *map, int fd, size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -57,7 +104,7 @@ arena_make(struct arena_map *m, int fd, size_t size,
 	struct arena *a;
 	int error;
 
-	error = map(m, fd, size);
+	error = arena_map_file(m, fd, size);
 	if (error != 0)
 		return error;
 	a = m->arena;
@@ -79,9 +126,9 @@ arena_make(struct arena_map *m, int fd, size_t size,
 	return 0;
 }
 
-/* How large the file is; it says so itself to who may not ask. */
+/* The file's size; from its own first page where fstat(2) is forbidden. */
 static int
-size_of(int fd, size_t *size)
+arena_file_size(int fd, size_t *size)
 {
 	struct arena_map head = { .arena = NULL };
 	struct stat st;
@@ -93,7 +140,7 @@ size_of(int fd, size_t *size)
 		*size = (size_t)st.st_size;
 		return 0;
 	}
-	error = map(&head, fd, ARENA_HEAD);
+	error = arena_map_file(&head, fd, ARENA_HEAD);
 	if (error != 0 || head.arena == NULL)
 		return error;
 	*size = head.arena->size;
@@ -105,12 +152,12 @@ int
 arena_open(struct arena_map *m, int fd)
 {
 	size_t size = 0;
-	int error = size_of(fd, &size);
+	int error = arena_file_size(fd, &size);
 
 	if (error == 0 && size <= ARENA_HEAD)
 		error = -EINVAL;
 	if (error == 0)
-		error = map(m, fd, size);
+		error = arena_map_file(m, fd, size);
 	if (error != 0)
 		return error;
 	if (memcmp(m->arena->magic, arena_magic, sizeof(arena_magic)) != 0 ||
@@ -131,23 +178,34 @@ arena_unmap(struct arena_map *m)
 	memset(m, 0, sizeof(*m));
 }
 
+bool
+arena_stir(struct arena_map *m)
+{
+	uint8_t fresh[32];
+	int saved = errno;
+	bool got;
+
+	got = SECCOMP_ALLOWS(SYS_getrandom, fresh, sizeof(fresh)) &&
+	    RAW(SYS_getrandom, fresh, sizeof(fresh), 0) == sizeof(fresh);
+	if (got)
+		mp_stir(&m->mp, fresh);
+	explicit_bzero(fresh, sizeof(fresh));
+	errno = saved;
+	return got;
+}
+
 /* --- The lock ------------------------------------------------------------- */
 
-/*
- * A futex word: the owner's thread id, FUTEX_WAITERS, FUTEX_OWNER_DIED.  While
- * a thread holds it or tries to, list_op_pending of the thread's robust list
- * names it, so that the kernel marks it when the thread dies, however it dies.
- * A pthread_mutex_t would do the same, but its list runs through the shared
- * memory, and whoever may write there could lead the agent's unlock astray.
- */
+/* This thread: the robust list that the kernel knows of it, or NULL; its id, 0:
+ * not asked for yet. */
 static __thread struct robust_list_head *robust
     __attribute__((tls_model("initial-exec")));
 static __thread uint32_t self __attribute__((tls_model("initial-exec")));
 
 enum {
-	STUCK_US = 2000000, /* then we ask whether the owner lives at all */
-	SLICE_US = 5000, /* longest sleep: who may not wake us does not */
-	BLIND_US = 20000, /* longest that who may not sleep spins */
+	STUCK_US = 2000000, /* after that long, is there such an owner? */
+	SLICE_US = 5000, /* longest sleep, as not every owner wakes others */
+	BLIND_US = 20000, /* longest that a thread spins which may not sleep */
 };
 
 void
@@ -158,7 +216,7 @@ arena_forked(void)
 }
 
 static void
-know_self(void)
+arena_owner_ask(void)
 {
 	size_t len;
 
@@ -167,8 +225,10 @@ know_self(void)
 		robust = NULL;
 }
 
+/* Tells the kernel which lock this thread has or is about to take; NULL:
+ * none. */
 static void
-pending(struct arena *a)
+arena_lock_pending(struct arena *a)
 {
 	if (robust != NULL)
 		robust->list_op_pending = a == NULL ? NULL :
@@ -177,9 +237,9 @@ pending(struct arena *a)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Takes the lock if it is free, or its owner died. */
+/* Takes the lock if it is free, or its owner died; `mine' is the word then. */
 static bool
-grab(struct arena *a, uint32_t mine)
+arena_lock_grab(struct arena *a, uint32_t mine)
 {
 	uint32_t v = 0;
 
@@ -193,21 +253,21 @@ grab(struct arena *a, uint32_t mine)
 }
 
 bool
-arena_knows(void)
+arena_owner_known(void)
 {
 	return self != 0;
 }
 
 void
-arena_is(uint32_t tid, struct robust_list_head *list)
+arena_owner_set(uint32_t tid, struct robust_list_head *list)
 {
 	self = tid;
 	robust = list;
 }
 
-/* Sleeps until the lock changes, or until then. */
+/* Sleeps until the lock changes, for `us' at most. */
 static void
-wait_for(struct arena *a, uint64_t us)
+arena_lock_sleep(struct arena *a, uint64_t us)
 {
 	struct timespec ts = { .tv_sec = (time_t)(us / 1000000),
 		.tv_nsec = (long)(us % 1000000 * 1000) };
@@ -222,10 +282,10 @@ wait_for(struct arena *a, uint64_t us)
 	    0);
 }
 
-/* A thread that the kernel could not know as the owner (a child of a bare
- * clone) may have died with the lock. */
+/* Marks the lock as its owner's death would, if there is no such thread: the
+ * kernel does not know the robust list of a child of a bare clone(2). */
 static void
-steal_from_dead(struct arena *a)
+arena_lock_bury(struct arena *a)
 {
 	uint32_t v = atomic_load(&a->lock);
 
@@ -237,53 +297,53 @@ steal_from_dead(struct arena *a)
 }
 
 static bool
-may_sleep(struct arena *a)
+arena_lock_may_sleep(struct arena *a)
 {
 	return seccomp_unfiltered() || SECCOMP_ALLOWS(SYS_futex, &a->lock,
 	    FUTEX_WAIT);
 }
 
-/* Who may not sleep. */
+/* The lock without a sleep. */
 static bool
-take_awake(struct arena *a, uint64_t wait_us)
+arena_lock_spin(struct arena *a, uint64_t wait_us)
 {
 	uint64_t until = arena_now() + (wait_us < BLIND_US ? wait_us :
 		BLIND_US);
 
 	do
-		if (grab(a, self))
+		if (arena_lock_grab(a, self))
 			return true;
 	while (arena_now() < until);
-	pending(NULL);
+	arena_lock_pending(NULL);
 	return false;
 }
 
 static bool
-arena_take(struct arena *a, uint64_t wait_us)
+arena_lock_within(struct arena *a, uint64_t wait_us)
 {
 	uint64_t begun, past;
 	int saved = errno;
 	bool got;
 
 	if (self == 0)
-		know_self();
-	pending(a);
-	if (grab(a, self))
+		arena_owner_ask();
+	arena_lock_pending(a);
+	if (arena_lock_grab(a, self))
 		return true;
-	if (!may_sleep(a))
-		return take_awake(a, wait_us);
+	if (!arena_lock_may_sleep(a))
+		return arena_lock_spin(a, wait_us);
 	begun = arena_now();
-	while (!(got = grab(a, self | FUTEX_WAITERS))) {
+	while (!(got = arena_lock_grab(a, self | FUTEX_WAITERS))) {
 		past = arena_now() - begun;
 		if (past >= wait_us)
 			break;
 		if (past > STUCK_US)
-			steal_from_dead(a);
-		wait_for(a, wait_us - past < SLICE_US ? wait_us - past :
-							SLICE_US);
+			arena_lock_bury(a);
+		arena_lock_sleep(a, wait_us - past < SLICE_US ?
+		    wait_us - past : SLICE_US);
 	}
 	if (!got)
-		pending(NULL);
+		arena_lock_pending(NULL);
 	errno = saved;
 	return got;
 }
@@ -291,13 +351,13 @@ arena_take(struct arena *a, uint64_t wait_us)
 bool
 arena_lock(struct arena *a)
 {
-	return arena_take(a, UINT64_MAX);
+	return arena_lock_within(a, UINT64_MAX);
 }
 
 bool
 arena_try(struct arena *a)
 {
-	return arena_take(a, ARENA_WAIT_US);
+	return arena_lock_within(a, ARENA_WAIT_US);
 }
 
 void
@@ -305,13 +365,14 @@ arena_unlock(struct arena *a)
 {
 	int saved = errno;
 
-	/* In a child that a handler forked in our middle it is the parent's. */
+	/* In a child that a signal handler forked while this thread held the
+	 * lock, the lock is the parent's. */
 	if ((atomic_load(&a->lock) & FUTEX_TID_MASK) == self &&
 	    (atomic_exchange(&a->lock, 0) & FUTEX_WAITERS) != 0 &&
 	    (seccomp_unfiltered() || SECCOMP_ALLOWS(SYS_futex, &a->lock,
 	    FUTEX_WAKE)))
 		RAW(SYS_futex, &a->lock, FUTEX_WAKE, 1, NULL, NULL, 0);
-	pending(NULL);
+	arena_lock_pending(NULL);
 	errno = saved;
 }
 

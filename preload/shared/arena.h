@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The memory that all who serve one UDP port share: its engine block, one lock,
- * and what each of its sockets is.
+ * The memory that the agent and all processes of one UDP port share: the
+ * engine's block, one lock, and a record of each socket (arena.c).
  *
- * The agent makes it in a sealed memfd; every process that uses one of the
- * port's sockets maps it.  Nobody trusts what the others write there: indices
- * are checked before use.
- *
- * lock		guards the engine block and the slots.  It is a leaf: nothing
- *		that blocks or can be cancelled is called under it.  It is
- *		robust: when its holder dies, the next one takes it over.
- * wakeup_at	written under the lock: when the agent looks at the engine next.
- *		Who leaves mp_deadline() lower than this wakes the agent.
+ * lock		guards the engine's block and the slots.  Nothing that blocks
+ *		or can be cancelled is called under it.
+ * wakeup_at	written under the lock: when the agent looks at the engine next,
+ *		CLOCK_BOOTTIME, us.  A process that leaves mp_deadline() lower
+ *		than this wakes the agent.
  */
 #ifndef ARENA_H
 #define ARENA_H
@@ -42,13 +38,14 @@ struct slot {
 	bool reuseaddr;
 	bool reuseport;
 	bool connected;
-	bool wide; /* bound to the wildcard, for `local' */
-	struct mp_addr local; /* as the program is told it */
-	struct mp_addr peer;  /* as it was connected */
-	uint64_t since;	      /* when it was connected last; 0: never */
+	bool wide; /* the kernel's socket is bound to the wildcard, though the
+		    * program bound it to `local' */
+	struct mp_addr local; /* its address as the program is told it */
+	struct mp_addr peer;  /* of connect(2), while `connected' */
+	uint64_t since;	      /* when it was connected last, us; 0: never */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
-	uint32_t pid;	      /* who opened it, in the agent's pid namespace */
+	uint32_t pid;	      /* of its opener, in the agent's pid namespace */
 	char program[ARENA_NAME];
 };
 
@@ -57,21 +54,21 @@ struct arena {
 	uint32_t version;
 	uint32_t port;
 	uint64_t size; /* of the whole mapping */
-	uint64_t id;   /* random; names the endpoint */
+	uint64_t id;   /* random, one for each arena */
 	uint8_t token[ARENA_TOKEN];
 	uint8_t key[ARENA_KEY]; /* of internal datagrams */
-	_Atomic uint32_t lock; /* a robust futex: see arena.c */
+	_Atomic uint32_t lock; /* a robust futex */
 	_Atomic uint64_t wakeup_at;
-	_Atomic uint64_t heartbeat_at;	 /* when the agent last looked */
+	_Atomic uint64_t heartbeat_at;	 /* when the agent last did, us */
 	_Atomic uint32_t moved;	 /* 1: another arena took this one's place */
-	_Atomic uint32_t died;	 /* times that a holder of the lock died */
-	_Atomic uint64_t sent;	 /* internal datagrams: counts their nonces */
+	_Atomic uint32_t died;	 /* times that an owner of the lock died */
+	_Atomic uint64_t sent;	 /* internal datagrams made: their nonces */
 	struct slot slot[MP_SLOTS_MAX];
 };
 
 struct robust_list_head;
 
-/* A mapping of ours. */
+/* This process's mapping of an arena. */
 struct arena_map {
 	struct arena *arena;
 	size_t size;
@@ -94,18 +91,25 @@ int arena_make(struct arena_map *, int fd, size_t size,
 int arena_open(struct arena_map *, int fd);
 void arena_unmap(struct arena_map *);
 
-/* Takes the lock; of a holder that died, too.  False: a seccomp filter lets this
- * thread not sleep until it is free, and it was held for too long. */
+/* Mixes randomness of the kernel into the engine's generator, so that nobody
+ * who read the arena before knows what it gives next.  False: a seccomp filter
+ * forbids getrandom(2), nothing changed.  Under the lock. */
+bool arena_stir(struct arena_map *);
+
+/* Takes the lock, also after its owner died.  False: it was held for 20 ms, and
+ * a seccomp filter forbids this thread to sleep. */
 bool arena_lock(struct arena *);
 /* The same within ARENA_WAIT_US, else false. */
 bool arena_try(struct arena *);
 void arena_unlock(struct arena *);
-/* This thread holds the lock in a frame that is gone: as if it had died. */
+/* A frame of this thread that is gone held the lock: as if its owner had
+ * died. */
 void arena_abandon(struct arena *);
-/* The lock wants to know who this thread is, and asks the kernel the first time.
- * Does it know?  Tells it: the thread's id, and its robust list or NULL. */
-bool arena_knows(void);
-void arena_is(uint32_t tid, struct robust_list_head *);
+/* The id of this thread, which the lock holds while it is the owner, is asked
+ * of the kernel once.  Is it known?  Sets it and the thread's robust list (or
+ * NULL) where the kernel may not be asked. */
+bool arena_owner_known(void);
+void arena_owner_set(uint32_t tid, struct robust_list_head *);
 /* To be called in the child of a fork, before it takes a lock. */
 void arena_forked(void);
 

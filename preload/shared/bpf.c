@@ -3,20 +3,20 @@
 
 #include <linux/if_packet.h>
 
-struct run {
+struct bpf_state {
 	const struct bpf_data *data;
 	uint32_t a, x;
 	uint32_t mem[BPF_MEMWORDS];
 };
 
 static bool
-bpf_get(const struct run *r, uint32_t off, unsigned size, uint32_t *to)
+bpf_get(const struct bpf_state *r, uint32_t off, unsigned size, uint32_t *to)
 {
 	return r->data->get(r->data->of, off, size, to);
 }
 
 static bool
-bpf_load(struct run *r, const struct sock_filter *f)
+bpf_load(struct bpf_state *r, const struct sock_filter *f)
 {
 	unsigned size = BPF_SIZE(f->code) == BPF_W ? 4 :
 	    BPF_SIZE(f->code) == BPF_H ? 2 : 1;
@@ -33,7 +33,7 @@ bpf_load(struct run *r, const struct sock_filter *f)
 		r->a = r->mem[f->k % BPF_MEMWORDS];
 		return true;
 	case BPF_IND:
-		/* What is beside a packet has no index. */
+		/* Ancillary data is loaded by a constant offset only. */
 		at = r->x + f->k;
 		return at < (uint32_t)SKF_AD_OFF && bpf_get(r, at, size, &r->a);
 	default:
@@ -45,7 +45,7 @@ bpf_load(struct run *r, const struct sock_filter *f)
 }
 
 static bool
-load_x(struct run *r, const struct sock_filter *f)
+bpf_load_x(struct bpf_state *r, const struct sock_filter *f)
 {
 	switch (BPF_MODE(f->code)) {
 	case BPF_IMM:
@@ -67,7 +67,7 @@ load_x(struct run *r, const struct sock_filter *f)
 
 /* False: a division by zero, which ends the program. */
 static bool
-compute(struct run *r, const struct sock_filter *f)
+bpf_compute(struct bpf_state *r, const struct sock_filter *f)
 {
 	uint32_t by = BPF_SRC(f->code) == BPF_X ? r->x : f->k;
 
@@ -108,9 +108,9 @@ compute(struct run *r, const struct sock_filter *f)
 	}
 }
 
-/* How many instructions are stepped over. */
+/* How many instructions the jump skips. */
 static uint32_t
-jump(const struct run *r, const struct sock_filter *f)
+bpf_jump(const struct bpf_state *r, const struct sock_filter *f)
 {
 	uint32_t with = BPF_SRC(f->code) == BPF_X ? r->x : f->k;
 	bool is;
@@ -134,15 +134,16 @@ jump(const struct run *r, const struct sock_filter *f)
 	return is ? f->jt : f->jf;
 }
 
-/* Everything but jumps and the end; false: that is the end. */
+/* Executes one instruction other than JMP and RET.  False: the program ends
+ * (load out of range, division by 0). */
 static bool
-step(struct run *r, const struct sock_filter *f)
+bpf_step(struct bpf_state *r, const struct sock_filter *f)
 {
 	switch (BPF_CLASS(f->code)) {
 	case BPF_LD:
 		return bpf_load(r, f);
 	case BPF_LDX:
-		return load_x(r, f);
+		return bpf_load_x(r, f);
 	case BPF_ST:
 		r->mem[f->k % BPF_MEMWORDS] = r->a;
 		return true;
@@ -150,7 +151,7 @@ step(struct run *r, const struct sock_filter *f)
 		r->mem[f->k % BPF_MEMWORDS] = r->x;
 		return true;
 	case BPF_ALU:
-		return compute(r, f);
+		return bpf_compute(r, f);
 	default:
 		if (BPF_MISCOP(f->code) == BPF_TXA)
 			r->a = r->x;
@@ -160,11 +161,11 @@ step(struct run *r, const struct sock_filter *f)
 	}
 }
 
-/* Jumps go forward alone, so it ends. */
+/* Ends, since jumps only go forward. */
 uint32_t
 bpf_run(const struct sock_filter *at, size_t n, const struct bpf_data *data)
 {
-	struct run r = { .data = data };
+	struct bpf_state r = { .data = data };
 	struct sock_filter f;
 	uint32_t over;
 	size_t pc;
@@ -174,11 +175,11 @@ bpf_run(const struct sock_filter *at, size_t n, const struct bpf_data *data)
 		if (BPF_CLASS(f.code) == BPF_RET)
 			return BPF_RVAL(f.code) == BPF_A ? r.a : f.k;
 		if (BPF_CLASS(f.code) == BPF_JMP) {
-			over = jump(&r, &f);
+			over = bpf_jump(&r, &f);
 			if (over > n)
 				return 0;
 			pc += over;
-		} else if (!step(&r, &f))
+		} else if (!bpf_step(&r, &f))
 			return 0;
 	}
 	return 0;
@@ -186,9 +187,9 @@ bpf_run(const struct sock_filter *at, size_t n, const struct bpf_data *data)
 
 /* --- Packets -------------------------------------------------------------- */
 
-/* The byte at an offset within header and payload. */
+/* The byte at an offset from the UDP header on. */
 static bool
-get_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
+bpf_get_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
 {
 	if (off < sizeof(p->udp))
 		*b = p->udp[off];
@@ -199,19 +200,20 @@ get_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
 	return true;
 }
 
-/* The same of the IP header and what follows it; there is none of the link. */
+/* The byte at an offset from the IP header on, which has no link header before
+ * it. */
 static bool
-get_net_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
+bpf_get_net_byte(const struct bpf_packet *p, uint32_t off, uint8_t *b)
 {
 	if (off >= p->iplen)
-		return get_byte(p, off - (uint32_t)p->iplen, b);
+		return bpf_get_byte(p, off - (uint32_t)p->iplen, b);
 	*b = p->ip[off];
 	return true;
 }
 
-/* What is known besides the packet. */
+/* Ancillary data (SKF_AD_*): what is known besides the packet's bytes. */
 static uint32_t
-ancillary(const struct bpf_packet *p, uint32_t off)
+bpf_ancillary(const struct bpf_packet *p, uint32_t off)
 {
 	switch (off) {
 	case SKF_AD_PROTOCOL:
@@ -228,7 +230,7 @@ ancillary(const struct bpf_packet *p, uint32_t off)
 }
 
 static bool
-get_packet(const void *of, uint32_t off, unsigned size, uint32_t *to)
+bpf_get_packet(const void *of, uint32_t off, unsigned size, uint32_t *to)
 {
 	const struct bpf_packet *p = of;
 	bool net = off >= (uint32_t)SKF_NET_OFF;
@@ -236,7 +238,7 @@ get_packet(const void *of, uint32_t off, unsigned size, uint32_t *to)
 	unsigned i;
 
 	if (off >= (uint32_t)SKF_AD_OFF) {
-		*to = ancillary(p, off - (uint32_t)SKF_AD_OFF);
+		*to = bpf_ancillary(p, off - (uint32_t)SKF_AD_OFF);
 		return true;
 	}
 	if (off > INT32_MAX && !net)
@@ -244,7 +246,7 @@ get_packet(const void *of, uint32_t off, unsigned size, uint32_t *to)
 	if (net)
 		off -= (uint32_t)SKF_NET_OFF;
 	for (i = 0, *to = 0; i < size; i++) {
-		if (!(net ? get_net_byte : get_byte)(p, off + i, &b))
+		if (!(net ? bpf_get_net_byte : bpf_get_byte)(p, off + i, &b))
 			return false;
 		*to = *to << 8 | b;
 	}
@@ -254,7 +256,7 @@ get_packet(const void *of, uint32_t off, unsigned size, uint32_t *to)
 uint32_t
 bpf_filter(const struct bpf *bpf, const struct bpf_packet *p)
 {
-	const struct bpf_data data = { .of = p, .get = get_packet,
+	const struct bpf_data data = { .of = p, .get = bpf_get_packet,
 		.len = (uint32_t)(sizeof(p->udp) + p->len) };
 	uint32_t n = atomic_load(&bpf->len);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Classic BPF (Linux, Documentation/networking/filter.rst), as the kernel runs
- * it: a program's seccomp filters on a call that we mean to make, its socket
- * filter on a datagram that the kernel saw only encrypted.
+ * Runs classic BPF as the kernel does (Documentation/networking/filter.rst of
+ * Linux): the program's seccomp filters on a system call that the library is
+ * about to make, its socket filter on a datagram that the kernel saw encrypted.
  *
- * The kernel has found the programs right; but another thread may be writing
- * one: it ends all the same, within bounds, with any verdict.
+ * The kernel has verified these filters.  But another thread may be writing one
+ * while it runs here: it still ends and stays within bounds, with any verdict.
  */
 #ifndef BPF_RUN_H
 #define BPF_RUN_H
@@ -16,17 +16,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a program looks at: `of' has these two. */
+/* What a filter reads. */
 struct bpf_data {
-	const void *of;
-	uint32_t len;
-	/* 1, 2 or 4 bytes at an offset; false: they are not there. */
+	const void *of; /* for get() */
+	uint32_t len; /* as BPF_LEN tells it */
+	/* Reads 1, 2 or 4 bytes at an offset; false: out of range. */
 	bool (*get)(const void *of, uint32_t off, unsigned size, uint32_t *to);
 };
-/* Its verdict; 0 where it looks for what is not there, or divides by zero. */
+/* The filter's verdict; 0 after a load out of range or a division by 0. */
 uint32_t bpf_run(const struct sock_filter *, size_t n, const struct bpf_data *);
 
-/* A program's socket filter. */
+/* A socket filter of the program. */
 struct bpf {
 	_Atomic uint32_t len; /* 0: none */
 	struct sock_filter at[BPF_MAXINSNS];
@@ -39,9 +39,10 @@ struct bpf_packet {
 	uint8_t udp[8];
 	const uint8_t *payload;
 	size_t len; /* of the payload */
-	uint32_t protocol, ifindex; /* ETH_P_IP or ETH_P_IPV6 */
+	uint32_t protocol; /* ETH_P_IP or ETH_P_IPV6 */
+	uint32_t ifindex;
 };
-/* How many bytes of the UDP header and the payload are kept; 0: it is dropped. */
+/* How many bytes are kept, from the UDP header on; 0: it is dropped. */
 uint32_t bpf_filter(const struct bpf *, const struct bpf_packet *);
 
 #endif

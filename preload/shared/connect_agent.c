@@ -36,14 +36,16 @@ netns_cookie(uint64_t *cookie)
 	return error;
 }
 
-static char kept[108]; /* the directory that ipc_setup() found; or "" */
-static uid_t owner = (uid_t)-1; /* who we were then */
+/* Of connect_agent_setup(): the runtime directory, or "", and the user. */
+static char kept[108];
+static uid_t owner = (uid_t)-1;
 
 extern char **environ;
 
-/* Not getenv(3), which some programs replace by one of their own. */
+/* A variable that is an absolute path.  Not by getenv(3), which some programs
+ * (bash) replace by a function of their own. */
 static const char *
-env(char **envp, const char *name)
+connect_agent_variable(char **envp, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -54,18 +56,20 @@ env(char **envp, const char *name)
 	return NULL;
 }
 
-/* Where the directory shall be. */
+/* The runtime directory's path, whether it exists or not. */
 static int
-directory(char path[IPC_PATH], char **envp)
+connect_agent_where(char path[IPC_PATH], char **envp)
 {
 	const char *base;
 	int n;
 
 	if (kept[0] != '\0')
 		n = snprintf(path, IPC_PATH, "%s", kept);
-	else if ((base = env(envp, "MPSHIM_RUNTIME_DIR")) != NULL)
+	else if ((base = connect_agent_variable(envp,
+	    "MPSHIM_RUNTIME_DIR")) != NULL)
 		n = snprintf(path, IPC_PATH, "%s", base);
-	else if ((base = env(envp, "XDG_RUNTIME_DIR")) != NULL)
+	else if ((base = connect_agent_variable(envp,
+	    "XDG_RUNTIME_DIR")) != NULL)
 		n = snprintf(path, IPC_PATH, "%s/mpshim", base);
 	else if (geteuid() == 0)
 		n = snprintf(path, IPC_PATH, "/run/mpshim");
@@ -76,30 +80,30 @@ directory(char path[IPC_PATH], char **envp)
 }
 
 void
-ipc_setup(char **envp)
+connect_agent_setup(char **envp)
 {
 	char path[IPC_PATH];
 
 	owner = geteuid();
-	if (directory(path, envp) == 0 && strlen(path) < sizeof(kept))
+	if (connect_agent_where(path, envp) == 0 && strlen(path) < sizeof(kept))
 		memcpy(kept, path, strlen(path) + 1);
 }
 
-/* Is this user us, or who we were? */
+/* Is this root, or our user, now or at the start? */
 static bool
-is_us(uid_t uid)
+connect_agent_trusts(uid_t uid)
 {
 	return uid == 0 || uid == geteuid() ||
 	    (owner != (uid_t)-1 && uid == owner);
 }
 
 int
-ipc_directory(char path[IPC_PATH], int make)
+connect_agent_directory(char path[IPC_PATH], int make)
 {
 	struct stat st;
 	int error;
 
-	error = directory(path, environ);
+	error = connect_agent_where(path, environ);
 	if (error != 0)
 		return error;
 	if (make && mkdir(path, 0700) != 0 && errno != EEXIST)
@@ -108,19 +112,19 @@ ipc_directory(char path[IPC_PATH], int make)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	if (!is_us(st.st_uid) || (st.st_mode & 077) != 0)
+	if (!connect_agent_trusts(st.st_uid) || (st.st_mode & 077) != 0)
 		return -EPERM;
 	return 0;
 }
 
 int
-ipc_path(char path[IPC_PATH], int make)
+connect_agent_path(char path[IPC_PATH], int make)
 {
 	uint64_t cookie = 0;
 	size_t len;
 	int error, n;
 
-	error = ipc_directory(path, make);
+	error = connect_agent_directory(path, make);
 	if (error == 0)
 		error = netns_cookie(&cookie);
 	if (error != 0)
@@ -128,13 +132,14 @@ ipc_path(char path[IPC_PATH], int make)
 	len = strlen(path);
 	n = snprintf(path + len, IPC_PATH - len, "/agent.%" PRIx64, cookie);
 	/* A Unix socket's address is shorter than a path may be. */
-	if (n < 0 || len + (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (n < 0 || len + (size_t)n >=
+	    sizeof(((struct sockaddr_un *)0)->sun_path))
 		return -ENAMETOOLONG;
 	return 0;
 }
 
 int
-ipc_lock(void)
+connect_agent_lock(void)
 {
 	char path[IPC_PATH];
 	size_t len;
@@ -142,8 +147,9 @@ ipc_lock(void)
 
 	if (!SECCOMP_ALLOWS(SYS_newfstatat))
 		return -1;
-	/* Who knows the abstract socket may be in another root by now. */
-	if (ipc_path(path, !ipc_known()) != 0)
+	/* A process that knows the abstract socket may have changed its root
+	 * directory: no directory is made there. */
+	if (connect_agent_path(path, !connect_agent_abstract_known()) != 0)
 		return -1;
 	len = strlen(path);
 	if (len + sizeof(".bind") > sizeof(path))
@@ -165,13 +171,12 @@ ipc_lock(void)
 }
 
 void
-ipc_unlock(int fd)
+connect_agent_unlock(int fd)
 {
 	if (fd >= 0)
 		real_close(fd);
 }
 
-/* Who is on the other side; -1: nobody knows. */
 uid_t
 connect_agent_user(int fd)
 {
@@ -182,7 +187,7 @@ connect_agent_user(int fd)
 	    who.uid : (uid_t)-1;
 }
 
-/* Connects to who listens at `name', of `len' bytes: a descriptor, or -errno. */
+/* Connects to the name of `len' bytes: a descriptor, or a negative errno. */
 static int
 connect_agent_connect_to(const char *name, size_t len)
 {
@@ -202,16 +207,16 @@ connect_agent_connect_to(const char *name, size_t len)
 }
 
 static int
-connect_directory(void)
+connect_agent_in_directory(void)
 {
 	char path[IPC_PATH];
 	int error, fd;
 
-	error = ipc_path(path, 0);
+	error = connect_agent_path(path, 0);
 	if (error != 0)
 		return error;
 	fd = connect_agent_connect_to(path, strlen(path) + 1);
-	if (fd < 0 || is_us(connect_agent_user(fd)))
+	if (fd < 0 || connect_agent_trusts(connect_agent_user(fd)))
 		return fd;
 	real_close(fd);
 	return -EPERM;
@@ -219,66 +224,67 @@ connect_directory(void)
 
 /* --- The abstract socket -------------------------------------------------- */
 
-/* As learned last; who learns anew writes the other one. */
-static struct connect_agent_abstract sides[2];
-static _Atomic uint32_t side_now; /* 0: none; else 1 more than its index */
-static _Atomic uint32_t side_busy;
+/* The last answers' news go to these in turn, so that one can be read while the
+ * other is written. */
+static struct connect_agent_abstract known[2];
+static _Atomic uint32_t known_now; /* index + 1 of the valid one; 0: none */
+static _Atomic uint32_t known_busy; /* a thread is writing */
 
 static const struct connect_agent_abstract *
-abstract_known(void)
+connect_agent_known(void)
 {
-	uint32_t now = atomic_load(&side_now);
+	uint32_t now = atomic_load(&known_now);
 
-	return now > 0 ? &sides[now - 1] : NULL;
+	return now > 0 ? &known[now - 1] : NULL;
 }
 
 bool
-ipc_known(void)
+connect_agent_abstract_known(void)
 {
-	return abstract_known() != NULL;
+	return connect_agent_known() != NULL;
 }
 
 void
 connect_agent_learn(const struct ipc_answer *answer, uid_t uid)
 {
-	const struct connect_agent_abstract *is = abstract_known();
-	uint32_t other = is == &sides[0];
+	const struct connect_agent_abstract *is = connect_agent_known();
+	uint32_t other = is == &known[0];
 
 	if (answer->abstract[0] == '\0' || (is != NULL && memcmp(is->token,
 		answer->token, sizeof(is->token)) == 0) ||
-	    atomic_exchange(&side_busy, 1) != 0)
+	    atomic_exchange(&known_busy, 1) != 0)
 		return;
-	memcpy(sides[other].abstract, answer->abstract,
-	    sizeof(sides[other].abstract));
-	sides[other].abstract[IPC_ABSTRACT - 1] = '\0';
-	memcpy(sides[other].token, answer->token, sizeof(sides[other].token));
-	sides[other].uid = uid;
-	atomic_store(&side_now, other + 1);
-	atomic_store(&side_busy, 0);
+	memcpy(known[other].abstract, answer->abstract,
+	    sizeof(known[other].abstract));
+	known[other].abstract[IPC_ABSTRACT - 1] = '\0';
+	memcpy(known[other].token, answer->token, sizeof(known[other].token));
+	known[other].uid = uid;
+	atomic_store(&known_now, other + 1);
+	atomic_store(&known_busy, 0);
 }
 
-/* The name there is abstract; any other user could have taken it by now. */
+/* By the abstract name, which any other user could have taken since. */
 static int
-connect_abstract(const struct connect_agent_abstract *side)
+connect_agent_by_name(const struct connect_agent_abstract *abstract)
 {
 	char name[1 + IPC_ABSTRACT] = "";
-	size_t len = strlen(side->abstract);
+	size_t len = strlen(abstract->abstract);
 	int fd;
 
-	memcpy(name + 1, side->abstract, len);
+	memcpy(name + 1, abstract->abstract, len);
 	fd = connect_agent_connect_to(name, 1 + len);
-	if (fd < 0 || connect_agent_user(fd) == side->uid)
+	if (fd < 0 || connect_agent_user(fd) == abstract->uid)
 		return fd;
 	real_close(fd);
 	return -EPERM;
 }
 
 int
-connect_agent(const struct connect_agent_abstract **side)
+connect_agent_open_by(const struct connect_agent_abstract **abstract)
 {
 	int fd = -EPERM, other;
 
-	*side = NULL;
+	*abstract = NULL;
 	if (!SECCOMP_ALLOWS(SYS_socket, AF_UNIX, SOCK_SEQPACKET |
 	    SOCK_CLOEXEC) ||
 	    !SECCOMP_ALLOWS(SYS_connect) ||
@@ -286,17 +292,17 @@ connect_agent(const struct connect_agent_abstract **side)
 		return fd;
 	if (SECCOMP_ALLOWS(SYS_newfstatat) &&
 	    SECCOMP_ALLOWS(SYS_getsockopt, 0, SOL_SOCKET, SO_NETNS_COOKIE))
-		fd = connect_directory();
-	if (fd >= 0 || (*side = abstract_known()) == NULL)
+		fd = connect_agent_in_directory();
+	if (fd >= 0 || (*abstract = connect_agent_known()) == NULL)
 		return fd;
-	other = connect_abstract(*side);
+	other = connect_agent_by_name(*abstract);
 	return other >= 0 ? other : fd;
 }
 
 int
-ipc_connect(void)
+connect_agent_open(void)
 {
-	const struct connect_agent_abstract *side;
+	const struct connect_agent_abstract *abstract;
 
-	return connect_agent(&side);
+	return connect_agent_open_by(&abstract);
 }

@@ -6,11 +6,12 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "seccomp.h"
+#include "arena.h"
 #include "ipc.h"
 #include "net.h"
-#include "real.h"
+#include "seccomp.h"
 
+/* Bytes: of an address with its port, of the AEAD, before the sealed body. */
 enum { FROM = 18, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
 	TAG = crypto_aead_chacha20poly1305_ietf_ABYTES,
 	BODY = INTERNAL_HEAD + NONCE };
@@ -33,13 +34,13 @@ internal_make(struct arena *a, const struct internal *in, const void *payload,
 	uint8_t *nonce = out + INTERNAL_HEAD, *body = out + BODY;
 	uint64_t number = atomic_fetch_add(&a->sent, 1);
 
-	if (len > 0) /* first, since it may lie within `out' */
+	if (len > 0) /* first, since the payload may lie within `out' */
 		memmove(body + FROM, payload, len);
 	out[0] = out[2] = 0;
 	out[1] = (uint8_t)(in->slot << 3);
 	out[3] = (uint8_t)in->kind;
 	memcpy(out + 4, a->token, ARENA_TOKEN);
-	memset(nonce, 0, NONCE); /* no two with the key of this arena */
+	memset(nonce, 0, NONCE); /* unique under the arena's key: a count */
 	memcpy(nonce, &number, sizeof(number));
 	memcpy(body, in->from.ip, 16);
 	body[16] = (uint8_t)(in->from.port >> 8);
@@ -87,7 +88,7 @@ internal_send_as(const struct net_self *self, struct arena *a, int fd,
 	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
 		.msg_iovlen = 1 };
 
-	/* What goes round over loopback never comes to such a socket. */
+	/* A socket bound to another interface gets nothing over loopback. */
 	if (self->device != 0)
 		return in->kind & 1 ? ipc_wake(a->port) : -EADDRNOTAVAIL;
 	if (self->family == 0)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Internal datagrams: what the agent and the processes of one port tell each
- * other through the kernel's own queues, so that a program's socket is readable
- * exactly when there is something for it.
+ * Internal datagrams: messages between the sockets of one port, through the
+ * kernel's queues, so that a program's socket is readable exactly when there is
+ * a datagram for it.
  *
  *	0         1      2   3      4            20        32
  *	| 0       | slot | 0 | kind | token 16   | nonce 12 | AEAD(body) + 16 |
  *
- * They go from a socket of the port to 127.109.112.1 (or the one address that it
- * is bound to) and its own port.  A sid never begins with 0.  The low
- * bit of `kind' is the C bit: 1 goes to the agent, 0 to the socket of `slot'.
- * The kernel's filters check the token, so that nobody else can make a socket
- * readable; the AEAD keeps what is in them from those who watch loopback.
+ * A socket of the port sends them to its own port at 127.109.112.1, or at the
+ * one address that the port is bound to.  No sid begins with 0 (PROTOCOL.md 1).
+ * The low bit of `kind' is the C bit, which steers: 1 to the agent, 0 to the
+ * socket of `slot'.  The socket filters check the token, so that no stranger
+ * can make a socket readable; the AEAD hides the body from a capture of the
+ * loopback interface.
  */
 #ifndef INTERNAL_H
 #define INTERNAL_H
@@ -20,41 +21,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arena.h"
-#include "net.h"
+#include "mp.h"
+
+struct arena;
+struct net_self;
 
 enum internal_kind {
-	INTERNAL_DATA = 2,	 /* a datagram for the program: from, then payload */
-	INTERNAL_AGAIN = 8, /* as DATA: the program's already, and put back */
-	INTERNAL_ERROR = 4, /* of a peer: from, then errno (4 bytes) */
-	INTERNAL_WAKE = 1,	 /* the engine's deadline is nearer than `wakeup_at' */
-	INTERNAL_CLOSING = 3,	 /* a socket may be gone */
-	INTERNAL_BACKLOG = 5,	 /* as DATA; its peer's next socket is not there yet */
-	INTERNAL_LOCATE = 6, /* the filter of a data socket drops it, and so the
-			  * kernel counts it there: which socket is it? */
+	/* to the socket of `slot' */
+	INTERNAL_DATA = 2,  /* a datagram for the program: from, then payload */
+	INTERNAL_AGAIN = 8, /* as DATA: the program had it and put it back */
+	INTERNAL_ERROR = 4, /* of a peer: from, then an errno in 4 bytes */
+	INTERNAL_LOCATE = 6, /* each data socket's filter drops it, and the
+			      * kernel counts the drop: so the agent learns
+			      * which socket has an index of the group */
+	/* to the agent */
+	INTERNAL_WAKE = 1,  /* the engine's deadline is before `wakeup_at' */
+	INTERNAL_CLOSING = 3, /* a socket may be closed */
+	INTERNAL_BACKLOG = 5, /* as DATA, for the port's next socket, which is
+			       * not bound yet */
 };
 
 enum internal_bound {
-	INTERNAL_HEAD = 20,     /* what the filters look at */
+	INTERNAL_HEAD = 20,     /* bytes that the kernel's filters look at */
 	INTERNAL_OVERHEAD = 66, /* bytes around the payload */
 };
 
 struct internal {
 	enum internal_kind kind;
 	uint32_t slot;
-	struct mp_addr from; /* of all with a body, as the program knows it */
+	struct mp_addr from; /* the peer as the program knows it; of DATA,
+			      * AGAIN, ERROR and BACKLOG */
 	size_t off, len;     /* of the payload, within the opened packet */
 };
 
-/* Is this one of ours?  Looks at the head alone. */
+/* Does the head look like one of this port's? */
 bool internal_is(const struct arena *, const uint8_t *packet, size_t len);
 /* Makes one in `out' of len + INTERNAL_OVERHEAD bytes; returns its length. */
 size_t internal_make(struct arena *, const struct internal *,
     const void *payload, size_t len, uint8_t *out);
-/* Opens one in place; false: not what we made. */
+/* Opens one in place; false: it is forged. */
 bool internal_open(const struct arena *, struct internal *, uint8_t *packet,
     size_t len);
-/* What an opened ERROR says: an errno. */
+/* The errno of an opened ERROR. */
 int internal_error(const struct internal *, const uint8_t *packet);
 /*
  * Sends one by the socket `fd' of the port: 0, or a negative errno.  Does not
@@ -62,7 +70,7 @@ int internal_error(const struct internal *, const uint8_t *packet);
  */
 int internal_send(struct arena *, int fd, const struct internal *,
     const void *payload, size_t len, uint8_t *buf);
-/* The same, where the way there is known. */
+/* The same to an address that is known. */
 int internal_send_as(const struct net_self *, struct arena *, int fd,
     const struct internal *, const void *payload, size_t len, uint8_t *buf);
 

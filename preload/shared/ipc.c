@@ -1,4 +1,48 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Programs and mpctl ask the agent over a Unix socket (SOCK_SEQPACKET) that
+ * lives for one question: connect, one struct ipc_request, one struct
+ * ipc_answer, close.  IPC_STATUS and IPC_EVENTS get rows instead; IPC_WAKE gets
+ * nothing.  Descriptors go along by SCM_RIGHTS.
+ *
+ * The agent's socket is RUNTIME/agent.COOKIE.  COOKIE is the network
+ * namespace's SO_NETNS_COOKIE in hexadecimal.  RUNTIME is $MPSHIM_RUNTIME_DIR,
+ * else $XDG_RUNTIME_DIR/mpshim, else /run/mpshim for root and /tmp/mpshim-UID
+ * for others; it belongs to the user or to root and has mode 0700, or it is not
+ * used.  A client also checks who listens (SO_PEERCRED).
+ *
+ * The abstract socket.  A process that has changed its user or root directory,
+ * or that a seccomp filter keeps from the file system, cannot reach RUNTIME any
+ * more.  So the agent also listens at an abstract address of its network
+ * namespace, with a random name, where anybody can connect; and each answer
+ * gives that name and a token: a hash, under a secret of the keeper's, of the
+ * list of key files that the question named.  Both are kept in the memory of
+ * processes alone: the child of a fork has them, a program that it executes
+ * does not.  A client of the abstract socket
+ * - shows the token, and is served under those keys only;
+ * - shows the socket in question, as the last descriptor of its message: so a
+ *   token is of no use with the sockets of others;
+ * - may not ask IPC_STATUS, IPC_EVENTS or IPC_ADOPT;
+ * - has an agent as long as it lives, since it could not start another.  It
+ *   trusts the user only who answered it at RUNTIME (connect_agent.c).
+ *
+ * Invariants: a message is one packet of exactly one struct (IPC_WAKE: its
+ * first IPC_SHORT bytes), of version IPC_VERSION; others are refused.  Strings
+ * of the other abstract are terminated before use.  Descriptors that arrive are
+ * CLOEXEC, and each is taken or closed.
+ *
+ * A client waits for an answer for IPC_WAIT_MS at most: an agent that hangs
+ * does not hang the program.  So none of this may be called under the arena's
+ * lock, and it is no part of sending or receiving a datagram on an attached
+ * socket, but for ipc_wake() where no internal datagram can be sent, and for
+ * recovery after the agent died.
+ *
+ * Never: a key, or a byte of a datagram, in a message; only paths.
+ *
+ * Sources: unix(7), socket(7) (SO_PEERCRED); K29 and K38 of doc/design.md.
+ */
 #include "ipc.h"
 
 #include <errno.h>
@@ -10,7 +54,7 @@
 #include "real.h"
 
 /* Control messages with room for the descriptors, aligned. */
-union ipc_pass {
+union ipc_descriptors {
 	struct cmsghdr head;
 	char room[CMSG_SPACE(IPC_PASS * sizeof(int))];
 };
@@ -21,7 +65,7 @@ ipc_send(int fd, const void *data, size_t len, const int *pass, int n)
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
 		.iov_len = len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union ipc_pass control;
+	union ipc_descriptors control;
 	size_t bytes = (size_t)n * sizeof(int);
 	ssize_t sent;
 
@@ -40,9 +84,9 @@ ipc_send(int fd, const void *data, size_t len, const int *pass, int n)
 	return sent < 0 ? -errno : 0;
 }
 
-/* Takes the descriptors that came, and closes those that nobody wanted. */
+/* Takes the descriptors of a message, and closes those beyond IPC_PASS. */
 static void
-take_passed(struct msghdr *msg, int got[IPC_PASS])
+ipc_take_passed(struct msghdr *msg, int got[IPC_PASS])
 {
 	struct cmsghdr *c;
 	size_t i, n;
@@ -67,7 +111,7 @@ int
 ipc_recv(int fd, void *data, size_t len, int got[IPC_PASS])
 {
 	struct iovec iov = { .iov_base = data, .iov_len = len };
-	union ipc_pass control;
+	union ipc_descriptors control;
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = &control, .msg_controllen = sizeof(control) };
 	ssize_t n;
@@ -80,7 +124,7 @@ ipc_recv(int fd, void *data, size_t len, int got[IPC_PASS])
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	take_passed(&msg, got);
+	ipc_take_passed(&msg, got);
 	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
 		return (int)n;
 	for (i = 0; i < IPC_PASS; i++)
@@ -108,13 +152,13 @@ ipc_wake(uint32_t port)
 		uint32_t port;
 		uint8_t token[IPC_TOKEN];
 	} ask = { .version = IPC_VERSION, .kind = IPC_WAKE, .port = port };
-	const struct connect_agent_abstract *side;
-	int fd = connect_agent(&side), error;
+	const struct connect_agent_abstract *abstract;
+	int fd = connect_agent_open_by(&abstract), error;
 
 	if (fd < 0)
 		return fd;
-	if (side != NULL)
-		memcpy(ask.token, side->token, sizeof(ask.token));
+	if (abstract != NULL)
+		memcpy(ask.token, abstract->token, sizeof(ask.token));
 	error = ipc_send(fd, &ask, IPC_SHORT, NULL, 0);
 	real_close(fd);
 	return error;
@@ -133,18 +177,19 @@ ipc_await(int fd)
 	return -ETIMEDOUT;
 }
 
-/* Sends a question; by the abstract socket with what is to be shown there. */
+/* Sends a question; by the abstract socket with the token and the socket to be
+ * shown. */
 static int
-put_question(int fd, struct ipc_request *ask, const int *pass, int n, int show,
-    const struct connect_agent_abstract *side)
+ipc_send_question(int fd, struct ipc_request *ask, const int *pass, int n,
+    int show, const struct connect_agent_abstract *abstract)
 {
 	int all[IPC_PASS] = { -1, -1 }, i;
 
 	for (i = 0; i < n; i++)
 		all[i] = pass[i];
 	memset(ask->token, 0, sizeof(ask->token));
-	if (side != NULL) {
-		memcpy(ask->token, side->token, sizeof(ask->token));
+	if (abstract != NULL) {
+		memcpy(ask->token, abstract->token, sizeof(ask->token));
 		if (show >= 0 && n < IPC_PASS)
 			all[n++] = show;
 	}
@@ -155,32 +200,32 @@ int
 ipc_call(struct ipc_request *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got)
 {
-	int fd, error, came[IPC_PASS] = { -1, -1 };
-	const struct connect_agent_abstract *side;
+	int fd, error, passed[IPC_PASS] = { -1, -1 };
+	const struct connect_agent_abstract *abstract;
 	uid_t uid = (uid_t)-1;
 
 	*got = -1;
-	fd = connect_agent(&side);
+	fd = connect_agent_open_by(&abstract);
 	if (fd < 0)
 		return fd;
-	error = put_question(fd, ask, pass, n, show, side);
+	error = ipc_send_question(fd, ask, pass, n, show, abstract);
 	if (error == 0)
 		error = ipc_await(fd);
 	if (error == 0)
-		error = ipc_recv(fd, answer, sizeof(*answer), came);
-	if (side == NULL)
+		error = ipc_recv(fd, answer, sizeof(*answer), passed);
+	if (abstract == NULL)
 		uid = connect_agent_user(fd);
 	real_close(fd);
-	if (came[1] >= 0)
-		real_close(came[1]);
+	if (passed[1] >= 0)
+		real_close(passed[1]);
 	if (error == (int)sizeof(*answer) && answer->version == IPC_VERSION) {
 		answer->text[IPC_TEXT - 1] = '\0';
-		if (side == NULL)
+		if (abstract == NULL)
 			connect_agent_learn(answer, uid);
-		*got = came[0];
+		*got = passed[0];
 		return 0;
 	}
-	if (came[0] >= 0)
-		real_close(came[0]);
+	if (passed[0] >= 0)
+		real_close(passed[0]);
 	return error < 0 ? error : -EPROTO;
 }

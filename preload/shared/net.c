@@ -73,7 +73,7 @@ net_hash(const void *data, size_t len)
 }
 
 static void
-set_v4(struct mp_addr *a, const void *ip)
+net_set_v4(struct mp_addr *a, const void *ip)
 {
 	memcpy(a->ip, mapped, sizeof(mapped));
 	memcpy(a->ip + 12, ip, 4);
@@ -90,7 +90,7 @@ net_get(struct mp_addr *a, const struct sockaddr *name, socklen_t len)
 		return false;
 	if (name->sa_family == AF_INET && len >= sizeof(sin)) {
 		memcpy(&sin, name, sizeof(sin));
-		set_v4(a, &sin.sin_addr);
+		net_set_v4(a, &sin.sin_addr);
 		a->port = ntohs(sin.sin_port);
 		return true;
 	}
@@ -126,33 +126,33 @@ net_put(const struct mp_addr *a, int family, struct sockaddr *name,
 }
 
 static uint64_t
-us_of(const struct timespec *ts)
+net_us_of(const struct timespec *ts)
 {
 	return (uint64_t)ts->tv_sec * 1000000 + (uint64_t)ts->tv_nsec / 1000;
 }
 
-/* A time of CLOCK_REALTIME as one of CLOCK_BOOTTIME. */
+/* A time of CLOCK_REALTIME as one of CLOCK_BOOTTIME, us. */
 static uint64_t
-boot_time(const struct timespec *ts)
+net_boot_time(const struct timespec *ts)
 {
 	struct timespec real, boot;
 	uint64_t age;
 
 	clock_gettime(CLOCK_REALTIME, &real);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
-	age = us_of(&real) - us_of(ts);
-	return age > us_of(&boot) ? MP_NEVER : us_of(&boot) - age;
+	age = net_us_of(&real) - net_us_of(ts);
+	return age > net_us_of(&boot) ? MP_NEVER : net_us_of(&boot) - age;
 }
 
 static void
-info_ip(const struct cmsghdr *c, struct net_info *info)
+net_info_ip(const struct cmsghdr *c, struct net_info *info)
 {
 	struct in_pktinfo pi;
 	uint8_t tos;
 
 	if (c->cmsg_type == IP_PKTINFO) {
 		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
-		set_v4(&info->local, &pi.ipi_addr);
+		net_set_v4(&info->local, &pi.ipi_addr);
 		memcpy(info->spec, &pi.ipi_spec_dst, sizeof(info->spec));
 		info->ifindex = (uint32_t)pi.ipi_ifindex;
 	} else if (c->cmsg_type == IP_TOS) {
@@ -163,7 +163,7 @@ info_ip(const struct cmsghdr *c, struct net_info *info)
 }
 
 static void
-info_ipv6(const struct cmsghdr *c, struct net_info *info)
+net_info_ipv6(const struct cmsghdr *c, struct net_info *info)
 {
 	struct in6_pktinfo pi;
 
@@ -182,7 +182,7 @@ info_socket(const struct cmsghdr *c, struct net_info *info)
 {
 	if (c->cmsg_type == SO_TIMESTAMPNS) {
 		memcpy(&info->stamp, CMSG_DATA(c), sizeof(info->stamp));
-		info->arrival = boot_time(&info->stamp);
+		info->arrival = net_boot_time(&info->stamp);
 	} else if (c->cmsg_type == SO_TIMESTAMPING ||
 	    c->cmsg_type == SO_TIMESTAMPING_NEW) {
 		memcpy(info->stamping, CMSG_DATA(c), sizeof(info->stamping));
@@ -202,9 +202,9 @@ net_info_read(const struct msghdr *msg, struct net_info *info)
 	    c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)msg,
 		(struct cmsghdr *)(uintptr_t)c)) {
 		if (c->cmsg_level == IPPROTO_IP)
-			info_ip(c, info);
+			net_info_ip(c, info);
 		else if (c->cmsg_level == IPPROTO_IPV6)
-			info_ipv6(c, info);
+			net_info_ipv6(c, info);
 		else if (c->cmsg_level == SOL_SOCKET)
 			info_socket(c, info);
 	}
@@ -270,7 +270,8 @@ net_add_tos(struct msghdr *msg, bool v4, int tos, int ttl)
 		    sizeof(ttl));
 }
 
-/* A socket whose route leads there, or -1. */
+/* A scratch socket connected to the address, so that the kernel chose a route;
+ * or -1. */
 static int
 net_route(enum mp_family kernel, const struct mp_addr *to)
 {
@@ -351,7 +352,7 @@ net_device(int fd)
 	    &len) == 0 && ifindex > 0 ? (uint32_t)ifindex : 0;
 }
 
-/* Another than 127.0.0.1, which a program may have bound on the same port. */
+/* Not 127.0.0.1, which another program may have bound on the same port. */
 static const uint8_t loopback[4] = { 127, 109, 112, 1 };
 
 bool
@@ -366,7 +367,7 @@ net_self_learn(int fd, struct net_self *self)
 	    !net_get(&at, (struct sockaddr *)&sin6, len))
 		return false;
 	if (net_is_any(&at))
-		set_v4(&at, loopback);
+		net_set_v4(&at, loopback);
 	self->at = at;
 	self->family = sin6.sin6_family;
 	self->device = net_device(fd);

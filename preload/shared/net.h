@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Addresses and control messages: the kernel's shapes and the engine's. */
+/* Addresses and control messages: from the kernel's forms to the engine's and
+ * back. */
 #ifndef NET_H
 #define NET_H
 
@@ -11,7 +12,7 @@
 
 #include "mp.h"
 
-enum { NET_CONTROL = 256 }; /* bytes of control messages that we want room for */
+enum { NET_CONTROL = 256 }; /* room for a packet's control messages, bytes */
 
 bool net_is_v4(const struct mp_addr *);	       /* ::ffff:0:0/96 */
 bool net_is_any(const struct mp_addr *);       /* 0.0.0.0 or :: */
@@ -20,7 +21,7 @@ bool net_is_multicast(const struct mp_addr *); /* 224/4 or ff00::/8 */
 bool net_is_link_local(const struct mp_addr *); /* fe80::/10 */
 bool net_equal(const struct mp_addr *, const struct mp_addr *);
 
-/* Never 0. */
+/* FNV-1a, but never 0. */
 uint64_t net_hash(const void *, size_t len);
 
 /* From a socket address; false: neither IPv4 nor IPv6, or too short. */
@@ -34,25 +35,26 @@ bool net_get(struct mp_addr *, const struct sockaddr *, socklen_t);
 socklen_t net_put(const struct mp_addr *, int family, struct sockaddr *name,
     socklen_t size);
 
-/* Where a socket of a port reaches the port itself. */
+/* Where a socket of a port sends internal datagrams to its own port. */
 struct net_self {
-	uint32_t device;  /* interface that it is bound to; or 0 */
-	struct mp_addr at; /* loopback, or the one address it is bound to */
-	int family;	  /* the kernel's; 0: nothing is known */
+	uint32_t device;  /* interface that the socket is bound to; or 0 */
+	struct mp_addr at; /* on loopback, or the one address it is bound to */
+	int family;	  /* the kernel socket's; 0: nothing is known */
 };
 
-/* What came with a datagram. */
+/* What the kernel tells about a packet that arrived. */
 struct net_info {
-	struct mp_addr local; /* that it was sent to; port 0 */
+	struct mp_addr local; /* the address it was sent to; port 0 */
 	uint32_t ifindex;
 	uint64_t arrival; /* CLOCK_BOOTTIME us; MP_NEVER: unknown */
 	int tos;	  /* TOS or traffic class; -1: unknown */
 	int ttl;	  /* TTL or hop limit; -1: unknown */
-	uint8_t spec[4];  /* ipi_spec_dst, where the kernel told it */
-	int stamped;	  /* the type of `stamping'; 0: there is none */
+	uint8_t spec[4];  /* ipi_spec_dst of IP_PKTINFO, or zeros */
+	int stamped;	  /* cmsg_type of `stamping'; 0: there is none */
 	struct timespec stamp, stamping[3]; /* as SO_TIMESTAMPNS and
 					     * SO_TIMESTAMPING give them */
 };
+/* Reads a received message's control messages. */
 void net_info_read(const struct msghdr *, struct net_info *);
 
 /*
@@ -62,31 +64,32 @@ void net_info_read(const struct msghdr *, struct net_info *);
  */
 void net_aim(struct msghdr *msg, enum mp_family kernel, const struct mp_path *);
 
-/* One more control message, where NET_CONTROL bytes have room for it. */
+/* Appends a control message, unless that would exceed NET_CONTROL bytes. */
 void net_add(struct msghdr *msg, int level, int type, const void *data,
     size_t len);
 
-/* TOS and TTL of a packet to an address of that family; -1: as the socket has
- * them; NET_MINUS: the -1 that a program gave, of which kernels think one way or
- * another. */
+/* TOS and TTL of a packet of that IP version; -1: those of the socket.
+ * NET_MINUS: the program itself gave -1, which is passed on, since kernels
+ * differ about it. */
 enum { NET_MINUS = -2 };
 void net_add_tos(struct msghdr *, bool v4, int tos, int ttl);
 
-/* Which of our addresses would the kernel use towards this one?  Port 0; false:
- * none. */
+/* The source address, with port 0, that the kernel's routes give towards this
+ * destination; false: none. */
 bool net_source(enum mp_family kernel, const struct mp_addr *to,
     struct mp_addr *local);
 
-/* The MTU of the way there, or 0. */
+/* The MTU of the route there, bytes; 0: unknown. */
 int net_mtu(enum mp_family kernel, const struct mp_addr *to);
 
-/* The options that the engine wants of a socket: PKTINFO, timestamps. */
+/* Switches on what net_info_read() reads for the engine: PKTINFO,
+ * timestamps. */
 void net_options(int fd, enum mp_family kernel);
 
 /* The interface that a socket is bound to (SO_BINDTODEVICE), or 0. */
 uint32_t net_device(int fd);
 
-/* Fills it in for this socket; false: it cannot be told. */
+/* Fills it in for this socket; false: the socket has no address. */
 bool net_self_learn(int fd, struct net_self *);
 
 /* "192.0.2.1:60001" or "[2001:db8::1]:60001". */

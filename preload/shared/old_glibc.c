@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What was inline in the C library of Debian 11, for us and for libsodium. */
+/* Functions that were inline in the C library of Debian 11 (glibc 2.31), and
+ * that the library and libsodium call. */
 #include "old_glibc.h"
 
 #include <fcntl.h>
@@ -15,7 +16,7 @@ fstat(int fd, struct stat *st)
 	return (int)RAW(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
 }
 
-/* Of libsodium, which Debian builds with checks that no other C library has. */
+/* Called by Debian's libsodium, which is fortified; musl does not have it. */
 void __explicit_bzero_chk(void *, size_t, size_t);
 
 void

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Built with a new C library, the preloaded one shall also run with that of
- * Debian 11 (2.31).  Of functions that were in other libraries then, before
- * 2.34 in libdl and libpthread, the version is asked for that both have; the
- * Makefile links both libraries.  Those that were none are in old_glibc.c.
+ * The library is built with a new glibc and also runs with that of Debian 11
+ * (2.31).  Functions that were in libdl and libpthread before 2.34 are linked
+ * by the version that old and new have in common; the Makefile links both
+ * libraries.  Functions that were inline then are defined in old_glibc.c.
  */
 #ifndef OLD_GLIBC_H
 #define OLD_GLIBC_H

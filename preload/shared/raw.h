@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A bare system call, for when no function of the C library will do: syscall(3)
- * is one of our hooks. */
+/* A bare system call, where the C library has no function: syscall(3) is
+ * hooked.  As there, -1 with errno after an error. */
 #ifndef RAW_H
 #define RAW_H
 
@@ -41,7 +41,7 @@ raw_call(long number, long a, long b, long c, long d, long e, long f)
 	return -1;
 }
 
-/* The same with fewer arguments. */
+/* The same with fewer arguments; the others are 0. */
 #define RAW_PICK(n, a, b, c, d, e, f, ...)                                    \
 	raw_call((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e),  \
 	    (long)(f))

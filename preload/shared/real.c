@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* In the agent nothing is hooked: the C library's functions are themselves. */
+/* Of programs without hooks (agent, mpctl, tests): the C library's
+ * functions. */
 #include "real.h"
 
 #include <unistd.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The C library's own functions.  The library's are found with dlsym(3), the
- * agent's are linked; so the files that both use can be written once.  Before
- * they can be found they are the bare system calls.
+ * The link seam: the C library's own functions, for the files that the library
+ * shares with agent and mpctl.  In the library they are found with dlsym(3)
+ * behind the hooks (process/libc.c), and are bare system calls until then;
+ * elsewhere they are linked (real.c).
  */
 #ifndef REAL_H
 #define REAL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Numbers of the kernel's interface that the headers of an older C library do
+/* Constants of the kernel's interface that the headers of an older C library do
  * not have. */
 #ifndef UAPI_H
 #define UAPI_H

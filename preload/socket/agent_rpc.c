@@ -6,13 +6,19 @@
 #include <poll.h>
 #include <string.h>
 
+#include "fdtab.h"
+#include "ksock.h"
+#include "mp.h"
 #include "policy/conf.h"
 #include "process/reentry.h"
-#include "ksock.h"
-#include "process/libc.h"
 #include "process/spawn_agent.h"
+#include "shared/real.h"
 
-enum { TRIES = 3, LOCKED = 200, LOCKED_MS = 5 };
+enum {
+	TRIES = 3,	/* to start an agent and ask it */
+	LOCKED = 200,	/* to ask again while the port's lock is taken */
+	LOCKED_MS = 5,	/* pause before that */
+};
 
 static void
 agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
@@ -41,23 +47,24 @@ agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
 	memcpy(ask->program, conf->program, sizeof(ask->program));
 }
 
+/* Does this error of ipc_call() say that no agent listens? */
 static bool
-nobody_there(int error)
+agent_rpc_no_agent(int error)
 {
 	return error == -ENOENT || error == -ECONNREFUSED ||
 	    error == -ECONNRESET || error == -EPIPE || error == -EPROTO;
 }
 
-/* Asks the agent; starts it where there is none and `start' says so. */
+/* Asks the agent; if there is none and `start' is set, starts it. */
 static int
-ask_once(struct ipc_request *ask, const int *pass, int n, int show,
+agent_rpc_ask_once(struct ipc_request *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
 
 	for (i = 0; i < TRIES; i++) {
 		error = ipc_call(ask, pass, n, show, answer, got);
-		if (error == 0 || !nobody_there(error) || !start)
+		if (error == 0 || !agent_rpc_no_agent(error) || !start)
 			return error;
 		error = spawn_agent(ask->kind == IPC_HELLO);
 		if (error != 0)
@@ -66,23 +73,24 @@ ask_once(struct ipc_request *ask, const int *pass, int n, int show,
 	return error;
 }
 
-/* The same until it can have the port's lock, whose holder may not run just
- * now: the agent itself does not wait for it. */
+/* The same until the agent gets the port's lock (-EAGAIN), for which it does
+ * not wait itself: the owner may not be running just now. */
 static int
-ask_agent(struct ipc_request *ask, const int *pass, int n, int show,
+agent_rpc_ask(struct ipc_request *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error;
 
 	for (i = 0;; i++) {
-		error = ask_once(ask, pass, n, show, answer, got, start);
+		error = agent_rpc_ask_once(ask, pass, n, show, answer, got,
+		    start);
 		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
 			return error;
 		poll(NULL, 0, LOCKED_MS);
 	}
 }
 
-/* The question is too large for the least of stacks. */
+/* The question lies in a buffer of the thread: small stacks have no room. */
 int
 agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
     const struct mp_addr *at, const int pass[IPC_PASS],
@@ -105,7 +113,7 @@ agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
 		ask->inode = ksock_inode(fd);
 	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
 		continue;
-	error = ask_agent(ask, pass, n, fd, answer, got,
+	error = agent_rpc_ask(ask, pass, n, fd, answer, got,
 	    kind == IPC_OPEN || kind == IPC_HELLO);
 	reentry_give(buf);
 	return error;
@@ -133,9 +141,10 @@ agent_rpc_greet(void)
 		real_close(got);
 }
 
-/* The value as the agent takes it: its length, or -1. */
+/* Copies the value into the question, of a filter its instructions: the length,
+ * or -1. */
 static int
-flatten(struct ipc_request *ask, const void *value, socklen_t len)
+agent_rpc_put_value(struct ipc_request *ask, const void *value, socklen_t len)
 {
 	const struct sock_fprog *prog = value;
 
@@ -165,10 +174,10 @@ agent_rpc_option(int fd, int level, int option, const void *value,
 		agent_rpc_fill(ask, IPC_SET, &none);
 		ask->level = level;
 		ask->option = option;
-		n = flatten(ask, value, len);
+		n = agent_rpc_put_value(ask, value, len);
 		ask->len = (uint32_t)n;
-		error = n < 0 ? -ENOBUFS : ask_agent(ask, &fd, 1, -1, &answer,
-		    &got, false);
+		error = n < 0 ? -ENOBUFS : agent_rpc_ask(ask, &fd, 1, -1,
+		    &answer, &got, false);
 		reentry_give(buf);
 	}
 	if (got >= 0)
@@ -191,9 +200,8 @@ agent_rpc_may_bind(const struct sock *s, const struct mp_addr *a)
 }
 
 int
-agent_rpc_adopt(int fd, struct sock *s, const int pass[2],
-    struct ipc_answer *answer,
-    int *got)
+agent_rpc_adopt(int fd, struct sock *s, const int pass[IPC_PASS],
+    struct ipc_answer *answer, int *got)
 {
 	struct mp_addr a;
 	int error;

@@ -1,37 +1,40 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What a program's socket asks the agent, which is started where there is none
- * and the question wants one.
- */
+/* Questions to the agent about a program's socket.  IPC_OPEN and IPC_HELLO
+ * start an agent if there is none. */
 #ifndef AGENT_RPC_H
 #define AGENT_RPC_H
 
-#include "fdtab.h"
+#include <sys/socket.h>
+
 #include "shared/ipc.h"
 
-/* Asks about a socket, which is to be or is at this address and port: 0 or a
- * negative errno of the asking; the answer has its own.  `pass' are IPC_PASS
- * descriptors or -1, or NULL; *got is one that came with the answer, or -1. */
+struct mp_addr;
+struct sock;
+
+/* Asks about a socket that is, or shall be, bound to this address: 0, or a
+ * negative errno of the transport; the answer has an error of its own.  `pass'
+ * are IPC_PASS descriptors or -1, or NULL; *got is the answer's memfd, or
+ * -1. */
 int agent_rpc(enum ipc_kind, int fd, const struct sock *,
     const struct mp_addr *,
     const int pass[IPC_PASS], struct ipc_answer *, int *got);
-/* The memory of the socket's arena and its slot, if the agent knows it. */
+/* The same with IPC_FIND: the socket's slot and its arena's memfd. */
 int agent_rpc_find(int fd, const struct sock *, struct ipc_answer *, int *got);
-/* May it have this address beside the sockets that the agent knows?  0,
- * -EADDRINUSE, or -ENOENT: that port is none of ours. */
+/* May the socket be bound to this address beside those that the agent knows?
+ * 0, -EADDRINUSE, or -ENOENT: the agent does not serve that port. */
 int agent_rpc_may_bind(const struct sock *, const struct mp_addr *);
-/* Has the agent set a socket's option: 0, or -1 with errno. */
+/* Lets the agent set an option of the socket: 0, or -1 with errno. */
 int agent_rpc_option(int fd, int level, int option, const void *, socklen_t);
-/* Has the agent be there as long as this process, and learns its abstract
- * socket. */
+/* Makes the agent stay as long as this process, and learns its abstract socket:
+ * before the process loses rights. */
 void agent_rpc_greet(void);
 
-/* Gives the agent control socket and memory of an arena that lost its own:
- * 0, or a negative errno. */
-int agent_rpc_adopt(int fd, struct sock *, const int pass[2],
-    struct ipc_answer *,
-    int *got);
-/* The memory of the socket's arena as the agent has it, or a negative errno. */
+/* Gives control socket and memfd (pass) of an arena whose agent died to the new
+ * agent: 0, or a negative errno.  *got is the memfd that is used from now
+ * on. */
+int agent_rpc_adopt(int fd, struct sock *, const int pass[IPC_PASS],
+    struct ipc_answer *, int *got);
+/* The memfd of the socket's arena that the agent uses, or a negative errno. */
 int agent_rpc_memfd(int fd, struct sock *);
 
 #endif

@@ -1,4 +1,47 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Attaching gives a socket a slot in the arena of its port, which the agent
+ * serves too.  It happens at bind(2), or when the first protected datagram is
+ * sent or received, and once in a socket's life.
+ *
+ * The socket's state (enum sock_state) only moves forward:
+ * - SOCK_FRESH: only the kernel knows the socket.  attach_socket() may act.
+ * - SOCK_ATTACHED: arena mapped, slot known, record published.
+ * - SOCK_REFUSED: attaching failed (no agent, no key), or the port or peer
+ *   cannot be protected (bind.c, sock.c).  Nothing protected is sent; a line
+ *   says why.
+ * - SOCK_PLAIN: set elsewhere (bind.c, sock.c); never attached.
+ *
+ * To attach: bind the socket if it has no port; unless it joined a port that
+ * the agent serves (`second'), bind a control socket to the same port, as index
+ * 1 of the group, with steering to index 0 meanwhile (sockfilter.c); IPC_OPEN
+ * passes it to the agent, which answers with slot and memfd.  The process needs
+ * no right but that to bind the port, which it has just used.
+ *
+ * A socket that another process attached (after fork, over execve(2), received
+ * as a descriptor) is found by its SO_COOKIE: IPC_FIND gives arena and slot,
+ * and the record in the slot tells what the program did with it
+ * (attach_find()).
+ *
+ * The record.  Processes that share a socket tell each other by the slot what
+ * connect(2) changed.  attach_publish() writes and increments `gen';
+ * attach_refresh(), before each datagram, reads if `gen' differs.  Publishing
+ * also decides where sessions go: new ones to this socket unless it is
+ * connected, then to the port's newest socket that takes them, and with them
+ * the sessions with other peers than its own.
+ *
+ * Locks.  `busy' of the socket, a flag between the threads of one process,
+ * guards the change of state: a thread waits for it for BUSY_MS at most; a
+ * signal handler of the thread that has it does not wait at all.  Within it the
+ * arena's lock may be taken, and the agent asked.  The arena's lock guards the
+ * slot.  The agent is never asked under the arena's lock.
+ *
+ * Never: plaintext to a protected peer because attaching failed.
+ *
+ * Sources: socket(7) (SO_REUSEPORT); K9 to K13 and K29 of doc/design.md.
+ */
 #include "attach.h"
 
 #include <errno.h>
@@ -6,21 +49,28 @@
 #include <poll.h>
 #include <string.h>
 
-#include "policy/conf.h"
-#include "process/reentry.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
-#include "sockopt.h"
 #include "agent_rpc.h"
-#include "policy/dest_scope.h"
 #include "ingress.h"
+#include "ksock.h"
+#include "mp.h"
+#include "policy/conf.h"
+#include "policy/dest_policy.h"
+#include "policy/rules.h"
+#include "process/log.h"
+#include "process/reentry.h"
+#include "shared/arena.h"
+#include "shared/ipc.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/sockfilter.h"
+#include "sockopt.h"
 
-enum { BUSY_MS = 5000 };
+enum { BUSY_MS = 5000 }; /* wait for another thread's attaching */
 
-/* Maps what the agent gave. */
+/* Maps the arena of an answer, and makes the socket ready: 0, or the answer's
+ * error, or another negative errno. */
 static int
-attach_enter(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
+attach_map(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 {
 	int error = answer->error;
 
@@ -40,19 +90,20 @@ attach_enter(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	return 0;
 }
 
-/* Has another process opened it, which has the socket from a fork? */
+/* Has another process attached it, which shares the socket since a fork?  Then
+ * this one maps the same arena. */
 static bool
-known_already(int fd, struct sock *s)
+attach_known(int fd, struct sock *s)
 {
 	struct ipc_answer found;
 	int got;
 
 	return !fdtab_first() && agent_rpc_find(fd, s, &found, &got) == 0 &&
-	    attach_enter(fd, s, &found, got) == 0;
+	    attach_map(fd, s, &found, got) == 0;
 }
 
 static int
-open_port(int fd, struct sock *s, struct ipc_answer *answer)
+attach_open(int fd, struct sock *s, struct ipc_answer *answer)
 {
 	struct mp_addr a;
 	int ctl[IPC_PASS] = { -1, -1 }, got = -1, error;
@@ -62,61 +113,63 @@ open_port(int fd, struct sock *s, struct ipc_answer *answer)
 		error = ksock_name(fd, &a);
 	if (error != 0)
 		return error;
-	if (known_already(fd, s)) /* another process was first */
+	if (attach_known(fd, s))
 		return 0;
 	if (!s->second) {
 		ctl[0] = ksock_control(fd, s);
 		if (ctl[0] < 0)
 			return ctl[0];
-		/* One that was bound before we knew it. */
+		/* ksock_prepare() did this, unless the socket was bound before
+		 * the library knew it. */
 		(void)sockfilter_steer_first(ctl[0]);
 	}
 	error = agent_rpc(IPC_OPEN, fd, s, &a, ctl, answer, &got);
 	if (ctl[0] >= 0)
 		real_close(ctl[0]);
-	return error != 0 ? error : attach_enter(fd, s, answer, got);
+	return error != 0 ? error : attach_map(fd, s, answer, got);
 }
 
-/* Is there anything left to hear of, or is the peer there for sure? */
+/* Can the peer's port still be closed?  Not once it has answered. */
 static bool
-in_doubt(struct sock *s)
+attach_peer_unsure(struct sock *s)
 {
 	struct mp_session_info info;
 	uint32_t session;
-	bool doubt;
+	bool unsure;
 
 	if (!reentry_lock(s->map.arena))
 		return false;
 	session = mp_session_find(&s->map.mp, s->slot, &s->peer);
-	doubt = session == MP_NONE ||
+	unsure = session == MP_NONE ||
 	    mp_session_get(&s->map.mp, session, &info) != 0 ||
 	    (info.state == MP_S_CONNECTING && info.up_at == 0);
 	reentry_unlock(s->map.arena);
-	return doubt;
+	return unsure;
 }
 
-/* Bound to our address and connected to the peer, besides the socket, which
- * must not be: a descriptor, or a negative errno. */
+/* Another socket of the port, connected to the peer, so that ICMP errors about
+ * the peer's port come to it.  The socket itself must not be connected.  A
+ * descriptor, or a negative errno. */
 static int
-make_ear(int fd, const struct sock *s)
+attach_new_refusal(int fd, const struct sock *s)
 {
 	struct sockaddr_in6 sin6;
 	struct mp_addr at;
 	socklen_t len;
-	int ear, error = ksock_name(fd, &at);
+	int refusal, error = ksock_name(fd, &at);
 
 	if (error != 0 || !net_is_any(&at) || net_is_any(&s->local))
 		return -EADDRNOTAVAIL;
 	memcpy(at.ip, s->local.ip, sizeof(at.ip));
-	ear = ksock_beside(fd, s, &at);
-	if (ear < 0)
-		return ear;
+	refusal = ksock_beside(fd, s, &at);
+	if (refusal < 0)
+		return refusal;
 	len = net_put(&s->peer, s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    (struct sockaddr *)&sin6, sizeof(sin6));
-	if (real_connect(ear, (struct sockaddr *)&sin6, len) == 0)
-		return ear;
+	if (real_connect(refusal, (struct sockaddr *)&sin6, len) == 0)
+		return refusal;
 	error = -errno;
-	real_close(ear);
+	real_close(refusal);
 	return error;
 }
 
@@ -125,34 +178,38 @@ attach_refusal(int fd, struct sock *s)
 {
 	struct ipc_answer answer;
 	struct mp_addr a;
-	int ear[IPC_PASS] = { -1, -1 }, got;
+	struct dest_policy policy;
+	int refusal[IPC_PASS] = { -1, -1 }, got;
 
-	/* It takes plaintext away that the program may be to get. */
-	if (!s->connected || conf_way_to(&s->peer) != WAY_PROTECT ||
-	    conf_plain_besides(&s->peer) ||
-	    dest_scope_of(&s->peer) != DEST_SCOPE_PEER || !in_doubt(s))
+	if (!s->connected)
 		return;
-	ear[0] = make_ear(fd, s);
-	if (ear[0] < 0)
+	/* The kernel gives that socket the peer's plaintext too, which the
+	 * program may have to get. */
+	policy = dest_policy_of(&s->peer);
+	if (policy.way != WAY_PROTECT || policy.plain_besides ||
+	    !attach_peer_unsure(s))
+		return;
+	refusal[0] = attach_new_refusal(fd, s);
+	if (refusal[0] < 0)
 		return;
 	if (ksock_name(fd, &a) == 0) {
-		(void)agent_rpc(IPC_REFUSAL, fd, s, &a, ear, &answer, &got);
+		(void)agent_rpc(IPC_REFUSAL, fd, s, &a, refusal, &answer, &got);
 		if (got >= 0)
 			real_close(got);
 	}
-	real_close(ear[0]);
+	real_close(refusal[0]);
 }
 
-/* One thread at a time changes a socket's state. */
+/* This thread has a socket's `busy'. */
 static __thread bool changing __attribute__((tls_model("initial-exec")));
 
 static bool
-begin_change(struct sock *s)
+attach_begin(struct sock *s)
 {
 	uint32_t idle = 0;
 	int i;
 
-	if (changing) /* a handler: we interrupted it ourselves */
+	if (changing) /* a signal handler that interrupted this thread */
 		return false;
 	for (i = 0; i < BUSY_MS; i++) {
 		if (atomic_compare_exchange_strong(&s->busy, &idle, 1)) {
@@ -165,9 +222,9 @@ begin_change(struct sock *s)
 	return false;
 }
 
-/* Unless a line told it already. */
+/* Logs why attaching failed, unless the configuration's own line did. */
 static void
-attach_say_refused(const struct ipc_answer *answer, int error)
+attach_log_refused(const struct ipc_answer *answer, int error)
 {
 	bool why = answer->text[0] != '\0';
 	const char *text = why ? answer->text : strerror(-error);
@@ -185,10 +242,10 @@ attach_socket(int fd, struct sock *s)
 	struct ipc_answer answer = { .error = 0 };
 	int error, saved = errno;
 
-	if (atomic_load(&s->state) != SOCK_FRESH || !begin_change(s))
+	if (atomic_load(&s->state) != SOCK_FRESH || !attach_begin(s))
 		return atomic_load(&s->state);
 	if (atomic_load(&s->state) == SOCK_FRESH) {
-		error = open_port(fd, s, &answer);
+		error = attach_open(fd, s, &answer);
 		if (error == 0) {
 			if (reentry_lock(s->map.arena)) {
 				attach_publish(s);
@@ -198,7 +255,7 @@ attach_socket(int fd, struct sock *s)
 			attach_refusal(fd, s);
 		} else {
 			atomic_store(&s->state, SOCK_REFUSED);
-			attach_say_refused(&answer, error);
+			attach_log_refused(&answer, error);
 		}
 	}
 	changing = false;
@@ -207,9 +264,10 @@ attach_socket(int fd, struct sock *s)
 	return atomic_load(&s->state);
 }
 
-/* Has it room for peers that the other loses, as it was connected? */
+/* Can this socket take over the sessions of another one, which was
+ * connected? */
 static bool
-succeeds(const struct slot *is, const struct slot *other)
+attach_can_succeed(const struct slot *is, const struct slot *other)
 {
 	return is->cookie != 0 && !is->connected && (net_is_any(&is->local) ||
 	    memcmp(is->local.ip, other->local.ip, sizeof(is->local.ip)) == 0);
@@ -233,7 +291,7 @@ attach_publish(struct sock *s)
 		return;
 	/* New sessions go to the newest socket that takes them. */
 	for (i = MP_SLOTS_MAX; i-- > 0;)
-		if (succeeds(&s->map.arena->slot[i], slot) &&
+		if (attach_can_succeed(&s->map.arena->slot[i], slot) &&
 		    mp_slot_accept(&s->map.mp, i) == 0) {
 			mp_slot_move(&s->map.mp, arena_now(), s->slot, i,
 			    &s->peer);
@@ -266,7 +324,8 @@ attach_refresh(struct sock *s)
 	s->wide = slot->wide;
 }
 
-/* --- Sockets that another process made ------------------------------------ */
+/* --- Sockets that another process attached
+ * ---------------------------------- */
 
 struct sock *
 attach_find(int fd)
@@ -282,7 +341,7 @@ attach_find(int fd)
 	s->cookie = ksock_cookie(fd);
 	error = agent_rpc_find(fd, s, &answer, &got);
 	if (error == 0)
-		error = attach_enter(fd, s, &answer, got);
+		error = attach_map(fd, s, &answer, got);
 	if (error != 0) {
 		fdtab_release(s);
 		return NULL;

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * How a socket comes to share its port with the agent: a control socket joins
- * the port and goes to the agent, which gives the arena back.
- */
+/* Attaching: a socket gets a slot in the arena of its port (attach.c). */
 #ifndef ATTACH_H
 #define ATTACH_H
 
 #include "fdtab.h"
 
-/* Makes it share its port, if it does not: its state then. */
+/* Attaches the socket if it is fresh; returns its state then. */
 enum sock_state attach_socket(int fd, struct sock *);
-/* The socket as the agent knows it, held; NULL: it does not. */
+/* A socket that another process attached, held; NULL: the agent does not know
+ * it. */
 struct sock *attach_find(int fd);
 
-/* Tells the other processes, and learns what they told.  Under the lock. */
+/* Writes the socket's record for the processes that share it; reads what they
+ * wrote.  Under the arena's lock. */
 void attach_publish(struct sock *);
 void attach_refresh(struct sock *);
 
-/* The agent shall hear of a closed port at the peer: see agent/ear.h. */
+/* Lets the agent hear of a closed port at the socket's peer:
+ * agent/refusal.h. */
 void attach_refusal(int fd, struct sock *);
-/* Is the port of its peer closed?  Said once.  Under the lock. */
+/* Was the peer's port closed?  True once for each refusal.  Under the arena's
+ * lock. */
 bool attach_refused(struct sock *);
 
 #endif

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* bind(2): which address of the kernel's stands for the program's. */
+/* bind(2): to which address the kernel's socket is bound for the program's. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 
-#include "user_filter.h"
-#include "attach.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
-#include "shared/net.h"
 #include "agent_rpc.h"
-#include "policy/dest_scope.h"
-#include "sock.h"
+#include "attach.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "ksock.h"
+#include "mp.h"
+#include "policy/conf.h"
+#include "policy/dest_scope.h"
+#include "process/log.h"
+#include "shared/connect_agent.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "sock.h"
+#include "user_filter.h"
 
-enum { RETRIES = 50 }; /* of a millisecond */
+enum { RETRIES = 50 }; /* with a pause of 1 ms each */
 
+/* AF_UNSPEC with INADDR_ANY, which the kernel takes for AF_INET. */
 static bool
-unspecified(const struct sock *s, const struct sockaddr *name, socklen_t len)
+bind_is_unspec(const struct sock *s, const struct sockaddr *name, socklen_t len)
 {
 	struct sockaddr_in sin;
 
@@ -30,12 +35,13 @@ unspecified(const struct sock *s, const struct sockaddr *name, socklen_t len)
 	return sin.sin_addr.s_addr == INADDR_ANY;
 }
 
-/* Would the kernel let a program bind this, which shares with nobody? */
+/* Would the kernel let a program bind this without sharing?  0, or its
+ * error. */
 static int
-try_bind(const struct sock *s, const struct mp_addr *a, uint16_t port)
+bind_try(const struct sock *s, const struct mp_addr *a, uint16_t port)
 {
 	struct mp_addr to = *a;
-	int fd = sock_scratch(s), error;
+	int fd = sock_new_scratch(s), error;
 
 	if (fd < 0)
 		return fd;
@@ -45,8 +51,9 @@ try_bind(const struct sock *s, const struct mp_addr *a, uint16_t port)
 	return error;
 }
 
-/* Somebody holds the port who does not run under mpshim.  If the kernel lets
- * both have it, his packets and ours cannot be told apart. */
+/* The port is a program's that does not run under mpshim.  If the kernel lets
+ * both have it (SO_REUSEPORT), it spreads the packets over both, and none of
+ * ours can be protected. */
 static int
 bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 {
@@ -54,9 +61,9 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 
 	ksock_unprepare(fd, s);
 	if (s->reuseaddr)
-		sock_flag(fd, SO_REUSEADDR, 1);
+		sock_set_option(fd, SO_REUSEADDR, 1);
 	if (s->reuseport)
-		sock_flag(fd, SO_REUSEPORT, 1);
+		sock_set_option(fd, SO_REUSEPORT, 1);
 	error = ksock_bind(fd, s, a);
 	if (error != 0)
 		return error;
@@ -70,7 +77,9 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 	return 0;
 }
 
-/* Others hold the port, at other addresses: loopback sockets of ours share it. */
+/* Other sockets have the port at other addresses.  The socket joins at the
+ * wildcard if they share it (bind_plain() lets them); else it has the program's
+ * address alone. */
 static int
 bind_apart(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
@@ -78,17 +87,18 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 	int error;
 
 	ksock_unprepare(fd, s);
-	sock_flag(fd, SO_REUSEPORT, 1);
+	sock_set_option(fd, SO_REUSEPORT, 1);
 	error = ksock_bind(fd, s, wide);
-	sock_flag(fd, SO_REUSEPORT, 0);
+	sock_set_option(fd, SO_REUSEPORT, 0);
 	if (error != -EADDRINUSE)
 		return error;
 	s->wide = false;
 	return ksock_bind(fd, s, a);
 }
 
-/* The port is taken.  By a socket of ours that makes room, or one that is gone
- * already?  Else as the program's own flags would have it. */
+/* The port is taken.  If the agent serves it and allows, the socket joins it;
+ * if the agent is about to let go of it, a retry succeeds; else it is bound as
+ * the program's own flags say. */
 static int
 bind_taken(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
@@ -97,20 +107,21 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 
 	if (error == 0) {
 		ksock_unprepare(fd, s);
-		sock_flag(fd, SO_REUSEPORT, 1);
+		sock_set_option(fd, SO_REUSEPORT, 1);
 		error = ksock_bind(fd, s, wide);
 		if (error == 0) {
 			s->second = true;
 			return 0;
 		}
-		sock_flag(fd, SO_REUSEPORT, 0);
+		sock_set_option(fd, SO_REUSEPORT, 0);
 		return error;
 	}
 	if (error == -EADDRINUSE)
 		return error;
-	if (!net_is_any(a) && try_bind(s, a, a->port) == 0)
+	if (!net_is_any(a) && bind_try(s, a, a->port) == 0)
 		return bind_apart(fd, s, a, wide);
-	/* The control socket of one that is gone: the agent lets go of it. */
+	/* Perhaps by the control socket of a port that is closed: the agent is
+	 * letting go of it. */
 	for (i = 0; i < RETRIES; i++) {
 		error = ksock_bind(fd, s, wide);
 		if (error != -EADDRINUSE)
@@ -140,7 +151,7 @@ bind_widely(int fd, struct sock *s, const struct mp_addr *a)
 		return error;
 	}
 	if (s->reuseaddr)
-		sock_flag(fd, SO_REUSEADDR, 1);
+		sock_set_option(fd, SO_REUSEADDR, 1);
 	s->local = *a;
 	s->local.port = 0;
 	s->bound = true;
@@ -148,30 +159,32 @@ bind_widely(int fd, struct sock *s, const struct mp_addr *a)
 	return 0;
 }
 
-/* To all addresses, in the program's eyes to its own. */
+/* Binds to the wildcard, though the program's address is one of this host's, so
+ * that packets to all addresses arrive; sock_name() tells the program its
+ * own. */
 static int
 bind_open(int fd, struct sock *s, const struct mp_addr *a)
 {
 	int error, lock = -1, saved = errno;
 
 	if (!net_is_any(a)) {
-		error = try_bind(s, a, 0);
+		error = bind_try(s, a, 0);
 		if (error != 0)
 			return error;
 	}
 	ksock_prepare(fd);
-	ingress_filter(fd, s); /* before the first packet can come */
-	if (a->port != 0) /* others may bind it, too */
-		lock = ipc_lock();
+	ingress_filter(fd, s); /* before the first packet can arrive */
+	if (a->port != 0) /* other processes may be binding it, too */
+		lock = connect_agent_lock();
 	error = bind_widely(fd, s, a);
-	ipc_unlock(lock);
+	connect_agent_unlock(lock);
 	errno = saved;
 	return error;
 }
 
-/* By the program's own words where the kernel's socket is of its family: they
- * may name an interface.  Else in those of the kernel's family: a wildcard of
- * IPv4 stays one of IPv4. */
+/* Binds with the program's own sockaddr if the kernel's socket is of that
+ * family (it may name an interface), else translated; so a wildcard of IPv4
+ * stays one of IPv4. */
 static int
 bind_as(int fd, const struct sock *s, const struct mp_addr *a,
     const struct sockaddr *name, socklen_t len)
@@ -189,43 +202,45 @@ bind_as(int fd, const struct sock *s, const struct mp_addr *a,
 	return real_bind(fd, name, len) != 0 ? -errno : 0;
 }
 
-/* What nobody else can be sent to: other sockets of ours may have its port. */
+/* Loopback and broadcast addresses: packets to them are no other socket's, so
+ * other sockets of ours may have the same port. */
 static bool
-stands_apart(const struct mp_addr *a)
+bind_stands_apart(const struct mp_addr *a)
 {
-	return net_is_loopback(a) || dest_scope_of(a) == DEST_SCOPE_ALL;
+	return net_is_loopback(a) || dest_scope_is_broadcast(a);
 }
 
-/* Only the kernel's: no peer has such an address, or all are served. */
+/* Is a socket plain at this address?  No peer sends to it, or all peers are
+ * plain there. */
 static bool
-is_plain(const struct sock *s, const struct mp_addr *a)
+bind_is_plain(const struct sock *s, const struct mp_addr *a)
 {
 	return net_is_multicast(a) || net_is_link_local(a) ||
 	    conf_port_plain(a->port) ||
 	    atomic_load(&s->state) == SOCK_PLAIN ||
-	    (!net_is_any(a) && stands_apart(a));
+	    (!net_is_any(a) && bind_stands_apart(a));
 }
 
-/* As the kernel has it: loopback, groups, broadcast, name servers. */
+/* Binds a plain socket: loopback, groups, broadcast, name servers. */
 static int
 bind_plain(int fd, struct sock *s, const struct mp_addr *a,
     const struct sockaddr *name, socklen_t len)
 {
 	int error;
 
-	sock_flag(fd, SO_REUSEADDR, s->reuseaddr);
-	sock_flag(fd, SO_REUSEPORT, s->reuseport);
+	sock_set_option(fd, SO_REUSEADDR, s->reuseaddr);
+	sock_set_option(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
-	if (error == -EADDRINUSE && a->port != 0 && stands_apart(a) &&
-	    agent_rpc_may_bind(s, a) == 0) { /* one of ours that is open to all */
-		sock_flag(fd, SO_REUSEPORT, 1);
+	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a) &&
+	    agent_rpc_may_bind(s, a) == 0) { /* beside ours at the wildcard */
+		sock_set_option(fd, SO_REUSEPORT, 1);
 		error = bind_as(fd, s, a, name, len);
 	}
 	if (error == 0) {
-		s->local = *a; /* tx_message() asks for groups */
+		s->local = *a;
 		s->local.port = 0;
-		if (stands_apart(a)) /* for one that comes later */
-			sock_flag(fd, SO_REUSEPORT, 1);
+		if (bind_stands_apart(a)) /* for one that joins later */
+			sock_set_option(fd, SO_REUSEPORT, 1);
 		s->bound = true;
 		s->names = conf_port_plain(a->port);
 		user_filter_leave(fd, s);
@@ -241,7 +256,7 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	struct mp_addr a;
 	int error;
 
-	if (unspecified(s, name, len)) {
+	if (bind_is_unspec(s, name, len)) {
 		memcpy(&any, name, sizeof(any));
 		any.sin_family = AF_INET;
 		name = (struct sockaddr *)&any;
@@ -251,7 +266,7 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return error;
 	if (s->bound)
 		return -EINVAL;
-	if (is_plain(s, &a))
+	if (bind_is_plain(s, &a))
 		return bind_plain(fd, s, &a, name, len);
 	return bind_open(fd, s, &a);
 }

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: ISC */
-/* connect(2), which is emulated where the peer is protected. */
+/* connect(2).  To a protected peer it is emulated: the kernel's socket stays
+ * unconnected, so that it takes packets from all addresses of the peer. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "process/reentry.h"
 #include "attach.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "shared/net.h"
-#include "sock.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "ksock.h"
+#include "mp.h"
+#include "policy/dest_policy.h"
+#include "policy/rules.h"
+#include "process/reentry.h"
+#include "shared/arena.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "sock.h"
 
-/* The address that the socket sends from whatever its peer: one that it is
- * bound to, or that its last connect(2) found. */
+/* The source address that the socket has already, by bind(2) or its last
+ * connect(2); else the unspecified one. */
 static void
 connect_source(int fd, const struct sock *s, struct mp_addr *from)
 {
@@ -24,7 +30,8 @@ connect_source(int fd, const struct sock *s, struct mp_addr *from)
 	from->port = 0;
 }
 
-/* Which of our addresses would the kernel use, or what would it say? */
+/* The local address that the kernel would give the connection; or the error
+ * that it would give: tried on a scratch socket. */
 static int
 connect_route(int of, const struct sock *s, const struct mp_addr *to,
     struct mp_addr *local)
@@ -34,15 +41,15 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 	socklen_t len;
 	int fd, error = 0;
 
-	fd = sock_scratch(s);
+	fd = sock_new_scratch(s);
 	if (fd < 0)
 		return fd;
-	sock_flag(fd, SO_BROADCAST, s->broadcast);
+	sock_set_option(fd, SO_BROADCAST, s->broadcast);
 	ksock_copy_ways(of, fd);
 	connect_source(of, s, &from);
 	if (!net_is_any(&from) && (error = ksock_bind(fd, s, &from)) ==
 	    -EADDRNOTAVAIL)
-		error = 0; /* it went meanwhile */
+		error = 0; /* the host has lost it since */
 	len = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    (struct sockaddr *)&sin6, sizeof(sin6));
 	if (error == 0 && (len == 0 ||
@@ -54,23 +61,23 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 	return error;
 }
 
-/* Is there a session with that peer?  Then it can be connected to, even where
- * no route leads to the address that it is known by. */
+/* Is there a session with that peer?  Then it can be connected to, even if no
+ * route leads to the address that the program knows it by. */
 static bool
-met(struct sock *s, const struct mp_addr *peer)
+connect_has_session(struct sock *s, const struct mp_addr *peer)
 {
-	bool is;
+	bool found;
 
 	if (s->map.arena == NULL || !reentry_lock(s->map.arena))
 		return false;
-	is = mp_session_find(&s->map.mp, s->slot, peer) != MP_NONE;
+	found = mp_session_find(&s->map.mp, s->slot, peer) != MP_NONE;
 	reentry_unlock(s->map.arena);
-	return is;
+	return found;
 }
 
-/* The socket's peer is this one from now on; NULL: nobody. */
+/* Sets the socket's peer; NULL: none. */
 static void
-set_peer(int fd, struct sock *s, const struct mp_addr *peer,
+connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
     const struct mp_addr *local)
 {
 	struct arena *a = s->map.arena;
@@ -92,11 +99,13 @@ set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 	ingress_filter(fd, s);
 }
 
+/* connect(2) to AF_UNSPEC. */
 static int
-disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
+connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
+    socklen_t len)
 {
 	if (s->connected) {
-		set_peer(fd, s, NULL, NULL);
+		connect_set_peer(fd, s, NULL, NULL);
 		s->portless = s->autobound;
 	}
 	if (!s->kconnected)
@@ -104,17 +113,18 @@ disconnect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	s->kconnected = false;
 	if (real_connect(fd, name, len) != 0)
 		return -errno;
-	s->bound = ksock_bound(fd); /* a port that it chose goes */
+	s->bound = ksock_bound(fd); /* not if connect(2) chose the port */
 	if (s->filter != NULL)
 		(void)ingress_filter(fd, s);
 	s->portless = s->bound && s->autobound;
 	return 0;
 }
 
-/* The kernel lets go of a port that it chose with the connection, but a program
- * that changes its peer keeps it. */
+/* Dissolves the kernel's own connection.  With it goes a port that the kernel
+ * chose; a program that only changes its peer keeps it, so it is bound
+ * again. */
 static int
-connect_let_go(int fd, struct sock *s)
+connect_rebind(int fd, struct sock *s)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	struct mp_addr was = { .port = 0 };
@@ -129,16 +139,15 @@ connect_let_go(int fd, struct sock *s)
 }
 
 static int
-connect_connect_to(int fd, struct sock *s, const struct sockaddr *name,
-    socklen_t len)
+connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
 	struct mp_addr a, local;
-	enum conf_way way;
+	enum rules_way way;
 	int error = sock_parse(s, &a, name, len, true);
 
 	if (error != 0)
 		return error;
-	way = s->names ? WAY_PLAIN : sock_way(&a);
+	way = s->names ? WAY_PLAIN : dest_policy_of(&a).way;
 	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
 		error = connect_route(fd, s, &a, &local);
 		return error != 0 ? error : -EACCES;
@@ -156,14 +165,15 @@ connect_connect_to(int fd, struct sock *s, const struct sockaddr *name,
 	}
 	local = s->local;
 	error = connect_route(fd, s, &a, &local);
-	if (error != 0 && !(error == -ENETUNREACH && met(s, &a)))
+	if (error != 0 && !(error == -ENETUNREACH &&
+	    connect_has_session(s, &a)))
 		return error;
-	error = connect_let_go(fd, s);
+	error = connect_rebind(fd, s);
 	if (error != 0)
 		return error;
 	local.port = 0;
 	s->portless = false;
-	set_peer(fd, s, &a, &local);
+	connect_set_peer(fd, s, &a, &local);
 	if (atomic_load(&s->state) == SOCK_ATTACHED)
 		attach_refusal(fd, s);
 	return 0;
@@ -177,15 +187,15 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (len < sizeof(name->sa_family))
 		return -EINVAL;
 	if (name->sa_family == AF_UNSPEC)
-		return disconnect(fd, s, name, len);
-	error = connect_connect_to(fd, s, name, len);
-	if (error != 0) /* it has a port now all the same */
+		return connect_dissolve(fd, s, name, len);
+	error = connect_to(fd, s, name, len);
+	if (error != 0) /* the kernel gives it a port even so */
 		(void)ksock_autobind(fd, s);
 	return error;
 }
 
 void
-sock_shared(int fd, struct sock *s)
+sock_attach_shared(int fd, struct sock *s)
 {
 	if (atomic_load(&s->state) == SOCK_FRESH && !s->kconnected &&
 	    s->connected)

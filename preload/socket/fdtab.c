@@ -1,4 +1,43 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The table remembers which descriptor of this process is which socket.  The
+ * kernel knows better: a descriptor may be closed, or be made, where no hook
+ * sees it.  So an entry is a cache.  It can be missing (the socket is then
+ * looked at, sock.c) or out of date (found by ENOTSOCK or another SO_COOKIE,
+ * and dropped, stale_fd.c), never trusted for what would be unsafe.
+ *
+ * An entry of a descriptor: NULL, nothing is known; &not_ours, it is no socket
+ * of ours; else a socket.  Descriptors from 2^20 on stay unknown.
+ *
+ * A socket (struct sock) lives while an entry or a caller has a reference.
+ * fdtab_hold() takes one by compare-and-swap unless the count is 0 already,
+ * then looks whether the entry still names the socket.  With the last reference
+ * its arena is unmapped and it goes to the free list.  Its memory is used again
+ * and never freed, so a thread that reads the count of one that is gone reads
+ * valid memory.  The list's head counts its changes in its upper half, so that
+ * a compare-and-swap notices a socket that was taken and put back meanwhile.
+ *
+ * The chunks of tables and sockets are mapped when first needed, and never
+ * unmapped.  Two threads may map the same one; the loser unmaps its own.
+ *
+ * Tables.  All threads share one, until a thread calls unshare(2) with
+ * CLONE_FILES (fdtab_part()).  It gets a table of its own, a copy, and so do
+ * the threads that it starts: a thread that has not looked yet asks kcmp(2)
+ * with KCMP_FILES whose descriptors it shares.  The last thread's end releases
+ * what the table still holds.  Such a table is used again, never freed.
+ *
+ * Processes.  A child of fork(2) has its parent's table, and its references are
+ * its own.  A child of vfork(2) runs in its parent's memory and must not change
+ * the table: fdtab_ours().
+ *
+ * No lock and no heap: signal handlers use all of this, also those that
+ * interrupt it.  Never: a pointer to a socket without a reference kept beyond a
+ * call.
+ *
+ * Sources: kcmp(2), unshare(2); K29 (SO_COOKIE) of doc/design.md.
+ */
 #include "fdtab.h"
 
 #include <errno.h>
@@ -8,42 +47,43 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shared/seccomp.h"
-#include "shared/bpf.h"
 #include "process/forked.h"
+#include "shared/bpf.h"
 #include "shared/old_glibc.h"
 #include "shared/raw.h"
+#include "shared/seccomp.h"
 
 enum {
 	CHUNK = 1024,	/* descriptors of one chunk */
-	CHUNKS = 1024,	/* so fds up to a million; higher ones stay unknown */
+	CHUNKS = 1024,	/* so descriptors below 2^20 */
 	SOCKS = 256,	/* sockets of one chunk */
 	SOCK_CHUNKS = 4096,
 };
 
-typedef _Atomic(struct sock *) entry;
+typedef _Atomic(struct sock *) fdtab_entry;
 
-static struct sock nobody; /* a descriptor that is none of ours */
+static struct sock not_ours; /* entry of any other descriptor */
 
-/* A table of descriptors, as the kernel has them for some threads. */
+/* The descriptors of the threads that share them. */
 struct table {
-	_Atomic(entry *) chunk[CHUNKS];
-	struct table *next;	/* among those of threads apart */
+	_Atomic(fdtab_entry *) chunk[CHUNKS];
+	struct table *next;	/* in the list of `apart' */
 	_Atomic uint32_t users; /* threads; 0: it is free */
 	_Atomic pid_t tid;	/* one of them */
 };
 
-static struct table common; /* of all threads that never left it */
-static _Atomic(struct table *) apart;
-/* NULL: this thread has not looked which is its own. */
+static struct table common; /* of the threads that share the process's own */
+static _Atomic(struct table *) apart; /* the others */
+/* This thread's; NULL: it has not looked yet. */
 static __thread struct table *mine __attribute__((tls_model("initial-exec")));
 
 static _Atomic(struct sock *) socks[SOCK_CHUNKS];
 static _Atomic uint32_t used;	  /* sockets ever made */
 static _Atomic uint64_t free_list; /* turn << 32 | number + 1 */
 
+/* Zeroed memory that is never freed, or NULL. */
 static void *
-fresh(size_t size)
+fdtab_map(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -54,12 +94,12 @@ fresh(size_t size)
 /* --- Whose table ---------------------------------------------------------- */
 
 /*
- * A thread that is new since some went apart: it has the descriptors of who
- * started it.  The kernel knows whether that was one of those; but not when that
- * one is gone by now.
+ * Finds the table of a thread that was started after others went apart: it
+ * shares the descriptors of the thread that started it.  kcmp(2) tells whether
+ * a table's thread does, but not if that thread has ended by now.
  */
 static struct table *
-look_for_mine(void)
+fdtab_find_mine(void)
 {
 	pid_t self = (pid_t)RAW(SYS_gettid);
 	struct table *t;
@@ -92,23 +132,25 @@ fdtab_table(void)
 	if (atomic_load_explicit(&apart, memory_order_relaxed) == NULL)
 		return &common;
 	saved = errno;
-	(void)look_for_mine();
+	(void)fdtab_find_mine();
 	errno = saved;
 	return mine;
 }
 
-static entry *
-entry_in(struct table *t, int fd, bool make)
+/* The entry of a descriptor in a table; `make': make it.  NULL: there is
+ * none. */
+static fdtab_entry *
+fdtab_entry_in(struct table *t, int fd, bool make)
 {
-	_Atomic(entry *) *at;
-	entry *chunk, *none = NULL;
+	_Atomic(fdtab_entry *) *at;
+	fdtab_entry *chunk, *none = NULL;
 
 	if (fd < 0 || fd >= CHUNK * CHUNKS)
 		return NULL;
 	at = &t->chunk[fd / CHUNK];
 	chunk = atomic_load_explicit(at, memory_order_acquire);
 	if (chunk == NULL && make) {
-		chunk = fresh(CHUNK * sizeof(*chunk));
+		chunk = fdtab_map(CHUNK * sizeof(*chunk));
 		if (chunk != NULL &&
 		    !atomic_compare_exchange_strong(at, &none, chunk)) {
 			munmap(chunk, CHUNK * sizeof(*chunk));
@@ -118,15 +160,16 @@ entry_in(struct table *t, int fd, bool make)
 	return chunk == NULL ? NULL : &chunk[fd % CHUNK];
 }
 
-static entry *
-entry_of(int fd, bool make)
+/* The same in this thread's table. */
+static fdtab_entry *
+fdtab_entry_of(int fd, bool make)
 {
-	return entry_in(fdtab_table(), fd, make);
+	return fdtab_entry_in(fdtab_table(), fd, make);
 }
 
 /* --- Entries -------------------------------------------------------------- */
 
-/* One more holder, unless the last is gone. */
+/* One more reference, unless there is none left. */
 static bool
 fdtab_take(struct sock *s)
 {
@@ -141,7 +184,7 @@ fdtab_take(struct sock *s)
 struct sock *
 fdtab_hold(int fd, bool *known)
 {
-	entry *e = entry_of(fd, false);
+	fdtab_entry *e = fdtab_entry_of(fd, false);
 	struct sock *s;
 
 	forked_check();
@@ -149,7 +192,7 @@ fdtab_hold(int fd, bool *known)
 	while (e != NULL) {
 		s = atomic_load_explicit(e, memory_order_acquire);
 		*known = s != NULL;
-		if (s == NULL || s == &nobody)
+		if (s == NULL || s == &not_ours)
 			return NULL;
 		if (fdtab_take(s)) {
 			if (atomic_load(e) == s)
@@ -160,14 +203,15 @@ fdtab_hold(int fd, bool *known)
 	return NULL;
 }
 
+/* The memory of a socket by its number; NULL: no memory. */
 static struct sock *
-sock_at(uint32_t number)
+fdtab_sock_at(uint32_t number)
 {
 	_Atomic(struct sock *) *at = &socks[number / SOCKS % SOCK_CHUNKS];
 	struct sock *chunk = atomic_load(at), *none = NULL;
 
 	if (chunk == NULL) {
-		chunk = fresh(SOCKS * sizeof(*chunk));
+		chunk = fdtab_map(SOCKS * sizeof(*chunk));
 		if (chunk == NULL)
 			return NULL;
 		if (!atomic_compare_exchange_strong(at, &none, chunk)) {
@@ -193,14 +237,15 @@ fdtab_release(struct sock *s)
 	    ((head >> 32) + 1) << 32 | (s->number + 1)));
 }
 
+/* Takes a socket off the free list; NULL: it is empty. */
 static struct sock *
-reuse(void)
+fdtab_reuse(void)
 {
 	uint64_t head = atomic_load(&free_list);
 	struct sock *s;
 
 	while ((uint32_t)head != 0) {
-		s = sock_at((uint32_t)head - 1);
+		s = fdtab_sock_at((uint32_t)head - 1);
 		if (s == NULL)
 			return NULL;
 		if (atomic_compare_exchange_weak(&free_list, &head,
@@ -213,17 +258,17 @@ reuse(void)
 struct sock *
 fdtab_new(void)
 {
-	struct sock *s = reuse();
+	struct sock *s = fdtab_reuse();
 	uint32_t number;
 
 	if (s == NULL) {
 		number = atomic_fetch_add(&used, 1);
-		s = number < SOCKS * SOCK_CHUNKS ? sock_at(number) : NULL;
+		s = number < SOCKS * SOCK_CHUNKS ? fdtab_sock_at(number) : NULL;
 		if (s == NULL)
 			return NULL;
 		s->number = number;
 	}
-	/* Not `next', which a thread that comes too late may still look at. */
+	/* Not `next', which a thread in fdtab_reuse() may still read. */
 	memset((char *)s + offsetof(struct sock, state), 0,
 	    sizeof(*s) - offsetof(struct sock, state));
 	if (s->filter != NULL)
@@ -235,40 +280,40 @@ fdtab_new(void)
 void
 fdtab_set(int fd, struct sock *s)
 {
-	entry *e = entry_of(fd, true);
+	fdtab_entry *e = fdtab_entry_of(fd, true);
 	struct sock *was;
 
 	if (e == NULL)
 		return;
 	if (s != NULL)
 		atomic_fetch_add(&s->refs, 1);
-	was = atomic_exchange(e, s != NULL ? s : &nobody);
-	if (was != NULL && was != &nobody)
+	was = atomic_exchange(e, s != NULL ? s : &not_ours);
+	if (was != NULL && was != &not_ours)
 		fdtab_release(was);
 }
 
 struct sock *
 fdtab_drop(int fd)
 {
-	entry *e = entry_of(fd, false);
+	fdtab_entry *e = fdtab_entry_of(fd, false);
 	struct sock *was;
 
 	if (e == NULL || atomic_load(e) == NULL)
 		return NULL;
 	was = atomic_exchange(e, NULL);
-	return was == &nobody ? NULL : was;
+	return was == &not_ours ? NULL : was;
 }
 
 void
 fdtab_each(unsigned from, unsigned to, void (*run)(int fd))
 {
 	unsigned fd, end = to < CHUNK * CHUNKS - 1 ? to : CHUNK * CHUNKS - 1;
-	entry *chunk;
+	fdtab_entry *chunk;
 
 	for (fd = from; fd <= end; fd++) {
 		chunk = atomic_load(&fdtab_table()->chunk[fd / CHUNK]);
 		if (chunk == NULL)
-			fd |= CHUNK - 1; /* on to the next one */
+			fd |= CHUNK - 1; /* to the end of the chunk */
 		else if (atomic_load(&chunk[fd % CHUNK]) != NULL)
 			run((int)fd);
 	}
@@ -279,33 +324,33 @@ fdtab_each(unsigned from, unsigned to, void (*run)(int fd))
 static pthread_key_t at_exit;
 static bool have_key;
 
-/* Runs when a thread ends: the last one closes what is open there. */
+/* Runs when a thread ends: the last one of the table releases its entries. */
 static void
 fdtab_leave(void *arg)
 {
 	struct table *t = arg;
 	struct sock *was;
-	entry *e;
+	fdtab_entry *e;
 	int fd;
 
 	mine = NULL;
 	if (atomic_load(&t->users) == 1)
 		for (fd = 0; fd < CHUNK * CHUNKS; fd++) {
-			e = entry_in(t, fd, false);
+			e = fdtab_entry_in(t, fd, false);
 			if (e == NULL) {
 				fd |= CHUNK - 1;
 				continue;
 			}
 			was = atomic_exchange(e, NULL);
-			if (was != NULL && was != &nobody)
+			if (was != NULL && was != &not_ours)
 				fdtab_release(was);
 		}
 	atomic_fetch_sub(&t->users, 1);
 }
 
-/* One that nobody has any more, or another; NULL: no memory. */
+/* A free table, else a new one; NULL: no memory. */
 static struct table *
-table_new(void)
+fdtab_new_table(void)
 {
 	struct table *t, *head;
 	uint32_t none = 0;
@@ -315,7 +360,7 @@ table_new(void)
 			return t;
 		none = 0;
 	}
-	t = fresh(sizeof(*t));
+	t = fdtab_map(sizeof(*t));
 	if (t == NULL)
 		return NULL;
 	atomic_store(&t->users, 1);
@@ -327,20 +372,20 @@ table_new(void)
 }
 
 static void
-copy_chunk(struct table *to, entry *from, int first)
+fdtab_copy_chunk(struct table *to, fdtab_entry *from, int first)
 {
 	struct sock *s;
-	entry *e;
+	fdtab_entry *e;
 	int i;
 
 	for (i = 0; i < CHUNK; i++) {
 		s = atomic_load(&from[i]);
-		if (s == NULL || (s != &nobody && !fdtab_take(s)))
+		if (s == NULL || (s != &not_ours && !fdtab_take(s)))
 			continue;
-		e = entry_in(to, first + i, true);
+		e = fdtab_entry_in(to, first + i, true);
 		if (e != NULL)
 			atomic_store(e, s);
-		else if (s != &nobody)
+		else if (s != &not_ours)
 			fdtab_release(s);
 	}
 }
@@ -348,8 +393,8 @@ copy_chunk(struct table *to, entry *from, int first)
 void
 fdtab_part(void)
 {
-	struct table *from = fdtab_table(), *to = table_new();
-	entry *chunk;
+	struct table *from = fdtab_table(), *to = fdtab_new_table();
+	fdtab_entry *chunk;
 	int i;
 
 	if (to == NULL)
@@ -358,7 +403,7 @@ fdtab_part(void)
 	for (i = 0; i < CHUNKS; i++) {
 		chunk = atomic_load(&from->chunk[i]);
 		if (chunk != NULL)
-			copy_chunk(to, chunk, i * CHUNK);
+			fdtab_copy_chunk(to, chunk, i * CHUNK);
 	}
 	if (from != &common)
 		fdtab_leave(from);
@@ -369,8 +414,8 @@ fdtab_part(void)
 
 /* --- Processes ------------------------------------------------------------ */
 
-static pid_t owner;
-static bool forked; /* this process was, or has */
+static pid_t owner; /* the process that the table is of */
+static bool forked; /* the process is the child of a fork */
 
 void
 fdtab_setup(void)
@@ -379,7 +424,7 @@ fdtab_setup(void)
 	owner = getpid();
 	if (!have_key)
 		have_key = pthread_key_create(&at_exit, fdtab_leave) == 0;
-	if (mine != NULL) /* this thread is alone, and has another id */
+	if (mine != NULL) /* the child's only thread has another id */
 		atomic_store(&mine->tid, owner);
 }
 
@@ -393,6 +438,6 @@ bool
 fdtab_ours(void)
 {
 	forked_check();
-	/* Who may not ask forks no more, we hope. */
+	/* A process that may not ask is taken not to fork any more. */
 	return !SECCOMP_ALLOWS(SYS_getpid) || owner == getpid();
 }

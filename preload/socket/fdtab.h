@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which descriptor is which socket, in this process.
+ * Which descriptor of this process is which socket, and what the library knows
+ * of each socket (fdtab.c).
  *
- * The table only remembers; it heals itself.  An entry may be stale, because
- * the C library closes descriptors behind our back: who finds out by ENOTSOCK
- * or another cookie drops it.  Nothing here takes a lock or allocates from the
- * program's heap, so signal handlers may use it.
- *
- * A thread that leaves the others' descriptors (unshare(2) of CLONE_FILES) gets
- * a table of its own, and so do the threads that it starts.
- *
- * A socket lives while a descriptor names it or somebody holds it (fdtab_hold).
- * Its memory is reused, never given back, so a late look at it is safe.
+ * An entry may be out of date: whoever finds out by ENOTSOCK or another cookie
+ * drops it.  A socket lives while a descriptor names it or a caller holds it.
+ * Signal handlers may call all of this.
  */
 #ifndef FDTAB_H
 #define FDTAB_H
@@ -22,35 +16,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mp.h"
 #include "shared/arena.h"
 #include "shared/net.h"
 
 enum sock_state {
-	SOCK_FRESH,   /* not bound, or bound and nothing decided */
-	SOCK_PLAIN,   /* the kernel's alone: we translate addresses */
-	SOCK_ATTACHED,  /* has a slot of its port's arena */
-	SOCK_REFUSED, /* should have one and cannot: nothing goes out */
+	SOCK_FRESH,    /* not attached yet */
+	SOCK_PLAIN,    /* the kernel's alone; addresses are translated */
+	SOCK_ATTACHED, /* has a slot of its port's arena */
+	SOCK_REFUSED,  /* cannot get one: nothing protected is sent */
 };
 
 enum { SOCK_ASKED = 4 };
 
-/* What the program asked of its socket, where the kernel does not know it or
- * was told otherwise: see sockopt.h. */
+/* The program's options that the kernel's socket does not have, or has
+ * otherwise: see sockopt.h. */
 struct sock_options {
-	bool known;		 /* what follows is true */
-	bool applied;		 /* a joined socket's kernel knows its part */
+	bool known;		 /* the other fields are valid */
+	bool applied;		 /* sockopt_apply() has run */
 	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit, origdst, origdst6;
 	bool recverr, recverr6;
 	_Atomic bool errors;	 /* the kernel has RECVERR on: see pmtu.c */
-	uint16_t told_mtu;	 /* with the last EMSGSIZE */
+	uint16_t told_mtu;	 /* the MTU given with the last EMSGSIZE */
 	bool gro, no_check, dontfrag;
 	bool df6;		 /* as sock.df, to IPv6 addresses */
-	/* What it set for its own packets, and 1; 0: nothing. */
+	/* Values that the program set, plus 1; 0: not set. */
 	uint16_t set_tos, set_tclass, set_ttl, set_hops;
 	bool timeout;		 /* SO_RCVTIMEO */
 	bool cork;		 /* UDP_CORK */
-	bool shut;		 /* for sending, by shutdown(2) */
-	_Atomic bool corked;	 /* a datagram waits for its end */
+	bool shut;		 /* shutdown(2) for sending */
+	_Atomic bool corked;	 /* a datagram was begun with UDP_CORK */
 	uint8_t stamp;		 /* SO_TIMESTAMP or its like, or 0 */
 	uint32_t stamping;	 /* SO_TIMESTAMPING */
 	_Atomic uint64_t source; /* IP_PKTINFO that it may send with */
@@ -58,15 +53,15 @@ struct sock_options {
 
 struct bpf;
 
-/* A socket as the program sees it.  A field that the arena's slot has too is
- * only good until the socket is joined. */
+/* A socket as the program sees it.  Of an attached one, the fields that the
+ * slot has as well are copies: attach_refresh(). */
 struct sock {
 	_Atomic uint32_t refs;
-	uint32_t number;	 /* for good */
-	_Atomic uint32_t next;	 /* in the list of free ones */
-	struct bpf *filter;	 /* its own, or NULL: see user_filter.h; for good */
+	uint32_t number;	 /* of this memory; never changes */
+	_Atomic uint32_t next;	 /* in the free list: number + 1, or 0 */
+	struct bpf *filter;	 /* user_filter.h; NULL, or never freed */
 	_Atomic uint32_t state;	 /* enum sock_state */
-	_Atomic uint32_t busy;	 /* a change of state is under way */
+	_Atomic uint32_t busy;	 /* 1: a thread attaches or recovers it */
 	uint64_t cookie;
 	int family;		 /* AF_INET, AF_INET6: the program's */
 	enum mp_family kernel;	 /* the kernel's */
@@ -74,54 +69,56 @@ struct sock {
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
 	bool bound, autobound;
-	atomic_bool portless;	 /* the kernel would have let go of its port */
-	bool wide;		 /* bound to the wildcard, for `local' */
+	atomic_bool portless;	 /* without mpshim it would have no port now */
+	bool wide;		 /* the kernel's is bound to the wildcard, the
+				  * program's to `local' */
 	atomic_bool home;	 /* autobound, and has sent to loopback only */
-	bool second;		 /* joined a port that a socket of ours has */
-	struct net_self self;	 /* of a joined one, as the kernel has it */
-	bool connected;		 /* by us */
-	bool was_connected;	 /* before that changed last, at `since' */
-	struct mp_addr was;	 /* its peer then */
-	uint64_t since;
-	bool kconnected;	 /* by the kernel */
+	bool second;		 /* joined a port that the agent serves */
+	struct net_self self;	 /* of an attached one, when it was attached */
+	bool connected;		 /* to `peer', as connect.c emulates it */
+	uint64_t since;		 /* when that changed last, us */
+	bool was_connected;	 /* before that, */
+	struct mp_addr was;	 /* to this peer */
+	bool kconnected;	 /* the kernel's is connected */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */
-	bool names;		 /* bound to port 53: all that it does is plain */
+	bool names;		 /* bound to port 53: always plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_options options;
-	uint64_t filtered;	 /* since when */
-	bool filter_locked;
-	bool steered;		 /* SO_ATTACH_REUSEPORT_CBPF, which is ours */
-	/* Name servers that were asked in plaintext, and when. */
+	uint64_t filtered;	 /* when `filter' changed last, us */
+	bool filter_locked;	 /* SO_LOCK_FILTER */
+	bool steered;		 /* the program set a steering program */
+	/* Name servers asked in plaintext, and when, us; 0: none. */
 	struct mp_addr asked[SOCK_ASKED];
 	_Atomic uint64_t asked_at[SOCK_ASKED];
 	uint32_t asked_next;
-	_Atomic bool stamps;	 /* SIOCGSTAMP was asked: see timestamp.c */
+	_Atomic bool stamps;	 /* SIOCGSTAMP was called: timestamp.c */
 	_Atomic int64_t stamp;
-	_Atomic uint64_t recover_at; /* when the agent may be looked for again */
+	_Atomic uint64_t recover_at; /* no look for the agent before that, us */
 };
 
-/* The socket of a descriptor, held; NULL: none of ours.  *known is false when
- * nothing is known about the descriptor yet. */
+/* The socket of a descriptor, with a reference; NULL: it is none of ours, or,
+ * if *known is false, nothing is known about it. */
 struct sock *fdtab_hold(int fd, bool *known);
+/* Gives a reference back. */
 void fdtab_release(struct sock *);
-/* A new socket, held; NULL: no memory. */
+/* A new socket, with a reference; NULL: no memory. */
 struct sock *fdtab_new(void);
-/* From now on the descriptor is this socket; NULL: none of ours. */
+/* Enters a socket for the descriptor; NULL: it is none of ours. */
 void fdtab_set(int fd, struct sock *);
-/* Runs it for each descriptor from..to about which something is known. */
+/* Calls the function for each descriptor from..to that has an entry. */
 void fdtab_each(unsigned from, unsigned to, void (*)(int fd));
-/* Nothing is known about the descriptor any more.  Returns what it was, held,
- * or NULL. */
+/* Drops the entry.  Returns the socket that it had, with the reference, or
+ * NULL. */
 struct sock *fdtab_drop(int fd);
 
-/* The kernel gave this thread descriptors of its own, which are as they were. */
+/* The thread has descriptors of its own from now on, a copy (unshare(2)). */
 void fdtab_part(void);
 
-/* Is the table this process's?  A child of vfork(2) shares its parent's. */
+/* Is the table this process's?  Not that of a child of vfork(2). */
 bool fdtab_ours(void);
-/* Has this process never been forked off another?  Then nobody else can have
- * its sockets but by its doing. */
+/* Is this process not the child of a fork?  Then no other process has sockets
+ * that it made, unless it passed them on. */
 bool fdtab_first(void);
 /* At the start, and in the child of a fork. */
 void fdtab_setup(void);

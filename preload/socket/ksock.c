@@ -8,12 +8,16 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "process/libc.h"
-#include "shared/sockfilter.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "mp.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
+#include "shared/sockfilter.h"
+#include "shared/uapi.h"
 
-enum { DISCARD = 9 }; /* a port: RFC 863 */
+enum { DISCARD = 9 }; /* the discard port, RFC 863 */
 
 uint64_t
 ksock_cookie(int fd)
@@ -62,7 +66,8 @@ ksock_bound(int fd)
 	return ksock_name(fd, &a) == 0 && a.port != 0;
 }
 
-/* The bind itself is without SO_REUSEPORT, so that it fails where it has to. */
+/* The bind itself is without SO_REUSEPORT, so that it fails as the program
+ * expects. */
 void
 ksock_prepare(int fd)
 {
@@ -76,8 +81,9 @@ ksock_prepare(int fd)
 	    sizeof(off));
 }
 
-/* The kernel lets a socket that has a group of its own into no other.  It loses
- * its group with its port, so it gets one for a moment. */
+/* A socket that has a group of its own (the steering made one) can join no
+ * other.  It loses its group with its port, so connect(2) gives it a port for a
+ * moment. */
 void
 ksock_unprepare(int fd, const struct sock *s)
 {
@@ -114,7 +120,7 @@ ksock_autobind_to(int fd, struct sock *s, uint16_t port)
 
 	if (s->bound)
 		return 0;
-	if (ksock_bound(fd)) { /* who did that? */
+	if (ksock_bound(fd)) { /* by a system call that no hook saw */
 		s->bound = true;
 		ingress_filter(fd, s);
 		return 0;
@@ -151,17 +157,17 @@ ksock_copy_ways(int from, int to)
 		{ IPPROTO_IPV6, IPV6_UNICAST_IF } };
 	socklen_t len;
 	size_t i;
-	int is;
+	int value;
 
 	for (i = 0; i < sizeof(option) / sizeof(option[0]); i++) {
-		is = 0;
-		len = sizeof(is);
+		value = 0;
+		len = sizeof(value);
 		if (SECCOMP_ALLOWS(SYS_getsockopt, from, option[i][0],
 		    option[i][1]) &&
-		    real_getsockopt(from, option[i][0], option[i][1], &is,
-			&len) == 0 && is != 0)
+		    real_getsockopt(from, option[i][0], option[i][1], &value,
+			&len) == 0 && value != 0)
 			(void)seccomp_setsockopt(to, option[i][0], option[i][1],
-			    &is, len);
+			    &value, len);
 	}
 }
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "notify.h"
 
-#include "shared/seccomp.h"
+#include "fdtab.h"
+#include "mp.h"
 #include "process/log.h"
+#include "shared/internal.h"
 #include "shared/net.h"
+#include "shared/seccomp.h"
 
 bool
 notify_due(struct sock *s)
@@ -16,14 +19,15 @@ notify_due(struct sock *s)
 	return true;
 }
 
-/* The way there is asked for each time, since another process may have changed
- * it, or else known from when the socket was joined. */
+/* The port's own address is asked for each time, since another process may have
+ * changed it; where a seccomp filter may forbid that, it is the one of the time
+ * of attaching. */
 int
 notify_internal(int fd, struct sock *s, const struct internal *in,
     const void *payload,
     size_t len, uint8_t *buf)
 {
-	struct net_self self = s->self; /* another thread may ask as well */
+	struct net_self self = s->self; /* a copy: other threads use that one */
 
 	if (seccomp_unfiltered())
 		(void)net_self_learn(fd, &self);

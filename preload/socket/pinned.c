@@ -3,23 +3,25 @@
 
 #include <pthread.h>
 
+#include "fdtab.h"
 #include "process/reentry.h"
 #include "shared/old_glibc.h"
 
-enum { DEPTH = 4 }; /* handlers within handlers that are kept account of */
+enum { DEPTH = 4 }; /* nested calls of one thread that are recorded */
 
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
 
 TLS unsigned depth;
-TLS bool told; /* that this thread has something to let go of at its end */
+TLS bool told; /* pinned_release_all() will run at the thread's end */
 TLS uintptr_t frames[DEPTH];
 TLS struct sock *socks[DEPTH];
 
 static pthread_key_t at_exit;
 static bool have_key;
 
+/* Releases the sockets of the calls nested deeper than the first `least'. */
 static void
-let_go_above(unsigned least)
+pinned_release_above(unsigned least)
 {
 	struct sock *s;
 
@@ -33,29 +35,29 @@ let_go_above(unsigned least)
 
 /* Runs when a thread ends. */
 static void
-let_go_all(void *unused)
+pinned_release_all(void *unused)
 {
 	(void)unused;
 	told = false;
-	let_go_above(0);
+	pinned_release_above(0);
 }
 
 __attribute__((constructor)) static void
-make_key(void)
+pinned_setup(void)
 {
-	have_key = pthread_key_create(&at_exit, let_go_all) == 0;
+	have_key = pthread_key_create(&at_exit, pinned_release_all) == 0;
 }
 
-/* A handler in between may leave NULL in our place; then it is only not kept
- * account of. */
+/* A signal handler that comes in between may leave NULL at this place; then the
+ * call is only not recorded. */
 int
 pinned_begin(struct sock *s)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	unsigned place;
 
-	while (depth > 0 && reentry_gone(frames[depth - 1], frame))
-		let_go_above(depth - 1);
+	while (depth > 0 && reentry_frame_gone(frames[depth - 1], frame))
+		pinned_release_above(depth - 1);
 	place = depth;
 	if (place == DEPTH)
 		return -1;
@@ -75,7 +77,8 @@ pinned_end(int place)
 {
 	if (place < 0)
 		return;
-	let_go_above((unsigned)place + 1); /* left behind within this call */
+	/* What nested calls left behind. */
+	pinned_release_above((unsigned)place + 1);
 	if (depth == 0)
 		return;
 	socks[place] = NULL;

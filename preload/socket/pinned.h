@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The sockets that a thread uses in calls that may block.  A thread cancelled
- * within one, and a handler that leaves one by siglongjmp(3), never come back
- * to let go of it: then it is let go of when the thread ends, or at its next
- * call.
+ * References to the sockets that a thread uses in calls that may block.  A
+ * thread that is cancelled within such a call, or leaves it by siglongjmp(3),
+ * does not release its reference; this module does, at the thread's next call
+ * or end.
  */
 #ifndef PINNED_H
 #define PINNED_H
 
-#include "fdtab.h"
+struct sock;
 
-/* The caller has hold of this socket until pinned_end(), which gets what this
- * returned. */
+/* Records the caller's reference until pinned_end(), which gets the returned
+ * place.  The caller still releases it itself. */
 int pinned_begin(struct sock *);
 void pinned_end(int place);
 

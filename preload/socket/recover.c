@@ -1,4 +1,49 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * When keeper and worker of the agent are both dead, the arenas live on in the
+ * processes that map them, but no process has a descriptor of the memory any
+ * more.  So the first process that notices starts an agent, copies the arena
+ * into a new memfd, marks the old one as moved and hands the copy over; the
+ * others find the mark and ask the agent for its memfd.  (When only the worker
+ * dies, the keeper starts another with the same memfd; no program notices.)
+ *
+ * States of an arena, for this process:
+ * - served: the agent looks at the engine by `wakeup_at';
+ * - late: that time passed LATE_US ago.  recover_agent(), at most once per
+ *   EVERY_US and socket, tries to connect to an agent; if one listens, it is
+ *   only slow.
+ * - moved: `moved' is set.  reentry_lock() fails, so nothing is sent or
+ *   received by this memory, until recover_follow() has mapped the new one;
+ * - mapped anew, at the same addresses: served again.
+ *
+ * Invariants:
+ * - The copy is made and `moved' set under one hold of the arena's lock.  So
+ *   every sequence number taken before is in the copy, and none is taken from
+ *   the old memory after: no nonce comes twice under a session's key.
+ * - The arena's own key (internal datagrams) is in both; there the copy's count
+ *   is moved on by 2^40, since a process may send one more by the old memory.
+ * - One process copies: reentry_lock() fails for the others once the mark is
+ *   set.  If the agent refuses the copy, nobody has it, and the mark is taken
+ *   back.  After an error of the transport the agent may have it: the mark
+ *   stays, and recover_follow() finds out.  If the process dies between copy
+ *   and hand-over, the arena is lost, since a second copy could be older than
+ *   one in use.
+ * - The copy's random numbers are its own (arena_copy.c).
+ *
+ * Mapping anew.  The old memory is mapped a second time, the lock taken, the
+ * new memfd mapped over the old addresses, and the lock let go through the
+ * second mapping: nobody in this process is between lock and unlock meanwhile,
+ * and other processes, which still use the old memory, find its lock free.
+ *
+ * Locks.  `busy' of the socket; within it the arena's lock, and the agent is
+ * asked, though not under the arena's lock.  errno stays as it is.
+ *
+ * Never: recovery where a seccomp filter forbids one of its system calls; the
+ * agent is missed then.  Sources: mremap(2) (old size 0), mincore(2),
+ * memfd_create(2); the lab's agent/both-killed and security/nonce-after-kill.
+ */
 #include "recover.h"
 
 #include <errno.h>
@@ -9,82 +54,29 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shared/seccomp.h"
-#include "process/reentry.h"
-#include "shared/ipc.h"
-#include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
 #include "agent_rpc.h"
+#include "arena_copy.h"
+#include "fdtab.h"
+#include "ksock.h"
+#include "mp.h"
+#include "process/log.h"
+#include "process/reentry.h"
 #include "process/spawn_agent.h"
+#include "shared/arena.h"
+#include "shared/connect_agent.h"
+#include "shared/ipc.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 
-enum { PAGE = 4096, VEC = 256, LATE_US = 1000000,
-	EVERY_US = 1000000 };
+enum {
+	LATE_US = 1000000,  /* the agent may be late by that */
+	EVERY_US = 1000000, /* between two looks for it */
+};
 
-/* Copies the pages that are there; the others stay holes. */
+/* Maps the memfd at the addresses of the socket's arena; false: it is as
+ * before. */
 static bool
-copy_pages(uint8_t *to, uint8_t *from, size_t size)
-{
-	unsigned char here[VEC];
-	size_t at, i, n;
-
-	for (at = 0; at < size; at += n * PAGE) {
-		n = (size - at + PAGE - 1) / PAGE;
-		if (n > sizeof(here))
-			n = sizeof(here);
-		if (mincore(from + at, n * PAGE, here) != 0)
-			return false;
-		for (i = 0; i < n; i++)
-			if (here[i] & 1)
-				memcpy(to + at + i * PAGE, from + at + i * PAGE,
-				    PAGE);
-	}
-	return true;
-}
-
-/* The arena's memory again, in a new file: a descriptor, or -errno.  Under the
- * lock, which is free in the copy. */
-static int
-duplicate(struct arena_map *m)
-{
-	struct arena *copy;
-	bool done;
-	int fd;
-
-	fd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	copy = MAP_FAILED;
-	/* The agent takes no file whose size may change under it. */
-	if (ftruncate(fd, (off_t)m->size) == 0 &&
-	    real_fcntl(fd, F_ADD_SEALS, (void *)(uintptr_t)(F_SEAL_SHRINK |
-		F_SEAL_GROW | F_SEAL_SEAL)) == 0)
-		copy = mmap(NULL, m->size, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (copy == MAP_FAILED) {
-		real_close(fd);
-		return -ENOMEM;
-	}
-	done = copy_pages((uint8_t *)copy, (uint8_t *)m->arena, m->size);
-	atomic_store(&copy->lock, 0);
-	atomic_store(&copy->moved, 0);
-	atomic_store(&copy->wakeup_at, 0);
-	/* The old one is in use for a while, with the same key. */
-	atomic_fetch_add(&copy->sent, UINT64_C(1) << 40);
-	munmap(copy, m->size);
-	if (done)
-		return fd;
-	real_close(fd);
-	return -EIO;
-}
-
-/*
- * From now on the same addresses are the new file's memory.  Nobody is within
- * the old lock meanwhile; it is let go through another mapping, for the
- * processes that still use it.
- */
-static bool
-replace(struct sock *s, int memfd)
+recover_map(struct sock *s, int memfd)
 {
 	struct arena *old;
 	void *p;
@@ -105,44 +97,47 @@ replace(struct sock *s, int memfd)
 	return p != MAP_FAILED;
 }
 
-/* Copies the arena, once for all processes: a descriptor, or -1. */
+/* Copies the arena and marks it as moved: a descriptor, or a negative value:
+ * the copy failed, or another process was first. */
 static int
-copy_once(struct sock *s)
+recover_copy(struct sock *s)
 {
 	struct arena *a = s->map.arena;
 	int memfd;
 
 	if (!reentry_lock(a))
 		return -1;
-	memfd = duplicate(&s->map);
+	memfd = arena_copy_make(&s->map);
 	if (memfd >= 0)
 		atomic_store(&a->moved, 1);
 	reentry_unlock(a);
 	return memfd;
 }
 
+/* Starts an agent and gives it control socket and copy. */
 static void
-hand_over(int fd, struct sock *s)
+recover_hand_over(int fd, struct sock *s)
 {
 	struct ipc_answer answer = { .error = 0 };
-	int pass[2], got = -1, error;
+	int pass[IPC_PASS], got = -1, error;
 
 	if (spawn_agent(false) != 0)
 		return;
 	pass[0] = ksock_control(fd, s);
 	if (pass[0] < 0)
 		return;
-	pass[1] = copy_once(s);
+	pass[1] = recover_copy(s);
 	if (pass[1] >= 0) {
 		error = agent_rpc_adopt(fd, s, pass, &answer, &got);
-		/* What the agent has is the arena now, ours or another's. */
-		if (error == 0 && got >= 0 && replace(s, got))
+		/* The agent's memfd is the arena now: this copy, or that of a
+		 * process that was first. */
+		if (error == 0 && got >= 0 && recover_map(s, got))
 			log_say(LOG_INFO, LOG_AGENT, "the agent was replaced");
 		else
 			log_say(LOG_ERROR, LOG_AGENT,
 			    "the agent died; the new one: %s",
 			    strerror(error != 0 ? -error : EPROTO));
-		/* It said no, so nobody else has the copy. */
+		/* The agent refused it, so nobody else has the copy. */
 		if (error != 0 && answer.error != 0)
 			atomic_store(&s->map.arena->moved, 0);
 		if (got >= 0)
@@ -152,9 +147,9 @@ hand_over(int fd, struct sock *s)
 	real_close(pass[0]);
 }
 
-/* Else the agent is missed, as long as it is. */
+/* Do seccomp filters allow all that recovery needs? */
 static bool
-may_recover(void)
+recover_allowed(void)
 {
 	return seccomp_unfiltered() || (SECCOMP_ALLOWS(SYS_memfd_create) &&
 	    SECCOMP_ALLOWS(SYS_mincore) && SECCOMP_ALLOWS(SYS_mremap) &&
@@ -164,25 +159,25 @@ may_recover(void)
 void
 recover_agent(int fd, struct sock *s)
 {
-	uint64_t armed = atomic_load(&s->map.arena->wakeup_at), now;
+	uint64_t due = atomic_load(&s->map.arena->wakeup_at), now;
 	uint64_t at = atomic_load(&s->recover_at);
 	int probe, saved = errno;
 	uint32_t idle = 0;
 
-	if (armed == MP_NEVER)
+	if (due == MP_NEVER)
 		return;
 	now = arena_now();
-	if (now < armed || now - armed < LATE_US || !may_recover())
+	if (now < due || now - due < LATE_US || !recover_allowed())
 		return;
 	if (now < at || !atomic_compare_exchange_strong(&s->recover_at, &at,
 		now + EVERY_US) ||
 	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
 		return;
-	probe = ipc_connect();
+	probe = connect_agent_open();
 	if (probe >= 0)
 		real_close(probe);
 	else
-		hand_over(fd, s);
+		recover_hand_over(fd, s);
 	atomic_store(&s->busy, 0);
 	errno = saved;
 }
@@ -193,13 +188,13 @@ recover_follow(int fd, struct sock *s)
 	uint32_t idle = 0;
 	int memfd, saved = errno;
 
-	if (!may_recover() ||
+	if (!recover_allowed() ||
 	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
 		return;
 	if (atomic_load(&s->map.arena->moved)) {
 		memfd = agent_rpc_memfd(fd, s);
 		if (memfd >= 0) {
-			(void)replace(s, memfd);
+			(void)recover_map(s, memfd);
 			real_close(memfd);
 		}
 	}

@@ -7,44 +7,48 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "policy/conf.h"
-#include "process/reentry.h"
 #include "attach.h"
+#include "fdtab.h"
 #include "ksock.h"
-#include "process/libc.h"
-#include "process/log.h"
-#include "shared/net.h"
-#include "sockopt.h"
+#include "mp.h"
+#include "policy/conf.h"
+#include "policy/dest_policy.h"
 #include "policy/dest_scope.h"
+#include "policy/rules.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 #include "shared/uapi.h"
-#include "ingress.h"
+#include "sockopt.h"
 
 /* --- Making and finding --------------------------------------------------- */
 
 /*
- * A dual-stack socket that stands for an IPv4 one says so by an option that does
- * nothing without another: it goes with the socket over execve(2).
+ * Marks a dual-stack socket that stands for an IPv4 one, also for the program
+ * after execve(2): an option that has no effect by itself (K31 of
+ * doc/design.md).
  */
 enum { MARK_INET = IPV6_RECVERR_RFC4884 };
 
 static void
-stand_for_inet(int fd)
+sock_mark_inet(int fd)
 {
 	int on = 1;
 
-	/* Who may not set it executes no other program. */
+	/* A process that may not set it hardly executes another program. */
 	if (SECCOMP_ALLOWS(SYS_setsockopt, fd, IPPROTO_IPV6, MARK_INET))
 		(void)real_setsockopt(fd, IPPROTO_IPV6, MARK_INET, &on,
 		    sizeof(on));
-	/* Groups that others joined are heard by IPv4's own sockets alone. */
+	/* As an IPv4 socket, it gets the packets of groups that other sockets
+	 * joined. */
 	if (SECCOMP_ALLOWS(SYS_setsockopt, fd, IPPROTO_IP, IP_MULTICAST_ALL))
 		(void)real_setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &on,
 		    sizeof(on));
 }
 
+/* The dual-stack socket for it; one of IPv4 if the host has no IPv6. */
 static int
-kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
+sock_kernel(int domain, int type, int protocol, enum mp_family *kernel)
 {
 	int fd, off = 0;
 
@@ -53,7 +57,7 @@ kernel_socket(int domain, int type, int protocol, enum mp_family *kernel)
 	if (fd >= 0 && seccomp_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
 	    sizeof(off)) == 0) {
 		if (domain == AF_INET)
-			stand_for_inet(fd);
+			sock_mark_inet(fd);
 		return fd;
 	}
 	if (fd >= 0)
@@ -71,7 +75,7 @@ sock_new(int domain, int type, int protocol)
 	struct sock *s;
 	int fd;
 
-	fd = kernel_socket(domain, type, protocol, &kernel);
+	fd = sock_kernel(domain, type, protocol, &kernel);
 	if (fd < 0)
 		return -errno;
 	s = fdtab_new();
@@ -87,17 +91,19 @@ sock_new(int domain, int type, int protocol)
 	return fd;
 }
 
-/* The kernel connected it: ours is another kind of connection. */
+/* A socket that the kernel connected.  If the peer is protected, that becomes
+ * an emulated connection. */
 static void
-adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
+sock_adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	enum rules_way way = s->names ? WAY_PLAIN : dest_policy_of(peer).way;
 
-	if (s->names || sock_way(peer) == WAY_PLAIN) {
+	if (way == WAY_PLAIN) {
 		s->kconnected = true;
 		return;
 	}
-	if (sock_way(peer) == WAY_REFUSE ||
+	if (way == WAY_REFUSE ||
 	    real_connect(fd, &none, sizeof(none)) != 0) {
 		atomic_store(&s->state, SOCK_REFUSED);
 		return;
@@ -107,9 +113,9 @@ adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 	s->bound = ksock_bound(fd);
 }
 
-/* One that no agent knows: as if it had just been made, or bound. */
+/* A socket that no agent knows: as if it had just been made, or bound. */
 static struct sock *
-adopt_fresh(int fd)
+sock_adopt_fresh(int fd)
 {
 	struct sock *s = fdtab_new();
 	struct sockaddr_in6 sin6;
@@ -138,16 +144,17 @@ adopt_fresh(int fd)
 	s->local = a;
 	if (real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0 &&
 	    net_get(&peer, (struct sockaddr *)&sin6, len))
-		adopt_peer(fd, s, &peer);
+		sock_adopt_peer(fd, s, &peer);
 	else if (net_is_loopback(&a) || net_is_multicast(&a) ||
-	    (!net_is_any(&a) && dest_scope_of(&a) == DEST_SCOPE_ALL))
+	    (!net_is_any(&a) && dest_scope_is_broadcast(&a)))
 		atomic_store(&s->state, SOCK_PLAIN);
 	if (s->names)
 		atomic_store(&s->state, SOCK_PLAIN);
 	return s;
 }
 
-/* A UDP socket that this process did not make, or forgot. */
+/* Looks at a descriptor without an entry: its socket, with a reference, or
+ * NULL. */
 static struct sock *
 sock_adopt(int fd)
 {
@@ -155,14 +162,14 @@ sock_adopt(int fd)
 	struct sock *s = NULL;
 
 	if (!SECCOMP_ALLOWS(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE))
-		return NULL; /* it was looked at before: see privilege.c */
+		return NULL; /* privilege.c had it looked at before */
 	errno = 0;
 	type = sockopt_get(fd, SOL_SOCKET, SO_TYPE);
 	if (type == SOCK_DGRAM &&
 	    sockopt_get(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDP) {
 		s = attach_find(fd);
 		if (s == NULL)
-			s = adopt_fresh(fd);
+			s = sock_adopt_fresh(fd);
 	} else if (errno == EBADF) {
 		errno = saved;
 		return NULL;
@@ -187,28 +194,18 @@ sock_hold(int fd)
 /* --- Names ---------------------------------------------------------------- */
 
 void
-sock_flag(int fd, int option, int value)
+sock_set_option(int fd, int option, int value)
 {
 	(void)seccomp_setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
 }
 
 int
-sock_scratch(const struct sock *s)
+sock_new_scratch(const struct sock *s)
 {
 	int fd = real_socket(s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
-}
-
-enum conf_way
-sock_way(const struct mp_addr *a)
-{
-	enum conf_way way = conf_way_to(a);
-
-	return way == WAY_PROTECT && dest_scope_of(a) != DEST_SCOPE_PEER ?
-	    WAY_PLAIN :
-								   way;
 }
 
 int
@@ -239,7 +236,7 @@ sock_parse(const struct sock *s, struct mp_addr *a, const struct sockaddr *name,
 }
 
 bool
-sock_as_is(const struct sock *s)
+sock_has_kernel_names(const struct sock *s)
 {
 	return s->family == AF_INET6 && !s->wide && !s->connected &&
 	    (s->kconnected || atomic_load(&s->state) == SOCK_PLAIN);

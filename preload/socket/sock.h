@@ -1,52 +1,50 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The life of a socket: what bind, connect and their like do to it, and how it
- * comes to share its port with the agent.
+ * The life of a socket: socket(2), bind(2), connect(2), and its names.
  *
  * The kernel's socket is dual-stack whatever the program asked for, so that one
- * carries all flows; it is never replaced.  It joins its port's arena at its
- * bind, else when the first datagram wants to be protected.  connect(2) to a
- * protected peer is emulated: the kernel's socket stays open to all addresses
- * of the peer.
+ * carries all flows.  It is never replaced, since dup2(2) over a descriptor
+ * loses its epoll registrations (K30 of doc/design.md).  It is attached
+ * (attach.c) at its bind, else with the first protected datagram.
  *
- * Functions return 0 or a negative errno; the socket is held by the caller.
+ * Functions return 0 or a negative errno.  The caller has a reference.
  */
 #ifndef SOCK_H
 #define SOCK_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
-#include "policy/conf.h"
-#include "fdtab.h"
-#include "attach.h"
+struct mp_addr;
+struct sock;
 
-/* The socket of a descriptor, held, or NULL when it is none of ours.  One that
- * nothing is known about is looked at, and asked for at the agent. */
+/* The socket of a descriptor, with a reference, or NULL: it is none of ours.
+ * If nothing is known about it, asks the kernel and the agent. */
 struct sock *sock_hold(int fd);
 
-/* The descriptor has another name now, which may outlive this process' image:
- * one that is in use joins its port, so that others find it. */
-void sock_shared(int fd, struct sock *);
+/* The descriptor was duplicated or passed on, so another program may use the
+ * socket: attaches it if it is connected, so that the other finds the peer. */
+void sock_attach_shared(int fd, struct sock *);
 
 int sock_new(int domain, int type, int protocol); /* a descriptor, or -errno */
 int sock_bind(int fd, struct sock *, const struct sockaddr *, socklen_t);
 int sock_connect(int fd, struct sock *, const struct sockaddr *, socklen_t);
-/* Is the kernel's own word, with its scope, what the program shall be told of
- * this socket's names? */
-bool sock_as_is(const struct sock *);
+/* Does the program get this socket's names as the kernel gives them, with an
+ * IPv6 scope? */
+bool sock_has_kernel_names(const struct sock *);
 int sock_name(int fd, struct sock *, struct mp_addr *);
 int sock_peer(int fd, struct sock *, struct mp_addr *);
 
 /* --- What bind and connect share ------------------------------------------ */
 
-/* What the program means by this name: 0, or the kernel's complaint. */
+/* The address that the program means: 0, or the error that the kernel would
+ * give. */
 int sock_parse(const struct sock *, struct mp_addr *, const struct sockaddr *,
     socklen_t, bool connecting);
-/* Another one of the kernel's family, to try things on; or a negative errno. */
-int sock_scratch(const struct sock *);
+/* A scratch socket of the same family, to try system calls on: a descriptor, or
+ * a negative errno. */
+int sock_new_scratch(const struct sock *);
 /* Sets an option of SOL_SOCKET. */
-void sock_flag(int fd, int option, int value);
-/* Which way datagrams to this address go, the kernel's routes included. */
-enum conf_way sock_way(const struct mp_addr *);
+void sock_set_option(int fd, int option, int value);
 
 #endif

@@ -6,8 +6,10 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "fdtab.h"
+#include "mp.h"
+#include "shared/real.h"
 #include "shared/seccomp.h"
-#include "process/libc.h"
 #include "shared/uapi.h"
 
 int
@@ -23,7 +25,7 @@ sockopt_get(int fd, int level, int option)
 }
 
 static bool
-on(int fd, int level, int option)
+sockopt_is_on(int fd, int level, int option)
 {
 	return sockopt_get(fd, level, option) > 0;
 }
@@ -31,7 +33,7 @@ on(int fd, int level, int option)
 static void
 sockopt_set(int fd, int level, int option, int value)
 {
-	/* What the agent would have to set is looked at first. */
+	/* Where the agent may have to set it: only if it differs. */
 	if (!seccomp_unfiltered() && sockopt_get(fd, level, option) == value)
 		return;
 	(void)seccomp_setsockopt(fd, level, option, &value, sizeof(value));
@@ -49,28 +51,29 @@ sockopt_waits(int fd)
 }
 
 static void
-learn_inet(int fd, struct sock *s, bool joined)
+sockopt_learn_inet(int fd, struct sock *s, bool attached)
 {
 	struct sock_options *w = &s->options;
 	int n;
 
-	/* PKTINFO of a joined socket's own family is our doing. */
-	w->pktinfo = !(joined && s->kernel == MP_INET) &&
-	    on(fd, IPPROTO_IP, IP_PKTINFO);
-	w->tos = on(fd, IPPROTO_IP, IP_RECVTOS);
-	w->ttl = on(fd, IPPROTO_IP, IP_RECVTTL);
-	w->origdst = on(fd, IPPROTO_IP, IP_RECVORIGDSTADDR);
-	w->recverr = on(fd, IPPROTO_IP, IP_RECVERR);
+	/* PKTINFO of the kernel socket's family is on by net_options(). */
+	w->pktinfo = !(attached && s->kernel == MP_INET) &&
+	    sockopt_is_on(fd, IPPROTO_IP, IP_PKTINFO);
+	w->tos = sockopt_is_on(fd, IPPROTO_IP, IP_RECVTOS);
+	w->ttl = sockopt_is_on(fd, IPPROTO_IP, IP_RECVTTL);
+	w->origdst = sockopt_is_on(fd, IPPROTO_IP, IP_RECVORIGDSTADDR);
+	w->recverr = sockopt_is_on(fd, IPPROTO_IP, IP_RECVERR);
 	n = sockopt_get(fd, IPPROTO_IP, IP_TOS);
 	w->set_tos = n > 0 ? (uint16_t)(n + 1) : 0;
 	if (s->family == AF_INET)
 		return;
-	w->pktinfo6 = !joined && on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
-	w->tclass = on(fd, IPPROTO_IPV6, IPV6_RECVTCLASS);
-	w->hoplimit = on(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
-	w->origdst6 = on(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR);
-	w->recverr6 = on(fd, IPPROTO_IPV6, IPV6_RECVERR);
-	w->dontfrag = on(fd, IPPROTO_IPV6, IPV6_DONTFRAG);
+	w->pktinfo6 = !attached &&
+	    sockopt_is_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+	w->tclass = sockopt_is_on(fd, IPPROTO_IPV6, IPV6_RECVTCLASS);
+	w->hoplimit = sockopt_is_on(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
+	w->origdst6 = sockopt_is_on(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR);
+	w->recverr6 = sockopt_is_on(fd, IPPROTO_IPV6, IPV6_RECVERR);
+	w->dontfrag = sockopt_is_on(fd, IPPROTO_IPV6, IPV6_DONTFRAG);
 	n = sockopt_get(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER);
 	w->df6 = n == IPV6_PMTUDISC_DO || n == IPV6_PMTUDISC_PROBE;
 	n = sockopt_get(fd, IPPROTO_IPV6, IPV6_TCLASS);
@@ -78,7 +81,7 @@ learn_inet(int fd, struct sock *s, bool joined)
 }
 
 static void
-learn_socket(int fd, struct sock *s, bool joined)
+sockopt_learn_socket(int fd, struct sock *s, bool attached)
 {
 	static const uint8_t stamps[] = { SO_TIMESTAMP, SO_TIMESTAMPNS,
 		SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW };
@@ -86,13 +89,13 @@ learn_socket(int fd, struct sock *s, bool joined)
 	size_t i;
 	int n;
 
-	for (i = 0; !joined && i < sizeof(stamps); i++)
-		if (on(fd, SOL_SOCKET, stamps[i]))
+	for (i = 0; !attached && i < sizeof(stamps); i++)
+		if (sockopt_is_on(fd, SOL_SOCKET, stamps[i]))
 			w->stamp = stamps[i];
 	n = sockopt_get(fd, SOL_SOCKET, SO_TIMESTAMPING);
 	w->stamping = n > 0 ? (uint32_t)n : 0;
-	w->no_check = on(fd, SOL_SOCKET, SO_NO_CHECK);
-	w->gro = on(fd, IPPROTO_UDP, UDP_GRO);
+	w->no_check = sockopt_is_on(fd, SOL_SOCKET, SO_NO_CHECK);
+	w->gro = sockopt_is_on(fd, IPPROTO_UDP, UDP_GRO);
 	w->timeout = sockopt_waits(fd);
 	n = sockopt_get(fd, IPPROTO_IP, IP_MTU_DISCOVER);
 	s->df = n == IP_PMTUDISC_DO || n == IP_PMTUDISC_PROBE;
@@ -101,14 +104,14 @@ learn_socket(int fd, struct sock *s, bool joined)
 void
 sockopt_know(int fd, struct sock *s)
 {
-	bool joined = atomic_load(&s->state) == SOCK_ATTACHED;
+	bool attached = atomic_load(&s->state) == SOCK_ATTACHED;
 
 	if (!s->options.known) {
-		learn_inet(fd, s, joined);
-		learn_socket(fd, s, joined);
+		sockopt_learn_inet(fd, s, attached);
+		sockopt_learn_socket(fd, s, attached);
 		s->options.known = true;
 	}
-	if (joined && !s->options.applied)
+	if (attached && !s->options.applied)
 		sockopt_apply(fd, s);
 }
 

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the program set by setsockopt(2) and the kernel cannot keep for it.
+ * Options of the program that the kernel cannot keep for it.
  *
- * A joined socket carries our packets: the kernel is told for both families
- * what the program wants to know of its datagrams, and is not told what would
- * concern our packets instead of them (errors, transmit times, offloads).
+ * An attached socket carries packets, not the program's datagrams.  So the
+ * kernel is told, for both families, what the program wants to know of each
+ * datagram (TOS, TTL), and is not told what would be about the packets instead
+ * (errors, transmit times, offloads).
  */
 #ifndef SOCKOPT_H
 #define SOCKOPT_H
 
-#include "fdtab.h"
+#include <stdbool.h>
 
-/* From linux/net_tstamp.h: what is told of datagrams sent. */
+struct sock;
+
+/* Bits of SO_TIMESTAMPING (linux/net_tstamp.h) about datagrams sent. */
 enum { SOCKOPT_STAMP_TX = 1 << 0 | 1 << 1 | 1 << 8 | 1 << 9 | 1 << 18 };
 
 /* An integer option of the kernel's socket, or -1. */
 int sockopt_get(int fd, int level, int option);
-/* Has it an SO_RCVTIMEO? */
+/* Has the socket an SO_RCVTIMEO? */
 bool sockopt_waits(int fd);
-/* Learns what the program set before this process had the socket; of a joined
- * one also tells the kernel what it shall do. */
+/* Reads, once, what was set before this process knew the socket; of an attached
+ * one also does sockopt_apply(), once. */
 void sockopt_know(int fd, struct sock *);
-/* Something of it changed. */
+/* Sets the kernel's options of an attached socket as these are now. */
 void sockopt_apply(int fd, struct sock *);
 
 #endif

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "policy/conf.h"
+#include "fdtab.h"
 #include "ksock.h"
-#include "sock.h"
 #include "notify.h"
+#include "policy/conf.h"
+#include "shared/internal.h"
+#include "sock.h"
 
 bool
 stale_fd_may_change(void)
@@ -24,7 +26,8 @@ stale_fd_drop(int fd)
 		fdtab_release(was);
 }
 
-/* The agent shall see whether this was the last descriptor of the socket. */
+/* Also tells the agent, which looks whether this was the socket's last
+ * descriptor. */
 void
 stale_fd_forget(int fd)
 {

@@ -9,12 +9,15 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "shared/seccomp.h"
-#include "shared/bpf.h"
-#include "process/fault.h"
-#include "process/libc.h"
-#include "shared/uapi.h"
+#include "fdtab.h"
 #include "ingress.h"
+#include "mp.h"
+#include "process/fault.h"
+#include "shared/arena.h"
+#include "shared/bpf.h"
+#include "shared/net.h"
+#include "shared/real.h"
+#include "shared/seccomp.h"
 
 /* --- Options -------------------------------------------------------------- */
 
@@ -33,15 +36,16 @@ user_filter_is(const struct sock *s, int option)
 }
 
 static bool
-present(const struct sock *s)
+user_filter_present(const struct sock *s)
 {
 	return s->filter != NULL && atomic_load(&s->filter->len) > 0;
 }
 
-/* Another socket, on which the kernel took the filter; this one, where the
- * program may make none; or a negative errno. */
+/* Attaches the filter to a scratch socket, to learn whether the kernel accepts
+ * it; to the socket itself where the program may make no other.  The
+ * descriptor, or a negative errno. */
 static int
-user_filter_taken(int on, const struct sock *s, int option, const void *prog,
+user_filter_try(int on, const struct sock *s, int option, const void *prog,
     socklen_t len)
 {
 	int family = s->kernel == MP_INET ? AF_INET : AF_INET6, fd = on, error;
@@ -59,12 +63,13 @@ user_filter_taken(int on, const struct sock *s, int option, const void *prog,
 	return error;
 }
 
-/* How many instructions are in the copy now, or a negative errno. */
+/* Copies the filter as the kernel has it: the number of instructions, or a
+ * negative errno. */
 static int
-copy(int on, const struct sock *s, const void *prog, socklen_t len)
+user_filter_copy(int on, const struct sock *s, const void *prog, socklen_t len)
 {
 	socklen_t n = BPF_MAXINSNS;
-	int fd = user_filter_taken(on, s, SO_ATTACH_FILTER, prog, len), error =
+	int fd = user_filter_try(on, s, SO_ATTACH_FILTER, prog, len), error =
 	    0;
 
 	if (fd < 0)
@@ -87,7 +92,7 @@ user_filter_install(int fd, struct sock *s, uint32_t len)
 	error = ingress_filter(fd, s);
 	if (error == 0 || len == 0)
 		return error;
-	atomic_store(&s->filter->len, 0); /* too long for both */
+	atomic_store(&s->filter->len, 0); /* too long behind ours */
 	(void)ingress_filter(fd, s);
 	return -ENOMEM;
 }
@@ -107,19 +112,20 @@ user_filter_attach(int fd, struct sock *s, const void *prog, socklen_t len)
 			return -ENOMEM;
 		s->filter = p;
 	}
-	n = copy(fd, s, prog, len);
+	n = user_filter_copy(fd, s, prog, len);
 	return n < 0 ? n : user_filter_install(fd, s, (uint32_t)n);
 }
 
 static int
-detach(int fd, struct sock *s)
+user_filter_detach(int fd, struct sock *s)
 {
 	if (s->filter_locked)
 		return -EPERM;
-	return present(s) ? user_filter_install(fd, s, 0) : -ENOENT;
+	return user_filter_present(s) ? user_filter_install(fd, s, 0) : -ENOENT;
 }
 
-/* Only the kernel can run eBPF. */
+/* eBPF, which only the kernel can run: the error that it would give, else
+ * -EOPNOTSUPP. */
 static int
 user_filter_refuse(int on, struct sock *s, const void *value, socklen_t len)
 {
@@ -127,7 +133,7 @@ user_filter_refuse(int on, struct sock *s, const void *value, socklen_t len)
 
 	if (s->filter_locked && len == sizeof(int))
 		return -EPERM;
-	fd = user_filter_taken(on, s, SO_ATTACH_BPF, value, len);
+	fd = user_filter_try(on, s, SO_ATTACH_BPF, value, len);
 	if (fd < 0)
 		return fd;
 	if (fd == on)
@@ -152,7 +158,7 @@ user_filter_set(int fd, struct sock *s, int option, const void *value,
 	case SO_ATTACH_FILTER:
 		return user_filter_attach(fd, s, value, len);
 	case SO_DETACH_FILTER:
-		return detach(fd, s);
+		return user_filter_detach(fd, s);
 	case SO_ATTACH_BPF:
 		return user_filter_refuse(fd, s, value, len);
 	default:
@@ -163,11 +169,11 @@ user_filter_set(int fd, struct sock *s, int option, const void *value,
 	}
 }
 
-/* The length is one of instructions. */
+/* *len counts instructions. */
 int
 user_filter_get(int fd, const struct sock *s, void *value, socklen_t *len)
 {
-	socklen_t n = present(s) ? atomic_load(&s->filter->len) : 0;
+	socklen_t n = user_filter_present(s) ? atomic_load(&s->filter->len) : 0;
 
 	if (fault_read(fd, len, sizeof(*len)))
 		return -EFAULT;
@@ -190,12 +196,12 @@ user_filter_leave(int fd, struct sock *s)
 	struct sock_fprog p;
 	int on = 1;
 
-	if (present(s)) {
+	if (user_filter_present(s)) {
 		p.len = (unsigned short)atomic_load(&s->filter->len);
 		p.filter = s->filter->at;
 		(void)real_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p,
 		    sizeof(p));
-	} else if (s->filter != NULL) /* ours came with one that went */
+	} else if (s->filter != NULL) /* ours, of a filter since detached */
 		(void)real_setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &on,
 		    sizeof(on));
 	if (s->filter_locked)
@@ -212,9 +218,9 @@ user_filter_put16(uint8_t *to, size_t n)
 	to[1] = (uint8_t)n;
 }
 
-/* Without checksums. */
+/* Writes the headers as plain UDP would have them, but for the checksums. */
 static void
-user_filter_fill(struct bpf_packet *p, const struct mp_addr *from,
+user_filter_headers(struct bpf_packet *p, const struct mp_addr *from,
     const struct mp_addr *to,
     const struct net_info *info)
 {
@@ -257,14 +263,14 @@ user_filter_takes(const struct sock *s, const struct mp_addr *from,
 	struct mp_addr to = net_is_any(&s->local) ? info->local : s->local;
 	uint32_t keep;
 
-	if (!present(s) || info->arrival < s->filtered)
+	if (!user_filter_present(s) || info->arrival < s->filtered)
 		return true;
 	to.port = (uint16_t)s->map.arena->port;
-	user_filter_fill(&p, from, &to, info);
+	user_filter_headers(&p, from, &to, info);
 	keep = bpf_filter(s->filter, &p);
 	if (keep == 0)
 		return false;
-	/* The UDP header stays, whatever it says. */
+	/* The filter cannot cut the UDP header off. */
 	keep = keep > sizeof(p.udp) ? keep - (uint32_t)sizeof(p.udp) : 0;
 	if (keep < *len)
 		*len = keep;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The agent, with a program that plays the library (player.c) beside it. */
+/* The real agent, and a program that does what the library would (player.c). */
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
@@ -49,7 +49,7 @@ stat_text(pid_t pid)
 	return at != NULL ? at : "";
 }
 
-/* A number of it, counted as in proc(5). */
+/* A numeric field of it, counted as in proc(5). */
 static long
 stat_of(pid_t pid, int field)
 {
@@ -61,7 +61,7 @@ stat_of(pid_t pid, int field)
 	return at != NULL ? strtol(at, NULL, 10) : -1;
 }
 
-/* Dead, even if nobody has buried it yet. */
+/* Dead, reaped or not. */
 static bool
 ended(pid_t pid)
 {
@@ -125,7 +125,7 @@ await_port(int host, uint16_t port, int wait_ms)
 	return (int)(player_ms() - began);
 }
 
-/* What the engines of two players counted, when something went wrong. */
+/* Shows the counters of both engines, after a failure. */
 static void
 explain(const struct player *a, const struct player *b)
 {
@@ -210,7 +210,8 @@ main(void)
 	suite_add_tcase(s, case_death());
 	suite_add_tcase(s, case_events());
 	suite_add_tcase(s, case_hostile());
-	suite_add_tcase(s, case_side());
+	suite_add_tcase(s, case_abstract());
+	suite_add_tcase(s, case_ephemeral());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

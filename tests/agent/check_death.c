@@ -8,11 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 static struct player a, b;
 
-/* How many arenas a process has open or mapped. */
+/* How many arenas a process has mapped. */
 static int
 arenas_of(pid_t pid)
 {
@@ -49,14 +50,14 @@ START_TEST(close_and_look)
 	(void)meet(&a, &b, 4301);
 	player_close(&a);
 	lab_enter(LAB_A);
-	ck_assert(!lab_port_free(5301)); /* ours is still there */
+	ck_assert(!lab_port_free(5301)); /* the control socket */
 	ck_assert_int_eq(player_ask(&a, player_question(IPC_CLOSING), NULL, 0,
 	    NULL), 0);
 	ck_assert(lab_port_free(5301));
 }
 END_TEST
 
-/* The peer is told, and forgets. */
+/* The peer is told, and its session ends. */
 START_TEST(peer_told)
 {
 	struct mp_session_info info;
@@ -69,7 +70,7 @@ START_TEST(peer_told)
 }
 END_TEST
 
-/* A program that opens the port, says so, and sleeps. */
+/* Forks a program that opens the port and sleeps. */
 static pid_t
 sleeper(uint16_t port)
 {
@@ -112,7 +113,7 @@ START_TEST(killed_program)
 }
 END_TEST
 
-/* A socket lives on in another process that nobody told of. */
+/* A socket stays open in another process, of which the agent does not know. */
 START_TEST(inherited)
 {
 	struct mp_addr to = meet(&a, &b, 4304);
@@ -144,7 +145,7 @@ START_TEST(killed_worker)
 	for (i = 0; i < 4; i++) {
 		kill(old, SIGKILL);
 		began = player_ms();
-		ping(&a, &b, &to, 1000); /* data needs no agent */
+		ping(&a, &b, &to, 1000); /* data needs no worker */
 		new = await_worker(LAB_A, old, 1000);
 		fprintf(stderr, "another worker after %d ms\n",
 		    (int)(player_ms() - began));
@@ -153,19 +154,19 @@ START_TEST(killed_worker)
 		old = new;
 	}
 	ck_assert_uint_eq(mp_counter_get(&a.map.mp, MP_C_handshake_done), done);
-	/* probes are answered again: the path's loss is noticed */
+	/* Probes are answered again: the loss of a path is noticed. */
 	lab_ip(LAB_A, "link set l1 down");
 	i = ping_ms(&a, &b, &to);
 	lab_ip(LAB_A, "link set l1 up");
 	ck_assert_int_ge(i, 0);
 	ck_assert_int_le(i, 150);
-	/* and the new one lets go, too */
+	/* The new worker closes the port, too. */
 	player_announce_close(&a);
 	ck_assert_int_ge(await_port(LAB_A, 5305, 200), 0);
 }
 END_TEST
 
-/* At any moment of a transfer; nothing is lost. */
+/* Workers are killed at any moment of a transfer; no datagram is lost. */
 START_TEST(killed_often)
 {
 	struct mp_addr to = meet(&a, &b, 4306);
@@ -184,7 +185,7 @@ START_TEST(killed_often)
 		}
 	}
 	while (player_ms() < until) {
-		ping(&a, &b, &to, 5000); /* what is lost never comes */
+		ping(&a, &b, &to, 5000); /* a lost one would never arrive */
 		n++;
 	}
 	kill(killer, SIGKILL);
@@ -210,13 +211,13 @@ START_TEST(killed_keeper)
 	player_announce_close(&more);
 	ck_assert_int_ge(await_port(LAB_A, 5312, 200), 0);
 	ck_assert_int_ge(await_end(worker, 11500), 8000);
-	ck_assert_int_eq(lab_agent(), 0); /* over what it left */
+	ck_assert_int_eq(lab_agent(), 0); /* replaces the socket that it left */
 	ck_assert_int_gt(worker_of(LAB_A), 0);
 }
 END_TEST
 
-/* A keeper that does not answer holds nobody up for long, and its late answers
- * are not taken for others. */
+/* A keeper that does not answer delays no client for long, and its late answers
+ * are not taken for those of later requests. */
 START_TEST(stopped_keeper)
 {
 	struct mp_addr to = meet(&a, &b, 4307);
@@ -277,7 +278,7 @@ START_TEST(adopted)
 	lab_ip(LAB_A, "link set l1 up");
 	ck_assert_int_ge(ms, 0);
 	ck_assert_int_le(ms, 150);
-	worker = worker_of(LAB_A); /* and it is kept like any other */
+	worker = worker_of(LAB_A); /* the keeper has the port */
 	kill(worker, SIGKILL);
 	ck_assert_int_gt(await_worker(LAB_A, worker, 1000), 0);
 	ping(&a, &b, &to, 1000);
@@ -286,7 +287,7 @@ START_TEST(adopted)
 }
 END_TEST
 
-/* Ten seconds after the last socket. */
+/* The agent ends 10 s after the last socket closed. */
 START_TEST(end)
 {
 	pid_t worker, keeper;
@@ -297,10 +298,10 @@ START_TEST(end)
 	keeper = parent_of(worker);
 	player_announce_close(&a);
 	ms = await_end(keeper, 11500);
-	fprintf(stderr, "the agent went after %d ms\n", ms);
+	fprintf(stderr, "the agent ended after %d ms\n", ms);
 	ck_assert_int_ge(ms, 9500);
 	ck_assert_int_lt(await_end(worker, 0), 5);
-	ck_assert_int_lt(ipc_connect(), 0);
+	ck_assert_int_lt(connect_agent_open(), 0);
 	ck_assert_int_eq(lab_agent(), 0);
 	ck_assert_int_gt(worker_of(LAB_A), 0);
 }

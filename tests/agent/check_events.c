@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Those who follow the events: what they hear, slow ones, many, dead ones. */
+/* Readers of events: what they are told; slow, many and dead readers. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,16 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 enum { READERS = 8, ADDRESSES = 400, ROUNDS = 4 };
 
-/* Begins to follow on the host that we are in: a descriptor. */
+/* Begins to read the events of this host: a descriptor. */
 static int
 follow(uint32_t port)
 {
 	struct ipc_request *ask = player_question(IPC_EVENTS);
-	int fd = ipc_connect();
+	int fd = connect_agent_open();
 
 	ck_assert_int_ge(fd, 0);
 	ask->port = port;
@@ -25,7 +26,7 @@ follow(uint32_t port)
 	return fd;
 }
 
-/* The next row within so many ms: false, there is none. */
+/* The next row within so many ms; false: there is none. */
 static bool
 next(int fd, struct ipc_row *row, int wait_ms)
 {
@@ -51,7 +52,7 @@ await(int fd, enum ipc_event event)
 	return row;
 }
 
-/* Takes all that comes until there is a pause: how many. */
+/* Reads rows until there is a pause: how many. */
 static uint64_t
 hear_all(int fd)
 {
@@ -107,7 +108,7 @@ START_TEST(life)
 }
 END_TEST
 
-/* What was there before is told first, and only of the port that is asked for. */
+/* The state at the beginning is told first, and only of the requested port. */
 START_TEST(late_comer)
 {
 	struct player a, b, other;
@@ -133,7 +134,7 @@ START_TEST(late_comer)
 }
 END_TEST
 
-/* Makes and takes away many addresses at once. */
+/* Adds or deletes many addresses at once. */
 static void
 addresses(const char *what)
 {
@@ -151,8 +152,8 @@ addresses(const char *what)
 	lab_ip(LAB_A, "-batch %s", path);
 }
 
-/* One who does not read loses lines, is told how many when he reads, and hears
- * all that comes after; the agent serves the others meanwhile. */
+/* A reader that does not read loses rows, is told how many when it reads again,
+ * and gets all later ones; the agent serves other clients meanwhile. */
 START_TEST(slow_reader)
 {
 	uint64_t told = 0, lost = 0;
@@ -181,7 +182,7 @@ START_TEST(slow_reader)
 	}
 	ck_assert_uint_gt(lost, 0);
 	ck_assert_uint_ge(told - 1 + lost, ROUNDS * ADDRESSES);
-	/* He lost the link's end, but hears of its beginning. */
+	/* It lost the event link_down, but gets link_up. */
 	lab_ip(LAB_A, "link set l1 up");
 	await(slow, IPC_EVENT_link_up);
 }
@@ -203,12 +204,12 @@ START_TEST(ninth_reader)
 	    sizeof(answer));
 	ck_assert_int_eq(answer.error, -EBUSY);
 	ck_assert_ptr_nonnull(strstr(answer.text, "8 others"));
-	/* One leaves, another comes: found when he has gone. */
+	/* One leaves: there is room for another once the agent noticed. */
 	close(fd[0]);
 	ck_assert_int_gt(worker_of(LAB_A), 0);
 	fd[0] = follow(0);
 	await(fd[0], IPC_EVENT_agent_up);
-	for (i = 1; i < READERS; i++) { /* nobody else was hurt */
+	for (i = 1; i < READERS; i++) { /* the others go on */
 		lab_ip(LAB_A, "addr add 10.98.0.%d/32 dev l2", i);
 		await(fd[i], IPC_EVENT_address_new);
 	}
@@ -231,7 +232,7 @@ START_TEST(reader_that_talks)
 }
 END_TEST
 
-/* A reader that is stopped, or killed with rows unread, holds up nothing. */
+/* A reader that is stopped, or killed with rows unread, delays nothing. */
 START_TEST(dead_reader)
 {
 	struct player a, b;
@@ -257,8 +258,8 @@ START_TEST(dead_reader)
 }
 END_TEST
 
-/* Readers do not keep the agent; they are told that it goes, or see that it
- * died. */
+/* The agent does not stay for readers; they are told that it ends, or see the
+ * end of file when it died. */
 START_TEST(agent_ends)
 {
 	struct ipc_row row;

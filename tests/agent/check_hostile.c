@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Programs that mean harm to the agent, or to each other through it. */
+/* Programs that attack the agent, or each other through it. */
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
@@ -9,13 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 static struct player a, b;
 
 enum { PORTS = 500, SOCKETS = 5000 };
 
-/* One holds its lock for ever: others do not notice. */
+/* A program holds its lock for ever: other ports work as before. */
 START_TEST(lock_held)
 {
 	struct mp_addr to = meet(&a, &b, 4400);
@@ -31,14 +32,16 @@ START_TEST(lock_held)
 		player_sleep(10);
 	}
 	lab_ip(LAB_A, "link set l1 up");
-	fprintf(stderr, "worst %d ms while another holds its lock\n", worst);
+	fprintf(stderr, "worst %d ms while another program holds its lock\n",
+	    worst);
 	ck_assert_int_le(worst, 150);
 	arena_unlock(evil.map.arena);
 	ck_assert_int_gt(worker_of(LAB_A), 0);
 }
 END_TEST
 
-/* One writes what it likes into its arena: the worker lives, others go on. */
+/* A program writes random bytes into its arena: the worker lives, other ports
+ * go on. */
 START_TEST(scribble)
 {
 	struct mp_addr to = meet(&a, &b, 4401);
@@ -53,13 +56,13 @@ START_TEST(scribble)
 
 		if (player_open(&evil, LAB_A, 5410, lab_key(LAB_A)) != 0)
 			_exit(1);
-		to.port = 4409; /* nobody */
+		to.port = 4409; /* no peer */
 		(void)player_send(&evil, &to, "ping", 5);
 		bytes = (uint8_t *)evil.map.arena;
 		size = evil.map.size;
 		for (until = player_ms() + 3000; player_ms() < until;) {
 			randombytes_buf(wake, sizeof(wake));
-			/* mostly where the state is, the start of it */
+			/* mostly at its beginning, where the state is */
 			bytes[randombytes_uniform(randombytes_uniform(2) == 0 ?
 			    (uint32_t)size : 400000)] = wake[0];
 		}
@@ -71,13 +74,13 @@ START_TEST(scribble)
 	}
 	waitpid(pid, NULL, 0);
 	ck_assert_int_eq(worker_of(LAB_A), worker);
-	/* What is written there may say that something is to be delivered yet:
-	 * the slot stays for 3 s then. */
+	/* The bytes may say that a datagram is staged: then the slot stays for
+	 * 3 s. */
 	ck_assert_int_ge(await_port(LAB_A, 5410, 8000), 0);
 }
 END_TEST
 
-/* Clients that say nothing, or nonsense. */
+/* Clients that send nothing, or malformed requests. */
 START_TEST(silent_clients)
 {
 	int i, fd[200];
@@ -87,7 +90,7 @@ START_TEST(silent_clients)
 	lab_enter(LAB_A);
 	ck_assert_int_eq(lab_agent(), 0);
 	for (i = 0; i < 200; i++) {
-		fd[i] = ipc_connect();
+		fd[i] = connect_agent_open();
 		ck_assert_int_ge(fd[i], 0);
 		if (i % 2 == 0)
 			(void)ipc_send(fd[i], "nonsense", 8, NULL, 0);
@@ -98,10 +101,11 @@ START_TEST(silent_clients)
 }
 END_TEST
 
-/* Garbage for the control socket. */
+/* Random packets for the control socket. */
 START_TEST(garbage)
 {
-	struct mp_addr to = meet(&a, &b, 4402), at = lab_addr(LAB_A, 1, 5402), from;
+	struct mp_addr to = meet(&a, &b, 4402), from;
+	struct mp_addr at = lab_addr(LAB_A, 1, 5402);
 	static uint8_t packet[1500];
 	pid_t worker = worker_of(LAB_A);
 	int i;
@@ -120,7 +124,7 @@ START_TEST(garbage)
 		player_throw(&b, &at, packet, len);
 	}
 	while (player_recv(&a, &from, packet, sizeof(packet), 10) != -EAGAIN)
-		continue; /* no filter drops it here */
+		continue; /* this socket has no filter */
 	ping(&a, &b, &to, 1000);
 	ck_assert_int_eq(worker_of(LAB_A), worker);
 }
@@ -156,13 +160,13 @@ START_TEST(many_ports)
 	began = player_ms();
 	ck_assert_int_eq(player_ask(&a, player_question(IPC_CLOSING), NULL, 0,
 	    NULL), 0);
-	fprintf(stderr, "%d ports let go of in %d ms\n", PORTS,
+	fprintf(stderr, "%d ports closed in %d ms\n", PORTS,
 	    (int)(player_ms() - began));
 	ck_assert(lab_port_free(20000));
 }
 END_TEST
 
-/* A host with many sockets that are none of ours. */
+/* A host with many sockets of programs without mpshim. */
 START_TEST(many_sockets)
 {
 	struct mp_addr to = meet(&a, &b, 4405);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Questions to the agent, and its answers. */
+/* Requests to the agent, and its answers. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "suites.h"
 
 START_TEST(one_agent)
@@ -26,7 +27,7 @@ START_TEST(one_agent)
 }
 END_TEST
 
-/* Programs that start at the same time need one agent only. */
+/* Programs that start at the same time start one agent. */
 START_TEST(many_starts)
 {
 	pid_t first = 0;
@@ -169,7 +170,7 @@ static const struct {
 	{ AF_INET, X, 0, 0, 0, AF_INET, X, 0, 0, 0, -EADDRINUSE },
 	{ AF_INET, X, 0, 0, 0, AF_INET, ANY, 0, 0, 0, -EADDRINUSE },
 	{ AF_INET, ANY, 0, 0, 0, AF_INET, X, 0, 0, 0, -EADDRINUSE },
-	/* both must want it */
+	/* both must ask for reuse */
 	{ AF_INET, ANY, 0, 1, 0, AF_INET, ANY, 0, 1, 0, 0 },
 	{ AF_INET, ANY, 0, 1, 0, AF_INET, ANY, 0, 0, 0, -EADDRINUSE },
 	{ AF_INET, ANY, 0, 0, 1, AF_INET, ANY, 0, 0, 1, 0 },
@@ -226,7 +227,7 @@ START_TEST(may_join)
 		    "row %d: %d", i, p.answer.error);
 	}
 	ck_assert_int_eq(ask_rule(&p, 5104, 0), -ENOENT);
-	player_close(&p); /* who is gone rules nobody out */
+	player_close(&p); /* a closed socket forbids nothing */
 	ck_assert_int_eq(ask_rule(&p, 5103, 0), -ENOENT);
 }
 END_TEST
@@ -270,7 +271,7 @@ START_TEST(status)
 	ck_assert_int_eq(player_open(&b, LAB_B, 4106, lab_key(LAB_B)), 0);
 	ck_assert_int_eq(player_open(&a, LAB_A, 5106, lab_key(LAB_A)), 0);
 	ping(&a, &b, &to, 1000);
-	fd = ipc_connect();
+	fd = connect_agent_open();
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(ipc_send(fd, player_question(IPC_STATUS),
 	    sizeof(struct ipc_request), NULL, 0), 0);
@@ -296,7 +297,7 @@ START_TEST(status)
 }
 END_TEST
 
-/* As a user without rights. */
+/* An agent of a user other than root. */
 START_TEST(ordinary_user)
 {
 	struct player p;

@@ -38,8 +38,8 @@ START_TEST(two_links)
 }
 END_TEST
 
-/* What happens to link 1 of A, and how it is mended; with a packet on its way
- * each 5 ms the worst wait is measured. */
+/* What harms link 1, and what mends it; a packet is sent each 5 ms, and the
+ * longest wait for one is measured. */
 static const struct {
 	int host;
 	const char *harm, *mend;
@@ -78,7 +78,7 @@ START_TEST(harm)
 }
 END_TEST
 
-/* A kernel's setting for all interfaces of a host. */
+/* Sets a sysctl of a host, for all interfaces. */
 static void
 set_all(int host, const char *name, int value)
 {
@@ -136,7 +136,7 @@ START_TEST(routed)
 }
 END_TEST
 
-/* An address more, while only one link is there. */
+/* A second address appears while only one link is used. */
 START_TEST(new_address)
 {
 	struct mp_addr to;
@@ -165,7 +165,7 @@ START_TEST(new_address)
 }
 END_TEST
 
-/* Routes come and go in thousands, as on a router. */
+/* Thousands of routes change, as on a router. */
 START_TEST(route_storm)
 {
 	struct mp_addr to = meet(&a, &b, 4226);
@@ -204,7 +204,7 @@ START_TEST(two_slots)
 	struct player second, c;
 	char buf[16];
 
-	/* the first is connected to A, the second waits for others */
+	/* The first is connected to A, the second takes strangers. */
 	shown = lab_addr(LAB_A, 1, 5221);
 	player_connect(&b, &shown);
 	ck_assert_int_eq(player_join(&second, &b, lab_key(LAB_B)), 0);
@@ -212,13 +212,13 @@ START_TEST(two_slots)
 	ping(&a, &b, &to, 1000);
 	ck_assert_int_eq(player_open(&c, LAB_A, 5222, lab_key(LAB_A)), 0);
 	ping(&c, &second, &to, 1000);
-	/* the first goes: the kernel moves the second to its place */
+	/* The first closes: the kernel moves the second to its index. */
 	player_announce_close(&b);
 	player_sleep(20);
 	ping(&c, &second, &to, 1000);
 	ck_assert_int_eq(player_recv(&second, &shown, buf, sizeof(buf), 0),
 	    -EAGAIN);
-	/* another one comes, the second goes unannounced */
+	/* Another is bound, the second closes unannounced. */
 	lab_enter(LAB_B);
 	ck_assert_int_eq(player_join(&b, &second, lab_key(LAB_B)), 0);
 	player_close(&second);
@@ -229,7 +229,7 @@ START_TEST(two_slots)
 }
 END_TEST
 
-/* Other keys have no business on the port. */
+/* A socket with other keys cannot join the port. */
 START_TEST(other_keys)
 {
 	struct player second;
@@ -242,7 +242,7 @@ START_TEST(other_keys)
 }
 END_TEST
 
-/* Who waits for a peer that never answers learns of it. */
+/* A program that waits for a peer that never answers is told. */
 START_TEST(unanswered)
 {
 	struct mp_addr to = lab_addr(LAB_B, 1, 9), from;
@@ -263,7 +263,7 @@ START_TEST(unanswered)
 }
 END_TEST
 
-/* An idle session costs next to nothing. */
+/* An idle session costs at most 30 ms of a processor in 5 s. */
 START_TEST(idle)
 {
 	long before, after;

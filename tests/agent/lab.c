@@ -51,7 +51,8 @@ lab_ip(int host, const char *format, ...)
 		fprintf(stderr, "lab: ip %s failed\n", line);
 }
 
-/* As they are at first, whatever a test that broke off has left. */
+/* Gives a link its first addresses and state, whatever a failed test has
+ * left. */
 static void
 mend_link(int link)
 {

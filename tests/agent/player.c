@@ -31,7 +31,7 @@ player_sleep(int ms)
 	(void)poll(NULL, 0, ms);
 }
 
-/* --- Asking ------------------------------------------------------------- */
+/* --- Requests ----------------------------------------------------------- */
 
 struct ipc_request *
 player_question(enum ipc_kind kind)
@@ -51,8 +51,7 @@ player_question(enum ipc_kind kind)
 
 int
 player_ask(struct player *p, const struct ipc_request *ask, const int *pass,
-    int n,
-    int *got)
+    int n, int *got)
 {
 	int fd, error = ipc_call((struct ipc_request *)(uintptr_t)ask, pass, n,
 	    -1, &p->answer, &fd);
@@ -64,8 +63,8 @@ player_ask(struct player *p, const struct ipc_request *ask, const int *pass,
 	return error != 0 ? error : p->answer.error;
 }
 
-/* A dual-stack socket at the port's wildcard; `join': with SO_REUSEPORT before
- * the bind, else after it. */
+/* Binds a dual-stack socket to the port's wildcard, with SO_REUSEPORT before
+ * bind(2) (`join') or after it. */
 static int
 bound(uint16_t port, bool join)
 {
@@ -197,7 +196,7 @@ player_find(struct player *p)
 	return take_arena(p, error, memfd);
 }
 
-/* A copy of the arena in a memory file of ours, sealed. */
+/* Copies the arena into a new memory file, and seals it. */
 static int
 copy_arena(const struct player *p)
 {
@@ -234,7 +233,7 @@ player_adopt(struct player *p, const char *keys)
 
 /* --- Datagrams ---------------------------------------------------------- */
 
-/* Wakes the agent where it would look too late. */
+/* Wakes the agent if it would pump too late. */
 static void
 unlock(struct player *p)
 {
@@ -303,7 +302,8 @@ player_throw(struct player *p, const struct mp_addr *to, const void *data,
 	(void)sendto(p->fd, data, len, 0, (struct sockaddr *)&name, size);
 }
 
-/* One packet in: the payload's length, or -EAGAIN: nothing for the program. */
+/* Takes one packet: the payload's length, or -EAGAIN: there is none for the
+ * program. */
 static int
 take_packet(struct player *p, struct mp_addr *from, uint8_t *packet,
     const struct msghdr *msg, size_t len, size_t *off)

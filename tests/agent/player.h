@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A program that plays the library: sockets on a port, their slot and arena
- * from the agent, datagrams through the engine.
+ * A program that does what the library would: it binds sockets, gets their slot
+ * and arena from the agent, and sends and receives by the engine.
  */
 #ifndef PLAYER_H
 #define PLAYER_H
@@ -15,69 +15,69 @@ struct player {
 	uint32_t slot;
 	uint64_t cookie;
 	struct arena_map map;
-	struct ipc_answer answer; /* to the last question */
+	struct ipc_answer answer; /* to the last request */
 };
 
 /* --- The world: two hosts, two links (see lab.c) -------------------------- */
 
 enum { LAB_A, LAB_B, LAB_HOSTS };
 
-/* Makes the namespaces and links; false, with a reason on stderr: cannot. */
+/* Makes the namespaces and links; false: it cannot, the reason is on stderr. */
 bool lab_begin(void);
 void lab_end(void);
-/* The process is on that host from now on; its sockets stay where they are. */
+/* Moves the process to that host; its sockets stay where they are. */
 void lab_enter(int host);
 /* Runs a command of ip(8) on a host. */
 void lab_ip(int host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The address of a host on link 1 or 2. */
 struct mp_addr lab_addr(int host, int link, uint16_t port);
-/* A fresh runtime directory with keys home.key (host A's end A, B's end B). */
+/* Makes a new runtime directory, with a home.key for each host (end A, end
+ * B). */
 void lab_fresh(void);
 const char *lab_key(int host);
 const char *lab_directory(void);
-/* Starts the agent here: its exit status. */
+/* Starts the agent on this host: the exit status of mpshim-agent. */
 int lab_agent(void);
-/* Can the port be had by one who shares it with nobody? */
+/* Can a socket be bound to the port that does not share it? */
 bool lab_port_free(uint16_t port);
-/* Opens a socket somewhere, for good; false: it cannot. */
+/* Binds a socket to any port and leaves it open; false: it cannot. */
 bool lab_any_socket(void);
 
 /* --- Players ------------------------------------------------------------ */
 
-/* A question about nothing yet. */
+/* A request of this kind, still about no socket. */
 struct ipc_request *player_question(enum ipc_kind);
-/* Asks: the answer's error, or the transport's. */
+/* Sends a request: the answer's error, or the connection's. */
 int player_ask(struct player *, const struct ipc_request *, const int *pass,
-    int n,
-    int *got);
+    int n, int *got);
 /* Binds data and control sockets on the host and opens the port with the keys
  * (paths, a line each): the answer's error. */
 int player_open(struct player *, int host, uint16_t port, const char *keys);
-/* Another socket of the port. */
+/* Binds one more socket to the port of another player. */
 int player_join(struct player *, const struct player *, const char *keys);
-/* The arena and slot anew, by the socket's cookie. */
+/* Gets arena and slot again, by the socket's cookie. */
 int player_find(struct player *);
-/* Gives the arena to an agent that knows nothing of it. */
+/* Gives a copy of the arena to an agent that does not have the port. */
 int player_adopt(struct player *, const char *keys);
-/* Says that the socket is connected, as the library would. */
+/* Writes into the record that the socket is connected, as the library would. */
 void player_connect(struct player *, const struct mp_addr *peer);
 void player_close(struct player *);
 /* Tells the agent that a close is coming, and closes. */
 void player_announce_close(struct player *);
 
-/* Sends a datagram, or holds it: 0, or a negative errno. */
+/* Sends a datagram, or stages it: 0, or a negative errno. */
 int player_send(struct player *, const struct mp_addr *to, const void *,
     size_t);
-/* Receives one within so many ms: its length, or -EAGAIN. */
+/* Receives a datagram within so many ms: its length, or -EAGAIN. */
 int player_recv(struct player *, struct mp_addr *from, void *, size_t,
     int wait_ms);
 
-/* Sends bytes as they are. */
+/* Sends bytes without the engine. */
 void player_throw(struct player *, const struct mp_addr *to, const void *,
     size_t);
 
-/* Milliseconds since some moment. */
+/* ms of CLOCK_BOOTTIME. */
 uint64_t player_ms(void);
 void player_sleep(int ms);
 

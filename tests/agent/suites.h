@@ -8,12 +8,13 @@
 
 #include "player.h"
 
-TCase *case_serve(void);    /* questions and answers */
+TCase *case_serve(void);    /* requests and answers */
 TCase *case_traffic(void);  /* sessions, paths */
-TCase *case_death(void);    /* of programs, of the agent */
-TCase *case_events(void);   /* those who follow what happens */
+TCase *case_death(void);    /* programs and agents end */
+TCase *case_events(void);   /* readers of events */
 TCase *case_hostile(void);  /* programs that mean harm */
-TCase *case_side(void);     /* programs without rights, strangers */
+TCase *case_abstract(void); /* programs without rights, strangers */
+TCase *case_ephemeral(void); /* keys of handshakes */
 
 /* A fresh directory, and agents on both hosts. */
 void start_both(void);
@@ -22,20 +23,21 @@ void start_both(void);
 struct mp_addr meet(struct player *a, struct player *b, uint16_t n);
 /* The pid of a host's worker, or 0. */
 pid_t worker_of(int host);
-/* Who started that process. */
+/* The pid of its parent. */
 pid_t parent_of(pid_t);
-/* Processor time that a process took, ms. */
+/* Processor time that a process has used, ms. */
 long cpu_of(pid_t);
 /* Waits until the host's worker is another one than this: its pid, or 0. */
 pid_t await_worker(int host, pid_t not, int wait_ms);
 /* Waits until a process is gone: how long that took in ms, or -1. */
 int await_end(pid_t, int wait_ms);
-/* Waits until a port of the host can be had: ms, or -1. */
+/* Waits until a port of the host is free: how long that took in ms, or -1. */
 int await_port(int host, uint16_t port, int wait_ms);
 /* One datagram there and one back. */
 void ping(struct player *from, struct player *to, const struct mp_addr *,
     int wait_ms);
-/* How long one took there and back, lost ones sent again each 20 ms: ms. */
+/* ms until one was there and one back, sent again each 20 ms; -1: not in 5
+ * s. */
 int ping_ms(struct player *from, struct player *to, const struct mp_addr *);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the engine adds to the bare AEAD call, per datagram: the server's side
- * of sessions with 4 flows each.  The variants take turns in each round; the
- * figures are medians over the rounds.
+ * The engine's cost per datagram above the bare AEAD call, on the server, in
+ * sessions with 4 flows each.  AEAD, 1 session and 4096 sessions take turns in
+ * each round; the figures are medians over the rounds.
  *
  *	send	mp_send_begin + mp_seal + mp_send_commit
  *	receive	mp_recv_begin + mp_open + mp_recv_commit
@@ -16,15 +16,15 @@
 #include "world.h"
 
 enum {
-	BATCH = 128,  /* datagrams between two looks at the clock */
+	BATCH = 128,  /* datagrams between two readings of the clock */
 	ROUNDS = 101,
 	MANY = 4096,  /* sessions */
-	HEAD = 6,     /* flags and timestamps, sealed with the payload */
-	AD = 12,      /* sid and nonce */
-	AIM_NS = 200, /* above the AEAD */
+	HEAD = 6,     /* flags and timestamps, sealed with the payload; bytes */
+	AD = 12,      /* session id and nonce, the associated data; bytes */
+	AIM_NS = 200, /* the engine's cost above the AEAD, at most */
 };
 
-#define AIM_MANY 1.3 /* MANY sessions cost so many times what 1 costs */
+#define AIM_MANY 1.3 /* a datagram of MANY sessions : of 1 session, at most */
 
 enum op { SEND, RECEIVE, OPS };
 
@@ -51,11 +51,11 @@ static const size_t lengths[] = { 64, 512, 1400 };
 
 static struct packet batch[BATCH];
 static uint8_t payload[WORLD_PACKET];
-static unsigned long copies; /* datagrams that went out twice */
+static unsigned long copies; /* datagrams that were sent with a copy */
 
 /* --- One batch of each variant, in ns per datagram ----------------------- */
 
-/* A program's buffers are warm: it or the kernel just wrote them. */
+/* Touches the buffers, since a program or the kernel has just written them. */
 static uint64_t
 begin(void)
 {
@@ -99,7 +99,7 @@ aead_batch(const struct suite *s, size_t len, double ns[OPS])
 	world_want(ok, "the AEAD opens what it sealed");
 }
 
-/* Sessions take turns, in an order that no prefetcher foresees. */
+/* The next session, in an order that defeats the CPU's prefetcher. */
 static uint32_t
 turn(const struct world *w)
 {
@@ -179,9 +179,9 @@ receive_batch(struct world *w, size_t len)
 	return ns;
 }
 
-/* --- Rounds and what they tell ------------------------------------------- */
+/* --- Rounds and the report ----------------------------------------------- */
 
-/* Each session once, and the memory of recent datagrams all through. */
+/* Uses each session once, and writes to the whole resend pool. */
 static void
 warm_up(struct world *w)
 {
@@ -273,7 +273,7 @@ main(void)
 		world_free(many);
 	}
 	if (copies > 0)
-		printf("\n%lu datagrams went out twice\n", copies);
+		printf("\n%lu datagrams were sent with a copy\n", copies);
 	memory();
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What strangers cost, and how fast sessions come up. */
+/* The cost of a stranger's packets, and of handshakes. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +9,10 @@
 #include "world.h"
 
 enum {
-	BATCH = 1000, /* packets between two looks at the clock */
+	BATCH = 1000, /* packets between two readings of the clock */
 	ROUNDS = 41,
-	SHAKES = 1000,
+	HANDSHAKES = 1000,
+	/* Bytes: an INIT, the fixed head of it, session id and nonce. */
 	INIT = 124,
 	HANDSHAKE_HEAD = 12,
 	DATA_HEAD = 12,
@@ -19,7 +20,10 @@ enum {
 
 /* --- Garbage -------------------------------------------------------------- */
 
-/* Packets of one kind; `like' is a real one, whose first bytes they share. */
+/*
+ * Random packets of one kind and length, whose first `same' bytes are those of
+ * the real packet `like'.
+ */
 static void
 garbage(struct world *w, const char *what, const uint8_t *like, size_t same,
     size_t len)
@@ -70,7 +74,7 @@ measure_garbage(uint32_t keys)
 	uint8_t first[1] = { 0 };
 	uint64_t now;
 
-	/* The INIT is the first packet on its way. */
+	/* The first packet in flight is the INIT. */
 	world_first(w, 0);
 	world_run(w, 0);
 	world_want(w->used > 0 && w->fifo[w->head].len == INIT, "an INIT");
@@ -89,7 +93,7 @@ measure_garbage(uint32_t keys)
 	garbage(w, "a session's sid and nonce, forged, 1400 bytes", data.bytes,
 	    DATA_HEAD, 1400);
 	garbage(w, "INIT with a wrong mac", init.bytes, HANDSHAKE_HEAD, INIT);
-	world_want(w->now - now < 2000000, "time hardly passed");
+	world_want(w->now - now < 2000000, "less than 2 s of virtual time");
 	world_free(w);
 }
 
@@ -104,7 +108,7 @@ measure_handshakes(uint32_t keys)
 
 	w->timed = true;
 	t0 = world_clock();
-	for (uint64_t i = 0; i < SHAKES; i++) {
+	for (uint64_t i = 0; i < HANDSHAKES; i++) {
 		world_first(w, 0);
 		/* INIT, RESP, and the datagram that confirms. */
 		world_run(w, 3 * WORLD_DELAY + 1000);
@@ -121,8 +125,8 @@ measure_handshakes(uint32_t keys)
 	       "CLOSE\n"
 	       "  %-44s %10.0f\n  %-44s %10.0f\n",
 	    keys, keys == 1 ? "" : "s", "the server alone",
-	    SHAKES * 1e9 / (double)server_ns, "both ends on one core",
-	    SHAKES * 1e9 / (double)ns);
+	    HANDSHAKES * 1e9 / (double)server_ns, "both ends on one core",
+	    HANDSHAKES * 1e9 / (double)ns);
 	world_free(w);
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a plain UDP program sees of its sockets: round trips and throughput.
- * Run by bench_shim with and without the library; it knows nothing of it.
+ * Measures round trips and throughput of UDP sockets.  bench_shim runs it with
+ * and without the library, of which it knows nothing.
  *
- *	bench_udp serve PORT			answers pings, counts the rest
- *	bench_udp ping ADDR PORT COUNT SIZE	prints median and p99, us
- *	bench_udp blast ADDR PORT COUNT SIZE	prints what came a second, and
- *						CPU time of both ends per datagram
+ *	bench_udp serve PORT			echoes pings, counts the rest
+ *	bench_udp ping ADDR PORT COUNT SIZE	prints median and p99, in us
+ *	bench_udp blast ADDR PORT COUNT SIZE	prints datagrams received per
+ *						second, CPU time of sender and
+ *						of receiver per datagram in us,
+ *						and the share that was lost
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +26,7 @@
 enum { BIG = 65536, PING = 'p', DATA = 'd', ASK = '?', WARM = 200,
 	SOCKBUF = 4 << 20, WAIT_US = 500000, ASKS = 20 };
 
-/* What the server counted, as it answers to ASK. */
+/* What the server has counted of a run: its answer to ASK. */
 struct count {
 	char kind;
 	uint32_t run;
@@ -175,7 +177,7 @@ blast(int fd, int count, size_t size)
 	int i;
 
 	memcpy(data + 4, &run, sizeof(run));
-	for (i = 0; i < WARM; i++) { /* a session, where there is one */
+	for (i = 0; i < WARM; i++) { /* brings the session up */
 		send(fd, ask, sizeof(ask), 0);
 		if (recv(fd, &c, sizeof(c), 0) > 0)
 			break;
@@ -189,7 +191,7 @@ blast(int fd, int count, size_t size)
 		recv(fd, &c, sizeof(c), 0);
 	}
 	if (c.n < 2)
-		die("nothing came");
+		die("the server received no datagram");
 	printf("%.0f %.3f %.3f %.4f\n",
 	    (double)(c.n - 1) * 1e9 / (double)(c.last_ns - c.first_ns),
 	    (double)cpu / count, (double)c.cpu_us / (double)c.n,

@@ -161,7 +161,7 @@ world_cross(const struct end *from, const struct mp_path *path,
 	p->path.remote.port = from->server ? WORLD_SERVER_PORT :
 					     WORLD_CLIENT_PORT;
 	p->to_server = !from->server;
-	/* Which of its two interfaces has the receiver's address. */
+	/* The interface of the receiver that has this address: 1 or 2. */
 	p->path.ifindex = 1 + (path->remote.ip[13] & 1);
 	p->client = from->server ? (uint32_t)path->remote.ip[14] << 8 |
 		path->remote.ip[15] : from->index;
@@ -230,7 +230,7 @@ end_poll(struct world *w, struct end *e)
 	}
 }
 
-/* What happens at one end is measured if it is the server. */
+/* One end receives a packet, if any, and does what is due; times the server. */
 static void
 end_step(struct world *w, struct end *e, const struct packet *p)
 {
@@ -280,7 +280,7 @@ world_first(struct world *w, uint32_t i)
 	    MP_EAGAIN, "no session before the first datagram");
 	world_want(mp_stage(&e->mp, w->now, 0, &e->peer, NULL, "first",
 	    5) == 0,
-	    "the first datagram is held");
+	    "the first datagram is staged");
 	e->deadline = mp_deadline(&e->mp);
 }
 
@@ -323,7 +323,7 @@ world_meet(struct world *w)
 {
 	for (uint32_t i = 0; i < w->n; i++) {
 		world_first(w, i);
-		world_run(w, 6000); /* under 200 handshakes a second */
+		world_run(w, 6000); /* us: under 200 handshakes per second */
 	}
 	world_run(w, 3000000);
 	world_want(w->delivered >= w->n, "every first datagram");

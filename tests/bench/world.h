@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One server endpoint and its clients in virtual time, for benchmarks: real
- * handshakes through the engine's API, packets passed in memory with a
- * constant delay.
+ * One server endpoint and its clients in virtual time (us), for benchmarks:
+ * real handshakes through the engine's API, and packets that are passed in
+ * memory with a constant delay.
  *
  *	client i				server
  *	10.2.hi.lo ---+---------------------+--- 10.0.0.1
@@ -14,11 +14,11 @@
 #include "mp.h"
 
 enum {
-	WORLD_DELAY = 10000, /* of every path, us */
+	WORLD_DELAY = 10000, /* of every path in one direction, us */
 	WORLD_SERVER_PORT = 4000,
 	WORLD_CLIENT_PORT = 40000,
-	WORLD_PACKET = 1536, /* longest packet */
-	WORLD_FLOWS = 4,     /* of each session */
+	WORLD_PACKET = 1536, /* of the longest packet, bytes */
+	WORLD_FLOWS = 4,     /* in each session */
 };
 
 struct end {
@@ -29,13 +29,13 @@ struct end {
 	uint64_t deadline; /* mp_deadline(), kept up to date */
 	bool server;
 	uint32_t index;
-	struct mp_addr peer; /* server's address, for a client */
+	struct mp_addr peer; /* of a client: the server's address */
 };
 
 struct packet {
 	struct mp_path path; /* as its receiver sees it */
-	uint64_t due;
-	uint32_t client; /* which one, in either direction */
+	uint64_t due;        /* when it arrives */
+	uint32_t client;     /* the client that sends or receives it */
 	bool to_server;
 	uint16_t len;
 	uint8_t bytes[WORLD_PACKET];
@@ -50,36 +50,36 @@ struct world {
 	struct packet *fifo; /* in flight, oldest first */
 	size_t head, used;
 	uint64_t delivered;  /* datagrams, at either end */
-	uint64_t server_ns;  /* spent in the server's engine, if asked for */
+	uint64_t server_ns;  /* spent in the server's engine, if timed */
 	bool timed;
 };
 
-/* A world with so many clients and keys, of which the last is the clients'.
- * world_meet() brings all sessions up and checks that all have their flows. */
+/* A world with `clients' clients; of the server's keys the clients have the
+ * last.  world_meet() brings all sessions and their flows up. */
 struct world *world_new(uint32_t clients, uint32_t keys, bool chacha_only);
 void world_meet(struct world *);
 void world_free(struct world *);
 
-/* Lets so much time pass; everything due happens. */
+/* Advances time by us; what becomes due within it happens. */
 void world_run(struct world *, uint64_t us);
-/* Sends a datagram of client i that needs no session yet. */
+/* Stages the first datagram of client i, which starts its handshake. */
 void world_first(struct world *, uint32_t i);
-/* Puts a packet on its way. */
+/* Sends a packet: it is in flight for WORLD_DELAY. */
 void world_post(struct world *, struct packet *);
 
-/* One datagram of `len' bytes of the client, sealed and committed into the
- * packet, as the server will see it. */
+/* Client i sends `len' bytes: they are sealed into the packet, whose path is as
+ * the server will see it.  The packet is not posted. */
 void world_client_seal(struct world *, uint32_t i, const uint8_t *payload,
     size_t len, struct packet *);
-/* Turns the path that a packet leaves by into the one that it arrives by. */
+/* Sets a packet's path to what its receiver sees of the sender's path. */
 void world_cross(const struct end *from, const struct mp_path *,
     struct packet *);
 
-/* Nanoseconds of a clock for measuring. */
+/* CLOCK_MONOTONIC, in ns. */
 uint64_t world_clock(void);
-/* Median; sorts. */
+/* The median; sorts the array. */
 double world_median(double *, size_t n);
-/* Ends the program with a message when a fact does not hold. */
+/* Ends the program with a message unless the fact holds. */
 void world_want(bool fact, const char *what);
 
 #endif

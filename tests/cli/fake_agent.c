@@ -22,6 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
 #define NOW (10000 * UINT64_C(1000000))
@@ -331,7 +332,7 @@ main(int argc, char **argv)
 	char path[IPC_PATH];
 	int fd;
 
-	if (argc != 2 || ipc_path(path, 1) != 0 ||
+	if (argc != 2 || connect_agent_path(path, 1) != 0 ||
 	    strlen(path) >= sizeof(sun.sun_path))
 		return 2;
 	memcpy(sun.sun_path, path, strlen(path) + 1);

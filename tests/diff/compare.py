@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: ISC
-"""Compares the traces of the first run with those of the others.
+"""Compares the trace of the first run with those of the others.
 
 usage: compare.py EXCEPTIONS DIRECTORY PLAIN RUN...
 
-The directory holds a file RUN.trace for each run, with lines `LABEL: ...'.
-EXCEPTIONS holds lines `LABEL RUN REASON...': the label, which may have * and ?
-in it, differs in that run, and shall.  One that is not needed is an error.
+The directory has a file RUN.trace for each run, with lines `LABEL: ...'.
+EXCEPTIONS has lines `LABEL RUN REASON...': the calls with this label, in which
+* and ? are patterns, must differ in that run.  An exception whose calls do not
+differ is an error.
 """
 import fnmatch
 import sys
 
-SOMETIMES = "Now and then"  # a reason that begins so: it may be equal, too
+SOMETIMES = "Now and then"  # with such a reason the call may be equal, too
 
 
 def read_trace(name):
-    """The lines of a trace by label; a label that comes twice is an error."""
+    """The lines of a trace by label; two lines with one label are an error."""
     lines = {}
     with open(name, encoding="latin-1") as f:
         for line in f:
             label, _, text = line.rstrip("\n").partition(": ")
             if label in lines:
-                sys.exit(f"{name}: {label} comes twice")
+                sys.exit(f"{name}: two lines have the label {label}")
             lines[label] = text
     return lines
 
 
 def read_exceptions(name, runs):
-    """[(pattern, run, reason)]"""
+    """The lines of EXCEPTIONS as a list of (pattern, run, reason)."""
     rows = []
     with open(name, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
@@ -34,7 +35,7 @@ def read_exceptions(name, runs):
             if not words or words[0].startswith("#"):
                 continue
             if len(words) < 3 or words[1] not in runs:
-                sys.exit(f"{name}:{number}: want LABEL RUN REASON")
+                sys.exit(f"{name}:{number}: the line is not LABEL RUN REASON")
             rows.append(tuple(words))
     return rows
 
@@ -59,7 +60,8 @@ def main():
                 if line == plain and not row[2].startswith(SOMETIMES):
                     unneeded += 1
                     bad.add(label)
-                    print(f"{label}: no exception is needed in {run}")
+                    print(f"{label}: {run} does not differ, "
+                          "but there is an exception")
             elif line != plain:
                 if label not in bad:
                     print(f"{label}\n    plain:     {plain}")
@@ -71,7 +73,7 @@ def main():
                       fnmatch.fnmatchcase(k, parts[-1]) for t, k in topics)
         if row not in used and reached:
             bad.add(row[0])
-            print(f"{row[0]}: an exception for no call")
+            print(f"{row[0]}: no call has the label of this exception")
     print(f"{len(set(labels) - bad)} passed, {len(bad)} failed")
     return 1 if bad or not labels else 0
 

@@ -65,7 +65,7 @@ say_byte(const void *data)
 	say("%u", *(const uint8_t *)data);
 }
 
-/* Its value only so far as it is about now. */
+/* Says only whether a time is about now, since it differs in each run. */
 static void
 say_near(int64_t seconds, int64_t fraction, int64_t whole)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Control messages in the trace, and those that programs send. */
+/* Control messages: how the trace shows them, and how topics make them. */
 #ifndef CONTROL_H
 #define CONTROL_H
 
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* What the message says, where that is the same in every run. */
+/* Says name, length and value; of times and interfaces what no run changes. */
 void say_control(const struct cmsghdr *);
-/* Adds one to a message whose msg_controllen is what is used already. */
+/* Appends one; msg_controllen is the room used so far, and grows. */
 void control_add(struct msghdr *, int level, int type, const void *, size_t);
 
 #endif

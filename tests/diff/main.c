@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The differential harness: diff TOPIC KIND prints the trace of a topic's
- * calls, diff -l lists topics and kinds, diff -p is the peer.  `run' runs it
- * plain and under mprun, and compares.
+ * The differential harness.  diff TOPIC KIND makes a topic's calls and prints
+ * their trace, diff -l lists topics and kinds, diff -p is the peer.  The script
+ * `run' runs it plain and under mprun and compares the traces.
  */
 #include <stdio.h>
 #include <string.h>

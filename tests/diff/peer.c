@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The peer of the calls: answers on a port of IPv4 and on one of IPv6 until it
- * is killed.  A datagram is a command where it begins with one of
+ * The peer: answers on an IPv4 port and on an IPv6 port until it is killed.  A
+ * datagram is a command if it begins with one of
  *
  *	!e TEXT		send TEXT back
  *	!z		send an empty datagram back
- *	!n N SIZE	send N datagrams of SIZE bytes, abc..., bcd..., cde...
+ *	!n N SIZE	send N datagrams of SIZE bytes: abc..., bcd..., cde...
  *	!t TOS		send `tos' back with this TOS or traffic class
  *	!l TTL		send `ttl' back with this TTL or hop limit
  *	!s N SIZE	send N datagrams of SIZE bytes by one UDP_SEGMENT call
  *
- * Anything else is reported to its sender: what came, how, and from where.
+ * To any other datagram it answers with a report: length, hash, TOS, TTL, and
+ * both addresses.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -29,7 +30,7 @@
 #define UDP_SEGMENT 103
 #endif
 
-/* A datagram that came, and the answer to it. */
+/* A datagram that was received, and the answer to it. */
 struct talk {
 	int fd;
 	bool v6;
@@ -125,7 +126,7 @@ reply(struct talk *t, const void *data, size_t len)
 		warn("sendto");
 }
 
-/* With a control message of a number. */
+/* Answers with a control message that has a number. */
 static void
 reply_with(struct talk *t, const void *data, size_t len, int level, int type,
     const void *value, size_t size)

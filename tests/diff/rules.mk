@@ -15,7 +15,7 @@ $(B)/diff/%.o: tests/diff/%.c $(B)/flags
 
 -include $(DIFF_O:.o=.d)
 
-# Ends with `N passed, N failed', N being calls.
+# The last line is `N passed, N failed', in calls.
 check-diff: $(PRODUCT) $(LAB) $(DIFF)
 	B=$(B) tests/diff/run
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Every call on what is no UDP socket. */
+/* Every call on descriptors that are no UDP sockets. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,7 +270,7 @@ topic_bad(const struct kind *k)
 		for (j = 0; j < sizeof(calls) / sizeof(calls[0]); j++) {
 			if (fds[i].fd == fds[4].fd &&
 			    strcmp(calls[j].name, "connect") == 0)
-				continue; /* as it happens, refused or not */
+				continue; /* a race: EINPROGRESS or refused */
 			snprintf(label, sizeof(label), "%s-%s", calls[j].name,
 			    fds[i].name);
 			CALL(label, calls[j].go(fds[i].fd));

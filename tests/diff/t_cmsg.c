@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Control messages: those that were asked for come, and no others; those that
- * are sent do what they say. */
+/* Control messages: a socket receives exactly those that its options ask for,
+ * and those that it sends have their effect. */
 #include <netinet/udp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +21,8 @@ static void
 on(int fd, int level, int option, int value)
 {
 	if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
-		say("(option %d/%d: %s)", level, option, strerrorname_np(errno));
+		say("(option %d/%d: %s)", level, option,
+		    strerrorname_np(errno));
 }
 
 static void
@@ -60,7 +61,7 @@ static const struct asked {
 };
 enum { NASKED = sizeof(asked) / sizeof(asked[0]) };
 
-/* On a socket that is connected, bound, or has talked already when it asks. */
+/* The socket is connected, bound, or has received before the option is set. */
 static void
 alone(const struct kind *k, const char *how)
 {
@@ -111,7 +112,7 @@ all_on(const struct kind *k)
 	return fd;
 }
 
-/* All at once, in buffers of every size, in the kernel's order. */
+/* All options at once: the kernel's order, in buffers of every size. */
 static void
 together(const struct kind *k)
 {
@@ -137,7 +138,7 @@ together(const struct kind *k)
 	close(fd);
 }
 
-/* What the peer's datagrams bear. */
+/* TOS and TTL of the peer's datagrams. */
 static void
 heard(const struct kind *k)
 {
@@ -170,7 +171,7 @@ heard(const struct kind *k)
 
 /* --- Sent ---------------------------------------------------------------- */
 
-/* One message with one control message, or as many as n says, to the peer. */
+/* Sends 250 bytes to the peer with one control message, cut by `cut' bytes. */
 static void
 give(const char *label, const struct kind *k, int fd, int level, int type,
     const void *value, size_t len, size_t cut)
@@ -222,7 +223,7 @@ said(const struct kind *k)
 	int fd = sock_of(k), n = 1;
 	int level = k->level, tos, ttl;
 
-	/* An IPv6 socket takes IPv4's for mapped peers. */
+	/* For a mapped peer an IPv6 socket accepts those of IPv4, too. */
 	tos = k->family == AF_INET ? IP_TOS : IPV6_TCLASS;
 	ttl = k->family == AF_INET ? IP_TTL : IPV6_HOPLIMIT;
 	give_int("give-tos", k, fd, level, tos, 0xb8);
@@ -257,7 +258,7 @@ said(const struct kind *k)
 	close(fd);
 }
 
-/* UDP_SEGMENT as a message: how many datagrams the peer gets of 250 bytes. */
+/* UDP_SEGMENT as a control message: into how many datagrams 250 bytes go. */
 static void
 segments(const struct kind *k)
 {

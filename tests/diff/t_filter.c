@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The program's own socket filter: what passes it, and what is said of it. */
+/* The program's own socket filter: which datagrams pass, and its options. */
 #include <linux/filter.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define SO_DETACH_REUSEPORT_BPF 68
 #endif
 
-enum { NET4 = 12, NET6 = 8 }; /* where the source is in an IP header */
+enum { NET4 = 12, NET6 = 8 }; /* offset of the source in the IP header */
 
 static char buf[256];
 
@@ -48,7 +48,7 @@ asked(const char *label, int fd, int name)
 	say("%d len %u", value, len);
 }
 
-/* Two datagrams to a socket with this filter, and what is left of them. */
+/* Sends two datagrams to a socket with this filter; says what it receives. */
 static void
 pass(const char *name, const struct kind *k, const struct sock_filter *at,
     size_t n)
@@ -103,7 +103,7 @@ passing(const struct kind *k)
 	    UNLESS(v4 ? 0x0800 : 0x86dd), ALL);
 }
 
-/* What the kernel finds wrong. */
+/* Filters that the kernel refuses. */
 static void
 refusing(const struct kind *k)
 {
@@ -166,7 +166,7 @@ living(const struct kind *k)
 	CALL("locked-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	close(fd);
-	/* One that is plain. */
+	/* A socket that is plain: it is bound to loopback. */
 	fd = sock_of(k);
 	from = sock_of(k);
 	attach("loop-none", fd, none, 1);
@@ -178,7 +178,7 @@ living(const struct kind *k)
 	CALL("loop-to-2", sendto(from, "y", 1, 0, &at.sa, at.len));
 	CALL("loop-recv-2", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
-	/* Those whose peer is plain. */
+	/* A socket that is connected to a plain peer. */
 	attach("peer-none", from, none, 1);
 	CALL("peer-connect", connect(from, &at.sa, at.len));
 	CALL("peer-send", send(from, "z", 1, 0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Two sockets of this host: loopback, and its own address; errors that come
- * back; groups and broadcast. */
+/* Two sockets of this host, by loopback and by its own address; ICMP errors;
+ * multicast. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ at(const struct name *where, unsigned port, int family)
 	return fd;
 }
 
-/* There and back between two sockets at an address. */
+/* Datagrams there and back between two sockets at an address of this host. */
 static void
 pair(const char *where, const struct kind *k, const struct name *address,
     unsigned port)
@@ -76,7 +76,7 @@ pair(const char *where, const struct kind *k, const struct name *address,
 	close(client);
 }
 
-/* A port of the peer's where nobody is. */
+/* A port of the peer's host that no socket has. */
 static void
 refused(const struct kind *k)
 {
@@ -117,7 +117,7 @@ refused(const struct kind *k)
 	close(fd);
 }
 
-/* A group on the link, which this host has joined itself. */
+/* A multicast group on the link that a socket of this host has joined. */
 static void
 group(const struct kind *k)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* recvmmsg, and timeouts, and what poll and select say. */
+/* recvmmsg(2), timeouts, and what poll(2), select(2) and epoll(7) report. */
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -19,7 +19,7 @@ enum { MANY = 4 };
 static struct message parts[MANY];
 static struct mmsghdr many[MANY];
 
-/* Calls with fresh buffers of 100 bytes, and says what came into them. */
+/* Calls recvmmsg(2) with fresh buffers of 100 bytes; says what they contain. */
 static void
 take(const char *label, int fd, unsigned n, int flags,
     struct timespec *timeout)
@@ -181,7 +181,7 @@ stamp(const char *label, int fd, unsigned long request)
 	    1000000000) ? "now" : "ANOTHER TIME");
 }
 
-/* When the last datagram came. */
+/* SIOCGSTAMP: when the datagram that was received last had arrived. */
 static void
 stamps(const struct kind *k)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* bind, connect, and what getsockname and getpeername say then. */
+/* bind(2), connect(2), and what getsockname(2) and getpeername(2) give then. */
 #include <string.h>
 #include <unistd.h>
 
@@ -51,7 +51,7 @@ dissolve(int fd, socklen_t len)
 	return connect(fd, (struct sockaddr *)&none, len);
 }
 
-/* Another socket, and another scene. */
+/* Closes the socket and begins a new scene with another one. */
 static int
 anew(int fd, const struct kind *k)
 {
@@ -60,7 +60,7 @@ anew(int fd, const struct kind *k)
 	return sock_of(k);
 }
 
-/* What bind does, and what then is where. */
+/* bind(2) to each kind of address, and the names afterwards. */
 static void
 binding(const struct kind *k)
 {
@@ -124,7 +124,7 @@ binding(const struct kind *k)
 	close(fd);
 }
 
-/* Not inlined: gcc would fear for its descriptor over CALL's longjmp. */
+/* Not inlined: gcc would warn that CALL's longjmp may clobber fd. */
 __attribute__((noinline)) static int
 flagged(const struct kind *k, int option)
 {
@@ -235,7 +235,7 @@ connecting(const struct kind *k)
 	close(fd);
 }
 
-/* A port by the first datagram. */
+/* The first sendto(2) binds the socket to a port. */
 static void
 sending(const struct kind *k)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Pointers and lengths that are wrong, on a good socket. */
+/* Wrong pointers and lengths, on a UDP socket. */
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -139,7 +139,7 @@ sends(const struct kind *k)
 	close(u);
 }
 
-/* One call that has two datagrams before it; says how many it left. */
+/* One call while two datagrams are queued; says how many it leaves. */
 #define TAKE(label, expr)                                                     \
 	do {                                                                  \
 		drain(fd);                                                    \

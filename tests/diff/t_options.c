@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Options: asked before, set rightly and wrongly, asked back. */
+/* Options: their value before, after a valid and after an edge value is set. */
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +15,8 @@
 #define UDP_SEGMENT 103
 #endif
 
-/* An option of a number, and two values: one to set, one that is refused or at
- * the edge. */
+/* An option with an int, and two values: a usual one, and one that is refused
+ * or at the edge. */
 #define OPT(level, name, value, edge) { level, name, #name, value, edge }
 static const struct row {
 	int level, option;
@@ -126,7 +126,7 @@ one(const struct kind *k, const struct row *r, bool connected)
 	char name[64];
 	int fd = sock_of(k);
 
-	/* Those without a name by their level, too. */
+	/* An option without a name is labelled by its level and number. */
 	if (r->name[0] >= '0' && r->name[0] <= '9')
 		snprintf(name, sizeof(name), "%s%d.%s", connected ? "c-" : "",
 		    r->level, r->name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The same calls by other names: fortified, and by syscall(3). */
-#ifdef __OPTIMIZE__ /* without, the headers warn and fortify nothing */
+/* The same calls by other names, fortified and by syscall(3); descriptors. */
+#ifdef __OPTIMIZE__ /* otherwise the headers warn, and fortify nothing */
 #undef _FORTIFY_SOURCE
 #define _FORTIFY_SOURCE 2
 #endif
@@ -15,7 +15,7 @@
 
 #include "topics.h"
 
-/* As long as it is known: the compiler calls __recv_chk and the like. */
+/* Its size is known, so the compiler calls __recv_chk and the like. */
 static char room[64];
 
 static size_t
@@ -143,7 +143,7 @@ raw(const struct kind *k)
 	close((int)two);
 }
 
-/* Descriptors are what the kernel would give, and name one socket. */
+/* Descriptors have the numbers that the kernel gives, and name one socket. */
 static void
 copies(const struct kind *k)
 {

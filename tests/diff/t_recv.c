@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Every way to receive: sizes, flags, names, what is left then. */
+/* Every call that receives: sizes, flags, names, and what stays queued. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -67,7 +67,7 @@ empty(const struct kind *k)
 	close(c);
 }
 
-/* A bound socket, so that the names matter. */
+/* On a bound socket, which is not connected. */
 static void
 named(const struct kind *k)
 {

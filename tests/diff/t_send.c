@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Every way to send, and what the peer got. */
+/* Every call that sends, and the peer's report of what it received. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

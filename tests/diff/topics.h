@@ -9,19 +9,19 @@ int peer_main(void);
 
 /* One line each: main.c finds them here. */
 #define TOPICS(TOPIC)                                                         \
-	TOPIC(bad, "4")	     /* descriptors that are no UDP sockets */        \
-	TOPIC(null, "46")    /* pointers and lengths that are wrong */        \
-	TOPIC(names, "46m")  /* bind, connect, getsockname, getpeername */    \
-	TOPIC(recv, "46m")   /* every way to receive */                       \
-	TOPIC(send, "46m")   /* every way to send */                          \
-	TOPIC(options, "46") /* set and asked back */                         \
-	TOPIC(asked, "46m")  /* control messages that come */                 \
-	TOPIC(cmsg, "46m")   /* control messages and options that go */       \
-	TOPIC(many, "46m")   /* recvmmsg, timeouts, readiness */              \
-	TOPIC(other, "46m")  /* fortified names, syscall(3), descriptors */   \
-	TOPIC(loop, "46m")   /* within the host; errors; groups */            \
-	TOPIC(filter, "46m") /* SO_ATTACH_FILTER and what belongs to it */    \
-	TOPIC(ways, "46m")   /* options that change what goes and comes */
+	TOPIC(bad, "4")	      /* descriptors that are no UDP sockets */       \
+	TOPIC(null, "46")     /* wrong pointers and lengths */                \
+	TOPIC(names, "46m")   /* bind, connect, getsockname, getpeername */   \
+	TOPIC(recv, "46m")    /* every call that receives */                  \
+	TOPIC(send, "46m")    /* every call that sends */                     \
+	TOPIC(options, "46")  /* getsockopt and setsockopt */                 \
+	TOPIC(asked, "46m")   /* control messages that are received */        \
+	TOPIC(cmsg, "46m")    /* control messages and options for sending */  \
+	TOPIC(many, "46m")    /* recvmmsg, timeouts, readiness */             \
+	TOPIC(other, "46m")   /* fortified names, syscall(3), descriptors */  \
+	TOPIC(loop, "46m")    /* within the host; errors; multicast */        \
+	TOPIC(filter, "46m")  /* the program's socket filter */               \
+	TOPIC(effects, "46m") /* options that change sending or receiving */
 
 #define TOPIC_DECLARE(name, kinds) void topic_##name(const struct kind *);
 TOPICS(TOPIC_DECLARE)

@@ -17,10 +17,10 @@
 #include "control.h"
 
 enum {
-	EPHEMERAL = 32768, /* Linux chooses ports from here on */
+	EPHEMERAL = 32768, /* the lowest port that Linux chooses (default) */
 	PORTS = 64,
-	SHOWN = 24, /* bytes of text */
-	HANGS = 3,  /* calls that may hang before all is given up */
+	SHOWN = 24, /* longer payloads are shown as a hash; bytes */
+	HANGS = 3,  /* calls that hang until the program gives up */
 };
 
 long trace_ret;
@@ -85,7 +85,7 @@ trace_done(const char *label, long ret, int signal)
 		printf("HANGS");
 		if (++hangs == HANGS) {
 			trace_close();
-			_exit(3); /* it would last for ever */
+			_exit(3);
 		}
 	} else if (signal != 0)
 		printf("SIG%s", sigabbrev_np(signal));
@@ -132,7 +132,7 @@ say_bytes(const void *data, long n)
 
 /* --- Names --------------------------------------------------------------- */
 
-/* Those that the kernel chose bear numbers, in the order of their coming. */
+/* A port that the kernel chose is shown by its rank: PORT1, PORT2, ... */
 static void
 say_port(unsigned port)
 {
@@ -190,7 +190,7 @@ name_fresh(struct name *n, socklen_t room)
 	n->len = n->room = room;
 }
 
-/* How many bytes were written, at most; the rest is as it was. */
+/* How many bytes the call has written: those up to the last changed one. */
 static size_t
 touched(const struct name *n)
 {
@@ -293,7 +293,7 @@ say_message(const struct message *m, long n)
 	say_header(&m->hdr);
 }
 
-/* --- What compilers would warn of ---------------------------------------- */
+/* --- Wrong arguments, hidden from the compiler --------------------------- */
 
 void *
 wrong(const void *p)

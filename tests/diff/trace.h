@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The canonical trace: one line for each call, which is the same in every run
- * that behaves the same.
+ * The canonical trace: one line for each call, the same in every run in which
+ * the call behaves the same.
  *
  *	CALL("send", send(fd, "x", 1, 0));
  *	say_bytes(buf, trace_ret);
  *
- * A line begins with topic/label/kind and what the call returned; all that is
- * said until the next CALL stands behind it.  A call that raises a signal, or
- * lasts too long, is cut off and its line says so.
+ * A line begins with topic/label/kind and the call's result and errno; say()
+ * and the like append to it until the next CALL.  A call that raises a signal
+ * or lasts longer than TRACE_PATIENCE is left, and its line says so.
  */
 #ifndef TRACE_H
 #define TRACE_H
@@ -19,9 +19,9 @@
 #include <sys/socket.h>
 
 enum {
-	TRACE_ERRNO = 4242, /* none of Linux: a success leaves it alone */
-	TRACE_PATIENCE = 8, /* s that a call may last */
-	TRACE_FILL = 0xa5,  /* buffers before a call */
+	TRACE_ERRNO = 4242, /* errno before a call; no error has this number */
+	TRACE_PATIENCE = 8, /* seconds that a call may last */
+	TRACE_FILL = 0xa5,  /* what buffers are filled with before a call */
 };
 
 extern long trace_ret; /* what the last call returned */
@@ -29,7 +29,7 @@ extern sigjmp_buf trace_jump;
 
 void trace_open(const char *topic, const char *kind);
 void trace_close(void);
-/* The ports that the kernel chose are numbered anew: a new scene. */
+/* Begins a new scene, in which the ports of the kernel count from PORT1. */
 void trace_scene(void);
 void trace_arm(void);
 void trace_done(const char *label, long ret, int signal);
@@ -48,10 +48,10 @@ void trace_done(const char *label, long ret, int signal);
 	} while (0)
 
 __attribute__((format(printf, 1, 2))) void say(const char *, ...);
-/* How many bytes, and which; n may be negative: none. */
+/* Says the number of bytes and the bytes or their hash; nothing if n < 0. */
 void say_bytes(const void *, long n);
 
-/* A name as the kernel fills it: `len' goes in and comes out. */
+/* A socket's name with its length, which calls read and write; room: before. */
 struct name {
 	union {
 		struct sockaddr sa;
@@ -64,7 +64,7 @@ void name_fresh(struct name *, socklen_t room);
 void say_name(const struct name *);
 void say_sockaddr(const struct sockaddr *, size_t len);
 
-/* A message to receive into, with fresh buffers. */
+/* A message to receive into; message_fresh() fills all of its buffers. */
 struct message {
 	struct msghdr hdr;
 	struct iovec iov;
@@ -73,12 +73,12 @@ struct message {
 	char control[512];
 };
 struct msghdr *message_fresh(struct message *, size_t data, size_t control);
-/* Data, flags, name and control messages of what came, if anything did. */
+/* Says payload, name, flags and control messages of n bytes received. */
 void say_message(const struct message *, long n);
-/* The same of any header, without its data. */
+/* Says flags and control messages of a header. */
 void say_header(const struct msghdr *);
 
-/* The same pointer or number, of which the compiler knows nothing. */
+/* Returns its argument, which the compiler then cannot warn of. */
 void *wrong(const void *);
 int wrong_number(int);
 

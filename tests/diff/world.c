@@ -13,10 +13,10 @@
 
 enum {
 	PATIENCE_MS = 5000,
-	WOKEN = 3, /* times that it may be woken for nothing */
-	MISSED = 4,  /* that are waited for so long */
-	ALL = 10000, /* more than ever come */
-	SHOWN = 6,   /* of those that are left */
+	WOKEN = 3, /* times that poll(2) may report without a datagram */
+	MISSED = 4,  /* after so many failures PATIENCE_MS is a tenth */
+	ALL = 10000, /* datagrams; a queue never has more */
+	SHOWN = 6,   /* datagrams of the rest that are shown */
 };
 
 /* --- Kinds --------------------------------------------------------------- */
@@ -59,7 +59,7 @@ name_port(const struct name *of, unsigned port)
 	struct name n = *of;
 	uint16_t p = htons((uint16_t)port);
 
-	/* The same place in both families. */
+	/* The port has the same offset in sockaddr_in and sockaddr_in6. */
 	memcpy(n.byte + offsetof(struct sockaddr_in, sin_port), &p, sizeof(p));
 	return n;
 }
@@ -158,11 +158,11 @@ comes(int fd)
 	static int missed;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	/* Where much is amiss it shall not last for ever. */
+	/* A run in which nothing arrives shall end nevertheless. */
 	if (poll(&p, 1, missed > MISSED ? PATIENCE_MS / 10 : PATIENCE_MS) == 1)
 		return true;
 	missed++;
-	say("(nothing comes)");
+	say("(no datagram arrives)");
 	return false;
 }
 
@@ -185,7 +185,7 @@ settle(const struct kind *k)
 	poll(NULL, 0, 20);
 }
 
-/* A datagram; of a report the port apart, since it is a new one each time. */
+/* Says a datagram; the port in a report as a name, since it differs by run. */
 static void
 say_datagram(char *data, ssize_t n)
 {
@@ -213,8 +213,8 @@ say_report(int fd)
 
 	if (trace_ret < 0)
 		return;
-	/* Where a path was in doubt, one that comes after its own copy wakes
-	 * for nothing (README). */
+	/* When a path was in doubt, a datagram that arrives after its copy
+	 * makes poll(2) report without a datagram (README). */
 	for (i = 0; i < WOKEN && n < 0; i++) {
 		if (!comes(fd))
 			return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where the calls are made: this host and the peer's, joined by two links.  The
- * addresses are the same in every run, in hosts of its own.
+ * The world of the calls: this host and the peer's, joined by two links.  Each
+ * run has hosts of its own with the same addresses.
  *
  *	client ---- a: 10.4.0.0/24, fd04::/64, 4 ms ----- server
  *	       ---- b: 10.5.0.0/24, fd05::/64, 30 ms ----
@@ -16,20 +16,23 @@
 #include "trace.h"
 
 enum {
-	PORT_PEER4 = 7000, /* of the peer's program */
+	PORT_PEER4 = 7000,  /* where peer.c answers */
 	PORT_PEER6 = 7006,
-	PORT_NOBODY = 7999,
-	PEER_ROOM = 65536,
+	PORT_NOBODY = 7999, /* no socket has it */
+	PEER_ROOM = 65536,  /* of a datagram, bytes */
 };
 
-/* In which family a topic's calls are made. */
+/*
+ * The kind of socket that a topic uses, and addresses for it: the peer's with
+ * port, this host's, the wildcard, loopback, and one of no host.
+ */
 struct kind {
 	const char *name;
 	int family;
 	bool mapped;	 /* IPv4 on an IPv6 socket */
 	struct name peer, ours, any, loop, alien;
-	int level;	 /* of its options */
-	unsigned port;	 /* and above: what topics bind, some hundred */
+	int level;	 /* IPPROTO_IP or IPPROTO_IPV6 */
+	unsigned port;	 /* topics bind ports from here on, at most 200 */
 };
 const struct kind *kind_find(const char *name);
 
@@ -37,29 +40,29 @@ const struct kind *kind_find(const char *name);
 struct name name_port(const struct name *, unsigned port);
 void name_set(struct name *, int family, const char *ip, unsigned port);
 
-/* A socket of the kind; one that is connected to the peer; one that is bound to
- * a port.  Whatever fails ends the program. */
+/* A socket of the kind: fresh, connected to the peer, or bound to a port at the
+ * wildcard.  A failure ends the program. */
 int sock_of(const struct kind *);
 int sock_connected(const struct kind *);
 int sock_bound(const struct kind *, unsigned port);
 
-/* Asks the peer for something, by peer.c's commands; printf(3). */
+/* Sends the peer one of peer.c's commands; formats as printf(3). */
 __attribute__((format(printf, 3, 4))) void ask(int fd, const struct kind *,
     const char *, ...);
-/* Waits for something to read; says so if nothing comes. */
+/* Waits until the socket is readable, 5 s at most; else says so, false. */
 bool comes(int fd);
-/* When it returns, all has come that the peer was asked for before. */
+/* Waits until all answers to earlier commands of any socket have arrived. */
 void settle(const struct kind *);
-/* Takes a report of the peer and says it, if the last call sent something. */
+/* If the last call succeeded, receives the peer's report and says it. */
 void say_report(int fd);
-/* Takes away what is there, and says what that was. */
+/* Receives and says all datagrams in the queue. */
 void say_rest(int fd);
-/* Nothing may be there any more. */
+/* Receives all datagrams in the queue without a word. */
 void drain(int fd);
 
-/* A pattern to send, of any size. */
+/* 128 KiB of ABC... to send. */
 const char *pattern(void);
-/* Memory that cannot be read or written. */
+/* 128 KiB of memory that cannot be read or written. */
 void *nowhere(void);
 
 #endif

@@ -1,31 +1,33 @@
 # shellcheck shell=bash
-# doctor.sh - what mpctl doctor says.
+# doctor.sh - checks what mpctl doctor finds.
 
+# How many planted faults were found.
 FOUND=0
 
-# What runs it, on the client.
+# The command, on the client.
 DOCTOR=("$B/mpctl" doctor)
 
-# doctor [PEER]: its output in `said', its exit in STATUS.
+# doctor [PEER]: its output becomes file `said', its exit status STATUS.
 doctor() {
 	STATUS=0
 	on client "${DOCTOR[@]}" "$@" >said 2>&1 || STATUS=$?
 	cat said
 }
 
-# well WHAT [PEER]: nothing is found.
+# well WHAT [PEER]: the doctor finds nothing.
 well() {
 	local what=$1
 
 	shift
 	doctor "$@"
 	[ $STATUS = 0 ] || fail "$what: exit $STATUS"
-	! grep -Eq '^(fault|remark)' said || fail "$what: something is found"
-	expect "$what: all is well" grep -q '^all is well$' said
+	! grep -Eq '^(fault|remark)' said ||
+	    fail "$what: the doctor finds a fault or remark"
+	expect "$what: the doctor says all is well" grep -q '^all is well$' said
 }
 
-# finds KIND REGEX COMMAND [PEER]: this fault or remark, it alone, and this
-# command to mend it; both are extended regular expressions.
+# finds fault|remark REGEX COMMAND [PEER]: the doctor finds this one alone, and
+# says this command to mend it; both are extended regular expressions.
 finds() {
 	local kind=$1 regex=$2 command=$3 want=1
 
@@ -38,11 +40,11 @@ finds() {
 	    fail "no command \`$command'"
 	[ $STATUS = $want ] || fail "$regex: exit $STATUS"
 	[ "$(grep -Ec '^(fault|remark):' said)" = 1 ] ||
-	    fail "$regex: not that alone"
+	    fail "$regex: the doctor finds more than that"
 	FOUND=$((FOUND + 1))
 }
 
-# mends [PEER]: the command that it said makes all well.
+# mends [PEER]: after the command that the doctor said, it finds nothing.
 mends() {
 	local command
 

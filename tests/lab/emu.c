@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * emu: carries packets between network namespaces over links that can be
- * made as bad as one likes.
+ * emu: carries packets between network namespaces over links with delay,
+ * loss and other impairments.
  *
- *	emu [-s SEED] [-t SECONDS] SOCKET	runs until told to end
- *	emu -c SOCKET WORD...			gives it a command
+ *	emu [-s SEED] [-t SECONDS] SOCKET	runs until SIGTERM or SIGINT
+ *	emu -c SOCKET WORD...			sends the running one a command
  *
- * emu_cmd.c tells the commands.  It ends by itself when SOCKET or its parent
- * vanishes, and after SECONDS (900).
+ * emu_cmd.c describes the commands.  emu also ends when SOCKET is removed, when
+ * its parent dies, and after SECONDS (900).
  */
 #define _GNU_SOURCE
 #include "emu.h"
@@ -76,7 +76,7 @@ emu_handle(struct emu *e, enum source source, uint32_t index)
 	}
 }
 
-/* Waits until something comes, but not longer than until a time. */
+/* Waits for an event, at most until a time; the number of events or -1. */
 static int
 emu_wait(struct emu *e, struct epoll_event *ev, uint64_t until)
 {
@@ -124,7 +124,7 @@ on_signal(int signal)
 	told_to_end = 1;
 }
 
-/* As punctual as we are allowed to be. */
+/* Takes the most urgent scheduling that the user may have; failure is fine. */
 static void
 be_punctual(void)
 {

@@ -3,8 +3,8 @@
  * The link emulator: hosts are network namespaces, a link is a pair of TUN
  * devices, one in each of two hosts, and emu carries the packets between them.
  *
- * One thread, one loop, no timer while nothing is delayed.  Times are
- * nanoseconds of CLOCK_MONOTONIC, UINT64_MAX is never.
+ * One thread and one epoll loop; between packets it wakes once a second.  Times
+ * are nanoseconds of CLOCK_MONOTONIC, UINT64_MAX is never.
  */
 #ifndef EMU_H
 #define EMU_H
@@ -16,12 +16,13 @@
 
 enum {
 	NAME_LEN = 32,
-	DEV_LEN = 16,        /* as the kernel has it */
+	DEV_LEN = 16,        /* octets with the NUL: the kernel's IFNAMSIZ */
 	LINKS_MAX = 256,
 	PACKET_MAX = 65535,
-	BATCH = 32,          /* packets of one device before another's turn */
-	FLYING_MAX = 100000, /* packets on their way, in one direction */
-	FLYING_BYTES = 64 << 20,
+	BATCH = 32,          /* packets read from one device at a time */
+	/* What one direction may hold: packets, and octets in them. */
+	IN_FLIGHT_MAX = 100000,
+	IN_FLIGHT_BYTES = 64 << 20,
 };
 
 /* Why a packet did not arrive. */
@@ -30,19 +31,22 @@ enum cause {
 	C_LOST,      /* by chance */
 	C_QUEUE,     /* the rate's queue was full */
 	C_BLACKHOLE,
-	C_CARRIER,   /* an end has none */
-	C_PMTU,      /* longer than the silent limit */
-	C_FULL,      /* FLYING_MAX or FLYING_BYTES */
-	C_DOWN,      /* the interface that it goes to is down */
+	C_CARRIER,   /* the receiving end has no carrier */
+	C_PMTU,      /* the packet is longer than `pmtu' */
+	C_FULL,      /* IN_FLIGHT_MAX, IN_FLIGHT_BYTES, or no memory */
+	C_DOWN,      /* the receiving device is down */
 	CAUSES,
 };
 
-/* What a direction does to packets.  0 is off; all are uint64_t for emu_cmd. */
+/*
+ * What a direction does to packets; 0 turns an impairment off.  All fields are
+ * uint64_t because emu_cmd.c writes them by their offset.
+ */
 struct impair {
 	uint64_t delay_ns, jitter_ns;
 	uint64_t rate_bps;
-	uint64_t queue_ns, queue_bytes; /* either; none: 100 ms */
-	uint64_t loss_ppm, burst;       /* burst: mean length of a loss */
+	uint64_t queue_ns, queue_bytes; /* at most one; both 0: 100 ms */
+	uint64_t loss_ppm, burst;       /* burst: mean packets lost in a row */
 	uint64_t dup_ppm, dup_by_ns;
 	uint64_t reorder_ppm, reorder_by_ns;
 	uint64_t corrupt_ppm;
@@ -57,37 +61,37 @@ struct counters {
 };
 
 /* One direction of a link. */
-struct way {
+struct direction {
 	struct link *link;
 	struct end *to;
-	struct impair is;
+	struct impair impair;
 	struct counters n;
 	uint64_t random;
-	uint64_t free_at;  /* when the rate lets the next packet begin */
-	uint64_t last_due; /* jitter does not reorder */
-	uint64_t flying, flying_bytes;
-	bool losing;       /* within a burst */
+	uint64_t free_at;  /* when the queue of the rate is empty again */
+	uint64_t last_due; /* latest arrival: jitter does not reorder */
+	uint64_t in_flight, in_flight_bytes;
+	bool losing;       /* within a burst of losses */
 };
 
-/* One end of a link: the device in a host. */
+/* One end of a link: the TUN device in a host. */
 struct end {
-	struct way *out;
+	struct direction *out;
 	char host[NAME_LEN], dev[DEV_LEN];
-	int tun;  /* packets of the device */
-	int sock; /* for ioctls in its namespace */
+	int tun;  /* reads what the host sends, writes what it receives */
+	int sock; /* for ioctls in the host's namespace */
 	bool carrier;
 };
 
 struct link {
 	char name[NAME_LEN];
 	struct end end[2];
-	struct way way[2]; /* way[0] is from end[0] to end[1] */
+	struct direction direction[2]; /* [0] is from end[0] to end[1] */
 	FILE *pcap;
 };
 
-/* A packet on its way. */
+/* A packet on its way through a direction. */
 struct flight {
-	struct way *way;
+	struct direction *direction;
 	size_t len;
 	uint8_t data[];
 };
@@ -97,7 +101,7 @@ struct due {
 	struct flight *flight;
 };
 
-/* Flights by the time at which they arrive, equal ones in order. */
+/* Flights by the time of their arrival; equal times in the order added. */
 struct heap {
 	struct due *due;
 	size_t len, room;
@@ -109,28 +113,29 @@ struct emu {
 	size_t n_links;
 	struct heap heap;
 	uint64_t seed;
-	int epoll, home; /* home: the namespace that we came from */
-	bool stop;
+	int epoll, home; /* home: emu's own network namespace */
 };
 
 /* emu_heap.c */
 
 int heap_add(struct heap *, uint64_t at, struct flight *)
 	__attribute__((warn_unused_result));
-/* UINT64_MAX if there is none. */
+/* The time of the first flight; UINT64_MAX if the heap is empty. */
 uint64_t heap_next(const struct heap *);
+/* Removes the first flight of a heap that is not empty. */
 struct flight *heap_take(struct heap *);
 
-/* emu_way.c: what a direction does to a packet. */
+/* emu_direction.c: what a direction of a link does to a packet. */
 
-void way_init(struct way *, uint64_t seed);
-/* When a packet that came now arrives, or why it does not. */
-enum cause way_admit(struct way *, uint64_t now, size_t len, uint64_t *at);
-bool way_chance(struct way *, uint64_t ppm);
-/* Flips a bit of the payload so that the checksum does not tell. */
-void way_corrupt(struct way *, uint8_t *packet, size_t len);
-/* After a change of `is': what was learned under the old is void. */
-void way_changed(struct way *);
+void direction_init(struct direction *, uint64_t seed);
+/* Sets *at to when a packet sent now arrives, or returns why it does not. */
+enum cause direction_admit(struct direction *, uint64_t now, size_t len,
+    uint64_t *at);
+bool direction_chance(struct direction *, uint64_t ppm);
+/* Flips a bit of a UDP payload and corrects the checksum to match. */
+void direction_corrupt(struct direction *, uint8_t *packet, size_t len);
+/* After `impair' was changed: forgets the queue and the burst so far. */
+void direction_changed(struct direction *);
 
 /* emu_link.c: the devices, and the packets through them. */
 
@@ -141,31 +146,31 @@ int end_set_mtu(struct end *, int mtu);
 int end_set_carrier(struct end *, bool on);
 /* Reads a batch of packets that the host sent. */
 void end_read(struct emu *, struct end *);
-/* Hands over what is due. */
+/* Delivers the packets that are due by now. */
 void emu_deliver(struct emu *, uint64_t now);
 
-/* emu_pcap.c: a record of all that hosts send over a link (raw IP). */
+/* emu_pcap.c: records what both hosts send over a link, as raw IP. */
 
 FILE *pcap_open(const char *path);
 void pcap_add(FILE *, const uint8_t *packet, size_t len);
 
-/* emu_cmd.c: one line of text changes or shows something. */
+/* emu_cmd.c: the commands, lines of text. */
 
-/* Writes the answer; false if it is an error. */
+/* Executes a line and writes its answer; false if that is an error. */
 bool cmd_run(struct emu *, char *line, FILE *answer);
 
-/* emu_word.c: numbers with units; false if it is not one. */
+/* emu_parse.c: numbers with units; false if the text is not one. */
 
-bool word_time(const char *, uint64_t *ns);   /* 20ms 5us 1.5s */
-bool word_rate(const char *, uint64_t *bps);  /* 10mbit 64kbit */
-bool word_size(const char *, uint64_t *);     /* 1500 64k 1m */
-bool word_part(const char *, uint64_t *ppm);  /* 10% 0.1% */
+bool parse_time(const char *, uint64_t *ns);   /* 20ms 5us 1.5s */
+bool parse_rate(const char *, uint64_t *bps);  /* 10mbit 64kbit */
+bool parse_size(const char *, uint64_t *);     /* 1500 64k 1m */
+bool parse_percent(const char *, uint64_t *ppm);  /* 10% 0.1% */
 
-/* emu_ctl.c: the socket that commands come through. */
+/* emu_ctl.c: the control socket, which takes the commands. */
 
 int ctl_listen(const char *path);
 int ctl_accept(int listener);
-/* False when the client has gone. */
+/* Answers one command; false if the client has closed its socket. */
 bool ctl_serve(struct emu *, int fd);
 /* The client: sends one command, prints the answer, returns the exit status. */
 int ctl_ask(const char *path, char *const *words);
@@ -174,7 +179,7 @@ int ctl_ask(const char *path, char *const *words);
 
 enum source { S_LISTENER, S_CLIENT, S_END };
 
-/* Adds fd to the loop.  index: of an end, 2 * link + end. */
+/* Adds fd to the loop.  index: for S_END 2 * link + end, else the fd. */
 int emu_watch(struct emu *, int fd, enum source, uint32_t index);
 uint64_t emu_now(void);
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Commands, each one line; several in a line are parted by `;' and take effect
- * together:
+ * Commands.  Each is one line; several in a line are separated by `;' and take
+ * effect together, before another packet moves:
  *
  *	link NAME HOSTA DEVA HOSTB DEVB
  *	NAME [WHERE] WORD VALUE ...
  *	NAME show | clear
  *	show
  *
- * WHERE says which direction or end the words after it mean: both (if nothing
- * is said), a>b, b>a, a, b, where a and b may be the names of the hosts.  The
- * words are in the tables below.
+ * WHERE says which direction or end the words behind it apply to: both (the
+ * default), a>b, b>a, a or b; a and b may also be the names of the hosts.  The
+ * words are in the tables `values' and `actions'.
  */
 #include "emu.h"
 
@@ -24,16 +24,16 @@ enum {
 	WORDS_MAX = 64,
 };
 
-/* A command being read: the rest of its words, and what they mean. */
-struct order {
+/* A command that is being executed: what is selected, and the words left. */
+struct command {
 	struct emu *emu;
 	struct link *link;
-	bool way[2], end[2];
+	bool direction[2], end[2];
 	char **word;
 	FILE *answer;
 };
 
-/* What a direction can be told, where it is kept, how it is written. */
+/* The values of a direction: how each is written, and its field. */
 static const struct {
 	const char *name;
 	bool (*read)(const char *, uint64_t *);
@@ -42,40 +42,40 @@ static const struct {
 } values[] = {
 #define VALUE(name, read, example, field) \
 	{ name, read, example, offsetof(struct impair, field) }
-	VALUE("delay", word_time, "20ms", delay_ns),
-	VALUE("jitter", word_time, "5ms", jitter_ns),
-	VALUE("rate", word_rate, "10mbit", rate_bps),
-	VALUE("loss", word_part, "1%", loss_ppm),
-	VALUE("burst", word_size, "5", burst),
-	VALUE("dup", word_part, "1%", dup_ppm),
-	VALUE("dup-by", word_time, "50ms", dup_by_ns),
-	VALUE("reorder", word_part, "1%", reorder_ppm),
-	VALUE("reorder-by", word_time, "20ms", reorder_by_ns),
-	VALUE("corrupt", word_part, "1%", corrupt_ppm),
-	VALUE("pmtu", word_size, "1280", pmtu),
+	VALUE("delay", parse_time, "20ms", delay_ns),
+	VALUE("jitter", parse_time, "5ms", jitter_ns),
+	VALUE("rate", parse_rate, "10mbit", rate_bps),
+	VALUE("loss", parse_percent, "1%", loss_ppm),
+	VALUE("burst", parse_size, "5", burst),
+	VALUE("dup", parse_percent, "1%", dup_ppm),
+	VALUE("dup-by", parse_time, "50ms", dup_by_ns),
+	VALUE("reorder", parse_percent, "1%", reorder_ppm),
+	VALUE("reorder-by", parse_time, "20ms", reorder_by_ns),
+	VALUE("corrupt", parse_percent, "1%", corrupt_ppm),
+	VALUE("pmtu", parse_size, "1280", pmtu),
 };
 
 static const char *const causes[CAUSES] = { NULL, "lost", "queue", "blackhole",
 	"carrier", "pmtu", "full", "down" };
 
 static uint64_t *
-value_of(struct way *w, size_t where)
+direction_value(struct direction *d, size_t where)
 {
-	return (uint64_t *)((char *)&w->is + where);
+	return (uint64_t *)((char *)&d->impair + where);
 }
 
 static bool
-wrong(struct order *o, const char *word, const char *wants)
+wrong(struct command *c, const char *word, const char *wants)
 {
-	fprintf(o->answer, "%s: %s wants %s, not `%s'\n", o->link->name, word,
-	    wants, *o->word == NULL ? "" : *o->word);
+	fprintf(c->answer, "%s: %s wants %s, not `%s'\n", c->link->name, word,
+	    wants, *c->word == NULL ? "" : *c->word);
 	return false;
 }
 
 static bool
-failed(struct order *o, const char *word, int error)
+failed(struct command *c, const char *word, int error)
 {
-	fprintf(o->answer, "%s: %s: %s\n", o->link->name, word,
+	fprintf(c->answer, "%s: %s: %s\n", c->link->name, word,
 	    strerror(-error));
 	return false;
 }
@@ -83,184 +83,188 @@ failed(struct order *o, const char *word, int error)
 /* --- Words --------------------------------------------------------------- */
 
 static bool
-do_value(struct order *o, size_t row)
+do_value(struct command *c, size_t row)
 {
 	uint64_t n;
 	int i;
 
-	if (*o->word == NULL || !values[row].read(*o->word, &n))
-		return wrong(o, values[row].name, values[row].example);
+	if (*c->word == NULL || !values[row].read(*c->word, &n))
+		return wrong(c, values[row].name, values[row].example);
 	for (i = 0; i < 2; i++) {
-		if (!o->way[i])
+		if (!c->direction[i])
 			continue;
-		*value_of(&o->link->way[i], values[row].where) = n;
-		way_changed(&o->link->way[i]);
+		*direction_value(&c->link->direction[i], values[row].where) = n;
+		direction_changed(&c->link->direction[i]);
 	}
-	o->word++;
+	c->word++;
 	return true;
 }
 
-/* A time or a number of octets; each replaces the other. */
+/* Takes a time or a number of octets; each replaces the other. */
 static bool
-do_queue(struct order *o)
+do_queue(struct command *c)
 {
 	uint64_t ns = 0, bytes = 0;
 	int i;
 
-	if (*o->word == NULL ||
-	    !(word_time(*o->word, &ns) || word_size(*o->word, &bytes)))
-		return wrong(o, "queue", "50ms or 64k");
+	if (*c->word == NULL ||
+	    !(parse_time(*c->word, &ns) || parse_size(*c->word, &bytes)))
+		return wrong(c, "queue", "50ms or 64k");
 	for (i = 0; i < 2; i++) {
-		if (!o->way[i])
+		if (!c->direction[i])
 			continue;
-		o->link->way[i].is.queue_ns = ns;
-		o->link->way[i].is.queue_bytes = bytes;
+		c->link->direction[i].impair.queue_ns = ns;
+		c->link->direction[i].impair.queue_bytes = bytes;
 	}
-	o->word++;
+	c->word++;
 	return true;
 }
 
-static bool where_read(struct order *, const char *);
+static bool command_read_where(struct command *, const char *);
 
-/* Says which directions are dead; those that it does not say are alive. */
+/*
+ * Of the selected directions, those that the word names become dead, the others
+ * alive.
+ */
 static bool
-do_blackhole(struct order *o)
+do_blackhole(struct command *c)
 {
-	bool dead[2] = { false, false }, was[2] = { o->way[0], o->way[1] };
+	bool dead[2] = { false, false };
+	bool was[2] = { c->direction[0], c->direction[1] };
 	int i;
 
-	if (*o->word == NULL)
-		return wrong(o, "blackhole", "on, off, both, a>b or b>a");
-	if (strcmp(*o->word, "on") == 0) {
+	if (*c->word == NULL)
+		return wrong(c, "blackhole", "on, off, both, a>b or b>a");
+	if (strcmp(*c->word, "on") == 0) {
 		dead[0] = dead[1] = true;
-	} else if (strcmp(*o->word, "off") != 0) {
-		if (!where_read(o, *o->word))
-			return wrong(o, "blackhole",
+	} else if (strcmp(*c->word, "off") != 0) {
+		if (!command_read_where(c, *c->word))
+			return wrong(c, "blackhole",
 			    "on, off, both, a>b or b>a");
-		memcpy(dead, o->way, sizeof(dead));
-		memcpy(o->way, was, sizeof(was));
+		memcpy(dead, c->direction, sizeof(dead));
+		memcpy(c->direction, was, sizeof(was));
 	}
 	for (i = 0; i < 2; i++)
-		if (o->way[i])
-			o->link->way[i].is.black = dead[i];
-	o->word++;
+		if (c->direction[i])
+			c->link->direction[i].impair.black = dead[i];
+	c->word++;
 	return true;
 }
 
 static bool
-do_carrier(struct order *o)
+do_carrier(struct command *c)
 {
-	bool on = *o->word != NULL && strcmp(*o->word, "on") == 0;
+	bool on = *c->word != NULL && strcmp(*c->word, "on") == 0;
 	int i, error = 0;
 
-	if (*o->word == NULL || (!on && strcmp(*o->word, "off") != 0))
-		return wrong(o, "carrier", "on or off");
+	if (*c->word == NULL || (!on && strcmp(*c->word, "off") != 0))
+		return wrong(c, "carrier", "on or off");
 	for (i = 0; i < 2 && error == 0; i++)
-		if (o->end[i])
-			error = end_set_carrier(&o->link->end[i], on);
+		if (c->end[i])
+			error = end_set_carrier(&c->link->end[i], on);
 	if (error != 0)
-		return failed(o, "carrier", error);
-	o->word++;
+		return failed(c, "carrier", error);
+	c->word++;
 	return true;
 }
 
 static bool
-do_mtu(struct order *o)
+do_mtu(struct command *c)
 {
 	uint64_t mtu;
 	int i, error = 0;
 
-	if (*o->word == NULL || !word_size(*o->word, &mtu) || mtu < 68 ||
+	if (*c->word == NULL || !parse_size(*c->word, &mtu) || mtu < 68 ||
 	    mtu > PACKET_MAX)
-		return wrong(o, "mtu", "68 to 65535");
+		return wrong(c, "mtu", "68 to 65535");
 	for (i = 0; i < 2 && error == 0; i++)
-		if (o->end[i])
-			error = end_set_mtu(&o->link->end[i], (int)mtu);
+		if (c->end[i])
+			error = end_set_mtu(&c->link->end[i], (int)mtu);
 	if (error != 0)
-		return failed(o, "mtu", error);
-	o->word++;
+		return failed(c, "mtu", error);
+	c->word++;
 	return true;
 }
 
 static bool
-do_pcap(struct order *o)
+do_pcap(struct command *c)
 {
-	struct link *l = o->link;
+	struct link *l = c->link;
 
-	if (*o->word == NULL)
-		return wrong(o, "pcap", "a file's name or off");
+	if (*c->word == NULL)
+		return wrong(c, "pcap", "a file's name or off");
 	if (l->pcap != NULL && fclose(l->pcap) != 0) {
 		l->pcap = NULL;
-		return failed(o, "pcap", -errno);
+		return failed(c, "pcap", -errno);
 	}
 	l->pcap = NULL;
-	if (strcmp(*o->word, "off") != 0) {
-		l->pcap = pcap_open(*o->word);
+	if (strcmp(*c->word, "off") != 0) {
+		l->pcap = pcap_open(*c->word);
 		if (l->pcap == NULL)
-			return failed(o, *o->word, -errno);
+			return failed(c, *c->word, -errno);
 	}
-	o->word++;
+	c->word++;
 	return true;
 }
 
-/* All impairments off; the devices' MTU and the record stay. */
+/* Ends all impairments of the link; the MTU and the record stay. */
 static bool
-do_clear(struct order *o)
+do_clear(struct command *c)
 {
 	int i, error = 0;
 
 	for (i = 0; i < 2; i++) {
-		memset(&o->link->way[i].is, 0, sizeof(o->link->way[i].is));
-		way_changed(&o->link->way[i]);
-		if (!o->link->end[i].carrier && error == 0)
-			error = end_set_carrier(&o->link->end[i], true);
+		c->link->direction[i].impair = (struct impair){ 0 };
+		direction_changed(&c->link->direction[i]);
+		if (!c->link->end[i].carrier && error == 0)
+			error = end_set_carrier(&c->link->end[i], true);
 	}
-	return error == 0 || failed(o, "carrier", error);
+	return error == 0 || failed(c, "carrier", error);
 }
 
 static void
-say(struct order *o, const char *name, uint64_t n)
+say(struct command *c, const char *name, uint64_t n)
 {
-	fprintf(o->answer, " %s %llu", name, (unsigned long long)n);
+	fprintf(c->answer, " %s %llu", name, (unsigned long long)n);
 }
 
 static void
-way_show(struct order *o, int i)
+direction_show(struct command *c, int i)
 {
-	const struct end *end = o->link->end;
-	const struct way *w = &o->link->way[i];
+	const struct end *end = c->link->end;
+	const struct direction *d = &c->link->direction[i];
 	size_t k;
 
-	fprintf(o->answer, "%s %s>%s", o->link->name, end[i].host,
+	fprintf(c->answer, "%s %s>%s", c->link->name, end[i].host,
 	    end[!i].host);
-	say(o, "in", w->n.in);
-	say(o, "inbytes", w->n.in_bytes);
-	say(o, "out", w->n.out);
-	say(o, "outbytes", w->n.out_bytes);
+	say(c, "in", d->n.in);
+	say(c, "inbytes", d->n.in_bytes);
+	say(c, "out", d->n.out);
+	say(c, "outbytes", d->n.out_bytes);
 	for (k = 1; k < CAUSES; k++)
-		say(o, causes[k], w->n.dropped[k]);
-	say(o, "dup", w->n.dup);
-	say(o, "reordered", w->n.reordered);
-	say(o, "corrupted", w->n.corrupted);
-	say(o, "flying", w->flying);
-	putc('\n', o->answer);
+		say(c, causes[k], d->n.dropped[k]);
+	say(c, "dup", d->n.dup);
+	say(c, "reordered", d->n.reordered);
+	say(c, "corrupted", d->n.corrupted);
+	say(c, "inflight", d->in_flight);
+	putc('\n', c->answer);
 }
 
 static bool
-do_show(struct order *o)
+do_show(struct command *c)
 {
 	int i;
 
 	for (i = 0; i < 2; i++)
-		if (o->way[i])
-			way_show(o, i);
+		if (c->direction[i])
+			direction_show(c, i);
 	return true;
 }
 
 static const struct {
 	const char *name;
-	bool (*run)(struct order *);
-} acts[] = {
+	bool (*run)(struct command *);
+} actions[] = {
 	{ "queue", do_queue },
 	{ "blackhole", do_blackhole },
 	{ "carrier", do_carrier },
@@ -272,28 +276,28 @@ static const struct {
 
 /* --- Lines --------------------------------------------------------------- */
 
-/* Takes a word that says a direction or an end; false if it does not. */
+/* Selects the direction or end that the word names; false if it names none. */
 static bool
-where_read(struct order *o, const char *word)
+command_read_where(struct command *c, const char *word)
 {
-	const struct end *end = o->link->end;
+	const struct end *end = c->link->end;
 	char hosts[2 * NAME_LEN + 2];
-	bool both = strcmp(word, "both") == 0, way, at;
+	bool both = strcmp(word, "both") == 0, direction, at;
 	int i;
 
 	for (i = 0; i < 2; i++) {
 		snprintf(hosts, sizeof(hosts), "%s>%s", end[i].host,
 		    end[!i].host);
-		way = strcmp(word, i == 0 ? "a>b" : "b>a") == 0 ||
+		direction = strcmp(word, i == 0 ? "a>b" : "b>a") == 0 ||
 		    strcmp(word, hosts) == 0;
 		at = strcmp(word, i == 0 ? "a" : "b") == 0 ||
 		    strcmp(word, end[i].host) == 0;
-		if (!both && !way && !at)
+		if (!both && !direction && !at)
 			continue;
-		o->way[i] = both || way;
-		o->end[i] = both || at;
+		c->direction[i] = both || direction;
+		c->end[i] = both || at;
 		if (!both)
-			o->way[!i] = o->end[!i] = false;
+			c->direction[!i] = c->end[!i] = false;
 		if (!both || i == 1)
 			return true;
 	}
@@ -301,73 +305,73 @@ where_read(struct order *o, const char *word)
 }
 
 static bool
-word_run(struct order *o)
+command_run_word(struct command *c)
 {
-	const char *word = *o->word++;
+	const char *word = *c->word++;
 	size_t k;
 
-	if (where_read(o, word))
+	if (command_read_where(c, word))
 		return true;
 	for (k = 0; k < sizeof(values) / sizeof(*values); k++)
 		if (strcmp(word, values[k].name) == 0)
-			return do_value(o, k);
-	for (k = 0; k < sizeof(acts) / sizeof(*acts); k++)
-		if (strcmp(word, acts[k].name) == 0)
-			return acts[k].run(o);
-	fprintf(o->answer, "%s: unknown word `%s'\n", o->link->name, word);
+			return do_value(c, k);
+	for (k = 0; k < sizeof(actions) / sizeof(*actions); k++)
+		if (strcmp(word, actions[k].name) == 0)
+			return actions[k].run(c);
+	fprintf(c->answer, "%s: unknown word `%s'\n", c->link->name, word);
 	return false;
 }
 
 static bool
-link_make(struct order *o)
+command_link(struct command *c)
 {
 	const char *what;
 	int i, error;
 
 	for (i = 0; i < 5; i++) {
-		if (o->word[i] != NULL && strlen(o->word[i]) <
+		if (c->word[i] != NULL && strlen(c->word[i]) <
 		    (i == 2 || i == 4 ? DEV_LEN : NAME_LEN))
 			continue;
-		fprintf(o->answer, "link wants NAME HOST DEVICE HOST DEVICE,"
+		fprintf(c->answer, "link wants NAME HOST DEVICE HOST DEVICE,"
 		    " a device's name under %d letters\n", DEV_LEN);
 		return false;
 	}
-	if (link_find(o->emu, o->word[0]) != NULL) {
-		fprintf(o->answer, "%s: exists\n", o->word[0]);
+	if (link_find(c->emu, c->word[0]) != NULL) {
+		fprintf(c->answer, "%s: exists\n", c->word[0]);
 		return false;
 	}
-	error = link_new(o->emu, o->word, &what);
+	error = link_new(c->emu, c->word, &what);
 	if (error != 0)
-		fprintf(o->answer, "link %s: %s: %s\n", o->word[0], what,
+		fprintf(c->answer, "link %s: %s: %s\n", c->word[0], what,
 		    strerror(-error));
 	return error == 0;
 }
 
 static bool
-order_run(struct order *o)
+command_run(struct command *c)
 {
 	size_t i;
 
-	if (*o->word == NULL)
+	if (*c->word == NULL)
 		return true;
-	if (strcmp(*o->word, "link") == 0) {
-		o->word++;
-		return link_make(o);
+	if (strcmp(*c->word, "link") == 0) {
+		c->word++;
+		return command_link(c);
 	}
-	if (strcmp(*o->word, "show") == 0) {
-		for (i = 0; i < o->emu->n_links; i++) {
-			o->link = o->emu->links[i];
-			do_show(o);
+	if (strcmp(*c->word, "show") == 0) {
+		for (i = 0; i < c->emu->n_links; i++) {
+			c->link = c->emu->links[i];
+			do_show(c);
 		}
 		return true;
 	}
-	o->link = link_find(o->emu, *o->word);
-	if (o->link == NULL) {
-		fprintf(o->answer, "no link `%s'\n", *o->word);
+	c->link = link_find(c->emu, *c->word);
+	if (c->link == NULL) {
+		fprintf(c->answer, "no link `%s'\n", *c->word);
 		return false;
 	}
-	for (o->word++; *o->word != NULL; )
-		if (!word_run(o))
+	for (c->word++; *c->word != NULL; )
+		if (!command_run_word(c))
 			return false;
 	return true;
 }
@@ -376,7 +380,7 @@ bool
 cmd_run(struct emu *e, char *line, FILE *answer)
 {
 	char *words[WORDS_MAX + 1], *part, *rest, *save;
-	struct order o;
+	struct command c;
 	size_t n;
 
 	for (part = strtok_r(line, ";\n", &rest); part != NULL;
@@ -386,10 +390,10 @@ cmd_run(struct emu *e, char *line, FILE *answer)
 		while (words[n] != NULL && n < WORDS_MAX)
 			words[++n] = strtok_r(NULL, " \t", &save);
 		words[n] = NULL;
-		o = (struct order){ .emu = e, .way = { true, true },
+		c = (struct command){ .emu = e, .direction = { true, true },
 			.end = { true, true }, .word = words,
 			.answer = answer };
-		if (!order_run(&o))
+		if (!command_run(&c))
 			return false;
 	}
 	return true;

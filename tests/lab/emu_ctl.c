@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The control socket: SOCK_SEQPACKET, a command a message, an answer a
- * message.  An answer begins with `+' or, if it is an error, with `-'.
+ * The control socket: SOCK_SEQPACKET, one message for each command and one for
+ * each answer.  An answer begins with `+' or, if it is an error, with `-'.
  */
 #define _GNU_SOURCE
 #include "emu.h"
@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 enum {
-	LINE_MAX_LEN = 4096,
-	RESPONDER_SENDS = 128 << 10,
+	COMMAND_MAX = 4096,
+	ANSWER_MAX = 128 << 10,
 };
 
 static int
@@ -53,7 +53,7 @@ ctl_accept(int listener)
 bool
 ctl_serve(struct emu *e, int fd)
 {
-	char line[LINE_MAX_LEN], *answer = NULL;
+	char line[COMMAND_MAX], *answer = NULL;
 	ssize_t n = recv(fd, line, sizeof(line) - 1, 0);
 	size_t len = 0;
 	FILE *f;
@@ -76,7 +76,7 @@ ctl_serve(struct emu *e, int fd)
 }
 
 static void
-ctl_join(char *line, size_t size, char *const *words)
+ctl_join_words(char *line, size_t size, char *const *words)
 {
 	size_t at = 0;
 
@@ -90,19 +90,19 @@ ctl_join(char *line, size_t size, char *const *words)
 int
 ctl_ask(const char *path, char *const *words)
 {
-	static char line[LINE_MAX_LEN], answer[RESPONDER_SENDS];
+	static char line[COMMAND_MAX], answer[ANSWER_MAX];
 	struct sockaddr_un addr;
 	int fd = ctl_socket(path, &addr, 0);
 	ssize_t n;
 
 	if (fd == -1 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		err(1, "%s", path);
-	ctl_join(line, sizeof(line), words);
+	ctl_join_words(line, sizeof(line), words);
 	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 		err(1, "%s", path);
 	n = recv(fd, answer, sizeof(answer) - 1, 0);
 	if (n <= 0)
-		errx(1, "%s: emu went away", path);
+		errx(1, "%s: emu closed the connection", path);
 	close(fd);
 	if (answer[0] != '+')
 		fprintf(stderr, "emu: %s", answer + 1);

@@ -52,7 +52,7 @@ end_set_carrier(struct end *end, bool on)
 	return 0;
 }
 
-/* Makes the device in the namespace that we are in. */
+/* Creates the device in the current network namespace and sets it up. */
 static int
 end_make(struct end *end)
 {
@@ -73,7 +73,11 @@ end_make(struct end *end)
 	return error != 0 ? error : end_ioctl(end, SIOCSIFFLAGS, &r);
 }
 
-/* Into the namespace, and back. */
+/*
+ * Enters the host's namespace, creates the device there and returns.  `ns' is a
+ * name in /run/netns or a path.  Without a way back emu would serve the wrong
+ * host, so it aborts.
+ */
 static int
 end_open(struct emu *e, struct end *end, const char *ns, const char **what)
 {
@@ -125,11 +129,11 @@ link_new(struct emu *e, char *const word[5], const char **what)
 	snprintf(l->name, sizeof(l->name), "%s", word[0]);
 	for (i = 0; i < 2; i++) {
 		l->end[i] = (struct end){ .tun = -1, .sock = -1,
-			.out = &l->way[i] };
+			.out = &l->direction[i] };
 		snprintf(l->end[i].dev, DEV_LEN, "%s", word[2 + 2 * i]);
-		l->way[i].link = l;
-		l->way[i].to = &l->end[!i];
-		way_init(&l->way[i], e->seed);
+		l->direction[i].link = l;
+		l->direction[i].to = &l->end[!i];
+		direction_init(&l->direction[i], e->seed);
 	}
 	for (i = 0, error = 0; i < 2 && error == 0; i++)
 		error = end_open(e, &l->end[i], word[1 + 2 * i], what);
@@ -146,69 +150,70 @@ out:
 /* --- Packets ------------------------------------------------------------- */
 
 static void
-way_arrive(struct way *w, const uint8_t *packet, size_t len)
+direction_arrive(struct direction *d, const uint8_t *packet, size_t len)
 {
 	enum cause why = ARRIVES;
 
-	if (!w->to->carrier)
+	if (!d->to->carrier)
 		why = C_CARRIER;
-	else if (w->is.black)
+	else if (d->impair.black)
 		why = C_BLACKHOLE;
-	else if (write(w->to->tun, packet, len) != (ssize_t)len)
+	else if (write(d->to->tun, packet, len) != (ssize_t)len)
 		why = C_DOWN;
 	if (why != ARRIVES) {
-		w->n.dropped[why]++;
+		d->n.dropped[why]++;
 		return;
 	}
-	w->n.out++;
-	w->n.out_bytes += len;
+	d->n.out++;
+	d->n.out_bytes += len;
 }
 
-/* Lets a packet arrive at a time; at once if that is not after now. */
+/* Delivers a packet at a time; at once if that is not after now. */
 static void
-way_send(struct emu *e, struct way *w, const uint8_t *packet, size_t len,
-    uint64_t now, uint64_t at)
+direction_send(struct emu *e, struct direction *d, const uint8_t *packet,
+    size_t len, uint64_t now, uint64_t at)
 {
 	struct flight *f;
 
 	if (at <= now) {
-		way_arrive(w, packet, len);
+		direction_arrive(d, packet, len);
 		return;
 	}
 	f = malloc(sizeof(*f) + len);
 	if (f == NULL || heap_add(&e->heap, at, f) != 0) {
 		free(f);
-		w->n.dropped[C_FULL]++;
+		d->n.dropped[C_FULL]++;
 		return;
 	}
-	f->way = w;
+	f->direction = d;
 	f->len = len;
 	memcpy(f->data, packet, len);
-	w->flying++;
-	w->flying_bytes += len;
+	d->in_flight++;
+	d->in_flight_bytes += len;
 }
 
 static void
-way_take(struct emu *e, struct way *w, uint8_t *packet, size_t len)
+direction_take(struct emu *e, struct direction *d, uint8_t *packet, size_t len)
 {
 	uint64_t now = emu_now(), at = now;
 	enum cause why;
 
-	w->n.in++;
-	w->n.in_bytes += len;
-	if (w->link->pcap != NULL)
-		pcap_add(w->link->pcap, packet, len);
-	why = way_admit(w, now, len, &at);
+	d->n.in++;
+	d->n.in_bytes += len;
+	if (d->link->pcap != NULL)
+		pcap_add(d->link->pcap, packet, len);
+	why = direction_admit(d, now, len, &at);
 	if (why != ARRIVES) {
-		w->n.dropped[why]++;
+		d->n.dropped[why]++;
 		return;
 	}
-	if (way_chance(w, w->is.corrupt_ppm))
-		way_corrupt(w, packet, len);
-	way_send(e, w, packet, len, now, at);
-	if (way_chance(w, w->is.dup_ppm)) {
-		w->n.dup++;
-		way_send(e, w, packet, len, now, at + w->is.dup_by_ns);
+	if (direction_chance(d, d->impair.corrupt_ppm))
+		direction_corrupt(d, packet, len);
+	direction_send(e, d, packet, len, now, at);
+	if (direction_chance(d, d->impair.dup_ppm)) {
+		d->n.dup++;
+		direction_send(e, d, packet, len, now,
+		    at + d->impair.dup_by_ns);
 	}
 }
 
@@ -223,7 +228,7 @@ end_read(struct emu *e, struct end *end)
 		n = read(end->tun, packet, sizeof(packet));
 		if (n <= 0)
 			return;
-		way_take(e, end->out, packet, (size_t)n);
+		direction_take(e, end->out, packet, (size_t)n);
 	}
 }
 
@@ -234,9 +239,9 @@ emu_deliver(struct emu *e, uint64_t now)
 
 	while (heap_next(&e->heap) <= now) {
 		f = heap_take(&e->heap);
-		f->way->flying--;
-		f->way->flying_bytes -= f->len;
-		way_arrive(f->way, f->data, f->len);
+		f->direction->in_flight--;
+		f->direction->in_flight_bytes -= f->len;
+		direction_arrive(f->direction, f->data, f->len);
 		free(f);
 	}
 }

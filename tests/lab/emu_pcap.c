@@ -6,7 +6,7 @@
 enum {
 	MAGIC_NS = 0xa1b23c4d, /* times in nanoseconds */
 	LINKTYPE_RAW = 101,
-	BUFFER = 1 << 20, /* so that a slow disk does not slow the links */
+	BUFFER = 1 << 20, /* octets; a slow disk shall not slow the links */
 };
 
 FILE *

@@ -1,28 +1,28 @@
 # shellcheck shell=bash
-# guide.sh - the README's guides, run as they stand there.  A guide is the code
-# behind a line <!-- guide: NAME -->; `laptop$ COMMAND' is for anybody on that
-# host, `server# COMMAND' for its root.
+# guide.sh - runs the guides of README.md and doc/guides.md exactly as printed
+# there.  A guide is the first block of code behind a line <!-- guide: NAME -->;
+# `laptop$ COMMAND' is run by a user of that host, `server# COMMAND' by root.
 #
 #	laptop ---- wifi: 20 ms, 10.1.0.0/24 ---- server
 #	       \--- lte:  60 ms, 10.2.0.0/24 ---/
 #
-# mpshim is installed by `make install' in a /usr/local of the scenario's own;
-# each host has an /etc of its own, in which laptop.example and server.example
-# have addresses.
+# The scenario has a /usr/local of its own, in which `make install' installs
+# mpshim; each host has an /etc of its own, whose hosts(5) has laptop.example
+# and server.example.
 
-# guide_text NAME: the code of a guide.
+# guide_text NAME: prints the code of a guide.
 guide_text() {
 	awk -v mark="<!-- guide: $1 -->" '
 		$0 == mark { within = 1; next }
 		within && /^    / { code = 1; print substr($0, 5); next }
 		within && code && /^$/ { print; next }
-		code && /^[^ ]/ { exit }' "$TREE/README.md" >"$LAB/guide"
-	[ -s "$LAB/guide" ] || fail "the README has no guide $1"
+		code && /^[^ ]/ { exit }' \
+	    "$TREE/README.md" "$TREE/doc/guides.md" >"$LAB/guide"
+	[ -s "$LAB/guide" ] || fail "no page has the guide $1"
 	cat "$LAB/guide"
 }
 
-# guide NAME: its commands, one each in COMMANDS, which begin with host and $
-# or #.
+# guide NAME: puts its commands into COMMANDS; each begins with host and $ or #.
 guide() {
 	local line
 
@@ -37,8 +37,8 @@ guide() {
 	[ ${#COMMANDS[@]} -gt 0 ] || fail "no command in the guide $1"
 }
 
-# The words that run a guide's command, or one like it: WORDS.  Root's home has
-# no keys: it uses /etc/mpshim/keys.
+# guide_words COMMAND: puts the words that run a command of a guide into WORDS.
+# Root has a home without keys, so its commands use /etc/mpshim/keys.
 guide_words() {
 	local host=${1%%[\$#]*} home=$LAB
 
@@ -52,14 +52,14 @@ guide_words() {
 		bash -c "${1#*[\$#] }")
 }
 
-# guide_on COMMAND: to its end.
+# guide_on COMMAND: runs it to its end.
 guide_on() {
 	echo "+ $1"
 	guide_words "$1"
 	"${WORDS[@]}"
 }
 
-# guide_bg LOG COMMAND: in the background, with its output in a log.
+# guide_bg LOG COMMAND: runs it in the background; its output becomes log LOG.
 guide_bg() {
 	echo "+ $2"
 	guide_words "$2"
@@ -67,10 +67,10 @@ guide_bg() {
 	BG[$1]=$!
 }
 
-# A stand-in for ssh: to the server, without a way there.
+# Puts a stand-in for ssh into PATH, which runs commands on the server directly.
 guide_ssh() {
 	mkdir -p "$LAB/bin"
-	# shellcheck disable=SC2016 # not here
+	# shellcheck disable=SC2016 # expanded in the server's shell
 	guide_words 'server$ eval "$GUIDE_SSH"'
 	cat >"$LAB/bin/ssh" <<-END
 	#!/bin/bash
@@ -122,8 +122,8 @@ guide_two_links() {
 	SERVER=10.1.0.1 WAY='laptop>server'
 }
 
-# guide_begin [uplinks]: hosts, links, installation, and the guide that copies the
-# key.
+# guide_begin [uplinks]: makes hosts and links, installs mpshim, and runs the
+# guide that copies the key.
 guide_begin() {
 	local host line
 
@@ -151,29 +151,31 @@ guide_begin() {
 		    "$LAB/$host/.config/mpshim/keys/home.key" \
 		    "/run/etc/$host/mpshim/keys/home.key"
 	done
-	[ ! -e "$LAB/laptop/home.peer.key" ] || fail "the other half is left"
+	[ ! -e "$LAB/laptop/home.peer.key" ] ||
+	    fail "the guide leaves the server's half of the key on the laptop"
 }
 
-# guide_sees TEXT: mpctl status on the laptop shows it.
+# guide_sees TEXT [#]: mpctl status, of a user (or root) on the laptop, has it.
 guide_sees() {
 	guide_words "laptop${2:-$} mpctl status"
 	"${WORDS[@]}" | grep -q -- "$1"
 }
 
-# guide_busy LINK N: the laptop sends N packets more over a link.
+# guide_busy LINK N: waits until the laptop has sent N packets more over a link.
 guide_busy() {
 	local want
 
 	want=$(($(counter "$1" "$WAY" out) + $2))
-	wait_for 20 guide_sent "$1" "$want" || fail "$1 is not used"
+	wait_for 20 guide_sent "$1" "$want" ||
+	    fail "the laptop sends less than $2 packets over $1 in 20 s"
 }
 
 guide_sent() {
 	[ "$(counter "$1" "$WAY" out)" -ge "$2" ]
 }
 
-# guide_dies LOG: the path in use dies for a while under iperf3, which tells at
-# the end by TCP, of that path, what was lost.
+# guide_dies LOG: the path in use dies for a while under iperf3.  At its end
+# iperf3 reports the loss over TCP, so the path must be back by then.
 guide_dies() {
 	local lost
 

@@ -1,29 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Types keys through Mosh and measures when the echo of each shows.
+"""Types keys through Mosh and measures when the echo of each is shown.
 
     keyecho.py [options] ADDRESS PORT
 
 Runs mosh-server and mosh-client (without prediction), each behind the words
 of --server and --client (a namespace, a wrapper), with a program on the
-server that echoes keys.  Each key is a letter of its own and has a cell of
-the screen of its own, so that Mosh shows each one, and once.  At given times
-(--at) it gives commands to a shell.
+server that echoes keys.  Each key is a letter that is typed once and has its
+own cell on the screen, so Mosh shows each key exactly once.  At given times
+(--at) it runs commands in a shell.
 
-Each such event begins a phase.  To a phase belong the keys whose echo was
-awaited in it.  It prints a line of `name value' pairs for each:
+Each such event begins a phase.  A key belongs to all phases in which its echo
+was awaited.  Prints a line of `name value' pairs for each phase:
 
-    phase       0 is before the first event
+    phase       its number; 0 is before the first event
     at          when it began, seconds after the first key
-    median      of its echo times, in ms (as all the others)
-    steady      the median over the keys typed in its second half
-    worst       the longest
-    settle      seconds after which no two keys in a row are over 1.5 times
-                steady
-    unanswered  keys whose echo never came
-    what        the event's command
+    keys        how many keys belong to it
+    median      of the echo times, in ms
+    steady      the median of the keys typed in its second half, in ms
+    worst       the longest echo time, in ms
+    settle      seconds after which no two echoes in a row take more than 1.5
+                times `steady'
+    unanswered  keys whose echo was not shown
+    what        the event's command; - for phase 0
 
-What never came, or never will, is `never'.
+A time is `never' if an echo was not shown, or if the echoes did not settle.
 """
 import argparse
 import codecs
@@ -44,8 +45,8 @@ import tty
 import unicodedata
 
 ROWS, COLUMNS = 50, 100
-FIRST_ROW = 4  # Mosh's own messages cover the first
-SETTLED = 1.5  # times the steady echo time
+FIRST_ROW = 4  # Mosh's own messages cover the rows above
+SETTLED = 1.5  # an echo is late above this many times `steady'
 LETTERS = [chr(c)
            for first, last in ((0x100, 0x24f), (0x388, 0x52f), (0x1e00, 0x1eff))
            for c in range(first, last + 1)
@@ -55,7 +56,7 @@ NEVER = "never"
 
 
 def echo_program():
-    """What runs on the server: shows each letter in its cell."""
+    """Runs on the server: shows each letter in its cell."""
     cells = {c: (FIRST_ROW + i // COLUMNS, 1 + i % COLUMNS)
              for i, c in enumerate(LETTERS)}
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -72,7 +73,7 @@ def echo_program():
 
 
 class Mosh:
-    """A Mosh session; what the client shows comes from read()."""
+    """A Mosh session; read() returns what the client shows."""
 
     def __init__(self, options):
         self.pid = self.server = None
@@ -92,7 +93,7 @@ class Mosh:
         self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def start_server(self, options):
-        """Returns the key and the port that mosh-server tells."""
+        """Starts mosh-server; returns the key and the port that it prints."""
         words = shlex.split(options.server) + [
             "mosh-server", "new", "-i", options.address, "-p", options.port,
             "--", sys.executable, os.path.abspath(__file__), "--echo"]
@@ -114,7 +115,7 @@ class Mosh:
         raise SystemExit("keyecho: mosh-server did not start")
 
     def read(self):
-        """What is new on the screen; None when the client has ended."""
+        """Returns what is new on the screen; None if the client has ended."""
         try:
             data = os.read(self.fd, 65536)
         except OSError:
@@ -122,7 +123,7 @@ class Mosh:
         return self.decode(data) if data else None
 
     def wait_ready(self, seconds):
-        """Waits for the echo program's word."""
+        """Waits until the echo program has printed READY."""
         end, seen = time.monotonic() + seconds, ""
         while "READY" not in seen:
             left = end - time.monotonic()
@@ -135,7 +136,7 @@ class Mosh:
             seen += text
 
     def end(self):
-        """Ends the session, politely if that is possible."""
+        """Ends the echo program, and after 2 s kills what is left."""
         try:
             os.write(self.fd, END)
         except OSError:
@@ -153,7 +154,7 @@ class Mosh:
 
 
 class Events:
-    """Commands for a shell that runs already, so that none waits for one."""
+    """Commands for one shell, started before, so that none starts late."""
 
     def __init__(self, specs):
         self.todo = sorted((float(at), " ".join(command.split()))
@@ -164,25 +165,25 @@ class Events:
                                       stdout=sys.stderr, text=True)
 
     def next(self):
-        """When the next one is due."""
+        """When the next command is due, in seconds; infinity if none is."""
         return self.todo[0][0] if self.todo else float("inf")
 
     def run(self, now):
-        """Starts the next one."""
+        """Starts the next command."""
         _, command = self.todo.pop(0)
         self.shell.stdin.write(command + " </dev/null\n")
         self.shell.stdin.flush()
         self.done.append((now, command))
 
     def end(self):
-        """Waits for the last one."""
+        """Waits for the last command."""
         self.shell.stdin.close()
         if self.shell.wait() != 0:
             raise SystemExit("keyecho: the last event failed")
 
 
 def measure(mosh, events, options):
-    """Types the keys; returns [when typed, when shown or None] of each."""
+    """Types the keys; returns [typed, shown or None] of each, in seconds."""
     count = int(options.seconds / options.interval)
     if count > len(LETTERS):
         raise SystemExit(f"keyecho: more than {len(LETTERS)} keys")
@@ -216,9 +217,9 @@ def measure(mosh, events, options):
 def settle_time(keys, begin, end, steady):
     """Seconds from begin after which no two echoes in a row are late.
 
-    One that is late alone, after others were not, is the machine's fault.  A
-    key typed so shortly before the end that the next event may have made it
-    late says nothing.
+    A single late echo after punctual ones is due to the machine.  Keys typed
+    less than the limit before the end do not count: the next event may have
+    delayed them.
     """
     limit = SETTLED * steady
     last = begin
@@ -236,7 +237,7 @@ def settle_time(keys, begin, end, steady):
 
 
 def summary(keys, events, seconds):
-    """The phases, a dict each."""
+    """Returns the phases, each a dict."""
     marks = [(0, "-")] + events
     ends = [at for at, _ in events] + [seconds]
     phases = []
@@ -258,7 +259,7 @@ def summary(keys, events, seconds):
 
 
 def ms(seconds):
-    """Rounded to what is measured."""
+    """Milliseconds, rounded to 0.1."""
     return round(1000 * seconds, 1)
 
 

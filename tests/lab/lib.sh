@@ -1,23 +1,25 @@
 # shellcheck shell=bash
-# lib.sh - what a scenario can say.  Sourced by every scenarios/THEME/NAME.lab:
+# lib.sh - the functions of a scenario.  Every scenario begins like this:
 #
-#	# What this one shows, in a sentence.
-#	. "$(dirname "$0")/../lib.sh"
+#	# What the scenario shows, in one sentence.
+#	. "$(dirname "$0")/../../lib.sh"
 #	host client; host server
 #	link wifi client server delay 10ms
 #	addr client wifi 10.1.0.1/24; addr server wifi 10.1.0.2/24
 #	on client ping -c 3 10.1.0.2
 #
-# A host is a network namespace, a link a pair of TUN devices that bear its
-# name, one in each host, with emu between them.  A scenario runs in mount, PID
-# and network namespaces of its own, so that host names need not be unique and
-# that nothing outlives it, whatever happens.  As root, or as anybody in a user
-# namespace where the system allows that.  Exit 0 is good, 77 is skipped.
+# A host is a network namespace; a link is a pair of TUN devices with the link's
+# name, one in each host, and emu between them.  A scenario runs in mount, PID
+# and network namespaces of its own, so two scenarios may use the same host
+# names, and no process, mount or device outlives one.  It runs as root, or as
+# any user where the system allows user namespaces.  Exit status 0: success,
+# 77: skipped.
 #
 #	LAB		the scenario's directory: logs/, and a home for each host
-#	B, MPRUN	where the programs are; mprun
-#	LAB_SHELL=1	a shell in the lab when the scenario has ended
-#	LAB_KEEP=1	keep LAB
+#	B		the directory of the build
+#	MPRUN		the path of mprun
+#	LAB_SHELL=1	starts a shell in the lab when the scenario has ended
+#	LAB_KEEP=1	keeps the directory LAB
 
 set -eE -o pipefail
 export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
@@ -40,51 +42,54 @@ fail() {
 	exit 1
 }
 
-# expect WHAT COMMAND...: the command succeeds.
+# expect WHAT COMMAND...: fails unless the command succeeds.  WHAT says what
+# should hold.
 expect() {
 	local what=$1
 
 	shift
-	"$@" || fail "$what"
+	"$@" || fail "this does not hold: $what"
 }
 
-# figure WHAT VALUE [UNIT]: something measured, for the scenario's line.
+# figure WHAT VALUE [UNIT]: prints a measured value, also in the line of `run'.
 figure() {
 	echo "$*" | tee -a "$LAB/figures"
 }
 
-# within LOW VALUE HIGH: numbers, with fractions.
+# within LOW VALUE HIGH: LOW <= VALUE <= HIGH; false if VALUE is no number.
 within() {
 	awk -v l="$1" -v v="$2" -v h="$3" \
 	    'BEGIN { exit !(v ~ /^-?[0-9.]+$/ && l <= v && v <= h) }'
 }
 
-# at_most WHAT VALUE LIMIT [UNIT]: a figure, and its limit.  What is not a
-# number, as `never', is over it.
+# at_most WHAT VALUE LIMIT [UNIT]: a figure that fails above its limit, below 0,
+# and if it is no number, such as `never'.
 at_most() {
 	figure "$1" "$2" "${4:-}"
-	within 0 "$2" "$3" || fail "$1 is $2, the limit $3 ${4:-}"
+	within 0 "$2" "$3" || fail "$1 is $2, the limit is $3 ${4:-}"
 }
 
+# at_least WHAT VALUE LIMIT [UNIT]: the same below its limit.
 at_least() {
 	figure "$1" "$2" "${4:-}"
 	within "$3" "$2" 1e18 || fail "$1 is $2, the least is $3 ${4:-}"
 }
 
-# timed WHAT VALUE LIMIT UNIT: a time in ms or s that a busy machine can miss by
-# itself.  It is judged when the scenario ends: what the reference, which must
-# run, was late by is allowed on top.
+# timed WHAT VALUE LIMIT UNIT: a time in ms or s that may exceed its limit only
+# because the machine is busy.  It is judged when the scenario ends: the
+# lateness of the reference, which must run, is added to the limit.
 timed() {
 	[ -n "${BG[tick]:-}" ] || fail "no reference runs"
 	printf '%s\t' "$@" >>"$LAB/timed"
 	echo >>"$LAB/timed"
 }
 
-# ratio A B: A / B.
+# ratio A B: prints A / B.
 ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", a / b }'
 }
 
+# need PROGRAM...: skips the scenario unless all are installed.
 need() {
 	local p
 
@@ -93,7 +98,8 @@ need() {
 	done
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: repeats the command until it succeeds; false if
+# it does not within that time.
 wait_for() {
 	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
 
@@ -104,7 +110,8 @@ wait_for() {
 	done
 }
 
-# field FILE NAME: the value after a name, in a report of `name value' pairs.
+# field FILE NAME: prints the value after a name in a report of `name value'
+# pairs.
 field() {
 	awk -v name="$2" '{ for (i = 1; i < NF; i++)
 		if ($i == name) { print $(i + 1); exit } }' "$1"
@@ -112,7 +119,8 @@ field() {
 
 # --- Hosts ------------------------------------------------------------------
 
-# host NAME: has a loopback, a home, and no IPv6 chatter.
+# host NAME: makes a host with loopback and a home.  IPv6 there neither makes
+# link-local addresses nor solicits routers, so only the scenario sends.
 host() {
 	ip netns add "$1"
 	ip -n "$1" link set lo up
@@ -126,7 +134,7 @@ host() {
 	chmod 700 "$LAB/$1" "$LAB/$1/run"
 }
 
-# A host that passes packets on.
+# router NAME: makes a host that forwards packets.
 router() {
 	host "$1"
 	ip netns exec "$1" sysctl -qw net.ipv4.ip_forward=1
@@ -134,7 +142,8 @@ router() {
 	    ip netns exec "$1" sysctl -qw net.ipv6.conf.all.forwarding=1
 }
 
-# nat ROUTER LINK: what leaves through the link bears the router's address.
+# nat ROUTER LINK: IPv4 packets that leave through the link get the router's
+# address.
 nat() {
 	need nft
 	ip netns exec "$1" nft -f - <<-EOF
@@ -167,20 +176,21 @@ route() {
 	ip -n "$host" route add "$to" dev "$link" "$@"
 }
 
-# The words that make a command run in a host: WORDS.
+# words_on HOST: puts the words that run a command on the host into WORDS.
 words_on() {
 	WORDS=(ip netns exec "$1" env -u XDG_CONFIG_HOME -u LD_PRELOAD
 		HOME="$LAB/$1" XDG_RUNTIME_DIR="$LAB/$1/run")
 }
 
-# on HOST COMMAND...
+# on HOST COMMAND...: runs the command on the host.
 on() {
 	words_on "$1"
 	shift
 	"${WORDS[@]}" "$@"
 }
 
-# bg NAME HOST COMMAND...: in the background, with its output in log NAME.
+# bg NAME HOST COMMAND...: the same in the background; its output becomes log
+# NAME.
 bg() {
 	local name=$1
 
@@ -194,7 +204,8 @@ running() {
 	kill -0 "${BG[$1]}" 2>/dev/null
 }
 
-# stop NAME [SIGNAL]: ends a background program; returns its exit status.
+# stop NAME [SIGNAL]: ends a background program by a signal (TERM), after 3 s by
+# KILL; returns its exit status.
 stop() {
 	local pid=${BG[$1]}
 
@@ -216,52 +227,57 @@ log() {
 	echo "$LAB/logs/$1"
 }
 
-# said NAME REGEX: the background program has said so.
+# said NAME REGEX: a line of log NAME matches.
 said() {
 	grep -aqE -- "$2" "$LAB/logs/$1"
 }
 
-# wait_udp HOST PORT: a UDP socket has this port.
+# wait_udp HOST PORT: waits until a UDP socket has the port, 10 s at most.
 wait_udp() {
-	wait_for 10 lab_port "$1" u "$2" || fail "no UDP port $2 in $1"
+	wait_for 10 lab_port "$1" u "$2" ||
+	    fail "no UDP socket on $1 has port $2 after 10 s"
 }
 
 wait_tcp() {
-	wait_for 10 lab_port "$1" t "$2" || fail "no TCP port $2 in $1"
+	wait_for 10 lab_port "$1" t "$2" ||
+	    fail "no TCP socket on $1 has port $2 after 10 s"
 }
 
 # --- Links ------------------------------------------------------------------
 
-# link NAME HOST HOST [what emu is told about it, for both directions]
+# link NAME HOSTA HOSTB [WORD...]: makes a link; the words are those of
+# set_link, for both directions.
 link() {
 	local name=$1 a=$2 b=$3
 
 	shift 3
 	"$EMU" -c "$LAB/emu" link "$name" "$a" "$name" "$b" "$name"
-	# What the kernel keeps for emu: longer than emu ever waits.
+	# Packets that the device queues while emu does not run: a host that
+	# sends in bursts must not lose any there.
 	ip -n "$a" link set "$name" txqueuelen 4096
 	ip -n "$b" link set "$name" txqueuelen 4096
 	[ $# = 0 ] || set_link "$name" "$@"
 }
 
-# set_link NAME WORD...: changes it; emu_cmd.c tells the words.  Several links
-# change together: set_link a blackhole on \; b blackhole off
+# set_link NAME WORD...: changes a link by the commands of emu_cmd.c.  Several
+# links change together: set_link a blackhole on \; b blackhole off
 set_link() {
 	echo "+ ${EPOCHREALTIME%???} $*"
 	"$EMU" -c "$LAB/emu" "$@"
 }
 
-# counter LINK WAY NAME: one of `emu show'; WAY as client'>'server.
+# counter LINK DIRECTION NAME: prints a counter of `emu show'; a DIRECTION is
+# client'>'server.
 counter() {
 	"$EMU" -c "$LAB/emu" "$1" "$2" show >"$LAB/show"
 	field "$LAB/show" "$3"
 }
 
-# For commands that programs of a scenario run, as keyecho.py does.
+# Exported for the commands that keyecho.py runs.
 export -f set_link addr addr_del route
 
-# capture LINK...: records all that is sent over it from now on, in LINK.N.pcap;
-# N is 1, and one more each time.
+# capture LINK...: begins to record what both hosts send over each link, in
+# LINK.N.pcap; N is 1, and 1 more each time.
 capture() {
 	local l
 
@@ -280,8 +296,8 @@ capture_end() {
 	done
 }
 
-# talked FROM TO LINK...: ends the records; a packet from an address to another
-# was sent over one of the links.  FROM and TO are regular expressions.
+# talked FROM TO LINK...: ends the records; true if a packet from an address
+# that matches FROM to one that matches TO was sent over one of the links.
 talked() {
 	local from=$1 to=$2 l files=()
 
@@ -291,30 +307,33 @@ talked() {
 	done
 	capture_end
 	python3 "$LABDIR/pcap.py" "${files[@]}" >"$LAB/talkers" ||
-	    fail "records cannot be read"
+	    fail "pcap.py cannot read the records"
 	grep -Eq "^[0-9]+ $from $to\$" "$LAB/talkers"
 }
 
-# in_clear TEXT: some record holds it.
+# in_clear TEXT: a record has the text.
 in_clear() {
 	grep -aqF -- "$1" "$LAB"/*.pcap
 }
 
-# no_clear TEXT...: ends the records; none holds the text, not all are empty.
+# no_clear TEXT...: ends the records; none has any of the texts, and not all are
+# empty.
 no_clear() {
 	local text
 
 	capture_end
-	[ "$(cat "$LAB"/*.pcap | wc -c)" -gt 1000 ] || fail "nothing was recorded"
+	[ "$(cat "$LAB"/*.pcap | wc -c)" -gt 1000 ] ||
+	    fail "the records are empty"
 	for text; do
-		! in_clear "$text" || fail "\`$text' crossed in clear"
+		! in_clear "$text" ||
+		    fail "\`$text' was sent over a link in plaintext"
 	done
 }
 
 # --- The machine's own lateness ----------------------------------------------
 
-# reference: from now on a plain echo goes between two hosts of its own, over a
-# link of 20 ms.  How much later its worst one came is the machine's doing.
+# reference: starts a plain echo between two hosts of its own, over a link of
+# 20 ms.  What its worst echo takes longer is the machine's lateness.
 reference() {
 	[ -z "${BG[tick]:-}" ] || return 0
 	host tick
@@ -327,7 +346,7 @@ reference() {
 	bg tick tick "$B/lab/udpload" -r 50 -s 64 -d 600 client 10.255.0.2 7
 }
 
-# Judges all that was timed, when the reference has ended.
+# Judges the figures of timed(); the reference has ended.
 lab_judge() {
 	local late what value limit unit more
 
@@ -371,7 +390,7 @@ lab_cleanup() {
 	exit "$status"
 }
 
-# Into namespaces of our own: this script once more, as process 1 of them.
+# Runs this script a second time, as process 1 of new namespaces.
 lab_enter() {
 	local user new=(-mnpf --kill-child --mount-proc)
 

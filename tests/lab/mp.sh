@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# mp.sh - programs under mpshim in the lab, and Mosh with and without it.
+# mp.sh - runs programs under mpshim in the lab, and Mosh with and without it.
 
-# The build that mprun takes its parts from.
+# The directory of the build that mprun uses.
 export MPSHIM_LIBDIR=${MPSHIM_LIBDIR:-$B}
 declare -A KEYS=()
 
-# keys SERVER CLIENT...: a key for each client, which has end A; the server has
-# the ends B of all.
+# keys SERVER CLIENT...: makes a key for each client; the client has its half A,
+# the server the halves B of all.
 keys() {
 	local server=$1 client name
 
@@ -24,7 +24,8 @@ keys() {
 	done
 }
 
-# The words that make a command run in a host, under mpshim: WORDS.
+# words_mp HOST: puts the words that run a command on the host under mpshim into
+# WORDS.
 words_mp() {
 	words_on "$1"
 	# shellcheck disable=SC2206
@@ -47,9 +48,9 @@ mp_bg() {
 	bg "$name" "$host" "$MPRUN" ${KEYS[$host]} "$@"
 }
 
-# The link that carries most octets, over 200 ms; nothing if none does.  From
-# emu's counters: what mpshim believes does not matter.  That of the reference
-# is none.
+# Prints the link that carries most octets within 200 ms, or nothing if none
+# does.  The figures are emu's counters, independent of what mpshim says; the
+# link of the reference (clock) does not count.
 used_link() {
 	"$EMU" -c "$LAB/emu" show >"$LAB/show1"
 	sleep 0.2
@@ -66,7 +67,7 @@ used_link() {
 		}'
 }
 
-# carrying [BUT]: some link is used, another than BUT.
+# carrying [LINK]: a link is used, and it is not LINK.
 carrying() {
 	local used
 
@@ -74,8 +75,8 @@ carrying() {
 	[ -n "$used" ] && [ "$used" != "${1:-}" ]
 }
 
-# kills NAME EVERY DOWN TIMES: while background program NAME runs, the link that
-# is used dies silently every EVERY seconds, and is back DOWN seconds later.
+# kills NAME EVERY DOWN TIMES: while background program NAME runs, the link in
+# use dies silently every EVERY seconds and is repaired DOWN seconds later.
 kills() {
 	local begin=${EPOCHREALTIME/./} n used
 
@@ -89,7 +90,8 @@ kills() {
 	done
 }
 
-# Waits until a time in us; false, and at once, if the program has ended.
+# lab_until TIME NAME: waits until TIME (us); false as soon as the background
+# program has ended.
 lab_until() {
 	while running "$2"; do
 		[ "${EPOCHREALTIME/./}" -lt "$1" ] || return 0
@@ -100,12 +102,12 @@ lab_until() {
 
 # --- Mosh -------------------------------------------------------------------
 
-# mosh_keys NAME HOW ADDRESS OPTION...: Mosh from client to server with the
-# options of keyecho.py; HOW is on or mp.  The report becomes log NAME.
+# mosh_keys NAME on|mp ADDRESS OPTION...: runs keyecho.py with Mosh from client
+# to server, plain (on) or under mpshim (mp).  The report becomes log NAME.
 mosh_keys() {
 	local name=$1 port=60001 server client
 
-	# Not one that our agent may hold a little longer than the program.
+	# Not 60001: the agent may hold that a little longer than the program.
 	[ "$2" != on ] || port=60002
 	need mosh-server mosh-client python3
 	"words_$2" server
@@ -118,9 +120,9 @@ mosh_keys() {
 	cat "$LAB/logs/$name"
 }
 
-# mosh_both ADDRESS OPTION...: Mosh under mpshim, as `mp'; then, with
-# MOSH_STOCK, without it, as `stock', to compare.  Between them the scenario's
-# function `restore', if it has one, undoes the events.
+# mosh_both ADDRESS OPTION...: runs Mosh under mpshim (log mp); with MOSH_STOCK
+# then also without it (log stock), to compare.  Between the two the scenario's
+# function `restore', if there is one, undoes the events.
 mosh_both() {
 	mosh_keys mp mp "$@"
 	[ -n "${MOSH_STOCK:-}" ] || return 0
@@ -128,8 +130,8 @@ mosh_both() {
 	mosh_keys stock on "$@" || :
 }
 
-# phase NAME FIELD N...: what keyecho.py reported of phase N, or the most of
-# several; `never' is more than any.
+# phase NAME FIELD N...: prints a field of phase N in a report of keyecho.py; of
+# several phases the largest value, `never' being larger than any number.
 phase() {
 	local name=$1 want=$2
 
@@ -148,8 +150,8 @@ phase() {
 	END { print most }' "$LAB/logs/$name"
 }
 
-# mosh_at_most WHAT FIELD LIMIT UNIT N...: a figure of mpshim and its limit,
-# and that of stock Mosh beside it.
+# mosh_at_most WHAT FIELD LIMIT UNIT N...: checks a figure of Mosh under mpshim,
+# and prints that of stock Mosh beside it.
 mosh_at_most() {
 	local what=$1 field=$2 limit=$3 unit=$4 stock='' v
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Reads the records that emu makes.
+"""Reads the records of emu.
 
-    pcap.py FILE...     prints who sent to whom: COUNT FROM TO, for each pair
+    pcap.py FILE...     prints a line PACKETS FROM TO for each pair of addresses
 """
 import collections
 import ipaddress
@@ -35,7 +35,7 @@ def payload(packet):
 
 
 def addresses(packet):
-    """From whom a packet is, and to whom."""
+    """The source and destination addresses of a packet."""
     first, size = (12, 4) if packet[0] >> 4 == 4 else (8, 16)
     return tuple(str(ipaddress.ip_address(packet[at:at + size]))
                  for at in (first, first + size))

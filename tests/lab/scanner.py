@@ -4,11 +4,12 @@
 
     scanner.py [--seed N] [--count N] [--pcap FILE] ADDRESS PORT ...
 
-The packets are empty, short, long, random, zeros, ones, well known first
-packets of other protocols.  Or, with --pcap, those of records of emu: as they
-are, cut, lengthened and with a bit flipped.  Prints one line: sent N octets N
-answers N answered N refused N; answered is the octets that came back, refused
-counts ICMP errors.  Exits 1 if any came.
+The packets are empty, short, long, random, zeros, ones, and well-known first
+packets of other protocols.  With --pcap they are packets of records of emu,
+each unchanged, truncated, lengthened, and with one bit flipped.  Prints one
+line: sent N octets N answers N answered N refused N; answers counts the packets
+that returned, answered their octets, refused ICMP errors.  The exit status is 1
+if a packet returned.
 """
 import argparse
 import random
@@ -20,7 +21,7 @@ import pcap
 
 WELL_KNOWN = [
     b"\n", b"hello\n", b"\xff\xff\xff\xffgetstatus\n", b"\x1b" + bytes(47),
-    # a DNS query, a STUN request, a QUIC Initial of a version to come, SIP
+    # a DNS query, a STUN request, a QUIC Initial of an unknown version, SIP
     bytes.fromhex("12340100000100000000000001610000010001"),
     bytes.fromhex("000100002112a442") + bytes(12),
     bytes.fromhex("c01a2a3a4a08") + bytes(1194),
@@ -34,13 +35,13 @@ LENGTHS = [0, 1, 2, 3, 4, 7, 8, 9, 11, 12, 15, 16, 20, 24, 31, 32, 33, 47, 48,
 
 
 def recorded(paths):
-    """All UDP payloads of some records, each once."""
+    """The UDP payloads of the records, without repetitions, sorted."""
     return sorted({found for path in paths for packet in pcap.packets(path)
                    if (found := pcap.payload(packet))})
 
 
 def bent(rng, packet):
-    """A packet as it is, and changed a little."""
+    """A packet unchanged, truncated, lengthened, and with one bit flipped."""
     yield packet
     yield packet[:rng.randrange(len(packet))]
     yield packet + rng.randbytes(1 + rng.randrange(64))
@@ -50,7 +51,7 @@ def bent(rng, packet):
 
 
 def packets(rng, options):
-    """Everything that is sent to a port."""
+    """All packets for a port."""
     if options.pcap:
         seen = recorded(options.pcap)
         for packet in rng.sample(seen, min(len(seen), options.count)):
@@ -67,7 +68,7 @@ def packets(rng, options):
 
 
 class Scan:
-    """What was sent to one port, and what came back."""
+    """Counts what was sent to one port and what returned."""
 
     def __init__(self, address, port):
         info = socket.getaddrinfo(address, int(port), type=socket.SOCK_DGRAM,
@@ -78,7 +79,7 @@ class Scan:
         self.refused = 0
 
     def send(self, packet):
-        """One packet, and whatever has come."""
+        """Sends one packet; receives what has arrived by then."""
         try:
             self.socket.send(packet)
             self.sent += 1
@@ -88,7 +89,7 @@ class Scan:
         self.receive(0.0005)
 
     def receive(self, seconds):
-        """Counts what comes until nothing does for so long."""
+        """Counts packets until none has arrived for that long."""
         while select.select([self.socket], [], [], seconds)[0]:
             try:
                 data = self.socket.recv(65536)
@@ -100,7 +101,7 @@ class Scan:
 
 
 def main():
-    """Scans, prints, judges."""
+    """Scans and prints the sums."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=20151)
     parser.add_argument("--count", type=int, default=500,

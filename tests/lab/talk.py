@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Has programs that copy lines talk to each other, and tells what was lost.
+"""Runs programs that copy lines and reports which lines were lost.
 
     talk.py [options] COMMAND           COMMAND's peer echoes
-    talk.py [options] COMMAND COMMAND   what one reads, the other writes
+    talk.py [options] COMMAND COMMAND   each prints what the other reads
 
-The commands are words for a shell; the second one, B, is begun first, and the
-first one, A, when --ready succeeds.  A line is `a 17 xxx' or `b 17 xxx'.
-Prints a line `talking' when A's first line came, at the
-end one for what A said and one for what B said: said N, a-sent, a-lost,
-a-twice, a-altered, and a-median, a-worst, a-gap in ms; all words of B's begin
-with b.  The gap is the longest time in which nothing of it arrived.
+The second command, B, is started first, the first one, A, when --ready
+succeeds.  A line is `a 17 xxx' or `b 17 xxx'.  Prints `talking' when the first
+line of A has arrived, or after 10 s.  At the end it prints a line for A:
+a-sent, a-lost, a-twice and a-altered in lines, a-median, a-worst and a-gap in
+ms; and the same for B, with b.  The gap is the longest time in which no line
+arrived.
 """
 import argparse
 import os
@@ -23,7 +23,7 @@ import time
 
 
 class Said:
-    """The lines that one end says."""
+    """The lines that one end sends, and their fate."""
 
     def __init__(self, name, options):
         self.name = name
@@ -39,12 +39,12 @@ class Said:
         return f"{self.name} {seq} ".ljust(self.options.size - 1, "x")
 
     def next(self):
-        """A new line."""
+        """Returns the next line to send."""
         self.sent.append(time.monotonic())
         return (self.line(len(self.sent) - 1) + "\n").encode()
 
     def hear(self, line):
-        """One that came."""
+        """Counts a line that arrived."""
         now = time.monotonic()
         words = line.split()
         seq = int(words[1]) if len(words) > 1 and words[1].isdigit() else -1
@@ -61,7 +61,7 @@ class Said:
             self.took[seq] = now - self.sent[seq]
 
     def report(self):
-        """Of name and value."""
+        """Prints the figures."""
         took = sorted(self.took.values()) or [-0.001]
         lost = [n for n in range(len(self.sent)) if n not in self.took]
         if lost:
@@ -77,7 +77,7 @@ class Said:
 
 
 class End:
-    """A program."""
+    """A program and the lines that it sends and receives."""
 
     def __init__(self, command, said, heard):
         self.said = said
@@ -88,7 +88,7 @@ class End:
             stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
 
     def say(self):
-        """A line of ours."""
+        """Gives the program the next line to send."""
         if self.said is None:
             return
         try:
@@ -97,7 +97,7 @@ class End:
             sys.exit(f"{self.process.args[-1]} has ended")
 
     def hear(self):
-        """What came; false at the end."""
+        """Reads the lines that the program received; false at its end."""
         data = os.read(self.process.stdout.fileno(), 65536)
         lines = (self.rest + data).split(b"\n")
         self.rest = lines.pop()
@@ -108,7 +108,7 @@ class End:
         return data != b""
 
     def end(self):
-        """Ends it, whatever it does."""
+        """Ends the program, after 2 s by SIGKILL."""
         try:
             os.killpg(self.process.pid, signal.SIGTERM)
             self.process.wait(2)
@@ -120,7 +120,7 @@ class End:
 
 
 def listen(ends, until):
-    """Takes what comes, until then."""
+    """Reads what the programs print until a time."""
     selector = selectors.DefaultSelector()
     for end in ends:
         selector.register(end.process.stdout, selectors.EVENT_READ, end)
@@ -132,7 +132,7 @@ def listen(ends, until):
 
 
 def begin(options):
-    """The programs: A, and B if there are two."""
+    """Starts the programs: A, and B if there are two."""
     a, b = Said("a", options), Said("b", options)
     if len(options.commands) == 1:
         return [End(options.commands[0], a, [a])], [a]
@@ -150,7 +150,7 @@ def begin(options):
 
 
 def main():
-    """Begins them, has them talk, ends them."""
+    """Starts the programs, has them talk, ends them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rate", type=float, default=50)
     parser.add_argument("--seconds", type=float, default=5)
@@ -162,7 +162,7 @@ def main():
     parser.add_argument("commands", nargs="+", metavar="COMMAND")
     options = parser.parse_args()
     ends, said = begin(options)
-    # B may learn from A's first line whom it talks to.
+    # A server learns the address of its peer from A's first line.
     ends[0].say()
     first = time.monotonic() + 10
     while not said[0].took and time.monotonic() < first:

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# talk.sh - two programs that copy lines, one on the client and one on the
-# server, talk while a path dies.
+# talk.sh - two programs that copy lines between standard input or output and
+# the network, on client and server, talk while a path dies (talk.py).
 
-# ready HOST PORT: a shell's command that succeeds when it is bound.
+# ready HOST PORT: prints a command that succeeds if a UDP socket has the port.
 ready() {
 	echo "ip netns exec $1 ss -Hanu 'sport = :$2' | grep -q ."
 }
 
 # shellcheck disable=SC2034,SC2004
-# talk NAME [OPTION OF talk.py...] COMMAND [COMMAND]: in the background; its
-# report is log NAME.
+# talk NAME [OPTION OF talk.py...] COMMAND [COMMAND]: starts the talk in the
+# background; its report becomes log NAME.
 talk() {
 	local name=$1
 
@@ -19,7 +19,8 @@ talk() {
 	BG[$name]=$!
 }
 
-# quoted HOST COMMAND...: the command under mpshim there, as one word.
+# quoted HOST COMMAND...: prints, as one word, the command that runs COMMAND on
+# the host under mpshim.
 quoted() {
 	words_mp "$1"
 	shift
@@ -27,34 +28,35 @@ quoted() {
 	echo "${WORDS[*]@Q}"
 }
 
-# failover NAME: while it talks, the used path dies silently and comes back; the
-# other one has taken over meanwhile.
+# failover NAME: during the talk the path in use dies silently, another one is
+# used, and the first is repaired.
 failover() {
 	local used
 
-	wait_for 10 said "$1" talking || fail "$1: nobody says anything"
+	wait_for 10 said "$1" talking || fail "$1: the talk does not begin"
 	wait_for 5 carrying || fail "$1: no link is used"
 	used=$(used_link)
 	set_link "$used" blackhole on
-	wait_for 3 carrying "$used" || fail "$1: nothing took over from $used"
+	wait_for 3 carrying "$used" ||
+	    fail "$1: no other link is used after $used died"
 	sleep 0.5
 	set_link "$used" blackhole off
 }
 
-# heard NAME WHO...: it ended; nothing that those (a, b) said was lost, and the
-# path's end was hardly noticed.
+# heard NAME a|b...: the talk ended well; no line of these ends was lost, and
+# none took longer than WORST (250) ms.
 heard() {
-	local name=$1 who what f
+	local name=$1 end what f
 
 	f=$(log "$name")
-	finish "$name" || { cat "$f"; fail "$name ended badly"; }
+	finish "$name" || { cat "$f"; fail "$name: the talk failed"; }
 	cat "$f"
-	for who in "${@:2}"; do
+	for end in "${@:2}"; do
 		for what in lost twice altered; do
-			expect "$name: some that $who said is $what" \
-			    [ "$(field "$f" "$who-$what")" = 0 ]
+			expect "$name: no line of $end is $what" \
+			    [ "$(field "$f" "$end-$what")" = 0 ]
 		done
-		timed "$name $who" "$(field "$f" "$who-worst")" \
-		    "${WORST:-250}" ms
+		timed "$name slowest line of $end" \
+		    "$(field "$f" "$end-worst")" "${WORST:-250}" ms
 	done
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# topo.sh - hosts and links that many scenarios share.  Delays are half the
-# round trip in each direction.
+# topo.sh - networks of hosts and links that many scenarios use.  The times in
+# the drawings are round trips; each direction has half of that as its delay.
 
 #	client ---- v4: 20 ms, IPv4 only ---- server
 #	       \--- v6: 60 ms, IPv6 only ---/

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * udpload: a program that sends numbered datagrams and tells what became of
- * each: lost, duplicated, altered, late.  It knows nothing of the lab.
+ * udpload: sends numbered datagrams and reports how many were lost, duplicated,
+ * altered or late.  It is an ordinary UDP program and knows nothing of the lab.
  *
  *	udpload [options] server PORT		echoes until SIGTERM
- *	udpload [options] client HOST PORT	has them echoed
- *	udpload [options] recv PORT		takes one stream
- *	udpload [options] send HOST PORT	sends one
+ *	udpload [options] client HOST PORT	sends datagrams to be echoed
+ *	udpload [options] recv PORT		receives one stream
+ *	udpload [options] send HOST PORT	sends streams, expects no answer
  *
  *	-4, -6		family of recv and server (IPv4)
- *	-b ADDRESS	bind to it
- *	-c		connect()
- *	-n SOCKETS	so many streams at once, each from a socket (1)
- *	-r RATE		datagrams a second of each (50)
- *	-s SIZE		octets of each (200)
- *	-d SECONDS	for so long (5)
- *	-w SECONDS	wait so long for the last ones (1)
- *	-t TEXT		what they contain, again and again
- *	-l FILE		a line `lost STREAM SEQ TIME' for each lost one
+ *	-b ADDRESS	local address of the sockets (any)
+ *	-c		connect(2) the sockets
+ *	-n SOCKETS	number of streams, each from a socket of its own (1)
+ *	-r RATE		datagrams per second of each stream (50)
+ *	-s SIZE		octets of each datagram (200)
+ *	-d SECONDS	how long the streams last (5)
+ *	-w SECONDS	how long to wait for the last datagrams (1)
+ *	-t TEXT		fills the datagrams, repeated (random octets)
+ *	-l FILE		writes `lost STREAM SEQ TIME' for each lost datagram
  *
- * The report is one line of `name value' pairs; times are ms; gap is the
- * longest time without a datagram and gap-at when it began; median, p99 and
- * worst are round trips, or one-way delays where there is only one way.
+ * The report is one line of `name value' pairs, times in ms.  gap is the
+ * longest time without a datagram; gap-at, in seconds since the epoch, is when
+ * it began.  median, p99 and worst are round trips, of recv one-way delays;
+ * most-lost is the most of one stream, silent the streams without any answer.
  */
 #include "udpload.h"
 

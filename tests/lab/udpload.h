@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * udpload: numbered datagrams over plain sockets, and what became of them.
- * Times are nanoseconds of CLOCK_MONOTONIC, which all hosts of a lab share.
+ * udpload: numbered datagrams over ordinary sockets, and their fate.  Times are
+ * nanoseconds of CLOCK_MONOTONIC, which all hosts of a lab share.
  */
 #ifndef UDPLOAD_H
 #define UDPLOAD_H
@@ -33,29 +33,29 @@ struct options {
 	double rate, seconds, wait;
 };
 
-/* What each datagram begins with; the plan is the same in all of a stream. */
+/* The beginning of each datagram; count, begin, interval: one per stream. */
 struct head {
-	uint64_t hash; /* of all that follows */
+	uint64_t hash; /* of all octets behind it */
 	uint32_t magic, stream;
-	uint64_t seq, count; /* count: how many the stream will have */
-	uint64_t begin, interval; /* seq goes at begin + seq * interval */
-	uint64_t sent;
-	uint64_t len;
+	uint64_t seq, count; /* count: datagrams in the whole stream */
+	uint64_t begin, interval; /* seq is sent at begin + seq * interval */
+	uint64_t sent; /* when it was sent indeed */
+	uint64_t len;  /* of the datagram with this head, octets */
 };
 
-/* What came of one stream. */
+/* What was received of one stream. */
 struct tally {
 	uint32_t stream;
-	uint64_t count, begin, interval; /* as in head; count 0: none yet */
+	uint64_t count, begin, interval; /* as in head; count 0: not begun */
 	uint64_t sent, errors;
 	uint64_t received, duplicated, reordered;
-	uint64_t next;       /* the highest seq seen, and 1 */
-	uint64_t last;       /* when the last came */
+	uint64_t next;       /* the highest seq received, plus 1 */
+	uint64_t last;       /* when the last one was received */
 	uint64_t gap, gap_at;
-	uint32_t *took_us;   /* by seq; UINT32_MAX: did not come */
+	uint32_t *took_us;   /* by seq; UINT32_MAX: not received */
 };
 
-/* What cannot be put to a stream. */
+/* Datagrams of no stream: damaged ones, and ones of another program. */
 struct stray {
 	uint64_t altered, foreign;
 };
@@ -68,12 +68,12 @@ uint64_t now_ns(void);
 /* udpload_packet.c */
 
 void packet_make(uint8_t *packet, struct head *, const char *text);
-/* False if it is not as it was made; then *ours says if it resembles one. */
+/* False if it differs from what was sent; *ours: it was one of udpload's. */
 bool packet_read(const uint8_t *packet, size_t len, struct head *, bool *ours);
 
 /* udpload_tally.c */
 
-/* Room for a stream whose plan is known. */
+/* Begins the tally of a stream whose first head is known. */
 void tally_begin(struct tally *, const struct head *);
 void tally_add(struct tally *, const struct head *, uint64_t now);
 void tally_report(struct tally *, size_t n, const struct stray *,

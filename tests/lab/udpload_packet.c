@@ -7,7 +7,7 @@ enum {
 	MAGIC = 0x64616f6c, /* "load" */
 };
 
-_Static_assert(sizeof(struct head) == HEAD_LEN, "no holes");
+_Static_assert(sizeof(struct head) == HEAD_LEN, "struct head has no padding");
 
 static uint64_t
 mix(uint64_t x)
@@ -17,7 +17,7 @@ mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* Any changed bit changes it. */
+/* 64 bits; a change of one bit changes it, with the step of splitmix64. */
 static uint64_t
 hash(const uint8_t *p, size_t len)
 {

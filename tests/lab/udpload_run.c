@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 enum {
-	BURST = 64, /* calls in a row before the other direction's turn */
-	BUFFER = 4 << 20,
+	BURST = 64, /* sends, or receives, before the other's turn */
+	BUFFER = 4 << 20, /* SO_RCVBUF, octets */
 };
 
-/* A client's sockets, and what became of the stream of each. */
-struct ratelimit {
+/* A client's sockets, and the tally of the stream of each. */
+struct load {
 	const struct options *o;
 	struct pollfd *fd;
 	struct tally *tally;
@@ -65,7 +65,7 @@ open_socket(const struct options *o, int family, const char *port)
 	return fd;
 }
 
-/* Waits until one is readable, but not longer than until a time. */
+/* Waits until a socket is readable, at most until a time. */
 static void
 wait_until(struct pollfd *fd, size_t n, uint64_t until)
 {
@@ -81,7 +81,7 @@ wait_until(struct pollfd *fd, size_t n, uint64_t until)
 /* --- Client and one-way sender ------------------------------------------- */
 
 static void
-load_open(struct ratelimit *l)
+load_open(struct load *l)
 {
 	const struct options *o = l->o;
 	uint32_t i, first = (uint32_t)(now_ns() ^ (uint64_t)getpid() << 20);
@@ -107,7 +107,7 @@ load_open(struct ratelimit *l)
 }
 
 static void
-load_close(struct ratelimit *l)
+load_close(struct load *l)
 {
 	uint32_t i;
 
@@ -120,9 +120,9 @@ load_close(struct ratelimit *l)
 	free(l->tally);
 }
 
-/* When the next datagram goes: the sockets take turns. */
+/* When the next datagram is sent: the sockets take turns. */
 static uint64_t
-load_due(const struct ratelimit *l)
+load_due(const struct load *l)
 {
 	const struct options *o = l->o;
 
@@ -134,7 +134,7 @@ load_due(const struct ratelimit *l)
 }
 
 static void
-load_send(struct ratelimit *l)
+load_send(struct load *l)
 {
 	uint32_t i = (uint32_t)(l->sent % l->o->sockets);
 	struct head h = l->plan;
@@ -159,7 +159,7 @@ load_send(struct ratelimit *l)
 }
 
 static void
-load_recv(struct ratelimit *l, uint32_t i)
+load_recv(struct load *l, uint32_t i)
 {
 	struct head h;
 	bool ours;
@@ -184,7 +184,7 @@ load_recv(struct ratelimit *l, uint32_t i)
 }
 
 static bool
-load_complete(const struct ratelimit *l)
+load_complete(const struct load *l)
 {
 	uint32_t i;
 
@@ -197,7 +197,7 @@ load_complete(const struct ratelimit *l)
 void
 run_client(const struct options *o)
 {
-	struct ratelimit l = { .o = o };
+	struct load l = { .o = o };
 	uint64_t end = UINT64_MAX, due;
 	uint32_t i;
 	int k;
@@ -228,7 +228,7 @@ run_client(const struct options *o)
 
 /* --- Echo server --------------------------------------------------------- */
 
-/* Answers one datagram; false if there is none. */
+/* Echoes one datagram; false if none is queued. */
 static bool
 echo_one(int fd, struct stray *stray, uint64_t *received, uint64_t *errors)
 {
@@ -249,7 +249,8 @@ echo_one(int fd, struct stray *stray, uint64_t *received, uint64_t *errors)
 		++*received;
 	else
 		*(ours ? &stray->altered : &stray->foreign) += 1;
-	if (sendto(fd, packet, (size_t)n, 0, (struct sockaddr *)&from, len) != n)
+	if (sendto(fd, packet, (size_t)n, 0, (struct sockaddr *)&from,
+	    len) != n)
 		++*errors;
 	return true;
 }
@@ -276,7 +277,7 @@ run_server(const struct options *o)
 
 /* --- One-way receiver ---------------------------------------------------- */
 
-/* Takes the first stream that comes, until it should have ended. */
+/* Receives the stream of the first datagram, until its end by its plan. */
 void
 run_receiver(const struct options *o)
 {

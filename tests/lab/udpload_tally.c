@@ -6,12 +6,12 @@
 #include <string.h>
 #include <time.h>
 
-/* What is printed: the sum over all streams. */
+/* The report: the sum over all streams. */
 struct report {
 	uint64_t sent, errors, received, lost, duplicated, reordered;
 	uint64_t gap, gap_at;
 	uint64_t most_lost; /* of one stream */
-	uint64_t silent;    /* streams of which nothing came */
+	uint64_t silent;    /* streams of which nothing was received */
 	uint32_t *took_us;
 	size_t took_len;
 };
@@ -52,7 +52,7 @@ tally_add(struct tally *t, const struct head *h, uint64_t now)
 		t->next = h->seq + 1;
 }
 
-/* Seconds since the epoch, as date +%s.%N tells them. */
+/* The time in seconds since the epoch, like date +%s.%N. */
 static double
 wall(uint64_t at)
 {
@@ -63,7 +63,7 @@ wall(uint64_t at)
 	    (double)(now_ns() - at) / 1e9;
 }
 
-/* How many the stream should have had. */
+/* How many datagrams of the stream should have been received. */
 static uint64_t
 tally_expected(const struct tally *t, const struct options *o)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/shared/arena.c: shared memory, and a lock whose holders may die. */
+/* preload/shared/arena.c: shared memory, and a lock whose owners may die. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -32,7 +32,7 @@ teardown(void)
 	close(memory);
 }
 
-/* A child that may take locks; 0 in it. */
+/* Forks a child that may take locks; returns 0 in it. */
 static pid_t
 child(void)
 {
@@ -44,9 +44,9 @@ child(void)
 	return pid;
 }
 
-/* A child that holds the lock until it is killed. */
+/* Starts a child that has the lock until it is killed. */
 static pid_t
-holder(void)
+owner_start(void)
 {
 	int ready[2];
 	char c;
@@ -68,13 +68,13 @@ holder(void)
 }
 
 static void
-murder(pid_t pid)
+kill_and_reap(pid_t pid)
 {
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 }
 
-/* Somebody sleeps for the lock. */
+/* Waits until another process sleeps for the lock. */
 static void
 await_waiter(void)
 {
@@ -211,7 +211,7 @@ START_TEST(lock_forked)
 			0 : 1);
 	}
 	child_wait(pid);
-	arena_lock(map.arena); /* which it died with */
+	arena_lock(map.arena); /* the child died with it */
 	ck_assert_uint_eq(map.arena->died, 1);
 	arena_unlock(map.arena);
 }
@@ -219,7 +219,7 @@ END_TEST
 
 START_TEST(try_gives_up)
 {
-	pid_t pid = holder();
+	pid_t pid = owner_start();
 	uint64_t before = arena_now(), took;
 
 	errno = 4711;
@@ -228,19 +228,19 @@ START_TEST(try_gives_up)
 	ck_assert_int_eq(errno, 4711);
 	ck_assert_uint_ge(took, ARENA_WAIT_US);
 	ck_assert_uint_lt(took, 1000000);
-	murder(pid);
+	kill_and_reap(pid);
 	ck_assert(arena_try(map.arena));
 	ck_assert_uint_eq(map.arena->died, 1);
 	arena_unlock(map.arena);
 }
 END_TEST
 
-START_TEST(holder_killed)
+START_TEST(owner_killed)
 {
 	int i;
 
 	for (i = 1; i <= 10; i++) {
-		murder(holder());
+		kill_and_reap(owner_start());
 		ck_assert_uint_ne(map.arena->lock & FUTEX_OWNER_DIED, 0);
 		arena_lock(map.arena);
 		ck_assert_uint_eq(map.arena->died, (unsigned)i);
@@ -251,10 +251,10 @@ START_TEST(holder_killed)
 }
 END_TEST
 
-/* Who sleeps for the lock while its holder dies gets it at once. */
-START_TEST(holder_killed_while_others_wait)
+/* A process that sleeps for the lock while its owner dies gets it at once. */
+START_TEST(owner_killed_while_others_wait)
 {
-	pid_t pid = holder(), waiter[3];
+	pid_t pid = owner_start(), waiter[3];
 	uint64_t before;
 	int i;
 
@@ -269,17 +269,18 @@ START_TEST(holder_killed_while_others_wait)
 	}
 	await_waiter();
 	before = arena_now();
-	murder(pid);
+	kill_and_reap(pid);
 	for (i = 0; i < 3; i++)
 		child_wait(waiter[i]);
 	ck_assert_uint_eq(map.arena->slot[0].gen, 3);
 	ck_assert_uint_eq(map.arena->died, 1);
 	ck_assert_uint_eq(map.arena->lock & FUTEX_TID_MASK, 0);
-	ck_assert_uint_lt(arena_now() - before, 1900000); /* woken, not timed */
+	/* Woken, not by a timeout. */
+	ck_assert_uint_lt(arena_now() - before, 1900000);
 }
 END_TEST
 
-/* A thread that dies holding it, in a process that lives on. */
+/* A thread dies with the lock, in a process that lives on. */
 static void *
 lock_and_end(void *arg)
 {
@@ -300,7 +301,7 @@ START_TEST(thread_ended)
 }
 END_TEST
 
-/* An owner that the kernel did not know as one, and that is no more. */
+/* An owner that has died, and that the kernel did not know as one. */
 START_TEST(owner_unknown)
 {
 	pid_t pid = fork();
@@ -320,18 +321,18 @@ START_TEST(abandoned)
 {
 	pid_t pid;
 
-	arena_abandon(map.arena); /* not held: nothing */
+	arena_abandon(map.arena); /* no effect: not held */
 	ck_assert_uint_eq(map.arena->lock, 0);
 	arena_lock(map.arena);
 	arena_abandon(map.arena);
 	arena_lock(map.arena);
 	ck_assert_uint_eq(map.arena->died, 1);
 	arena_unlock(map.arena);
-	pid = holder();
-	arena_abandon(map.arena); /* another's: nothing */
+	pid = owner_start();
+	arena_abandon(map.arena); /* no effect: another process's */
 	ck_assert(!arena_try(map.arena));
 	ck_assert_uint_eq(map.arena->died, 1);
-	murder(pid);
+	kill_and_reap(pid);
 }
 END_TEST
 
@@ -365,8 +366,8 @@ START_TEST(stress)
 }
 END_TEST
 
-/* Processes die at any point of all this; the lock is never lost, and never
- * two have it. */
+/* Processes are killed at any point.  The lock is never lost, and never has two
+ * owners. */
 START_TEST(stress_with_deaths)
 {
 	struct slot *s = &map.arena->slot[0];
@@ -377,7 +378,7 @@ START_TEST(stress_with_deaths)
 	for (round = 0; round < 60; round++) {
 		i = round % PROCESSES;
 		if (pid[i] != 0)
-			murder(pid[i]);
+			kill_and_reap(pid[i]);
 		pid[i] = child();
 		while (pid[i] == 0) {
 			arena_lock(map.arena);
@@ -390,7 +391,7 @@ START_TEST(stress_with_deaths)
 				_exit(1);
 			arena_unlock(map.arena);
 		}
-		/* All go on, whoever was killed. */
+		/* The others go on, whichever was killed. */
 		arena_lock(map.arena);
 		seen = s->cookie;
 		s->inode = 0;
@@ -399,7 +400,7 @@ START_TEST(stress_with_deaths)
 			sched_yield();
 	}
 	for (i = 0; i < PROCESSES; i++)
-		murder(pid[i]);
+		kill_and_reap(pid[i]);
 	arena_lock(map.arena);
 	ck_assert_uint_le(map.arena->died, 60);
 	arena_unlock(map.arena);
@@ -420,8 +421,8 @@ suite_arena(void)
 	tcase_add_test(t, lock_plain);
 	tcase_add_test(t, lock_forked);
 	tcase_add_test(t, try_gives_up);
-	tcase_add_test(t, holder_killed);
-	tcase_add_test(t, holder_killed_while_others_wait);
+	tcase_add_test(t, owner_killed);
+	tcase_add_test(t, owner_killed_while_others_wait);
 	tcase_add_test(t, thread_ended);
 	tcase_add_test(t, owner_unknown);
 	tcase_add_test(t, abandoned);

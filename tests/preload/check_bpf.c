@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * preload/shared/bpf.c: the same verdicts as the kernel's, of programs by
- * chance and of those that are worth a row, on datagrams over loopback.
+ * preload/shared/bpf.c gives the kernel's verdicts: of random filters, and of
+ * those in a table, on datagrams over loopback.
  */
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -71,7 +71,7 @@ put16(uint8_t *to, unsigned n)
 	to[1] = (uint8_t)n;
 }
 
-/* The packet that goes from fd[0] to fd[1], but for what nobody reads. */
+/* The packet from fd[0] to fd[1], but for identifier and checksums. */
 static struct bpf_packet
 packet(const int fd[2], const uint8_t *payload, size_t len)
 {
@@ -92,7 +92,7 @@ packet(const int fd[2], const uint8_t *payload, size_t len)
 	return p;
 }
 
-/* What the kernel makes of it is what we do. */
+/* The kernel's socket filter and ours keep the same. */
 static void
 compare(const int fd[2], size_t len, size_t number)
 {
@@ -115,7 +115,7 @@ compare(const int fd[2], size_t len, size_t number)
 		ck_assert_mem_eq(got, payload, (size_t)n);
 }
 
-/* An offset: not one of a checksum or an identifier. */
+/* A random offset, not of a checksum or an identifier. */
 static uint32_t
 somewhere(void)
 {
@@ -174,7 +174,8 @@ instruction(size_t left)
 	return f;
 }
 
-/* Reads of what is chosen by chance may hit a checksum: those are left out. */
+/* Does a random filter read at an offset that could be a checksum's?  Those are
+ * left out. */
 static bool
 reads_chance(size_t n)
 {
@@ -269,7 +270,7 @@ START_TEST(row)
 }
 END_TEST
 
-/* What another thread is writing may be anything: it ends, within bounds. */
+/* Another thread may be writing the filter: any bytes end, within bounds. */
 START_TEST(garbage)
 {
 	uint8_t payload[PAYLOAD] = { 0 };

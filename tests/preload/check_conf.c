@@ -10,24 +10,25 @@
 #include <unistd.h>
 
 #include "policy/conf.h"
+#include "policy/dest_policy.h"
 #include "suites.h"
 
 #define KEY "MPSHIM_KEY=/k"
 #define PEER KEY, "MPSHIM_PEER="
 #define PLAIN KEY, "MPSHIM_PLAIN="
 
-/* An environment: the variables, separated by newlines in lists of our own;
- * where datagrams go then; and what is said, if anything. */
+/* An environment, the way that datagrams to some addresses go then, and the
+ * error message, if any. */
 static const struct conf_row {
 	const char *env[4];
 	struct {
 		const char *ip;
 		unsigned port;
-		enum conf_way way;
+		enum rules_way way;
 	} to[6];
-	const char *says; /* one line holds this; NULL: nothing is said */
+	const char *says; /* part of the one line that is logged; NULL: none */
 } rows[] = {
-	/* Nothing asked for. */
+	/* No setting. */
 	{ { NULL }, { { "192.0.2.1", 9, WAY_PLAIN },
 		{ "2001:db8::1", 9, WAY_PLAIN }, { "fe80::1", 9, WAY_PLAIN } },
 	    NULL },
@@ -37,7 +38,7 @@ static const struct conf_row {
 	{ { "MPSHIM_KEYS=/k" }, { { "192.0.2.1", 9, WAY_PLAIN } }, NULL },
 	{ { "MPSHIM_PEER=192.0.2.1" }, { { "192.0.2.1", 9, WAY_PLAIN } },
 	    NULL },
-	/* A key: everything but what stays, goes to many, or asks for names. */
+	/* A key: all but loopback, multicast, broadcast and name servers. */
 	{ { KEY }, { { "192.0.2.1", 9, WAY_PROTECT },
 		{ "10.0.0.1", 9, WAY_PROTECT },
 		{ "2001:db8::1", 9, WAY_PROTECT },
@@ -56,7 +57,7 @@ static const struct conf_row {
 	{ { KEY }, { { "fe80::1", 9, WAY_REFUSE }, { "fe80::1", 53, WAY_PLAIN },
 		{ "febf::1", 9, WAY_REFUSE }, { "fec0::1", 9, WAY_PROTECT } },
 	    NULL },
-	/* Peers: only they. */
+	/* MPSHIM_PEER: only these. */
 	{ { PEER "192.0.2.1" }, { { "192.0.2.1", 9, WAY_PROTECT },
 		{ "192.0.2.1", 53, WAY_PLAIN }, { "192.0.2.2", 9, WAY_PLAIN },
 		{ "2001:db8::1", 9, WAY_PLAIN }, { "fe80::1", 9, WAY_PLAIN } },
@@ -73,7 +74,7 @@ static const struct conf_row {
 	{ { PEER "192.0.2.0/24", "MPSHIM_PLAIN=192.0.2.1" },
 	    { { "192.0.2.1", 9, WAY_PLAIN }, { "192.0.2.2", 9, WAY_PROTECT },
 		{ "192.0.3.1", 9, WAY_PLAIN } }, NULL },
-	/* Exceptions, by their lengths. */
+	/* MPSHIM_PLAIN: prefixes of several lengths. */
 	{ { PLAIN "0.0.0.0/0" }, { { "192.0.2.1", 9, WAY_PLAIN },
 		{ "255.0.0.1", 9, WAY_PLAIN },
 		{ "2001:db8::1", 9, WAY_PROTECT } }, NULL },
@@ -96,7 +97,7 @@ static const struct conf_row {
 		{ "2001:db8:0:2::9", 9, WAY_PROTECT } }, NULL },
 	{ { PLAIN "2001:db8::1/128" }, { { "2001:db8::1", 9, WAY_PLAIN },
 		{ "2001:db8::2", 9, WAY_PROTECT } }, NULL },
-	/* And ports. */
+	/* Ports. */
 	{ { PLAIN "10.0.0.0/8:123" }, { { "10.1.1.1", 123, WAY_PLAIN },
 		{ "10.1.1.1", 124, WAY_PROTECT } }, NULL },
 	{ { PLAIN "0.0.0.0/0:123" }, { { "10.1.1.1", 123, WAY_PLAIN },
@@ -107,7 +108,7 @@ static const struct conf_row {
 	    NULL },
 	{ { PLAIN "::ffff:10.0.0.1" }, { { "10.0.0.1", 9, WAY_PLAIN } },
 	    NULL },
-	/* What is no rule is said, and the others count. */
+	/* A wrong word is logged, and the others count. */
 	{ { PLAIN "10.0.0.1 nonsense" }, { { "10.0.0.1", 9, WAY_PLAIN },
 		{ "10.0.0.2", 9, WAY_PROTECT } },
 	    "MPSHIM_PLAIN: expected ADDRESS[/LEN][:PORT], found \"nonsense\"" },
@@ -148,7 +149,8 @@ static const struct conf_row {
 	    "no key no-such-key" },
 };
 
-/* What a process says and does with this environment; conf is once for all. */
+/* Tries a row in a process of its own, since conf_load() runs once in each:
+ * which address went another way, from 1 on; or 0. */
 static int
 in_child(const struct conf_row *r, char *said, size_t size)
 {
@@ -166,7 +168,7 @@ in_child(const struct conf_row *r, char *said, size_t size)
 		conf_load(envp);
 		for (i = 0; i < COUNT(r->to) && r->to[i].ip != NULL; i++) {
 			a = addr_of(r->to[i].ip, r->to[i].port);
-			if (conf_way_to(&a) != r->to[i].way)
+			if (dest_policy_known(&a).way != r->to[i].way)
 				_exit(1 + i);
 		}
 		_exit(0);
@@ -199,7 +201,7 @@ START_TEST(row)
 }
 END_TEST
 
-/* --- Many ----------------------------------------------------------------- */
+/* --- Long lists ----------------------------------------------------------- */
 
 START_TEST(many_rules)
 {
@@ -223,7 +225,7 @@ START_TEST(many_rules)
 }
 END_TEST
 
-/* A word that no buffer of ours holds. */
+/* A word longer than any buffer. */
 START_TEST(long_word)
 {
 	static char list[20000];
@@ -240,7 +242,7 @@ START_TEST(long_word)
 }
 END_TEST
 
-/* --- What becomes of it in one process ------------------------------------ */
+/* --- struct conf ---------------------------------------------------------- */
 
 static const struct conf *
 load(const char *a, const char *b, const char *c)
@@ -285,7 +287,7 @@ START_TEST(too_many_keys)
 	const struct conf *c;
 	size_t n = strlen(list);
 
-	/* Ends in the middle of a name. */
+	/* The room for keys ends within a name. */
 	while (n + 16 < sizeof(list))
 		n += (size_t)snprintf(list + n, sizeof(list) - n, "/k/%06zu ",
 		    n);
@@ -316,14 +318,16 @@ START_TEST(switches)
 		snprintf(env, sizeof(env), "%s=%s", which ? "MPSHIM_PREFER" :
 			"MPSHIM_ACCEPT_PLAIN", values[i].value);
 	c = load(KEY, env, NULL);
-	ck_assert((c->set.rules.rest == REST_PREFER) == (values[i].on && which));
+	ck_assert(
+	    (c->set.rules.rest == REST_PREFER) == (values[i].on && which));
 	ck_assert(c->set.rules.accept_plain == (values[i].on && !which));
-	ck_assert(conf_plain_from(&stranger) == values[i].on);
-	ck_assert(conf_plain_from(&loop) && conf_plain_from(&dns));
+	ck_assert(dest_policy_known(&stranger).plain_from == values[i].on);
+	ck_assert(dest_policy_known(&loop).plain_from &&
+	    dest_policy_known(&dns).plain_from);
 }
 END_TEST
 
-/* What has no room is left out, not written beyond the end. */
+/* A name that is too long is left out. */
 START_TEST(interfaces)
 {
 	static char list[600] = "MPSHIM_INTERFACE=eth0 ";

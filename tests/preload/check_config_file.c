@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/policy/config_file.c: lines, what is wrong in them, and noise. */
+/* preload/policy/config_file.c: lines, error messages, and random bytes. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,9 +85,9 @@ START_TEST(fault)
 }
 END_TEST
 
-/* --- Noise ---------------------------------------------------------------- */
+/* --- Random bytes --------------------------------------------------------- */
 
-/* The bytes, in memory that ends with them. */
+/* Reads the bytes from memory of just their length, for the sanitizers. */
 static void
 take_all(const char *bytes, size_t len)
 {
@@ -124,7 +124,7 @@ next_random(uint32_t *state)
 	return *state >> 8;
 }
 
-/* Bytes by chance, and a file that is right but for some. */
+/* Random bytes, and a correct file with a few of them changed. */
 START_TEST(noise)
 {
 	static const char right[] = "default prefer\nkey home /etc/a.key\n"

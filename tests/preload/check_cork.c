@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "datagram/cork.h"
+#include "socket/fdtab.h"
 #include "suites.h"
 
 static struct msghdr
@@ -30,7 +31,7 @@ START_TEST(pieces)
 	atomic_store(&s.options.corked, true);
 	cork_leave(c, true);
 	ck_assert_ptr_eq(cork_enter(&s), c);
-	/* Another call is at it. */
+	/* While a call has it, no other gets it. */
 	ck_assert_ptr_ne(cork_enter(&s), c);
 	msg = piece(&iov, (char *)"two", 3);
 	ck_assert_int_eq(cork_add(c, &msg), 3);
@@ -58,7 +59,7 @@ START_TEST(too_long)
 }
 END_TEST
 
-/* Sockets that were closed with a half datagram do not use it up. */
+/* Corks of sockets that were closed with an unfinished datagram are reused. */
 START_TEST(forgotten)
 {
 	struct sock s = { .cookie = 0 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/process/fault.c: at the edges of what is there, and that nothing
- * changes. */
+/* preload/process/fault.c: at the edges of mapped memory; and nothing is
+ * changed. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 
 enum { PAGE = 4096 };
 
-/* Two pages: what may be done with the first; nothing with the second. */
+/* Two pages: the protection of the first; the second has none. */
 static const struct row {
 	int first;
 	size_t at, len;
@@ -48,7 +48,7 @@ START_TEST(fault)
 }
 END_TEST
 
-/* Of what is written, no byte more; of what is read, none. */
+/* fault_write() changes only bytes of the buffer, fault_read() none. */
 START_TEST(bounds)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -65,7 +65,7 @@ START_TEST(bounds)
 }
 END_TEST
 
-/* Another call is to say what is wrong with the descriptor. */
+/* A descriptor that is no socket is no fault: another call gives its error. */
 START_TEST(no_socket)
 {
 	char room[4] = "";

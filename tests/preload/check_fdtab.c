@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/socket/fdtab.c: whose descriptors are whose. */
+/* preload/socket/fdtab.c: which descriptor is which socket. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 /* The socket of a descriptor; no reference is kept. */
 static struct sock *
-look(int fd, bool *known)
+peek_at(int fd, bool *known)
 {
 	struct sock *s = fdtab_hold(fd, known);
 
@@ -30,7 +30,7 @@ START_TEST(unknown)
 }
 END_TEST
 
-/* The last ones are beyond the table, where nothing is remembered. */
+/* The last ones are beyond the table, which does not remember them. */
 START_TEST(set)
 {
 	static const int fds[] = { 0, 1, 1023, 1024, 65535, 1048575, 1048576,
@@ -40,17 +40,17 @@ START_TEST(set)
 
 	ck_assert_ptr_nonnull(s);
 	fdtab_set(fds[_i], NULL);
-	ck_assert_ptr_null(look(fds[_i], &known));
+	ck_assert_ptr_null(peek_at(fds[_i], &known));
 	ck_assert(known == in);
 	fdtab_set(fds[_i], s);
-	ck_assert_ptr_eq(look(fds[_i], &known), in ? s : NULL);
+	ck_assert_ptr_eq(peek_at(fds[_i], &known), in ? s : NULL);
 	ck_assert(known == in);
 	ck_assert_uint_eq(s->refs, in ? 2 : 1);
 	if (in) {
 		ck_assert_ptr_eq(fdtab_drop(fds[_i]), s);
 		fdtab_release(s);
 	}
-	ck_assert_ptr_null(look(fds[_i], &known));
+	ck_assert_ptr_null(peek_at(fds[_i], &known));
 	ck_assert(!known);
 	ck_assert_uint_eq(s->refs, 1);
 	fdtab_release(s);
@@ -71,7 +71,7 @@ START_TEST(made_clean)
 	a->peer.port = 9;
 	a->state = SOCK_ATTACHED;
 	fdtab_release(a);
-	c = fdtab_new(); /* the same memory, and nothing of what was in it */
+	c = fdtab_new(); /* the same memory, zeroed */
 	ck_assert_ptr_eq(c, a);
 	ck_assert_uint_eq(c->number, number);
 	ck_assert_uint_eq(c->refs, 1);
@@ -94,9 +94,9 @@ START_TEST(two_names)
 	fdtab_release(s);
 	ck_assert_uint_eq(s->refs, 2);
 	fdtab_release(fdtab_drop(5));
-	ck_assert_ptr_null(look(5, &known));
+	ck_assert_ptr_null(peek_at(5, &known));
 	ck_assert(!known);
-	ck_assert_ptr_eq(look(2000, &known), s);
+	ck_assert_ptr_eq(peek_at(2000, &known), s);
 	s->cookie = 7;
 	fdtab_release(fdtab_drop(2000));
 	ck_assert_uint_eq(s->refs, 0);
@@ -106,7 +106,7 @@ START_TEST(two_names)
 }
 END_TEST
 
-/* dup2(2) over a name takes it from the socket that had it. */
+/* dup2(2) onto a descriptor takes it from the socket that had it. */
 START_TEST(name_taken)
 {
 	struct sock *a = fdtab_new(), *b = fdtab_new();
@@ -115,13 +115,13 @@ START_TEST(name_taken)
 	fdtab_set(5, a);
 	fdtab_set(6, b);
 	fdtab_set(6, a);
-	ck_assert_ptr_eq(look(6, &known), a);
+	ck_assert_ptr_eq(peek_at(6, &known), a);
 	ck_assert_uint_eq(a->refs, 3);
 	ck_assert_uint_eq(b->refs, 1);
-	fdtab_set(6, a); /* over itself */
+	fdtab_set(6, a); /* onto itself */
 	ck_assert_uint_eq(a->refs, 3);
 	fdtab_set(6, NULL);
-	ck_assert_ptr_null(look(6, &known));
+	ck_assert_ptr_null(peek_at(6, &known));
 	ck_assert(known);
 	ck_assert_uint_eq(a->refs, 2);
 	fdtab_release(fdtab_drop(5));
@@ -130,7 +130,7 @@ START_TEST(name_taken)
 }
 END_TEST
 
-/* Closed while somebody is in the middle of a call. */
+/* A descriptor is closed while another thread is in a call with it. */
 START_TEST(held_when_closed)
 {
 	struct sock *s = fdtab_new(), *other;
@@ -198,8 +198,8 @@ END_TEST
 
 enum { THREADS = 4, TURNS = 40000, NAMES = 6 };
 
-/* A socket that is held is one and the same as long as it is held: whoever
- * makes it writes its number in two places before others can find it. */
+/* A socket stays the same one while there is a reference: the thread that makes
+ * it writes its number in two places before others can find it. */
 static void *
 churn(void *arg)
 {
@@ -209,7 +209,7 @@ churn(void *arg)
 	int i, fd;
 
 	for (i = 0; i < TURNS; i++) {
-		fd = 1020 + rand_r(&seed) % NAMES; /* over a chunk's end */
+		fd = 1020 + rand_r(&seed) % NAMES; /* across two chunks */
 		switch (rand_r(&seed) % 5) {
 		case 0:
 			s = fdtab_new();
@@ -262,7 +262,8 @@ START_TEST(threads)
 	for (fd = 1020; fd < 1020 + NAMES; fd++)
 		if ((s = fdtab_drop(fd)) != NULL)
 			fdtab_release(s);
-	/* None was lost: no more were ever made than can have been in use. */
+	/* None was lost: no more were made than can have been in use at
+	 * once. */
 	for (i = 0; i < MANY; i++) {
 		s = fdtab_new();
 		ck_assert_uint_lt(s->number, MANY + 4 * THREADS + NAMES);
@@ -280,7 +281,7 @@ see(int fd)
 	n_seen++;
 }
 
-/* Each descriptor in the range about which something is known. */
+/* Each descriptor of the range that has an entry. */
 START_TEST(each)
 {
 	static const struct {

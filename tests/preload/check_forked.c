@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/process/forked.c: children that no handler was told about. */
+/* preload/process/forked.c: children of forks that run no handler. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ by_syscall(void)
 
 static int (*const ways[])(void) = { by_fork, by_Fork, by_syscall };
 
-/* Once in each child and in its own child, never in the parent. */
+/* The function runs once in each child and grandchild, never in the parent. */
 START_TEST(noticed)
 {
 	int i, pid, grandchild;
@@ -68,7 +68,7 @@ START_TEST(noticed)
 }
 END_TEST
 
-/* A child of vfork(2) is in its parent's memory. */
+/* A child of vfork(2), which runs in its parent's memory, is not noticed. */
 START_TEST(not_vfork)
 {
 	int pid;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/shared/internal.c: what was made opens, anything else does not. */
+/* preload/shared/internal.c: only datagrams that this arena made open. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -133,7 +133,8 @@ START_TEST(damaged)
 }
 END_TEST
 
-/* Of another port; even of one that knows the token but not the key. */
+/* Datagrams of another arena, also of one with the same token but another
+ * key. */
 START_TEST(another_arena)
 {
 	struct internal in = { .kind = INTERNAL_DATA }, out;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/process/iov.c: what the kernel refuses, and what lies across its
- * parts. */
+/* preload/process/iov.c: the kernel's errors, and datagrams across buffers. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -19,7 +18,7 @@ static const struct check_row {
 	{ some, 5, 1, 0 },
 	{ some, 5, 0, 0 },
 	{ NULL, 0, 1, 0 },
-	{ NULL, 5, 1, 0 }, /* found out when there is something for it */
+	{ NULL, 5, 1, 0 }, /* an error only when a byte would go there */
 	{ some, (size_t)SSIZE_MAX + 1, 1, -EINVAL },
 	{ (void *)-4096L, 1, 1, -EFAULT },
 	{ some, 5, IOV_MAX + 1, -EMSGSIZE },
@@ -68,7 +67,7 @@ static const struct gather_row {
 	    -EMSGSIZE },
 	{ { { (char *)"ab", 2 }, { NULL, 1 }, { (char *)"cde", 3 } }, 8,
 	    -EFAULT },
-	/* Too long is said before a bad place. */
+	/* EMSGSIZE comes before EFAULT. */
 	{ { { (char *)"ab", 2 }, { NULL, 9 }, { (char *)"cde", 3 } }, 8,
 	    -EMSGSIZE },
 };
@@ -96,7 +95,7 @@ START_TEST(scatter)
 	ck_assert_int_eq(iov_scatter(&msg, from, 5), 5);
 	ck_assert_mem_eq(a, "ab", 2);
 	ck_assert_mem_eq(b, "cde", 4);
-	/* The last one is looked at only when it is needed. */
+	/* The last buffer is used only when it is needed. */
 	ck_assert_int_eq(iov_scatter(&msg, from, 6), 6);
 	ck_assert_int_eq(iov_scatter(&msg, from, 7), -EFAULT);
 	msg.msg_iovlen = 3;

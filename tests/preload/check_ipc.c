@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/shared/ipc.c: where the agent is, and what is said to it. */
+/* preload/shared/connect_agent.c and ipc.c: where the agent is, and the
+ * messages to it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shared/connect_agent.h"
 #include "shared/ipc.h"
 #include "suites.h"
 
@@ -60,11 +62,11 @@ START_TEST(mode)
 
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	ck_assert_int_eq(chmod(dir, r->mode), 0);
-	ck_assert_int_eq(ipc_directory(path, 0), r->error);
-	ck_assert_int_eq(ipc_path(path, 0), r->error);
-	ck_assert_int_eq(ipc_path(path, 1), r->error);
+	ck_assert_int_eq(connect_agent_directory(path, 0), r->error);
+	ck_assert_int_eq(connect_agent_path(path, 0), r->error);
+	ck_assert_int_eq(connect_agent_path(path, 1), r->error);
 	if (r->error != 0)
-		ck_assert_int_eq(ipc_connect(), r->error);
+		ck_assert_int_eq(connect_agent_open(), r->error);
 }
 END_TEST
 
@@ -73,16 +75,16 @@ START_TEST(made_on_demand)
 	char path[IPC_PATH], again[IPC_PATH];
 	struct stat st;
 
-	ck_assert_int_eq(ipc_path(path, 0), -ENOENT);
-	ck_assert_int_eq(ipc_connect(), -ENOENT);
+	ck_assert_int_eq(connect_agent_path(path, 0), -ENOENT);
+	ck_assert_int_eq(connect_agent_open(), -ENOENT);
 	ck_assert_int_eq(access(dir, F_OK), -1);
 	umask(0);
-	ck_assert_int_eq(ipc_path(path, 1), 0);
+	ck_assert_int_eq(connect_agent_path(path, 1), 0);
 	ck_assert_int_eq(stat(dir, &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0700);
 	ck_assert_int_eq(strncmp(path, dir, strlen(dir)), 0);
 	ck_assert_int_eq(strncmp(path + strlen(dir), "/agent.", 7), 0);
-	ck_assert_int_eq(ipc_path(again, 1), 0);
+	ck_assert_int_eq(connect_agent_path(again, 1), 0);
 	ck_assert_str_eq(path, again);
 }
 END_TEST
@@ -92,15 +94,15 @@ START_TEST(no_directory)
 	char path[IPC_PATH];
 	int fd;
 
-	ck_assert_int_eq(symlink(top, dir), 0); /* though that one is ours */
-	ck_assert_int_eq(ipc_directory(path, 1), -ENOTDIR);
+	ck_assert_int_eq(symlink(top, dir), 0); /* a link to one of ours */
+	ck_assert_int_eq(connect_agent_directory(path, 1), -ENOTDIR);
 	ck_assert_int_eq(unlink(dir), 0);
 	fd = open(dir, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	ck_assert_int_eq(ipc_directory(path, 1), -ENOTDIR);
-	ck_assert_int_eq(ipc_connect(), -ENOTDIR);
+	ck_assert_int_eq(connect_agent_directory(path, 1), -ENOTDIR);
+	ck_assert_int_eq(connect_agent_open(), -ENOTDIR);
 	setenv("MPSHIM_RUNTIME_DIR", "/proc/nowhere/run", 1);
-	ck_assert_int_eq(ipc_directory(path, 1), -ENOENT);
+	ck_assert_int_eq(connect_agent_directory(path, 1), -ENOENT);
 }
 END_TEST
 
@@ -109,11 +111,11 @@ START_TEST(another_owner)
 	char path[IPC_PATH];
 
 	if (geteuid() != 0)
-		return; /* nobody lets us make one */
+		return; /* no right to make one */
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	ck_assert_int_eq(chown(dir, 65534, 65534), 0);
-	ck_assert_int_eq(ipc_directory(path, 1), -EPERM);
-	ck_assert_int_eq(ipc_connect(), -EPERM);
+	ck_assert_int_eq(connect_agent_directory(path, 1), -EPERM);
+	ck_assert_int_eq(connect_agent_open(), -EPERM);
 }
 END_TEST
 
@@ -125,21 +127,21 @@ START_TEST(too_long)
 	memcpy(name, "/tmp/", 5);
 	name[IPC_PATH - 1] = '\0';
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
-	ck_assert_int_lt(ipc_path(path, 0), 0);
+	ck_assert_int_lt(connect_agent_path(path, 0), 0);
 	name[IPC_PATH - 1] = 'x';
 	name[IPC_PATH + 1] = '\0';
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
-	ck_assert_int_eq(ipc_path(path, 0), -ENAMETOOLONG);
-	/* It would do as a directory, but no socket's name is as long. */
+	ck_assert_int_eq(connect_agent_path(path, 0), -ENAMETOOLONG);
+	/* Short enough for a directory's path, too long for a Unix socket's. */
 	memset(name, 'x', sizeof(name));
 	snprintf(name, sizeof(name), "%s/%090d", top, 0);
 	setenv("MPSHIM_RUNTIME_DIR", name, 1);
-	ck_assert_int_eq(ipc_directory(path, 1), 0);
-	ck_assert_int_eq(ipc_path(path, 1), -ENAMETOOLONG);
+	ck_assert_int_eq(connect_agent_directory(path, 1), 0);
+	ck_assert_int_eq(connect_agent_path(path, 1), -ENAMETOOLONG);
 }
 END_TEST
 
-/* Which of the environment's words counts. */
+/* Which variable of the environment counts. */
 static const struct env_row {
 	const char *runtime, *xdg, *want;
 } envs[] = {
@@ -170,9 +172,9 @@ START_TEST(environment)
 	*e = NULL;
 	snprintf(want, sizeof(want), geteuid() == 0 ? "/run/mpshim" :
 		"/tmp/mpshim-%u", (unsigned)geteuid());
-	ipc_setup(envp);
-	setenv("MPSHIM_RUNTIME_DIR", "/tmp/later", 1); /* too late */
-	(void)ipc_directory(path, 0);
+	connect_agent_setup(envp);
+	setenv("MPSHIM_RUNTIME_DIR", "/tmp/later", 1); /* no effect any more */
+	(void)connect_agent_directory(path, 0);
 	ck_assert_str_eq(path, r->want != NULL ? r->want : want);
 }
 END_TEST
@@ -230,7 +232,7 @@ START_TEST(with_descriptors)
 }
 END_TEST
 
-/* As a program would that means harm. */
+/* As a hostile program would send it. */
 static void
 send_raw(int n, int messages)
 {
@@ -275,7 +277,7 @@ START_TEST(too_many_descriptors)
 			close(got[i]);
 	ck_assert_int_eq(fds_open(), before);
 	ck_assert_int_eq(n, -EMSGSIZE);
-	/* And the next one is well. */
+	/* The next message arrives as usual. */
 	ck_assert_int_eq(ipc_send(pair[0], "y", 1, NULL, 0), 0);
 	ck_assert_int_eq(ipc_recv(pair[1], text, sizeof(text), got), 1);
 	ck_assert_int_eq(got[0], -1);
@@ -336,15 +338,15 @@ listener(void)
 	char path[IPC_PATH];
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	ck_assert_int_eq(ipc_path(path, 1), 0);
+	ck_assert_int_eq(connect_agent_path(path, 1), 0);
 	strcpy(sun.sun_path, path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	return fd;
 }
 
-/* An agent for one question, in a process of its own. */
+/* Starts an agent for one question, in a process of its own. */
 static void
-answer_one(int door, enum reply how)
+answer_one(int listening, enum reply how)
 {
 	struct {
 		struct ipc_answer answer;
@@ -352,14 +354,14 @@ answer_one(int door, enum reply how)
 	} a = { .answer = { .version = IPC_VERSION, .error = -7, .slot = 3 } };
 	size_t len = sizeof(a.answer);
 	struct ipc_request ask;
-	int fd = accept(door, NULL, NULL), got[IPC_PASS], n;
-	int pass[IPC_PASS] = { memfd_create("m", 0), door };
+	int fd = accept(listening, NULL, NULL), got[IPC_PASS], n;
+	int pass[IPC_PASS] = { memfd_create("m", 0), listening };
 
 	n = ipc_recv(fd, &ask, sizeof(ask), got);
 	if (n != (int)sizeof(ask) || ask.kind != IPC_FIND || got[0] < 0 ||
 	    !same_file(got[0], STDIN_FILENO))
 		_exit(1);
-	memset(a.answer.text, 'x', sizeof(a.answer.text)); /* no end */
+	memset(a.answer.text, 'x', sizeof(a.answer.text)); /* not terminated */
 	if (how == SHORT || how == ONE_FD_SHORT)
 		len--;
 	if (how == LONG)
@@ -367,7 +369,7 @@ answer_one(int door, enum reply how)
 	if (how == OTHER_VERSION)
 		a.answer.version++;
 	if (how == SILENCE)
-		(void)recv(fd, &ask, 1, 0); /* until it goes */
+		(void)recv(fd, &ask, 1, 0); /* until the client is gone */
 	else if (how != HANG_UP)
 		ipc_send(fd, &a, len, pass, how == TWO_FDS ? 2 :
 			how == ONE_FD || how == ONE_FD_SHORT ? 1 : 0);
@@ -379,17 +381,17 @@ START_TEST(question)
 	const struct ask_row *r = &asks[_i];
 	struct ipc_request ask = { .version = IPC_VERSION, .kind = IPC_FIND };
 	struct ipc_answer answer;
-	int door = listener(), before = fds_open(), got = 77, in = 0;
+	int listening = listener(), before = fds_open(), got = 77, in = 0;
 	uint64_t begun;
 	pid_t pid;
 
 	ck_assert_int_eq(ipc_call(&ask, &in, 1, -1, &answer, &got),
 	    -ECONNREFUSED);
 	ck_assert_int_eq(got, -1);
-	ck_assert_int_eq(listen(door, 4), 0);
+	ck_assert_int_eq(listen(listening, 4), 0);
 	pid = fork();
 	if (pid == 0)
-		answer_one(door, r->reply);
+		answer_one(listening, r->reply);
 	begun = arena_now();
 	ck_assert_int_eq(ipc_call(&ask, &in, 1, -1, &answer, &got), r->error);
 	ck_assert_uint_lt(arena_now() - begun, IPC_WAIT_MS * 2 * 1000);
@@ -403,35 +405,35 @@ START_TEST(question)
 		close(got);
 	child_wait(pid);
 	ck_assert_int_eq(fds_open(), before);
-	close(door);
+	close(listening);
 }
 END_TEST
 
-/* Somebody else took the place where the agent should be. */
+/* A process of another user listens where the agent should. */
 START_TEST(stranger_listens)
 {
-	int door, before;
+	int listening, before;
 	pid_t pid;
 	char c;
 	int ready[2];
 
 	if (geteuid() != 0)
-		return; /* we cannot be two */
-	door = listener();
+		return; /* only root can be another user */
+	listening = listener();
 	ck_assert_int_eq(pipe(ready), 0);
 	pid = fork();
 	if (pid == 0) {
-		if (seteuid(65534) != 0 || listen(door, 4) != 0 ||
+		if (seteuid(65534) != 0 || listen(listening, 4) != 0 ||
 		    write(ready[1], "!", 1) != 1)
 			_exit(1);
-		_exit(accept(door, NULL, NULL) >= 0 ? 0 : 1);
+		_exit(accept(listening, NULL, NULL) >= 0 ? 0 : 1);
 	}
 	ck_assert_int_eq(read(ready[0], &c, 1), 1);
 	before = fds_open();
-	ck_assert_int_eq(ipc_connect(), -EPERM);
+	ck_assert_int_eq(connect_agent_open(), -EPERM);
 	ck_assert_int_eq(fds_open(), before);
 	child_wait(pid);
-	close(door);
+	close(listening);
 	close(ready[0]);
 	close(ready[1]);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/shared/net.c: every form of an address, and a path through real
+/* preload/shared/net.c: the forms of an address, and paths through real
  * sockets. */
 #include <errno.h>
 #include <net/if.h>
@@ -75,7 +75,7 @@ END_TEST
 static const struct put_row {
 	const char *ip;
 	int family;
-	socklen_t len; /* that is told */
+	socklen_t len; /* what net_put() gives */
 	const char *as; /* in AF_INET6, when not `ip' */
 } puts_rows[] = {
 	{ "192.0.2.1", AF_INET, 16, NULL },
@@ -87,10 +87,10 @@ static const struct put_row {
 	{ "::", AF_INET, 16, "0.0.0.0" },
 	{ "2001:db8::7", AF_INET, 0, NULL },
 	{ "::1", AF_INET, 0, NULL },
-	{ "::192.0.2.1", AF_INET, 0, NULL }, /* compatible, not mapped */
+	{ "::192.0.2.1", AF_INET, 0, NULL }, /* compatible: not IPv4 */
 };
 
-/* Of each length that a caller may have room for. */
+/* Into buffers of each size. */
 START_TEST(put)
 {
 	const struct put_row *r = &puts_rows[_i];
@@ -198,7 +198,8 @@ static const struct path_row {
 	{ MP_INET6, "::1", "::1" },
 };
 
-/* A socket on every address of a family, which tells all there is to tell. */
+/* A socket at the wildcard of a family, with all options of struct net_info
+ * on. */
 static int
 open_any(enum mp_family kernel, struct mp_addr *name)
 {
@@ -281,14 +282,15 @@ START_TEST(path_taken)
 	ck_assert_uint_eq(info.ifindex, path.ifindex);
 	ck_assert_int_eq(info.tos, tos);
 	ck_assert_int_eq(info.ttl, ttl);
-	ck_assert_uint_ge(info.arrival + 1000, before); /* two clocks read */
+	/* 1000: the two clocks are not read at once. */
+	ck_assert_uint_ge(info.arrival + 1000, before);
 	ck_assert_uint_le(info.arrival, arena_now() + 1000);
 	close(a);
 	close(b);
 }
 END_TEST
 
-/* An interface that is not there is an error of the send, not a guess. */
+/* A path by an interface that does not exist is an error of the send. */
 START_TEST(path_no_interface)
 {
 	struct mp_path path = { .local = addr_of("127.0.0.1", 0),
@@ -307,8 +309,8 @@ START_TEST(path_no_interface)
 }
 END_TEST
 
-/* What keeps a packet of ours out of a TCP connection that took the number of
- * its socket (tx_sealed.c), and goes unnoticed by UDP. */
+/* MSG_FASTOPEN, by which a packet fails on a TCP socket that took the
+ * descriptor of its socket (tx_sealed.c), and which UDP ignores. */
 START_TEST(fastopen)
 {
 	struct sockaddr_in6 name = { .sin6_family = AF_INET6 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/socket/pinned.c: who never comes back lets go of its socket. */
+/* preload/socket/pinned.c: a call that is left without a return releases its
+ * socket. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "process/reentry.h"
+#include "socket/fdtab.h"
 #include "socket/pinned.h"
 #include "suites.h"
 
@@ -22,7 +24,7 @@ blocked(void *arg)
 	return NULL;
 }
 
-/* As many as are left besides ours. */
+/* Threads are cancelled; only the test's reference is left. */
 START_TEST(cancelled)
 {
 	struct sock *s = fdtab_new();
@@ -37,12 +39,12 @@ START_TEST(cancelled)
 		ck_assert_int_eq(pthread_cancel(t[i]), 0);
 		ck_assert_int_eq(pthread_join(t[i], NULL), 0);
 	}
-	/* One cancelled before it began still has its hold. */
+	/* A thread that is cancelled before it began keeps its reference. */
 	ck_assert_uint_eq(atomic_load(&s->refs), 1);
 }
 END_TEST
 
-/* As handlers within handlers: each further in than the one before. */
+/* As nested signal handlers: each frame lies deeper than the one before. */
 __attribute__((noinline)) static void
 nested(struct sock *s, int depth)
 {
@@ -81,7 +83,7 @@ leave(int sig)
 	siglongjmp(back, 1);
 }
 
-/* Deeper than where pinned_begin() is called again. */
+/* In a deeper frame than the next pinned_begin()'s. */
 __attribute__((noinline)) static void
 interrupted(struct sock *s)
 {
@@ -110,7 +112,7 @@ START_TEST(jumped_out)
 }
 END_TEST
 
-/* Handlers within handlers: more than it keeps account of. */
+/* More nested calls than are recorded. */
 START_TEST(too_deep)
 {
 	struct sock *s = fdtab_new();

@@ -73,11 +73,12 @@ int
 main(void)
 {
 	static Suite *(*const suites[])(void) = { suite_net, suite_internal,
-		suite_sockfilter, suite_arena, suite_ipc, suite_config_file,
+		suite_sockfilter, suite_arena, suite_arena_copy, suite_ipc,
+		suite_config_file,
 		suite_settings, suite_conf, suite_fault, suite_fdtab,
 		suite_forked, suite_reentry, suite_pinned, suite_iov,
-		    suite_tx_option,
-		suite_cork, suite_seccomp, suite_bpf };
+		suite_ingress, suite_tx_option, suite_cork, suite_seccomp,
+		suite_bpf, suite_rules, suite_dest_policy, suite_cmsg };
 	SRunner *runner = srunner_create(NULL);
 	int i, failed;
 
@@ -86,7 +87,7 @@ main(void)
 		fprintf(stderr, "check: libsodium does not start\n");
 		return 2;
 	}
-	/* A busy machine is no failure; an endless wait is. */
+	/* Seconds: a slow machine must not fail, an endless wait must. */
 	setenv("CK_DEFAULT_TIMEOUT", "120", 0);
 	for (i = 0; i < COUNT(suites); i++)
 		srunner_add_suite(runner, suites[i]());

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/process/reentry.c: signal handlers in the middle of a hook. */
+/* preload/process/reentry.c: signal handlers that interrupt a hook. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@ static struct reentry_buf *volatile mine, *volatile its;
 static sigjmp_buf back;
 static bool jump;
 
-/* What a hook does, a frame deeper than whoever calls it. */
+/* What a hook does, one frame deeper than its caller. */
 static APART bool
 hook_lock(void)
 {
@@ -109,7 +109,7 @@ START_TEST(handler_outside)
 }
 END_TEST
 
-/* On the thread's stack, and on one of its own. */
+/* On the thread's stack, and on an alternate one. */
 static void
 alternate(char **memory)
 {
@@ -141,7 +141,7 @@ START_TEST(handler_inside)
 	raise(SIGUSR1);
 	ck_assert_int_eq(calls, 2);
 	ck_assert(!got);
-	ck_assert_uint_ne(map.arena->lock, 0); /* still ours */
+	ck_assert_uint_ne(map.arena->lock, 0); /* still held */
 	hook_unlock();
 	raise(SIGUSR1);
 	ck_assert(got);
@@ -151,7 +151,7 @@ START_TEST(handler_inside)
 }
 END_TEST
 
-/* What a hook would do that a handler leaves by siglongjmp(3). */
+/* A hook in a handler that is left by siglongjmp(3). */
 static APART void
 hook_left(void)
 {
@@ -186,7 +186,7 @@ START_TEST(handler_jumps)
 }
 END_TEST
 
-/* It heals for another port's lock as well, and for other threads. */
+/* The lock is free again for other threads, and the thread for other locks. */
 static void *
 take_it(void *arg)
 {
@@ -215,8 +215,8 @@ START_TEST(jump_then_another)
 }
 END_TEST
 
-/* A handler of a handler's own stack, left in the middle of a hook: the mark
- * lies on that stack, wherever that is. */
+/* A handler on an alternate stack, left in the middle of a hook: the mark lies
+ * on that stack, above or below the thread's. */
 static void
 on_lock_and_leave(int sig)
 {
@@ -241,7 +241,7 @@ START_TEST(jump_off_another_stack)
 }
 END_TEST
 
-/* The same in a thread, whose stack lies below that one. */
+/* The same in a thread whose stack lies below the alternate one. */
 static void *
 leave_above(void *arg)
 {
@@ -315,7 +315,7 @@ START_TEST(buffer_in_handler)
 }
 END_TEST
 
-/* Each frame deeper; the innermost finds that it is too deep. */
+/* Takes buffers in nested frames; the innermost gets none. */
 static APART int
 nest(struct reentry_buf **all, int n)
 {
@@ -357,7 +357,7 @@ take_left(void)
 	ck_abort_msg("came back: %d", frame[0]);
 }
 
-/* However often a handler jumps out, no buffer is lost. */
+/* However often a handler is left by siglongjmp(3), no buffer is lost. */
 START_TEST(buffer_jumps)
 {
 	struct reentry_buf *all[16];
@@ -386,7 +386,7 @@ take_some(void *arg)
 	return NULL;
 }
 
-/* Bytes of address space in use. */
+/* Address space of the process, bytes. */
 static size_t
 space(void)
 {
@@ -410,14 +410,14 @@ START_TEST(threads_give_back)
 		ck_assert_int_eq(pthread_create(&thread, NULL, take_some, all),
 		    0);
 		pthread_join(thread, NULL);
-		if (i == 0) /* the C library keeps the stack for the next */
+		if (i == 0) /* the C library keeps the stack for others */
 			before = space();
 	}
 	ck_assert_uint_lt(space(), before + 50 * sizeof(struct reentry_buf));
 }
 END_TEST
 
-/* A thread that holds one lock is no reason to refuse another its own. */
+/* Two threads have two locks at once. */
 static void *
 try_both(void *arg)
 {
@@ -445,7 +445,7 @@ START_TEST(threads_apart)
 }
 END_TEST
 
-/* The child of a fork may lock, whatever the parent had locked before. */
+/* The child of a fork can take a lock that its parent had. */
 START_TEST(after_fork)
 {
 	pid_t pid;
@@ -464,8 +464,9 @@ START_TEST(after_fork)
 }
 END_TEST
 
-/* A seccomp filter that allows nothing: the thread knows who it is, is marked as
- * the owner by the kernel when it dies, and drops what it cannot wait for. */
+/* Under a seccomp filter that allows nothing the thread's id and robust list
+ * are known all the same: the kernel marks the lock when the thread dies.  A
+ * thread that cannot sleep gives up. */
 static void *
 dies_within(void *unused)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What seccomp filters let through: as the kernel says it. */
+/* preload/shared/seccomp.c: its verdicts on filters are the kernel's. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -20,12 +20,12 @@
 #define JUMP BPF_JUMP
 #define LOAD(at) OP(BPF_LD | BPF_W | BPF_ABS, (at))
 #define RET(k) OP(BPF_RET | BPF_K, (k))
-/* Whatever comes after is of getegid(2) alone, which no sanitizer calls. */
+/* What follows is about getegid(2) alone, which no sanitizer calls. */
 #define GETEGID                                                                \
 	LOAD(offsetof(struct seccomp_data, nr)),                               \
 	    JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getegid, 1, 0), RET(YES)
 
-/* Each lets a call through, or not, by its arguments. */
+/* Filters that allow the call by its arguments. */
 static struct sock_filter none[] = { GETEGID, RET(NO) };
 static struct sock_filter all[] = { RET(YES) };
 static struct sock_filter logged[] = { RET(SECCOMP_RET_LOG) };
@@ -38,7 +38,7 @@ static struct sock_filter range[] = { GETEGID, LOAD(ARG(1)),
 	JUMP(BPF_JMP | BPF_JGE | BPF_K, 5, 1, 0), RET(YES), RET(NO) };
 static struct sock_filter bits[] = { GETEGID, LOAD(ARG(2)),
 	JUMP(BPF_JMP | BPF_JSET | BPF_K, 6, 0, 1), RET(NO), RET(YES) };
-/* (a0 ^ 3 | 8) + a1 * 2 == a2 - 1 >> 1 << 1, by way of X and memory. */
+/* (a0 ^ 3 | 8) + a1 * 2 == a2 - 1 >> 1 << 1, by X and memory. */
 static struct sock_filter sums[] = { GETEGID, LOAD(ARG(1)),
 	OP(BPF_ALU | BPF_MUL | BPF_K, 2), OP(BPF_ST, 3),
 	OP(BPF_LDX | BPF_W | BPF_MEM, 3), LOAD(ARG(0)),
@@ -107,7 +107,8 @@ START_TEST(agrees)
 }
 END_TEST
 
-/* The strictest of several decides; one that was not set is forgotten. */
+/* The strictest of several filters decides; one that the kernel refused does
+ * not count. */
 START_TEST(several)
 {
 	const struct sock_fprog first = { LEN(equal), equal },
@@ -126,7 +127,8 @@ START_TEST(several)
 }
 END_TEST
 
-/* One that cannot be known, or is one too many, allows nothing. */
+/* A filter that cannot be read, or for which there is no room, allows
+ * nothing. */
 START_TEST(unknown)
 {
 	const struct sock_fprog yes = { LEN(all), all };

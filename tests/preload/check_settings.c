@@ -19,7 +19,7 @@ hear(const char *line)
 	    line);
 }
 
-/* A file of that text, for its owner alone. */
+/* Writes a file with that text and mode 0600. */
 static int
 file_of(const char *text, char path[64])
 {
@@ -65,13 +65,13 @@ static const struct settings_row {
 	const char *user, *system;
 	struct {
 		const char *ip;
-		enum conf_way way;
+		enum rules_way way;
 		bool in; /* may plaintext come in? */
 	} to[4];
 	enum rules_rest rest;
 	const char *keys;
 } rows[] = {
-	/* The first that fits, within and over files. */
+	/* The first rule that fits, within a file and across files. */
 	{ { NULL }, "plain 10.0.0.1\nrefuse 10.0.0.0/8\nkey a b",
 	    "plain 10.0.0.2\nprotect 11.0.0.1\nkey c\ndefault plain",
 	    { { "10.0.0.1", PLAIN, true }, { "10.0.0.2", REFUSE, false },
@@ -86,20 +86,20 @@ static const struct settings_row {
 	    REST_REQUIRE, "x" },
 	{ { "MPSHIM_KEY=" }, "key a", "key b", { { "10.0.0.1", PROTECT,
 	    false } }, REST_REQUIRE, "" },
-	/* With MPSHIM_PEER the files have no say about peers. */
+	/* With MPSHIM_PEER rules of files do not count. */
 	{ { "MPSHIM_PEER=10.0.0.1" },
 	    "refuse 10.0.0.0/8\nprotect 11.0.0.1\nkey a\ndefault require",
 	    NULL, { { "10.0.0.1", PROTECT, false },
 		{ "10.0.0.2", PLAIN, true }, { "11.0.0.1", PLAIN, true } },
 	    REST_PLAIN, "a" },
-	/* An exception of the rest. */
+	/* A rule besides default prefer. */
 	{ { NULL }, "default plain\nprotect 10.0.0.0/8", NULL,
 	    { { "10.0.0.2", PROTECT, false }, { "fe80::1", PLAIN, true } },
 	    REST_PLAIN, "" },
 	{ { NULL }, "default prefer\nprotect 10.0.0.0/8", NULL,
 	    { { "10.0.0.2", PROTECT, false }, { "11.0.0.1", PROTECT, true },
 		{ "fe80::1", REFUSE, true } }, REST_PREFER, "" },
-	/* Plaintext comes in from all but those that are refused. */
+	/* accept-plain: from all peers but those that are refused. */
 	{ { NULL }, "accept-plain yes\nprotect 10.0.0.0/8\nrefuse 11.0.0.0/8",
 	    NULL, { { "10.0.0.1", PROTECT, true },
 		{ "11.0.0.1", REFUSE, false }, { "12.0.0.1", PROTECT, true } },
@@ -112,6 +112,7 @@ START_TEST(row)
 {
 	const struct settings_row *r = &rows[_i];
 	struct sockfilter_prefix filter[RULES_MAX];
+	struct rules_policy policy;
 	struct settings s;
 	struct mp_addr a;
 	bool rest;
@@ -123,10 +124,10 @@ START_TEST(row)
 	ck_assert_str_eq(s.keys, r->keys);
 	for (i = 0; i < 4 && r->to[i].ip != NULL; i++) {
 		a = addr_of(r->to[i].ip, 9);
-		ck_assert_msg(rules_way(&s.rules, &a) == r->to[i].way, "%s",
+		policy = rules_apply(&s.rules, &a);
+		ck_assert_msg(policy.way == r->to[i].way, "%s", r->to[i].ip);
+		ck_assert_msg(policy.plain_from == r->to[i].in, "%s in",
 		    r->to[i].ip);
-		ck_assert_msg(rules_plain_from(&s.rules, &a) == r->to[i].in,
-		    "%s in", r->to[i].ip);
 	}
 	ck_assert_uint_eq(rules_filter(&s.rules, filter, &rest), s.rules.n);
 	for (i = 0; i < (int)s.rules.n; i++)
@@ -157,7 +158,7 @@ START_TEST(others)
 }
 END_TEST
 
-/* A file that is wrong: nothing counts, so nothing is plain by mistake. */
+/* A wrong file clears all settings, so nothing is plain by mistake. */
 START_TEST(wrong)
 {
 	char path[64], env[80], *envp[] = { env, NULL };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* preload/shared/sockfilter.c: what the kernel makes of our programs, packet by
- * packet. */
+/* preload/shared/sockfilter.c: what the kernel does by these programs, packet
+ * by packet. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -24,17 +24,19 @@ enum { PREFIX = 0xc3, LONGEST = 200 };
 
 static const uint8_t token[ARENA_TOKEN] = "sixteen letters";
 
-/* What a packet begins with; it is filled up with 0xee to its length. */
+/* The begin of a packet; the rest of its length is 0xee. */
 struct packet {
 	size_t len;
 	uint8_t head[8];
-	bool ours; /* our token follows the first 4 bytes */
+	bool ours; /* the arena's token follows the first 4 bytes */
 };
 
-/* A packet of a session: sid of this slot, perhaps with the C bit. */
+/* The first 4 bytes of a packet of a session: a sid of this slot, and the C
+ * bit. */
 #define SID(slot, c) PREFIX, (slot) << 3, 0x55, 0x54 | (c)
 #define DATA(slot) { 60, { SID(slot, 0), 1, 2, 0, 0 }, false }
-#define INNER(slot, kind) { INTERNAL_OVERHEAD, { 0, (slot) << 3, 0, kind }, true }
+#define INTERNAL(slot, kind) \
+	{ INTERNAL_OVERHEAD, { 0, (slot) << 3, 0, kind }, true }
 
 static size_t
 build(const struct packet *p, uint8_t out[LONGEST])
@@ -46,7 +48,7 @@ build(const struct packet *p, uint8_t out[LONGEST])
 	return p->len;
 }
 
-/* One processor for all, so that packets arrive in the order they were sent. */
+/* Runs on one processor, so that packets arrive in the order they were sent. */
 static void
 one_processor(void)
 {
@@ -57,7 +59,7 @@ one_processor(void)
 	ck_assert_int_eq(sched_setaffinity(0, sizeof(set), &set), 0);
 }
 
-/* Bound there; a dual-stack socket for AF_INET6.  *port: 0 takes any. */
+/* A socket bound there, for AF_INET6 a dual-stack one.  *port 0: any. */
 static int
 udp(int family, const char *ip, uint16_t *port, bool shared)
 {
@@ -100,8 +102,8 @@ send_to(int fd, int family, const char *ip, uint16_t port,
 
 enum { C = 1, SOCKETS = 4 };
 
-/* Index 0 is slot 0, 1 the agent, 2 is slot 5, 3 is slot 31; and slot 7, which
- * one session has for itself. */
+/* Index 0 is slot 0, 1 the agent, 2 slot 5, 3 slot 31.  Slot 7 gets the data of
+ * one session alone. */
 static struct sockfilter_steering group = { .prefix = PREFIX, .control = C,
 	.plain = 2, .probed = 3, .only = 1U << 7,
 	.sid[7] = { 0, (uint32_t)PREFIX << 24 | 7 << 19 | 0x5554 } };
@@ -118,7 +120,7 @@ static const struct group_row {
 	{ "data of the one session", DATA(7), 3 },
 	{ "data of another", { 60, { PREFIX, 7 << 3, 0x55, 0x56 }, false }, C },
 	{ "control of that slot", { 60, { SID(7, 1) }, false }, C },
-	{ "internal for that slot", INNER(7, INTERNAL_DATA), 3 },
+	{ "internal for that slot", INTERNAL(7, INTERNAL_DATA), 3 },
 	{ "shortest data", { MP_OVERHEAD, { SID(31, 0) }, false }, 3 },
 	{ "a byte less", { MP_OVERHEAD - 1, { SID(31, 0) }, false }, 2 },
 	{ "control", { 60, { SID(0, 1) }, false }, C },
@@ -137,14 +139,14 @@ static const struct group_row {
 	{ "a short one",
 	    { MP_OVERHEAD - 1, { 0x9d, 0x4e, 0xc2, 0xb7 }, false }, 2 },
 	{ "nearly a handshake", { 148, { 0x9d, 0x4e, 0xc2, 0xb6 }, false }, 2 },
-	{ "internal for slot 0", INNER(0, INTERNAL_DATA), 0 },
-	{ "internal for slot 5", INNER(5, INTERNAL_DATA), 2 },
-	{ "put back for slot 5", INNER(5, INTERNAL_AGAIN), 2 },
-	{ "of no socket yet", INNER(5, INTERNAL_BACKLOG), C },
-	{ "internal for slot 31", INNER(31, INTERNAL_ERROR), 3 },
-	{ "internal for the agent", INNER(31, INTERNAL_WAKE), C },
-	{ "internal for the agent, too", INNER(0, INTERNAL_CLOSING), C },
-	{ "a probe", INNER(0, INTERNAL_LOCATE), 3 },
+	{ "internal for slot 0", INTERNAL(0, INTERNAL_DATA), 0 },
+	{ "internal for slot 5", INTERNAL(5, INTERNAL_DATA), 2 },
+	{ "put back for slot 5", INTERNAL(5, INTERNAL_AGAIN), 2 },
+	{ "of no socket yet", INTERNAL(5, INTERNAL_BACKLOG), C },
+	{ "internal for slot 31", INTERNAL(31, INTERNAL_ERROR), 3 },
+	{ "internal for the agent", INTERNAL(31, INTERNAL_WAKE), C },
+	{ "internal for the agent, too", INTERNAL(0, INTERNAL_CLOSING), C },
+	{ "a probe", INTERNAL(0, INTERNAL_LOCATE), 3 },
 	{ "internal, too short",
 	    { INTERNAL_OVERHEAD - 1, { 0, 0, 0, INTERNAL_WAKE }, true }, 2 },
 	{ "internal without our token", { 80, { 0, 0, 0, 1, 1 }, false }, 2 },
@@ -154,7 +156,7 @@ static const struct group_row {
 	{ "nothing", { 0, { 0 }, false }, 2 },
 };
 
-/* Which of them becomes readable. */
+/* The index of the socket that becomes readable. */
 static int
 readable(const int *fds)
 {
@@ -196,7 +198,7 @@ group_run(int family, const char *from, const char *to)
 		ck_assert_msg(at == groups[i].index, "%s: %d",
 		    groups[i].name, at);
 	}
-	/* A socket more, and all indices anew, as when one is opened. */
+	/* One more socket, and other indices, as when one is opened. */
 	group.slot[6] = 1;
 	group.control = 0;
 	ck_assert_int_eq(sockfilter_steer(fds[0], &group), 0);
@@ -227,8 +229,8 @@ END_TEST
 
 /* --- The filter ----------------------------------------------------------- */
 
-/* Addresses of other hosts, as it were: all of 10/8 and 172.16/12, and these,
- * in a network of our own.  False: we may not make one. */
+/* Makes a network namespace whose loopback interface has addresses that stand
+ * for other hosts': 10/8, 172.16/12 and these.  False: not allowed. */
 static bool
 network(void)
 {
@@ -271,7 +273,8 @@ network(void)
 		in6.len = 128;
 		in6.ifindex = (int)if_nametoindex("lo");
 		ck_assert_int_eq(ioctl(fd, SIOCSIFADDR, &in6), 0);
-		/* Ours only when the kernel has looked at it. */
+		/* Usable once the kernel has checked that it is no
+		 * duplicate. */
 		net_put(&a, AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
 		while (bind(fd, (struct sockaddr *)&sin6, sizeof(sin6)) != 0) {
 			ck_assert_int_eq(errno, EADDRNOTAVAIL);
@@ -287,7 +290,8 @@ network(void)
 enum flag { F_V6 = 1, F_NO_V4 = 2, F_ALL = 4, F_DNS = 8, F_MANY = 16,
 	F_NOT = 32, F_HERE = 64 };
 
-/* A packet from there to there; `rule', where there is one, is let in. */
+/* A packet, and whether it passes.  `rule' is a prefix that is let in, or
+ * NULL. */
 static const struct filter_row {
 	const char *name;
 	unsigned flags;
@@ -301,7 +305,7 @@ static const struct filter_row {
 	bool passes;
 } filters[] = {
 #define PLAIN { 20, "hello", false }
-	/* Sessions and internal ones, whatever else is wanted. */
+	/* Packets of sessions and internal datagrams pass in any case. */
 	{ "data", 0, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9", DATA(0), 1 },
 	{ "data, IPv6", F_V6, NULL, NULL, 0, 0, "2001:db8::1", 0,
 	    "2001:dc8::1", DATA(9), 1 },
@@ -322,15 +326,15 @@ static const struct filter_row {
 	{ "too large a number", 0, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9",
 	    { 60, { SID(0, 0), 0, 0, 0, 1 }, false }, 0 },
 	{ "internal", 0, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9",
-	    INNER(0, INTERNAL_DATA), 1 },
+	    INTERNAL(0, INTERNAL_DATA), 1 },
 	{ "internal, short", 0, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9",
 	    { INTERNAL_OVERHEAD - 1, { 0, 0, 0, INTERNAL_DATA }, true }, 0 },
 	{ "a stranger's", 0, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9",
 	    { 80, { 0, 0, 0, INTERNAL_DATA, 1 }, false }, 0 },
 	{ "a probe", 0, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9",
-	    INNER(0, INTERNAL_LOCATE), 0 },
+	    INTERNAL(0, INTERNAL_LOCATE), 0 },
 	{ "a probe where all is wanted", F_ALL, NULL, NULL, 0, 0, "10.0.0.1",
-	    0, "10.9.9.9", INNER(0, INTERNAL_LOCATE), 0 },
+	    0, "10.9.9.9", INTERNAL(0, INTERNAL_LOCATE), 0 },
 	/* Plaintext. */
 	{ "plain", 0, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9", PLAIN, 0 },
 	{ "plain, IPv6", F_V6, NULL, NULL, 0, 0, "2001:db8::1", 0,
@@ -368,7 +372,7 @@ static const struct filter_row {
 	    "2001:db8::1", 0, "2001:dc8::1", PLAIN, 1 },
 	{ "to another, IPv6", F_ALL | F_V6, "2001:db8:0:1::1", NULL, 0, 0,
 	    "2001:db8::1", 0, "2001:db8:0:1::2", PLAIN, 0 },
-	/* Names. */
+	/* Name servers. */
 	{ "a name server", F_DNS, NULL, NULL, 0, 0, "10.0.0.1", 53,
 	    "10.9.9.9", PLAIN, 1 },
 	{ "a name server, IPv6", F_DNS | F_V6, NULL, NULL, 0, 0,
@@ -377,7 +381,7 @@ static const struct filter_row {
 	    "10.9.9.9", PLAIN, 0 },
 	{ "names not wanted", 0, NULL, NULL, 0, 0, "10.0.0.1", 53,
 	    "10.9.9.9", PLAIN, 0 },
-	/* Rules, by their lengths. */
+	/* Prefixes, by their lengths. */
 	{ "/0 of IPv4", 0, NULL, "0.0.0.0", 96, 0, "172.16.0.1", 0, "10.9.9.9",
 	    PLAIN, 1 },
 	{ "/0 of IPv4, IPv6 comes", F_V6, NULL, "0.0.0.0", 96, 0,
@@ -424,7 +428,7 @@ static const struct filter_row {
 	    "2001:db8:0:1::1", 0, "2001:dc8::1", PLAIN, 1 },
 	{ "/128, its neighbour", F_V6, NULL, "2001:db8:0:1::1", 128, 0,
 	    "2001:db8:0:1::2", 0, "2001:dc8::1", PLAIN, 0 },
-	/* What never left this host, which all of these did not. */
+	/* Sent by this host to itself, as all of these are. */
 	{ "from here", F_HERE, NULL, NULL, 0, 0, "10.0.0.1", 0, "10.9.9.9",
 	    PLAIN, 1 },
 	{ "from here, IPv6", F_HERE | F_V6, NULL, NULL, 0, 0, "2001:db8::1", 0,
@@ -433,7 +437,7 @@ static const struct filter_row {
 	    "10.0.0.1", 0, "10.9.9.9", PLAIN, 0 },
 	{ "from here, the family that the program has not", F_HERE, NULL, NULL,
 	    0, 0, "2001:db8::1", 0, "2001:dc8::1", PLAIN, 0 },
-	/* And ports. */
+	/* Prefixes with ports. */
 	{ "its port", 0, NULL, "10.1.1.2", 128, 7777, "10.1.1.2", 7777,
 	    "10.9.9.9", PLAIN, 1 },
 	{ "not its port", 0, NULL, "10.1.1.2", 128, 7777, "10.1.1.2", 7778,
@@ -444,7 +448,7 @@ static const struct filter_row {
 	    7777, "2001:dc8::1", PLAIN, 1 },
 	{ "another port, IPv6", F_V6, NULL, "2001:db8::", 32, 7777,
 	    "2001:db8::1", 7776, "2001:dc8::1", PLAIN, 0 },
-	/* Everybody but them. */
+	/* Everybody but a prefix. */
 	{ "a peer", F_NOT, NULL, "10.1.0.0", 112, 0, "10.1.1.2", 0,
 	    "10.9.9.9", PLAIN, 0 },
 	{ "no peer", F_NOT, NULL, "10.1.0.0", 112, 0, "10.2.1.2", 0,
@@ -486,7 +490,8 @@ filter_of(const struct filter_row *r, struct sockfilter_rules *f,
 	}
 }
 
-/* Data always passes: when it comes first, what was sent before it did not. */
+/* Did this packet arrive next?  Data always passes: if the packet of data that
+ * was sent second arrives first, the first one was dropped. */
 static bool
 came_first(int fd, const struct packet *p)
 {
@@ -531,7 +536,8 @@ START_TEST(filter)
 	int i;
 
 	if (!network()) {
-		printf("check_steer: filters skipped, no network of our own\n");
+		printf("check_sockfilter: filters skipped, no network of our "
+		    "own\n");
 		return;
 	}
 	one_processor();
@@ -540,10 +546,11 @@ START_TEST(filter)
 }
 END_TEST
 
-/* --- Another filter behind it --------------------------------------------- */
+/* --- The program's own filter
+ * ------------------------------------------------ */
 
-/* The program's filter is for plaintext that is wanted: it may cut that, finds
- * nothing of ours in its registers, and never sees what is ours. */
+/* The program's filter runs on plaintext that the rules let in, may shorten it,
+ * starts with its registers at 0, and does not see packets of sessions. */
 static void
 follow(const struct packet *p, bool wanted, ssize_t passes)
 {
@@ -559,7 +566,7 @@ follow(const struct packet *p, bool wanted, ssize_t passes)
 	int out = udp(AF_INET, "127.0.0.1", &from, false);
 
 	memcpy(f.token, token, sizeof(token));
-	if (!wanted) /* loopback is */
+	if (!wanted) /* loopback passes otherwise */
 		f.local_only = true, f.local = addr_of("127.0.0.2", 0);
 	ck_assert_int_eq(sockfilter_attach(in, &f), 0);
 	send_to(out, AF_INET, "127.0.0.1", port, p);
@@ -571,7 +578,7 @@ follow(const struct packet *p, bool wanted, ssize_t passes)
 START_TEST(followed)
 {
 	static const struct packet plain = { 60, { 'h', 'e', 'l', 'l', 'o' },
-		false }, data = DATA(0), inner = INNER(0, INTERNAL_DATA);
+		false }, data = DATA(0), inner = INTERNAL(0, INTERNAL_DATA);
 
 	one_processor();
 	follow(&plain, true, 10);
@@ -581,9 +588,10 @@ START_TEST(followed)
 }
 END_TEST
 
-/* --- To many -------------------------------------------------------------- */
+/* --- Multicast and broadcast
+ * ------------------------------------------------- */
 
-/* From the host itself, on loopback and on an Ethernet. */
+/* Sent by the host itself, on loopback and on an Ethernet. */
 enum { GROUPS = 1, ALL = 2 };
 
 static const struct many_row {
@@ -606,7 +614,8 @@ static const struct many_row {
 	{ "just one", "192.0.2.1", "192.0.2.1", GROUPS | ALL, false },
 };
 
-/* An Ethernet that leads nowhere, with 192.0.2.1/24; -1: we may not. */
+/* Makes an Ethernet (TAP) without other hosts, with 192.0.2.1/24; -1: not
+ * allowed. */
 static int
 ethernet(void)
 {
@@ -629,7 +638,8 @@ ethernet(void)
 	return tap;
 }
 
-/* Joins the group, and sends what goes out by that interface. */
+/* Joins `in' to the group on the interface of `from', and lets `out' send by
+ * it. */
 static void
 join(int in, int out, int family, const char *from, const char *to)
 {
@@ -685,7 +695,7 @@ START_TEST(many)
 	int tap = -1, i;
 
 	if (!network() || (tap = ethernet()) < 0) {
-		printf("check_steer: multicast skipped, no Ethernet of our "
+		printf("check_sockfilter: multicast skipped, no Ethernet of our "
 		    "own\n");
 		return;
 	}
@@ -698,14 +708,15 @@ END_TEST
 
 /* --- How many rules ------------------------------------------------------- */
 
-/* As many as the environment may hold, of the longest kind; the last one
- * counts.  Beyond what a program may be, an error rather than half of it. */
+/* RULES_MAX prefixes of the longest kind fit.  Beyond the longest program there
+ * is an error, not half a program. */
 START_TEST(many_rules)
 {
 	static struct sockfilter_prefix rules[400];
 	struct sockfilter_rules f = { .prefix = PREFIX, .v4 = true, .v6 = true,
 		.dns = true, .multicast = true, .broadcast = true,
-		.local_only = true, .local = addr_of("2001:db8::1", 0), .peers = rules };
+		.local_only = true, .local = addr_of("2001:db8::1", 0),
+		.peers = rules };
 	uint16_t port = 0;
 	int fd = udp(AF_INET6, "::", &port, false), error = 0;
 	size_t i;
@@ -746,8 +757,8 @@ END_TEST
 Suite *
 suite_sockfilter(void)
 {
-	Suite *s = suite_create("steer");
-	TCase *t = tcase_create("steer");
+	Suite *s = suite_create("sockfilter");
+	TCase *t = tcase_create("sockfilter");
 
 	tcase_add_loop_test(t, group_index, 0, 3);
 	tcase_add_test(t, filter);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "datagram/tx_option.h"
+#include "socket/fdtab.h"
 #include "shared/net.h"
 #include "suites.h"
 
@@ -61,7 +62,7 @@ with(uint64_t control[8], const struct one_row *r)
 		.msg_controllen = CMSG_SPACE(r->len) };
 }
 
-/* What the kernel says to a datagram with it, on a socket like ours. */
+/* The kernel's answer to a datagram with these control messages. */
 static int
 kernel_says(int fd, const struct mp_addr *to, const struct msghdr *msg)
 {
@@ -97,9 +98,10 @@ START_TEST(one)
 }
 END_TEST
 
-/* To IPv4 by an IPv6 path and the other way round: what the program asked for,
- * or what its socket has for the family that it sends to. */
-START_TEST(said_again)
+/* A datagram to IPv4 by an IPv6 path, and the other way round: the packet gets
+ * what the program asked for, else what its socket has for the datagram's
+ * family. */
+START_TEST(other_family)
 {
 	static const struct {
 		const char *to, *path;
@@ -136,8 +138,8 @@ START_TEST(said_again)
 }
 END_TEST
 
-/* A source once approved costs no system call any more: a bad descriptor is
- * not noticed. */
+/* Control messages that the kernel accepted once are not tried again: the
+ * second time a bad descriptor is not noticed. */
 START_TEST(source_known)
 {
 	static const struct one_row mine = { IPPROTO_IP, IP_PKTINFO, 0, 12,
@@ -160,11 +162,11 @@ END_TEST
 Suite *
 suite_tx_option(void)
 {
-	Suite *s = suite_create("ask");
-	TCase *t = tcase_create("ask");
+	Suite *s = suite_create("tx_option");
+	TCase *t = tcase_create("tx_option");
 
 	tcase_add_loop_test(t, one, 0, COUNT(ones));
-	tcase_add_loop_test(t, said_again, 0, 6);
+	tcase_add_loop_test(t, other_family, 0, 6);
 	tcase_add_test(t, source_known);
 	suite_add_tcase(s, t);
 	return s;

@@ -1,23 +1,26 @@
 # shellcheck shell=bash
-# lib.sh - what a script that drives a program can say.  Sourced by more/NAME.sh
-# as its first command:
+# lib.sh - the functions of a script that drives a program.  Sourced by
+# more/NAME.sh as its first command:
 #
-#	need nsd dig			else it is not installed
-#	server LOG PROGRAM [ARG...]	in the background, in $LOG.log
-#	client PROGRAM [ARG...]		to its end, for 20 s at most
-#	wait_server PORT, wait_client PORT	until its UDP socket is there
-#	wait_for SECONDS COMMAND...	until the command succeeds
-#	said REGEX LOG			an extended regular expression
-#	fail WHY			else the end of the file is success
+#	need nsd dig			skips unless these are installed
+#	server LOG PROGRAM [ARG...]	starts it in the background; the output
+#					is LOG.log
+#	client PROGRAM [ARG...]		runs it to its end, 20 s at most
+#	client_bg LOG PROGRAM [ARG...]	as server, on the client
+#	wait_server PORT, wait_client PORT	waits until a UDP socket has it
+#	wait_for SECONDS COMMAND...	repeats the command until it succeeds
+#	said REGEX LOG			a line of LOG.log matches (extended)
+#	fail WHY			the end of the script is success
 #
-#	$S, $C		the server's address, the client's
-#	$SB		the server's in a URL, $FAMILY: 4 or 6
-#	on_server, on_client		in the namespaces, never wrapped
-#	least ALL FEWER			what must come: ALL, or FEWER only if
-#					links die meanwhile
+#	$S, $C		the addresses of server and client
+#	$SB		the server's address as in a URL
+#	$FAMILY		4 or 6
+#	on_server, on_client		runs a command there without mprun
+#	least ALL FEWER			prints how much must arrive: ALL, or
+#					FEWER if links die meanwhile
 #
-# The script has a directory, mounts and processes of its own; when it ends,
-# nothing is left of them.
+# The script has a directory, mounts and processes of its own, which end with
+# it.
 
 set -u
 : "${SERVER_NS:?}" "${CLIENT_NS:?}" "${SERVER_ADDR:?}" "${CLIENT_ADDR:?}"
@@ -43,7 +46,7 @@ S=$SERVER_ADDR C=$CLIENT_ADDR SB=$SERVER_ADDR FAMILY=4
 case $S in
 *:*) SB="[$S]" FAMILY=6 ;;
 esac
-# What each script may use, and not all do.
+# For the scripts; not each uses all.
 export S C SB FAMILY
 
 fail() {
@@ -84,7 +87,6 @@ server() {
 	on_server ${SRUN:-} "$@" >"$log.log" 2>&1 &
 }
 
-# A client that stays: client_bg LOG PROGRAM...
 client_bg() {
 	local log=$1
 
@@ -114,12 +116,12 @@ has_port() {
 
 wait_server() {
 	wait_for 10 has_port "$SERVER_NS" "$1" ||
-	    fail "the server has no port $1"
+	    fail "no UDP socket of the server has port $1 after 10 s"
 }
 
 wait_client() {
 	wait_for 10 has_port "$CLIENT_NS" "$1" ||
-	    fail "the client has no port $1"
+	    fail "no UDP socket of the client has port $1 after 10 s"
 }
 
 least() {

@@ -90,10 +90,8 @@ agent_steps(struct duo *d, int e, const struct tape *t)
 			if (n == MP_EAGAIN)
 				CALL(mp_stage(&end->mp, duo_time(d, e), 0,
 				    &end->peer, NULL, buf, 100));
-			for (i = 0; n > 0 && i < (uint32_t)n; i++) {
-				ck_assert_uint_le(mp_seal_offset(&tx[i]), 30);
+			for (i = 0; n > 0 && i < (uint32_t)n; i++)
 				tx[i].error = dice(3) ? 0 : MP_ENETUNREACH;
-			}
 			if (n > 0)
 				CALL(mp_send_commit(&end->mp, duo_time(d, e),
 				    tx, n, buf, 100));

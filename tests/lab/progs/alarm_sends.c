@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A signal handler uses the socket that it interrupts: alarm_sends HOW ADDRESS
- * PORT SECONDS.
+ * A signal handler uses the socket that main() uses at the same time:
+ * alarm_sends HOW ADDRESS PORT SECONDS.  The handler runs at 5 kHz; HOW:
  *
- * send: it sends at 5 kHz, and so does the rest; recv: it receives, too; jump:
- * it leaves by siglongjmp(3) now and then; stack: it runs on a stack of its
- * own, and leaves so; fork: it forks, and the child sends and ends; return: it
- * forks, and the child goes on for a while where it was interrupted.  Prints
- * said N (by the handler N) heard N lost N stuck N: how much of the talk
- * afterwards was lost, and how many half seconds passed without any progress.
+ *	send	the handler sends
+ *	recv	the handler sends and receives
+ *	jump	the handler sends and sometimes leaves by siglongjmp(3)
+ *	stack	the same, on an alternate signal stack
+ *	fork	the handler forks; the child sends 5 datagrams and exits
+ *	return	the handler forks; the child returns from it, goes on in main()
+ *		for a while, and exits
+ *
+ * Prints said N handler N children N heard N lost N, all in datagrams but
+ * children: those that main() sent, that the handler sent, that were received,
+ * and that were lost of a talk before and after the signals.
  */
 #include "prog.h"
 
@@ -33,13 +38,16 @@ is(const char *name)
 	return strcmp(how, name) == 0;
 }
 
-/* A number is used up only by what went out: a jump may come in between. */
+/*
+ * Sends the next number.  A jump of the handler may come between the increment
+ * and the send; that number is then missing at the server.
+ */
 static void
-say(uint32_t who, volatile unsigned *seq)
+say(uint32_t sender, volatile unsigned *seq)
 {
 	uint32_t n = (*seq)++;
 
-	if (!prog_say(sock, who, n) && errno != EAGAIN && errno != EINTR &&
+	if (!prog_say(sock, sender, n) && errno != EAGAIN && errno != EINTR &&
 	    errno != ENOBUFS) {
 		perror("alarm_sends: send");
 		_exit(1);
@@ -75,11 +83,11 @@ fork_and_say(void)
 		return;
 	}
 	for (i = 0; i < 5; i++)
-		say(prog_who(CHILD + children), &seq);
+		say(prog_sender(CHILD + children), &seq);
 	_exit(0);
 }
 
-/* Parent and child both go on where they were interrupted. */
+/* Forks; parent and child both return into what the signal interrupted. */
 static void
 fork_and_return(void)
 {
@@ -90,7 +98,7 @@ fork_and_return(void)
 	pid = fork();
 	children += pid > 0;
 	if (pid == 0)
-		left = 20; /* and then no more */
+		left = 20; /* turns of main() until the child exits */
 }
 
 static void
@@ -100,7 +108,7 @@ on_alarm(int sig)
 
 	(void)sig;
 	fires++;
-	say(prog_who(HANDLER), &by_handler);
+	say(prog_sender(HANDLER), &by_handler);
 	if (is("recv"))
 		hear();
 	if (is("fork") && fires % 100 == 0)
@@ -112,7 +120,7 @@ on_alarm(int sig)
 		siglongjmp(back, 1);
 }
 
-/* Ends the program with a word when it does no more. */
+/* A thread that ends the program when nothing was sent for 10 s. */
 static void *
 watch(void *unused)
 {
@@ -173,24 +181,24 @@ main(int argc, char **argv)
 		errx(2, "usage: alarm_sends HOW ADDRESS PORT SECONDS");
 	how = argv[1];
 	sock = prog_open(argv[2], argv[3]);
-	lost = prog_talk(sock, prog_who(AFTER), 0, 3);
+	lost = prog_talk(sock, prog_sender(AFTER), 0, 3);
 	begin();
 	end = prog_now_ms() + (uint64_t)atoi(argv[4]) * 1000;
 	while (prog_now_ms() < end) {
 		if (sigsetjmp(back, 1) == 0)
 			jumps = 1;
-		say(prog_who(MAIN), &said);
+		say(prog_sender(MAIN), &said);
 		hear();
 		jumps = 0;
 		if (left > 0 && --left == 0)
 			_exit(0);
 		usleep(100);
 	}
-	if (left > 0) /* a child that came late */
+	if (left > 0) /* a child of the last signal */
 		_exit(0);
 	alarms(0);
 	sleep(1);
-	lost += prog_talk(sock, prog_who(AFTER), 3, 20);
+	lost += prog_talk(sock, prog_sender(AFTER), 3, 20);
 	hear();
 	printf("said %u handler %u children %u heard %u lost %u\n", said,
 	    by_handler, children, heard, lost);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Uses UDP before main() and after it: before_main ADDRESS PORT, which are EARLY_TO
- * and EARLY_PORT of the environment, too.  A function of .preinit_array runs
- * before every constructor; and the library t20_lib.so, that is this file as
- * well, has a constructor, a destructor and an atexit(3) of its own.  Each
- * prints a line: what it is, and how many of its datagrams were lost.
+ * Uses UDP before main() and after it: before_main ADDRESS PORT; the variables
+ * EARLY_TO and EARLY_PORT say the same to constructors.  A function of
+ * .preinit_array runs before all constructors.  Compiled with EARLY_LIBRARY
+ * this file becomes a library with a constructor, a destructor and an
+ * atexit(3) function.  Each prints a line: its name, and how many of its
+ * datagrams were lost.
  */
 #include "prog.h"
 
@@ -17,7 +18,7 @@ talk(const char *what, uint32_t n)
 	if (host == NULL || port == NULL)
 		return;
 	fd = prog_open(host, port);
-	dprintf(1, "%s: lost %u\n", what, prog_talk(fd, prog_who(n), 0, 3));
+	dprintf(1, "%s: lost %u\n", what, prog_talk(fd, prog_sender(n), 0, 3));
 	close(fd);
 }
 
@@ -42,7 +43,7 @@ end(void)
 }
 
 #else
-/* The environment is not there yet for getenv(3). */
+/* getenv(3) does not work yet, so this one uses the arguments. */
 static void
 early(int argc, char **argv, char **envp)
 {
@@ -54,8 +55,8 @@ early(int argc, char **argv, char **envp)
 	if (argc != 3)
 		return;
 	fd = prog_open(argv[1], argv[2]);
-	prog_fill(&m, prog_who(0), 0);
-	/* Nobody can say now whether it is to be protected. */
+	prog_fill(&m, prog_sender(0), 0);
+	/* The library was initialized by this socket, not its constructor. */
 	if (send(fd, &m, sizeof(m), 0) != sizeof(m))
 		dprintf(1, "first: %s\n", strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 &&

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Parent and child send on one socket at once: both ADDRESS PORT COUNT.  Each
- * sends COUNT datagrams, and they take what comes back.  Prints how many came.
+ * sends COUNT datagrams; either receives echoes.  Prints sent N came N, in
+ * datagrams.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -13,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Takes what is there, for so long. */
+/* Receives until nothing has arrived for ms; returns the number received. */
 static int
 take(int fd, int ms)
 {
@@ -42,7 +43,7 @@ main(int argc, char **argv)
 		errx(2, "usage: both ADDRESS PORT COUNT");
 	to.sin_port = htons((uint16_t)atoi(argv[2]));
 	count = atoi(argv[3]);
-	/* The first one, so that there is something to share. */
+	/* Brings the session up before the fork, so that both share it. */
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
 	    send(fd, "first", 5, 0) != 5)
 		err(1, "send");

@@ -3,14 +3,15 @@
  * Threads are cancelled while they wait for a datagram: cancelled HOW ADDRESS
  * PORT TIMES.
  *
- * HOW is deferred, or async.  Each way to receive is cancelled TIMES times on
- * one socket, which others talk on afterwards, and on one of its own, which is
- * closed then.  Prints cancelled N late N lost N mapped N: late threads ended
- * only when a datagram came; mapped is how many arenas are mapped more than
- * before.
+ * HOW is deferred or async, the type of cancellation.  A thread in each call
+ * that receives is cancelled TIMES times on one socket, which talks on
+ * afterwards, and on a socket of its own, which is closed then.  Prints
+ * cancelled N of N late N lost N mapped N: threads cancelled, and tried;
+ * threads that ended only when a datagram arrived; datagrams lost; arenas
+ * mapped more than before.
  *
- * stack: a thread with the least stack sends and receives, on that socket and
- * on one that it makes.
+ * HOW is stack: a thread with the smallest stack sends and receives, on the
+ * common socket and on one that it makes.  Prints stack N (octets) lost N.
  */
 #include "prog.h"
 
@@ -94,7 +95,7 @@ cancel_one(int fd, enum way way)
 	if (pthread_timedjoin_np(w.thread, &result, &until) != 0) {
 		late++;
 		fprintf(stderr, "way %d is not cancelled\n", (int)way);
-		if (!prog_say(fd, prog_who(3), late))
+		if (!prog_say(fd, prog_sender(3), late))
 			err(1, "send");
 		pthread_join(w.thread, &result);
 	}
@@ -127,9 +128,9 @@ cancel_all(unsigned times)
 	for (way = 0; way < WAYS; way++)
 		for (i = 0; i < times; i++) {
 			cancel_one(shared, way);
-			lost += prog_talk(shared, prog_who(0), seq++, 1);
+			lost += prog_talk(shared, prog_sender(0), seq++, 1);
 			own = prog_open(host, port);
-			lost += prog_talk(own, prog_who(1), seq, 1);
+			lost += prog_talk(own, prog_sender(1), seq, 1);
 			cancel_one(own, way);
 			close(own);
 		}
@@ -144,12 +145,12 @@ talk_little(void *arg)
 	struct prog_msg m;
 
 	(void)arg;
-	lost += prog_talk(shared, prog_who(0), 3, 5);
-	lost += prog_talk(own, prog_who(1), 0, 5);
+	lost += prog_talk(shared, prog_sender(0), 3, 5);
+	lost += prog_talk(own, prog_sender(1), 0, 5);
 	close(own);
-	/* And blocking, in each way. */
+	/* By each call that receives, blocking. */
 	for (enum way way = 0; way < WAYS; way++) {
-		prog_fill(&m, prog_who(2), way);
+		prog_fill(&m, prog_sender(2), way);
 		if (sendto(shared, &m, sizeof(m), 0, NULL, 0) != sizeof(m) ||
 		    receive(shared, way) != sizeof(m))
 			err(1, "way %d", (int)way);
@@ -181,9 +182,9 @@ main(int argc, char **argv)
 		errx(2, "usage: cancelled HOW ADDRESS PORT TIMES");
 	how = argv[1], host = argv[2], port = argv[3];
 	shared = prog_open(host, port);
-	/* The first thread of a program with so little stack does it all. */
+	/* The thread's first talk attaches the socket: on its small stack. */
 	if (!is("stack"))
-		lost += prog_talk(shared, prog_who(0), 0, 3);
+		lost += prog_talk(shared, prog_sender(0), 0, 3);
 	if (is("stack"))
 		little_stack();
 	else

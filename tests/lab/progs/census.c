@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a process can see of itself: census ADDRESS PORT CYCLES.  Prints the
- * same without mpshim and with it.
+ * Prints what a process can see of itself (descriptors, threads, children,
+ * errno) before and after it has made CYCLES sockets: census ADDRESS PORT
+ * CYCLES.  The output is the same with and without mpshim.
  */
 #include "prog.h"
 
@@ -9,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* The numbers below `from' stand for what our parent left open. */
+/* Lists the descriptors; for those below `from' the parent chose the kind. */
 static void
 fds(const char *when, int from)
 {
@@ -50,7 +51,7 @@ main(int argc, char **argv)
 	int first, fd, i, cycles, seen = errno;
 	unsigned lost = 0;
 
-	if (argc == 2) { /* what it runs */
+	if (argc == 2) { /* the program that it executes in the end */
 		fds("inherited", atoi(argv[1]));
 		return 0;
 	}
@@ -68,15 +69,17 @@ main(int argc, char **argv)
 		if (fd != first)
 			errx(1, "socket %d is %d, not %d", i, fd, first);
 		if (i % 50 == 0)
-			lost += prog_talk(fd, prog_who(0), (uint32_t)i / 50, 1);
-		else if (i % 10 == 0 && !prog_say(fd, prog_who(1), (uint32_t)i))
+			lost += prog_talk(fd, prog_sender(0),
+			    (uint32_t)i / 50, 1);
+		else if (i % 10 == 0 &&
+		    !prog_say(fd, prog_sender(1), (uint32_t)i))
 			err(1, "send");
 		close(fd);
 	}
 	printf("lost %u\n", lost);
 	fd = prog_open(argv[1], argv[2]);
-	printf("lost %u\n", prog_talk(fd, prog_who(2), 0, 3));
-	seen = errno; /* no call failed */
+	printf("lost %u\n", prog_talk(fd, prog_sender(2), 0, 3));
+	seen = errno; /* still 0: no call has failed */
 	fds("then", first);
 	count("threads", "/proc/self/task");
 	printf("errno %d\n", seen);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Threads make and close descriptors of all kinds, so that the same numbers
- * mean one thing after another: churn SECONDS ADDRESS PORT.  One more talks
- * all the time, on a socket that the others send on as well.  Prints said N heard N
- * talked N lost N turns N; talked and lost are of the latter.
+ * Four threads make and close descriptors of all kinds, so that each number is
+ * reused for other kinds: churn SECONDS ADDRESS PORT.  The main thread talks
+ * all the time on a common socket, on which the four send as well.  Prints
+ * said N heard N talked N lost N turns N: datagrams that the four sent and
+ * received, datagrams that the main thread sent and that it lost, and rounds
+ * of the four.
  */
 #include "prog.h"
 
@@ -14,7 +16,7 @@ enum { THREADS = 4, SAY = 3 };
 
 static const char *host, *port;
 static uint64_t end_ms;
-static int common; /* a socket that all use */
+static int common; /* the socket of all threads */
 static _Atomic unsigned long said, heard, turns;
 
 struct churner {
@@ -29,9 +31,9 @@ any(struct churner *c)
 	return c->seed >> 16;
 }
 
-/* What comes on a socket of this one's must be an echo of its own. */
+/* Receives on a thread's own socket: only its own echoes may arrive there. */
 static void
-hear_own(int fd, uint32_t who, int ms)
+hear_own(int fd, uint32_t sender, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct prog_msg m;
@@ -43,9 +45,9 @@ hear_own(int fd, uint32_t who, int ms)
 			continue;
 		if (n < 0)
 			err(1, "recv from %d", fd);
-		if (!prog_good(&m, n) || m.who != who)
-			errx(1, "%x heard another's: %zd octets of %x", who, n,
-			    m.who);
+		if (!prog_good(&m, n) || m.sender != sender)
+			errx(1, "%x received %zd octets that %x sent", sender,
+			    n, m.sender);
 		heard++;
 		if (m.seq == SAY - 1)
 			break;
@@ -85,8 +87,8 @@ copied(struct churner *c, int fd)
 }
 
 /*
- * On a port that has not been used for long: what is still on its way to a
- * socket that is gone is for the next one that the kernel gives its port.
+ * Binds to ports in turn, so that none is reused soon: an echo that is late for
+ * a closed socket would go to the next socket with its port.
  */
 static int
 on_new_port(struct churner *c)
@@ -106,15 +108,15 @@ on_new_port(struct churner *c)
 static void
 udp(struct churner *c)
 {
-	uint32_t who = (c->number + 1) << 24 | c->made++, i;
+	uint32_t sender = (c->number + 1) << 24 | c->made++, i;
 	int fd = copied(c, on_new_port(c));
 
 	for (i = 0; i < SAY; i++) {
-		if (!prog_say(fd, who, i))
-			err(1, "%x: send to %d", who, fd);
+		if (!prog_say(fd, sender, i))
+			err(1, "%x: send to %d", sender, fd);
 		said++;
 	}
-	hear_own(fd, who, any(c) % 2 ? 100 : 0);
+	hear_own(fd, sender, any(c) % 2 ? 100 : 0);
 	if (any(c) % 4 == 0)
 		syscall(SYS_close, fd);
 	else
@@ -156,15 +158,16 @@ file(struct churner *c)
 	close(fd);
 }
 
-/* By a copy of the common one, which comes and goes, and by itself. */
+/* Sends on the common socket, by a copy of its descriptor and by itself. */
 static void
 share(struct churner *c)
 {
-	uint32_t who = (c->number + 1) << 24 | 0xffffff;
+	uint32_t sender = (c->number + 1) << 24 | 0xffffff;
 	int fd = dup(common);
 
-	if (!prog_say(fd, who, c->shared++) || !prog_say(common, who, c->shared++))
-		err(1, "%x: send to %d, %d", who, fd, common);
+	if (!prog_say(fd, sender, c->shared++) ||
+	    !prog_say(common, sender, c->shared++))
+		err(1, "%x: send to %d, %d", sender, fd, common);
 	said += 2;
 	close(fd);
 }

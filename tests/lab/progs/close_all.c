@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Closes all descriptors at once, then uses the same numbers for other things:
- * close_all HOW ADDRESS PORT.  Prints lost N.
+ * close_all HOW ADDRESS PORT.  HOW says by which call; with apart and
+ * apart-close a thread with a descriptor table of its own does it (see
+ * talk_apart).  Prints lost N, in datagrams.
  */
 #include "prog.h"
 
@@ -15,7 +17,7 @@ enum { SOCKS = 6, EACH = 3 };
 
 static const char *how, *host, *port;
 static unsigned lost, talked_apart;
-static const char *closed_how; /* NULL: it leaves before */
+static const char *closed_how; /* NULL: the thread calls unshare(2) first */
 
 static bool
 is(const char *name)
@@ -60,12 +62,12 @@ close_all(void)
 		errx(2, "close how?");
 }
 
-/* Other things get the numbers. */
+/* Files, pipes and sockets get the numbers of what was closed. */
 static void
 reuse(void)
 {
-	int file = prog_tmpfile(), pipes[2], tcp[2], unix2[2], again = prog_tmpfile();
-	int after;
+	int file = prog_tmpfile(), again = prog_tmpfile();
+	int pipes[2], tcp[2], unix2[2], after;
 
 	if (pipe(pipes) != 0 || file != 3)
 		err(1, "file %d", file);
@@ -79,23 +81,25 @@ reuse(void)
 	prog_through(unix2[0], unix2[1], "unix");
 	prog_file(again);
 	after = prog_open(host, port);
-	lost += prog_talk(after, prog_who(0x900), 0, EACH);
+	lost += prog_talk(after, prog_sender(0x900), 0, EACH);
 	prog_file(file);
 	if (dup2(after, file) != file)
 		err(1, "dup2");
-	lost += prog_talk(file, prog_who(0x900), EACH, EACH);
+	lost += prog_talk(file, prog_sender(0x900), EACH, EACH);
 	close_all();
 	if (is("range-exec"))
 		closefrom(3);
 	prog_file(prog_tmpfile());
 }
 
-/* A thread with descriptors of its own: main goes on with what it had.  What is
- * made there gets numbers that main uses for other sockets. */
+/*
+ * A thread has a descriptor table of its own and closes everything in it; the
+ * numbers that it then uses are other sockets in the table of main().
+ */
 static void *
 talk_apart(void *sock)
 {
-	talked_apart += prog_talk(*(int *)sock, prog_who(0xb00), 0, EACH);
+	talked_apart += prog_talk(*(int *)sock, prog_sender(0xb00), 0, EACH);
 	return NULL;
 }
 
@@ -112,11 +116,11 @@ apart(void *unused)
 	sock = prog_open(host, port);
 	if (sock >= 3 + SOCKS)
 		errx(1, "number %d is none of main's", sock);
-	talked_apart += prog_talk(sock, prog_who(0xa00), 0, EACH);
+	talked_apart += prog_talk(sock, prog_sender(0xa00), 0, EACH);
 	if (pthread_create(&t, NULL, talk_apart, &sock) != 0 ||
 	    pthread_join(t, NULL) != 0)
 		errx(1, "no thread of a thread");
-	talked_apart += prog_talk(sock, prog_who(0xa00), EACH, EACH);
+	talked_apart += prog_talk(sock, prog_sender(0xa00), EACH, EACH);
 	close(sock);
 	return unused;
 }
@@ -131,10 +135,10 @@ threads_apart(int *socks)
 	how = closed_how != NULL ? "range-unshare" : "range";
 	pthread_create(&t, NULL, apart, NULL);
 	for (i = 0; i < SOCKS; i++)
-		lost += prog_talk(socks[i], prog_who(i), EACH, EACH);
+		lost += prog_talk(socks[i], prog_sender(i), EACH, EACH);
 	pthread_join(t, NULL);
 	for (i = 0; i < SOCKS; i++)
-		lost += prog_talk(socks[i], prog_who(i), 2 * EACH, EACH);
+		lost += prog_talk(socks[i], prog_sender(i), 2 * EACH, EACH);
 	lost += talked_apart;
 }
 
@@ -150,14 +154,14 @@ main(int argc, char **argv)
 	how = argv[1], host = argv[2], port = argv[3];
 	for (i = 0; i < SOCKS && argc == 4; i++) {
 		socks[i] = prog_open(host, port);
-		lost += prog_talk(socks[i], prog_who(i), 0, EACH);
+		lost += prog_talk(socks[i], prog_sender(i), 0, EACH);
 	}
 	if (is("apart") || is("apart-close"))
 		threads_apart(socks);
 	else if (is("range-exec") && argc == 4) {
 		close_all();
 		for (i = 0; i < SOCKS; i++)
-			lost += prog_talk(socks[i], prog_who(i), EACH, EACH);
+			lost += prog_talk(socks[i], prog_sender(i), EACH, EACH);
 		snprintf(fds, sizeof(fds), "%u", lost);
 		execl(argv[0], argv[0], how, host, port, fds, NULL);
 		err(1, "exec");

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The C library closes descriptors behind everybody's back: closed_by_libc HOW
- * ADDRESS PORT TIMES.
+ * The C library closes and makes descriptors by calls that no hook sees:
+ * closed_by_libc HOW ADDRESS PORT TIMES.
  *
- * fdopen: fclose(3) of a socket; freopen: of standard input that is a socket;
- * names: getaddrinfo(3), which makes sockets of its own; syslog: a socket that
- * stays.  After each the number is used for a file and for another socket.
- * Prints lost N.
+ *	fdopen	fclose(3) closes a socket
+ *	freopen	freopen(3) closes a socket that is standard input
+ *	names	getaddrinfo(3) makes and closes sockets
+ *	syslog	openlog(3) makes a socket
+ *
+ * After each, a file and another socket use the number.  Prints lost N, in
+ * datagrams.
  */
 #include "prog.h"
 
@@ -27,22 +30,22 @@ file_on(int fd)
 	close(file);
 }
 
-/* One that has talked, and is gone without close(2). */
+/* A socket that has talked is closed without close(2). */
 static void
 by_fclose(unsigned i)
 {
 	int fd = prog_open(host, port);
 	FILE *f;
 
-	lost += prog_talk(fd, prog_who(1), i, 1);
+	lost += prog_talk(fd, prog_sender(1), i, 1);
 	f = fdopen(fd, "r+");
 	if (f == NULL)
-		close(fd); /* refused: as well */
+		close(fd); /* no stream: the number becomes free all the same */
 	else
 		fclose(f);
 	file_on(fd);
 	fd = prog_open(host, port);
-	lost += prog_talk(fd, prog_who(2), i, 1);
+	lost += prog_talk(fd, prog_sender(2), i, 1);
 	close(fd);
 }
 
@@ -54,7 +57,7 @@ by_freopen(unsigned i)
 	if (dup2(fd, 0) != 0)
 		err(1, "dup2");
 	close(fd);
-	lost += prog_talk(0, prog_who(1), i, 1);
+	lost += prog_talk(0, prog_sender(1), i, 1);
 	if (freopen("/etc/hostname", "r", stdin) == NULL ||
 	    fgetc(stdin) == EOF || fileno(stdin) != 0)
 		err(1, "freopen");
@@ -62,7 +65,7 @@ by_freopen(unsigned i)
 		err(1, "standard input is no file");
 }
 
-/* They come between: two sockets of the C library's own, for a moment. */
+/* The sockets that getaddrinfo(3) makes have numbers that were UDP sockets. */
 static void
 by_names(unsigned i)
 {
@@ -72,7 +75,7 @@ by_names(unsigned i)
 	(void)getaddrinfo("nobody.invalid", "53", &hint, &found);
 	if (found != NULL)
 		freeaddrinfo(found);
-	lost += prog_talk(fd, prog_who(1), i, 1);
+	lost += prog_talk(fd, prog_sender(1), i, 1);
 	close(fd);
 	for (n = 0; n < 100; n++) {
 		if (getaddrinfo(n % 2 ? "localhost" : host, "53", &hint,
@@ -87,9 +90,9 @@ by_syslog(unsigned i)
 {
 	int fd = prog_open(host, port);
 
-	lost += prog_talk(fd, prog_who(1), i, 1);
+	lost += prog_talk(fd, prog_sender(1), i, 1);
 	close(fd);
-	openlog("t14", LOG_NDELAY, LOG_USER);
+	openlog("closed_by_libc", LOG_NDELAY, LOG_USER);
 	syslog(LOG_DEBUG, "a line");
 	closelog();
 	file_on(fd);
@@ -106,7 +109,7 @@ main(int argc, char **argv)
 	how = argv[1], host = argv[2], port = argv[3];
 	fd = prog_open(host, port);
 	for (i = 0; i < (unsigned)atoi(argv[4]); i++) {
-		lost += prog_talk(fd, prog_who(0), i, 1);
+		lost += prog_talk(fd, prog_sender(0), i, 1);
 		if (strcmp(how, "fdopen") == 0)
 			by_fclose(i);
 		else if (strcmp(how, "freopen") == 0)

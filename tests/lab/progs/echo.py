@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Echoes datagrams, or has lines echoed: by sockets, or by asyncio.
+"""Echoes datagrams, or sends lines and prints the echoes.
 
     echo.py sockets|asyncio server ADDRESS PORT
-    echo.py sockets|asyncio client ADDRESS PORT     lines in, lines out
+    echo.py sockets|asyncio client ADDRESS PORT     lines on standard input
 """
 import asyncio
 import os
@@ -13,12 +13,12 @@ import sys
 
 
 def family(address):
-    """Of an address as it is written."""
+    """The family of an address in text form."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def sockets_server(address):
-    """By blocking calls, of each kind in turn."""
+    """Echoes by blocking calls: recvfrom and recvmsg_into in turn."""
     sock = socket.socket(family(address[0]), socket.SOCK_DGRAM)
     sock.bind(address)
     buffer = bytearray(65536)
@@ -30,7 +30,7 @@ def sockets_server(address):
 
 
 def sockets_client(address):
-    """Connected, not blocking."""
+    """Sends and receives by a connected, nonblocking socket."""
     sock = socket.socket(family(address[0]), socket.SOCK_DGRAM)
     sock.connect(address)
     sock.setblocking(False)
@@ -53,7 +53,7 @@ def sockets_client(address):
 
 
 class Echo(asyncio.DatagramProtocol):
-    """What comes goes back."""
+    """Sends each datagram back."""
     transport = None
 
     def connection_made(self, transport):
@@ -64,7 +64,7 @@ class Echo(asyncio.DatagramProtocol):
 
 
 class Show(asyncio.DatagramProtocol):
-    """What comes is written."""
+    """Writes each datagram to standard output."""
 
     def datagram_received(self, data, addr):
         os.write(1, data)
@@ -74,14 +74,14 @@ class Show(asyncio.DatagramProtocol):
 
 
 async def asyncio_server(address):
-    """A datagram endpoint that is bound."""
+    """Echoes by a bound datagram endpoint."""
     loop = asyncio.get_running_loop()
     await loop.create_datagram_endpoint(Echo, local_addr=address)
     await asyncio.Event().wait()
 
 
 async def asyncio_client(address):
-    """One that is connected."""
+    """Sends and receives by a connected datagram endpoint."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(
         Show, remote_addr=address)
@@ -93,7 +93,7 @@ async def asyncio_client(address):
 
 
 def main():
-    """Does what the words say."""
+    """Runs the function that the arguments name."""
     how, who = sys.argv[1:3]
     address = (sys.argv[3], int(sys.argv[4]))
     if how == "asyncio":

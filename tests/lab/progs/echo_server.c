@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sends back what comes, and tells at SIGTERM what it was: echo_server PORT, or
- * echo_server fd=N for a descriptor that it has been given.
- * Prints received N alien N twice N missing N; alien is what no t??_*.c sent,
- * missing what lies between the numbers that came.
+ * Echoes datagrams, and counts them until SIGTERM: echo_server PORT, or
+ * echo_server fd=N for a socket that it inherits.  Prints received N alien N
+ * twice N missing N, in datagrams: each counted once; not made by prog_fill();
+ * received again; and numbers that were skipped, of all senders.
  */
 #include "prog.h"
 
 #include <signal.h>
 #include <sys/mman.h>
 
-enum { SEEN = 1 << 23, WHOS = 1 << 16 };
+enum { SEEN = 1 << 23, SENDERS = 1 << 16 };
 
-static struct who {
-	uint32_t who, count, next;
-} whos[WHOS];
-static uint64_t *seen; /* who and seq, and 1 */
+static struct sender {
+	uint32_t sender, count, next;
+} senders[SENDERS];
+static uint64_t *seen; /* hash table of (sender << 32 | seq) + 1; 0: empty */
 static volatile sig_atomic_t told;
 static unsigned long received, alien, twice;
 
@@ -29,7 +29,7 @@ on_term(int sig)
 static bool
 seen_before(const struct prog_msg *m)
 {
-	uint64_t key = ((uint64_t)m->who << 32 | m->seq) + 1;
+	uint64_t key = ((uint64_t)m->sender << 32 | m->seq) + 1;
 	uint64_t at = key * 0x9e3779b97f4a7c15u >> 41;
 
 	for (; seen[at] != 0; at = (at + 1) % SEEN)
@@ -39,21 +39,21 @@ seen_before(const struct prog_msg *m)
 	return false;
 }
 
-static struct who *
-who_of(const struct prog_msg *m)
+static struct sender *
+sender_of(const struct prog_msg *m)
 {
-	uint32_t at = m->who * 2654435761u % WHOS;
+	uint32_t at = m->sender * 2654435761u % SENDERS;
 
-	while (whos[at].count != 0 && whos[at].who != m->who)
-		at = (at + 1) % WHOS;
-	whos[at].who = m->who;
-	return &whos[at];
+	while (senders[at].count != 0 && senders[at].sender != m->sender)
+		at = (at + 1) % SENDERS;
+	senders[at].sender = m->sender;
+	return &senders[at];
 }
 
 static void
 count(const struct prog_msg *m, ssize_t n)
 {
-	struct who *w;
+	struct sender *w;
 
 	if (!prog_good(m, n)) {
 		fprintf(stderr, "alien: %zd octets: %.*s\n", n, (int)n,
@@ -62,11 +62,11 @@ count(const struct prog_msg *m, ssize_t n)
 		return;
 	}
 	if (seen_before(m)) {
-		fprintf(stderr, "twice: %u of %x\n", m->seq, m->who);
+		fprintf(stderr, "twice: %u of %x\n", m->seq, m->sender);
 		twice++;
 		return;
 	}
-	w = who_of(m);
+	w = sender_of(m);
 	w->count++;
 	if (m->seq >= w->next)
 		w->next = m->seq + 1;
@@ -80,8 +80,8 @@ missing(void)
 	unsigned long n = 0;
 	int i;
 
-	for (i = 0; i < WHOS; i++)
-		n += whos[i].next - whos[i].count;
+	for (i = 0; i < SENDERS; i++)
+		n += senders[i].next - senders[i].count;
 	return n;
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Parent and child send on one socket: forks HOW ADDRESS PORT COUNT.
+ * A parent and two children send on one socket: forks HOW ADDRESS PORT COUNT.
  *
- * fork, _Fork, sysfork, clone: how the child is made; daemon: daemon(3), which
- * the caller waits for; twice: a child's child.  Each takes what echoes come,
- * also the other's.  When a child has closed the socket or ended, the parent
- * talks on.  Prints said N heard N lost N; said and heard are those of both,
- * lost the parent's, alone, afterwards.
+ * HOW says how a child is made: fork, _Fork, sysfork or clone; with twice it
+ * is a grandchild; with daemon the parent itself is a daemon(3).  Each process
+ * receives echoes, also those of the others.  One child closes the socket, the
+ * other just exits; then the parent talks on.  Prints said N heard N lost N:
+ * datagrams that all three sent and received, and those that the parent lost
+ * before and afterwards.
  */
 #include "prog.h"
 
@@ -53,20 +54,20 @@ take(int fd, int ms)
 	while (poll(&p, 1, ms) > 0) {
 		n = recv(fd, &m, sizeof(m), MSG_DONTWAIT);
 		if (n < 0)
-			continue; /* the other was faster */
+			continue; /* another process received it */
 		if (!prog_good(&m, n))
-			errx(1, "heard what nobody said");
+			errx(1, "received a datagram that no program sent");
 		both->heard++;
 	}
 }
 
 static void
-send_many(int fd, uint32_t who, unsigned count)
+send_many(int fd, uint32_t sender, unsigned count)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
-		if (!prog_say(fd, who, i))
+		if (!prog_say(fd, sender, i))
 			err(1, "send");
 		both->said++;
 		take(fd, 0);
@@ -76,7 +77,7 @@ send_many(int fd, uint32_t who, unsigned count)
 	take(fd, 500);
 }
 
-/* In a child: the number becomes a file, then another socket. */
+/* A child uses the number of the closed socket for a file, then a socket. */
 static void
 close_and_use(int fd)
 {
@@ -89,12 +90,13 @@ close_and_use(int fd)
 	prog_file(other);
 	close(other);
 	other = prog_open(host, port);
-	if (prog_talk(other, (uint32_t)syscall(SYS_getpid) << 12 | 2, 0, 5) != 0)
-		errx(1, "a child's own socket lost some");
+	if (prog_talk(other, (uint32_t)syscall(SYS_getpid) << 12 | 2, 0,
+	    5) != 0)
+		errx(1, "the child's own socket lost a datagram");
 	close(other);
 }
 
-/* One closes it, the next only ends. */
+/* The first child closes the socket, the second exits with it open. */
 static void
 children(int fd, unsigned count)
 {
@@ -112,7 +114,7 @@ children(int fd, unsigned count)
 			close_and_use(fd);
 		_exit(0);
 	}
-	send_many(fd, prog_who(0), count);
+	send_many(fd, prog_sender(0), count);
 	for (i = 0; i < 2; i++)
 		if (waitpid(pid[i], &status, 0) != pid[i] || status != 0)
 			errx(1, "child ended with %x", status);
@@ -134,10 +136,10 @@ main(int argc, char **argv)
 	fd = prog_open(host, port);
 	if (is("daemon") && daemon(1, 1) != 0)
 		err(1, "daemon");
-	lost = prog_talk(fd, prog_who(1), 0, 3);
+	lost = prog_talk(fd, prog_sender(1), 0, 3);
 	children(fd, (unsigned)atoi(argv[4]));
 	take(fd, 200);
-	lost += prog_talk(fd, prog_who(1), 3, 10);
+	lost += prog_talk(fd, prog_sender(1), 3, 10);
 	printf("said %u heard %u lost %u\n", both->said, both->heard, lost);
 	return 0;
 }

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Ways round the policy: leaks.py send HOW ADDRESS4 ADDRESS6 | hear HOW PORT.
+"""Attempts to evade the policy.
 
-send: sends b"LEAKED" where only a protected datagram may go; prints `refused'
-when that fails, else `sent'.  hear: binds as HOW says and prints whatever comes
-within 3 s.
+    leaks.py send HOW ADDRESS4 ADDRESS6
+    leaks.py hear HOW PORT
+
+send: sends b"LEAKED" to a peer that the policy protects; prints `refused' if
+the call fails, else `sent'.  hear: binds as HOW says and prints each datagram
+that arrives within 3 s.
 """
 import socket
 import struct
@@ -34,10 +37,10 @@ def send(v4, v6):
         sock.sendto(text, (v4, PORT))
     elif HOW == "oob":
         sock.sendto(text, socket.MSG_OOB, (v6, PORT))
-    elif HOW == "inherited":  # connected by one who is not under mpshim
+    elif HOW == "inherited":  # connected by a program without mpshim
         sock = socket.socket(fileno=3)
         sock.send(text)
-    elif HOW == "elsewhere":  # first to where plaintext may go
+    elif HOW == "elsewhere":  # first to loopback, which is plain
         sock = udp(socket.AF_INET)
         sock.sendto(b"here", ("127.0.0.1", 9))
         sock.sendto(text, (v4, PORT))
@@ -48,13 +51,13 @@ def send(v4, v6):
 def hear(port):
     sock = udp(socket.AF_INET)
     sock.bind(("0.0.0.0", port))
-    if HOW in ("own-filter", "no-filter"):  # `ret #-1': everything
+    if HOW in ("own-filter", "no-filter"):  # `ret #-1' accepts everything
         code = struct.pack("HBBI", 6, 0, 0, 0xffffffff)
         import ctypes
         buf = ctypes.create_string_buffer(code)
         sock.setsockopt(socket.SOL_SOCKET, 26,
                         struct.pack("HxxxxxxP", 1, ctypes.addressof(buf)))
-    if HOW == "no-filter":  # its own goes, ours stays
+    if HOW == "no-filter":  # SO_DETACH_FILTER: the library's must stay
         sock.setsockopt(socket.SOL_SOCKET, 27, 0)
     end = time.monotonic() + 3
     while (left := end - time.monotonic()) > 0:

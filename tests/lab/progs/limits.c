@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How much memory it takes to talk: limits ADDRESS PORT SOCKETS.  Prints
- * lost N limit N rss N (kB, its own and shared).
+ * How much memory it takes to talk: limits ADDRESS PORT SOCKETS.  Prints lost N
+ * (datagrams) limit N (descriptors) rss N shared N (kB; rss includes shared).
  */
 #include "prog.h"
 
@@ -32,8 +32,8 @@ main(int argc, char **argv)
 		errx(2, "usage: limits ADDRESS PORT SOCKETS");
 	getrlimit(RLIMIT_NOFILE, &r);
 	for (i = 0; i < atoi(argv[3]); i++)
-		lost += prog_talk(prog_open(argv[1], argv[2]), prog_who((uint32_t)i), 0,
-		    3);
+		lost += prog_talk(prog_open(argv[1], argv[2]),
+		    prog_sender((uint32_t)i), 0, 3);
 	printf("lost %u limit %ld rss %ld shared %ld\n", lost,
 	    (long)r.rlim_cur, status("VmRSS:"), status("RssShmem:"));
 	return 0;

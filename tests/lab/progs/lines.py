@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Prints each datagram that comes to a port: lines.py ADDRESS PORT."""
+"""Prints each datagram that a port receives: lines.py ADDRESS PORT."""
 import os
 import socket
 import sys

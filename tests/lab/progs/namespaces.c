@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Leaves namespaces and threads while it talks: namespaces HOW ADDRESS PORT.
+ * A program leaves namespaces, gives up rights or ends its main thread while it
+ * talks: namespaces HOW ADDRESS PORT [FILE].  HOW:
  *
- * user, net, mount: unshare(2); its socket talks on, and one on the loopback of
- * the new network is plain; setns FILE: into another network, where it talks to
- * T17_THERE; exit: main() ends by pthread_exit(3), a thread talks on; wait: it
- * waits for ever; drop: it becomes nobody, all its threads do, and talks for
- * T17_SECONDS; jail: it has another root directory, too; drop-new, jail-new:
- * on a socket that it makes then; drop-first, jail-first: on the first that it
- * ever makes, twelve seconds later, its child does.  Prints lost N.
+ *	user, net, mount  it calls unshare(2), and its socket talks on; in a new
+ *			  network, a socket on loopback is plain
+ *	setns		  it joins the network namespace FILE and talks there to
+ *			  the address in PROG_OTHER, too
+ *	exit		  main() ends by pthread_exit(3), a thread talks on
+ *	wait		  it waits for a datagram for ever
+ *	drop		  all its threads become nobody; it talks for
+ *			  PROG_SECONDS more
+ *	jail		  the same, also with an empty root directory
+ *	drop-new, jail-new
+ *			  the same, on a socket made afterwards
+ *	drop-first, jail-first
+ *			  the same, on the first socket ever, made by a child
+ *			  12 s later, when the agent has exited
+ *
+ * Prints lost N, in datagrams.
  */
 #include "prog.h"
 
@@ -51,7 +61,7 @@ loopback_is_plain(void)
 	    getsockname(fd, (struct sockaddr *)&at, &len) != 0 ||
 	    connect(fd, (struct sockaddr *)&at, len) != 0)
 		err(1, "loopback");
-	lost += prog_talk(fd, prog_who(1), 0, 3);
+	lost += prog_talk(fd, prog_sender(1), 0, 3);
 }
 
 static void
@@ -59,11 +69,11 @@ apart(int what)
 {
 	if (unshare(what) != 0)
 		err(1, "unshare");
-	lost += prog_talk(sock, prog_who(0), 3, 10);
+	lost += prog_talk(sock, prog_sender(0), 3, 10);
 	if (what == CLONE_NEWNET)
 		loopback_is_plain();
 	else
-		lost += prog_talk(prog_open(host, port), prog_who(1), 0, 3);
+		lost += prog_talk(prog_open(host, port), prog_sender(1), 0, 3);
 }
 
 static void
@@ -74,10 +84,10 @@ into(const char *file)
 	if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
 		err(1, "%s", file);
 	close(fd);
-	lost += prog_talk(sock, prog_who(0), 3, 10);
-	fd = prog_open(getenv("T17_THERE"), port);
-	lost += prog_talk(fd, prog_who(1), 0, 10);
-	lost += prog_talk(sock, prog_who(0), 13, 10);
+	lost += prog_talk(sock, prog_sender(0), 3, 10);
+	fd = prog_open(getenv("PROG_OTHER"), port);
+	lost += prog_talk(fd, prog_sender(1), 0, 10);
+	lost += prog_talk(sock, prog_sender(0), 13, 10);
 }
 
 static void
@@ -90,7 +100,7 @@ static void *
 talk_on(void *unused)
 {
 	usleep(200000);
-	lost += prog_talk(sock, prog_who(0), 3, 10);
+	lost += prog_talk(sock, prog_sender(0), 3, 10);
 	tell();
 	exit(0);
 	return unused;
@@ -104,7 +114,7 @@ wait_here(void *unused)
 	return unused;
 }
 
-/* All threads have no more rights than this. */
+/* Fails unless both threads have the user id of nobody (65534). */
 static void
 all_dropped(void)
 {
@@ -129,23 +139,23 @@ all_dropped(void)
 			fclose(f);
 	}
 	if (n != 2)
-		errx(1, "%d threads of 2 have no rights", n);
+		errx(1, "%d threads of 2 have become nobody", n);
 }
 
 static void
 talk_long(int fd)
 {
 	uint64_t end = prog_now_ms() +
-	    (uint64_t)atoi(getenv("T17_SECONDS")) * 1000;
+	    (uint64_t)atoi(getenv("PROG_SECONDS")) * 1000;
 	uint32_t seq;
 
 	for (seq = 0; prog_now_ms() < end; seq++) {
-		lost += prog_talk(fd, prog_who(2), seq, 1);
+		lost += prog_talk(fd, prog_sender(2), seq, 1);
 		usleep(10000);
 	}
 }
 
-/* A child talks on a socket that it makes long after all others are gone. */
+/* A child makes the first socket when the agent of others has exited (10 s). */
 static void
 talk_first(void)
 {
@@ -192,11 +202,11 @@ drop(void)
 	talk_then();
 }
 
-/* An empty directory is all that it sees. */
+/* The root directory becomes an empty one, then removed. */
 static void
 jail(void)
 {
-	char dir[] = "/tmp/t17.XXXXXX";
+	char dir[] = "/tmp/prog.XXXXXX";
 
 	if (mkdtemp(dir) == NULL || chroot(dir) != 0 || chdir("/") != 0)
 		err(1, "chroot");
@@ -215,7 +225,7 @@ main(int argc, char **argv)
 	how = argv[1], host = argv[2], port = argv[3];
 	if (!first()) {
 		sock = prog_open(host, port);
-		lost = prog_talk(sock, prog_who(0), 0, 3);
+		lost = prog_talk(sock, prog_sender(0), 0, 3);
 	}
 	if (is("user"))
 		apart(CLONE_NEWUSER);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Talks by sendmsg(2), recvmsg(2), sendmmsg(2) and recvmmsg(2) with control
- * messages, and rubbish wherever a structure has padding: pads ADDRESS PORT.
- * Prints lost N.
+ * messages, with 0xff in the padding of all structures: pads ADDRESS PORT.
+ * musl has padding in msghdr and cmsghdr where glibc has wider fields.  Prints
+ * lost N, in datagrams.
  */
 #include "prog.h"
 
@@ -12,7 +13,7 @@ enum { TURNS = 5 };
 
 static int sock;
 
-/* What the fields are told is all that counts. */
+/* Sets each field of the header; its padding is 0xff. */
 static void
 fill(struct msghdr *msg, struct iovec *iov, struct prog_msg *m, void *control,
     size_t len)
@@ -47,7 +48,7 @@ say(uint32_t seq, bool many)
 	control.head.cmsg_type = IP_TOS;
 	control.head.cmsg_len = CMSG_LEN(sizeof(tos));
 	memcpy(CMSG_DATA(&control.head), &tos, sizeof(tos));
-	prog_fill(&m, prog_who(0), seq);
+	prog_fill(&m, prog_sender(0), seq);
 	fill(&mm.msg_hdr, &iov, &m, &control, sizeof(control));
 	n = many ? sendmmsg(sock, &mm, 1, 0) : sendmsg(sock, &mm.msg_hdr, 0);
 	if (n != (many ? 1 : (ssize_t)sizeof(m)))
@@ -64,7 +65,7 @@ hear(uint32_t seq, bool many)
 	struct prog_msg m;
 	ssize_t n;
 
-	if (poll(&p, 1, T_WAIT_MS) <= 0)
+	if (poll(&p, 1, PROG_WAIT_MS) <= 0)
 		return false;
 	fill(&mm.msg_hdr, &iov, &m, control, sizeof(control));
 	n = many ? recvmmsg(sock, &mm, 1, 0, NULL) :
@@ -73,7 +74,7 @@ hear(uint32_t seq, bool many)
 		n = (ssize_t)mm.msg_len;
 	if (!prog_good(&m, n))
 		errx(1, "heard %zd octets", n);
-	return m.who == prog_who(0) && m.seq == seq;
+	return m.sender == prog_sender(0) && m.seq == seq;
 }
 
 int

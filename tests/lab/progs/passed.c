@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sockets that come from elsewhere: passed HOW ADDRESS PORT.
+ * Sockets that are passed or inherited: passed HOW ADDRESS PORT.
  *
- * pass: another process gets a socket in a message, on a number that was
- * another one before, and talks on; mmsg: by recvmmsg(2); back: it comes back
- * to who sent it, after it has closed it; read: it comes where nobody takes it,
- * and the next file has its number; exec: a program that is run inherits it;
- * zero: as its standard input (that is run as talkN, which talks on N).  Prints
- * lost N.
+ *	pass	a child receives the socket in a message, on a number that was
+ *		another socket before, and talks on
+ *	mmsg	the same by recvmmsg(2)
+ *	back	the process itself receives the socket that it sent and closed
+ *	read	read(2) of the message drops the descriptor, and the next file
+ *		has its number
+ *	exec	an executed program (talkN, on descriptor N) inherits it
+ *	zero	the same as its standard input
+ *
+ * Prints lost N, in datagrams.
  */
 #include "prog.h"
 
@@ -70,7 +74,7 @@ wait_child(pid_t pid)
 		errx(1, "the child ended with %x", status);
 }
 
-/* The parent's socket talks in the child, while the parent's talks, too. */
+/* The child talks on the socket that it received, then the parent does. */
 static void
 pass(int fd)
 {
@@ -81,15 +85,15 @@ pass(int fd)
 		err(1, "socketpair");
 	pid = fork();
 	if (pid == 0) {
-		/* Its numbers are known as other sockets and files. */
+		/* Each number was another socket, then a file, before. */
 		close(fd);
 		other = prog_open(host, port);
-		lost = prog_talk(other, prog_who(1), 0, 3);
+		lost = prog_talk(other, prog_sender(1), 0, 3);
 		close(other);
 		got = get(pair[1]);
 		if (got != other)
 			errx(1, "not the number %d but %d", other, got);
-		lost += prog_talk(got, prog_who(2), 0, 10);
+		lost += prog_talk(got, prog_sender(2), 0, 10);
 		close(got);
 		other = prog_tmpfile();
 		prog_file(other);
@@ -97,13 +101,13 @@ pass(int fd)
 		got = get(pair[1]);
 		if (got != other)
 			errx(1, "not the number %d but %d", other, got);
-		lost += prog_talk(got, prog_who(2), 10, 10);
+		lost += prog_talk(got, prog_sender(2), 10, 10);
 		_exit(lost != 0);
 	}
 	give(pair[0], fd);
 	give(pair[0], fd);
 	wait_child(pid);
-	lost += prog_talk(fd, prog_who(0), 3, 10);
+	lost += prog_talk(fd, prog_sender(0), 3, 10);
 }
 
 static void
@@ -118,16 +122,17 @@ back(int fd)
 	file = prog_tmpfile();
 	prog_file(file);
 	got = get(pair[1]);
-	lost += prog_talk(got, prog_who(0), 3, 10);
+	lost += prog_talk(got, prog_sender(0), 3, 10);
 	prog_file(file);
-	/* And where its old number is another socket now. */
+	/* Again, while another socket has its old number. */
 	give(pair[0], got);
 	close(got);
 	close(file);
 	file = prog_open(host, port);
-	lost += prog_talk(file, prog_who(1), 0, 5);
+	lost += prog_talk(file, prog_sender(1), 0, 5);
 	got = get(pair[1]);
-	lost += prog_talk(got, prog_who(0), 13, 5) + prog_talk(file, prog_who(1), 5, 5);
+	lost += prog_talk(got, prog_sender(0), 13, 5);
+	lost += prog_talk(file, prog_sender(1), 5, 5);
 }
 
 /* read(2) of a message drops its descriptors. */
@@ -146,7 +151,7 @@ unread(int fd)
 	file = prog_tmpfile();
 	prog_file(file);
 	fd = prog_open(host, port);
-	lost += prog_talk(fd, prog_who(1), 0, 5);
+	lost += prog_talk(fd, prog_sender(1), 0, 5);
 }
 
 static void
@@ -163,7 +168,7 @@ execute(int fd, char **argv)
 		_exit(127);
 	}
 	wait_child(pid);
-	lost += prog_talk(fd, prog_who(0), 3, 10);
+	lost += prog_talk(fd, prog_sender(0), 3, 10);
 }
 
 int
@@ -174,10 +179,10 @@ main(int argc, char **argv)
 	if (argc != 4)
 		errx(2, "usage: passed HOW ADDRESS PORT");
 	how = argv[1], host = argv[2], port = argv[3];
-	if (strncmp(how, "talk", 4) == 0) /* what is run */
-		return prog_talk(atoi(how + 4), prog_who(5), 0, 10) != 0;
+	if (strncmp(how, "talk", 4) == 0) /* the executed program */
+		return prog_talk(atoi(how + 4), prog_sender(5), 0, 10) != 0;
 	fd = prog_open(host, port);
-	lost = prog_talk(fd, prog_who(0), 0, 3);
+	lost = prog_talk(fd, prog_sender(0), 0, 3);
 	if (is("exec") || is("zero"))
 		execute(fd, argv);
 	else if (is("back"))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What t??_*.c share: datagrams that can be told from all other bytes and from
- * each other, and a talk with echo_server, which sends them back.
+ * Common to the programs in this directory that talk to echo_server: datagrams
+ * that differ from all other bytes and from each other, and their exchange.
  */
-#ifndef T_H
-#define T_H
+#ifndef PROG_H
+#define PROG_H
 
 #include <arpa/inet.h>
 #include <err.h>
@@ -20,49 +20,49 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { T_SIZE = 100, T_MAGIC = 0x7e57da7a, T_WAIT_MS = 2000 };
+enum { PROG_SIZE = 100, PROG_MAGIC = 0x7e57da7a, PROG_WAIT_MS = 2000 };
 
-#define T_TEXT "only-sealed"	/* must never be seen on the wire */
+#define PROG_TEXT "only-sealed"	/* must not be on the wire in plaintext */
 
 struct prog_msg {
-	uint32_t magic, who, seq, sum;
-	char text[T_SIZE - 16];
+	uint32_t magic, sender, seq, sum;
+	char text[PROG_SIZE - 16];
 };
 
-/* Whose datagrams: no two processes of a scenario say the same. */
+/* The number of a sender, which no other process of a scenario uses. */
 static inline uint32_t
-prog_who(uint32_t n)
+prog_sender(uint32_t n)
 {
 	return (uint32_t)getpid() << 12 | n;
 }
 
 static inline uint32_t
-prog_sum(uint32_t who, uint32_t seq)
+prog_sum(uint32_t sender, uint32_t seq)
 {
-	return (who * 2654435761u ^ seq * 40503u) + 12345;
+	return (sender * 2654435761u ^ seq * 40503u) + 12345;
 }
 
 static inline void
-prog_fill(struct prog_msg *m, uint32_t who, uint32_t seq)
+prog_fill(struct prog_msg *m, uint32_t sender, uint32_t seq)
 {
 	memset(m, 0, sizeof(*m));
-	m->magic = T_MAGIC;
-	m->who = who;
+	m->magic = PROG_MAGIC;
+	m->sender = sender;
 	m->seq = seq;
-	m->sum = prog_sum(who, seq);
-	memcpy(m->text, T_TEXT, sizeof(T_TEXT));
+	m->sum = prog_sum(sender, seq);
+	memcpy(m->text, PROG_TEXT, sizeof(PROG_TEXT));
 	memset(m->text + 40, (int)(m->sum & 255), sizeof(m->text) - 40);
 }
 
-/* Is it one of ours, whole? */
+/* Whether the datagram is as prog_fill() made it. */
 static inline bool
 prog_good(const struct prog_msg *m, ssize_t n)
 {
 	struct prog_msg want;
 
-	if (n != T_SIZE || m->magic != T_MAGIC)
+	if (n != PROG_SIZE || m->magic != PROG_MAGIC)
 		return false;
-	prog_fill(&want, m->who, m->seq);
+	prog_fill(&want, m->sender, m->seq);
 	return memcmp(m, &want, sizeof(want)) == 0;
 }
 
@@ -86,7 +86,7 @@ prog_addr(const char *host, const char *port)
 	return to;
 }
 
-/* A socket that talks to the server. */
+/* A new socket, connected to the server. */
 static inline int
 prog_open(const char *host, const char *port)
 {
@@ -99,20 +99,20 @@ prog_open(const char *host, const char *port)
 }
 
 static inline bool
-prog_say(int fd, uint32_t who, uint32_t seq)
+prog_say(int fd, uint32_t sender, uint32_t seq)
 {
 	struct prog_msg m;
 
-	prog_fill(&m, who, seq);
+	prog_fill(&m, sender, seq);
 	return send(fd, &m, sizeof(m), 0) == (ssize_t)sizeof(m);
 }
 
-/* Waits for the echo of one; what else comes must be a good one, too. */
+/* Waits for one echo, 2 s at most; other echoes may arrive, nothing else. */
 static inline bool
-prog_hear(int fd, uint32_t who, uint32_t seq)
+prog_hear(int fd, uint32_t sender, uint32_t seq)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t end = prog_now_ms() + T_WAIT_MS, now;
+	uint64_t end = prog_now_ms() + PROG_WAIT_MS, now;
 	struct prog_msg m;
 	ssize_t n;
 
@@ -125,29 +125,29 @@ prog_hear(int fd, uint32_t who, uint32_t seq)
 		if (n < 0)
 			err(1, "recv");
 		if (!prog_good(&m, n))
-			errx(1, "heard what nobody said: %zd octets", n);
-		if (m.who == who && m.seq == seq)
+			errx(1, "received %zd octets that no program sent", n);
+		if (m.sender == sender && m.seq == seq)
 			return true;
 	}
 	return false;
 }
 
-/* Has so many datagrams echoed, one by one: how many were not. */
+/* Has `count' datagrams echoed, one after the other; returns the lost. */
 static inline unsigned
-prog_talk(int fd, uint32_t who, uint32_t first, unsigned count)
+prog_talk(int fd, uint32_t sender, uint32_t first, unsigned count)
 {
 	unsigned i, lost = 0;
 
 	for (i = 0; i < count; i++) {
-		if (!prog_say(fd, who, first + i))
+		if (!prog_say(fd, sender, first + i))
 			err(1, "send to %d", fd);
-		if (!prog_hear(fd, who, first + i))
+		if (!prog_hear(fd, sender, first + i))
 			lost++;
 	}
 	return lost;
 }
 
-/* What is written to one end comes out of the other, and nothing else. */
+/* Proves that exactly the bytes written to one end are read at the other. */
 static inline void
 prog_through(int in, int out, const char *what)
 {
@@ -160,10 +160,11 @@ prog_through(int in, int out, const char *what)
 	if (read(out, got, sizeof(got)) != len)
 		err(1, "read from %s %d", what, out);
 	if (memcmp(text, got, (size_t)len) != 0)
-		errx(1, "%s %d: other bytes", what, out);
+		errx(1, "%s %d: the bytes read are not those written", what,
+		    out);
 }
 
-/* What is written to a file is there. */
+/* Proves that exactly the bytes written to a file are read from it. */
 static inline void
 prog_file(int fd)
 {
@@ -174,7 +175,7 @@ prog_file(int fd)
 		err(1, "write to file %d", fd);
 	if (pread(fd, got, sizeof(got), 0) != len ||
 	    memcmp(text, got, (size_t)len) != 0)
-		errx(1, "file %d: other bytes", fd);
+		errx(1, "file %d: the bytes read are not those written", fd);
 	if (lseek(fd, 0, SEEK_SET) != 0 ||
 	    read(fd, got, sizeof(got)) != len || lseek(fd, 0, SEEK_SET) != 0)
 		err(1, "read from file %d", fd);

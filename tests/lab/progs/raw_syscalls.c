@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Does it all by syscall(3): raw_syscalls ADDRESS PORT.  Prints a line for each
- * case, the same without mpshim and with it.
+ * Makes every call by syscall(3): raw_syscalls ADDRESS PORT.  Prints a line for
+ * each call; the output is the same with and without mpshim.
  */
 #include "prog.h"
 
@@ -28,18 +28,18 @@ static struct prog_msg m;
 static struct prog_msg *
 next(void)
 {
-	prog_fill(&m, prog_who(0), seq++);
+	prog_fill(&m, prog_sender(0), seq++);
 	return &m;
 }
 
-/* One of the echoes that are due. */
+/* Waits until an echo can be received. */
 static void
 due(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	if (syscall(SYS_poll, &p, 1, T_WAIT_MS) != 1)
-		printf("nothing came\n");
+	if (syscall(SYS_poll, &p, 1, PROG_WAIT_MS) != 1)
+		printf("no echo\n");
 	memset(&m, 0, sizeof(m));
 }
 
@@ -137,19 +137,19 @@ numbers(int fd)
 	struct epoll_event e = { .events = EPOLLIN }, got;
 
 	SAY("dup", other = (int)syscall(SYS_dup, fd));
-	printf("lost %u\n", prog_talk(other, prog_who(1), 0, 2));
+	printf("lost %u\n", prog_talk(other, prog_sender(1), 0, 2));
 	SAY("dup2", syscall(SYS_dup2, fd, file));
-	printf("lost %u\n", prog_talk(file, prog_who(1), 2, 2));
+	printf("lost %u\n", prog_talk(file, prog_sender(1), 2, 2));
 	SAY("dup3", syscall(SYS_dup3, fd, other, O_CLOEXEC));
 	SAY("close", syscall(SYS_close, file));
 	prog_file(prog_tmpfile());
 	SAY("fcntl", other = (int)syscall(SYS_fcntl, other, F_DUPFD_CLOEXEC,
 	    50));
-	printf("lost %u\n", prog_talk(other, prog_who(1), 4, 2));
+	printf("lost %u\n", prog_talk(other, prog_sender(1), 4, 2));
 	SAY("epoll_create1", epfd = (int)syscall(SYS_epoll_create1, 0));
 	SAY("epoll_ctl", syscall(SYS_epoll_ctl, epfd, EPOLL_CTL_ADD, other,
 	    &e));
-	(void)prog_say(fd, prog_who(1), 6);
+	(void)prog_say(fd, prog_sender(1), 6);
 	SAY("epoll_pwait", syscall(SYS_epoll_pwait, epfd, &got, 1, 2000, NULL,
 	    8));
 	SAY("recvfrom", syscall(SYS_recvfrom, fd, &m, sizeof(m), 0, NULL,
@@ -159,7 +159,7 @@ numbers(int fd)
 	SAY("shutdown", syscall(SYS_shutdown, fd, SHUT_WR));
 }
 
-/* Those that are none of a shim's business, with all six arguments. */
+/* Calls that the library must pass on unchanged, up to six arguments. */
 static void
 others(void)
 {

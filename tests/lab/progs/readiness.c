@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Waits in every way there is: readiness HOW ADDRESS PORT COUNT [RATE].
+ * Receives only when a readiness call says so: readiness HOW ADDRESS PORT COUNT
+ * [RATE].
  *
- * poll, ppoll, select, pselect; level, edge, oneshot, nested, mod: epoll(7);
- * uring: io_uring's poll.  Has COUNT datagrams echoed, RATE a second (default:
- * as many as can be, some on their way at a time), and takes nothing before it
- * is told to.  Prints said N heard N empty N silent N: how often there was
- * nothing although it was told so, and how often something lay there although
- * it was not told for 200 ms.
+ * HOW is poll, ppoll, select or pselect; level, edge, oneshot, nested or mod,
+ * all of epoll(7); or uring, the poll of io_uring.  COUNT datagrams are echoed,
+ * RATE per second (default: as fast as possible, at most 400 without an echo at
+ * a time).  Prints said N heard N empty N silent N ms N: datagrams sent and
+ * received; how often the socket was said to be readable and was not; how often
+ * a datagram was queued that no call reported for 200 ms; and the duration.
  */
 #include "prog.h"
 
@@ -88,7 +89,7 @@ ring_add(uint8_t op, int fd, uint64_t name, const void *addr)
 	*ring.sq_tail = tail + 1;
 }
 
-/* A poll that is answered once; beside it a timeout, on which it ends. */
+/* Submits a one-shot poll and a timeout; true if the poll completes first. */
 static bool
 ring_wait(void)
 {
@@ -125,7 +126,7 @@ ring_wait(void)
 	return ready;
 }
 
-/* --- The others --------------------------------------- */
+/* --- The other calls ------------------------------------------------------ */
 
 static void
 watch(int ep, int op, int fd, uint32_t events)
@@ -166,7 +167,7 @@ wait_epoll(void)
 		    (waits % 2 ? EPOLLET : 0));
 	if (epoll_wait(inner, &e, 1, is("nested") ? 0 : SILENCE_MS) != 1) {
 		if (is("nested"))
-			empty++; /* the outer one said so */
+			empty++; /* the outer one reported the inner ready */
 		return false;
 	}
 	return (e.events & EPOLLIN) != 0;
@@ -196,7 +197,7 @@ wait_ready(void)
 	return pselect(sock + 1, &set, NULL, NULL, &ts, NULL) == 1;
 }
 
-/* One datagram, if there is one. */
+/* Receives one datagram; false if none is queued. */
 static bool
 take(void)
 {
@@ -211,7 +212,7 @@ take(void)
 	return true;
 }
 
-/* Whoever is told of an edge takes all there is. */
+/* Readiness was reported; with EPOLLET all datagrams must be received. */
 static void
 told(void)
 {
@@ -225,7 +226,10 @@ told(void)
 		watch(inner, EPOLL_CTL_MOD, sock, wanted());
 }
 
-/* It lies there; it may have come just now, so it is asked once more. */
+/*
+ * Nothing was reported.  If a datagram is queued, it may have arrived just now,
+ * so only a second call without a report counts as silent.
+ */
 static void
 untold(void)
 {
@@ -255,14 +259,14 @@ main(int argc, char **argv)
 	rate = argc > 5 ? (unsigned)atoi(argv[5]) : 0;
 	sock = prog_open(argv[2], argv[3]);
 	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (prog_talk(sock, prog_who(1), 0, 3) != 0)
+	if (prog_talk(sock, prog_sender(1), 0, 3) != 0)
 		errx(1, "no echo");
 	prepare();
 	begin = prog_now_ms();
 	while (heard < count && idle < GIVE_UP) {
 		while (said < count && said < heard + WINDOW && (rate == 0 ||
 		    said < 1 + (prog_now_ms() - begin) * rate / 1000))
-			if (!prog_say(sock, prog_who(0), said++))
+			if (!prog_say(sock, prog_sender(0), said++))
 				err(1, "send");
 		idle = wait_ready() ? (told(), 0) : (untold(), idle + 1);
 	}

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Counts what begins alike in records: repeats.py PCAP...
+"""Counts nonces that were used twice: repeats.py PCAP...
 
-The first 12 octets of a data packet, session and nonce, never come again: not
-in another packet, nor on another link.  Prints: packets N repeated N differ N,
-the last being those that come again with something else behind them.
+The first 12 octets of a data packet, session id and nonce, must not repeat in
+any other packet on any link.  Prints: packets N repeated N differ N; differ
+counts the repeated ones whose packets are not identical.
 """
 import collections
 import struct

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a signal does to one who waits for a datagram: sa_restart ADDRESS PORT.
- * Prints a line for each case, the same without mpshim and with it.
+ * Signals interrupt calls that wait for a datagram: sa_restart ADDRESS PORT.
+ * Prints a line for each case; the output is the same with and without mpshim.
  */
 #include "prog.h"
 
@@ -69,16 +69,16 @@ say_later(void *unused)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	usleep(SAY_US);
-	if (!prog_say(fd, prog_who(0), seq++))
+	if (!prog_say(fd, prog_sender(0), seq++))
 		err(1, "send");
-	/* A second one, for who waits for two. */
+	/* recvmmsg(2) with a timeout waits for two datagrams. */
 	usleep(50000);
-	if (!prog_say(fd, prog_who(0), seq++))
+	if (!prog_say(fd, prog_sender(0), seq++))
 		err(1, "send");
 	return unused;
 }
 
-/* What has not been taken. */
+/* Receives the datagrams that the case has left. */
 static void
 empty(void)
 {
@@ -129,7 +129,7 @@ main(int argc, char **argv)
 		errx(2, "usage: sa_restart ADDRESS PORT");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	fd = prog_open(argv[1], argv[2]);
-	if (prog_talk(fd, prog_who(1), 0, 3) != 0)
+	if (prog_talk(fd, prog_sender(1), 0, 3) != 0)
 		errx(1, "no echo");
 	for (way = 0; way < WAYS; way++) {
 		for (i = 0; i < 4; i++)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Talks on after it has forbidden itself all but its own system calls:
+ * Talks on under a seccomp filter that kills it for any call but those listed:
  * seccomp_talk HOW ADDRESS PORT SECONDS.
  *
- * msg: it uses sendmsg(2) and recvmsg(2); to: sendto(2) and recvfrom(2), and
- * has the others allowed, too; threads: two of them, and futex(2); exact: only
- * the very calls that it makes; new: it gives up its rights, too, and may make
- * other sockets but set few options of them: it talks by a new one each time.
- * Any other call kills it.  Prints lost N said N.
+ *	msg	sends by sendmsg(2), receives by recvmsg(2)
+ *	to	by send(3) and recv(3), which are sendto(2) and recvfrom(2);
+ *		the calls of msg are allowed, too
+ *	exact	the same; only the calls that the program makes are allowed
+ *	threads	two threads; the calls of threads are allowed, too
+ *	new	the program becomes nobody and makes a new socket for each
+ *		datagram; few socket options are allowed
+ *
+ * Prints lost N said N, in datagrams.
  */
 #include "prog.h"
 
@@ -31,7 +35,7 @@ is(const char *name)
 	return strcmp(how, name) == 0;
 }
 
-/* Those that every one makes, those for datagrams, and those of threads. */
+/* The calls of every HOW; those of datagrams, in two groups; of threads. */
 static const int always[] = { SYS_write, SYS_exit_group, SYS_poll,
 	SYS_clock_gettime, SYS_clock_nanosleep, SYS_rt_sigreturn };
 static const int sending[] = { SYS_sendto, SYS_recvfrom };
@@ -64,7 +68,7 @@ allow(const int *numbers, size_t n)
 	}
 }
 
-/* The low halves of the arguments say it. */
+/* Compares level and name: the low 32 bits (little endian) of arguments. */
 static void
 allow_options(void)
 {
@@ -117,7 +121,7 @@ forbid(void)
 }
 
 static void
-exchange(uint32_t who, uint32_t seq)
+exchange(uint32_t sender, uint32_t seq)
 {
 	struct prog_msg m;
 	struct iovec iov = { &m, sizeof(m) };
@@ -125,20 +129,20 @@ exchange(uint32_t who, uint32_t seq)
 	struct pollfd p = { .fd = sock, .events = POLLIN };
 	ssize_t n;
 
-	prog_fill(&m, who, seq);
+	prog_fill(&m, sender, seq);
 	n = is("msg") ? sendmsg(sock, &msg, 0) :
 			send(sock, &m, sizeof(m), 0);
 	if (n != sizeof(m))
 		err(1, "send");
 	said++;
-	while (poll(&p, 1, T_WAIT_MS) > 0) {
+	while (poll(&p, 1, PROG_WAIT_MS) > 0) {
 		n = is("msg") ? recvmsg(sock, &msg, MSG_DONTWAIT) :
 				recv(sock, &m, sizeof(m), MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN) /* the other thread's */
+		if (n < 0 && errno == EAGAIN) /* the other thread received it */
 			continue;
 		if (!prog_good(&m, n))
 			errx(1, "heard %zd octets", n);
-		if (is("threads") || (m.who == who && m.seq == seq))
+		if (is("threads") || (m.sender == sender && m.seq == seq))
 			return;
 	}
 	lost++;
@@ -164,23 +168,24 @@ main(int argc, char **argv)
 {
 	pthread_t other;
 	char text[64];
-	uint32_t who;
+	uint32_t sender;
 	int n;
 
 	if (argc != 5)
 		errx(2, "usage: seccomp_talk HOW ADDRESS PORT SECONDS");
 	how = argv[1], host = argv[2], port = argv[3];
 	sock = prog_open(host, port);
-	lost = prog_talk(sock, prog_who(0), 0, 1);
+	lost = prog_talk(sock, prog_sender(0), 0, 1);
 	end_ms = prog_now_ms() + (uint64_t)atoi(argv[4]) * 1000;
 	if (is("threads"))
-		pthread_create(&other, NULL, talk, (void *)(uintptr_t)prog_who(1));
-	who = prog_who(2);
+		pthread_create(&other, NULL, talk,
+		    (void *)(uintptr_t)prog_sender(1));
+	sender = prog_sender(2);
 	forbid();
-	talk((void *)(uintptr_t)who);
+	talk((void *)(uintptr_t)sender);
 	if (is("threads"))
 		pthread_join(other, NULL);
-	/* dprintf(3) asks for the status of the file. */
+	/* Not by printf(3): stdio calls fstat(2), which is forbidden. */
 	n = snprintf(text, sizeof(text), "lost %u said %u\n", lost, said);
 	_exit(write(1, text, (size_t)n) != n);
 }

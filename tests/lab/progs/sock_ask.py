@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Asks servers, and prints who answers: a line ADDRESS NAMES for each client.
+"""Asks servers and prints the names of those that answer.
 
     sock_ask.py [-1c] [-n CLIENTS] [-r ROUNDS] PORT ADDRESS...
 
-All clients (1) ask at once, each in ROUNDS (3) rounds, from a socket of its
-own; -c: connected; -1: nobody asks again what is not answered.  NAMES has each name once; "none" where nobody answers.
+CLIENTS (1) clients for each address ask at once, each from a socket of its own,
+in ROUNDS (3) rounds.  -c: the sockets are connected.  -1: a datagram without an
+answer is not repeated.  Prints a line ADDRESS NAME... for each client: the
+names of the sockets that answered it, each once; "none" if a round had no
+answer.
 """
 import argparse
 import selectors
 import socket
 import time
 
-PATIENCE = 15
-AGAIN = 0.25  # until what is not answered is asked again
+PATIENCE = 15  # seconds for all rounds
+AGAIN = 0.25  # seconds until a datagram without an answer is repeated
 
 
 class Client:
@@ -31,11 +34,11 @@ class Client:
         self.sock.setblocking(False)
 
     def text(self):
-        """What it asks in this round."""
+        """The datagram of this round."""
         return b"%d.%d" % (self.number, self.round)
 
     def ask(self):
-        """Once."""
+        """Sends the datagram of this round."""
         self.asked = time.monotonic()
         try:
             if self.connected:
@@ -46,7 +49,7 @@ class Client:
             pass
 
     def hear(self):
-        """Takes an answer: is it the one?"""
+        """Receives; true if it is the answer of this round."""
         try:
             data, peer = self.sock.recvfrom(65536)
         except (BlockingIOError, ConnectionRefusedError):
@@ -63,7 +66,7 @@ class Client:
 
 
 def main():
-    """As the words say."""
+    """Asks, and prints the names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-1", dest="once", action="store_true")
     parser.add_argument("-c", action="store_true")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Two workers share a port; while the second joins it, somebody holds the lock.
+"""Two workers share a port; while the second attaches, the lock is held.
 
     sock_busy.py PORT
 
-The first maps the port's arena as its library has it, and is the holder for a
-third of a second, as one that the scheduler stopped would be.  Each answers with
-its name and what it was sent.
+The first worker maps the port's arena and holds its lock for 0.3 s, as if the
+scheduler had stopped it within a call.  Each worker answers a datagram with its
+name and the datagram.
 """
 import glob
 import mmap
@@ -21,7 +21,7 @@ LOCK = 80  # offset of `lock' in struct arena
 
 
 def arena():
-    """The library's mapping, once more."""
+    """Maps the library's arena a second time."""
     for path in glob.glob("/proc/self/map_files/*"):
         if "memfd:" in os.readlink(path):
             with open(path, "r+b", buffering=0) as f:
@@ -40,14 +40,14 @@ def bound(port):
 
 
 def answer(s, name):
-    """Whoever asks, for ever."""
+    """Answers every datagram, for ever."""
     while True:
         data, peer = s.recvfrom(2048)
         s.sendto(name + b" " + data, peer)
 
 
 def main():
-    """Joins, is in the way, joins again."""
+    """Binds, holds the lock while a child binds, and releases it."""
     port = int(sys.argv[1])
     first = bound(port)
     memory = arena()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Multicast and broadcast: prints what each call gives, a line each.
+"""Multicast and broadcast: prints a line for each call and each datagram.
 
-    sock_cast.py hear INTERFACE OURS BROADCAST    hears on 7101 to 7104, 7107
+    sock_cast.py hear INTERFACE OURS BROADCAST    receives on 7101-7104, 7107
     sock_cast.py send INTERFACE OURS BROADCAST PEER
 """
 import errno
@@ -26,7 +26,7 @@ def inet6():
 
 
 def tried(name, function, *args):
-    """What came of a call."""
+    """Prints the result of a call or its error."""
     try:
         print(name, function(*args), flush=True)
     except OSError as e:
@@ -34,7 +34,7 @@ def tried(name, function, *args):
 
 
 def hear(interface, ours, broadcast):
-    """Answers plainly who sends to a group or to all."""
+    """Prints what sockets bound to a group, an address or none receive."""
     four = inet()
     four.bind((GROUP4, 7101))
     four.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
@@ -55,15 +55,15 @@ def hear(interface, ours, broadcast):
     wide.bind(("0.0.0.0", 7104))
     beside = inet()
     beside.bind((ours, 7107))
-    # As udp-sender has it: to hear only, so nothing is allowed.
+    # As udp-sender does: this socket only receives, so no SO_BROADCAST.
     cast = inet()
     cast.bind((broadcast, 7107))
     print("cast", cast.getsockname(), flush=True)
     selector = selectors.DefaultSelector()
-    for name, sock in (("beside", beside), ("cast", cast), ("group4", four), ("group6", six), ("any", anyone),
-                       ("broadcast", wide)):
+    for name, sock in (("beside", beside), ("cast", cast), ("group4", four),
+                       ("group6", six), ("any", anyone), ("broadcast", wide)):
         selector.register(sock, selectors.EVENT_READ, name)
-    # A socket that is bound to a group can send, too.
+    # A socket that is bound to a group may send.
     tried("from-group", four.sendto, b"x", (GROUP4, 7109))
     while True:
         for key, _ in selector.select():
@@ -72,7 +72,7 @@ def hear(interface, ours, broadcast):
 
 
 def send(interface, ours, broadcast, peer):
-    """Sends one to each."""
+    """Sends a datagram to each of the sockets of hear()."""
     four = inet()
     four.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
                     socket.inet_aton(ours))

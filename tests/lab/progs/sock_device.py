@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """A client that is bound to an interface: sock_device.py LINK ADDRESS PORT
 
-Prints how many of 200 datagrams came back, 100 a second.
+Sends 200 datagrams, at most 100 per second, and prints came N, the echoes.
 """
 import socket
 import sys
@@ -10,7 +10,7 @@ import time
 
 
 def main():
-    """As the words say."""
+    """Sends, and counts the echoes."""
     link, address, port = sys.argv[1:]
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode())

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What comes in clear while a socket joins its port.
+ * Plain datagrams that arrive while a socket attaches to its port's arena.
  *
- *	sock_join serve ADDRESS PORT		answers each datagram by MANY
+ *	sock_join serve ADDRESS PORT		answers a datagram by 100
  *	sock_join ask ADDRESS PORT ROUNDS	a new socket for each round
- *	sock_join pass ADDRESS PORT COMMAND...	runs it with a bound socket as 3
- *	sock_join one ADDRESS PORT		a round by descriptor 3
+ *	sock_join pass ADDRESS PORT COMMAND...	runs the command with a bound
+ *						socket as descriptor 3
+ *	sock_join one ADDRESS PORT		one round by descriptor 3
  *
- * Those that ask print how many of the answers came, and of how many.
+ * ask and one print came N of N, in answers.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -40,7 +41,7 @@ serve(const struct sockaddr_in *at)
 	}
 }
 
-/* How many answers come. */
+/* Sends one datagram; returns how many answers are received. */
 static int
 ask(int fd, const struct sockaddr_in *to)
 {
@@ -55,7 +56,7 @@ ask(int fd, const struct sockaddr_in *to)
 	if (sendto(fd, "x", 1, 0, (const struct sockaddr *)to,
 	    sizeof(*to)) != 1)
 		err(1, "sendto");
-	/* The first by the call alone, so that it joins at once. */
+	/* The first by recv(2) without poll(2), so that it attaches at once. */
 	if (recv(fd, &c, 1, 0) == 1)
 		n++;
 	while (n < MANY && poll(&p, 1, PATIENCE_MS) == 1)

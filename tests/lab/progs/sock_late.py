@@ -1,27 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""What a new socket hears on the port of one that was closed.
+"""What a new socket receives on the port of a socket that was closed.
 
-    sock_late.py serve PORT                 answers at once, and thrice later
-    sock_late.py ask PORT ADDRESS PORT HOW  HOW: free, same (peer), other
+    sock_late.py serve PORT      answers at once and three times later
+    sock_late.py ask PORT ADDRESS PORT HOW
+
+HOW says what the new socket is: free (not connected), same (connected to the
+same peer) or other (to another peer).
 """
 import socket
 import sys
 import threading
 
-LATER = 0.3, 1, 3  # s
-PATIENCE = 5  # s without an answer
+LATER = 0.3, 1, 3  # seconds until the late answers
+PATIENCE = 5  # seconds until `nothing' is printed
 
 
 def bound(port):
-    """A socket at that port."""
+    """A socket bound to the port."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("0.0.0.0", port))
     return sock
 
 
 def serve(port):
-    """Answers; the late ones bear their time."""
+    """Answers; a late answer contains its delay."""
     sock = bound(port)
     while True:
         data, peer = sock.recvfrom(100)
@@ -32,7 +35,7 @@ def serve(port):
 
 
 def ask(port, peer, how):
-    """A socket that is answered and closed, then another one."""
+    """Closes a socket after its first answer, then opens another one."""
     sock = bound(port)
     sock.sendto(b"old", peer)
     print("first", sock.recv(100))

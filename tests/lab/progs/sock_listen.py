@@ -4,10 +4,9 @@
 
     sock_listen.py [-f] [-s] ADDRESS PORT
 
--f: as socat, a process connects and serves the one client; else as iperf3 and
-openssl, all in one process.  -s: it takes a while from the one socket to the
-next.  Each connected socket has a name, and
-answers with it and with what came.
+-f: a process for each client, as socat does; else one process for all, as
+iperf3 and openssl.  -s: 20 ms pass before the next socket is bound.  Each
+connected socket has a name; it answers with the name and the datagram.
 """
 import os
 import selectors
@@ -17,7 +16,7 @@ import time
 
 SLOW = "-s" in sys.argv
 FORKS = "-f" in sys.argv
-# A packet of another's may wake one that shares the port with him.
+# A packet for another socket of the port may make this one readable.
 FLAGS = 0 if FORKS else socket.MSG_DONTWAIT
 
 
@@ -33,7 +32,7 @@ def listen(address):
 
 
 def accept(sock):
-    """Connects it to who sends first; the datagram stays to be read."""
+    """Connects it to the first sender; the datagram stays in the queue."""
     _, peer = sock.recvfrom(1, socket.MSG_PEEK)
     sock.connect(peer)
     if sock.getpeername() != peer:
@@ -41,7 +40,7 @@ def accept(sock):
 
 
 def answer(sock, name):
-    """One datagram."""
+    """Answers one datagram."""
     try:
         data = sock.recv(65536, FLAGS)
         sock.send(name + b" " + data)
@@ -50,7 +49,7 @@ def answer(sock, name):
 
 
 def forking(address):
-    """A process for each client."""
+    """Serves each client by a process."""
     n = 0
     sock = listen(address)
     while True:
@@ -60,13 +59,13 @@ def forking(address):
             accept(sock)
             while True:
                 answer(sock, b"p%d" % n)
-        # The child takes the datagram away; till then it is the parent's too.
+        # Until the child receives the datagram, the parent has it queued, too.
         sock.close()
         sock = listen(address)
 
 
 def alone(address):
-    """One process."""
+    """Serves all clients by one process."""
     selector = selectors.DefaultSelector()
     sock = listen(address)
     selector.register(sock, selectors.EVENT_READ, b"")
@@ -84,7 +83,7 @@ def alone(address):
 
 
 def main():
-    """As the words say."""
+    """Serves as the options say."""
     words = [w for w in sys.argv[1:] if w not in ("-f", "-s")]
     address = (words[0], int(words[1]))
     if FORKS:

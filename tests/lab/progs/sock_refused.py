@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""What a program sees of a port that is closed.
+"""What a program sees of a closed port.
 
-    sock_refused.py ADDRESS...       how long until ECONNREFUSED, in ms
-    sock_refused.py later ADDRESS    asks port 7002 until it is open
+    sock_refused.py ADDRESS...       prints the ms until ECONNREFUSED
+    sock_refused.py later ADDRESS    sends to port 7002 until it is open
 """
 import select
 import socket
@@ -22,7 +22,7 @@ def connected(address, port):
 
 
 def by_recv(address):
-    """A blocked recv ends."""
+    """How long a blocking recv lasts until the error."""
     sock = connected(address, CLOSED)
     sock.settimeout(5)
     begin = time.monotonic()
@@ -30,25 +30,25 @@ def by_recv(address):
     try:
         sock.recv(1)
     except ConnectionRefusedError:
-        return (time.monotonic() - begin) * 1000
+        return round((time.monotonic() - begin) * 1000, 1)
     return "never"
 
 
 def by_send(address):
-    """A program that only sends."""
+    """How long a program that only sends waits for the error."""
     sock = connected(address, CLOSED)
     begin = time.monotonic()
     while time.monotonic() < begin + 5:
         try:
             sock.send(b"x")
         except ConnectionRefusedError:
-            return (time.monotonic() - begin) * 1000
+            return round((time.monotonic() - begin) * 1000, 1)
         time.sleep(0.02)
     return "never"
 
 
 def woken(address):
-    """How often one that is not connected is readable, or in error."""
+    """1 if a socket that is not connected becomes ready within 2 s, else 0."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.sendto(b"x", (address, CLOSED))
     poll = select.poll()
@@ -57,7 +57,7 @@ def woken(address):
 
 
 def later(address):
-    """Goes on until somebody answers."""
+    """Sends until a datagram is answered."""
     sock = connected(address, 7002)
     sock.settimeout(0.2)
     refused = False
@@ -76,7 +76,7 @@ def later(address):
 
 
 def main():
-    """As the words say."""
+    """Prints a line for each case."""
     if sys.argv[1] == "later":
         later(sys.argv[2])
         return

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""A server of several sockets: each answers with its name, and with what came.
+"""A server of several sockets; each answers with its name and the datagram.
 
     sock_serve.py [-f] NAME,ADDRESS,PORT[,OPTION...]...
 
--f: one process for each.  Options: reuseaddr, reuseport, v6only; reuse01 as
-ntpd does it, 1 before the bind and 0 after it.
+-f: a process for each socket.  Options: reuseaddr, reuseport, v6only; reuse01
+is SO_REUSEADDR as ntpd uses it, 1 before bind(2) and 0 after it.
 """
 import os
 import selectors
@@ -16,7 +16,7 @@ KIND = socket.SOL_SOCKET
 
 
 def make(spec):
-    """The name and the socket."""
+    """Returns the name and the bound socket."""
     name, address, port, *options = spec.split(",")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
@@ -51,7 +51,7 @@ def serve(socks):
 
 
 def main():
-    """As the words say."""
+    """Serves the sockets of the arguments."""
     words = sys.argv[1:]
     if words[0] != "-f":
         serve([make(spec) for spec in words])

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Starts programs while it talks: spawns HOW ADDRESS PORT TIMES.
+ * Starts programs while a socket talks: spawns HOW ADDRESS PORT TIMES.
  *
- * vfork: the child closes all, copies something over the socket's number, and
- * runs true(1); spawn: posix_spawn(3), which closes all from 3; system, popen.
- * Prints lost N moved N inherited N; moved: how often the socket was not what
- * it was; inherited: how many descriptors such a program has, by popen.
+ *	vfork	the child closes all descriptors, copies another one over the
+ *		socket's number, and executes true(1)
+ *	spawn	posix_spawn(3), which closes all descriptors from 3
+ *	system, popen
+ *
+ * Prints lost N (datagrams) moved N (how often the descriptor was no longer the
+ * socket) inherited N (descriptors of a program that popen(3) started).
  */
 #include "prog.h"
 
@@ -16,7 +19,7 @@
 #include <sys/wait.h>
 
 extern char **environ;
-static int inherited; /* descriptors, by a program */
+static int inherited; /* descriptors of a program that popen(3) started */
 
 static void
 in_vfork(int fd)
@@ -81,7 +84,7 @@ main(int argc, char **argv)
 		errx(2, "usage: spawns HOW ADDRESS PORT TIMES");
 	fd = prog_open(argv[2], argv[3]);
 	fstat(fd, &was);
-	lost = prog_talk(fd, prog_who(0), 0, 3);
+	lost = prog_talk(fd, prog_sender(0), 0, 3);
 	for (i = 0; i < atoi(argv[4]); i++) {
 		if (strcmp(how, "vfork") == 0)
 			in_vfork(fd);
@@ -91,7 +94,7 @@ main(int argc, char **argv)
 			by_popen();
 		else if (system("exec 3<&- 4<&-; exec true") != 0)
 			errx(1, "system");
-		lost += prog_talk(fd, prog_who(1), (uint32_t)i, 1);
+		lost += prog_talk(fd, prog_sender(1), (uint32_t)i, 1);
 		if (fstat(fd, &is) != 0 || is.st_ino != was.st_ino)
 			moved++;
 	}

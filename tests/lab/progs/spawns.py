@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Runs programs while a socket talks: spawns.py HOW ADDRESS PORT TIMES.
+"""Runs programs while a socket talks: spawns.py run ADDRESS PORT TIMES.
 
-Python closes all descriptors between vfork(2) and execve(2).  Prints: lost N.
+Python closes all descriptors between vfork(2) and execve(2).  Prints lost N, in
+datagrams.
 """
 import socket
 import subprocess
@@ -12,7 +13,7 @@ ADDRESS, PORT, TIMES = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 
 
 def main():
-    """A datagram for each program."""
+    """Has one datagram echoed for each program that is run."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect((ADDRESS, PORT))
     sock.settimeout(2)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * usage: talk ADDRESS PORT
- * Two threads, each with a socket of its own, have datagrams echoed by each kind
- * of call; what sanitizers and debuggers look at is all of that.
+ * Two threads, each with a socket of its own, have datagrams echoed by several
+ * calls: talk ADDRESS PORT.  It runs under sanitizers and debuggers, so it uses
+ * nothing of prog.h and leaks nothing.
  */
 #include <arpa/inet.h>
 #include <poll.h>

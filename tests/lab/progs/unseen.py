@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Has some datagrams echoed, then tells what a process can see of itself.
+"""Has datagrams echoed, then prints what a process can see of itself.
 
     unseen.py ADDRESS PORT
 
-Prints lines: fds, tasks, children, signals; and the seconds that it slept when
-it asked for one.
+Prints lines: fds N SOCKETS, tasks N, child N, signals N (SIGCHLD), and slept S:
+how long a sleep of 1 s lasted, since a signal would end it.
 """
 import os
 import signal
@@ -18,7 +18,7 @@ signal.signal(signal.SIGCHLD, lambda *_: SEEN.append("CHLD"))
 
 
 def main():
-    """Talks, looks."""
+    """Talks, then looks."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.settimeout(5)
     for n in range(20):
@@ -37,7 +37,7 @@ def main():
         try:
             kinds.append(os.readlink(f"/proc/self/fd/{fd}").split(":")[0])
         except OSError:
-            pass  # that of listdir
+            pass  # the descriptor that listdir() used
     print("fds", len(kinds), kinds.count("socket"))
     print("tasks", len(os.listdir("/proc/self/task")))
     print("child", child)

@@ -1,4 +1,4 @@
-# collectd sends values to another collectd, which writes them.
+# collectd sends values to another collectd, which writes them to a file.
 . "$(dirname "$0")/../lib.sh"
 need collectd
 mkdir s c

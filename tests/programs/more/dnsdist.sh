@@ -1,4 +1,4 @@
-# dnsdist passes questions on to dnsmasq, by sockets of its own to loopback.
+# dnsdist forwards queries to dnsmasq, by sockets on loopback.
 . "$(dirname "$0")/../lib.sh"
 need dnsdist dnsmasq dig
 cat >conf <<END

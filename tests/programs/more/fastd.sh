@@ -7,7 +7,7 @@ for end in s c; do
 	echo "secret \"$(cat $end.key)\";" >$end.conf
 	fastd --show-key --machine-readable -c $end.conf >$end.pub 2>>make.log
 done
-# conf END ADDRESS
+# conf END ADDRESS: prints the configuration of an end.
 conf() {
 	cat <<-END
 	mode tun;

@@ -1,4 +1,4 @@
-# gnutls-serv and gnutls-cli over DTLS: its echo of some lines.
+# gnutls-serv and gnutls-cli over DTLS: lines are echoed.
 . "$(dirname "$0")/../lib.sh"
 need gnutls-serv gnutls-cli certtool
 printf 'cn = server\nexpiration_days = 2\n' >template
@@ -17,7 +17,7 @@ lines() {
 	sleep 1
 }
 lines | client gnutls-cli --udp --insecure -p 4433 "$S" >cli.log 2>&1
-# DTLS does not repeat what a failover loses.
+# DTLS does not repeat datagrams that a failover loses.
 n=$(grep -c '^line-' cli.log)
 [ "$n" -ge "$(least 20 10)" ] || fail "$n of 20 lines came back"
 said '^line-20$' cli || fail 'the last line did not come back'

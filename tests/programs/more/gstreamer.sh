@@ -1,4 +1,4 @@
-# GStreamer: a file by udpsink to udpsrc, as it is and in RTP.
+# GStreamer: a file by udpsink to udpsrc, raw and in RTP.
 . "$(dirname "$0")/../lib.sh"
 need gst-launch-1.0
 head -c 400000 /dev/urandom >data

@@ -1,4 +1,4 @@
-# iodined and iodine: pings through the tunnel.  Port 53 is plain to all.
+# iodined and iodine: pings through the tunnel; its port 53 is plain.
 . "$(dirname "$0")/../lib.sh"
 need iodined iodine ping
 [ -c /dev/net/tun ] || skip 'no tun'

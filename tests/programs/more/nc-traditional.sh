@@ -1,4 +1,4 @@
-# The old netcat: a server that connects to who sends first, and talks back.
+# The old netcat: a server that connects to its first sender, and answers.
 . "$(dirname "$0")/../lib.sh"
 need nc.traditional
 only_v4

@@ -1,9 +1,10 @@
-# nfcapd takes the flow records that nfreplay sends.
+# nfcapd receives the flow records that nfreplay sends.
 . "$(dirname "$0")/../lib.sh"
 need nfcapd nfreplay nfdump python3
 mkdir in out
 cat >feed.py <<'END'
-# Some flow records of version 5, for a first nfcapd, on loopback.
+# Sends flow records of version 5 to a first nfcapd, on loopback; nfreplay sends
+# them again.
 import socket, struct, time
 
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -16,7 +17,7 @@ for k in range(20):
     s.sendto(head + body, ('127.0.0.1', 9990))
     time.sleep(0.01)
 END
-# stop PID: it and what it started, as nfcapd writes its file when it ends.
+# stop PID: ends nfcapd and its children; it writes its file when it ends.
 stop() {
 	local child
 

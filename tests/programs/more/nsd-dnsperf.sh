@@ -1,4 +1,4 @@
-# nsd (three processes with one socket) under dnsperf: thousands of questions.
+# nsd (three processes with one socket) under dnsperf: thousands of queries.
 . "$(dirname "$0")/../lib.sh"
 need nsd dnsperf
 cat >zone <<'END'

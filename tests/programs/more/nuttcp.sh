@@ -1,4 +1,4 @@
-# nuttcp -u: datagrams one way, counted by the other end.
+# nuttcp -u: datagrams in one direction, counted by the receiver.
 . "$(dirname "$0")/../lib.sh"
 need nuttcp
 server nuttcp nuttcp -S --nofork "-$FAMILY" -P 5100

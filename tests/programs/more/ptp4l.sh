@@ -1,4 +1,4 @@
-# ptp4l: a clock and its follower, by multicast with timestamps of the kernel's.
+# ptp4l: a clock and its follower, by multicast with kernel timestamps.
 . "$(dirname "$0")/../lib.sh"
 need ptp4l
 only_v4

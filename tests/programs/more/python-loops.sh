@@ -1,4 +1,4 @@
-# Other loops of Python than asyncio's: Twisted, gevent, trio, eventlet, uvloop.
+# Event loops for Python: Twisted, gevent, trio, eventlet, uvloop.
 . "$(dirname "$0")/../lib.sh"
 need python3
 cat >twisted_echo.py <<'END'

@@ -1,6 +1,6 @@
 # CPython's own tests of UDP sockets and of asyncio's datagrams, as client.
 . "$(dirname "$0")/../lib.sh"
-# loopback: plain by policy, so that this shows what the hooks change.
+# loopback, which is plain by policy: a failure would be due to the hooks.
 need python3
 python3 -c 'import test.test_socket, test.test_asyncio.test_sock_lowlevel' \
     2>/dev/null || skip 'no tests of python3'

@@ -4,7 +4,7 @@ need radsecproxy radclient python3
 CB=$C
 [ "$FAMILY" = 4 ] || CB="[$C]"
 cat >home.py <<'END'
-# Accepts all, on loopback.
+# A RADIUS server on loopback that accepts everything.
 import hashlib, hmac, socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(('127.0.0.1', 1899))

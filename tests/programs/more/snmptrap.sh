@@ -1,4 +1,4 @@
-# snmptrapd takes traps and answers informs, from one client after the other.
+# snmptrapd receives traps and answers informs, from one client after the other.
 . "$(dirname "$0")/../lib.sh"
 need snmptrapd snmptrap snmpinform
 T="udp:$S:1162"

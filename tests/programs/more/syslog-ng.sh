@@ -1,4 +1,4 @@
-# syslog-ng takes what loggen sends: nothing lost, the sender's address right.
+# syslog-ng logs each message that loggen sends, with the sender's address.
 . "$(dirname "$0")/../lib.sh"
 need syslog-ng loggen
 cat >conf <<END

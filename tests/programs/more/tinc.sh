@@ -2,7 +2,7 @@
 . "$(dirname "$0")/../lib.sh"
 need tincd nc.openbsd ping openssl
 [ -c /dev/net/tun ] || skip 'no tun'
-# conf END ADDRESS PEER ADDRESS
+# conf END ADDRESS PEER ADDRESS: writes the configuration of an end.
 conf() {
 	mkdir -p "$1/hosts"
 	printf 'Name = %s\nDeviceType = tun\nInterface = tinc%s\n' "$1" "$1"

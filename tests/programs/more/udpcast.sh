@@ -1,5 +1,4 @@
-# udp-sender to udp-receiver: a file, announced by broadcast, sent from point to
-# point.
+# udp-sender to udp-receiver: a file, announced by broadcast, sent by unicast.
 . "$(dirname "$0")/../lib.sh"
 need udp-sender udp-receiver
 only_v4

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Another preloaded library, built with -shared: it hooks what we hook, counts,
- * and says so at the end.  `t23: N sent, N received'.
+ * Another library to preload, built with -shared.  It hooks sendto(2) and
+ * recvfrom(2), as mpshim does, and prints the number of calls at exit:
+ * `other_preload: N sent, N received'.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -37,5 +38,5 @@ recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *from,
 __attribute__((destructor)) static void
 end(void)
 {
-	dprintf(2, "t23: %d sent, %d received\n", sent, received);
+	dprintf(2, "other_preload: %d sent, %d received\n", sent, received);
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+#include "port_send.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "mp.h"
+#include "port.h"
+#include "journal.h"
+#include "shared/internal.h"
+#include "shared/net.h"
+
+/* Sets whether packets of the control socket may be fragmented. */
+static void
+port_send_set_df(struct port *p, bool df)
+{
+	int v4 = df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
+	int v6 = df ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
+
+	if (p->df == (int)df)
+		return;
+	p->df = df;
+	(void)setsockopt(p->control, IPPROTO_IP, IP_MTU_DISCOVER, &v4,
+	    sizeof(v4));
+	if (p->kernel != MP_INET)
+		(void)setsockopt(p->control, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+		    &v6, sizeof(v6));
+}
+
+int
+port_send_packet(struct port *p, const struct mp_out *out,
+    const uint8_t *packet)
+{
+	union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control;
+	struct sockaddr_in6 to;
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)packet,
+		.iov_len = out->len };
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
+		.msg_iovlen = 1, .msg_control = &control };
+
+	if (out->len > PORT_SEND_MAX)
+		return 0;
+	port_send_set_df(p, out->df);
+	net_aim(&msg, p->kernel, &out->path);
+	net_add_tos(&msg, net_is_v4(&out->path.remote), out->tos, out->ttl);
+	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+	    errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
+		return 0;
+	return -errno;
+}
+
+void
+port_send_internal(struct port *p, const struct internal *in,
+    const void *payload, size_t len)
+{
+	static uint8_t buf[PORT_SEND_MAX + INTERNAL_OVERHEAD];
+	int error;
+
+	if (len > PORT_SEND_MAX)
+		return;
+	error = internal_send(p->map.arena, p->control, in, payload, len, buf);
+	/* Internal datagrams do not reach sockets that are bound to an
+	 * interface: loopback is another one. */
+	if (error != 0 && error != -EAGAIN && p->device == 0)
+		journal("port %u: to slot %u: %s", p->number, in->slot,
+		    strerror(-error));
+}

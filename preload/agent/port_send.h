@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* Sends one packet by a port's control socket. */
+#ifndef PORT_SEND_H
+#define PORT_SEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct internal;
+struct mp_out;
+struct port;
+
+enum { PORT_SEND_MAX = 65536 }; /* bytes of one packet */
+
+/* Sends a packet of the engine: 0, or the negative errno that the engine is to
+ * be told.  A full buffer counts as sent: the packet is lost, as on a path. */
+int port_send_packet(struct port *, const struct mp_out *,
+    const uint8_t *packet);
+/* Sends an internal datagram to the socket of a slot. */
+void port_send_internal(struct port *, const struct internal *,
+    const void *payload, size_t len);
+
+#endif

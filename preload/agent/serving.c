@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * The life of a port in the agent, from the request of a program that binds a
+ * protected socket to the end of the last one.
+ *
+ *	open	   the program has bound its socket and a control socket to the
+ *		   port and passes the latter.  The agent makes the arena in a
+ *		   sealed memfd, so that no program can shrink it under the
+ *		   agent (SIGBUS), and reads its keys by the keeper.
+ *	recovered  a worker died: the keeper gives the memfd and the control
+ *		   socket to the next one, with the id under which it holds
+ *		   them.  Or the whole agent died: a program gives the new agent
+ *		   a copy of the arena and a new control socket (IPC_ADOPT); id
+ *		   is 0, and the copy must be sealed as the agent's own are.
+ *		   Where a key file cannot be read any more, sessions that are
+ *		   up go on without it.
+ *	served	   its control socket is watched, its alarm calls the pump, the
+ *		   keeper holds its descriptors.
+ *	closed	   no slot is used and none parts (socket_gc.c), or the opening
+ *		   failed half way.  The last run of the pump sends CLOSE to the
+ *		   peers; then the agent and the keeper close the control
+ *		   socket, after which the number is free for anybody.
+ *
+ * Invariants
+ *	agent.port[n] is the one port of number n, or NULL; it is set only
+ *	while the port is served, and nports counts those
+ *	control socket and memfd are owned by the port from the moment that
+ *	they are passed in: every failure closes them
+ *	the keeper has a port's descriptors before a program is answered that
+ *	opened it, and has closed them before one is that closed it
+ *
+ * The pump is run by this module only: when the alarm rings, when a port begins
+ * (so that the engine knows its addresses before the first socket sends), and
+ * before one ends.
+ * Lock: none is held across a call of this module.
+ * It must never close a port from within its own pump.
+ * Source: K9, K10 and K37 of doc/design.md; shared/ipc.h.
+ */
+#include "serving.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mp.h"
+#include "agent.h"
+#include "backlog.h"
+#include "control.h"
+#include "events.h"
+#include "group.h"
+#include "journal.h"
+#include "keeper_ipc.h"
+#include "keyring.h"
+#include "local_addr.h"
+#include "loop.h"
+#include "port.h"
+#include "pump.h"
+#include "refusal.h"
+#include "slots.h"
+#include "shared/arena.h"
+#include "shared/net.h"
+
+static void
+serving_close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+serving_free(struct port *p)
+{
+	struct agent *a = p->agent;
+
+	refusal_close_all(p);
+	backlog_free(p);
+	watch_end(&a->loop, &p->control_watch);
+	alarm_end(&a->loop, &p->alarm);
+	arena_unmap(&p->map);
+	serving_close_fd(p->memfd);
+	serving_close_fd(p->control);
+	keyring_put(p->keyring);
+	free(p);
+}
+
+static void
+on_port_alarm(struct alarm *alarm, uint64_t now)
+{
+	struct port *p = OWNER(alarm, struct port, alarm);
+
+	port_resume(p, now);
+	pump_port(p);
+}
+
+/* What every port has.  It owns the descriptors, whatever is returned. */
+static int
+serving_new(struct agent *a, const struct ipc_request *ask, int control,
+    int memfd, struct port **port, char why[IPC_TEXT])
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (p == NULL ||
+	    alarm_begin(&a->loop, &p->alarm, on_port_alarm) != 0) {
+		serving_close_fd(control);
+		serving_close_fd(memfd);
+		free(p);
+		return -ENOMEM;
+	}
+	*port = p;
+	STAILQ_INIT(&p->backlog);
+	p->agent = a;
+	p->number = (uint16_t)ask->port;
+	p->kernel = (enum mp_family)ask->kernel;
+	p->control = control;
+	p->memfd = memfd;
+	p->how = *ask;
+	p->df = -1;
+	p->device = control >= 0 ? net_device(control) : 0;
+	p->group = 1; /* bound just after the data socket */
+	if (control < 0 || !port_fits(a, control, ask, &p->bound)) {
+		snprintf(why, IPC_TEXT, "port %u: no control socket of it came",
+		    ask->port);
+		return -EBADF;
+	}
+	return 0;
+}
+
+/* From now on it is served. */
+static int
+serving_begin(struct port *p)
+{
+	struct agent *a = p->agent;
+	int error;
+
+	port_set_options(p->control, p->kernel);
+	error = watch_begin(&a->loop, &p->control_watch, p->control, EPOLLIN,
+	    control_ready);
+	if (error != 0)
+		return error;
+	a->port[p->number] = p;
+	LIST_INSERT_HEAD(&a->ports, p, entry);
+	a->nports++;
+	local_addr_tell(a->netmon, p);
+	agent_settle(a);
+	return 0;
+}
+
+/* What the configuration asks for; 0 is the default.  The resend pool is as
+ * large as the staging pool; one session gets a quarter of it at most. */
+static struct mp_limits
+serving_limits(const struct ipc_request *how)
+{
+	return (struct mp_limits) { .sessions = how->sessions,
+		.pool = how->memory, .pool_each = how->memory / 4,
+		.staged = how->memory };
+}
+
+/* Without keys the sessions of a port that served before go on: `needed' is
+ * false. */
+static int
+serving_get_keys(struct port *p, bool needed, char why[IPC_TEXT])
+{
+	int error = keyring_get(p->agent, p->how.keys, &p->keyring, why);
+
+	if (error == 0 || needed)
+		return error;
+	journal("port %u: no keys any more: %s", p->number, why);
+	return keyring_none(p->agent, &p->keyring);
+}
+
+static int
+serving_make_arena(struct port *p)
+{
+	struct mp_setup setup = { .port = p->number,
+		.limits = serving_limits(&p->how),
+		.tell_private = p->how.tell_private != 0,
+		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
+	size_t size = arena_size(&setup.limits);
+	uint8_t random[96];
+	int error;
+
+	if (size == 0)
+		return -EINVAL;
+	p->memfd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (p->memfd < 0 || ftruncate(p->memfd, (off_t)size) != 0 ||
+	    fcntl(p->memfd, F_ADD_SEALS,
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		return -errno;
+	randombytes_buf(random, sizeof(random));
+	error = arena_make(&p->map, p->memfd, size, &setup, random);
+	p->id = p->map.arena != NULL ? p->map.arena->id : 0;
+	sodium_memzero(random, sizeof(random));
+	return error;
+}
+
+/* Gives the keeper what the next worker would need. */
+static void
+serving_store(struct port *p)
+{
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_STORE, .id = p->id,
+		.how = p->how };
+	int error, got, pass[IPC_PASS] = { p->memfd, p->control };
+	struct keeper_ipc_answer answer;
+
+	error = keeper_ipc_call(p->agent->channel, &ask, pass, IPC_PASS,
+	    &answer, &got);
+	if (error != 0)
+		journal("port %u: the keeper does not hold it: %s", p->number,
+		    strerror(-error));
+}
+
+int
+serving_open(struct agent *a, const struct ipc_request *ask, int control,
+    struct port **port, char why[IPC_TEXT])
+{
+	struct port *p = NULL;
+	int error;
+
+	error = serving_new(a, ask, control, -1, &p, why);
+	if (error == 0)
+		error = serving_get_keys(p, true, why);
+	if (error == 0)
+		error = serving_make_arena(p);
+	if (error == 0)
+		error = serving_begin(p);
+	if (error != 0) {
+		if (p != NULL)
+			serving_free(p);
+		return error;
+	}
+	serving_store(p);
+	pump_port(p);
+	*port = p;
+	return 0;
+}
+
+/* Can nobody change its size? */
+static bool
+serving_is_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
+int
+serving_recover(struct agent *a, const struct ipc_request *ask, uint64_t id,
+    int memfd, int control, struct port **port, char why[IPC_TEXT])
+{
+	struct port *p = NULL;
+	int error;
+
+	error = serving_new(a, ask, control, memfd, &p, why);
+	if (error == 0)
+		error = serving_get_keys(p, id == 0, why);
+	if (error == 0)
+		error = serving_is_sealed(memfd) ?
+		    arena_open(&p->map, memfd) : -EPERM;
+	if (error == 0)
+		error = slots_recover(p, id == 0);
+	if (error == 0)
+		error = serving_begin(p);
+	if (error != 0) {
+		if (p != NULL)
+			serving_free(p);
+		return error;
+	}
+	group_steer(p);
+	p->id = id;
+	if (id == 0) {
+		randombytes_buf(&p->id, sizeof(p->id));
+		serving_store(p);
+	}
+	pump_port(p);
+	*port = p;
+	return 0;
+}
+
+void
+serving_close(struct port *p)
+{
+	struct agent *a = p->agent;
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_DROP,
+	    .id = p->id };
+	struct keeper_ipc_answer answer;
+	int got;
+
+	pump_port(p);
+	journal("port %u: closed", p->number);
+	events_port_gone(p);
+	a->port[p->number] = NULL;
+	LIST_REMOVE(p, entry);
+	a->nports--;
+	serving_free(p);
+	(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &got);
+	agent_settle(a);
+}

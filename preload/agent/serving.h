@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* Begins to serve a port, and ends it. */
+#ifndef SERVING_H
+#define SERVING_H
+
+#include <stdint.h>
+
+#include "shared/ipc.h"
+
+struct agent;
+struct port;
+
+/*
+ * Serves a port by this control socket, which the port owns from now on, even
+ * where this fails: 0, or a negative errno with the reason in `why'.  It has no
+ * slot yet.
+ */
+int serving_open(struct agent *, const struct ipc_request *, int control,
+    struct port **, char why[IPC_TEXT]);
+/* The same with an arena that has served already, and its slots.  `id' is the
+ * keeper's name for it; 0: the keeper does not hold it yet. */
+int serving_recover(struct agent *, const struct ipc_request *, uint64_t id,
+    int memfd, int control, struct port **, char why[IPC_TEXT]);
+/* Sends what is due, and closes the port; the keeper does so, too. */
+void serving_close(struct port *);
+
+#endif

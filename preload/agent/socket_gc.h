@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* Frees what closed sockets held: slots, and ports without a slot. */
+#ifndef SOCKET_GC_H
+#define SOCKET_GC_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct agent;
+
+/* Sets the alarms up: 0, or -ENOMEM. */
+int socket_gc_init(struct agent *);
+/* Scans the sockets of all ports and frees what is left of those that are
+ * gone. */
+void socket_gc_run(struct agent *);
+/* Runs when this process has ended: the peer of the Unix socket `client', or
+ * (-1) the one with that pid.  `stay': the agent serves until then. */
+void socket_gc_watch(struct agent *, int client, pid_t, bool stay);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+#include "suites.h"
+
+#include <stdbool.h>
+
+#include "agent/port.h"
+#include "agent/socket_gc.h"
+#include "agent/socket_scan.h"
+#include "kernel.h"
+#include "peer.h"
+#include "world.h"
+
+enum { LIVE = 5000, LOST = 5001, READINGS = 60 };
+
+/* Two sockets of a port closed at once, so that the indices of the two others
+ * have to be asked of the kernel in the midst of the walk over all ports; the
+ * list of sockets cannot be read from the _i-th time on.  A port whose sockets
+ * live is neither closed nor does it lose a slot. */
+START_TEST(live_ports_stay)
+{
+	struct port *live = world_port(LIVE), *lost;
+
+	(void)world_socket(live);
+	lost = world_port(LOST); /* the newest is the first of the walk */
+	(void)world_socket(lost);
+	(void)world_socket(lost);
+	(void)world_socket(lost);
+	world_close(lost, 0);
+	world_close(lost, 1);
+	kernel_fail_readings((unsigned)_i);
+	socket_gc_run(world);
+	ck_assert_msg(world->port[LIVE] == live,
+	    "a port with two live sockets was closed");
+	ck_assert_uint_eq(live->nslots, 2);
+	ck_assert(live->slot[0].used && live->slot[1].used);
+	ck_assert_ptr_eq(world->port[LOST], lost);
+	ck_assert(lost->slot[2].used && lost->slot[3].used);
+
+	/* The list can be read again. */
+	kernel_fail_readings(KERNEL_NEVER);
+	socket_gc_run(world);
+	ck_assert_uint_eq(live->nslots, 2);
+	ck_assert_uint_eq(lost->nslots, 2);
+}
+END_TEST
+
+/* Control packets that left since kernel_nsent was 0. */
+static unsigned
+control_packets(void)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < kernel_nsent; i++)
+		n += kernel_sent[i].index < 0 &&
+		    (kernel_sent[i].bytes[3] & 1) != 0;
+	return n;
+}
+
+/* The last socket closed: its peers are told before the port is closed. */
+START_TEST(closes)
+{
+	struct port *p = world_port(LIVE);
+	struct peer peer;
+
+	peer_meet(&peer, p, 2);
+	world_close(p, 0);
+	socket_gc_run(world);
+	ck_assert_ptr_null(world->port[LIVE]);
+	ck_assert_uint_eq(world->nports, 0);
+	ck_assert_uint_ge(control_packets(), 1);
+	peer_free(&peer);
+}
+END_TEST
+
+/* The port stays until what its program sent is delivered, or for 3 s. */
+START_TEST(parts)
+{
+	struct port *p = world_port(LIVE);
+	struct mp_addr to = world_addr(9, 1);
+
+	world_stage(p, 0, &to);
+	world_close(p, 0);
+	socket_gc_run(world);
+	ck_assert_ptr_eq(world->port[LIVE], p);
+	ck_assert_uint_eq(p->nslots, 0);
+	/* and is looked at soon */
+	ck_assert_uint_le(world->loop.at[world->scan_all.index],
+	    kernel_now + 50000);
+	kernel_now += 3000001;
+	socket_gc_run(world);
+	ck_assert_ptr_null(world->port[LIVE]);
+}
+END_TEST
+
+/* What the kernel dropped at a socket is in its slot after a scan. */
+START_TEST(drops)
+{
+	struct port *p = world_port(LIVE);
+
+	kernel_flood(true);
+	socket_gc_run(world);
+	ck_assert_uint_eq(p->slot[0].drops, 5);
+	socket_gc_run(world);
+	ck_assert_uint_eq(p->slot[0].drops, 10);
+}
+END_TEST
+
+/* An announced close is looked for after 1, 5 and 50 ms; later announcements
+ * put off the later scans, and not the first. */
+START_TEST(announced)
+{
+	struct socket_scan *scan = world->scan;
+	uint64_t began = kernel_now, *at = &world->loop.at[scan->again.index];
+
+	ck_assert_uint_eq(*at, MP_NEVER);
+	socket_scan_soon(scan);
+	ck_assert_uint_eq(*at, began + 1000);
+	kernel_now += 900;
+	socket_scan_soon(scan);
+	ck_assert_uint_eq(*at, began + 1000);
+	kernel_now = began + 1000;
+	socket_scan_rang(scan, kernel_now);
+	ck_assert_uint_eq(*at, began + 900 + 5000);
+	/* A scan of 10 ms: no other one for 80 ms. */
+	kernel_now += 10000;
+	socket_scan_ended(scan, kernel_now - 10000);
+	ck_assert_uint_eq(*at, kernel_now + 80000);
+	socket_scan_rang(scan, kernel_now + 80000);
+	ck_assert_uint_eq(*at, MP_NEVER);
+}
+END_TEST
+
+Suite *
+suite_socket_gc(void)
+{
+	Suite *s = suite_create("socket_gc");
+	TCase *t = tcase_create("sockets");
+
+	tcase_add_checked_fixture(t, world_begin, world_end);
+	tcase_add_loop_test(t, live_ports_stay, 0, READINGS);
+	tcase_add_test(t, closes);
+	tcase_add_test(t, parts);
+	tcase_add_test(t, drops);
+	tcase_add_test(t, announced);
+	suite_add_tcase(s, t);
+	return s;
+}
