@@ -120,7 +120,7 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		return 0;
 	send_fill(m, s, f, now, 0, NULL, &tx);
 	way_out(m, s, r, f, &f->path, out);
-	payload = buf + mp_seal_offset(&tx);
+	payload = buf + tx.hdr_len;
 	pool_read(m, POOL_HELD, r, payload, len);
 	pool_drop(m, POOL_HELD, s);
 	send_done(m, s, f, &tx, payload, len, NULL);
