@@ -20,6 +20,7 @@ CORE = crypto \
 	seal noise wire keyring replay rtt addr \
 	table flow ratelimit \
 	pool probe policy \
+	part recent \
 	path_choice \
 	path \
 	session handshake \

@@ -10,7 +10,7 @@
  *
  * The block holds, each at a multiple of 64 bytes: struct shared; the arrays
  * of sessions, flows, replay windows (one for each flow) and handshakes; the
- * hash tables and the heap of deadlines (table.c); the two pools of datagrams,
+ * hash tables and the heap of deadlines (table.c); the three pools of datagrams,
  * and the links of their chunks (pool.c).  Records name each other by index, never by pointer, so processes
  * may map the block at different addresses.  mp_create() fills a block of
  * zeros in and sets its magic last; mp_attach() makes a view (struct mp) of a
@@ -114,7 +114,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
-	size_t sh, ss, fl, se, sk, p[8], pool, held;
+	size_t sh, ss, fl, se, sk, p[9], pool, held, parts;
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -132,8 +132,10 @@ lay_out(struct mp *m, uint8_t *base)
 	p[5] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	p[6] = endpoint_take(&at, l->pool / POOL_CHUNK, sizeof(uint32_t));
 	p[7] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
+	p[8] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
 	pool = endpoint_take(&at, l->pool, 1);
 	held = endpoint_take(&at, l->staged, 1);
+	parts = endpoint_take(&at, l->staged, 1);
 	if (base == NULL)
 		return at;
 	m->sh = (struct shared *)(void *)(base + sh);
@@ -149,8 +151,10 @@ lay_out(struct mp *m, uint8_t *base)
 	m->heap_pos = (uint32_t *)(void *)(base + p[5]);
 	m->pool_link = (uint32_t *)(void *)(base + p[6]);
 	m->staged_link = (uint32_t *)(void *)(base + p[7]);
+	m->parts_link = (uint32_t *)(void *)(base + p[8]);
 	m->pool = base + pool;
 	m->staged = base + held;
+	m->parts = base + parts;
 	return at;
 }
 

@@ -2,8 +2,9 @@
 /*
  * Theory of operation
  *
- * Two pools keep datagrams of all sessions: those staged until their session is
- * up (POOL_HELD) and recent ones that may be resent (POOL_RECENT).
+ * Three pools keep datagrams of all sessions: those staged until their session
+ * is up (POOL_HELD), recent ones that may be resent (POOL_RECENT), and parts
+ * that wait for the other part of their datagram (POOL_PARTS, part.c).
  *
  * A pool is memory in chunks of 512 bytes.  Each session has a queue of records
  * in chunks of its own, linked by an array beside the memory (`link'), and
@@ -14,8 +15,8 @@
  * 100 Mbit/s hold 1 MiB at a round trip of 80 ms, and 4 MiB at most while a path
  * of 60 ms has died (tests/sim, pool_100): rate x (2 SRTT + 150 ms) and heads.
  *
- * A session has a bound of its own, 208 KiB staged and pool_each recent bytes,
- * records included; over it, its own oldest goes.  Where the pool is full, the
+ * A session has a bound of its own, 208 KiB staged, pool_each recent
+ * bytes and 64 KiB of parts, records included; over it, its own oldest goes.  Where the pool is full, the
  * oldest record of the session that holds most goes.  Queues of POOL_HEAVY
  * chunks and more are in lists by the logarithm of their chunks, so that one of
  * those that hold most (within a factor of 2) is found at once.  Where none is
@@ -55,6 +56,7 @@ enum pool_bound {
 	/* For one session, records included: Linux's default send buffer
 	 * (net.core.wmem_default, 212992). */
 	POOL_HELD_BYTES = 208 * 1024,
+	POOL_PARTS_BYTES = 64 * 1024,
 };
 
 /* A pool, and where its memory lies in this process. */
@@ -71,18 +73,28 @@ place_of(const struct mp *m, enum pool_kind kind)
 {
 	struct place p = { .kind = kind };
 
-	if (kind == POOL_HELD) {
+	switch (kind) {
+	case POOL_HELD:
 		p.pool = &m->sh->staged;
 		p.mem = m->staged;
 		p.link = m->staged_link;
 		p.size = m->limits.staged;
 		p.each_bytes = POOL_HELD_BYTES;
-	} else {
+		break;
+	case POOL_PARTS:
+		p.pool = &m->sh->parts;
+		p.mem = m->parts;
+		p.link = m->parts_link;
+		p.size = m->limits.staged;
+		p.each_bytes = POOL_PARTS_BYTES;
+		break;
+	case POOL_RECENT:
 		p.pool = &m->sh->pool;
 		p.mem = m->pool;
 		p.link = m->pool_link;
 		p.size = m->limits.pool;
 		p.each_bytes = m->limits.pool_each;
+		break;
 	}
 	p.chunks = p.size / POOL_CHUNK;
 	return p;
@@ -92,10 +104,11 @@ place_of(const struct mp *m, enum pool_kind kind)
 static struct queue *
 queue_of(struct session *s, const struct place *p)
 {
-	struct queue *q = p->kind == POOL_HELD ? &s->staged : &s->pool;
+	struct queue *q = p->kind == POOL_HELD ? &s->staged :
+	    p->kind == POOL_PARTS ? &s->parts : &s->pool;
 
 	if (q->epoch != p->pool->epoch)
-		*q = (struct queue) { .first = MP_NEVER, .last = MP_NEVER,
+		*q = (struct queue) { .first = MP_NEVER,
 			.epoch = p->pool->epoch };
 	return q;
 }
@@ -129,8 +142,8 @@ static void
 list_leave(const struct mp *m, const struct place *p, struct queue *q,
     unsigned list)
 {
-	struct session *before = state_session(m, q->before - 1);
-	struct session *after = state_session(m, q->after - 1);
+	struct session *before = state_session(m, q->before - 1U);
+	struct session *after = state_session(m, q->after - 1U);
 
 	if (before != NULL)
 		queue_of(before, p)->after = q->after;
@@ -160,10 +173,11 @@ queue_sized(const struct mp *m, const struct place *p, struct session *s,
 		list_leave(m, p, q, was);
 	if (list == 0)
 		return;
-	q->after = p->pool->heavy[list];
-	after = state_session(m, q->after - 1);
+	q->after = (uint16_t)p->pool->heavy[list];
+	after = state_session(m, q->after - 1U);
 	if (after != NULL)
-		queue_of(after, p)->before = state_index(m, s) + 1;
+		queue_of(after, p)->before =
+		    (uint16_t)(state_index(m, s) + 1);
 	p->pool->heavy[list] = state_index(m, s) + 1;
 }
 
@@ -332,7 +346,7 @@ queue_pop(struct mp *m, const struct place *p, struct session *s,
 		q->n--;
 		q->bytes -= size <= q->bytes ? size : q->bytes;
 	} else {
-		q->first = q->last = MP_NEVER;
+		q->first = MP_NEVER;
 		q->n = q->bytes = 0;
 	}
 	chunks_free(m, p, q, at / POOL_CHUNK, stop);
@@ -443,8 +457,8 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	q = queue_of(s, &p);
 	had = q->chunks;
 	at = queue_extend(&p, q, size);
-	last = q->n > 0 ? record_at(&p, q->last, state_index(m, s), s->gen) :
-	    NULL;
+	last = q->n > 0 ? record_at(&p, (uint64_t)(q->number - 1) << 32 |
+	    q->last, state_index(m, s), s->gen) : NULL;
 	if (at == MP_NONE || (last == NULL && q->n > 0)) {
 		pool_reset(m, &p);
 		return NULL;
@@ -460,7 +474,7 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 		last->next = pos;
 	else
 		q->first = pos;
-	q->last = pos;
+	q->last = at;
 	q->bytes += size;
 	q->n++;
 	queue_sized(m, &p, s, had);
@@ -507,6 +521,15 @@ pool_next(struct mp *m, enum pool_kind kind, const struct record *r)
 	return record_at(&p, next, r->session, r->gen);
 }
 
+uint64_t
+pool_position(const struct mp *m, enum pool_kind kind, const struct record *r)
+{
+	struct place p = place_of(m, kind);
+
+	return (uint64_t)r->number << 32 |
+	    (data_at(&p, r) - (uint32_t)sizeof(*r));
+}
+
 struct record *
 pool_at(struct mp *m, enum pool_kind kind, struct session *s, uint64_t pos)
 {
@@ -527,20 +550,26 @@ pool_len(const struct record *r)
 
 bool
 pool_read(struct mp *m, enum pool_kind kind, const struct record *r,
-    uint8_t *out, size_t len)
+    size_t off, uint8_t *out, size_t len)
 {
 	struct place p = place_of(m, kind);
 	uint32_t at = data_at(&p, r);
 	const uint8_t *here;
 	size_t n;
 
-	for (; len > 0; len -= n, out += n) {
-		here = piece(&p, &at, len, &n);
+	while (off + len > 0) {
+		here = piece(&p, &at, off > 0 ? off : len, &n);
 		if (here == NULL) {
 			pool_reset(m, &p);
 			return false;
 		}
+		if (off > 0) {
+			off -= n;
+			continue;
+		}
 		memcpy(out, here, n);
+		out += n;
+		len -= n;
 	}
 	return true;
 }

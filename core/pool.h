@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Datagrams kept for later, in two pools of the block: those staged until their
- * session is up, and recent ones that can be resent as COPYs.  Where there is
+ * Datagrams kept for later, in three pools of the block: those staged until
+ * their session is up, recent ones that can be resent as COPYs, and parts that
+ * came without the other part of their datagram.  Where there is
  * no room, the oldest of the session that holds most go; each session has a
  * bound besides.
  */
@@ -15,7 +16,7 @@
 struct mp;
 struct session;
 
-enum pool_kind { POOL_RECENT, POOL_HELD };
+enum pool_kind { POOL_RECENT, POOL_HELD, POOL_PARTS };
 
 enum {
 	POOL_VIA = 4, /* flows that a datagram is sent on again at most */
@@ -43,6 +44,7 @@ struct record {
 	uint8_t flow;	       /* flow id */
 	uint8_t vias : 3;      /* of via[] */
 	bool df : 1;
+	uint8_t part : 1; /* which of the two parts, of POOL_PARTS */
 	uint8_t keys : 1; /* which of the session's, that is: session id */
 	/* the datagram follows, in pieces */
 };
@@ -57,16 +59,19 @@ void pool_fetch(const struct mp *, const struct session *);
 /* A session's oldest record; and the one after a record.  NULL: none. */
 struct record *pool_first(struct mp *, enum pool_kind, struct session *);
 struct record *pool_next(struct mp *, enum pool_kind, const struct record *);
-/* The session's record at a position; its oldest one if that is gone. */
+/* A record's position; and the session's record at one, its oldest one if that
+ * is gone. */
+uint64_t pool_position(const struct mp *, enum pool_kind,
+    const struct record *);
 struct record *pool_at(struct mp *, enum pool_kind, struct session *,
     uint64_t pos);
 /* The length of a record's datagram: at most MP_PAYLOAD_MAX, whatever another
  * process wrote there.  Read once, it is what pool_read() is asked for. */
 size_t pool_len(const struct record *);
-/* Copies `len' bytes of a record's datagram to `out'.  False: the pool was
- * found corrupt. */
+/* Copies `len' bytes of a record's datagram, from `off' on, to `out'.  False:
+ * the pool was found corrupt. */
 bool pool_read(struct mp *, enum pool_kind, const struct record *,
-    uint8_t *out, size_t len);
+    size_t off, uint8_t *out, size_t len);
 /* Drops a session's oldest record; wipes and drops all of them. */
 void pool_drop(struct mp *, enum pool_kind, struct session *);
 void pool_clear(struct mp *, enum pool_kind, struct session *);

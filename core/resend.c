@@ -8,7 +8,7 @@
  * sets `resend' and the position to begin at; mp_poll() then calls
  * resend_next() once for each packet, until it has walked to the end.
  *
- * What arrived for certain leaves the pool at once (resend_trim()), so that it
+ * What arrived for certain leaves the pool at once (recent.c), so that it
  * holds no more than what is under way.
  *
  * Only copies are made: a COPY names the packet that it repeats and counts in
@@ -24,9 +24,11 @@
 
 #include "flow.h"
 #include "mp.h"
+#include "part.h"
 #include "path_choice.h"
 #include "policy.h"
 #include "pool.h"
+#include "recent.h"
 #include "rtt.h"
 #include "send.h"
 #include "state.h"
@@ -35,7 +37,7 @@
 /* How old a datagram may be, us: the longest of RESEND_LEAST and what it takes
  * to doubt the flow that carried it last (an answer under way, two waits) and
  * RESEND_MORE; and what it takes for the next; from its first sending
- * RESEND_LONGEST at most. */
+ * RECENT_LONGEST at most. */
 /* Copies go RESEND_FEW at least each RESEND_GAP, more where there are more than
  * RESEND_PARTS gaps take: all at once would overrun queues on their way, and
  * the receiver's. */
@@ -46,16 +48,8 @@ enum resend_limit {
 	RESEND_PARTS = 64,
 	RESEND_LEAST = 250 * 1000,
 	RESEND_MORE = 130 * 1000,
-	RESEND_LONGEST = 2000 * 1000,
 	RESEND_LOOKS = 4096, /* records that one call looks at */
 };
-
-/* Surely: the clock of timestamps has coarse steps. */
-static bool
-arrived(const struct flow *f, uint64_t at)
-{
-	return f != NULL && flow_arrived(f, at + 2 * WIRE_TS_US);
-}
 
 /* Does the flow carry what was sent on it, as far as we know? */
 static bool
@@ -63,12 +57,6 @@ works(const struct session *s, const struct flow *f, uint64_t now)
 {
 	return f != NULL && flow_usable(f) && !flow_in_doubt(f, now) &&
 	    s->resend_flow != f->id;
-}
-
-static unsigned
-vias(const struct record *r)
-{
-	return r->vias <= POOL_VIA ? r->vias : POOL_VIA;
 }
 
 /* It was sent on flows that stopped working, and none of them has answered
@@ -80,11 +68,11 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	struct flow *f = state_flow(m, s, r->flow);
 	unsigned i;
 
-	if (f == NULL || works(s, f, now) || arrived(f, r->sent_at))
+	if (f == NULL || works(s, f, now) || recent_arrived(f, r->sent_at))
 		return false;
-	for (i = 0; i < vias(r); i++) {
+	for (i = 0; i < recent_vias(r); i++) {
 		f = state_flow(m, s, r->via[i]);
-		if (works(s, f, now) || arrived(f, r->sent_at + r->copied_us))
+		if (works(s, f, now) || recent_arrived(f, r->sent_at + r->copied_us))
 			return false;
 	}
 	return true;
@@ -95,8 +83,8 @@ static bool
 too_late(const struct mp *m, const struct session *s, const struct record *r,
     const struct flow *by, uint64_t now)
 {
-	const struct flow *last = state_flow(m, s, vias(r) > 0 ?
-	    r->via[vias(r) - 1] : r->flow);
+	const struct flow *last = state_flow(m, s, recent_vias(r) > 0 ?
+	    r->via[recent_vias(r) - 1] : r->flow);
 	uint64_t most = RESEND_LEAST, own;
 
 	if (last != NULL) {
@@ -107,7 +95,7 @@ too_late(const struct mp *m, const struct session *s, const struct record *r,
 	if (by != NULL)
 		most += flow_patience(by);
 	return now > r->sent_at + r->copied_us + most ||
-	    now > r->sent_at + RESEND_LONGEST;
+	    now > r->sent_at + RECENT_LONGEST;
 }
 
 /* How many are to be sent at a time, told by how many there are: of a long
@@ -121,7 +109,7 @@ few_of(struct mp *m, struct session *s, uint64_t now)
 	for (r = pool_first(m, POOL_RECENT, s); r != NULL &&
 	     looks < RESEND_LOOKS; r = pool_next(m, POOL_RECENT, r)) {
 		looks++;
-		n += now < r->sent_at + RESEND_LONGEST &&
+		n += now < r->sent_at + RECENT_LONGEST &&
 		    at_risk(m, s, r, now);
 	}
 	if (looks == RESEND_LOOKS)
@@ -153,63 +141,68 @@ paced(struct mp *m, struct session *s, uint64_t now)
 	return true;
 }
 
+static struct wire_msg
+copy_msg(const struct mp *m, const struct session *s, const struct record *r,
+    uint64_t now)
+{
+	const struct flow *silent = state_flow(m, s, r->flow);
+
+	return (struct wire_msg) {
+		.flags = path_choice_copy_flags(silent, now),
+		.copy = { .sid = s->keys[r->keys].sid_out,
+			.dir = !s->initiator, .flow = r->flow, .seq = r->seq }
+	};
+}
+
+/* The second part of a COPY whose first one went by the last call. */
+static int
+send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
+    uint8_t *buf, size_t size)
+{
+	struct record *r = pool_at(m, POOL_RECENT, s, s->resend_rest);
+	struct flow *f = state_flow(m, s, s->resend_by);
+	struct wire_msg msg;
+	bool gone = r == NULL || f == NULL || f->gone ||
+	    pool_position(m, POOL_RECENT, r) != s->resend_rest;
+
+	s->resend_rest = MP_NEVER;
+	if (gone)
+		return 0;
+	msg = copy_msg(m, s, r, now);
+	msg.flags |= WIRE_PART;
+	msg.part = 1;
+	return send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
+	    size) > 0;
+}
+
 static int
 send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
     uint64_t now, struct mp_out *out, uint8_t *buf, size_t size)
 {
-	const struct flow *silent = state_flow(m, s, r->flow);
-	struct wire_msg msg = { .flags = path_choice_copy_flags(silent, now) };
+	struct wire_msg msg = copy_msg(m, s, r, now);
 	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
 	size_t len = pool_len(r);
+	bool parts = part_needed(f, len, MP_COPY_OVERHEAD);
 
-	if (head + len + WIRE_TAG > size ||
-	    !pool_read(m, POOL_RECENT, r, buf + head, len))
+	if (!parts && (head + len + WIRE_TAG > size ||
+	    !pool_read(m, POOL_RECENT, r, 0, buf + head, len)))
 		return 0;
-	msg.copy = (struct wire_ad) { .sid = s->keys[r->keys].sid_out,
-		.dir = !s->initiator,
-		.flow = r->flow, .seq = r->seq };
-	r->via[vias(r)] = f->id;
-	r->vias = (uint8_t)((vias(r) + 1) & 7);
+	r->via[recent_vias(r)] = f->id;
+	r->vias = (uint8_t)((recent_vias(r) + 1) & 7);
 	r->copied_us = (uint32_t)(now - r->sent_at);
-	if (send_control(m, s, f, now, &msg, len, out, buf) == 0)
+	if (parts) {
+		msg.flags |= WIRE_PART;
+		s->resend_rest = pool_position(m, POOL_RECENT, r);
+		s->resend_by = f->id;
+	}
+	if ((parts ? send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
+	    size) : send_control(m, s, f, now, &msg, len, out, buf)) == 0)
 		return 0;
 	flow_copy_sent(f, now);
 	choice_expect(m, s, f);
 	state_count(m, MP_C_copy_out);
 	state_count(m, MP_C_resent);
 	return 1;
-}
-
-/* It arrived, or is too old to be sent again whatever comes.  Where the peer may
- * have moved, answers tell of another place than the flow's. */
-static bool
-settled(const struct mp *m, const struct session *s, const struct record *r,
-    uint64_t now)
-{
-	const struct flow *f = state_flow(m, s, r->flow);
-	unsigned i;
-
-	if (f == NULL || now > r->sent_at + RESEND_LONGEST)
-		return true;
-	if (f->alt_at == MP_NEVER && arrived(f, r->sent_at))
-		return true;
-	for (i = 0; i < vias(r); i++) {
-		f = state_flow(m, s, r->via[i]);
-		if (f != NULL && f->alt_at == MP_NEVER &&
-		    arrived(f, r->sent_at + r->copied_us))
-			return true;
-	}
-	return false;
-}
-
-void
-resend_trim(struct mp *m, struct session *s, uint64_t now, unsigned most)
-{
-	const struct record *r;
-
-	for (; most > 0 && (r = pool_first(m, POOL_RECENT, s)) != NULL &&
-	     settled(m, s, r, now); most--)
-		pool_drop(m, POOL_RECENT, s);
 }
 
 int
@@ -221,6 +214,9 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	struct flow *f;
 	unsigned i, looks = 0;
 
+	if (s->resend_rest != MP_NEVER &&
+	    send_rest(m, s, now, out, buf, size))
+		return 1;
 	if (!paced(m, s, now))
 		return 0;
 	for (r = pool_at(m, POOL_RECENT, s, s->resend_pos); r != NULL;
@@ -228,14 +224,14 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		if (looks++ == RESEND_LOOKS)
 			return 0; /* goes on at the next call */
 		s->resend_pos = r->next;
-		if (now > r->sent_at + RESEND_LONGEST ||
-		    vias(r) == POOL_VIA || !at_risk(m, s, r, now))
+		if (now > r->sent_at + RECENT_LONGEST ||
+		    recent_vias(r) == POOL_VIA || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.but = 0;
-		for (i = 0; i < vias(r); i++)
+		for (i = 0; i < recent_vias(r); i++)
 			ask.but |= state_bit(r->via[i]);
-		ask.need = r->len + (size_t)MP_COPY_OVERHEAD;
+		ask.need = pool_len(r) + MP_COPY_OVERHEAD;
 		if (r->flow == s->current && flow_usable(ask.not) &&
 		    !flow_in_doubt(ask.not, now))
 			ask.not = NULL; /* the same flow, elsewhere now */

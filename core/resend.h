@@ -13,7 +13,5 @@ struct session;
 /* Writes the next COPY of a session that is resending: 1, or 0 at the end. */
 int resend_next(struct mp *, struct session *, uint64_t now, struct mp_out *,
     uint8_t *buf, size_t size);
-/* Drops, oldest first, `most' records at most that need not be sent again. */
-void resend_trim(struct mp *, struct session *, uint64_t now, unsigned most);
 
 #endif

@@ -141,13 +141,14 @@ struct keys {
 
 /* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
 struct queue {
-	uint64_t first, last; /* positions */
+	uint64_t first;	      /* position */
+	uint32_t last;	      /* place */
 	uint32_t bytes, n;    /* of records, and how many; n 0: empty */
 	uint32_t chunks;      /* that hold them, the last one ... */
 	uint32_t end;	      /* ... up to this place */
 	uint32_t number;      /* of the next record */
 	uint32_t epoch;	      /* of the pool */
-	uint32_t before, after; /* in a list of heavy ones: session + 1; or 0 */
+	uint16_t before, after; /* in a list of heavy ones: session + 1; or 0 */
 };
 
 struct session {
@@ -184,15 +185,21 @@ struct session {
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
 	struct queue staged;
+	struct queue parts; /* received, without their other part */
 
 	/* choice */
 	uint64_t why_at;
 	uint64_t resend_pos;
+	uint64_t resend_rest; /* of which only one part was sent; or MP_NEVER */
 	uint64_t asked_at; /* all flows were asked */
 	uint64_t resend_from; /* when the walk began: ages are of then */
 	uint64_t resend_at;   /* the next copies go then, ... */
 	uint16_t resend_left; /* ... but for so many that may go now */
 	uint16_t resend_few;  /* at a time; 0: not known yet */
+	uint8_t resend_by;  /* the flow that carried that part */
+	uint8_t staged_by;  /* likewise, of a staged one; ... */
+	uint32_t staged_seq;	/* ... the part's number; 0: none */
+	uint32_t staged_number; /* ... of its record */
 	uint8_t resend_flow; /* also rescue this one, though it is well */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
@@ -302,7 +309,7 @@ struct shared {
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
-	struct pool pool, staged;
+	struct pool pool, staged, parts;
 	struct ratelimit ratelimit;
 	uint64_t count[MP_C_MAX];
 };

@@ -64,7 +64,7 @@
 #include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
-#include "resend.h"
+#include "recent.h"
 #include "session.h"
 #include "state.h"
 #include "wire.h"
@@ -221,7 +221,7 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 		return;
 	}
 	timers_keys(m, s, now);
-	resend_trim(m, s, now, TIMERS_TRIM);
+	recent_trim(m, s, now, TIMERS_TRIM);
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    now >= r->sent_at + SESSION_ANSWER) {
 		pool_drop(m, POOL_HELD, s);
@@ -274,7 +274,7 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	if (s->addr_reply || (s->staged.n > 0 && works))
 		return 0;
 	if (s->resend)
-		at = s->resend_left > 0 ? 0 : earlier(at, s->resend_at);
+		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 : earlier(at, s->resend_at);
 	if (s->staged.n > 0)
 		at = earlier(at, now + SEC); /* to give them up in time */
 	at = earlier(at, session_keys_end(s));

@@ -114,9 +114,14 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 		put32(p, m->select);
 		p += 4;
 	}
-	if (m->flags & WIRE_COPYFLAG) {
+	if (m->flags & (WIRE_COPYFLAG | WIRE_PART)) {
 		wire_put_ad(p, &m->copy);
 		p += WIRE_COPY;
+	}
+	if (m->flags & WIRE_PART) {
+		put16(p, m->total);
+		p[2] = m->part;
+		p += WIRE_PARTS;
 	}
 	return (size_t)(p - out);
 }
@@ -138,6 +143,10 @@ flags_known(unsigned flags, bool control)
 	case WIRE_COPYFLAG:
 	case WIRE_COPYFLAG | WIRE_REPLY:
 	case WIRE_COPYFLAG | WIRE_LOSSY:
+	case WIRE_PART:
+	case WIRE_PART | WIRE_COPYFLAG:
+	case WIRE_PART | WIRE_COPYFLAG | WIRE_REPLY:
+	case WIRE_PART | WIRE_COPYFLAG | WIRE_LOSSY:
 		return control;
 	default:
 		return false;
@@ -164,8 +173,10 @@ fields_len(unsigned flags)
 		len += WIRE_TOKEN;
 	if (flags & WIRE_SELECT)
 		len += 4;
-	if (flags & WIRE_COPYFLAG)
+	if (flags & (WIRE_COPYFLAG | WIRE_PART))
 		len += WIRE_COPY;
+	if (flags & WIRE_PART)
+		len += WIRE_PARTS;
 	return len;
 }
 
@@ -198,8 +209,24 @@ get_fields(const uint8_t *p, struct wire_msg *m)
 	}
 	if (m->flags & WIRE_SELECT)
 		m->select = get32(p);
-	if (m->flags & WIRE_COPYFLAG)
+	if (m->flags & (WIRE_COPYFLAG | WIRE_PART)) {
 		get_ad(p, &m->copy);
+		p += WIRE_COPY;
+	}
+	if (m->flags & WIRE_PART) {
+		m->total = get16(p);
+		m->part = p[2];
+	}
+}
+
+/* Has the part the length that the whole one's tells? */
+static bool
+part_right(const struct wire_msg *m)
+{
+	size_t rest = m->total / 2;
+
+	return m->total >= 2 && m->total <= MP_PAYLOAD_MAX && m->part <= 1 &&
+	    m->len == (m->part == 0 ? m->total - rest : rest);
 }
 
 enum wire_error
@@ -220,6 +247,8 @@ wire_get_msg(const uint8_t *in, size_t len, bool control, struct wire_msg *m)
 	m->len = len - m->off;
 	get_fields(in + WIRE_HEAD, m);
 	if ((m->flags == WIRE_ADDR || m->flags == WIRE_CLOSE) && m->len != 0)
+		return WIRE_EBODY;
+	if ((m->flags & WIRE_PART) && !part_right(m))
 		return WIRE_EBODY;
 	if ((m->flags & WIRE_PROBE) && !all_zero(in + m->off, m->len))
 		return WIRE_EBODY;

@@ -349,6 +349,21 @@ reads_now(const struct host *h)
 	    h->w->now >= h->read_after;
 }
 
+/* The packet becomes one with room for all of the datagram. */
+static enum mp_verdict
+take_parts(struct host *h, struct packet **p, struct mp_rx *rx)
+{
+	struct packet *whole = net_packet(h->net, MP_PAYLOAD_MAX);
+	size_t size = whole->size;
+
+	memcpy(whole, *p, sizeof(**p));
+	whole->size = size;
+	memcpy(whole->data, (*p)->data, (*p)->len);
+	net_packet_free(h->net, *p);
+	*p = whole;
+	return mp_recv_join(&h->mp, rx, whole->data, size);
+}
+
 /* Takes the packet in, as the agent or as the program reads it. */
 static void
 take(struct host *h, struct packet *p, bool agent)
@@ -368,6 +383,8 @@ take(struct host *h, struct packet *p, bool agent)
 	if (v == MP_SEALED) {
 		opened = mp_open(&rx, p->data, p->len, p->data);
 		v = mp_recv_commit(&h->mp, host_now(h), &rx, p->data, opened);
+		if (v == MP_JOIN)
+			v = take_parts(h, &p, &rx);
 		off = rx.off;
 	}
 	if (v == MP_HANDSHAKE)
@@ -509,7 +526,7 @@ transmit(struct host *h, struct mp_tx *tx, int n, const uint8_t *payload,
 		p->len = mp_seal(&tx[i], payload, len, p->data);
 		if (p->len > len + MP_COPY_OVERHEAD)
 			errx(2, "mp_seal() wrote %zu bytes", p->len);
-		p->kind = i == 0 ? P_DATA : P_COPY;
+		p->kind = tx[i].copy ? P_COPY : P_DATA;
 		p->flow = tx[i].flow;
 		p->stream = stream;
 		p->seq = seq;
@@ -523,7 +540,7 @@ int
 host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
     size_t len, uint16_t stream, uint32_t seq)
 {
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	int n, r = 1, tries;
 
 	if (!h->running)
@@ -535,7 +552,7 @@ host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
 		if (n == MP_EAGAIN)
 			r = mp_stage(&h->mp, host_now(h), 0, dst, NULL,
 			    payload, len);
-		else if (n < 1 || n > 2)
+		else if (n < 1 || n > MP_TX_MAX)
 			r = n == 0 ? MP_EINVAL : n;
 		else
 			r = transmit(h, tx, n, payload, len, stream, seq);

@@ -67,7 +67,7 @@ check_kept(enum pool_kind kind, const struct record *r, int who, uint32_t n, siz
 	ck_assert_uint_eq(r->session, state_index(&m, s[who]));
 	ck_assert_uint_eq(r->vias, 0);
 	ck_assert_uint_eq(pool_len(r), len);
-	ck_assert(pool_read(&m, kind, r, is, len));
+	ck_assert(pool_read(&m, kind, r, 0, is, len));
 	if (len >= 4)
 		ck_assert_uint_eq(get32(is), n);
 	for (size_t i = 4; i < len; i++)
@@ -559,7 +559,8 @@ START_TEST(garbage)
 	ck_assert_uint_lt(walked, 100);
 	r = pool_first(&m, POOL_RECENT, s[0]);
 	if (r != NULL)
-		(void)pool_read(&m, POOL_RECENT, r, data, pool_len(r));
+		(void)pool_read(&m, POOL_RECENT, r, 0, data,
+		    pool_len(r));
 	for (n = 0; n < 100; n++)
 		put(POOL_RECENT, (int)(n % 3), n, 700);
 	for (n = 0; n < 3; n++)
