@@ -18,8 +18,8 @@ PKG_CONFIG ?= pkg-config
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
 	seal noise wire keyring replay rtt addr \
-	table flow ratelimit \
-	pool probe policy \
+	table loss flow ratelimit \
+	pool probe policy route \
 	part recent \
 	path_choice \
 	path \

@@ -8,9 +8,11 @@
 #include "part.h"
 #include "path.h"
 #include "path_choice.h"
+#include "loss.h"
 #include "probe.h"
 #include "recv.h"
 #include "replay.h"
+#include "route.h"
 #include "session.h"
 #include "state.h"
 #include "table.h"
@@ -31,6 +33,7 @@ alt_proven(struct mp *m, struct recv *r)
 	if (other)
 		flow_forget(f);
 	state_count(m, MP_C_rebind);
+	route_begin(m, r->s, f);
 	path_validated(m, r->s, f, r->now);
 	r->s->resend_flow = f->id;
 	path_choice_resend(m, r->s, r->now);
@@ -69,6 +72,18 @@ take_response(struct mp *m, struct recv *r)
 		probe_size_proven(f, path_mtu(m, f), rung, r->now);
 }
 
+/* What a probe tells of packets sent, and of those that did not come. */
+static void
+take_counts(struct mp *m, struct recv *r)
+{
+	struct flow *f = r->f;
+
+	loss_probe(f, state_replay(m, f), r->rx->seq, &r->msg, r->now);
+	if (r->msg.flags & WIRE_COUNT)
+		loss_told(f, r->msg.sent, r->msg.missing, r->now);
+	path_choice_expect(m, r->s, f);
+}
+
 /* PROBE: a question, or an answer. */
 static void
 take_probe(struct mp *m, struct recv *r)
@@ -77,8 +92,12 @@ take_probe(struct mp *m, struct recv *r)
 
 	if (r->msg.flags & WIRE_RESPONSE)
 		take_response(m, r);
+	if (r->msg.len > 0 && !r->former) /* padded, to prove a size */
+		loss_uncount(f);
 	if (!r->in_order)
 		return;
+	if (!r->former)
+		take_counts(m, r);
 	if (r->msg.link != 0)
 		f->peer_link = r->msg.link;
 	if (r->msg.flags & WIRE_SELECT)
@@ -213,9 +232,7 @@ copy_slot(const struct session *s, uint32_t sid)
 static void
 copy_tells(struct mp *m, struct recv *r, struct flow *f)
 {
-	if (r->msg.flags & WIRE_LOSSY)
-		f->lossy_seen = r->now;
-	else if ((r->msg.flags & WIRE_REPLY) == 0)
+	if ((r->msg.flags & (WIRE_REPLY | WIRE_LOSSY)) == 0)
 		f->copy_seen = r->now; /* the peer has its doubts */
 	if (r->in_order)
 		r->f->peer_at = r->now;

@@ -53,6 +53,7 @@
 #include "pool.h"
 #include "session.h"
 #include "state.h"
+#include "route.h"
 #include "table.h"
 #include "wire.h"
 
@@ -114,7 +115,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
-	size_t sh, ss, fl, se, sk, p[9], pool, held, parts;
+	size_t sh, ss, fl, se, sk, p[10], pool, held, parts;
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -133,6 +134,7 @@ lay_out(struct mp *m, uint8_t *base)
 	p[6] = endpoint_take(&at, l->pool / POOL_CHUNK, sizeof(uint32_t));
 	p[7] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
 	p[8] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
+	p[9] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	pool = endpoint_take(&at, l->pool, 1);
 	held = endpoint_take(&at, l->staged, 1);
 	parts = endpoint_take(&at, l->staged, 1);
@@ -152,6 +154,7 @@ lay_out(struct mp *m, uint8_t *base)
 	m->pool_link = (uint32_t *)(void *)(base + p[6]);
 	m->staged_link = (uint32_t *)(void *)(base + p[7]);
 	m->parts_link = (uint32_t *)(void *)(base + p[8]);
+	m->route_next = (uint32_t *)(void *)(base + p[9]);
 	m->pool = base + pool;
 	m->staged = base + held;
 	m->parts = base + parts;
@@ -338,5 +341,7 @@ mp_link_event(struct mp *m, uint64_t now, uint32_t ifindex)
 		s = &m->sessions[i];
 		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP)
 			path_probe_now(m, s, now, ifindex);
+		if (s->state != MP_S_FREE) /* any route may be another now */
+			route_changed(m, s);
 	}
 }

@@ -53,14 +53,15 @@
 #include "rtt.h"
 #include "state.h"
 #include "wire.h"
+#include "loss.h"
 
 void
 flow_forget(struct flow *f)
 {
 	rtt_init(&f->rtt);
 	memset(&f->late, 0, sizeof(f->late));
-	f->loss = f->probes_lost = f->suspect = 0;
-	f->lossy = false;
+	f->suspect = 0;
+	loss_forget(f);
 	f->probe_answered = true;
 	memset(f->asked_at, 0, sizeof(f->asked_at));
 	f->size = MP_SIZE_MIN;
@@ -84,13 +85,21 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->probes = f->send_errors = 0;
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
 	f->probe1_at = f->probe2_at = f->copy_seen = f->alt_at = MP_NEVER;
-	f->lossy_seen = f->prompt_at = MP_NEVER;
+	f->prompt_at = MP_NEVER;
 	f->probe_at = f->answer_at = 0;
+	f->data_gap = 0;
+	f->data_seen = 0;
+	f->ack_one = f->ack_wait = false;
 	f->proof_at = f->data_last = f->copy_last = f->peer_at = 0;
 	f->fate = 0;
-	f->peer_link = 0;
-	f->searched = false;
+	f->path.any_source = false; /* nothing is known of its route yet */
+	f->leaves_by = 0;
+	f->link_new = false;
+	f->peer_link = f->link_tries = 0;
+	f->searched = f->slow = false;
 	f->born_at = now;
+	if (f->tx_seq != 0) /* what another pair took does not count */
+		loss_mended(f, now);
 	f->reply = false;
 	f->in_bytes = f->out_bytes = 0;
 	flow_forget(f);
@@ -116,6 +125,7 @@ flow_new_key(struct flow *f, struct replay *replay)
 	memset(f->mark, 0, sizeof(f->mark));
 	f->tx_seq = 0;
 	f->tx_data = 0;
+	loss_new_key(f);
 }
 
 void
@@ -157,6 +167,12 @@ flow_mark(struct flow *f, bool former, bool control, uint64_t seq)
 		f->former_mark[control] = seq;
 	else
 		f->mark[control] = seq;
+}
+
+uint32_t
+flow_leaves_by(const struct flow *f)
+{
+	return f->leaves_by != 0 ? f->leaves_by : f->path.ifindex;
 }
 
 bool
@@ -215,19 +231,12 @@ flow_in_doubt(const struct flow *f, uint64_t now)
 	    (f->copy_seen != MP_NEVER && now < f->copy_seen + FLOW_COPY_SEEN);
 }
 
-bool
-flow_lossy(const struct flow *f, uint64_t now)
-{
-	return f->lossy || (f->lossy_seen != MP_NEVER &&
-	    now < f->lossy_seen + FLOW_COPY_SEEN);
-}
-
 uint64_t
 flow_lost_at(const struct flow *f)
 {
 	/* Where datagrams go twice anyway there is no hurry. */
 	return f->probe2_at == MP_NEVER ? MP_NEVER :
-	    f->probe2_at + flow_patience(f) + (f->lossy ? 100 * MS : 0);
+	    f->probe2_at + flow_patience(f) + (loss_is_heavy(f) ? 100 * MS : 0);
 }
 
 bool
@@ -258,7 +267,10 @@ wait_start(struct flow *f, uint64_t now)
 void
 flow_data_sent(struct flow *f, uint64_t now)
 {
+	uint64_t gap = now - f->data_last;
+
 	wait_start(f, now);
+	f->data_gap = gap < UINT32_MAX ? (uint32_t)gap : UINT32_MAX;
 	f->data_last = now;
 	if (f->data_since == MP_NEVER)
 		f->data_since = now;
@@ -280,10 +292,19 @@ flow_arrived(const struct flow *f, uint64_t at)
 }
 
 uint64_t
+flow_ack_gap(const struct flow *f)
+{
+	/* The peer's own datagrams answer sooner. */
+	return f->data_gap <= RTT_SEND_GAP &&
+	    f->data_last > f->data_seen + RTT_ACK_GAP ? f->data_gap : 0;
+}
+
+uint64_t
 flow_overdue_at(const struct flow *f)
 {
 	return f->silent_since == MP_NEVER ? MP_NEVER :
-	    f->silent_since + rtt_overdue(&f->rtt);
+	    f->silent_since + rtt_overdue(&f->rtt) +
+	    (f->silent_since == f->data_since ? flow_ack_gap(f) : 0);
 }
 
 bool
@@ -292,38 +313,14 @@ flow_carries(const struct flow *f, uint64_t now)
 	return f->copy_last != 0 && now < f->copy_last + FLOW_CARRIER;
 }
 
-uint32_t
-flow_loss(const struct flow *f)
-{
-	return f->loss * 1000U / UINT16_MAX;
-}
-
-/* Smoothed loss of probes: one sample is whether one was answered, by a flow
- * that answers at all. */
-static void
-loss_sample(struct flow *f, bool answered)
-{
-	if (answered)
-		f->loss = (uint16_t)(f->loss - f->loss / 32);
-	else
-		f->loss = (uint16_t)(f->loss + (UINT16_MAX - f->loss) / 32);
-	if (flow_loss(f) >= FLOW_LOSSY_ON)
-		f->lossy = true;
-	else if (flow_loss(f) < FLOW_LOSSY_OFF)
-		f->lossy = false;
-}
-
 void
 flow_probe_sent(struct flow *f, uint64_t now, uint16_t number)
 {
 	if (f->probe_at != 0 && !f->probe_answered &&
-	    now >= f->probe_at + flow_patience(f) &&
-	    f->probes_lost < UINT8_MAX) {
-		f->probes_lost++;
+	    now >= f->probe_at + flow_patience(f))
 		f->suspect = FLOW_SUSPECT;
-	} else if (f->suspect > 0) {
+	else if (f->suspect > 0)
 		f->suspect--;
-	}
 	if (f->probe1_at == MP_NEVER)
 		f->probe1_at = now;
 	else if (f->probe2_at == MP_NEVER && now >= f->probe1_at + FLOW_PROBE2)
@@ -343,17 +340,8 @@ flow_probe_sent(struct flow *f, uint64_t now, uint16_t number)
 	wait_start(f, now);
 }
 
-/* An earlier probe's answer is only late: it was no loss. */
-static void
-probe_late(struct flow *f)
-{
-	if (f->probes_lost > 0)
-		f->probes_lost--;
-	loss_sample(f, true);
-}
-
 uint64_t
-flow_probe_answered(struct flow *f, uint64_t now, uint16_t number)
+flow_probe_answered(struct flow *f, uint16_t number)
 {
 	int i = 0;
 
@@ -365,24 +353,15 @@ flow_probe_answered(struct flow *f, uint64_t now, uint16_t number)
 	f->asked_done |= (uint8_t)(1U << i);
 	f->proof_at = f->proof_at > f->asked_at[i] ? f->proof_at :
 	    f->asked_at[i];
-	if (i > 0) {
-		probe_late(f);
-		return f->asked_at[i];
-	}
-	/* Several lost in a row are no loss but a failure, and over. */
-	if (flow_lost(f, now) || f->probes_lost > FLOW_PROBES_LOST)
-		f->probes_lost = 0;
-	for (; f->probes_lost > 0; f->probes_lost--)
-		loss_sample(f, false);
-	loss_sample(f, true);
-	f->probe_answered = true;
-	return f->asked_at[0];
+	if (i == 0)
+		f->probe_answered = true;
+	return f->asked_at[i];
 }
 
 void
-flow_missed(struct flow *f)
+flow_missed(struct flow *f, uint64_t now)
 {
-	rtt_miss(&f->rtt);
+	rtt_miss(&f->rtt, now > f->wait_since ? now - f->wait_since : 0);
 	f->wait_since = MP_NEVER;
 	f->probe_now = true;
 }
@@ -414,8 +393,9 @@ flow_answered(struct flow *f, uint64_t arrival)
 	/* An answer that was under way before a wait began ends none. */
 	if (f->silent_since != MP_NEVER && arrival < f->silent_since)
 		return silent;
-	if (flow_lost(f, arrival))
-		f->probes_lost = UINT8_MAX;
+	if (f->void_until == MP_NEVER || (flow_lost(f, arrival) &&
+		arrival > f->silent_since + FLOW_FAILED))
+		loss_mended(f, arrival);
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
 	f->probe1_at = f->probe2_at = f->copy_seen = MP_NEVER;
 	f->prompt_at = MP_NEVER;

@@ -23,9 +23,9 @@ enum flow_limit {
 	FLOW_WAIT = 1000 * 1000,	/* us between probes of a silent flow */
 	FLOW_WAIT_LATER = 10 * 1000 * 1000, /* us, after a minute of silence */
 	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
-	FLOW_LOSSY_ON = 80,	/* loss in 1/1000: datagrams go twice ... */
-	FLOW_LOSSY_OFF = 25,	/* ... until it is below this */
+	FLOW_FAILED = 500 * 1000, /* us of silence that is no loss of packets */
 	FLOW_SUSPECT = 32,	/* quick probes to learn what a loss means */
+	FLOW_LINK_TRIES = 3,	/* challenges to learn the peer's link */
 	FLOW_ALT_TRIES = 2,	/* challenges to where the peer may be */
 	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
 };
@@ -50,6 +50,9 @@ bool flow_in_order(const struct flow *, bool former, bool control,
     uint64_t seq);
 void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
 
+/* The interface that its packets leave by, as far as is known; 0: the kernel
+ * chooses. */
+uint32_t flow_leaves_by(const struct flow *);
 bool flow_usable(const struct flow *); /* can carry datagrams */
 /* May `len' more bytes go to an address that is not proven?  Less than 3 times
  * the bytes that came from it. */
@@ -66,10 +69,6 @@ void flow_others_answer(struct flow *, const struct flow *other, uint64_t sent,
     uint64_t arrival);
 /* When it comes into doubt without an answer; MP_NEVER. */
 uint64_t flow_doubt_at(const struct flow *);
-/* The smoothed share of probes without an answer, in 1/1000. */
-uint32_t flow_loss(const struct flow *);
-/* Loses so much, here or by the peer's word, that datagrams go twice. */
-bool flow_lossy(const struct flow *, uint64_t now);
 /* Is a second probe in a row unanswered?  And when it will be; MP_NEVER. */
 bool flow_lost(const struct flow *, uint64_t now);
 uint64_t flow_lost_at(const struct flow *);
@@ -85,9 +84,10 @@ void flow_copy_sent(struct flow *, uint64_t now);
 void flow_probe_sent(struct flow *, uint64_t now, uint16_t number);
 /* An answer to the probe of that number arrived: when that was sent; 0: it is
  * none of the last ones, or was answered before. */
-uint64_t flow_probe_answered(struct flow *, uint64_t now, uint16_t number);
-/* The wait ran out: one RTO more of idle time, and a probe at once. */
-void flow_missed(struct flow *);
+uint64_t flow_probe_answered(struct flow *, uint16_t number);
+/* The wait ran out: one RTO more of idle time, or as long as it was, and a
+ * probe at once. */
+void flow_missed(struct flow *, uint64_t now);
 /* When the wait that runs will have run out; MP_NEVER. */
 uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, the choice wants a
@@ -98,6 +98,9 @@ bool flow_answered(struct flow *, uint64_t arrival);
 void flow_proved(struct flow *, uint64_t at, uint64_t rest);
 /* Is it known that what was sent on it then has arrived? */
 bool flow_arrived(const struct flow *, uint64_t at);
+/* How much later the answer to a datagram may come because the peer answers
+ * only every second one of a stream. */
+uint64_t flow_ack_gap(const struct flow *);
 /* When a wait that runs on it will have taken longer than an answer does;
  * MP_NEVER. */
 uint64_t flow_overdue_at(const struct flow *);

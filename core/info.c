@@ -2,6 +2,8 @@
 /* The status of an endpoint: copies of what its sessions and flows are
  * doing. */
 #include "flow.h"
+
+#include "loss.h"
 #include "mp.h"
 #include "seal.h"
 #include "state.h"
@@ -97,11 +99,11 @@ mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
 	if (s == NULL || (f = state_flow(m, s, flow_id)) == NULL || f->gone)
 		return MP_ENOENT;
 	*i = (struct mp_flow_info) { .path = f->path,
-		.validated = f->validated, .failed = f->failed || f->down,
+		.leaves_by = flow_leaves_by(f), .validated = f->validated, .failed = f->failed || f->down,
 		.doubt = flow_in_doubt(f, now),
 		.in_use = f->id == s->current, .srtt_us = f->rtt.srtt_us,
 		.rttvar_us = f->rtt.rttvar_us, .idle_us = f->rtt.idle_us,
-		.answer_at = f->answer_at, .loss_permille = flow_loss(f),
+		.answer_at = f->answer_at, .loss_permille = loss_permille(f),
 		.size = f->size, .tx_packets = f->tx_packets,
 		.rx_packets = f->rx_packets, .tx_bytes = f->tx_bytes,
 		.rx_bytes = f->rx_bytes };

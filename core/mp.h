@@ -74,6 +74,8 @@ struct mp_path {
 	struct mp_addr local;
 	struct mp_addr remote;
 	uint32_t ifindex; /* 0: the kernel chooses */
+	bool any_source;  /* IPv6: send with :: as source, since an interface
+			   * with a source is a wish: see mp_route_set() */
 };
 
 /* --- The block ---------------------------------------------------------- */
@@ -100,6 +102,7 @@ struct mp {
 	struct replay *replay;
 	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
+	uint32_t *route_next;
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged, *parts;
@@ -372,6 +375,23 @@ void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
  * changes something. [lock] */
 uint64_t mp_deadline(const struct mp *);
 
+/*
+ * Packets of IPv6 may leave by another interface than their path says.  The
+ * agent asks the kernel about each such flow, before mp_poll():
+ * mp_route_wanted() names the next one; false: there is none.  mp_route_set()
+ * tells by which interface its packets leave, and whether that takes :: as their
+ * source.  An answer about a pair that is no more is ignored. [lock]
+ */
+struct mp_route {
+	struct mp_path path;
+	/* private to the engine */
+	uint32_t session, gen;
+	uint16_t flow;
+};
+MP_CHECK bool mp_route_wanted(struct mp *, struct mp_route *);
+void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
+    uint32_t leaves_by, bool any_source);
+
 /* --- Status -------------------------------------------------------------- */
 
 /* All counters: X(name, what it means). */
@@ -418,7 +438,7 @@ uint64_t mp_deadline(const struct mp *);
 	X(drop_staged, "staged datagram given up")                            \
 	X(drop_unanswered, "peers given up that never answered")              \
 	X(cookie_out, "cookies sent under load")                              \
-	X(sample_old, "round-trip samples over 5 s, discarded")               \
+	X(sample_old, "round-trip samples over 5 s")                          \
 	X(flow_switch, "changes of the flow in use")                          \
 	X(flow_failed, "flows failed by a send error")                        \
 	X(rebind, "peer addresses that moved")                                \
@@ -443,6 +463,7 @@ uint64_t mp_counter_get(const struct mp *, enum mp_counter); /* [lock] */
 	X(faster, "faster than the one before")                               \
 	X(silent, "the one before went silent")                               \
 	X(error, "sending on the one before failed")                          \
+	X(lossy, "the one before loses much")                                 \
 	X(gone, "address or link of the one before went")                     \
 	X(select, "the peer chose it")                                        \
 	X(data, "the peer's data came on it")                                 \
@@ -489,10 +510,12 @@ struct mp_session_info {
 
 struct mp_flow_info {
 	struct mp_path path;
+	uint32_t leaves_by; /* the interface that the kernel really takes */
 	bool validated, failed, doubt, in_use;
 	uint32_t srtt_us, rttvar_us; /* 0: no sample yet */
 	uint64_t idle_us, answer_at;
-	uint32_t loss_permille; /* of its probes, smoothed */
+	uint32_t loss_permille; /* of the packets sent lately, as
+				 * the peer counts them */
 	uint32_t size;		/* proven UDP payload, bytes */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 };

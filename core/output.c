@@ -8,6 +8,7 @@
 #include "addr.h"
 #include "flow.h"
 #include "handshake.h"
+#include "loss.h"
 #include "initiator.h"
 #include "initiator_reply.h"
 #include "mp.h"
@@ -58,8 +59,15 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 {
 	struct wire_msg msg = { .flags = WIRE_PROBE };
 	size_t len;
+	bool learn;
 
-	if (!f->validated || f->unproven) {
+	/* A challenge tells the peer by which link the flow leaves.  Its answer
+	 * tells the peer's link: flows that the handshake proved have not heard
+	 * of that. */
+	learn = s->initiator && f->peer_link == 0 &&
+	    f->link_tries < FLOW_LINK_TRIES;
+	f->link_tries += learn;
+	if (!f->validated || f->unproven || learn || f->link_new) {
 		msg.flags |= WIRE_CHALLENGE;
 		memcpy(msg.challenge, f->challenge, WIRE_TOKEN);
 	}
@@ -67,13 +75,15 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		msg.flags |= WIRE_SELECT;
 		msg.select = s->choice;
 	}
+	loss_report(f, &msg);
 	len = send_control(m, s, f, now, &msg, 0, o->out, o->buf);
 	if (len == 0)
 		return 0;
+	f->link_new = false;
 	sent_to(f, false, len);
 	flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	f->probe_selects = (msg.flags & WIRE_SELECT) != 0;
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	state_count(m, MP_C_probe_out);
 	return 1;
 }
@@ -97,6 +107,7 @@ send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		WIRE_MIN + WIRE_DATA + WIRE_NUMBER + WIRE_LINK +
 		    WIRE_TOKEN))
 		return 0;
+	loss_report(f, &msg);
 	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
 		return 0;
 	if (alt)
@@ -150,6 +161,7 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (send_control(m, s, f, now, &msg, size - head, o->out,
 		o->buf) == 0)
 		return 0;
+	loss_skip(f);
 	o->out->df = true;
 	state_count(m, MP_C_probe_out);
 	return 1;
@@ -358,6 +370,8 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 	struct session *s = state_session_gen(m, out->session, out->gen);
 	struct flow *f = s != NULL ? state_flow(m, s, out->flow) : NULL;
 
+	if (f != NULL)
+		loss_skip(f);
 	if (f == NULL || !send_path_error(error))
 		return;
 	if (f->alt_at != MP_NEVER &&

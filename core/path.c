@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "mp.h"
 #include "path_choice.h"
+#include "route.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -42,6 +43,7 @@ path_begin(struct mp *m, struct session *s, struct flow *f,
 	flow_begin(f, path, now);
 	rng_bytes(&m->sh->rng, f->challenge, WIRE_TOKEN);
 	rng_bytes(&m->sh->rng, f->size_token, WIRE_TOKEN);
+	route_begin(m, s, f);
 	table_arm(m, s, now);
 }
 
@@ -304,6 +306,7 @@ revive(struct mp *m, struct session *s, uint64_t now, bool any_local)
 		f->gone = f->failed = f->down = false;
 		f->probe_now = true;
 		s->live_flows++;
+		route_begin(m, s, f);
 		path_choice_dirty(m, s, now);
 	}
 }
@@ -328,6 +331,7 @@ path_locals(struct mp *m, struct session *s, uint64_t now)
 
 	STATE_FLOWS(m, s, f, id)
 		flow_local(m, s, f, now);
+	route_changed(m, s);
 	if (s->initiator) {
 		path_make_all(m, s, now);
 		s->addr_at = now;
@@ -349,7 +353,8 @@ path_probe_now(struct mp *m, struct session *s, uint64_t now, uint32_t ifindex)
 	struct flow *f;
 
 	STATE_FLOWS(m, s, f, id) {
-		if (ifindex != MP_NONE && f->path.ifindex != ifindex)
+		if (ifindex != MP_NONE && f->path.ifindex != ifindex &&
+		    flow_leaves_by(f) != ifindex)
 			continue;
 		f->probe_now = true;
 		if (ifindex != MP_NONE && f->answer_at == 0 && !f->validated) {

@@ -25,8 +25,10 @@
 #include "path_choice.h"
 
 #include "flow.h"
+#include "loss.h"
 #include "mp.h"
 #include "policy.h"
+#include "pool.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -40,7 +42,7 @@ path_choice_resend(struct mp *m, struct session *s, uint64_t now)
 	}
 	s->resend = true;
 	s->resend_stuck = false;
-	s->resend_pos = s->pool.first;
+	s->resend_pos = pool_begin(m, POOL_RECENT, s);
 	table_arm(m, s, now);
 }
 
@@ -195,12 +197,15 @@ review_working(struct mp *m, struct session *s, uint64_t now,
 {
 	struct policy_ask ask = { .now = now, .not = cur, .no_doubt = true };
 	struct flow *best, *chosen;
+	enum mp_reason why;
 
 	if (s->initiator) {
 		best = policy_best(m, s, &ask);
-		if (best != NULL && best->answer_at != 0 &&
-		    policy_get()->leave(cur, best))
-			use(m, s, now, best, MP_WHY_faster);
+		if (best == NULL || best->answer_at == 0)
+			return;
+		why = policy_leave(cur, best, now);
+		if (why != MP_WHY_none)
+			use(m, s, now, best, why);
 		return;
 	}
 	chosen = s->selected == cur->id ? NULL : state_flow(m, s, s->selected);
@@ -225,6 +230,8 @@ look_at(const struct session *s, const struct flow *f, uint64_t now)
 		return MP_NEVER;
 	if (!f->searched)
 		at = sooner(flow_overdue_at(f), at, now);
+	if (f->id == s->current)
+		at = sooner(loss_lasting_at(f), at, now);
 	at = sooner(flow_doubt_at(f), at, now);
 	return f->id == s->current ? sooner(flow_lost_at(f), at, now) : at;
 }
@@ -245,7 +252,7 @@ review_next(const struct mp *m, const struct session *s, uint64_t now)
 }
 
 void
-choice_expect(struct mp *m, struct session *s, const struct flow *f)
+path_choice_expect(struct mp *m, struct session *s, const struct flow *f)
 {
 	uint64_t at = look_at(s, f, 0);
 
@@ -269,6 +276,7 @@ review_silent(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
 		now < cur->silent_since + CHOICE_GUESS))
 		return;
 	remember_fate(m, s, now, cur);
+	loss_void(cur);
 	use(m, s, now, best, MP_WHY_silent);
 }
 
@@ -319,6 +327,7 @@ path_choice_follow(struct mp *m, struct session *s, uint64_t now, uint32_t id,
 		before = state_flow(m, s, s->current);
 		if ((number & 1) && before != NULL) { /* it is dead */
 			before->copy_seen = now;
+			loss_void(before);
 			if (!before->searched)
 				search_begin(m, s, now, before);
 			s->resend_flow = s->current;
@@ -349,6 +358,25 @@ worked_once(const struct flow *f)
 	return !f->gone && !f->down && !f->failed && f->proven_once;
 }
 
+/* None works: the one that answered last, while all are asked; of several the
+ * one in use, then the last that was validated. */
+static struct flow *
+last_answered(const struct mp *m, const struct session *s, struct flow *cur)
+{
+	struct flow *valid = state_flow(m, s, s->last_valid), *best = NULL, *f;
+
+	if (cur != NULL && worked_once(cur))
+		best = cur;
+	if (valid != NULL && worked_once(valid) && (best == NULL ||
+		valid->answer_at > best->answer_at))
+		best = valid;
+	STATE_FLOWS(m, s, f, id)
+		if (worked_once(f) && (best == NULL ||
+			f->answer_at > best->answer_at))
+			best = f;
+	return best;
+}
+
 struct flow *
 path_choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
 {
@@ -364,17 +392,7 @@ path_choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
 		if (f != NULL)
 			return f;
 	}
-	if (cur != NULL && worked_once(cur))
-		return cur;
-	/* None works: the last that did, while all are asked. */
-	f = state_flow(m, s, s->last_valid);
-	if (f != NULL && worked_once(f))
-		return f;
-	STATE_FLOWS(m, s, f, id) {
-		if (worked_once(f))
-			return f;
-	}
-	return NULL;
+	return cur != NULL && flow_usable(cur) ? cur : last_answered(m, s, cur);
 }
 
 uint16_t
@@ -384,7 +402,8 @@ path_choice_copy_flags(const struct flow *f, uint64_t now)
 
 	if (own)
 		return WIRE_COPYFLAG;
-	return WIRE_COPYFLAG | (f->lossy ? WIRE_LOSSY : WIRE_REPLY);
+	return WIRE_COPYFLAG | (loss_is_heavy(f) ? WIRE_LOSSY :
+	    WIRE_REPLY);
 }
 
 struct flow *
@@ -394,7 +413,10 @@ path_choice_copy(struct mp *m, struct session *s, uint64_t now,
 	struct policy_ask ask = { .now = now, .need = need, .not = f,
 		.no_doubt = true };
 
-	if (!flow_lossy(f, now) && f->validated && !flow_in_doubt(f, now))
-		return NULL;
+	if (f->validated && !flow_in_doubt(f, now)) {
+		if (!loss_is_heavy(f))
+			return NULL;
+		ask.apart = f; /* one link loses the same of both */
+	}
 	return policy_best_fit(m, s, ask);
 }

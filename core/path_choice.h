@@ -26,7 +26,7 @@ enum choice_limit {
 /* Looks at the flow in use, and changes it where that is called for. */
 void path_choice_review(struct mp *, struct session *, uint64_t now);
 /* The flow waits for an answer: when that is overdue, a look is due. */
-void choice_expect(struct mp *, struct session *, const struct flow *);
+void path_choice_expect(struct mp *, struct session *, const struct flow *);
 /* Something changed that the choice depends on: a look is due. */
 void path_choice_dirty(struct mp *, struct session *, uint64_t now);
 /* The peer's SELECT, or its data in order, names a flow. */

@@ -7,10 +7,12 @@
 #include "mp.h"
 #include "rtt.h"
 #include "state.h"
+#include "loss.h"
 
 enum {
 	LEAVE_US = 2 * 1000, /* better by 2 ms and by 20 % */
-	POLICY_LATELY = 1000 * 1000, /* us before a search, of one trouble */
+	POLICY_LOSES = 200 * 1000, /* us that a clean path may be slower */
+	POLICY_LATELY = 300 * 1000, /* us before a search, of one trouble */
 };
 
 static uint64_t
@@ -20,11 +22,15 @@ lowest_cost(const struct flow *f)
 }
 
 static bool
+enough(uint64_t cur, uint64_t other)
+{
+	return other + LEAVE_US <= cur && other <= cur - cur / 5;
+}
+
+static bool
 lowest_leave(const struct flow *cur, const struct flow *other)
 {
-	uint64_t a = rtt_cost(&cur->rtt), b = rtt_cost(&other->rtt);
-
-	return b + LEAVE_US <= a && b <= a - a / 5;
+	return enough(rtt_cost(&cur->rtt), rtt_cost(&other->rtt));
 }
 
 static const struct policy_row rows[] = {
@@ -37,11 +43,21 @@ policy_get(void)
 	return &rows[0];
 }
 
+/* Do packets of the flow leave by that interface, or arrive by it?  Where these
+ * are two, the flow dies with either. */
+static bool
+needs_interface(const struct flow *f, uint32_t ifindex)
+{
+	return ifindex != 0 &&
+	    (f->path.ifindex == ifindex || flow_leaves_by(f) == ifindex);
+}
+
 static bool
 share_ours(const struct flow *a, const struct flow *b)
 {
 	return memcmp(a->path.local.ip, b->path.local.ip, 16) == 0 ||
-	    (a->path.ifindex != 0 && a->path.ifindex == b->path.ifindex) ||
+	    needs_interface(a, b->path.ifindex) ||
+	    needs_interface(a, flow_leaves_by(b)) ||
 	    (a->fate & state_bit(b->id)) != 0;
 }
 
@@ -103,12 +119,43 @@ policy_rank_of(const struct mp *m, const struct session *s, const struct flow *f
 	return r;
 }
 
+bool
+policy_loses(const struct flow *f, uint64_t now)
+{
+	return loss_is_lasting(f, now);
+}
+
+/* How many links it shares with the flow that it is to be apart of. */
+static int
+policy_shared(const struct flow *f, const struct policy_ask *ask)
+{
+	return ask->apart == NULL ? 0 : share_ours(f, ask->apart) +
+	    share_peers(f, ask->apart);
+}
+
 /* Worse kinds of flow come after all better ones, whatever they cost. */
 static int
 rank(const struct mp *m, const struct session *s, const struct flow *f,
-    uint64_t now)
+    const struct policy_ask *ask)
 {
-	return 2 * (int)policy_rank_of(m, s, f, now) + policy_stale(s, f, now);
+	return 32 * policy_shared(f, ask) +
+	    4 * (int)policy_rank_of(m, s, f, ask->now) +
+	    2 * policy_stale(s, f, ask->now);
+}
+
+static uint64_t
+cost_of(const struct flow *f, uint64_t now)
+{
+	return rows[0].cost(f) + (policy_loses(f, now) ? POLICY_LOSES : 0);
+}
+
+enum mp_reason
+policy_leave(const struct flow *cur, const struct flow *other, uint64_t now)
+{
+	if (!enough(cost_of(cur, now), cost_of(other, now)))
+		return MP_WHY_none;
+	return policy_loses(cur, now) && !policy_loses(other, now) ?
+	    MP_WHY_lossy : MP_WHY_faster;
 }
 
 struct flow *
@@ -121,12 +168,13 @@ policy_best(const struct mp *m, const struct session *s,
 	STATE_FLOWS(m, s, f, id) {
 		if (f == ask->not || (ask->but & state_bit(id)) != 0 ||
 		    !flow_usable(f) || f->size < ask->need ||
+		    policy_shared(f, ask) > 1 ||
 		    (ask->no_doubt && (f->unproven ||
 			flow_in_doubt(f, ask->now))))
 			continue;
-		r = rank(m, s, f, ask->now);
+		r = rank(m, s, f, ask);
 		if (best == NULL || r < best_rank || (r == best_rank &&
-			rows[0].cost(f) < rows[0].cost(best))) {
+			cost_of(f, ask->now) < cost_of(best, ask->now))) {
 			best = f;
 			best_rank = r;
 		}

@@ -31,6 +31,8 @@ struct policy_ask {
 	size_t need;		/* UDP payload to be carried, bytes */
 	const struct flow *not;	/* not this one ... */
 	uint64_t but;		/* nor those, by state_bit() */
+	const struct flow *apart; /* none that shares both ends' links with it,
+				   * and rather one that shares neither */
 	bool no_doubt;		/* none in doubt */
 };
 
@@ -49,6 +51,11 @@ enum policy_rank {
 
 enum policy_rank policy_rank_of(const struct mp *, const struct session *,
     const struct flow *, uint64_t now);
+/* It has lost so much for so long that a slower one is better. */
+bool policy_loses(const struct flow *, uint64_t now);
+/* Why a flow that works is to be left for another; MP_WHY_none: it is not. */
+enum mp_reason policy_leave(const struct flow *cur, const struct flow *other,
+    uint64_t now);
 /* Is it more than a guess that the flow works? */
 bool policy_proven(const struct session *, const struct flow *, uint64_t now);
 

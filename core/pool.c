@@ -108,8 +108,7 @@ queue_of(struct session *s, const struct place *p)
 	    p->kind == POOL_PARTS ? &s->parts : &s->pool;
 
 	if (q->epoch != p->pool->epoch)
-		*q = (struct queue) { .first = MP_NEVER,
-			.epoch = p->pool->epoch };
+		*q = (struct queue) { .epoch = p->pool->epoch };
 	return q;
 }
 
@@ -179,6 +178,13 @@ queue_sized(const struct mp *m, const struct place *p, struct session *s,
 		queue_of(after, p)->before =
 		    (uint16_t)(state_index(m, s) + 1);
 	p->pool->heavy[list] = state_index(m, s) + 1;
+}
+
+/* The position of its oldest record. */
+static uint64_t
+first_of(const struct queue *q)
+{
+	return (uint64_t)(q->number - q->n) << 32 | q->first;
 }
 
 /* --- Records -------------------------------------------------------------- */
@@ -342,11 +348,10 @@ queue_pop(struct mp *m, const struct place *p, struct session *s,
 	r->magic = 0;
 	if (q->n > 1) {
 		stop = (uint32_t)next / POOL_CHUNK;
-		q->first = next;
+		q->first = (uint32_t)next;
 		q->n--;
 		q->bytes -= size <= q->bytes ? size : q->bytes;
 	} else {
-		q->first = MP_NEVER;
 		q->n = q->bytes = 0;
 	}
 	chunks_free(m, p, q, at / POOL_CHUNK, stop);
@@ -473,7 +478,7 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	if (last != NULL)
 		last->next = pos;
 	else
-		q->first = pos;
+		q->first = at;
 	q->last = at;
 	q->bytes += size;
 	q->n++;
@@ -495,6 +500,15 @@ pool_fetch(const struct mp *m, const struct session *s)
 	__builtin_prefetch(m->pool + (q->first & mask), 1);
 }
 
+uint64_t
+pool_begin(struct mp *m, enum pool_kind kind, struct session *s)
+{
+	struct place p = place_of(m, kind);
+	const struct queue *q = queue_of(s, &p);
+
+	return q->n == 0 ? MP_NEVER : first_of(q);
+}
+
 struct record *
 pool_first(struct mp *m, enum pool_kind kind, struct session *s)
 {
@@ -504,7 +518,7 @@ pool_first(struct mp *m, enum pool_kind kind, struct session *s)
 
 	if (q->n == 0)
 		return NULL;
-	r = record_at(&p, q->first, state_index(m, s), s->gen);
+	r = record_at(&p, first_of(q), state_index(m, s), s->gen);
 	if (r == NULL)
 		pool_reset(m, &p);
 	return r;

@@ -19,7 +19,7 @@ struct session;
 enum pool_kind { POOL_RECENT, POOL_HELD, POOL_PARTS };
 
 enum {
-	POOL_VIA = 4, /* flows that a datagram is sent on again at most */
+	POOL_VIA = 4, /* flows known to have carried a datagram again */
 	POOL_CHUNK = 512, /* bytes that sessions take and give back at a time */
 };
 
@@ -39,12 +39,12 @@ struct record {
 			int16_t tos[2], ttl[2];
 		} option;
 	};
-	uint8_t via[POOL_VIA]; /* flows that carried a COPY of it, in turn */
+	uint8_t via[POOL_VIA]; /* flows that carried its last COPYs, in turn */
 	uint16_t len;	       /* of the datagram */
 	uint8_t flow;	       /* flow id */
 	uint8_t vias : 3;      /* of via[] */
 	bool df : 1;
-	uint8_t part : 1; /* which of the two parts, of POOL_PARTS */
+	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: one has gone */
 	uint8_t keys : 1; /* which of the session's, that is: session id */
 	/* the datagram follows, in pieces */
 };
@@ -56,6 +56,8 @@ struct record *pool_put(struct mp *, enum pool_kind, struct session *,
 /* Prefetches the memory that the next pool_put() of a recent datagram
  * touches. */
 void pool_fetch(const struct mp *, const struct session *);
+/* The position of a session's oldest record; MP_NEVER: it has none. */
+uint64_t pool_begin(struct mp *, enum pool_kind, struct session *);
 /* A session's oldest record; and the one after a record.  NULL: none. */
 struct record *pool_first(struct mp *, enum pool_kind, struct session *);
 struct record *pool_next(struct mp *, enum pool_kind, const struct record *);

@@ -51,6 +51,7 @@
 #include "mp.h"
 #include "rtt.h"
 #include "state.h"
+#include "loss.h"
 
 static const uint64_t first_tries[] = { 0, 300 * MS, 900 * MS, 2100 * MS };
 
@@ -77,7 +78,7 @@ due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
 	if (f->id != s->current || f->data_since == MP_NEVER ||
 	    now > f->silent_since + PROBE_DATA_FOR)
 		return MP_NEVER;
-	at = f->data_since + rtt_overdue(&f->rtt);
+	at = f->data_since + rtt_overdue(&f->rtt) + flow_ack_gap(f);
 	if (f->probe_at != 0 && at < f->probe_at + PROBE_DATA_GAP)
 		at = f->probe_at + PROBE_DATA_GAP;
 	return at;
@@ -251,6 +252,9 @@ probe_size_proven(struct flow *f, uint16_t mtu, int i, uint64_t now)
 static void
 size_anew(struct flow *f, uint64_t now)
 {
+	/* What a path eats for its size is no loss. */
+	loss_forget(f);
+	loss_mended(f, now);
 	f->size_again = true;
 	f->size_tries = 1;
 	f->size_mask = PROBE_SAME_SIZE;

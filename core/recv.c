@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "path.h"
 #include "path_choice.h"
+#include "loss.h"
 #include "probe.h"
 #include "replay.h"
 #include "responder.h"
@@ -204,6 +205,9 @@ take_path(struct mp *m, struct recv *r, size_t len)
 	f->alt = *p;
 	if (r->s->initiator)
 		f->alt.local = f->path.local;
+	f->alt.any_source = f->path.any_source &&
+	    f->alt.ifindex == f->path.ifindex &&
+	    memcmp(f->alt.local.ip, f->path.local.ip, 16) == 0;
 	f->alt_at = r->now;
 	f->alt_tries = 0;
 	f->in_bytes = (uint32_t)len;
@@ -221,19 +225,24 @@ match_probe(struct mp *m, struct recv *r)
 
 	if (!(r->msg.flags & WIRE_PROBE) || !(r->msg.flags & WIRE_REPLY))
 		return;
-	sent = flow_probe_answered(f, r->now, r->msg.number);
+	sent = flow_probe_answered(f, r->msg.number);
 	if (sent == 0)
 		return;
 	took = r->now > sent ? r->now - sent : 0;
 	rtt = r->msg.tsreply != WIRE_TS_NONE ?
 	    flow_rtt(r->arrival, r->msg.tsreply) : took;
+	f->slow = took > RTT_SAMPLE_MAX;
+	if (f->slow) {
+		rtt_sample(&f->rtt, RTT_SAMPLE_MAX);
+		rtt = took;
+	}
 	if (took > rtt)
 		rtt_late_sample(&f->late, took - rtt < RTT_LATE_MAX ?
 		    (uint32_t)(took - rtt) : RTT_LATE_MAX);
 	STATE_FLOWS(m, r->s, other, id)
 		if (other != f) {
 			flow_others_answer(other, f, sent, r->now);
-			choice_expect(m, r->s, other);
+			path_choice_expect(m, r->s, other);
 		}
 	if (f->probe_selects && f->probe_answered && f->id == r->s->current)
 		r->s->select_acked = true;
@@ -259,13 +268,13 @@ take_times(struct mp *m, struct recv *r)
 	us = flow_rtt(r->arrival, r->msg.tsreply);
 	if (us > RTT_SAMPLE_MAX)
 		state_count(m, MP_C_sample_old);
-	else
+	if (!f->slow)
 		rtt_sample(&f->rtt, us);
 	review = flow_answered(f, r->arrival);
 	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
 	    r->msg.held_log2),
 	    flow_sent_at(r->arrival, r->msg.tsreply, 0));
-	choice_expect(m, r->s, f);
+	path_choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);
 }
@@ -295,6 +304,31 @@ recv_acknowledge(struct mp *m, struct recv *r)
 	table_arm(m, r->s, r->f->ack_due);
 }
 
+/* The same for a datagram: of a stream, one answer is enough for two. */
+static void
+acknowledge_data(struct mp *m, struct recv *r)
+{
+	struct flow *f = r->f;
+	bool soon = r->arrival < f->data_seen + RTT_ACK_GAP;
+	uint64_t least;
+
+	f->data_seen = r->arrival;
+	if (f->ack_due == MP_NEVER) {
+		f->ack_wait = f->ack_one && soon && f->ts_pending;
+		f->ack_one = true;
+		if (!f->ack_wait) {
+			recv_acknowledge(m, r);
+			return;
+		}
+		f->ack_due = r->arrival + RTT_ACK_GAP + RTT_DELACK;
+	} else if (f->ack_wait) {
+		f->ack_wait = false;
+		least = f->ack_due - RTT_ACK_GAP;
+		f->ack_due = r->arrival > least ? r->arrival : least;
+	}
+	table_arm(m, r->s, f->ack_due);
+}
+
 /* A datagram. */
 static enum mp_verdict
 take_data(struct mp *m, struct recv *r)
@@ -303,7 +337,8 @@ take_data(struct mp *m, struct recv *r)
 
 	if (r->in_order) {
 		path_choice_data(m, s, r->now, r->f->id);
-		recv_acknowledge(m, r);
+		if (!r->old)
+			acknowledge_data(m, r);
 	}
 	if (!r->fresh) {
 		state_count(m, MP_C_drop_replay);
@@ -343,6 +378,8 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 		r->fresh = true;
 		break;
 	}
+	if (!r->former && (r->fresh || r->in_order))
+		loss_came(r->f, rx->control, rx->seq, r->now);
 	r->s->last_in = r->now;
 	r->f->rx_packets++;
 	r->f->rx_bytes += len;
@@ -391,9 +428,10 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	bool fresh_session;
 	enum wire_error error;
 
-	/* An age that cannot be counts as unknown. */
-	r.arrival = rx->arrival <= now && now - rx->arrival <= FLOW_HELD_MAX ?
-	    rx->arrival : now;
+	/* An age that cannot be counts as unknown; one that is too high says
+	 * that the program was slow, and nothing of the path. */
+	r.old = rx->arrival <= now && now - rx->arrival > FLOW_HELD_MAX;
+	r.arrival = rx->arrival <= now && !r.old ? rx->arrival : now;
 	r.s = owner(m, rx, now, opened >= 0, &fresh_session);
 	crypto_wipe(rx->key, sizeof(rx->key));
 	if (r.s == NULL)
@@ -417,20 +455,22 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	if (r.s->state != MP_S_UP) { /* from before its CLOSE */
 		r.in_order = false;
 		if (rx->control &&
-		    (r.msg.flags & (WIRE_COPYFLAG | WIRE_PART)) == 0)
+		    (r.msg.flags & WIRE_COPYFLAG) == 0 &&
+		    !WIRE_IS_PART(r.msg.flags))
 			return MP_CONTROL;
 	}
 	match_probe(m, &r);
 	if (r.in_order) {
 		flow_mark(r.f, r.former, rx->control, rx->seq);
 		take_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);
-		take_times(m, &r);
+		if (!r.old)
+			take_times(m, &r);
 	}
 	if (fresh_session && table_ref_of(m, ref, &was) && was.sh != NULL)
 		confirmed(m, &r, was.sh);
 	if (!rx->control)
 		return take_data(m, &r);
-	if (r.msg.flags & (WIRE_COPYFLAG | WIRE_PART))
+	if ((r.msg.flags & WIRE_COPYFLAG) || WIRE_IS_PART(r.msg.flags))
 		return recv_copy(m, &r);
 	return recv_control(m, &r);
 }

@@ -20,6 +20,7 @@ struct recv {
 	struct wire_msg msg;
 	const uint8_t *in; /* opened bytes */
 	uint64_t now, arrival;
+	bool old;      /* it lay unread too long to tell anything of times */
 	bool former;   /* it came under the session's former key */
 	bool in_order; /* above all earlier ones of its flow and C bit */
 	bool fresh;    /* its sequence number is new */

@@ -187,8 +187,11 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	if (!parts && (head + len + WIRE_TAG > size ||
 	    !pool_read(m, POOL_RECENT, r, 0, buf + head, len)))
 		return 0;
-	r->via[recent_vias(r)] = f->id;
-	r->vias = (uint8_t)((recent_vias(r) + 1) & 7);
+	if (recent_vias(r) == POOL_VIA) { /* the oldest is in doubt */
+		memmove(&r->via[0], &r->via[1], POOL_VIA - 1);
+		r->vias = POOL_VIA - 1;
+	}
+	r->via[r->vias++] = f->id;
 	r->copied_us = (uint32_t)(now - r->sent_at);
 	if (parts) {
 		msg.flags |= WIRE_PART;
@@ -199,7 +202,7 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	    size) : send_control(m, s, f, now, &msg, len, out, buf)) == 0)
 		return 0;
 	flow_copy_sent(f, now);
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	state_count(m, MP_C_copy_out);
 	state_count(m, MP_C_resent);
 	return 1;
@@ -224,8 +227,7 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		if (looks++ == RESEND_LOOKS)
 			return 0; /* goes on at the next call */
 		s->resend_pos = r->next;
-		if (now > r->sent_at + RECENT_LONGEST ||
-		    recent_vias(r) == POOL_VIA || !at_risk(m, s, r, now))
+		if (now > r->sent_at + RECENT_LONGEST || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.but = 0;

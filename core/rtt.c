@@ -15,7 +15,7 @@ rtt_sample(struct rtt *r, uint32_t us)
 	uint32_t diff;
 
 	if (us > RTT_SAMPLE_MAX)
-		return;
+		us = RTT_SAMPLE_MAX; /* as bad as it gets */
 	if (r->srtt_us == 0) {
 		r->srtt_us = us;
 		r->rttvar_us = us / 2;
@@ -29,10 +29,11 @@ rtt_sample(struct rtt *r, uint32_t us)
 }
 
 void
-rtt_miss(struct rtt *r)
+rtt_miss(struct rtt *r, uint64_t waited)
 {
 	uint64_t rto = rtt_rto(r);
 
+	rto = rto < waited ? rto : waited;
 	if (r->idle_us > RTT_IDLE_MAX || rto > RTT_IDLE_MAX - r->idle_us)
 		r->idle_us = RTT_IDLE_MAX;
 	else

@@ -15,6 +15,9 @@ enum rtt_limit { /* microseconds */
 	RTT_DELACK = 5 * 1000, /* until we acknowledge data: less than
 				* RTT_DOUBT_MIN, so that one-way data does not
 				* put the flow in doubt at its sender */
+	RTT_ACK_GAP = 22 * 1000, /* a datagram so soon after one that was
+				  * answered waits for the next ... */
+	RTT_SEND_GAP = 30 * 1000, /* ... and its sender for that answer */
 	RTT_PROBE_MIN = 560 * 1000, /* costs what the paper's probes do each
 					* 500 ms */
 	RTT_PROBE_MAX = 10 * 1000 * 1000,
@@ -40,10 +43,11 @@ struct rtt_late {
 };
 
 void rtt_init(struct rtt *);
-/* Takes a sample; longer than RTT_SAMPLE_MAX: ignored. */
+/* Takes a sample; one over RTT_SAMPLE_MAX counts as that. */
 void rtt_sample(struct rtt *, uint32_t us);
-/* A dRTO passed without an answer: idle_time grows by RTO. */
-void rtt_miss(struct rtt *);
+/* A dRTO, or a shorter wait, passed without an answer: idle_time grows by RTO,
+ * or by `waited' us where that is less. */
+void rtt_miss(struct rtt *, uint64_t waited);
 /* An answer arrived: idle_time is 0. */
 void rtt_answer(struct rtt *);
 

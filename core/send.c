@@ -11,6 +11,7 @@
 #include "part.h"
 #include "path.h"
 #include "path_choice.h"
+#include "loss.h"
 #include "pool.h"
 #include "probe.h"
 #include "recent.h"
@@ -66,7 +67,9 @@ next_ad(struct session *s, struct flow *f, bool control)
 static uint8_t
 link_of(const struct flow *f)
 {
-	return f->path.ifindex == 0 ? 0 : (uint8_t)(f->path.ifindex % 255 + 1);
+	uint32_t ifindex = flow_leaves_by(f);
+
+	return ifindex == 0 ? 0 : (uint8_t)(ifindex % 255 + 1);
 }
 
 size_t
@@ -160,8 +163,6 @@ fill_parts(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		tx[i].off = (uint16_t)part_begin(len, i);
 		tx[i].len = (uint16_t)part_len(len, i);
 	}
-	if (name == NULL)
-		f->tx_data++;
 }
 
 /* The packets of a datagram on its flow, and on another where that is in
@@ -368,7 +369,7 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		}
 	}
 	if (!waits) {
-		choice_expect(m, s, f);
+		path_choice_expect(m, s, f);
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
 	}
 	recent_trim(m, s, tx->sent_at, SEND_TRIM);
@@ -389,14 +390,18 @@ copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, int n,
     size_t len)
 {
 	struct flow *f = n > 0 ? state_flow(m, s, tx->flow) : NULL;
+	int i;
 
+	for (i = 0; f != NULL && i < n; i++)
+		if (tx[i].error != 0)
+			loss_skip(f);
 	if (f == NULL || tx[0].error != 0 || tx[n - 1].error != 0)
 		return NULL;
 	state_count(m, MP_C_copy_out);
 	f->tx_packets += (unsigned)n;
 	f->tx_bytes += len + (n > 1 ? 2 * PART_OVERHEAD : MP_COPY_OVERHEAD);
 	flow_copy_sent(f, tx->sent_at);
-	choice_expect(m, s, f);
+	path_choice_expect(m, s, f);
 	return f;
 }
 
@@ -439,6 +444,9 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (f == NULL || !state_keys(s)->live)
 		return error;
 	copy = copy_sent(m, s, tx + own, n - own, len);
+	for (i = 0; i < own; i++)
+		if (tx[i].error != 0)
+			loss_skip(f);
 	if (error != 0)
 		return send_failed(m, s, f, now, error, len, copy != NULL);
 	send_done(m, s, f, tx, payload, len, copy);

@@ -128,7 +128,6 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 	s->max_flows = (uint8_t)m->limits.flows_each;
 	s->handshake = MP_NONE;
 	s->rekey_at = s->push_at = s->addr_at = s->review_at = MP_NEVER;
-	s->pool.first = s->staged.first = s->parts.first = MP_NEVER;
 	s->last_in = s->last_data = s->connect_since = now;
 	table_link_addr(m, s);
 	table_link_assoc(m, s);

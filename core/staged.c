@@ -108,7 +108,7 @@ way_out(const struct mp *m, const struct session *s, const struct record *r,
 /* Fills in the packet of a staged datagram, or of one of its parts: of the
  * second, where the first one went by the last call. */
 static void
-staged_fill(struct mp *m, struct session *s, const struct record *r,
+staged_fill(struct mp *m, struct session *s, struct record *r,
     struct flow *f, uint64_t now, struct mp_tx *tx)
 {
 	struct wire_msg msg = { .flags = 0 };
@@ -121,7 +121,7 @@ staged_fill(struct mp *m, struct session *s, const struct record *r,
 	}
 	msg.flags = WIRE_PART;
 	msg.total = (uint16_t)len;
-	if (s->staged_number != r->number || s->staged_by != f->id)
+	if (!r->part || s->staged_by != f->id)
 		s->staged_seq = 0;
 	msg.part = s->staged_seq != 0;
 	msg.copy = (struct wire_ad) { .sid = state_keys(s)->sid_out,
@@ -136,7 +136,7 @@ staged_fill(struct mp *m, struct session *s, const struct record *r,
 		return;
 	}
 	s->staged_seq = (uint32_t)tx->seq;
-	s->staged_number = r->number;
+	r->part = 1; /* its first one has gone */
 	s->staged_by = f->id;
 }
 

@@ -36,6 +36,31 @@ struct replay {
 	struct replay_tail former; /* under the former one */
 };
 
+/* Loss one way: of the last n packets so many; heavy since, 0: it is not. */
+struct loss {
+	uint16_t n;
+	int16_t lost; /* under 0 for a while where it was taken back */
+	uint64_t at; /* half of it was forgotten */
+	uint64_t since;
+};
+
+/* Packets of a flow under its present key, modulo 2^16 (loss.h). */
+struct count {
+	uint64_t probe_seq;    /* of the last probe, which waits for data ... */
+	uint16_t probe_data;   /* ... behind it: datagrams before it */
+	uint16_t data_came, control_came;
+	uint16_t data, control; /* that had to come, as far as is known */
+	uint16_t data_missing, control_missing;
+	uint16_t sent, missing; /* of both, when they were compared last */
+	uint16_t told_sent, told_missing; /* to the peer */
+	uint16_t peer_sent, peer_missing; /* by the peer */
+	uint16_t skipped; /* numbers of ours that do not count ... */
+	uint16_t peer_skipped; /* and of the peer's */
+	uint8_t told_left; /* times that it is still to be told */
+	uint8_t skip_left; /* the same, of `skipped' */
+	bool waits : 1;
+};
+
 /*
  * One flow: an address pair of a session.  Its record and id stay with the
  * session for good, so that its sequence counters outlive the pair.  What
@@ -60,16 +85,20 @@ struct flow {
 	bool probe_now : 1;	   /* probe at once */
 	bool doubted : 1;  /* doubt was noticed, rescue begun */
 	bool big_out : 1;  /* a big datagram waits for an answer */
-	bool lossy : 1;	   /* loses so much that datagrams go twice */
 	bool probe_answered : 1; /* the last probe was answered itself */
 	bool probe_selects : 1;	/* ... and carried the SELECT */
 	bool reply : 1;	      /* a probe is to be answered */
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
+	bool route_wanted : 1; /* the kernel is to be asked where it leads */
+	bool link_new : 1; /* the peer is to be told by which link it leaves */
 	bool searched : 1;    /* its silence began a search (path_choice.c) */
+	bool ack_one : 1;     /* a datagram was answered */
+	bool ack_wait : 1;    /* ack_due waits for a second one */
+	bool slow : 1;	      /* answers take over RTT_SAMPLE_MAX: timestamps,
+			       * which go round, say nothing */
 	uint8_t probes;	      /* sent since the last answer */
-	uint8_t probes_lost;  /* since the last that was answered */
 	uint8_t suspect;      /* quick probes still to be sent */
 	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
 	uint8_t alt_tries;
@@ -84,20 +113,26 @@ struct flow {
 	uint64_t prompt_at;    /* its answer would be here by then, as others'
 				* are, had it been answered; MP_NEVER */
 	uint64_t copy_seen;    /* peer doubts this flow; MP_NEVER */
-	uint64_t lossy_seen;   /* peer says that it loses; MP_NEVER */
 	struct rtt rtt;
 	struct rtt_late late;
 	uint64_t answer_at; /* last answer, 0: never */
 	uint64_t proof_at;  /* what was sent on it then arrived, by an answer */
-	uint64_t data_last; /* last datagram sent as such */
+	uint64_t data_last; /* last datagram sent as such ... */
+	uint32_t data_gap;  /* ... and how long after the one before, us */
 	uint64_t copy_last; /* last COPY sent, 0: never */
 	uint64_t peer_at;   /* last COPY or SELECT that came by it, 0: never */
 	uint64_t mark[2];   /* highest number in order, by the C bit ... */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 
 	/* and what only control packets need */
+	struct count count;
+	struct loss tx_loss, rx_loss;
+	uint64_t void_until; /* it failed: what is lost does not count */
 	uint64_t fate;	    /* flows, by state_bit(), that fell silent with it */
+	uint32_t leaves_by; /* interface that packets really take; 0: the
+			     * path's, or not known */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
+	uint8_t link_tries; /* challenges sent to learn it */
 	uint64_t former_mark[2]; /* ... and under the former key */
 	uint64_t probe2_at; /* second unanswered probe */
 	uint64_t probe_at;  /* last probe sent, 0: none */
@@ -105,9 +140,9 @@ struct flow {
 	uint64_t asked_at[STATE_ASKED]; /* last probes, newest first; 0: none */
 	uint16_t asked[STATE_ASKED]; /* lowest bits of their numbers */
 	uint8_t asked_done;	     /* those that were answered, bits */
+	uint64_t data_seen; /* the last that came in order */
 	uint16_t probe_seen; /* number of the peer's last probe */
 	uint16_t tx_data;    /* datagrams sent under the present key */
-	uint16_t loss;	    /* of probes, 1/65535, smoothed */
 
 	uint16_t size_max; /* UDP payload not disproved */
 	uint16_t size_goal;
@@ -141,8 +176,7 @@ struct keys {
 
 /* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
 struct queue {
-	uint64_t first;	      /* position */
-	uint32_t last;	      /* place */
+	uint32_t first, last; /* places */
 	uint32_t bytes, n;    /* of records, and how many; n 0: empty */
 	uint32_t chunks;      /* that hold them, the last one ... */
 	uint32_t end;	      /* ... up to this place */
@@ -181,6 +215,7 @@ struct session {
 	uint32_t handshake;	   /* our own handshake, or MP_NONE */
 	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
+	bool plain : 1; /* no peer answered: plain UDP */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -196,10 +231,9 @@ struct session {
 	uint64_t resend_at;   /* the next copies go then, ... */
 	uint16_t resend_left; /* ... but for so many that may go now */
 	uint16_t resend_few;  /* at a time; 0: not known yet */
-	uint8_t resend_by;  /* the flow that carried that part */
-	uint8_t staged_by;  /* likewise, of a staged one; ... */
-	uint32_t staged_seq;	/* ... the part's number; 0: none */
-	uint32_t staged_number; /* ... of its record */
+	uint32_t staged_seq; /* of the oldest staged one a part went by; 0: not */
+	uint8_t staged_by;   /* ... on this flow */
+	uint8_t resend_by;   /* the flow that carried resend_rest's part */
 	uint8_t resend_flow; /* also rescue this one, though it is well */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
@@ -220,7 +254,6 @@ struct session {
 	/* until it is up */
 	uint8_t source[16]; /* initiator: the source of plain UDP, or zeros */
 	uint32_t plain_us;  /* us to wait for a peer; 0: for good */
-	bool plain : 1;	    /* no peer answered: plain UDP */
 };
 
 enum handshake_state {
@@ -306,6 +339,7 @@ struct shared {
 	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
+	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];

@@ -97,7 +97,7 @@ timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 	uint16_t mtu = path_mtu(m, f);
 
 	if (now >= flow_wait_end(f, now)) {
-		flow_missed(f);
+		flow_missed(f, now);
 		s->review_at = 0;
 	}
 	if (now >= invalid_at(f)) {

@@ -13,7 +13,7 @@
 /* Modifiers of PROBE. */
 #define PROBE_MODIFIERS                                                       \
 	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT |       \
-	    WIRE_COUNT)
+	    WIRE_COUNT | WIRE_SKIP)
 
 enum { FAMILY_4 = 4, FAMILY_6 = 6, IP4_OFF = 12 };
 
@@ -78,6 +78,13 @@ is_answer(unsigned flags)
 	return (flags & WIRE_PROBE) != 0 && (flags & WIRE_REPLY) != 0;
 }
 
+/* Does it name the packet of a datagram? */
+static bool
+has_name(unsigned flags)
+{
+	return (flags & WIRE_COPYFLAG) != 0 || WIRE_IS_PART(flags);
+}
+
 size_t
 wire_put_msg(uint8_t *out, const struct wire_msg *m)
 {
@@ -100,6 +107,10 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 		put16(p + 2, m->missing);
 		p += WIRE_REPORT;
 	}
+	if (WIRE_IS_SKIP(m->flags)) {
+		put16(p, m->skipped);
+		p += WIRE_SKIPPED;
+	}
 	if (m->flags & WIRE_TOKENS)
 		*p++ = m->link;
 	if (m->flags & WIRE_CHALLENGE) {
@@ -114,11 +125,11 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 		put32(p, m->select);
 		p += 4;
 	}
-	if (m->flags & (WIRE_COPYFLAG | WIRE_PART)) {
+	if (has_name(m->flags)) {
 		wire_put_ad(p, &m->copy);
 		p += WIRE_COPY;
 	}
-	if (m->flags & WIRE_PART) {
+	if (WIRE_IS_PART(m->flags)) {
 		put16(p, m->total);
 		p[2] = m->part;
 		p += WIRE_PARTS;
@@ -165,6 +176,8 @@ fields_len(unsigned flags)
 		len += WIRE_NUMBER;
 	if (flags & WIRE_COUNT)
 		len += WIRE_REPORT;
+	if (WIRE_IS_SKIP(flags))
+		len += WIRE_SKIPPED;
 	if (flags & WIRE_TOKENS)
 		len += WIRE_LINK;
 	if (flags & WIRE_CHALLENGE)
@@ -173,9 +186,9 @@ fields_len(unsigned flags)
 		len += WIRE_TOKEN;
 	if (flags & WIRE_SELECT)
 		len += 4;
-	if (flags & (WIRE_COPYFLAG | WIRE_PART))
+	if (has_name(flags))
 		len += WIRE_COPY;
-	if (flags & WIRE_PART)
+	if (WIRE_IS_PART(flags))
 		len += WIRE_PARTS;
 	return len;
 }
@@ -197,6 +210,10 @@ get_fields(const uint8_t *p, struct wire_msg *m)
 		m->missing = get16(p + 2);
 		p += WIRE_REPORT;
 	}
+	if (WIRE_IS_SKIP(m->flags)) {
+		m->skipped = get16(p);
+		p += WIRE_SKIPPED;
+	}
 	if (m->flags & WIRE_TOKENS)
 		m->link = *p++;
 	if (m->flags & WIRE_CHALLENGE) {
@@ -209,11 +226,11 @@ get_fields(const uint8_t *p, struct wire_msg *m)
 	}
 	if (m->flags & WIRE_SELECT)
 		m->select = get32(p);
-	if (m->flags & (WIRE_COPYFLAG | WIRE_PART)) {
+	if (has_name(m->flags)) {
 		get_ad(p, &m->copy);
 		p += WIRE_COPY;
 	}
-	if (m->flags & WIRE_PART) {
+	if (WIRE_IS_PART(m->flags)) {
 		m->total = get16(p);
 		m->part = p[2];
 	}
@@ -248,7 +265,7 @@ wire_get_msg(const uint8_t *in, size_t len, bool control, struct wire_msg *m)
 	get_fields(in + WIRE_HEAD, m);
 	if ((m->flags == WIRE_ADDR || m->flags == WIRE_CLOSE) && m->len != 0)
 		return WIRE_EBODY;
-	if ((m->flags & WIRE_PART) && !part_right(m))
+	if (WIRE_IS_PART(m->flags) && !part_right(m))
 		return WIRE_EBODY;
 	if ((m->flags & WIRE_PROBE) && !all_zero(in + m->off, m->len))
 		return WIRE_EBODY;

@@ -35,6 +35,7 @@ enum wire_size {
 	WIRE_DATA = 2,	 /* of PROBE: datagrams sent on this flow */
 	WIRE_NUMBER = 2, /* of PROBE with REPLY: of the probe that it answers */
 	WIRE_REPORT = 4, /* with COUNT: packets that were to come, and did not */
+	WIRE_SKIPPED = 2, /* with SKIP: numbers that stand for no packet */
 	WIRE_LINK = 1,	 /* before them: which of its links the sender uses */
 	WIRE_SHAKE = 12, /* header of a handshake packet */
 	WIRE_INIT = 124,
@@ -62,12 +63,19 @@ enum wire_flag {
 	WIRE_COPYFLAG = 0x0100,
 	WIRE_LOSSY = 0x0200,
 	WIRE_COUNT = 0x0400,
-	WIRE_PART = 0x0800,
+	WIRE_SKIP = 0x0800, /* with PROBE */
+	WIRE_PART = 0x0800, /* without */
 	WIRE_FLAGS = 0x0fff, /* the rest says how long tsreply was held */
 	WIRE_TOKENS = WIRE_CHALLENGE | WIRE_RESPONSE,
 	WIRE_HELD_SHIFT = 12,
 	WIRE_HELD_MAX = 15,
 };
+
+/* One bit has both meanings. */
+#define WIRE_IS_PART(flags)                                                   \
+	(((flags) & (WIRE_PROBE | WIRE_PART)) == WIRE_PART)
+#define WIRE_IS_SKIP(flags)                                                   \
+	(((flags) & (WIRE_PROBE | WIRE_SKIP)) == (WIRE_PROBE | WIRE_SKIP))
 
 #define WIRE_MAGIC MP_HANDSHAKE_MAGIC
 #define WIRE_VERSION 1
@@ -108,6 +116,7 @@ struct wire_msg {
 	uint16_t number; /* with PROBE and REPLY: the last probe's that came */
 	uint16_t sent, missing; /* with COUNT: of the peer's first `sent'
 				 * packets of this flow, those that are */
+	uint16_t skipped; /* with SKIP: numbers of this flow that do not count */
 	uint8_t link; /* with either token: the sender's link, or 0 */
 	uint8_t challenge[WIRE_TOKEN]; /* with CHALLENGE */
 	uint8_t response[WIRE_TOKEN];  /* with RESPONSE */
@@ -126,7 +135,7 @@ enum wire_error { WIRE_OK, WIRE_EFLAGS, WIRE_EBODY };
 /*
  * Reads what a packet held.  WIRE_EFLAGS: an unknown flag or combination;
  * only these are known: 0 (data), PROBE with any of REPLY CHALLENGE RESPONSE
- * SELECT COUNT, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY with one of
+ * SELECT COUNT SKIP, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY with one of
  * REPLY LOSSY, PART, PART with a COPY of these; `control' must be false for
  * data and true for the others.  WIRE_EBODY: too short for its fields; a
  * CLOSE or ADDR request with a body; a probe whose padding is not zero; a part that is

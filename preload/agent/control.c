@@ -15,6 +15,7 @@
 #include "port_send.h"
 #include "socket_scan.h"
 #include "steering.h"
+#include "uplink.h"
 #include "shared/arena.h"
 #include "shared/internal.h"
 #include "shared/net.h"
@@ -228,8 +229,10 @@ control_act(struct port *p, int n)
 		else if (c->verdict == MP_DELIVER)
 			control_deliver(p, c, in.bytes[i], c->joined ?
 			    (size_t)PACKET : in.msg[i].msg_len);
-		if (c->answer)
+		if (c->answer) {
+			uplink_aim(p, &c->out.path);
 			c->error = port_send_packet(p, &c->out, c->packet);
+		}
 		failed |= c->error != 0;
 	}
 	return !failed;

@@ -200,6 +200,26 @@ netmon_read_all(struct netmon *nm)
 	return error;
 }
 
+bool
+netmon_has_two_ipv6(const struct netmon *nm)
+{
+	const struct link *l;
+	struct mp_addr ip = { .port = 0 };
+	uint32_t first = 0;
+	size_t i;
+
+	for (i = 0; i < nm->naddresses; i++) {
+		memcpy(ip.ip, nm->address[i].ip, sizeof(ip.ip));
+		l = netmon_link(nm, nm->address[i].ifindex);
+		if (net_is_v4(&ip) || l == NULL || l->nowhere)
+			continue;
+		if (first != 0 && l->ifindex != first)
+			return true;
+		first = l->ifindex;
+	}
+	return false;
+}
+
 const char *
 netmon_name(const struct netmon *nm, uint32_t ifindex)
 {

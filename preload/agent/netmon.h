@@ -59,6 +59,8 @@ int netmon_init(struct netmon *, struct loop *,
     void (*tell)(struct netmon *, const struct netmon_change *));
 /* An interface, or NULL. */
 struct link *netmon_link(const struct netmon *, uint32_t ifindex);
+/* Have two interfaces addresses of IPv6 that packets to others come from? */
+bool netmon_has_two_ipv6(const struct netmon *);
 /* The name of an interface, or "". */
 const char *netmon_name(const struct netmon *, uint32_t ifindex);
 

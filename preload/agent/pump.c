@@ -10,8 +10,9 @@
  * however often; the loop turns that into one run.
  *
  * One run is at most ROUNDS rounds of
- *	under the lock: tell the engine of addresses and links, read the slots'
- *	  records, take up to BATCH packets, find peers that never answered,
+ *	under the lock: tell the engine of addresses and links, and of the
+ *	  routes that it wants to know (uplink.c, which gives the lock up to ask
+ *	  the kernel), read the slots' records, take up to BATCH packets, find peers that never answered,
  *	  announce when the agent looks next (wakeup_at)
  *	without it: send the packets, close refusal sockets, tell programs of
  *	  peers without an answer, steer the group where that is due, give on
@@ -53,6 +54,7 @@
 #include "port_send.h"
 #include "refusal.h"
 #include "steering.h"
+#include "uplink.h"
 #include "shared/arena.h"
 #include "shared/internal.h"
 
@@ -144,13 +146,15 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 {
 	struct agent *a = p->agent;
 	uint64_t now, at;
-	bool fresh;
+	bool more, fresh;
 	int n = 0;
 
 	if (!port_lock(p))
 		return -1;
+	pump_tell_engine(p, arena_now());
+	if (!uplink_ask(p, &more))
+		return -1;
 	now = arena_now();
-	pump_tell_engine(p, now);
 	steering_read_records(p);
 	fresh = arena_stir(&p->map); /* before an ephemeral key of an INIT */
 	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
@@ -158,7 +162,7 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 		n++;
 	*nlost = pump_find_unanswered(p, lost);
 	*idle = refusal_idle(p);
-	at = pump_next(p, now);
+	at = more ? now : pump_next(p, now);
 	atomic_store(&p->map.arena->wakeup_at, at);
 	atomic_store(&p->map.arena->heartbeat_at, now);
 	port_unlock(p);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "rtnl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -278,6 +280,8 @@ rtnl_read_route(const struct nlmsghdr *h, struct rtnl_route *r)
 	r->table = rtnl_number(a[RTA_TABLE], info->rtm_table);
 	r->dst_len = info->rtm_dst_len;
 	(void)rtnl_read_ip(a[RTA_DST], r->family, &r->dst); /* absent: any */
+	(void)rtnl_read_ip(a[RTA_PREFSRC], r->family, &r->source);
+	(void)rtnl_read_ip(a[RTA_GATEWAY], r->family, &r->gateway);
 	if (a[RTA_MULTIPATH] != NULL)
 		rtnl_read_hops(a[RTA_MULTIPATH], r);
 	else if (a[RTA_OIF] != NULL)
@@ -301,28 +305,54 @@ add_attribute(struct nlmsghdr *h, unsigned short type, const void *data,
 	    (unsigned)RTA_SPACE(len);
 }
 
-int
-rtnl_find_route(int fd, const struct mp_addr *from, const struct mp_addr *to,
-    struct rtnl_route *r)
+/* What the kernel is asked about: packets to an address, and as far as it is
+ * said from an address, by an interface, of UDP with these ports. */
+struct route_question {
+	const struct mp_addr *from, *to; /* from: or NULL */
+	uint32_t ifindex;
+	bool udp;
+	uint16_t port, peer_port;
+};
+
+static void
+put_question(struct nlmsghdr *h, const struct route_question *q)
 {
-	bool v4 = net_is_v4(to);
-	size_t off = v4 ? 12 : 0, len = sizeof(to->ip) - off;
+	size_t off = net_is_v4(q->to) ? 12 : 0, len = sizeof(q->to->ip) - off;
+	uint16_t from = htons(q->port), to = htons(q->peer_port);
+	uint8_t udp = IPPROTO_UDP;
+
+	add_attribute(h, RTA_DST, q->to->ip + off, len);
+	if (q->from != NULL)
+		add_attribute(h, RTA_SRC, q->from->ip + off, len);
+	if (q->ifindex != 0)
+		add_attribute(h, RTA_OIF, &q->ifindex, sizeof(q->ifindex));
+	if (!q->udp)
+		return;
+	add_attribute(h, RTA_IP_PROTO, &udp, sizeof(udp));
+	add_attribute(h, RTA_SPORT, &from, sizeof(from));
+	add_attribute(h, RTA_DPORT, &to, sizeof(to));
+}
+
+static int
+ask_route(int fd, const struct route_question *q, struct rtnl_route *r)
+{
+	bool v4 = net_is_v4(q->to);
+	unsigned char bits = v4 ? 32 : 128;
 	struct {
 		struct nlmsghdr head;
 		struct rtmsg info;
-		char room[2 * RTA_SPACE(16)];
+		char room[2 * RTA_SPACE(16) + 4 * RTA_SPACE(4)];
 	} ask = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(ask.info)),
 		      .nlmsg_type = RTM_GETROUTE,
 		      .nlmsg_flags = NLM_F_REQUEST },
 		.info = { .rtm_family = v4 ? AF_INET : AF_INET6,
-		    .rtm_dst_len = (unsigned char)(8 * len),
-		    .rtm_src_len = (unsigned char)(8 * len) } };
+		    .rtm_dst_len = bits,
+		    .rtm_src_len = q->from != NULL ? bits : 0 } };
 	const struct nlmsghdr *h;
 	ssize_t n;
 	int error;
 
-	add_attribute(&ask.head, RTA_DST, to->ip + off, len);
-	add_attribute(&ask.head, RTA_SRC, from->ip + off, len);
+	put_question(&ask.head, q);
 	error = rtnl_say(fd, &ask.head);
 	if (error != 0)
 		return error;
@@ -334,4 +364,50 @@ rtnl_find_route(int fd, const struct mp_addr *from, const struct mp_addr *to,
 	if (h->nlmsg_type == NLMSG_ERROR)
 		return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
 	return rtnl_read_route(h, r) ? 0 : -EPROTO;
+}
+
+int
+rtnl_find_route(int fd, const struct mp_addr *from, const struct mp_addr *to,
+    struct rtnl_route *r)
+{
+	return ask_route(fd, &(struct route_question) { .from = from,
+	    .to = to }, r);
+}
+
+int
+rtnl_find_route_by(int fd, uint32_t ifindex, const struct mp_addr *to,
+    struct rtnl_route *r)
+{
+	return ask_route(fd, &(struct route_question) { .to = to,
+	    .ifindex = ifindex }, r);
+}
+
+/* The interface that a route of the answer leads to; 0: to none. */
+static uint32_t
+leads_to(const struct rtnl_route *r)
+{
+	return r->type == RTN_UNICAST && r->nhops > 0 ? r->hop[0] : 0;
+}
+
+uint32_t
+rtnl_leaves_by(int fd, const struct mp_path *path, uint16_t port,
+    bool *any_source)
+{
+	struct route_question q = { .from = &path->local, .to = &path->remote,
+		.ifindex = path->ifindex, .udp = true, .port = port,
+		.peer_port = path->remote.port };
+	struct rtnl_route r;
+	uint32_t by = 0;
+
+	if (any_source != NULL)
+		*any_source = false;
+	if (ask_route(fd, &q, &r) != 0 || (by = leads_to(&r)) == 0 ||
+	    by == path->ifindex || any_source == NULL)
+		return by != 0 ? by : path->ifindex;
+	q.from = NULL;
+	if (ask_route(fd, &q, &r) != 0 || leads_to(&r) != path->ifindex ||
+	    memcmp(r.source.ip, path->local.ip, sizeof(r.source.ip)) != 0)
+		return by;
+	*any_source = true;
+	return path->ifindex;
 }

@@ -46,6 +46,8 @@ struct rtnl_route {
 	unsigned dst_len;    /* bits of dst that count: 0 to 32, or to 128 */
 	unsigned table;	     /* RT_TABLE_... */
 	unsigned type;	     /* RTN_... */
+	struct mp_addr source; /* that the kernel would choose; or :: */
+	struct mp_addr gateway; /* or :: */
 	bool cloned;	     /* an entry of the kernel's cache */
 	bool gone;	     /* RTM_DELROUTE */
 	uint32_t hop[RTNL_HOPS]; /* interfaces that it leads to */
@@ -72,5 +74,19 @@ bool rtnl_read_route(const struct nlmsghdr *, struct rtnl_route *);
  * family: 0, or a negative errno (-ENETUNREACH: there is none). */
 int rtnl_find_route(int fd, const struct mp_addr *from,
     const struct mp_addr *to, struct rtnl_route *);
+
+/* The same to an address by an interface, from whatever address. */
+int rtnl_find_route_by(int fd, uint32_t ifindex, const struct mp_addr *to,
+    struct rtnl_route *);
+
+/*
+ * The interface that UDP packets of an IPv6 path leave by, from this local port (0: any).
+ * Where it is another than the path's, *any_source says that :: as source would
+ * make them leave by the path's, with the path's source all the same.
+ * any_source NULL: that is not possible.  The path's interface, where the kernel
+ * gives no answer.
+ */
+uint32_t rtnl_leaves_by(int fd, const struct mp_path *, uint16_t port,
+    bool *any_source);
 
 #endif

@@ -92,7 +92,7 @@ status_add_flows(struct status *s, const struct port *p, uint32_t session,
 		row->u.flow_row.info = info;
 		snprintf(row->u.flow_row.interface,
 		    sizeof(row->u.flow_row.interface), "%s",
-		    netmon_name(p->agent->netmon, info.path.ifindex));
+		    netmon_name(p->agent->netmon, info.leaves_by));
 	}
 }
 

@@ -151,7 +151,8 @@ status_diff_flow(struct status_diff *c, const struct ipc_row *old,
 	const struct mp_flow_info *was = &old->u.flow_row.info;
 	const struct mp_flow_info *is = &now->u.flow_row.info;
 
-	if (!status_diff_same_path(&was->path, &is->path))
+	if (!status_diff_same_path(&was->path, &is->path) ||
+	    was->leaves_by != is->leaves_by)
 		status_diff_say(c, now, IPC_EVENT_flow_moved, 0);
 	if (!was->validated && is->validated)
 		status_diff_say(c, now, IPC_EVENT_flow_validated, 0);

@@ -64,6 +64,39 @@ exam_check_routes(struct exam *x, const struct check *c)
 	}
 }
 
+/* Of an address of IPv6 that is not the one that the kernel prefers, packets go
+ * by the default route of the lowest metric (doc/design.md, K5): once for each
+ * link, since the route that mends it is for a whole prefix. */
+static void
+exam_check_ipv6_routes(struct exam *x, const struct check *c)
+{
+	struct host *h = &x->host;
+	const struct host_link *told = NULL;
+	struct mp_addr gateway;
+	char from[64], prefix[80], via[64], way[112];
+	uint32_t by;
+	size_t i;
+
+	for (i = 0; i < h->naddrs; i++) {
+		const struct host_addr *a = &h->addr[i];
+
+		if (host_family(&a->is) != HOST_V6 || a->link == told ||
+		    a->state != HOST_USABLE || !host_is_uplink(a->link) ||
+		    (by = host_leaves_by(h, a)) == a->link->ifindex)
+			continue;
+		if (!host_gateway(h, a->link, HOST_V6, &gateway))
+			continue; /* it is no uplink for IPv6 */
+		told = a->link;
+		snprintf(prefix, sizeof(prefix), "%s/%u",
+		    host_text(&a->is, from), a->len);
+		snprintf(way, sizeof(way), "%s%s%sdev %s",
+		    net_is_any(&gateway) ? "" : "via ",
+		    net_is_any(&gateway) ? "" : host_text(&gateway, via),
+		    net_is_any(&gateway) ? "" : " ", a->link->name);
+		exam_found(x, c, prefix, host_link_name(h, by), way);
+	}
+}
+
 static void
 exam_check_down_links(struct exam *x, const struct check *c)
 {
@@ -320,6 +353,9 @@ const struct check exam_net[] = {
 	{ "route", exam_check_routes, EXAM_SECOND,
 	    "%1 has no route to %2, so that it is not used",
 	    "ip route add default %3dev %1 metric 1000" },
+	{ "ipv6-route", exam_check_ipv6_routes, EXAM_REMARK,
+	    "IPv6 from %1 leaves by %2 instead of %3",
+	    "ip -6 route add default from %1 %3" },
 	{ "down", exam_check_down_links, EXAM_SECOND,
 	    "%1 has an address, but no link", "ip link set %1 up" },
 	{ "duplicate", exam_check_duplicate, EXAM_FAULT,

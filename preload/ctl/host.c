@@ -177,6 +177,40 @@ host_route(const struct host *h, const struct mp_addr *from,
 	return r.nhops > 0 ? (int)r.hop[0] : -ENETUNREACH;
 }
 
+uint32_t
+host_leaves_by(const struct host *h, const struct host_addr *a)
+{
+	struct mp_path path = { .local = a->is,
+		.remote = h->target[host_family(&a->is)],
+		.ifindex = a->link->ifindex };
+	bool any_source;
+
+	return rtnl_leaves_by(h->fd, &path, 0, &any_source);
+}
+
+bool
+host_gateway(const struct host *h, const struct host_link *l, int family,
+    struct mp_addr *gateway)
+{
+	struct rtnl_route r;
+
+	if (rtnl_find_route_by(h->fd, l->ifindex, &h->target[family], &r) != 0)
+		return false;
+	*gateway = r.gateway;
+	return r.nhops > 0 && r.hop[0] == l->ifindex;
+}
+
+const char *
+host_link_name(const struct host *h, uint32_t ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < h->nlinks; i++)
+		if (h->link[i].ifindex == ifindex)
+			return h->link[i].name;
+	return "";
+}
+
 /* --- All of it ----------------------------------------------------------- */
 
 static bool

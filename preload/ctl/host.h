@@ -73,6 +73,15 @@ size_t host_uplinks(const struct host *);
  * another, or a negative errno. */
 int host_route(const struct host *, const struct mp_addr *from,
     const struct mp_addr *to);
+/* The interface that IPv6 from a usable address to the target leaves by under
+ * mpshim: the address's own, or another one. */
+uint32_t host_leaves_by(const struct host *, const struct host_addr *);
+/* The name of an interface, or "". */
+const char *host_link_name(const struct host *, uint32_t ifindex);
+/* The gateway of a link's route towards the family's target, :: where it needs
+ * none; false: the link has no such route. */
+bool host_gateway(const struct host *, const struct host_link *, int family,
+    struct mp_addr *);
 /* "192.0.2.1" or "2001:db8::1". */
 const char *host_text(const struct mp_addr *, char text[64]);
 /* The number in a file of /proc, or -1: there is no such file. */

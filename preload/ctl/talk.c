@@ -12,6 +12,7 @@
 #include "exam.h"
 #include "host.h"
 #include "mp.h"
+#include "agent/rtnl.h"
 #include "shared/arena.h"
 #include "shared/net.h"
 
@@ -138,12 +139,28 @@ talk_send_packet(struct talk *t, const struct mp_out *out, const uint8_t *bytes)
 		mp_poll_failed(&t->mp, arena_now(), out, -errno);
 }
 
+/* Asks by which interface IPv6 flows leave, as the agent does. */
+static void
+talk_ask_routes(struct talk *t, const struct host *h)
+{
+	struct mp_route r;
+	uint32_t by;
+	bool any_source;
+
+	while (mp_route_wanted(&t->mp, &r)) {
+		by = rtnl_leaves_by(h->fd, &r.path, 0, &any_source);
+		mp_route_set(&t->mp, arena_now(), &r, by, any_source);
+	}
+}
+
 void
 talk_send_due(struct talk *t, struct exam *x)
 {
 	struct mp_out out;
 	int i;
 
+	if (x != NULL)
+		talk_ask_routes(t, &x->host);
 	for (i = 0; i < 256 && mp_poll(&t->mp, &t->keyring, arena_now(), &out,
 	    packet, sizeof(packet)) == 1; i++) {
 		if (t->up_at == 0 && x != NULL)
@@ -244,10 +261,12 @@ talk_note_pairs(const struct talk *t, struct exam *x)
 	struct mp_flow_info f;
 
 	x->npairs = 0;
-	for (id = 0; id < MP_FLOWS_MAX; id++)
-		if (mp_flow_get(&t->mp, arena_now(), session, id, &f) == 0)
-			talk_add_pair(x, &f.path, f.srtt_us != 0 ? &f.srtt_us :
-							      NULL);
+	for (id = 0; id < MP_FLOWS_MAX; id++) {
+		if (mp_flow_get(&t->mp, arena_now(), session, id, &f) != 0)
+			continue;
+		f.path.ifindex = f.leaves_by;
+		talk_add_pair(x, &f.path, f.srtt_us != 0 ? &f.srtt_us : NULL);
+	}
 }
 
 void

@@ -20,7 +20,7 @@ static const char help_text[] =
     "\n"
     "  state    in use, ok; doubt: should have answered; failed: sending\n"
     "           failed or the link is down; untried: has not answered yet\n"
-    "  SRTT     smoothed round-trip time;  loss%: of the last probes\n"
+    "  SRTT     smoothed round-trip time;  loss%: of the last packets sent\n"
     "  last     the SRTT, second by second, the highest of the peer's paths\n"
     "           being the highest mark; bold where the path was in use\n"
     "           > taken into use   ? in doubt   x failed\n"

@@ -25,9 +25,10 @@
  *   reentry_run_after_unlock(), whose function runs right after the unlock,
  *   outside the lock;
  * - held, gone: the lock is given up as if its owner had died
- *   (arena_abandon()), then taken anew, perhaps of another arena.  A thread
- *   holds one arena's lock at most.  reentry_lock() also fails for an arena
- *   that was copied (`moved'); only recover.c takes the lock of such a one.
+ *   (arena_abandon()), then taken anew, perhaps of another arena.
+ *
+ * A thread holds one arena's lock at most.  reentry_lock() also fails for an
+ * arena that was copied (`moved'); only recover.c takes the lock of such a one.
  *
  * The buffers: DEPTH of them, used as a stack, and a spare one for deferred
  * datagrams; mapped at the thread's first call, unmapped at its end.  A fifth

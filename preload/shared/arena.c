@@ -14,8 +14,8 @@
  * magic, the version and the engine accept.
  *
  * An arena is made, used, and after the death of both agent processes copied
- * and marked as moved (socket/recover.c).  A moved arena is not used any more,
- * but as long as a process has not noticed.
+ * and marked as moved (socket/recover.c).  Then reentry_lock() fails, so no
+ * datagram of a session goes by it any more.
  *
  * The lock guards the engine's block and the slots.  It is a leaf: whoever
  * holds it takes no other lock, and does not block.  Its word is 0 or the
@@ -32,8 +32,10 @@
  *   it let go, sets OWNER_DIED and wakes a waiter (K36).  The kernel does not
  *   know the list of a child of a bare clone(2); after STUCK_US waiters ask
  *   whether such an owner exists.  An owner left by siglongjmp(3) is reported
- *   by arena_abandon() (process/reentry.c).  The agent uses arena_try() alone:
- *   no program can make it wait for longer than ARENA_WAIT_US.
+ *   by arena_abandon() (process/reentry.c).
+ *
+ * The agent uses arena_try() alone: no program can make it wait for longer than
+ * ARENA_WAIT_US.
  *
  * Outside the lock: `wakeup_at', `heartbeat_at', `moved', `died' and `sent' are
  * atomic; magic, size, id, token and key never change.

@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * Programs and mpctl ask the agent over a Unix socket (SOCK_SEQPACKET) that
- * lives for one question: connect, one struct ipc_request, one struct
+ * lives for one request: connect, one struct ipc_request, one struct
  * ipc_answer, close.  IPC_STATUS and IPC_EVENTS get rows instead; IPC_WAKE gets
  * nothing.  Descriptors go along by SCM_RIGHTS.
  *
@@ -18,15 +18,17 @@
  * more.  So the agent also listens at an abstract address of its network
  * namespace, with a random name, where anybody can connect; and each answer
  * gives that name and a token: a hash, under a secret of the keeper's, of the
- * list of key files that the question named.  Both are kept in the memory of
+ * list of key files that the request named.  Both are kept in the memory of
  * processes alone: the child of a fork has them, a program that it executes
  * does not.  A client of the abstract socket
  * - shows the token, and is served under those keys only;
  * - shows the socket in question, as the last descriptor of its message: so a
  *   token is of no use with the sockets of others;
  * - may not ask IPC_STATUS, IPC_EVENTS or IPC_ADOPT;
- * - has an agent as long as it lives, since it could not start another.  It
- *   trusts the user only who answered it at RUNTIME (connect_agent.c).
+ * - has an agent as long as it lives, since it could not start another.
+ *
+ * It trusts only an agent of the user that answered it at RUNTIME before
+ * (connect_agent.c).
  *
  * Invariants: a message is one packet of exactly one struct (IPC_WAKE: its
  * first IPC_SHORT bytes), of version IPC_VERSION; others are refused.  Strings
@@ -177,10 +179,10 @@ ipc_await(int fd)
 	return -ETIMEDOUT;
 }
 
-/* Sends a question; by the abstract socket with the token and the socket to be
+/* Sends a request; by the abstract socket with the token and the socket to be
  * shown. */
 static int
-ipc_send_question(int fd, struct ipc_request *ask, const int *pass, int n,
+ipc_send_request(int fd, struct ipc_request *ask, const int *pass, int n,
     int show, const struct connect_agent_abstract *abstract)
 {
 	int all[IPC_PASS] = { -1, -1 }, i;
@@ -208,7 +210,7 @@ ipc_call(struct ipc_request *ask, const int *pass, int n, int show,
 	fd = connect_agent_open_by(&abstract);
 	if (fd < 0)
 		return fd;
-	error = ipc_send_question(fd, ask, pass, n, show, abstract);
+	error = ipc_send_request(fd, ask, pass, n, show, abstract);
 	if (error == 0)
 		error = ipc_await(fd);
 	if (error == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Questions of programs and mpctl to the agent, over a Unix socket (ipc.c).
+ * Requests of programs and mpctl to the agent, over a Unix socket (ipc.c).
  *
- * question	struct ipc_request.  Descriptors: with IPC_OPEN of a new port
+ * request	struct ipc_request.  Descriptors: with IPC_OPEN of a new port
  *		the control socket, with IPC_ADOPT the control socket and the
  *		arena's memfd, with IPC_REFUSAL and IPC_SET a socket; by the
  *		abstract socket then the socket in question.
@@ -139,7 +139,7 @@ struct ipc_row {
 	uint32_t gen;	  /* of SESSION and FLOW: of the session */
 	uint32_t flow;	  /* of FLOW: id */
 	uint32_t event;	  /* enum ipc_event */
-	uint32_t already; /* event: 1, older than the reader's question */
+	uint32_t already; /* event: 1, older than the reader's request */
 	uint32_t why;	  /* event choice: enum mp_reason */
 	uint32_t before;  /* event choice: id of the flow before, or MP_NONE */
 	uint64_t now;	  /* when the row was written, CLOCK_BOOTTIME us */

@@ -231,7 +231,9 @@ net_aim(struct msghdr *msg, enum mp_family kernel, const struct mp_path *path)
 		msg->msg_controllen = CMSG_SPACE(sizeof(pi));
 	} else {
 		pi6.ipi6_ifindex = path->ifindex;
-		memcpy(&pi6.ipi6_addr, path->local.ip, 16);
+		memset(&pi6.ipi6_addr, 0, 16);
+		if (!path->any_source)
+			memcpy(&pi6.ipi6_addr, path->local.ip, 16);
 		c->cmsg_len = CMSG_LEN(sizeof(pi6));
 		memcpy(CMSG_DATA(c), &pi6, sizeof(pi6));
 		msg->msg_controllen = CMSG_SPACE(sizeof(pi6));

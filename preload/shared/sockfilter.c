@@ -17,10 +17,11 @@
  * - a handshake, by its magic: to the agent;
  * - an internal datagram (internal.h), by the first word of the token:
  *   INTERNAL_LOCATE to the index `probed', others by kind and slot;
- * - all else is plaintext: to one socket, which the agent chooses.  Until the
- *   agent attaches it, sockfilter_steer_first() sends all to index 0, the
- *   program's socket, so that nothing goes to the control socket while it joins
- *   the group and nobody reads it.
+ * - all else is plaintext: to one socket, which the agent chooses.
+ *
+ * Until the agent attaches it, sockfilter_steer_first() sends all to index 0,
+ * the program's socket, so that nothing goes to the control socket while it
+ * joins the group and nobody reads it.
  *
  * A socket filter (SO_ATTACH_FILTER) is one for each data socket.  It sees the
  * UDP header at offset 0, the payload at 8 and the IP header at SKF_NET_OFF,

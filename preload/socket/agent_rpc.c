@@ -90,7 +90,7 @@ agent_rpc_ask(struct ipc_request *ask, const int *pass, int n, int show,
 	}
 }
 
-/* The question lies in a buffer of the thread: small stacks have no room. */
+/* The request lies in a buffer of the thread: small stacks have no room. */
 int
 agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
     const struct mp_addr *at, const int pass[IPC_PASS],
@@ -141,7 +141,7 @@ agent_rpc_greet(void)
 		real_close(got);
 }
 
-/* Copies the value into the question, of a filter its instructions: the length,
+/* Copies the value into the request, of a filter its instructions: the length,
  * or -1. */
 static int
 agent_rpc_put_value(struct ipc_request *ask, const void *value, socklen_t len)

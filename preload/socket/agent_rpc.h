@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Questions to the agent about a program's socket.  IPC_OPEN and IPC_HELLO
+/* Requests to the agent about a program's socket.  IPC_OPEN and IPC_HELLO
  * start an agent if there is none. */
 #ifndef AGENT_RPC_H
 #define AGENT_RPC_H

@@ -26,7 +26,8 @@ ingress_filter(int fd, struct sock *s)
 		memcpy(rules.token, s->map.arena->token, ARENA_TOKEN);
 	}
 	ingress_rule_filter(s, conf_get(),
-	    s->connected && dest_policy_known(&s->peer).plain_from, &rules, &one);
+	    s->connected && dest_policy_known(&s->peer).plain_from, &rules,
+	    &one);
 	if (s->filter != NULL) {
 		rules.then = s->filter->at;
 		rules.nthen = atomic_load(&s->filter->len);

@@ -19,6 +19,7 @@ main(void)
 	srunner_add_suite(runner, suite_slots());
 	srunner_add_suite(runner, suite_socket_gc());
 	srunner_add_suite(runner, suite_steering());
+	srunner_add_suite(runner, suite_uplink());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -11,5 +11,6 @@ Suite *suite_port(void);
 Suite *suite_slots(void);
 Suite *suite_socket_gc(void);
 Suite *suite_steering(void);
+Suite *suite_uplink(void);
 
 #endif

@@ -4,10 +4,12 @@
 #include "suites.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/rtnl.h"
 
@@ -299,6 +301,116 @@ START_TEST(route_wrong)
 }
 END_TEST
 
+START_TEST(route_source)
+{
+	struct rtnl_route r;
+
+	begin_route(RTM_NEWROUTE, AF_INET6);
+	add_ip(RTA_GATEWAY, AF_INET6, "fe80::1");
+	add_ip(RTA_PREFSRC, AF_INET6, "2001:db8::5");
+	ck_assert(rtnl_read_route(&m.head, &r));
+	ip_is(&r.gateway, "fe80::1");
+	ip_is(&r.source, "2001:db8::5");
+	begin_route(RTM_NEWROUTE, AF_INET6);
+	ck_assert(rtnl_read_route(&m.head, &r));
+	ip_is(&r.gateway, "::");
+	ip_is(&r.source, "::");
+}
+END_TEST
+
+/* --- By which interface packets leave ------------------------------------- */
+
+/* The path is from 2001:db8::5 by interface 2.  What the kernel answers to the
+ * question with the source, and to that without: the interface (0: an error)
+ * and its own choice of a source. */
+static const struct leaves_row {
+	const char *what;
+	uint32_t with, without;
+	const char *source;
+	uint8_t type; /* of the first route */
+	bool may_be_any; /* the source */
+	uint32_t by; /* what comes of it */
+	bool any;
+} leaves[] = {
+	{ "the path's own", 2, 9, "::", RTN_UNICAST, true, 2, false },
+	{ "another, but strict with ::", 3, 2, "2001:db8::5", RTN_UNICAST,
+	    true, 2, true },
+	{ "with :: it has another source", 3, 2, "2001:db8::6", RTN_UNICAST,
+	    true, 3, false },
+	{ "with :: by another, too", 3, 3, "2001:db8::5", RTN_UNICAST, true,
+	    3, false },
+	{ "no route by that interface", 3, 0, "::", RTN_UNICAST, true, 3,
+	    false },
+	{ "the socket has a source", 3, 2, "2001:db8::5", RTN_UNICAST, false,
+	    3, false },
+	{ "no route at all", 0, 0, "::", RTN_UNICAST, true, 2, false },
+	{ "to this host", 1, 2, "2001:db8::5", RTN_LOCAL, true, 2, false },
+};
+
+static bool
+asks_with(unsigned short type)
+{
+	const struct rtmsg *info = NLMSG_DATA(&m.head);
+	const struct rtattr *a = RTM_RTA(info);
+	unsigned len = (unsigned)RTM_PAYLOAD(&m.head);
+
+	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if (a->rta_type == type)
+			return true;
+	return false;
+}
+
+/* Answers as the kernel does, until the other end is closed. */
+static void
+play_kernel(int fd, const struct leaves_row *row)
+{
+	uint32_t by;
+	bool with;
+
+	while (recv(fd, &m, sizeof(m), 0) > 0) {
+		with = asks_with(RTA_SRC);
+		if (!asks_with(RTA_OIF) || !asks_with(RTA_DST) ||
+		    (with && !asks_with(RTA_IP_PROTO)))
+			break;
+		by = with ? row->with : row->without;
+		if (by == 0) {
+			((struct nlmsgerr *)begin(NLMSG_ERROR, sizeof(struct
+			    nlmsgerr)))->error = -ENETUNREACH;
+		} else {
+			begin_route(RTM_NEWROUTE, AF_INET6)->rtm_type =
+			    with ? row->type : RTN_UNICAST;
+			add_number(RTA_OIF, by);
+			add_ip(RTA_PREFSRC, AF_INET6, row->source);
+		}
+		(void)send(fd, &m, m.head.nlmsg_len, 0);
+	}
+	_exit(0);
+}
+
+START_TEST(leaves_by)
+{
+	const struct leaves_row *row = &leaves[_i];
+	struct mp_path path = { .ifindex = 2, .remote.port = 7000 };
+	int pair[2];
+	bool any = false;
+	uint32_t by;
+
+	inet_pton(AF_INET6, "2001:db8::5", path.local.ip);
+	inet_pton(AF_INET6, "2001:db8:9::9", path.remote.ip);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	if (fork() == 0) {
+		close(pair[0]);
+		play_kernel(pair[1], row);
+	}
+	close(pair[1]);
+	by = rtnl_leaves_by(pair[0], &path, 4000,
+	    row->may_be_any ? &any : NULL);
+	ck_assert_msg(by == row->by && any == row->any, "%s: by %u, any %d",
+	    row->what, by, any);
+	close(pair[0]);
+}
+END_TEST
+
 /* --- All ------------------------------------------------------------------ */
 
 /* Each decoder refuses the others' messages, and those that are cut. */
@@ -342,6 +454,9 @@ suite_rtnl(void)
 	tcase_add_test(t, route_default);
 	tcase_add_loop_test(t, route_hops, 0, 2);
 	tcase_add_test(t, route_wrong);
+	tcase_add_test(t, route_source);
+	tcase_add_loop_test(t, leaves_by, 0,
+	    sizeof(leaves) / sizeof(leaves[0]));
 	tcase_add_loop_test(t, kinds_and_lengths, 0, 4);
 	suite_add_tcase(s, t);
 	return s;

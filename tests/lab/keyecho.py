@@ -293,6 +293,7 @@ def main():
     try:
         mosh.wait_ready(20)
         time.sleep(options.settle)
+        begin_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
         keys = measure(mosh, events, options)
     finally:
         mosh.end()
@@ -305,7 +306,7 @@ def main():
             json.dump({"keys": [{"at": round(typed, 4), "ms": None if shown is
                                  None else ms(shown - typed)}
                                 for typed, shown in keys],
-                       "phases": phases}, f, indent=1)
+                       "begin_us": begin_us, "phases": phases}, f, indent=1)
 
 
 if __name__ == "__main__":

@@ -214,9 +214,9 @@ START_TEST(with_descriptors)
 	char text[16];
 
 	before = fds_open();
-	ck_assert_int_eq(ipc_send(pair[0], "question", 9, pass, _i), 0);
+	ck_assert_int_eq(ipc_send(pair[0], "request", 9, pass, _i), 0);
 	ck_assert_int_eq(ipc_recv(pair[1], text, sizeof(text), got), 9);
-	ck_assert_str_eq(text, "question");
+	ck_assert_str_eq(text, "request");
 	for (i = 0; i < IPC_PASS; i++) {
 		if (i >= _i) {
 			ck_assert_int_eq(got[i], -1);
@@ -344,7 +344,7 @@ listener(void)
 	return fd;
 }
 
-/* Starts an agent for one question, in a process of its own. */
+/* Starts an agent for one request, in a process of its own. */
 static void
 answer_one(int listening, enum reply how)
 {
@@ -376,7 +376,7 @@ answer_one(int listening, enum reply how)
 	_exit(0);
 }
 
-START_TEST(question)
+START_TEST(request)
 {
 	const struct ask_row *r = &asks[_i];
 	struct ipc_request ask = { .version = IPC_VERSION, .kind = IPC_FIND };
@@ -462,9 +462,9 @@ suite_ipc(void)
 	tcase_add_test(t, at_the_end);
 	suite_add_tcase(s, t);
 
-	t = tcase_create("questions");
+	t = tcase_create("requests");
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, question, 0, COUNT(asks));
+	tcase_add_loop_test(t, request, 0, COUNT(asks));
 	tcase_add_test(t, stranger_listens);
 	suite_add_tcase(s, t);
 	return s;

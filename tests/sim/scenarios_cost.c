@@ -79,7 +79,7 @@ static const struct expect stream_expects[] = {
 	{ "shortest time between two probes", m_probe_spacing, "c", NULL,
 	    SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
 	{ "server's answers to 50 packets/s, payload", m_payload_rate, "s",
-	    "c.a", SEC(20), SEC(80), RATE, AT_MOST, 50 * 38 + 100 },
+	    "c.a", SEC(20), SEC(80), RATE, AT_MOST, 25 * 38 + 100 },
 	{ "copies", m_copies, "c", NULL,
 	    SEC(20), SEC(80), COUNT, AT_MOST, 0 },
 	{ 0 },

@@ -4,6 +4,7 @@
 
 #include "act.h"
 #include "measure.h"
+#include "net.h"
 #include "rng.h"
 #include "run.h"
 #include "world.h"
@@ -80,6 +81,105 @@ static const struct expect lossy_keys_expects[] = {
 	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
 	{ "echoes lost after 10 s", m_lost, "echo", NULL,
 	    SEC(10), SEC(69), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* The best path loses a tenth one way, down: whose loss it is, is known. */
+static const struct step lossy_down_steps[] = {
+	{ .at = 0, act_loss_in, "c.a", PPM / 10 },
+	{ 0 },
+};
+
+static const struct expect lossy_down_expects[] = {
+	{ "left for the clean, slower one within", m_settled, "c", "c.b",
+	    SEC(1), SEC(69), MSEC, AT_MOST, SEC(12) },
+	{ "the server too", m_settled, "s", "c.b", SEC(1), SEC(69), MSEC,
+	    AT_MOST, SEC(12) },
+	{ "calls lost after 6 s, down", m_lost, "down", NULL,
+	    SEC(6), SEC(69), COUNT, AT_MOST, 2 },
+	{ "copies up, where nothing is lost", m_copy_share, "c", NULL,
+	    SEC(1), SEC(69), PERMILLE, AT_MOST, 10 },
+	{ "copies by either after 15 s", m_copy_share, NULL, NULL,
+	    SEC(15), SEC(69), PERMILLE, AT_MOST, 10 },
+	{ 0 },
+};
+
+/* Two flows of one link, which loses: neither is a copy of the other. */
+static const struct place one_link_places[] = {
+	{ .iface = "c.a", "10.1.0.2 fd01::2", MS(10) },
+	{ .iface = "s.s", "10.9.0.1 fd09::1", 0 },
+	{ 0 },
+};
+
+static const struct expect one_link_expects[] = {
+	{ "copies (false alarms)", m_copy_share, NULL, NULL,
+	    SEC(1), SEC(69), PERMILLE, AT_MOST, 60 },
+	{ 0 },
+};
+
+/* Each second the best path is slower by 150 ms for 80 ms: no loss. */
+static void
+spikes(struct run *r)
+{
+	struct expect e = { .who = NULL, .from = SEC(5), .to = SEC(60) };
+	struct expect lost = { .who = "up", .to = SEC(59) };
+	struct iface *i;
+	unsigned k;
+
+	run_places(r, places_two);
+	run_traffic(r, traffic_call);
+	run_start(r);
+	i = run_iface(r, "c.a");
+	for (k = 1; k <= 60; k++) {
+		run_until(r, SEC(k));
+		i->out.delay_us = i->in.delay_us = MS(160);
+		run_until(r, SEC(k) + MS(80));
+		i->out.delay_us = i->in.delay_us = MS(10);
+	}
+	run_until(r, SEC(61));
+	run_row(r, "copies", PERMILLE, m_copy_share(r, &e), AT_MOST, 250);
+	run_row(r, "lost up", COUNT, m_lost(r, &lost), AT_MOST, 0);
+}
+
+/* --- Times ---------------------------------------------------------------- */
+
+/* A path of 6 s, or of 17 s, which timestamps of 16 bits cannot tell from one of
+ * 0.6 s, and one of 400 ms. */
+static const struct place slow6_places[] = {
+	{ .iface = "c.a", "10.1.0.2", SEC(3) },
+	{ .iface = "c.b", "10.2.0.2", MS(200) },
+	{ .iface = "s.s", "10.9.0.1", 0 },
+	{ 0 },
+};
+
+static const struct place slow17_places[] = {
+	{ .iface = "c.a", "10.1.0.2", SEC(8.5) },
+	{ .iface = "c.b", "10.2.0.2", MS(400) },
+	{ .iface = "s.s", "10.9.0.1", 0 },
+	{ 0 },
+};
+
+static const struct expect slow_path_expects[] = {
+	{ "datagrams up by the fast path", m_share, "c", "c.b", SEC(60),
+	    SEC(140), PERMILLE, AT_LEAST, 1000 },
+	{ "down", m_share, "s", "c.b", SEC(60), SEC(140), PERMILLE, AT_LEAST,
+	    1000 },
+	{ 0 },
+};
+
+/* The server's program reads nothing for 4.7 s. */
+static const struct step late_read_steps[] = {
+	{ .at = SEC(20), act_read_pause, "s", SEC(4.7) },
+	{ 0 },
+};
+
+static const struct expect late_read_expects[] = {
+	{ "SRTT at the client then", m_srtt, "c", "c.a", SEC(24.8), 0, MSEC,
+	    AT_MOST, MS(21) },
+	{ "at the server", m_srtt, "s", "s.s", SEC(24.8), 0, MSEC, AT_MOST,
+	    MS(62) },
+	{ "changes of flow", m_switches, "c", NULL, SEC(10), SEC(40), COUNT,
+	    AT_MOST, 0 },
 	{ 0 },
 };
 
@@ -270,6 +370,26 @@ const struct scenario scenarios_quality[] = {
 	    .length = SEC(70), .places = places_two,
 	    .traffic = traffic_keys, .steps = lossy_steps,
 	    .expects = lossy_keys_expects },
+	{ .name = "lossy_down", .title = "10 % loss on the best path, down",
+	    .length = SEC(70), .places = places_two,
+	    .traffic = traffic_call, .steps = lossy_down_steps,
+	    .expects = lossy_down_expects },
+	{ .name = "lossy_link", .title = "10 % loss on the only link",
+	    .length = SEC(70), .places = one_link_places,
+	    .traffic = traffic_call, .steps = lossy_steps,
+	    .expects = one_link_expects },
+	{ .name = "slow6", .title = "a path of 6 s beside one of 400 ms",
+	    .length = SEC(150), .places = slow6_places,
+	    .traffic = traffic_call, .expects = slow_path_expects },
+	{ .name = "slow17", .title = "a path of 17 s beside one of 800 ms",
+	    .length = SEC(150), .places = slow17_places,
+	    .traffic = traffic_call, .expects = slow_path_expects },
+	{ .name = "late_read", .title = "the server reads 4.7 s late",
+	    .length = SEC(40), .places = places_two,
+	    .traffic = traffic_call, .steps = late_read_steps,
+	    .expects = late_read_expects },
+	{ .name = "spikes", .title = "best path 150 ms slower each second",
+	    .custom = spikes },
 	{ .name = "lossy_call", .title = "10 % loss on the best path, call",
 	    .length = SEC(70), .places = places_two,
 	    .traffic = keys_and_call, .steps = lossy_steps,

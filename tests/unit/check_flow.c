@@ -223,7 +223,7 @@ START_TEST(missed)
 		flow_probe_sent(&f, now, 1);
 		ck_assert(!f.probe_now);
 		now = flow_wait_end(&f, now);
-		flow_missed(&f);
+		flow_missed(&f, MP_NEVER);
 		ck_assert_uint_eq(f.rtt.idle_us, idle[i]);
 		ck_assert(f.probe_now);
 		ck_assert_uint_eq(f.rtt.srtt_us, 40000);
@@ -312,73 +312,136 @@ START_TEST(answered)
 }
 END_TEST
 
-/* --- Loss ----------------------------------------------------------------- */
-
-/* One of `nth' probes goes unanswered; 0: none. */
-static const struct loss_row {
-	const char *name;
-	int nth;
-	bool lossy;
-} losses[] = {
-	{ "none", 0, false },
-	{ "2 %", 50, false },
-	{ "5 %", 20, false },
-	{ "25 %", 4, true },
-	{ "50 %", 2, true },
-};
-
-START_TEST(loss)
+/* idle_time is the time for which an answer is overdue, not an hour after 13 s.
+ * */
+START_TEST(idle_time)
 {
-	const struct loss_row *r = &losses[_i];
 	struct flow f = answering();
 	uint64_t now = T0;
-	int i;
 
-	for (i = 1; i <= 400; i++) {
-		flow_probe_sent(&f, now, (uint16_t)i);
-		now += 500 * MS;
-		if (r->nth == 0 || i % r->nth != 0)
-			flow_probe_answered(&f, now, (uint16_t)i);
-		flow_answered(&f, now); /* data did, at least */
+	flow_probe_sent(&f, now, 1);
+	while (now < T0 + 13 * SEC) {
+		now = flow_wait_end(&f, now);
+		flow_missed(&f, now);
+		flow_probe_sent(&f, now, 2);
 	}
-	ck_assert_msg(f.lossy == r->lossy, "%s: %u", r->name, f.loss);
-	ck_assert(flow_lossy(&f, now) == r->lossy);
-	for (i = 0; i < 400; i++) { /* it gets well */
-		flow_probe_sent(&f, now, (uint16_t)i);
-		flow_probe_answered(&f, now + 40 * MS, (uint16_t)i);
-		flow_answered(&f, now += 500 * MS);
-	}
-	ck_assert(!flow_lossy(&f, now));
+	ck_assert_uint_le(f.rtt.idle_us, now - T0);
+	ck_assert_uint_ge(f.rtt.idle_us, 12 * SEC);
 }
 END_TEST
 
-/* A dead path is not lossy: its silence counts as one sample. */
-START_TEST(loss_dead)
+/* --- Probes have numbers -------------------------------------------------- */
+
+/* An answer is known by its number, whenever it comes, once. */
+START_TEST(probe_numbers)
 {
 	struct flow f = answering();
-	int i;
+	uint16_t i;
 
-	for (i = 0; i < 255 + 10; i++)
-		flow_probe_sent(&f, T0 + (uint64_t)i * SEC, 1);
-	ck_assert_uint_eq(f.probes, 255); /* and no wrap to "answered" */
-	flow_probe_answered(&f, T0 + 265 * SEC, 1);
-	ck_assert_uint_lt(f.loss, 50);
-	ck_assert(!f.lossy);
-	f.loss = 77;
-	flow_forget(&f);
-	ck_assert_uint_eq(f.loss, 0);
+	ck_assert_uint_eq(flow_probe_answered(&f, 0), 0); /* none was sent */
+	for (i = 1; i <= 5; i++)
+		flow_probe_sent(&f, T0 + i * SEC, i);
+	ck_assert_uint_eq(flow_probe_answered(&f, 1), 0); /* long ago */
+	ck_assert_uint_eq(flow_probe_answered(&f, 3), T0 + 3 * SEC);
+	ck_assert_uint_eq(flow_probe_answered(&f, 3), 0);
+	ck_assert(!f.probe_answered);
+	ck_assert(flow_arrived(&f, T0 + 3 * SEC));
+	ck_assert(!flow_arrived(&f, T0 + 3 * SEC + MS));
+	ck_assert_uint_eq(flow_probe_answered(&f, 5), T0 + 5 * SEC);
+	ck_assert(f.probe_answered);
+	ck_assert_uint_eq(flow_probe_answered(&f, 2), T0 + 2 * SEC);
+	ck_assert(flow_arrived(&f, T0 + 5 * SEC)); /* no step back */
 }
 END_TEST
 
-/* The peer says that the flow is lossy: that counts for a second. */
-START_TEST(loss_told)
+/* What was sent after the packet that is answered goes on waiting. */
+START_TEST(proved)
 {
 	struct flow f = answering();
 
-	f.lossy_seen = T0;
-	ck_assert(flow_lossy(&f, T0 + FLOW_COPY_SEEN - 1));
-	ck_assert(!flow_lossy(&f, T0 + FLOW_COPY_SEEN));
-	ck_assert(!flow_in_doubt(&f, T0));
+	flow_data_sent(&f, T0);
+	flow_data_sent(&f, T0 + 10 * MS);
+	flow_answered(&f, T0 + 40 * MS);
+	flow_proved(&f, T0, T0);
+	ck_assert(flow_arrived(&f, T0));
+	ck_assert(!flow_arrived(&f, T0 + 10 * MS));
+	ck_assert_uint_eq(f.silent_since, T0 + 10 * MS);
+	ck_assert_uint_eq(f.data_since, T0 + 10 * MS);
+	flow_answered(&f, T0 + 50 * MS);
+	flow_proved(&f, T0 + 5 * MS, T0 + 10 * MS); /* it was held */
+	ck_assert(!flow_arrived(&f, T0 + 10 * MS));
+	ck_assert_uint_eq(f.silent_since, MP_NEVER);
+	flow_copy_sent(&f, T0 + 60 * MS);
+	flow_answered(&f, T0 + 70 * MS);
+	flow_proved(&f, T0 + 50 * MS, T0 + 50 * MS);
+	ck_assert_uint_eq(f.probe1_at, T0 + 60 * MS);
+	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 60 * MS + flow_patience(&f));
+}
+END_TEST
+
+/* A COPY waits for an answer as a probe does. */
+START_TEST(copy_waits)
+{
+	struct flow f = answering();
+
+	ck_assert(!flow_carries(&f, T0));
+	flow_copy_sent(&f, T0);
+	ck_assert(flow_carries(&f, T0 + FLOW_CARRIER - 1));
+	ck_assert(!flow_carries(&f, T0 + FLOW_CARRIER));
+	ck_assert_uint_eq(f.silent_since, T0);
+	ck_assert(!flow_in_doubt(&f, T0 + flow_patience(&f) - 1));
+	ck_assert(flow_in_doubt(&f, T0 + flow_patience(&f)));
+}
+END_TEST
+
+/* How long a timestamp was held, as packets tell it, and what that proves. */
+static const struct held_row {
+	uint64_t us;
+	uint8_t held;
+} helds[] = {
+	{ 0, 0 }, { 249, 0 }, { 250, 1 }, { 499, 1 }, { 500, 2 }, { 999, 2 },
+	{ 1000, 3 }, { 5000, 5 }, { 7999, 5 }, { 8000, 6 },
+	{ 4 * SEC, 14 }, { 100 * SEC, 15 },
+};
+
+START_TEST(held)
+{
+	const struct held_row *r = &helds[_i];
+	struct flow f = answering();
+	uint64_t sent = T0, back = T0 + 30 * MS + r->us, at;
+	uint16_t ts = (uint16_t)(sent / WIRE_TS_US);
+	uint16_t reply = (uint16_t)(ts + r->us / WIRE_TS_US);
+
+	f.ts_arrival = T0;
+	ck_assert_uint_eq(flow_held(&f, T0 + r->us), r->held);
+	if (r->us > 4 * SEC)
+		return; /* such a timestamp is not sent */
+	at = flow_sent_at(back, reply, r->held);
+	ck_assert_uint_lt(at, sent + WIRE_TS_US); /* never too late */
+	ck_assert_uint_ge(at + r->us + WIRE_TS_US, sent);
+	at = flow_sent_at(back, reply, 0);
+	ck_assert_uint_ge(at, sent);
+}
+END_TEST
+
+/* Agents may be late: unless another flow's answer shows that they were not. */
+START_TEST(lateness)
+{
+	struct flow f = answering(), other = answering();
+	uint64_t on_time = T0 + rtt_doubt(&f.rtt);
+	int i;
+
+	for (i = 0; i < 40; i++)
+		rtt_late_sample(&f.late, i % 2 == 0 ? 10000 : 30000);
+	flow_probe_sent(&f, T0, 1);
+	ck_assert_uint_gt(flow_doubt_at(&f), on_time + 40 * MS);
+	flow_others_answer(&f, &other, T0 - 1, T0 + 20 * MS); /* asked before */
+	ck_assert_uint_gt(flow_doubt_at(&f), on_time + 40 * MS);
+	flow_others_answer(&f, &other, T0, on_time - 5 * MS);
+	ck_assert_uint_eq(flow_doubt_at(&f), on_time + 5 * MS);
+	flow_answered(&f, T0 + SEC);
+	flow_probe_sent(&f, T0 + 2 * SEC, 2);
+	ck_assert_uint_gt(flow_doubt_at(&f), on_time + 2 * SEC + 40 * MS);
 }
 END_TEST
 
@@ -394,7 +457,7 @@ START_TEST(silent)
 	ck_assert_uint_eq(flow_silent_at(&f), T0 + SEC);
 	f.rtt = (struct rtt) { 400000, 50000, 100 * SEC };
 	ck_assert_uint_eq(flow_silent_at(&f), T0 + 1800 * MS);
-	flow_missed(&f);
+	flow_missed(&f, MP_NEVER);
 	flow_probe_sent(&f, T0 + SEC, 1);
 	ck_assert_uint_eq(flow_silent_at(&f), T0 + 1800 * MS);
 }
@@ -407,7 +470,7 @@ END_TEST
 static const struct echo_row {
 	const char *name;
 	uint16_t ts;
-	uint64_t staged;
+	uint64_t held;
 	uint16_t tsreply;
 } echoes[] = {
 	{ "at once", 100, 0, 100 },
@@ -424,7 +487,7 @@ START_TEST(echo)
 	const struct echo_row *r = &echoes[_i];
 	struct flow f = answering();
 	uint16_t ts, tsreply;
-	uint64_t now = T0 + r->staged;
+	uint64_t now = T0 + r->held;
 
 	flow_stamp(&f, T0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* nothing has arrived yet */
@@ -498,9 +561,12 @@ suite_flow(void)
 	tcase_add_loop_test(t, wait_end, 0, COUNT(ends));
 	tcase_add_test(t, wait_end_slow);
 	tcase_add_loop_test(t, answered, 0, COUNT(answers));
-	tcase_add_loop_test(t, loss, 0, COUNT(losses));
-	tcase_add_test(t, loss_dead);
-	tcase_add_test(t, loss_told);
+	tcase_add_test(t, idle_time);
+	tcase_add_test(t, probe_numbers);
+	tcase_add_test(t, proved);
+	tcase_add_test(t, copy_waits);
+	tcase_add_loop_test(t, held, 0, COUNT(helds));
+	tcase_add_test(t, lateness);
 	tcase_add_test(t, silent);
 	tcase_add_loop_test(t, echo, 0, COUNT(echoes));
 	tcase_add_test(t, stamped_late);

@@ -132,7 +132,8 @@ START_TEST(probes)
 	duo_chat(d, d->now + 20 * SEC, 100 * MS, &n);
 	for (int i = 0; i < seen.n; i++) {
 		ck_assert_uint_lt(seen.row[i].flow, 4);
-		ck_assert_uint_eq(seen.row[i].len, 34 + 2);
+		ck_assert_uint_eq(seen.row[i].len, 34 + 2 + (seen.row[i].flags &
+		    WIRE_COUNT ? 4U : 0U));
 		f = state_flow(&d->end[0].mp, duo_session(d, 0),
 		    seen.row[i].flow);
 		ck_assert_ptr_eq(f, duo_flow(d, 0, seen.row[i].from_addr,
@@ -147,7 +148,8 @@ START_TEST(probes)
 	log_flags(d, 1, WIRE_PROBE | WIRE_REPLY, WIRE_PROBE | WIRE_REPLY);
 	duo_chat(d, d->now + SEC, 100 * MS, &n);
 	for (int i = 0; i < seen.n; i++) {
-		ck_assert_uint_eq(seen.row[i].len, 34 + 4);
+		ck_assert_uint_eq(seen.row[i].len, 34 + 4 + (seen.row[i].flags &
+		    WIRE_COUNT ? 4U : 0U));
 		ck_assert_ptr_eq(duo_flow(d, 1, seen.row[i].to_addr,
 		    seen.row[i].from_addr), state_flow(&d->end[1].mp,
 		    duo_session(d, 1), seen.row[i].flow));
@@ -395,6 +397,28 @@ START_TEST(resend)
 }
 END_TEST
 
+/* The flow that the copies go on dies as well: they go again on the next, none
+ * is lost and none comes twice. */
+START_TEST(resend_again)
+{
+	struct duo *d = duo_new(3, 1);
+	uint32_t n = 2, from;
+
+	duo_up(d);
+	duo_chat(d, d->now + SEC, 20 * MS, &n);
+	from = n;
+	duo_cut(d, 0, 0, true);
+	duo_chat(d, d->now + 60 * MS + (uint64_t)_i * 20 * MS, 20 * MS, &n);
+	duo_cut(d, 1, 0, true);
+	duo_chat(d, d->now + 2 * SEC, 20 * MS, &n);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_missing(d, from, n), 0);
+	ck_assert_int_eq(duo_twice(d, from, n), 0);
+	ck_assert_ptr_eq(duo_current(d, 0), duo_flow(d, 0, 2, 0));
+	duo_free(d);
+}
+END_TEST
+
 /* What is older than 250 ms, and what the next flow's answer may take, is not
  * worth it. */
 START_TEST(resend_old)
@@ -533,6 +557,7 @@ suite_output(void)
 	tcase_add_test(t, addr_many);
 	tcase_add_loop_test(t, addr_private, 0, 2);
 	tcase_add_test(t, resend);
+	tcase_add_loop_test(t, resend_again, 0, 8);
 	tcase_add_test(t, resend_old);
 	tcase_add_test(t, resend_nowhere);
 	tcase_add_loop_test(t, close_staged, 0, 2);

@@ -259,7 +259,9 @@ START_TEST(mended_by_copy)
 
 	d->tap = fate_tap;
 	d->tap_arg = &f;
-	duo_flow(d, CLIENT, 0, 0)->lossy = true;
+	duo_flow(d, CLIENT, 0, 0)->tx_loss = (struct loss) { .n = 200,
+		.lost = 100, .at = duo_time(d, CLIENT),
+		.since = duo_time(d, CLIENT) };
 	for (n = 1; n <= 20; n++) {
 		ck_assert_int_eq(duo_send(d, CLIENT, big, BIG + n), 0);
 		duo_run(d, d->now + 20 * MS);

@@ -2,6 +2,9 @@
 /* core/path_choice.c: which flow carries the data, at either end (PROTOCOL.md
  * 5). */
 #include "path_choice.h"
+#include "pool.h"
+
+#include "loss.h"
 
 #include <string.h>
 
@@ -9,6 +12,7 @@
 #include "flow.h"
 #include "mp.h"
 #include "path.h"
+#include "policy.h"
 #include "session.h"
 #include "state.h"
 #include "suites.h"
@@ -165,13 +169,13 @@ END_TEST
 START_TEST(silent)
 {
 	use(0);
-	s->pool.first = 4711;
+	ck_assert_ptr_nonnull(pool_put(&m, POOL_RECENT, s, T0, "x", 1));
 	f[0]->probe1_at = T0 - 80 * MS;
 	f[0]->probe2_at = T0 - 30 * MS + 1;
 	path_choice_review(&m, s, T0);
 	ck_assert_uint_eq(s->current, 0);
 	ck_assert(s->resend);
-	ck_assert_uint_eq(s->resend_pos, 4711);
+	ck_assert_uint_eq(s->resend_pos, pool_begin(&m, POOL_RECENT, s));
 	ck_assert_uint_eq(s->review_at, T0 + 1);
 	s->resend = false;
 	f[0]->probe2_at = T0 - 30 * MS;
@@ -261,6 +265,205 @@ START_TEST(left_for_doubtful)
 	f[2]->gone = true;
 	path_choice_review(&m, s, T0);
 	check_use(1, MP_WHY_gone);
+}
+END_TEST
+
+/* --- The search ----------------------------------------------------------- */
+
+static int
+urged(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < 3; i++) {
+		n += f[i]->probe_now;
+		f[i]->probe_now = false;
+	}
+	return n;
+}
+
+/* Flow 0, in use, is given a datagram at T0 and never answers. */
+static void
+fall_silent(void)
+{
+	use(0);
+	for (int i = 0; i < 3; i++) {
+		f[i]->proof_at = T0 - MS;
+		f[i]->probe_now = false;
+	}
+	flow_data_sent(f[0], T0);
+	path_choice_expect(&m, s, f[0]);
+}
+
+START_TEST(search_asks_all)
+{
+	uint64_t at = T0 + rtt_overdue(&f[0]->rtt);
+
+	fall_silent();
+	ck_assert_uint_eq(s->review_at, at);
+	path_choice_review(&m, s, at - 1);
+	ck_assert_int_eq(urged(), 0);
+	path_choice_review(&m, s, at);
+	ck_assert_int_eq(urged(), 3);
+	ck_assert_uint_eq(s->silence_at, at);
+	path_choice_review(&m, s, at + 10 * MS); /* once a silence */
+	ck_assert_int_eq(urged(), 0);
+	ck_assert_uint_eq(s->silence_at, at);
+	ck_assert_uint_eq(s->current, 0);
+}
+END_TEST
+
+/* Again each 50 ms, for a second, while none has answered. */
+START_TEST(search_asks_again)
+{
+	uint64_t at = T0 + rtt_overdue(&f[0]->rtt);
+
+	fall_silent();
+	path_choice_review(&m, s, at);
+	(void)urged();
+	flow_probe_sent(f[0], at, 1);
+	path_choice_review(&m, s, at + 50 * MS);
+	ck_assert_int_eq(urged(), 3);
+	path_choice_review(&m, s, at + 99 * MS);
+	ck_assert_int_eq(urged(), 0);
+	f[2]->proof_at = at; /* it answered what was sent then */
+	path_choice_review(&m, s, at + 100 * MS);
+	ck_assert_int_eq(urged(), 0);
+	f[2]->proof_at = at - MS;
+	path_choice_review(&m, s, at + 100 * MS);
+	ck_assert_int_eq(urged(), 3);
+	path_choice_review(&m, s, at + CHOICE_ASK_FOR);
+	ck_assert_int_eq(urged(), 0);
+}
+END_TEST
+
+/* A program that is slow to read does not have all asked all the time. */
+START_TEST(search_seldom)
+{
+	uint64_t at = T0 + rtt_overdue(&f[0]->rtt);
+
+	fall_silent();
+	s->asked_at = at - CHOICE_ASK_GAP + 1;
+	path_choice_review(&m, s, at);
+	ck_assert_int_eq(urged(), 0);
+	ck_assert_uint_eq(s->silence_at, at);
+	flow_probe_sent(f[0], at, 1); /* but when the path is in doubt */
+	path_choice_review(&m, s, flow_doubt_at(f[0]));
+	ck_assert_int_eq(urged(), 3);
+}
+END_TEST
+
+/* No switch to a flow of which nothing is known, for a second. */
+static const struct guess_row {
+	uint64_t after;
+	bool answered;
+	uint32_t current;
+} guesses[] = {
+	{ 300 * MS, false, 0 },
+	{ 300 * MS, true, 2 },
+	{ CHOICE_GUESS - 1, false, 0 },
+	{ CHOICE_GUESS, false, 2 },
+};
+
+START_TEST(search_no_guess)
+{
+	const struct guess_row *r = &guesses[_i];
+	uint64_t at = T0 + rtt_overdue(&f[0]->rtt);
+
+	fall_silent();
+	path_choice_review(&m, s, at);
+	flow_probe_sent(f[0], at, 1);
+	flow_probe_sent(f[0], at + 50 * MS, 2);
+	f[0]->rtt.idle_us = SEC;
+	f[1]->gone = true;
+	if (r->answered)
+		f[2]->proof_at = at + MS;
+	path_choice_review(&m, s, T0 + r->after);
+	ck_assert_uint_eq(s->current, r->current);
+}
+END_TEST
+
+/* The flow that carried the copies had answered, and falls silent, too: a
+ * search of its own begins, and what others answered before does not count. */
+START_TEST(search_of_its_own)
+{
+	uint64_t at = T0 + rtt_overdue(&f[0]->rtt), again;
+
+	fall_silent();
+	path_choice_review(&m, s, at);
+	(void)urged();
+	f[1]->proof_at = f[2]->proof_at = at + MS;
+	flow_copy_sent(f[1], at + 30 * MS);
+	path_choice_expect(&m, s, f[1]);
+	again = flow_overdue_at(f[1]);
+	ck_assert_uint_le(s->review_at, again);
+	path_choice_review(&m, s, again);
+	ck_assert_uint_eq(s->silence_at, again);
+	ck_assert(!policy_proven(s, f[2], again));
+	/* One that never answered begins none. */
+	fall_silent();
+	f[0]->searched = true;
+	s->silence_at = again;
+	f[2]->proof_at = again - SEC;
+	flow_copy_sent(f[2], again);
+	path_choice_review(&m, s, again + SEC);
+	ck_assert_uint_eq(s->silence_at, again);
+}
+END_TEST
+
+/* Which flows fell silent together is remembered, until one is well alone. */
+START_TEST(search_fate)
+{
+	uint64_t at = T0 + rtt_overdue(&f[0]->rtt);
+
+	fall_silent();
+	path_choice_review(&m, s, at);
+	flow_probe_sent(f[0], at, 1);
+	flow_probe_sent(f[0], at + 50 * MS, 2);
+	flow_probe_sent(f[1], at, 1);
+	f[0]->rtt.idle_us = SEC;
+	f[2]->proof_at = at;
+	path_choice_review(&m, s, at + 300 * MS);
+	ck_assert_uint_eq(s->current, 2);
+	ck_assert_uint_eq(f[0]->fate, state_bit(1));
+	ck_assert_uint_eq(f[1]->fate, state_bit(0));
+	ck_assert_uint_eq(f[2]->fate, 0);
+}
+END_TEST
+
+/* Of those that are dead the one that answered last is next. */
+START_TEST(last_answer)
+{
+	use(0);
+	for (int i = 0; i < 3; i++)
+		f[i]->validated = false;
+	f[0]->answer_at = T0 - 3 * SEC;
+	f[1]->answer_at = T0 - SEC;
+	f[2]->answer_at = T0 - 2 * SEC;
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[1]);
+	f[1]->gone = true;
+	ck_assert_ptr_eq(path_choice_flow(&m, s, T0, 100), f[2]);
+}
+END_TEST
+
+/* A path that has lost much for a while is left for a clean one that is slower,
+ * but not by much; and is not taken back for being faster. */
+START_TEST(lossy_left)
+{
+	use(0);
+	f[0]->tx_loss.since = T0 - LOSS_LEAVE + 1;
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0);
+	f[0]->tx_loss.since = 0;
+	f[0]->rx_loss.since = T0 - LOSS_LEAVE; /* either way */
+	f[1]->rtt.srtt_us = f[2]->rtt.srtt_us = 300 * 1000;
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0);
+	f[1]->rtt.srtt_us = 100 * 1000;
+	path_choice_review(&m, s, T0);
+	check_use(1, MP_WHY_lossy);
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 1);
 }
 END_TEST
 
@@ -403,9 +606,15 @@ END_TEST
 START_TEST(copy_lossy)
 {
 	use(0);
-	f[0]->lossy = true;
-	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
-	f[0]->lossy = false;
+	f[0]->tx_loss.since = T0;
+	/* 1 shares its link, and so its loss; 2 does not. */
+	f[1]->path.remote = f[0]->path.remote;
+	f[2]->rtt.srtt_us = SEC;
+	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[2]);
+	f[2]->gone = true;
+	ck_assert_ptr_null(path_choice_copy(&m, s, T0, f[0], 100));
+	f[2]->gone = false;
+	f[0]->tx_loss.since = 0;
 	f[0]->validated = false;
 	ck_assert_ptr_eq(path_choice_copy(&m, s, T0, f[0], 100), f[1]);
 }
@@ -430,6 +639,14 @@ suite_path_choice(void)
 	tcase_add_test(a, size);
 	tcase_add_test(a, last_resort);
 	tcase_add_test(a, copy);
+	tcase_add_test(a, search_asks_all);
+	tcase_add_test(a, search_asks_again);
+	tcase_add_test(a, search_seldom);
+	tcase_add_loop_test(a, search_no_guess, 0, COUNT(guesses));
+	tcase_add_test(a, search_of_its_own);
+	tcase_add_test(a, search_fate);
+	tcase_add_test(a, last_answer);
+	tcase_add_test(a, lossy_left);
 	tcase_add_test(a, copy_lossy);
 	suite_add_tcase(suite, a);
 	tcase_add_checked_fixture(b, responder, teardown);

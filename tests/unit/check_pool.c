@@ -399,7 +399,8 @@ START_TEST(at)
 
 	for (n = 0; n < 3; n++)
 		put(POOL_RECENT, 0, n, 500);
-	first = s[0]->pool.first;
+	ck_assert_uint_eq(pool_begin(&m, POOL_RECENT, s[1]), MP_NEVER);
+	first = pool_begin(&m, POOL_RECENT, s[0]);
 	r = pool_first(&m, POOL_RECENT, s[0]);
 	second = r->next;
 	check_record(pool_at(&m, POOL_RECENT, s[0], first), 0, 0, 500);

@@ -117,7 +117,7 @@ static void
 second_wait(void)
 {
 	probe_wait();
-	flow_missed(&f);
+	flow_missed(&f, MP_NEVER);
 	f.probe_now = false;
 	f.wait_since = T0 + 2 * SEC;
 	/* idle_time 60 ms: RTO 120 ms */

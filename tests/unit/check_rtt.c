@@ -27,9 +27,10 @@ static const struct sample_row {
 	{ "100 ms after 0", 2, { 0, 100000 }, 12500, 24999 },
 	{ "longest", 1, { RTT_SAMPLE_MAX }, 5000000, 2500000 },
 	{ "longest twice", 2, { 1000, RTT_SAMPLE_MAX }, 625875, 1250125 },
-	{ "over the longest", 1, { RTT_SAMPLE_MAX + 1 }, 0, 0 },
+	{ "over the longest: as that", 1, { RTT_SAMPLE_MAX + 1 }, 5000000,
+	    2500000 },
 	{ "over the longest, later", 3, { 100000, UINT32_MAX, 140000 },
-	    105000, 47500 },
+	    640937, 1090000 },
 };
 
 START_TEST(sample)
@@ -114,7 +115,7 @@ START_TEST(misses)
 	rtt_init(&rtt);
 	rtt_sample(&rtt, 100000);
 	for (i = 0; i < COUNT(idle); i++) {
-		rtt_miss(&rtt);
+		rtt_miss(&rtt, UINT64_MAX);
 		ck_assert_uint_eq(rtt.idle_us, idle[i]);
 		ck_assert_uint_eq(rtt.srtt_us, 100000);
 		ck_assert_uint_eq(rtt.rttvar_us, 50000);
@@ -132,9 +133,9 @@ START_TEST(misses_unsampled)
 	struct rtt rtt;
 
 	rtt_init(&rtt);
-	rtt_miss(&rtt);
+	rtt_miss(&rtt, UINT64_MAX);
 	ck_assert_uint_eq(rtt.idle_us, 750000);
-	rtt_miss(&rtt);
+	rtt_miss(&rtt, UINT64_MAX);
 	ck_assert_uint_eq(rtt.idle_us, 2250000);
 	ck_assert_uint_eq(rtt.srtt_us, 0);
 }
@@ -155,7 +156,7 @@ START_TEST(miss_cap)
 {
 	struct rtt rtt = { 100000, 0, caps[_i][0] };
 
-	rtt_miss(&rtt);
+	rtt_miss(&rtt, UINT64_MAX);
 	ck_assert_uint_eq(rtt.idle_us, caps[_i][1]);
 }
 END_TEST

@@ -152,6 +152,38 @@ static const struct flags_row {
 	{ 0x0435, 27, ZEROS },
 	{ 0x0439, 33, ZEROS },
 	{ 0x043d, 35, ZEROS },
+	{ 0x0801, 10, ZEROS },
+	{ 0x0805, 12, ZEROS },
+	{ 0x0809, 19, ZEROS },
+	{ 0x080d, 21, ZEROS },
+	{ 0x0811, 19, ZEROS },
+	{ 0x0815, 21, ZEROS },
+	{ 0x0819, 27, ZEROS },
+	{ 0x081d, 29, ZEROS },
+	{ 0x0821, 14, ZEROS },
+	{ 0x0825, 16, ZEROS },
+	{ 0x0829, 23, ZEROS },
+	{ 0x082d, 25, ZEROS },
+	{ 0x0831, 23, ZEROS },
+	{ 0x0835, 25, ZEROS },
+	{ 0x0839, 31, ZEROS },
+	{ 0x083d, 33, ZEROS },
+	{ 0x0c01, 14, ZEROS },
+	{ 0x0c05, 16, ZEROS },
+	{ 0x0c09, 23, ZEROS },
+	{ 0x0c0d, 25, ZEROS },
+	{ 0x0c11, 23, ZEROS },
+	{ 0x0c15, 25, ZEROS },
+	{ 0x0c19, 31, ZEROS },
+	{ 0x0c1d, 33, ZEROS },
+	{ 0x0c21, 18, ZEROS },
+	{ 0x0c25, 20, ZEROS },
+	{ 0x0c29, 27, ZEROS },
+	{ 0x0c2d, 29, ZEROS },
+	{ 0x0c31, 27, ZEROS },
+	{ 0x0c35, 29, ZEROS },
+	{ 0x0c39, 35, ZEROS },
+	{ 0x0c3d, 37, ZEROS },
 	{ 0x0002, 6, NONE },
 	{ 0x0006, 6, ANY },
 	{ 0x0040, 6, ANY },
@@ -297,6 +329,7 @@ START_TEST(msg_there_and_back)
 	m.number = 0x3a3b;
 	m.sent = 0x3c3d;
 	m.missing = 0x3e3f;
+	m.skipped = 0x4041;
 	m.copy.sid = 0x44444444;
 	m.copy.flow = 5;
 	m.copy.seq = 6;
@@ -322,6 +355,9 @@ START_TEST(msg_there_and_back)
 		want.number = 0;
 	if (!(r->flags & WIRE_COUNT))
 		want.sent = want.missing = 0;
+	if (!(r->flags & WIRE_SKIP))
+		want.skipped = 0;
+	ck_assert_uint_eq(back.skipped, want.skipped);
 	ck_assert_uint_eq(back.held_log2, want.held_log2);
 	ck_assert_uint_eq(back.link, want.link);
 	ck_assert_uint_eq(back.data, want.data);
@@ -346,13 +382,13 @@ static const struct msg_row {
 } msgs[] = {
 	{ "data", { .ts = 0x0102, .tsreply = WIRE_TS_NONE }, "00000102ffff" },
 	{ "probe with all, in the order of the bits",
-	    { .flags = 0x043d, .ts = 0x0102, .tsreply = 0x0304, .held_log2 = 5,
+	    { .flags = 0x0c3d, .ts = 0x0102, .tsreply = 0x0304, .held_log2 = 5,
 	    .data = 0x4041, .number = 0x4243, .sent = 0x4445,
-	    .missing = 0x4647, .link = 0x48,
+	    .missing = 0x4647, .skipped = 0x494a, .link = 0x48,
 	    .challenge = { 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17 },
 	    .response = { 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27 },
 	    .select = 0x30313233 },
-	    "543d01020304" "4041" "4243" "4445" "4647" "48"
+	    "5c3d01020304" "4041" "4243" "4445" "4647" "494a" "48"
 	    "1011121314151617" "2021222324252627" "30313233" },
 	{ "response and select",
 	    { .flags = 0x0031, .response = { 1, 2, 3, 4, 5, 6, 7, 8 },

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+#include "loss.h"
+
+#include <string.h>
+
+#include "mp.h"
+#include "replay.h"
+#include "wire.h"
+
+void
+loss_forget(struct flow *f)
+{
+	memset(&f->tx_loss, 0, sizeof(f->tx_loss));
+	memset(&f->rx_loss, 0, sizeof(f->rx_loss));
+}
+
+void
+loss_new_key(struct flow *f)
+{
+	memset(&f->count, 0, sizeof(f->count));
+}
+
+void
+loss_void(struct flow *f)
+{
+	f->void_until = MP_NEVER;
+}
+
+void
+loss_mended(struct flow *f, uint64_t now)
+{
+	f->void_until = now + LOSS_VOID;
+}
+
+/* Most of a few packets, several in a row that is: probes of a dead path. */
+static bool
+gap(uint16_t n, int16_t lost)
+{
+	return n <= LOSS_TELL * 2 && lost >= LOSS_LEAST && lost * 2 > n;
+}
+
+static void
+halve(struct loss *l)
+{
+	l->n /= 2;
+	l->lost /= 2;
+}
+
+/* Surely more than LOSS_HEAVY: 1.22 standard deviations, or 8 of 9 times. */
+static bool
+heavy(const struct loss *l)
+{
+	int64_t over = 1000 * (int64_t)l->lost - LOSS_HEAVY * (int64_t)l->n;
+
+	return l->lost >= LOSS_LEAST && over > 0 &&
+	    2 * over * over > 3 * INT64_C(1000000) * l->lost;
+}
+
+/* n packets more, of which some were lost; or fewer than it seemed. */
+static void
+sample(struct flow *f, struct loss *l, uint16_t n, int16_t lost, uint64_t now)
+{
+	int32_t sum = l->lost + lost;
+
+	if (n == 0 && lost == 0)
+		return;
+	if (now < f->void_until || gap(n, lost))
+		return;
+	l->n = (uint16_t)(l->n + (n < LOSS_MOST ? n : LOSS_MOST));
+	sum = sum < l->n ? sum : l->n;
+	l->lost = (int16_t)(sum > LOSS_BACK ? sum : LOSS_BACK);
+	if (l->at == 0)
+		l->at = now;
+	if (now >= l->at + LOSS_FORGET) {
+		l->at = now;
+		halve(l);
+	}
+	while (l->n > LOSS_MOST)
+		halve(l);
+	if (heavy(l))
+		l->since = l->since == 0 ? now : l->since;
+	else if (l->n >= LOSS_SURE && l->lost * 1000 < LOSS_LIGHT * l->n)
+		l->since = 0;
+}
+
+/* What came is compared to what had to come. */
+static void
+loss_compare(struct flow *f, uint64_t now)
+{
+	struct count *c = &f->count;
+	uint16_t sent = (uint16_t)(c->data + c->control);
+	uint16_t missing = (uint16_t)(c->data_missing + c->control_missing);
+
+	sample(f, &f->rx_loss, (uint16_t)(sent - c->sent),
+	    (int16_t)(missing - c->missing), now);
+	if ((int16_t)(missing - c->missing) > 0)
+		f->suspect = LOSS_TELL;
+	c->sent = sent;
+	c->missing = missing;
+}
+
+void
+loss_came(struct flow *f, bool control, uint64_t seq, uint64_t now)
+{
+	struct count *c = &f->count;
+
+	if (control) {
+		c->control_came++;
+		return;
+	}
+	if (c->waits && seq > c->probe_seq) {
+		c->waits = false;
+		c->data = c->probe_data;
+		c->data_missing = (uint16_t)(c->data - c->data_came);
+		loss_compare(f, now);
+	}
+	c->data_came++;
+}
+
+/* How many datagrams behind a number have been read; -1: too many to tell. */
+static int
+read_ahead(const struct flow *f, const struct replay *replay, uint64_t seq)
+{
+	uint64_t i;
+	int n = 0;
+
+	if (f->mark[0] > seq + LOSS_EARLY)
+		return -1;
+	for (i = seq + 1; i <= f->mark[0]; i++)
+		n += replay_check(&replay->window, i) == REPLAY_SEEN;
+	return n;
+}
+
+void
+loss_probe(struct flow *f, const struct replay *replay, uint64_t seq,
+    const struct wire_msg *msg, uint64_t now)
+{
+	struct count *c = &f->count;
+	uint16_t data = msg->data;
+	int ahead;
+
+	if (msg->flags & WIRE_SKIP)
+		c->peer_skipped = msg->skipped;
+	c->control = (uint16_t)(seq - data - c->peer_skipped);
+	c->control_missing = (uint16_t)(c->control - c->control_came);
+	if (f->mark[0] > seq) {
+		ahead = read_ahead(f, replay, seq);
+		if (ahead >= 0) {
+			c->data = data;
+			c->data_missing = (uint16_t)(data - c->data_came +
+			    ahead);
+		}
+		c->waits = false;
+	} else {
+		c->waits = true;
+		c->probe_seq = seq;
+		c->probe_data = data;
+	}
+	loss_compare(f, now);
+}
+
+void
+loss_skip(struct flow *f)
+{
+	f->count.skipped++;
+	f->count.skip_left = LOSS_REPEAT;
+}
+
+void
+loss_uncount(struct flow *f)
+{
+	f->count.control_came--;
+}
+
+void
+loss_report(struct flow *f, struct wire_msg *msg)
+{
+	struct count *c = &f->count;
+
+	if (c->skip_left > 0) {
+		c->skip_left--;
+		msg->flags |= WIRE_SKIP;
+		msg->skipped = c->skipped;
+	}
+	if (c->missing != c->told_missing)
+		c->told_left = LOSS_REPEAT;
+	else if ((uint16_t)(c->sent - c->told_sent) >= LOSS_TELL &&
+	    c->told_left == 0)
+		c->told_left = 1;
+	if (c->told_left == 0)
+		return;
+	c->told_left--;
+	msg->flags |= WIRE_COUNT;
+	msg->sent = c->told_sent = c->sent;
+	msg->missing = c->told_missing = c->missing;
+}
+
+void
+loss_told(struct flow *f, uint16_t sent, uint16_t missing, uint64_t now)
+{
+	struct count *c = &f->count;
+	int16_t n = (int16_t)(sent - c->peer_sent);
+	int16_t lost;
+
+	if (n < 0)
+		return; /* older than the last */
+	lost = (int16_t)(missing - c->peer_missing);
+	c->peer_sent = sent;
+	c->peer_missing = missing;
+	if (lost > n)
+		lost = n;
+	sample(f, &f->tx_loss, (uint16_t)n, lost, now);
+	if (lost > 0)
+		f->suspect = LOSS_TELL;
+}
+
+uint32_t
+loss_permille(const struct flow *f)
+{
+	return f->tx_loss.n == 0 || f->tx_loss.lost < 0 ? 0 :
+	    (uint32_t)f->tx_loss.lost * 1000U / f->tx_loss.n;
+}
+
+bool
+loss_is_heavy(const struct flow *f)
+{
+	return f->tx_loss.since != 0;
+}
+
+uint64_t
+loss_lasting_at(const struct flow *f)
+{
+	uint64_t a = f->tx_loss.since, b = f->rx_loss.since;
+
+	if (a == 0 && b == 0)
+		return MP_NEVER;
+	return (a == 0 || (b != 0 && b < a) ? b : a) + LOSS_LEAVE;
+}
+
+bool
+loss_is_lasting(const struct flow *f, uint64_t now)
+{
+	return now >= loss_lasting_at(f);
+}
