@@ -26,15 +26,13 @@ alt_proven(struct mp *m, struct recv *r)
 	bool other = memcmp(f->path.remote.ip, f->alt.remote.ip, 16) != 0 ||
 	    memcmp(f->path.local.ip, f->alt.local.ip, 16) != 0;
 
-	f->path = f->alt;
-	f->alt_at = MP_NEVER;
-	f->failed = f->down = false;
-	f->proof_at = 0; /* what answered is there, not where data went */
+	flow_moved(f, r->now);
 	if (other)
 		flow_forget(f);
 	state_count(m, MP_C_rebind);
 	route_begin(m, r->s, f);
 	path_validated(m, r->s, f, r->now);
+	path_make_all(m, r->s, r->now); /* the pair that it left */
 	r->s->resend_flow = f->id;
 	path_choice_resend(m, r->s, r->now);
 	path_choice_dirty(m, r->s, r->now);
@@ -137,33 +135,51 @@ told_usable(const struct mp *m, const struct session *s,
 	return !is_own(m, a->ip) && !addr_equal(a, &s->shown);
 }
 
-/* The list of the responder's addresses.  Flows that exist stay as they are;
- * those of a listed address that gave no answer lately are asked again. */
+/* Adds an address of a list.  Flows of it that gave no answer lately are asked
+ * again. */
+static void
+add_told(struct mp *m, struct session *s, const struct mp_addr *a)
+{
+	struct flow *f;
+	uint32_t i = 0;
+
+	while (i < s->told_n && !addr_equal(&s->told[i], a))
+		i++;
+	if (i == s->told_n && i < MP_TOLD_MAX)
+		s->told[s->told_n++] = *a;
+	STATE_FLOWS(m, s, f, id)
+		if (addr_equal(&f->path.remote, a) && f->proven_once &&
+		    f->rtt.idle_us > 0)
+			f->probe_now = true;
+}
+
+/* The list of the responder's addresses, or a part of it.  Flows that exist
+ * stay as they are. */
 static void
 take_addr_list(struct mp *m, struct recv *r)
 {
 	struct session *s = r->s;
 	struct mp_addr a;
-	struct flow *f;
-	size_t off = r->msg.off;
-	int n;
+	size_t off = r->msg.off, end = r->msg.off + r->msg.len;
+	unsigned part = wire_get_part(r->in, end, &off);
+	int n, left = WIRE_LIST_MAX;
 
-	s->told_n = 0;
-	while ((n = wire_get_addr(r->in, r->msg.off + r->msg.len, &off,
-		    &a)) != 0) {
-		if (n < 0 || !told_usable(m, s, &a)) {
+	if (s->told_n > MP_TOLD_MAX || !(part & WIRE_PART_NEXT))
+		s->told_n = 0;
+	while ((n = wire_get_addr(r->in, end, &off, &a)) != 0) {
+		if (n < 0 || !told_usable(m, s, &a))
 			state_count(m, MP_C_drop_addr);
-			continue;
-		}
-		if (s->told_n < MP_TOLD_MAX)
-			s->told[s->told_n++] = a;
-		STATE_FLOWS(m, s, f, id)
-			if (addr_equal(&f->path.remote, &a) &&
-			    f->proven_once && f->rtt.idle_us > 0)
-				f->probe_now = true;
+		else if (left-- > 0)
+			add_told(m, s, &a);
 	}
-	s->addr_at = r->now + 60 * SEC;
-	s->addr_tries = 0;
+	/* Complete: else it is asked for again. */
+	if (!(part & WIRE_PART_MORE) &&
+	    (!(part & WIRE_PART_NEXT) || s->told_more)) {
+		s->addr_at = r->now + 60 * SEC;
+		s->addr_tries = 0;
+		s->turn = (uint8_t)((s->turn + 1) % MP_TOLD_MAX);
+	}
+	s->told_more = (part & WIRE_PART_MORE) != 0;
 	path_make_all(m, s, r->now);
 	table_arm(m, s, r->now);
 }

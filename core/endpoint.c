@@ -37,7 +37,9 @@
  * another slot.  Their sids still name the old slot, so they are rekeyed.
  *
  * mp_locals() replaces the list of the host's addresses.  Each session that is
- * not over then ends, stops or makes its flows (path.c).
+ * not over then ends, stops or makes its flows (path.c).  With many sessions
+ * that would hold the lock for long: 64 do so at once, the others in calls of
+ * mp_poll(), or before they send the next datagram (locals_due).
  *
  * All functions want the caller's lock, but mp_size(), mp_attach() and
  * mp_sid_prefix(), which read what never changes.
@@ -59,7 +61,10 @@
 
 #define ENDPOINT_MAGIC UINT64_C(0x6d70736869300001) /* and layout version */
 
-enum { ENDPOINT_ALIGN = 64 };
+enum {
+	ENDPOINT_ALIGN = 64,
+	ENDPOINT_AT_ONCE = 64, /* sessions that one call adapts to addresses */
+};
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 25, .pool_each = 1 << 24,
@@ -312,22 +317,62 @@ mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
 	}
 }
 
+/* Do the addresses belong to one interface and one family? */
+static bool
+same_kind(const struct mp_local *a, const struct mp_local *b)
+{
+	return a->ifindex == b->ifindex && addr_is4(a->ip) == addr_is4(b->ip);
+}
+
+/*
+ * Keeps MP_LOCALS_MAX addresses, in the order of mp.h.  So an uplink comes
+ * before the second address of any other interface, and many bridges with many
+ * addresses do not hide it.
+ */
+static void
+keep_locals(struct shared *sh, const struct mp_local *list, size_t n)
+{
+	uint16_t later[MP_LOCALS_GIVEN] = { 0 }; /* how many of its kind are
+						  * kept; or `taken' */
+	const uint16_t taken = UINT16_MAX, down = MP_LOCALS_GIVEN;
+	uint32_t kept = 0;
+	size_t i, best;
+
+	for (i = 0; i < n; i++)
+		later[i] = list[i].down ? down : 0;
+	for (; kept < MP_LOCALS_MAX && kept < n; kept++) {
+		for (i = 1, best = 0; i < n; i++)
+			if (later[i] < later[best])
+				best = i;
+		sh->local[kept] = list[best];
+		later[best] = taken;
+		for (i = 0; i < n; i++)
+			if (later[i] != taken &&
+			    same_kind(&list[i], &list[best]))
+				later[i]++;
+	}
+	sh->nlocals = kept;
+}
+
 void
 mp_locals(struct mp *m, uint64_t now, const struct mp_local *list, size_t n)
 {
 	struct session *s;
-	uint32_t i;
+	uint32_t i, done = 0;
 
-	n = n < MP_LOCALS_MAX ? n : MP_LOCALS_MAX;
 	memset(m->sh->local, 0, sizeof(m->sh->local));
-	if (n > 0)
-		memcpy(m->sh->local, list, n * sizeof(*list));
-	m->sh->nlocals = (uint32_t)n;
+	keep_locals(m->sh, list, n < MP_LOCALS_GIVEN ? n : MP_LOCALS_GIVEN);
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
-		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP ||
-		    s->state == MP_S_DOWN)
+		if (s->state != MP_S_CONNECTING && s->state != MP_S_UP &&
+		    s->state != MP_S_DOWN)
+			continue;
+		if (done++ < ENDPOINT_AT_ONCE) {
 			path_locals(m, s, now);
+		} else { /* mp_poll() goes on */
+			s->locals_due = true;
+			table_arm(m, s, now);
+		}
 	}
 }
 

@@ -97,12 +97,42 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->link_new = false;
 	f->peer_link = f->link_tries = 0;
 	f->searched = f->slow = false;
-	f->born_at = now;
+	f->born_at = f->heard_at = now;
+	f->via = path->ifindex;
+	f->moved_at = 0;
+	f->move_gap = 0;
 	if (f->tx_seq != 0) /* what another pair took does not count */
 		loss_mended(f, now);
 	f->reply = false;
 	f->in_bytes = f->out_bytes = 0;
 	flow_forget(f);
+}
+
+bool
+flow_may_move(const struct flow *f, uint64_t now)
+{
+	uint64_t since = f->moved_at;
+
+	return since == 0 || now >= since + f->move_gap ||
+	    (now >= since + FLOW_UNHEARD && now >= f->heard_at + FLOW_UNHEARD);
+}
+
+void
+flow_moved(struct flow *f, uint64_t now)
+{
+	uint64_t quiet = FLOW_MOVE_QUIET * (uint64_t)f->move_gap;
+	bool lately = f->moved_at != 0 && now < f->moved_at + quiet;
+
+	if (!lately)
+		f->move_gap = FLOW_MOVE_GAP;
+	else if (f->move_gap < FLOW_MOVE_GAP_MAX)
+		f->move_gap *= 2;
+	f->former = f->path;
+	f->path = f->alt;
+	f->alt_at = MP_NEVER;
+	f->moved_at = f->heard_at = now;
+	f->failed = f->down = false;
+	f->proof_at = 0; /* what answered is there, not where data went */
 }
 
 void

@@ -27,6 +27,11 @@ enum flow_limit {
 	FLOW_SUSPECT = 32,	/* quick probes to learn what a loss means */
 	FLOW_LINK_TRIES = 3,	/* challenges to learn the peer's link */
 	FLOW_ALT_TRIES = 2,	/* challenges to where the peer may be */
+	FLOW_MOVE_GAP = 250 * 1000, /* us between two moves; doubles ... */
+	FLOW_MOVE_GAP_MAX = 32 * 1000 * 1000,	/* ... up to this, ... */
+	FLOW_MOVE_QUIET = 8,	/* ... until it did not move for 8 of them */
+	FLOW_UNHEARD = 1000 * 1000, /* us without a packet from where it is,
+				     * after which it may move at once */
 	FLOW_PROBES_LOST = 3,	/* unanswered probes that end a validation */
 };
 
@@ -34,6 +39,12 @@ enum flow_limit {
 void flow_begin(struct flow *, const struct mp_path *, uint64_t now);
 /* Resets the estimates, for another path. */
 void flow_forget(struct flow *);
+
+/* May the flow be asked whether its peer is elsewhere?  Two sources in turn must
+ * not move it with each packet. */
+bool flow_may_move(const struct flow *, uint64_t now);
+/* The peer has moved from `path' to `alt': `former' is where it was. */
+void flow_moved(struct flow *, uint64_t now);
 
 /* Prefetches the memory that a datagram of the flow touches. */
 void flow_fetch(const struct flow *);

@@ -55,7 +55,8 @@ enum mp_bound {
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
 	MP_KEYS_MAX = 64,	  /* keys of one keyring */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
-	MP_TOLD_MAX = 16,	  /* addresses of one ADDR reply */
+	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
+	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
 	MP_OVERHEAD = 34,	  /* bytes around the payload of a datagram */
 	MP_COPY_OVERHEAD = 46,	  /* bytes around the payload of a COPY */
 	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
@@ -188,7 +189,10 @@ struct mp_local {
 /*
  * The complete list of the host's usable addresses, after any change.  Flows of
  * an address that is no longer listed, or whose link is down, are left at once;
- * flows of new addresses are tried at once. At most MP_LOCALS_MAX count. [lock]
+ * flows of new addresses are tried at once.  MP_LOCALS_MAX of them are kept, and
+ * told to peers, in this order: those whose link works, of these the first of
+ * each interface and family, then the second of each, and so on.  At most
+ * MP_LOCALS_GIVEN are looked at. [lock]
  */
 void mp_locals(struct mp *, uint64_t now, const struct mp_local *, size_t n);
 /* The link or a route of an interface changed: its flows are probed at once.
@@ -364,7 +368,8 @@ MP_CHECK int mp_handshake(struct mp *, const struct mp_keyring *, uint64_t now,
 
 /*
  * Writes the next packet that is due to `buf' of `size' bytes (65536 is always
- * enough): 1, or 0 when there is none before mp_deadline(). [lock]
+ * enough): 1, or 0 when there is none before mp_deadline(), which is now
+ * where many sessions are still to be adapted to new addresses. [lock]
  */
 MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,
     struct mp_out *, uint8_t *buf, size_t size);

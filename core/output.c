@@ -25,6 +25,9 @@
 #include "timers.h"
 #include "wire.h"
 
+enum { OUTPUT_LOCALS = 64 }; /* sessions that one call adapts to new addresses,
+			     * so that the lock is not held for long */
+
 /* Where one call of mp_poll() writes. */
 struct output {
 	struct mp_out *out;
@@ -195,40 +198,66 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 
 /* --- Addresses ----------------------------------------------------------- */
 
-/* Writes the list of our addresses that this peer may know. */
-static size_t
-put_list(const struct mp *m, const struct flow *f, uint8_t *body)
+/* May this peer be told of the address? */
+static bool
+tellable(const struct mp *m, const struct flow *f, const struct mp_local *l)
 {
-	const struct mp_local *l;
-	struct mp_addr a = { .port = m->sh->port };
-	size_t len = 0;
+	return !l->down &&
+	    addr_may_tell(l->ip, f->path.remote.ip, m->sh->tell_private);
+}
+
+/* How many of our addresses the peer is told. */
+static uint32_t
+list_len(const struct mp *m, const struct flow *f)
+{
 	uint32_t i, n = 0;
 
-	for (i = 0; i < m->sh->nlocals && i < MP_LOCALS_MAX; i++) {
-		l = &m->sh->local[i];
-		if (l->down || n == MP_TOLD_MAX ||
-		    !addr_may_tell(l->ip, f->path.remote.ip,
-			m->sh->tell_private))
+	for (i = 0; i < m->sh->nlocals && i < MP_LOCALS_MAX; i++)
+		n += tellable(m, f, &m->sh->local[i]);
+	return n < MP_TOLD_MAX ? n : MP_TOLD_MAX;
+}
+
+/* Writes a part of the list of our addresses that this peer may know. */
+static size_t
+put_list(const struct mp *m, const struct flow *f, uint32_t part,
+    uint8_t *body)
+{
+	struct mp_addr a = { .port = m->sh->port };
+	uint32_t i, n = 0, first = part * WIRE_LIST_MAX;
+	uint32_t all = list_len(m, f), end = first + WIRE_LIST_MAX;
+	size_t len = 0;
+
+	if (all > WIRE_LIST_MAX)
+		len = wire_put_part(body, (part > 0 ? WIRE_PART_NEXT : 0) |
+		    (all > end ? WIRE_PART_MORE : 0));
+	end = end < all ? end : all;
+	for (i = 0; i < m->sh->nlocals && i < MP_LOCALS_MAX && n < end; i++) {
+		if (!tellable(m, f, &m->sh->local[i]) || n++ < first)
 			continue;
-		memcpy(a.ip, l->ip, 16);
+		memcpy(a.ip, m->sh->local[i].ip, 16);
 		len += wire_put_addr(body + len, &a);
-		n++;
 	}
 	return len;
 }
 
+/* Sends a part of the list; the next one, if there is one, is due then. */
 static int
-send_list(struct mp *m, struct session *s, struct flow *f, uint64_t now,
-    struct output *o)
+send_list(struct mp *m, struct session *s, struct flow *f, uint32_t part,
+    uint64_t now, struct output *o)
 {
 	struct wire_msg msg = { .flags = WIRE_ADDR | WIRE_REPLY };
-	size_t len = put_list(m, f, o->buf + WIRE_AD + WIRE_HEAD);
+	size_t len = put_list(m, f, part, o->buf + WIRE_AD + WIRE_HEAD);
 
+	s->list_part = 0;
 	if (!may_send(s, f, false, WIRE_MIN + len))
 		return 0;
 	if (send_control(m, s, f, now, &msg, len, o->out, o->buf) == 0)
 		return 0;
 	sent_to(f, false, o->out->len);
+	if (list_len(m, f) > (part + 1) * WIRE_LIST_MAX) {
+		s->list_part = (uint8_t)(part + 1);
+		s->list_flow = f->id;
+	}
 	return 1;
 }
 
@@ -254,17 +283,25 @@ output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
 	struct wire_msg msg = { .flags = WIRE_ADDR };
 	struct flow *f;
 
+	if (s->list_part > 0) {
+		tries = STATE_ONCE(s->list_part);
+		s->list_part = 0;
+		f = state_flow(m, s, s->list_flow);
+		if (f != NULL && !f->gone && tries < MP_TOLD_MAX &&
+		    send_list(m, s, f, tries, now, o))
+			return 1;
+	}
 	if (s->addr_reply) {
 		s->addr_reply = false;
 		f = state_flow(m, s, s->addr_flow);
-		if (f != NULL && !f->gone && send_list(m, s, f, now, o))
+		if (f != NULL && !f->gone && send_list(m, s, f, 0, now, o))
 			return 1;
 	}
 	if (now >= s->push_at && (f = addr_flow(m, s, now)) != NULL) {
 		tries = STATE_ONCE(s->push_tries);
 		s->push_at = tries < 2 ? now + again[tries] : MP_NEVER;
 		s->push_tries = tries < 2 ? tries + 1 : tries;
-		if (send_list(m, s, f, now, o))
+		if (send_list(m, s, f, 0, now, o))
 			return 1;
 	}
 	if (s->initiator && now >= s->addr_at && !probe_idle(s, now) &&
@@ -312,6 +349,8 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
+	if (s->locals_due)
+		path_locals(m, s, now);
 	initiator_reply_settle(m, s, now);
 	timers_session(m, s, now);
 	if (s->plain && s->state == MP_S_DOWN && s->staged.n > 0)
@@ -344,12 +383,15 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 	struct output o = { out, buf, size };
 	struct session *s;
 	uint64_t at;
+	int locals = 0;
 
 	if (size < MP_CONTROL_MAX)
 		return 0;
 	if (now >= m->sh->sweep_at)
 		handshake_sweep(m, now);
 	while ((s = table_first(m)) != NULL && table_first_at(m) <= now) {
+		if (s->locals_due && locals++ == OUTPUT_LOCALS)
+			break;
 		if (output_session(m, ring, s, now, &o))
 			return 1;
 		if (s->state == MP_S_FREE) {

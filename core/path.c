@@ -13,6 +13,13 @@
 #include "table.h"
 #include "wire.h"
 
+enum {
+	PATH_TRIED = 30 * 1000 * 1000, /* us for which a new pair stays */
+	PATH_ASK_GAP = 250 * 1000, /* us between probes of a pair elsewhere */
+	PATH_FORMER = 60 * 1000 * 1000, /* us of silence in which the former
+					 * address is asked */
+};
+
 struct flow *
 path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
 {
@@ -67,7 +74,11 @@ void
 path_validated(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {
+	bool first = !f->proven_once;
+
 	f->proven_once = true;
+	if (first && s->pairs_left) /* one more interface works, perhaps */
+		path_make_all(m, s, now);
 	if (f->unproven) { /* what waits for it may go now */
 		f->unproven = false;
 		table_arm(m, s, now);
@@ -138,62 +149,147 @@ path_record(struct mp *m, struct session *s, const struct mp_path *p,
 	return path_flow(m, s, state_nflows(s), now);
 }
 
-/* How many live flows leave by that interface. */
+/*
+ * The weight of an interface and family with so many flows: pairs go to the
+ * lightest.  One that never answered is heavy once it has a flow, or bridges
+ * without a way to the peer would take the places of those that have one.
+ */
 static uint32_t
-flows_by(const struct mp *m, const struct session *s, uint32_t ifindex)
+flows_weight(uint32_t n, bool works)
+{
+	return n + (n > 0 && !works ? MP_FLOWS_MAX : 0);
+}
+
+/* How many live flows leave by that interface in the family of `ip', and
+ * whether one of them worked. */
+static uint32_t
+flows_by(const struct mp *m, const struct session *s, uint32_t ifindex,
+    const uint8_t ip[16], bool *works)
+{
+	struct flow *f;
+	uint32_t n = 0;
+
+	*works = false;
+	STATE_FLOWS(m, s, f, id) {
+		if (f->path.ifindex != ifindex ||
+		    addr_is4(f->path.local.ip) != addr_is4(ip))
+			continue;
+		n++;
+		*works |= f->proven_once;
+	}
+	return n;
+}
+
+/* How many live flows lead to that address. */
+static uint32_t
+flows_to(const struct mp *m, const struct session *s, const struct mp_addr *a)
 {
 	struct flow *f;
 	uint32_t n = 0;
 
 	STATE_FLOWS(m, s, f, id)
-		n += f->path.ifindex == ifindex;
+		n += addr_equal(&f->path.remote, a);
 	return n;
 }
 
-/* A pair without a flow, of the interface that has the fewest flows. */
-static bool
-missing_pair(struct mp *m, struct session *s, struct mp_path *best)
+static struct mp_path
+pair_of(const struct mp_local *l, const struct mp_addr *remote)
 {
+	struct mp_path p = { .remote = *remote, .ifindex = l->ifindex };
+
+	memcpy(p.local.ip, l->ip, 16);
+	return p;
+}
+
+/* The order of a session's remote addresses for one more pair: the one that
+ * the program used, then those that the fewest flows lead to, each in turn. */
+static uint32_t
+rank_remotes(const struct mp *m, const struct session *s,
+    uint32_t rank[MP_TOLD_MAX + 1])
+{
+	const struct mp_addr *r;
+	uint32_t i, n = 0;
+
+	for (; n <= MP_TOLD_MAX && (r = remote_addr(s, n)) != NULL; n++)
+		rank[n] = n == 0 ? 0 : 1 + flows_to(m, s, r) * MP_TOLD_MAX;
+	for (i = 1; i < n; i++)
+		rank[i] += (i + s->turn) % (n - 1);
+	return n;
+}
+
+/*
+ * A pair that has no flow: of the lightest interface and family, and of its
+ * pairs the first by rank_remotes().
+ */
+static bool
+missing_pair(const struct mp *m, const struct session *s,
+    struct mp_path *best)
+{
+	const uint32_t most = (MP_FLOWS_MAX + 2) * MP_TOLD_MAX; /* of a rank */
 	const struct mp_addr *r;
 	const struct mp_local *l;
 	struct mp_path p;
-	uint32_t i, j, n, least = UINT32_MAX;
+	uint32_t i, j, n, rank[MP_TOLD_MAX + 1], least = UINT32_MAX;
+	uint32_t remotes = rank_remotes(m, s, rank);
+	bool works;
 
 	for (j = 0; j < m->sh->nlocals && j < MP_LOCALS_MAX; j++) {
 		l = &m->sh->local[j];
-		if (l->down || (n = flows_by(m, s, l->ifindex)) >= least)
+		if (l->down)
 			continue;
-		for (i = 0; (r = remote_addr(s, i)) != NULL; i++) {
-			memset(&p, 0, sizeof(p));
-			memcpy(p.local.ip, l->ip, 16);
-			p.remote = *r;
-			p.ifindex = l->ifindex;
-			if (addr_is_synthetic(r->ip) ||
-			    !addr_pair_ok(l->ip, r->ip) ||
-			    path_find(m, s, &p) != NULL)
+		n = flows_by(m, s, l->ifindex, l->ip, &works);
+		n = flows_weight(n, works) * most;
+		for (i = 0; n < least && i < remotes; i++) {
+			r = remote_addr(s, i);
+			if (r == NULL || n + rank[i] >= least ||
+			    addr_is_synthetic(r->ip) ||
+			    !addr_pair_ok(l->ip, r->ip))
+				continue;
+			p = pair_of(l, r);
+			if (path_find(m, s, &p) != NULL)
 				continue;
 			*best = p;
-			least = n;
-			break;
+			least = n + rank[i];
 		}
 	}
 	return least != UINT32_MAX;
 }
 
-/* A place for one more pair where all are taken: of one that never worked
- * and crowds its interface. */
+/* It had its time, and no probe was answered. */
+static bool
+tried(const struct flow *f, uint64_t now)
+{
+	return !f->proven_once && now > f->born_at + PATH_TRIED &&
+	    (f->failed || f->probes >= FLOW_PROBES_LOST);
+}
+
+/*
+ * A place for one more pair where all are taken: of one that does not work, and
+ * crowds its interface or was tried in vain.  Pairs with the address that the
+ * program used stay, but for such of lighter interfaces, and get the place of
+ * any that does not work; an interface keeps its last pair.
+ */
 static struct flow *
-crowded_record(const struct mp *m, const struct session *s, uint32_t ifindex)
+crowded_record(const struct mp *m, const struct session *s,
+    const struct mp_path *p, uint64_t now)
 {
 	struct flow *f, *worst = NULL;
-	uint32_t n, most = flows_by(m, s, ifindex) + 1;
+	bool said = addr_equal(&p->remote, &s->shown), works, its, stays;
+	uint32_t n = flows_by(m, s, p->ifindex, p->local.ip, &works);
+	uint32_t most = flows_weight(n, works);
 
 	STATE_FLOWS(m, s, f, id) {
-		n = flows_by(m, s, f->path.ifindex);
-		if (!f->validated && n > most) {
+		n = flows_by(m, s, f->path.ifindex, f->path.local.ip, &its);
+		stays = !said && addr_equal(&f->path.remote, &s->shown);
+		if (f->validated || f->id == s->current || n < 2 || stays)
+			continue;
+		n = flows_weight(n - 1, its);
+		if (n > most) {
 			worst = f;
 			most = n;
-		}
+		} else if (worst == NULL && !addr_equal(&f->path.remote,
+		    &s->shown) && (said || (works && tried(f, now))))
+			worst = f;
 	}
 	return worst;
 }
@@ -209,10 +305,12 @@ path_make_all(struct mp *m, struct session *s, uint64_t now)
 	    m->limits.flows_each : s->max_flows;
 
 	/* Each round makes one pair; more rounds would only undo some. */
-	for (rounds = 0; rounds < MP_LOCALS_MAX * (MP_TOLD_MAX + 1) &&
-	     s->initiator && missing_pair(m, s, &p); rounds++) {
+	for (rounds = 0; rounds < 2 * MP_FLOWS_MAX && s->initiator; rounds++) {
+		s->pairs_left = missing_pair(m, s, &p);
+		if (!s->pairs_left)
+			break;
 		f = s->live_flows < most ? path_record(m, s, &p, now) :
-		    crowded_record(m, s, p.ifindex);
+		    crowded_record(m, s, &p, now);
 		if (f == NULL)
 			break;
 		path_begin(m, s, f, &p, now);
@@ -254,6 +352,79 @@ path_move(struct mp *m, struct session *s, const struct flow *from,
 		path_begin(m, s, f, &from->path, now);
 	return f;
 }
+
+/* --- A peer that moves ---------------------------------------------------- */
+
+void
+path_ask_alt(struct mp *m, struct session *s, struct flow *f,
+    const struct mp_path *p, size_t len, uint64_t now)
+{
+	f->alt = *p;
+	if (s->initiator)
+		f->alt.local = f->path.local;
+	f->alt.any_source = f->path.any_source &&
+	    f->alt.ifindex == f->path.ifindex &&
+	    memcmp(f->alt.local.ip, f->path.local.ip, 16) == 0;
+	f->alt_at = now;
+	f->alt_tries = 0;
+	f->in_bytes = (uint32_t)len;
+	f->out_bytes = 0;
+	rng_bytes(&m->sh->rng, f->alt_challenge, WIRE_TOKEN);
+	table_arm(m, s, now);
+}
+
+/* Asks a flow that is silent, or was never asked, but not with each packet. */
+static void
+ask_silent(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	if (f->down || (f->validated && f->rtt.idle_us == 0) ||
+	    now < f->probe_at + PATH_ASK_GAP)
+		return;
+	f->probe_now = true;
+	table_arm(m, s, now);
+}
+
+bool
+path_known(struct mp *m, struct session *s, const struct flow *f,
+    const struct mp_path *p, uint64_t now)
+{
+	struct mp_path there = f->path;
+	struct flow *other;
+
+	there.remote = p->remote;
+	other = s->initiator ? path_find(m, s, &there) : NULL;
+	if (other != NULL)
+		ask_silent(m, s, other, now);
+	return other != NULL;
+}
+
+void
+path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	struct flow *said;
+
+	if (now > f->silent_since + PATH_FORMER)
+		return;
+	if (s->initiator && (f->moved_at != 0 || f->id == s->current))
+		STATE_FLOWS(m, s, said, id)
+			if (said != f && addr_equal(&said->path.remote,
+			    &s->shown))
+				ask_silent(m, s, said, now);
+	if (f->moved_at != 0 && f->alt_at == MP_NEVER && !path_known(m, s, f, &f->former, now))
+		path_ask_alt(m, s, f, &f->former, WIRE_INIT, now);
+}
+
+void
+path_any_link(const struct session *s, struct flow *f)
+{
+	if (s->initiator || f->silent_since == MP_NEVER ||
+	    f->heard_at <= f->silent_since)
+		return;
+	f->path.ifindex = f->path.ifindex != 0 ? 0 : f->via;
+	f->path.any_source = false;
+}
+
+/* --- Addresses and links -------------------------------------------------- */
 
 /* What became of a flow's local address. */
 static void
@@ -329,6 +500,7 @@ path_locals(struct mp *m, struct session *s, uint64_t now)
 {
 	struct flow *f;
 
+	s->locals_due = false;
 	STATE_FLOWS(m, s, f, id)
 		flow_local(m, s, f, now);
 	route_changed(m, s);
@@ -367,10 +539,32 @@ path_probe_now(struct mp *m, struct session *s, uint64_t now, uint32_t ifindex)
 	path_retry_handshake(m, s, now);
 }
 
+/*
+ * Responder: packets go back by the link that the peer's came by, but that may
+ * carry nothing outwards (an asymmetric route).  Where no other flow works, the
+ * kernel chooses the link, as it does for plain UDP.
+ */
+static bool
+any_link(const struct mp *m, const struct session *s, struct flow *f)
+{
+	struct flow *other;
+
+	if (s->initiator || f->path.ifindex == 0)
+		return false;
+	STATE_FLOWS(m, s, other, id)
+		if (other != f && flow_usable(other))
+			return false;
+	f->path.ifindex = 0;
+	f->path.any_source = false;
+	return true;
+}
+
 bool
 path_send_failed(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {
+	if (any_link(m, s, f))
+		return false;
 	if (f->failed || ++f->send_errors < 2)
 		return f->failed;
 	f->failed = true;

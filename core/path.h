@@ -7,6 +7,7 @@
 #define PATH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct flow;
@@ -34,6 +35,20 @@ void path_end_from(struct mp *, struct session *, uint32_t first,
     uint64_t now);
 struct flow *path_move(struct mp *, struct session *, const struct flow *,
     uint64_t now);
+/* Asks whether the flow's peer is at another address, from which `len' bytes
+ * came. */
+void path_ask_alt(struct mp *, struct session *, struct flow *,
+    const struct mp_path *, size_t len, uint64_t now);
+/* Initiator: has another flow that pair?  Then it is asked, if it is silent. */
+bool path_known(struct mp *, struct session *, const struct flow *,
+    const struct mp_path *, uint64_t now);
+/* A flow is silent: where its peer was before, and the address that the program
+ * used, are asked again. */
+void path_ask_former(struct mp *, struct session *, struct flow *,
+    uint64_t now);
+/* A flow is silent, though packets come by it: at the responder its packets go
+ * by the link that the kernel chooses from now on; or no longer. */
+void path_any_link(const struct session *, struct flow *);
 /* Adapts the flows to the host's addresses after a change. */
 void path_locals(struct mp *, struct session *, uint64_t now);
 /* Probes at once: all flows (MP_NONE), or those of one interface. */

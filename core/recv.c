@@ -182,6 +182,8 @@ take_path(struct mp *m, struct recv *r, size_t len)
 		memcmp(f->path.local.ip, p->local.ip, 16) == 0);
 
 	if (same || (f->gone && r->s->initiator)) {
+		f->heard_at = r->now;
+		f->via = p->ifindex;
 		if (f->alt_at == MP_NEVER)
 			f->in_bytes += (uint32_t)len;
 		if (f->gone && !r->s->initiator) {
@@ -202,18 +204,8 @@ take_path(struct mp *m, struct recv *r, size_t len)
 		return;
 	}
 	/* The peer moved, or a NAT did; or it is somebody's trick: ask. */
-	f->alt = *p;
-	if (r->s->initiator)
-		f->alt.local = f->path.local;
-	f->alt.any_source = f->path.any_source &&
-	    f->alt.ifindex == f->path.ifindex &&
-	    memcmp(f->alt.local.ip, f->path.local.ip, 16) == 0;
-	f->alt_at = r->now;
-	f->alt_tries = 0;
-	f->in_bytes = (uint32_t)len;
-	f->out_bytes = 0;
-	rng_bytes(&m->sh->rng, f->alt_challenge, WIRE_TOKEN);
-	table_arm(m, r->s, r->now);
+	if (flow_may_move(f, r->now) && !path_known(m, r->s, f, p, r->now))
+		path_ask_alt(m, r->s, f, p, len, r->now);
 }
 
 /* The answer to one of the last probes, in order or not: how late it is. */
@@ -399,6 +391,8 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 		    r->f->validated)
 			continue;
 		path_validated(m, r->s, r->f, r->now);
+		if (sh->source[i].n % 2 == 0) /* the last RESP went so */
+			r->f->path.ifindex = 0;
 		if (i == 0 && sh->source[1].n == 0)
 			continue;
 		/* The RESP went to several addresses: it proves none. */

@@ -259,10 +259,17 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	sh = find_init(m, packet + WIRE_MAC1_INIT, now);
 	if (sh != NULL) {
 		n = note_source(sh, &rx->path.remote);
-		if (n > 0 && n <= RESPONDER_SENDS)
-			return responder_answer(m, rx, sh->packet, WIRE_RESP,
-			    now, out,
-			    buf);
+		if (n > 0 && n <= RESPONDER_SENDS) {
+			n = (uint8_t)(n % 2 == 0);
+			if (!responder_answer(m, rx, sh->packet, WIRE_RESP,
+			    now, out, buf))
+				return 0;
+			/* Each second one by the link that the kernel chooses:
+			 * that of the INIT may have no way back. */
+			if (n && rx->ref == MP_NONE)
+				out->path.ifindex = 0;
+			return 1;
+		}
 		state_count(m, MP_C_drop_handshake_dup);
 		return 0;
 	}

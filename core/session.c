@@ -327,6 +327,7 @@ session_ask(struct mp *m, struct session *s, uint64_t now)
 	uint32_t i = STATE_ONCE(s->handshake);
 
 	s->handshake_inner = false;
+	path_make_all(m, s, now); /* INIT goes where the program said, too */
 	if (i >= STATE_HANDSHAKES)
 		s->want_handshake = true;
 	else
@@ -342,7 +343,5 @@ session_connect(struct mp *m, struct session *s, uint64_t now)
 		s->state = MP_S_CONNECTING;
 	s->connect_since = now;
 	session_ask(m, s, now);
-	if (s->initiator)
-		path_make_all(m, s, now);
 	table_arm(m, s, now);
 }

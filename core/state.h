@@ -155,6 +155,11 @@ struct flow {
 	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
 	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
 	struct mp_path alt; /* where the peer may have moved */
+	struct mp_path former; /* where it was before it moved */
+	uint64_t heard_at;  /* last packet in order from the pair */
+	uint64_t moved_at;  /* 0: never */
+	uint32_t move_gap;  /* us until it may move again */
+	uint32_t via;	    /* interface that its last packet came by */
 	uint8_t token[WIRE_TOKEN];
 	uint8_t challenge[WIRE_TOKEN];
 	uint8_t alt_challenge[WIRE_TOKEN];
@@ -246,6 +251,11 @@ struct session {
 	uint8_t addr_flow; /* which flow the request came on */
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
+	uint8_t turn; /* whose of them it is to have more pairs */
+	bool locals_due : 1; /* path_locals() is still to be called */
+	bool pairs_left : 1; /* some pairs have no flow: all are taken */
+	bool told_more : 1; /* the last list goes on in another message */
+	uint8_t list_part, list_flow; /* the part of ours that is due; 0: none */
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;

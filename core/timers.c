@@ -97,7 +97,9 @@ timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 	uint16_t mtu = path_mtu(m, f);
 
 	if (now >= flow_wait_end(f, now)) {
+		path_any_link(s, f);
 		flow_missed(f, now);
+		path_ask_former(m, s, f, now);
 		s->review_at = 0;
 	}
 	if (now >= invalid_at(f)) {
@@ -271,7 +273,7 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	struct flow *f;
 	bool works = can_send(m, s);
 
-	if (s->addr_reply || (s->staged.n > 0 && works))
+	if (s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
 		return 0;
 	if (s->resend)
 		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 : earlier(at, s->resend_at);

@@ -15,7 +15,7 @@
 	(WIRE_REPLY | WIRE_CHALLENGE | WIRE_RESPONSE | WIRE_SELECT |       \
 	    WIRE_COUNT | WIRE_SKIP)
 
-enum { FAMILY_4 = 4, FAMILY_6 = 6, IP4_OFF = 12 };
+enum { FAMILY_NONE = 0, FAMILY_4 = 4, FAMILY_6 = 6, IP4_OFF = 12 };
 
 static bool
 all_zero(const uint8_t *p, size_t len)
@@ -324,6 +324,27 @@ wire_get_addr(const uint8_t *in, size_t len, size_t *off, struct mp_addr *a)
 	}
 	*off += size;
 	return get_addr(p, size, a) ? 1 : -1;
+}
+
+size_t
+wire_put_part(uint8_t out[WIRE_PART], unsigned part)
+{
+	out[0] = WIRE_PART - 1;
+	out[1] = FAMILY_NONE;
+	out[2] = (uint8_t)part;
+	return WIRE_PART;
+}
+
+unsigned
+wire_get_part(const uint8_t *in, size_t len, size_t *off)
+{
+	const uint8_t *p = in + *off;
+
+	if (*off + WIRE_PART > len || p[0] != WIRE_PART - 1 ||
+	    p[1] != FAMILY_NONE)
+		return 0;
+	*off += WIRE_PART;
+	return p[2] & (WIRE_PART_MORE | WIRE_PART_NEXT);
 }
 
 /* --- Handshake ------------------------------------------------------------ */

@@ -49,6 +49,14 @@ enum wire_size {
 	WIRE_MAC1_RESP = 92,
 	WIRE_IP4 = 8,	 /* an address sub-message with its length byte */
 	WIRE_IP6 = 20,
+	WIRE_LIST_MAX = 16, /* addresses of one message */
+	WIRE_PART = 3,	 /* the sub-message of a list in parts */
+};
+
+/* Which part of a list of addresses a message is. */
+enum wire_part {
+	WIRE_PART_MORE = 1, /* another message goes on with the list */
+	WIRE_PART_NEXT = 2, /* this one does */
 };
 
 enum wire_flag {
@@ -154,6 +162,10 @@ size_t wire_put_addr(uint8_t *out, const struct mp_addr *);
  */
 int wire_get_addr(const uint8_t *in, size_t len, size_t *off,
     struct mp_addr *);
+/* The sub-message that comes first in a list in parts; get: WIRE_PART_* that
+ * are set, 0: the list is in one part. */
+size_t wire_put_part(uint8_t out[WIRE_PART], unsigned part);
+unsigned wire_get_part(const uint8_t *in, size_t len, size_t *off);
 
 struct wire_shake {
 	enum wire_type type;

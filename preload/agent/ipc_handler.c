@@ -18,6 +18,7 @@
 #include "group.h"
 #include "journal.h"
 #include "listener.h"
+#include "local_addr.h"
 #include "port.h"
 #include "refusal.h"
 #include "serving.h"
@@ -305,6 +306,33 @@ on_set(struct ipc_question *q)
 }
 
 static int
+on_links(struct ipc_question *q)
+{
+	int fd = ipc_handler_last(q);
+	struct port *p;
+
+	q->ask.port = 0;
+	if (!ipc_handler_may(q, NULL))
+		return -EACCES;
+	LIST_FOREACH(p, &q->agent->ports, entry)
+		if (slots_find(p, q->ask.cookie) >= 0)
+			break;
+	if (p == NULL)
+		return -ENOENT;
+	if (fd < 0 || !port_is_udp(q->agent, fd))
+		return -EBADF;
+	if (q->got[1] >= 0 && p->nslots == 1 && serving_replace(&p, ipc_handler_take(q, 0)) != 0)
+		return -EBADF;
+	/* The other sockets of the port would lose the control socket. */
+	if (net_device(fd) != p->device)
+		return p->nslots == 1 ? -EXDEV : -EBUSY;
+	local_addr_exclude(p, q->ask.no_interfaces);
+	local_addr_tell(q->agent->netmon, p);
+	port_due(p);
+	return 0;
+}
+
+static int
 on_closing(struct ipc_question *q)
 {
 	socket_gc_run(q->agent);
@@ -340,6 +368,7 @@ static int (*const handler[])(struct ipc_question *) = {
 	[IPC_CLOSING] = on_closing,
 	[IPC_SET] = on_set,
 	[IPC_REFUSAL] = on_refusal_socket,
+	[IPC_LINKS] = on_links,
 	[IPC_EVENTS] = on_events,
 };
 

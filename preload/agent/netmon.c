@@ -59,6 +59,7 @@ netmon_set_link(struct netmon *nm, const struct link *new)
 		nm->link = l;
 		l = &nm->link[nm->nlinks++];
 	} else if (l->up == new->up && l->mtu == new->mtu &&
+	    l->bridge == new->bridge &&
 	    strcmp(l->name, new->name) == 0)
 		return;
 	*l = *new;
@@ -126,6 +127,7 @@ netmon_take_link(struct netmon *nm, const struct rtnl_link *new)
 		l = *before; /* some messages have a part only */
 	l.up = new->up;
 	l.nowhere = new->loopback || new->dummy;
+	l.bridge |= new->bridge;
 	if (new->mtu != 0)
 		l.mtu = new->mtu;
 	if (new->name[0] != '\0')

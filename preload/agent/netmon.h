@@ -15,6 +15,7 @@
 struct link {
 	uint32_t ifindex, mtu;
 	bool up; /* and has a carrier */
+	bool bridge;
 	bool nowhere; /* carries addresses, but no packets to other hosts */
 	char name[IFNAMSIZ];
 };

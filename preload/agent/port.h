@@ -88,7 +88,7 @@ struct port {
 	bool steering_due;
 	/* The engine is to be told when its lock is held next. */
 	bool locals_new;
-	struct mp_local locals[MP_LOCALS_MAX];
+	struct mp_local locals[MP_LOCALS_GIVEN];
 	size_t nlocals;
 	uint32_t link[PORT_LINKS]; /* interfaces that changed; MP_NONE: all */
 	unsigned nlinks;

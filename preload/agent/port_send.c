@@ -29,9 +29,10 @@ port_send_set_df(struct port *p, bool df)
 		    &v6, sizeof(v6));
 }
 
-int
-port_send_packet(struct port *p, const struct mp_out *out,
-    const uint8_t *packet)
+/* Sends a packet by a path: 0, or a negative errno. */
+static int
+port_send_by(struct port *p, const struct mp_path *path,
+    const struct mp_out *out, const uint8_t *packet)
 {
 	union {
 		struct cmsghdr head;
@@ -43,15 +44,32 @@ port_send_packet(struct port *p, const struct mp_out *out,
 	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
 		.msg_iovlen = 1, .msg_control = &control };
 
-	if (out->len > PORT_SEND_MAX)
-		return 0;
-	port_send_set_df(p, out->df);
-	net_aim(&msg, p->kernel, &out->path);
+	net_aim(&msg, p->kernel, path);
 	net_add_tos(&msg, net_is_v4(&out->path.remote), out->tos, out->ttl);
 	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 	    errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
 		return 0;
 	return -errno;
+}
+
+int
+port_send_packet(struct port *p, const struct mp_out *out,
+    const uint8_t *packet)
+{
+	struct mp_path path = out->path;
+	int error;
+
+	if (out->len > PORT_SEND_MAX)
+		return 0;
+	port_send_set_df(p, out->df);
+	error = port_send_by(p, &path, out, packet);
+	/* The answer to a handshake: the link that it came by may have no way
+	 * back.  (Of sessions the engine decides that.) */
+	if (error != 0 && out->session == MP_NONE && path.ifindex != 0) {
+		path.ifindex = 0;
+		error = port_send_by(p, &path, out, packet);
+	}
+	return error;
 }
 
 void

@@ -303,3 +303,17 @@ serving_close(struct port *p)
 	(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &got);
 	agent_settle(a);
 }
+
+int
+serving_replace(struct port **port, int control)
+{
+	struct port *p = *port;
+	struct agent *a = p->agent;
+	struct ipc_request how = p->how;
+	int memfd = p->memfd;
+	char why[IPC_TEXT];
+
+	p->memfd = -1;
+	serving_close(p);
+	return serving_recover(a, &how, 0, memfd, control, port, why);
+}

@@ -23,5 +23,9 @@ int serving_recover(struct agent *, const struct ipc_request *, uint64_t id,
     int memfd, int control, struct port **, char why[IPC_TEXT]);
 /* Sends what is due, and closes the port; the keeper does so, too. */
 void serving_close(struct port *);
+/* Serves the port by another control socket: 0, or a negative errno, and the
+ * port is closed.  Linux takes a socket that is bound to another interface out
+ * of its reuseport group, and a new control socket makes a new one with it. */
+int serving_replace(struct port **, int control);
 
 #endif

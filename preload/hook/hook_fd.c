@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/if_tun.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,9 +19,11 @@
 #include "datagram/rx.h"
 #include "datagram/timestamp.h"
 #include "hooks.h"
+#include "policy/conf.h"
 #include "process/fault.h"
 #include "process/libc.h"
 #include "shared/real.h"
+#include "socket/agent_rpc.h"
 #include "socket/fdtab.h"
 #include "socket/sock.h"
 #include "socket/stale_fd.h"
@@ -198,6 +203,35 @@ hook_fd_ioctl_ipv4(unsigned long request, void *arg)
 	return result;
 }
 
+static void
+hook_fd_tell_links(int fd)
+{
+	struct sock *s = stale_fd_hold(fd);
+
+	if (s != NULL) {
+		agent_rpc_links(fd, s);
+		fdtab_release(s);
+	}
+}
+
+/* TUNSETIFF: the interface is a tunnel of this program, whose packets it sends
+ * itself.  It is no path for them. */
+static int
+hook_fd_ioctl_tunnel(int fd, void *arg)
+{
+	int result = real_ioctl(fd, TUNSETIFF, arg), saved = errno;
+	char name[IFNAMSIZ];
+
+	if (result == 0 && conf_get()->active) {
+		memcpy(name, ((struct ifreq *)arg)->ifr_name, sizeof(name));
+		name[sizeof(name) - 1] = '\0';
+		conf_exclude(name);
+		fdtab_each(0, UINT_MAX, hook_fd_tell_links);
+	}
+	errno = saved;
+	return result;
+}
+
 int
 hook_ioctl(int fd, unsigned long request, ...)
 {
@@ -210,7 +244,8 @@ hook_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	if (s == NULL)
-		return real_ioctl(fd, request, arg);
+		return request == TUNSETIFF ? hook_fd_ioctl_tunnel(fd, arg) :
+		    real_ioctl(fd, request, arg);
 	if (request == FIONREAD && atomic_load(&s->state) == SOCK_ATTACHED &&
 	    !fault_write(fd, arg, sizeof(int))) {
 		*(int *)arg = rx_next_length(fd, s);

@@ -16,6 +16,7 @@
 #include "setsockopt.h"
 #include "shared/real.h"
 #include "shared/uapi.h"
+#include "socket/agent_rpc.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/ingress.h"
@@ -57,6 +58,15 @@ hook_sockopt_opened(int fd, struct sock *s, int level, int option)
 		ingress_filter(fd, s);
 }
 
+/* The program bound its socket to another interface, or to none. */
+static void
+hook_sockopt_links(int fd, struct sock *s, int level, int option)
+{
+	if (level == SOL_SOCKET && (option == SO_BINDTODEVICE ||
+		option == SO_BINDTOIFINDEX))
+		agent_rpc_links(fd, s);
+}
+
 static bool
 hook_sockopt_is_timeout(int level, int option)
 {
@@ -90,6 +100,8 @@ HOOK(int, setsockopt,
 			setsockopt_after(fd, s, level, option, n);
 		if (result == 0)
 			hook_sockopt_opened(fd, s, level, option);
+		if (result == 0)
+			hook_sockopt_links(fd, s, level, option);
 		if (result == 0 && hook_sockopt_is_timeout(level, option))
 			s->options.timeout = sockopt_waits(fd);
 		errno = saved;

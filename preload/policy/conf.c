@@ -2,6 +2,7 @@
 #include "conf.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,6 +104,24 @@ const struct conf *
 conf_get(void)
 {
 	return &conf;
+}
+
+/* Others may be reading the list: it is complete at any time. */
+void
+conf_exclude(const char *interface)
+{
+	static atomic_flag busy = ATOMIC_FLAG_INIT;
+	char *list = conf.set.no_interfaces;
+	size_t len, n = strlen(interface);
+
+	while (atomic_flag_test_and_set(&busy))
+		continue;
+	len = strlen(list);
+	if (len + n + 2 <= sizeof(conf.set.no_interfaces)) {
+		memcpy(list + len + 1, interface, n + 1);
+		list[len] = ' ';
+	}
+	atomic_flag_clear(&busy);
 }
 
 void

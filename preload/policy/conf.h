@@ -29,6 +29,8 @@ struct conf {
  * are logged, a line each. */
 void conf_load(char **envp);
 const struct conf *conf_get(void);
+/* Never use this interface for protected traffic, from now on. */
+void conf_exclude(const char *interface);
 /* Forgets every key: what the rules protect is no longer sent. */
 void conf_refuse(void);
 /* Is a socket that is bound to this port plain to all?  True for port 53:

@@ -53,6 +53,11 @@ enum ipc_kind {
 			* program's seccomp filter forbids it to set */
 	IPC_REFUSAL,   /* a socket that hears ICMP port unreachable of the peer
 			* that the socket in question is connected to */
+	IPC_LINKS,     /* the socket that is passed may be bound to another
+			* interface now (SO_BINDTODEVICE), or no_interfaces has
+			* more names: use the links that it may use.  Error
+			* -EXDEV: the control socket is bound to another one; ask
+			* again with a new one before the socket */
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
 };
 

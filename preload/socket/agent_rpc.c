@@ -12,7 +12,9 @@
 #include "policy/conf.h"
 #include "process/reentry.h"
 #include "process/spawn_agent.h"
+#include "shared/net.h"
 #include "shared/real.h"
+#include "shared/sockfilter.h"
 
 enum {
 	TRIES = 3,	/* to start an agent and ask it */
@@ -126,6 +128,28 @@ agent_rpc_find(int fd, const struct sock *s, struct ipc_answer *answer,
 	static const struct mp_addr anywhere;
 
 	return agent_rpc(IPC_FIND, fd, s, &anywhere, NULL, answer, got);
+}
+
+void
+agent_rpc_links(int fd, struct sock *s)
+{
+	static const struct mp_addr anywhere;
+	int pass[IPC_PASS] = { fd, -1 }, got;
+	struct ipc_answer answer;
+
+	if (atomic_load(&s->state) != SOCK_ATTACHED)
+		return;
+	(void)net_self_learn(fd, &s->self);
+	if (agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got) != 0 ||
+	    answer.error != -EXDEV)
+		return;
+	pass[0] = ksock_control(fd, s);
+	pass[1] = fd;
+	if (pass[0] < 0)
+		return;
+	(void)sockfilter_steer_first(pass[0]);
+	(void)agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got);
+	real_close(pass[0]);
 }
 
 void

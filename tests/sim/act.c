@@ -212,3 +212,9 @@ act_nat_flush(struct run *r, const struct step *s)
 {
 	nat_flush(net_nat(&r->net, s->where));
 }
+
+void
+act_nat_balance(struct run *r, const struct step *s)
+{
+	net_nat(&r->net, s->where)->balances = true;
+}

@@ -21,7 +21,7 @@ struct world;
 
 enum host_bound {
 	HOSTS_MAX = 32,
-	HOST_IFACES_MAX = 8,
+	HOST_IFACES_MAX = 40,
 	HOST_PORT = 4500,
 	HOST_RCVBUF = 212992, /* Linux' default, bytes */
 	HOST_SKB = 768,	      /* what a small packet takes of it */

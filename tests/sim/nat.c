@@ -37,13 +37,14 @@ nat_out(struct nat *t, struct iface *from, struct packet *p, uint64_t now)
 {
 	struct nat_map *m, *use = NULL;
 
+	t->odd = t->balances && !t->odd;
 	for (m = t->map; m < t->map + NAT_MAPS_MAX; m++) {
 		if (m->port != 0 && m->used_at + t->forget_us < now)
 			m->port = 0;
 		if (m->port == 0 && use == NULL)
 			use = m;
 		if (m->port != 0 && same(&m->inside, &p->src) &&
-		    same(&m->remote, &p->dst)) {
+		    same(&m->remote, &p->dst) && m->odd == t->odd) {
 			use = m;
 			break;
 		}
@@ -52,7 +53,8 @@ nat_out(struct nat *t, struct iface *from, struct packet *p, uint64_t now)
 		return false;
 	if (use->port == 0)
 		*use = (struct nat_map){ .iface = from, .inside = p->src,
-			.remote = p->dst, .port = t->next_port++ };
+			.remote = p->dst, .port = t->next_port++,
+			.odd = t->odd };
 	use->used_at = now;
 	p->src = t->outside;
 	p->src.port = use->port;

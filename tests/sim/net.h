@@ -80,6 +80,7 @@ struct nat_map {
 	struct iface *iface;
 	struct mp_addr inside, remote;
 	uint16_t port; /* outside; 0: free */
+	bool odd;      /* of the other packets, where they take turns */
 	uint64_t used_at;
 };
 
@@ -88,6 +89,8 @@ struct nat {
 	struct mp_addr outside;
 	uint64_t forget_us; /* after so long without a packet */
 	uint16_t next_port;
+	bool balances; /* packets of a flow leave by two ports in turn */
+	bool odd;      /* whose turn it is */
 	struct nat_map map[NAT_MAPS_MAX];
 };
 

@@ -216,6 +216,21 @@ static const struct expect nat_flush_expects[] = {
 	{ 0 },
 };
 
+/* A balancer: each packet leaves by the other of two ports. */
+static const struct step nat_balance_steps[] = {
+	{ .at = SEC(5), act_nat_balance, "81.1.0.1" },
+	{ 0 },
+};
+
+static const struct expect nat_balance_expects[] = {
+	{ "lost up", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_MOST, 0 },
+	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(39), COUNT, AT_MOST,
+	    0 },
+	{ "moves in 35 s (1351 in 14 s seen)", m_counter, "s", "rebind",
+	    0, 0, COUNT, AT_MOST, 9 },
+	{ 0 },
+};
+
 static const struct place nat_two_places[] = {
 	{ .iface = "c.a", "192.168.1.2", MS(10), 0, "81.1.0.1" },
 	{ .iface = "d.a", "192.168.1.3", MS(12), 0, "81.1.0.1" },
@@ -314,6 +329,10 @@ const struct scenario scenarios_life[] = {
 	    .length = SEC(40), .places = nat_places,
 	    .traffic = traffic_call, .steps = nat_flush_steps,
 	    .expects = nat_flush_expects },
+	{ .name = "nat_balance", .title = "a NAT with two ports in turn",
+	    .length = SEC(40), .places = nat_places,
+	    .traffic = traffic_call, .steps = nat_balance_steps,
+	    .expects = nat_balance_expects },
 	{ .name = "nat_two", .title = "two clients behind one NAT",
 	    .length = SEC(60), .places = nat_two_places,
 	    .traffic = nat_two_traffic, .expects = nat_two_expects },

@@ -170,6 +170,38 @@ static const struct expect sixteen_expects[] = {
 	{ 0 },
 };
 
+/* The server has 20 bridges, which nobody reaches, and its second uplink comes
+ * after them; each has two addresses. */
+#define BRIDGE(n)                                                          \
+	{ .iface = "s.br" n, "172.20." n ".1 172.21." n ".1", 0, 'x' }
+
+static const struct place bridges_places[] = {
+	{ .iface = "c.a", "10.1.0.2", MS(10), 'a' },
+	{ .iface = "c.z", "10.2.0.2", MS(30), 'z' },
+	{ .iface = "s.a", "10.1.0.1", 0, 'a' },
+	BRIDGE("1"), BRIDGE("2"), BRIDGE("3"), BRIDGE("4"), BRIDGE("5"),
+	BRIDGE("6"), BRIDGE("7"), BRIDGE("8"), BRIDGE("9"), BRIDGE("10"),
+	BRIDGE("11"), BRIDGE("12"), BRIDGE("13"), BRIDGE("14"), BRIDGE("15"),
+	BRIDGE("16"), BRIDGE("17"), BRIDGE("18"), BRIDGE("19"), BRIDGE("20"),
+	{ .iface = "s.z", "10.2.0.1", 0, 'z' },
+	{ 0 },
+};
+
+static const struct step bridges_steps[] = {
+	{ .at = SEC(20.07), act_cut, "c.a" },
+	{ 0 },
+};
+
+static const struct expect bridges_expects[] = {
+	{ "lost up", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_MOST, 0 },
+	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(39), COUNT, AT_MOST,
+	    0 },
+	{ "longest gap up", m_gap, "up", NULL,
+	    SEC(10), SEC(39), MSEC, AT_MOST, MS(150) },
+	{ "flows", m_flows, "c", NULL, SEC(39), 0, COUNT, AT_MOST, 64 },
+	{ 0 },
+};
+
 /* Pairs of mixed families make no flow. */
 static const struct place mixed_places[] = {
 	{ .iface = "c.a", "10.1.0.2 fd01::2 fe80::2", MS(10) },
@@ -216,6 +248,10 @@ const struct scenario scenarios_moves[] = {
 	    .length = SEC(40), .places = sixteen_places,
 	    .traffic = traffic_call, .steps = sixteen_steps,
 	    .expects = sixteen_expects },
+	{ .name = "bridges", .title = "20 bridges before the second uplink",
+	    .length = SEC(40), .places = bridges_places,
+	    .traffic = traffic_call, .steps = bridges_steps,
+	    .expects = bridges_expects },
 	{ .name = "mixed", .title = "mixed families and link-local make none",
 	    .length = SEC(12), .places = mixed_places,
 	    .traffic = traffic_call, .expects = mixed_expects },

@@ -350,6 +350,41 @@ START_TEST(list_long)
 }
 END_TEST
 
+/* A list in two messages: all of it counts; one of which the first message was
+ * lost is asked for again. */
+START_TEST(list_parts)
+{
+	struct duo *d = duo_new(1, 1);
+	struct session *s;
+	uint8_t body[3 + 16 * 8];
+	struct flow *f;
+
+	duo_up(d);
+	s = duo_session(d, 0);
+	f = duo_flow(d, 0, 0, 0);
+	s->addr_at = d->now + SEC;
+	for (int part = _i; part < 2; part++) {
+		memcpy(body, (uint8_t[]) { 2, 0, part == 0 ? 1 : 2 }, 3);
+		for (int i = 0; i < 16; i++)
+			memcpy(body + 3 + 8 * i, (uint8_t[]) { 7, 4, 1, 2, 10,
+			    1, 0, (uint8_t)(50 + 16 * part + i) }, 8);
+		ck_assert_int_eq(give(d, 0, f, 1000 + (uint64_t)part,
+		    flags(WIRE_ADDR | WIRE_REPLY), body, sizeof(body)),
+		    MP_CONTROL);
+		ck_assert_uint_eq(s->live_flows, 17 + 16 * (part - _i));
+		ck_assert_uint_eq(s->addr_at > d->now + SEC, part == 1 &&
+		    _i == 0);
+	}
+	/* one in one message replaces it; no pair ends by that */
+	ck_assert_int_eq(give(d, 0, f, 1002, flags(WIRE_ADDR | WIRE_REPLY),
+	    body + 3, 8), MP_CONTROL);
+	ck_assert_uint_eq(s->told_n, 1);
+	ck_assert_uint_eq(s->live_flows, _i == 0 ? 33 : 17);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_addr), 1); /* in duo_up() */
+	duo_free(d);
+}
+END_TEST
+
 /* --- CLOSE ---------------------------------------------------------------- */
 
 START_TEST(close)
@@ -565,6 +600,7 @@ suite_control(void)
 	tcase_add_loop_test(t, list, 0, COUNT(lists));
 	tcase_add_test(t, list_late);
 	tcase_add_test(t, list_long);
+	tcase_add_loop_test(t, list_parts, 0, 2);
 	tcase_add_test(t, close);
 	tcase_add_loop_test(t, close_initiator, 0, 2);
 	tcase_add_test(t, copy);

@@ -354,6 +354,31 @@ START_TEST(addr_many)
 }
 END_TEST
 
+/* More go in two messages, 32 in all, one of each interface first. */
+START_TEST(addr_parts)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp_addr a;
+	int last;
+
+	for (int i = 0; i < 39; i++) {
+		a = duo_ip4(10, 9, (uint8_t)i, 1, 0);
+		duo_addr_new(d, 1, a.ip, (uint32_t)(i < 10 ? 20 : 20 + i));
+	}
+	last = duo_addr_new(d, 1, duo_ip4(10, 1, 0, 99, 0).ip, 99);
+	log_flags(d, 1, WIRE_ADDR, WIRE_ADDR);
+	duo_up(d);
+	ck_assert_int_ge(seen.n, 2);
+	ck_assert_uint_eq(seen.row[0].body, 3 + 16 * 8);
+	ck_assert_uint_eq(seen.row[1].body, 3 + 16 * 8);
+	ck_assert_uint_eq(seen.row[1].at, seen.row[0].at);
+	ck_assert_uint_eq(duo_session(d, 0)->told_n, 31); /* one is shown */
+	ck_assert_ptr_nonnull(duo_flow(d, 0, 0, last));
+	ck_assert(duo_flow(d, 0, 0, last)->validated);
+	duo_free(d);
+}
+END_TEST
+
 /* A peer at a global address is not told of private ones. */
 START_TEST(addr_private)
 {
@@ -555,6 +580,7 @@ suite_output(void)
 	tcase_add_test(t, addr_repeated);
 	tcase_add_test(t, addr_pushed);
 	tcase_add_test(t, addr_many);
+	tcase_add_test(t, addr_parts);
 	tcase_add_loop_test(t, addr_private, 0, 2);
 	tcase_add_test(t, resend);
 	tcase_add_loop_test(t, resend_again, 0, 8);

@@ -305,6 +305,40 @@ START_TEST(crowd_newcomer)
 }
 END_TEST
 
+/* 20 bridges at either end: each uplink has flows of both families, and to the
+ * peer's uplinks. */
+START_TEST(crowd_bridges)
+{
+	struct duo *d = duo_new(1, 1);
+	uint8_t six[16] = { 0xfd, 0, 2 };
+	int c, s, c6, s6;
+
+	for (int e = 0; e < 2; e++)
+		for (int i = 0; i < 20; i++) {
+			struct mp_addr a = duo_ip4(10, (uint8_t)(2 + e),
+			    (uint8_t)i, 1, 0);
+			duo_addr_new(d, e, a.ip, (uint32_t)(10 + i));
+		}
+	c = duo_addr_new(d, 0, duo_ip4(10, 0, 0, 77, 0).ip, 40);
+	s = duo_addr_new(d, 1, duo_ip4(10, 1, 0, 77, 0).ip, 40);
+	six[15] = 1;
+	c6 = duo_addr_new(d, 0, six, 40);
+	six[15] = 2;
+	s6 = duo_addr_new(d, 1, six, 40);
+	for (int i = 1; i < c; i++)
+		for (int j = 0; j <= s6; j++)
+			duo_cut(d, i, j, true);
+	duo_up(d);
+	ck_assert_int_eq(live(d, 0), 64);
+	ck_assert_ptr_nonnull(duo_flow(d, 0, 0, 0));
+	ck_assert_ptr_nonnull(duo_flow(d, 0, c, 0));
+	ck_assert(duo_flow(d, 0, 0, s) != NULL || duo_flow(d, 0, c, s) != NULL);
+	ck_assert_ptr_nonnull(duo_flow(d, 0, c6, s6));
+	ck_assert(duo_flow(d, 0, c6, s6)->validated);
+	duo_free(d);
+}
+END_TEST
+
 START_TEST(few_flows)
 {
 	struct mp_setup setup = { .limits = { .sessions = 2, .flows = 3,
@@ -369,6 +403,45 @@ START_TEST(send_failed)
 }
 END_TEST
 
+/* What comes by the server's only link cannot go back by it: the kernel chooses
+ * another link.  The client knows its links, and has others (_i 1). */
+START_TEST(one_way)
+{
+	struct duo *d = duo_new(1, 1);
+	uint32_t n = 2;
+
+	duo_up(d);
+	d->end[!_i].addr[0].one_way = 1;
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(duo_flow(d, !_i, 0, 0)->path.ifindex, (uint32_t)_i);
+	ck_assert_int_eq(duo_missing(d, 2, n) == 0, _i == 0);
+	duo_free(d);
+}
+END_TEST
+
+/* The kernel does not say so: no answer arrives, though the question did.  From
+ * the start (_i 0), or later. */
+START_TEST(one_way_silent)
+{
+	struct duo *d = duo_new(1, 1);
+	uint32_t n = 1000;
+
+	if (_i != 0)
+		duo_up(d);
+	d->end[1].addr[0].one_way = 2;
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	n = 2000;
+	duo_chat(d, d->now + SEC, 50 * MS, &n);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_missing(d, 2000, n), 0);
+	duo_free(d);
+}
+END_TEST
+
 START_TEST(mtu)
 {
 	struct duo *d = duo_new(2, 1);
@@ -423,9 +496,12 @@ suite_path(void)
 	tcase_add_loop_test(t, returned, 0, 2);
 	tcase_add_test(t, crowd);
 	tcase_add_test(t, crowd_newcomer);
+	tcase_add_test(t, crowd_bridges);
 	tcase_add_test(t, few_flows);
 	tcase_add_test(t, no_record);
 	tcase_add_test(t, send_failed);
+	tcase_add_loop_test(t, one_way, 0, 2);
+	tcase_add_loop_test(t, one_way_silent, 0, 2);
 	tcase_add_test(t, mtu);
 	tcase_add_test(t, probe_now);
 	suite_add_tcase(suite, t);

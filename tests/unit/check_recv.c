@@ -486,6 +486,77 @@ START_TEST(rebind_replay)
 }
 END_TEST
 
+/* Each second packet of the client comes by another port. */
+static enum duo_verdict
+two_ports(struct duo *d, struct duo_packet *p, void *arg)
+{
+	static int turn;
+
+	(void)d;
+	(void)arg;
+	if (p->from == 0 && ++turn % 2 == 0)
+		p->path.remote.port = 7777;
+	return DUO_PASS;
+}
+
+/* Two sources in turn do not move the flow all the time. */
+START_TEST(rebind_damped)
+{
+	struct duo *d = duo_new(1, 1);
+	uint32_t n = 2;
+
+	duo_up(d);
+	d->end[0].also_port = 7777;
+	d->tap = two_ports;
+	duo_chat(d, d->now + 14 * SEC, 10 * MS, &n);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_rebind), 1);
+	ck_assert_uint_le(duo_count(d, 1, MP_C_rebind), 8);
+	ck_assert_int_eq(duo_missing(d, 2, n), 0);
+	/* where nothing comes from any more is left within a second or two */
+	d->tap = NULL;
+	d->end[0].also_port = 0;
+	duo_chat(d, d->now + 2 * SEC, 10 * MS, &n);
+	ck_assert_uint_eq(duo_flow(d, 1, 0, 0)->path.remote.port, DUO_PORT);
+	duo_free(d);
+}
+END_TEST
+
+/* The server's packets come by another port. */
+static enum duo_verdict
+server_nat(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)d;
+	(void)arg;
+	if (p->from == 1)
+		p->path.remote.port = 7777;
+	return DUO_PASS;
+}
+
+/* The client moved to a port of the server that then dies, with the server's
+ * keys (_i 2), and with room for one flow only (_i 1): the address that the
+ * program used is found again. */
+START_TEST(said_stays)
+{
+	struct mp_setup setup = { .limits = { .sessions = 4, .flows = 8,
+		.flows_each = _i == 1 ? 1 : 8 }, .chacha_only = true };
+	struct duo *d = duo_new_setup(&setup, 1, 1);
+	uint32_t n = 2;
+
+	duo_up(d);
+	d->end[1].also_port = 7777;
+	d->tap = server_nat;
+	duo_chat(d, d->now + 2 * SEC, 20 * MS, &n);
+	ck_assert_uint_eq(duo_current(d, 0)->path.remote.port, 7777);
+	d->tap = NULL;
+	d->end[1].also_port = 0;
+	if (_i == 2)
+		duo_restart(d, 1);
+	ck_assert_uint_le(duo_until_heard(d, 0, 10000, 10 * SEC), 3 * SEC);
+	duo_free(d);
+}
+END_TEST
+
 /* --- Keys ----------------------------------------------------------------- */
 
 /* Packets under the former key are delivered once, and are not in order after
@@ -626,6 +697,8 @@ suite_recv(void)
 	tcase_add_test(t, rebind);
 	tcase_add_test(t, rebind_false);
 	tcase_add_test(t, rebind_replay);
+	tcase_add_test(t, rebind_damped);
+	tcase_add_loop_test(t, said_stays, 0, 3);
 	tcase_add_test(t, former_key);
 	tcase_add_test(t, confirmed_meanwhile);
 	tcase_add_test(t, peek);

@@ -250,7 +250,8 @@ static int
 find_end(const struct duo *d, int self, const struct mp_addr *a)
 {
 	for (int e = 0; e < d->n_ends; e++)
-		if (e != self && d->end[e].port == a->port &&
+		if (e != self && a->port != 0 && (d->end[e].port == a->port ||
+			d->end[e].also_port == a->port) &&
 		    find_seen(&d->end[e], a->ip) >= 0)
 			return e;
 	return -1;
@@ -288,6 +289,8 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 		return MP_ENETUNREACH;
 	if (is_link_local(path->remote.ip))
 		ck_assert_uint_eq(path->ifindex, end->addr[i].local.ifindex);
+	if (end->addr[i].one_way != 0 && path->ifindex != 0)
+		return end->addr[i].one_way == 1 ? MP_ENETUNREACH : 0;
 	if (end->addr[i].error != 0)
 		return end->addr[i].error;
 	if (d->nowhere.port != 0 && addr_equal(&path->remote, &d->nowhere))

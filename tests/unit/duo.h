@@ -36,7 +36,7 @@ struct wire_msg;
 
 enum duo_bound {
 	DUO_ENDS = 4,
-	DUO_ADDRS = 16, /* of an end */
+	DUO_ADDRS = 48, /* of an end */
 	DUO_PORT = 5000,
 	DUO_DELAY = 10 * 1000, /* us */
 };
@@ -77,6 +77,8 @@ struct duo_addr {
 	bool there; /* the host has it now */
 	bool nat;   /* others see packets from it come from `seen' */
 	uint8_t seen[16];
+	int one_way; /* nothing leaves by its interface, but by another: 1, the
+		      * kernel says so; 2, it vanishes */
 	int error;  /* what sending from it gives: 0 or negative errno */
 };
 
@@ -87,6 +89,7 @@ struct duo_end {
 	struct mp_setup setup;
 	struct mp_keyring keys;
 	uint64_t skew;	     /* its clock is so many us ahead; set at once */
+	uint16_t also_port; /* packets to it arrive, too; 0: none */
 	uint16_t port;
 	const struct mp_tx_option *option; /* options of staged datagrams, or
 					  * NULL */
