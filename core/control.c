@@ -297,14 +297,14 @@ recv_copy(struct mp *m, struct recv *r)
 		state_count(m, MP_C_drop_copy_seen);
 		return MP_CONTROL;
 	}
-	if (r->msg.flags & WIRE_PART) {
+	if (r->msg.flags & WIRE_FRAG) {
 		r->rx->part_pos = part_came(m, s, r->now, &r->msg,
 		    (unsigned)slot, r->in + r->msg.off);
 		if (r->rx->part_pos == MP_NEVER)
 			return MP_CONTROL;
 	}
 	flow_take(state_replay(m, f), former, c->seq);
-	if (r->msg.flags & WIRE_PART)
+	if (r->msg.flags & WIRE_FRAG)
 		return recv_parts(m, r);
 	state_count(m, MP_C_copy_in);
 	return recv_deliver(m, r);

@@ -407,7 +407,7 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 static bool
 recv_names_itself(const struct recv *r)
 {
-	return r->msg.flags == WIRE_PART && r->msg.part == 0 &&
+	return r->msg.flags == WIRE_FRAG && r->msg.part == 0 &&
 	    r->msg.copy.flow == r->rx->flow && r->msg.copy.seq == r->rx->seq &&
 	    r->msg.copy.sid == r->rx->sid;
 }
@@ -450,7 +450,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 		r.in_order = false;
 		if (rx->control &&
 		    (r.msg.flags & WIRE_COPYFLAG) == 0 &&
-		    !WIRE_IS_PART(r.msg.flags))
+		    !WIRE_IS_FRAG(r.msg.flags))
 			return MP_CONTROL;
 	}
 	match_probe(m, &r);
@@ -464,7 +464,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 		confirmed(m, &r, was.sh);
 	if (!rx->control)
 		return take_data(m, &r);
-	if ((r.msg.flags & WIRE_COPYFLAG) || WIRE_IS_PART(r.msg.flags))
+	if ((r.msg.flags & WIRE_COPYFLAG) || WIRE_IS_FRAG(r.msg.flags))
 		return recv_copy(m, &r);
 	return recv_control(m, &r);
 }

@@ -169,7 +169,7 @@ send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	if (gone)
 		return 0;
 	msg = copy_msg(m, s, r, now);
-	msg.flags |= WIRE_PART;
+	msg.flags |= WIRE_FRAG;
 	msg.part = 1;
 	return send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
 	    size) > 0;
@@ -194,7 +194,7 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	r->via[r->vias++] = f->id;
 	r->copied_us = (uint32_t)(now - r->sent_at);
 	if (parts) {
-		msg.flags |= WIRE_PART;
+		msg.flags |= WIRE_FRAG;
 		s->resend_rest = pool_position(m, POOL_RECENT, r);
 		s->resend_by = f->id;
 	}

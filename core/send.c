@@ -48,7 +48,7 @@ send_out(const struct mp *m, const struct session *s, const struct flow *f,
 static void
 name_itself(struct wire_msg *msg, const struct wire_ad *ad)
 {
-	if (msg->flags != WIRE_PART || msg->part != 0)
+	if (msg->flags != WIRE_FRAG || msg->part != 0)
 		return;
 	msg->copy = *ad;
 	msg->copy.control = false;
@@ -104,7 +104,7 @@ send_part(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct wire_msg *msg, enum pool_kind kind, const struct record *r,
     struct mp_out *out, uint8_t *buf, size_t size)
 {
-	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY + WIRE_PARTS;
+	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY + WIRE_HALF;
 	size_t total = pool_len(r), len = part_len(total, msg->part);
 
 	if (head + len + WIRE_TAG > size ||
@@ -150,7 +150,7 @@ static void
 fill_parts(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     uint16_t flags, const struct wire_ad *name, size_t len, struct mp_tx tx[])
 {
-	struct wire_msg msg = { .flags = flags | WIRE_PART,
+	struct wire_msg msg = { .flags = flags | WIRE_FRAG,
 		.total = (uint16_t)len };
 	unsigned i;
 

@@ -119,7 +119,7 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 		send_fill(m, s, f, now, &msg, tx);
 		return;
 	}
-	msg.flags = WIRE_PART;
+	msg.flags = WIRE_FRAG;
 	msg.total = (uint16_t)len;
 	if (!r->part || s->staged_by != f->id)
 		s->staged_seq = 0;

@@ -101,7 +101,6 @@ struct flow {
 	uint8_t probes;	      /* sent since the last answer */
 	uint8_t suspect;      /* quick probes still to be sent */
 	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
-	uint8_t alt_tries;
 
 	/* waits: times are MP_NEVER where nothing is outstanding */
 	uint64_t ts_arrival;   /* of ts_recent */
@@ -133,13 +132,14 @@ struct flow {
 			     * path's, or not known */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint8_t link_tries; /* challenges sent to learn it */
+	uint8_t alt_tries;
+	uint8_t asked_done; /* which of asked[] were answered, bits */
 	uint64_t former_mark[2]; /* ... and under the former key */
 	uint64_t probe2_at; /* second unanswered probe */
 	uint64_t probe_at;  /* last probe sent, 0: none */
 	uint64_t born_at;   /* of this pair */
 	uint64_t asked_at[STATE_ASKED]; /* last probes, newest first; 0: none */
 	uint16_t asked[STATE_ASKED]; /* lowest bits of their numbers */
-	uint8_t asked_done;	     /* those that were answered, bits */
 	uint64_t data_seen; /* the last that came in order */
 	uint16_t probe_seen; /* number of the peer's last probe */
 	uint16_t tx_data;    /* datagrams sent under the present key */

@@ -82,7 +82,7 @@ is_answer(unsigned flags)
 static bool
 has_name(unsigned flags)
 {
-	return (flags & WIRE_COPYFLAG) != 0 || WIRE_IS_PART(flags);
+	return (flags & WIRE_COPYFLAG) != 0 || WIRE_IS_FRAG(flags);
 }
 
 size_t
@@ -129,10 +129,10 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 		wire_put_ad(p, &m->copy);
 		p += WIRE_COPY;
 	}
-	if (WIRE_IS_PART(m->flags)) {
+	if (WIRE_IS_FRAG(m->flags)) {
 		put16(p, m->total);
 		p[2] = m->part;
-		p += WIRE_PARTS;
+		p += WIRE_HALF;
 	}
 	return (size_t)(p - out);
 }
@@ -154,10 +154,10 @@ flags_known(unsigned flags, bool control)
 	case WIRE_COPYFLAG:
 	case WIRE_COPYFLAG | WIRE_REPLY:
 	case WIRE_COPYFLAG | WIRE_LOSSY:
-	case WIRE_PART:
-	case WIRE_PART | WIRE_COPYFLAG:
-	case WIRE_PART | WIRE_COPYFLAG | WIRE_REPLY:
-	case WIRE_PART | WIRE_COPYFLAG | WIRE_LOSSY:
+	case WIRE_FRAG:
+	case WIRE_FRAG | WIRE_COPYFLAG:
+	case WIRE_FRAG | WIRE_COPYFLAG | WIRE_REPLY:
+	case WIRE_FRAG | WIRE_COPYFLAG | WIRE_LOSSY:
 		return control;
 	default:
 		return false;
@@ -188,8 +188,8 @@ fields_len(unsigned flags)
 		len += 4;
 	if (has_name(flags))
 		len += WIRE_COPY;
-	if (WIRE_IS_PART(flags))
-		len += WIRE_PARTS;
+	if (WIRE_IS_FRAG(flags))
+		len += WIRE_HALF;
 	return len;
 }
 
@@ -230,7 +230,7 @@ get_fields(const uint8_t *p, struct wire_msg *m)
 		get_ad(p, &m->copy);
 		p += WIRE_COPY;
 	}
-	if (WIRE_IS_PART(m->flags)) {
+	if (WIRE_IS_FRAG(m->flags)) {
 		m->total = get16(p);
 		m->part = p[2];
 	}
@@ -265,7 +265,7 @@ wire_get_msg(const uint8_t *in, size_t len, bool control, struct wire_msg *m)
 	get_fields(in + WIRE_HEAD, m);
 	if ((m->flags == WIRE_ADDR || m->flags == WIRE_CLOSE) && m->len != 0)
 		return WIRE_EBODY;
-	if (WIRE_IS_PART(m->flags) && !part_right(m))
+	if (WIRE_IS_FRAG(m->flags) && !part_right(m))
 		return WIRE_EBODY;
 	if ((m->flags & WIRE_PROBE) && !all_zero(in + m->off, m->len))
 		return WIRE_EBODY;

@@ -68,7 +68,7 @@ fate_tap(struct duo *d, struct duo_packet *p, void *arg)
 	static uint8_t room[4096];
 
 	if (p->from != CLIENT || !duo_peek(d, p, &ad, &msg, NULL) ||
-	    (msg.flags & WIRE_PART) == 0)
+	    !WIRE_IS_FRAG(msg.flags))
 		return DUO_PASS;
 	ck_assert(ad.control);
 	ck_assert_uint_le(p->len, 1252);
@@ -129,7 +129,7 @@ START_TEST(fate)
 	ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_part_out), 6);
 	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_part_in),
 	    1 + 5 * (uint64_t)r->comes);
-	ck_assert_uint_eq(f.flags, WIRE_PART); /* no COPY: nothing is wrong */
+	ck_assert_uint_eq(f.flags, WIRE_FRAG); /* no COPY: nothing is wrong */
 	duo_all_came(d, 100, n);
 	/* nothing waits longer than it must */
 	ck_assert_int_eq(duo_send(d, CLIENT, big, BIG + 2), 0);
@@ -325,7 +325,7 @@ inject_part(struct duo *d, uint64_t seq, uint64_t name, uint16_t total,
 	static uint8_t packet[70000];
 	struct session *s = duo_session(d, CLIENT);
 	struct mp_path path = duo_path(d, SERVER, 0, CLIENT, 0);
-	struct wire_msg msg = { .flags = WIRE_PART, .tsreply = WIRE_TS_NONE,
+	struct wire_msg msg = { .flags = WIRE_FRAG, .tsreply = WIRE_TS_NONE,
 		.total = total, .part = part };
 	size_t n;
 

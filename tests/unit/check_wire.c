@@ -255,7 +255,7 @@ START_TEST(parts)
 {
 	static uint8_t out[65536];
 	const struct part_row *r = &part_rows[_i];
-	struct wire_msg m = { .flags = WIRE_PART, .total = r->total,
+	struct wire_msg m = { .flags = WIRE_FRAG, .total = r->total,
 		.part = r->part }, back;
 	size_t at;
 
