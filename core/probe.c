@@ -22,7 +22,8 @@
  *	program idle for 15 s	each 15 s on the flow in use, 60 s on others
  *	after a lost probe	32 on the flow in use, each 125 ms or as long
  *				as an answer takes, to learn its loss
- *	else			each max(dRTO, 560 ms), at most 10 s
+ *	else			each max(dRTO, 560 ms), at most 10 s; later where
+ *				a datagram was answered (due_interval())
  *
  * Sizes (DPLPMTUD, RFC 8899): each flow has a proven size of UDP payload, 1200
  * at first.  Its search is one of:
@@ -84,6 +85,23 @@ due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
 	return at;
 }
 
+/*
+ * A regular probe.  On the flow in use a datagram that was answered shows as
+ * much as a probe does: the next is due one interval after it, two after the
+ * last probe at most.  Not where datagrams follow each other quickly: there
+ * probes bring the counts of loss.
+ */
+static uint64_t
+due_interval(const struct session *s, const struct flow *f)
+{
+	uint64_t wait = rtt_interval(&f->rtt), at = f->probe_at + wait;
+	uint64_t data = f->data_last + wait;
+
+	if (f->id != s->current || f->data_gap < PROBE_SLOW || data <= at)
+		return at;
+	return data < at + wait ? data : at + wait;
+}
+
 /* No wait runs: a challenge to a flow that lost its validation, or the
  * regular probes of the initiator. */
 static uint64_t
@@ -108,7 +126,7 @@ due_regular(const struct session *s, const struct flow *f, uint64_t now)
 		return f->probe_at +
 		    (quick > PROBE_QUICK ? quick : (uint64_t)PROBE_QUICK);
 	}
-	return f->probe_at + rtt_interval(&f->rtt);
+	return due_interval(s, f);
 }
 
 uint64_t

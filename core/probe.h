@@ -19,6 +19,7 @@ enum probe_limit {
 	PROBE_DATA_FOR = 1000 * 1000,	/* us of silence with that gap */
 	PROBE_QUICK = 125 * 1000, /* us between probes after a lost one */
 	PROBE_AGAIN = 100 * 1000, /* us until a challenge is repeated */
+	PROBE_SLOW = 250 * 1000, /* us between datagrams that save probes */
 	PROBE_RUNGS = 5,
 	PROBE_SAME = 7, /* no rung: a proof of the proven size itself */
 	PROBE_SAME_SIZE = 1 << PROBE_SAME,

@@ -303,7 +303,7 @@ static void
 acknowledge_data(struct mp *m, struct recv *r)
 {
 	struct flow *f = r->f;
-	bool soon = r->arrival < f->data_seen + RTT_ACK_GAP;
+	bool soon = r->arrival < f->data_seen + RTT_SEND_GAP;
 	uint64_t least;
 
 	f->data_seen = r->arrival;

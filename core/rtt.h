@@ -15,9 +15,11 @@ enum rtt_limit { /* microseconds */
 	RTT_DELACK = 5 * 1000, /* until we acknowledge data: less than
 				* RTT_DOUBT_MIN, so that one-way data does not
 				* put the flow in doubt at its sender */
-	RTT_ACK_GAP = 22 * 1000, /* a datagram so soon after one that was
-				  * answered waits for the next ... */
-	RTT_SEND_GAP = 30 * 1000, /* ... and its sender for that answer */
+	RTT_ACK_GAP = 22 * 1000, /* a datagram of a stream waits so long for
+				  * the next, to be answered with it ... */
+	RTT_SEND_GAP = 30 * 1000, /* ... and its sender for that answer; the
+				   * datagrams of a stream are no farther
+				   * apart */
 	RTT_PROBE_MIN = 560 * 1000, /* costs what the paper's probes do each
 					* 500 ms */
 	RTT_PROBE_MAX = 10 * 1000 * 1000,

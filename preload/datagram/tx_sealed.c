@@ -32,6 +32,7 @@ enum {
 	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
 	SEGMENTS = 128, /* UDP_MAX_SEGMENTS of linux/udp.h */
 	PATIENCE_US = 1000000, /* us that --prefer waits for an answer */
+	WAITS = 4, /* for room; then the packet itself waits */
 };
 
 /* A message on its way, and its datagram that is being sent. */
@@ -45,7 +46,38 @@ struct tx {
 	struct tx_option ask;
 	bool df; /* don't fragment */
 	bool plain; /* see tx_sealed() */
+	int waits;  /* for room in the socket's buffer */
+	bool room;  /* the last of them ended with room */
 };
+
+/*
+ * Waits until the socket's buffer has room, as a send of this packet would: so
+ * long as the program's socket says (O_NONBLOCK, SO_SNDTIMEO), and until a
+ * signal that does not restart calls.  The packet itself must not wait: its
+ * timestamps would count the time in the buffer as time on the path, at both
+ * ends, and the flow that it is for may die meanwhile.  So the kernel is given
+ * a packet whose last byte cannot be read: it waits for room, then fails with
+ * EFAULT (kernel fact K39).  Where that byte can be read, a packet goes out
+ * that its receiver drops.
+ */
+static int
+tx_sealed_wait(struct tx *o, const struct msghdr *packet, int flags)
+{
+	struct iovec iov[2] = { packet->msg_iov[0], { NULL, 1 } };
+	struct msghdr msg = *packet;
+
+	o->waits++;
+	iov[0].iov_len--;
+	msg.msg_iov = iov;
+	msg.msg_iovlen = 2;
+	if (!SECCOMP_ALLOWS(SYS_sendmsg)) /* sendto(2) takes one piece */
+		o->waits = WAITS;
+	else if (seccomp_sendmsg(o->fd, &msg, flags) < 0 && errno != EFAULT &&
+	    !pmtu_is_own_error(o->s, -errno))
+		return -errno;
+	o->room = true;
+	return -EAGAIN;
+}
 
 /*
  * Seals the packet and sends it: 0, or a negative errno.  UDP ignores
@@ -53,8 +85,9 @@ struct tx {
  * refuses that flag instead of sending the packet into its stream.
  */
 static int
-tx_sealed_transmit(const struct tx *o, struct mp_tx *tx, int flags)
+tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags)
 {
+	int now = o->waits < WAITS ? flags | MSG_DONTWAIT : flags;
 	struct sockaddr_in6 to;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
 	struct iovec iov = { .iov_base = o->buf->packet };
@@ -65,8 +98,10 @@ tx_sealed_transmit(const struct tx *o, struct mp_tx *tx, int flags)
 	net_aim(&msg, o->s->kernel, &tx->path);
 	tx_option_add(&o->ask, &msg, &tx->path.remote);
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
-	if (seccomp_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) >= 0)
+	if (seccomp_sendmsg(o->fd, &msg, now | MSG_FASTOPEN) >= 0)
 		return 0;
+	if (errno == EAGAIN && now != flags)
+		return tx_sealed_wait(o, &msg, flags | MSG_FASTOPEN);
 	/* The error may be an ICMP error about an earlier packet, which the
 	 * kernel reports once: then the packet is sent again. */
 	return pmtu_is_own_error(o->s, -errno) && seccomp_sendmsg(o->fd, &msg,
@@ -207,12 +242,12 @@ tx_sealed_attempt(struct tx *o)
 		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags);
 	if (!reentry_lock(s->map.arena))
 		return 0;
-	n = mp_send_commit(&s->map.mp, now, tx, n, o->payload, o->len);
+	n = mp_send_commit(&s->map.mp, arena_now(), tx, n, o->payload, o->len);
 	late = notify_due(s);
 	reentry_unlock(s->map.arena);
 	if (late)
 		notify_agent(o->fd, s);
-	return n;
+	return n == -EAGAIN && o->room ? 1 : n;
 }
 
 /* Sends one datagram: bytes, or a negative errno. */
@@ -221,8 +256,11 @@ tx_sealed_one(struct tx *o)
 {
 	int i, n = 1;
 
-	for (i = 0; i < TRIES && n == 1; i++)
+	o->waits = 0;
+	for (i = 0; i < TRIES && n == 1; i++) {
+		o->room = false;
 		n = tx_sealed_attempt(o);
+	}
 	recover_agent(o->fd, o->s);
 	if (n == 1)
 		return -ENETUNREACH;

@@ -87,3 +87,51 @@ nat_uplinks() {
 	}
 	EOF
 }
+
+# topo_two_by_four DELAY: topo_office; the client has four links: 16 flows.
+topo_two_by_four() {
+	topo_office "$1"
+	uplink client dsl 3 "$((${1%ms} * 2))ms" 800
+	uplink client cable 4 "$((${1%ms} * 5 / 2))ms" 900
+}
+
+# frames OPTION OF udpload...: runs a program for 30 s; counts what it costs on
+# the client's links in the last 20 s, in log frames (see frames.py).
+frames() {
+	local l from files=() links=()
+
+	need python3
+	for l in wifi lte dsl cable; do
+		! ip -n client link show "$l" >/dev/null 2>&1 || links+=("$l")
+	done
+	capture "${links[@]}"
+	mp_bg load client "$B/lab/udpload" -d 30 "$@"
+	sleep 9
+	from=$EPOCHREALTIME
+	finish load || :
+	cat "$(log load)"
+	capture_end
+	for l in "${links[@]}"; do
+		files+=("$LAB/$l".*.pcap)
+	done
+	python3 "$LABDIR/frames.py" "$from" \
+	    "$(awk -v f="$from" 'BEGIN { printf "%.6f", f + 20 }')" \
+	    "${files[@]}" >"$(log frames)"
+	cat "$(log frames)"
+}
+
+# probe_cost FLOWS LIMIT: a program with a datagram each second, echoed, costs
+# LIMIT octets per second at most each way, besides its data.  On a machine that
+# is late flows are asked more often.
+probe_cost() {
+	local way
+
+	keys server client
+	mp_bg server server "$B/lab/udpload" server 7000
+	wait_udp server 7000
+	frames -r 1 client 10.9.0.2 7000
+	for way in up down; do
+		at_most "$1 flows, $way" "$(field "$(log frames)" $way)" "$2" \
+		    octets/s
+	done
+}

@@ -444,6 +444,31 @@ START_TEST(resend_again)
 }
 END_TEST
 
+/* A stream one way gets one answer for two datagrams, also where each second one
+ * comes some ms late; more are answers to probes. */
+START_TEST(stream_answers)
+{
+	struct duo *d = duo_new(1, 1);
+	uint64_t asked, before, began;
+	uint32_t n = 2;
+	int i;
+
+	duo_up(d);
+	duo_run(d, d->now + SEC);
+	before = d->sent[1];
+	asked = d->sent[0];
+	began = d->now;
+	for (i = 0; i < 100; i++) {
+		duo_say(d, 0, n++);
+		duo_run(d, began + (uint64_t)(i + 1) * 20 * MS +
+		    (i % 2 == 0 ? (uint64_t)_i * MS : 0));
+	}
+	asked = d->sent[0] - asked - 100;
+	ck_assert_uint_le(d->sent[1] - before, 51 + asked);
+	duo_free(d);
+}
+END_TEST
+
 /* What is older than 250 ms, and what the next flow's answer may take, is not
  * worth it. */
 START_TEST(resend_old)
@@ -584,6 +609,7 @@ suite_output(void)
 	tcase_add_loop_test(t, addr_private, 0, 2);
 	tcase_add_test(t, resend);
 	tcase_add_loop_test(t, resend_again, 0, 8);
+	tcase_add_loop_test(t, stream_answers, 0, 10);
 	tcase_add_test(t, resend_old);
 	tcase_add_test(t, resend_nowhere);
 	tcase_add_loop_test(t, close_staged, 0, 2);

@@ -155,6 +155,35 @@ responder(void)
 	s.initiator = false;
 }
 
+/* Answered datagrams, a second apart. */
+static void
+answered(void)
+{
+	f.data_last = T0 + 300 * MS;
+	f.data_gap = SEC;
+}
+
+static void
+answered_late(void)
+{
+	answered();
+	f.data_last = T0 + 900 * MS;
+}
+
+static void
+answered_elsewhere(void)
+{
+	answered();
+	s.current = 1;
+}
+
+static void
+answered_keys(void)
+{
+	answered();
+	f.data_gap = 200 * MS;
+}
+
 static const struct due_row {
 	const char *name;
 	void (*what)(void);
@@ -175,6 +204,11 @@ static const struct due_row {
 	{ "idle, in use", idle_in_use, 15 * SEC },
 	{ "idle, another", idle_other, 60 * SEC },
 	{ "the responder has nothing to ask", responder, MP_NEVER },
+	{ "probe_interval after an answered datagram", answered, 860 * MS },
+	{ "two of them after the last probe at most", answered_late,
+	    1120 * MS },
+	{ "datagrams of a flow not in use", answered_elsewhere, 560 * MS },
+	{ "datagrams in quick succession", answered_keys, 560 * MS },
 };
 
 START_TEST(due)
