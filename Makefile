@@ -20,6 +20,7 @@ CORE = crypto \
 	seal noise wire keyring replay rtt addr \
 	table loss flow ratelimit \
 	pool probe policy route \
+	part recent \
 	path_choice \
 	path \
 	session handshake \

@@ -5,6 +5,7 @@
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
+#include "part.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
@@ -243,6 +244,31 @@ copy_slot(const struct session *s, uint32_t sid)
 	return -1;
 }
 
+/* A COPY is made of what a flow may have lost. */
+static void
+copy_tells(struct mp *m, struct recv *r, struct flow *f)
+{
+	if ((r->msg.flags & (WIRE_REPLY | WIRE_LOSSY)) == 0)
+		f->copy_seen = r->now; /* the peer doubts this flow */
+	if (r->in_order)
+		r->f->peer_at = r->now;
+	if (f->id == r->s->current)
+		path_choice_dirty(m, r->s, r->now);
+}
+
+/* Both parts of a datagram are here. */
+static enum mp_verdict
+recv_parts(struct mp *m, struct recv *r)
+{
+	size_t here = r->msg.len;
+
+	state_count(m, MP_C_part_in);
+	r->msg.len = r->msg.total;
+	(void)recv_deliver(m, r);
+	r->rx->len = here;
+	return MP_JOIN;
+}
+
 enum mp_verdict
 recv_copy(struct mp *m, struct recv *r)
 {
@@ -260,20 +286,26 @@ recv_copy(struct mp *m, struct recv *r)
 		state_count(m, MP_C_drop_copy_bad);
 		return MP_DROPPED;
 	}
-	if ((r->msg.flags & (WIRE_REPLY | WIRE_LOSSY)) == 0)
-		f->copy_seen = r->now; /* the peer doubts this flow */
-	if (r->in_order) {
-		r->f->peer_at = r->now;
+	if (r->msg.flags & WIRE_COPYFLAG)
+		copy_tells(m, r, f);
+	else if (r->in_order)
+		path_choice_data(m, s, r->now, r->f->id);
+	if (r->in_order)
 		recv_acknowledge(m, r);
-	}
-	if (f->id == s->current)
-		path_choice_dirty(m, s, r->now);
 	former = slot != (s->cur & 1);
 	if (flow_seen(state_replay(m, f), former, c->seq) != REPLAY_NEW) {
 		state_count(m, MP_C_drop_copy_seen);
 		return MP_CONTROL;
 	}
+	if (r->msg.flags & WIRE_FRAG) {
+		r->rx->part_pos = part_came(m, s, r->now, &r->msg,
+		    (unsigned)slot, r->in + r->msg.off);
+		if (r->rx->part_pos == MP_NEVER)
+			return MP_CONTROL;
+	}
 	flow_take(state_replay(m, f), former, c->seq);
+	if (r->msg.flags & WIRE_FRAG)
+		return recv_parts(m, r);
 	state_count(m, MP_C_copy_in);
 	return recv_deliver(m, r);
 }

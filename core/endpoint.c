@@ -10,8 +10,8 @@
  *
  * The block holds, each at a multiple of 64 bytes: struct shared; the arrays
  * of sessions, flows, replay windows (one for each flow) and handshakes; the
- * hash tables and the heap of deadlines (table.c); the two rings of datagrams
- * (pool.c).  Records name each other by index, never by pointer, so processes
+ * hash tables and the heap of deadlines (table.c); the three pools of datagrams,
+ * and the links of their chunks (pool.c).  Records name each other by index, never by pointer, so processes
  * may map the block at different addresses.  mp_create() fills a block of
  * zeros in and sets its magic last; mp_attach() makes a view (struct mp) of a
  * block that exists, with the limits that it names, once they fit its size.
@@ -52,6 +52,7 @@
 #include "crypto.h"
 #include "mp.h"
 #include "path.h"
+#include "pool.h"
 #include "session.h"
 #include "state.h"
 #include "route.h"
@@ -66,8 +67,8 @@ enum {
 };
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
-	.flows_each = 64, .pool = 1 << 20, .pool_each = 1 << 18,
-	.staged = 1 << 20 };
+	.flows_each = 64, .pool = 1 << 25, .pool_each = 1 << 24,
+	.staged = 1 << 21 };
 
 /* The largest power of two up to n. */
 static uint32_t
@@ -119,7 +120,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
-	size_t sh, ss, fl, se, sk, p[7], pool, held;
+	size_t sh, ss, fl, se, sk, p[10], pool, held, parts;
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -135,9 +136,13 @@ lay_out(struct mp *m, uint8_t *base)
 	p[3] = endpoint_take(&at, m->buckets, sizeof(uint32_t));
 	p[4] = endpoint_take(&at, l->sessions, sizeof(struct due));
 	p[5] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
-	p[6] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
+	p[6] = endpoint_take(&at, l->pool / POOL_CHUNK, sizeof(uint32_t));
+	p[7] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
+	p[8] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
+	p[9] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	pool = endpoint_take(&at, l->pool, 1);
 	held = endpoint_take(&at, l->staged, 1);
+	parts = endpoint_take(&at, l->staged, 1);
 	if (base == NULL)
 		return at;
 	m->sh = (struct shared *)(void *)(base + sh);
@@ -151,9 +156,13 @@ lay_out(struct mp *m, uint8_t *base)
 	m->assoc_heads = (uint32_t *)(void *)(base + p[3]);
 	m->heap = (struct due *)(void *)(base + p[4]);
 	m->heap_pos = (uint32_t *)(void *)(base + p[5]);
-	m->route_next = (uint32_t *)(void *)(base + p[6]);
+	m->pool_link = (uint32_t *)(void *)(base + p[6]);
+	m->staged_link = (uint32_t *)(void *)(base + p[7]);
+	m->parts_link = (uint32_t *)(void *)(base + p[8]);
+	m->route_next = (uint32_t *)(void *)(base + p[9]);
 	m->pool = base + pool;
 	m->staged = base + held;
+	m->parts = base + parts;
 	return at;
 }
 

@@ -85,11 +85,13 @@ struct mp_limits {
 	uint32_t sessions;   /* 1..16384; default 4096 */
 	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
-	uint32_t pool;	     /* bytes of recent datagrams; default 1 MiB. This
+	uint32_t pool;	     /* bytes of recent datagrams; default 32 MiB, of
+			      * which only what is needed is ever touched. This
 			      * and `staged' are rounded down to a power of
 			      * two */
-	uint32_t pool_each;  /* of one session; default 256 KiB */
-	uint32_t staged;	     /* bytes of staged ones; default 1 MiB */
+	uint32_t pool_each;  /* of one session; default 16 MiB */
+	uint32_t staged;	     /* bytes of staged ones, and of parts that wait for
+			      * the other one; default 2 MiB */
 };
 
 /* A view of a block.  Private: use the functions. */
@@ -104,7 +106,8 @@ struct mp {
 	uint32_t *route_next;
 	struct due *heap;
 	uint32_t *heap_pos;
-	uint8_t *pool, *staged;
+	uint8_t *pool, *staged, *parts;
+	uint32_t *pool_link, *staged_link, *parts_link;
 	uint32_t buckets; /* of each hash table, a power of two */
 };
 
@@ -201,14 +204,19 @@ void mp_link_event(struct mp *, uint64_t now, uint32_t ifindex);
 struct mp_tx {
 	struct mp_path path; /* where to send the packet */
 	int error;	     /* the caller sets: 0 or negative errno */
+	bool copy;	     /* it is, or is a part of, a COPY */
 	/* private to the engine */
 	uint32_t session, gen;
 	uint64_t seq, sent_at;
 	uint16_t flow;
 	uint8_t suite, slot, hdr_len;
-	uint8_t hdr[30];
+	bool part;	   /* of two: these bytes of the payload */
+	uint16_t off, len;
+	uint8_t hdr[33];
 	uint8_t key[32];
 };
+
+enum { MP_TX_MAX = 4 }; /* packets that carry one datagram */
 
 enum mp_send_flag {
 	MP_DF = 1, /* the program asked for "don't fragment" */
@@ -217,7 +225,7 @@ enum mp_send_flag {
 /*
  * Chooses the flow of a datagram of `len' bytes from a slot to `dst', the
  * peer's address as the program knows it.  Returns how many packets carry it:
- * 1, or 2 when the second is a COPY.  Or
+ * 1, or 2 in parts, or as many more for a COPY: at most MP_TX_MAX.  Or
  *	0		 no peer answered within mp_stage()'s `plain_us':
  *			 send the datagram as plain UDP
  *	MP_EAGAIN	 it cannot go out now: mp_stage() it.  Where there is no
@@ -234,7 +242,7 @@ enum mp_send_flag {
  */
 MP_CHECK int mp_send_begin(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id, size_t len,
-    enum mp_send_flag, struct mp_tx tx[2]);
+    enum mp_send_flag, struct mp_tx tx[]);
 
 /*
  * Writes the packet to `out', which has room for len + MP_COPY_OVERHEAD bytes
@@ -276,6 +284,7 @@ enum mp_verdict {
 	MP_SEALED,    /* of a session: mp_open() is next */
 	MP_CONTROL,   /* processed; mp_poll() may have something to send */
 	MP_DELIVER,   /* rx names what to deliver to the program */
+	MP_JOIN,      /* the second part of a datagram: mp_recv_join() is next */
 	MP_HANDSHAKE, /* for mp_handshake(), which only the agent calls */
 };
 
@@ -294,6 +303,7 @@ struct mp_rx {
 	uint16_t flow;
 	uint8_t suite;
 	bool control, dir;
+	uint64_t part_pos; /* of MP_JOIN: the other part */
 	uint8_t key[32];
 };
 
@@ -305,10 +315,15 @@ enum mp_verdict mp_recv_begin(struct mp *, uint64_t now, struct mp_rx *,
 MP_CHECK int mp_open(const struct mp_rx *, const uint8_t *packet, size_t len,
     uint8_t *out);
 /* `opened' is what mp_open() returned, `out' what it wrote.  MP_DROPPED,
- * MP_CONTROL, MP_DELIVER, or MP_HANDSHAKE for a handshake packet at off, len.
- * [lock] */
+ * MP_CONTROL, MP_DELIVER, MP_JOIN, or MP_HANDSHAKE for a handshake packet at
+ * off, len. [lock] */
 enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
+/* After MP_JOIN, before anything else: puts the datagram together in `out', which
+ * holds the opened bytes and has room for `room'.  MP_DELIVER; or MP_DROPPED:
+ * there is no room. [lock] */
+enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
+    size_t room);
 
 /*
  * After mp_open(): would mp_recv_commit() deliver this datagram?  Changes
@@ -390,6 +405,8 @@ void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
 	X(data_in, "datagrams delivered")                                     \
 	X(copy_out, "copies sent")                                            \
 	X(copy_in, "datagrams delivered by a copy")                           \
+	X(part_out, "datagrams sent in two parts")                            \
+	X(part_in, "datagrams delivered from two parts")                      \
 	X(probe_out, "probes sent")                                           \
 	X(reply_out, "answers to probes sent")                                \
 	X(staged, "datagrams staged for a session")                           \
@@ -410,6 +427,7 @@ void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
 	X(drop_body, "malformed body")                                        \
 	X(drop_copy_seen, "copy of a datagram that came")                     \
 	X(drop_copy_bad, "copy of nothing that we know")                      \
+	X(drop_part, "part of a datagram whose other part did not come")      \
 	X(drop_flows_full, "no room for one more flow")                       \
 	X(drop_addr, "address in a list not usable")                          \
 	X(drop_addr_late, "address list or request out of order")             \

@@ -33,6 +33,7 @@
 #include "loss.h"
 #include "mp.h"
 #include "policy.h"
+#include "pool.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -46,7 +47,7 @@ path_choice_resend(struct mp *m, struct session *s, uint64_t now)
 	}
 	s->resend = true;
 	s->resend_stuck = false;
-	s->resend_pos = s->pool.first;
+	s->resend_pos = pool_begin(m, POOL_RECENT, s);
 	table_arm(m, s, now);
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Datagrams kept for later, in two rings of the block: those staged until their
- * session is up, and recent ones that can be resent as COPYs.  The oldest make
- * room for new ones; each session has a bound besides.
+ * Datagrams kept for later, in three pools of the block: those staged until
+ * their session is up, recent ones that can be resent as COPYs, and parts that
+ * came without the other part of their datagram.  Where there is
+ * no room, the oldest of the session that holds most go; each session has a
+ * bound besides.
  */
 #ifndef POOL_H
 #define POOL_H
@@ -14,14 +16,18 @@
 struct mp;
 struct session;
 
-enum pool_kind { POOL_RECENT, POOL_HELD };
+enum pool_kind { POOL_RECENT, POOL_HELD, POOL_PARTS };
 
-enum { POOL_VIA = 4 }; /* flows known to have carried a datagram again */
+enum {
+	POOL_VIA = 4, /* flows known to have carried a datagram again */
+	POOL_CHUNK = 512, /* bytes that sessions take and give back at a time */
+};
 
+/* In front of a datagram's bytes. */
 struct record {
 	uint32_t magic;
-	uint32_t size; /* of record and datagram, a multiple of 16 */
-	uint64_t next; /* of the session; MP_NEVER: none */
+	uint32_t number; /* rises by 1 within a session */
+	uint64_t next;	 /* position; MP_NEVER: none */
 	uint32_t session, gen;
 	uint64_t sent_at;
 	union {
@@ -37,9 +43,10 @@ struct record {
 	uint16_t len;	       /* of the datagram */
 	uint8_t flow;	       /* flow id */
 	uint8_t vias : 3;      /* of via[] */
-	bool dead : 1, df : 1;
+	bool df : 1;
+	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: one has gone */
 	uint8_t keys : 1; /* which of the session's, that is: session id */
-	/* the datagram follows */
+	/* the datagram follows, in pieces */
 };
 
 /* Keeps a datagram.  Returns its record, for the caller to fill in (seq, sid,
@@ -49,18 +56,28 @@ struct record *pool_put(struct mp *, enum pool_kind, struct session *,
 /* Prefetches the memory that the next pool_put() of a recent datagram
  * touches. */
 void pool_fetch(const struct mp *, const struct session *);
+/* The position of a session's oldest record; MP_NEVER: it has none. */
+uint64_t pool_begin(struct mp *, enum pool_kind, struct session *);
 /* A session's oldest record; and the one after a record.  NULL: none. */
 struct record *pool_first(struct mp *, enum pool_kind, struct session *);
 struct record *pool_next(struct mp *, enum pool_kind, const struct record *);
-/* The session's record at a position; its oldest one if that is gone. */
+/* A record's position; and the session's record at one, its oldest one if that
+ * is gone. */
+uint64_t pool_position(const struct mp *, enum pool_kind,
+    const struct record *);
 struct record *pool_at(struct mp *, enum pool_kind, struct session *,
     uint64_t pos);
-/* A record's datagram, and its length, which never reaches past the ring
- * whatever another process wrote there. */
-size_t pool_len(const struct mp *, enum pool_kind, const struct record *);
-const uint8_t *pool_data(const struct record *);
+/* The length of a record's datagram: at most MP_PAYLOAD_MAX, whatever another
+ * process wrote there.  Read once, it is what pool_read() is asked for. */
+size_t pool_len(const struct record *);
+/* Copies `len' bytes of a record's datagram, from `off' on, to `out'.  False:
+ * the pool was found corrupt. */
+bool pool_read(struct mp *, enum pool_kind, const struct record *,
+    size_t off, uint8_t *out, size_t len);
 /* Drops a session's oldest record; wipes and drops all of them. */
 void pool_drop(struct mp *, enum pool_kind, struct session *);
 void pool_clear(struct mp *, enum pool_kind, struct session *);
+/* Stages all of a session's recent datagrams. */
+void pool_stage_recent(struct mp *, struct session *, uint64_t now);
 
 #endif

@@ -370,7 +370,6 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 		break;
 	case REPLAY_NEW:
 		r->fresh = true;
-		flow_take(replay, r->former, rx->seq);
 		break;
 	}
 	if (!r->former && (r->fresh || r->in_order))
@@ -408,6 +407,15 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 	path_choice_review(m, r->s, r->now);
 }
 
+/* A first part: its number is taken when the datagram is whole (part.c). */
+static bool
+recv_names_itself(const struct recv *r)
+{
+	return r->msg.flags == WIRE_FRAG && r->msg.part == 0 &&
+	    r->msg.copy.flow == r->rx->flow && r->msg.copy.seq == r->rx->seq &&
+	    r->msg.copy.sid == r->rx->sid;
+}
+
 enum mp_verdict
 mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
     const uint8_t *out, int opened)
@@ -416,6 +424,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	uint32_t ref = rx->ref;
 	struct table_ref was;
 	bool fresh_session;
+	enum wire_error error;
 
 	/* An arrival in the future counts as unknown; one too long ago says
 	 * that the program was slow, and nothing of the path. */
@@ -428,7 +437,10 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	r.former = (rx->ref & 1) != (r.s->cur & 1U);
 	if (!recv_place(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG))
 		return MP_DROPPED;
-	switch (wire_get_msg(out, (size_t)opened, rx->control, &r.msg)) {
+	error = wire_get_msg(out, (size_t)opened, rx->control, &r.msg);
+	if (r.fresh && (error != WIRE_OK || !recv_names_itself(&r)))
+		flow_take(state_replay(m, r.f), r.former, rx->seq);
+	switch (error) {
 	case WIRE_EFLAGS:
 		state_count(m, MP_C_drop_flags);
 		return MP_DROPPED;
@@ -440,7 +452,9 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	}
 	if (r.s->state != MP_S_UP) { /* from before its CLOSE */
 		r.in_order = false;
-		if (rx->control && (r.msg.flags & WIRE_COPYFLAG) == 0)
+		if (rx->control &&
+		    (r.msg.flags & WIRE_COPYFLAG) == 0 &&
+		    !WIRE_IS_FRAG(r.msg.flags))
 			return MP_CONTROL;
 	}
 	match_probe(m, &r);
@@ -454,7 +468,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 		confirmed(m, &r, was.sh);
 	if (!rx->control)
 		return take_data(m, &r);
-	if (r.msg.flags & WIRE_COPYFLAG)
+	if ((r.msg.flags & WIRE_COPYFLAG) || WIRE_IS_FRAG(r.msg.flags))
 		return recv_copy(m, &r);
 	return recv_control(m, &r);
 }

@@ -3,10 +3,13 @@
  * Theory of operation
  *
  * When a flow stops working, the datagrams sent on it lately may be lost.  They
- * are resent, oldest first, as COPYs on other flows, out of the ring of recent
+ * are resent, oldest first, as COPYs on other flows, out of the pool of recent
  * datagrams (pool.c).  Something notices (path_choice.c, path.c, control.c) and
  * sets `resend' and the position to begin at; mp_poll() then calls
  * resend_next() once for each packet, until it has walked to the end.
+ *
+ * What arrived for certain leaves the pool at once (recent.c), so that it
+ * holds no more than what is under way.
  *
  * Only copies are made: a COPY names the packet that it repeats and counts in
  * that packet's replay window, so the peer delivers each datagram once however
@@ -21,9 +24,11 @@
 
 #include "flow.h"
 #include "mp.h"
+#include "part.h"
 #include "path_choice.h"
 #include "policy.h"
 #include "pool.h"
+#include "recent.h"
 #include "rtt.h"
 #include "send.h"
 #include "state.h"
@@ -37,7 +42,7 @@
  * Age.  A datagram is resent until its last sending is so long ago as it may
  * take to doubt the flow that carried it (an answer under way and two waits,
  * with RESEND_MORE to spare; RESEND_LEAST at least), and to doubt the next; but
- * never later than RESEND_LONGEST after its first sending.  See too_late().
+ * never later than RECENT_LONGEST after its first sending.  See too_late().
  */
 enum resend_limit {
 	RESEND_FEW = 4,	       /* copies */
@@ -45,18 +50,10 @@ enum resend_limit {
 	RESEND_GAPS = 8,       /* batches at once: at first, or, at most, when
 				* the agent is late */
 	RESEND_PARTS = 64,
-	RESEND_LEAST = 250 * 1000,    /* us */
-	RESEND_MORE = 130 * 1000,     /* us */
-	RESEND_LONGEST = 2000 * 1000, /* us */
+	RESEND_LEAST = 250 * 1000, /* us */
+	RESEND_MORE = 130 * 1000,  /* us */
+	RESEND_LOOKS = 4096, /* records that one call looks at */
 };
-
-/* Has what the flow carried at that time arrived for sure?  Two units of the
- * timestamps' clock are allowed for its steps. */
-static bool
-arrived(const struct flow *f, uint64_t at)
-{
-	return f != NULL && flow_arrived(f, at + 2 * WIRE_TS_US);
-}
 
 /* Does the flow carry what was sent on it, as far as we know? */
 static bool
@@ -64,12 +61,6 @@ works(const struct session *s, const struct flow *f, uint64_t now)
 {
 	return f != NULL && flow_usable(f) && !flow_in_doubt(f, now) &&
 	    s->resend_flow != f->id;
-}
-
-static unsigned
-vias(const struct record *r)
-{
-	return r->vias <= POOL_VIA ? r->vias : POOL_VIA;
 }
 
 /* It was sent on flows that stopped working, and none of them has answered
@@ -81,11 +72,11 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	struct flow *f = state_flow(m, s, r->flow);
 	unsigned i;
 
-	if (f == NULL || r->dead || works(s, f, now) || arrived(f, r->sent_at))
+	if (f == NULL || works(s, f, now) || recent_arrived(f, r->sent_at))
 		return false;
-	for (i = 0; i < vias(r); i++) {
+	for (i = 0; i < recent_vias(r); i++) {
 		f = state_flow(m, s, r->via[i]);
-		if (works(s, f, now) || arrived(f, r->sent_at + r->copied_us))
+		if (works(s, f, now) || recent_arrived(f, r->sent_at + r->copied_us))
 			return false;
 	}
 	return true;
@@ -96,8 +87,8 @@ static bool
 too_late(const struct mp *m, const struct session *s, const struct record *r,
     const struct flow *by, uint64_t now)
 {
-	const struct flow *last = state_flow(m, s, vias(r) > 0 ?
-	    r->via[vias(r) - 1] : r->flow);
+	const struct flow *last = state_flow(m, s, recent_vias(r) > 0 ?
+	    r->via[recent_vias(r) - 1] : r->flow);
 	uint64_t most = RESEND_LEAST, own;
 
 	if (last != NULL) {
@@ -108,20 +99,25 @@ too_late(const struct mp *m, const struct session *s, const struct record *r,
 	if (by != NULL)
 		most += flow_patience(by);
 	return now > r->sent_at + r->copied_us + most ||
-	    now > r->sent_at + RESEND_LONGEST;
+	    now > r->sent_at + RECENT_LONGEST;
 }
 
-/* How many copies a batch has: counts the datagrams at risk. */
+/* How many copies a batch has: counts the datagrams at risk, of a long queue
+ * the first ones. */
 static uint16_t
 few_of(struct mp *m, struct session *s, uint64_t now)
 {
 	struct record *r;
-	uint32_t n = 0;
+	uint32_t n = 0, looks = 0;
 
-	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
-	     r = pool_next(m, POOL_RECENT, r))
-		n += now < r->sent_at + RESEND_LONGEST &&
+	for (r = pool_first(m, POOL_RECENT, s); r != NULL &&
+	     looks < RESEND_LOOKS; r = pool_next(m, POOL_RECENT, r)) {
+		looks++;
+		n += now < r->sent_at + RECENT_LONGEST &&
 		    at_risk(m, s, r, now);
+	}
+	if (looks == RESEND_LOOKS)
+		n = (uint32_t)((uint64_t)n * s->pool.n / RESEND_LOOKS);
 	n /= RESEND_PARTS;
 	n = n > RESEND_FEW ? n : RESEND_FEW;
 	return n < UINT16_MAX / RESEND_GAPS ? (uint16_t)n :
@@ -149,28 +145,65 @@ paced(struct mp *m, struct session *s, uint64_t now)
 	return true;
 }
 
+static struct wire_msg
+copy_msg(const struct mp *m, const struct session *s, const struct record *r,
+    uint64_t now)
+{
+	const struct flow *silent = state_flow(m, s, r->flow);
+
+	return (struct wire_msg) {
+		.flags = path_choice_copy_flags(silent, now),
+		.copy = { .sid = s->keys[r->keys].sid_out,
+			.dir = !s->initiator, .flow = r->flow, .seq = r->seq }
+	};
+}
+
+/* The second part of a COPY whose first one went by the last call. */
+static int
+send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
+    uint8_t *buf, size_t size)
+{
+	struct record *r = pool_at(m, POOL_RECENT, s, s->resend_rest);
+	struct flow *f = state_flow(m, s, s->resend_by);
+	struct wire_msg msg;
+	bool gone = r == NULL || f == NULL || f->gone ||
+	    pool_position(m, POOL_RECENT, r) != s->resend_rest;
+
+	s->resend_rest = MP_NEVER;
+	if (gone)
+		return 0;
+	msg = copy_msg(m, s, r, now);
+	msg.flags |= WIRE_FRAG;
+	msg.part = 1;
+	return send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
+	    size) > 0;
+}
+
 static int
 send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
     uint64_t now, struct mp_out *out, uint8_t *buf, size_t size)
 {
-	const struct flow *silent = state_flow(m, s, r->flow);
-	struct wire_msg msg = { .flags = path_choice_copy_flags(silent, now) };
+	struct wire_msg msg = copy_msg(m, s, r, now);
 	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
-	size_t len = pool_len(m, POOL_RECENT, r);
+	size_t len = pool_len(r);
+	bool parts = part_needed(f, len, MP_COPY_OVERHEAD);
 
-	if (head + len + WIRE_TAG > size)
+	if (!parts && (head + len + WIRE_TAG > size ||
+	    !pool_read(m, POOL_RECENT, r, 0, buf + head, len)))
 		return 0;
-	msg.copy = (struct wire_ad) { .sid = s->keys[r->keys].sid_out,
-		.dir = !s->initiator,
-		.flow = r->flow, .seq = r->seq };
-	memcpy(buf + head, pool_data(r), len);
-	if (vias(r) == POOL_VIA) { /* the oldest is in doubt: no candidate */
+	if (recent_vias(r) == POOL_VIA) { /* the oldest is in doubt */
 		memmove(&r->via[0], &r->via[1], POOL_VIA - 1);
 		r->vias = POOL_VIA - 1;
 	}
 	r->via[r->vias++] = f->id;
 	r->copied_us = (uint32_t)(now - r->sent_at);
-	if (send_control(m, s, f, now, &msg, len, out, buf) == 0)
+	if (parts) {
+		msg.flags |= WIRE_FRAG;
+		s->resend_rest = pool_position(m, POOL_RECENT, r);
+		s->resend_by = f->id;
+	}
+	if ((parts ? send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
+	    size) : send_control(m, s, f, now, &msg, len, out, buf)) == 0)
 		return 0;
 	flow_copy_sent(f, now);
 	path_choice_expect(m, s, f);
@@ -186,20 +219,25 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	struct policy_ask ask = { .now = now, .no_doubt = true };
 	struct record *r;
 	struct flow *f;
-	unsigned i;
+	unsigned i, looks = 0;
 
+	if (s->resend_rest != MP_NEVER &&
+	    send_rest(m, s, now, out, buf, size))
+		return 1;
 	if (!paced(m, s, now))
 		return 0;
 	for (r = pool_at(m, POOL_RECENT, s, s->resend_pos); r != NULL;
 	     r = pool_next(m, POOL_RECENT, r)) {
+		if (looks++ == RESEND_LOOKS)
+			return 0; /* goes on at the next call */
 		s->resend_pos = r->next;
-		if (now > r->sent_at + RESEND_LONGEST || !at_risk(m, s, r, now))
+		if (now > r->sent_at + RECENT_LONGEST || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.but = 0;
-		for (i = 0; i < vias(r); i++)
+		for (i = 0; i < recent_vias(r); i++)
 			ask.but |= state_bit(r->via[i]);
-		ask.need = r->len + (size_t)MP_COPY_OVERHEAD;
+		ask.need = pool_len(r) + MP_COPY_OVERHEAD;
 		if (r->flow == s->current && flow_usable(ask.not) &&
 		    !flow_in_doubt(ask.not, now))
 			ask.not = NULL; /* the flow has moved, and works */

@@ -333,14 +333,11 @@ static void
 responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
     uint64_t now)
 {
-	struct record *r;
 	struct flow *f;
 	uint32_t id;
 
 	/* The peer took nothing under our own keys, so it is staged again. */
-	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
-	     r = pool_next(m, POOL_RECENT, r))
-		pool_put(m, POOL_HELD, s, now, pool_data(r), r->len);
+	pool_stage_recent(m, s, now);
 	pool_clear(m, POOL_RECENT, s);
 	for (id = 0; id < state_nflows(s); id++)
 		if ((f = state_flow(m, s, id)) != NULL) {

@@ -8,16 +8,22 @@
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
+#include "part.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
 #include "pool.h"
 #include "probe.h"
+#include "recent.h"
 #include "seal.h"
 #include "session.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
+
+/* Datagrams that each one sent may drop from the pool of recent ones: more than
+ * it adds, so that the pool gets empty after a failure. */
+enum { SEND_TRIM = 4 };
 
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
@@ -36,6 +42,16 @@ send_out(const struct mp *m, const struct session *s, const struct flow *f,
 	out->gen = s->gen;
 	out->flow = f != NULL ? f->id : UINT16_MAX;
 	out->tos = out->ttl = -1;
+}
+
+/* A first part is named by its own packet. */
+static void
+name_itself(struct wire_msg *msg, const struct wire_ad *ad)
+{
+	if (msg->flags != WIRE_FRAG || msg->part != 0)
+		return;
+	msg->copy = *ad;
+	msg->copy.control = false;
 }
 
 /* The clear head of the next packet of a flow. */
@@ -67,6 +83,7 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (!k->live)
 		return 0;
 	ad = next_ad(s, f, true);
+	name_itself(msg, &ad);
 	msg->held_log2 = flow_held(f, now);
 	msg->link = link_of(f);
 	msg->data = f->tx_data;
@@ -82,25 +99,41 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return out->len;
 }
 
+size_t
+send_part(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct wire_msg *msg, enum pool_kind kind, const struct record *r,
+    struct mp_out *out, uint8_t *buf, size_t size)
+{
+	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY + WIRE_HALF;
+	size_t total = pool_len(r), len = part_len(total, msg->part);
+
+	if (head + len + WIRE_TAG > size ||
+	    !pool_read(m, kind, r, part_begin(total, msg->part), buf + head,
+		len))
+		return 0;
+	msg->total = (uint16_t)total;
+	return send_control(m, s, f, now, msg, len, out, buf);
+}
+
 void
 send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
-    uint16_t flags, const struct wire_ad *copy, struct mp_tx *tx)
+    struct wire_msg *msg, struct mp_tx *tx)
 {
 	struct keys *k = state_keys(s);
-	struct wire_msg msg = { .flags = flags };
-	struct wire_ad ad = next_ad(s, f, copy != NULL);
+	struct wire_ad ad = next_ad(s, f, msg->flags != 0);
 
-	if (copy != NULL)
-		msg.copy = *copy;
-	else
+	if (msg->flags == 0)
 		f->tx_data++;
-	msg.held_log2 = flow_held(f, now);
-	flow_stamp(f, now, &msg.ts, &msg.tsreply);
+	name_itself(msg, &ad);
+	msg->held_log2 = flow_held(f, now);
+	flow_stamp(f, now, &msg->ts, &msg->tsreply);
 	wire_put_ad(tx->hdr, &ad);
 	tx->hdr_len = (uint8_t)(WIRE_AD + wire_put_msg(tx->hdr + WIRE_AD,
-	    &msg));
+	    msg));
 	tx->path = f->path;
 	tx->error = 0;
+	tx->part = false;
+	tx->copy = (msg->flags & WIRE_COPYFLAG) != 0;
 	tx->session = state_index(m, s);
 	tx->gen = s->gen;
 	tx->flow = f->id;
@@ -111,23 +144,57 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	memcpy(tx->key, k->tx, sizeof(tx->key));
 }
 
-/* The packets of a datagram on its flow, and on another where that is in
- * doubt: 1 or 2. */
-static int
-fill_both(struct mp *m, struct session *s, struct flow *f, uint64_t now,
-    size_t len, struct mp_tx tx[2])
+/* Both parts of a datagram; `name': of the one that they repeat, NULL: it is sent
+ * for the first time. */
+static void
+fill_parts(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    uint16_t flags, const struct wire_ad *name, size_t len, struct mp_tx tx[])
 {
-	struct flow *other;
-	struct wire_ad ad;
+	struct wire_msg msg = { .flags = flags | WIRE_FRAG,
+		.total = (uint16_t)len };
+	unsigned i;
 
-	send_fill(m, s, f, now, 0, NULL, &tx[0]);
+	if (name != NULL)
+		msg.copy = *name;
+	for (i = 0; i < 2; i++) {
+		msg.part = (uint8_t)i;
+		send_fill(m, s, f, now, &msg, &tx[i]);
+		tx[i].part = true;
+		tx[i].off = (uint16_t)part_begin(len, i);
+		tx[i].len = (uint16_t)part_len(len, i);
+	}
+}
+
+/* The packets of a datagram on its flow, and on another where that is in
+ * doubt: how many. */
+static int
+fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    size_t len, struct mp_tx tx[])
+{
+	struct wire_msg msg = { .flags = 0 };
+	struct flow *other;
+	uint16_t flags;
+	int n = 1;
+
+	if (part_needed(f, len, MP_OVERHEAD)) {
+		fill_parts(m, s, f, now, 0, NULL, len, tx);
+		n = 2;
+	} else {
+		send_fill(m, s, f, now, &msg, &tx[0]);
+	}
 	other = path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD);
 	if (other == NULL)
-		return 1;
-	wire_get_ad(tx[0].hdr, WIRE_MIN, &ad);
-	send_fill(m, s, other, now, path_choice_copy_flags(f, now), &ad,
-	    &tx[1]);
-	return 2;
+		return n;
+	flags = path_choice_copy_flags(f, now);
+	wire_get_ad(tx[0].hdr, WIRE_MIN, &msg.copy);
+	msg.copy.control = false;
+	if (part_needed(other, len, MP_COPY_OVERHEAD)) {
+		fill_parts(m, s, other, now, flags, &msg.copy, len, tx + n);
+		return n + 2;
+	}
+	msg.flags = flags;
+	send_fill(m, s, other, now, &msg, &tx[n]);
+	return n + 1;
 }
 
 static struct session *
@@ -196,11 +263,11 @@ best_ceiling(const struct mp *m, const struct session *s)
 int
 mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id, size_t len,
-    enum mp_send_flag flags, struct mp_tx tx[2])
+    enum mp_send_flag flags, struct mp_tx tx[])
 {
 	struct session *s;
 	struct flow *f;
-	size_t need = len + MP_OVERHEAD;
+	size_t need = len + MP_OVERHEAD, bytes;
 
 	if (!state_slot_open(m, slot) ||
 	    addr_unusable(dst))
@@ -230,7 +297,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	f = path_choice_flow(m, s, now, need);
 	if (f == NULL)
 		return MP_ENETUNREACH;
-	if (f->unproven && !flow_may_send(f, need + SEND_ROOM))
+	bytes = part_needed(f, len, MP_OVERHEAD) ? len + 2 * PART_OVERHEAD :
+	    need;
+	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
 	if (f->tx_seq >= SEND_SEQ_END) { /* no rekey succeeded in time */
 		session_down(m, s);
@@ -241,14 +310,20 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 			return MP_EMSGSIZE;
 		request_mtu(m, s, now, need);
 	}
-	return fill_both(m, s, f, now, len, tx);
+	return fill_all(m, s, f, now, len, tx);
 }
 
 size_t
 mp_seal(const struct mp_tx *tx, const void *payload, size_t len, uint8_t *out)
 {
-	if (len > 0)
-		memcpy(out + tx->hdr_len, payload, len);
+	const uint8_t *from = payload;
+
+	if (tx->part) {
+		from += tx->off;
+		len = tx->len;
+	}
+	if (len > 0 && from != out + tx->hdr_len)
+		memcpy(out + tx->hdr_len, from, len);
 	memcpy(out, tx->hdr, tx->hdr_len);
 	return seal_packet(out, tx->hdr_len - (size_t)WIRE_AD + len, tx->suite,
 	    tx->key);
@@ -275,16 +350,20 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 {
 	struct record *r;
 	bool waits = f->data_since != MP_NEVER;
+	size_t longest = tx->part ? part_len(len, 0) + PART_OVERHEAD :
+	    len + MP_OVERHEAD;
 
 	state_count(m, MP_C_data_out);
+	if (tx->part)
+		state_count(m, MP_C_part_out);
 	s->tx_datagrams++;
 	s->tx_bytes += len;
-	f->tx_packets++;
-	f->tx_bytes += len + MP_OVERHEAD;
-	f->out_bytes += f->unproven ? (uint32_t)len + MP_OVERHEAD : 0;
+	f->tx_packets += tx->part ? 2 : 1;
+	f->tx_bytes += len + (tx->part ? 2 * PART_OVERHEAD : MP_OVERHEAD);
+	f->out_bytes += f->unproven ? (uint32_t)(len + 2 * PART_OVERHEAD) : 0;
 	f->send_errors = 0;
 	flow_data_sent(f, tx->sent_at);
-	if (len + MP_OVERHEAD > MP_SIZE_MIN) {
+	if (longest > MP_SIZE_MIN) {
 		f->big_out = true;
 		if (tx->sent_at >= f->big_check_at) {
 			probe_size_used(f, tx->sent_at);
@@ -295,6 +374,7 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		path_choice_expect(m, s, f);
 		table_arm(m, s, probe_due(s, f, tx->sent_at));
 	}
+	recent_trim(m, s, tx->sent_at, SEND_TRIM);
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
 	if (r == NULL)
 		return;
@@ -306,22 +386,48 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		r->via[r->vias++] = copy->id;
 }
 
-/* The flow that the COPY went out on, NULL: it did not. */
+/* The flow that the COPY went out on in n packets, NULL: it did not. */
 static struct flow *
-copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, size_t len)
+copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, int n,
+    size_t len)
 {
-	struct flow *f = state_flow(m, s, tx->flow);
+	struct flow *f = n > 0 ? state_flow(m, s, tx->flow) : NULL;
+	int i;
 
-	if (f != NULL && tx->error != 0)
-		loss_skip(f);
-	if (f == NULL || tx->error != 0)
+	for (i = 0; f != NULL && i < n; i++)
+		if (tx[i].error != 0)
+			loss_skip(f);
+	if (f == NULL || tx[0].error != 0 || tx[n - 1].error != 0)
 		return NULL;
 	state_count(m, MP_C_copy_out);
-	f->tx_packets++;
-	f->tx_bytes += len + MP_COPY_OVERHEAD;
+	f->tx_packets += (unsigned)n;
+	f->tx_bytes += len + (n > 1 ? 2 * PART_OVERHEAD : MP_COPY_OVERHEAD);
 	flow_copy_sent(f, tx->sent_at);
 	path_choice_expect(m, s, f);
 	return f;
+}
+
+/* The datagram's own packets failed to go out with that error. */
+static int
+send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    int error, size_t len, bool copied)
+{
+	bool failed;
+
+	if (error == MP_EMSGSIZE) {
+		probe_size_refused(f, len + MP_OVERHEAD);
+		request_mtu(m, s, now, len + MP_OVERHEAD);
+		table_arm(m, s, now);
+	}
+	if (!send_path_error(error))
+		return copied ? 0 : error;
+	failed = path_send_failed(m, s, f, now);
+	if (copied)
+		return 0;
+	/* The same flow once more, or the next best. */
+	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
+		return 1;
+	return error;
 }
 
 int
@@ -330,34 +436,21 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 {
 	struct session *s = state_session_gen(m, tx->session, tx->gen);
 	struct flow *f = s != NULL ? state_flow(m, s, tx->flow) : NULL;
-	struct flow *copy = NULL;
-	bool failed;
-	int i;
+	struct flow *copy;
+	int i, error = tx->error, own = tx->part && n > 1 ? 2 : 1;
 
 	for (i = 0; i < n; i++)
 		crypto_wipe(tx[i].key, sizeof(tx[i].key));
-
+	if (error == 0 && own == 2)
+		error = tx[1].error;
 	if (f == NULL || !state_keys(s)->live)
-		return tx->error;
-	if (n > 1)
-		copy = copy_sent(m, s, &tx[1], len);
-	if (tx->error == 0) {
-		send_done(m, s, f, tx, payload, len, copy);
-		return 0;
-	}
-	loss_skip(f);
-	if (tx->error == MP_EMSGSIZE) {
-		probe_size_refused(f, len + MP_OVERHEAD);
-		request_mtu(m, s, now, len + MP_OVERHEAD);
-		table_arm(m, s, now);
-	}
-	if (!send_path_error(tx->error))
-		return copy != NULL ? 0 : tx->error;
-	failed = path_send_failed(m, s, f, now);
-	if (copy != NULL)
-		return 0;
-	/* The same flow once more, or the next best. */
-	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
-		return 1;
-	return tx->error;
+		return error;
+	copy = copy_sent(m, s, tx + own, n - own, len);
+	for (i = 0; i < own; i++)
+		if (tx[i].error != 0)
+			loss_skip(f);
+	if (error != 0)
+		return send_failed(m, s, f, now, error, len, copy != NULL);
+	send_done(m, s, f, tx, payload, len, copy);
+	return 0;
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pool.h"
+
 struct flow;
 struct mp;
 struct mp_out;
@@ -31,13 +33,19 @@ void send_out(const struct mp *, const struct session *, const struct flow *,
 size_t send_control(struct mp *, struct session *, struct flow *,
     uint64_t now, struct wire_msg *, size_t len, struct mp_out *,
     uint8_t *buf);
+/* Writes the packet of one part (of the message: flags, part and name) of a
+ * datagram in a pool; returns its length, 0: it cannot go out. */
+size_t send_part(struct mp *, struct session *, struct flow *, uint64_t now,
+    struct wire_msg *, enum pool_kind, const struct record *, struct mp_out *,
+    uint8_t *buf, size_t size);
 /* Does this error of sending mean a dead path?  Others are reported to the
  * program, or pass. */
 bool send_path_error(int error);
-/* Fills in a packet of a flow that carries a datagram, or (`copy') a COPY of
- * that packet. */
+/* Fills in a packet of a flow that carries a datagram (no flags), a COPY of the
+ * packet that the message names, or a part.  A first part that names none gets
+ * its own name. */
 void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
-    uint16_t flags, const struct wire_ad *copy, struct mp_tx *);
+    struct wire_msg *, struct mp_tx *);
 /* The datagram went out on that flow, and as a COPY on another or on none: it
  * is counted, an answer is waited for, and it is kept for a resend. */
 void send_done(struct mp *, struct session *, struct flow *,

@@ -124,10 +124,10 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 	memset(s->flow_of, 0xff, sizeof(s->flow_of));
 	s->current = s->selected = s->last_valid = STATE_NO_FLOW;
 	s->resend_flow = STATE_NO_FLOW;
+	s->resend_rest = MP_NEVER;
 	s->max_flows = (uint8_t)m->limits.flows_each;
 	s->handshake = MP_NONE;
 	s->rekey_at = s->push_at = s->addr_at = s->review_at = MP_NEVER;
-	s->pool.first = s->staged.first = MP_NEVER;
 	s->last_in = s->last_data = s->connect_since = now;
 	table_link_addr(m, s);
 	table_link_assoc(m, s);
@@ -170,6 +170,7 @@ session_free(struct mp *m, struct session *s)
 	drop_handshake(m, s);
 	pool_clear(m, POOL_HELD, s);
 	pool_clear(m, POOL_RECENT, s);
+	pool_clear(m, POOL_PARTS, s);
 	session_wipe_key(m, s, 0);
 	session_wipe_key(m, s, 1);
 	for (id = 0; id < MP_FLOWS_MAX; id++)
@@ -264,7 +265,10 @@ stop(struct mp *m, struct session *s)
 	s->rekey_at = s->review_at = MP_NEVER;
 	s->connect_since = MP_NEVER;
 	s->resend = false;
+	s->resend_rest = MP_NEVER;
+	s->staged_seq = 0;
 	pool_clear(m, POOL_RECENT, s);
+	pool_clear(m, POOL_PARTS, s);
 }
 
 void

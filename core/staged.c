@@ -40,12 +40,15 @@
 
 #include "addr.h"
 #include "crypto.h"
+#include "flow.h"
 #include "mp.h"
+#include "part.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "send.h"
 #include "state.h"
 #include "table.h"
+#include "wire.h"
 
 /* Takes what mp_stage() tells of the session: the source of the primary pair,
  * and how long to wait for a peer before plain UDP. */
@@ -102,6 +105,41 @@ way_out(const struct mp *m, const struct session *s, const struct record *r,
 	out->df = r->df;
 }
 
+/* Fills in the packet of a staged datagram, or of one of its parts: of the
+ * second, where the first one went by the last call. */
+static void
+staged_fill(struct mp *m, struct session *s, struct record *r,
+    struct flow *f, uint64_t now, struct mp_tx *tx)
+{
+	struct wire_msg msg = { .flags = 0 };
+	size_t len = pool_len(r);
+
+	if (!part_needed(f, len, MP_OVERHEAD)) {
+		s->staged_seq = 0;
+		send_fill(m, s, f, now, &msg, tx);
+		return;
+	}
+	msg.flags = WIRE_FRAG;
+	msg.total = (uint16_t)len;
+	if (!r->part || s->staged_by != f->id)
+		s->staged_seq = 0;
+	msg.part = s->staged_seq != 0;
+	msg.copy = (struct wire_ad) { .sid = state_keys(s)->sid_out,
+		.dir = !s->initiator, .flow = f->id, .seq = s->staged_seq };
+	send_fill(m, s, f, now, &msg, tx);
+	tx->part = true;
+	tx->off = (uint16_t)part_begin(len, msg.part);
+	tx->len = (uint16_t)part_len(len, msg.part);
+	if (msg.part == 1) {
+		tx->seq = s->staged_seq;
+		s->staged_seq = 0;
+		return;
+	}
+	s->staged_seq = (uint32_t)tx->seq;
+	r->part = 1; /* its first one has gone */
+	s->staged_by = f->id;
+}
+
 size_t
 staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
     uint8_t *buf, size_t size)
@@ -110,18 +148,25 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	struct flow *f;
 	struct mp_tx tx;
 	size_t len;
+	uint8_t *payload;
 
 	if (r == NULL)
 		return 0;
-	len = pool_len(m, POOL_HELD, r);
+	len = pool_len(r);
 	f = path_choice_flow(m, s, now, len + MP_OVERHEAD);
 	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
 		return 0;
-	send_fill(m, s, f, now, 0, NULL, &tx);
+	staged_fill(m, s, r, f, now, &tx);
 	way_out(m, s, r, f, &f->path, out);
-	out->len = mp_seal(&tx, pool_data(r), len, buf);
-	send_done(m, s, f, &tx, pool_data(r), len, NULL);
-	pool_drop(m, POOL_HELD, s);
+	/* A part is copied from behind its packet. */
+	payload = tx.part ? buf + size - len : buf + tx.hdr_len;
+	if (!pool_read(m, POOL_HELD, r, 0, payload, len))
+		return 0;
+	if (s->staged_seq == 0) { /* all of it has gone */
+		pool_drop(m, POOL_HELD, s);
+		send_done(m, s, f, &tx, payload, len, NULL);
+	}
+	out->len = mp_seal(&tx, payload, len, buf);
 	crypto_wipe(&tx, sizeof(tx));
 	return out->len;
 }
@@ -136,15 +181,16 @@ staged_send_plain(struct mp *m, struct session *s, struct mp_out *out,
 
 	if (r == NULL)
 		return 0;
-	len = pool_len(m, POOL_HELD, r);
-	pool_drop(m, POOL_HELD, s);
-	if (len > size)
+	len = pool_len(r);
+	if (len > size || !pool_read(m, POOL_HELD, r, 0, buf, len)) {
+		pool_drop(m, POOL_HELD, s);
 		return 0;
+	}
 	memcpy(path.local.ip, s->source, sizeof(path.local.ip));
 	if (!addr_pair_ok(path.local.ip, path.remote.ip))
 		addr_any(path.local.ip, path.remote.ip);
 	way_out(m, s, r, NULL, &path, out);
-	memcpy(buf, pool_data(r), len);
+	pool_drop(m, POOL_HELD, s);
 	out->len = len;
 	state_count(m, MP_C_plain_out);
 	return 1;

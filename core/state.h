@@ -26,6 +26,7 @@ enum state_bound {
 	STATE_BUCKETS = 256, /* of the handshake limit by source */
 	STATE_ASKED = 4, /* last probes of a flow whose answers count, even
 			  * late ones */
+	STATE_HEAVY = 22, /* lists of sessions that hold much of a pool */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
 	STATE_NO_INDEX = 0xffff,	/* no flow record */
 };
@@ -103,7 +104,6 @@ struct flow {
 	uint8_t probes;	      /* sent since the last answer */
 	uint8_t suspect;      /* quick probes still to be sent (probe.c) */
 	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
-	uint8_t alt_tries; /* challenges sent to alt */
 
 	/* waits: times are MP_NEVER where nothing is outstanding */
 	uint64_t ts_arrival;   /* of ts_recent */
@@ -137,13 +137,14 @@ struct flow {
 			     * path's, or not known */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint8_t link_tries; /* challenges sent to learn it */
+	uint8_t alt_tries;	/* challenges sent to alt */
+	uint8_t asked_done;	/* bit i: probe i of asked[] was answered */
 	uint64_t former_mark[2]; /* as mark[], under the former key */
 	uint64_t probe2_at; /* second unanswered probe */
 	uint64_t probe_at;  /* last probe sent, 0: none */
 	uint64_t born_at;   /* of this pair */
 	uint64_t asked_at[STATE_ASKED]; /* last probes, newest first; 0: none */
 	uint16_t asked[STATE_ASKED]; /* lowest bits of their numbers */
-	uint8_t asked_done;	     /* bit i: probe i was answered */
 	uint64_t data_seen; /* when the last datagram in order arrived */
 	uint16_t probe_seen; /* number of the peer's last probe */
 	uint16_t tx_data;    /* datagrams sent under the present key */
@@ -183,10 +184,15 @@ struct keys {
 	uint8_t rx[CRYPTO_KEY];
 };
 
-/* Datagrams of a session in a pool, oldest first. */
+/* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
 struct queue {
-	uint64_t first, last; /* positions; MP_NEVER: empty */
-	uint32_t bytes, n;
+	uint32_t first, last; /* places */
+	uint32_t bytes, n;    /* of records, and how many; n 0: empty */
+	uint32_t chunks;      /* that hold them, the last one ... */
+	uint32_t end;	      /* ... up to this place */
+	uint32_t number;      /* of the next record */
+	uint32_t epoch;	      /* of the pool */
+	uint16_t before, after; /* in a list of heavy ones: session + 1; or 0 */
 };
 
 struct session {
@@ -219,19 +225,27 @@ struct session {
 	uint32_t handshake;	   /* our own handshake, or MP_NONE */
 	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
+	bool plain : 1; /* no peer answered: plain UDP */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
 	struct queue staged;
+	struct queue parts; /* received, without their other part */
 
 	/* choice */
 	uint64_t why_at;
 	uint64_t resend_pos; /* of the next record that the resend looks at */
+	uint64_t resend_rest; /* the record of which only one part was sent;
+			       * MP_NEVER: none */
 	uint64_t asked_at; /* when all flows were probed last (a search) */
 	uint64_t resend_from; /* when the resend began: ages count to here */
 	uint64_t resend_at;   /* when its next batch of copies goes ... */
 	uint16_t resend_left; /* ... and how many of this one are left */
 	uint16_t resend_few;  /* copies of a batch; 0: not counted yet */
+	uint32_t staged_seq; /* of the oldest staged one, of which a part was
+			      * sent; 0: none */
+	uint8_t staged_by;   /* ... on this flow */
+	uint8_t resend_by;   /* the flow that carried resend_rest's part */
 	uint8_t resend_flow; /* its datagrams are at risk, though it works */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
@@ -258,7 +272,6 @@ struct session {
 	/* until it is up */
 	uint8_t source[16]; /* initiator: the source of plain UDP, or zeros */
 	uint32_t plain_us;  /* us to wait for a peer; 0: for good */
-	bool plain : 1;	    /* no peer answered: plain UDP */
 };
 
 enum handshake_state {
@@ -318,9 +331,16 @@ struct due {
 	uint32_t session;
 };
 
-/* A ring of records; positions only grow. */
-struct ring {
-	uint64_t head, tail;
+/* Chunks of memory for datagrams (pool.c).  Zeros: nothing was kept yet. */
+struct pool {
+	uint32_t free;	/* the first free chunk + 1; 0: none */
+	uint32_t last;	/* the last free one, if there is any */
+	uint32_t used;	/* chunks below this one are free, or taken */
+	uint32_t taken; /* chunks that sessions hold */
+	uint32_t epoch; /* queues of another one are void */
+	uint32_t hand;	/* session that a walk looks at next */
+	uint32_t heavy[STATE_HEAVY]; /* sessions by logarithm of their chunks:
+				      * first of each list + 1; 0: none */
 };
 
 struct shared {
@@ -342,7 +362,7 @@ struct shared {
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
-	struct ring pool, staged;
+	struct pool pool, staged, parts;
 	struct ratelimit ratelimit;
 	uint64_t count[MP_C_MAX];
 };

@@ -73,9 +73,13 @@
 #include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
+#include "recent.h"
 #include "session.h"
 #include "state.h"
 #include "wire.h"
+
+/* Datagrams dropped from the pool at a time: less than 1 ms. */
+enum { TIMERS_TRIM = 2048 };
 
 /* Forgeries that make a key be renewed: 2^31 - 1. */
 enum { TIMERS_FORGED = INT32_MAX };
@@ -228,6 +232,7 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 		return;
 	}
 	timers_keys(m, s, now);
+	recent_trim(m, s, now, TIMERS_TRIM);
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    now >= r->sent_at + SESSION_ANSWER) {
 		pool_drop(m, POOL_HELD, s);
@@ -280,7 +285,7 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	if (s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
 		return 0;
 	if (s->resend)
-		at = s->resend_left > 0 ? 0 : earlier(at, s->resend_at);
+		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 : earlier(at, s->resend_at);
 	if (s->staged.n > 0)
 		at = earlier(at, now + SEC); /* to give them up in time */
 	at = earlier(at, session_keys_end(s));

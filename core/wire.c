@@ -78,6 +78,13 @@ is_answer(unsigned flags)
 	return (flags & WIRE_PROBE) != 0 && (flags & WIRE_REPLY) != 0;
 }
 
+/* Does it name the packet of a datagram? */
+static bool
+has_name(unsigned flags)
+{
+	return (flags & WIRE_COPYFLAG) != 0 || WIRE_IS_FRAG(flags);
+}
+
 size_t
 wire_put_msg(uint8_t *out, const struct wire_msg *m)
 {
@@ -100,7 +107,7 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 		put16(p + 2, m->missing);
 		p += WIRE_REPORT;
 	}
-	if (m->flags & WIRE_SKIP) {
+	if (WIRE_IS_SKIP(m->flags)) {
 		put16(p, m->skipped);
 		p += WIRE_SKIPPED;
 	}
@@ -118,9 +125,14 @@ wire_put_msg(uint8_t *out, const struct wire_msg *m)
 		put32(p, m->select);
 		p += 4;
 	}
-	if (m->flags & WIRE_COPYFLAG) {
+	if (has_name(m->flags)) {
 		wire_put_ad(p, &m->copy);
 		p += WIRE_COPY;
+	}
+	if (WIRE_IS_FRAG(m->flags)) {
+		put16(p, m->total);
+		p[2] = m->part;
+		p += WIRE_HALF;
 	}
 	return (size_t)(p - out);
 }
@@ -142,6 +154,10 @@ flags_known(unsigned flags, bool control)
 	case WIRE_COPYFLAG:
 	case WIRE_COPYFLAG | WIRE_REPLY:
 	case WIRE_COPYFLAG | WIRE_LOSSY:
+	case WIRE_FRAG:
+	case WIRE_FRAG | WIRE_COPYFLAG:
+	case WIRE_FRAG | WIRE_COPYFLAG | WIRE_REPLY:
+	case WIRE_FRAG | WIRE_COPYFLAG | WIRE_LOSSY:
 		return control;
 	default:
 		return false;
@@ -160,7 +176,7 @@ fields_len(unsigned flags)
 		len += WIRE_NUMBER;
 	if (flags & WIRE_COUNT)
 		len += WIRE_REPORT;
-	if (flags & WIRE_SKIP)
+	if (WIRE_IS_SKIP(flags))
 		len += WIRE_SKIPPED;
 	if (flags & WIRE_TOKENS)
 		len += WIRE_LINK;
@@ -170,8 +186,10 @@ fields_len(unsigned flags)
 		len += WIRE_TOKEN;
 	if (flags & WIRE_SELECT)
 		len += 4;
-	if (flags & WIRE_COPYFLAG)
+	if (has_name(flags))
 		len += WIRE_COPY;
+	if (WIRE_IS_FRAG(flags))
+		len += WIRE_HALF;
 	return len;
 }
 
@@ -192,7 +210,7 @@ get_fields(const uint8_t *p, struct wire_msg *m)
 		m->missing = get16(p + 2);
 		p += WIRE_REPORT;
 	}
-	if (m->flags & WIRE_SKIP) {
+	if (WIRE_IS_SKIP(m->flags)) {
 		m->skipped = get16(p);
 		p += WIRE_SKIPPED;
 	}
@@ -208,8 +226,24 @@ get_fields(const uint8_t *p, struct wire_msg *m)
 	}
 	if (m->flags & WIRE_SELECT)
 		m->select = get32(p);
-	if (m->flags & WIRE_COPYFLAG)
+	if (has_name(m->flags)) {
 		get_ad(p, &m->copy);
+		p += WIRE_COPY;
+	}
+	if (WIRE_IS_FRAG(m->flags)) {
+		m->total = get16(p);
+		m->part = p[2];
+	}
+}
+
+/* Has the part the length that the whole one's tells? */
+static bool
+part_right(const struct wire_msg *m)
+{
+	size_t rest = m->total / 2;
+
+	return m->total >= 2 && m->total <= MP_PAYLOAD_MAX && m->part <= 1 &&
+	    m->len == (m->part == 0 ? m->total - rest : rest);
 }
 
 enum wire_error
@@ -230,6 +264,8 @@ wire_get_msg(const uint8_t *in, size_t len, bool control, struct wire_msg *m)
 	m->len = len - m->off;
 	get_fields(in + WIRE_HEAD, m);
 	if ((m->flags == WIRE_ADDR || m->flags == WIRE_CLOSE) && m->len != 0)
+		return WIRE_EBODY;
+	if (WIRE_IS_FRAG(m->flags) && !part_right(m))
 		return WIRE_EBODY;
 	if ((m->flags & WIRE_PROBE) && !all_zero(in + m->off, m->len))
 		return WIRE_EBODY;

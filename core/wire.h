@@ -30,6 +30,7 @@ enum wire_size {
 	WIRE_TAG = 16,
 	WIRE_MIN = 34,	 /* shortest packet of a session */
 	WIRE_COPY = 12,	 /* sid4 nonce8 in front of the payload of a COPY */
+	WIRE_HALF = 3,	 /* then, of FRAG: the whole length, and which part */
 	WIRE_TOKEN = 8,	 /* of CHALLENGE and RESPONSE */
 	WIRE_DATA = 2,	 /* of PROBE: datagrams sent on this flow */
 	WIRE_NUMBER = 2, /* of PROBE with REPLY: of the probe that it answers */
@@ -70,12 +71,19 @@ enum wire_flag {
 	WIRE_COPYFLAG = 0x0100,
 	WIRE_LOSSY = 0x0200,
 	WIRE_COUNT = 0x0400,
-	WIRE_SKIP = 0x0800,
+	WIRE_SKIP = 0x0800, /* with PROBE */
+	WIRE_FRAG = 0x0800, /* without */
 	WIRE_FLAGS = 0x0fff, /* the rest says how long tsreply was held */
 	WIRE_TOKENS = WIRE_CHALLENGE | WIRE_RESPONSE,
 	WIRE_HELD_SHIFT = 12,
 	WIRE_HELD_MAX = 15,
 };
+
+/* One bit has both meanings. */
+#define WIRE_IS_FRAG(flags)                                                   \
+	(((flags) & (WIRE_PROBE | WIRE_FRAG)) == WIRE_FRAG)
+#define WIRE_IS_SKIP(flags)                                                   \
+	(((flags) & (WIRE_PROBE | WIRE_SKIP)) == (WIRE_PROBE | WIRE_SKIP))
 
 #define WIRE_MAGIC MP_HANDSHAKE_MAGIC
 #define WIRE_VERSION 1
@@ -121,7 +129,9 @@ struct wire_msg {
 	uint8_t challenge[WIRE_TOKEN]; /* with CHALLENGE */
 	uint8_t response[WIRE_TOKEN];  /* with RESPONSE */
 	uint32_t select;	       /* with SELECT */
-	struct wire_ad copy;	       /* with COPY: the packet it repeats */
+	struct wire_ad copy;	       /* with COPY, FRAG: the datagram's packet */
+	uint16_t total; /* with FRAG: bytes of the whole payload */
+	uint8_t part;	/* 0: the first half of them, 1: the rest */
 	size_t off, len; /* of the body, within the message */
 };
 
@@ -134,9 +144,10 @@ enum wire_error { WIRE_OK, WIRE_EFLAGS, WIRE_EBODY };
  * Reads what a packet held.  WIRE_EFLAGS: an unknown flag or combination;
  * only these are known: 0 (data), PROBE with any of REPLY CHALLENGE RESPONSE
  * SELECT COUNT SKIP, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY with one of
- * REPLY LOSSY; `control' must be false for
+ * REPLY LOSSY, FRAG, FRAG with a COPY of these; `control' must be false for
  * data and true for the others.  WIRE_EBODY: too short for its fields; a
- * CLOSE or ADDR request with a body; a probe whose padding is not zero.
+ * CLOSE or ADDR request with a body; a probe whose padding is not zero; a part that is
+ * not as long as the whole length tells.
  */
 enum wire_error wire_get_msg(const uint8_t *in, size_t len, bool control,
     struct wire_msg *);

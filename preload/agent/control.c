@@ -33,6 +33,7 @@ struct control_item {
 	struct internal inner;
 	bool is_inner;
 	int opened;	  /* what mp_open() returned */
+	bool joined;	  /* of two parts: longer than its packet */
 	bool steered;	  /* data, which the steering sent to the agent */
 	bool answer;	  /* `out' and `packet' answer a handshake */
 	struct mp_out out;
@@ -138,7 +139,7 @@ control_open_all(const struct port *p, int n)
 
 /* [lock] */
 static void
-control_commit_one(struct port *p, struct control_item *c, const uint8_t *bytes,
+control_commit_one(struct port *p, struct control_item *c, uint8_t *bytes,
     size_t len, uint64_t now)
 {
 	bool inside = c->verdict == MP_SEALED;
@@ -146,6 +147,10 @@ control_commit_one(struct port *p, struct control_item *c, const uint8_t *bytes,
 	if (inside)
 		c->verdict = mp_recv_commit(&p->map.mp, now, &c->rx, bytes,
 		    c->opened);
+	if (c->verdict == MP_JOIN) {
+		c->joined = true;
+		c->verdict = mp_recv_join(&p->map.mp, &c->rx, bytes, PACKET);
+	}
 	if (c->verdict != MP_HANDSHAKE)
 		return;
 	if (inside && (c->rx.off > len || c->rx.len > len - c->rx.off))
@@ -179,7 +184,7 @@ control_commit_all(struct port *p, int n)
 }
 
 /* Passes a datagram on: one out of a control packet (a copy of a datagram whose
- * own packet was lost) goes to its slot; data that the steering sent to the
+ * own packet was lost, or its second part) goes to its slot; data that the steering sent to the
  * agent waits for the socket that is to have it. */
 static void
 control_deliver(struct port *p, const struct control_item *c,
@@ -222,8 +227,8 @@ control_act(struct port *p, int n)
 		if (c->is_inner)
 			control_take_internal(p, &c->inner, in.bytes[i]);
 		else if (c->verdict == MP_DELIVER)
-			control_deliver(p, c, in.bytes[i],
-			    in.msg[i].msg_len);
+			control_deliver(p, c, in.bytes[i], c->joined ?
+			    (size_t)PACKET : in.msg[i].msg_len);
 		if (c->answer) {
 			uplink_aim(p, &c->out.path);
 			c->error = port_send_packet(p, &c->out, c->packet);

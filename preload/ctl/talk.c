@@ -77,7 +77,7 @@ talk_begin(struct talk *t, const struct exam *x, uint64_t now)
 		.pool = 4096, .staged = 4096 } };
 	size_t size = mp_size(&setup.limits);
 	struct mp_local local[MP_LOCALS_MAX];
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	talk_open_socket(t);
 	if (t->fd < 0)

@@ -93,7 +93,7 @@ rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 }
 
 static enum mp_verdict
-rx_commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
+rx_commit(struct rx *in, struct mp_rx *rx, uint8_t *opened, int len)
 {
 	struct sock *s = in->s;
 	enum mp_verdict v;
@@ -102,6 +102,8 @@ rx_commit(struct rx *in, struct mp_rx *rx, const uint8_t *opened, int len)
 	if (!reentry_lock(s->map.arena))
 		return MP_DROPPED;
 	v = mp_recv_commit(&s->map.mp, arena_now(), rx, opened, len);
+	if (v == MP_JOIN)
+		v = mp_recv_join(&s->map.mp, rx, opened, REENTRY_PAYLOAD);
 	late = notify_due(s);
 	reentry_unlock(s->map.arena);
 	if (late)

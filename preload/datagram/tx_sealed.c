@@ -209,7 +209,7 @@ static int
 tx_sealed_attempt(struct tx *o)
 {
 	struct sock *s = o->s;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	uint64_t now = arena_now();
 	unsigned forks = forked_times();
 	bool late;
@@ -239,7 +239,7 @@ tx_sealed_attempt(struct tx *o)
 		return tx_sealed_refused(o, n);
 	for (i = 0; i < n; i++)
 		tx[i].error = tx_sealed_transmit(o, &tx[i],
-		    i == 0 ? o->flags : o->flags | MSG_DONTWAIT);
+		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags);
 	if (!reentry_lock(s->map.arena))
 		return 0;
 	n = mp_send_commit(&s->map.mp, arena_now(), tx, n, o->payload, o->len);

@@ -124,7 +124,7 @@ client_engine_begin(struct mp *m, struct mp_keyring *keys, const struct mp_addr 
 	size_t size = (mp_size(&small) + 63) & ~(size_t)63;
 	void *block = aligned_alloc(64, size);
 	struct mp_addr at = lab_addr(LAB_A, 1, 0);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	uint8_t secret[32];
 	int i;
 

@@ -267,7 +267,7 @@ int
 player_send(struct player *p, const struct mp_addr *to, const void *data,
     size_t len)
 {
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	uint64_t now;
 	int i, n, done = 1;
 

@@ -31,7 +31,7 @@ static void
 know(struct port *p, int slot, int host)
 {
 	struct mp_addr peer = world_addr(host, 1);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	ck_assert_int_eq(mp_send_begin(&p->map.mp, kernel_now, (uint32_t)slot,
 	    &peer, 0, 1, 0, tx), MP_EAGAIN);

@@ -111,7 +111,7 @@ peer_meet(struct peer *peer, struct port *p, int host)
 {
 	struct mp_addr to = world_addr(1, p->number);
 	struct mp_session_info info;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	create(peer, host);
 	ck_assert_int_eq(mp_send_begin(&peer->mp, kernel_now, 0, &to, 0, 5, 0,
@@ -130,7 +130,7 @@ peer_seal(struct peer *peer, const struct port *p, const char *text,
     uint8_t packet[256])
 {
 	struct mp_addr to = world_addr(1, p->number);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	ck_assert_int_ge(mp_send_begin(&peer->mp, kernel_now, 0, &to, 0,
 	    strlen(text), 0, tx), 1);

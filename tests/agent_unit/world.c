@@ -182,7 +182,7 @@ world_connect(struct port *p, int slot, const struct mp_addr *peer)
 void
 world_stage(struct port *p, int slot, const struct mp_addr *to)
 {
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	ck_assert_int_eq(mp_send_begin(&p->map.mp, kernel_now, (uint32_t)slot,
 	    to, 0, 4, 0, tx), MP_EAGAIN);

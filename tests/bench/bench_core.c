@@ -114,7 +114,7 @@ static double
 send_batch(struct world *w, size_t len)
 {
 	struct end *e = &w->server;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	bool ok = true;
 	double ns;
 	uint64_t t0 = begin();

@@ -274,7 +274,7 @@ void
 world_first(struct world *w, uint32_t i)
 {
 	struct end *e = &w->client[i];
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	world_want(mp_send_begin(&e->mp, w->now, 0, &e->peer, 0, 5, 0, tx) ==
 	    MP_EAGAIN, "no session before the first datagram");
@@ -289,7 +289,7 @@ world_client_seal(struct world *w, uint32_t i, const uint8_t *payload,
     size_t len, struct packet *p)
 {
 	struct end *e = &w->client[i];
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	int n = mp_send_begin(&e->mp, w->now, 0, &e->peer, 0, len, 0, tx);
 
 	world_want(n >= 1, "a client can send");

@@ -364,7 +364,7 @@ END_TEST
 START_TEST(by_session)
 {
 	struct mp_addr other = addr_of(OTHER, PORT);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	struct sock s;
 	int memory;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "rng.h"
 #include "world.h"
@@ -14,7 +15,6 @@ enum {
 	SEND_TRIES = 70,   /* as many flows as there can be, and some */
 	SPIN_US = 1000,
 	INIT_LEN = 124,
-	BLOCK_ALIGN = 64,
 };
 
 static const enum mp_counter kind_counter[P_OTHER] = {
@@ -63,8 +63,7 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 	h->seed = rng_mix(seed, name);
 	h->skew = SEC(1000) + h->seed % SEC(100000);
 	h->limits = (struct mp_limits){ .sessions = 16, .flows = 512,
-		.flows_each = 64, .pool = 1 << 20, .pool_each = 256 << 10,
-		.staged = 256 << 10 };
+		.flows_each = 64, .staged = 256 << 10 };
 	h->last = &h->first;
 	h->control_last = &h->control;
 	if (mp_keyring_add(&h->keys, "home", end, secret) != 0)
@@ -94,7 +93,8 @@ void
 host_stop(struct host *h)
 {
 	queue_flush(h);
-	free(h->block);
+	if (h->block != NULL)
+		munmap(h->block, mp_size(&h->limits));
 	h->block = NULL;
 	h->running = false;
 }
@@ -144,11 +144,11 @@ host_start(struct host *h)
 		x = rng_next(&r);
 		memcpy(setup.seed + i * 8, &x, sizeof(x));
 	}
-	h->block = aligned_alloc(BLOCK_ALIGN,
-	    (size + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN);
-	if (h->block == NULL)
-		err(2, "aligned_alloc");
-	memset(h->block, 0, size);
+	/* Zeros, and memory only where it is touched. */
+	h->block = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (h->block == MAP_FAILED)
+		err(2, "mmap");
 	if (mp_create(&h->mp, h->block, size, &setup, host_now(h)) != 0)
 		errx(2, "mp_create");
 	if (mp_slot_open(&h->mp, 0, MP_DUAL) != 0)
@@ -349,6 +349,21 @@ reads_now(const struct host *h)
 	    h->w->now >= h->read_after;
 }
 
+/* The packet becomes one with room for all of the datagram. */
+static enum mp_verdict
+take_parts(struct host *h, struct packet **p, struct mp_rx *rx)
+{
+	struct packet *whole = net_packet(h->net, MP_PAYLOAD_MAX);
+	size_t size = whole->size;
+
+	memcpy(whole, *p, sizeof(**p));
+	whole->size = size;
+	memcpy(whole->data, (*p)->data, (*p)->len);
+	net_packet_free(h->net, *p);
+	*p = whole;
+	return mp_recv_join(&h->mp, rx, whole->data, size);
+}
+
 /* Takes the packet in, as the agent or as the program reads it. */
 static void
 take(struct host *h, struct packet *p, bool agent)
@@ -368,6 +383,8 @@ take(struct host *h, struct packet *p, bool agent)
 	if (v == MP_SEALED) {
 		opened = mp_open(&rx, p->data, p->len, p->data);
 		v = mp_recv_commit(&h->mp, host_now(h), &rx, p->data, opened);
+		if (v == MP_JOIN)
+			v = take_parts(h, &p, &rx);
 		off = rx.off;
 	}
 	if (v == MP_HANDSHAKE)
@@ -509,7 +526,7 @@ transmit(struct host *h, struct mp_tx *tx, int n, const uint8_t *payload,
 		p->len = mp_seal(&tx[i], payload, len, p->data);
 		if (p->len > len + MP_COPY_OVERHEAD)
 			errx(2, "mp_seal() wrote %zu bytes", p->len);
-		p->kind = i == 0 ? P_DATA : P_COPY;
+		p->kind = tx[i].copy ? P_COPY : P_DATA;
 		p->flow = tx[i].flow;
 		p->stream = stream;
 		p->seq = seq;
@@ -523,7 +540,7 @@ int
 host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
     size_t len, uint16_t stream, uint32_t seq)
 {
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	int n, r = 1, tries;
 
 	if (!h->running)
@@ -535,7 +552,7 @@ host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
 		if (n == MP_EAGAIN)
 			r = mp_stage(&h->mp, host_now(h), 0, dst, NULL,
 			    payload, len);
-		else if (n < 1 || n > 2)
+		else if (n < 1 || n > MP_TX_MAX)
 			r = n == 0 ? MP_EINVAL : n;
 		else
 			r = transmit(h, tx, n, payload, len, stream, seq);

@@ -51,7 +51,8 @@ struct options {
 
 static const struct scenario *const topics[] = { scenarios_paper,
 	scenarios_faults, scenarios_moves, scenarios_quality, scenarios_life,
-	scenarios_cost, scenarios_random, scenarios_hosts, scenarios_links };
+	scenarios_cost, scenarios_random, scenarios_hosts, scenarios_links,
+	scenarios_pool };
 
 static void
 usage(void)

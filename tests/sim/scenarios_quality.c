@@ -217,7 +217,7 @@ static const struct step eats_steps[] = {
 
 static const struct expect eats_expects[] = {
 	{ "lost at the start", m_lost, "big", NULL,
-	    0, SEC(3), COUNT, AT_MOST, 25 },
+	    0, SEC(3), COUNT, AT_MOST, 0 },
 	{ "lost up after 3 s", m_lost, "big", NULL,
 	    SEC(3), SEC(29), COUNT, AT_MOST, 0 },
 	{ "lost down after 3 s", m_lost, "gib", NULL,
@@ -243,6 +243,61 @@ static const struct expect starts_eating_expects[] = {
 	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
 	{ "lost down after 25 s", m_lost, "gib", NULL,
 	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* --- The only path eats what is longer than 1280 or 1500 bytes ----------- */
+
+static const struct place alone[] = {
+	{ .iface = "c.a", "10.1.0.2", MS(10) },
+	{ .iface = "s.s", "10.9.0.1", 0 },
+	{ 0 },
+};
+
+static const struct traffic_row traffic_1400[] = {
+	{ .name = "up", "c", "s", TIMER, NULL, MS(20), 1400 },
+	{ .name = "down", "s", "c", TIMER, NULL, MS(20), 1400 },
+	{ 0 },
+};
+
+static const struct traffic_row traffic_1472[] = {
+	{ .name = "up", "c", "s", TIMER, NULL, MS(20), 1440 },
+	{ .name = "down", "s", "c", TIMER, NULL, MS(20), 1472 },
+	{ 0 },
+};
+
+static const struct step eats_1280[] = {
+	{ .at = 0, act_eats, "c.a", 1280 },
+	{ 0 },
+};
+
+static const struct step eats_1500[] = {
+	{ .at = 0, act_eats, "c.a", 1500 },
+	{ 0 },
+};
+
+static const struct expect alone_expects[] = {
+	{ "lost up", m_lost, "up", NULL, 0, SEC(29), COUNT, AT_MOST, 0 },
+	{ "lost down", m_lost, "down", NULL, 0, SEC(29), COUNT, AT_MOST, 0 },
+	{ "worst datagram up after 1 s (10 ms)", m_worst_way, "up", NULL,
+	    SEC(1), SEC(29), MSEC, AT_MOST, MS(11) },
+	{ "copies", m_copies, "c", NULL, SEC(1), SEC(30), COUNT, AT_MOST, 0 },
+	{ "doubts", m_doubts, "c", NULL, SEC(1), SEC(30), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* --- Both paths eat them, and the one in use dies ------------------------ */
+
+static const struct step eat_and_die[] = {
+	{ .at = 0, act_eats, "c.a", 1280 },
+	{ .at = 0, act_eats, "c.b", 1280 },
+	{ .at = SEC(10.07), act_cut, "c.a" },
+	{ 0 },
+};
+
+static const struct expect eat_and_die_expects[] = {
+	{ "lost up", m_lost, "up", NULL, 0, SEC(19), COUNT, AT_MOST, 0 },
+	{ "lost down", m_lost, "down", NULL, 0, SEC(19), COUNT, AT_MOST, 0 },
 	{ 0 },
 };
 
@@ -351,6 +406,15 @@ const struct scenario scenarios_quality[] = {
 	    .length = SEC(60), .places = places_two,
 	    .traffic = big_traffic, .steps = starts_eating_steps,
 	    .expects = starts_eating_expects },
+	{ .name = "eats_alone", .title = "the only path eats all over 1280",
+	    .length = SEC(30), .places = alone, .traffic = traffic_1400,
+	    .steps = eats_1280, .expects = alone_expects },
+	{ .name = "eats_1500", .title = "1440 and 1472 bytes over 1500",
+	    .length = SEC(30), .places = alone, .traffic = traffic_1472,
+	    .steps = eats_1500, .expects = alone_expects },
+	{ .name = "eats_dies", .title = "two paths eat, the first dies",
+	    .length = SEC(20), .places = places_two, .traffic = traffic_1400,
+	    .steps = eat_and_die, .expects = eat_and_die_expects },
 	{ .name = "reader_pauses", .title = "programs that read nothing 2 s",
 	    .length = SEC(40), .places = places_two,
 	    .traffic = traffic_call, .steps = pause_steps,

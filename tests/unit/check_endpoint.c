@@ -82,7 +82,7 @@ START_TEST(create)
 	ck_assert_int_eq(mp_create(&m, b, size, &bad, 1), MP_EINVAL);
 	ck_assert_int_eq(mp_create(&m, b, size, &setup, 1), 0);
 	ck_assert_uint_eq(mp_deadline(&m), MP_NEVER);
-	ck_assert_ptr_eq(m.staged + m.limits.staged, b + size);
+	ck_assert_ptr_eq(m.parts + m.limits.staged, b + size);
 	for (int c = 0; c < MP_C_MAX; c++)
 		ck_assert_uint_eq(mp_counter_get(&m, (enum mp_counter)c), 0);
 	free(b);
@@ -133,7 +133,7 @@ END_TEST
 START_TEST(slots)
 {
 	struct mp_addr dst = duo_ip4(10, 0, 0, 1, 9);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	struct mp m;
 
 	duo_bare(&m, NULL);

@@ -405,7 +405,7 @@ START_TEST(which_key)
 	struct duo *d = duo_new(1, 1);
 	uint8_t secret[32] = { 5 };
 	struct mp_keyring ring;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	memset(&ring, 0, sizeof(ring));
 	ck_assert_int_eq(mp_keyring_add(&ring, "other", 'A', secret), 0);

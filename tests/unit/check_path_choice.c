@@ -2,6 +2,7 @@
 /* core/path_choice.c: which flow carries the data, at either end (PROTOCOL.md
  * 5). */
 #include "path_choice.h"
+#include "pool.h"
 
 #include "loss.h"
 
@@ -168,13 +169,13 @@ END_TEST
 START_TEST(silent)
 {
 	use(0);
-	s->pool.first = 4711;
+	ck_assert_ptr_nonnull(pool_put(&m, POOL_RECENT, s, T0, "x", 1));
 	f[0]->probe1_at = T0 - 80 * MS;
 	f[0]->probe2_at = T0 - 30 * MS + 1;
 	path_choice_review(&m, s, T0);
 	ck_assert_uint_eq(s->current, 0);
 	ck_assert(s->resend);
-	ck_assert_uint_eq(s->resend_pos, 4711);
+	ck_assert_uint_eq(s->resend_pos, pool_begin(&m, POOL_RECENT, s));
 	ck_assert_uint_eq(s->review_at, T0 + 1);
 	s->resend = false;
 	f[0]->probe2_at = T0 - 30 * MS;

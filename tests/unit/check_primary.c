@@ -116,7 +116,7 @@ START_TEST(init_waits)
 {
 	struct mp_tx_option option;
 	struct duo *d = duo_primary(2, 1, &option);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	struct mp_addr to = duo_addr(d, SERVER, 0);
 
 	ck_assert_int_eq(mp_send_begin(&d->end[CLIENT].mp,

@@ -91,7 +91,7 @@ enum { SAY = 8 };
 /* The datagram of duo_say(), begun and sealed now, sent when the test says
  * so. */
 struct pending {
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	uint8_t data[SAY];
 	uint8_t packet[SAY + MP_COPY_OVERHEAD];
 	size_t len;

@@ -68,7 +68,7 @@ agent_steps(struct duo *d, int e, const struct tape *t)
 	static uint8_t buf[65536];
 	struct mp_session_info si;
 	struct mp_flow_info fi;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	struct mp_out out;
 	uint32_t i, id;
 	int step, n;

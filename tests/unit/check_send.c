@@ -42,7 +42,7 @@ START_TEST(arguments)
 	struct mp *m = &d->end[0].mp;
 	struct mp_addr a = d->end[0].peer, none = { .port = 1 };
 	struct mp_addr many = duo_ip4(224, 0, 0, 1, 1);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	ck_assert_int_eq(mp_send_begin(m, d->now, 32, &a, 0, 1, NO_FLAG, tx),
 	    MP_EINVAL);
@@ -115,7 +115,7 @@ START_TEST(staged_long)
 {
 	struct duo *d = duo_new(1, 1);
 	struct mp *m = &d->end[0].mp;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	ck_assert_int_eq(begin(d, 10, NO_FLAG, tx), MP_EAGAIN);
 	ck_assert_int_eq(mp_stage(m, d->now, 0, &d->end[0].peer, NULL, big,
@@ -136,7 +136,7 @@ END_TEST
 START_TEST(unanswered)
 {
 	struct duo *d = duo_new(1, 1);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	uint64_t start = d->now;
 
 	d->end[1].off = true;
@@ -197,7 +197,7 @@ END_TEST
 START_TEST(seal)
 {
 	struct duo *d = duo_new(2, 2);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	uint8_t one[100];
 	struct mp_path back = duo_path(d, 1, 0, 0, 0);
 	size_t len;
@@ -221,7 +221,7 @@ END_TEST
 START_TEST(source)
 {
 	struct duo *d = duo_new(2, 2);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	struct flow *f;
 
 	duo_up(d);
@@ -240,7 +240,7 @@ END_TEST
 START_TEST(copy)
 {
 	struct duo *d = duo_new(2, 2);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	struct wire_ad ad;
 	uint8_t out[100];
 
@@ -290,7 +290,7 @@ START_TEST(error)
 	const struct error_row *r = &errors[_i];
 	struct duo *d = duo_new(2, 2);
 	struct flow *f;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	int n;
 
 	duo_up(d);
@@ -329,7 +329,7 @@ START_TEST(error_once)
 {
 	struct duo *d = duo_new(2, 2);
 	struct flow *f;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	duo_up(d);
 	f = duo_current(d, 0);
@@ -374,7 +374,7 @@ END_TEST
 START_TEST(error_copied)
 {
 	struct duo *d = duo_new(2, 2);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	duo_up(d);
 	for (int i = 0; i < 2; i++) {
@@ -397,7 +397,7 @@ END_TEST
 START_TEST(stale)
 {
 	struct duo *d = duo_new(1, 1);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	duo_up(d);
 	ck_assert_int_eq(begin(d, 5, NO_FLAG, tx), 1);
@@ -486,7 +486,7 @@ START_TEST(size_other)
 		n += 2;
 		duo_run(d, d->now + 100 * MS);
 	}
-	ck_assert_uint_eq(d->end[1].n_got, 1 + 20);
+	ck_assert_uint_eq(d->end[1].n_got, 1 + 1 + 20);
 	ck_assert_ptr_eq(duo_current(d, 0), duo_flow(d, 0, 0, 0));
 	duo_free(d);
 }

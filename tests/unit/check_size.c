@@ -70,7 +70,7 @@ END_TEST
 START_TEST(send_error_once)
 {
 	struct duo *d = duo_new(2, 1);
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	struct flow *f;
 
 	duo_up(d);
@@ -276,7 +276,7 @@ client_mtu(const struct duo *d)
 static int
 begin_df(struct duo *d, size_t size)
 {
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	return mp_send_begin(&d->end[CLIENT].mp, duo_time(d, CLIENT), 0,
 	    &d->end[CLIENT].peer, 0, size - MP_OVERHEAD, MP_DF, tx);
@@ -310,7 +310,7 @@ START_TEST(refused)
 	struct duo *d = duo_new(1, 1);
 	struct mp *m = &d->end[CLIENT].mp;
 	static const uint8_t big[1430];
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	duo_up(d);
 	mp_session_probe_mtu(m, duo_time(d, CLIENT), 0);

@@ -314,7 +314,7 @@ START_TEST(wrong_key)
 	struct mp_addr to = duo_addr(d, !_i, 0);
 	struct mp *m = &d->end[_i].mp;
 	uint64_t id = d->end[_i].keys.key[0].id;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	duo_up(d);
 	ck_assert_int_eq(mp_send_begin(m, duo_time(d, _i), 0, &to, id + 1, 8,
@@ -335,7 +335,7 @@ START_TEST(wrong_key_early)
 	struct mp_addr to = duo_addr(d, SERVER, 0);
 	struct mp *m = &d->end[CLIENT].mp;
 	uint64_t id = d->end[CLIENT].keys.key[0].id;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 
 	d->end[SERVER].off = true;
 	ck_assert_int_eq(mp_send_begin(m, duo_time(d, CLIENT), 0, &to, id, 8,

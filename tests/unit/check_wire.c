@@ -191,6 +191,11 @@ static const struct flags_row {
 	{ 0x0100, 18, ANY },
 	{ 0x0104, 18, ANY }, /* COPY made because the peer makes copies */
 	{ 0x0300, 18, ANY }, /* COPY made because the flow is lossy */
+	/* parts, whose lengths have a test of their own */
+	{ 0x0800, 21, ANY },
+	{ 0x0900, 21, ANY },
+	{ 0x0904, 21, ANY },
+	{ 0x0b00, 21, ANY },
 };
 
 START_TEST(flags_all)
@@ -213,6 +218,60 @@ START_TEST(flags_all)
 		ck_assert_msg(wire_get_msg(in, 64, data, &m) == WIRE_EFLAGS,
 		    "%#x with the wrong C", flags);
 	}
+}
+END_TEST
+
+enum { PARTS = 4 }; /* rows at the end of known[] */
+
+/* Parts: the length of each follows from the whole one. */
+static const struct part_row {
+	uint16_t total;
+	uint8_t part;
+	size_t len;
+	bool ok;
+} part_rows[] = {
+	{ 2, 0, 1, true },
+	{ 2, 1, 1, true },
+	{ 3, 0, 2, true },
+	{ 3, 1, 1, true },
+	{ 3, 0, 1, false },
+	{ 3, 1, 2, false },
+	{ 1401, 0, 701, true },
+	{ 1401, 1, 700, true },
+	{ 1401, 0, 1401, false },
+	{ 1401, 2, 700, false },
+	{ 1401, 255, 700, false },
+	{ 0, 0, 0, false },
+	{ 0, 1, 0, false },
+	{ 1, 0, 1, false },
+	{ 1, 1, 0, false },
+	{ 2, 0, 0, false },
+	{ MP_PAYLOAD_MAX, 1, MP_PAYLOAD_MAX / 2, true },
+	{ MP_PAYLOAD_MAX + 1, 0, MP_PAYLOAD_MAX / 2 + 1, false },
+	{ 65535, 1, 32767, false },
+};
+
+START_TEST(parts)
+{
+	static uint8_t out[65536];
+	const struct part_row *r = &part_rows[_i];
+	struct wire_msg m = { .flags = WIRE_FRAG, .total = r->total,
+		.part = r->part }, back;
+	size_t at;
+
+	m.copy = (struct wire_ad) { .sid = 0x44444444, .flow = 5, .seq = 6 };
+	at = wire_put_msg(out, &m);
+	ck_assert_uint_eq(at, 21);
+	ck_assert_int_eq(wire_get_msg(out, at + r->len, true, &back),
+	    r->ok ? WIRE_OK : WIRE_EBODY);
+	ck_assert_uint_eq(back.total, r->total);
+	ck_assert_uint_eq(back.part, r->part);
+	ck_assert_uint_eq(back.copy.sid, m.copy.sid);
+	ck_assert_uint_eq(back.copy.flow, m.copy.flow);
+	ck_assert_uint_eq(back.copy.seq, m.copy.seq);
+	for (at = 0; at < 21; at++)
+		ck_assert_int_eq(wire_get_msg(out, at, true, &back),
+		    WIRE_EBODY);
 }
 END_TEST
 
@@ -636,8 +695,10 @@ suite_wire(void)
 	tcase_add_test(tc, ad_short);
 	tcase_add_test(tc, sid_layout);
 	tcase_add_test(tc, flags_all);
-	tcase_add_loop_test(tc, lengths, 0, COUNT(known));
-	tcase_add_loop_test(tc, msg_there_and_back, 0, COUNT(known));
+	tcase_add_loop_test(tc, parts, 0, COUNT(part_rows));
+	tcase_add_loop_test(tc, lengths, 0, COUNT(known) - PARTS);
+	tcase_add_loop_test(tc, msg_there_and_back, 0,
+	    COUNT(known) - PARTS);
 	tcase_add_loop_test(tc, msg_layout, 0, COUNT(msgs));
 	suite_add_tcase(s, tc);
 	tc = tcase_create("addresses");

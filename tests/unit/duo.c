@@ -381,6 +381,9 @@ receive(struct duo *d, int e, const struct mp_path *path, uint64_t arrival,
 	if (v == MP_SEALED) {
 		v = mp_recv_commit(&end->mp, duo_time(d, e), &rx, opened,
 		    mp_open(&rx, data, len, opened));
+		if (v == MP_JOIN)
+			v = mp_recv_join(&end->mp, &rx, opened,
+			    sizeof(opened));
 		inner = opened + rx.off;
 		len = rx.len;
 	}
@@ -563,7 +566,7 @@ duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
 {
 	static uint8_t buf[BUF];
 	struct mp *m = &d->end[e].mp;
-	struct mp_tx tx[2];
+	struct mp_tx tx[MP_TX_MAX];
 	size_t size;
 	int n, i, tries, r;
 

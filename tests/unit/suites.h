@@ -22,6 +22,7 @@ Suite *suite_life(void);
 Suite *suite_loss(void);
 Suite *suite_noise(void);
 Suite *suite_output(void);
+Suite *suite_part(void);
 Suite *suite_path(void);
 Suite *suite_path_choice(void);
 Suite *suite_peer(void);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+#include "recent.h"
+
+#include "flow.h"
+#include "mp.h"
+#include "pool.h"
+#include "state.h"
+#include "wire.h"
+
+bool
+recent_arrived(const struct flow *f, uint64_t at)
+{
+	/* The clock of timestamps has coarse steps. */
+	return f != NULL && flow_arrived(f, at + 2 * WIRE_TS_US);
+}
+
+unsigned
+recent_vias(const struct record *r)
+{
+	return r->vias <= POOL_VIA ? r->vias : POOL_VIA;
+}
+
+/* Has it arrived by a flow?  Where the peer may have moved, answers tell of
+ * another place than the flow's. */
+static bool
+settled_by(const struct mp *m, const struct session *s, unsigned flow,
+    uint64_t at)
+{
+	const struct flow *f = state_flow(m, s, flow);
+
+	return f != NULL && f->alt_at == MP_NEVER && recent_arrived(f, at);
+}
+
+/* It arrived, or is too old to be sent again whatever comes. */
+static bool
+settled(const struct mp *m, const struct session *s, const struct record *r,
+    uint64_t now)
+{
+	unsigned i;
+
+	if (now > r->sent_at + RECENT_LONGEST ||
+	    state_flow(m, s, r->flow) == NULL ||
+	    settled_by(m, s, r->flow, r->sent_at))
+		return true;
+	for (i = 0; i < recent_vias(r); i++)
+		if (settled_by(m, s, r->via[i], r->sent_at + r->copied_us))
+			return true;
+	return false;
+}
+
+void
+recent_trim(struct mp *m, struct session *s, uint64_t now, unsigned most)
+{
+	const struct record *r;
+
+	for (; most > 0 && (r = pool_first(m, POOL_RECENT, s)) != NULL &&
+	     settled(m, s, r, now); most--)
+		pool_drop(m, POOL_RECENT, s);
+}

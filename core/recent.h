@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* Which of the datagrams sent lately need not be sent again (PROTOCOL.md 5). */
+#ifndef RECENT_H
+#define RECENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct flow;
+struct mp;
+struct record;
+struct session;
+
+/* us that a datagram may be sent again, from its first sending. */
+enum recent_limit { RECENT_LONGEST = 2000 * 1000 };
+
+/* Has what was sent on the flow then arrived, for certain? */
+bool recent_arrived(const struct flow *, uint64_t at);
+/* How many of a record's via[] count. */
+unsigned recent_vias(const struct record *);
+/* Drops, oldest first, `most' records at most that need not be sent again. */
+void recent_trim(struct mp *, struct session *, uint64_t now, unsigned most);
+
+#endif
