@@ -86,7 +86,7 @@ enum wire_flag {
 	(((flags) & (WIRE_PROBE | WIRE_SKIP)) == (WIRE_PROBE | WIRE_SKIP))
 
 #define WIRE_MAGIC MP_HANDSHAKE_MAGIC
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_SEQ_MAX ((UINT64_C(1) << 32) - (1 << 16)) /* of a flow and key */
 #define WIRE_FLOW_MAX 0x7ffe			       /* highest flow id */
 #define WIRE_TS_NONE 0xffff

@@ -227,7 +227,7 @@ static const struct bad_row {
 } bads[] = {
 	{ "type 0", 4, WIRE_INIT, 0 },
 	{ "type 4", 4, WIRE_INIT, 4 },
-	{ "version 2", 5, WIRE_INIT, 2 },
+	{ "version 1", 5, WIRE_INIT, 1 },
 	{ "flags", 6, WIRE_INIT, 1 },
 	{ "flags", 7, WIRE_INIT, 1 },
 	{ "short", 4, WIRE_INIT - 1, 1 },

@@ -581,9 +581,9 @@ static const struct handshake_row {
 	size_t len;
 	const char *bytes;
 } handshakes[] = {
-	{ WIRE_T_INIT, 124, "9d4ec2b7" "01010000" "12345678" },
-	{ WIRE_T_RESP, 108, "9d4ec2b7" "02010000" "12345678" },
-	{ WIRE_T_COOKIE, 68, "9d4ec2b7" "03010000" "12345678" },
+	{ WIRE_T_INIT, 124, "9d4ec2b7" "01020000" "12345678" },
+	{ WIRE_T_RESP, 108, "9d4ec2b7" "02020000" "12345678" },
+	{ WIRE_T_COOKIE, 68, "9d4ec2b7" "03020000" "12345678" },
 };
 
 START_TEST(handshake)

@@ -129,7 +129,7 @@ def handshake(c):
     nth = 0 if c["end"] == "A" else 1
     ei = X25519PrivateKey.from_private_bytes(c["ei"])
     er = X25519PrivateKey.from_private_bytes(c["er"])
-    head = struct.pack(">IBBHI", MAGIC, 1, 1, 0, c["isid"])
+    head = struct.pack(">IBBHI", MAGIC, 1, 2, 0, c["isid"])
     s = Symmetric(b"mpshim1\0" + head, subkey(c["secret"], 1 + nth, 32))
 
     s.mix_hash(public(ei))
@@ -144,7 +144,7 @@ def handshake(c):
     s.mix_key(er.exchange(X25519PublicKey.from_public_bytes(public(ei))))
     inner = struct.pack(">II", c["rsid"], c["rfeatures"])
     inner += address(*c["yours"]) + struct.pack(">HI", c["flows"], 0)
-    head = struct.pack(">IBBHI", MAGIC, 2, 1, 0, c["isid"])
+    head = struct.pack(">IBBHI", MAGIC, 2, 2, 0, c["isid"])
     resp = head + public(er) + s.encrypt(inner)
     resp += siphash128(subkey(c["secret"], 5 + nth, 16), resp)
 
