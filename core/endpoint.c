@@ -10,11 +10,12 @@
  *
  * The block holds, each at a multiple of 64 bytes: struct shared; the arrays
  * of sessions, flows, replay windows (one for each flow) and handshakes; the
- * hash tables and the heap of deadlines (table.c); the three pools of datagrams,
- * and the links of their chunks (pool.c).  Records name each other by index, never by pointer, so processes
- * may map the block at different addresses.  mp_create() fills a block of
- * zeros in and sets its magic last; mp_attach() makes a view (struct mp) of a
- * block that exists, with the limits that it names, once they fit its size.
+ * hash tables and the heap of deadlines (table.c); the three pools of
+ * datagrams, and the links of their chunks (pool.c).  Records name each other
+ * by index, never by pointer, so processes may map the block at different
+ * addresses.  mp_create() fills a block of zeros in and sets its magic last;
+ * mp_attach() makes a view (struct mp) of a block that exists, with the limits
+ * that it names, once they fit its size.
  *
  * Other processes map the block and may write anything into it.  So a view is
  * filled in once and is private to its process, and each index out of the

@@ -99,7 +99,8 @@ mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
 	if (s == NULL || (f = state_flow(m, s, flow_id)) == NULL || f->gone)
 		return MP_ENOENT;
 	*i = (struct mp_flow_info) { .path = f->path,
-		.leaves_by = flow_leaves_by(f), .validated = f->validated, .failed = f->failed || f->down,
+		.leaves_by = flow_leaves_by(f), .validated = f->validated,
+		.failed = f->failed || f->down,
 		.doubt = flow_in_doubt(f, now),
 		.in_use = f->id == s->current, .srtt_us = f->rtt.srtt_us,
 		.rttvar_us = f->rtt.rttvar_us, .idle_us = f->rtt.idle_us,

@@ -189,9 +189,9 @@ struct mp_local {
 /*
  * The complete list of the host's usable addresses, after any change.  Flows of
  * an address that is no longer listed, or whose link is down, are left at once;
- * flows of new addresses are tried at once.  MP_LOCALS_MAX of them are kept, and
- * told to peers, in this order: those whose link works, of these the first of
- * each interface and family, then the second of each, and so on.  At most
+ * flows of new addresses are tried at once.  MP_LOCALS_MAX of them are kept,
+ * and told to peers, in this order: those whose link works, of these the first
+ * of each interface and family, then the second of each, and so on.  At most
  * MP_LOCALS_GIVEN are looked at. [lock]
  */
 void mp_locals(struct mp *, uint64_t now, const struct mp_local *, size_t n);
@@ -319,9 +319,9 @@ MP_CHECK int mp_open(const struct mp_rx *, const uint8_t *packet, size_t len,
  * off, len. [lock] */
 enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
-/* After MP_JOIN, before anything else: puts the datagram together in `out', which
- * holds the opened bytes and has room for `room'.  MP_DELIVER; or MP_DROPPED:
- * there is no room. [lock] */
+/* After MP_JOIN, before anything else: puts the datagram together in `out',
+ * which holds the opened bytes and has room for `room'.  MP_DELIVER; or
+ * MP_DROPPED: there is no room. [lock] */
 enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
 
@@ -384,8 +384,8 @@ uint64_t mp_deadline(const struct mp *);
  * Packets of IPv6 may leave by another interface than their path says.  The
  * agent asks the kernel about each such flow, before mp_poll():
  * mp_route_wanted() names the next one; false: there is none.  mp_route_set()
- * tells by which interface its packets leave, and whether that takes :: as their
- * source.  An answer about a pair that is no more is ignored. [lock]
+ * tells by which interface its packets leave, and whether that takes :: as
+ * their source.  An answer about a pair that is no more is ignored. [lock]
  */
 struct mp_route {
 	struct mp_path path;

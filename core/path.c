@@ -417,7 +417,8 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 			if (said != f && addr_equal(&said->path.remote,
 			    &s->shown))
 				ask_silent(m, s, said, now);
-	if (f->moved_at != 0 && f->alt_at == MP_NEVER && !path_known(m, s, f, &f->former, now))
+	if (f->moved_at != 0 && f->alt_at == MP_NEVER &&
+	    !path_known(m, s, f, &f->former, now))
 		path_ask_alt(m, s, f, &f->former, WIRE_INIT, now);
 }
 

@@ -12,19 +12,20 @@
  * datagram goes on in the next ones.  Chunks that the queue has left are free
  * at once, and used again before others are touched.  So the memory touched is
  * what the sessions held at one time together, at most, and not the whole pool:
- * 100 Mbit/s hold 1 MiB at a round trip of 80 ms, and 4 MiB at most while a path
- * of 60 ms has died (tests/sim, pool_100): rate x (2 SRTT + 150 ms) and heads.
+ * 100 Mbit/s hold 1 MiB at a round trip of 80 ms, and 4 MiB at most while a
+ * path of 60 ms has died (tests/sim, pool_100): rate x (2 SRTT + 150 ms) and
+ * heads.
  *
  * A session has a bound of its own, 208 KiB staged, pool_each recent
- * bytes and 64 KiB of parts, records included; over it, its own oldest goes.  Where the pool is full, the
- * oldest record of the session that holds most goes.  Queues of POOL_HEAVY
- * chunks and more are in lists by the logarithm of their chunks, so that one of
- * those that hold most (within a factor of 2) is found at once.  Where none is
- * heavy, the session drops its own oldest, or takes from the next that a walk
- * finds.
+ * bytes and 64 KiB of parts, records included; over it, its own oldest goes.
+ * Where the pool is full, the oldest record of the session that holds most
+ * goes.  Queues of POOL_HEAVY chunks and more are in lists by the logarithm of
+ * their chunks, so that one of those that hold most (within a factor of 2) is
+ * found at once.  Where none is heavy, the session drops its own oldest, or
+ * takes from the next that a walk finds.
  *
- * A position, kept outside (resend_pos), is a record's number and place.  It may
- * outlive its record: pool_at() then gives the session's oldest.
+ * A position, kept outside (resend_pos), is a record's number and place.  It
+ * may outlive its record: pool_at() then gives the session's oldest.
  *
  * Invariants: chunks are free, or of one queue, or were never used; `taken'
  * counts those of queues.  Numbers of a queue rise by 1, so a walk ends.  Every

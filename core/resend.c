@@ -76,7 +76,8 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 		return false;
 	for (i = 0; i < recent_vias(r); i++) {
 		f = state_flow(m, s, r->via[i]);
-		if (works(s, f, now) || recent_arrived(f, r->sent_at + r->copied_us))
+		if (works(s, f, now) ||
+		    recent_arrived(f, r->sent_at + r->copied_us))
 			return false;
 	}
 	return true;

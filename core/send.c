@@ -144,8 +144,8 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	memcpy(tx->key, k->tx, sizeof(tx->key));
 }
 
-/* Both parts of a datagram; `name': of the one that they repeat, NULL: it is sent
- * for the first time. */
+/* Both parts of a datagram; `name': of the one that they repeat, NULL: it is
+ * sent for the first time. */
 static void
 fill_parts(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     uint16_t flags, const struct wire_ad *name, size_t len, struct mp_tx tx[])

@@ -285,7 +285,8 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	if (s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
 		return 0;
 	if (s->resend)
-		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 : earlier(at, s->resend_at);
+		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 :
+		    earlier(at, s->resend_at);
 	if (s->staged.n > 0)
 		at = earlier(at, now + SEC); /* to give them up in time */
 	at = earlier(at, session_keys_end(s));

@@ -56,7 +56,7 @@ enum wire_size {
 /* Which part of a list of addresses a message is. */
 enum wire_part {
 	WIRE_PART_MORE = 1, /* another message goes on with the list */
-	WIRE_PART_NEXT = 2, /* this one does */
+	WIRE_PART_NEXT = 2, /* this message goes on with a list */
 };
 
 enum wire_flag {
@@ -146,8 +146,8 @@ enum wire_error { WIRE_OK, WIRE_EFLAGS, WIRE_EBODY };
  * SELECT COUNT SKIP, ADDR, ADDR|REPLY, REKEY, CLOSE, COPY with one of
  * REPLY LOSSY, FRAG, FRAG with a COPY of these; `control' must be false for
  * data and true for the others.  WIRE_EBODY: too short for its fields; a
- * CLOSE or ADDR request with a body; a probe whose padding is not zero; a part that is
- * not as long as the whole length tells.
+ * CLOSE or ADDR request with a body; a probe whose padding is not zero; a part
+ * that is not as long as the whole length tells.
  */
 enum wire_error wire_get_msg(const uint8_t *in, size_t len, bool control,
     struct wire_msg *);

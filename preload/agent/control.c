@@ -184,8 +184,8 @@ control_commit_all(struct port *p, int n)
 }
 
 /* Passes a datagram on: one out of a control packet (a copy of a datagram whose
- * own packet was lost, or its second part) goes to its slot; data that the steering sent to the
- * agent waits for the socket that is to have it. */
+ * own packet was lost, or its second part) goes to its slot; data that the
+ * steering sent to the agent waits for the socket that is to have it. */
 static void
 control_deliver(struct port *p, const struct control_item *c,
     const uint8_t *bytes, size_t len)

@@ -321,7 +321,8 @@ on_links(struct ipc_question *q)
 		return -ENOENT;
 	if (fd < 0 || !port_is_udp(q->agent, fd))
 		return -EBADF;
-	if (q->got[1] >= 0 && p->nslots == 1 && serving_replace(&p, ipc_handler_take(q, 0)) != 0)
+	if (q->got[1] >= 0 && p->nslots == 1 &&
+	    serving_replace(&p, ipc_handler_take(q, 0)) != 0)
 		return -EBADF;
 	/* The other sockets of the port would lose the control socket. */
 	if (net_device(fd) != p->device)

@@ -12,7 +12,8 @@
  * One run is at most ROUNDS rounds of
  *	under the lock: tell the engine of addresses and links, and of the
  *	  routes that it wants to know (uplink.c, which gives the lock up to ask
- *	  the kernel), read the slots' records, take up to BATCH packets, find peers that never answered,
+ *	  the kernel), read the slots' records, take up to BATCH packets, find
+ *	  peers that never answered,
  *	  announce when the agent looks next (wakeup_at)
  *	without it: send the packets, close refusal sockets, tell programs of
  *	  peers without an answer, steer the group where that is due, give on

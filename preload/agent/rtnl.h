@@ -80,11 +80,11 @@ int rtnl_find_route_by(int fd, uint32_t ifindex, const struct mp_addr *to,
     struct rtnl_route *);
 
 /*
- * The interface that UDP packets of an IPv6 path leave by, from this local port (0: any).
- * Where it is another than the path's, *any_source says that :: as source would
- * make them leave by the path's, with the path's source all the same.
- * any_source NULL: that is not possible.  The path's interface, where the kernel
- * gives no answer.
+ * The interface that UDP packets of an IPv6 path leave by, from this local port
+ * (0: any). Where it is another than the path's, *any_source says that :: as
+ * source would make them leave by the path's, with the path's source all the
+ * same. any_source NULL: that is not possible.  The path's interface, where the
+ * kernel gives no answer.
  */
 uint32_t rtnl_leaves_by(int fd, const struct mp_path *, uint16_t port,
     bool *any_source);

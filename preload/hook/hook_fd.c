@@ -243,7 +243,8 @@ hook_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	if (s == NULL)
-		return request == UAPI_TUNSETIFF ? hook_fd_ioctl_tunnel(fd, arg) :
+		return request == UAPI_TUNSETIFF ?
+		    hook_fd_ioctl_tunnel(fd, arg) :
 		    real_ioctl(fd, request, arg);
 	if (request == FIONREAD && atomic_load(&s->state) == SOCK_ATTACHED &&
 	    !fault_write(fd, arg, sizeof(int))) {

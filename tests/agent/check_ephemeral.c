@@ -113,7 +113,8 @@ END_TEST
 
 /* An engine of host A's, not in any agent, that has a datagram for B. */
 static void
-client_engine_begin(struct mp *m, struct mp_keyring *keys, const struct mp_addr *to)
+client_engine_begin(struct mp *m, struct mp_keyring *keys,
+    const struct mp_addr *to)
 {
 	static const struct mp_limits small = { .sessions = 4, .flows = 16,
 		.flows_each = 4, .pool = 1 << 16, .pool_each = 1 << 15,
