@@ -18,7 +18,7 @@
 #include "table.h"
 #include "wire.h"
 
-/* The peer may have moved to `alt': it has, for it answered there. */
+/* The peer answered the challenge at `alt': it has moved there. */
 static void
 alt_proven(struct mp *m, struct recv *r)
 {
@@ -70,7 +70,7 @@ take_response(struct mp *m, struct recv *r)
 		probe_size_proven(f, path_mtu(m, f), rung, r->now);
 }
 
-/* What a probe tells of packets sent, and of those that did not come. */
+/* Takes what a probe says of packets sent and of those that are missing. */
 static void
 take_counts(struct mp *m, struct recv *r)
 {
@@ -249,7 +249,7 @@ static void
 copy_tells(struct mp *m, struct recv *r, struct flow *f)
 {
 	if ((r->msg.flags & (WIRE_REPLY | WIRE_LOSSY)) == 0)
-		f->copy_seen = r->now; /* the peer has its doubts */
+		f->copy_seen = r->now; /* the peer doubts this flow */
 	if (r->in_order)
 		r->f->peer_at = r->now;
 	if (f->id == r->s->current)

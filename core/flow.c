@@ -3,8 +3,8 @@
  * Theory of operation
  *
  * A flow is one pair of addresses of a session (the paper's word).  This file
- * keeps what its packets tell: waits, doubt, loss, and the timestamps that
- * measure it.  It decides nothing about other flows.
+ * keeps what its packets tell: waits, doubt, and the timestamps that measure it
+ * (loss is in loss.c).  It decides nothing about other flows.
  *
  * The record and its id stay with the session when the pair goes, so that a
  * sequence number is never used twice under one key.  Flags say what may
@@ -25,12 +25,10 @@
  * addresses.  Bytes out stay under 3 times the bytes in until a challenge is
  * answered.
  *
- * in doubt: an unanswered probe is older than SRTT + max(4 RTTVAR, 10 ms), or
- * the peer made copies of this flow within the last second.  `doubted' says
- * that the doubt was noticed and the resending begun.
- *
- * lossy: it lost 8 % of its probes, smoothed (below 2.5 % it is good again), or
- * the peer said so within the last second.
+ * in doubt: an unanswered probe is older than SRTT + max(4 RTTVAR, 10 ms) and
+ * the flow's lateness (without that, once another flow's later probe has its
+ * answer), or the peer made copies of this flow within the last second.
+ * `doubted' says that the doubt was noticed and the resending begun.
  *
  * A wait runs from the first packet that wants an answer until an answer comes
  * (paper, 3.4).  wait_since is the wait that runs now: when its dRTO is over,
@@ -101,7 +99,7 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->via = path->ifindex;
 	f->moved_at = 0;
 	f->move_gap = 0;
-	if (f->tx_seq != 0) /* what another pair took does not count */
+	if (f->tx_seq != 0) /* the former pair's packets are no loss of this */
 		loss_mended(f, now);
 	f->reply = false;
 	f->in_bytes = f->out_bytes = 0;
@@ -132,7 +130,7 @@ flow_moved(struct flow *f, uint64_t now)
 	f->alt_at = MP_NEVER;
 	f->moved_at = f->heard_at = now;
 	f->failed = f->down = false;
-	f->proof_at = 0; /* what answered is there, not where data went */
+	f->proof_at = 0; /* the answer tells nothing of data sent before */
 }
 
 void
@@ -186,7 +184,7 @@ flow_in_order(const struct flow *f, bool former, bool control, uint64_t seq)
 {
 	if (!former)
 		return seq > f->mark[control];
-	/* No longer, once the key after it came. */
+	/* None is, once a packet under the present key has arrived. */
 	return f->mark[control] == 0 && seq > f->former_mark[control];
 }
 
@@ -202,7 +200,11 @@ flow_mark(struct flow *f, bool former, bool control, uint64_t seq)
 uint32_t
 flow_leaves_by(const struct flow *f)
 {
-	return f->leaves_by != 0 ? f->leaves_by : f->path.ifindex;
+	if (f->leaves_by != 0)
+		return f->leaves_by;
+	/* Where the kernel chooses: it needs the one that its packets come
+	 * by. */
+	return f->path.ifindex != 0 ? f->path.ifindex : f->via;
 }
 
 bool
@@ -318,7 +320,7 @@ flow_copy_sent(struct flow *f, uint64_t now)
 bool
 flow_arrived(const struct flow *f, uint64_t at)
 {
-	return f->proof_at + WIRE_TS_US > at; /* it is known that exactly */
+	return f->proof_at + WIRE_TS_US > at; /* timestamps have such units */
 }
 
 uint64_t
@@ -400,7 +402,7 @@ uint64_t
 flow_wait_end(const struct flow *f, uint64_t now)
 {
 	uint64_t wait = rtt_drto(&f->rtt), cap = FLOW_WAIT;
-	uint64_t answer = rtt_doubt(&f->rtt); /* may take this long, alive */
+	uint64_t answer = rtt_doubt(&f->rtt); /* of a path that works */
 
 	if (f->wait_since == MP_NEVER ||
 	    (f->answer_at == 0 && !f->validated)) /* a schedule of its own */
@@ -514,6 +516,6 @@ flow_rtt(uint64_t arrival, uint16_t tsreply)
 {
 	uint16_t units = (uint16_t)(clock16(arrival) - tsreply);
 
-	/* Clocks read a moment apart may give less than nothing. */
+	/* Slightly negative: the clock was read at two moments. */
 	return units > UINT16_MAX - 8 ? 0 : units * (uint32_t)WIRE_TS_US;
 }

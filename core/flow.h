@@ -18,13 +18,16 @@ struct replay;
 
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
-	FLOW_CARRIER = 2000 * 1000,	/* us that a flow is one of copies */
+	FLOW_CARRIER = 2000 * 1000,	/* us after a COPY that copies are
+					 * still taken to depend on it */
 	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
 	FLOW_WAIT = 1000 * 1000,	/* us between probes of a silent flow */
 	FLOW_WAIT_LATER = 10 * 1000 * 1000, /* us, after a minute of silence */
 	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
-	FLOW_FAILED = 500 * 1000, /* us of silence that is no loss of packets */
-	FLOW_SUSPECT = 32,	/* quick probes to learn what a loss means */
+	FLOW_FAILED = 500 * 1000, /* us of silence after which what is missing
+				   * was a failure, and counts as no loss */
+	FLOW_SUSPECT = 32,	/* quick probes after a lost one, to measure
+				 * the loss */
 	FLOW_LINK_TRIES = 3,	/* challenges to learn the peer's link */
 	FLOW_ALT_TRIES = 2,	/* challenges to where the peer may be */
 	FLOW_MOVE_GAP = 250 * 1000, /* us between two moves; doubles ... */
@@ -53,7 +56,7 @@ void flow_fetch(const struct flow *);
 void flow_new_key(struct flow *, struct replay *);
 /* The session got a key as its former one: nothing has arrived under it. */
 void flow_former_key(struct flow *, struct replay *);
-/* The replay window of the present or the former key. */
+/* Asks, and moves, the replay window of the present or the former key. */
 enum replay_says flow_seen(const struct replay *, bool former, uint64_t seq);
 void flow_take(struct replay *, bool former, uint64_t seq);
 /* Is the number above all earlier ones in order, with that C bit? */
@@ -74,13 +77,14 @@ bool flow_in_doubt(const struct flow *, uint64_t now);
 bool flow_own_doubt(const struct flow *, uint64_t now);
 /* How long the answer to a probe may take. */
 uint64_t flow_patience(const struct flow *);
-/* Another flow's answer, to a probe sent at a time, arrived: this one's, if it
- * was sent before that, is no longer late because of the agents. */
+/* Another flow's answer to a probe sent at `sent' arrived: if this flow's probe
+ * was sent before that, it is no longer late because of the agents. */
 void flow_others_answer(struct flow *, const struct flow *other, uint64_t sent,
     uint64_t arrival);
 /* When it comes into doubt without an answer; MP_NEVER. */
 uint64_t flow_doubt_at(const struct flow *);
-/* Is a second probe in a row unanswered?  And when it will be; MP_NEVER. */
+/* Is a second probe in a row unanswered for too long?  And when will it be?
+ * MP_NEVER: there is none. */
 bool flow_lost(const struct flow *, uint64_t now);
 uint64_t flow_lost_at(const struct flow *);
 
@@ -96,36 +100,36 @@ void flow_probe_sent(struct flow *, uint64_t now, uint16_t number);
 /* An answer to the probe of that number arrived: when that was sent; 0: it is
  * none of the last ones, or was answered before. */
 uint64_t flow_probe_answered(struct flow *, uint16_t number);
-/* The wait ran out: one RTO more of idle time, or as long as it was, and a
- * probe at once. */
+/* The wait ran out: idle_time grows by an RTO, or by the wait if that was
+ * shorter, and a probe is due at once. */
 void flow_missed(struct flow *, uint64_t now);
 /* When the wait that runs will have run out; MP_NEVER. */
 uint64_t flow_wait_end(const struct flow *, uint64_t now);
-/* An answer arrived.  True: the flow had been silent, the choice wants a
- * look. */
+/* An answer arrived.  True: the flow had been silent, so a review is due. */
 bool flow_answered(struct flow *, uint64_t arrival);
-/* What was sent on it at a time is known to have arrived; what was sent later
- * than `rest' has no answer yet, and waits for one. */
+/* A packet sent on it at `at' or later is known to have arrived; what was sent
+ * after `rest' has no answer yet, and waits for one. */
 void flow_proved(struct flow *, uint64_t at, uint64_t rest);
-/* Is it known that what was sent on it then has arrived? */
+/* Is it known that something sent on it at `at' or later has arrived? */
 bool flow_arrived(const struct flow *, uint64_t at);
 /* How much later the answer to a datagram may come because the peer answers
  * only every second one of a stream. */
 uint64_t flow_ack_gap(const struct flow *);
-/* When a wait that runs on it will have taken longer than an answer does;
- * MP_NEVER. */
+/* When the wait that runs on it will have taken longer than an answer does;
+ * MP_NEVER: none runs. */
 uint64_t flow_overdue_at(const struct flow *);
-/* Do copies, or did they lately, depend on it? */
+/* Did a COPY go out on it lately, so that datagrams may depend on it? */
 bool flow_carries(const struct flow *, uint64_t now);
 
 /* The timestamps of a packet sent now. */
 void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
-/* For how long, as packets tell it, a tsreply sent now was held. */
+/* For how long a tsreply sent now was held: n, for less than 2^n units of
+ * WIRE_TS_US. */
 uint8_t flow_held(const struct flow *, uint64_t now);
-/* When the packet was sent whose timestamp comes back so: not before this; nor
- * after what 0 for `held' gives. */
+/* The earliest time at which the packet can have been sent whose timestamp this
+ * tsreply returns; with 0 for `held' the latest. */
 uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held);
-/* A timestamp came in order. */
+/* A packet in order brought a timestamp. */
 void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
 /* The round-trip time that a tsreply shows, us. */
 uint32_t flow_rtt(uint64_t arrival, uint16_t tsreply);

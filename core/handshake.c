@@ -9,7 +9,7 @@
  * confirms.  "Ours" is a handshake that this end began, whichever role it has
  * in the association: either end may renew keys.
  *
- * The table has 256 records for handshakes of others, then 256 for ours.
+ * The table has 256 records for handshakes that peers began, then 256 for ours.
  *
  * HANDSHAKE_FREE.  Unused.
  *
@@ -21,13 +21,13 @@
  * waits 200 ms for that of the primary pair (PROTOCOL.md 6).  The
  * record goes as well when its session is freed, goes down or is closed.
  *
- * HANDSHAKE_OPEN.  Of another, answered, not confirmed.  Its keys and sid are
+ * HANDSHAKE_OPEN.  A peer's, answered, not confirmed.  Its keys and sid are
  * ready, and no session has changed: an INIT can be replayed.  A copy of the
  * INIT gets the same RESP, 4 in all to each source.  The first packet
  * that opens under its keys confirms it: the session of its association gets
  * the keys, or one is made (peer_addr.c).  5 s after the INIT it is freed.
  *
- * HANDSHAKE_DONE.  Of another, confirmed.  The keys are the session's and wiped
+ * HANDSHAKE_DONE.  A peer's, confirmed.  The keys are the session's and wiped
  * here; late copies of the INIT are answered until 5 s after the first.
  *
  * An INIT is checked from cheap to dear: length and version, mac1 (which key),
@@ -39,11 +39,11 @@
  * its own is under way, B answers A's and gives its own session to it
  * (responder_adopt()).  But if A had answered B's before it began, B's wins.
  *
- * Never: a change to a live session by an unconfirmed handshake of another; a
+ * Never: a change to a live session by a peer's unconfirmed handshake; a
  * long-term key in the block (the keyring is the agent's, mp.h); a DH of zero.
  *
  * The caller's lock is held.  Time: HANDSHAKE_LIFE; handshake_sweep() runs each
- * second while records of others are in use.  Sources: the Noise Protocol
+ * second while peers' records are in use.  Sources: the Noise Protocol
  * Framework, revision 34; PROTOCOL.md 2 and 6; mac1, mac2 and the cookie are
  * WireGuard's.
  */

@@ -32,7 +32,8 @@ loss_mended(struct flow *f, uint64_t now)
 	f->void_until = now + LOSS_VOID;
 }
 
-/* Most of a few packets, several in a row that is: probes of a dead path. */
+/* Are most of a few packets missing?  Then the path was dead for a while: they
+ * were its probes, and that is a failure, not loss. */
 static bool
 gap(uint16_t n, int16_t lost)
 {
@@ -56,7 +57,8 @@ heavy(const struct loss *l)
 	    2 * over * over > 3 * INT64_C(1000000) * l->lost;
 }
 
-/* n packets more, of which some were lost; or fewer than it seemed. */
+/* Adds n packets of which `lost' are missing; negative: so many arrived late
+ * that counted as lost. */
 static void
 sample(struct flow *f, struct loss *l, uint16_t n, int16_t lost, uint64_t now)
 {
@@ -83,7 +85,7 @@ sample(struct flow *f, struct loss *l, uint16_t n, int16_t lost, uint64_t now)
 		l->since = 0;
 }
 
-/* What came is compared to what had to come. */
+/* Compares the packets that arrived with those that were sent. */
 static void
 loss_compare(struct flow *f, uint64_t now)
 {
@@ -117,7 +119,8 @@ loss_came(struct flow *f, bool control, uint64_t seq, uint64_t now)
 	c->data_came++;
 }
 
-/* How many datagrams behind a number have been read; -1: too many to tell. */
+/* How many datagrams with a number above `seq' have been read; -1: there may be
+ * too many to count. */
 static int
 read_ahead(const struct flow *f, const struct replay *replay, uint64_t seq)
 {

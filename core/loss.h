@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Loss of a flow, counted and not guessed (PROTOCOL.md 5).
+ * Loss of a flow, counted at the receiver (PROTOCOL.md 5).
  *
  * All packets of a flow under one key are numbered, and each probe says how
  * many of those before it were datagrams.  So its receiver knows how many
  * packets of either kind were sent before the probe, and has counted how many
- * came:
+ * arrived:
  *
- *	control	all of them have been read by the agent, which reads in order;
- *	data	all of them have been read once one behind the probe is: until
- *		then the program may just be slow.
+ *	control	what the agent, which reads in order, has not read before the
+ *		probe is missing;
+ *	data	what the program has not read before a datagram sent after the
+ *		probe is missing: until then the program may just be slow.
  *
- * What is missing goes back in probes (COUNT) as it changes: cumulative, so a
- * lost report is made up for by the next, and a packet that comes late takes
- * its loss back.  A COPY is none of the flow that it names.
+ * The number of missing packets goes back in probes (COUNT) when it changes.
+ * It is cumulative: the next report makes up for a lost one, and a packet that
+ * arrives late counts as lost no more.  A COPY counts on the flow that carried
+ * it, not on the one that it names.
  */
 #ifndef LOSS_H
 #define LOSS_H
@@ -21,36 +23,40 @@
 #include "state.h"
 
 enum loss_limit {
-	LOSS_HEAVY = 30, /* 1/1000: datagrams go twice over this, for sure ... */
-	LOSS_LIGHT = 20, /* ... and no longer under this */
-	LOSS_SURE = 64,	 /* packets at least to say so */
-	LOSS_LEAST = 3,	 /* packets lost, to say anything */
-	LOSS_BACK = -64, /* packets that may come late */
-	LOSS_MOST = 1024, /* packets that count: half of them are forgotten */
+	LOSS_HEAVY = 30, /* 1/1000: surely above this datagrams go twice ... */
+	LOSS_LIGHT = 20, /* ... and below this no longer, ... */
+	LOSS_SURE = 64,	 /* ... measured on so many packets at least */
+	LOSS_LEAST = 3,	 /* packets lost before loss can be heavy */
+	LOSS_BACK = -64, /* least value of loss.lost: so many late packets
+			  * count in advance */
+	LOSS_MOST = 1024, /* packets that count: over this, half of them and of
+			   * their loss are forgotten */
 	LOSS_TELL = 32,	 /* packets after which the peer is told anyway */
 	LOSS_REPEAT = 3, /* times that it is told of a change */
-	LOSS_EARLY = 512, /* data read ahead of a probe, at most */
+	LOSS_EARLY = 512, /* numbers above a probe's that are looked at */
 };
 
-#define LOSS_FORGET (60 * SEC) /* half is forgotten then, too */
-#define LOSS_LEAVE (4 * SEC)   /* of heavy loss: another path is better */
-#define LOSS_VOID (5 * SEC)    /* after a failure, which is no loss */
+#define LOSS_FORGET (60 * SEC) /* after so long half is forgotten, too */
+#define LOSS_LEAVE (4 * SEC)   /* of heavy loss: the flow is left */
+#define LOSS_VOID (5 * SEC)    /* after a failure: loss does not count */
 
-/* The path is another; the key is another. */
+/* Begins anew: loss_forget() for another path, loss_new_key() for another key,
+ * under which packets are numbered anew. */
 void loss_forget(struct flow *);
 void loss_new_key(struct flow *);
-/* The flow failed: what that takes does not count, until a while after it
- * answers again. */
+/* The flow failed: what is lost now does not count, until LOSS_VOID after
+ * loss_mended(), when it answers again. */
 void loss_void(struct flow *);
 void loss_mended(struct flow *, uint64_t now);
 
-/* A packet came on the flow, under its key, for the first time. */
+/* A packet under the present key arrived on the flow for the first time. */
 void loss_came(struct flow *, bool control, uint64_t seq, uint64_t now);
-/* It was a probe in order, which tells what there was before it. */
+/* That packet was a probe in order: takes what it says of those before it. */
 void loss_probe(struct flow *, const struct replay *, uint64_t seq,
     const struct wire_msg *, uint64_t now);
-/* A packet that has a number could not be sent, or may be too long for the
- * path: it does not count; nor does such a one that came. */
+/* A packet of ours has a number and yet does not count: it could not be sent,
+ * or may be too long for the path.  And such a padded one of the peer's
+ * arrived: it does not count either. */
 void loss_skip(struct flow *);
 void loss_uncount(struct flow *);
 /* What to tell the peer, in a message that is a probe. */
@@ -60,9 +66,10 @@ void loss_told(struct flow *, uint16_t sent, uint16_t missing, uint64_t now);
 
 /* Loss of what we send, 1/1000. */
 uint32_t loss_permille(const struct flow *);
-/* Is what we send lost so much that it is to go twice? */
+/* Is so much of what we send lost that datagrams are to go twice? */
 bool loss_is_heavy(const struct flow *);
-/* Has much been lost for seconds, either way?  And when will that be so. */
+/* Has loss been heavy for LOSS_LEAVE, in either direction?  And when will it
+ * have been; MP_NEVER. */
 bool loss_is_lasting(const struct flow *, uint64_t now);
 uint64_t loss_lasting_at(const struct flow *);
 

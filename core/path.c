@@ -15,6 +15,8 @@
 
 enum {
 	PATH_TRIED = 30 * 1000 * 1000, /* us for which a new pair stays */
+	PATH_ONE_WAY = 500 * 1000, /* us without an answer, though it is heard,
+				    * that are no loss */
 	PATH_ASK_GAP = 250 * 1000, /* us between probes of a pair elsewhere */
 	PATH_FORMER = 60 * 1000 * 1000, /* us of silence in which the former
 					 * address is asked */
@@ -255,7 +257,7 @@ missing_pair(const struct mp *m, const struct session *s,
 	return least != UINT32_MAX;
 }
 
-/* It had its time, and no probe was answered. */
+/* Has the pair had its time, and no probe of it an answer? */
 static bool
 tried(const struct flow *f, uint64_t now)
 {
@@ -264,10 +266,15 @@ tried(const struct flow *f, uint64_t now)
 }
 
 /*
- * A place for one more pair where all are taken: of one that does not work, and
- * crowds its interface or was tried in vain.  Pairs with the address that the
- * program used stay, but for such of lighter interfaces, and get the place of
- * any that does not work; an interface keeps its last pair.
+ * The record of a pair that is given up for a new one where all are taken;
+ * NULL: there is none.  Never of one that is validated or in use, nor the last
+ * one of its interface and family, nor (for a pair to another address) of one
+ * to the address that the program used.  Of the others:
+ *  - first one of the interface and family that is heaviest without it, if that
+ *    is heavier than the new pair's;
+ *  - else one to an address that the program did not use, if the new pair leads
+ *    to the one it used, or if that one was tried in vain and the new pair's
+ *    interface and family works.
  */
 static struct flow *
 crowded_record(const struct mp *m, const struct session *s,
@@ -415,10 +422,11 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 }
 
 void
-path_any_link(const struct session *s, struct flow *f)
+path_any_link(const struct session *s, struct flow *f, uint64_t now)
 {
 	if (s->initiator || f->silent_since == MP_NEVER ||
-	    f->heard_at <= f->silent_since)
+	    f->heard_at <= f->silent_since || f->probes < FLOW_PROBES_LOST ||
+	    now < f->silent_since + PATH_ONE_WAY)
 		return;
 	f->path.ifindex = f->path.ifindex != 0 ? 0 : f->via;
 	f->path.any_source = false;
@@ -426,7 +434,7 @@ path_any_link(const struct session *s, struct flow *f)
 
 /* --- Addresses and links -------------------------------------------------- */
 
-/* What became of a flow's local address. */
+/* Adapts a flow to what became of its local address and link. */
 static void
 flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 {

@@ -48,7 +48,7 @@ void path_ask_former(struct mp *, struct session *, struct flow *,
     uint64_t now);
 /* A flow is silent, though packets come by it: at the responder its packets go
  * by the link that the kernel chooses from now on; or no longer. */
-void path_any_link(const struct session *, struct flow *);
+void path_any_link(const struct session *, struct flow *, uint64_t now);
 /* Adapts the flows to the host's addresses after a change. */
 void path_locals(struct mp *, struct session *, uint64_t now);
 /* Probes at once: all flows (MP_NONE), or those of one interface. */

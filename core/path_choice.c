@@ -3,12 +3,17 @@
  * Theory of operation
  *
  * Each end chooses the flow that carries its own datagrams, the flow in use.
- * The initiator chooses by the policy's row (policy.c) and tells the peer with
- * SELECT; the responder follows the highest number of a SELECT, but leaves a
- * flow that fell silent by itself.  An end changes its own choice in
- * path_choice_review() alone: events mark the choice dirty, and the review runs
- * when it is due, from the timers or before the next datagram.  What makes one
- * flow better than another is one function of the policy's row.
+ * The initiator chooses by the policy (policy.c) and tells the peer with
+ * SELECT.  The responder follows the SELECT with the highest number; but when
+ * the flow in use falls silent, it does not wait for one to leave it.  An end
+ * makes its own choice in path_choice_review() alone: events mark the choice
+ * dirty, and the review runs when it is due, from the timers or before the next
+ * datagram.  The responder follows the peer in path_choice_follow() (SELECT)
+ * and path_choice_data() (before the first SELECT).
+ *
+ * A search begins when a flow that data depends on is silent for longer than
+ * an answer takes (search_begin()): all usable flows are probed, and from then
+ * on only what they answered since counts (session.silence_at, policy.h).
  *
  * A flow that works is left only for one that the policy calls better by a
  * margin (hysteresis: 20 % and 2 ms), so that equal paths do not alternate.  A
@@ -93,7 +98,7 @@ why_left(const struct flow *cur)
 
 /* --- The search: which flows work, now that one fell silent --------------- */
 
-/* All flows that may work are asked, but those that answered already. */
+/* Probes all usable flows, but those that have answered in this search. */
 static void
 path_choice_ask_all(struct mp *m, struct session *s, uint64_t now)
 {
@@ -106,13 +111,15 @@ path_choice_ask_all(struct mp *m, struct session *s, uint64_t now)
 	table_arm(m, s, now);
 }
 
-/* A flow fell silent that data depends on.  What flows answered before tells
+/* A flow that data depends on fell silent: what flows answered before tells
  * nothing any more. */
 static void
 search_begin(struct mp *m, struct session *s, uint64_t now, struct flow *f)
 {
 	f->searched = true;
-	/* The peer said so: what it came by counts. */
+	/* If the peer's COPY said so before our own wait was overdue, the
+	 * search dates from that COPY, so that the flow which carried it
+	 * counts as one that the peer uses (POLICY_PEER). */
 	s->silence_at = f->copy_seen != MP_NEVER && f->copy_seen < now &&
 	    now < flow_overdue_at(f) ? f->copy_seen : now;
 	if (now >= s->asked_at + CHOICE_ASK_GAP || flow_in_doubt(f, now))
@@ -131,7 +138,7 @@ any_answered(const struct mp *m, const struct session *s, uint64_t now)
 	return false;
 }
 
-/* When all are to be asked again; MP_NEVER. */
+/* When all flows are to be asked again; MP_NEVER: not in this search. */
 static uint64_t
 ask_at(const struct mp *m, const struct session *s, const struct flow *cur,
     uint64_t now)
@@ -144,8 +151,8 @@ ask_at(const struct mp *m, const struct session *s, const struct flow *cur,
 	return s->asked_at + CHOICE_ASK_AGAIN;
 }
 
-/* The flow in use waits longer than an answer takes; or one that had answered
- * in this search, and carried the copies since, does. */
+/* Begins a search when the flow in use waits for longer than an answer takes,
+ * or when one does that answered in the last search and carries copies. */
 static void
 notice_silence(struct mp *m, struct session *s, uint64_t now, struct flow *f)
 {
@@ -156,7 +163,7 @@ notice_silence(struct mp *m, struct session *s, uint64_t now, struct flow *f)
 		search_begin(m, s, now, f);
 }
 
-/* Doubt that was not there before: what went out lately is resent. */
+/* When doubt of a flow is new, what went out lately is resent. */
 static void
 notice_doubt(struct mp *m, struct session *s, uint64_t now, struct flow *f)
 {
@@ -166,8 +173,8 @@ notice_doubt(struct mp *m, struct session *s, uint64_t now, struct flow *f)
 	path_choice_resend(m, s, now);
 }
 
-/* Which flows are silent with the one that is left, and which are not: they
- * may share a link that we know nothing of. */
+/* Notes which flows fell silent together with the one that is left: they may
+ * share a link that no address shows.  One that works does not. */
 static void
 remember_fate(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
 {
@@ -190,7 +197,8 @@ remember_fate(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
 
 /* --- The review ----------------------------------------------------------- */
 
-/* Initiator: a flow that works is left for one that is better enough. */
+/* The flow in use works.  The initiator leaves it for one that is better by the
+ * margin, the responder for the one that the peer chose, if that works. */
 static void
 review_working(struct mp *m, struct session *s, uint64_t now,
     struct flow *cur)
@@ -220,7 +228,7 @@ sooner(uint64_t at, uint64_t than, uint64_t now)
 	return at > now && at < than ? at : than;
 }
 
-/* When a flow that data depends on calls for another look. */
+/* When a flow that data depends on will need a review; MP_NEVER. */
 static uint64_t
 look_at(const struct session *s, const struct flow *f, uint64_t now)
 {
@@ -236,7 +244,7 @@ look_at(const struct session *s, const struct flow *f, uint64_t now)
 	return f->id == s->current ? sooner(flow_lost_at(f), at, now) : at;
 }
 
-/* When time alone may call for another look. */
+/* When the next review is due, should nothing happen until then. */
 static uint64_t
 review_next(const struct mp *m, const struct session *s, uint64_t now)
 {
@@ -262,8 +270,8 @@ path_choice_expect(struct mp *m, struct session *s, const struct flow *f)
 	table_arm(m, s, at);
 }
 
-/* The flow in use is silent for good: another is taken that works; or, after a
- * while, one that may. */
+/* Two probes of the flow in use went unanswered: a flow that is known to work
+ * is taken, or after CHOICE_GUESS of silence the best of the others. */
 static void
 review_silent(struct mp *m, struct session *s, uint64_t now, struct flow *cur)
 {
@@ -325,7 +333,7 @@ path_choice_follow(struct mp *m, struct session *s, uint64_t now, uint32_t id,
 	f->peer_at = now;
 	if (s->current != f->id && flow_usable(f)) {
 		before = state_flow(m, s, s->current);
-		if ((number & 1) && before != NULL) { /* it is dead */
+		if ((number & 1) && before != NULL) { /* it has failed */
 			before->copy_seen = now;
 			loss_void(before);
 			if (!before->searched)
@@ -358,8 +366,8 @@ worked_once(const struct flow *f)
 	return !f->gone && !f->down && !f->failed && f->proven_once;
 }
 
-/* None works: the one that answered last, while all are asked; of several the
- * one in use, then the last that was validated. */
+/* No flow is usable: the one that answered last, while all are asked; of
+ * several the one in use, then the last that was validated. */
 static struct flow *
 last_answered(const struct mp *m, const struct session *s, struct flow *cur)
 {
@@ -416,7 +424,7 @@ path_choice_copy(struct mp *m, struct session *s, uint64_t now,
 	if (f->validated && !flow_in_doubt(f, now)) {
 		if (!loss_is_heavy(f))
 			return NULL;
-		ask.apart = f; /* one link loses the same of both */
+		ask.apart = f; /* a shared link may lose both packets */
 	}
 	return policy_best_fit(m, s, ask);
 }

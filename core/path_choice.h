@@ -16,18 +16,18 @@ struct session;
 enum choice_limit {
 	CHOICE_ASK_AGAIN = 50 * 1000, /* us until all are asked again ... */
 	CHOICE_ASK_FOR = 1000 * 1000, /* ... while none answers, at most */
-	CHOICE_ASK_GAP = 500 * 1000,  /* us between two searches that ask, for
-				       * datagrams unanswered: a program may be
-				       * slow to read */
-	CHOICE_GUESS = 1000 * 1000,   /* us before a flow is taken into use of
+	CHOICE_ASK_GAP = 500 * 1000,  /* us between two searches that ask, when
+				       * no probe but only a datagram waits:
+				       * its reader may just be slow */
+	CHOICE_GUESS = 1000 * 1000,   /* us of silence before a flow is used of
 				       * which nothing is known */
 };
 
-/* Looks at the flow in use, and changes it where that is called for. */
+/* The review: changes the flow in use where that is called for. */
 void path_choice_review(struct mp *, struct session *, uint64_t now);
-/* The flow waits for an answer: when that is overdue, a look is due. */
+/* The flow waits for an answer: when that is overdue, a review is due. */
 void path_choice_expect(struct mp *, struct session *, const struct flow *);
-/* Something changed that the choice depends on: a look is due. */
+/* Something changed that the choice depends on: a review is due. */
 void path_choice_dirty(struct mp *, struct session *, uint64_t now);
 /* The peer's SELECT, or its data in order, names a flow. */
 void path_choice_follow(struct mp *, struct session *, uint64_t now,

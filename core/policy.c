@@ -11,8 +11,9 @@
 
 enum {
 	LEAVE_US = 2 * 1000, /* better by 2 ms and by 20 % */
-	POLICY_LOSES = 200 * 1000, /* us that a clean path may be slower */
-	POLICY_LATELY = 300 * 1000, /* us before a search, of one trouble */
+	POLICY_LOSES = 200 * 1000, /* us that heavy loss adds to the cost */
+	POLICY_LATELY = 300 * 1000, /* us: silence that began so long before
+				     * the search, or later, is its cause */
 };
 
 static uint64_t
@@ -68,8 +69,8 @@ share_peers(const struct flow *a, const struct flow *b)
 	    (a->peer_link != 0 && a->peer_link == b->peer_link);
 }
 
-/* The responder does not probe flows that it does not use: it knows them by
- * the initiator's probes, as long as those come. */
+/* The responder does not probe: it knows a flow by the initiator's packets.  Is
+ * the last one older than two probe intervals? */
 static bool
 policy_stale(const struct session *s, const struct flow *f, uint64_t now)
 {
@@ -77,8 +78,8 @@ policy_stale(const struct session *s, const struct flow *f, uint64_t now)
 	    now > f->ts_arrival + 2 * rtt_interval(&f->rtt) + RTT_PROBE_MIN / 5;
 }
 
-/* It fell silent in this search, not long before: those that have been dead for
- * long tell nothing of the others. */
+/* Did it fall silent in this search, or just before?  A flow that was dead long
+ * before says nothing of those that share its link. */
 static bool
 fell_silent(const struct session *s, const struct flow *f, uint64_t now)
 {
@@ -125,7 +126,7 @@ policy_loses(const struct flow *f, uint64_t now)
 	return loss_is_lasting(f, now);
 }
 
-/* How many links it shares with the flow that it is to be apart of. */
+/* How many links (ours, the peer's) it shares with ask->apart. */
 static int
 policy_shared(const struct flow *f, const struct policy_ask *ask)
 {
@@ -133,7 +134,7 @@ policy_shared(const struct flow *f, const struct policy_ask *ask)
 	    share_peers(f, ask->apart);
 }
 
-/* Worse kinds of flow come after all better ones, whatever they cost. */
+/* The lower the better, whatever the flows cost. */
 static int
 rank(const struct mp *m, const struct session *s, const struct flow *f,
     const struct policy_ask *ask)

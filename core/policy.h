@@ -31,8 +31,9 @@ struct policy_ask {
 	size_t need;		/* UDP payload to be carried, bytes */
 	const struct flow *not;	/* not this one ... */
 	uint64_t but;		/* nor those, by state_bit() */
-	const struct flow *apart; /* none that shares both ends' links with it,
-				   * and rather one that shares neither */
+	const struct flow *apart; /* none that shares the links of both ends
+				   * with this one; best one that shares
+				   * neither */
 	bool no_doubt;		/* none in doubt */
 };
 
@@ -43,7 +44,7 @@ struct policy_ask {
  */
 enum policy_rank {
 	POLICY_ANSWERED,   /* it answered what was sent since */
-	POLICY_PEER,	   /* the peer itself has taken to it since */
+	POLICY_PEER,	   /* a COPY or SELECT of the peer's came by it since */
 	POLICY_APART,	   /* it shares nothing with one that fell silent */
 	POLICY_PEERS_LINK, /* it shares the peer's address or link */
 	POLICY_OUR_LINK,   /* ours; or it once fell silent together with it */
@@ -51,12 +52,13 @@ enum policy_rank {
 
 enum policy_rank policy_rank_of(const struct mp *, const struct session *,
     const struct flow *, uint64_t now);
-/* It has lost so much for so long that a slower one is better. */
+/* Has it lost so much for so long that a slower flow is better? */
 bool policy_loses(const struct flow *, uint64_t now);
 /* Why a flow that works is to be left for another; MP_WHY_none: it is not. */
 enum mp_reason policy_leave(const struct flow *cur, const struct flow *other,
     uint64_t now);
-/* Is it more than a guess that the flow works? */
+/* Has the flow, or the peer by it, shown since the search began that it works
+ * (POLICY_ANSWERED, POLICY_PEER)? */
 bool policy_proven(const struct session *, const struct flow *, uint64_t now);
 
 /* The best usable flow that fits, or NULL. */

@@ -36,8 +36,8 @@
  * Payloads are plaintext.  pool_clear() wipes a session's; what was only
  * dropped stays in memory until the chunk is used again.
  *
- * The caller's lock is held.  Sources: PROTOCOL.md 2 (held: Linux's default
- * send buffer, 212992 bytes) and 5 (rescue).
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (staged: Linux's default
+ * send buffer, 212992 bytes) and 5 (resend).
  */
 #include "pool.h"
 

@@ -22,7 +22,7 @@
  *	program idle for 15 s	each 15 s on the flow in use, 60 s on others
  *	after a lost probe	32 on the flow in use, each 125 ms or as long
  *				as an answer takes, to learn its loss
- *	else			each max(dRTO, 500 ms), at most 10 s
+ *	else			each max(dRTO, 560 ms), at most 10 s
  *
  * Sizes (DPLPMTUD, RFC 8899): each flow has a proven size of UDP payload, 1200
  * at first.  Its search is one of:
@@ -196,7 +196,7 @@ probe_size_want(struct flow *f, uint16_t mtu, uint16_t want, uint64_t now)
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
 }
 
-/* Three tries went unanswered: what was asked for does not pass. */
+/* Three tries went unanswered: packets of that size do not pass. */
 static void
 size_failed(struct flow *f, uint64_t now)
 {
@@ -252,7 +252,7 @@ probe_size_proven(struct flow *f, uint16_t mtu, int i, uint64_t now)
 static void
 size_anew(struct flow *f, uint64_t now)
 {
-	/* What a path eats for its size is no loss. */
+	/* Packets that were dropped for their size do not count as loss. */
 	loss_forget(f);
 	loss_mended(f, now);
 	f->size_again = true;

@@ -58,7 +58,7 @@ worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
 	case REPLAY_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
-	case REPLAY_SEEN: /* by a COPY? Then its times still count. */
+	case REPLAY_SEEN: /* its COPY was first: its times still count */
 		if (flow_in_order(f, former, ad->control, ad->seq))
 			return true;
 		state_count(m, MP_C_drop_replay);
@@ -203,12 +203,14 @@ take_path(struct mp *m, struct recv *r, size_t len)
 		f->in_bytes += (uint32_t)len;
 		return;
 	}
-	/* The peer moved, or a NAT did; or it is somebody's trick: ask. */
+	/* The peer has moved, or its NAT; or an attacker sent its packet from
+	 * elsewhere: a challenge to that address tells. */
 	if (flow_may_move(f, r->now) && !path_known(m, r->s, f, p, r->now))
 		path_ask_alt(m, r->s, f, p, len, r->now);
 }
 
-/* The answer to one of the last probes, in order or not: how late it is. */
+/* Learns from the answer to one of the last probes, in order or not, how late
+ * answers are. */
 static void
 match_probe(struct mp *m, struct recv *r)
 {
@@ -296,7 +298,7 @@ recv_acknowledge(struct mp *m, struct recv *r)
 	table_arm(m, r->s, r->f->ack_due);
 }
 
-/* The same for a datagram: of a stream, one answer is enough for two. */
+/* Sets when a datagram is answered: of a stream, one answer does for two. */
 static void
 acknowledge_data(struct mp *m, struct recv *r)
 {
@@ -321,7 +323,7 @@ acknowledge_data(struct mp *m, struct recv *r)
 	table_arm(m, r->s, f->ack_due);
 }
 
-/* A datagram. */
+/* A datagram, which may have been delivered by its COPY already. */
 static enum mp_verdict
 take_data(struct mp *m, struct recv *r)
 {
@@ -378,8 +380,8 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	return true;
 }
 
-/* The packet that confirmed a handshake: the pair that it came by is good,
- * if that is where the INIT came from too. */
+/* A packet confirmed a handshake: the pair that it came by is validated, if the
+ * INIT came from there too. */
 static void
 confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 {
@@ -391,7 +393,9 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 		    r->f->validated)
 			continue;
 		path_validated(m, r->s, r->f, r->now);
-		if (sh->source[i].n % 2 == 0) /* the last RESP went so */
+		/* The last RESP left by the link that the kernel chose
+		 * (responder.c). */
+		if (sh->any_link)
 			r->f->path.ifindex = 0;
 		if (i == 0 && sh->source[1].n == 0)
 			continue;
@@ -422,7 +426,7 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	bool fresh_session;
 	enum wire_error error;
 
-	/* An age that cannot be counts as unknown; one that is too high says
+	/* An arrival in the future counts as unknown; one too long ago says
 	 * that the program was slow, and nothing of the path. */
 	r.old = rx->arrival <= now && now - rx->arrival > FLOW_HELD_MAX;
 	r.arrival = rx->arrival <= now && !r.old ? rx->arrival : now;

@@ -28,9 +28,9 @@ struct recv {
 
 /* Acts on a control packet that is no COPY. */
 enum mp_verdict recv_control(struct mp *, struct recv *);
-/* A COPY: of a datagram that did not come, or not. */
+/* A COPY: delivers its datagram, unless that has arrived already. */
 enum mp_verdict recv_copy(struct mp *, struct recv *);
-/* A packet in order wants an answer soon. */
+/* Sets when a packet in order is answered at the latest. */
 void recv_acknowledge(struct mp *, struct recv *);
 /* The program gets the payload. */
 enum mp_verdict recv_deliver(struct mp *, struct recv *);

@@ -34,20 +34,24 @@
 #include "state.h"
 #include "wire.h"
 
-/* How old a datagram may be, us: the longest of RESEND_LEAST and what it takes
- * to doubt the flow that carried it last (an answer under way, two waits) and
- * RESEND_MORE; and what it takes for the next; from its first sending
- * RECENT_LONGEST at most. */
-/* Copies go RESEND_FEW at least each RESEND_GAP, more where there are more than
- * RESEND_PARTS gaps take: all at once would overrun queues on their way, and
- * the receiver's. */
+/*
+ * Pace.  All copies at once would overrun the queues on their way, and the
+ * receiver's.  So each RESEND_GAP a batch goes: a 64th of what is at risk when
+ * the walk begins (RESEND_PARTS), RESEND_FEW at least.
+ *
+ * Age.  A datagram is resent until its last sending is so long ago as it may
+ * take to doubt the flow that carried it (an answer under way and two waits,
+ * with RESEND_MORE to spare; RESEND_LEAST at least), and to doubt the next; but
+ * never later than RECENT_LONGEST after its first sending.  See too_late().
+ */
 enum resend_limit {
-	RESEND_FEW = 4,
-	RESEND_GAP = 4 * 1000, /* us */
-	RESEND_GAPS = 8,       /* at once: first, or when the agent is late */
+	RESEND_FEW = 4,	       /* copies */
+	RESEND_GAP = 4 * 1000, /* us between batches */
+	RESEND_GAPS = 8,       /* batches at once: at first, or, at most, when
+				* the agent is late */
 	RESEND_PARTS = 64,
-	RESEND_LEAST = 250 * 1000,
-	RESEND_MORE = 130 * 1000,
+	RESEND_LEAST = 250 * 1000, /* us */
+	RESEND_MORE = 130 * 1000,  /* us */
 	RESEND_LOOKS = 4096, /* records that one call looks at */
 };
 
@@ -78,7 +82,7 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	return true;
 }
 
-/* Until when it may still be sent on `by': what is older is of no use. */
+/* Is it too old to be of use when it is sent on `by' (NULL: on no flow yet)? */
 static bool
 too_late(const struct mp *m, const struct session *s, const struct record *r,
     const struct flow *by, uint64_t now)
@@ -98,8 +102,8 @@ too_late(const struct mp *m, const struct session *s, const struct record *r,
 	    now > r->sent_at + RECENT_LONGEST;
 }
 
-/* How many are to be sent at a time, told by how many there are: of a long
- * queue by its first ones. */
+/* How many copies a batch has: counts the datagrams at risk, of a long queue
+ * the first ones. */
 static uint16_t
 few_of(struct mp *m, struct session *s, uint64_t now)
 {
@@ -236,7 +240,7 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		ask.need = pool_len(r) + MP_COPY_OVERHEAD;
 		if (r->flow == s->current && flow_usable(ask.not) &&
 		    !flow_in_doubt(ask.not, now))
-			ask.not = NULL; /* the same flow, elsewhere now */
+			ask.not = NULL; /* the flow has moved, and works */
 		f = policy_best_fit(m, s, ask);
 		if (f == NULL)
 			s->resend_stuck |= !too_late(m, s, r, NULL,

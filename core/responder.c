@@ -243,6 +243,17 @@ out:
 	return r;
 }
 
+/* The link that the INIT came by may have no way back: in the initiator's second
+ * round (0.3 s) and fourth (2.1 s) RESP goes by the one that the kernel
+ * chooses. */
+static bool
+try_any_link(const struct handshake *sh, uint64_t now)
+{
+	uint64_t age = now > sh->born_at ? now - sh->born_at : 0;
+
+	return (age >= 200 * MS && age < 600 * MS) || age >= 1500 * MS;
+}
+
 static int
 take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
     const uint8_t *packet, uint64_t now, struct mp_out *out, uint8_t *buf)
@@ -260,14 +271,15 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	if (sh != NULL) {
 		n = note_source(sh, &rx->path.remote);
 		if (n > 0 && n <= RESPONDER_SENDS) {
-			n = (uint8_t)(n % 2 == 0);
 			if (!responder_answer(m, rx, sh->packet, WIRE_RESP,
 			    now, out, buf))
 				return 0;
-			/* Each second one by the link that the kernel chooses:
-			 * that of the INIT may have no way back. */
-			if (n && rx->ref == MP_NONE)
+			sh->any_link = rx->ref == MP_NONE &&
+			    try_any_link(sh, now);
+			if (sh->any_link) {
 				out->path.ifindex = 0;
+				out->path.any_source = false;
+			}
 			return 1;
 		}
 		state_count(m, MP_C_drop_handshake_dup);

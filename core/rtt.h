@@ -65,7 +65,7 @@ uint64_t rtt_overdue(const struct rtt *);
 /* The answer to a probe took so much longer than its path: either end's agent
  * had no turn. */
 void rtt_late_sample(struct rtt_late *, uint32_t us);
-/* How late one may be; 0: not worth a word. */
+/* How late an answer may be, us: mean + 4 deviations; 0: under RTT_LATE_MIN. */
 uint64_t rtt_lateness(const struct rtt_late *);
 
 #endif

@@ -27,8 +27,8 @@ enum { SEND_TRIM = 4 };
 
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
-/* What data leaves to probes and replies of the bytes that may go to an address
- * which is not proven: without them it would never be. */
+/* Of the bytes that may go to an address which is not proven, so many are kept
+ * for probes and replies: without those it would never be proven. */
 #define SEND_ROOM (4 * (WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN))
 
 void
@@ -235,7 +235,7 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 	return MP_EAGAIN;
 }
 
-/* The program needs packets of that size: is it to be had? */
+/* The program needs packets of that size: probes are to try it. */
 static void
 request_mtu(struct mp *m, struct session *s, uint64_t now, size_t need)
 {
@@ -283,7 +283,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return MP_EACCES;
 	if (s->state == MP_S_UP && now >= s->last_in + SESSION_SILENT)
 		session_down(m, s); /* the peer has no keys any more */
-	if (s->plain && s->state == MP_S_DOWN) /* what is held goes first */
+	if (s->plain && s->state == MP_S_DOWN) /* what is staged goes first */
 		return s->staged.n > 0 ? MP_EAGAIN : 0;
 	if (s->locals_due) /* a flow whose address went carries nothing */
 		path_locals(m, s, now);
@@ -301,7 +301,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
-	if (f->tx_seq >= SEND_SEQ_END) { /* no renewal came through */
+	if (f->tx_seq >= SEND_SEQ_END) { /* no rekey succeeded in time */
 		session_down(m, s);
 		return send_unconnected(m, s, now);
 	}

@@ -47,7 +47,7 @@ bool send_path_error(int error);
 void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
     struct wire_msg *, struct mp_tx *);
 /* The datagram went out on that flow, and as a COPY on another or on none: it
- * is counted, an answer is waited for, and it is kept for a rescue. */
+ * is counted, an answer is waited for, and it is kept for a resend. */
 void send_done(struct mp *, struct session *, struct flow *,
     const struct mp_tx *, const void *payload, size_t len,
     struct flow *copy);

@@ -46,8 +46,8 @@
  * gen name one session for good.  Never: a sequence number twice under one
  * key; `shown' changed; a key kept in memory after its time.
  *
- * The caller's lock is held.  Sources: PROTOCOL.md 2 (rekey, restart, CLOSE in
- * 9) and 6; the life of keys is WireGuard's (120 s, 180 s).
+ * The caller's lock is held.  Sources: PROTOCOL.md 2 (rekey, restart), 6 and 9
+ * (CLOSE); the life of keys is WireGuard's (120 s, 180 s).
  */
 #include "session.h"
 

@@ -13,7 +13,7 @@
  * Sealed (staged_send()), once the session is up and has a flow that may carry
  * data: then it is counted and kept for resending like any other.
  *
- * Plain (staged_send_plain()), as it is, to the address that the program used:
+ * Plain (staged_send_plain()), to the address that the program used:
  * only if the program's rule allows it (plain_us), no session ever was up, and
  * no peer answered for so long.
  *

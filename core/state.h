@@ -19,12 +19,13 @@
 #define SEC (1000 * MS)
 
 enum state_bound {
-	STATE_OPEN = 256,    /* handshakes of others, half-open or confirmed */
+	STATE_OPEN = 256,    /* peers' handshakes, half-open or confirmed */
 	STATE_SENT = 256,    /* handshakes of ours */
 	STATE_HANDSHAKES = STATE_OPEN + STATE_SENT,
 	STATE_SOURCES = 16,  /* sources of one INIT that are noted */
 	STATE_BUCKETS = 256, /* of the handshake limit by source */
-	STATE_ASKED = 4, /* probes whose answers are known, late ones too */
+	STATE_ASKED = 4, /* last probes of a flow whose answers count, even
+			  * late ones */
 	STATE_HEAVY = 22, /* lists of sessions that hold much of a pool */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
 	STATE_NO_INDEX = 0xffff,	/* no flow record */
@@ -36,29 +37,31 @@ struct replay {
 	struct replay_tail former; /* under the former one */
 };
 
-/* Loss one way: of the last n packets so many; heavy since, 0: it is not. */
+/* Loss of a flow in one direction, over its last packets. */
 struct loss {
-	uint16_t n;
-	int16_t lost; /* under 0 for a while where it was taken back */
-	uint64_t at; /* half of it was forgotten */
-	uint64_t since;
+	uint16_t n;	/* packets that count */
+	int16_t lost;	/* of them; negative: more arrived late than were lost
+			 * since half was forgotten */
+	uint64_t at;	/* when half was forgotten last */
+	uint64_t since; /* when it became heavy; 0: it is not */
 };
 
-/* Packets of a flow under its present key, modulo 2^16 (loss.h). */
+/* What a flow counts under its present key, modulo 2^16 (loss.h): packets of
+ * the peer's, where nothing else is said. */
 struct count {
-	uint64_t probe_seq;    /* of the last probe, which waits for data ... */
-	uint16_t probe_data;   /* ... behind it: datagrams before it */
-	uint16_t data_came, control_came;
-	uint16_t data, control; /* that had to come, as far as is known */
+	uint64_t probe_seq;    /* number of the last probe, while `waits' */
+	uint16_t probe_data;   /* datagrams sent before it */
+	uint16_t data_came, control_came; /* arrived */
+	uint16_t data, control; /* sent, as far as probes have told */
 	uint16_t data_missing, control_missing;
-	uint16_t sent, missing; /* of both, when they were compared last */
-	uint16_t told_sent, told_missing; /* to the peer */
-	uint16_t peer_sent, peer_missing; /* by the peer */
+	uint16_t sent, missing; /* both kinds, when they were compared last */
+	uint16_t told_sent, told_missing; /* the same, as told to the peer */
+	uint16_t peer_sent, peer_missing; /* of ours, as the peer tells */
 	uint16_t skipped; /* numbers of ours that do not count ... */
-	uint16_t peer_skipped; /* and of the peer's */
-	uint8_t told_left; /* times that it is still to be told */
-	uint8_t skip_left; /* the same, of `skipped' */
-	bool waits : 1;
+	uint16_t peer_skipped; /* ... and of the peer's */
+	uint8_t told_left; /* probes that are still to tell `missing' ... */
+	uint8_t skip_left; /* ... and `skipped' */
+	bool waits : 1; /* the last probe, for a datagram sent after it */
 };
 
 /*
@@ -78,12 +81,12 @@ struct flow {
 	bool gone : 1;	   /* the pair does not exist at present */
 	bool down : 1;	   /* its link has no carrier */
 	bool failed : 1;   /* sending failed twice; an answer mends it */
-	bool validated : 1; /* the pair answered a CHALLENGE */
-	bool proven_once : 1; /* ... at some time */
+	bool validated : 1; /* the pair answered a CHALLENGE ... */
+	bool proven_once : 1; /* ... or did so once, perhaps long ago */
 	bool unproven : 1; /* counts as validated, but little may go there */
 	bool ts_pending : 1;  /* ts_recent is not echoed yet */
 	bool probe_now : 1;	   /* probe at once */
-	bool doubted : 1;  /* doubt was noticed, rescue begun */
+	bool doubted : 1;  /* doubt was noticed, a resend begun */
 	bool big_out : 1;  /* a big datagram waits for an answer */
 	bool probe_answered : 1; /* the last probe was answered itself */
 	bool probe_selects : 1;	/* ... and carried the SELECT */
@@ -97,9 +100,9 @@ struct flow {
 	bool ack_one : 1;     /* a datagram was answered */
 	bool ack_wait : 1;    /* ack_due waits for a second one */
 	bool slow : 1;	      /* answers take over RTT_SAMPLE_MAX: timestamps,
-			       * which go round, say nothing */
+			       * which wrap at 16.4 s, say nothing */
 	uint8_t probes;	      /* sent since the last answer */
-	uint8_t suspect;      /* quick probes still to be sent */
+	uint8_t suspect;      /* quick probes still to be sent (probe.c) */
 	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
 
 	/* waits: times are MP_NEVER where nothing is outstanding */
@@ -109,38 +112,40 @@ struct flow {
 	uint64_t silent_since; /* first wait since the last answer */
 	uint64_t data_since;   /* first datagram since the last answer */
 	uint64_t probe1_at;    /* first unanswered probe */
-	uint64_t prompt_at;    /* its answer would be here by then, as others'
-				* are, had it been answered; MP_NEVER */
+	uint64_t prompt_at;    /* its answer is late after this, however late
+				* agents are: another flow has a newer answer;
+				* MP_NEVER */
 	uint64_t copy_seen;    /* peer doubts this flow; MP_NEVER */
 	struct rtt rtt;
 	struct rtt_late late;
 	uint64_t answer_at; /* last answer, 0: never */
-	uint64_t proof_at;  /* what was sent on it then arrived, by an answer */
+	uint64_t proof_at;  /* a packet sent on it then or later is known to
+			     * have arrived; 0: none */
 	uint64_t data_last; /* last datagram sent as such ... */
 	uint32_t data_gap;  /* ... and how long after the one before, us */
 	uint64_t copy_last; /* last COPY sent, 0: never */
-	uint64_t peer_at;   /* last COPY or SELECT that came by it, 0: never */
+	uint64_t peer_at;   /* last COPY or SELECT that came by it; 0: never */
 	uint64_t mark[2];   /* highest number in order, by the C bit ... */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 
 	/* and what only control packets need */
 	struct count count;
 	struct loss tx_loss, rx_loss;
-	uint64_t void_until; /* it failed: what is lost does not count */
-	uint64_t fate;	    /* flows, by state_bit(), that fell silent with it */
+	uint64_t void_until; /* it failed: until then loss does not count */
+	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the
 			     * path's, or not known */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint8_t link_tries; /* challenges sent to learn it */
-	uint8_t alt_tries;
-	uint8_t asked_done; /* which of asked[] were answered, bits */
-	uint64_t former_mark[2]; /* ... and under the former key */
+	uint8_t alt_tries;	/* challenges sent to alt */
+	uint8_t asked_done;	/* bit i: probe i of asked[] was answered */
+	uint64_t former_mark[2]; /* as mark[], under the former key */
 	uint64_t probe2_at; /* second unanswered probe */
 	uint64_t probe_at;  /* last probe sent, 0: none */
 	uint64_t born_at;   /* of this pair */
 	uint64_t asked_at[STATE_ASKED]; /* last probes, newest first; 0: none */
 	uint16_t asked[STATE_ASKED]; /* lowest bits of their numbers */
-	uint64_t data_seen; /* the last that came in order */
+	uint64_t data_seen; /* when the last datagram in order arrived */
 	uint16_t probe_seen; /* number of the peer's last probe */
 	uint16_t tx_data;    /* datagrams sent under the present key */
 
@@ -203,7 +208,7 @@ struct session {
 	uint8_t nflows;	    /* ids 0..nflows-1 were used */
 	uint8_t live_flows; /* not gone */
 	uint8_t selected;   /* responder: the flow that the peer chose */
-	uint64_t review_at; /* when the choice wants a look; 0: now */
+	uint64_t review_at; /* when path_choice_review() is due; 0: now */
 	uint64_t silence_at; /* when the last search began: what counts is what
 			      * flows answered since */
 	uint64_t last_data, last_send; /* 0: never */
@@ -229,29 +234,32 @@ struct session {
 
 	/* choice */
 	uint64_t why_at;
-	uint64_t resend_pos;
-	uint64_t resend_rest; /* of which only one part was sent; or MP_NEVER */
-	uint64_t asked_at; /* all flows were asked */
-	uint64_t resend_from; /* when the walk began: ages are of then */
-	uint64_t resend_at;   /* the next copies go then, ... */
-	uint16_t resend_left; /* ... but for so many that may go now */
-	uint16_t resend_few;  /* at a time; 0: not known yet */
-	uint32_t staged_seq; /* of the oldest staged one a part went by; 0: not */
+	uint64_t resend_pos; /* of the next record that the resend looks at */
+	uint64_t resend_rest; /* the record of which only one part was sent;
+			       * MP_NEVER: none */
+	uint64_t asked_at; /* when all flows were probed last (a search) */
+	uint64_t resend_from; /* when the resend began: ages count to here */
+	uint64_t resend_at;   /* when its next batch of copies goes ... */
+	uint16_t resend_left; /* ... and how many of this one are left */
+	uint16_t resend_few;  /* copies of a batch; 0: not counted yet */
+	uint32_t staged_seq; /* of the oldest staged one, of which a part was
+			      * sent; 0: none */
 	uint8_t staged_by;   /* ... on this flow */
 	uint8_t resend_by;   /* the flow that carried resend_rest's part */
-	uint8_t resend_flow; /* also rescue this one, though it is well */
+	uint8_t resend_flow; /* its datagrams are at risk, though it works */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
 	bool select_acked : 1; /* initiator */
-	bool resend : 1;	   /* the pool is being walked */
-	bool resend_stuck : 1;	   /* nothing was there to rescue by */
+	bool resend : 1;	   /* a resend goes on */
+	bool resend_stuck : 1;	   /* it found no flow for some copies */
 
 	/* addresses */
 	bool addr_reply : 1;
 	uint8_t addr_flow; /* which flow the request came on */
 	uint8_t addr_tries, push_tries;
 	uint8_t told_n;
-	uint8_t turn; /* whose of them it is to have more pairs */
+	uint8_t turn; /* which of told[] gets a pair first where all have
+		       * equally many flows */
 	bool locals_due : 1; /* path_locals() is still to be called */
 	bool pairs_left : 1; /* some pairs have no flow: all are taken */
 	bool told_more : 1; /* the last list goes on in another message */
@@ -269,14 +277,15 @@ struct session {
 enum handshake_state {
 	HANDSHAKE_FREE,
 	HANDSHAKE_SENT, /* ours, INIT sent */
-	HANDSHAKE_OPEN, /* of another, answered, not confirmed */
-	HANDSHAKE_DONE, /* of another, confirmed: answers late copies */
+	HANDSHAKE_OPEN, /* a peer's, answered, not confirmed */
+	HANDSHAKE_DONE, /* a peer's, confirmed: answers late copies of INIT */
 };
 
 struct handshake {
 	uint8_t state;
 	uint8_t round;
 	bool inner : 1;	/* inside the live session */
+	bool any_link : 1; /* the last RESP went by the kernel's choice */
 	bool initiator : 1; /* our role in the session */
 	uint8_t slot;
 	uint32_t session, gen; /* MP_NONE: no session yet */
@@ -291,7 +300,7 @@ struct handshake {
 	uint8_t cookie[CRYPTO_MAC];
 	uint8_t cookie_flow; /* STATE_NO_FLOW: no cookie */
 	uint8_t primary;     /* flow id of the initiator's primary pair */
-	uint8_t claim[16];   /* of another: its address there, or zeros */
+	uint8_t claim[16];   /* a peer's: its address of that pair, or zeros */
 	uint8_t resp_flow;   /* ours: flow of `resp', which waits ... */
 	uint64_t resp_until; /* ... so long for the primary pair's */
 	uint8_t resp[WIRE_RESP];

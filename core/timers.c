@@ -12,15 +12,19 @@
  *	delayed acknowledgement	5 ms after data arrived (ack_due, recv.c)
  *	end of a wait		dRTO, at most 1 s (10 s after a minute of
  *				silence), at least SRTT + max(4 RTTVAR, 10 ms):
- *				idle_time grows by RTO, a probe goes
+ *				idle_time grows by RTO, a probe goes, also to
+ *				where the peer was before (path_ask_former())
  *	end of a validation	3 probes unanswered and max(3 (SRTT +
  *				4 RTTVAR), 1 s) of silence
  *	challenge to a moved	at once and after 300 ms; 600 ms later the old
  *	  peer			address is taken back (alt_at, recv.c)
  *	padded probes		probe_size_due()
  * Of the choice
- *	a review		when the flow in use comes into doubt or loses a
- *				second probe; at once after a change (review_at)
+ *	a review		when a wait of a flow that carries datagrams or
+ *				copies is overdue, or the flow comes into doubt;
+ *				when the flow in use loses a second probe, or
+ *				has lost much for 4 s; when a search asks again;
+ *				at once after a change (review_at)
  * Of the keys
  *	rekey			120 s +-10 %, the responder's 30 s later; 30 s
  *				after one that failed; of a key that is used
@@ -33,8 +37,12 @@
  * Of the session
  *	address request		at once, then 0.3, 0.6, 1.2 and 5 s later, then
  *				each 60 s; not for an idle program (addr_at)
- *	list unasked		at once, then 0.3 and 0.6 s later (push_at)
- *	staged, resent, CLOSE	at once
+ *	list unasked		at once, then 0.3 and 0.6 s later (push_at); its
+ *				parts one after the other (list_part)
+ *	new local addresses	at once, 64 sessions in a call of mp_poll()
+ *				(locals_due, output.c)
+ *	staged, CLOSE		at once
+ *	resent			at once, then each 4 ms (resend_at, resend.c)
  *	staged given up		after 10 s
  *	sent as plain		plain_us after the first send
  *	connecting given up	10 s after the last send, and 180 s after the
@@ -43,7 +51,8 @@
  *	old handshakes		each second while there are some (sweep_at)
  *
  * One deadline for each session lies in the heap (table.c).  It may be too
- * early, never too late: whoever makes something due sooner calls table_arm().
+ * early, never too late: code that makes something due sooner calls
+ * table_arm().
  *
  * What timers_next() names must be done by timers_session() or mp_poll() at
  * that time; else mp_poll() would be called each millisecond for nothing
@@ -72,7 +81,7 @@
 /* Datagrams dropped from the pool at a time: less than 1 ms. */
 enum { TIMERS_TRIM = 2048 };
 
-/* Forgeries that make a key be renewed: 2^31. */
+/* Forgeries that make a key be renewed: 2^31 - 1. */
 enum { TIMERS_FORGED = INT32_MAX };
 
 static uint64_t
@@ -81,9 +90,9 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* When unanswered probes end the validation; MP_NEVER.  They may come in
- * quick succession, and a path may get slower all at once: so it takes as
- * long a silence as the peer's loss does. */
+/* When unanswered probes end the validation; MP_NEVER.  Probes may follow each
+ * other quickly, and a path may become slower all at once: so the silence must
+ * last as long as it must for the peer to count as lost. */
 static uint64_t
 invalid_at(const struct flow *f)
 {
@@ -97,7 +106,7 @@ timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 	uint16_t mtu = path_mtu(m, f);
 
 	if (now >= flow_wait_end(f, now)) {
-		path_any_link(s, f);
+		path_any_link(s, f, now);
 		flow_missed(f, now);
 		path_ask_former(m, s, f, now);
 		s->review_at = 0;
@@ -107,7 +116,7 @@ timers_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 		s->review_at = 0;
 	}
 	if (f->alt_at <= now && f->alt_tries >= FLOW_ALT_TRIES) {
-		f->alt_at = MP_NEVER; /* nobody answered there */
+		f->alt_at = MP_NEVER; /* no answer from there */
 		state_count(m, MP_C_rebind_back);
 	}
 	if (s->mtu_request > f->size)
@@ -142,8 +151,8 @@ timers_lost_at(const struct mp *m, const struct session *s)
 	return last == 0 ? MP_NEVER : last;
 }
 
-/* When a session that looks for its peer gives up: nothing was sent for a
- * while, and if it was up once, that is long ago too. */
+/* When a session that is connecting gives up: 10 s after the program's last
+ * datagram, and if it was up once, 180 s after the peer's last packet. */
 static uint64_t
 give_up_at(const struct session *s)
 {
@@ -156,8 +165,8 @@ give_up_at(const struct session *s)
 	return sent > seen ? sent : seen;
 }
 
-/* When a session that never was up has waited for its peer so long as the
- * program wants; MP_NEVER. */
+/* When a session that was never up has waited for its peer as long as the
+ * program wants before it sends plain; MP_NEVER. */
 static uint64_t
 plain_at(const struct session *s)
 {
@@ -254,7 +263,7 @@ next_of_flow(const struct mp *m, const struct session *s, struct flow *f,
 	return earlier(at, probe_size_due(f, path_mtu(m, f), now));
 }
 
-/* Is there a flow that address packets and held datagrams can take? */
+/* Is there a flow that address packets and staged datagrams can take? */
 static bool
 can_send(const struct mp *m, const struct session *s)
 {

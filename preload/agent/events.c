@@ -313,7 +313,7 @@ events_first(struct events *e, uint32_t port)
 
 	if (one.first == NULL)
 		return NULL;
-	e->last = row.at; /* the time of all that is so already */
+	e->last = row.at; /* what is so already is told with this time */
 	row.u.agent_row.pid = (uint32_t)getpid();
 	row.u.agent_row.restarts = e->agent->restarts;
 	snprintf(row.u.agent_row.version, sizeof(row.u.agent_row.version),

@@ -18,8 +18,8 @@
  * tells its peers (CLOSE); the pump sends that, so the port is due.
  *
  * Indices.  The kernel numbers the sockets of a group by their order of
- * joining; the port's first socket is 0, the control socket 1.  Whoever binds
- * holds connect_agent_lock(), so the agent learns of sockets in that order.
+ * joining; the port's first socket is 0, the control socket 1.  A process that
+ * binds holds connect_agent_lock(), so the agent learns of them in that order.
  * When a socket closes, the kernel moves the last one of the group to its index
  * (K11 of doc/design.md).  So after a scan that found one socket gone, all
  * indices are known.  Of several that closed between two scans the order is

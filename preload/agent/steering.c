@@ -11,8 +11,8 @@
  *	internal datagram		by its slot, or the control socket
  *	plaintext			the socket that takes strangers
  * A slot whose index is unknown gets PORT_UNKNOWN, which no group reaches, and
- * the kernel chooses by hash.  No datagram is lost by that: whoever gets data
- * of another slot passes it on as an internal datagram (control.c,
+ * the kernel chooses by hash.  No datagram is lost by that: a socket that gets
+ * data of another slot passes it on as an internal datagram (control.c,
  * datagram/rx_requeue.c).  group.c learns unknown indices.
  *
  * A stranger is a peer without a session.  Strangers go to the newest socket

@@ -4,10 +4,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <linux/if_tun.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
@@ -23,6 +21,7 @@
 #include "process/fault.h"
 #include "process/libc.h"
 #include "shared/real.h"
+#include "shared/uapi.h"
 #include "socket/agent_rpc.h"
 #include "socket/fdtab.h"
 #include "socket/sock.h"
@@ -219,11 +218,11 @@ hook_fd_tell_links(int fd)
 static int
 hook_fd_ioctl_tunnel(int fd, void *arg)
 {
-	int result = real_ioctl(fd, TUNSETIFF, arg), saved = errno;
-	char name[IFNAMSIZ];
+	int result = real_ioctl(fd, UAPI_TUNSETIFF, arg), saved = errno;
+	char name[UAPI_IFNAMSIZ];
 
 	if (result == 0 && conf_get()->active) {
-		memcpy(name, ((struct ifreq *)arg)->ifr_name, sizeof(name));
+		memcpy(name, arg, sizeof(name)); /* the ifreq begins with it */
 		name[sizeof(name) - 1] = '\0';
 		conf_exclude(name);
 		fdtab_each(0, UINT_MAX, hook_fd_tell_links);
@@ -244,7 +243,7 @@ hook_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	if (s == NULL)
-		return request == TUNSETIFF ? hook_fd_ioctl_tunnel(fd, arg) :
+		return request == UAPI_TUNSETIFF ? hook_fd_ioctl_tunnel(fd, arg) :
 		    real_ioctl(fd, request, arg);
 	if (request == FIONREAD && atomic_load(&s->state) == SOCK_ATTACHED &&
 	    !fault_write(fd, arg, sizeof(int))) {

@@ -11,8 +11,8 @@
  * A handler of pthread_atfork(3) is not enough: _Fork(3) does not run any, and
  * fork(2) and clone(2) can be called by syscall(3).  So a page of this process
  * is marked MADV_WIPEONFORK.  In the parent it holds 1.  In a child the kernel
- * gives zeros: whoever looks sees 0, sets it to 1, counts the fork, and runs
- * the function.
+ * gives zeros: the first caller of forked_check() sees 0, sets it to 1, counts
+ * the fork, and runs the function.
  *
  * forked_check() looks.  It is called by pthread_atfork(3)'s handler where
  * there is one, when a descriptor is looked up (fdtab_hold()), and by

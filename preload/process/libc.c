@@ -9,7 +9,7 @@
 #include "shared/raw.h"
 
 /* The functions found.  Written by libc_find(), before the program has threads;
- * a row of LIBC_LIBRARY perhaps before, by whoever needs it first. */
+ * a row of LIBC_LIBRARY perhaps before, by the first caller that needs it. */
 static struct {
 #define ROW(type, name, params, args, raw) type(*name) params;
 	LIBC_TABLE(ROW)

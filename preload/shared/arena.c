@@ -17,10 +17,9 @@
  * and marked as moved (socket/recover.c).  Then reentry_lock() fails, so no
  * datagram of a session goes by it any more.
  *
- * The lock guards the engine's block and the slots.  It is a leaf: whoever
- * holds it takes no other lock, and does not block.  Its word is 0 or the
- * owner's thread id, with FUTEX_WAITERS and FUTEX_OWNER_DIED as the kernel
- * defines them.
+ * The lock guards the engine's block and the slots.  It is a leaf: its owner
+ * takes no other lock, and does not block.  Its word is 0 or the owner's thread
+ * id, with FUTEX_WAITERS and FUTEX_OWNER_DIED as the kernel defines them.
  * - Free or marked as OWNER_DIED: a thread takes it by compare-and-swap.  Then
  *   of a dead owner it adds 1 to `died' and goes on with the memory as it is;
  *   the engine works with any content of its block.

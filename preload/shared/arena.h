@@ -91,9 +91,9 @@ int arena_make(struct arena_map *, int fd, size_t size,
 int arena_open(struct arena_map *, int fd);
 void arena_unmap(struct arena_map *);
 
-/* Mixes randomness of the kernel into the engine's generator, so that nobody
- * who read the arena before knows what it gives next.  False: a seccomp filter
- * forbids getrandom(2), nothing changed.  Under the lock. */
+/* Mixes randomness of the kernel into the engine's generator, so that a process
+ * that read the arena before does not know what it gives next.  False: a
+ * seccomp filter forbids getrandom(2), nothing changed.  Under the lock. */
 bool arena_stir(struct arena_map *);
 
 /* Takes the lock, also after its owner died.  False: it was held for 20 ms, and

@@ -55,4 +55,8 @@
 #define UDP_SEGMENT 103
 #endif
 
+/* Of <linux/if_tun.h> and <net/if.h>. */
+#define UAPI_TUNSETIFF 0x400454caUL
+#define UAPI_IFNAMSIZ 16
+
 #endif

@@ -69,7 +69,7 @@ arena_copy_fill(struct arena_map *copy, const struct arena_map *m)
 	return 0;
 }
 
-/* Of the new file, whose size may not change: the agent takes no other. */
+/* Maps the new file, and seals its size first: the agent takes no other. */
 static int
 arena_copy_map(struct arena_map *copy, int fd, size_t size)
 {

@@ -3,8 +3,9 @@
  * Which descriptor of this process is which socket, and what the library knows
  * of each socket (fdtab.c).
  *
- * An entry may be out of date: whoever finds out by ENOTSOCK or another cookie
- * drops it.  A socket lives while a descriptor names it or a caller holds it.
+ * An entry may be out of date: a caller that finds out, by ENOTSOCK or another
+ * cookie, drops it.  A socket lives while a descriptor names it or a caller
+ * holds it.
  * Signal handlers may call all of this.
  */
 #ifndef FDTAB_H

@@ -56,7 +56,7 @@ static const struct {
 	{ IPC_ROW_SESSION, "seen_as", FIELD_JSON | FIELD_EVENT },
 	{ IPC_ROW_SESSION, "initiator", FIELD_JSON | FIELD_EVENT },
 	{ IPC_ROW_SESSION, "key_id", FIELD_JSON | FIELD_EVENT },
-	/* in the status those of the socket */
+	/* the status has them in the socket's row */
 	{ IPC_ROW_SESSION, "program", FIELD_EVENT },
 	{ IPC_ROW_SESSION, "pid", FIELD_EVENT },
 	/* the event says it, or another one */
@@ -86,7 +86,7 @@ static const struct {
 	{ IPC_ROW_FLOW, "doubt", FIELD_JSON },
 	{ IPC_ROW_FLOW, "failed", FIELD_JSON },
 	{ IPC_ROW_FLOW, "answer_age_us", FIELD_JSON },
-	/* no room in 80 columns, and in a line for each sample */
+	/* the text of 80 columns and the line of a sample have no room */
 	{ IPC_ROW_FLOW, "size_bytes", FIELD_JSON },
 	{ IPC_ROW_FLOW, "tx_bytes", FIELD_JSON },
 	{ IPC_ROW_FLOW, "rx_bytes", FIELD_JSON },

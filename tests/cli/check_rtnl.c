@@ -140,7 +140,7 @@ START_TEST(link_kinds)
 }
 END_TEST
 
-/* A name of 16 bytes without an end: the last byte stays 0. */
+/* A name that is too long and has no end: its first 15 bytes, and a 0. */
 START_TEST(link_long_name)
 {
 	struct rtnl_link l;

@@ -51,7 +51,8 @@ __attribute__((format(printf, 1, 2))) void say(const char *, ...);
 /* Says the number of bytes and the bytes or their hash; nothing if n < 0. */
 void say_bytes(const void *, long n);
 
-/* A socket's name with its length, which calls read and write; room: before. */
+/* A socket's name with its length, which calls read and write; `room' is the
+ * length before the call. */
 struct name {
 	union {
 		struct sockaddr sa;

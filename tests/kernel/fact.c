@@ -313,8 +313,8 @@ links(int n)
 	here();
 	for (i = 0; i < n; i++)
 		wait_link('v', i, 1);
-	/* What the kernel does to a link that carries, it does in one go under
-	 * a lock that this command takes, too. */
+	/* The kernel finishes its work on a link that got its carrier under a
+	 * lock which this command takes as well: then that work is done. */
 	ip("link set lo up\n");
 }
 

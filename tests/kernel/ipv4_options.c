@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What came with a datagram: its TOS and TTL, or -1. */
+/* What a datagram's control messages told: its TOS and TTL, or -1. */
 struct fields {
 	int tos, ttl;
 };

@@ -211,7 +211,7 @@ START_TEST(unknown)
 	info.stamped = 0;
 	ck_assert(!cmsg_give(&s, &from, false, &info, &msg));
 	ck_assert_uint_eq(msg.msg_controllen, 0);
-	/* No room at all is no lack of room then. */
+	/* If none is asked for, no room at all is enough. */
 	msg.msg_control = NULL;
 	ck_assert(!cmsg_give(&s, &from, false, &info, &msg));
 	ask_for(&s.options, PKT);

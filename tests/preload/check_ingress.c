@@ -360,7 +360,7 @@ START_TEST(by_policy)
 }
 END_TEST
 
-/* Who began the session is read in the arena. */
+/* The arena tells which end began the session. */
 START_TEST(by_session)
 {
 	struct mp_addr other = addr_of(OTHER, PORT);

@@ -23,7 +23,7 @@ void act_eats(struct run *, const struct step *);
 void act_loss_out(struct run *, const struct step *);
 void act_loss_in(struct run *, const struct step *);
 
-/* All vanishes in silence: both ways, one way, one family (n = 4, 6). */
+/* Packets vanish silently: both ways, one way, one family (n = 4, 6). */
 void act_cut(struct run *, const struct step *);
 void act_cut_out(struct run *, const struct step *);
 void act_cut_in(struct run *, const struct step *);
@@ -32,7 +32,7 @@ void act_mend(struct run *, const struct step *);
 /* Between two interfaces, the other is text; n = ppm of loss one way. */
 void act_pair_loss(struct run *, const struct step *);
 
-/* The carrier goes, comes; the host is told. */
+/* The carrier goes, comes; the host notices. */
 void act_link_down(struct run *, const struct step *);
 void act_link_up(struct run *, const struct step *);
 /* An address, text, goes, comes; or all go and this one comes. */
@@ -43,11 +43,11 @@ void act_addr_move(struct run *, const struct step *);
 /* The program of host `where' ends, starts. */
 void act_stop(struct run *, const struct step *);
 void act_start(struct run *, const struct step *);
-/* It reads nothing for n us; or all each n us, 0: at once. */
+/* It reads nothing for n us; or it reads all once in n us, 0: at once. */
 void act_read_pause(struct run *, const struct step *);
 void act_read_every(struct run *, const struct step *);
 
-/* Host `where' says that it has n addresses besides, which are others'. */
+/* Host `where' claims n more addresses, which other hosts may have. */
 void act_claim(struct run *, const struct step *);
 
 /* The NAT at address `where' forgets after n us of silence; forgets now. */

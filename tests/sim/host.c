@@ -34,8 +34,8 @@ host_now(const struct host *h)
 	return h->w->now + h->skew;
 }
 
-/* The cube of an even chance: 1/8 of late_us in the middle, all of it rarely.
- * */
+/* late_us times the cube of an even random number from 0 to 1: the median is
+ * 1/8 of late_us. */
 uint64_t
 host_late(const struct host *h)
 {
@@ -193,7 +193,7 @@ is_handshake(struct net *n, const struct packet *p)
 	    memcmp(p->data, n->magic, sizeof(n->magic)) == 0;
 }
 
-/* What the packet was, by the counter that moved. */
+/* The kind of the packet that mp_poll() gave, by the counter that rose. */
 static enum packet_kind
 kind_of(struct host *h)
 {

@@ -52,7 +52,7 @@ struct host {
 	/* how late the agent and the program run at most; 0: never.  Most are
 	 * little late, see host_late() */
 	uint64_t late_us;
-	struct packet *control, **control_last; /* the agent has yet to read */
+	struct packet *control, **control_last; /* for the agent to read */
 	bool agent_due, reader_due;
 	/* the program's socket */
 	struct packet *first, **last;
@@ -74,7 +74,8 @@ void host_free(struct host *);
 void host_start(struct host *);
 void host_stop(struct host *);
 
-/* What the interface's host, the network and the agent are told of. */
+/* The network gives the interface's host a packet; its addresses or links
+ * changed, which its agent hears HOST_TELL_US later. */
 void host_arrived(struct iface *, struct packet *);
 void host_addrs_changed(struct host *);
 void host_link_event(struct host *, uint32_t ifindex);

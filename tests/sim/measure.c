@@ -70,7 +70,7 @@ m_worst_way(struct run *r, const struct expect *e)
 	return worst;
 }
 
-/* Those that came, or not; without those with one of these flags. */
+/* Counts the records that came, or did not, but none with a flag of `but'. */
 static uint64_t
 count(struct run *r, const struct expect *e, bool came, unsigned but)
 {

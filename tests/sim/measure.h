@@ -13,10 +13,10 @@
 struct expect;
 struct run;
 
-/* Of datagrams sent in the time; NEVER when one did not come: */
+/* The slowest of the datagrams sent in the time; NEVER: one did not arrive. */
 uint64_t m_worst_echo(struct run *, const struct expect *); /* us */
 uint64_t m_worst_way(struct run *, const struct expect *);  /* us */
-/* Datagrams that did not come; of these not lost by a live path. */
+/* Datagrams that did not arrive; those of them that no live path lost. */
 uint64_t m_lost(struct run *, const struct expect *);
 uint64_t m_lost_beyond(struct run *, const struct expect *);
 uint64_t m_no_echo(struct run *, const struct expect *);
@@ -47,7 +47,7 @@ uint64_t m_frame_rate(struct run *, const struct expect *); /* Ethernet */
 uint64_t m_control_rate(struct run *, const struct expect *); /* but data */
 /* The shortest time between two probes of a flow, there or all, us. */
 uint64_t m_probe_spacing(struct run *, const struct expect *);
-/* Bytes to addresses that nobody has. */
+/* Bytes sent to addresses that no host has. */
 uint64_t m_astray(struct run *, const struct expect *);
 /* A counter, named by `where', at the end. */
 uint64_t m_counter(struct run *, const struct expect *);

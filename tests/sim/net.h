@@ -47,7 +47,7 @@ struct side {
 	uint32_t dup_ppm;     /* comes twice */
 	uint32_t reorder_ppm; /* is late by reorder_us */
 	uint32_t reorder_us;
-	uint32_t eats;	      /* packets over so many bytes vanish; 0: none */
+	uint32_t eats;	      /* longer packets vanish, bytes; 0: none do */
 	uint32_t rate_kbps;   /* 0: no limit */
 	uint32_t queue;	      /* bytes that wait for it at most */
 	unsigned black;	      /* enum black: what vanishes in silence */
@@ -148,7 +148,7 @@ struct net {
 	uint8_t magic[4]; /* how a handshake packet begins */
 	bool magic_known;
 	uint8_t scratch[65536]; /* for what is about to become a packet */
-	/* told to the floors above */
+	/* calls of the floors above */
 	void (*arrived)(struct iface *, struct packet *);
 	void (*sent)(void *arg, struct iface *, struct packet *);
 	void (*fate)(void *arg, struct packet *, enum fate);
@@ -160,7 +160,7 @@ void net_free(struct net *);
 
 struct iface *net_iface_add(struct net *, struct host *, const char *name);
 struct iface *net_iface(struct net *, const char *name); /* or NULL */
-/* What is special between two interfaces, one way. */
+/* What packets meet between these two interfaces alone, one way. */
 struct side *net_pair(struct net *, struct iface *from, struct iface *to);
 /* The NAT of that address, made when there is none. */
 struct nat *net_nat(struct net *, const char *outside);

@@ -288,7 +288,7 @@ run_sanity(struct run *r)
 		run_row(r, "corrupt block", COUNT, corrupt, AT_MOST, 0);
 }
 
-/* What each engine counted, for who looks for a reason. */
+/* What each engine counted, to find the reason of a failure. */
 static void
 print_counters(const struct run *r)
 {

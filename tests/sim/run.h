@@ -32,7 +32,7 @@ struct place {
 };
 
 enum pattern {
-	TIMER,	/* each every_us; end B waits until it was spoken to */
+	TIMER,	/* each every_us; end B waits for the first datagram of A */
 	FIRST,	/* the same, but end B begins as well */
 	ECHO,	/* answers the stream named by `of' */
 	HELLO,	/* each every_us, if the other said nothing for so long */
@@ -128,7 +128,8 @@ uint64_t run_now(const struct run *);
 /* Prints one measured figure against its limit. */
 void run_row(struct run *, const char *what, enum unit, uint64_t value,
     enum direction, uint64_t limit);
-/* Nothing twice, nothing altered, no engine astray; a row if not so. */
+/* A row that fails, if a datagram came twice or altered, or an engine did
+ * wrong (host.spins, host.bad_out). */
 void run_sanity(struct run *);
 /* All of a scenario; the number of rows that failed. */
 unsigned run_scenario(struct run *, const struct scenario *,

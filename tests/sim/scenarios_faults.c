@@ -29,7 +29,7 @@ static const struct expect dead_best_expects[] = {
 	{ 0 },
 };
 
-/* The same under a call, where packets tell sooner. */
+/* The same during a call, whose many packets show the fault sooner. */
 static const struct expect dead_call_expects[] = {
 	{ "lost up", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_MOST, 0 },
 	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(39), COUNT, AT_MOST,
@@ -59,7 +59,7 @@ static const struct step dead_in_steps[] = {
 	{ 0 },
 };
 
-/* The server's way is the dead one's link too: it must leave by itself. */
+/* One direction of the link is dead: both ends must leave it. */
 static const struct expect one_way_expects[] = {
 	{ "lost up", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_MOST, 0 },
 	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(39), COUNT, AT_MOST,
@@ -77,7 +77,7 @@ static const struct expect one_way_expects[] = {
 	{ 0 },
 };
 
-/* Only downstream: the client's agent alone says what the server shall do. */
+/* Data only downstream: only the client's agent can tell the server. */
 static const struct traffic_row stream_down[] = {
 	{ .name = "hello", "c", "s", HELLO, NULL, SEC(1), 40 },
 	{ .name = "down", "s", "c", TIMER, NULL, MS(10), 1100 },

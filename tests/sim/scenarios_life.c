@@ -259,7 +259,7 @@ static const struct expect nat_two_expects[] = {
 	{ 0 },
 };
 
-/* --- A hostile peer: it says that it has 64 addresses of others ---------- */
+/* --- A hostile peer: it claims 64 addresses that are not its own --------- */
 
 enum {
 	HOSTILE_FLOWS = 2 * MP_TOLD_MAX, /* from 2 addresses of ours */

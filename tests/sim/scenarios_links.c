@@ -156,7 +156,7 @@ CASE(links_nat, natted, 4, 1, FAULT(0, 3000, FAULT_BOTH, "c.a"))
 CASE(links_carrier, laptop8, 4, 1, FAULT(0, 3000, FAULT_CARRIER, "c.a"))
 CASE(links_out, laptop8, 6, 1, FAULT(0, 3000, FAULT_OUT, "c.a"))
 CASE(links_in, laptop8, 6, 1, FAULT(0, 3000, FAULT_IN, "c.a"))
-/* Shorter than loaded hosts take to notice: loss, not a failure. */
+/* Over before loaded hosts notice the fault: it is loss, not a failure. */
 CASE_LOADED(links_burst1, laptop8, 6, 300, 1, FAULT(0, 100, FAULT_BOTH, "c.a"))
 CASE(links_burst3, laptop8, 6, 1, FAULT(0, 300, FAULT_BOTH, "c.a"))
 CASE(links_flap, laptop8, 22, 5, FAULT(0, 1000, FAULT_BOTH, "c.a"),

@@ -84,7 +84,7 @@ static const struct expect lossy_keys_expects[] = {
 	{ 0 },
 };
 
-/* The best path loses a tenth one way, down: whose loss it is, is known. */
+/* The best path loses a tenth downstream only: counts tell the direction. */
 static const struct step lossy_down_steps[] = {
 	{ .at = 0, act_loss_in, "c.a", PPM / 10 },
 	{ 0 },
@@ -104,7 +104,7 @@ static const struct expect lossy_down_expects[] = {
 	{ 0 },
 };
 
-/* Two flows of one link, which loses: neither is a copy of the other. */
+/* Two flows of one lossy link: neither carries copies of the other. */
 static const struct place one_link_places[] = {
 	{ .iface = "c.a", "10.1.0.2 fd01::2", MS(10) },
 	{ .iface = "s.s", "10.9.0.1 fd09::1", 0 },

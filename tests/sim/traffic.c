@@ -148,7 +148,7 @@ stream_run(struct stream *s)
 	world_at(s->traffic->w, s->start, stream_tick, s, 0);
 }
 
-/* The stream of a datagram that is just as it was sent; NULL: it is not. */
+/* The stream of a datagram that arrived unchanged; NULL: it is altered. */
 static struct stream *
 recognise(struct traffic *t, struct host *h, const uint8_t *p, size_t len,
     struct header *head)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * traffic: what the programs say to each other, and what became of it.
+ * traffic: what the programs send to each other, and what becomes of it.
  *
- * A stream is datagrams one way.  Each carries its stream, number, time and a
- * pattern, so that the receiver knows what came, when, how often, and whether
- * as it was sent.  An echo is a stream that answers each of another one.
+ * A stream is datagrams in one direction.  Each carries its stream, number,
+ * time and a pattern, so that the receiver knows which arrived, when, how
+ * often, and whether unchanged.  An echo is a stream that answers each one of
+ * another.
  */
 #ifndef SIM_TRAFFIC_H
 #define SIM_TRAFFIC_H
@@ -57,7 +58,7 @@ struct stream {
 	/* what became of it */
 	struct record *rec;
 	size_t n, room;
-	struct orphan *orphan; /* COPYs of we do not know what */
+	struct orphan *orphan; /* lost COPYs of unknown datagrams */
 	size_t n_orphans, room_orphans;
 	uint64_t delivered, twice, late;
 	uint32_t highest;
@@ -70,7 +71,7 @@ struct traffic {
 	unsigned n;
 	struct mp_addr peer[HOSTS_MAX][HOSTS_MAX]; /* as a program knows it */
 	uint64_t heard_at[HOSTS_MAX][HOSTS_MAX];
-	uint64_t altered; /* datagrams that nobody sent so */
+	uint64_t altered; /* datagrams that no program sent like that */
 };
 
 void traffic_init(struct traffic *, struct world *);
@@ -84,9 +85,9 @@ struct stream *stream_new(struct traffic *, const char *name,
     struct host *from, struct host *to, size_t size);
 struct stream *stream_find(struct traffic *, const char *name); /* or NULL */
 /*
- * Sets R_OWN for datagrams whose COPY by the agent was lost: of those of its
- * size that did not come it was the oldest.  Only when all that was sent has
- * come or never will; streams whose sizes vary alone can tell.
+ * Sets R_OWN for datagrams whose COPY by the agent was lost: a lost COPY was of
+ * the oldest datagram of its size that did not arrive.  For when nothing is on
+ * its way any more; only streams whose sizes vary can tell.
  */
 void stream_settle(struct stream *);
 /* It sends by itself, from `start' to `stop'. */

@@ -246,7 +246,8 @@ count_lost(struct trial *t, uint64_t from, uint64_t to)
 	}
 }
 
-/* The longest pause of a stream beyond its own, and what it should be. */
+/* How much longer than its usual gap a stream paused at most, and what that
+ * should be. */
 static void
 count_gap(struct trial *t)
 {

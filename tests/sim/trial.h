@@ -60,9 +60,9 @@ struct trial {
 };
 
 const char *fault_name(enum fault_kind);
-/* Has its faults happen from now on, and waits for the end of all. */
+/* Runs the world through the faults of the trial, until its end. */
 void trial_run(struct run *, struct trial *);
-/* Prints what befell it and what it cost. */
+/* Prints the faults and what they cost. */
 void trial_print(const struct trial *);
 
 #endif

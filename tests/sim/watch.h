@@ -22,7 +22,7 @@ enum { WATCH_US = 10000 };
 /* A packet that a host sent. */
 struct sent {
 	uint64_t at;
-	struct iface *from, *to; /* `to' NULL: nobody's, or behind a NAT */
+	struct iface *from, *to; /* `to' NULL: unknown, or behind a NAT */
 	struct mp_addr dst;
 	uint16_t len; /* of the UDP payload */
 	uint16_t flow, stream;

@@ -37,9 +37,9 @@ swap_ends(struct duo *d)
 
 enum { RIVALS = 10 };
 
-/* Both programs send first, one 0 to 45 ms before the other: end A's handshake
- * wins, each end has one session, and each program sees the address that it
- * sent to. */
+/* Both programs send first, one 0 to 45 ms before the other: one handshake wins
+ * (end A's if neither has arrived when the other is sent), each end has one
+ * session, and each program sees the address that it sent to. */
 START_TEST(both_begin)
 {
 	struct duo *d = duo_new(2, 2);

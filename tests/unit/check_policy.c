@@ -248,7 +248,7 @@ rank_peers_link(void)
 static void
 rank_interface(void)
 {
-	/* Another address, the same interface: no cheaper for that. */
+	/* Another address of the silent interface: its low cost is no help. */
 	f[3]->path.ifindex = f[0]->path.ifindex;
 	f[2]->path.remote = duo_ip4(10, 1, 0, 9, 9);
 	f[3]->rtt.srtt_us = 1;

@@ -88,7 +88,7 @@ START_TEST(lost)
 }
 END_TEST
 
-/* Not while a flow answers. */
+/* The peer is not lost while a flow answers. */
 START_TEST(not_lost)
 {
 	struct duo *d = watched(3, 1);
@@ -194,7 +194,8 @@ END_TEST
 
 /* --- Validation ----------------------------------------------------------- */
 
-/* 3 unanswered probes in a row end it; one answered challenge restores it. */
+/* 3 unanswered probes and a long silence end it; an answered challenge restores
+ * it. */
 START_TEST(invalid)
 {
 	struct duo *d = duo_new(2, 1);
