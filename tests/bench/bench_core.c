@@ -131,7 +131,7 @@ send_batch(struct world *w, size_t len)
 		p->len = (uint16_t)mp_seal(&tx[0], payload, len, p->bytes);
 		p->path = tx[0].path;
 		tx[0].error = tx[1].error = 0;
-		copies += n == 2;
+		copies += tx[n - 1].copy;
 		ok &= mp_send_commit(&e->mp, w->now, tx, n, payload, len) == 0;
 	}
 	ns = per_datagram(t0);
@@ -181,7 +181,7 @@ receive_batch(struct world *w, size_t len)
 
 /* --- Rounds and the report ----------------------------------------------- */
 
-/* Uses each session once, and writes to the whole resend pool. */
+/* Uses each session once, and the memory of the resend pool. */
 static void
 warm_up(struct world *w)
 {

@@ -318,6 +318,21 @@ check_flows(const struct world *w, const struct end *e, uint32_t session)
 	world_want(validated == WORLD_FLOWS, "4 validated flows");
 }
 
+/* Proves the sizes that the longest datagrams need, so that none goes in two
+ * packets. */
+static void
+prove_sizes(struct world *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		mp_session_probe_mtu(&w->client[i].mp, w->now, 0);
+		mp_session_probe_mtu(&w->server.mp, w->now, i);
+		w->client[i].deadline = mp_deadline(&w->client[i].mp);
+		w->server.deadline = mp_deadline(&w->server.mp);
+		world_run(w, 2000);
+	}
+	world_run(w, 1000000);
+}
+
 void
 world_meet(struct world *w)
 {
@@ -327,6 +342,7 @@ world_meet(struct world *w)
 	}
 	world_run(w, 3000000);
 	world_want(w->delivered >= w->n, "every first datagram");
+	prove_sizes(w);
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct end *c = &w->client[i];
 
