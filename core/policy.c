@@ -147,7 +147,7 @@ rank(const struct mp *m, const struct session *s, const struct flow *f,
 static uint64_t
 cost_of(const struct flow *f, uint64_t now)
 {
-	return rows[0].cost(f) + (policy_loses(f, now) ? POLICY_LOSES : 0);
+	return policy_get()->cost(f) + (policy_loses(f, now) ? POLICY_LOSES : 0);
 }
 
 enum mp_reason

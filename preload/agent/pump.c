@@ -165,7 +165,6 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 	*idle = refusal_idle(p);
 	at = more ? now : pump_next(p, now);
 	atomic_store(&p->map.arena->wakeup_at, at);
-	atomic_store(&p->map.arena->heartbeat_at, now);
 	port_unlock(p);
 	alarm_set(&a->loop, &p->alarm, at);
 	return n;

@@ -59,7 +59,6 @@ struct arena {
 	uint8_t key[ARENA_KEY]; /* of internal datagrams */
 	_Atomic uint32_t lock; /* a robust futex */
 	_Atomic uint64_t wakeup_at;
-	_Atomic uint64_t heartbeat_at;	 /* when the agent last did, us */
 	_Atomic uint32_t moved;	 /* 1: another arena took this one's place */
 	_Atomic uint32_t died;	 /* times that an owner of the lock died */
 	_Atomic uint64_t sent;	 /* internal datagrams made: their nonces */
