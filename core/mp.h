@@ -345,12 +345,13 @@ enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
 
 /*
- * After mp_open(): would mp_recv_commit() deliver this datagram?  Changes
- * nothing in the block; for a caller that looks at a datagram and leaves it in
- * its queue.  MP_DELIVER, with `from', `slot', `off' and `len' set; or
- * MP_DROPPED: commit it to learn what it is. [lock]
+ * After mp_open(): would mp_recv_commit() deliver this datagram?  For a caller
+ * that looks at a datagram and leaves it in its queue: nothing changes in the
+ * block, but that the first packet of a session begins it.  MP_DELIVER, with
+ * `from', `slot', `off' and `len' set; or MP_DROPPED: commit it to learn what
+ * it is. [lock]
  */
-enum mp_verdict mp_recv_peek(struct mp *, struct mp_rx *,
+enum mp_verdict mp_recv_peek(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
 
 /* --- For filters that sort packets before the engine sees them ----------- */
