@@ -381,7 +381,8 @@ send_all(int fd, enum way way, int ports, unsigned datagrams, unsigned gap,
 				usleep(gap);
 		}
 	}
-	while (got < sent - failed && poll(&p, 1, PATIENCE_MS) > 0)
+	while (way < CONNECTED && got < sent - failed &&
+	    poll(&p, 1, PATIENCE_MS) > 0)
 		got += echoes(fd);
 	if (failed > 0)
 		printf("failed %lu: %s\n", failed, strerror(errno));
