@@ -54,6 +54,7 @@
 #include "mp.h"
 #include "path.h"
 #include "pool.h"
+#include "recent.h"
 #include "session.h"
 #include "state.h"
 #include "route.h"
@@ -191,6 +192,8 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	sh->limits = m->limits;
 	sh->port = setup->port;
 	sh->tell_private = setup->tell_private;
+	sh->resend_us = setup->resend_us == 0 ? RECENT_LONGEST :
+	    setup->resend_us;
 	sh->aes = !setup->chacha_only && !setup->no_aes_hardware;
 	sh->accept_slot = UINT8_MAX;
 	sh->sweep_at = MP_NEVER;

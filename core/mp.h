@@ -115,6 +115,8 @@ struct mp_setup {
 	struct mp_limits limits; /* 0 stands for each default */
 	uint8_t seed[32];	 /* of the block's random generator */
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
+	uint32_t resend_us;	 /* no datagram is sent again that much after
+				  * its first sending; 10 s at most; 0: 1 s */
 	bool tell_private;	 /* tell private addresses to public peers */
 	bool chacha_only;	 /* never offer AES-256-GCM */
 	bool no_aes_hardware;	 /* libsodium has no AES-256-GCM on this CPU */

@@ -181,6 +181,7 @@ serving_make_arena(struct port *p)
 {
 	struct mp_setup setup = { .port = p->number,
 		.limits = serving_limits(&p->how),
+		.resend_us = p->how.resend_us,
 		.tell_private = p->how.tell_private != 0,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
 	size_t size = arena_size(&setup.limits);
