@@ -120,6 +120,9 @@ ipc_handler_open_new(struct ipc_question *q)
 	struct port *p;
 	int slot, error;
 
+	/* It joined the port, whose last socket was closed since. */
+	if (q->got[q->abstract ? 1 : 0] < 0)
+		return -ESTALE;
 	error = serving_open(q->agent, &q->ask, ipc_handler_take(q, 0), &p,
 	    q->answer.text);
 	if (error != 0)

@@ -38,7 +38,9 @@ enum ipc_bound {
 
 enum ipc_kind {
 	IPC_HELLO = 1, /* is there an agent?  The text tells its version */
-	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena */
+	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena.
+			* Error -ESTALE: no control socket came, and the port is
+			* not served; ask again with one */
 	IPC_FIND,      /* the arena and slot of a socket by its cookie */
 	IPC_MAY_BIND,  /* may this socket join the port?  Changes nothing.
 			* error: 0, -EADDRINUSE, or -ENOENT: the agent does not
