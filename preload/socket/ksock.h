@@ -24,6 +24,9 @@ bool ksock_bound(int fd); /* has it a port? */
 void ksock_prepare(int fd);
 /* Undoes it, for a socket that joins another's group. */
 void ksock_unprepare(int fd, const struct sock *);
+/* Dissolves the kernel's connection, but not a binding to a device, which goes
+ * with it. */
+int ksock_dissolve(int fd);
 int ksock_bind(int fd, const struct sock *, const struct mp_addr *);
 /* Binds to any port, as a first send would; or to this one if it is free. */
 int ksock_autobind(int fd, struct sock *);
