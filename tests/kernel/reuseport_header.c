@@ -6,7 +6,7 @@
 #include <linux/filter.h>
 #include <unistd.h>
 
-/* A broadcast address of lo, or its group of all hosts. */
+/* A broadcast address of lo, or the group of all hosts of a link. */
 static struct name
 to_all(const struct way *w)
 {
@@ -18,7 +18,7 @@ to_all(const struct way *w)
 		inet_pton(AF_INET6, w->v4 ? "::ffff:127.255.255.255" :
 		    "ff02::1", &n.sin6.sin6_addr);
 	if (!w->v4)
-		n.sin6.sin6_scope_id = 1;
+		n.sin6.sin6_scope_id = index_of("v0");
 	return n;
 }
 
@@ -30,6 +30,7 @@ run(const struct way *w)
 	unsigned end = w->v4 ? 19 : 39, port = w->v4 ? 20 : 40;
 	int fd[2], sender = sock(w), i, error;
 
+	links(1);
 	powerless();
 	for (i = 0; i < 2; i++) {
 		fd[i] = sock(w);
