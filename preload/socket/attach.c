@@ -345,6 +345,23 @@ attach_refresh(struct sock *s)
 	s->peer = slot->peer;
 	s->local = slot->local;
 	s->wide = slot->wide;
+	s->reuseaddr = slot->reuseaddr;
+	s->reuseport = slot->reuseport;
+}
+
+void
+attach_tell_reuse(struct sock *s)
+{
+	struct slot *slot;
+
+	if (atomic_load(&s->state) != SOCK_ATTACHED ||
+	    !reentry_lock(s->map.arena))
+		return;
+	slot = &s->map.arena->slot[s->slot];
+	slot->reuseaddr = s->reuseaddr;
+	slot->reuseport = s->reuseport;
+	s->gen = ++slot->gen;
+	reentry_unlock(s->map.arena);
 }
 
 /* --- Sockets that another process attached

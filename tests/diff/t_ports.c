@@ -229,8 +229,10 @@ late(const char *name, int option, unsigned port)
 	CALL(labelled(name, "bind", 2), made_bind(fds[2], &one, port));
 	from_beside(labelled(name, "to", 0), "127.0.0.1", port);
 	say_arrived(fds, 3);
-	from_beside(labelled(name, "to", 1), "10.4.0.1", port);
-	say_arrived(fds, 3);
+	if (option == SO_REUSEADDR) { /* else two sockets share it by chance */
+		from_beside(labelled(name, "to", 1), "10.4.0.1", port);
+		say_arrived(fds, 3);
+	}
 	for (i = 0; i < 3; i++)
 		close(fds[i]);
 }
