@@ -44,6 +44,13 @@ ksock_inode(int fd)
 	    fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
+uint32_t
+ksock_device(int fd)
+{
+	return SECCOMP_ALLOWS(SYS_getsockopt, fd, SOL_SOCKET,
+	    SO_BINDTOIFINDEX) ? net_device(fd) : 0;
+}
+
 int
 ksock_name(int fd, struct mp_addr *a)
 {
@@ -100,7 +107,7 @@ int
 ksock_dissolve(int fd)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
-	int device = (int)net_device(fd);
+	int device = (int)ksock_device(fd);
 
 	if (real_connect(fd, &none, sizeof(none)) != 0)
 		return -errno;

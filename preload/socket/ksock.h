@@ -16,6 +16,9 @@ uint64_t ksock_cookie(int fd);
  * asking. */
 bool ksock_same(int fd, const struct sock *);
 uint64_t ksock_inode(int fd); /* 0: unknown */
+/* The interface that it is bound to; 0: none, or a seccomp filter forbids
+ * asking. */
+uint32_t ksock_device(int fd);
 
 int ksock_name(int fd, struct mp_addr *);
 bool ksock_bound(int fd); /* has it a port? */
