@@ -113,38 +113,45 @@ take_arena(struct player *p, int error, int memfd)
 }
 
 int
+player_ask_open(struct player *p, const char *keys, bool control)
+{
+	int fd = control ? bound(p->port, true) : -1, memfd, error;
+
+	error = player_ask(p, question_of(p, IPC_OPEN, keys), &fd, control,
+	    &memfd);
+	if (control)
+		close(fd);
+	return take_arena(p, error, memfd);
+}
+
+int
 player_open(struct player *p, int host, uint16_t port, const char *keys)
 {
-	int control, memfd, error;
-
 	memset(p, 0, sizeof(*p));
 	p->netns = host;
 	p->port = port;
 	lab_enter(host);
 	p->fd = bound(port, false);
-	if (p->fd < 0)
-		return -EADDRINUSE;
-	control = bound(port, true);
-	error = player_ask(p, question_of(p, IPC_OPEN, keys), &control, 1,
-	    &memfd);
-	close(control);
-	return take_arena(p, error, memfd);
+	return p->fd < 0 ? -EADDRINUSE : player_ask_open(p, keys, true);
 }
 
 int
-player_join(struct player *p, const struct player *first, const char *keys)
+player_bind_beside(struct player *p, const struct player *first)
 {
-	int memfd, error;
-
 	memset(p, 0, sizeof(*p));
 	p->netns = first->netns;
 	p->port = first->port;
 	lab_enter(p->netns);
 	p->fd = bound(p->port, true);
-	if (p->fd < 0)
-		return -EADDRINUSE;
-	error = player_ask(p, question_of(p, IPC_OPEN, keys), NULL, 0, &memfd);
-	return take_arena(p, error, memfd);
+	return p->fd < 0 ? -EADDRINUSE : 0;
+}
+
+int
+player_join(struct player *p, const struct player *first, const char *keys)
+{
+	int error = player_bind_beside(p, first);
+
+	return error != 0 ? error : player_ask_open(p, keys, false);
 }
 
 void
