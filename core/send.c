@@ -384,6 +384,9 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	r->keys = s->keys[0].sid_out == (get32(tx->hdr) & ~WIRE_SID_C) ? 0 : 1;
 	if (copy != NULL)
 		r->via[r->vias++] = copy->id;
+	else if (!s->resend && s->resend_from >= tx->sent_at)
+		/* A resend began, and ended, before it was here. */
+		path_choice_resend(m, s, tx->sent_at);
 	return r;
 }
 

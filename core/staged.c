@@ -185,8 +185,9 @@ static void
 staged_count(struct mp *m, struct session *s, const struct record *r,
     uint64_t now)
 {
-	struct mp_tx tx = { .seq = r->taken_seq, .sent_at = now,
-		.part = r->part };
+	struct mp_tx tx = { .seq = r->taken_seq, .part = r->part,
+		.sent_at = s->staged_until > now ? s->staged_until -
+		    STAGED_LEASE : now };
 	struct flow *f = state_flow(m, s, r->flow);
 	struct record *recent;
 

@@ -10,6 +10,7 @@
 #include "pool.h"
 #include "state.h"
 #include "suites.h"
+#include "table.h"
 #include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -507,6 +508,51 @@ START_TEST(resend_old)
 }
 END_TEST
 
+/* A program is interrupted between mp_send_begin() and mp_send_commit(), while
+ * the agent finds that the flow died, and resends what went on it: what the
+ * program commits then is resent, too.  Staged ones that the agent took: the
+ * same. */
+START_TEST(resend_begun)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp *m = &d->end[0].mp;
+	struct mp_tx tx[MP_TX_MAX];
+	struct mp_out out = { .staged = false };
+	uint8_t said[8] = "say", buf[2000];
+	uint32_t n = 2;
+
+	duo_delay(d, 1, 0, 15 * MS);
+	duo_up(d);
+	duo_chat(d, d->now + SEC, 5 * MS, &n);
+	said[6] = (uint8_t)(n >> 8);
+	said[7] = (uint8_t)n;
+	duo_cut(d, 0, 0, true);
+	if (_i == 0) {
+		ck_assert_int_eq(mp_send_begin(m, d->now, 0, &d->end[0].peer, 0,
+		    8, (enum mp_send_flag)0, tx), 1);
+	} else {
+		ck_assert_int_eq(mp_stage(m, d->now, 0, &d->end[0].peer, NULL,
+		    said, 8), 1);
+		table_arm(m, duo_session(d, 0), d->now);
+		while (!out.staged)
+			ck_assert_int_eq(mp_poll(m, &d->end[0].keys, d->now,
+			    &out, buf, sizeof(buf)), 1);
+	}
+	/* The dead flow is found by what went before. */
+	duo_run(d, d->now + 200 * MS);
+	ck_assert_uint_ge(duo_count(d, 0, MP_C_resent), 1);
+	ck_assert_int_eq(duo_heard(d, 1, n), 0);
+	tx[0].error = 0;
+	if (_i == 0)
+		ck_assert_int_eq(mp_send_commit(m, d->now, tx, 1, said, 8), 0);
+	else
+		mp_poll_sent(m, d->now, &out);
+	duo_run(d, d->now + 50 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, n), 1);
+	duo_free(d);
+}
+END_TEST
+
 /* No datagram is sent again that the user holds to be too old. */
 START_TEST(resend_age)
 {
@@ -653,6 +699,7 @@ suite_output(void)
 	tcase_add_loop_test(t, resend_again, 0, 8);
 	tcase_add_loop_test(t, stream_answers, 0, 10);
 	tcase_add_test(t, resend_old);
+	tcase_add_loop_test(t, resend_begun, 0, 2);
 	tcase_add_loop_test(t, resend_age, 0, 4);
 	tcase_add_test(t, resend_nowhere);
 	tcase_add_loop_test(t, close_staged, 0, 2);
