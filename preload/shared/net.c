@@ -360,6 +360,16 @@ static const uint8_t loopback[4] = { 127, 109, 112, 1 };
 static const uint8_t device_group[16] = { 0xff, 1, [15] = 1 };
 
 bool
+net_is_v6only(int fd)
+{
+	int v6only = 0;
+	socklen_t len = sizeof(v6only);
+
+	return real_getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) ==
+	    0 && v6only != 0;
+}
+
+bool
 net_self_learn(int fd, struct net_self *self)
 {
 	struct sockaddr_in6 sin6;
@@ -373,6 +383,8 @@ net_self_learn(int fd, struct net_self *self)
 	self->device = net_device(fd);
 	if (self->device != 0)
 		memcpy(at.ip, device_group, sizeof(device_group));
+	else if (net_is_any(&at) && !net_is_v4(&at) && net_is_v6only(fd))
+		at.ip[15] = 1; /* ::1 */
 	else if (net_is_any(&at))
 		net_set_v4(&at, loopback);
 	self->at = at;

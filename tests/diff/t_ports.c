@@ -288,12 +288,12 @@ to_device(const char *label, int fd, const char *device)
 	    (socklen_t)strlen(device) + 1));
 }
 
-/* SO_BINDTODEVICE after bind(2), of the only socket of a port or of one of
- * several. */
+/* SO_BINDTODEVICE after bind(2), of the only socket of a port, to and fro; or of
+ * one of several, once. */
 static void
 moved(const char *name, unsigned port, int n)
 {
-	static const char *const devices[] = { "a", "b", "", "b", "a" };
+	static const char *const devices[] = { "b", "a", "", "b", "a" };
 	struct made m[] = { { .family = '4' }, { .family = '6' } };
 	char label[32];
 	int fds[2], i, k;
@@ -303,7 +303,7 @@ moved(const char *name, unsigned port, int n)
 		fds[i] = made_socket(&m[i]);
 		CALL(labelled(name, "bind", i), made_bind(fds[i], &m[i], port));
 	}
-	for (k = 0; k < 5; k++) {
+	for (k = 0; k < (n == 1 ? 5 : 1); k++) {
 		to_device(labelled(name, "to-device", k), fds[0], devices[k]);
 		m[0].device = devices[k];
 		for (i = 0; i < n; i++) {
