@@ -270,6 +270,34 @@ send_packet(struct player *p, struct mp_tx *tx, const void *data, size_t len)
 	return sendmsg(p->fd, &msg, 0) < 0 ? -errno : 0;
 }
 
+/* Sends what is staged for a session that is up. */
+static int
+send_staged(struct player *p, const struct mp_addr *to)
+{
+	static uint8_t data[MP_PAYLOAD_MAX];
+	struct mp_tx tx[MP_TX_MAX];
+	struct mp_tx_option option;
+	size_t len;
+	int i, n, done;
+
+	for (;;) {
+		arena_lock(p->map.arena);
+		n = mp_staged_begin(&p->map.mp, arena_now(), p->slot, to, tx,
+		    &option, data, sizeof(data), &len);
+		unlock(p);
+		if (n <= 0)
+			return n;
+		for (i = 0; i < n; i++)
+			tx[i].error = send_packet(p, &tx[i], data, len);
+		arena_lock(p->map.arena);
+		done = mp_staged_commit(&p->map.mp, arena_now(), tx, n, data,
+		    len);
+		unlock(p);
+		if (done < 0)
+			return done;
+	}
+}
+
 int
 player_send(struct player *p, const struct mp_addr *to, const void *data,
     size_t len)
@@ -277,15 +305,19 @@ player_send(struct player *p, const struct mp_addr *to, const void *data,
 	struct mp_tx tx[MP_TX_MAX];
 	uint64_t now;
 	int i, n, done = 1;
+	bool staged;
 
 	while (done == 1) {
 		now = arena_now();
 		arena_lock(p->map.arena);
 		n = mp_send_begin(&p->map.mp, now, p->slot, to, 0, len, 0, tx);
-		if (n == MP_EAGAIN)
+		staged = n == MP_EAGAIN;
+		if (staged)
 			n = mp_stage(&p->map.mp, now, p->slot, to, NULL, data,
 			    len);
 		unlock(p);
+		if (staged && n == 1)
+			return send_staged(p, to);
 		if (n <= 0)
 			return n;
 		for (i = 0; i < n; i++)
