@@ -235,7 +235,7 @@ enum mp_send_flag {
  *			 session, one is being made with the key `key_id' (0:
  *			 the first of the keyring)
  *	MP_EHOSTUNREACH	 no answer for 10 s
- *	MP_ENETUNREACH	 no flow is left
+ *	MP_ENETUNREACH	 no flow is left, and none is being tried
  *	MP_EMSGSIZE	 with MP_DF: no flow carries that size, as probes have
  *			 shown; or longer than MP_PAYLOAD_MAX
  *	MP_ENOBUFS	 no room for one more session

@@ -293,8 +293,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	flow_fetch(state_flow(m, s, s->current));
 	pool_fetch(m, s);
 	f = path_choice_flow(m, s, now, need);
-	if (f == NULL)
-		return MP_ENETUNREACH;
+	if (f == NULL) /* all flows are new, as after a change of network? */
+		return path_choice_hopes(m, s, now) ? MP_EAGAIN :
+		    MP_ENETUNREACH;
 	bytes = part_needed(f, len, MP_OVERHEAD) ? len + 2 * PART_OVERHEAD :
 	    need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))

@@ -132,6 +132,10 @@ serving_new(struct agent *a, const struct ipc_request *ask, int control,
 		    ask->port);
 		return -EBADF;
 	}
+	p->only = p->kernel;
+	if (p->kernel == MP_DUAL && net_is_any(&p->bound))
+		p->only = net_is_v4(&p->bound) ? MP_INET :
+		    net_is_v6only(control) ? MP_INET6 : MP_DUAL;
 	return 0;
 }
 

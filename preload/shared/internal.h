@@ -8,7 +8,10 @@
  *	| 0       | slot | 0 | kind | token 16   | nonce 12 | AEAD(body) + 16 |
  *
  * A socket of the port sends them to its own port at 127.109.112.1, or at the
- * one address that the port is bound to.  No sid begins with 0 (PROTOCOL.md 1).
+ * one address that the port is bound to.  Where the port is bound to a device
+ * nothing arrives over loopback: they go to the group ff01::1 of the device
+ * (K48), so that each socket of the port gets them, and drops those of others.
+ * No sid begins with 0 (PROTOCOL.md 1).
  * The low bit of `kind' is the C bit, which steers: 1 to the agent, 0 to the
  * socket of `slot'.  The socket filters check the token, so that no stranger
  * can make a socket readable; the AEAD hides the body from a capture of the

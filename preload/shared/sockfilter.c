@@ -175,10 +175,17 @@ sockfilter_to_prefix(struct bpf_writer *p, const struct sockfilter_rules *f,
 	bpf_writer_block_end(p, &e);
 }
 
-/* Lets in what was sent to a multicast group. */
+/* Lets in what was sent to a multicast group, but for ff01::1: internal
+ * datagrams of another port with the same number. */
 static void
 sockfilter_to_groups(struct bpf_writer *p, const struct sockfilter_rules *f)
 {
+	const struct mp_addr hosts = { .ip = { 0xff, 1, [15] = 1 } };
+	struct bpf_exits e = { .n = 0 };
+
+	bpf_writer_if_prefix(p, &e, &hosts, 128, false);
+	bpf_writer_return(p, NONE);
+	bpf_writer_block_end(p, &e);
 	sockfilter_to_prefix(p, f, (const uint8_t[4]) { 224 }, true, 4);
 	sockfilter_to_prefix(p, f, (const uint8_t[4]) { 255 }, false, 8);
 }

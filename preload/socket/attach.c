@@ -89,6 +89,7 @@ attach_map(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	if (error != 0)
 		return error;
 	s->slot = answer->slot;
+	s->only = ksock_only(fd, s);
 	(void)net_self_learn(fd, &s->self);
 	net_options(fd, s->kernel);
 	ingress_filter(fd, s);

@@ -125,9 +125,10 @@ START_TEST(device)
 	}
 	/* Of the same kind of reuse, SO_REUSEADDR looks on, SO_REUSEPORT does
 	 * not. */
-	old.reuseaddr = old.reuseport = ask.reuseport = true;
+	old.reuseaddr = old.reuseport = true;
+	ask.reuseport = 1;
 	ck_assert_int_eq(bind_rule(&old, 0, &ask), BIND_RULE_SHARED);
-	ask.reuseaddr = true;
+	ask.reuseaddr = 1;
 	ck_assert_int_eq(bind_rule(&old, 0, &ask), BIND_RULE_APART);
 }
 END_TEST
