@@ -78,6 +78,20 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
 	sh->born_at = now;
 }
 
+/*
+ * When the session may begin its next handshake.  Whatever the state of both
+ * ends, an association costs its peers INITIATOR_BURST handshakes at once, and
+ * one each INITIATOR_PACE then.  Each moves `handshake_paid' on by that.
+ */
+static uint64_t
+initiator_next_start(const struct session *s)
+{
+	const uint64_t burst = (INITIATOR_BURST - 1) * INITIATOR_PACE;
+	uint64_t at = s->handshake_paid > burst ? s->handshake_paid - burst : 0;
+
+	return at > s->handshake_after ? at : s->handshake_after;
+}
+
 static struct handshake *
 initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
     uint64_t now)
@@ -91,6 +105,9 @@ initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
 	}
 	s->want_handshake = false;
 	s->handshake_after = 0;
+	if (s->handshake_paid < now)
+		s->handshake_paid = now;
+	s->handshake_paid += INITIATOR_PACE;
 	sh->state = HANDSHAKE_SENT;
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;
@@ -113,7 +130,7 @@ initiator_due(const struct mp *m, const struct session *s)
 	uint32_t i = STATE_ONCE(s->handshake);
 
 	if (s->want_handshake)
-		return s->handshake_after;
+		return initiator_next_start(s);
 	if (i >= STATE_HANDSHAKES)
 		return MP_NEVER;
 	sh = &m->handshakes[i];

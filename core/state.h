@@ -229,6 +229,7 @@ struct session {
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
+	uint64_t handshake_paid;  /* until when begun ones count: initiator.c */
 	struct queue staged;
 	struct queue parts; /* received, without their other part */
 
