@@ -251,6 +251,12 @@ mp_slot_accept(struct mp *m, uint32_t slot)
 	return 0;
 }
 
+uint32_t
+mp_slots(const struct mp *m)
+{
+	return m->sh->open_slots;
+}
+
 /* Can the socket of this slot express the session's peer, and has it no other
  * session with that address? */
 static bool

@@ -180,6 +180,8 @@ void mp_slot_move(struct mp *, uint64_t now, uint32_t from, uint32_t to,
  * with that peer belongs to `to' from now on.  [lock] */
 void mp_slot_take(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *peer);
+/* The open slots, as bits.  [lock] */
+uint32_t mp_slots(const struct mp *);
 /* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 

@@ -80,7 +80,7 @@ static void
 backlog_deliver(struct port *p, uint32_t slot, const struct mp_addr *from)
 {
 	struct backlog_item *d, *next;
-	struct internal in = { .kind = INTERNAL_DATA, .slot = slot,
+	struct internal in = { .kind = INTERNAL_LAST, .slot = slot,
 		.from = *from };
 
 	for (d = STAILQ_FIRST(&p->backlog); d != NULL; d = next) {

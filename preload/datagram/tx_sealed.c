@@ -15,6 +15,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
+#include "shared/sibling.h"
 #include "shared/uapi.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
@@ -44,6 +45,7 @@ struct tx {
 	const uint8_t *payload;
 	size_t len;
 	struct tx_option ask;
+	uint32_t slot; /* whose session it goes by */
 	bool df; /* don't fragment */
 	bool plain; /* see tx_sealed() */
 	int waits;  /* for room in the socket's buffer */
@@ -163,7 +165,7 @@ tx_sealed_stage(struct tx *o, uint64_t now)
 	tx_sealed_source(o, wish.source);
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
-	error = mp_stage(&o->s->map.mp, now, o->s->slot, &o->dst, &wish,
+	error = mp_stage(&o->s->map.mp, now, o->slot, &o->dst, &wish,
 	    o->payload, o->len);
 	late = notify_due(o->s);
 	reentry_unlock(o->s->map.arena);
@@ -227,7 +229,8 @@ tx_sealed_attempt(struct tx *o)
 		reentry_unlock(s->map.arena);
 		return -ECONNREFUSED;
 	}
-	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
+	o->slot = sibling_sender(&s->map, s->slot, &o->dst);
+	n = mp_send_begin(&s->map.mp, now, o->slot, &o->dst, 0, o->len,
 	    o->df ? MP_DF : 0, tx);
 	reentry_unlock(s->map.arena);
 	if (forked_times() != forks)

@@ -18,10 +18,12 @@ struct sockfilter_steering {
 	uint8_t control; /* the agent's index */
 	uint8_t plain;	 /* the index that plaintext goes to */
 	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
-	/* To the sockets of these slots (bits) goes only data that begins with
-	 * one of `sid', the other data to the agent. */
-	uint32_t only;
+	/* What data of a connected socket's peer begins with, whichever slot
+	 * that names; 0: none. */
 	uint32_t sid[MP_SLOTS_MAX][2];
+	/* To the sockets of these slots (bits) goes only that, the other data
+	 * to the agent. */
+	uint32_t only;
 	uint8_t probed; /* the index that INTERNAL_LOCATE goes to */
 };
 /* Attaches it to the group of `fd': 0, or a negative errno. */
