@@ -34,7 +34,7 @@ rx_requeue_to(struct rx *in, uint32_t slot, const struct mp_addr *from,
 void
 rx_requeue_astray(struct rx *in, uint32_t slot)
 {
-	struct internal inner = { .kind = INTERNAL_BACKLOG, .slot = slot,
+	struct internal inner = { .kind = INTERNAL_ASTRAY, .slot = slot,
 		.from = in->from };
 
 	rx_requeue_send(in, &inner, in->payload, in->len);

@@ -39,6 +39,8 @@ enum internal_kind {
 	/* to the agent */
 	INTERNAL_WAKE = 1,  /* the engine's deadline is before `wakeup_at' */
 	INTERNAL_CLOSING = 3, /* a socket may be closed */
+	INTERNAL_ASTRAY = 7, /* as DATA, which came to another slot's socket:
+			      * its own may be closed */
 	INTERNAL_BACKLOG = 5, /* as DATA, for the port's next socket, which is
 			       * not bound yet */
 };
@@ -51,8 +53,8 @@ enum internal_bound {
 struct internal {
 	enum internal_kind kind;
 	uint32_t slot;
-	struct mp_addr from; /* the peer as the program knows it; of DATA,
-			      * AGAIN, LAST, ERROR and BACKLOG */
+	struct mp_addr from; /* the peer as the program knows it; not of
+			      * LOCATE, WAKE and CLOSING */
 	size_t off, len;     /* of the payload, within the opened packet */
 };
 
