@@ -210,7 +210,7 @@ steering_take(struct port *p)
 
 	for (i = 0; i < MP_SLOTS_MAX; i++)
 		if (p->slot[i].used && p->slot[i].connected)
-			(void)sibling_take(&p->map, i);
+			sibling_take(&p->map, i);
 }
 
 bool

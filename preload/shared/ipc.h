@@ -59,9 +59,9 @@ enum ipc_kind {
 			* -EXDEV: the control socket is bound to another one; ask
 			* again with a new one before the socket */
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
-	IPC_STEER,     /* the socket was connected to a peer that another one of
-			* its port had: steer that peer's packets to it before
-			* the answer */
+	IPC_STEER,     /* the socket of a port with others was connected:
+			* its peer's packets are steered to it before the
+			* answer */
 };
 
 struct ipc_request {

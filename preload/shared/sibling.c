@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "sibling.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "arena.h"
@@ -16,21 +17,16 @@ sibling_is(const struct slot *a, const struct slot *b)
 	    memcmp(a->local.ip, b->local.ip, sizeof(a->local.ip)) == 0);
 }
 
-bool
+void
 sibling_take(struct arena_map *map, uint32_t slot)
 {
 	const struct slot *is = map->arena->slot;
 	const struct mp_addr peer = is[slot].peer;
 	uint32_t i, others = mp_slots(&map->mp) & ~(UINT32_C(1) << slot);
 
-	for (i = 0; others != 0 && i < MP_SLOTS_MAX; i++) {
-		if ((others >> i & 1) == 0 || !sibling_is(&is[i], &is[slot]) ||
-		    mp_session_find(&map->mp, i, &peer) == MP_NONE)
-			continue;
-		mp_slot_take(&map->mp, arena_now(), i, slot, &peer);
-		return mp_session_find(&map->mp, slot, &peer) != MP_NONE;
-	}
-	return false;
+	for (i = 0; others != 0 && i < MP_SLOTS_MAX; i++)
+		if ((others >> i & 1) != 0 && sibling_is(&is[i], &is[slot]))
+			mp_slot_take(&map->mp, arena_now(), i, slot, &peer);
 }
 
 int

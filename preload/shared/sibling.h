@@ -10,16 +10,14 @@
 #ifndef SIBLING_H
 #define SIBLING_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct arena_map;
 struct mp_addr;
 
-/* The socket of this slot is connected: the session with its peer is its from
- * now on.  True: another slot had it, and its packets are still steered
- * there. */
-bool sibling_take(struct arena_map *, uint32_t slot);
+/* The socket of this slot is connected: the session with its peer, which another
+ * slot may have, is its from now on. */
+void sibling_take(struct arena_map *, uint32_t slot);
 /* The slot that gets this slot's sessions when its socket is closed or
  * connected: one that is not connected, and none of `gone' (bits); -1: there is
  * none. */

@@ -239,12 +239,10 @@ attach_log_refused(const struct ipc_answer *answer, int error)
 		    "nothing is sent: %s", text);
 }
 
-/* True: the socket took its peer's session from another one.  [lock] */
-static bool
+static void
 attach_publish(struct sock *s)
 {
 	struct slot *slot = &s->map.arena->slot[s->slot];
-	bool took;
 	int heir;
 
 	slot->connected = s->connected;
@@ -256,16 +254,16 @@ attach_publish(struct sock *s)
 	if (s->connected)
 		slot->since = arena_now();
 	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
-		return false;
-	took = sibling_take(&s->map, s->slot);
+		return;
+	sibling_take(&s->map, s->slot);
 	heir = sibling_heir(&s->map, s->slot, 0);
 	if (heir >= 0 && mp_slot_accept(&s->map.mp, (uint32_t)heir) == 0)
 		mp_slot_move(&s->map.mp, arena_now(), s->slot, (uint32_t)heir,
 		    &s->peer);
-	return took;
 }
 
-/* Lets the agent steer the peer's packets to the socket. */
+/* Lets the agent steer the port's packets by the record.  What arrives after
+ * connect(2) must be given as that said. */
 static void
 attach_steer(int fd, struct sock *s)
 {
@@ -283,13 +281,14 @@ attach_steer(int fd, struct sock *s)
 void
 attach_tell(int fd, struct sock *s)
 {
-	bool took;
+	bool alone;
 
 	if (!reentry_lock(s->map.arena))
 		return;
-	took = attach_publish(s);
+	attach_publish(s);
+	alone = mp_slots(&s->map.mp) == UINT32_C(1) << s->slot;
 	reentry_unlock(s->map.arena);
-	if (took)
+	if (!alone)
 		attach_steer(fd, s);
 }
 
@@ -304,7 +303,12 @@ attach_socket(int fd, struct sock *s)
 	if (atomic_load(&s->state) == SOCK_FRESH) {
 		error = attach_open(fd, s, &answer);
 		if (error == 0) {
-			attach_tell(fd, s);
+			if (s->connected) {
+				attach_tell(fd, s);
+			} else if (reentry_lock(s->map.arena)) {
+				attach_publish(s);
+				reentry_unlock(s->map.arena);
+			}
 			atomic_store(&s->state, SOCK_ATTACHED);
 			attach_refusal(fd, s);
 		} else {
