@@ -82,7 +82,7 @@ echo word >word
 on_client ${CRUN:-} openconnect -u user --passwd-on-stdin --no-system-trust \
     --servercert "pin-sha256:$pin" -s "$PWD/script" -i vpnc0 \
     "https://$SB:4443/" <word >oc.log 2>&1 &
-wait_for 15 said 'Established DTLS connection' oc || fail 'no DTLS'
+wait_for 15 said 'Configured as .* DTLS connected' oc || fail 'no DTLS'
 n=$(on_client timeout 30 python3 ask.py 200)
 [ "$n" -ge "$(least 200 180)" ] || fail "$n of 200 datagrams came back"
 ! said 'DTLS.*(failed|error)|Detected dead peer' oc || fail 'DTLS ended'
