@@ -79,15 +79,15 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
 }
 
 /*
- * When the session may begin its next handshake.  Whatever the state of both
- * ends, an association costs its peers INITIATOR_BURST handshakes at once, and
- * one each INITIATOR_PACE then.  Each moves `handshake_paid' on by that.
+ * When the session may begin its next handshake: 2 s after the birth of the keys
+ * before those in use.  So, whatever the state of both ends, an association
+ * costs its peers two handshakes at once, and then one a second.
  */
 static uint64_t
 initiator_next_start(const struct session *s)
 {
-	const uint64_t burst = (INITIATOR_BURST - 1) * INITIATOR_PACE;
-	uint64_t at = s->handshake_paid > burst ? s->handshake_paid - burst : 0;
+	const struct keys *former = &s->keys[(s->cur & 1) ^ 1];
+	uint64_t at = former->live ? former->born_at + INITIATOR_PACE : 0;
 
 	return at > s->handshake_after ? at : s->handshake_after;
 }
@@ -105,9 +105,6 @@ initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
 	}
 	s->want_handshake = false;
 	s->handshake_after = 0;
-	if (s->handshake_paid < now)
-		s->handshake_paid = now;
-	s->handshake_paid += INITIATOR_PACE;
 	sh->state = HANDSHAKE_SENT;
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;

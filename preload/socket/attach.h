@@ -17,6 +17,10 @@ void attach_tell(int fd, struct sock *);
 /* Reads what they wrote.  Under the arena's lock. */
 void attach_refresh(struct sock *);
 
+/* The program set SO_REUSEADDR or SO_REUSEPORT: they count when another socket
+ * is bound to the port, not when this one was. */
+void attach_tell_reuse(struct sock *);
+
 /* Lets the agent hear of a closed port at the socket's peer:
  * agent/refusal.h. */
 void attach_refusal(int fd, struct sock *);
