@@ -173,11 +173,17 @@ enum mp_family {
 MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
 /* New sessions of strangers go to this open slot from now on. [lock] */
 MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
-/* The socket of slot `from' was connected to `but'.  All its other sessions
- * whose peers the socket of slot `to' can express belong to `to' from now on.
- * [lock] */
+/* The socket of slot `from' was connected to `but', or closed (NULL).  All its
+ * other sessions whose peers the socket of slot `to' can express belong to `to'
+ * from now on.  [lock] */
 void mp_slot_move(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *but);
+/* The socket of slot `to' was connected to `peer': a session of slot `from'
+ * with that peer belongs to `to' from now on.  [lock] */
+void mp_slot_take(struct mp *, uint64_t now, uint32_t from, uint32_t to,
+    const struct mp_addr *peer);
+/* The open slots, as bits.  [lock] */
+uint32_t mp_slots(const struct mp *);
 /* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 

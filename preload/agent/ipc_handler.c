@@ -394,6 +394,20 @@ on_links(struct ipc_question *q)
 }
 
 static int
+on_steer(struct ipc_question *q)
+{
+	struct port *p = ipc_handler_port_of(q);
+
+	if (p == NULL || slots_find(p, q->ask.cookie) < 0)
+		return -ENOENT;
+	if (!ipc_handler_may(q, p))
+		return -EACCES;
+	group_steer(p);
+	port_due(p);
+	return 0;
+}
+
+static int
 on_closing(struct ipc_question *q)
 {
 	socket_gc_run(q->agent);
@@ -431,6 +445,7 @@ static int (*const handler[])(struct ipc_question *) = {
 	[IPC_REFUSAL] = on_refusal_socket,
 	[IPC_LINKS] = on_links,
 	[IPC_EVENTS] = on_events,
+	[IPC_STEER] = on_steer,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };

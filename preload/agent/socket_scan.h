@@ -23,6 +23,7 @@ struct socket_scan {
 	struct alarm again; /* of socket_gc.c: rings at the first of `due' */
 	uint64_t due[SOCKET_SCAN_AGAIN];
 	uint64_t last, cost; /* end and duration of the last scan, us */
+	uint64_t began; /* of what is known of all ports */
 };
 
 /* What one scan found of a port. */

@@ -26,6 +26,7 @@ struct tx {
 	const uint8_t *payload;
 	size_t len;
 	struct tx_option ask;
+	uint32_t slot; /* whose session it goes by */
 	bool df; /* don't fragment */
 	bool plain; /* see tx_sealed() */
 	bool staged; /* never waits for room */

@@ -63,6 +63,9 @@ enum ipc_kind {
 			* has a memfd, the socket has this slot of that arena now
 			*/
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
+	IPC_STEER,     /* the socket of a port with others was connected:
+			* its peer's packets are steered to it before the
+			* answer */
 };
 
 struct ipc_request {

@@ -16,6 +16,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/sibling.h"
 #include "sock.h"
 
 /* The source address that the socket has already, by bind(2) or its last
@@ -61,8 +62,8 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 	return error;
 }
 
-/* Is there a session with that peer?  Then it can be connected to, even if no
- * route leads to the address that the program knows it by. */
+/* Has the port a session with that peer?  Then it can be connected to, even if
+ * no route leads to the address that the program knows it by. */
 static bool
 connect_has_session(struct sock *s, const struct mp_addr *peer)
 {
@@ -70,7 +71,8 @@ connect_has_session(struct sock *s, const struct mp_addr *peer)
 
 	if (s->map.arena == NULL || !reentry_lock(s->map.arena))
 		return false;
-	found = mp_session_find(&s->map.mp, s->slot, peer) != MP_NONE;
+	found = mp_session_find(&s->map.mp, sibling_sender(&s->map, s->slot,
+	    peer), peer) != MP_NONE;
 	reentry_unlock(s->map.arena);
 	return found;
 }
@@ -80,8 +82,6 @@ static void
 connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
     const struct mp_addr *local)
 {
-	struct arena *a = s->map.arena;
-
 	s->was = s->peer;
 	s->was_connected = s->connected;
 	s->since = arena_now();
@@ -92,10 +92,8 @@ connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 			s->local = *local;
 	} else if (!s->wide)
 		memset(&s->local, 0, sizeof(s->local));
-	if (a != NULL && reentry_lock(a)) {
-		attach_publish(s);
-		reentry_unlock(a);
-	}
+	if (s->map.arena != NULL)
+		attach_tell(fd, s);
 	ingress_filter(fd, s);
 }
 
