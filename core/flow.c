@@ -438,7 +438,7 @@ flow_answered(struct flow *f, uint64_t arrival)
 }
 
 void
-flow_proved(struct flow *f, uint64_t at, uint64_t rest)
+flow_proved(struct flow *f, uint64_t at, uint64_t rest, uint64_t next)
 {
 	uint64_t asked = f->probe_answered ? 0 : f->probe_at;
 
@@ -447,8 +447,9 @@ flow_proved(struct flow *f, uint64_t at, uint64_t rest)
 		return;
 	asked = f->copy_last > asked ? f->copy_last : asked;
 	if (f->data_last > rest + WIRE_TS_US) {
-		wait_start(f, f->data_last);
-		f->data_since = f->data_last;
+		next = next < f->data_last ? next : f->data_last;
+		wait_start(f, next);
+		f->data_since = next;
 	}
 	if (asked > rest + WIRE_TS_US) {
 		wait_start(f, asked);
@@ -492,11 +493,12 @@ flow_held(const struct flow *f, uint64_t now)
 }
 
 uint64_t
-flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held)
+flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held, bool latest)
 {
-	uint64_t ago = flow_rtt(arrival, tsreply) +
-	    ((UINT64_C(1) << held) - 1) * WIRE_TS_US;
+	uint64_t most = UINT64_C(1) << held, ago;
 
+	ago = (latest ? most / 2 : most - 1) * WIRE_TS_US +
+	    flow_rtt(arrival, tsreply);
 	return arrival > ago ? arrival - ago : 0;
 }
 

@@ -108,8 +108,9 @@ uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, so a review is due. */
 bool flow_answered(struct flow *, uint64_t arrival);
 /* A packet sent on it at `at' or later is known to have arrived; what was sent
- * after `rest' has no answer yet, and waits for one. */
-void flow_proved(struct flow *, uint64_t at, uint64_t rest);
+ * after `rest' has no answer yet, and waits for one: the first datagram since
+ * `next'; MP_NEVER: that is not known, the last one counts. */
+void flow_proved(struct flow *, uint64_t at, uint64_t rest, uint64_t next);
 /* Is it known that something sent on it at `at' or later has arrived? */
 bool flow_arrived(const struct flow *, uint64_t at);
 /* How much later the answer to a datagram may come because the peer answers
@@ -126,9 +127,11 @@ void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
 /* For how long a tsreply sent now was held: n, for less than 2^n units of
  * WIRE_TS_US. */
 uint8_t flow_held(const struct flow *, uint64_t now);
-/* The earliest time at which the packet can have been sent whose timestamp this
- * tsreply returns; with 0 for `held' the latest. */
-uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held);
+/* The earliest, or the latest, time at which the packet can have been sent whose
+ * timestamp this tsreply returns: it was held for 2^(held - 1) to 2^held - 1
+ * units of WIRE_TS_US. */
+uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held,
+    bool latest);
 /* A packet in order brought a timestamp. */
 void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
 /* The round-trip time that a tsreply shows, us. */
