@@ -47,6 +47,7 @@
 
 #include <string.h>
 
+#include "addr.h"
 #include "mp.h"
 #include "rtt.h"
 #include "state.h"
@@ -211,6 +212,15 @@ bool
 flow_usable(const struct flow *f)
 {
 	return !f->gone && !f->down && !f->failed && f->validated;
+}
+
+uint64_t
+flow_interval(const struct flow *f)
+{
+	uint64_t us = rtt_interval(&f->rtt);
+
+	return us < RTT_PROBE_MIN6 && !addr_is4(f->path.remote.ip) ?
+	    (uint64_t)RTT_PROBE_MIN6 : us;
 }
 
 uint64_t

@@ -75,6 +75,9 @@ bool flow_may_send(const struct flow *, size_t len);
 bool flow_in_doubt(const struct flow *, uint64_t now);
 /* In doubt by our own probes alone. */
 bool flow_own_doubt(const struct flow *, uint64_t now);
+/* us between regular probes: at most what the paper's cost on IPv4, a packet of
+ * IPv6 being 20 bytes longer. */
+uint64_t flow_interval(const struct flow *);
 /* How long the answer to a probe may take. */
 uint64_t flow_patience(const struct flow *);
 /* Another flow's answer to a probe sent at `sent' arrived: if this flow's probe

@@ -89,17 +89,35 @@ due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
  * A regular probe.  On the flow in use a datagram that was answered shows as
  * much as a probe does: the next is due one interval after it, two after the
  * last probe at most.  Not where datagrams follow each other quickly: there
- * probes bring the counts of loss.
+ * probes bring the counts of loss.  Where datagrams arrive it may be a little
+ * late, to go with an answer (probe_joins()).
  */
 static uint64_t
 due_interval(const struct session *s, const struct flow *f)
 {
-	uint64_t wait = rtt_interval(&f->rtt), at = f->probe_at + wait;
+	uint64_t wait = flow_interval(f), at = f->probe_at + wait;
 	uint64_t data = f->data_last + wait;
 
-	if (f->id != s->current || f->data_gap < PROBE_SLOW || data <= at)
+	if (f->id != s->current)
+		return at;
+	if (at < f->data_seen + PROBE_SLOW) /* it may join an answer */
+		at += PROBE_JOIN_LATER;
+	if (f->data_gap < PROBE_SLOW)
+		return at;
+	/* Another datagram is expected before that. */
+	if (f->data_gap < 2 * wait && data > f->probe_at)
+		return at + wait;
+	if (data <= at)
 		return at;
 	return data < at + wait ? data : at + wait;
+}
+
+bool
+probe_joins(const struct session *s, const struct flow *f, uint64_t now)
+{
+	return s->initiator && f->id == s->current && f->validated &&
+	    !f->unproven && f->probes == 0 && f->probe_at != 0 &&
+	    now + PROBE_JOIN_SOONER >= f->probe_at + flow_interval(f);
 }
 
 /* No wait runs: a challenge to a flow that lost its validation, or the
@@ -132,7 +150,7 @@ due_regular(const struct session *s, const struct flow *f, uint64_t now)
 uint64_t
 probe_due(const struct session *s, const struct flow *f, uint64_t now)
 {
-	uint64_t data, wait;
+	uint64_t data, wait, regular;
 
 	if (f->gone || f->down)
 		return MP_NEVER;
@@ -142,9 +160,11 @@ probe_due(const struct session *s, const struct flow *f, uint64_t now)
 		return 0;
 	data = due_data_wait(s, f, now);
 	wait = flow_wait_end(f, now);
-	if (wait == MP_NEVER && data == MP_NEVER)
-		return due_regular(s, f, now);
-	return data < wait ? data : wait;
+	wait = data < wait ? data : wait;
+	/* Of a stream some datagrams always wait. */
+	regular = wait == MP_NEVER || f->probes == 0 ?
+	    due_regular(s, f, now) : MP_NEVER;
+	return regular < wait ? regular : wait;
 }
 
 enum { HEADERS4 = 20 + 8, HEADERS6 = 40 + 8, MTU_UNKNOWN = 1500 };
