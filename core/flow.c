@@ -352,7 +352,8 @@ flow_overdue_at(const struct flow *f)
 bool
 flow_carries(const struct flow *f, uint64_t now)
 {
-	return f->copy_last != 0 && now < f->copy_last + FLOW_CARRIER;
+	return (f->copy_last != 0 && now < f->copy_last + FLOW_CARRIER) ||
+	    (f->data_since != MP_NEVER && now < f->data_last + FLOW_CARRIER);
 }
 
 void

@@ -18,8 +18,8 @@ struct replay;
 
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
-	FLOW_CARRIER = 2000 * 1000,	/* us after a COPY that copies are
-					 * still taken to depend on it */
+	FLOW_CARRIER = 2000 * 1000,	/* us after a COPY or a datagram that
+					 * these may still depend on it */
 	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
 	FLOW_WAIT = 1000 * 1000,	/* us between probes of a silent flow */
 	FLOW_WAIT_LATER = 10 * 1000 * 1000, /* us, after a minute of silence */
@@ -122,7 +122,8 @@ uint64_t flow_ack_gap(const struct flow *);
 /* When the wait that runs on it will have taken longer than an answer does;
  * MP_NEVER: none runs. */
 uint64_t flow_overdue_at(const struct flow *);
-/* Did a COPY go out on it lately, so that datagrams may depend on it? */
+/* Did a COPY go out on it lately, or a datagram that is not answered, so that
+ * datagrams may depend on it? */
 bool flow_carries(const struct flow *, uint64_t now);
 
 /* The timestamps of a packet sent now. */

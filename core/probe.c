@@ -70,13 +70,14 @@ due_never_answered(const struct flow *f)
 	return f->probe_at + 30 * SEC;
 }
 
-/* A datagram on the flow in use waits longer than an answer takes. */
+/* A datagram waits longer than an answer takes: on the flow in use, or on one
+ * that was left before that was known, until the doubt is noticed. */
 static uint64_t
 due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
 {
 	uint64_t at;
 
-	if (f->id != s->current || f->data_since == MP_NEVER ||
+	if (f->data_since == MP_NEVER || (f->id != s->current && f->doubted) ||
 	    now > f->silent_since + PROBE_DATA_FOR)
 		return MP_NEVER;
 	at = f->data_since + rtt_overdue(&f->rtt) + flow_ack_gap(f);
