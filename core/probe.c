@@ -11,10 +11,11 @@
  *	never answered		0, 0.3, 0.9, 2.1 s after it began, then each
  *				30 s
  *	probe_now		at once: something changed (path.c)
- *	a wait runs		when its dRTO is over (flow_wait_end()); on the
- *				flow in use also when a datagram waits longer
- *				than an answer takes, each 50 ms in the first
- *				second of silence
+ *	a wait runs		when its dRTO is over (flow_wait_end()), or
+ *				when a datagram waits longer than an answer
+ *				takes, each 50 ms in the first second of
+ *				silence; if nothing but datagrams waits, also
+ *				as below: of a stream some always do
  *	not validated		each 100 ms, with a challenge
  *	unproven		each dRTO, at least 125 ms
  *	responder		never: it answers, and knows flows by the
@@ -22,8 +23,10 @@
  *	program idle for 15 s	each 15 s on the flow in use, 60 s on others
  *	after a lost probe	32 on the flow in use, each 125 ms or as long
  *				as an answer takes, to learn its loss
- *	else			each max(dRTO, 560 ms), at most 10 s; later where
- *				a datagram was answered (due_interval())
+ *	else			each max(dRTO, 560 ms, on IPv6 700 ms), at most
+ *				10 s; later where a datagram was answered
+ *				(due_interval()), a little sooner or later to go
+ *				in the place of an answer (probe_joins())
  *
  * Sizes (DPLPMTUD, RFC 8899): each flow has a proven size of UDP payload, 1200
  * at first.  Its search is one of:
