@@ -297,6 +297,25 @@ rx_next(struct rx *in)
 	}
 }
 
+/* The sender, in the program's family.  Only the kernel knows a flow label. */
+static void
+rx_give_name(const struct rx *in, struct msghdr *msg)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t room = msg->msg_namelen;
+
+	if (in->nobody) {
+		msg->msg_namelen = 0;
+		return;
+	}
+	msg->msg_namelen = net_put(&in->from, in->s->family,
+	    (struct sockaddr *)&sin6, sizeof(sin6));
+	if (in->plain && msg->msg_namelen == sizeof(sin6))
+		sin6.sin6_flowinfo = in->flowinfo;
+	memcpy(msg->msg_name, &sin6, room < msg->msg_namelen ? room :
+	    msg->msg_namelen);
+}
+
 static ssize_t
 rx_give(struct rx *in, struct msghdr *msg)
 {
@@ -312,8 +331,7 @@ rx_give(struct rx *in, struct msghdr *msg)
 							   0))
 		return -EFAULT;
 	if (msg->msg_name != NULL)
-		msg->msg_namelen = in->nobody ? 0 : net_put(&in->from,
-		    in->s->family, msg->msg_name, msg->msg_namelen);
+		rx_give_name(in, msg);
 	if (in->nobody) {
 		msg->msg_controllen = 0;
 	} else {

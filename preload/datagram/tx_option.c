@@ -265,6 +265,29 @@ tx_option_segment(const struct msghdr *msg)
 	return ask.segment;
 }
 
+bool
+tx_option_has_source(const struct msghdr *msg, bool v4)
+{
+	struct tx_option ask = { .segment = -1 };
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+	bool found = false;
+
+	if (iov_bad(msg->msg_control, msg->msg_controllen))
+		return true; /* the kernel says what is wrong */
+	while (tx_option_next(msg, &at, &c, &data) > 0) {
+		if (c.cmsg_level == IPPROTO_IP && c.cmsg_type == IP_PKTINFO)
+			found |= v4;
+		if (c.cmsg_level != IPPROTO_IPV6 ||
+		    c.cmsg_type != IPV6_PKTINFO)
+			continue;
+		(void)tx_option_read_source(&ask, &c, data);
+		found |= v4 || !net_is_any(&ask.source);
+	}
+	return found;
+}
+
 /* --- Writing -------------------------------------------------------------- */
 
 /* Messages of SOL_SOCKET, such as SO_MARK and SCM_TXTIME.  Not those whose

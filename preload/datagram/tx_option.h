@@ -41,6 +41,9 @@ void tx_option_engine(const struct tx_option *, const struct sock *,
     struct mp_tx_option *);
 /* The UDP_SEGMENT among a message's control messages, bytes; or -1. */
 int tx_option_segment(const struct msghdr *);
+/* Do a message's control messages choose the source of a datagram to that
+ * family?  IPv6 goes on to take the socket's where they name only a link. */
+bool tx_option_has_source(const struct msghdr *, bool v4);
 /* Adds them to a packet to this address, whose msg_control has NET_CONTROL
  * bytes. */
 void tx_option_add(const struct tx_option *, struct msghdr *packet,

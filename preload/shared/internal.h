@@ -43,7 +43,7 @@ enum internal_kind {
 
 enum internal_bound {
 	INTERNAL_HEAD = 20,     /* bytes that the kernel's filters look at */
-	INTERNAL_OVERHEAD = 66, /* bytes around the payload */
+	INTERNAL_OVERHEAD = 70, /* bytes around the payload */
 };
 
 struct internal {
