@@ -56,53 +56,15 @@ cmsg_put_times(struct cmsg_room *r, const struct sock *s,
 		    sizeof(info->stamping));
 }
 
-enum { TOLD = 64 };
-
-/* Local addresses that net_source() found, by a hash of the peer and the
- * socket's cookie.  `key' is 0 while an entry is written. */
-static struct {
-	_Atomic uint64_t key, half[2];
-} told[TOLD];
-
-/* A session's packets come to any local address.  The program is told the one
- * that the kernel would use towards the peer, found once for each peer. */
-static struct mp_addr
-cmsg_route_address(const struct sock *s, const struct mp_addr *from)
-{
-	uint64_t key = net_hash(from->ip, sizeof(from->ip)) ^ s->cookie << 1,
-	    half[2];
-	size_t i = (size_t)(key >> 32 ^ key >> 3) % TOLD;
-	struct mp_addr a = { .port = 0 };
-
-	if (atomic_load(&told[i].key) == key) {
-		half[0] = atomic_load(&told[i].half[0]);
-		half[1] = atomic_load(&told[i].half[1]);
-		if (atomic_load(&told[i].key) == key) {
-			memcpy(a.ip, half, sizeof(a.ip));
-			return a;
-		}
-	}
-	if (!net_source(s->kernel, from, &a))
-		return s->local;
-	memcpy(half, a.ip, sizeof(a.ip));
-	atomic_store(&told[i].key, 0);
-	atomic_store(&told[i].half[0], half[0]);
-	atomic_store(&told[i].half[1], half[1]);
-	atomic_store(&told[i].key, key);
-	return a;
-}
-
-/* The local address that the program is told.  `info' is NULL for a session's
- * datagram. */
+/* The local address that the program is told. */
 static struct mp_addr
 cmsg_own_address(const struct sock *s, const struct mp_addr *from,
     const struct net_info *info)
 {
 	bool v4 = net_is_v4(from);
 
-	if (s->wide || (s->connected && net_is_v4(&s->local) == v4))
-		return s->local;
-	return info == NULL ? cmsg_route_address(s, from) : info->local;
+	return s->wide || (s->connected && net_is_v4(&s->local) == v4) ?
+	    s->local : info->local;
 }
 
 static void
@@ -156,7 +118,7 @@ cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s,
 }
 
 bool
-cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
+cmsg_give(const struct sock *s, const struct mp_addr *from,
     const struct net_info *info, struct msghdr *msg)
 {
 	struct cmsg_room r = { .at = msg->msg_control,
@@ -167,7 +129,7 @@ cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
 	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
 
 	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6)
-		to = cmsg_own_address(s, from, sealed ? NULL : info);
+		to = cmsg_own_address(s, from, info);
 	to.port = (uint16_t)s->map.arena->port;
 	cmsg_put_times(&r, s, info);
 	if (w->pktinfo6 && s->family == AF_INET6) {

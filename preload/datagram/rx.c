@@ -70,6 +70,7 @@
 #include "socket/ingress.h"
 #include "socket/ingress_rule.h"
 #include "socket/notify.h"
+#include "socket/own_addr.h"
 #include "socket/pinned.h"
 #include "socket/recover.h"
 #include "socket/sockopt.h"
@@ -221,6 +222,18 @@ rx_accepts_plain(const struct rx *in)
 	    plain_peer_may_receive(in->s, &in->from, &p);
 }
 
+/* A session's packet came to any address, by any interface: what is told
+ * instead of those, if anything is. */
+static void
+rx_tell_own(struct rx *in)
+{
+	const struct sock_options *w = &in->s->options;
+
+	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6 ||
+	    in->s->filter != NULL)
+		own_addr_tell(in->fd, in->s, &in->from, &in->info);
+}
+
 static int
 rx_classify(struct rx *in, bool peek)
 {
@@ -245,6 +258,7 @@ rx_classify(struct rx *in, bool peek)
 		in->len = in->packet_len;
 		return rx_accepts_plain(in) ? RX_GIVE : RX_DROP;
 	}
+	rx_tell_own(in);
 	if (in->again)
 		return RX_GIVE;
 	want = ingress_session(s, &in->from, in->info.arrival);
@@ -336,7 +350,7 @@ rx_give(struct rx *in, struct msghdr *msg)
 		msg->msg_controllen = 0;
 	} else {
 		timestamp_note(in->s, &in->info);
-		if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
+		if (cmsg_give(in->s, &in->from, &in->info, msg))
 			flags |= MSG_CTRUNC;
 	}
 	msg->msg_flags = flags;
