@@ -69,7 +69,8 @@ cmsg_own_address(const struct sock *s, const struct mp_addr *from,
 
 static void
 cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s,
-    const struct mp_addr *to, const struct net_info *info)
+    const struct mp_addr *to, const uint8_t spec[4],
+    const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
 	struct in_pktinfo pi = { .ipi_ifindex = (int)info->ifindex };
@@ -78,9 +79,7 @@ cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s,
 
 	if (w->pktinfo) {
 		memcpy(&pi.ipi_addr, to->ip + 12, 4);
-		pi.ipi_spec_dst = pi.ipi_addr;
-		if (net_is_multicast(to))
-			memcpy(&pi.ipi_spec_dst, info->spec, 4);
+		memcpy(&pi.ipi_spec_dst, spec, 4);
 		cmsg_put(r, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
 	}
 	if (w->ttl && info->ttl >= 0)
@@ -117,29 +116,49 @@ cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s,
 	}
 }
 
+/* All but times of a datagram at, or to, this address; `spec' is for
+ * ipi_spec_dst. */
+static void
+cmsg_put_address(struct cmsg_room *r, const struct sock *s,
+    const struct mp_addr *to, const uint8_t spec[4],
+    const struct net_info *info)
+{
+	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
+
+	if (s->options.pktinfo6 && s->family == AF_INET6) {
+		memcpy(&pi6.ipi6_addr, to->ip, 16);
+		cmsg_put(r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
+	}
+	if (net_is_v4(to))
+		cmsg_put_ipv4(r, s, to, spec, info);
+	else if (s->family == AF_INET6)
+		cmsg_put_ipv6(r, s, to, info);
+}
+
 bool
 cmsg_give(const struct sock *s, const struct mp_addr *from,
     const struct net_info *info, struct msghdr *msg)
 {
 	struct cmsg_room r = { .at = msg->msg_control,
 		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
-	const struct sock_options *w = &s->options;
-	bool v4 = net_is_v4(from);
-	struct mp_addr to = { .port = 0 };
-	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
+	struct mp_addr to = cmsg_own_address(s, from, info);
 
-	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6)
-		to = cmsg_own_address(s, from, info);
+	/* An unknown address: what only its family decides is given. */
+	if (net_is_v4(&to) != net_is_v4(from))
+		memcpy(to.ip, from->ip, 12);
 	to.port = (uint16_t)s->map.arena->port;
 	cmsg_put_times(&r, s, info);
-	if (w->pktinfo6 && s->family == AF_INET6) {
-		memcpy(&pi6.ipi6_addr, to.ip, 16);
-		cmsg_put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
-	}
-	if (v4)
-		cmsg_put_ipv4(&r, s, &to, info);
-	else if (s->family == AF_INET6)
-		cmsg_put_ipv6(&r, s, &to, info);
+	cmsg_put_address(&r, s, &to, net_is_multicast(&to) ? info->spec :
+	    to.ip + 12, info);
 	msg->msg_controllen = r.used;
 	return r.cut;
+}
+
+void
+cmsg_put_asked(struct cmsg_room *r, const struct sock *s,
+    const struct net_info *info)
+{
+	cmsg_put_times(r, s, info);
+	if (info->ifindex != 0)
+		cmsg_put_address(r, s, &info->local, info->spec, info);
 }

@@ -27,5 +27,9 @@ void cmsg_put(struct cmsg_room *, int level, int type, const void *,
  * Of a session's datagram, own_addr_tell() has been at `net_info'. */
 bool cmsg_give(const struct sock *, const struct mp_addr *from,
     const struct net_info *, struct msghdr *);
+/* Writes those of a packet that was sent and came back by the error queue:
+ * `local' is where it was sent to; without an interface, only times. */
+void cmsg_put_asked(struct cmsg_room *, const struct sock *,
+    const struct net_info *);
 
 #endif

@@ -137,10 +137,19 @@ static int
 tx_option_read_one(struct tx_option *ask, const struct cmsghdr *c,
     const uint8_t *data, bool v4)
 {
+	uint32_t stamps;
+
 	if (c->cmsg_level == IPPROTO_UDP)
 		return tx_option_read_udp(ask, c, data);
-	if (c->cmsg_level == SOL_SOCKET)
+	if (c->cmsg_level == SOL_SOCKET) {
+		if (c->cmsg_len == CMSG_LEN(sizeof(stamps)) &&
+		    (c->cmsg_type == SO_TIMESTAMPING ||
+		    c->cmsg_type == SO_TIMESTAMPING_NEW)) {
+			memcpy(&stamps, data, sizeof(stamps));
+			ask->stamps = stamps;
+		}
 		return 1;
+	}
 	if (c->cmsg_level == IPPROTO_IP)
 		return v4 ? tx_option_read_ip(ask, c, data) : 0;
 	if (c->cmsg_level != IPPROTO_IPV6)
@@ -193,7 +202,7 @@ tx_option_preset(struct tx_option *ask, const struct sock *s, bool v4)
 	const struct sock_options *w = &s->options;
 
 	*ask = (struct tx_option) { .tos = -1, .ttl = -1, .segment = -1,
-	    .v4 = v4 };
+	    .stamps = -1, .v4 = v4 };
 	ask->df = v4 ? s->df : w->df6 || w->dontfrag;
 	ask->far_tos = (v4 ? w->set_tos : w->set_tclass) - 1;
 	ask->far_ttl = (v4 ? w->set_ttl : w->set_hops) - 1;
@@ -290,9 +299,8 @@ tx_option_has_source(const struct msghdr *msg, bool v4)
 
 /* --- Writing -------------------------------------------------------------- */
 
-/* Messages of SOL_SOCKET, such as SO_MARK and SCM_TXTIME.  Not those whose
- * result would come by the error queue, about a packet instead of the
- * datagram. */
+/* Messages of SOL_SOCKET, such as SO_MARK and SCM_TXTIME.  Time stamps are
+ * tx_stamp.c's. */
 static void
 tx_option_add_socket(const struct tx_option *ask, struct msghdr *packet)
 {
@@ -304,7 +312,6 @@ tx_option_add_socket(const struct tx_option *ask, struct msghdr *packet)
 		if (c.cmsg_level == SOL_SOCKET &&
 		    c.cmsg_type != SO_TIMESTAMPING &&
 		    c.cmsg_type != SO_TIMESTAMPING_NEW &&
-		    c.cmsg_type != SCM_TS_OPT_ID &&
 		    c.cmsg_type != SCM_RIGHTS)
 			net_add(packet, SOL_SOCKET, c.cmsg_type, data,
 			    c.cmsg_len - CMSG_LEN(0));

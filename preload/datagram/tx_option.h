@@ -8,6 +8,7 @@
 #define TX_OPTION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "mp.h"
@@ -16,6 +17,7 @@ struct sock;
 
 struct tx_option {
 	int tos, ttl; /* -1: as the socket has it; see net_add_tos() */
+	int64_t stamps; /* SO_TIMESTAMPING; -1: as the socket has it */
 	int segment;  /* bytes, UDP_SEGMENT; -1: as the socket has it */
 	int far_tos, far_ttl; /* -1, or what the socket has for the datagram's
 			       * family, for packets of the other family */

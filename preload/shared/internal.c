@@ -83,13 +83,14 @@ internal_error(const struct internal *in, const uint8_t *packet)
 }
 
 int
-internal_send_as(const struct net_self *self, struct arena *a, int fd,
-    const struct internal *in, const void *payload, size_t len, uint8_t *buf)
+internal_send_made(const struct net_self *self, struct arena *a, int fd,
+    const struct internal *in, uint8_t *packet, size_t len)
 {
 	struct sockaddr_in6 to;
-	struct iovec iov = { .iov_base = buf };
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)] = { 0 };
+	struct iovec iov = { .iov_base = packet, .iov_len = len };
 	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
-		.msg_iovlen = 1 };
+		.msg_iovlen = 1, .msg_control = room };
 
 	/* A socket bound to another interface gets nothing over loopback. */
 	if (self->device != 0)
@@ -98,10 +99,19 @@ internal_send_as(const struct net_self *self, struct arena *a, int fd,
 		return -EADDRNOTAVAIL;
 	msg.msg_namelen = net_put(&self->at, self->family,
 	    (struct sockaddr *)&to, sizeof(to));
-	iov.iov_len = internal_make(a, in, payload, len, buf);
+	net_add(&msg, SOL_SOCKET, SO_TIMESTAMPING, &in->stamps,
+	    sizeof(in->stamps));
 	if (seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
+}
+
+int
+internal_send_as(const struct net_self *self, struct arena *a, int fd,
+    const struct internal *in, const void *payload, size_t len, uint8_t *buf)
+{
+	len = internal_make(a, in, payload, len, buf);
+	return internal_send_made(self, a, fd, in, buf, len);
 }
 
 int

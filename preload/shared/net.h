@@ -12,7 +12,10 @@
 
 #include "mp.h"
 
-enum { NET_CONTROL = 256 }; /* room for a packet's control messages, bytes */
+enum {
+	NET_CONTROL = 256, /* room for a packet's control messages, bytes */
+	NET_LOOPBACK = 1,  /* ifindex of lo in each network namespace */
+};
 
 bool net_is_v4(const struct mp_addr *);	       /* ::ffff:0:0/96 */
 bool net_is_any(const struct mp_addr *);       /* 0.0.0.0 or :: */

@@ -30,7 +30,6 @@
 enum {
 	PLACES = 64,
 	LIFE_MS = 1000,
-	LOOPBACK = 1, /* ifindex of lo in each network namespace */
 	WHAT_TIME = 32, /* first bit of 32: ms; below is the interface */
 };
 
@@ -128,7 +127,7 @@ own_addr_find(int fd, const struct sock *s, const struct mp_addr *peer,
 		own_addr_route(s, peer, device, &own->addr);
 		own->ifindex = fib_owner(&own->addr);
 	}
-	if ((own->ifindex == 0 || own->ifindex == LOOPBACK) &&
+	if ((own->ifindex == 0 || own->ifindex == NET_LOOPBACK) &&
 	    (fib_find(peer, &own->addr, device, &r) ||
 	    fib_find(peer, NULL, device, &r)))
 		own->ifindex = r.ifindex;
