@@ -45,7 +45,6 @@ enum {
 	UDP = 8,     /* bytes of UDP header before the payload */
 	ALL = -1, /* a socket filter's verdict: the whole packet */
 	NONE = 0,
-	LOOPBACK = 1, /* ifindex of lo in each network namespace */
 };
 
 enum { OPEN = 0xffffff }; /* distance of a jump to the program's own filter */
@@ -153,7 +152,7 @@ sockfilter_from_this_host(struct bpf_writer *p, const struct sockfilter_rules *f
 	struct bpf_exits e = { .n = 0 };
 
 	bpf_writer_load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
-	bpf_writer_leave_unless(p, &e, BPF_JEQ, LOOPBACK);
+	bpf_writer_leave_unless(p, &e, BPF_JEQ, NET_LOOPBACK);
 	sockfilter_accept(p, f);
 	bpf_writer_block_end(p, &e);
 }

@@ -210,7 +210,8 @@ ksock_copy_ways(int from, int to)
 	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
 		{ IPPROTO_IP, IP_UNICAST_IF },
-		{ IPPROTO_IPV6, IPV6_UNICAST_IF } };
+		{ IPPROTO_IPV6, IPV6_UNICAST_IF },
+		{ IPPROTO_IPV6, IPV6_MULTICAST_IF } };
 	socklen_t len;
 	size_t i;
 	int value;
