@@ -115,6 +115,7 @@ struct mp_setup {
 	struct mp_limits limits; /* 0 stands for each default */
 	uint8_t seed[32];	 /* of the block's random generator */
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
+	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives; 0: any */
 	bool tell_private;	 /* tell private addresses to public peers */
 	bool chacha_only;	 /* never offer AES-256-GCM */
 	bool no_aes_hardware;	 /* libsodium has no AES-256-GCM on this CPU */
@@ -343,6 +344,8 @@ enum mp_verdict mp_recv_peek(struct mp *, struct mp_rx *,
  * MP_HANDSHAKE_MAGIC, the first four bytes of a handshake packet.
  */
 uint8_t mp_sid_prefix(const struct mp *);
+/* Can it be one? */
+bool mp_sid_prefix_ok(uint8_t);
 #define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
 
 /* --- The agent's part ---------------------------------------------------- */

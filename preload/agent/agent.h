@@ -30,6 +30,8 @@ enum agent_bound {
 	AGENT_LINGER_US = 10 * 1000000, /* the worker's stay after the last
 					 * port and client */
 	AGENT_SCAN_US = 1000000, /* between two scans of the sockets, at most */
+	AGENT_SCAN_HEARD_US = 30 * 1000000, /* the same where the kernel tells
+					     * of closed sockets */
 };
 
 struct agent {

@@ -80,6 +80,7 @@ struct port {
 	uint64_t part_by; /* when they are given up */
 	uint64_t opened;
 	uint8_t group; /* index of the control socket, or PORT_UNKNOWN */
+	uint64_t steered; /* mark of the group's program: sockfilter.h */
 	int df; /* don't-fragment of the control socket; -1: unknown */
 	/* The lock was not available: no attempt before shut_until, which is
 	 * shut_us after the last one; 0: it was available. */

@@ -28,8 +28,8 @@
  *	while the port is served, and nports counts those
  *	control socket and memfd are owned by the port from the moment that
  *	they are passed in: every failure closes them
- *	the keeper has a port's descriptors before a program is answered that
- *	opened it, and has closed them before one is that closed it
+ *	the keeper was sent a port's descriptors before a program is answered
+ *	that opened it, and was told to close them before one is that closed it
  *
  * The pump is run by this module only: when the alarm rings, when a port begins
  * (so that the engine knows its addresses before the first socket sends), and
@@ -195,6 +195,10 @@ serving_make_arena(struct port *p)
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		return -errno;
 	randombytes_buf(random, sizeof(random));
+	if (mp_sid_prefix_ok(p->how.prefix)) {
+		setup.sid_prefix = p->how.prefix;
+		memcpy(random + 64, p->how.arena_token, ARENA_TOKEN);
+	}
 	error = arena_make(&p->map, p->memfd, size, &setup, random);
 	p->id = p->map.arena != NULL ? p->map.arena->id : 0;
 	sodium_memzero(random, sizeof(random));
@@ -207,11 +211,9 @@ serving_store(struct port *p)
 {
 	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_STORE, .id = p->id,
 		.how = p->how };
-	int error, got, pass[IPC_PASS] = { p->memfd, p->control };
-	struct keeper_ipc_answer answer;
+	const int pass[IPC_PASS] = { p->memfd, p->control };
+	int error = keeper_ipc_tell(p->agent->channel, &ask, pass, IPC_PASS);
 
-	error = keeper_ipc_call(p->agent->channel, &ask, pass, IPC_PASS,
-	    &answer, &got);
 	if (error != 0)
 		journal("port %u: the keeper does not hold it: %s", p->number,
 		    strerror(-error));
@@ -290,9 +292,6 @@ serving_close(struct port *p)
 	struct agent *a = p->agent;
 	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_DROP,
 	    .id = p->id };
-	struct keeper_ipc_answer answer;
-	int got;
-
 	pump_port(p);
 	journal("port %u: closed", p->number);
 	events_port_gone(p);
@@ -300,7 +299,7 @@ serving_close(struct port *p)
 	LIST_REMOVE(p, entry);
 	a->nports--;
 	serving_free(p);
-	(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &got);
+	(void)keeper_ipc_tell(a->channel, &ask, NULL, 0);
 	agent_settle(a);
 }
 

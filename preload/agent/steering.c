@@ -130,7 +130,7 @@ steering_plan_connected(const struct port *p, struct sockfilter_steering *g)
 				others |= UINT32_C(1) << slot;
 		}
 	}
-	g->only = others;
+	g->only = others; /* `sid' says nothing of other slots */
 }
 
 static bool
@@ -223,7 +223,7 @@ steering_attach(struct port *p, uint8_t probed)
 	if (stranger < 0)
 		return;
 	if (error == 0)
-		error = sockfilter_steer(p->control, &g);
+		error = sockfilter_steer(p->control, &g, &p->steered);
 	if (error != 0)
 		journal("port %u: steering: %s", p->number,
 		    strerror(-error));

@@ -24,7 +24,7 @@
 #include "mp.h"
 
 enum ipc_bound {
-	IPC_VERSION = 3,
+	IPC_VERSION = 4,
 	IPC_KEYS = 4096,  /* bytes of all key file names */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
@@ -72,6 +72,8 @@ struct ipc_request {
 	uint8_t kernel;		/* enum mp_family of the kernel's socket */
 	uint8_t family;		/* AF_INET, AF_INET6: the program's */
 	uint8_t v6only, reuseaddr, reuseport;
+	uint8_t prefix;		/* of the arena of a new port, with its ... */
+	uint8_t arena_token[ARENA_TOKEN]; /* ... token; 0: as the agent likes */
 	uint8_t tell_private;
 	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */

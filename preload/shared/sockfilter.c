@@ -39,7 +39,11 @@
  * Never: trust.  A stranger can make packets that look like those of a session;
  * the AEAD finds them out, and either socket takes any kind of packet.
  *
- * No lock, no state.
+ * The kernel compiles each program that it is given, which costs as much as
+ * some twenty other system calls.  So the caller keeps a mark (a hash) of what
+ * is attached, and the same program is not attached again.
+ *
+ * No lock; no state but the place where a program is written (sockfilter_new).
  *
  * Sources: PROTOCOL.md 1 (sid, C bit, sequence numbers); K10 to K16 of
  * doc/design.md; Documentation/networking/filter.rst of Linux.
@@ -49,6 +53,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -182,30 +187,72 @@ sockfilter_word(const uint8_t *b)
 	    (uint32_t)b[2] << 8 | b[3];
 }
 
-/* An empty program; NULL: no memory.  It is too large for a small stack. */
+/* A program is too large for a small stack, and mapping room for each costs
+ * more than attaching it.  So there is one place; who finds it taken, by
+ * another thread or by a call that a signal handler interrupted, maps its
+ * own. */
+static struct prog place;
+static _Atomic bool place_taken;
+
+/* An empty program; NULL: no memory. */
 static struct prog *
 sockfilter_new(void)
 {
-	void *p = mmap(NULL, sizeof(struct prog), PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p;
 
+	if (!atomic_exchange(&place_taken, true)) {
+		place.n = 0;
+		place.full = place.then = place.following = false;
+		return &place;
+	}
+	p = mmap(NULL, sizeof(struct prog), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Attaches the program by this option, and frees it. */
+static void
+sockfilter_free(struct prog *p)
+{
+	if (p == &place)
+		atomic_store(&place_taken, false);
+	else
+		munmap(p, sizeof(*p));
+}
+
+/* A hash of the program (FNV-1a), never 0. */
+static uint64_t
+sockfilter_mark(const struct prog *p)
+{
+	const uint8_t *byte = (const uint8_t *)p->at;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	for (i = 0; i < p->n * sizeof(p->at[0]); i++)
+		h = (h ^ byte[i]) * UINT64_C(0x100000001b3);
+	return h == 0 ? 1 : h;
+}
+
+/* Attaches the program by this option unless `mark' says that it is attached,
+ * and frees it. */
 static int
-sockfilter_set(int fd, int option, struct prog *p)
+sockfilter_set(int fd, int option, struct prog *p, uint64_t *mark)
 {
 	struct sock_fprog prog;
+	uint64_t mine = sockfilter_mark(p);
 	int error = p->full ? -E2BIG : 0;
 
+	if (error == 0 && *mark == mine) {
+		sockfilter_free(p);
+		return 0;
+	}
 	memset(&prog, 0, sizeof(prog)); /* the padding as well */
 	prog.len = (unsigned short)p->n;
 	prog.filter = p->at;
 	if (error == 0 && seccomp_setsockopt(fd, SOL_SOCKET, option, &prog,
 	    sizeof(prog)) != 0)
 		error = -errno;
-	munmap(p, sizeof(*p));
+	*mark = error == 0 ? mine : 0;
+	sockfilter_free(p);
 	return error;
 }
 
@@ -273,7 +320,7 @@ sockfilter_by_sid(struct prog *p, const struct sockfilter_steering *g)
 }
 
 int
-sockfilter_steer(int fd, const struct sockfilter_steering *g)
+sockfilter_steer(int fd, const struct sockfilter_steering *g, uint64_t *mark)
 {
 	struct prog *p = sockfilter_new();
 	struct exits e = { .n = 0 }, probe = { .n = 0 };
@@ -313,18 +360,19 @@ sockfilter_steer(int fd, const struct sockfilter_steering *g)
 	sockfilter_by_sid(p, g);
 	sockfilter_block_end(p, &e);
 	sockfilter_return(p, g->plain);
-	return sockfilter_set(fd, SO_ATTACH_REUSEPORT_CBPF, p);
+	return sockfilter_set(fd, SO_ATTACH_REUSEPORT_CBPF, p, mark);
 }
 
 int
 sockfilter_steer_first(int fd)
 {
 	struct prog *p = sockfilter_new();
+	uint64_t none = 0;
 
 	if (p == NULL)
 		return -ENOMEM;
 	sockfilter_return(p, 0);
-	return sockfilter_set(fd, SO_ATTACH_REUSEPORT_CBPF, p);
+	return sockfilter_set(fd, SO_ATTACH_REUSEPORT_CBPF, p, &none);
 }
 
 /* --- Socket filters
@@ -508,7 +556,7 @@ sockfilter_only_to(struct prog *p, const struct mp_addr *a)
 }
 
 int
-sockfilter_attach(int fd, const struct sockfilter_rules *f)
+sockfilter_attach(int fd, const struct sockfilter_rules *f, uint64_t *mark)
 {
 	struct prog *p = sockfilter_new();
 	struct exits e = { .n = 0 };
@@ -545,5 +593,5 @@ sockfilter_attach(int fd, const struct sockfilter_rules *f)
 	else
 		sockfilter_return(p, NONE);
 	sockfilter_append(p, f);
-	return sockfilter_set(fd, SO_ATTACH_FILTER, p);
+	return sockfilter_set(fd, SO_ATTACH_FILTER, p, mark);
 }

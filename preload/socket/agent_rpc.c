@@ -38,6 +38,8 @@ agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
 	ask->reuseaddr = s->reuseaddr;
 	ask->reuseport = s->reuseport;
 	ask->local = s->local;
+	ask->prefix = s->prefix;
+	memcpy(ask->arena_token, s->token, sizeof(ask->arena_token));
 	ask->tell_private = conf->set.tell_private;
 	ask->sessions = conf->set.sessions;
 	ask->memory = conf->set.memory;

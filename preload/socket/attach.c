@@ -86,7 +86,7 @@ attach_map(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	s->slot = answer->slot;
 	(void)net_self_learn(fd, &s->self);
 	net_options(fd, s->kernel);
-	ingress_filter(fd, s);
+	ingress_filter_again(fd, s);
 	return 0;
 }
 
@@ -120,8 +120,10 @@ attach_open(int fd, struct sock *s, struct ipc_answer *answer)
 		if (ctl[0] < 0)
 			return ctl[0];
 		/* ksock_prepare() did this, unless the socket was bound before
-		 * the library knew it. */
-		(void)sockfilter_steer_first(ctl[0]);
+		 * the library knew it.  Nobody sends to a port that the kernel
+		 * chose a moment ago. */
+		if (!s->autobound)
+			(void)sockfilter_steer_first(ctl[0]);
 	}
 	error = agent_rpc(IPC_OPEN, fd, s, &a, ctl, answer, &got);
 	if (ctl[0] >= 0)

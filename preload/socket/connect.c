@@ -96,7 +96,10 @@ connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 		attach_publish(s);
 		reentry_unlock(a);
 	}
-	ingress_filter(fd, s);
+	if (a == NULL)
+		ingress_filter_again(fd, s);
+	else
+		ingress_filter(fd, s);
 }
 
 /* connect(2) to AF_UNSPEC. */
@@ -124,10 +127,12 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
  * chose; a program that only changes its peer keeps it, so it is bound
  * again. */
 static int
-connect_rebind(int fd, struct sock *s)
+connect_rebind(int fd, struct sock *s, const struct mp_addr *peer)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
-	struct mp_addr was = { .port = 0 };
+	struct mp_addr was = { .port = 0 }, old = s->peer;
+	bool connected = s->connected;
+	int error;
 
 	if (s->kconnected) {
 		(void)ksock_name(fd, &was);
@@ -135,7 +140,13 @@ connect_rebind(int fd, struct sock *s)
 		s->kconnected = false;
 		s->bound = ksock_bound(fd);
 	}
-	return ksock_autobind_to(fd, s, was.port);
+	/* The socket filter is set before the bind, and once. */
+	s->peer = *peer;
+	s->connected = true;
+	error = ksock_autobind_to(fd, s, was.port);
+	s->peer = old;
+	s->connected = connected;
+	return error;
 }
 
 static int
@@ -168,7 +179,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0 && !(error == -ENETUNREACH &&
 	    connect_has_session(s, &a)))
 		return error;
-	error = connect_rebind(fd, s);
+	error = connect_rebind(fd, s, &a);
 	if (error != 0)
 		return error;
 	local.port = 0;

@@ -86,6 +86,11 @@ struct sock {
 	bool names;		 /* bound to port 53: always plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_options options;
+	uint64_t mark;		 /* of its socket filter: sockfilter.h */
+	/* What its arena's packets shall begin with, if the agent makes one for
+	 * this socket: so its filter need not change then.  Prefix 0: not
+	 * chosen. */
+	uint8_t prefix, token[ARENA_TOKEN];
 	uint64_t filtered;	 /* when `filter' changed last, us */
 	bool filter_locked;	 /* SO_LOCK_FILTER */
 	bool steered;		 /* the program set a steering program */

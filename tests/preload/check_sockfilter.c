@@ -190,7 +190,7 @@ group_run(int family, const char *from, const char *to)
 	for (i = 0; i < SOCKETS; i++)
 		fds[i] = udp(family, family == AF_INET ? "0.0.0.0" : "::",
 		    &port, true);
-	ck_assert_int_eq(sockfilter_steer(fds[C], &group), 0);
+	ck_assert_int_eq(sockfilter_steer(fds[C], &group, &(uint64_t) { 0 }), 0);
 	out = udp(sender, from, &any, false);
 	for (i = 0; i < COUNT(groups); i++) {
 		send_to(out, sender, to, port, &groups[i].packet);
@@ -201,7 +201,7 @@ group_run(int family, const char *from, const char *to)
 	/* One more socket, and other indices, as when one is opened. */
 	group.slot[6] = 1;
 	group.control = 0;
-	ck_assert_int_eq(sockfilter_steer(fds[0], &group), 0);
+	ck_assert_int_eq(sockfilter_steer(fds[0], &group, &(uint64_t) { 0 }), 0);
 	send_to(out, sender, to, port, &(struct packet) DATA(6));
 	ck_assert_int_eq(readable(fds), 1);
 	send_to(out, sender, to, port,
@@ -520,7 +520,7 @@ filter_run(const struct filter_row *r)
 	out = udp(family, r->from, &from, false);
 	setsockopt(out, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
 	filter_of(r, &f, &rule);
-	ck_assert_int_eq(sockfilter_attach(in, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(in, &f, &(uint64_t) { 0 }), 0);
 	send_to(out, family, r->to, port, &r->packet);
 	send_to(out, family, r->to, port, &last);
 	came = came_first(in, &r->packet);
@@ -568,7 +568,7 @@ follow(const struct packet *p, bool wanted, ssize_t passes)
 	memcpy(f.token, token, sizeof(token));
 	if (!wanted) /* loopback passes otherwise */
 		f.local_only = true, f.local = addr_of("127.0.0.2", 0);
-	ck_assert_int_eq(sockfilter_attach(in, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(in, &f, &(uint64_t) { 0 }), 0);
 	send_to(out, AF_INET, "127.0.0.1", port, p);
 	ck_assert_int_eq(recv(in, got, sizeof(got), MSG_DONTWAIT), passes);
 	close(in);
@@ -681,7 +681,7 @@ many_run(const struct many_row *r)
 
 	setsockopt(out, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
 	join(in, out, family, r->from, r->to);
-	ck_assert_int_eq(sockfilter_attach(in, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(in, &f, &(uint64_t) { 0 }), 0);
 	send_to(out, family, r->to, port, &hello);
 	send_to(out, family, r->to, port, &last);
 	came = came_first(in, &hello);
@@ -728,14 +728,14 @@ START_TEST(many_rules)
 		rules[i].len = 127;
 	}
 	f.npeers = 64;
-	ck_assert_int_eq(sockfilter_attach(fd, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &(uint64_t) { 0 }), 0);
 	for (i = 64; i <= 400 && error == 0; i++) {
 		f.npeers = i;
-		error = sockfilter_attach(fd, &f);
+		error = sockfilter_attach(fd, &f, &(uint64_t) { 0 });
 	}
 	ck_assert_int_eq(error, -E2BIG);
 	f.npeers = 400;
-	ck_assert_int_eq(sockfilter_attach(fd, &f), -E2BIG);
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &(uint64_t) { 0 }), -E2BIG);
 	close(fd);
 }
 END_TEST
@@ -745,10 +745,10 @@ START_TEST(no_socket)
 	struct sockfilter_rules f = { .prefix = PREFIX };
 	int fds[2];
 
-	ck_assert_int_eq(sockfilter_attach(-1, &f), -EBADF);
-	ck_assert_int_eq(sockfilter_steer(-1, &group), -EBADF);
+	ck_assert_int_eq(sockfilter_attach(-1, &f, &(uint64_t) { 0 }), -EBADF);
+	ck_assert_int_eq(sockfilter_steer(-1, &group, &(uint64_t) { 0 }), -EBADF);
 	ck_assert_int_eq(pipe(fds), 0);
-	ck_assert_int_eq(sockfilter_attach(fds[0], &f), -ENOTSOCK);
+	ck_assert_int_eq(sockfilter_attach(fds[0], &f, &(uint64_t) { 0 }), -ENOTSOCK);
 	close(fds[0]);
 	close(fds[1]);
 }
