@@ -528,6 +528,8 @@ struct mp_flow_info {
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 };
 
+/* Sessions have indices below this. [lock] */
+uint32_t mp_session_end(const struct mp *);
 /* One session, or one live flow of it, by index: 0, or MP_ENOENT. [lock] */
 MP_CHECK int mp_session_get(const struct mp *, uint32_t session,
     struct mp_session_info *);

@@ -7,6 +7,7 @@
 #define AGENT_H
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -51,6 +52,7 @@ struct agent {
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
 	struct process_list processes;
+	bool closing; /* the keeper may still have ports that are closed */
 	unsigned staying; /* processes that the agent has to outlive */
 	struct events *events;
 	struct netmon *netmon;

@@ -114,6 +114,19 @@ ipc_handler_open_more(struct ipc_question *q, struct port *p, bool raced)
 	return ipc_handler_give(q, p, slot);
 }
 
+/* A socket that came with IPC_OPEN, and hears of a closed port for the slot. */
+static void
+ipc_handler_take_refusal(struct ipc_question *q, struct port *p, int slot)
+{
+	struct mp_addr at;
+
+	if (q->ask.refusal != 0 && q->got[1] >= 0 &&
+	    port_fits(q->agent, q->got[1], &q->ask, &at) &&
+	    !net_equal(&at, &p->bound))
+		(void)refusal_open(p, (uint32_t)slot,
+		    ipc_handler_take(q, 1));
+}
+
 static int
 ipc_handler_open_new(struct ipc_question *q)
 {
@@ -130,6 +143,7 @@ ipc_handler_open_new(struct ipc_question *q)
 		return slot;
 	}
 	group_steer(p);
+	ipc_handler_take_refusal(q, p, slot);
 	port_due(p);
 	journal("port %u: opened by %s, %d", p->number,
 	    p->map.arena->slot[slot].program, (int)q->pid);
@@ -198,13 +212,16 @@ on_may_bind(struct ipc_question *q)
 	struct port *p = ipc_handler_port_of(q);
 	int error;
 
-	if (p == NULL)
+	if (p == NULL) {
+		serving_await_closed(q->agent);
 		return -ENOENT;
+	}
 	error = ipc_handler_check_bind(p, &q->ask);
 	if (error != -EADDRINUSE)
 		return error;
 	/* Does the socket that forbids it still exist? */
 	socket_gc_run(q->agent);
+	serving_await_closed(q->agent);
 	p = ipc_handler_port_of(q);
 	return p == NULL ? -ENOENT : ipc_handler_check_bind(p, &q->ask);
 }
@@ -337,6 +354,7 @@ static int
 on_closing(struct ipc_question *q)
 {
 	socket_gc_run(q->agent);
+	serving_await_closed(q->agent);
 	return 0;
 }
 

@@ -24,6 +24,14 @@ keeper_ipc_close_one(int fd)
 		close(fd);
 }
 
+/* Closes what came with a message, from the i-th descriptor on. */
+static void
+keeper_ipc_close_rest(const int got[IPC_PASS], int i)
+{
+	for (; i < IPC_PASS; i++)
+		keeper_ipc_close_one(got[i]);
+}
+
 /* Reads one answer: 1, or 0: there is none, or a negative errno. */
 static int
 keeper_ipc_read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
@@ -35,7 +43,7 @@ keeper_ipc_read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
 		return 0;
 	if (n < 0)
 		return n;
-	keeper_ipc_close_one(came[1]);
+	keeper_ipc_close_rest(came, 1);
 	*got = came[0];
 	if (n == (int)sizeof(*answer)) {
 		answer->text[IPC_TEXT - 1] = '\0';
@@ -221,8 +229,7 @@ keeper_ipc_serve(int channel, struct kept_port_list *list, int (*bye)(void *),
 	default:
 		answer.error = -EINVAL;
 	}
-	keeper_ipc_close_one(got[0]);
-	keeper_ipc_close_one(got[1]);
+	keeper_ipc_close_rest(got, 0);
 	if (ask.number != 0)
 		(void)ipc_send(channel, &answer, sizeof(answer), &fd, fd >= 0);
 	keeper_ipc_close_one(fd);

@@ -29,7 +29,7 @@
  *	control socket and memfd are owned by the port from the moment that
  *	they are passed in: every failure closes them
  *	the keeper was sent a port's descriptors before a program is answered
- *	that opened it, and was told to close them before one is that closed it
+ *	that opened it
  *
  * The pump is run by this module only: when the alarm rings, when a port begins
  * (so that the engine knows its addresses before the first socket sends), and
@@ -43,6 +43,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,7 @@
 #include "pump.h"
 #include "refusal.h"
 #include "slots.h"
+#include "socket_scan.h"
 #include "shared/arena.h"
 #include "shared/net.h"
 
@@ -145,6 +147,7 @@ serving_begin(struct port *p)
 	    control_ready);
 	if (error != 0)
 		return error;
+	atomic_store(&p->map.arena->heard, a->scan->heard);
 	a->port[p->number] = p;
 	LIST_INSERT_HEAD(&a->ports, p, entry);
 	a->nports++;
@@ -211,8 +214,8 @@ serving_store(struct port *p)
 {
 	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_STORE, .id = p->id,
 		.how = p->how };
-	const int pass[IPC_PASS] = { p->memfd, p->control };
-	int error = keeper_ipc_tell(p->agent->channel, &ask, pass, IPC_PASS);
+	const int pass[] = { p->memfd, p->control };
+	int error = keeper_ipc_tell(p->agent->channel, &ask, pass, 2);
 
 	if (error != 0)
 		journal("port %u: the keeper does not hold it: %s", p->number,
@@ -300,7 +303,21 @@ serving_close(struct port *p)
 	a->nports--;
 	serving_free(p);
 	(void)keeper_ipc_tell(a->channel, &ask, NULL, 0);
+	a->closing = true;
 	agent_settle(a);
+}
+
+void
+serving_await_closed(struct agent *a)
+{
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_ALIVE };
+	struct keeper_ipc_answer answer;
+	int got;
+
+	if (a->closing)
+		(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer,
+		    &got);
+	a->closing = false;
 }
 
 int

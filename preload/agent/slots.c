@@ -113,7 +113,9 @@ slots_write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
 	*is = (struct slot) { .cookie = ask->cookie, .inode = ask->inode,
 		.gen = gen, .family = ask->family, .v6only = ask->v6only != 0,
 		.reuseaddr = ask->reuseaddr != 0,
-		.reuseport = ask->reuseport != 0, .local = ask->local,
+		.reuseport = ask->reuseport != 0,
+		.connected = ask->connected != 0, .local = ask->local,
+		.peer = ask->peer,
 		.group = p->slot[slot].group, .pid = (uint32_t)pid };
 	slots_copy_name(is->program, ask->program);
 	p->slot[slot].gen = gen;
@@ -143,7 +145,8 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 	if (slot < 0)
 		return slot;
 	s = &p->slot[slot];
-	*s = (struct own_slot) { .cookie = ask->cookie, .inode = ask->inode,
+	*s = (struct own_slot) { .connected = ask->connected != 0,
+		.cookie = ask->cookie, .inode = ask->inode,
 		.opened = ++p->opened,
 		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
 		    p->nslots + 1) };
@@ -201,9 +204,9 @@ static uint32_t
 slots_undelivered(const struct port *p, uint32_t slots)
 {
 	struct mp_session_info info;
-	uint32_t i, found = 0;
+	uint32_t i, found = 0, end = mp_session_end(&p->map.mp);
 
-	for (i = 0; i < p->map.mp.limits.sessions; i++)
+	for (i = 0; i < end; i++)
 		if (mp_session_get(&p->map.mp, i, &info) == 0 &&
 		    info.staged > 0 && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;

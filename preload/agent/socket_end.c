@@ -7,7 +7,7 @@
  * (socket_scan.c) would cost more than all else.  But the kernel also tells:
  * a netlink socket in the groups SKNLGRP_INET_UDP_DESTROY and its IPv6 kin
  * gets a message for each UDP socket of the network namespace that is gone,
- * with its cookie and port, and anybody may listen (K53 of doc/design.md).
+ * with its cookie and port, and anybody may listen (K50 of doc/design.md).
  *
  * The message comes after the socket has left its port.  With it
  * - a port with this one socket is finished at once, whatever else there is on
@@ -24,7 +24,7 @@
  *
  * Lock: none is held across a call.
  * It must never close a port but by socket_gc_ended().
- * Source: sock_diag(7); K53.
+ * Source: sock_diag(7); K50.
  */
 #include "socket_end.h"
 

@@ -114,9 +114,9 @@ static void
 steering_plan_connected(const struct port *p, struct sockfilter_steering *g)
 {
 	struct mp_session_info info;
-	uint32_t i, k, slot, others = 0;
+	uint32_t i, k, slot, others = 0, end = mp_session_end(&p->map.mp);
 
-	for (i = 0; i < p->map.mp.limits.sessions; i++) {
+	for (i = 0; i < end; i++) {
 		if (mp_session_get(&p->map.mp, i, &info) != 0)
 			continue;
 		for (k = 0; k < 2; k++) {

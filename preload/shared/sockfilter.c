@@ -573,9 +573,10 @@ sockfilter_attach(int fd, const struct sockfilter_rules *f, uint64_t *mark)
 		sockfilter_drop_version(p, 6);
 	if (f->local_only)
 		sockfilter_only_to(p, &f->local);
-	sockfilter_from_loopback(p);
-	if (f->here)
+	if (f->here) /* the kernel drops loopback addresses from elsewhere */
 		sockfilter_from_this_host(p);
+	else
+		sockfilter_from_loopback(p);
 	if (f->multicast)
 		sockfilter_to_groups(p);
 	if (f->broadcast)
