@@ -735,7 +735,58 @@ START_TEST(many_rules)
 	}
 	ck_assert_int_eq(error, -E2BIG);
 	f.npeers = 400;
-	ck_assert_int_eq(sockfilter_attach(fd, &f, &(uint64_t) { 0 }), -E2BIG);
+	ck_assert_int_eq(sockfilter_attach(fd, &f,
+	    &(uint64_t) { 0 }), -E2BIG);
+	close(fd);
+}
+END_TEST
+
+/* Does plaintext of IPv4 pass the filter of the socket? */
+static bool
+passes_v4(int in, uint16_t port)
+{
+	static const struct packet plain = { 60, { 'h', 'e', 'l', 'l', 'o' },
+		false };
+	uint8_t got[LONGEST];
+	uint16_t from = 0;
+	int out = udp(AF_INET, "127.0.0.1", &from, false);
+
+	send_to(out, AF_INET, "127.0.0.1", port, &plain);
+	close(out);
+	return recv(in, got, sizeof(got), MSG_DONTWAIT) > 0;
+}
+
+/* The same program is not attached again while its mark says that it is. */
+START_TEST(attached_once)
+{
+	struct sockfilter_rules f = { .prefix = PREFIX, .v6 = true,
+		.here = true };
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	struct sock_fprog other = { .len = 1, .filter = &all };
+	uint64_t mark = 0, first;
+	uint16_t port = 0;
+	int fd = udp(AF_INET6, "::", &port, false);
+
+	one_processor();
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert(!passes_v4(fd, port));
+	first = mark;
+	ck_assert_uint_ne(first, 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &other,
+	    sizeof(other)), 0);
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert(passes_v4(fd, port)); /* `other' is still there */
+	mark = 0;
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert_uint_eq(mark, first);
+	ck_assert(!passes_v4(fd, port));
+	/* Another program has another mark, one that fails has none. */
+	f.v4 = true;
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert_uint_ne(mark, first);
+	ck_assert(passes_v4(fd, port));
+	ck_assert_int_eq(sockfilter_attach(-1, &f, &first), -EBADF);
+	ck_assert_uint_eq(first, 0);
 	close(fd);
 }
 END_TEST
@@ -745,10 +796,13 @@ START_TEST(no_socket)
 	struct sockfilter_rules f = { .prefix = PREFIX };
 	int fds[2];
 
-	ck_assert_int_eq(sockfilter_attach(-1, &f, &(uint64_t) { 0 }), -EBADF);
-	ck_assert_int_eq(sockfilter_steer(-1, &group, &(uint64_t) { 0 }), -EBADF);
+	ck_assert_int_eq(sockfilter_attach(-1, &f,
+	    &(uint64_t) { 0 }), -EBADF);
+	ck_assert_int_eq(sockfilter_steer(-1, &group,
+	    &(uint64_t) { 0 }), -EBADF);
 	ck_assert_int_eq(pipe(fds), 0);
-	ck_assert_int_eq(sockfilter_attach(fds[0], &f, &(uint64_t) { 0 }), -ENOTSOCK);
+	ck_assert_int_eq(sockfilter_attach(fds[0], &f,
+	    &(uint64_t) { 0 }), -ENOTSOCK);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -765,6 +819,7 @@ suite_sockfilter(void)
 	tcase_add_test(t, followed);
 	tcase_add_test(t, many);
 	tcase_add_test(t, many_rules);
+	tcase_add_test(t, attached_once);
 	tcase_add_test(t, no_socket);
 	suite_add_tcase(s, t);
 	return s;
