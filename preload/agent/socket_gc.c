@@ -115,9 +115,12 @@ void
 socket_gc_ended(struct agent *a, unsigned port, uint64_t cookie)
 {
 	struct port *p = port < AGENT_PORTS ? a->port[port] : NULL;
-	int slot = p != NULL ? slots_find(p, cookie) : -1;
+	int slot = -1;
 
-	if (slot < 0)
+	for (; p != NULL; p = p->more)
+		if ((slot = slots_find(p, cookie)) >= 0)
+			break;
+	if (p == NULL)
 		return;
 	if (p->nslots > 1) {
 		socket_scan_next(a->scan);

@@ -15,7 +15,6 @@ struct port;
 
 enum socket_scan_bound {
 	SOCKET_SCAN_AGAIN = 3, /* scans after the announcement of a close */
-	SOCKET_SCAN_PORTS = 65536,
 };
 
 struct socket_scan {
@@ -25,8 +24,6 @@ struct socket_scan {
 	uint64_t due[SOCKET_SCAN_AGAIN];
 	bool heard; /* the kernel tells of closed sockets: socket_end.c */
 	uint64_t last, cost; /* end and duration of the last scan, us */
-	/* While the lists are read: where a port number is in the result. */
-	uint16_t place[SOCKET_SCAN_PORTS];
 };
 
 /* What one scan found of a port. */
