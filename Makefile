@@ -24,8 +24,11 @@ CORE = crypto \
 	path_choice \
 	path \
 	session handshake \
+	child \
+	ticket \
 	send \
 	staged resend initiator initiator_reply peer_addr \
+	child_in \
 	responder \
 	control recv timers info \
 	output endpoint

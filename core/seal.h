@@ -37,6 +37,11 @@ enum seal_suite seal_choose(uint32_t features);
  */
 size_t seal_packet(uint8_t *packet, size_t len, unsigned suite,
     const uint8_t key[32]);
+/* The same behind `frame' bytes, which are authenticated, too. */
+size_t seal_framed(uint8_t *packet, size_t frame, size_t len, unsigned suite,
+    const uint8_t key[32]);
+int seal_open_framed(uint8_t *out, const uint8_t *packet, size_t frame,
+    size_t len, unsigned suite, const uint8_t key[32]);
 /* Opens a packet of `len' bytes into `out' (may be packet + WIRE_AD).  Returns
  * the length of the plaintext; -1: forged, or shorter than 28 bytes. */
 int seal_open(uint8_t *out, const uint8_t *packet, size_t len, unsigned suite,

@@ -39,6 +39,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "child.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -114,7 +115,7 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	struct wire_msg msg = { .flags = 0 };
 	size_t len = pool_len(r);
 
-	if (!part_needed(f, len, MP_OVERHEAD)) {
+	if (!part_needed(f, len, MP_OVERHEAD, s->frame ? WIRE_CHILD : 0)) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
 		return;
@@ -124,7 +125,8 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	if (!r->part || s->staged_by != f->id)
 		s->staged_seq = 0;
 	msg.part = s->staged_seq != 0;
-	msg.copy = (struct wire_ad) { .sid = state_keys(s)->sid_out,
+	msg.copy = (struct wire_ad) { .sid = s->frame ?
+		state_keys(s)->sid_in : state_keys(s)->sid_out,
 		.dir = !s->initiator, .flow = f->id, .seq = s->staged_seq };
 	send_fill(m, s, f, now, &msg, tx);
 	tx->part = true;
@@ -147,14 +149,15 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	struct record *r = pool_first(m, POOL_HELD, s);
 	struct flow *f;
 	struct mp_tx tx;
-	size_t len;
+	size_t len, need;
 	uint8_t *payload;
 
 	if (r == NULL)
 		return 0;
 	len = pool_len(r);
-	f = path_choice_flow(m, s, now, len + MP_OVERHEAD);
-	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
+	need = child_frame(s, now) + len + MP_OVERHEAD;
+	f = path_choice_flow(m, s, now, need);
+	if (f == NULL || f->unproven || need > size)
 		return 0;
 	staged_fill(m, s, r, f, now, &tx);
 	way_out(m, s, r, f, &f->path, out);

@@ -34,6 +34,8 @@
  *	INIT, waiting RESP	initiator_due()
  *	peer lost		all probed flows silent for max(3 (SRTT +
  *				4 RTTVAR), 1 s): INIT on every pair
+ *	CHILD unanswered	INIT after the time that a probe may take + 25
+ *				ms; no longer up after 1 s (child_due())
  * Of the session
  *	address request		at once, then 0.3, 0.6, 1.2 and 5 s later, then
  *				each 60 s; not for an idle program (addr_at)
@@ -41,7 +43,7 @@
  *				parts one after the other (list_part)
  *	new local addresses	at once, 64 sessions in a call of mp_poll()
  *				(locals_due, output.c)
- *	staged, CLOSE		at once
+ *	staged, CLOSE, WELCOME	at once
  *	resent			at once, then each 4 ms (resend_at, resend.c)
  *	staged given up		after 10 s
  *	sent as plain		plain_us after the first send
@@ -66,6 +68,7 @@
  */
 #include "timers.h"
 
+#include "child.h"
 #include "flow.h"
 #include "initiator.h"
 #include "mp.h"
@@ -232,6 +235,9 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 		return;
 	}
 	timers_keys(m, s, now);
+	child_timers(m, s, now);
+	if (s->state != MP_S_UP)
+		return;
 	recent_trim(m, s, now, TIMERS_TRIM);
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    now >= r->sent_at + SESSION_ANSWER) {
@@ -282,13 +288,14 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	struct flow *f;
 	bool works = can_send(m, s);
 
-	if (s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
+	if (s->welcome || s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
 		return 0;
 	if (s->resend)
 		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 :
 		    earlier(at, s->resend_at);
 	if (s->staged.n > 0)
 		at = earlier(at, now + SEC); /* to give them up in time */
+	at = earlier(at, child_due(s));
 	at = earlier(at, session_keys_end(s));
 	at = earlier(at, s->rekey_at);
 	at = earlier(at, s->review_at);
