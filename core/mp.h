@@ -453,10 +453,13 @@ struct mp_ticket {
  * no children (any more); mp_session_get() says which can. [lock] */
 MP_CHECK int mp_parent_take(struct mp *, uint64_t now, uint32_t session,
     struct mp_parent *);
-/* Takes in what a session, of whichever endpoint, knows of the same peer by now.
- * MP_ENOENT: it is another peer's, or knows of no flow that works. [lock] */
-MP_CHECK int mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
+/* Takes in what a session, of whichever endpoint, knows of the same peer by now,
+ * if it knows of a flow that works. [lock] */
+void mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
     struct mp_parent *);
+/* The next session from that index on whose program sent first, and which is up
+ * or closing; MP_NONE. [lock] */
+uint32_t mp_peer_next(const struct mp *, uint32_t from);
 /* Makes the next ticket.  MP_ENOENT: the parent's time is over. */
 MP_CHECK int mp_parent_ticket(struct mp_parent *, uint64_t now,
     struct mp_ticket *);

@@ -123,7 +123,7 @@ int
 mp_open(const struct mp_rx *rx, const uint8_t *packet, size_t len,
     uint8_t *out)
 {
-	return seal_open_framed(out, packet, rx->child ? WIRE_CHILD : 0, len,
+	return seal_open(out, packet, rx->child ? WIRE_CHILD : 0, len,
 	    rx->suite, rx->key);
 }
 

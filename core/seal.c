@@ -38,7 +38,7 @@ seal_nonce(uint8_t nonce[CRYPTO_NONCE], const uint8_t *packet)
 }
 
 size_t
-seal_framed(uint8_t *packet, size_t frame, size_t len, unsigned suite,
+seal_packet(uint8_t *packet, size_t frame, size_t len, unsigned suite,
     const uint8_t key[32])
 {
 	uint8_t nonce[CRYPTO_NONCE];
@@ -50,14 +50,8 @@ seal_framed(uint8_t *packet, size_t frame, size_t len, unsigned suite,
 	return ad + len + WIRE_TAG;
 }
 
-size_t
-seal_packet(uint8_t *packet, size_t len, unsigned suite, const uint8_t key[32])
-{
-	return seal_framed(packet, 0, len, suite, key);
-}
-
 int
-seal_open_framed(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
+seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
     unsigned suite, const uint8_t key[32])
 {
 	uint8_t nonce[CRYPTO_NONCE];
@@ -71,11 +65,4 @@ seal_open_framed(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
 	    nonce, key))
 		return -1;
 	return (int)(len - ad - WIRE_TAG);
-}
-
-int
-seal_open(uint8_t *out, const uint8_t *packet, size_t len, unsigned suite,
-    const uint8_t key[32])
-{
-	return seal_open_framed(out, packet, 0, len, suite, key);
 }

@@ -104,7 +104,7 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (msg->flags & WIRE_PROBE)
 		memset(buf + frame + WIRE_AD + n, 0, len);
 	send_out(m, s, f, &f->path, out);
-	out->len = seal_framed(buf, frame, n + len, k->suite, k->tx);
+	out->len = seal_packet(buf, frame, n + len, k->suite, k->tx);
 	f->tx_packets++;
 	f->tx_bytes += out->len;
 	return out->len;
@@ -348,7 +348,7 @@ mp_seal(const struct mp_tx *tx, const void *payload, size_t len, uint8_t *out)
 	if (len > 0 && from != out + tx->hdr_len)
 		memcpy(out + tx->hdr_len, from, len);
 	memcpy(out, tx->hdr, tx->hdr_len);
-	return seal_framed(out, frame, tx->hdr_len - frame - WIRE_AD + len,
+	return seal_packet(out, frame, tx->hdr_len - frame - WIRE_AD + len,
 	    tx->suite, tx->key);
 }
 

@@ -46,8 +46,7 @@ static bool
 ticket_flow_works(const struct flow *f, uint64_t now)
 {
 	return flow_usable(f) && f->proven_once && !f->unproven &&
-	    f->alt_at == MP_NEVER && f->rtt.srtt_us != 0 &&
-	    f->rtt.idle_us == 0 && !flow_in_doubt(f, now);
+	    f->alt_at == MP_NEVER && f->rtt.idle_us == 0 && !flow_in_doubt(f, now);
 }
 
 static void
@@ -117,7 +116,7 @@ mp_parent_take(struct mp *m, uint64_t now, uint32_t session,
 	return 0;
 }
 
-int
+void
 mp_parent_learn(const struct mp *m, uint64_t now, uint32_t session,
     struct mp_parent *p)
 {
@@ -129,9 +128,21 @@ mp_parent_learn(const struct mp *m, uint64_t now, uint32_t session,
 	    s->key_id != p->peer.key_id ||
 	    !addr_equal(&s->shown, &p->peer.addr) ||
 	    !ticket_note_peer(m, s, now, &peer))
-		return MP_ENOENT;
+		return;
 	p->peer = peer;
-	return 0;
+}
+
+uint32_t
+mp_peer_next(const struct mp *m, uint32_t from)
+{
+	uint32_t used = m->sh->session_used, i;
+
+	for (i = from; i < used && i < m->limits.sessions; i++)
+		if (m->sessions[i].initiator &&
+		    (m->sessions[i].state == MP_S_UP ||
+			m->sessions[i].state == MP_S_CLOSING))
+			return i;
+	return MP_NONE;
 }
 
 int

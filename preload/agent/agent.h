@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "loop.h"
+#include "parent.h"
 
 struct client;
 struct events;
@@ -46,6 +47,8 @@ struct agent {
 	struct port_list ports;
 	unsigned nports;
 	struct keyring_list rings;
+	struct parent_list parents; /* the last used first */
+	unsigned nparents;
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
 	struct process_list processes;
