@@ -27,8 +27,9 @@ CORE = crypto \
 	child \
 	ticket \
 	send \
-	staged resend initiator initiator_reply peer_addr \
-	child_in \
+	staged resend initiator peer_addr \
+	child_out \
+	initiator_reply child_in \
 	responder \
 	control recv timers info \
 	output endpoint

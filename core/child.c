@@ -16,21 +16,25 @@
  * resends work as ever.  What differs:
  *
  * Framed (keys.framed).  The peer has not told its sid.  Every packet goes as
- * CHILD: 16 bytes that name parent and number, then the packet, whose sid is our
- * own; sid_out is that sid meanwhile, and the peer takes it as a name of these
- * keys in COPYs.  WELCOME ends it.  From then on control packets go as they are,
- * and datagrams as soon as the last framed one is CHILD_GAP old: framed ones
- * reach the peer's program by way of its agent, and must not be overtaken.
+ * CHILD: 16 bytes that name parent and number, then the packet, whose sid is
+ * our own; sid_out is that sid meanwhile, and the peer takes it as a name of
+ * these keys in COPYs.  WELCOME ends it.  From then on control packets go as
+ * they are, and datagrams as soon as the last framed one is CHILD_GAP old:
+ * framed ones reach the peer's program by way of its agent, and must not be
+ * overtaken.
  *
  * Not answered.  After the patience of a probe INIT goes out besides
  * (child_ask_at).  A RESP says whether the peer has the child.  If it has not,
- * it never will, for INIT has used the number up; so what went out is staged and
- * sent under the new keys.  Without any answer for CHILD_END the session
+ * it never will, for INIT has used the number up; so what went out is staged
+ * and sent under the new keys.  Without any answer for CHILD_END the session
  * becomes MP_S_CONNECTING, with all of that staged; should RESP say then that
  * the peer had it, those records are dropped.
  *
  * At the responder a child is made by child_in.c, and is a session like others;
  * its keys also answer to the peer's own sid in COPYs.
+ *
+ * This file has what both ends share; child_out.c what happens to a child at
+ * the initiator once it is there, child_in.c how the responder makes one.
  *
  * Invariants: a number makes one session; no datagram is taken twice, nor lost
  * because there was no parent.  Never: a child of a key that is itself a
@@ -47,11 +51,7 @@
 #include "crypto.h"
 #include "mp.h"
 #include "noise.h"
-#include "path.h"
-#include "pool.h"
-#include "session.h"
 #include "state.h"
-#include "table.h"
 #include "wire.h"
 
 /* --- Keys ----------------------------------------------------------------- */
@@ -143,98 +143,4 @@ void
 child_put_frame(const struct session *s, uint8_t *out)
 {
 	wire_put_child(out, s->parent, get32(s->assoc));
-}
-
-/* --- The peer's answer ---------------------------------------------------- */
-
-void
-child_heard(struct mp *m, struct session *s)
-{
-	if (!s->child_waits)
-		return;
-	s->child_waits = false;
-	s->child_ask_at = MP_NEVER;
-	session_drop_handshake(m, s);
-}
-
-void
-child_known(struct mp *m, struct session *s, uint64_t now, uint32_t sid,
-    uint16_t max_flows)
-{
-	state_keys(s)->sid_out = sid;
-	state_keys(s)->framed = false;
-	s->frames_left = CHILD_FRAMES;
-	if (max_flows < s->max_flows) {
-		s->max_flows = (uint8_t)max_flows;
-		path_end_from(m, s, max_flows, now);
-	}
-}
-
-/* All that went out as CHILD is staged again. */
-static void
-child_stage(struct mp *m, struct session *s, uint64_t now)
-{
-	pool_stage_recent(m, s, now);
-	pool_clear(m, POOL_RECENT, s);
-	s->staged_seq = 0;
-	state_count(m, MP_C_child_failed);
-}
-
-/* No answer at all: from now on it is a session that connects. */
-static void
-child_end(struct mp *m, struct session *s, uint64_t now)
-{
-	struct keys *k = state_keys(s);
-
-	child_stage(m, s, now);
-	s->child_held = s->staged.number;
-	s->child_waits = false;
-	s->child_ask_at = MP_NEVER;
-	s->state = MP_S_CONNECTING;
-	s->connect_since = s->up_at;
-	s->rekey_at = s->review_at = MP_NEVER;
-	s->up_at = 0;
-	s->resend = false;
-	s->resend_rest = MP_NEVER;
-	k->wipe_at = now + SESSION_ANSWER;
-	session_ask(m, s, now);
-}
-
-void
-child_timers(struct mp *m, struct session *s, uint64_t now)
-{
-	if (s->child_waits && now >= s->up_at + CHILD_END) {
-		child_end(m, s, now);
-	} else if (now >= s->child_ask_at) {
-		s->child_ask_at = MP_NEVER;
-		session_ask(m, s, now);
-	}
-}
-
-uint64_t
-child_due(const struct session *s)
-{
-	uint64_t end = s->child_waits ? s->up_at + CHILD_END : MP_NEVER;
-
-	return s->child_ask_at < end ? s->child_ask_at : end;
-}
-
-void
-child_settled(struct mp *m, struct session *s, uint64_t now, bool exists)
-{
-	struct record *r;
-
-	s->child_waits = false;
-	s->child_ask_at = MP_NEVER;
-	s->frames_left = 0;
-	s->frame = false;
-	if (s->child_held == 0) {
-		if (!exists)
-			child_stage(m, s, now);
-		return;
-	}
-	while (exists && (r = pool_first(m, POOL_HELD, s)) != NULL &&
-	    r->number - s->child_held > UINT32_MAX / 2)
-		pool_drop(m, POOL_HELD, s);
-	s->child_held = 0;
 }

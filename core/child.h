@@ -12,8 +12,6 @@
 #include <stdint.h>
 
 struct keys;
-struct mp;
-struct mp_ticket;
 struct noise;
 struct session;
 
@@ -50,16 +48,5 @@ size_t child_frame(struct session *, uint64_t now);
  * last, others until the peer knows the session. */
 bool child_framed(struct session *, bool datagram);
 void child_put_frame(const struct session *, uint8_t *out);
-
-/* Initiator: a packet arrived under the child's keys, so the peer has it. */
-void child_heard(struct mp *, struct session *);
-/* The peer's sid, and what else it told, is known. */
-void child_known(struct mp *, struct session *, uint64_t now, uint32_t sid,
-    uint16_t max_flows);
-/* Does what time does to a child without an answer; and when: MP_NEVER. */
-void child_timers(struct mp *, struct session *, uint64_t now);
-uint64_t child_due(const struct session *);
-/* A handshake of our own gave it keys.  `exists': the peer had the child. */
-void child_settled(struct mp *, struct session *, uint64_t now, bool exists);
 
 #endif

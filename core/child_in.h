@@ -17,7 +17,8 @@ struct wire_child;
 
 /* Fills in the keys of a CHILD; false: no session of ours is its parent. */
 bool child_in_begin(struct mp *, struct mp_rx *, const struct wire_child *);
-/* The session of a CHILD, which may be new; NULL: it is dropped, and counted. */
+/* The session of a CHILD, which may be new; NULL: it is dropped, and counted.
+ * */
 struct session *child_in_owner(struct mp *, uint64_t now, struct mp_rx *,
     bool opened, bool *fresh);
 /* The first packet of a new session came by that flow. */

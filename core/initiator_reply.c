@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "child.h"
+#include "child_out.h"
 #include "crypto.h"
 #include "handshake.h"
 #include "mp.h"

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "addr.h"
-#include "child.h"
 #include "child_in.h"
+#include "child_out.h"
 #include "crypto.h"
 #include "flow.h"
 #include "path.h"
@@ -424,8 +424,8 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 	path_choice_review(m, r->s, r->now);
 }
 
-/* A packet under a key that a parent gave: the initiator hears that its peer has
- * the session; the responder answers each CHILD with its sid. */
+/* A packet under a key that a parent gave: the initiator hears that its peer
+ * has the session; the responder answers each CHILD with its sid. */
 static void
 recv_child(struct mp *m, struct recv *r)
 {
@@ -514,21 +514,49 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	return recv_control(m, &r);
 }
 
+/*
+ * A packet that is only looked at confirms a handshake: now, since it says only
+ * then whose it is.  To leave that to its mp_recv_commit() would mean to take
+ * the packet out of its queue first, and others would pass it.
+ */
+static bool
+peek_confirms(struct mp *m, uint64_t now, struct mp_rx *rx,
+    const struct table_ref *was)
+{
+	struct recv r = { .rx = rx, .now = now };
+	bool fresh;
+
+	r.s = owner(m, rx, now, true, &fresh);
+	if (r.s == NULL)
+		return false;
+	r.f = r.s->initiator ? state_flow(m, r.s, rx->flow) :
+	    path_flow(m, r.s, rx->flow, now);
+	if (r.f == NULL)
+		return false;
+	take_path(m, &r, 0);
+	if (fresh)
+		confirmed(m, &r, was->sh);
+	return true;
+}
+
 enum mp_verdict
-mp_recv_peek(struct mp *m, struct mp_rx *rx, const uint8_t *out,
+mp_recv_peek(struct mp *m, uint64_t now, struct mp_rx *rx, const uint8_t *out,
     int opened)
 {
 	struct table_ref r;
 	struct wire_msg msg;
 	const struct flow *f;
 
-	if (opened < 0 || rx->control || !recv_still_there(m, rx, &r) ||
-	    r.s == NULL)
+	if (opened < 0 || rx->control || rx->child ||
+	    !recv_still_there(m, rx, &r) ||
+	    wire_get_msg(out, (size_t)opened, rx->control, &msg) != WIRE_OK)
+		return MP_DROPPED;
+	if (r.s == NULL && (!peek_confirms(m, now, rx, &r) ||
+	    !table_ref_of(m, rx->ref, &r) || r.s == NULL))
 		return MP_DROPPED;
 	f = state_flow(m, r.s, rx->flow);
 	if (f == NULL || flow_seen(state_replay(m, f),
-	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != REPLAY_NEW ||
-	    wire_get_msg(out, (size_t)opened, rx->control, &msg) != WIRE_OK)
+	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != REPLAY_NEW)
 		return MP_DROPPED;
 	rx->from = r.s->shown;
 	rx->slot = r.s->slot;

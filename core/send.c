@@ -183,13 +183,12 @@ fill_parts(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	}
 }
 
-/* The packets of a datagram on its flow, and on another where that is in
- * doubt: how many. */
-static int
-fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
-    size_t len, size_t frame, struct mp_tx tx[])
+int
+send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    size_t len, struct mp_tx tx[])
 {
 	struct wire_msg msg = { .flags = 0 };
+	size_t frame = s->frame ? WIRE_CHILD : 0;
 	struct flow *other;
 	uint16_t flags;
 	int n = 1;
@@ -332,7 +331,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 			return MP_EMSGSIZE;
 		request_mtu(m, s, now, need);
 	}
-	return fill_all(m, s, f, now, len, frame, tx);
+	if (s->staged.n > 0) /* no datagram passes one before it */
+		return MP_EAGAIN;
+	return send_fill_all(m, s, f, now, len, tx);
 }
 
 size_t
@@ -367,7 +368,7 @@ send_path_error(int error)
 	return false;
 }
 
-void
+struct record *
 send_done(struct mp *m, struct session *s, struct flow *f,
     const struct mp_tx *tx, const void *payload, size_t len, struct flow *copy)
 {
@@ -400,12 +401,13 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	recent_trim(m, s, tx->sent_at, SEND_TRIM);
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
 	if (r == NULL)
-		return;
+		return NULL;
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
 	r->keys = tx->keys & 1; /* the key may be newer by now */
 	if (copy != NULL)
 		r->via[r->vias++] = copy->id;
+	return r;
 }
 
 /* The flow that the COPY went out on in n packets, NULL: it did not. */
@@ -452,6 +454,15 @@ send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return error;
 }
 
+/* It went as CHILD, but meanwhile a handshake took the child's place: what had
+ * gone before was staged (child_out.c). */
+static bool
+send_was_late(const struct session *s, const struct mp_tx *tx)
+{
+	return tx->frame && s->keys[tx->keys & 1].framed &&
+	    (s->state != MP_S_UP || (s->cur & 1) != (tx->keys & 1));
+}
+
 int
 mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
     const void *payload, size_t len)
@@ -473,6 +484,12 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 			loss_skip(f);
 	if (error != 0)
 		return send_failed(m, s, f, now, error, len, copy != NULL);
-	send_done(m, s, f, tx, payload, len, copy);
+	if (send_was_late(s, tx)) {
+		if (pool_put(m, POOL_HELD, s, now, payload, len) == NULL)
+			state_count(m, MP_C_drop_staged);
+		table_arm(m, s, now);
+		return 0;
+	}
+	(void)send_done(m, s, f, tx, payload, len, copy);
 	return 0;
 }

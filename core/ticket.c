@@ -9,9 +9,9 @@
  * session with that peer brings it up to date (mp_parent_learn()).
  *
  * A ticket (struct mp_ticket) has one number of a parent, with the seed of its
- * child, and a copy of what is known.  It lies in the block of an endpoint until
- * the program sends to that peer: ticket_begin() makes the session, under the
- * lock of the program's own send, so that nobody need be asked.
+ * child, and a copy of what is known.  It lies in the block of an endpoint
+ * until the program sends to that peer: ticket_begin() makes the session, under
+ * the lock of the program's own send, so that nobody need be asked.
  *
  * The child's flows are those of the peer that worked, with their times, and
  * count as validated: it is the peer's address that was proven.  All other
@@ -82,7 +82,7 @@ ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
 	return p->nflows > 0;
 }
 
-/* --- Parents --------------------------------------------------------------- */
+/* --- Parents -------------------------------------------------------------- */
 
 bool
 ticket_has_parent(const struct session *s)
@@ -172,7 +172,7 @@ mp_ticket_wipe(struct mp_ticket *t)
 	crypto_wipe(t, sizeof(*t));
 }
 
-/* --- Tickets of an endpoint ------------------------------------------------ */
+/* --- Tickets of an endpoint ----------------------------------------------- */
 
 void
 mp_ticket_put(struct mp *m, const struct mp_ticket *t)
@@ -204,7 +204,7 @@ ticket_find(struct mp *m, uint64_t now, const struct mp_addr *dst,
 	return NULL;
 }
 
-/* --- The session that begins ----------------------------------------------- */
+/* --- The session that begins ---------------------------------------------- */
 
 /* Begins a flow as the peer's is known to be. */
 static void

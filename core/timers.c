@@ -43,7 +43,9 @@
  *				parts one after the other (list_part)
  *	new local addresses	at once, 64 sessions in a call of mp_poll()
  *				(locals_due, output.c)
- *	staged, CLOSE, WELCOME	at once
+ *	staged, CLOSE, WELCOME	at once (staged_due()); after 1 ms where the
+ *				kernel has no room; what was taken and not heard
+ *				of counts as sent after 500 ms
  *	resent			at once, then each 4 ms (resend_at, resend.c)
  *	staged given up		after 10 s
  *	sent as plain		plain_us after the first send
@@ -68,7 +70,7 @@
  */
 #include "timers.h"
 
-#include "child.h"
+#include "child_out.h"
 #include "flow.h"
 #include "initiator.h"
 #include "mp.h"
@@ -78,6 +80,7 @@
 #include "probe.h"
 #include "recent.h"
 #include "session.h"
+#include "staged.h"
 #include "state.h"
 #include "wire.h"
 
@@ -239,6 +242,8 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 	if (s->state != MP_S_UP)
 		return;
 	recent_trim(m, s, now, TIMERS_TRIM);
+	if (now >= s->staged_until)
+		staged_settle(m, s, now);
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    now >= r->sent_at + SESSION_ANSWER) {
 		pool_drop(m, POOL_HELD, s);
@@ -288,8 +293,10 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	struct flow *f;
 	bool works = can_send(m, s);
 
-	if (s->welcome || s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
+	if (s->welcome || s->addr_reply || s->list_part > 0)
 		return 0;
+	if (works)
+		at = earlier(at, staged_due(s, now));
 	if (s->resend)
 		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 :
 		    earlier(at, s->resend_at);
@@ -325,10 +332,10 @@ timers_next(const struct mp *m, const struct session *s, uint64_t now)
 		at = earlier(at, plain_at(s));
 		return earlier(at, give_up_at(s));
 	case MP_S_CLOSING:
-		return 0;
+		return s->staged.n > 0 ? staged_due(s, now) : 0;
 	case MP_S_DOWN:
 		if (s->plain && s->staged.n > 0)
-			return 0;
+			return staged_due(s, now);
 		break;
 	case MP_S_FREE:
 	case MP_S_CLOSED:

@@ -2,11 +2,11 @@
 /*
  * Theory of operation
  *
- * A session that shook hands has a secret, of which later sessions with the same
- * peer can be made without a round trip.  This module takes the secrets out of
- * the ports' arenas (mp_parent_take()) and is the one place that counts the
- * children of each: so no number is used twice, whichever port or process uses
- * it, and no program sees another one's secret.
+ * A session that shook hands has a secret, of which later sessions with the
+ * same peer can be made without a round trip.  This module takes the secrets
+ * out of the ports' arenas (mp_parent_take()) and is the one place that counts
+ * the children of each: so no number is used twice, whichever port or process
+ * uses it, and no program sees another one's secret.
  *
  *	parent_look	after an INIT of ours: looks at each pump, PARENT_LOOK_US
  *			apart, until it has found the session that came of it

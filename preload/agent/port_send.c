@@ -47,7 +47,8 @@ port_send_by(struct port *p, const struct mp_path *path,
 	net_aim(&msg, p->kernel, path);
 	net_add_tos(&msg, net_is_v4(&out->path.remote), out->tos, out->ttl);
 	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
-	    errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
+	    errno == ENOBUFS || errno == EINTR ||
+	    (errno == EAGAIN && !out->staged))
 		return 0;
 	return -errno;
 }

@@ -167,8 +167,8 @@ START_TEST(first_datagram)
 }
 END_TEST
 
-/* The program sees the child at the address that plain UDP would show, whichever
- * path its first packet took. */
+/* The program sees the child at the address that plain UDP would show,
+ * whichever path its first packet took. */
 START_TEST(shown)
 {
 	struct mp_parent p;
@@ -337,7 +337,7 @@ START_TEST(dead_address)
 }
 END_TEST
 
-/* --- No parent any more ---------------------------------------------------- */
+/* --- No parent any more --------------------------------------------------- */
 
 /* The peer does not know the parent: silence; a handshake does it, and nothing
  * is lost or comes twice. */
@@ -435,6 +435,30 @@ START_TEST(no_way_back)
 }
 END_TEST
 
+/* The handshake is done while the program's thread sends: its datagram is
+ * staged with those before it. */
+START_TEST(between)
+{
+	struct mp_parent p;
+	struct duo *d = family(1, 1, &p);
+	struct mp *m = &d->end[SIBLING].mp;
+	struct mp_tx tx[MP_TX_MAX];
+	uint8_t b[8] = "say";
+
+	duo_restart(d, SERVER);
+	put32(b + 4, 100);
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &d->end[SIBLING].peer, 0,
+	    sizeof(b), (enum mp_send_flag)0, tx), 1);
+	duo_run(d, d->now + SEC);
+	ck_assert(!state_keys(duo_session(d, SIBLING))->child);
+	tx[0].error = 0;
+	ck_assert_int_eq(mp_send_commit(m, d->now, tx, 1, b, sizeof(b)), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, SERVER, 100), 1);
+	duo_free(d);
+}
+END_TEST
+
 /* INIT is there first, and CHILD, held back, later: it is refused then and for
  * good, also when the session has ended. */
 START_TEST(held_back)
@@ -498,7 +522,7 @@ START_TEST(disorder)
 }
 END_TEST
 
-/* --- Attackers ------------------------------------------------------------- */
+/* --- Attackers ------------------------------------------------------------ */
 
 /* Every bit that is flipped makes it nothing: no session, no answer. */
 START_TEST(flipped)
@@ -621,7 +645,7 @@ START_TEST(one_ticket)
 }
 END_TEST
 
-/* --- Parents and tickets ---------------------------------------------------- */
+/* --- Parents and tickets - */
 
 /* The secret is taken once; a number is given once. */
 START_TEST(taken_once)
@@ -767,6 +791,7 @@ suite_child(void)
 	tcase_add_test(tc, unknown_parent);
 	tcase_add_loop_test(tc, no_answer, 0, 6);
 	tcase_add_loop_test(tc, no_way_back, 0, 6);
+	tcase_add_test(tc, between);
 	tcase_add_test(tc, held_back);
 	tcase_add_loop_test(tc, disorder, 0, 40);
 	tcase_add_test(tc, flipped);
