@@ -8,6 +8,7 @@
 #include "seal.h"
 #include "state.h"
 #include "table.h"
+#include "ticket.h"
 
 #define MP_X(name, what) #name,
 static const char *const counter_names[] = { MP_COUNTERS(MP_X) };
@@ -80,7 +81,9 @@ mp_session_get(const struct mp *m, uint32_t session,
 		return MP_ENOENT;
 	*i = (struct mp_session_info) { .gen = s->gen,
 		.state = (enum mp_session_state)s->state,
-		.initiator = s->initiator, .plain = s->plain, .slot = s->slot,
+		.initiator = s->initiator, .plain = s->plain,
+		.parent = ticket_has_parent(s),
+		.child = s->keys[s->cur & 1].child, .slot = s->slot,
 		.key_id = s->key_id, .shown = s->shown,
 		.reflexive = s->reflexive,
 		.suite = seal_get(s->keys[s->cur & 1].suite)->name,

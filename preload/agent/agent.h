@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "loop.h"
+#include "parent.h"
 
 struct client;
 struct events;
@@ -51,6 +52,8 @@ struct agent {
 	unsigned nports;
 	uint64_t opened; /* counts sockets: the newest has the highest */
 	struct keyring_list rings;
+	struct parent_list parents; /* the last used first */
+	unsigned nparents;
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
 	struct process_list processes;

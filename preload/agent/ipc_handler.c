@@ -19,6 +19,7 @@
 #include "journal.h"
 #include "listener.h"
 #include "local_addr.h"
+#include "parent.h"
 #include "port.h"
 #include "refusal.h"
 #include "serving.h"
@@ -109,6 +110,7 @@ ipc_handler_open_more(struct ipc_question *q, struct port *p, bool raced)
 	slot = slots_add(p, &q->ask, q->pid, raced);
 	if (slot < 0)
 		return slot;
+	parent_give(p, &q->ask.local);
 	group_steer(p);
 	port_due(p);
 	return ipc_handler_give(q, p, slot);
@@ -145,6 +147,7 @@ ipc_handler_open_new(struct ipc_question *q)
 		serving_close(p);
 		return slot;
 	}
+	parent_give(p, &q->ask.local);
 	group_steer(p);
 	ipc_handler_take_refusal(q, p, slot);
 	port_due(p);

@@ -96,6 +96,9 @@ struct port {
 	unsigned nlinks;
 	uint64_t traffic;    /* datagrams in and out when it was pumped last */
 	uint64_t unanswered; /* MP_C_drop_unanswered at that time */
+	uint64_t inits; /* MP_C_handshake_out at the last look of parent.c, */
+	uint64_t parent_at, parent_until; /* when the next may be, and from when
+					   * on none is needed */
 	/* While a reader follows events: what readers were told, and whether
 	 * that may have changed. */
 	struct status *told;

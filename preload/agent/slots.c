@@ -48,6 +48,7 @@
 #include "mp.h"
 #include "agent.h"
 #include "journal.h"
+#include "parent.h"
 #include "port.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
@@ -191,6 +192,8 @@ slots_clear_records(struct port *p, uint32_t gone)
 	uint64_t now = arena_now();
 	uint32_t i;
 
+	if (gone != 0)
+		parent_keep(p, now);
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if ((gone >> i & 1) == 0)
 			continue;

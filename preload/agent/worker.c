@@ -20,6 +20,7 @@
 #include "local_addr.h"
 #include "loop.h"
 #include "netmon.h"
+#include "parent.h"
 #include "port.h"
 #include "sandbox.h"
 #include "serving.h"
@@ -241,6 +242,7 @@ worker_init(struct worker *w, const struct worker_start *start)
 	a->scan = &w->scan;
 	LIST_INIT(&a->ports);
 	LIST_INIT(&a->rings);
+	TAILQ_INIT(&a->parents);
 	LIST_INIT(&a->clients);
 	LIST_INIT(&a->processes);
 }
@@ -283,5 +285,6 @@ worker_run(const struct worker_start *start)
 	    KEEPER_IPC_HEARTBEAT_US);
 	loop_run(&a->loop);
 	events_end(&w.events);
+	parent_end(a);
 	_exit(0);
 }
