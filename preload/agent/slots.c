@@ -117,7 +117,8 @@ slots_write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
 		.reuseaddr = ask->reuseaddr != 0,
 		.reuseport = ask->reuseport != 0,
 		.connected = ask->connected != 0, .local = ask->local,
-		.peer = ask->peer,
+		.peer = ask->connected != 0 ? ask->peer :
+		    (struct mp_addr) { .port = 0 },
 		.group = p->slot[slot].group, .pid = (uint32_t)pid };
 	slots_copy_name(is->program, ask->program);
 	p->slot[slot].gen = gen;

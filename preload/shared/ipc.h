@@ -85,7 +85,8 @@ struct ipc_request {
 	uint32_t device;	/* interface that the socket is bound to; or 0 */
 	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */
-	struct mp_addr peer;		/* that it is connected to, if so */
+	struct mp_addr peer;		/* that it is connected to, or sends to
+					 * now; port 0: not known yet */
 	char keys[IPC_KEYS];		/* absolute paths, one a line */
 	char interfaces[IPC_NAMES];	/* only these, by blanks; "": all */
 	char no_interfaces[IPC_NAMES];	/* never these */

@@ -38,7 +38,7 @@ agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
 	ask->reuseport = s->reuseport;
 	ask->local = s->local;
 	ask->connected = s->connected;
-	ask->peer = s->peer;
+	ask->peer = s->connected ? s->peer : s->first;
 	ask->prefix = s->prefix;
 	memcpy(ask->arena_token, s->token, sizeof(ask->arena_token));
 	ask->tell_private = conf->set.tell_private;

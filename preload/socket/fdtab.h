@@ -69,6 +69,8 @@ struct sock {
 	struct arena_map map;
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
+	struct mp_addr first;	 /* of one that attaches: where its first
+				  * datagram goes; port 0: not known */
 	bool bound, autobound;
 	atomic_bool portless;	 /* without mpshim it would have no port now */
 	bool wide;		 /* the kernel's is bound to the wildcard, the
