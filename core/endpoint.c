@@ -200,9 +200,9 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	sh->sweep_at = MP_NEVER;
 	rng_init(&sh->rng, setup->seed);
 	rng_bytes(&sh->rng, sh->hash_key, sizeof(sh->hash_key));
-	do /* not the first byte of handshakes or internal datagrams */
+	sh->sid_prefix = setup->sid_prefix;
+	while (!mp_sid_prefix_ok(sh->sid_prefix))
 		sh->sid_prefix = (uint8_t)rng_u32(&sh->rng);
-	while (sh->sid_prefix == 0 || sh->sid_prefix == WIRE_MAGIC >> 24);
 	sh->magic = ENDPOINT_MAGIC;
 	return 0;
 }
@@ -225,6 +225,12 @@ void
 mp_stir(struct mp *m, const uint8_t seed[32])
 {
 	rng_stir(&m->sh->rng, seed);
+}
+
+bool
+mp_sid_prefix_ok(uint8_t prefix)
+{
+	return prefix != 0 && prefix != WIRE_MAGIC >> 24;
 }
 
 uint8_t

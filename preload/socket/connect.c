@@ -99,8 +99,11 @@ connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 			s->local = *local;
 	} else if (!s->wide)
 		memset(&s->local, 0, sizeof(s->local));
-	if (s->map.arena != NULL)
-		attach_tell(fd, s);
+	if (s->map.arena == NULL) {
+		ingress_filter_again(fd, s);
+		return;
+	}
+	attach_tell(fd, s);
 	ingress_filter(fd, s);
 }
 
@@ -129,9 +132,11 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
  * chose; a program that only changes its peer keeps it, so it is bound
  * again. */
 static int
-connect_rebind(int fd, struct sock *s)
+connect_rebind(int fd, struct sock *s, const struct mp_addr *peer)
 {
-	struct mp_addr was = { .port = 0 };
+	struct mp_addr was = { .port = 0 }, old = s->peer;
+	bool connected = s->connected;
+	int error;
 
 	if (s->kconnected) {
 		(void)ksock_name(fd, &was);
@@ -139,7 +144,13 @@ connect_rebind(int fd, struct sock *s)
 		s->kconnected = false;
 		s->bound = ksock_bound(fd);
 	}
-	return ksock_autobind_to(fd, s, was.port);
+	/* The socket filter is set before the bind, and once. */
+	s->peer = *peer;
+	s->connected = true;
+	error = ksock_autobind_to(fd, s, was.port);
+	s->peer = old;
+	s->connected = connected;
+	return error;
 }
 
 static int
@@ -172,7 +183,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0 && !(error == -ENETUNREACH &&
 	    connect_has_session(s, &a)))
 		return error;
-	error = connect_rebind(fd, s);
+	error = connect_rebind(fd, s, &a);
 	if (error != 0)
 		return error;
 	local.port = 0;

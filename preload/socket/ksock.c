@@ -186,7 +186,8 @@ ksock_autobind_to(int fd, struct sock *s, uint16_t port)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
 	any.port = port;
-	ksock_prepare(fd);
+	if (port != 0) /* else nobody knows yet to which port to send */
+		ksock_prepare(fd);
 	ingress_filter(fd, s); /* before the first packet can come */
 	error = ksock_bind(fd, s, &any);
 	if (error == -EADDRINUSE && port != 0) {
