@@ -240,7 +240,7 @@ ipc_handler_check_bind(const struct ipc_question *q)
 		return -ENOENT;
 	while (rule == BIND_RULE_APART && (error = ipc_handler_next_bound(
 	    q->agent, number, &before, &p, &is)) == 0)
-		rule = bind_rule(&is, p->device, &q->ask);
+		rule = bind_rule_of(&is, p->device, &q->ask);
 	if (error == -EAGAIN)
 		return error;
 	return rule == BIND_RULE_REFUSED ? -EADDRINUSE : 0;
