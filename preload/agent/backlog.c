@@ -27,6 +27,7 @@ struct backlog_item {
 	STAILQ_ENTRY(backlog_item) entry;
 	struct mp_addr from;
 	uint64_t since;
+	int16_t tos, ttl; /* as in struct internal */
 	bool astray; /* its socket may be closed: waits for a scan */
 	size_t len;
 	uint8_t payload[];
@@ -93,6 +94,8 @@ backlog_deliver(struct port *p, uint32_t slot, const struct mp_addr *from)
 		next = STAILQ_NEXT(d, entry);
 		if (!net_equal(&d->from, from))
 			continue;
+		in.tos = d->tos;
+		in.ttl = d->ttl;
 		port_send_internal(p, &in, d->payload, d->len);
 		STAILQ_REMOVE(&p->backlog, d, backlog_item, entry);
 		p->backlog_n--;
@@ -140,6 +143,8 @@ backlog_put(struct port *p, const struct internal *in, const void *payload,
 	    p->backlog_bytes + len > BACKLOG_BYTES))
 		backlog_drop_first(p);
 	d->from = in->from;
+	d->tos = in->tos;
+	d->ttl = in->ttl;
 	d->since = arena_now();
 	d->astray = in->kind == INTERNAL_ASTRAY;
 	d->len = len;

@@ -31,6 +31,7 @@ struct control_item {
 	struct mp_rx rx;
 	enum mp_verdict verdict;
 	struct internal inner;
+	int16_t tos, ttl; /* -1: unknown */
 	bool is_inner;
 	int opened;	  /* what mp_open() returned */
 	bool joined;	  /* of two parts: longer than its packet */
@@ -89,6 +90,8 @@ control_describe(const struct mmsghdr *m, struct control_item *c)
 	c->rx.path.local = info.local;
 	c->rx.path.ifindex = info.ifindex;
 	c->rx.arrival = info.arrival;
+	c->tos = (int16_t)info.tos;
+	c->ttl = (int16_t)info.ttl;
 	return true;
 }
 
@@ -203,7 +206,7 @@ control_deliver(struct port *p, const struct control_item *c,
     const uint8_t *bytes, size_t len)
 {
 	struct internal inner = { .kind = INTERNAL_DATA, .slot = c->rx.slot,
-		.from = c->rx.from };
+		.from = c->rx.from, .tos = c->tos, .ttl = c->ttl };
 
 	if (c->rx.slot >= MP_SLOTS_MAX || !p->slot[c->rx.slot].used ||
 	    c->rx.off > len || c->rx.len > len - c->rx.off)

@@ -117,12 +117,28 @@ port_fits(const struct agent *a, int fd, const struct ipc_request *ask,
 	    at->port == ask->port;
 }
 
+/* The program is told TOS and TTL of a datagram that comes by way of the agent,
+ * too. */
+static void
+port_want_tos(int fd, enum mp_family kernel)
+{
+	int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof(on));
+	if (kernel == MP_INET)
+		return;
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof(on));
+}
+
 void
 port_set_options(int fd, enum mp_family kernel)
 {
 	int size = BUFFER;
 
 	net_options(fd, kernel);
+	port_want_tos(fd, kernel);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);

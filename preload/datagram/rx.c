@@ -207,6 +207,8 @@ rx_open_internal(struct rx *in, bool peek)
 	in->from = inner.from;
 	in->payload = in->buf->packet + inner.off;
 	in->len = inner.len;
+	in->info.tos = inner.tos;
+	in->info.ttl = inner.ttl;
 	if (inner.slot != s->slot) {
 		if (inner.kind == INTERNAL_DATA && !peek)
 			rx_requeue_astray(in, inner.slot);

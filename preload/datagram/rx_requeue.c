@@ -13,10 +13,11 @@
 enum { FRESH_US = 5000000 };
 
 static void
-rx_requeue_send(struct rx *in, const struct internal *inner,
-    const uint8_t *payload,
+rx_requeue_send(struct rx *in, struct internal *inner, const uint8_t *payload,
     size_t len)
 {
+	inner->tos = (int16_t)in->info.tos;
+	inner->ttl = (int16_t)in->info.ttl;
 	(void)notify_internal(in->fd, in->s, inner, payload, len,
 	    in->buf->payload);
 }

@@ -195,6 +195,17 @@ tx_option_ask_kernel(int fd, const struct sock *s, const struct mp_addr *to,
 	return tx_option_probe(fd, s, to, NULL) == 0 ? error : 0;
 }
 
+enum { TX_OPTION_TTL = 64 }; /* RFC 1700; Linux's default */
+
+/* What a packet of the other family needs: the value of the datagram's own
+ * family; where the program set that of the other one only, the default, since
+ * the kernel would take the other one's.  Both count from 1, 0: not set. */
+static int
+tx_option_far(int own, int other, int usual)
+{
+	return own == 0 && other != 0 ? usual : own - 1;
+}
+
 /* Starts with what the socket's options say. */
 static void
 tx_option_preset(struct tx_option *ask, const struct sock *s, bool v4)
@@ -204,8 +215,10 @@ tx_option_preset(struct tx_option *ask, const struct sock *s, bool v4)
 	*ask = (struct tx_option) { .tos = -1, .ttl = -1, .segment = -1,
 	    .stamps = -1, .v4 = v4 };
 	ask->df = v4 ? s->df : w->df6 || w->dontfrag;
-	ask->far_tos = (v4 ? w->set_tos : w->set_tclass) - 1;
-	ask->far_ttl = (v4 ? w->set_ttl : w->set_hops) - 1;
+	ask->far_tos = tx_option_far(v4 ? w->set_tos : w->set_tclass,
+	    v4 ? w->set_tclass : w->set_tos, 0);
+	ask->far_ttl = tx_option_far(v4 ? w->set_ttl : w->set_hops,
+	    v4 ? w->set_hops : w->set_ttl, TX_OPTION_TTL);
 }
 
 int
@@ -248,14 +261,29 @@ tx_option_engine(const struct tx_option *ask, const struct sock *s,
     struct mp_tx_option *wish)
 {
 	const struct sock_options *w = &s->options;
-	int tos[2] = { w->set_tos - 1, w->set_tclass - 1 };
-	int ttl[2] = { w->set_ttl - 1, w->set_hops - 1 }, i;
+	int tos = (ask->v4 ? w->set_tos : w->set_tclass) - 1;
+	int ttl = (ask->v4 ? w->set_ttl : w->set_hops) - 1, i;
 
 	for (i = 0; i < 2; i++) {
-		wish->tos[i] = (int16_t)(ask->tos != -1 ? ask->tos : tos[i]);
-		wish->ttl[i] = (int16_t)(ask->ttl >= 0 ? ask->ttl : ttl[i]);
+		wish->tos[i] = (int16_t)(ask->tos != -1 ? ask->tos : tos);
+		wish->ttl[i] = (int16_t)(ask->ttl >= 0 ? ask->ttl : ttl);
 	}
 	wish->df = ask->df;
+}
+
+struct tx_option
+tx_option_of_staged(const struct sock *s, const struct mp_tx_option *wish,
+    bool v4)
+{
+	const struct sock_options *w = &s->options;
+	struct tx_option ask = { .v4 = v4, .tos = wish->tos[!v4],
+		.ttl = wish->ttl[!v4], .far_tos = -1, .far_ttl = -1 };
+
+	if (ask.tos == -1 && (w->set_tos != 0 || w->set_tclass != 0))
+		ask.tos = 0;
+	if (ask.ttl == -1 && (w->set_ttl != 0 || w->set_hops != 0))
+		ask.ttl = TX_OPTION_TTL;
+	return ask;
 }
 
 int

@@ -19,8 +19,8 @@ struct tx_option {
 	int tos, ttl; /* -1: as the socket has it; see net_add_tos() */
 	int64_t stamps; /* SO_TIMESTAMPING; -1: as the socket has it */
 	int segment;  /* bytes, UDP_SEGMENT; -1: as the socket has it */
-	int far_tos, far_ttl; /* -1, or what the socket has for the datagram's
-			       * family, for packets of the other family */
+	int far_tos, far_ttl; /* of packets of the other family than the
+			       * datagram's; -1: as the socket has it */
 	struct mp_addr source; /* that PKTINFO chooses; zeros: none */
 	bool df;  /* don't fragment */
 	bool v4;  /* the datagram goes to an IPv4 address */
@@ -41,6 +41,10 @@ int tx_option_probe(int fd, const struct sock *, const struct mp_addr *to,
  * of the program's socket included, the source not. */
 void tx_option_engine(const struct tx_option *, const struct sock *,
     struct mp_tx_option *);
+/* Those of a staged datagram that the program's socket itself sends, to that
+ * family: not what the program set of the socket since. */
+struct tx_option tx_option_of_staged(const struct sock *,
+    const struct mp_tx_option *, bool v4);
 /* The UDP_SEGMENT among a message's control messages, bytes; or -1. */
 int tx_option_segment(const struct msghdr *);
 /* Do a message's control messages choose the source of a datagram to that

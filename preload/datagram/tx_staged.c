@@ -78,7 +78,7 @@ tx_staged_send(struct tx *o)
 	struct mp_tx tx[MP_TX_MAX];
 	struct mp_tx_option wish;
 	unsigned forks = forked_times();
-	int n, i, v4;
+	int n, i;
 
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
@@ -88,9 +88,8 @@ tx_staged_send(struct tx *o)
 	if (n <= 0 || forked_times() != forks)
 		return 0; /* the parent sends what was begun before the fork */
 	for (i = 0; i < n; i++) {
-		v4 = net_is_v4(&tx[i].path.remote);
-		o->ask = (struct tx_option) { .v4 = v4, .tos = wish.tos[!v4],
-			.ttl = wish.ttl[!v4], .far_tos = -1, .far_ttl = -1 };
+		o->ask = tx_option_of_staged(o->s, &wish,
+		    net_is_v4(&tx[i].path.remote));
 		tx[i].error = tx_packet_send(o, &tx[i], o->flags, 0);
 	}
 	if (!reentry_lock(o->s->map.arena))

@@ -11,9 +11,9 @@
 #include "net.h"
 #include "seccomp.h"
 
-/* Bytes: of an address with port and zone, of the AEAD, before the sealed
- * body. */
-enum { FROM = 22, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
+/* Bytes: of an address with port and zone, TOS and TTL; of the AEAD, before the
+ * sealed body. */
+enum { FROM = 26, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
 	TAG = crypto_aead_chacha20poly1305_ietf_ABYTES,
 	BODY = INTERNAL_HEAD + NONCE };
 
@@ -47,6 +47,8 @@ internal_make(struct arena *a, const struct internal *in, const void *payload,
 	body[16] = (uint8_t)(in->from.port >> 8);
 	body[17] = (uint8_t)in->from.port;
 	memcpy(body + 18, &in->from.zone, sizeof(in->from.zone));
+	memcpy(body + 22, &in->tos, sizeof(in->tos));
+	memcpy(body + 24, &in->ttl, sizeof(in->ttl));
 	crypto_aead_chacha20poly1305_ietf_encrypt(body, NULL, body, len + FROM,
 	    out, INTERNAL_HEAD, NULL, nonce, a->key);
 	return len + INTERNAL_OVERHEAD;
@@ -68,6 +70,8 @@ internal_open(const struct arena *a, struct internal *in, uint8_t *packet,
 	memcpy(in->from.ip, body, 16);
 	in->from.port = (uint16_t)(body[16] << 8 | body[17]);
 	memcpy(&in->from.zone, body + 18, sizeof(in->from.zone));
+	memcpy(&in->tos, body + 22, sizeof(in->tos));
+	memcpy(&in->ttl, body + 24, sizeof(in->ttl));
 	in->off = BODY + FROM;
 	in->len = len - INTERNAL_OVERHEAD;
 	return true;

@@ -50,7 +50,7 @@ enum internal_kind {
 
 enum internal_bound {
 	INTERNAL_HEAD = 20,     /* bytes that the kernel's filters look at */
-	INTERNAL_OVERHEAD = 70, /* bytes around the payload */
+	INTERNAL_OVERHEAD = 74, /* bytes around the payload */
 };
 
 struct internal {
@@ -58,6 +58,8 @@ struct internal {
 	uint32_t slot;
 	struct mp_addr from; /* the peer as the program knows it; not of
 			      * LOCATE, WAKE and CLOSING */
+	int16_t tos, ttl;    /* with which the datagram arrived; of AGAIN, LAST,
+			      * DATA, ASTRAY and BACKLOG; -1: unknown */
 	size_t off, len;     /* of the payload, within the opened packet */
 	uint32_t stamps;     /* SO_TIMESTAMPING flags by which the kernel stamps
 			      * and counts what is sent; the program's own are

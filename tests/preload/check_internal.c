@@ -55,7 +55,7 @@ START_TEST(round_trip)
 {
 	const struct round_row *r = &rounds[_i];
 	struct internal in = { .kind = r->kind, .slot = r->slot,
-		.from = addr_of(r->ip, r->port) }, out;
+		.from = addr_of(r->ip, r->port), .tos = -1, .ttl = 255 }, out;
 	size_t len;
 
 	len = internal_make(map.arena, &in, payload, r->len, packet);
@@ -67,6 +67,8 @@ START_TEST(round_trip)
 	ck_assert_int_eq(out.kind, r->kind);
 	ck_assert_uint_eq(out.slot, r->slot);
 	ck_assert(net_equal(&out.from, &in.from));
+	ck_assert_int_eq(out.tos, -1);
+	ck_assert_int_eq(out.ttl, 255);
 	ck_assert_uint_eq(out.len, r->len);
 	ck_assert_mem_eq(packet + out.off, payload, r->len);
 }

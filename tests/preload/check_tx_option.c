@@ -138,6 +138,63 @@ START_TEST(other_family)
 }
 END_TEST
 
+/* What the program set for the other family only does not count, whichever
+ * family the packet takes.  Values are set_tos and so on, which count from 1. */
+START_TEST(other_family_only)
+{
+	static const struct {
+		uint16_t tos, tclass, ttl, hops;
+		int tos_got, ttl_got;
+	} rows[] = {
+		{ 12, 0, 34, 0, 0, 64 }, /* to IPv6 by IPv4 */
+		{ 12, 23, 34, 45, 22, 44 },
+		{ 0, 0, 0, 0, -1, -1 },
+		{ 0, 23, 0, 45, 22, 44 },
+	};
+	struct sock s = { .family = AF_INET6 };
+	struct mp_addr to = addr_of("fd00::1", 9);
+	struct msghdr none = { .msg_controllen = 0 };
+	struct mp_tx_option wish;
+	struct tx_option ask;
+
+	s.options.set_tos = rows[_i].tos;
+	s.options.set_tclass = rows[_i].tclass;
+	s.options.set_ttl = rows[_i].ttl;
+	s.options.set_hops = rows[_i].hops;
+	ck_assert_int_eq(tx_option_read(&ask, -1, &s, &to, &none), 0);
+	ck_assert_int_eq(ask.far_tos, rows[_i].tos_got);
+	ck_assert_int_eq(ask.far_ttl, rows[_i].ttl_got);
+	tx_option_engine(&ask, &s, &wish);
+	ck_assert_int_eq(wish.tos[0], rows[_i].tclass - 1);
+	ck_assert_int_eq(wish.ttl[0], rows[_i].hops - 1);
+}
+END_TEST
+
+/* A staged datagram keeps what it had: not what its socket was told since. */
+START_TEST(staged)
+{
+	static const struct {
+		uint16_t set;
+		int16_t wish;
+		int tos, ttl;
+	} rows[] = {
+		{ 0, -1, -1, -1 },
+		{ 0, 9, 9, 9 },
+		{ 34, -1, 0, 64 },
+		{ 34, 9, 9, 9 },
+		{ 34, NET_MINUS, NET_MINUS, NET_MINUS },
+	};
+	struct mp_tx_option wish = { .tos = { rows[_i].wish, 1 },
+		.ttl = { rows[_i].wish, 1 } };
+	struct sock s = { .options = { .set_tos = rows[_i].set,
+		.set_ttl = rows[_i].set } };
+	struct tx_option ask = tx_option_of_staged(&s, &wish, true);
+
+	ck_assert_int_eq(ask.tos, rows[_i].tos);
+	ck_assert_int_eq(ask.ttl, rows[_i].ttl);
+}
+END_TEST
+
 /* Control messages that the kernel accepted once are not tried again: the
  * second time a bad descriptor is not noticed. */
 START_TEST(source_known)
@@ -167,6 +224,8 @@ suite_tx_option(void)
 
 	tcase_add_loop_test(t, one, 0, COUNT(ones));
 	tcase_add_loop_test(t, other_family, 0, 6);
+	tcase_add_loop_test(t, other_family_only, 0, 4);
+	tcase_add_loop_test(t, staged, 0, 5);
 	tcase_add_test(t, source_known);
 	suite_add_tcase(s, t);
 	return s;
