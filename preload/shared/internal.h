@@ -51,6 +51,7 @@ struct internal {
 	uint32_t slot;
 	struct mp_addr from; /* the peer as the program knows it; of DATA,
 			      * AGAIN, ERROR and BACKLOG */
+	uint32_t zone;	     /* of `from': net_zone() */
 	size_t off, len;     /* of the payload, within the opened packet */
 	uint32_t stamps;     /* SO_TIMESTAMPING flags by which the kernel stamps
 			      * and counts what is sent; the program's own are

@@ -76,10 +76,12 @@ struct sock {
 	atomic_bool home;	 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that the agent serves */
 	struct net_self self;	 /* of an attached one, when it was attached */
+	uint32_t zone;		 /* of `peer', and of `local' then: net_zone() */
 	bool connected;		 /* to `peer', as connect.c emulates it */
 	uint64_t since;		 /* when that changed last, us */
 	bool was_connected;	 /* before that, */
 	struct mp_addr was;	 /* to this peer */
+	uint32_t was_zone;
 	bool kconnected;	 /* the kernel's is connected */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */
