@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "attach.h"
 #include "fdtab.h"
@@ -16,6 +17,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/seccomp.h"
 #include "shared/sibling.h"
 #include "sock.h"
 
@@ -65,7 +67,8 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 	if (error == 0)
 		error = ksock_name(fd, local);
 	len = sizeof(sin6);
-	if (error == 0 &&
+	if (error == 0 && net_is_zoned(to) &&
+	    SECCOMP_ALLOWS(SYS_getpeername) &&
 	    real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0)
 		*zone = net_zone((struct sockaddr *)&sin6, len);
 	real_close(fd);
