@@ -66,15 +66,10 @@ enum mp_bound {
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
 };
 
-/*
- * An address and a port, in host order; IPv4 as ::ffff:a.b.c.d.  `zone' is the
- * interface of an address that says nothing without one (RFC 4007), else 0: the
- * engine has no such addresses, and never looks at it.
- */
+/* An address and a port, in host order; IPv4 as ::ffff:a.b.c.d. */
 struct mp_addr {
 	uint8_t ip[16];
 	uint16_t port;
-	uint32_t zone;
 };
 
 /* The path of one packet.  local.port is not used. */

@@ -111,6 +111,8 @@ cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s,
 		memset(&sin6, 0, sizeof(sin6));
 		(void)net_put(to, AF_INET6, (struct sockaddr *)&sin6,
 		    sizeof(sin6));
+		net_put_zone((struct sockaddr *)&sin6, sizeof(sin6),
+		    info->ifindex);
 		cmsg_put(r, IPPROTO_IPV6, IPV6_ORIGDSTADDR, &sin6,
 		    sizeof(sin6));
 	}

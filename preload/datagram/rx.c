@@ -205,6 +205,7 @@ rx_open_internal(struct rx *in, bool peek)
 	    in->packet_len))
 		return RX_DROP;
 	in->from = inner.from;
+	in->zone = inner.zone;
 	in->payload = in->buf->packet + inner.off;
 	in->len = inner.len;
 	in->info.tos = inner.tos;
@@ -244,7 +245,8 @@ rx_accepts_plain(const struct rx *in)
 {
 	struct dest_policy p;
 
-	if (!ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
+	if (!ingress_rule_zone(in->s, in->zone, in->info.arrival) ||
+	    !ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
 	p = dest_policy_known(&in->from);
 	return !p.plain_besides ||
@@ -353,6 +355,7 @@ rx_give_name(const struct rx *in, struct msghdr *msg)
 	}
 	msg->msg_namelen = net_put(&in->from, in->s->family,
 	    (struct sockaddr *)&sin6, sizeof(sin6));
+	net_put_zone((struct sockaddr *)&sin6, msg->msg_namelen, in->zone);
 	if (in->plain && msg->msg_namelen == sizeof(sin6))
 		sin6.sin6_flowinfo = in->flowinfo;
 	memcpy(msg->msg_name, &sin6, room < msg->msg_namelen ? room :

@@ -27,7 +27,7 @@ rx_requeue_to(struct rx *in, uint32_t slot, const struct mp_addr *from,
     const uint8_t *payload, size_t len)
 {
 	struct internal inner = { .kind = slot == in->s->slot ? INTERNAL_AGAIN :
-		INTERNAL_DATA, .slot = slot, .from = *from };
+		INTERNAL_DATA, .slot = slot, .from = *from, .zone = in->zone };
 
 	rx_requeue_send(in, &inner, payload, len);
 }

@@ -185,6 +185,7 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 		m.msg_name = &sin6;
 		m.msg_namelen = net_put(dst, s->kernel == MP_INET ? AF_INET :
 		    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+		net_put_zone((struct sockaddr *)&sin6, m.msg_namelen, s->zone);
 	}
 	tx_add_source(s, &m, dst, room);
 	return tx_kernel(fd, s, &m, flags);

@@ -89,6 +89,7 @@ hook_socket_give_name(int fd, struct sock *s, const struct mp_addr *a,
 {
 	size_t whole = s->family == AF_INET ? sizeof(struct sockaddr_in) :
 					      sizeof(struct sockaddr_in6);
+	socklen_t room;
 
 	if (fault_read(fd, len, sizeof(*len)))
 		return -EFAULT;
@@ -96,7 +97,9 @@ hook_socket_give_name(int fd, struct sock *s, const struct mp_addr *a,
 		return -EINVAL;
 	if (fault_write(fd, name, *len < whole ? *len : whole))
 		return -EFAULT;
-	*len = net_put(a, s->family, name, *len);
+	room = *len;
+	*len = net_put(a, s->family, name, room);
+	net_put_zone(name, room, s->connected ? s->zone : 0);
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct slot {
 		    * program bound it to `local' */
 	struct mp_addr local; /* its address as the program is told it */
 	struct mp_addr peer;  /* of connect(2), while `connected' */
+	uint32_t zone;	      /* of `peer': net_zone() */
 	uint64_t since;	      /* when it was connected last, us; 0: never */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */

@@ -46,9 +46,9 @@ internal_make(struct arena *a, const struct internal *in, const void *payload,
 	memcpy(body, in->from.ip, 16);
 	body[16] = (uint8_t)(in->from.port >> 8);
 	body[17] = (uint8_t)in->from.port;
-	memcpy(body + 18, &in->from.zone, sizeof(in->from.zone));
 	memcpy(body + 22, &in->tos, sizeof(in->tos));
 	memcpy(body + 24, &in->ttl, sizeof(in->ttl));
+	memcpy(body + 18, &in->zone, sizeof(in->zone));
 	crypto_aead_chacha20poly1305_ietf_encrypt(body, NULL, body, len + FROM,
 	    out, INTERNAL_HEAD, NULL, nonce, a->key);
 	return len + INTERNAL_OVERHEAD;
@@ -69,9 +69,9 @@ internal_open(const struct arena *a, struct internal *in, uint8_t *packet,
 	in->slot = packet[1] >> 3;
 	memcpy(in->from.ip, body, 16);
 	in->from.port = (uint16_t)(body[16] << 8 | body[17]);
-	memcpy(&in->from.zone, body + 18, sizeof(in->from.zone));
 	memcpy(&in->tos, body + 22, sizeof(in->tos));
 	memcpy(&in->ttl, body + 24, sizeof(in->ttl));
+	memcpy(&in->zone, body + 18, sizeof(in->zone));
 	in->off = BODY + FROM;
 	in->len = len - INTERNAL_OVERHEAD;
 	return true;

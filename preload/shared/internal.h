@@ -60,6 +60,7 @@ struct internal {
 			      * LOCATE, WAKE and CLOSING */
 	int16_t tos, ttl;    /* with which the datagram arrived; of AGAIN, LAST,
 			      * DATA, ASTRAY and BACKLOG; -1: unknown */
+	uint32_t zone;	     /* of `from': net_zone() */
 	size_t off, len;     /* of the payload, within the opened packet */
 	uint32_t stamps;     /* SO_TIMESTAMPING flags by which the kernel stamps
 			      * and counts what is sent; the program's own are

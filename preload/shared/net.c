@@ -65,8 +65,7 @@ net_is_zoned(const struct mp_addr *a)
 bool
 net_equal(const struct mp_addr *a, const struct mp_addr *b)
 {
-	return a->port == b->port && a->zone == b->zone &&
-	    memcmp(a->ip, b->ip, 16) == 0;
+	return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
 }
 
 /* FNV-1a. */
@@ -106,12 +105,9 @@ net_get(struct mp_addr *a, const struct sockaddr *name, socklen_t len)
 	}
 	/* SIN6_LEN_RFC2133: without the scope id. */
 	if (name->sa_family == AF_INET6 && len >= 24) {
-		memset(&sin6, 0, sizeof(sin6));
-		memcpy(&sin6, name, len < sizeof(sin6) ? 24 : sizeof(sin6));
+		memcpy(&sin6, name, 24);
 		memcpy(a->ip, &sin6.sin6_addr, 16);
 		a->port = ntohs(sin6.sin6_port);
-		if (net_is_zoned(a))
-			a->zone = sin6.sin6_scope_id;
 		return true;
 	}
 	return false;
@@ -127,7 +123,6 @@ net_put(const struct mp_addr *a, int family, struct sockaddr *name,
 	if (family == AF_INET6) {
 		memcpy(&sin6.sin6_addr, a->ip, 16);
 		sin6.sin6_port = htons(a->port);
-		sin6.sin6_scope_id = a->zone;
 		memcpy(name, &sin6, size < sizeof(sin6) ? size : sizeof(sin6));
 		return sizeof(sin6);
 	}
@@ -137,6 +132,32 @@ net_put(const struct mp_addr *a, int family, struct sockaddr *name,
 	sin.sin_port = htons(a->port);
 	memcpy(name, &sin, size < sizeof(sin) ? size : sizeof(sin));
 	return sizeof(sin);
+}
+
+uint32_t
+net_zone(const struct sockaddr *name, socklen_t len)
+{
+	struct sockaddr_in6 sin6;
+	struct mp_addr a;
+
+	if (!net_get(&a, name, len) || !net_is_zoned(&a) || len < sizeof(sin6))
+		return 0;
+	memcpy(&sin6, name, sizeof(sin6));
+	return sin6.sin6_scope_id;
+}
+
+void
+net_put_zone(struct sockaddr *name, socklen_t size, uint32_t zone)
+{
+	struct sockaddr_in6 sin6;
+	struct mp_addr a;
+
+	if (!net_get(&a, name, size) || !net_is_zoned(&a) ||
+	    size < sizeof(sin6))
+		return;
+	memcpy(&sin6, name, sizeof(sin6));
+	sin6.sin6_scope_id = zone;
+	memcpy(name, &sin6, sizeof(sin6));
 }
 
 static uint64_t
@@ -185,8 +206,6 @@ net_info_ipv6(const struct cmsghdr *c, struct net_info *info)
 		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
 		memcpy(info->local.ip, &pi.ipi6_addr, 16);
 		info->ifindex = pi.ipi6_ifindex;
-		if (net_is_zoned(&info->local))
-			info->local.zone = info->ifindex;
 	} else if (c->cmsg_type == IPV6_TCLASS)
 		memcpy(&info->tos, CMSG_DATA(c), sizeof(info->tos));
 	else if (c->cmsg_type == IPV6_HOPLIMIT)

@@ -41,6 +41,14 @@ bool net_get(struct mp_addr *, const struct sockaddr *, socklen_t);
 socklen_t net_put(const struct mp_addr *, int family, struct sockaddr *name,
     socklen_t size);
 
+/*
+ * The zone of an address, which the engine's has not: the interface of one that
+ * says nothing without (net_is_zoned()), of others 0.  Read from a socket
+ * address; and written to one of `size' bytes, if it is such an address.
+ */
+uint32_t net_zone(const struct sockaddr *, socklen_t);
+void net_put_zone(struct sockaddr *, socklen_t size, uint32_t zone);
+
 /* Where a socket of a port sends internal datagrams to its own port. */
 struct net_self {
 	uint32_t device;  /* interface that the socket is bound to; or 0 */

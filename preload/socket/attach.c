@@ -285,6 +285,7 @@ attach_publish(struct sock *s)
 	slot->connected = s->connected;
 	slot->wide = s->wide;
 	slot->peer = s->peer;
+	slot->zone = s->zone;
 	slot->local = s->local;
 	slot->v6only = s->v6only;
 	s->gen = ++slot->gen;
@@ -382,6 +383,7 @@ attach_refresh(struct sock *s)
 	s->gen = slot->gen;
 	s->connected = slot->connected;
 	s->peer = slot->peer;
+	s->zone = slot->zone;
 	s->local = slot->local;
 	s->wide = slot->wide;
 	s->reuseaddr = slot->reuseaddr;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "attach.h"
 #include "fdtab.h"
@@ -16,6 +17,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/seccomp.h"
 #include "shared/sibling.h"
 #include "sock.h"
 
@@ -33,12 +35,12 @@ connect_source(int fd, const struct sock *s, struct mp_addr *from)
 
 /*
  * The local address that the kernel would give the connection; or the error
- * that it would give: tried on a scratch socket.  Gives `to' the zone that the
- * socket's own options choose where the program names none.
+ * that it would give: tried on a scratch socket.  *zone is that of `to'; the
+ * socket's own options choose one where the program names none.
  */
 static int
-connect_route(int of, const struct sock *s, struct mp_addr *to,
-    struct mp_addr *local)
+connect_route(int of, const struct sock *s, const struct mp_addr *to,
+    uint32_t *zone, struct mp_addr *local)
 {
 	struct sockaddr_in6 sin6;
 	struct mp_addr from;
@@ -51,11 +53,14 @@ connect_route(int of, const struct sock *s, struct mp_addr *to,
 	sock_set_option(fd, SO_BROADCAST, s->broadcast);
 	ksock_copy_ways(of, fd);
 	connect_source(of, s, &from);
-	if (!net_is_any(&from) && (error = ksock_bind(fd, s, &from)) ==
+	/* A zoned source goes with the zone of its peer. */
+	if (!net_is_any(&from) && !net_is_zoned(&from) &&
+	    (error = ksock_bind(fd, s, &from)) ==
 	    -EADDRNOTAVAIL)
 		error = 0; /* the host has lost it since */
 	len = net_put(to, s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    (struct sockaddr *)&sin6, sizeof(sin6));
+	net_put_zone((struct sockaddr *)&sin6, len, *zone);
 	if (error == 0 && (len == 0 ||
 	    real_connect(fd, (struct sockaddr *)&sin6, len) != 0))
 		error = len == 0 ? -EAFNOSUPPORT : -errno;
@@ -63,8 +68,9 @@ connect_route(int of, const struct sock *s, struct mp_addr *to,
 		error = ksock_name(fd, local);
 	len = sizeof(sin6);
 	if (error == 0 && net_is_zoned(to) &&
+	    SECCOMP_ALLOWS(SYS_getpeername) &&
 	    real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0)
-		(void)net_get(to, (struct sockaddr *)&sin6, len);
+		*zone = net_zone((struct sockaddr *)&sin6, len);
 	real_close(fd);
 	return error;
 }
@@ -87,14 +93,16 @@ connect_has_session(struct sock *s, const struct mp_addr *peer)
 /* Sets the socket's peer; NULL: none. */
 static void
 connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
-    const struct mp_addr *local)
+    uint32_t zone, const struct mp_addr *local)
 {
 	s->was = s->peer;
+	s->was_zone = s->zone;
 	s->was_connected = s->connected;
 	s->since = arena_now();
 	s->connected = peer != NULL;
 	if (peer != NULL) {
 		s->peer = *peer;
+		s->zone = zone;
 		if (!s->wide)
 			s->local = *local;
 	} else if (!s->wide)
@@ -113,7 +121,7 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
     socklen_t len)
 {
 	if (s->connected) {
-		connect_set_peer(fd, s, NULL, NULL);
+		connect_set_peer(fd, s, NULL, 0, NULL);
 		s->portless = s->autobound;
 	}
 	if (!s->kconnected)
@@ -158,13 +166,14 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
 	struct mp_addr a, local;
 	enum rules_way way;
+	uint32_t zone = net_zone(name, len);
 	int error = sock_parse(s, &a, name, len, true);
 
 	if (error != 0)
 		return error;
 	way = s->names ? WAY_PLAIN : dest_policy_of(&a).way;
 	if (way == WAY_PROTECT && atomic_load(&s->state) == SOCK_PLAIN) {
-		error = connect_route(fd, s, &a, &local);
+		error = connect_route(fd, s, &a, &zone, &local);
 		return error != 0 ? error : -EACCES;
 	}
 	if (way == WAY_REFUSE)
@@ -179,7 +188,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return 0;
 	}
 	local = s->local;
-	error = connect_route(fd, s, &a, &local);
+	error = connect_route(fd, s, &a, &zone, &local);
 	if (error != 0 && !(error == -ENETUNREACH &&
 	    connect_has_session(s, &a)))
 		return error;
@@ -188,7 +197,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return error;
 	local.port = 0;
 	s->portless = false;
-	connect_set_peer(fd, s, &a, &local);
+	connect_set_peer(fd, s, &a, zone, &local);
 	if (atomic_load(&s->state) == SOCK_ATTACHED)
 		attach_refusal(fd, s);
 	return 0;

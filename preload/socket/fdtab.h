@@ -80,10 +80,12 @@ struct sock {
 	enum mp_family only;	 /* the kernel's has its port in this family
 				  * alone; MP_DUAL: in both, if it has both */
 	struct net_self self;	 /* of an attached one, when it was attached */
+	uint32_t zone;		 /* of `peer', and of `local' then: net_zone() */
 	bool connected;		 /* to `peer', as connect.c emulates it */
 	uint64_t since;		 /* when that changed last, us */
 	bool was_connected;	 /* before that, */
 	struct mp_addr was;	 /* to this peer */
+	uint32_t was_zone;
 	bool kconnected;	 /* the kernel's is connected */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */

@@ -89,6 +89,15 @@ ingress_rule_plain(const struct sock *s, const struct mp_addr *from,
 }
 
 bool
+ingress_rule_zone(const struct sock *s, uint32_t zone, uint64_t arrival)
+{
+	const struct mp_addr *peer = ingress_rule_peer_at(s, arrival);
+
+	return peer == NULL || zone == (peer == &s->peer ? s->zone :
+	    s->was_zone);
+}
+
+bool
 ingress_rule_expected(const struct sock *s, const struct mp_addr *from,
     uint64_t arrival)
 {

@@ -35,6 +35,9 @@ enum ingress_verdict { INGRESS_PLAIN_NO, INGRESS_PLAIN_YES,
 enum ingress_verdict ingress_rule_plain(const struct sock *,
     const struct mp_addr *from, const struct mp_addr *to, uint64_t arrival,
     uint64_t now, bool dns);
+/* May it come from there, as for the zone of its sender?  A socket that is
+ * connected on one link hears nothing on another. */
+bool ingress_rule_zone(const struct sock *, uint32_t zone, uint64_t arrival);
 
 /* A datagram of a session: the program gets it, nobody does, or the port's next
  * socket does. */

@@ -3,6 +3,7 @@
  * sockets. */
 #include <errno.h>
 #include <net/if.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -351,6 +352,39 @@ START_TEST(info_of_nothing)
 }
 END_TEST
 
+/* Only what says nothing without an interface has a zone, and only in a whole
+ * sockaddr_in6. */
+static const struct zone_row {
+	const char *ip;
+	socklen_t len;
+	uint32_t zone;
+} zones[] = {
+	{ "fe80::1", 28, 7 },
+	{ "fe80::1", 24, 0 }, /* SIN6_LEN_RFC2133 */
+	{ "febf::1", 28, 7 },
+	{ "fec0::1", 28, 0 },
+	{ "ff02::1:2", 28, 7 },
+	{ "ff01::1", 28, 7 },
+	{ "ff12::1", 28, 7 }, /* the flags do not matter */
+	{ "ff05::1", 28, 0 },
+	{ "2001:db8::1", 28, 0 },
+	{ "::ffff:224.0.0.1", 28, 0 },
+};
+
+START_TEST(zone)
+{
+	const struct zone_row *r = &zones[_i];
+	struct sockaddr_in6 name = { .sin6_family = AF_INET6,
+		.sin6_scope_id = 7 };
+
+	ck_assert_int_eq(inet_pton(AF_INET6, r->ip, &name.sin6_addr), 1);
+	ck_assert_uint_eq(net_zone((struct sockaddr *)&name, r->len), r->zone);
+	name.sin6_scope_id = 0;
+	net_put_zone((struct sockaddr *)&name, r->len, 7);
+	ck_assert_uint_eq(name.sin6_scope_id, r->zone);
+}
+END_TEST
+
 Suite *
 suite_net(void)
 {
@@ -359,6 +393,7 @@ suite_net(void)
 
 	tcase_add_loop_test(t, get, 0, COUNT(gets));
 	tcase_add_test(t, get_none);
+	tcase_add_loop_test(t, zone, 0, COUNT(zones));
 	tcase_add_loop_test(t, put, 0, COUNT(puts_rows));
 	tcase_add_loop_test(t, kind, 0, COUNT(kinds));
 	tcase_add_test(t, text_longest);

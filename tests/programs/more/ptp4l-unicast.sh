@@ -6,7 +6,7 @@ conf() {
 	printf '[global]\ntime_stamping software\nfree_running 1\n'
 	printf 'network_transport UDPv%s\n' "$FAMILY"
 	printf 'uds_address %s\n' "$PWD/$1.uds"
-	printf 'logSyncInterval -3\nsummary_interval 0\nlogAnnounceInterval -1\n'
+	printf 'logSyncInterval -3\nsummary_interval -3\nlogAnnounceInterval -1\n'
 	printf 'logMinDelayReqInterval -3\nclockClass %s\n%s\n' "$2" "$3"
 	printf 'unicast_req_duration 30\n'
 }
