@@ -357,12 +357,13 @@ START_TEST(connected)
 	len = peer_seal(&other, p, "late", packet);
 	ck_assert_int_eq(kernel_steer(PORT, packet, len), p->group);
 
-	/* The agent gets it, and gives it on. */
+	/* The agent gets it, and gives it on, after what peer_meet() had sent
+	 * to the agent. */
 	kernel_nsent = 0;
 	kernel_deliver(PORT, &(struct mp_path) { .local = world_addr(1, PORT),
 	    .remote = other.at, .ifindex = 2 }, packet, len);
 	ck_assert(control_take(p, p->control));
-	ck_assert_str_eq(world_given(p), "1:late ");
+	ck_assert_str_eq(world_given(p), "1:hello 1:late ");
 
 	peer_exchange(&other, p, 300); /* its session gets other keys */
 	len = peer_seal(&other, p, "next", packet);
@@ -413,7 +414,7 @@ START_TEST(sibling)
 	ck_assert_int_eq(peer_slot(&own, p), 0);
 	len = peer_seal(&own, p, "mine", packet);
 	ck_assert_int_eq(kernel_steer(PORT, packet, len), index_of(p, 0));
-	peer_exchange(&own, p, 300);
+	peer_exchange(&own, p, 2300); /* the third keys within 2 s wait */
 	len = peer_seal(&own, p, "mine", packet);
 	ck_assert_int_eq(packet[1] >> 3, 0);
 	ck_assert_int_eq(kernel_steer(PORT, packet, len), index_of(p, 0));
