@@ -157,13 +157,16 @@ class Server:
 
 def serve(port):
     """Serves each variant by a process of its own."""
-    servers = []
+    bound, binds = os.pipe()
     for i, variant in enumerate(VARIANTS):
         if os.fork() == 0:
-            Server(variant, port + i).run()
+            server = Server(variant, port + i)
+            os.write(binds, b".")
+            server.run()
             os._exit(0)
-        servers.append(port + i)
-    print("serves", len(servers), flush=True)
+    for variant in VARIANTS:
+        os.read(bound, 1)
+    print("serves", len(VARIANTS), flush=True)
     time.sleep(LIFE)
 
 
