@@ -55,13 +55,14 @@
 #include "mp.h"
 #include "path.h"
 #include "pool.h"
+#include "recent.h"
 #include "session.h"
 #include "state.h"
 #include "route.h"
 #include "table.h"
 #include "wire.h"
 
-#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300002) /* and layout version */
+#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300003) /* and layout version */
 
 enum {
 	ENDPOINT_ALIGN = 64,
@@ -192,14 +193,16 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	sh->limits = m->limits;
 	sh->port = setup->port;
 	sh->tell_private = setup->tell_private;
+	sh->resend_us = setup->resend_us == 0 ? RECENT_LONGEST :
+	    setup->resend_us;
 	sh->aes = !setup->chacha_only && !setup->no_aes_hardware;
 	sh->accept_slot = UINT8_MAX;
 	sh->sweep_at = MP_NEVER;
 	rng_init(&sh->rng, setup->seed);
 	rng_bytes(&sh->rng, sh->hash_key, sizeof(sh->hash_key));
-	do /* not the first byte of handshakes or internal datagrams */
+	sh->sid_prefix = setup->sid_prefix;
+	while (!mp_sid_prefix_ok(sh->sid_prefix))
 		sh->sid_prefix = (uint8_t)rng_u32(&sh->rng);
-	while (sh->sid_prefix == 0 || sh->sid_prefix == WIRE_MAGIC >> 24);
 	sh->magic = ENDPOINT_MAGIC;
 	return 0;
 }
@@ -222,6 +225,12 @@ void
 mp_stir(struct mp *m, const uint8_t seed[32])
 {
 	rng_stir(&m->sh->rng, seed);
+}
+
+bool
+mp_sid_prefix_ok(uint8_t prefix)
+{
+	return prefix != 0 && prefix != WIRE_MAGIC >> 24;
 }
 
 uint8_t

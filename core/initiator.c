@@ -40,6 +40,10 @@ initiator_describe(const struct mp *m, const struct session *s,
 	in->previous = s->keys[s->cur & 1].sid_out;
 	in->features = handshake_features(m, s->initiator ? 0 :
 	    WIRE_F_RESPONDER);
+	if (s->keys[s->cur & 1].framed) {
+		in->previous = s->parent;
+		in->features |= WIRE_F_CHILD;
+	}
 	memcpy(in->assoc, s->assoc, 8);
 	if (f == NULL)
 		return;
@@ -208,7 +212,8 @@ emit_init(struct mp *m, struct session *s, struct handshake *sh, struct flow *f,
 		    sh->cookie);
 	state_count(m, MP_C_handshake_out);
 	if (sh->inner) {
-		memmove(buf + WIRE_AD + WIRE_HEAD, buf, WIRE_INIT);
+		memmove(buf + send_frame(s) + WIRE_AD + WIRE_HEAD, buf,
+		    WIRE_INIT);
 		return send_control(m, s, f, now, &msg, WIRE_INIT, out, buf);
 	}
 	send_out(m, s, f, &f->path, out);

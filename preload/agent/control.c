@@ -146,6 +146,8 @@ control_commit_one(struct port *p, struct control_item *c, uint8_t *bytes,
 {
 	bool inside = c->verdict == MP_SEALED;
 
+	if (inside && c->rx.child && p->nslots > 1)
+		steering_accept(p, &c->rx.path);
 	if (inside)
 		c->verdict = mp_recv_commit(&p->map.mp, now, &c->rx, bytes,
 		    c->opened);
@@ -153,6 +155,8 @@ control_commit_one(struct port *p, struct control_item *c, uint8_t *bytes,
 		c->joined = true;
 		c->verdict = mp_recv_join(&p->map.mp, &c->rx, bytes, PACKET);
 	}
+	if (c->rx.child)
+		steering_note_keys(p);
 	if (c->verdict != MP_HANDSHAKE)
 		return;
 	if (inside && (c->rx.off > len || c->rx.len > len - c->rx.off))

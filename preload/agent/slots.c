@@ -50,6 +50,7 @@
 #include "mp.h"
 #include "agent.h"
 #include "journal.h"
+#include "parent.h"
 #include "port.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
@@ -117,7 +118,10 @@ slots_write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
 	*is = (struct slot) { .cookie = ask->cookie, .inode = ask->inode,
 		.gen = gen, .family = ask->family, .v6only = ask->v6only != 0,
 		.reuseaddr = ask->reuseaddr != 0,
-		.reuseport = ask->reuseport != 0, .local = ask->local,
+		.reuseport = ask->reuseport != 0,
+		.connected = ask->connected != 0, .local = ask->local,
+		.peer = ask->connected != 0 ? ask->peer :
+		    (struct mp_addr) { .port = 0 },
 		.group = p->slot[slot].group, .pid = (uint32_t)pid };
 	slots_copy_name(is->program, ask->program);
 	p->slot[slot].gen = gen;
@@ -147,7 +151,8 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 	if (slot < 0)
 		return slot;
 	s = &p->slot[slot];
-	*s = (struct own_slot) { .cookie = ask->cookie, .inode = ask->inode,
+	*s = (struct own_slot) { .connected = ask->connected != 0,
+		.cookie = ask->cookie, .inode = ask->inode,
 		.opened = ++p->agent->opened,
 		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
 		    p->nslots + 1) };
@@ -191,6 +196,8 @@ slots_clear_records(struct port *p, uint32_t gone)
 	uint64_t now = arena_now();
 	uint32_t i;
 
+	if (gone != 0)
+		parent_keep(p, now);
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if ((gone >> i & 1) == 0)
 			continue;
@@ -205,9 +212,9 @@ static uint32_t
 slots_undelivered(const struct port *p, uint32_t slots)
 {
 	struct mp_session_info info;
-	uint32_t i, found = 0;
+	uint32_t i, found = 0, end = mp_session_end(&p->map.mp);
 
-	for (i = 0; i < p->map.mp.limits.sessions; i++)
+	for (i = 0; i < end; i++)
 		if (mp_session_get(&p->map.mp, i, &info) == 0 &&
 		    info.staged > 0 && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;

@@ -128,9 +128,9 @@ static void
 steering_plan_connected(const struct port *p, struct sockfilter_steering *g)
 {
 	struct mp_session_info info;
-	uint32_t i, k, slot;
+	uint32_t i, k, slot, end = mp_session_end(&p->map.mp);
 
-	for (i = 0; i < p->map.mp.limits.sessions; i++) {
+	for (i = 0; i < end; i++) {
 		if (mp_session_get(&p->map.mp, i, &info) != 0)
 			continue;
 		for (k = 0; k < 2; k++) {
@@ -250,7 +250,7 @@ steering_attach(struct port *p, uint8_t probed)
 	if (stranger < 0)
 		return;
 	if (error == 0)
-		error = sockfilter_steer(p->control, &g);
+		error = sockfilter_steer(p->control, &g, &p->steered);
 	if (error != 0)
 		journal("port %u: steering: %s", p->number,
 		    strerror(-error));

@@ -8,7 +8,10 @@
  *	| 0       | slot | 0 | kind | token 16   | nonce 12 | AEAD(body) + 16 |
  *
  * A socket of the port sends them to its own port at 127.109.112.1, or at the
- * one address that the port is bound to.  No sid begins with 0 (PROTOCOL.md 1).
+ * one address that the port is bound to.  Where the port is bound to a device
+ * nothing arrives over loopback: they go to the group ff01::1 of the device
+ * (K48), so that each socket of the port gets them, and drops those of others.
+ * No sid begins with 0 (PROTOCOL.md 1).
  * The low bit of `kind' is the C bit, which steers: 1 to the agent, 0 to the
  * socket of `slot'.  The socket filters check the token, so that no stranger
  * can make a socket readable; the AEAD hides the body from a capture of the
@@ -47,7 +50,7 @@ enum internal_kind {
 
 enum internal_bound {
 	INTERNAL_HEAD = 20,     /* bytes that the kernel's filters look at */
-	INTERNAL_OVERHEAD = 66, /* bytes around the payload */
+	INTERNAL_OVERHEAD = 70, /* bytes around the payload */
 };
 
 struct internal {
@@ -56,6 +59,9 @@ struct internal {
 	struct mp_addr from; /* the peer as the program knows it; not of
 			      * LOCATE, WAKE and CLOSING */
 	size_t off, len;     /* of the payload, within the opened packet */
+	uint32_t stamps;     /* SO_TIMESTAMPING flags by which the kernel stamps
+			      * and counts what is sent; the program's own are
+			      * not for it */
 };
 
 /* Does the head look like one of this port's? */
@@ -74,6 +80,9 @@ int internal_error(const struct internal *, const uint8_t *packet);
  */
 int internal_send(struct arena *, int fd, const struct internal *,
     const void *payload, size_t len, uint8_t *buf);
+/* The same of one that is made, and to an address that is known. */
+int internal_send_made(const struct net_self *, struct arena *, int fd,
+    const struct internal *, uint8_t *packet, size_t len);
 /* The same to an address that is known. */
 int internal_send_as(const struct net_self *, struct arena *, int fd,
     const struct internal *, const void *payload, size_t len, uint8_t *buf);

@@ -199,7 +199,7 @@ sockfilter_by_claims(struct bpf_writer *p, const struct sockfilter_steering *g)
 }
 
 int
-sockfilter_steer(int fd, const struct sockfilter_steering *g)
+sockfilter_steer(int fd, const struct sockfilter_steering *g, uint64_t *mark)
 {
 	struct bpf_writer *p = bpf_writer_new(BPF_MAXINSNS);
 	struct bpf_exits e = { .n = 0 }, probe = { .n = 0 };
@@ -239,17 +239,18 @@ sockfilter_steer(int fd, const struct sockfilter_steering *g)
 	sockfilter_by_sid(p, g);
 	bpf_writer_block_end(p, &e);
 	sockfilter_by_claims(p, g);
-	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p);
+	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p, mark);
 }
 
 int
 sockfilter_steer_first(int fd)
 {
 	struct bpf_writer *p = bpf_writer_new(BPF_MAXINSNS);
+	uint64_t none = 0;
 
 	if (p == NULL)
 		return -ENOMEM;
 	bpf_writer_return(p, 0);
-	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p);
+	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p, &none);
 }
 

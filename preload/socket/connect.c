@@ -31,10 +31,13 @@ connect_source(int fd, const struct sock *s, struct mp_addr *from)
 	from->port = 0;
 }
 
-/* The local address that the kernel would give the connection; or the error
- * that it would give: tried on a scratch socket. */
+/*
+ * The local address that the kernel would give the connection; or the error
+ * that it would give: tried on a scratch socket.  Gives `to' the zone that the
+ * socket's own options choose where the program names none.
+ */
 static int
-connect_route(int of, const struct sock *s, const struct mp_addr *to,
+connect_route(int of, const struct sock *s, struct mp_addr *to,
     struct mp_addr *local)
 {
 	struct sockaddr_in6 sin6;
@@ -58,6 +61,10 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 		error = len == 0 ? -EAFNOSUPPORT : -errno;
 	if (error == 0)
 		error = ksock_name(fd, local);
+	len = sizeof(sin6);
+	if (error == 0 && net_is_zoned(to) &&
+	    real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0)
+		(void)net_get(to, (struct sockaddr *)&sin6, len);
 	real_close(fd);
 	return error;
 }
@@ -92,8 +99,11 @@ connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 			s->local = *local;
 	} else if (!s->wide)
 		memset(&s->local, 0, sizeof(s->local));
-	if (s->map.arena != NULL)
-		attach_tell(fd, s);
+	if (s->map.arena == NULL) {
+		ingress_filter_again(fd, s);
+		return;
+	}
+	attach_tell(fd, s);
 	ingress_filter(fd, s);
 }
 
@@ -122,9 +132,11 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
  * chose; a program that only changes its peer keeps it, so it is bound
  * again. */
 static int
-connect_rebind(int fd, struct sock *s)
+connect_rebind(int fd, struct sock *s, const struct mp_addr *peer)
 {
-	struct mp_addr was = { .port = 0 };
+	struct mp_addr was = { .port = 0 }, old = s->peer;
+	bool connected = s->connected;
+	int error;
 
 	if (s->kconnected) {
 		(void)ksock_name(fd, &was);
@@ -132,7 +144,13 @@ connect_rebind(int fd, struct sock *s)
 		s->kconnected = false;
 		s->bound = ksock_bound(fd);
 	}
-	return ksock_autobind_to(fd, s, was.port);
+	/* The socket filter is set before the bind, and once. */
+	s->peer = *peer;
+	s->connected = true;
+	error = ksock_autobind_to(fd, s, was.port);
+	s->peer = old;
+	s->connected = connected;
+	return error;
 }
 
 static int
@@ -165,7 +183,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0 && !(error == -ENETUNREACH &&
 	    connect_has_session(s, &a)))
 		return error;
-	error = connect_rebind(fd, s);
+	error = connect_rebind(fd, s, &a);
 	if (error != 0)
 		return error;
 	local.port = 0;

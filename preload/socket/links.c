@@ -42,7 +42,7 @@ static void
 links_ask_again(int fd, struct sock *s)
 {
 	static const struct mp_addr anywhere;
-	int pass[IPC_PASS] = { ksock_control(fd, s), fd }, got = -1;
+	int pass[IPC_PASS] = { ksock_control(fd, s), fd, -1 }, got = -1;
 	struct ipc_answer answer = { .error = 0 };
 
 	if (pass[0] < 0)
@@ -64,7 +64,7 @@ void
 links_changed(int fd, struct sock *s)
 {
 	static const struct mp_addr anywhere;
-	int pass[IPC_PASS] = { fd, -1 }, got = -1;
+	int pass[IPC_PASS] = { fd, -1, -1 }, got = -1;
 	struct ipc_answer answer = { .error = 0 };
 
 	if (atomic_load(&s->state) != SOCK_ATTACHED)

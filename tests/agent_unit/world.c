@@ -71,6 +71,7 @@ world_begin(void)
 	world->netns = KERNEL_NETNS;
 	LIST_INIT(&world->ports);
 	LIST_INIT(&world->rings);
+	TAILQ_INIT(&world->parents);
 	LIST_INIT(&world->clients);
 	LIST_INIT(&world->processes);
 	ck_assert_int_eq(loop_init(&world->loop), 0);
