@@ -107,9 +107,13 @@ START_TEST(unknown)
 	ck_assert(!steering_knows_indices(p));
 	ck_assert_int_eq(steer_session(p, 1, false), PORT_UNKNOWN);
 	kernel_flood(false);
-	group_steer(p);
+	pump_port(p); /* it is tried again later, by itself */
+	ck_assert(!steering_knows_indices(p));
+	kernel_now += 200000;
+	pump_port(p);
 	ck_assert(steering_knows_indices(p));
 	ck_assert_int_eq(steer_session(p, 1, false), index_of(p, 1));
+	ck_assert_uint_eq(p->locate_at, 0);
 }
 END_TEST
 
