@@ -36,6 +36,7 @@ struct control_item {
 	int opened;	  /* what mp_open() returned */
 	bool joined;	  /* of two parts: longer than its packet */
 	bool steered;	  /* data, which the steering sent to the agent */
+	uint8_t named;	  /* the slot that its sid names */
 	bool answer;	  /* `out' and `packet' answer a handshake */
 	struct mp_out out;
 	int error;	  /* of sending the answer */
@@ -115,6 +116,7 @@ control_look_up(struct port *p, int n)
 		c->is_inner = internal_is(p->map.arena, in.bytes[i],
 		    in.msg[i].msg_len);
 		c->steered = !c->is_inner && (in.bytes[i][3] & 1) == 0;
+		c->named = in.bytes[i][1] >> 3;
 		if (!c->is_inner)
 			c->verdict = mp_recv_begin(&p->map.mp, now, &c->rx,
 			    in.bytes[i], in.msg[i].msg_len);
@@ -195,7 +197,7 @@ static void
 control_astray(const struct port *p, struct internal *inner)
 {
 	inner->kind = INTERNAL_ASTRAY;
-	socket_scan_soon(p->agent->scan);
+	socket_scan_next(p->agent->scan);
 }
 
 /* Passes a datagram on: one out of a control packet (a copy of a datagram whose
@@ -212,7 +214,7 @@ control_deliver(struct port *p, const struct control_item *c,
 	    c->rx.off > len || c->rx.len > len - c->rx.off)
 		return;
 	if (c->steered) {
-		if (p->slot[c->rx.slot].connected)
+		if (c->rx.slot == c->named || p->slot[c->rx.slot].connected)
 			control_astray(p, &inner);
 		backlog_put(p, &inner, bytes + c->rx.off, c->rx.len);
 	} else
@@ -220,15 +222,15 @@ control_deliver(struct port *p, const struct control_item *c,
 }
 
 /* INTERNAL_WAKE has done its work: the port is due.  Datagrams for slots come
- * here by hash where the steering knows no index; sent on, they would come back
- * by the same hash. */
+ * here where the steering is out of date, or knows no index: then the kernel
+ * chooses by hash, and INTERNAL_LAST would come back by the same hash. */
 static void
 control_take_internal(struct port *p, struct internal *inner,
     const uint8_t *bytes)
 {
 	if (inner->kind == INTERNAL_CLOSING)
 		socket_scan_soon(p->agent->scan);
-	if (inner->kind == INTERNAL_ASTRAY)
+	if (inner->kind == INTERNAL_ASTRAY || inner->kind == INTERNAL_DATA)
 		control_astray(p, inner);
 	if (inner->kind == INTERNAL_BACKLOG || inner->kind == INTERNAL_ASTRAY)
 		backlog_put(p, inner, bytes + inner->off, inner->len);

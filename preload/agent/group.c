@@ -20,10 +20,12 @@
 #include "port_send.h"
 #include "socket_scan.h"
 #include "steering.h"
+#include "shared/arena.h"
 #include "shared/internal.h"
 
 enum {
 	TRIES = 8,
+	AGAIN_US = 200000, /* until they are tried again */
 	NO_SLOT = -1, /* no count grew */
 	UNCLEAR = -2, /* several grew, or by more than the probe */
 };
@@ -95,6 +97,8 @@ group_locate(struct port *p)
 	for (i = 0; i < TRIES; i++)
 		if (group_probe_all(p))
 			return true;
+	p->locate_at = arena_now() + AGAIN_US;
+	port_due(p); /* which sets the alarm for that */
 	journal("port %u: the indices of its sockets are unknown", p->number);
 	return false;
 }
@@ -102,7 +106,14 @@ group_locate(struct port *p)
 void
 group_steer(struct port *p)
 {
+	p->locate_at = 0;
 	steering_attach(p, PORT_UNKNOWN);
 	if (!steering_knows_indices(p) && group_locate(p))
 		steering_attach(p, PORT_UNKNOWN);
+}
+
+bool
+group_is_due(const struct port *p, uint64_t now)
+{
+	return p->steering_due || (p->locate_at != 0 && now >= p->locate_at);
 }

@@ -138,6 +138,8 @@ pump_next(struct port *p, uint64_t now)
 	if (traffic != p->traffic && at > now + POLL_US)
 		at = now + POLL_US;
 	p->traffic = traffic;
+	if (p->locate_at != 0 && at > p->locate_at)
+		at = p->locate_at > now ? p->locate_at : now;
 	if (p->backlog_n > 0 && at > now + BACKLOG_PAUSE_US)
 		at = now + BACKLOG_PAUSE_US;
 	return told > now && told < at ? told : at;
@@ -248,7 +250,7 @@ pump_port(struct port *p)
 		if (tell)
 			pump_tell_sent(p, n);
 		pump_tell_lost(p, lost, nlost);
-		if (p->steering_due)
+		if (group_is_due(p, arena_now()))
 			group_steer(p);
 		backlog_give(p);
 		if (!tell && n < BATCH)

@@ -6,6 +6,7 @@
 
 #include "agent/backlog.h"
 #include "agent/port.h"
+#include "agent/socket_scan.h"
 #include "kernel.h"
 #include "shared/internal.h"
 #include "world.h"
@@ -59,6 +60,27 @@ START_TEST(waits)
 	give(p, "0:a ");
 	ck_assert_uint_eq(p->backlog_n, 0);
 	ck_assert_uint_eq(p->backlog_bytes, 0);
+	give(p, "");
+}
+END_TEST
+
+/* One that went astray waits until closed sockets are known; then whichever
+ * socket has the session gets it. */
+START_TEST(astray)
+{
+	struct port *p = world_port(PORT);
+	struct internal in = { .kind = INTERNAL_ASTRAY,
+		.from = world_addr(2, 1) };
+
+	ck_assert_int_eq(world_socket(p), 1);
+	know(p, 0, 2); /* not the one that takes strangers */
+	backlog_put(p, &in, "a", 1);
+	give(p, "");
+	world->scan->began = kernel_now;
+	give(p, "");
+	kernel_now++;
+	world->scan->began = kernel_now;
+	give(p, "0:a ");
 	give(p, "");
 }
 END_TEST
@@ -198,6 +220,7 @@ suite_backlog(void)
 
 	tcase_add_checked_fixture(t, world_begin, world_end);
 	tcase_add_test(t, waits);
+	tcase_add_test(t, astray);
 	tcase_add_test(t, strangers);
 	tcase_add_test(t, connected);
 	tcase_add_test(t, newer);

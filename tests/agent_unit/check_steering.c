@@ -107,9 +107,13 @@ START_TEST(unknown)
 	ck_assert(!steering_knows_indices(p));
 	ck_assert_int_eq(steer_session(p, 1, false), PORT_UNKNOWN);
 	kernel_flood(false);
-	group_steer(p);
+	pump_port(p); /* it is tried again later, by itself */
+	ck_assert(!steering_knows_indices(p));
+	kernel_now += 200000;
+	pump_port(p);
 	ck_assert(steering_knows_indices(p));
 	ck_assert_int_eq(steer_session(p, 1, false), index_of(p, 1));
+	ck_assert_uint_eq(p->locate_at, 0);
 }
 END_TEST
 
@@ -357,12 +361,13 @@ START_TEST(connected)
 	len = peer_seal(&other, p, "late", packet);
 	ck_assert_int_eq(kernel_steer(PORT, packet, len), p->group);
 
-	/* The agent gets it, and gives it on. */
+	/* The agent gets it, and gives it on, after what peer_meet() had sent
+	 * to the agent. */
 	kernel_nsent = 0;
 	kernel_deliver(PORT, &(struct mp_path) { .local = world_addr(1, PORT),
 	    .remote = other.at, .ifindex = 2 }, packet, len);
 	ck_assert(control_take(p, p->control));
-	ck_assert_str_eq(world_given(p), "1:late ");
+	ck_assert_str_eq(world_given(p), "1:hello 1:late ");
 
 	peer_exchange(&other, p, 300); /* its session gets other keys */
 	len = peer_seal(&other, p, "next", packet);

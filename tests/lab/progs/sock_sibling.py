@@ -5,7 +5,9 @@ connected to a peer that spoke, as servers of DTLS and QUIC have them.
 
     sock_sibling.py serve PORT       a server for each of VARIANTS, at PORT and
                                      the next ones
-    sock_sibling.py ask PORT V4 V6   asks each; prints who answered what
+    sock_sibling.py ask PORT V4 V6 REST
+                                     asks each; prints who answered what; rests
+                                     for so many seconds after a close
 
 A datagram is the client's letter, a port and what to do.  The socket that gets
 it answers with its name.
@@ -17,8 +19,8 @@ import socket
 import sys
 import time
 
-PATIENCE = 1.0  # seconds that the client waits for an answer
-LIFE = 150  # of a server
+PATIENCE = 2.0  # seconds that the client waits for an answer
+LIFE = 300  # of a server
 
 # Who has the sibling: the listener's process; a child of that, which may keep
 # the listener; a process that gets descriptors, which may keep it, too; either
@@ -30,14 +32,15 @@ BINDS = (("4", False, False, "4"), ("4", True, True, "4"),
          ("4", False, True, "4"), ("6", False, False, "6"),
          ("6", True, True, "6"), ("6", False, True, "6"),
          ("dual", False, False, "4"), ("dual", False, False, "6"))
-VARIANTS = [(who, share) + bind for who in WHOS for share in ("addr", "port")
-            for bind in BINDS]
+# Each with every other one; SO_REUSEADDR and SO_REUSEPORT in turn.
+VARIANTS = [(who, ("addr", "port")[(i + k) % 2]) + bind
+            for i, who in enumerate(WHOS) for k, bind in enumerate(BINDS)]
 OWN = {"4": "10.4.0.2", "6": "fd06::2"}
 
 # What the client does, one at a time: a letter, and what to do.
 SCRIPT = """
-A hello; A connect; A say; B hello; A say; B connect; B say; A say; C say; A say
-D nap; A close; A say; A say; A connect; A say; C say; A to; C say; A say; B say
+A hello; A other; A hello; A connect; A other; A say; B hello; A say; B connect
+B say; A say; C say; A say; D nap; A close; A say; A say; A connect; A say; C say; A to; C say; A say; B say
 B free; B say
 """
 
@@ -113,6 +116,10 @@ class Server:
             sock.connect((peer[0], int(port)))
             sock.send(name.encode())
             return
+        if what == "other":  # answers by a socket that is bound for that
+            with new(self.variant, self.port, self.variant[4]) as other:
+                other.sendto(what.encode(), peer)
+            return
         if what == "free":
             free(sock)
         try:
@@ -150,13 +157,16 @@ class Server:
 
 def serve(port):
     """Serves each variant by a process of its own."""
-    servers = []
+    bound, binds = os.pipe()
     for i, variant in enumerate(VARIANTS):
         if os.fork() == 0:
-            Server(variant, port + i).run()
+            server = Server(variant, port + i)
+            os.write(binds, b".")
+            server.run()
             os._exit(0)
-        servers.append(port + i)
-    print("serves", len(servers), flush=True)
+    for variant in VARIANTS:
+        os.read(bound, 1)
+    print("serves", len(VARIANTS), flush=True)
     time.sleep(LIFE)
 
 
@@ -203,14 +213,16 @@ class Client:
                 heard.append("+".join(answers + [self.hear(letter)]))
                 continue
             heard.append(self.hear("C" if what == "to" else letter))
+            if what in ("close", "other"):
+                time.sleep(float(sys.argv[5]))
         return heard
 
 
 def ask(port, hosts):
-    """Asks all servers, 8 at a time."""
+    """asks all servers, 3 at a time."""
     running = 0
     for i, variant in enumerate(VARIANTS):
-        if running == 8:
+        if running == 4:
             os.wait()
             running -= 1
         running += 1
