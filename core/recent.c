@@ -7,6 +7,8 @@
 #include "state.h"
 #include "wire.h"
 
+enum { RECENT_LOOKS = 32 }; /* records that one search looks at */
+
 bool
 recent_arrived(const struct flow *f, uint64_t at)
 {
@@ -64,4 +66,18 @@ recent_trim(struct mp *m, struct session *s, uint64_t now, unsigned most)
 	for (; most > 0 && (r = pool_first(m, POOL_RECENT, s)) != NULL &&
 	     settled(m, s, r, now); most--)
 		pool_drop(m, POOL_RECENT, s);
+}
+
+uint64_t
+recent_after(struct mp *m, struct session *s, const struct flow *f,
+    uint64_t at)
+{
+	const struct record *r;
+	unsigned looks = RECENT_LOOKS;
+
+	for (r = pool_first(m, POOL_RECENT, s); r != NULL && looks > 0;
+	     r = pool_next(m, POOL_RECENT, r), looks--)
+		if (r->flow == f->id && r->sent_at > at)
+			return r->sent_at;
+	return MP_NEVER;
 }

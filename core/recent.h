@@ -21,6 +21,10 @@ bool recent_arrived(const struct flow *, uint64_t at);
 bool recent_stale(const struct mp *, const struct record *, uint64_t now);
 /* How many of a record's via[] count. */
 unsigned recent_vias(const struct record *);
+/* When the first datagram after `at' was sent on the flow, that is kept and not
+ * far from the oldest one; MP_NEVER. */
+uint64_t recent_after(struct mp *, struct session *, const struct flow *,
+    uint64_t at);
 /* Drops, oldest first, `most' records at most that need not be sent again. */
 void recent_trim(struct mp *, struct session *, uint64_t now, unsigned most);
 

@@ -186,9 +186,10 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
     uint64_t now, struct mp_out *out, uint8_t *buf, size_t size)
 {
 	struct wire_msg msg = copy_msg(m, s, r, now);
-	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY;
+	size_t frame = send_frame(s);
+	size_t head = frame + WIRE_AD + WIRE_HEAD + WIRE_COPY;
 	size_t len = pool_len(r);
-	bool parts = part_needed(f, len, MP_COPY_OVERHEAD);
+	bool parts = part_needed(f, len, MP_COPY_OVERHEAD, frame);
 
 	if (!parts && (head + len + WIRE_TAG > size ||
 	    !pool_read(m, POOL_RECENT, r, 0, buf + head, len)))

@@ -7,6 +7,7 @@
 
 Suite *suite_addr(void);
 Suite *suite_behaviours(void);
+Suite *suite_child(void);
 Suite *suite_control(void);
 Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
