@@ -18,16 +18,20 @@ enum { BUFFER = 4 << 20 }; /* bytes, of the control socket, where allowed */
 static void
 port_pause(struct port *p)
 {
-	if (p->control_watch.ready != NULL)
-		watch_change(&p->agent->loop, &p->control_watch, 0);
+	if (p->control_watch.ready == NULL)
+		return;
+	watch_change(&p->agent->loop, &p->control_watch, 0);
+	p->paused = true;
 }
 
 void
 port_resume(struct port *p, uint64_t now)
 {
-	if (p->control_watch.ready != NULL && p->shut_us > 0 &&
-	    now >= p->shut_until)
-		watch_change(&p->agent->loop, &p->control_watch, EPOLLIN);
+	if (p->control_watch.ready == NULL || !p->paused ||
+	    now < p->shut_until)
+		return;
+	watch_change(&p->agent->loop, &p->control_watch, EPOLLIN);
+	p->paused = false;
 }
 
 bool

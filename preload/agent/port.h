@@ -90,6 +90,7 @@ struct port {
 	/* The lock was not available: no attempt before shut_until, which is
 	 * shut_us after the last one; 0: it was available. */
 	uint64_t shut_until, shut_us;
+	bool paused; /* the control socket is not read until then */
 	/* A record or a session's keys changed: the group has to be steered. */
 	bool steering_due;
 	/* The engine is to be told when its lock is held next. */

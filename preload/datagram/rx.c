@@ -467,8 +467,31 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
+/* Looks through the queue, which stays as it is, for a packet that is not to be
+ * given to the program.  True also where that cannot be told. */
+static bool
+rx_has_others(struct rx *in)
+{
+	int i, from = 0, end = -1;
+	bool others = false;
+
+	if (seccomp_setsockopt(in->fd, SOL_SOCKET, SO_PEEK_OFF, &from,
+		sizeof(from)) != 0)
+		return true;
+	for (i = 0; i < PARTED && !others; i++) {
+		in->payload = NULL;
+		in->nobody = false;
+		if (rx_packet(in, MSG_PEEK | MSG_DONTWAIT) != 0)
+			break;
+		others = rx_classify(in, true) != RX_GIVE;
+	}
+	(void)seccomp_setsockopt(in->fd, SOL_SOCKET, SO_PEEK_OFF, &end,
+	    sizeof(end));
+	return others;
+}
+
 /* Ends at a packet that arrived after the call began: it may be one that this
- * loop put back. */
+ * loop put back, which keeps its place. */
 void
 rx_drain_others(int fd, struct sock *s)
 {
@@ -481,7 +504,10 @@ rx_drain_others(int fd, struct sock *s)
 	    (in.buf = reentry_take()) == NULL)
 		return;
 	notify_agent(fd, s); /* it then steers others' packets elsewhere */
-	for (i = 0; i < PARTED; i++) {
+	for (i = rx_has_others(&in) ? 0 : PARTED; i < PARTED; i++) {
+		if (rx_packet(&in, MSG_PEEK | MSG_DONTWAIT) != 0 ||
+		    (in.info.arrival != MP_NEVER && in.info.arrival > begun))
+			break;
 		in.payload = NULL;
 		in.nobody = false;
 		if (rx_packet(&in, MSG_DONTWAIT) != 0)
@@ -489,8 +515,6 @@ rx_drain_others(int fd, struct sock *s)
 		if (rx_classify(&in, false) == RX_GIVE)
 			rx_requeue_to(&in, s->slot, &in.from, in.payload,
 			    in.len);
-		if (in.info.arrival != MP_NEVER && in.info.arrival > begun)
-			break;
 	}
 	reentry_give(in.buf);
 }

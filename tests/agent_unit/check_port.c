@@ -80,6 +80,27 @@ START_TEST(pauses)
 }
 END_TEST
 
+/* After a pause a request of a program is the first to take the lock, before
+ * the port's alarm rings: the control socket is read again all the same. */
+START_TEST(pause_ends)
+{
+	struct port *p = world_port(PORT);
+	uint64_t one = 1;
+
+	ck_assert_int_eq(write(p->control, &one, sizeof(one)), sizeof(one));
+	atomic_store(&p->map.arena->lock, OTHER_THREAD);
+	ck_assert(!port_lock(p));
+	ck_assert_int_eq(ready(), 0);
+	atomic_store(&p->map.arena->lock, 0);
+	kernel_now = p->shut_until;
+	ck_assert(port_lock(p));
+	port_unlock(p);
+	ck_assert_uint_le(alarm_at(p), kernel_now);
+	port_resume(p, kernel_now);
+	ck_assert_int_eq(ready(), 1);
+}
+END_TEST
+
 START_TEST(links)
 {
 	struct port *p = world_port(PORT);
@@ -112,6 +133,7 @@ suite_port(void)
 	tcase_add_checked_fixture(t, world_begin, world_end);
 	tcase_add_test(t, due);
 	tcase_add_test(t, pauses);
+	tcase_add_test(t, pause_ends);
 	tcase_add_test(t, links);
 	suite_add_tcase(s, t);
 	return s;

@@ -83,6 +83,21 @@ mmsg(const struct kind *k)
 	close(fd);
 }
 
+/* What is in the queue when the socket is connected stays there, in its
+ * order. */
+static void
+parted(const struct kind *k)
+{
+	int fd = sock_bound(k, k->port + 51);
+
+	ask(fd, k, "!n6 30");
+	settle(k);
+	CALL("parted-connect", connect(fd, &k->peer.sa, k->peer.len));
+	take("parted-four", fd, 4, MSG_DONTWAIT, NULL);
+	take("parted-rest", fd, 4, MSG_DONTWAIT, NULL);
+	close(fd);
+}
+
 static void
 waits(const struct kind *k)
 {
@@ -268,6 +283,7 @@ void
 topic_many(const struct kind *k)
 {
 	mmsg(k);
+	parted(k);
 	waits(k);
 	ready(k);
 	stamps(k);

@@ -212,9 +212,14 @@ many(const struct kind *k)
 void
 topic_send(const struct kind *k)
 {
+	/* A closed socket's port may come again: it would keep its number. */
 	connected(k);
+	trace_scene();
 	flags(k);
+	trace_scene();
 	unconnected(k);
+	trace_scene();
 	sizes(k);
+	trace_scene();
 	many(k);
 }

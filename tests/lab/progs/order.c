@@ -73,6 +73,7 @@ static union {
 } in[BUNDLE], out[BUNDLE];
 static struct sockaddr_in6 from[BUNDLE];
 static size_t out_len;
+static int why; /* the last error of a send */
 
 static void
 end(int sig)
@@ -356,8 +357,10 @@ send_some(int fd, enum way way, int port, uint64_t stream, unsigned n,
 	for (i = 0; i < b; i++)
 		out[i].head = (struct head){ .stream = stream +
 			(unsigned)port, .n = n + i, .way = way };
-	if (!send_out(fd, way, way < CONNECTED ? &to[port] : NULL))
+	if (!send_out(fd, way, way < CONNECTED ? &to[port] : NULL)) {
 		*failed += b;
+		why = errno;
+	}
 	return b;
 }
 
@@ -389,8 +392,11 @@ send_all(int fd, enum way way, int ports, unsigned datagrams, unsigned gap,
 	while (way < CONNECTED && got < sent - failed &&
 	    poll(&p, 1, PATIENCE_MS) > 0)
 		got += echoes(fd);
+	if (way < CONNECTED && got < sent - failed)
+		printf("no echo: %lu of %lu, stream %" PRIx64 "\n", sent -
+		    failed - got, sent, stream);
 	if (failed > 0)
-		printf("failed %lu: %s\n", failed, strerror(errno));
+		printf("failed %lu: %s\n", failed, strerror(why));
 	return sent;
 }
 
