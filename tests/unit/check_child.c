@@ -643,6 +643,7 @@ START_TEST(proven_by_sibling)
 	p.peer.flow[0].path.ifindex = 2;
 	p.peer.nflows = 1;
 	add_sibling(d);
+	duo_cut_addr(d, SIBLING, 0, true);
 	for (uint32_t i = 0; i < 3; i++) {
 		d->end[SIBLING].port = (uint16_t)(10000 + i);
 		give_ticket(d, SIBLING, &p);
