@@ -623,6 +623,47 @@ START_TEST(redirected)
 }
 END_TEST
 
+/* What one child proved serves the next: its answer waits for a challenge only
+ * where no child came from before. */
+START_TEST(proven_by_sibling)
+{
+	struct mp_parent p;
+	struct duo *d = duo_new(2, 1);
+	uint8_t big[800] = { 1 };
+	size_t before;
+
+	duo_cut_addr(d, CLIENT, 1, true);
+	duo_up(d);
+	duo_cut_addr(d, CLIENT, 1, false);
+	p = take_parent(d);
+	mp_slot_close(&d->end[CLIENT].mp, d->now, 0);
+	duo_run(d, d->now + SEC);
+	/* the parent knows of address 0 alone */
+	p.peer.flow[0].path.local = duo_addr(d, CLIENT, 1);
+	p.peer.flow[0].path.ifindex = 2;
+	p.peer.nflows = 1;
+	add_sibling(d);
+	duo_cut_addr(d, SIBLING, 0, true);
+	for (uint32_t i = 0; i < 3; i++) {
+		d->end[SIBLING].port = (uint16_t)(10000 + i);
+		give_ticket(d, SIBLING, &p);
+		ck_assert_int_eq(duo_say(d, SIBLING, 100 + 2 * i), 0);
+		duo_run(d, d->now + 2 * DUO_DELAY);
+		ck_assert_int_eq(duo_heard(d, SERVER, 100 + 2 * i), 1);
+		before = d->end[SIBLING].n_got;
+		ck_assert_int_eq(duo_send(d, SERVER, big, sizeof(big)), 0);
+		duo_run(d, d->now + 2 * DUO_DELAY);
+		ck_assert_uint_eq(d->end[SIBLING].n_got, before + (i > 0));
+		duo_run(d, d->now + SEC);
+		mp_slot_close(&d->end[SIBLING].mp, d->now, 0);
+		duo_run(d, d->now + SEC);
+		ck_assert_int_eq(mp_slot_open(&d->end[SIBLING].mp, 0,
+		    MP_DUAL), 0);
+	}
+	duo_free(d);
+}
+END_TEST
+
 /* Whoever has one ticket can make no packet of another child. */
 START_TEST(one_ticket)
 {
@@ -797,6 +838,7 @@ suite_child(void)
 	tcase_add_test(tc, flipped);
 	tcase_add_test(tc, replayed);
 	tcase_add_test(tc, redirected);
+	tcase_add_test(tc, proven_by_sibling);
 	tcase_add_test(tc, one_ticket);
 	tcase_add_test(tc, taken_once);
 	tcase_add_test(tc, ticket_use);
