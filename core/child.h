@@ -20,6 +20,8 @@ enum child_limit {
 					* as long again */
 	CHILD_END = 1000 * 1000, /* us without an answer until it counts as not
 				  * up */
+	CHILD_LATER = 500 * 1000, /* us until pairs are probed that need not be,
+				   * as a socket may live for one datagram */
 	CHILD_GAP = 5 * 1000, /* us in which the peer's agent has passed on what
 			       * came as CHILD */
 	CHILD_FRAMES = 256, /* datagrams that go as CHILD, though the peer knows

@@ -180,6 +180,8 @@ child_in_first(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return;
 	path_validated(m, s, f, now);
 	f->unproven = f->probe_now = !child_in_proven(m, rx);
+	if (!f->unproven)
+		f->born_at = now + CHILD_LATER;
 }
 
 void

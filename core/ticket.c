@@ -15,8 +15,9 @@
  *
  * The child's flows are those of the peer that worked, with their times, and
  * count as validated: it is the peer's address that was proven.  All other
- * pairs are made as for any session.  None is probed at once, but for the flow
- * in use: a socket may live for one datagram.
+ * pairs are made as for any session.  None is probed before CHILD_LATER, and
+ * until then no SELECT goes, as the peer follows the datagrams: a socket may
+ * live for one of them.
  *
  * Never: a number twice.  The secret is moved, not copied; a ticket is wiped
  * when it is used.
@@ -239,9 +240,12 @@ ticket_flows(struct mp *m, struct session *s, uint64_t now,
 		if (path_has_local(m, &p->flow[i].path))
 			ticket_flow(m, s, now, &p->flow[i]);
 	path_make_all(m, s, now);
-	STATE_FLOWS(m, s, f, id)
-		f->probe_now = false;
 	path_choice_review(m, s, now);
+	STATE_FLOWS(m, s, f, id) {
+		f->probe_now = false;
+		if (!f->validated)
+			f->born_at = now + CHILD_LATER;
+	}
 }
 
 /* Fills in what a new session has of a ticket; false: no flow is left. */
