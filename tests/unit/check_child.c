@@ -337,6 +337,36 @@ START_TEST(dead_address)
 }
 END_TEST
 
+/* A ticket that begins no session, for its time is over (0) or none of its flows
+ * is left (1), tells the addresses of the peer: INIT goes to all of them. */
+START_TEST(addresses_alone)
+{
+	struct mp_parent p;
+	struct mp_ticket t;
+	struct duo *d = duo_new(2, 2);
+	int error;
+
+	duo_up(d);
+	duo_run(d, d->now + 4 * SEC);
+	duo_cut_addr(d, SERVER, 0, true); /* the one that the program uses */
+	add_sibling(d);
+	p = take_parent(d);
+	if (_i == 0)
+		p.until = d->now;
+	error = mp_parent_ticket(&p, d->now, &t);
+	ck_assert_int_eq(error, _i == 0 ? MP_ENOENT : 0);
+	if (_i == 1)
+		t.peer.nflows = 0;
+	mp_ticket_put(&d->end[SIBLING].mp, &t);
+	ck_assert_int_eq(duo_say(d, SIBLING, 100), 0);
+	ck_assert_int_eq(duo_session(d, SIBLING)->state, MP_S_CONNECTING);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, SERVER, 100), 1);
+	ck_assert_int_eq(duo_session(d, SIBLING)->state, MP_S_UP);
+	duo_free(d);
+}
+END_TEST
+
 /* --- No parent any more --------------------------------------------------- */
 
 /* The peer does not know the parent: silence; a handshake does it, and nothing
@@ -829,6 +859,7 @@ suite_child(void)
 	tcase_add_loop_test(tc, orphan, 0, 4);
 	tcase_add_test(tc, parent_renewed);
 	tcase_add_test(tc, dead_address);
+	tcase_add_loop_test(tc, addresses_alone, 0, 2);
 	tcase_add_test(tc, unknown_parent);
 	tcase_add_loop_test(tc, no_answer, 0, 6);
 	tcase_add_loop_test(tc, no_way_back, 0, 6);
