@@ -240,7 +240,7 @@ ipc_handler_check_bind(const struct ipc_question *q)
 		return -ENOENT;
 	while (rule == BIND_RULE_APART && (error = ipc_handler_next_bound(
 	    q->agent, number, &before, &p, &is)) == 0)
-		rule = bind_rule(&is, p->device, &q->ask);
+		rule = bind_rule_of(&is, p->device, &q->ask);
 	if (error == -EAGAIN)
 		return error;
 	return rule == BIND_RULE_REFUSED ? -EADDRINUSE : 0;
@@ -420,6 +420,20 @@ on_links(struct ipc_question *q)
 }
 
 static int
+on_steer(struct ipc_question *q)
+{
+	struct port *p = ipc_handler_port_of(q);
+
+	if (p == NULL || slots_find(p, q->ask.cookie) < 0)
+		return -ENOENT;
+	if (!ipc_handler_may(q, p))
+		return -EACCES;
+	group_steer(p);
+	port_due(p);
+	return 0;
+}
+
+static int
 on_closing(struct ipc_question *q)
 {
 	socket_gc_run(q->agent);
@@ -458,6 +472,7 @@ static int (*const handler[])(struct ipc_question *) = {
 	[IPC_REFUSAL] = on_refusal_socket,
 	[IPC_LINKS] = on_links,
 	[IPC_EVENTS] = on_events,
+	[IPC_STEER] = on_steer,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };

@@ -70,6 +70,7 @@ struct port {
 	struct arena_map map;
 	int memfd, control;
 	enum mp_family kernel; /* the control socket's */
+	enum mp_family only; /* the family that it can send in; MP_DUAL: both */
 	uint32_t device; /* interface that its sockets are bound to; or 0 */
 	struct mp_addr bound;  /* its address: the wildcard, if it was free */
 	struct keyring *keyring;

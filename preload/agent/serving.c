@@ -134,6 +134,10 @@ serving_new(struct agent *a, const struct ipc_request *ask, int control,
 		    ask->port);
 		return -EBADF;
 	}
+	p->only = p->kernel;
+	if (p->kernel == MP_DUAL && net_is_any(&p->bound))
+		p->only = net_is_v4(&p->bound) ? MP_INET :
+		    net_is_v6only(control) ? MP_INET6 : MP_DUAL;
 	return 0;
 }
 
@@ -187,6 +191,7 @@ serving_make_arena(struct port *p)
 {
 	struct mp_setup setup = { .port = p->number,
 		.limits = serving_limits(&p->how),
+		.resend_us = p->how.resend_us,
 		.tell_private = p->how.tell_private != 0,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
 	size_t size = arena_size(&setup.limits);

@@ -14,8 +14,10 @@
  *		  stay until they are delivered, PART_US at most.  A program
  *		  that sends one datagram and exits is served by this.
  * slots_add: free to used.  slots_drop: used to parting or free.  slots_part:
- * parting to free.  A slot that becomes free is closed in the engine, which
- * tells its peers (CLOSE); the pump sends that, so the port is due.
+ * parting to free.  Where another socket of the port takes packets to its
+ * address, that one gets the sessions (sibling.h).  A slot that becomes free is
+ * closed in the engine, which tells the peers that are left (CLOSE); the pump
+ * sends that, so the port is due.
  *
  * Indices.  The kernel numbers the sockets of a group by their order of
  * joining; the port's first socket is 0, the control socket 1.  A process that
@@ -52,6 +54,7 @@
 #include "port.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
+#include "shared/sibling.h"
 
 enum { PART_US = 3000000 }; /* longest that a slot outlives its socket */
 
@@ -218,6 +221,24 @@ slots_undelivered(const struct port *p, uint32_t slots)
 	return found;
 }
 
+/* The peers of a socket that is gone are those of another one of the port, as in
+ * the kernel: their sessions go on there.  [lock] */
+static void
+slots_pass_on(struct port *p, uint32_t gone)
+{
+	uint32_t i;
+	int heir;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if ((gone >> i & 1) == 0)
+			continue;
+		heir = sibling_heir(&p->map, i, gone | p->parting);
+		if (heir >= 0)
+			mp_slot_move(&p->map.mp, arena_now(), i,
+			    (uint32_t)heir, NULL);
+	}
+}
+
 /* Frees the agent's own part of these slots: the indices that their sockets
  * had. */
 static uint64_t
@@ -293,6 +314,7 @@ slots_drop(struct port *p, uint32_t gone)
 	journal("port %u: sockets of slots %#x are gone", p->number, gone);
 	slots_renumber(p, n, p->nslots + 1, holes);
 	if (port_lock(p)) {
+		slots_pass_on(p, gone);
 		p->parting |= slots_undelivered(p, gone);
 		slots_clear_records(p, gone & ~p->parting);
 		port_unlock(p);

@@ -254,5 +254,6 @@ socket_scan_ended(struct socket_scan *s, uint64_t began)
 {
 	s->last = arena_now();
 	s->cost = s->last - began;
+	s->began = began;
 	socket_scan_arm(s);
 }

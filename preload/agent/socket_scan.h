@@ -24,6 +24,7 @@ struct socket_scan {
 	uint64_t due[SOCKET_SCAN_AGAIN];
 	bool heard; /* the kernel tells of closed sockets: socket_end.c */
 	uint64_t last, cost; /* end and duration of the last scan, us */
+	uint64_t began; /* of what is known of all ports */
 };
 
 /* What one scan found of a port. */

@@ -64,6 +64,9 @@ enum ipc_kind {
 			* has a memfd, the socket has this slot of that arena now
 			*/
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
+	IPC_STEER,     /* the socket of a port with others was connected:
+			* its peer's packets are steered to it before the
+			* answer */
 };
 
 struct ipc_request {
@@ -83,7 +86,7 @@ struct ipc_request {
 	uint8_t arena_token[ARENA_TOKEN]; /* ... token; 0: as the agent likes */
 	uint8_t tell_private;
 	uint32_t device;	/* interface that the socket is bound to; or 0 */
-	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
+	uint32_t sessions, memory, resend_us; /* of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */
 	struct mp_addr peer;		/* that it is connected to, or sends to
 					 * now; port 0: not known yet */

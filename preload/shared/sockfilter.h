@@ -33,10 +33,12 @@ struct sockfilter_steering {
 	size_t nclaims;
 	uint8_t plain;
 	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
-	/* To the sockets of these slots (bits) goes only data that begins with
-	 * one of `sid', the other data to the agent. */
-	uint32_t only;
+	/* What data of a connected socket's peer begins with, whichever slot
+	 * that names; 0: none. */
 	uint32_t sid[MP_SLOTS_MAX][2];
+	/* To the sockets of these slots (bits) goes only that, the other data
+	 * to the agent. */
+	uint32_t only;
 	uint8_t probed; /* the index that INTERNAL_LOCATE goes to */
 };
 /* Attaches it to the group of `fd' unless it is attached: 0, or a negative

@@ -44,6 +44,7 @@ agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
 	ask->tell_private = conf->set.tell_private;
 	ask->sessions = conf->set.sessions;
 	ask->memory = conf->set.memory;
+	ask->resend_us = conf->set.resend_us;
 	memcpy(ask->keys, conf->keys, sizeof(ask->keys));
 	memcpy(ask->interfaces, conf->set.interfaces,
 	    sizeof(ask->interfaces));

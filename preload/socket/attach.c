@@ -31,8 +31,9 @@
  * connect(2) changed.  attach_publish() writes and increments `gen';
  * attach_refresh(), before each datagram, reads if `gen' differs.  Publishing
  * also decides where sessions go: new ones to this socket unless it is
- * connected, then to the port's newest socket that takes them, and with them
- * the sessions with other peers than its own.
+ * connected, then to another socket of the port that takes them, and with them
+ * the sessions with other peers than its own; and the one with its own peer,
+ * which another socket may have, comes to it (shared/sibling.h).
  *
  * Locks.  `busy' of the socket, a flag between the threads of one process,
  * guards the change of state: a thread waits for it for BUSY_MS at most; a
@@ -55,6 +56,7 @@
 #include "ingress.h"
 #include "ksock.h"
 #include "mp.h"
+#include "notify.h"
 #include "policy/conf.h"
 #include "policy/dest_policy.h"
 #include "policy/rules.h"
@@ -64,6 +66,7 @@
 #include "shared/ipc.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/sibling.h"
 #include "shared/sockfilter.h"
 #include "sockopt.h"
 
@@ -89,6 +92,7 @@ attach_map(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	if (error != 0)
 		return error;
 	s->slot = answer->slot;
+	s->only = ksock_only(fd, s);
 	(void)net_self_learn(fd, &s->self);
 	net_options(fd, s->kernel);
 	ingress_filter_again(fd, s);
@@ -272,6 +276,59 @@ attach_log_refused(const struct ipc_answer *answer, int error)
 		    "nothing is sent: %s", text);
 }
 
+static void
+attach_publish(struct sock *s)
+{
+	struct slot *slot = &s->map.arena->slot[s->slot];
+	int heir;
+
+	slot->connected = s->connected;
+	slot->wide = s->wide;
+	slot->peer = s->peer;
+	slot->local = s->local;
+	slot->v6only = s->v6only;
+	s->gen = ++slot->gen;
+	if (s->connected)
+		slot->since = arena_now();
+	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
+		return;
+	sibling_take(&s->map, s->slot);
+	heir = sibling_heir(&s->map, s->slot, 0);
+	if (heir >= 0 && mp_slot_accept(&s->map.mp, (uint32_t)heir) == 0)
+		mp_slot_move(&s->map.mp, arena_now(), s->slot, (uint32_t)heir,
+		    &s->peer);
+}
+
+/* Lets the agent steer the port's packets by the record.  What arrives after
+ * connect(2) must be given as that said. */
+static void
+attach_steer(int fd, struct sock *s)
+{
+	struct ipc_answer answer = { .error = 0 };
+	struct mp_addr at;
+	int got = -1;
+
+	if (ksock_name(fd, &at) != 0 || agent_rpc(IPC_STEER, fd, s, &at, NULL,
+	    &answer, &got) != 0 || answer.error != 0)
+		notify_agent(fd, s);
+	if (got >= 0)
+		real_close(got);
+}
+
+void
+attach_tell(int fd, struct sock *s)
+{
+	bool alone;
+
+	if (!reentry_lock(s->map.arena))
+		return;
+	attach_publish(s);
+	alone = mp_slots(&s->map.mp) == UINT32_C(1) << s->slot;
+	reentry_unlock(s->map.arena);
+	if (!alone)
+		attach_steer(fd, s);
+}
+
 enum sock_state
 attach_socket(int fd, struct sock *s)
 {
@@ -284,7 +341,9 @@ attach_socket(int fd, struct sock *s)
 	if (atomic_load(&s->state) == SOCK_FRESH) {
 		error = attach_open(fd, s, &answer, &refusal);
 		if (error == 0) {
-			if (reentry_lock(s->map.arena)) {
+			if (s->connected) {
+				attach_tell(fd, s);
+			} else if (reentry_lock(s->map.arena)) {
 				attach_publish(s);
 				reentry_unlock(s->map.arena);
 			}
@@ -300,41 +359,6 @@ attach_socket(int fd, struct sock *s)
 	atomic_store(&s->busy, 0);
 	errno = saved;
 	return atomic_load(&s->state);
-}
-
-/* Can this socket take over the sessions of another one, which was
- * connected? */
-static bool
-attach_can_succeed(const struct slot *is, const struct slot *other)
-{
-	return is->cookie != 0 && !is->connected && (net_is_any(&is->local) ||
-	    memcmp(is->local.ip, other->local.ip, sizeof(is->local.ip)) == 0);
-}
-
-void
-attach_publish(struct sock *s)
-{
-	struct slot *slot = &s->map.arena->slot[s->slot];
-	uint32_t i;
-
-	slot->connected = s->connected;
-	slot->wide = s->wide;
-	slot->peer = s->peer;
-	slot->local = s->local;
-	slot->v6only = s->v6only;
-	s->gen = ++slot->gen;
-	if (s->connected)
-		slot->since = arena_now();
-	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
-		return;
-	/* New sessions go to the newest socket that takes them. */
-	for (i = MP_SLOTS_MAX; i-- > 0;)
-		if (attach_can_succeed(&s->map.arena->slot[i], slot) &&
-		    mp_slot_accept(&s->map.mp, i) == 0) {
-			mp_slot_move(&s->map.mp, arena_now(), s->slot, i,
-			    &s->peer);
-			return;
-		}
 }
 
 bool

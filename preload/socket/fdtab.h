@@ -77,6 +77,8 @@ struct sock {
 				  * program's to `local' */
 	atomic_bool home;	 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that the agent serves */
+	enum mp_family only;	 /* the kernel's has its port in this family
+				  * alone; MP_DUAL: in both, if it has both */
 	struct net_self self;	 /* of an attached one, when it was attached */
 	bool connected;		 /* to `peer', as connect.c emulates it */
 	uint64_t since;		 /* when that changed last, us */

@@ -14,7 +14,6 @@
 #include "ksock.h"
 #include "mp.h"
 #include "process/log.h"
-#include "process/reentry.h"
 #include "recover.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
@@ -34,10 +33,7 @@ links_follow(int fd, struct sock *s, uint32_t slot, int memfd)
 		return false;
 	s->slot = slot;
 	ingress_filter(fd, s);
-	if (reentry_lock(s->map.arena)) {
-		attach_publish(s);
-		reentry_unlock(s->map.arena);
-	}
+	attach_tell(fd, s);
 	return true;
 }
 

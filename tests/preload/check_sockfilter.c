@@ -103,10 +103,12 @@ send_to(int fd, int family, const char *ip, uint16_t port,
 enum { C = 1, SOCKETS = 4 };
 
 /* Index 0 is slot 0, 1 the agent, 2 slot 5, 3 slot 31.  Slot 7 gets the data of
- * one session alone. */
+ * one session alone, and slot 5 that of one which slots 0 and 7 had before. */
 static struct sockfilter_steering group = { .prefix = PREFIX, .control = C,
 	.plain = 2, .probed = 3, .only = 1U << 7,
-	.sid[7] = { 0, (uint32_t)PREFIX << 24 | 7 << 19 | 0x5554 } };
+	.sid[7] = { 0, (uint32_t)PREFIX << 24 | 7 << 19 | 0x5554 },
+	.sid[5] = { (uint32_t)PREFIX << 24 | 0xaabc,
+		(uint32_t)PREFIX << 24 | 7 << 19 | 0xaabc } };
 
 static const struct group_row {
 	const char *name;
@@ -118,6 +120,12 @@ static const struct group_row {
 	{ "data of slot 31", DATA(31), 3 },
 	{ "data of a slot without a socket", DATA(6), 2 },
 	{ "data of the one session", DATA(7), 3 },
+	{ "data of a session that slot 5 took from slot 0",
+	    { 60, { PREFIX, 0, 0xaa, 0xbc }, false }, 2 },
+	{ "its former key's, of slot 7",
+	    { 60, { PREFIX, 7 << 3, 0xaa, 0xbc }, false }, 2 },
+	{ "control of that session", { 60, { PREFIX, 0, 0xaa, 0xbd }, false },
+	    C },
 	{ "data of another", { 60, { PREFIX, 7 << 3, 0x55, 0x56 }, false }, C },
 	{ "control of that slot", { 60, { SID(7, 1) }, false }, C },
 	{ "internal for that slot", INTERNAL(7, INTERNAL_DATA), 3 },
@@ -142,6 +150,7 @@ static const struct group_row {
 	{ "internal for slot 0", INTERNAL(0, INTERNAL_DATA), 0 },
 	{ "internal for slot 5", INTERNAL(5, INTERNAL_DATA), 2 },
 	{ "put back for slot 5", INTERNAL(5, INTERNAL_AGAIN), 2 },
+	{ "kept for slot 5", INTERNAL(5, INTERNAL_LAST), 2 },
 	{ "of no socket yet", INTERNAL(5, INTERNAL_BACKLOG), C },
 	{ "internal for slot 31", INTERNAL(31, INTERNAL_ERROR), 3 },
 	{ "internal for the agent", INTERNAL(31, INTERNAL_WAKE), C },
