@@ -16,7 +16,8 @@
  *
  * To attach: bind the socket if it has no port; unless it joined a port that
  * the agent serves (`second'), bind a control socket to the same port, as index
- * 1 of the group, with steering to index 0 meanwhile (sockfilter.c); IPC_OPEN
+ * 1 of the group, with steering to index 0 meanwhile (sockfilter_group.c; not
+ * for a port that the kernel chose just now, which nobody knows); IPC_OPEN
  * passes it to the agent, which answers with slot and memfd.  The process needs
  * no right but that to bind the port, which it has just used.  If the port's
  * last socket was closed while this one joined, the agent has let go of it and
