@@ -21,6 +21,8 @@ enum child_limit {
 					* as long again */
 	CHILD_END = 1000 * 1000, /* us without an answer until it counts as not
 				  * up */
+	CHILD_LATER = 500 * 1000, /* us until pairs are probed that need not be,
+				   * as a socket may live for one datagram */
 	CHILD_GAP = 5 * 1000, /* us in which the peer's agent has passed on what
 			       * came as CHILD, and is known to have come ... */
 	CHILD_LATE = 50 * 1000, /* ... or is not, also where its host is loaded */

@@ -107,6 +107,7 @@ child_in_new(struct mp *m, uint64_t now, const struct session *parent,
 	}
 	memcpy(k.rx, rx->key, sizeof(k.rx));
 	memcpy(k.tx, rx->back, sizeof(k.tx));
+	s->parent = rx->parent;
 	k.sid_in = table_new_sid(m, slot);
 	session_install(m, s, now, &k, 0);
 	crypto_wipe(&k, sizeof(k));
@@ -179,6 +180,33 @@ child_in_first(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return;
 	path_validated(m, s, f, now);
 	f->unproven = f->probe_now = !child_in_proven(m, rx);
+	if (!f->unproven)
+		f->born_at = now + CHILD_LATER;
+}
+
+void
+child_in_prove(struct mp *m, const struct session *s, const struct flow *f,
+    uint64_t now)
+{
+	struct session *parent;
+	struct flow *p;
+	uint32_t id;
+
+	if (s->initiator || !s->keys[s->cur & 1].child ||
+	    child_in_parent(m, s->parent, &parent) == NULL)
+		return;
+	for (id = 0; id < state_nflows(parent); id++) {
+		p = state_flow(m, parent, id);
+		if (p != NULL && memcmp(p->path.remote.ip, f->path.remote.ip,
+			16) == 0 && p->proven_once && !p->unproven)
+			return;
+	}
+	/* A flow that is gone remembers it. */
+	p = path_flow(m, parent, state_nflows(parent), now);
+	if (p == NULL || !p->gone)
+		return;
+	p->path.remote = f->path.remote;
+	p->proven_once = true;
 }
 
 bool

@@ -24,6 +24,10 @@ struct session *child_in_owner(struct mp *, uint64_t now, struct mp_rx *,
 /* The first packet of a new session came by that flow. */
 void child_in_first(struct mp *, struct session *, struct flow *, uint64_t now,
     const struct mp_rx *);
+/* The peer answered a challenge on a flow: its parent's other children are
+ * proven to be there, too. */
+void child_in_prove(struct mp *, const struct session *, const struct flow *,
+    uint64_t now);
 /* Does the association of a peer's handshake belong to a child? */
 bool child_in_exists(const struct mp *, const struct handshake *);
 /* A peer's INIT takes the place of a child that we do not have: its number is

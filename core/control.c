@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "child_in.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -56,6 +57,7 @@ take_response(struct mp *m, struct recv *r)
 	if (crypto_equal(t, f->challenge, WIRE_TOKEN) &&
 	    control_same_path(r, &f->path)) {
 		path_validated(m, r->s, f, r->now);
+		child_in_prove(m, r->s, f, r->now);
 		return;
 	}
 	if (f->alt_at != MP_NEVER &&

@@ -196,11 +196,13 @@ initiator_reply_welcome(struct mp *m, const struct mp_rx *rx,
 	wire_get_welcome(packet, &w);
 	if (rx->ref == MP_NONE || !table_ref_of(m, rx->ref, &r) ||
 	    r.s == NULL || r.s->gen != rx->gen || r.s->state != MP_S_UP ||
-	    r.keys != state_keys(r.s) || !r.keys->framed ||
-	    r.keys->sid_in != h->isid || w.sid == 0 || w.max_flows == 0) {
+	    r.keys != state_keys(r.s) || !r.keys->child ||
+	    r.keys->sid_in != h->isid || !r.s->initiator || w.sid == 0 || w.max_flows == 0) {
 		state_count(m, MP_C_drop_handshake_sid);
 		return;
 	}
+	if (!r.keys->framed)
+		return; /* each CHILD gets one */
 	r.s->reflexive = w.yours;
 	child_known(m, r.s, now, w.sid & ~WIRE_SID_C, w.max_flows);
 }

@@ -501,11 +501,13 @@ void mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
 /* The next session from that index on whose program sent first, and which is up
  * or closing; MP_NONE. [lock] */
 uint32_t mp_peer_next(const struct mp *, uint32_t from);
-/* Makes the next ticket.  MP_ENOENT: the parent's time is over. */
+/* Makes the next ticket.  MP_ENOENT: the parent's time is over; then the ticket
+ * has the peer's addresses alone, to which INIT goes. */
 MP_CHECK int mp_parent_ticket(struct mp_parent *, uint64_t now,
     struct mp_ticket *);
 /* Keeps a ticket for the next session with its peer, of any slot; the endpoint
- * has four, of peers that differ, and drops the oldest. [lock] */
+ * has four, of peers that differ, and drops the oldest.  Its addresses serve
+ * further sessions with the peer, and one that could not begin with it. [lock] */
 void mp_ticket_put(struct mp *, const struct mp_ticket *);
 void mp_parent_wipe(struct mp_parent *);
 void mp_ticket_wipe(struct mp_ticket *);

@@ -281,7 +281,7 @@ struct session {
 	struct mp_addr told[MP_TOLD_MAX];
 
 	/* a child (child.h); its number is in the association */
-	uint32_t parent; /* initiator: sid of the parent at the peer */
+	uint32_t parent; /* sid of the parent, as the responder chose it */
 	uint32_t child_held; /* staged records below this number went out as
 			      * CHILD, too */
 	uint64_t child_ask_at; /* when INIT goes out; MP_NEVER */

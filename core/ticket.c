@@ -15,8 +15,9 @@
  *
  * The child's flows are those of the peer that worked, with their times, and
  * count as validated: it is the peer's address that was proven.  All other
- * pairs are made as for any session.  None is probed at once, but for the flow
- * in use: a socket may live for one datagram.
+ * pairs are made as for any session.  None is probed before CHILD_LATER, and
+ * until then no SELECT goes, as the peer follows the datagrams: a socket may
+ * live for one of them.
  *
  * Never: a number twice.  The secret is moved, not copied; a ticket is wiped
  * when it is used.
@@ -149,9 +150,9 @@ int
 mp_parent_ticket(struct mp_parent *p, uint64_t now, struct mp_ticket *t)
 {
 	memset(t, 0, sizeof(*t));
+	t->peer = p->peer;
 	if (now >= p->until || p->number >= UINT32_MAX - 1)
 		return MP_ENOENT;
-	t->peer = p->peer;
 	t->until = p->until;
 	t->sid = p->sid;
 	t->suite = p->suite;
@@ -181,8 +182,7 @@ mp_ticket_put(struct mp *m, const struct mp_ticket *t)
 	uint32_t i;
 
 	for (i = 0; i < STATE_TICKETS && at == NULL; i++)
-		if (m->sh->ticket[i].number != 0 &&
-		    m->sh->ticket[i].peer.key_id == t->peer.key_id &&
+		if (m->sh->ticket[i].peer.key_id == t->peer.key_id &&
 		    addr_equal(&m->sh->ticket[i].peer.addr, &t->peer.addr))
 			at = &m->sh->ticket[i];
 	if (at == NULL)
@@ -239,9 +239,12 @@ ticket_flows(struct mp *m, struct session *s, uint64_t now,
 		if (path_has_local(m, &p->flow[i].path))
 			ticket_flow(m, s, now, &p->flow[i]);
 	path_make_all(m, s, now);
-	STATE_FLOWS(m, s, f, id)
-		f->probe_now = false;
 	path_choice_review(m, s, now);
+	STATE_FLOWS(m, s, f, id) {
+		f->probe_now = false;
+		if (!f->validated)
+			f->born_at = now + CHILD_LATER;
+	}
 }
 
 /* Fills in what a new session has of a ticket; false: no flow is left. */
@@ -271,6 +274,23 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
 	return true;
 }
 
+void
+ticket_tell(struct mp *m, struct session *s)
+{
+	const struct mp_ticket *t;
+	uint32_t n;
+
+	for (t = m->sh->ticket; t < m->sh->ticket + STATE_TICKETS; t++)
+		if (addr_equal(&t->peer.addr, &s->shown) &&
+		    (s->key_id == 0 || s->key_id == t->peer.key_id))
+			break;
+	if (t == m->sh->ticket + STATE_TICKETS)
+		return;
+	n = STATE_ONCE(t->peer.ntold);
+	s->told_n = (uint8_t)(n < MP_TOLD_MAX ? n : MP_TOLD_MAX);
+	memcpy(s->told, t->peer.told, sizeof(s->told));
+}
+
 struct session *
 ticket_begin(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id)
@@ -283,7 +303,8 @@ ticket_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (at == NULL)
 		return NULL;
 	t = *at;
-	crypto_wipe(at, sizeof(*at));
+	crypto_wipe(at->seed, sizeof(at->seed));
+	at->number = 0;
 	child_derive(t.seed, t.number, k.tx, k.rx, assoc);
 	s = session_new(m, now, slot, dst, t.peer.key_id, assoc, true);
 	if (s != NULL && !ticket_use(m, s, now, &t, &k)) {

@@ -17,6 +17,9 @@ struct session;
  * NULL: there is none, or no room. */
 struct session *ticket_begin(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id);
+/* A session that begins to connect learns the addresses that the peer told
+ * another one. */
+void ticket_tell(struct mp *, struct session *);
 /* Would mp_parent_take() take the session's secret? */
 bool ticket_has_parent(const struct session *);
 

@@ -9,7 +9,9 @@
  * uses it, and no program sees another one's secret.
  *
  *	parent_look	after an INIT of ours: looks at each pump, PARENT_LOOK_US
- *			apart, until it has found the session that came of it
+ *			apart, until it has found the session that came of it;
+ *			then each PARENT_LEARN_US which paths that knows, since a
+ *			new socket may need them when none works
  *	parent_keep	before slots are closed: the flows that a session knew
  *			last, also of one that was a child itself
  *	parent_give	a socket was opened: a ticket of the peer that it talks
@@ -19,8 +21,8 @@
  *			that
  *
  * There is one parent for each peer and key.  One whose time is over (170 s
- * after its handshake) stays until another takes its place; it makes no
- * tickets.  If its session still lives, what that knows is copied into each
+ * after its handshake) stays until another takes its place; its tickets begin no
+ * session, but tell the peer's addresses to the INIT of one.  If its session still lives, what that knows is copied into each
  * ticket.
  *
  * Nothing of this outlives the worker: the next one has no secrets, and sockets
@@ -131,20 +133,24 @@ parent_look(struct port *p, uint64_t now)
 {
 	uint64_t sent = mp_counter_get(&p->map.mp, MP_C_handshake_out);
 	uint32_t i;
-	bool taken = false;
+	bool taken = false, new;
 
 	if (sent != p->inits) {
 		p->inits = sent;
 		p->parent_until = now + PARENT_FOR_US;
+		p->parent_at = 0;
 	}
-	if (now >= p->parent_until || now < p->parent_at)
+	new = now < p->parent_until;
+	if (now < p->parent_at || (!new && !p->has_parent))
 		return;
-	p->parent_at = now + PARENT_LOOK_US;
+	p->parent_at = now + (new ? PARENT_LOOK_US : PARENT_LEARN_US);
 	for (i = mp_peer_next(&p->map.mp, 0); i != MP_NONE;
 	     i = mp_peer_next(&p->map.mp, i + 1))
 		taken |= parent_take(p, now, i);
-	if (taken)
-		p->parent_until = 0;
+	if (!taken)
+		return;
+	p->parent_until = 0;
+	p->has_parent = true;
 }
 
 /* Brings a parent up to date, if its session lives. */
@@ -176,6 +182,7 @@ parent_give(struct port *p, const struct mp_addr *local,
 	struct mp_ticket t[PARENT_TICKETS];
 	uint64_t now = arena_now();
 	struct parent *x;
+	bool valid = false;
 	int n = 0, i;
 
 	TAILQ_FOREACH(x, &p->agent->parents, entry) {
@@ -185,7 +192,7 @@ parent_give(struct port *p, const struct mp_addr *local,
 		    !net_equal(peer, &x->of.peer.addr)))
 			continue;
 		parent_refresh(p->agent, x);
-		n += mp_parent_ticket(&x->of, now, &t[n]) == 0;
+		valid |= mp_parent_ticket(&x->of, now, &t[n++]) == 0;
 	}
 	if (n == 0 || !port_lock(p))
 		return false;
@@ -194,7 +201,7 @@ parent_give(struct port *p, const struct mp_addr *local,
 	port_unlock(p);
 	for (i = 0; i < n; i++)
 		mp_ticket_wipe(&t[i]);
-	return true;
+	return valid;
 }
 
 void

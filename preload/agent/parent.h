@@ -20,6 +20,8 @@ enum parent_bound {
 			     * last used */
 	PARENT_LOOK_US = 20000, /* between two looks at a port's sessions */
 	PARENT_FOR_US = 5000000, /* for so long after an INIT */
+	PARENT_LEARN_US = 1000000, /* between two looks at what a parent's own
+				    * session knows of its peer */
 };
 
 struct parent {

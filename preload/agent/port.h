@@ -101,6 +101,7 @@ struct port {
 	unsigned nlinks;
 	uint64_t traffic;    /* datagrams in and out when it was pumped last */
 	uint64_t unanswered; /* MP_C_drop_unanswered at that time */
+	bool has_parent; /* a secret of its sessions was taken */
 	uint64_t inits; /* MP_C_handshake_out at the last look of parent.c, */
 	uint64_t parent_at, parent_until; /* when the next may be, and from when
 					   * on none is needed */

@@ -266,10 +266,13 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		return -EACCES;
 	}
 	if (p.way == WAY_PROTECT) {
-		if (p.plain_besides && plain_peer_may_send(s, &dst, &p))
+		if (p.plain_besides && plain_peer_may_send(s, &dst, &p)) {
+			atomic_store(&s->untold, false);
 			return tx_plain(fd, s, msg, &dst, flags);
+		}
 		return tx_protected(fd, s, msg, &dst, &p, flags);
 	}
+	atomic_store(&s->untold, false);
 	if (state != SOCK_PLAIN && p.is_dns)
 		ingress_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected) {

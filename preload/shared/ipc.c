@@ -4,7 +4,8 @@
  *
  * Programs and mpctl ask the agent over a Unix socket (SOCK_SEQPACKET) that
  * lives for one request: connect, one struct ipc_request, one struct
- * ipc_answer, close.  IPC_STATUS and IPC_EVENTS get rows instead; IPC_WAKE gets
+ * ipc_answer, close.  A new socket takes one such request: IPC_OPEN brings all
+ * that the agent needs for it.  IPC_STATUS and IPC_EVENTS get rows instead; IPC_WAKE gets
  * nothing.  Descriptors go along by SCM_RIGHTS.
  *
  * The agent's socket is RUNTIME/agent.COOKIE.  COOKIE is the network

@@ -16,7 +16,8 @@
  *
  * To attach: bind the socket if it has no port; unless it joined a port that
  * the agent serves (`second'), bind a control socket to the same port, as index
- * 1 of the group, with steering to index 0 meanwhile (sockfilter.c); IPC_OPEN
+ * 1 of the group, with steering to index 0 meanwhile (sockfilter_group.c; not
+ * for a port that the kernel chose, and nobody was told); IPC_OPEN
  * passes it to the agent, which answers with slot and memfd.  The process needs
  * no right but that to bind the port, which it has just used.  If the port's
  * last socket was closed while this one joined, the agent has let go of it and
@@ -164,9 +165,8 @@ attach_ask(int fd, struct sock *s, const struct mp_addr *a,
 			return control;
 		/* ksock_prepare() did this, unless the socket was bound before
 		 * the library knew it, or joined a group that was another
-		 * port's.  Nobody sends to a port that the kernel chose a
-		 * moment ago. */
-		if (!s->autobound)
+		 * port's.  Nobody sends to a port that nobody was told. */
+		if (!atomic_load(&s->untold))
 			(void)sockfilter_steer_first(control);
 		if (attach_wants_refusal(s))
 			other = attach_new_refusal(fd, s);
@@ -186,7 +186,7 @@ attach_open(int fd, struct sock *s, struct ipc_answer *answer, bool *refusal)
 	struct mp_addr a;
 	int i, got = -1, error;
 
-	error = ksock_autobind(fd, s);
+	error = ksock_autobind_quietly(fd, s, 0);
 	if (error == 0)
 		error = ksock_name(fd, &a);
 	if (error != 0)

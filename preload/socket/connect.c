@@ -155,7 +155,7 @@ connect_rebind(int fd, struct sock *s, const struct mp_addr *peer)
 	/* The socket filter is set before the bind, and once. */
 	s->peer = *peer;
 	s->connected = true;
-	error = ksock_autobind_to(fd, s, was.port);
+	error = ksock_autobind_quietly(fd, s, was.port);
 	s->peer = old;
 	s->connected = connected;
 	return error;

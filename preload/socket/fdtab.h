@@ -72,6 +72,7 @@ struct sock {
 	struct mp_addr first;	 /* of one that attaches: where its first
 				  * datagram goes; port 0: not known */
 	bool bound, autobound;
+	atomic_bool untold;	 /* autobound, and nobody can know its port yet */
 	atomic_bool portless;	 /* without mpshim it would have no port now */
 	bool wide;		 /* the kernel's is bound to the wildcard, the
 				  * program's to `local' */

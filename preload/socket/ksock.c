@@ -168,8 +168,9 @@ ksock_only(int fd, const struct sock *s)
 	    net_is_v6only(fd) ? MP_INET6 : MP_DUAL;
 }
 
-int
-ksock_autobind_to(int fd, struct sock *s, uint16_t port)
+/* `prepare': plaintext may arrive before the socket attaches. */
+static int
+ksock_autobind_as(int fd, struct sock *s, uint16_t port, bool prepare)
 {
 	struct mp_addr any;
 	int error;
@@ -186,7 +187,7 @@ ksock_autobind_to(int fd, struct sock *s, uint16_t port)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
 	any.port = port;
-	if (port != 0) /* else nobody knows yet to which port to send */
+	if (prepare)
 		ksock_prepare(fd);
 	ingress_filter(fd, s); /* before the first packet can come */
 	error = ksock_bind(fd, s, &any);
@@ -196,6 +197,23 @@ ksock_autobind_to(int fd, struct sock *s, uint16_t port)
 	}
 	if (error == 0)
 		s->bound = s->autobound = true;
+	return error;
+}
+
+int
+ksock_autobind_to(int fd, struct sock *s, uint16_t port)
+{
+	return ksock_autobind_as(fd, s, port, true);
+}
+
+int
+ksock_autobind_quietly(int fd, struct sock *s, uint16_t port)
+{
+	bool was = s->bound;
+	int error = ksock_autobind_as(fd, s, port, port != 0);
+
+	if (error == 0 && !was && s->autobound && port == 0)
+		atomic_store(&s->untold, true);
 	return error;
 }
 

@@ -40,6 +40,9 @@ enum mp_family ksock_only(int fd, const struct sock *);
 /* Binds to any port, as a first send would; or to this one if it is free. */
 int ksock_autobind(int fd, struct sock *);
 int ksock_autobind_to(int fd, struct sock *, uint16_t port);
+/* The same before the socket attaches, so that nobody sends to it until then:
+ * then ksock_prepare() is not needed. */
+int ksock_autobind_quietly(int fd, struct sock *, uint16_t port);
 
 /* Copies the options that choose a packet's route (device, mark, priority). */
 void ksock_copy_ways(int from, int to);

@@ -248,6 +248,7 @@ sock_name(int fd, struct sock *s, struct mp_addr *a)
 
 	if (error != 0)
 		return error;
+	atomic_store(&s->untold, false); /* the program may tell a peer */
 	*a = kernel;
 	if (s->wide || s->connected)
 		memcpy(a->ip, s->local.ip, 16);

@@ -232,6 +232,39 @@ START_TEST(may_join)
 }
 END_TEST
 
+/* Keys that were read a moment ago serve another port, unless the file changed:
+ * its mode (0), its name (1), its contents (2). */
+START_TEST(key_changed)
+{
+	char other[512];
+	struct player p, q;
+	const char *key;
+	FILE *f;
+
+	lab_fresh();
+	lab_enter(LAB_A);
+	ck_assert_int_eq(lab_agent(), 0);
+	key = lab_key(LAB_A);
+	snprintf(other, sizeof(other), "%s.old", key);
+	ck_assert_int_eq(player_open(&p, LAB_A, 5110, key), 0);
+	ck_assert_int_eq(player_open(&q, LAB_A, 5111, key), 0);
+	player_close(&q);
+	if (_i == 0) {
+		ck_assert_int_eq(chmod(key, 0644), 0);
+	} else if (_i == 1) {
+		ck_assert_int_eq(rename(key, other), 0);
+	} else {
+		f = fopen(key, "a");
+		ck_assert_ptr_nonnull(f);
+		fprintf(f, "not a key\n");
+		fclose(f);
+	}
+	ck_assert_int_lt(player_open(&q, LAB_A, 5112, key), 0);
+	player_close(&q);
+	player_close(&p);
+}
+END_TEST
+
 START_TEST(bad_questions)
 {
 	struct ipc_request *ask = player_question(IPC_OPEN);
@@ -330,6 +363,7 @@ case_serve(void)
 	tcase_add_test(t, linked_key);
 	tcase_add_test(t, find);
 	tcase_add_test(t, may_join);
+	tcase_add_loop_test(t, key_changed, 0, 3);
 	tcase_add_test(t, bad_questions);
 	tcase_add_test(t, status);
 	tcase_add_test(t, ordinary_user);

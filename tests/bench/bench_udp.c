@@ -5,6 +5,11 @@
  *
  *	bench_udp serve PORT			echoes pings, counts the rest
  *	bench_udp ping ADDR PORT COUNT SIZE	prints median and p99, in us
+ *	bench_udp new ADDR PORT COUNT SIZE	a new socket for each datagram:
+ *						prints the medians of the time
+ *						until it was sent and until it
+ *						was answered, in us, and the
+ *						share without an answer
  *	bench_udp blast ADDR PORT COUNT SIZE	prints datagrams received per
  *						second, CPU time of sender and
  *						of receiver per datagram in us,
@@ -13,6 +18,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +30,7 @@
 #include <unistd.h>
 
 enum { BIG = 65536, PING = 'p', DATA = 'd', ASK = '?', WARM = 200,
-	SOCKBUF = 4 << 20, WAIT_US = 500000, ASKS = 20 };
+	SOCKBUF = 4 << 20, WAIT_US = 500000, ASKS = 20, PAUSE_US = 2000 };
 
 /* What the server has counted of a run: its answer to ASK. */
 struct count {
@@ -166,6 +172,54 @@ ping(int fd, int count, size_t size)
 	free(took);
 }
 
+/* One new socket: when the datagram was sent and when it was answered, ns. */
+static bool
+one_new(const struct sockaddr_in *to, size_t size, uint64_t *sent,
+    uint64_t *answered)
+{
+	struct timeval wait = { .tv_usec = WAIT_US };
+	char data[BIG] = { PING };
+	uint64_t began = now_ns();
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bool got;
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0
+	    || send(fd, data, size, 0) < 0)
+		die("new socket");
+	*sent = now_ns() - began;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	got = recv(fd, data, sizeof(data), 0) >= 0;
+	*answered = now_ns() - began;
+	close(fd);
+	return got;
+}
+
+static void
+new_sockets(int fd, int count, size_t size)
+{
+	uint64_t *sent = calloc((size_t)count, sizeof(*sent));
+	uint64_t *took = calloc((size_t)count, sizeof(*took));
+	struct sockaddr_in to;
+	socklen_t len = sizeof(to);
+	int i, n = 0;
+
+	if (sent == NULL || took == NULL ||
+	    getpeername(fd, (struct sockaddr *)&to, &len) != 0)
+		die("new");
+	for (i = 0; i < count; i++) {
+		n += one_new(&to, size, &sent[n], &took[n]);
+		usleep(PAUSE_US);
+	}
+	if (n == 0)
+		die("no answer");
+	qsort(sent, (size_t)n, sizeof(*sent), by_size);
+	qsort(took, (size_t)n, sizeof(*took), by_size);
+	printf("%.2f %.2f %.4f\n", (double)sent[n / 2] / 1e3,
+	    (double)took[n / 2] / 1e3, 1 - (double)n / count);
+	free(sent);
+	free(took);
+}
+
 static void
 blast(int fd, int count, size_t size)
 {
@@ -208,7 +262,7 @@ main(int argc, char **argv)
 		serve(argv[2]);
 	if (argc != 6) {
 		fprintf(stderr, "usage: bench_udp serve PORT | "
-		    "ping|blast ADDR PORT COUNT SIZE\n");
+		    "ping|new|blast ADDR PORT COUNT SIZE\n");
 		return 2;
 	}
 	fd = client(argv[2], argv[3]);
@@ -216,6 +270,8 @@ main(int argc, char **argv)
 	size = (size_t)atoi(argv[5]);
 	if (strcmp(argv[1], "ping") == 0)
 		ping(fd, count, size);
+	else if (strcmp(argv[1], "new") == 0)
+		new_sockets(fd, count, size);
 	else
 		blast(fd, count, size);
 	return 0;

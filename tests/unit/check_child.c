@@ -337,6 +337,36 @@ START_TEST(dead_address)
 }
 END_TEST
 
+/* A ticket that begins no session, for its time is over (0) or none of its flows
+ * is left (1), tells the addresses of the peer: INIT goes to all of them. */
+START_TEST(addresses_alone)
+{
+	struct mp_parent p;
+	struct mp_ticket t;
+	struct duo *d = duo_new(2, 2);
+	int error;
+
+	duo_up(d);
+	duo_run(d, d->now + 4 * SEC);
+	duo_cut_addr(d, SERVER, 0, true); /* the one that the program uses */
+	add_sibling(d);
+	p = take_parent(d);
+	if (_i == 0)
+		p.until = d->now;
+	error = mp_parent_ticket(&p, d->now, &t);
+	ck_assert_int_eq(error, _i == 0 ? MP_ENOENT : 0);
+	if (_i == 1)
+		t.peer.nflows = 0;
+	mp_ticket_put(&d->end[SIBLING].mp, &t);
+	ck_assert_int_eq(duo_say(d, SIBLING, 100), 0);
+	ck_assert_int_eq(duo_session(d, SIBLING)->state, MP_S_CONNECTING);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, SERVER, 100), 1);
+	ck_assert_int_eq(duo_session(d, SIBLING)->state, MP_S_UP);
+	duo_free(d);
+}
+END_TEST
+
 /* --- No parent any more --------------------------------------------------- */
 
 /* The peer does not know the parent: silence; a handshake does it, and nothing
@@ -623,6 +653,47 @@ START_TEST(redirected)
 }
 END_TEST
 
+/* What one child proved serves the next: its answer waits for a challenge only
+ * where no child came from before. */
+START_TEST(proven_by_sibling)
+{
+	struct mp_parent p;
+	struct duo *d = duo_new(2, 1);
+	uint8_t big[800] = { 1 };
+	size_t before;
+
+	duo_cut_addr(d, CLIENT, 1, true);
+	duo_up(d);
+	duo_cut_addr(d, CLIENT, 1, false);
+	p = take_parent(d);
+	mp_slot_close(&d->end[CLIENT].mp, d->now, 0);
+	duo_run(d, d->now + SEC);
+	/* the parent knows of address 0 alone */
+	p.peer.flow[0].path.local = duo_addr(d, CLIENT, 1);
+	p.peer.flow[0].path.ifindex = 2;
+	p.peer.nflows = 1;
+	add_sibling(d);
+	duo_cut_addr(d, SIBLING, 0, true);
+	for (uint32_t i = 0; i < 3; i++) {
+		d->end[SIBLING].port = (uint16_t)(10000 + i);
+		give_ticket(d, SIBLING, &p);
+		ck_assert_int_eq(duo_say(d, SIBLING, 100 + 2 * i), 0);
+		duo_run(d, d->now + 2 * DUO_DELAY);
+		ck_assert_int_eq(duo_heard(d, SERVER, 100 + 2 * i), 1);
+		before = d->end[SIBLING].n_got;
+		ck_assert_int_eq(duo_send(d, SERVER, big, sizeof(big)), 0);
+		duo_run(d, d->now + 2 * DUO_DELAY);
+		ck_assert_uint_eq(d->end[SIBLING].n_got, before + (i > 0));
+		duo_run(d, d->now + SEC);
+		mp_slot_close(&d->end[SIBLING].mp, d->now, 0);
+		duo_run(d, d->now + SEC);
+		ck_assert_int_eq(mp_slot_open(&d->end[SIBLING].mp, 0,
+		    MP_DUAL), 0);
+	}
+	duo_free(d);
+}
+END_TEST
+
 /* Whoever has one ticket can make no packet of another child. */
 START_TEST(one_ticket)
 {
@@ -788,6 +859,7 @@ suite_child(void)
 	tcase_add_loop_test(tc, orphan, 0, 4);
 	tcase_add_test(tc, parent_renewed);
 	tcase_add_test(tc, dead_address);
+	tcase_add_loop_test(tc, addresses_alone, 0, 2);
 	tcase_add_test(tc, unknown_parent);
 	tcase_add_loop_test(tc, no_answer, 0, 6);
 	tcase_add_loop_test(tc, no_way_back, 0, 6);
@@ -797,6 +869,7 @@ suite_child(void)
 	tcase_add_test(tc, flipped);
 	tcase_add_test(tc, replayed);
 	tcase_add_test(tc, redirected);
+	tcase_add_test(tc, proven_by_sibling);
 	tcase_add_test(tc, one_ticket);
 	tcase_add_test(tc, taken_once);
 	tcase_add_test(tc, ticket_use);

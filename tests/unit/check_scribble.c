@@ -60,6 +60,30 @@ scribble(struct duo_end *end)
 	}
 }
 
+/* What the agent does with parents; and a ticket of which another process wrote
+ * all but the peer's address. */
+static void
+parent_steps(struct duo_end *end, uint64_t now)
+{
+	struct mp *m = &end->mp;
+	struct mp_parent p;
+	struct mp_ticket t;
+	uint32_t i, n = 0;
+
+	for (i = mp_peer_next(m, 0); i != MP_NONE && n++ < 100;
+	     i = mp_peer_next(m, i + 1)) {
+		CALL(mp_parent_take(m, now, i, &p));
+		mp_parent_learn(m, now, i, &p);
+	}
+	dice_bytes((uint8_t *)&t, sizeof(t));
+	t.peer.addr = end->peer;
+	t.peer.nflows = dice(2) ? dice(10) : t.peer.nflows;
+	for (i = 0; i < MP_PEER_FLOWS; i++)
+		memcpy(t.peer.flow[i].path.local.ip, end->addr[0].local.ip,
+		    16);
+	mp_ticket_put(m, &t);
+}
+
 /* A bounded number of each thing that agent and programs do. */
 static void
 agent_steps(struct duo *d, int e, const struct tape *t)
@@ -107,6 +131,8 @@ agent_steps(struct duo *d, int e, const struct tape *t)
 		} else if (n == 9 && dice(10) == 0) {
 			mp_slot_close(&end->mp, duo_time(d, e), 0);
 			CALL(mp_slot_open(&end->mp, 0, MP_DUAL));
+		} else if (n == 10) {
+			parent_steps(end, duo_time(d, e));
 		}
 		for (i = 0; i < 50 && mp_poll(&end->mp, &end->keys,
 		    duo_time(d, e), &out, buf, sizeof(buf)) == 1; i++)

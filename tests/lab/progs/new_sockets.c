@@ -11,7 +11,12 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
-enum { EVENTS = 64, MOST = 1 << 16 };
+enum {
+	EVENTS = 64,
+	MOST = 1 << 16, /* descriptors */
+	TURN = 8,	/* new sockets between two looks for answers */
+	OPEN = 1000,	/* that wait for an answer; then the rate is less */
+};
 
 static struct prog_msg m;
 static uint64_t sent_at[MOST]; /* by descriptor, ms; 0: not open */
@@ -109,9 +114,10 @@ main(int argc, char **argv)
 	began = prog_now_ms();
 	while (made < all || open_now > 0) {
 		now = prog_now_ms();
-		while (made < all && made * 1000 / rate <= now - began)
+		for (i = 0; i < TURN && open_now < OPEN && made < all &&
+		     made * 1000 / rate <= now - began; i++)
 			begin(&to);
-		n = epoll_wait(loop, e, EVENTS, 1);
+		n = epoll_wait(loop, e, EVENTS, i == TURN ? 0 : 1);
 		for (i = 0; i < n; i++)
 			hear(e[i].data.fd);
 		if (now - look > 100) {
