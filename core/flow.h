@@ -26,6 +26,8 @@ enum flow_limit {
 	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
 	FLOW_FAILED = 500 * 1000, /* us of silence after which what is missing
 				   * was a failure, and counts as no loss */
+	FLOW_FEW = 16, /* datagrams ... */
+	FLOW_PROBES_FEW = 4, /* ... and probes that were loss, not a failure */
 	FLOW_SUSPECT = 32,	/* quick probes after a lost one, to measure
 				 * the loss */
 	FLOW_LINK_TRIES = 3,	/* challenges to learn the peer's link */

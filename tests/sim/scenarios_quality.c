@@ -84,6 +84,31 @@ static const struct expect lossy_keys_expects[] = {
 	{ 0 },
 };
 
+/* The same nine times: the few packets of keys must show the loss, whichever of
+ * them are lost. */
+static void
+lossy_nine(struct run *r)
+{
+	struct expect key = { .who = "key", .from = SEC(10), .to = SEC(69) };
+	struct expect echo = { .who = "echo", .from = SEC(10), .to = SEC(69) };
+	uint64_t seed = r->seed, keys = 0, echoes = 0;
+	unsigned k;
+
+	for (k = 0; k < 9; k++) {
+		run_free(r);
+		run_init(r, seed + k);
+		run_places(r, places_two);
+		run_traffic(r, traffic_keys);
+		run_steps(r, lossy_steps);
+		run_start(r);
+		run_until(r, SEC(70));
+		keys += m_lost(r, &key);
+		echoes += m_lost(r, &echo);
+	}
+	run_row(r, "keys lost after 10 s", COUNT, keys, AT_MOST, 0);
+	run_row(r, "echoes lost after 10 s", COUNT, echoes, AT_MOST, 0);
+}
+
 /* The best path loses a tenth downstream only: counts tell the direction. */
 static const struct step lossy_down_steps[] = {
 	{ .at = 0, act_loss_in, "c.a", PPM / 10 },
@@ -370,6 +395,8 @@ const struct scenario scenarios_quality[] = {
 	    .length = SEC(70), .places = places_two,
 	    .traffic = traffic_keys, .steps = lossy_steps,
 	    .expects = lossy_keys_expects },
+	{ .name = "lossy_nine", .title = "the same nine times",
+	    .custom = lossy_nine },
 	{ .name = "lossy_down", .title = "10 % loss on the best path, down",
 	    .length = SEC(70), .places = places_two,
 	    .traffic = traffic_call, .steps = lossy_down_steps,
