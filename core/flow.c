@@ -66,7 +66,7 @@ flow_forget(struct flow *f)
 	f->size = MP_SIZE_MIN;
 	f->size_max = UINT16_MAX;
 	f->size_mask = f->size_tries = f->big_lost = 0;
-	f->size_again = false;
+	f->size_again = f->size_lost = false;
 	f->size_at = MP_NEVER;
 }
 

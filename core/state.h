@@ -94,6 +94,7 @@ struct flow {
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
+	bool size_lost : 1;   /* that went unanswered: it is searched again */
 	bool route_wanted : 1; /* the kernel is to be asked where it leads */
 	bool link_new : 1; /* the peer is to be told by which link it leaves */
 	bool searched : 1;    /* its silence began a search (path_choice.c) */

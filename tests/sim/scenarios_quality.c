@@ -263,10 +263,28 @@ static const struct expect starts_eating_expects[] = {
 	{ "before: on the best path", m_share, "c", "c.a",
 	    SEC(10), SEC(20), PERMILLE, AT_LEAST, 1000 },
 	{ "lost in all up", m_lost, "big", NULL,
-	    0, SEC(59), COUNT, AT_MOST, 250 },
+	    0, SEC(59), COUNT, AT_MOST, 6 },
+	{ "lost in all down", m_lost, "gib", NULL,
+	    0, SEC(59), COUNT, AT_MOST, 6 },
 	{ "lost up after 25 s", m_lost, "big", NULL,
 	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
 	{ "lost down after 25 s", m_lost, "gib", NULL,
+	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* Big datagrams hide no loss: their size is proven again and again. */
+static const struct step lossy_later_steps[] = {
+	{ .at = SEC(20), act_loss, "c.a", PPM / 10 },
+	{ 0 },
+};
+
+static const struct expect lossy_big_expects[] = {
+	{ "left for the clean, slower one within", m_settled, "c", "c.b",
+	    SEC(20), SEC(59), MSEC, AT_MOST, SEC(12) },
+	{ "lost up after 5 s", m_lost, "big", NULL,
+	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
+	{ "lost down after 5 s", m_lost, "gib", NULL,
 	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
 	{ 0 },
 };
@@ -433,6 +451,10 @@ const struct scenario scenarios_quality[] = {
 	    .length = SEC(60), .places = places_two,
 	    .traffic = big_traffic, .steps = starts_eating_steps,
 	    .expects = starts_eating_expects },
+	{ .name = "lossy_big", .title = "10 % loss of 1350 bytes, after 20 s",
+	    .length = SEC(60), .places = places_two,
+	    .traffic = big_traffic, .steps = lossy_later_steps,
+	    .expects = lossy_big_expects },
 	{ .name = "eats_alone", .title = "the only path eats all over 1280",
 	    .length = SEC(30), .places = alone, .traffic = traffic_1400,
 	    .steps = eats_1280, .expects = alone_expects },
