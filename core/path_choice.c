@@ -419,6 +419,18 @@ path_choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
 	return cur != NULL && flow_usable(cur) ? cur : last_answered(m, s, cur);
 }
 
+bool
+path_choice_hopes(const struct mp *m, const struct session *s, uint64_t now)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id)
+		if (!f->gone && !f->down && !f->failed && now < f->born_at +
+		    CHOICE_HOPE)
+			return true;
+	return false;
+}
+
 uint16_t
 path_choice_copy_flags(const struct flow *f, uint64_t now)
 {

@@ -16,6 +16,14 @@ recent_arrived(const struct flow *f, uint64_t at)
 	return f != NULL && flow_arrived(f, at + 2 * WIRE_TS_US);
 }
 
+bool
+recent_stale(const struct mp *m, const struct record *r, uint64_t now)
+{
+	uint32_t most = STATE_ONCE(m->sh->resend_us);
+
+	return now > r->sent_at + (most < RECENT_MOST ? most : RECENT_MOST);
+}
+
 unsigned
 recent_vias(const struct record *r)
 {
@@ -40,7 +48,7 @@ settled(const struct mp *m, const struct session *s, const struct record *r,
 {
 	unsigned i;
 
-	if (now > r->sent_at + RECENT_LONGEST ||
+	if (recent_stale(m, r, now) ||
 	    state_flow(m, s, r->flow) == NULL ||
 	    settled_by(m, s, r->flow, r->sent_at))
 		return true;

@@ -84,6 +84,19 @@ count(struct run *r, const struct expect *e, bool came, unsigned but)
 }
 
 uint64_t
+m_worst_came(struct run *r, const struct expect *e)
+{
+	size_t n;
+	const struct record *rec = records(r, e, &n), *end = rec + n;
+	uint64_t worst = 0;
+
+	for (; rec < end; rec++)
+		if (rec->came != 0 && rec->way_us > worst)
+			worst = rec->way_us;
+	return worst;
+}
+
+uint64_t
 m_lost(struct run *r, const struct expect *e)
 {
 	return count(r, e, false, 0);

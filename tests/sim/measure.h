@@ -16,6 +16,7 @@ struct run;
 /* The slowest of the datagrams sent in the time; NEVER: one did not arrive. */
 uint64_t m_worst_echo(struct run *, const struct expect *); /* us */
 uint64_t m_worst_way(struct run *, const struct expect *);  /* us */
+uint64_t m_worst_came(struct run *, const struct expect *);  /* us */
 /* Datagrams that did not arrive; those of them that no live path lost. */
 uint64_t m_lost(struct run *, const struct expect *);
 uint64_t m_lost_beyond(struct run *, const struct expect *);
