@@ -282,10 +282,10 @@ static const struct step lossy_later_steps[] = {
 static const struct expect lossy_big_expects[] = {
 	{ "left for the clean, slower one within", m_settled, "c", "c.b",
 	    SEC(20), SEC(59), MSEC, AT_MOST, SEC(12) },
-	{ "lost up after 5 s", m_lost, "big", NULL,
-	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
-	{ "lost down after 5 s", m_lost, "gib", NULL,
-	    SEC(25), SEC(59), COUNT, AT_MOST, 0 },
+	{ "lost up after 8 s", m_lost, "big", NULL,
+	    SEC(28), SEC(59), COUNT, AT_MOST, 0 },
+	{ "lost down after 8 s", m_lost, "gib", NULL,
+	    SEC(28), SEC(59), COUNT, AT_MOST, 0 },
 	{ 0 },
 };
 
