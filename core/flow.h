@@ -133,9 +133,9 @@ void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
 /* For how long a tsreply sent now was held: n, for less than 2^n units of
  * WIRE_TS_US. */
 uint8_t flow_held(const struct flow *, uint64_t now);
-/* The earliest, or the latest, time at which the packet can have been sent whose
- * timestamp this tsreply returns: it was held for 2^(held - 1) to 2^held - 1
- * units of WIRE_TS_US. */
+/* The earliest, or the latest, time at which the packet can have been sent
+ * whose timestamp this tsreply returns: it was held for 2^(held - 1) to
+ * 2^held - 1 units of WIRE_TS_US. */
 uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held,
     bool latest);
 /* A packet in order brought a timestamp. */

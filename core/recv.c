@@ -265,7 +265,7 @@ match_probe(struct mp *m, struct recv *r)
 
 /* What the echoed timestamp says of packets of ours: some arrived, and those
  * after them wait.  Where some are lost anyway, all count as answered that the
- * peer may have had when it sent this: one lost probe is no reason for doubt. */
+ * peer may have had when it sent this: one lost probe is no cause for doubt. */
 static void
 recv_proves(struct mp *m, struct recv *r)
 {
