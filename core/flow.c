@@ -66,7 +66,7 @@ flow_forget(struct flow *f)
 	f->size = MP_SIZE_MIN;
 	f->size_max = UINT16_MAX;
 	f->size_mask = f->size_tries = f->big_lost = 0;
-	f->size_again = false;
+	f->size_again = f->size_lost = false;
 	f->size_at = MP_NEVER;
 }
 
@@ -95,7 +95,7 @@ flow_begin(struct flow *f, const struct mp_path *path, uint64_t now)
 	f->leaves_by = 0;
 	f->link_new = false;
 	f->peer_link = f->link_tries = 0;
-	f->searched = f->slow = false;
+	f->searched = f->slow = f->voided = false;
 	f->born_at = f->heard_at = now;
 	f->via = path->ifindex;
 	f->moved_at = 0;
@@ -232,14 +232,20 @@ flow_patience(const struct flow *f)
 uint64_t
 flow_doubt_at(const struct flow *f)
 {
-	uint64_t at, prompt;
+	uint64_t at, prompt, data;
 
 	if (f->probe1_at == MP_NEVER)
 		return MP_NEVER;
 	at = f->probe1_at + flow_patience(f);
 	prompt = f->probe1_at + rtt_doubt(&f->rtt);
 	prompt = prompt > f->prompt_at ? prompt : f->prompt_at;
-	return at < prompt ? at : prompt;
+	at = at < prompt ? at : prompt;
+	/* Datagrams sent before the probe were answered, and those sent after it
+	 * may be soon: then only the probe was lost. */
+	if (f->data_since == MP_NEVER || f->data_since <= f->probe1_at)
+		return at;
+	data = f->data_since + rtt_overdue(&f->rtt) + flow_ack_gap(f);
+	return f->data_since < at && data > at ? data : at;
 }
 
 void
@@ -424,6 +430,19 @@ flow_wait_end(const struct flow *f, uint64_t now)
 	return f->wait_since + (wait < cap ? wait : cap);
 }
 
+/* Was the silence that ends so short that few packets can be missing?  Then the
+ * flow did not fail, though it was left: it loses packets, and that counts. */
+static bool
+flow_lost_few(const struct flow *f, uint64_t arrival)
+{
+	uint64_t since = f->silent_since < f->copy_seen ? f->silent_since :
+	    f->copy_seen; /* the peer noticed it, perhaps */
+	uint64_t silence = arrival > since ? arrival - since : 0;
+
+	return silence < FLOW_FAILED && f->probes <= FLOW_PROBES_FEW &&
+	    (f->data_gap == 0 || silence < FLOW_FEW * (uint64_t)f->data_gap);
+}
+
 bool
 flow_answered(struct flow *f, uint64_t arrival)
 {
@@ -436,7 +455,10 @@ flow_answered(struct flow *f, uint64_t arrival)
 	/* An answer that was under way before a wait began ends none. */
 	if (f->silent_since != MP_NEVER && arrival < f->silent_since)
 		return silent;
-	if (f->void_until == MP_NEVER || (flow_lost(f, arrival) &&
+	if (f->voided && f->silent_since != MP_NEVER &&
+	    flow_lost_few(f, arrival))
+		loss_was_loss(f);
+	else if (f->voided || (flow_lost(f, arrival) &&
 		arrival > f->silent_since + FLOW_FAILED))
 		loss_mended(f, arrival);
 	f->wait_since = f->silent_since = f->data_since = MP_NEVER;

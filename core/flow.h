@@ -26,6 +26,8 @@ enum flow_limit {
 	FLOW_HELD_MAX = 4 * 1000 * 1000, /* us that a timestamp is echoed */
 	FLOW_FAILED = 500 * 1000, /* us of silence after which what is missing
 				   * was a failure, and counts as no loss */
+	FLOW_FEW = 16, /* datagrams ... */
+	FLOW_PROBES_FEW = 4, /* ... and probes that were loss, not a failure */
 	FLOW_SUSPECT = 32,	/* quick probes after a lost one, to measure
 				 * the loss */
 	FLOW_LINK_TRIES = 3,	/* challenges to learn the peer's link */
@@ -131,9 +133,9 @@ void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
 /* For how long a tsreply sent now was held: n, for less than 2^n units of
  * WIRE_TS_US. */
 uint8_t flow_held(const struct flow *, uint64_t now);
-/* The earliest, or the latest, time at which the packet can have been sent whose
- * timestamp this tsreply returns: it was held for 2^(held - 1) to 2^held - 1
- * units of WIRE_TS_US. */
+/* The earliest, or the latest, time at which the packet can have been sent
+ * whose timestamp this tsreply returns: it was held for 2^(held - 1) to
+ * 2^held - 1 units of WIRE_TS_US. */
 uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held,
     bool latest);
 /* A packet in order brought a timestamp. */

@@ -23,13 +23,20 @@ loss_new_key(struct flow *f)
 void
 loss_void(struct flow *f)
 {
-	f->void_until = MP_NEVER;
+	f->voided = true;
 }
 
 void
 loss_mended(struct flow *f, uint64_t now)
 {
+	f->voided = false;
 	f->void_until = now + LOSS_VOID;
+}
+
+void
+loss_was_loss(struct flow *f)
+{
+	f->voided = false;
 }
 
 /* Are most of a few packets missing?  Then the path was dead for a while: they
@@ -66,7 +73,7 @@ sample(struct flow *f, struct loss *l, uint16_t n, int16_t lost, uint64_t now)
 
 	if (n == 0 && lost == 0)
 		return;
-	if (now < f->void_until || gap(n, lost))
+	if (f->voided || now < f->void_until || gap(n, lost))
 		return;
 	if (n > LOSS_MOST) { /* they count as LOSS_MOST, with their share */
 		sum = l->lost + (int32_t)lost * LOSS_MOST / n;
@@ -226,6 +233,18 @@ loss_permille(const struct flow *f)
 {
 	return f->tx_loss.n == 0 || f->tx_loss.lost < 0 ? 0 :
 	    (uint32_t)f->tx_loss.lost * 1000U / f->tx_loss.n;
+}
+
+static bool
+some(const struct loss *l)
+{
+	return l->lost >= LOSS_LEAST && l->lost * 1000 > LOSS_LIGHT * l->n;
+}
+
+bool
+loss_is_some(const struct flow *f)
+{
+	return some(&f->tx_loss) || some(&f->rx_loss);
 }
 
 bool

@@ -48,6 +48,8 @@ void loss_new_key(struct flow *);
  * loss_mended(), when it answers again. */
 void loss_void(struct flow *);
 void loss_mended(struct flow *, uint64_t now);
+/* It answers so soon that it had not failed: loss counts as before. */
+void loss_was_loss(struct flow *);
 
 /* A packet under the present key arrived on the flow for the first time. */
 void loss_came(struct flow *, bool control, uint64_t seq, uint64_t now);
@@ -66,6 +68,8 @@ void loss_told(struct flow *, uint16_t sent, uint16_t missing, uint64_t now);
 
 /* Loss of what we send, 1/1000. */
 uint32_t loss_permille(const struct flow *);
+/* Is so much lost, in either direction, that one missing answer says little? */
+bool loss_is_some(const struct flow *);
 /* Is so much of what we send lost that datagrams are to go twice? */
 bool loss_is_heavy(const struct flow *);
 /* Has loss been heavy for LOSS_LEAVE, in either direction?  And when will it

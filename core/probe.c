@@ -32,9 +32,11 @@
  * at first.  Its search is one of:
  *
  * At rest (size_tries 0).  A datagram over the proven size begins a search
- * (probe_size_want()), unless that failed less than 600 s ago; 3 answered waits
- * with big datagrams lost, or 5 s of big datagrams, begin a proof of the same
- * size (size_again).
+ * (probe_size_want()), unless that failed less than 600 s ago; an answered wait
+ * with big datagrams lost (where packets get lost anyway, or within a second of
+ * the last: 3 of them), or 5 s of big datagrams, begin a proof of the same size
+ * (size_again).  If that has no answer the proven size is 1200 again, and a
+ * search begins for the former one (size_lost).
  *
  * Trying (size_tries 1 to 3).  Rungs from the proven size to the one wanted go
  * out at once, as padded probes that may not be fragmented.  An answer proves
@@ -238,13 +240,27 @@ probe_size_want(struct flow *f, uint16_t mtu, uint16_t want, uint64_t now)
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
 }
 
+/* The first proof of the proven size went unanswered: until another is answered
+ * nothing depends on it, and it is searched like a new one. */
+static void
+size_doubted(struct flow *f)
+{
+	f->size_goal = f->size;
+	f->size = MP_SIZE_MIN;
+	f->size_again = false;
+	f->size_lost = true;
+}
+
 /* Three tries went unanswered: packets of that size do not pass. */
 static void
 size_failed(struct flow *f, uint64_t now)
 {
-	if (f->size_again)
-		f->size = MP_SIZE_MIN;
-	f->size_again = false;
+	/* Those that were dropped for their size do not count as loss. */
+	if (f->size_lost) {
+		loss_forget(f);
+		loss_mended(f, now);
+	}
+	f->size_lost = false;
 	f->size_tries = f->size_mask = f->big_lost = 0;
 	f->size_max = f->size;
 	f->size_at = now + PROBE_SIZE_AGAIN;
@@ -263,10 +279,11 @@ probe_size_due(struct flow *f, uint16_t mtu, uint64_t now)
 		size_failed(f, now);
 		return MP_NEVER;
 	}
+	if (f->size_again)
+		size_doubted(f);
 	f->size_tries++;
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
-	f->size_mask = f->size_again ? PROBE_SAME_SIZE :
-	    rungs_for(f, mtu, f->size_goal);
+	f->size_mask = rungs_for(f, mtu, f->size_goal);
 	return 0;
 }
 
@@ -286,7 +303,7 @@ probe_size_proven(struct flow *f, uint16_t mtu, int i, uint64_t now)
 		f->size_tries = f->size_mask = 0;
 		f->size_at = MP_NEVER;
 	}
-	f->size_again = false;
+	f->size_again = f->size_lost = false;
 	f->big_lost = 0;
 }
 
@@ -294,9 +311,6 @@ probe_size_proven(struct flow *f, uint16_t mtu, int i, uint64_t now)
 static void
 size_anew(struct flow *f, uint64_t now)
 {
-	/* Packets that were dropped for their size do not count as loss. */
-	loss_forget(f);
-	loss_mended(f, now);
 	f->size_again = true;
 	f->size_tries = 1;
 	f->size_mask = PROBE_SAME_SIZE;
@@ -307,8 +321,15 @@ size_anew(struct flow *f, uint64_t now)
 void
 probe_size_suspect(struct flow *f, uint64_t now)
 {
-	if (f->size > MP_SIZE_MIN && f->size_tries == 0 && ++f->big_lost >= 3)
-		size_anew(f, now);
+	if (f->size <= MP_SIZE_MIN || f->size_tries > 0)
+		return;
+	/* A single one says little where packets are lost, or is the program's
+	 * that is slow to read. */
+	if (++f->big_lost < 3 && (loss_is_some(f) ||
+	    now + PROBE_BIG_CHECK < f->big_check_at + PROBE_BIG_GAP))
+		return;
+	size_anew(f, now);
+	f->size_at = now + rtt_doubt(&f->rtt);
 }
 
 void
@@ -317,7 +338,7 @@ probe_size_refused(struct flow *f, size_t size)
 	if (size > f->size || f->size <= MP_SIZE_MIN)
 		return;
 	f->size = MP_SIZE_MIN;
-	f->size_again = false;
+	f->size_again = f->size_lost = false;
 	f->size_tries = f->size_mask = f->big_lost = 0;
 	f->size_at = MP_NEVER;
 }

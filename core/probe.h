@@ -26,6 +26,8 @@ enum probe_limit {
 	PROBE_SAME = 7, /* no rung: a proof of the proven size itself */
 	PROBE_SAME_SIZE = 1 << PROBE_SAME,
 	PROBE_SIZE_TRIES = 3,
+	PROBE_BIG_GAP = 1000 * 1000, /* us from such a proof to one because of
+				      * a single big datagram */
 	PROBE_BIG_CHECK = 5 * 1000 * 1000, /* us between proofs in use */
 	/* us until a size that failed is tried again (RFC 8899) */
 	PROBE_SIZE_AGAIN = 600 * 1000 * 1000,

@@ -263,12 +263,27 @@ match_probe(struct mp *m, struct recv *r)
 		probe_size_suspect(f, r->now);
 }
 
+/* What the echoed timestamp says of packets of ours: some arrived, and those
+ * after them wait.  Where some are lost anyway, all count as answered that the
+ * peer may have had when it sent this: one lost probe is no cause for doubt. */
+static void
+recv_proves(struct mp *m, struct recv *r)
+{
+	uint16_t ts = r->msg.tsreply;
+	bool loses = loss_is_some(r->f);
+	uint64_t rest = flow_sent_at(r->arrival, ts, loses ? 0 :
+	    r->msg.held_log2, true);
+
+	flow_proved(r->f, flow_sent_at(r->arrival, ts, r->msg.held_log2, false),
+	    rest, loses ? MP_NEVER :
+	    recent_after(m, r->s, r->f, rest + WIRE_TS_US));
+}
+
 /* The timestamps of a packet in order. */
 static void
 take_times(struct mp *m, struct recv *r)
 {
 	struct flow *f = r->f;
-	uint64_t rest;
 	uint32_t us;
 	bool review;
 
@@ -284,10 +299,7 @@ take_times(struct mp *m, struct recv *r)
 	if (!f->slow)
 		rtt_sample(&f->rtt, us);
 	review = flow_answered(f, r->arrival);
-	rest = flow_sent_at(r->arrival, r->msg.tsreply, r->msg.held_log2, true);
-	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
-	    r->msg.held_log2, false), rest,
-	    recent_after(m, r->s, f, rest + WIRE_TS_US));
+	recv_proves(m, r);
 	path_choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);

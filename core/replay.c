@@ -12,16 +12,16 @@
  * up, the bits of the numbers in between are cleared first, a word at a time
  * (RFC 6479 shows why a ring needs no shifting).
  *
- * A number is REPLAY_NEW above `hi', or within the window with its bit clear, or
- * in a hole; REPLAY_SEEN with its bit set; REPLAY_OLD below the window, and 0,
- * which no packet has.  Old is treated as seen: it may have been.
+ * A number is REPLAY_NEW above `hi', within the window with its bit clear, or in
+ * a hole; REPLAY_SEEN with its bit set; REPLAY_OLD below the window, and 0, which
+ * no packet has.  Old is treated as seen: it may have been.
  *
  * Holes.  A failure loses many datagrams in a row.  While they are resent,
  * oldest first, newer ones arrive as copies, too, and move the window on: at
- * 300 Mbit/s by 2048 numbers in 80 ms.  So runs of numbers that leave the window
- * without having arrived are kept, as first number and length: the one that
- * grows, as its next number may leave the window, too, and of the others the
- * longest.  What arrives of a hole is taken out of it.  A hole that is
+ * 300 Mbit/s by 2048 numbers in 80 ms.  So runs of numbers that leave the
+ * window without having arrived are kept, as first number and length: the one
+ * that grows, as its next number may leave the window, too, and of the others
+ * the longest.  What arrives of a hole is taken out of it.  A hole that is
  * forgotten makes its numbers old, which is safe.  The former key has none.
  *
  * A new key begins with an empty window, as its numbers begin at 1 again; the

@@ -94,11 +94,13 @@ struct flow {
 	bool reply_token : 1; /* ... with `token' in a RESPONSE */
 	bool reply_alt : 1;   /* ... to alt */
 	bool size_again : 1;  /* proving `size' anew */
+	bool size_lost : 1;   /* that went unanswered: it is searched again */
 	bool route_wanted : 1; /* the kernel is to be asked where it leads */
 	bool link_new : 1; /* the peer is to be told by which link it leaves */
 	bool searched : 1;    /* its silence began a search (path_choice.c) */
 	bool ack_one : 1;     /* a datagram was answered */
 	bool ack_wait : 1;    /* ack_due waits for a second one */
+	bool voided : 1;      /* it failed: loss does not count */
 	bool slow : 1;	      /* answers take over RTT_SAMPLE_MAX: timestamps,
 			       * which wrap at 16.4 s, say nothing */
 	uint8_t probes;	      /* sent since the last answer */
@@ -131,7 +133,7 @@ struct flow {
 	/* and what only control packets need */
 	struct count count;
 	struct loss tx_loss, rx_loss;
-	uint64_t void_until; /* it failed: until then loss does not count */
+	uint64_t void_until; /* it had failed: until then loss does not count */
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the
 			     * path's, or not known */

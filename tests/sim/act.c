@@ -218,6 +218,12 @@ act_nat_forget_after(struct run *r, const struct step *s)
 }
 
 void
+act_nat_life(struct run *r, const struct step *s)
+{
+	net_nat(&r->net, s->where)->life_us = s->n;
+}
+
+void
 act_nat_flush(struct run *r, const struct step *s)
 {
 	nat_flush(net_nat(&r->net, s->where));

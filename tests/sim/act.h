@@ -54,6 +54,8 @@ void act_claim(struct run *, const struct step *);
 /* The NAT at address `where' forgets after n us of silence; forgets now. */
 void act_nat_forget_after(struct run *, const struct step *);
 void act_nat_flush(struct run *, const struct step *);
+/* Its mappings end n us after they began, whatever the traffic. */
+void act_nat_life(struct run *, const struct step *);
 /* From now on it gives each flow two ports, in turn. */
 void act_nat_balance(struct run *, const struct step *);
 

@@ -32,6 +32,14 @@ same(const struct mp_addr *a, const struct mp_addr *b)
 	return a->port == b->port && net_addr_same_ip(a, b);
 }
 
+/* Has the NAT forgotten the mapping? */
+static bool
+forgotten(const struct nat *t, const struct nat_map *m, uint64_t now)
+{
+	return m->used_at + t->forget_us < now ||
+	    (t->life_us != 0 && m->made_at + t->life_us < now);
+}
+
 bool
 nat_out(struct nat *t, struct iface *from, struct packet *p, uint64_t now)
 {
@@ -39,7 +47,7 @@ nat_out(struct nat *t, struct iface *from, struct packet *p, uint64_t now)
 
 	t->odd = t->balances && !t->odd;
 	for (m = t->map; m < t->map + NAT_MAPS_MAX; m++) {
-		if (m->port != 0 && m->used_at + t->forget_us < now)
+		if (m->port != 0 && forgotten(t, m, now))
 			m->port = 0;
 		if (m->port == 0 && use == NULL)
 			use = m;
@@ -54,7 +62,7 @@ nat_out(struct nat *t, struct iface *from, struct packet *p, uint64_t now)
 	if (use->port == 0)
 		*use = (struct nat_map){ .iface = from, .inside = p->src,
 			.remote = p->dst, .port = t->next_port++,
-			.odd = t->odd };
+			.odd = t->odd, .made_at = now };
 	use->used_at = now;
 	p->src = t->outside;
 	p->src.port = use->port;
@@ -68,8 +76,7 @@ nat_in(struct nat *t, struct packet *p, uint64_t now)
 
 	for (m = t->map; m < t->map + NAT_MAPS_MAX; m++) {
 		if (m->port == 0 || m->port != p->dst.port ||
-		    !same(&m->remote, &p->src) ||
-		    m->used_at + t->forget_us < now)
+		    !same(&m->remote, &p->src) || forgotten(t, m, now))
 			continue;
 		m->used_at = now;
 		p->dst = m->inside;

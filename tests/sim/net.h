@@ -81,13 +81,14 @@ struct nat_map {
 	struct mp_addr inside, remote;
 	uint16_t port; /* outside; 0: free */
 	bool odd;      /* of the other packets, where they take turns */
-	uint64_t used_at;
+	uint64_t used_at, made_at;
 };
 
 /* Maps (inside address, remote address) of IPv4 to a port of its own address. */
 struct nat {
 	struct mp_addr outside;
 	uint64_t forget_us; /* after so long without a packet */
+	uint64_t life_us; /* and so long after it was made; 0: not for that */
 	uint16_t next_port;
 	bool balances; /* packets of a flow leave by two ports in turn */
 	bool odd;      /* whose turn it is */

@@ -310,9 +310,9 @@ hosts(struct run *r, bool noisy, uint64_t lossy, uint64_t copies)
 	    t.copies * 1000 / (t.data + 1), AT_MOST, copies);
 	run_row(r, "switches of both ends, 99th percentile", COUNT,
 	    t.moves_most, AT_MOST, 12);
-	if (!noisy) /* doubt allows for 4 RTTVAR where delays vary */
+	if (!noisy) /* doubt allows for late agents */
 		run_row(r, "gap over its aim, 99th percentile", MSEC,
-		    t.over_us < 0 ? 0 : (uint64_t)t.over_us, AT_MOST, MS(25));
+		    t.over_us < 0 ? 0 : (uint64_t)t.over_us, AT_MOST, 0);
 	run_row(r, "delivered twice", COUNT, t.twice, AT_MOST, 0);
 }
 
@@ -325,7 +325,7 @@ hosts_quiet(struct run *r)
 static void
 hosts_noisy(struct run *r)
 {
-	hosts(r, true, 1, 200); /* of 1050: nothing is lost in 99.9 % */
+	hosts(r, true, 1, 10); /* of 1050: nothing is lost in 99.9 % */
 }
 
 const struct scenario scenarios_hosts[] = {

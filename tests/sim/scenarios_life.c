@@ -216,6 +216,44 @@ static const struct expect nat_flush_expects[] = {
 	{ 0 },
 };
 
+/* Mappings end 55 s after they began, whatever the traffic.  What the server
+ * sent meanwhile is resent when the client's next packet came from the new one,
+ * and that was challenged: 3 ways, and up to 40 ms until that packet. */
+static const struct place nat_life_places[] = {
+	{ .iface = "c.a", "192.168.1.2", MS(40), 0, "81.1.0.1" },
+	{ .iface = "s.s", "81.9.0.1", 0 },
+	{ 0 },
+};
+
+static const struct step nat_life_steps[] = {
+	{ .at = 0, act_nat_life, "81.1.0.1", SEC(55) },
+	{ 0 },
+};
+
+static const struct traffic_row nat_life_down[] = {
+	{ .name = "hello", "c", "s", TIMER, NULL, SEC(1), 60, 0, SEC(2) },
+	{ .name = "down", "s", "c", TIMER, NULL, MS(20), 180 },
+	{ 0 },
+};
+
+static const struct expect nat_life_expects[] = {
+	{ "lost up", m_lost, "up", NULL, 0, SEC(399), COUNT, AT_MOST, 0 },
+	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(399), COUNT, AT_MOST,
+	    0 },
+	{ "slowest down", m_worst_way, "down", NULL,
+	    SEC(1), SEC(399), MSEC, AT_MOST, MS(4 * 40 + 40) },
+	{ "moves", m_counter, "s", "rebind", 0, 0, COUNT, AT_LEAST, 7 },
+	{ 0 },
+};
+
+static const struct expect nat_life_down_expects[] = {
+	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(399), COUNT, AT_MOST,
+	    0 },
+	{ "slowest down", m_worst_way, "down", NULL,
+	    SEC(1), SEC(399), MSEC, AT_MOST, MS(4 * 40 + 40) },
+	{ 0 },
+};
+
 /* A balancer: each packet leaves by the other of two ports. */
 static const struct step nat_balance_steps[] = {
 	{ .at = SEC(5), act_nat_balance, "81.1.0.1" },
@@ -321,6 +359,14 @@ const struct scenario scenarios_life[] = {
 	    .length = SEC(100), .places = nat_places,
 	    .traffic = burst_traffic, .steps = nat_steps,
 	    .expects = nat_expects },
+	{ .name = "nat_life", .title = "mappings that end after 55 s",
+	    .length = SEC(400), .places = nat_life_places,
+	    .traffic = traffic_call, .steps = nat_life_steps,
+	    .expects = nat_life_expects },
+	{ .name = "nat_life_down", .title = "the same, a stream down",
+	    .length = SEC(400), .places = nat_life_places,
+	    .traffic = nat_life_down, .steps = nat_life_steps,
+	    .expects = nat_life_down_expects },
 	{ .name = "nat_idle", .title = "the same, long pauses",
 	    .length = SEC(300), .places = nat_places,
 	    .traffic = pause_traffic, .steps = nat_steps,

@@ -141,11 +141,11 @@ play_both(struct run *r, const struct link_case *c)
 		play_both(r, &c);                                          \
 	}
 
-CASE(links_laptop4, laptop4, 6, 1, FAULT(0, 3000, FAULT_BOTH, "c.wifi"))
-CASE(links_laptop8, laptop8, 6, 1, FAULT(0, 3000, FAULT_BOTH, "c.a"))
+CASE(links_laptop4, laptop4, 4, 1, FAULT(0, 3000, FAULT_BOTH, "c.wifi"))
+CASE(links_laptop8, laptop8, 4, 1, FAULT(0, 3000, FAULT_BOTH, "c.a"))
 CASE(links_office, office, 4, 1, FAULT(0, 3000, FAULT_BOTH, "c.a"))
 CASE(links_office_s, office, 4, 1, FAULT(0, 3000, FAULT_BOTH, "s.c"))
-CASE(links_two_of_3, three, 6, 2, FAULT(0, 3000, FAULT_BOTH, "c.a"),
+CASE(links_two_of_3, three, 4, 2, FAULT(0, 3000, FAULT_BOTH, "c.a"),
     FAULT(0, 3000, FAULT_BOTH, "c.b"))
 CASE(links_rescuer, three, 8, 2, FAULT(0, 3000, FAULT_BOTH, "c.a"),
     FAULT(120, 2880, FAULT_BOTH, "c.b"))
@@ -155,11 +155,11 @@ CASE(links_c_then_a, laptop8, 8, 2, FAULT(0, 3000, FAULT_BOTH, "s.c"),
 CASE(links_nat, natted, 4, 1, FAULT(0, 3000, FAULT_BOTH, "c.a"))
 CASE(links_carrier, laptop8, 4, 1, FAULT(0, 3000, FAULT_CARRIER, "c.a"))
 CASE(links_out, laptop8, 6, 1, FAULT(0, 3000, FAULT_OUT, "c.a"))
-CASE(links_in, laptop8, 6, 1, FAULT(0, 3000, FAULT_IN, "c.a"))
+CASE(links_in, laptop8, 4, 1, FAULT(0, 3000, FAULT_IN, "c.a"))
 /* Over before loaded hosts notice the fault: it is loss, not a failure. */
-CASE_LOADED(links_burst1, laptop8, 6, 330, 1, FAULT(0, 100, FAULT_BOTH, "c.a"))
-CASE(links_burst3, laptop8, 6, 1, FAULT(0, 300, FAULT_BOTH, "c.a"))
-CASE(links_flap, laptop8, 22, 5, FAULT(0, 1000, FAULT_BOTH, "c.a"),
+CASE_LOADED(links_burst1, laptop8, 4, 250, 1, FAULT(0, 100, FAULT_BOTH, "c.a"))
+CASE(links_burst3, laptop8, 4, 1, FAULT(0, 300, FAULT_BOTH, "c.a"))
+CASE(links_flap, laptop8, 20, 5, FAULT(0, 1000, FAULT_BOTH, "c.a"),
     FAULT(2000, 1000, FAULT_BOTH, "c.a"),
     FAULT(4000, 1000, FAULT_BOTH, "c.a"),
     FAULT(6000, 1000, FAULT_BOTH, "c.a"),

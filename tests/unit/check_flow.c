@@ -2,6 +2,8 @@
 /* core/flow.c: waits, doubt and timestamps (PROTOCOL.md 1, 4, 5). */
 #include "flow.h"
 
+#include "loss.h"
+
 #include <string.h>
 
 #include "mp.h"
@@ -414,6 +416,59 @@ START_TEST(copy_waits)
 }
 END_TEST
 
+/* A probe goes without an answer: where the datagrams before it were answered,
+ * those after it have their time. */
+START_TEST(doubt_waits)
+{
+	struct flow f = answering();
+	uint64_t at = T0 + flow_patience(&f);
+
+	flow_probe_sent(&f, T0, 1);
+	ck_assert_uint_eq(flow_doubt_at(&f), at);
+	flow_data_sent(&f, T0 + 20 * MS);
+	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 20 * MS +
+	    rtt_overdue(&f.rtt) + flow_ack_gap(&f));
+	f.data_since = T0; /* one before it was not */
+	ck_assert_uint_eq(flow_doubt_at(&f), at);
+	f.data_since = at; /* it came too late */
+	ck_assert_uint_eq(flow_doubt_at(&f), at);
+}
+END_TEST
+
+/* A flow that was left: when it answers soon, and little is missing, it lost
+ * packets; else it had failed, and those are no loss. */
+static const struct few_row {
+	const char *name;
+	uint64_t silence, told; /* us; told: since the peer said so; 0: not */
+	uint32_t gap;
+	uint8_t probes;
+	bool failed;
+} fews[] = {
+	{ "keys", 100 * MS, 0, 200000, 3, false },
+	{ "no datagrams", 100 * MS, 0, 0, 3, false },
+	{ "many datagrams", 100 * MS, 0, 2000, 3, true },
+	{ "many probes", 400 * MS, 0, 200000, 5, true },
+	{ "long", 500 * MS, 0, 200000, 3, true },
+	{ "long for the peer", 100 * MS, 600 * MS, 200000, 1, true },
+};
+
+START_TEST(few)
+{
+	const struct few_row *r = &fews[_i];
+	struct flow f = answering();
+
+	flow_data_sent(&f, T0);
+	f.data_gap = r->gap;
+	f.probes = r->probes;
+	if (r->told != 0)
+		f.copy_seen = T0 + r->silence - r->told;
+	loss_void(&f);
+	flow_answered(&f, T0 + r->silence);
+	ck_assert(!f.voided);
+	ck_assert_msg((f.void_until > T0) == r->failed, "%s", r->name);
+}
+END_TEST
+
 /* How long a timestamp was held, as packets tell it, and what that proves. */
 static const struct held_row {
 	uint64_t us;
@@ -587,6 +642,8 @@ suite_flow(void)
 	tcase_add_test(t, probe_numbers);
 	tcase_add_test(t, proved);
 	tcase_add_test(t, proved_first);
+	tcase_add_test(t, doubt_waits);
+	tcase_add_loop_test(t, few, 0, COUNT(fews));
 	tcase_add_test(t, copy_waits);
 	tcase_add_loop_test(t, held, 0, COUNT(helds));
 	tcase_add_test(t, lateness);

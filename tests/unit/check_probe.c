@@ -446,8 +446,8 @@ START_TEST(failed)
 }
 END_TEST
 
-/* PROTOCOL.md 4: proven anew after 3 losses of big datagrams while small ones
- * pass. */
+/* PROTOCOL.md 4: proven anew when a big datagram is lost while small ones pass;
+ * when 3 are, within a second of the last proof or where packets get lost. */
 START_TEST(suspect)
 {
 	int i;
@@ -458,11 +458,23 @@ START_TEST(suspect)
 	f.size = 1432;
 	f.big_lost = 0;
 	probe_size_suspect(&f, T0);
-	probe_size_suspect(&f, T0);
+	ck_assert_uint_eq(f.size_mask, PROBE_SAME_SIZE);
+	f.size_mask = 0;
+	probe_size_proven(&f, 1500, PROBE_SAME, T0);
+	probe_size_suspect(&f, T0 + SEC - 1);
+	probe_size_suspect(&f, T0 + SEC - 1);
 	ck_assert_uint_eq(f.size_mask, 0);
-	probe_size_suspect(&f, T0);
+	probe_size_suspect(&f, T0 + SEC - 1);
 	ck_assert_uint_eq(f.size_mask, PROBE_SAME_SIZE);
 	ck_assert_uint_eq(f.size, 1432); /* it holds until disproved */
+	f.size_mask = 0;
+	probe_size_proven(&f, 1500, PROBE_SAME, T0);
+	f.tx_loss = (struct loss) { .n = 100, .lost = 3 };
+	probe_size_suspect(&f, T0 + 2 * SEC);
+	ck_assert_uint_eq(f.size_mask, 0);
+	probe_size_suspect(&f, T0 + 2 * SEC);
+	probe_size_suspect(&f, T0 + 2 * SEC);
+	ck_assert_uint_eq(f.size_mask, PROBE_SAME_SIZE);
 	f.size_mask = 0;
 	probe_size_proven(&f, 1500, PROBE_SAME, T0); /* it passes after all */
 	ck_assert_uint_eq(f.size, 1432);
@@ -471,22 +483,49 @@ START_TEST(suspect)
 }
 END_TEST
 
+/* Without an answer nothing depends on the size any more; a proof of that size
+ * does not forget what loss was counted, its failure does. */
 START_TEST(suspect_right)
 {
 	uint64_t now = T0;
 	int i;
 
 	f.size = 1432;
-	for (i = 0; i < 3; i++)
-		probe_size_suspect(&f, T0);
+	f.tx_loss = (struct loss) { .n = 100, .lost = 2 };
+	probe_size_suspect(&f, T0);
 	for (i = 0; f.size_mask != 0; i++) {
-		ck_assert_uint_eq(f.size_mask, PROBE_SAME_SIZE);
+		ck_assert_uint_eq(f.size_mask, i == 0 ? PROBE_SAME_SIZE :
+		    1 | 2 | 4);
+		ck_assert_uint_eq(f.size, i == 0 ? 1432 : MP_SIZE_MIN);
+		ck_assert_uint_eq(f.tx_loss.n, 100);
 		f.size_mask = 0;
 		now = probe_size_due(&f, 1500, now);
+		ck_assert(i != 0 || now == T0 + rtt_doubt(&f.rtt));
 		probe_size_due(&f, 1500, now);
 	}
 	ck_assert_int_eq(i, PROBE_SIZE_TRIES);
 	ck_assert_uint_eq(f.size, MP_SIZE_MIN);
+	ck_assert_uint_eq(f.size_max, MP_SIZE_MIN);
+	ck_assert_uint_eq(f.tx_loss.n, 0);
+	ck_assert_uint_gt(f.void_until, now);
+}
+END_TEST
+
+/* It passes after all. */
+START_TEST(suspect_wrong)
+{
+	uint64_t now;
+
+	f.size = 1432;
+	probe_size_suspect(&f, T0);
+	f.size_mask = 0;
+	now = probe_size_due(&f, 1500, T0);
+	probe_size_due(&f, 1500, now);
+	f.size_mask = 0;
+	probe_size_proven(&f, 1500, 2, now + MS);
+	ck_assert_uint_eq(f.size, 1432);
+	ck_assert_uint_eq(f.size_tries, 0);
+	ck_assert_uint_eq(probe_size_due(&f, 1500, now + SEC), MP_NEVER);
 }
 END_TEST
 
@@ -509,6 +548,7 @@ suite_probe(void)
 	tcase_add_test(t, failed);
 	tcase_add_test(t, suspect);
 	tcase_add_test(t, suspect_right);
+	tcase_add_test(t, suspect_wrong);
 	suite_add_tcase(suite, t);
 	return suite;
 }

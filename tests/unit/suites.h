@@ -32,6 +32,7 @@ Suite *suite_pool(void);
 Suite *suite_primary(void);
 Suite *suite_probe(void);
 Suite *suite_ratelimit(void);
+Suite *suite_recent(void);
 Suite *suite_recv(void);
 Suite *suite_renewal(void);
 Suite *suite_replay(void);
