@@ -24,8 +24,12 @@ CORE = crypto \
 	path_choice \
 	path \
 	session handshake \
+	child \
+	ticket \
 	send \
-	staged resend initiator initiator_reply peer_addr \
+	staged resend initiator peer_addr \
+	child_out \
+	initiator_reply child_in \
 	responder \
 	control recv timers info \
 	output endpoint
@@ -133,7 +137,7 @@ PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
 	process/libc process/log process/fault process/forked process/reentry \
 	process/iov \
 	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
-	socket/pinned \
+	socket/pinned socket/fib socket/own_addr \
 	datagram/tx_option datagram/cork datagram/cmsg)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))

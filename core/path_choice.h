@@ -20,6 +20,8 @@ enum choice_limit {
 	CHOICE_ASK_GAP = 500 * 1000,  /* us between two searches that ask, when
 				       * no probe but only a datagram waits:
 				       * its reader may just be slow */
+	CHOICE_PEERS_TURN = 100 * 1000, /* us that the responder waits for a
+					 * SELECT before it leaves a flow */
 	CHOICE_GUESS = 1000 * 1000,   /* us of silence before a flow is used of
 				       * which nothing is known */
 	CHOICE_HOPE = 3 * 1000 * 1000, /* us in which a new flow may be one that

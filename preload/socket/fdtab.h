@@ -69,6 +69,8 @@ struct sock {
 	struct arena_map map;
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
+	struct mp_addr first;	 /* of one that attaches: where its first
+				  * datagram goes; port 0: not known */
 	bool bound, autobound;
 	atomic_bool portless;	 /* without mpshim it would have no port now */
 	bool wide;		 /* the kernel's is bound to the wildcard, the
@@ -88,6 +90,11 @@ struct sock {
 	bool names;		 /* bound to port 53: always plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_options options;
+	uint64_t mark;		 /* of its socket filter: sockfilter.h */
+	/* What its arena's packets shall begin with, if the agent makes one for
+	 * this socket: so its filter need not change then.  Prefix 0: not
+	 * chosen. */
+	uint8_t prefix, token[ARENA_TOKEN];
 	uint64_t filtered;	 /* when `filter' changed last, us */
 	bool filter_locked;	 /* SO_LOCK_FILTER */
 	bool steered;		 /* the program set a steering program */

@@ -186,7 +186,8 @@ ksock_autobind_to(int fd, struct sock *s, uint16_t port)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
 	any.port = port;
-	ksock_prepare(fd);
+	if (port != 0) /* else nobody knows yet to which port to send */
+		ksock_prepare(fd);
 	ingress_filter(fd, s); /* before the first packet can come */
 	error = ksock_bind(fd, s, &any);
 	if (error == -EADDRINUSE && port != 0) {
@@ -210,7 +211,8 @@ ksock_copy_ways(int from, int to)
 	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
 		{ IPPROTO_IP, IP_UNICAST_IF },
-		{ IPPROTO_IPV6, IPV6_UNICAST_IF } };
+		{ IPPROTO_IPV6, IPV6_UNICAST_IF },
+		{ IPPROTO_IPV6, IPV6_MULTICAST_IF } };
 	socklen_t len;
 	size_t i;
 	int value;
