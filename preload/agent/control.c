@@ -192,7 +192,8 @@ control_commit_all(struct port *p, int n)
 	return true;
 }
 
-/* It was not steered to its socket, which may be closed: looks for that. */
+/* It was not steered to its socket, which may be closed: looks for that, also
+ * where the kernel tells of closed sockets, since it waits for the scan. */
 static void
 control_astray(const struct port *p, struct internal *inner)
 {

@@ -141,9 +141,13 @@ ipc_handler_open_new(struct ipc_question *q)
 	int slot, error;
 	bool known;
 
-	/* It joined the port, whose last socket was closed since. */
-	if (q->got[q->abstract ? 1 : 0] < 0)
+	/* It joined the port, whose last socket was closed since.  Its next
+	 * control socket has to be the second of the group: the keeper may not
+	 * have closed the old one yet. */
+	if (q->got[q->abstract ? 1 : 0] < 0) {
+		serving_await_closed(q->agent);
 		return -ESTALE;
+	}
 	error = serving_open(q->agent, &q->ask, ipc_handler_take(q, 0), &p,
 	    q->answer.text);
 	if (error != 0)

@@ -217,12 +217,14 @@ bind_as(int fd, const struct sock *s, const struct mp_addr *a,
 	return real_bind(fd, name, len) != 0 ? -errno : 0;
 }
 
-/* Loopback and broadcast addresses: packets to them are no other socket's, so
- * other sockets of ours may have the same port. */
+/* Loopback, link-local and broadcast addresses, and groups: the kernel prefers
+ * the socket at such an address to one at the wildcard, or gives its packets to
+ * both, so other sockets of ours may have the same port. */
 static bool
 bind_stands_apart(const struct mp_addr *a)
 {
-	return net_is_loopback(a) || dest_scope_is_broadcast(a);
+	return net_is_loopback(a) || net_is_link_local(a) ||
+	    net_is_multicast(a) || dest_scope_is_broadcast(a);
 }
 
 /* Is a socket plain at this address?  No peer sends to it, or all peers are

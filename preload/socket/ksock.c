@@ -266,6 +266,12 @@ ksock_beside(int fd, const struct sock *s, const struct mp_addr *at)
 	    sizeof(on));
 	ksock_copy_ways(fd, other);
 	error = ksock_bind(other, s, at);
+	if (error == -EADDRINUSE && s->reuseaddr) {
+		/* Another program shares the port so, too. */
+		(void)seccomp_setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &on,
+		    sizeof(on));
+		error = ksock_bind(other, s, at);
+	}
 	if (error == 0)
 		return other;
 	real_close(other);

@@ -191,11 +191,17 @@ families(unsigned port)
 		{ .family = 'd', .option = SO_REUSEADDR },
 		{ .family = '4', .option = SO_REUSEADDR } };
 
+	static const struct made group[] = {
+		{ .family = '4', .option = SO_REUSEADDR },
+		{ .family = '4', .at = "239.1.2.3", .option = SO_REUSEADDR },
+		{ .family = '4', .at = "127.0.0.1", .option = SO_REUSEADDR } };
+
 	scene("both", port, both, 2);
 	scene("turned", port + 1, turned, 2);
 	scene("at", port + 2, at, 4);
 	scene("from", port + 3, from, 4);
 	scene("dual", port + 4, dual, 2);
+	scene("group-too", port + 5, group, 3);
 }
 
 static long
