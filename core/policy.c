@@ -28,14 +28,8 @@ enough(uint64_t cur, uint64_t other)
 	return other + LEAVE_US <= cur && other <= cur - cur / 5;
 }
 
-static bool
-lowest_leave(const struct flow *cur, const struct flow *other)
-{
-	return enough(rtt_cost(&cur->rtt), rtt_cost(&other->rtt));
-}
-
 static const struct policy_row rows[] = {
-	{ "lowest", lowest_cost, lowest_leave },
+	{ "lowest", lowest_cost },
 };
 
 const struct policy_row *

@@ -19,8 +19,6 @@ struct policy_row {
 	const char *name;
 	/* of a usable flow; the lowest is the best */
 	uint64_t (*cost)(const struct flow *);
-	/* Is `other' so much better that a flow that works is left for it? */
-	bool (*leave)(const struct flow *cur, const struct flow *other);
 };
 
 const struct policy_row *policy_get(void);
