@@ -56,6 +56,26 @@ cmsg_put_times(struct cmsg_room *r, const struct sock *s,
 		    sizeof(info->stamping));
 }
 
+/* SO_RXQ_OVFL, SO_RCVMARK and SO_RCVPRIORITY: the kernel's socket has what the
+ * program set. */
+static void
+cmsg_put_socket(struct cmsg_room *r, const struct sock *s,
+    const struct net_info *info)
+{
+	uint32_t own = arena_own_drops(&s->map, s->slot), drops;
+
+	if (info->drops > own) {
+		drops = info->drops - own;
+		cmsg_put(r, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof(drops));
+	}
+	if (info->marked)
+		cmsg_put(r, SOL_SOCKET, SO_MARK, &info->mark,
+		    sizeof(info->mark));
+	if (info->ranked)
+		cmsg_put(r, SOL_SOCKET, SO_PRIORITY, &info->priority,
+		    sizeof(info->priority));
+}
+
 enum { TOLD = 64 };
 
 /* Local addresses that net_source() found, by a hash of the peer and the
@@ -170,6 +190,7 @@ cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
 		to = cmsg_own_address(s, from, sealed ? NULL : info);
 	to.port = (uint16_t)s->map.arena->port;
 	cmsg_put_times(&r, s, info);
+	cmsg_put_socket(&r, s, info);
 	if (w->pktinfo6 && s->family == AF_INET6) {
 		memcpy(&pi6.ipi6_addr, to.ip, 16);
 		cmsg_put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));

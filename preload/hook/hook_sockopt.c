@@ -14,6 +14,7 @@
 #include "process/libc.h"
 #include "process/reentry.h"
 #include "setsockopt.h"
+#include "shared/arena.h"
 #include "shared/real.h"
 #include "shared/uapi.h"
 #include "socket/agent_rpc.h"
@@ -281,6 +282,21 @@ hook_sockopt_put_number(int fd, int level, int n, void *value, socklen_t *len)
 	return SETSOCKOPT_DONE;
 }
 
+/* SO_MEMINFO as the kernel gave it: without the drops and the socket filter
+ * that are the library's. */
+static void
+hook_sockopt_meminfo(const struct sock *s, uint32_t *value, socklen_t len)
+{
+	enum { OPTMEM = 6, DROPS = 8 }; /* SK_MEMINFO_*, linux/sock_diag.h */
+	uint32_t own = arena_own_drops(&s->map, s->slot);
+
+	if (len > OPTMEM * sizeof(*value) &&
+	    !user_filter_present(s))
+		value[OPTMEM] = 0;
+	if (len > DROPS * sizeof(*value))
+		value[DROPS] = value[DROPS] > own ? value[DROPS] - own : 0;
+}
+
 HOOK(int, getsockopt,
     (int fd, int level, int option, void *value, socklen_t *len))
 {
@@ -305,6 +321,8 @@ HOOK(int, getsockopt,
 	result = done < 0 ? -1 : 0;
 	if (done == SETSOCKOPT_PASS)
 		result = real_getsockopt(fd, level, option, value, len);
+	if (result == 0 && level == SOL_SOCKET && option == SO_MEMINFO)
+		hook_sockopt_meminfo(s, value, *len);
 	fdtab_release(s);
 	return result;
 }

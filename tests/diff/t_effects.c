@@ -219,10 +219,11 @@ overflow(const struct kind *k)
 {
 	enum { SENT = 60, DROPS = 8 }; /* SK_DROPS */
 	struct message m;
-	uint32_t told = 0, meminfo[9] = { 0 };
+	static uint32_t told, meminfo[9];
 	int fd = sock_connected(k), came = 0, size = 8192;
 	socklen_t len = sizeof(meminfo);
 
+	told = 0;
 	ask(fd, k, "!efirst");
 	comes(fd);
 	CALL("overflow-first", recvmsg(fd, message_fresh(&m, 64, 64), 0));
