@@ -32,7 +32,7 @@ enum {
 int
 pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
 {
-	uint32_t session, size = MP_SIZE_MIN - MP_OVERHEAD;
+	uint32_t session, size = MP_DF_ALWAYS;
 	bool late = false;
 
 	if (s->map.arena != NULL && reentry_lock(s->map.arena)) {

@@ -127,7 +127,8 @@ tx_sealed_may_stage(const struct tx *o)
 	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
 	    error == -EACCES)
 		return error;
-	mtu = o->df ? net_mtu(o->s->kernel, &o->dst) : 0;
+	mtu = o->df && o->len > MP_DF_ALWAYS ?
+	    net_mtu(o->s->kernel, &o->dst) : 0;
 	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
 }
 
@@ -307,6 +308,44 @@ tx_sealed_segment_size(const struct tx *o, size_t whole)
 	return (ssize_t)(size < whole ? size : whole);
 }
 
+/*
+ * The kernel does not fragment datagrams made by UDP_SEGMENT: are these to have
+ * "don't fragment"?  Not once such have gone: the program will not expect that
+ * a move to another path makes them too long, and they go in parts.
+ */
+static bool
+tx_sealed_segment_df(const struct tx *o, size_t size)
+{
+	return size > atomic_load(&o->s->segmented);
+}
+
+/* A datagram that UDP_SEGMENT made is too long for the paths that are there.
+ * Would plain UDP have sent it by the route? */
+static bool
+tx_sealed_segment_fits(const struct tx *o, size_t size)
+{
+	int mtu = net_mtu(o->s->kernel, &o->dst);
+
+	return mtu == 0 || size + (net_is_v4(&o->dst) ? 28 : 48) <= (size_t)mtu;
+}
+
+/* Sends one of several datagrams of that size, or the rest. */
+static ssize_t
+tx_sealed_one_segment(struct tx *o, size_t size)
+{
+	ssize_t n;
+
+	o->df = o->ask.df || tx_sealed_segment_df(o, size);
+	n = tx_sealed_one(o);
+	if (n == -EMSGSIZE && !o->ask.df && tx_sealed_segment_fits(o, size)) {
+		o->df = false;
+		n = tx_sealed_one(o);
+	}
+	if (n >= 0 && tx_sealed_segment_df(o, size))
+		atomic_store(&o->s->segmented, (uint16_t)size);
+	return n;
+}
+
 /* Sends all datagrams of a message.  When one fails after another was sent, the
  * rest is lost, as on the network: after an error the program would send all of
  * them again. */
@@ -318,12 +357,11 @@ tx_sealed_send_all(struct tx *o, size_t whole)
 
 	if (size < 0)
 		return size;
-	/* The kernel does not fragment datagrams made by UDP_SEGMENT. */
-	o->df |= (size_t)size < whole;
 	do {
 		o->payload = o->buf->payload + at;
 		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
-		n = tx_sealed_one(o);
+		n = (size_t)size < whole ?
+		    tx_sealed_one_segment(o, (size_t)size) : tx_sealed_one(o);
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
 		at += o->len;

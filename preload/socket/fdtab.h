@@ -85,6 +85,8 @@ struct sock {
 	bool groups;		 /* is member of a multicast group */
 	bool names;		 /* bound to port 53: always plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
+	_Atomic uint16_t segmented; /* the longest datagrams that UDP_SEGMENT
+				     * made and that were not too long */
 	struct sock_options options;
 	uint64_t filtered;	 /* when `filter' changed last, us */
 	bool filter_locked;	 /* SO_LOCK_FILTER */
