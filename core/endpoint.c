@@ -60,7 +60,7 @@
 #include "table.h"
 #include "wire.h"
 
-#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300002) /* and layout version */
+#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300003) /* and layout version */
 
 enum {
 	ENDPOINT_ALIGN = 64,

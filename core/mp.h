@@ -67,10 +67,15 @@ enum mp_bound {
 			      * every path carries */
 };
 
-/* An address and a port, in host order; IPv4 as ::ffff:a.b.c.d. */
+/*
+ * An address and a port, in host order; IPv4 as ::ffff:a.b.c.d.  `zone' is the
+ * interface of an address that says nothing without one (RFC 4007), else 0: the
+ * engine has no such addresses, and never looks at it.
+ */
 struct mp_addr {
 	uint8_t ip[16];
 	uint16_t port;
+	uint32_t zone;
 };
 
 /* The path of one packet.  local.port is not used. */

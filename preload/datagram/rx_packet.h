@@ -23,6 +23,7 @@ struct rx {
 	uint64_t begun; /* us: when the call was made, if it has a timeout */
 	struct net_info info;
 	struct mp_addr from;   /* the packet's sender, then the datagram's */
+	uint32_t flowinfo; /* of an IPv6 packet's sender, if asked for */
 	const uint8_t *payload; /* of the datagram, within `buf' */
 	size_t len;
 	int kflags;  /* msg_flags that the kernel gave back */

@@ -24,6 +24,7 @@
 #include "socket/sockopt.h"
 #include "tx_deferred.h"
 #include "tx_option.h"
+#include "tx_stamp.h"
 
 enum {
 	TRIES = 16, /* flows that a datagram is tried on */
@@ -45,6 +46,7 @@ struct tx {
 	size_t len;
 	struct tx_option ask;
 	bool df; /* don't fragment */
+	uint32_t stamps; /* flags of its time stamps: tx_stamp.h */
 	bool plain; /* see tx_sealed() */
 	int waits;  /* for room in the socket's buffer */
 	bool room;  /* the last of them ended with room */
@@ -70,6 +72,7 @@ tx_sealed_wait(struct tx *o, const struct msghdr *packet, int flags)
 	iov[0].iov_len--;
 	msg.msg_iov = iov;
 	msg.msg_iovlen = 2;
+	tx_stamp_put(&msg, 0);
 	if (!SECCOMP_ALLOWS(SYS_sendmsg)) /* sendto(2) takes one piece */
 		o->waits = WAITS;
 	else if (seccomp_sendmsg(o->fd, &msg, flags) < 0 && errno != EFAULT &&
@@ -85,7 +88,7 @@ tx_sealed_wait(struct tx *o, const struct msghdr *packet, int flags)
  * refuses that flag instead of sending the packet into its stream.
  */
 static int
-tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags)
+tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 {
 	int now = o->waits < WAITS ? flags | MSG_DONTWAIT : flags;
 	struct sockaddr_in6 to;
@@ -97,7 +100,12 @@ tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags)
 	memset(room, 0, 64);
 	net_aim(&msg, o->s->kernel, &tx->path);
 	tx_option_add(&o->ask, &msg, &tx->path.remote);
+	if (tx->copy || stamps != (o->s->options.stamping & SOCKOPT_STAMP_TX))
+		tx_stamp_put(&msg, stamps);
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
+	if (stamps != 0)
+		tx_stamp_note(o->s, o->buf->packet, &o->dst, o->payload,
+		    o->len);
 	if (seccomp_sendmsg(o->fd, &msg, now | MSG_FASTOPEN) >= 0)
 		return 0;
 	if (errno == EAGAIN && now != flags)
@@ -155,6 +163,7 @@ tx_sealed_stage(struct tx *o, uint64_t now)
 	struct mp_tx_option wish = { .plain_us =
 	    dest_policy_known(&o->dst).prefer ? PATIENCE_US : 0 };
 	int error = tx_sealed_may_stage(o);
+	struct mp_addr from = { .port = 0 };
 	bool late;
 
 	if (error != 0)
@@ -170,7 +179,11 @@ tx_sealed_stage(struct tx *o, uint64_t now)
 	reentry_unlock(o->s->map.arena);
 	if (error != 0)
 		return error;
-	if (late)
+	memcpy(from.ip, wish.source, sizeof(from.ip));
+	if (o->stamps != 0)
+		tx_stamp_stage(o->fd, o->s, o->stamps, &o->dst, &from,
+		    o->payload, o->len);
+	else if (late)
 		notify_agent(o->fd, o->s);
 	return 0;
 }
@@ -240,7 +253,8 @@ tx_sealed_attempt(struct tx *o)
 		return tx_sealed_refused(o, n);
 	for (i = 0; i < n; i++)
 		tx[i].error = tx_sealed_transmit(o, &tx[i],
-		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags);
+		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags,
+		    i == 0 ? o->stamps : 0);
 	if (!reentry_lock(s->map.arena))
 		return 0;
 	n = mp_send_commit(&s->map.mp, arena_now(), tx, n, o->payload, o->len);
@@ -283,6 +297,7 @@ tx_sealed_deferred(const struct tx_deferred *l, const uint8_t *payload)
 	o.s = fdtab_hold(l->fd, &known);
 	if (o.s == NULL)
 		return;
+	o.stamps = tx_stamp_flags(o.s, &o.ask);
 	if (o.s->cookie == l->cookie &&
 	    atomic_load(&o.s->state) == SOCK_ATTACHED &&
 	    (o.buf = reentry_take()) != NULL) {
@@ -357,6 +372,7 @@ tx_sealed_send_all(struct tx *o, size_t whole)
 
 	if (size < 0)
 		return size;
+	o->stamps = tx_stamp_flags(o->s, &o->ask);
 	do {
 		o->payload = o->buf->payload + at;
 		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
@@ -364,6 +380,7 @@ tx_sealed_send_all(struct tx *o, size_t whole)
 		    tx_sealed_one_segment(o, (size_t)size) : tx_sealed_one(o);
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
+		o->stamps = 0; /* the kernel stamps the first of them */
 		at += o->len;
 	} while (at < whole && !o->plain);
 	return (ssize_t)whole;

@@ -43,7 +43,7 @@ enum internal_kind {
 
 enum internal_bound {
 	INTERNAL_HEAD = 20,     /* bytes that the kernel's filters look at */
-	INTERNAL_OVERHEAD = 66, /* bytes around the payload */
+	INTERNAL_OVERHEAD = 70, /* bytes around the payload */
 };
 
 struct internal {
@@ -52,6 +52,9 @@ struct internal {
 	struct mp_addr from; /* the peer as the program knows it; of DATA,
 			      * AGAIN, ERROR and BACKLOG */
 	size_t off, len;     /* of the payload, within the opened packet */
+	uint32_t stamps;     /* SO_TIMESTAMPING flags by which the kernel stamps
+			      * and counts what is sent; the program's own are
+			      * not for it */
 };
 
 /* Does the head look like one of this port's? */
@@ -70,6 +73,9 @@ int internal_error(const struct internal *, const uint8_t *packet);
  */
 int internal_send(struct arena *, int fd, const struct internal *,
     const void *payload, size_t len, uint8_t *buf);
+/* The same of one that is made, and to an address that is known. */
+int internal_send_made(const struct net_self *, struct arena *, int fd,
+    const struct internal *, uint8_t *packet, size_t len);
 /* The same to an address that is known. */
 int internal_send_as(const struct net_self *, struct arena *, int fd,
     const struct internal *, const void *payload, size_t len, uint8_t *buf);

@@ -24,7 +24,7 @@
 #include "mp.h"
 
 enum ipc_bound {
-	IPC_VERSION = 3,
+	IPC_VERSION = 4,
 	IPC_KEYS = 4096,  /* bytes of all key file names */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */

@@ -54,9 +54,19 @@ net_is_link_local(const struct mp_addr *a)
 }
 
 bool
+net_is_zoned(const struct mp_addr *a)
+{
+	uint8_t scope = a->ip[1] & 0x0f; /* of a group: RFC 4291, 2.7 */
+
+	return net_is_link_local(a) ||
+	    (a->ip[0] == 0xff && (scope == 1 || scope == 2));
+}
+
+bool
 net_equal(const struct mp_addr *a, const struct mp_addr *b)
 {
-	return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
+	return a->port == b->port && a->zone == b->zone &&
+	    memcmp(a->ip, b->ip, 16) == 0;
 }
 
 /* FNV-1a. */
@@ -96,9 +106,12 @@ net_get(struct mp_addr *a, const struct sockaddr *name, socklen_t len)
 	}
 	/* SIN6_LEN_RFC2133: without the scope id. */
 	if (name->sa_family == AF_INET6 && len >= 24) {
-		memcpy(&sin6, name, 24);
+		memset(&sin6, 0, sizeof(sin6));
+		memcpy(&sin6, name, len < sizeof(sin6) ? 24 : sizeof(sin6));
 		memcpy(a->ip, &sin6.sin6_addr, 16);
 		a->port = ntohs(sin6.sin6_port);
+		if (net_is_zoned(a))
+			a->zone = sin6.sin6_scope_id;
 		return true;
 	}
 	return false;
@@ -114,6 +127,7 @@ net_put(const struct mp_addr *a, int family, struct sockaddr *name,
 	if (family == AF_INET6) {
 		memcpy(&sin6.sin6_addr, a->ip, 16);
 		sin6.sin6_port = htons(a->port);
+		sin6.sin6_scope_id = a->zone;
 		memcpy(name, &sin6, size < sizeof(sin6) ? size : sizeof(sin6));
 		return sizeof(sin6);
 	}
@@ -171,6 +185,8 @@ net_info_ipv6(const struct cmsghdr *c, struct net_info *info)
 		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
 		memcpy(info->local.ip, &pi.ipi6_addr, 16);
 		info->ifindex = pi.ipi6_ifindex;
+		if (net_is_zoned(&info->local))
+			info->local.zone = info->ifindex;
 	} else if (c->cmsg_type == IPV6_TCLASS)
 		memcpy(&info->tos, CMSG_DATA(c), sizeof(info->tos));
 	else if (c->cmsg_type == IPV6_HOPLIMIT)

@@ -64,7 +64,6 @@ enum {
 	NO_INDEX = 255, /* of a slot without a socket */
 	ALL = -1, /* a socket filter's verdict: the whole packet */
 	NONE = 0,
-	LOOPBACK = 1, /* ifindex of lo in each network namespace */
 };
 
 struct prog {
@@ -431,7 +430,7 @@ sockfilter_from_this_host(struct prog *p)
 	struct exits e = { .n = 0 };
 
 	sockfilter_load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
-	sockfilter_leave_unless(p, &e, BPF_JEQ, LOOPBACK);
+	sockfilter_leave_unless(p, &e, BPF_JEQ, NET_LOOPBACK);
 	sockfilter_accept(p);
 	sockfilter_block_end(p, &e);
 }

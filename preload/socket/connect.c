@@ -30,10 +30,13 @@ connect_source(int fd, const struct sock *s, struct mp_addr *from)
 	from->port = 0;
 }
 
-/* The local address that the kernel would give the connection; or the error
- * that it would give: tried on a scratch socket. */
+/*
+ * The local address that the kernel would give the connection; or the error
+ * that it would give: tried on a scratch socket.  Gives `to' the zone that the
+ * socket's own options choose where the program names none.
+ */
 static int
-connect_route(int of, const struct sock *s, const struct mp_addr *to,
+connect_route(int of, const struct sock *s, struct mp_addr *to,
     struct mp_addr *local)
 {
 	struct sockaddr_in6 sin6;
@@ -57,6 +60,10 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 		error = len == 0 ? -EAFNOSUPPORT : -errno;
 	if (error == 0)
 		error = ksock_name(fd, local);
+	len = sizeof(sin6);
+	if (error == 0 && net_is_zoned(to) &&
+	    real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0)
+		(void)net_get(to, (struct sockaddr *)&sin6, len);
 	real_close(fd);
 	return error;
 }

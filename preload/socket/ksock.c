@@ -166,6 +166,7 @@ ksock_copy_ways(int from, int to)
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
 		{ IPPROTO_IP, IP_UNICAST_IF },
 		{ IPPROTO_IPV6, IPV6_UNICAST_IF },
+		{ IPPROTO_IPV6, IPV6_MULTICAST_IF },
 		/* Of both families: IPV6_FREEBIND and IPV6_TRANSPARENT are the
 		 * same two flags. */
 		{ IPPROTO_IP, IP_FREEBIND }, { IPPROTO_IP, IP_TRANSPARENT } };
