@@ -9,6 +9,7 @@
 #include "mp.h"
 #include "agent.h"
 #include "backlog.h"
+#include "icmp_judge.h"
 #include "keyring.h"
 #include "loop.h"
 #include "port.h"
@@ -211,6 +212,8 @@ control_take_internal(struct port *p, const struct internal *inner,
 {
 	if (inner->kind == INTERNAL_CLOSING)
 		socket_scan_soon(p->agent->scan);
+	else if (inner->kind == INTERNAL_ICMP_JUDGE)
+		icmp_judge_put(p, inner, bytes + inner->off, inner->len);
 	else if (inner->kind == INTERNAL_BACKLOG)
 		backlog_put(p, inner, bytes + inner->off, inner->len);
 }
@@ -286,6 +289,7 @@ control_ready(struct watch *w, uint32_t events)
 {
 	struct port *p = OWNER(w, struct port, control_watch);
 
-	(void)events;
+	if ((events & EPOLLERR) != 0)
+		icmp_judge_hear(p);
 	(void)control_take(p, p->control);
 }

@@ -107,9 +107,13 @@ port_fits(const struct agent *a, int fd, const struct ipc_request *ask,
 void
 port_set_options(int fd, enum mp_family kernel)
 {
-	int size = BUFFER;
+	int size = BUFFER, on = 1;
 
 	net_options(fd, kernel);
+	(void)setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	if (kernel != MP_INET)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on,
+		    sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);

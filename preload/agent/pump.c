@@ -49,6 +49,7 @@
 #include "backlog.h"
 #include "events.h"
 #include "group.h"
+#include "icmp_judge.h"
 #include "keyring.h"
 #include "loop.h"
 #include "port.h"
@@ -135,6 +136,8 @@ pump_next(struct port *p, uint64_t now)
 	if (traffic != p->traffic && at > now + POLL_US)
 		at = now + POLL_US;
 	p->traffic = traffic;
+	if (icmp_judge_waits(p) && at > now + ICMP_JUDGE_PAUSE_US)
+		at = now + ICMP_JUDGE_PAUSE_US;
 	if (p->backlog_n > 0 && at > now + BACKLOG_PAUSE_US)
 		at = now + BACKLOG_PAUSE_US;
 	return told > now && told < at ? told : at;
@@ -228,6 +231,7 @@ pump_port(struct port *p)
 		if (p->steering_due)
 			group_steer(p);
 		backlog_give(p);
+		icmp_judge_run(p);
 		if (!ok)
 			pump_tell_failed(p, n);
 		else if (n < BATCH)

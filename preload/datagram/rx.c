@@ -53,6 +53,7 @@
 #include <string.h>
 
 #include "cmsg.h"
+#include "icmp.h"
 #include "mp.h"
 #include "plain_peer.h"
 #include "pmtu.h"
@@ -190,6 +191,8 @@ rx_open_internal(struct rx *in)
 		in->len = inner.len;
 		return RX_GIVE;
 	}
+	if (inner.kind == INTERNAL_ICMP || inner.kind == INTERNAL_ICMP_TOLD)
+		return icmp_internal(in->fd, s, &inner, in->buf);
 	if (inner.kind != INTERNAL_ERROR)
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
@@ -300,10 +303,14 @@ rx_next(struct rx *in)
 	for (;; again = true) {
 		in->payload = NULL;
 		v = again ? rx_packet_again(in) : rx_packet(in, in->flags);
-		if (v != 0 && !pmtu_is_own_error(in->s, v))
+		if (v != 0 && !icmp_is_error(in->s, v))
 			return v;
-		if (v != 0)
+		if (v != 0) {
+			v = icmp_look(in->fd, in->s, in->buf);
+			if (v != 0)
+				return v;
 			continue;
+		}
 		v = rx_classify(in, peek);
 		if (v != RX_GIVE && peek)
 			v = rx_sweep(in);
@@ -405,7 +412,9 @@ rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 	in.buf = reentry_take();
 	if (in.buf == NULL)
 		return -ENOBUFS;
-	n = rx_next(&in);
+	n = icmp_look_due(fd, s, in.buf);
+	if (n == 0)
+		n = rx_next(&in);
 	if (n == RX_GIVE)
 		n = rx_give(&in, msg);
 	reentry_give(in.buf);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "icmp.h"
 #include "mp.h"
 #include "pmtu.h"
 #include "policy/dest_policy.h"
@@ -33,6 +34,7 @@ enum {
 	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
 	SEGMENTS = 128, /* UDP_MAX_SEGMENTS of linux/udp.h */
 	PATIENCE_US = 1000000, /* us that --prefer waits for an answer */
+	ERRORS = 4, /* ICMP errors that are passed over for one packet */
 	WAITS = 4, /* for room; then the packet itself waits */
 };
 
@@ -76,7 +78,7 @@ tx_sealed_wait(struct tx *o, const struct msghdr *packet, int flags)
 	if (!SECCOMP_ALLOWS(SYS_sendmsg)) /* sendto(2) takes one piece */
 		o->waits = WAITS;
 	else if (seccomp_sendmsg(o->fd, &msg, flags) < 0 && errno != EFAULT &&
-	    !pmtu_is_own_error(o->s, -errno))
+	    !icmp_is_error(o->s, -errno))
 		return -errno;
 	o->room = true;
 	return -EAGAIN;
@@ -90,7 +92,7 @@ tx_sealed_wait(struct tx *o, const struct msghdr *packet, int flags)
 static int
 tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 {
-	int now = o->waits < WAITS ? flags | MSG_DONTWAIT : flags;
+	int now = o->waits < WAITS ? flags | MSG_DONTWAIT : flags, i;
 	struct sockaddr_in6 to;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
 	struct iovec iov = { .iov_base = o->buf->packet };
@@ -103,6 +105,9 @@ tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 	if (tx->copy || stamps != (o->s->options.stamping & SOCKOPT_STAMP_TX))
 		tx_stamp_put(&msg, stamps);
 	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
+	if (!tx->copy)
+		icmp_note(o->s, o->buf->packet, &o->dst, &o->ask, o->payload,
+		    o->len);
 	if (stamps != 0)
 		tx_stamp_note(o->s, o->buf->packet, &o->dst, o->payload,
 		    o->len);
@@ -112,8 +117,12 @@ tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 		return tx_sealed_wait(o, &msg, flags | MSG_FASTOPEN);
 	/* The error may be an ICMP error about an earlier packet, which the
 	 * kernel reports once: then the packet is sent again. */
-	return pmtu_is_own_error(o->s, -errno) && seccomp_sendmsg(o->fd, &msg,
-	    flags | MSG_FASTOPEN) >= 0 ? 0 : -errno;
+	for (i = 0; i < ERRORS && icmp_is_error(o->s, -errno); i++)
+		if (seccomp_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) >= 0) {
+			icmp_later(o->s);
+			return 0;
+		}
+	return -errno;
 }
 
 /*
@@ -401,7 +410,9 @@ tx_sealed(int fd, struct sock *s, const struct mp_addr *to,
 	o.buf = reentry_take();
 	if (o.buf == NULL)
 		return -ENOBUFS;
-	n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
+	n = icmp_look_due(fd, s, o.buf);
+	if (n == 0)
+		n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
 	if (n >= 0 && (flags & MSG_PROBE) == 0)
 		n = tx_sealed_send_all(&o, (size_t)n);
 	if (n == -EMSGSIZE && o.df)

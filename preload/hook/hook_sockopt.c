@@ -7,6 +7,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "datagram/icmp.h"
 #include "datagram/pmtu.h"
 #include "datagram/rx.h"
 #include "hooks.h"
@@ -134,14 +135,30 @@ hook_sockopt_refused(int fd, struct sock *s)
 	return is;
 }
 
+/* The socket's error, but for ICMP errors that the program is not to see. */
+static int
+hook_sockopt_error(int fd, struct sock *s)
+{
+	int error = sockopt_get(fd, SOL_SOCKET, SO_ERROR);
+	struct reentry_buf *buf;
+
+	if (error > 0 && !icmp_is_error(s, -error))
+		return error;
+	buf = reentry_take();
+	if (buf == NULL)
+		return 0;
+	error = error > 0 ? icmp_look(fd, s, buf) : icmp_look_due(fd, s, buf);
+	reentry_give(buf);
+	return -error;
+}
+
 static int
 hook_sockopt_get_socket(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case SO_ERROR:
-		if (!hook_sockopt_refused(fd, s))
-			return SETSOCKOPT_PASS;
-		*n = ECONNREFUSED;
+		*n = hook_sockopt_refused(fd, s) ? ECONNREFUSED :
+		    hook_sockopt_error(fd, s);
 		break;
 	case SO_LOCK_FILTER:
 		if (!user_filter_is(s, option))

@@ -43,6 +43,7 @@ struct slot {
 	struct mp_addr local; /* its address as the program is told it */
 	struct mp_addr peer;  /* of connect(2), while `connected' */
 	uint64_t since;	      /* when it was connected last, us; 0: never */
+	bool errors;	      /* the program wants ICMP errors */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
 	_Atomic uint32_t located; /* INTERNAL_LOCATE that the kernel counts
