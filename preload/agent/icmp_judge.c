@@ -32,11 +32,16 @@ static bool
 icmp_judge_read(struct msghdr *got, const uint8_t *packet, size_t n,
     struct icmp_error *e)
 {
+	static const uint8_t magic[] = { MP_HANDSHAKE_MAGIC >> 24,
+		MP_HANDSHAKE_MAGIC >> 16 & 255, MP_HANDSHAKE_MAGIC >> 8 & 255,
+		MP_HANDSHAKE_MAGIC & 255 };
 	struct sock_extended_err ee;
 	struct cmsghdr *c;
 
-	/* Not about control packets (PROTOCOL.md 1: the C bit). */
-	if (n < ICMP_ERROR_LEAST || packet[0] == 0 || (packet[3] & 1) != 0)
+	/* Not about control packets (PROTOCOL.md 1: the C bit), but for
+	 * handshakes. */
+	if (n < ICMP_ERROR_LEAST || packet[0] == 0 || ((packet[3] & 1) != 0 &&
+	    memcmp(packet, magic, sizeof(magic)) != 0))
 		return false;
 	for (c = CMSG_FIRSTHDR(got); c != NULL; c = CMSG_NXTHDR(got, c))
 		if ((c->cmsg_level == IPPROTO_IP &&

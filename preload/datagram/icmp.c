@@ -19,8 +19,9 @@
  * The program hears of one only where
  *	it gave the datagram a TTL of its own, and the error is "time exceeded":
  *	  what traceroute asks for; or
- *	no path of the session answers: what plain UDP would have told.  The
- *	  agent waits for that (INTERNAL_ICMP_JUDGE): it drops the error as soon
+ *	no path of the session answers: what plain UDP would have told.  That is
+ *	  known where it has no keys; then an error about a handshake counts for
+ *	  the datagram that waits for it.  Else the agent waits for it (INTERNAL_ICMP_JUDGE): it drops the error as soon
  *	  as the peer answers by any path, tells it when all paths are in doubt
  *	  (INTERNAL_ICMP_TOLD), and forgets it after some seconds.
  * "Too big" is left to the engine, which tries sizes, and to pmtu.c.
@@ -73,6 +74,7 @@ enum {
 static struct icmp_noted {
 	_Atomic uint64_t owner; /* the socket's cookie; 0: nothing is kept */
 	uint8_t head[ICMP_ERROR_LEAST];
+	bool staged; /* there is no packet yet, but handshakes: no `head' */
 	bool own_ttl; /* the program chose its TTL */
 	uint64_t at;
 	struct mp_addr to;
@@ -116,7 +118,9 @@ icmp_note(const struct sock *s, const uint8_t *packet, const struct mp_addr *to,
 		return;
 	k = &notes[atomic_fetch_add(&next_note, 1) % NOTES];
 	atomic_store(&k->owner, 0);
-	memcpy(k->head, packet, sizeof(k->head));
+	k->staged = packet == NULL;
+	if (packet != NULL)
+		memcpy(k->head, packet, sizeof(k->head));
 	k->own_ttl = ask->ttl >= 0 ||
 	    (v4 ? s->options.set_ttl : s->options.set_hops) != 0;
 	k->at = arena_now();
@@ -223,6 +227,45 @@ icmp_error_once(struct sock *s)
 
 /* --- Judging -------------------------------------------------------------- */
 
+static bool
+icmp_is_handshake(const struct icmp_error *e)
+{
+	const uint8_t *p = e->data;
+
+	return e->len >= 4 && ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3]) == MP_HANDSHAKE_MAGIC;
+}
+
+/* Is the note of what the error quotes? */
+static bool
+icmp_fits(const struct icmp_noted *k, const struct icmp_error *e)
+{
+	return icmp_is_handshake(e) ? k->staged && net_equal(&k->to, &e->to) :
+	    !k->staged && memcmp(k->head, e->data, sizeof(k->head)) == 0;
+}
+
+/* Is the peer's session down, so that no path answers?  *up_at: when it was
+ * last up, us; 0: never. */
+static bool
+icmp_is_down(const struct sock *s, const struct mp_addr *to, uint64_t *up_at)
+{
+	struct mp_session_info info = { .up_at = 0 };
+	uint32_t session;
+	bool down;
+
+	*up_at = 0;
+	if (!reentry_lock(s->map.arena))
+		return false;
+	session = mp_session_find(&s->map.mp, s->slot, to);
+	down = session == MP_NONE ||
+	    mp_session_get(&s->map.mp, session, &info) != 0 ||
+	    info.state != MP_S_UP;
+	if (session != MP_NONE)
+		*up_at = info.up_at;
+	reentry_unlock(s->map.arena);
+	return down;
+}
+
 /* Puts the datagram in place of the packet that was quoted.  False: nothing is
  * known of it. */
 static bool
@@ -234,10 +277,10 @@ icmp_find_note(const struct sock *s, struct icmp_error *e, bool *own_ttl)
 		return false;
 	for (k = notes; k < notes + NOTES; k++) {
 		if (atomic_load(&k->owner) != s->cookie ||
-		    memcmp(k->head, e->data, sizeof(k->head)) != 0)
+		    !icmp_fits(k, e))
 			continue;
 		/* A plain datagram would be quoted to the same length. */
-		if (k->len < e->len)
+		if (k->len < e->len || k->staged)
 			e->len = k->len;
 		memcpy(e->data, k->data, e->len);
 		e->to = k->to;
@@ -289,16 +332,19 @@ static bool
 icmp_judge(int fd, struct sock *s, struct icmp_error *e, uint8_t *scratch)
 {
 	struct internal inner = { .kind = INTERNAL_ICMP_JUDGE, .slot = s->slot };
-	bool own_ttl;
+	bool own_ttl, shaking = icmp_is_handshake(e), down;
+	uint64_t up_at;
 
 	if (icmp_is_too_big(e) || !icmp_find_note(s, e, &own_ttl))
 		return false;
 	inner.from = e->to;
-	if (own_ttl && icmp_is_exceeded(e)) {
-		icmp_translate(e);
-		return true;
-	}
+	own_ttl = own_ttl && icmp_is_exceeded(e);
 	icmp_translate(e);
+	down = icmp_is_down(s, &e->to, &up_at);
+	if (shaking && e->sent_at <= up_at)
+		return false; /* what was staged has gone */
+	if (own_ttl || down)
+		return true;
 	(void)notify_internal(fd, s, &inner, e, sizeof(*e), scratch);
 	return false;
 }
@@ -344,7 +390,8 @@ icmp_read(struct msghdr *got, const uint8_t *packet, size_t n,
 static bool
 icmp_is_ours(const struct icmp_error *e)
 {
-	return e->len >= ICMP_ERROR_LEAST && e->data[6] == 0 && e->data[7] == 0;
+	return icmp_is_handshake(e) || (e->len >= ICMP_ERROR_LEAST &&
+	    e->data[6] == 0 && e->data[7] == 0);
 }
 
 bool

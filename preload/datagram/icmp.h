@@ -18,7 +18,8 @@ struct tx_option;
 /* May this error of a send or receive be what ICMP says of an earlier packet,
  * which the kernel reports once? */
 bool icmp_is_error(const struct sock *, int error);
-/* Before a datagram's packet is sent: remembers what it carries. */
+/* Before a datagram's packet is sent: remembers what it carries.  NULL: it is
+ * staged. */
 void icmp_note(const struct sock *, const uint8_t *packet,
     const struct mp_addr *to, const struct tx_option *, const void *payload,
     size_t len);

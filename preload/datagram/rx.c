@@ -38,8 +38,8 @@
  * sealed packets are dropped.
  *
  * Errors: the kernel's own; ECONNREFUSED, the agent heard an ICMP port
- * unreachable; EHOSTUNREACH, the peer does not answer.  Errors about the
- * library's packets are dropped (pmtu.c).
+ * unreachable; EHOSTUNREACH, the peer does not answer; what ICMP says, where
+ * the program asked for it (icmp.c).
  *
  * Invariants: a datagram is given once; a packet that does not open, or was
  * seen, is dropped without a word; plaintext is given only where the rules
@@ -397,6 +397,26 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
+/* MSG_ERRQUEUE.  An error that the agent tells lies in the other queue. */
+static ssize_t
+rx_errors(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	struct rx in = { .fd = fd, .flags = MSG_PEEK | MSG_DONTWAIT, .s = s };
+	ssize_t n = rx_error_take(fd, s, msg, flags);
+	const uint8_t *kind;
+	int v = 0;
+
+	if (n != -EAGAIN || (in.buf = reentry_take()) == NULL)
+		return n;
+	kind = in.buf->packet + 3;
+	while (v == 0 && rx_packet(&in, in.flags) == 0 &&
+	    internal_is(s->map.arena, in.buf->packet, in.packet_len) &&
+	    (*kind == INTERNAL_ICMP || *kind == INTERNAL_ICMP_TOLD))
+		v = rx_sweep(&in);
+	reentry_give(in.buf);
+	return v == 0 ? n : rx_error_take(fd, s, msg, flags);
+}
+
 static ssize_t
 rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
@@ -404,7 +424,7 @@ rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return rx_error_take(fd, s, msg, flags);
+		return rx_errors(fd, s, msg, flags);
 	sockopt_know(fd, s);
 	if (s->options.timeout)
 		in.begun = arena_now();

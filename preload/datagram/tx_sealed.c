@@ -180,6 +180,7 @@ tx_sealed_stage(struct tx *o, uint64_t now)
 	tx_option_engine(&o->ask, o->s, &wish);
 	wish.df = o->df;
 	tx_sealed_source(o, wish.source);
+	icmp_note(o->s, NULL, &o->dst, &o->ask, o->payload, o->len);
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
 	error = mp_stage(&o->s->map.mp, now, o->s->slot, &o->dst, &wish,

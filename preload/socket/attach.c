@@ -181,7 +181,8 @@ attach_refusal(int fd, struct sock *s)
 	struct dest_policy policy;
 	int refusal[IPC_PASS] = { -1, -1 }, got;
 
-	if (!s->connected)
+	/* One that wants errors hears of this as of others: icmp.c. */
+	if (!s->connected || s->options.recverr || s->options.recverr6)
 		return;
 	/* The kernel gives that socket the peer's plaintext too, which the
 	 * program may have to get. */
