@@ -215,6 +215,7 @@ struct mp_tx {
 	bool copy;	     /* it is, or is a part of, a COPY */
 	/* private to the engine */
 	uint32_t session, gen;
+	uint32_t number; /* of mp_staged_begin(): its datagram's */
 	uint64_t seq, sent_at;
 	uint16_t flow;
 	uint8_t suite, slot, hdr_len;
@@ -281,10 +282,28 @@ struct mp_tx_option {
 
 /* Stages a datagram until its session is up.  One session has 208 KiB, with 48
  * bytes for each datagram; its oldest are dropped first.  Options of NULL: the
- * defaults.  MP_EINVAL: there is no such session. [lock] */
+ * defaults.  Returns 0, or 1 where the session is up and others wait to be
+ * sent: mp_staged_begin() is next.  MP_EAGAIN: so many wait that there is no
+ * room.  MP_EINVAL: there is no such session. [lock] */
 MP_CHECK int mp_stage(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
     size_t len);
+
+/*
+ * The oldest datagram staged for a session that is up, for the thread that
+ * staged one behind it: as mp_send_begin() and mp_send_commit().  The datagram
+ * is written to `payload', which has room for `size' bytes, its length to
+ * `len', what was asked for it to the options.  0: none is left, or another
+ * thread or the agent is sending some now, or none can go; the agent will see
+ * to it.  Until the commit nobody else sends any of them.  [lock]
+ */
+MP_CHECK int mp_staged_begin(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, struct mp_tx tx[], struct mp_tx_option *,
+    uint8_t *payload, size_t size, size_t *len);
+/* What mp_send_commit() returns.  MP_EAGAIN, MP_ENOBUFS, or where the path
+ * failed: the datagram is still staged. [lock] */
+MP_CHECK int mp_staged_commit(struct mp *, uint64_t now, struct mp_tx *tx,
+    int n, const void *payload, size_t len);
 
 /* --- A packet in: begin [lock], open, commit [lock] ---------------------- */
 
@@ -335,12 +354,13 @@ enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
 
 /*
- * After mp_open(): would mp_recv_commit() deliver this datagram?  Changes
- * nothing in the block; for a caller that looks at a datagram and leaves it in
- * its queue.  MP_DELIVER, with `from', `slot', `off' and `len' set; or
- * MP_DROPPED: commit it to learn what it is. [lock]
+ * After mp_open(): would mp_recv_commit() deliver this datagram?  For a caller
+ * that looks at a datagram and leaves it in its queue: nothing changes in the
+ * block, but that the first packet of a session begins it.  MP_DELIVER, with
+ * `from', `slot', `off' and `len' set; or MP_DROPPED: commit it to learn what
+ * it is. [lock]
  */
-enum mp_verdict mp_recv_peek(struct mp *, struct mp_rx *,
+enum mp_verdict mp_recv_peek(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
 
 /* --- For filters that sort packets before the engine sees them ----------- */
@@ -362,8 +382,12 @@ struct mp_out {
 	bool df;	  /* must not be fragmented on its way (DF) */
 	int16_t tos, ttl; /* -1: the system's default */
 	uint32_t slot;	  /* whose socket; MP_NONE: the question's */
+	bool staged; /* it carries a staged datagram */
+	/* private to the engine */
 	uint32_t session, gen;
+	uint32_t number; /* of that */
 	uint16_t flow;
+	bool half;	 /* only the first part of it */
 };
 
 /*
@@ -382,7 +406,13 @@ MP_CHECK int mp_handshake(struct mp *, const struct mp_keyring *, uint64_t now,
  */
 MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,
     struct mp_out *, uint8_t *buf, size_t size);
-/* Sending a packet of mp_poll() or mp_handshake() failed. [lock] */
+/* The kernel has the packet of mp_poll(): to be called for each one that is
+ * `staged', in their order, for until then what the program sends next waits. 
+ * [lock] */
+void mp_poll_sent(struct mp *, uint64_t now, const struct mp_out *);
+/* Sending a packet of mp_poll() or mp_handshake() failed.  After one that is
+ * `staged' those of the same session that were to follow are not to be sent,
+ * but reported with MP_EAGAIN. [lock] */
 void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
     int error);
 /* When mp_poll() next has something to do; MP_NEVER: not before another call

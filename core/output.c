@@ -329,6 +329,8 @@ output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
 	if (s->staged.n > 0 && staged_send(m, s, now, o->out, o->buf, o->size) >
 	    0)
 		return 1;
+	if (s->staged.n > 0 && staged_due(s, now) > now)
+		return 0; /* somebody is about to send the last ones */
 	f = state_flow(m, s, s->current);
 	if (s->close_tries > 0) {
 		ask.not = f;
@@ -354,7 +356,8 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	initiator_reply_settle(m, s, now);
 	timers_session(m, s, now);
 	if (s->plain && s->state == MP_S_DOWN && s->staged.n > 0)
-		return staged_send_plain(m, s, o->out, o->buf, o->size);
+		return staged_send_plain(m, s, now, o->out, o->buf,
+		    o->size);
 	if (s->state == MP_S_CLOSED) {
 		if (session_keys_end(s) == MP_NEVER) /* the keys are gone */
 			session_free(m, s);
@@ -407,11 +410,22 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 }
 
 void
+mp_poll_sent(struct mp *m, uint64_t now, const struct mp_out *out)
+{
+	struct session *s = state_session_gen(m, out->session, out->gen);
+
+	if (out->staged && s != NULL)
+		staged_poll_sent(m, s, now, out, 0);
+}
+
+void
 mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 {
 	struct session *s = state_session_gen(m, out->session, out->gen);
 	struct flow *f = s != NULL ? state_flow(m, s, out->flow) : NULL;
 
+	if (out->staged && s != NULL)
+		staged_poll_sent(m, s, now, out, error);
 	if (f != NULL)
 		loss_skip(f);
 	if (f == NULL || !send_path_error(error))

@@ -622,28 +622,62 @@ pool_clear(struct mp *m, enum pool_kind kind, struct session *s)
 	}
 }
 
+bool
+pool_fits(const struct mp *m, enum pool_kind kind, struct session *s,
+    size_t len)
+{
+	struct place p = place_of(m, kind);
+
+	return queue_of(s, &p)->bytes + record_size(len) <= p.each_bytes;
+}
+
+void
+pool_copy(struct mp *m, enum pool_kind kind, const struct record *r,
+    enum pool_kind to_kind, const struct record *copy)
+{
+	struct place p = place_of(m, kind), to = place_of(m, to_kind);
+	uint32_t at = data_at(&p, r), at_copy = data_at(&to, copy);
+	const uint8_t *here;
+	size_t len = pool_len(r), n;
+
+	if (len > pool_len(copy))
+		return;
+	for (; len > 0; len -= n) {
+		here = piece(&p, &at, len, &n);
+		if (here == NULL) {
+			pool_reset(m, &p);
+			return;
+		}
+		fill(m, &to, &at_copy, here, n);
+	}
+}
+
 void
 pool_stage_recent(struct mp *m, struct session *s, uint64_t now)
 {
-	struct place p = place_of(m, POOL_RECENT), to = place_of(m, POOL_HELD);
 	struct record *r, *held;
-	const uint8_t *here;
-	uint32_t at, at_held;
-	size_t len, n;
 
+	/* What is staged already is newer. */
+	while ((held = pool_first(m, POOL_HELD, s)) != NULL) {
+		r = pool_put(m, POOL_RECENT, s, now, NULL, pool_len(held));
+		if (r != NULL) {
+			pool_copy(m, POOL_HELD, held, POOL_RECENT, r);
+			r->option = held->option;
+			r->df = held->df;
+			r->part = 1; /* it has options */
+		}
+		pool_drop(m, POOL_HELD, s);
+	}
 	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
 	     r = pool_next(m, POOL_RECENT, r)) {
-		len = pool_len(r);
-		held = pool_put(m, POOL_HELD, s, now, NULL, len);
+		held = pool_put(m, POOL_HELD, s, now, NULL, pool_len(r));
 		if (held == NULL)
 			continue;
-		at = data_at(&p, r);
-		at_held = data_at(&to, held);
-		for (; len > 0; len -= n) {
-			here = piece(&p, &at, len, &n);
-			if (here == NULL)
-				break;
-			fill(m, &to, &at_held, here, n);
-		}
+		pool_copy(m, POOL_RECENT, r, POOL_HELD, held);
+		if (!r->part)
+			continue;
+		held->option = r->option;
+		held->df = r->df;
 	}
+	pool_clear(m, POOL_RECENT, s);
 }

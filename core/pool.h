@@ -39,12 +39,18 @@ struct record {
 			int16_t tos[2], ttl[2];
 		} option;
 	};
-	uint8_t via[POOL_VIA]; /* flows that carried its last COPYs, in turn */
+	union {
+		uint8_t via[POOL_VIA]; /* flows that carried its last COPYs, in
+					* turn */
+		uint32_t taken_seq; /* or, staged: of its packet, once it was
+				     * taken to be sent */
+	};
 	uint16_t len;	       /* of the datagram */
 	uint8_t flow;	       /* flow id */
 	uint8_t vias : 3;      /* of via[] */
 	bool df : 1;
-	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: one has gone */
+	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: it was taken
+			   * in two parts */
 	uint8_t keys : 1; /* which of the session's, that is: session id */
 	/* the datagram follows, in pieces */
 };
@@ -74,10 +80,18 @@ size_t pool_len(const struct record *);
  * the pool was found corrupt. */
 bool pool_read(struct mp *, enum pool_kind, const struct record *,
     size_t off, uint8_t *out, size_t len);
+/* Would a datagram fit into the session's own bound? */
+bool pool_fits(const struct mp *, enum pool_kind, struct session *,
+    size_t len);
+/* Copies the datagram of a record of one kind to a record as long of another
+ * kind. */
+void pool_copy(struct mp *, enum pool_kind, const struct record *,
+    enum pool_kind to, const struct record *);
 /* Drops a session's oldest record; wipes and drops all of them. */
 void pool_drop(struct mp *, enum pool_kind, struct session *);
 void pool_clear(struct mp *, enum pool_kind, struct session *);
-/* Stages all of a session's recent datagrams. */
+/* Stages all of a session's recent datagrams again, before those that are
+ * staged already; the recent ones are gone then. */
 void pool_stage_recent(struct mp *, struct session *, uint64_t now);
 
 #endif

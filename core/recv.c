@@ -473,8 +473,33 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	return recv_control(m, &r);
 }
 
+/*
+ * A packet that is only looked at confirms a handshake: now, since it says only
+ * then whose it is.  To leave that to its mp_recv_commit() would mean to take
+ * the packet out of its queue first, and others would pass it.
+ */
+static bool
+peek_confirms(struct mp *m, uint64_t now, struct mp_rx *rx,
+    const struct table_ref *was)
+{
+	struct recv r = { .rx = rx, .now = now };
+	bool fresh;
+
+	r.s = owner(m, rx, now, true, &fresh);
+	if (r.s == NULL)
+		return false;
+	r.f = r.s->initiator ? state_flow(m, r.s, rx->flow) :
+	    path_flow(m, r.s, rx->flow, now);
+	if (r.f == NULL)
+		return false;
+	take_path(m, &r, 0);
+	if (fresh)
+		confirmed(m, &r, was->sh);
+	return true;
+}
+
 enum mp_verdict
-mp_recv_peek(struct mp *m, struct mp_rx *rx, const uint8_t *out,
+mp_recv_peek(struct mp *m, uint64_t now, struct mp_rx *rx, const uint8_t *out,
     int opened)
 {
 	struct table_ref r;
@@ -482,12 +507,14 @@ mp_recv_peek(struct mp *m, struct mp_rx *rx, const uint8_t *out,
 	const struct flow *f;
 
 	if (opened < 0 || rx->control || !recv_still_there(m, rx, &r) ||
-	    r.s == NULL)
+	    wire_get_msg(out, (size_t)opened, rx->control, &msg) != WIRE_OK)
+		return MP_DROPPED;
+	if (r.s == NULL && (!peek_confirms(m, now, rx, &r) ||
+	    !table_ref_of(m, rx->ref, &r) || r.s == NULL))
 		return MP_DROPPED;
 	f = state_flow(m, r.s, rx->flow);
 	if (f == NULL || flow_seen(state_replay(m, f),
-	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != REPLAY_NEW ||
-	    wire_get_msg(out, (size_t)opened, rx->control, &msg) != WIRE_OK)
+	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != REPLAY_NEW)
 		return MP_DROPPED;
 	rx->from = r.s->shown;
 	rx->slot = r.s->slot;

@@ -18,6 +18,7 @@
 #include "seal.h"
 #include "send.h"
 #include "session.h"
+#include "staged.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -337,8 +338,8 @@ responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
 	uint32_t id;
 
 	/* The peer took nothing under our own keys, so it is staged again. */
+	staged_settle(m, s, now);
 	pool_stage_recent(m, s, now);
-	pool_clear(m, POOL_RECENT, s);
 	for (id = 0; id < state_nflows(s); id++)
 		if ((f = state_flow(m, s, id)) != NULL) {
 			flow_begin(f, &(struct mp_path) { .ifindex = 0 }, now);

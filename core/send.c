@@ -165,10 +165,8 @@ fill_parts(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	}
 }
 
-/* The packets of a datagram on its flow, and on another where that is in
- * doubt: how many. */
-static int
-fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+int
+send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     size_t len, struct mp_tx tx[])
 {
 	struct wire_msg msg = { .flags = 0 };
@@ -311,7 +309,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 			return MP_EMSGSIZE;
 		request_mtu(m, s, now, need);
 	}
-	return fill_all(m, s, f, now, len, tx);
+	if (s->staged.n > 0) /* no datagram passes one before it */
+		return MP_EAGAIN;
+	return send_fill_all(m, s, f, now, len, tx);
 }
 
 size_t
@@ -345,7 +345,7 @@ send_path_error(int error)
 	return false;
 }
 
-void
+struct record *
 send_done(struct mp *m, struct session *s, struct flow *f,
     const struct mp_tx *tx, const void *payload, size_t len, struct flow *copy)
 {
@@ -378,13 +378,14 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	recent_trim(m, s, tx->sent_at, SEND_TRIM);
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);
 	if (r == NULL)
-		return;
+		return NULL;
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
 	/* The key may be newer by now. */
 	r->keys = s->keys[0].sid_out == (get32(tx->hdr) & ~WIRE_SID_C) ? 0 : 1;
 	if (copy != NULL)
 		r->via[r->vias++] = copy->id;
+	return r;
 }
 
 /* The flow that the COPY went out on in n packets, NULL: it did not. */
@@ -452,6 +453,6 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 			loss_skip(f);
 	if (error != 0)
 		return send_failed(m, s, f, now, error, len, copy != NULL);
-	send_done(m, s, f, tx, payload, len, copy);
+	(void)send_done(m, s, f, tx, payload, len, copy);
 	return 0;
 }

@@ -46,9 +46,14 @@ bool send_path_error(int error);
  * its own name. */
 void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
     struct wire_msg *, struct mp_tx *);
+/* The packets of a datagram on its flow, and on another where that is in
+ * doubt: how many, MP_TX_MAX at most. */
+int send_fill_all(struct mp *, struct session *, struct flow *, uint64_t now,
+    size_t len, struct mp_tx *tx);
 /* The datagram went out on that flow, and as a COPY on another or on none: it
- * is counted, an answer is waited for, and it is kept for a resend. */
-void send_done(struct mp *, struct session *, struct flow *,
+ * is counted, an answer is waited for, and it is kept for a resend.  Returns
+ * its record, which a payload of NULL is still to be written to; or NULL. */
+struct record *send_done(struct mp *, struct session *, struct flow *,
     const struct mp_tx *, const void *payload, size_t len,
     struct flow *copy);
 

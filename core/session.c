@@ -124,7 +124,7 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 	memset(s->flow_of, 0xff, sizeof(s->flow_of));
 	s->current = s->selected = s->last_valid = STATE_NO_FLOW;
 	s->resend_flow = STATE_NO_FLOW;
-	s->resend_rest = MP_NEVER;
+	s->resend_rest = s->staged_pos = MP_NEVER;
 	s->max_flows = (uint8_t)m->limits.flows_each;
 	s->handshake = MP_NONE;
 	s->rekey_at = s->push_at = s->addr_at = s->review_at = MP_NEVER;

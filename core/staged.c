@@ -8,10 +8,28 @@
  * and DF that the program gave each datagram, for either family: which one it
  * leaves by is chosen then.
  *
+ * Order.  No datagram passes one that the program sent before it.  So while
+ * anything of a session is staged, mp_send_begin() wants what comes next staged
+ * behind it; and a staged datagram stays in its queue until the kernel has its
+ * packet.  Two may send them: the agent (mp_poll(), mp_poll_sent()), which is
+ * woken for them, and the program's own thread (mp_staged_begin(),
+ * mp_staged_commit()), which sends right after it staged one, and so waits
+ * where the kernel would make it wait.  One of them at a time:
+ *
+ *	staged_pos	the last one that was taken, and is perhaps not with the
+ *			kernel yet; those up to it are taken
+ *	staged_until	so long, STAGED_LEASE, nobody but their taker takes more
+ *	staged_agent	the taker is the agent, which takes several at once
+ *
+ * The taker says which went (they leave the queue) or that one did not (it and
+ * those behind it are taken again).  A taker that dies or is stopped in between
+ * says nothing: when its time is over, those taken count as sent
+ * (staged_settle()).  They may have been, and no datagram is delivered twice.
+ *
  * A staged datagram ends in one of these ways:
  *
- * Sealed (staged_send()), once the session is up and has a flow that may carry
- * data: then it is counted and kept for resending like any other.
+ * Sealed, once the session is up and has a flow that may carry data: then it is
+ * counted and kept for resending like any other.
  *
  * Plain (staged_send_plain()), to the address that the program used:
  * only if the program's rule allows it (plain_us), no session ever was up, and
@@ -19,18 +37,17 @@
  *
  * Given up: 10 s after it was staged or the session began to connect
  * (timers.c), when the session is freed, or when newer ones need the room
- * (pool.c).  It is counted (drop_staged), as a full queue of the kernel would
- * drop it.
+ * (pool.c) while there is no session.  It is counted (drop_staged), as a full
+ * queue of the kernel would drop it.
  *
  * The first mp_stage() also tells where plain UDP would leave from, which INIT
  * names as the source of the primary pair.  INIT waits for it, 20 ms at most
  * (SEND_SOURCE).
  *
- * Never: plaintext to a peer whose session was up once.  A datagram that the
- * program sends while staged ones are still leaving through a session may
- * overtake them; of plain ones it may not.
+ * Never: plaintext to a peer whose session was up once.
  *
- * The caller's lock is held; sealing happens within it, in mp_poll().
+ * The caller's lock is held; for the agent sealing happens within it, in
+ * mp_poll().
  *
  * Sources: PROTOCOL.md 2 ("No 0-RTT") and 9.
  */
@@ -39,6 +56,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "bytes.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -49,6 +67,9 @@
 #include "state.h"
 #include "table.h"
 #include "wire.h"
+
+/* us that a taker has to send what it took and to say so. */
+enum { STAGED_LEASE = 500 * 1000 };
 
 /* Takes what mp_stage() tells of the session: the source of the primary pair,
  * and how long to wait for a peer before plain UDP. */
@@ -73,12 +94,16 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	if (slot >= MP_SLOTS_MAX ||
 	    (s = table_find_addr(m, slot, dst)) == NULL)
 		return MP_EINVAL;
+	if ((s->state == MP_S_UP || s->plain) &&
+	    !pool_fits(m, POOL_HELD, s, len))
+		return MP_EAGAIN;
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
 	if (option != NULL)
 		take_option(s, option);
 	if (s->handshake_after <= now + SEND_SOURCE)
 		s->handshake_after = 0;
-	table_arm(m, s, now);
+	if (s->state != MP_S_UP) /* else the caller may send it at once */
+		table_arm(m, s, now);
 	if (r == NULL) {
 		state_count(m, MP_C_drop_staged);
 		return 0; /* as a full send queue of the kernel would */
@@ -89,8 +114,176 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 		r->df = option->df;
 	}
 	state_count(m, MP_C_staged);
-	return 0;
+	return s->state == MP_S_UP;
 }
+
+/* --- Taken, and not gone yet ---------------------------------------------- */
+
+static uint32_t
+number_of(uint64_t pos)
+{
+	return (uint32_t)(pos >> 32);
+}
+
+/* Was number a given before b, or is it b?  They go round. */
+static bool
+up_to(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) <= 0;
+}
+
+/* Is there one that nobody has taken? */
+static bool
+staged_left(const struct session *s)
+{
+	return s->staged.n > 0 && (s->staged_pos == MP_NEVER ||
+	    s->staged_seq != 0 ||
+	    number_of(s->staged_pos) + 1 != s->staged.number);
+}
+
+/* The oldest that nobody has taken, or has taken half of; NULL: none. */
+static struct record *
+staged_next(struct mp *m, struct session *s)
+{
+	struct record *r;
+
+	if (s->staged_pos == MP_NEVER)
+		return pool_first(m, POOL_HELD, s);
+	r = pool_at(m, POOL_HELD, s, s->staged_pos);
+	if (r != NULL && pool_position(m, POOL_HELD, r) != s->staged_pos) {
+		s->staged_pos = MP_NEVER; /* it was dropped meanwhile */
+		s->staged_seq = 0;
+		return r;
+	}
+	return r == NULL || s->staged_seq != 0 ? r :
+	    pool_next(m, POOL_HELD, r);
+}
+
+/* The next one of a session, if the agent or else a thread of the program may
+ * take it now. */
+static struct record *
+staged_take(struct mp *m, struct session *s, uint64_t now, bool agent)
+{
+	if (now >= s->staged_until)
+		staged_settle(m, s, now);
+	else if (!agent || !s->staged_agent)
+		return NULL;
+	return staged_left(s) ? staged_next(m, s) : NULL;
+}
+
+static void
+staged_taken(const struct mp *m, struct session *s, const struct record *r,
+    uint64_t now, bool agent)
+{
+	s->staged_pos = pool_position(m, POOL_HELD, r);
+	s->staged_until = now + STAGED_LEASE;
+	s->staged_agent = agent;
+}
+
+/* Counts one that the agent sent, and keeps it for a resend. */
+static void
+staged_count(struct mp *m, struct session *s, const struct record *r,
+    uint64_t now)
+{
+	struct mp_tx tx = { .seq = r->taken_seq, .sent_at = now,
+		.part = r->part };
+	struct flow *f = state_flow(m, s, r->flow);
+	struct record *recent;
+
+	if (s->plain)
+		state_count(m, MP_C_plain_out);
+	if (s->state != MP_S_UP || f == NULL || r->taken_seq == 0)
+		return;
+	put32(tx.hdr, s->keys[r->keys].sid_out);
+	recent = send_done(m, s, f, &tx, NULL, pool_len(r), NULL);
+	if (recent != NULL)
+		pool_copy(m, POOL_HELD, r, POOL_RECENT, recent);
+}
+
+/* Those up to this number have gone; `counted': by mp_send_commit(). */
+static void
+staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
+    bool counted)
+{
+	struct record *r;
+
+	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
+	    up_to(r->number, number)) {
+		if (!counted)
+			staged_count(m, s, r, now);
+		pool_drop(m, POOL_HELD, s);
+	}
+	if (s->staged_pos != MP_NEVER &&
+	    up_to(number_of(s->staged_pos), number)) {
+		s->staged_pos = MP_NEVER;
+		s->staged_until = 0;
+	}
+}
+
+/* The one of this number did not go: it is taken again, with those behind. */
+static void
+staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
+{
+	struct record *r, *before = NULL;
+
+	if (s->staged_pos == MP_NEVER ||
+	    !up_to(number, number_of(s->staged_pos)))
+		return; /* its time was over */
+	for (r = pool_first(m, POOL_HELD, s); r != NULL && r->number != number;
+	     r = pool_next(m, POOL_HELD, r))
+		before = r;
+	s->staged_pos = before != NULL ? pool_position(m, POOL_HELD, before) :
+	    MP_NEVER;
+	s->staged_seq = 0;
+	s->staged_until = 0;
+	table_arm(m, s, now);
+}
+
+void
+staged_settle(struct mp *m, struct session *s, uint64_t now)
+{
+	if (s->staged_pos == MP_NEVER)
+		return;
+	s->staged_seq = 0;
+	staged_gone(m, s, now, number_of(s->staged_pos), false);
+	s->staged_pos = MP_NEVER; /* or it was dropped */
+	s->staged_until = 0;
+}
+
+uint64_t
+staged_due(const struct session *s, uint64_t now)
+{
+	if (now < s->staged_until && (!staged_left(s) || !s->staged_agent))
+		return s->staged_until;
+	return s->staged.n > 0 ? s->staged_again : MP_NEVER;
+}
+
+/* Is the packet's datagram on its way, or lost by an error that another try
+ * would meet, too? */
+static bool
+staged_is_over(int error)
+{
+	return !send_path_error(error) && error != MP_EAGAIN &&
+	    error != MP_ENOBUFS;
+}
+
+void
+staged_poll_sent(struct mp *m, struct session *s, uint64_t now,
+    const struct mp_out *out, int error)
+{
+	if (staged_is_over(error)) {
+		if (!out->half)
+			staged_gone(m, s, now, out->number, false);
+		if (s->state == MP_S_CLOSING)
+			table_arm(m, s, now);
+		return;
+	}
+	if (!send_path_error(error))
+		s->staged_again = now + MS;
+	staged_kept(m, s, now, out->number);
+}
+
+/* --- Sent by the agent ---------------------------------------------------- */
 
 /* Fills in where a staged datagram goes now, with its TOS, TTL and DF. */
 static void
@@ -103,6 +296,8 @@ way_out(const struct mp *m, const struct session *s, const struct record *r,
 	out->tos = r->option.tos[v6];
 	out->ttl = r->option.ttl[v6];
 	out->df = r->df;
+	out->staged = true;
+	out->number = r->number;
 }
 
 /* Fills in the packet of a staged datagram, or of one of its parts: of the
@@ -114,15 +309,17 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	struct wire_msg msg = { .flags = 0 };
 	size_t len = pool_len(r);
 
-	if (!part_needed(f, len, MP_OVERHEAD)) {
+	if (s->staged_by != f->id)
+		s->staged_seq = 0;
+	r->part = part_needed(f, len, MP_OVERHEAD);
+	if (!r->part) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
+		r->taken_seq = (uint32_t)tx->seq;
 		return;
 	}
 	msg.flags = WIRE_FRAG;
 	msg.total = (uint16_t)len;
-	if (!r->part || s->staged_by != f->id)
-		s->staged_seq = 0;
 	msg.part = s->staged_seq != 0;
 	msg.copy = (struct wire_ad) { .sid = state_keys(s)->sid_out,
 		.dir = !s->initiator, .flow = f->id, .seq = s->staged_seq };
@@ -131,12 +328,10 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	tx->off = (uint16_t)part_begin(len, msg.part);
 	tx->len = (uint16_t)part_len(len, msg.part);
 	if (msg.part == 1) {
-		tx->seq = s->staged_seq;
 		s->staged_seq = 0;
 		return;
 	}
-	s->staged_seq = (uint32_t)tx->seq;
-	r->part = 1; /* its first one has gone */
+	s->staged_seq = r->taken_seq = (uint32_t)tx->seq;
 	s->staged_by = f->id;
 }
 
@@ -144,7 +339,8 @@ size_t
 staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
     uint8_t *buf, size_t size)
 {
-	struct record *r = pool_first(m, POOL_HELD, s);
+	struct record *r = now < s->staged_again ? NULL :
+	    staged_take(m, s, now, true);
 	struct flow *f;
 	struct mp_tx tx;
 	size_t len;
@@ -157,41 +353,93 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
 		return 0;
 	staged_fill(m, s, r, f, now, &tx);
+	r->flow = f->id;
+	r->keys = s->cur & 1;
 	way_out(m, s, r, f, &f->path, out);
+	out->half = s->staged_seq != 0;
 	/* A part is copied from behind its packet. */
 	payload = tx.part ? buf + size - len : buf + tx.hdr_len;
 	if (!pool_read(m, POOL_HELD, r, 0, payload, len))
 		return 0;
-	if (s->staged_seq == 0) { /* all of it has gone */
-		pool_drop(m, POOL_HELD, s);
-		send_done(m, s, f, &tx, payload, len, NULL);
-	}
+	staged_taken(m, s, r, now, true);
 	out->len = mp_seal(&tx, payload, len, buf);
 	crypto_wipe(&tx, sizeof(tx));
 	return out->len;
 }
 
 int
-staged_send_plain(struct mp *m, struct session *s, struct mp_out *out,
-    uint8_t *buf, size_t size)
+staged_send_plain(struct mp *m, struct session *s, uint64_t now,
+    struct mp_out *out, uint8_t *buf, size_t size)
 {
-	struct record *r = pool_first(m, POOL_HELD, s);
+	struct record *r = now < s->staged_again ? NULL :
+	    staged_take(m, s, now, true);
 	struct mp_path path = { .remote = s->shown };
 	size_t len;
 
 	if (r == NULL)
 		return 0;
 	len = pool_len(r);
-	if (len > size || !pool_read(m, POOL_HELD, r, 0, buf, len)) {
-		pool_drop(m, POOL_HELD, s);
+	if (len > size || !pool_read(m, POOL_HELD, r, 0, buf, len))
 		return 0;
-	}
 	memcpy(path.local.ip, s->source, sizeof(path.local.ip));
 	if (!addr_pair_ok(path.local.ip, path.remote.ip))
 		addr_any(path.local.ip, path.remote.ip);
 	way_out(m, s, r, NULL, &path, out);
-	pool_drop(m, POOL_HELD, s);
+	staged_taken(m, s, r, now, true);
 	out->len = len;
-	state_count(m, MP_C_plain_out);
 	return 1;
+}
+
+/* --- Sent by the program's thread ----------------------------------------- */
+
+int
+mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, struct mp_tx tx[], struct mp_tx_option *option,
+    uint8_t *payload, size_t size, size_t *len)
+{
+	struct session *s = table_find_addr(m, slot, dst);
+	struct record *r;
+	struct flow *f;
+	int n;
+
+	if (s == NULL || s->state != MP_S_UP || s->staged.n == 0)
+		return 0;
+	r = staged_take(m, s, now, false);
+	*len = r == NULL ? 0 : pool_len(r);
+	f = path_choice_flow(m, s, now, *len + MP_OVERHEAD);
+	if (r == NULL || f == NULL || f->unproven || *len > size ||
+	    !pool_read(m, POOL_HELD, r, 0, payload, *len)) {
+		if (s->staged.n > 0)
+			table_arm(m, s, now);
+		return 0;
+	}
+	memset(option, 0, sizeof(*option));
+	memcpy(option->tos, r->option.tos, sizeof(option->tos));
+	memcpy(option->ttl, r->option.ttl, sizeof(option->ttl));
+	option->df = r->df;
+	n = send_fill_all(m, s, f, now, *len, tx);
+	tx[0].number = r->number;
+	r->taken_seq = (uint32_t)tx[0].seq;
+	r->flow = f->id;
+	r->keys = s->cur & 1;
+	r->part = tx[0].part;
+	staged_taken(m, s, r, now, false);
+	return n;
+}
+
+int
+mp_staged_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
+    const void *payload, size_t len)
+{
+	struct session *s = state_session_gen(m, tx->session, tx->gen);
+	uint32_t number = tx->number;
+	int error = mp_send_commit(m, now, tx, n, payload, len);
+
+	if (s == NULL)
+		return error;
+	if (error != 1 && staged_is_over(error))
+		staged_gone(m, s, now, number, true);
+	else
+		staged_kept(m, s, now, number);
+	return error;
 }

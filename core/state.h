@@ -242,9 +242,13 @@ struct session {
 	uint64_t resend_at;   /* when its next batch of copies goes ... */
 	uint16_t resend_left; /* ... and how many of this one are left */
 	uint16_t resend_few;  /* copies of a batch; 0: not counted yet */
-	uint32_t staged_seq; /* of the oldest staged one, of which a part was
-			      * sent; 0: none */
+	uint32_t staged_seq; /* of the one at staged_pos, of which only the
+			      * first part was taken; 0: none */
 	uint8_t staged_by;   /* ... on this flow */
+	bool staged_agent : 1; /* who takes staged ones away is the agent */
+	uint64_t staged_pos; /* the last staged one that was taken away ... */
+	uint64_t staged_until; /* ... and how long nobody else takes more */
+	uint64_t staged_again; /* when the agent tries again */
 	uint8_t resend_by;   /* the flow that carried resend_rest's part */
 	uint8_t resend_flow; /* its datagrams are at risk, though it works */
 	uint8_t last_valid;

@@ -41,7 +41,9 @@
  *				parts one after the other (list_part)
  *	new local addresses	at once, 64 sessions in a call of mp_poll()
  *				(locals_due, output.c)
- *	staged, CLOSE		at once
+ *	staged, CLOSE		at once (staged_due()); after 1 ms where the
+ *				kernel has no room; what was taken and not heard
+ *				of counts as sent after 500 ms
  *	resent			at once, then each 4 ms (resend_at, resend.c)
  *	staged given up		after 10 s
  *	sent as plain		plain_us after the first send
@@ -75,6 +77,7 @@
 #include "probe.h"
 #include "recent.h"
 #include "session.h"
+#include "staged.h"
 #include "state.h"
 #include "wire.h"
 
@@ -233,6 +236,8 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 	}
 	timers_keys(m, s, now);
 	recent_trim(m, s, now, TIMERS_TRIM);
+	if (now >= s->staged_until)
+		staged_settle(m, s, now);
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    now >= r->sent_at + SESSION_ANSWER) {
 		pool_drop(m, POOL_HELD, s);
@@ -282,8 +287,10 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	struct flow *f;
 	bool works = can_send(m, s);
 
-	if (s->addr_reply || s->list_part > 0 || (s->staged.n > 0 && works))
+	if (s->addr_reply || s->list_part > 0)
 		return 0;
+	if (works)
+		at = earlier(at, staged_due(s, now));
 	if (s->resend)
 		at = s->resend_left > 0 || s->resend_rest != MP_NEVER ? 0 :
 		    earlier(at, s->resend_at);
@@ -318,10 +325,10 @@ timers_next(const struct mp *m, const struct session *s, uint64_t now)
 		at = earlier(at, plain_at(s));
 		return earlier(at, give_up_at(s));
 	case MP_S_CLOSING:
-		return 0;
+		return s->staged.n > 0 ? staged_due(s, now) : 0;
 	case MP_S_DOWN:
 		if (s->plain && s->staged.n > 0)
-			return 0;
+			return staged_due(s, now);
 		break;
 	case MP_S_FREE:
 	case MP_S_CLOSED:

@@ -42,9 +42,11 @@ struct agent {
 	struct watch accept, accept_abstract; /* of ipc_server.c */
 	struct alarm bye;  /* of worker.c: nothing is left to serve */
 	struct alarm scan_all; /* of socket_gc.c: looks for closed sockets */
-	struct port *port[AGENT_PORTS]; /* by number; NULL: not served */
+	struct port *port[AGENT_PORTS]; /* by number; NULL: not served.  See
+					 * port_find() */
 	struct port_list ports;
 	unsigned nports;
+	uint64_t opened; /* counts sockets: the newest has the highest */
 	struct keyring_list rings;
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */

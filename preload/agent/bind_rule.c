@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "bind_rule.h"
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "mp.h"
@@ -43,14 +44,18 @@ bind_rule_overlap(const struct claim *a, const struct claim *b)
 	return a->any || b->any || net_equal(&a->local, &b->local);
 }
 
-bool
-bind_rule_allows(const struct slot *is, const struct ipc_request *ask)
+/* See udp_lib_lport_inuse() of Linux's net/ipv4/udp.c. */
+enum bind_rule
+bind_rule(const struct slot *is, uint32_t device, const struct ipc_request *ask)
 {
 	struct claim old = bind_rule_claim(&is->local, is->family, is->v6only);
 	struct claim new = bind_rule_claim(&ask->local, ask->family,
 	    ask->v6only != 0);
 
-	return !bind_rule_overlap(&old, &new) ||
-	    (is->reuseaddr && ask->reuseaddr != 0) ||
-	    (is->reuseport && ask->reuseport != 0);
+	if ((is->reuseaddr && ask->reuseaddr != 0) ||
+	    (device != 0 && ask->device != 0 && device != ask->device) ||
+	    !bind_rule_overlap(&old, &new))
+		return BIND_RULE_APART;
+	return is->reuseport && ask->reuseport != 0 ? BIND_RULE_SHARED :
+	    BIND_RULE_REFUSED;
 }

@@ -7,12 +7,22 @@
 #ifndef BIND_RULE_H
 #define BIND_RULE_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 struct ipc_request;
 struct slot;
 
-/* May the socket of the request be bound besides that one? */
-bool bind_rule_allows(const struct slot *, const struct ipc_request *);
+enum bind_rule {
+	BIND_RULE_APART,   /* the two have nothing to do with each other */
+	BIND_RULE_REFUSED, /* EADDRINUSE */
+	BIND_RULE_SHARED,  /* both have SO_REUSEPORT */
+};
+/*
+ * May the socket of the request be bound besides that one, which is bound to
+ * this device (0: to none)?  Of the sockets of a port the newest that is not
+ * apart decides, since the kernel looks no further.
+ */
+enum bind_rule bind_rule(const struct slot *, uint32_t device,
+    const struct ipc_request *);
 
 #endif

@@ -32,8 +32,7 @@
 static struct port *
 ipc_handler_port_of(const struct ipc_question *q)
 {
-	return q->ask.port > 0 && q->ask.port < AGENT_PORTS ?
-	    q->agent->port[q->ask.port] : NULL;
+	return port_find(q->agent, q->ask.port, q->ask.device);
 }
 
 /* Takes a descriptor that came with the request. */
@@ -78,6 +77,7 @@ ipc_handler_may(struct ipc_question *q, const struct port *p)
 	    cookie != q->ask.cookie)
 		return false;
 	q->ask.inode = is.st_ino;
+	q->ask.device = net_device(fd);
 	return q->ask.port == 0 || (port_fits(q->agent, fd, &q->ask, &at) &&
 	    (p == NULL || (fstat(p->control, &other) == 0 &&
 	    is.st_uid == other.st_uid)));
@@ -120,6 +120,9 @@ ipc_handler_open_new(struct ipc_question *q)
 	struct port *p;
 	int slot, error;
 
+	/* It joined the port, whose last socket was closed since. */
+	if (q->got[q->abstract ? 1 : 0] < 0)
+		return -ESTALE;
 	error = serving_open(q->agent, &q->ask, ipc_handler_take(q, 0), &p,
 	    q->answer.text);
 	if (error != 0)
@@ -172,41 +175,66 @@ on_find(struct ipc_question *q)
 	return -ENOENT;
 }
 
-/* May the socket be bound besides the sockets of the port?  -EADDRINUSE: no. */
+/* The newest socket of that port number that was opened before, and its record:
+ * 0, -ENOENT, or -EAGAIN. */
 static int
-ipc_handler_check_bind(struct port *p, const struct ipc_request *ask)
+ipc_handler_next_bound(const struct agent *a, uint32_t number, uint64_t *before,
+    struct port **at, struct slot *is)
 {
-	struct slot is;
-	int i, error = 0;
+	uint64_t newest = 0;
+	struct port *p;
+	int i, slot = 0;
 
-	if (!port_lock(p))
+	for (p = a->port[number]; p != NULL; p = p->more)
+		for (i = 0; i < MP_SLOTS_MAX; i++)
+			if (p->slot[i].used && p->slot[i].opened < *before &&
+			    p->slot[i].opened > newest) {
+				newest = p->slot[i].opened;
+				*at = p;
+				slot = i;
+			}
+	if (newest == 0)
+		return -ENOENT;
+	*before = newest;
+	if (!port_lock(*at))
 		return -EAGAIN;
-	for (i = 0; i < MP_SLOTS_MAX && error == 0; i++) {
-		if (!p->slot[i].used)
-			continue;
-		is = p->map.arena->slot[i];
-		if (!bind_rule_allows(&is, ask))
-			error = -EADDRINUSE;
-	}
-	port_unlock(p);
-	return error;
+	*is = (*at)->map.arena->slot[slot];
+	port_unlock(*at);
+	return 0;
+}
+
+/* May the socket be bound besides those of that port number?  0, -EADDRINUSE,
+ * or -ENOENT: none is served. */
+static int
+ipc_handler_check_bind(const struct ipc_question *q)
+{
+	uint32_t number = q->ask.port;
+	uint64_t before = UINT64_MAX;
+	enum bind_rule rule = BIND_RULE_APART;
+	struct port *p;
+	struct slot is;
+	int error = 0;
+
+	if (number >= AGENT_PORTS || q->agent->port[number] == NULL)
+		return -ENOENT;
+	while (rule == BIND_RULE_APART && (error = ipc_handler_next_bound(
+	    q->agent, number, &before, &p, &is)) == 0)
+		rule = bind_rule(&is, p->device, &q->ask);
+	if (error == -EAGAIN)
+		return error;
+	return rule == BIND_RULE_REFUSED ? -EADDRINUSE : 0;
 }
 
 static int
 on_may_bind(struct ipc_question *q)
 {
-	struct port *p = ipc_handler_port_of(q);
-	int error;
+	int error = ipc_handler_check_bind(q);
 
-	if (p == NULL)
-		return -ENOENT;
-	error = ipc_handler_check_bind(p, &q->ask);
 	if (error != -EADDRINUSE)
 		return error;
 	/* Does the socket that forbids it still exist? */
 	socket_gc_run(q->agent);
-	p = ipc_handler_port_of(q);
-	return p == NULL ? -ENOENT : ipc_handler_check_bind(p, &q->ask);
+	return ipc_handler_check_bind(q);
 }
 
 static int
@@ -305,28 +333,60 @@ on_set(struct ipc_question *q)
 	    len) == 0 ? 0 : -errno;
 }
 
+/* The socket of a slot was bound to another device: it moves to a port of its
+ * own, with this control socket.  Linux took it out of the group. */
+static int
+ipc_handler_move(struct ipc_question *q, struct port *p, int slot, int control)
+{
+	struct port *to;
+	int error;
+
+	q->ask.port = p->number;
+	error = serving_open(q->agent, &q->ask, control, &to, q->answer.text);
+	if (error != 0)
+		return error;
+	slots_drop(p, UINT32_C(1) << slot);
+	group_steer(p);
+	slot = slots_add(to, &q->ask, q->pid, false);
+	if (slot < 0) {
+		serving_close(to);
+		return slot;
+	}
+	group_steer(to);
+	port_due(to);
+	journal("port %u: slot %d is at another device", to->number, slot);
+	return ipc_handler_give(q, to, slot);
+}
+
 static int
 on_links(struct ipc_question *q)
 {
-	int fd = ipc_handler_last(q);
+	int slot = -1, fd = ipc_handler_last(q);
 	struct port *p;
 
 	q->ask.port = 0;
 	if (!ipc_handler_may(q, NULL))
 		return -EACCES;
 	LIST_FOREACH(p, &q->agent->ports, entry)
-		if (slots_find(p, q->ask.cookie) >= 0)
+		if ((slot = slots_find(p, q->ask.cookie)) >= 0)
 			break;
 	if (p == NULL)
 		return -ENOENT;
 	if (fd < 0 || !port_is_udp(q->agent, fd))
 		return -EBADF;
-	if (q->got[1] >= 0 && p->nslots == 1 &&
-	    serving_replace(&p, ipc_handler_take(q, 0)) != 0)
-		return -EBADF;
-	/* The other sockets of the port would lose the control socket. */
-	if (net_device(fd) != p->device)
-		return p->nslots == 1 ? -EXDEV : -EBUSY;
+	q->ask.device = net_device(fd);
+	if (q->ask.device != p->device) {
+		/* Two groups of one device would not share its packets. */
+		if (port_find(q->agent, p->number, q->ask.device) != NULL)
+			return -EBUSY;
+		if (q->got[1] < 0)
+			return -EXDEV;
+		if (p->nslots > 1)
+			return ipc_handler_move(q, p, slot,
+			    ipc_handler_take(q, 0));
+		if (serving_replace(&p, ipc_handler_take(q, 0)) != 0)
+			return -EBADF;
+	}
 	local_addr_exclude(p, q->ask.no_interfaces);
 	local_addr_tell(q->agent->netmon, p);
 	port_due(p);

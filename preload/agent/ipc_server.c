@@ -94,6 +94,7 @@ client_begin_events(struct client *c, uint32_t port)
 	return true;
 }
 
+/* The first port of that number, whichever devices its sockets have. */
 static struct port *
 ipc_server_port_of(const struct ipc_question *q)
 {
@@ -138,6 +139,7 @@ client_ready(struct watch *w, uint32_t events)
 {
 	struct client *c = OWNER(w, struct client, watch);
 	static struct ipc_question q;
+	struct port *p;
 	int n;
 
 	(void)events;
@@ -162,8 +164,9 @@ client_ready(struct watch *w, uint32_t events)
 	    client_begin_events(c, q.ask.port))
 		return;
 	if (n == IPC_SHORT && q.ask.version == IPC_VERSION &&
-	    q.ask.kind == IPC_WAKE && ipc_server_port_of(&q) != NULL)
-		port_due(ipc_server_port_of(&q));
+	    q.ask.kind == IPC_WAKE)
+		for (p = ipc_server_port_of(&q); p != NULL; p = p->more)
+			port_due(p);
 	if (n == (int)sizeof(q.ask))
 		ipc_handler_answer(&q);
 	/* Before the answer: the client may count on the socket's port being

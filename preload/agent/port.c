@@ -64,6 +64,19 @@ port_due(struct port *p)
 	alarm_by(&p->agent->loop, &p->alarm, arena_now());
 }
 
+/* --- The table ------------------------------------------------------------ */
+
+struct port *
+port_find(const struct agent *a, uint32_t number, uint32_t device)
+{
+	struct port *p = number > 0 && number < AGENT_PORTS ?
+	    a->port[number] : NULL;
+
+	while (p != NULL && p->device != device)
+		p = p->more;
+	return p;
+}
+
 /* --- The control socket --------------------------------------------------- */
 
 static bool

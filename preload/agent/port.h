@@ -43,7 +43,7 @@ struct own_slot {
 	uint64_t cookie, inode;
 	uint64_t drops;	 /* packets that the kernel dropped there, until the
 			  * last scan */
-	uint64_t opened; /* counts openings: the newest has the highest */
+	uint64_t opened; /* agent.opened when it was opened */
 	uint64_t told;	 /* generation, plus 1, of the last session that the
 			  * program was told it has no peer; 0: none */
 	uint64_t gave_at; /* when it last got a datagram of the backlog */
@@ -60,6 +60,8 @@ struct refusal {
 
 struct port {
 	LIST_ENTRY(port) entry;
+	struct port *more; /* of the same number, at another device */
+	size_t scan_place; /* of socket_scan.c */
 	struct agent *agent;
 	struct watch control_watch;
 	struct alarm alarm; /* when pump_port() is to be called */
@@ -78,7 +80,6 @@ struct port {
 	unsigned refusals; /* that are open */
 	uint32_t parting; /* slots without a socket, with staged datagrams */
 	uint64_t part_by; /* when they are given up */
-	uint64_t opened;
 	uint8_t group; /* index of the control socket, or PORT_UNKNOWN */
 	int df; /* don't-fragment of the control socket; -1: unknown */
 	/* The lock was not available: no attempt before shut_until, which is
@@ -112,6 +113,14 @@ void port_due(struct port *);
 /* Reads the control socket again if port_lock() stopped that, and the pause is
  * over. */
 void port_resume(struct port *, uint64_t now);
+
+/*
+ * The port of this number whose sockets are bound to that device; NULL: it is
+ * not served.  Sockets of one number that are bound to different devices
+ * (SO_BINDTODEVICE; 0: to none) have groups of their own in the kernel, and so
+ * each device makes a port of its own here.
+ */
+struct port *port_find(const struct agent *, uint32_t number, uint32_t device);
 
 /* Is this a UDP socket in the agent's namespace? */
 bool port_is_udp(const struct agent *, int fd);

@@ -53,8 +53,8 @@ port_send_by(struct port *p, const struct mp_path *path,
 	 * kernel reports once. */
 	for (i = 0; i < TRIES; i++)
 		if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >=
-		    0 || errno == EAGAIN || errno == ENOBUFS ||
-		    errno == EINTR)
+		    0 || errno == ENOBUFS || errno == EINTR ||
+		    (errno == EAGAIN && !out->staged))
 			return 0;
 	return -errno;
 }

@@ -18,8 +18,10 @@
  *	without it: send the packets, close refusal sockets, tell programs of
  *	  peers without an answer, steer the group where that is due, give on
  *	  the backlog
- *	under the lock again, where sending failed: tell the engine
- * A round that was not full is the last one.
+ *	under the lock again, where sending failed, or a staged datagram went:
+ *	  tell the engine
+ * A round that was not full is the last one, but for staged datagrams, which
+ * the program stages until all have gone.
  *
  * Invariants
  *	The port's alarm is never later than the wakeup_at that was announced
@@ -173,32 +175,49 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 	return n;
 }
 
+/* Did an earlier staged datagram of the same session not go? */
+static bool
+pump_would_pass(int i)
+{
+	int j;
+
+	for (j = 0; batch[i].out.staged && j < i; j++)
+		if (batch[j].out.staged && batch[j].error != 0 &&
+		    batch[j].out.session == batch[i].out.session)
+			return true;
+	return false;
+}
+
+/* Sends the packets; true: the engine is to be told how it went. */
 static bool
 pump_send_all(struct port *p, int n)
 {
-	bool failed = false;
+	bool tell = false;
 	int i;
 
 	for (i = 0; i < n; i++) {
-		batch[i].error = port_send_packet(p, &batch[i].out,
-		    batch[i].bytes);
-		failed |= batch[i].error != 0;
+		batch[i].error = pump_would_pass(i) ? -EAGAIN :
+		    port_send_packet(p, &batch[i].out, batch[i].bytes);
+		tell |= batch[i].error != 0 || batch[i].out.staged;
 	}
-	return !failed;
+	return tell;
 }
 
 static void
-pump_tell_failed(struct port *p, int n)
+pump_tell_sent(struct port *p, int n)
 {
 	uint64_t now = arena_now();
 	int i;
 
 	if (!port_lock(p))
 		return;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		if (batch[i].error != 0)
 			mp_poll_failed(&p->map.mp, now, &batch[i].out,
 			    batch[i].error);
+		else if (batch[i].out.staged)
+			mp_poll_sent(&p->map.mp, now, &batch[i].out);
+	}
 	port_unlock(p);
 }
 
@@ -218,7 +237,7 @@ pump_port(struct port *p)
 	struct internal lost[MP_SLOTS_MAX];
 	uint32_t idle;
 	int n, nlost, round;
-	bool ok;
+	bool tell;
 
 	events_touch(p);
 	for (round = 0; round < ROUNDS; round++) {
@@ -226,15 +245,15 @@ pump_port(struct port *p)
 		if (n < 0)
 			return;
 		refusal_close(p, idle);
-		ok = pump_send_all(p, n);
+		tell = pump_send_all(p, n);
+		if (tell)
+			pump_tell_sent(p, n);
 		pump_tell_lost(p, lost, nlost);
 		if (p->steering_due)
 			group_steer(p);
 		backlog_give(p);
 		icmp_judge_run(p);
-		if (!ok)
-			pump_tell_failed(p, n);
-		else if (n < BATCH)
+		if (!tell && n < BATCH)
 			return;
 	}
 }

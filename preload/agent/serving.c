@@ -24,8 +24,9 @@
  *		   socket, after which the number is free for anybody.
  *
  * Invariants
- *	agent.port[n] is the one port of number n, or NULL; it is set only
- *	while the port is served, and nports counts those
+ *	agent.port[n] is the list of the ports of number n, of which no two
+ *	have the same device; a port is in it only while it is served, and
+ *	nports counts those
  *	control socket and memfd are owned by the port from the moment that
  *	they are passed in: every failure closes them
  *	the keeper has a port's descriptors before a program is answered that
@@ -125,7 +126,8 @@ serving_new(struct agent *a, const struct ipc_request *ask, int control,
 	p->df = -1;
 	p->device = control >= 0 ? net_device(control) : 0;
 	p->group = 1; /* bound just after the data socket */
-	if (control < 0 || !port_fits(a, control, ask, &p->bound)) {
+	if (control < 0 || !port_fits(a, control, ask, &p->bound) ||
+	    port_find(a, p->number, p->device) != NULL) {
 		snprintf(why, IPC_TEXT, "port %u: no control socket of it came",
 		    ask->port);
 		return -EBADF;
@@ -145,6 +147,7 @@ serving_begin(struct port *p)
 	    control_ready);
 	if (error != 0)
 		return error;
+	p->more = a->port[p->number];
 	a->port[p->number] = p;
 	LIST_INSERT_HEAD(&a->ports, p, entry);
 	a->nports++;
@@ -291,12 +294,15 @@ serving_close(struct port *p)
 	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_DROP,
 	    .id = p->id };
 	struct keeper_ipc_answer answer;
+	struct port **at;
 	int got;
 
 	pump_port(p);
 	journal("port %u: closed", p->number);
 	events_port_gone(p);
-	a->port[p->number] = NULL;
+	for (at = &a->port[p->number]; *at != p; at = &(*at)->more)
+		continue;
+	*at = p->more;
 	LIST_REMOVE(p, entry);
 	a->nports--;
 	serving_free(p);

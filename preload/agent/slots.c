@@ -46,6 +46,7 @@
 #include <sys/socket.h>
 
 #include "mp.h"
+#include "agent.h"
 #include "journal.h"
 #include "port.h"
 #include "shared/arena.h"
@@ -144,7 +145,7 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 		return slot;
 	s = &p->slot[slot];
 	*s = (struct own_slot) { .cookie = ask->cookie, .inode = ask->inode,
-		.opened = ++p->opened,
+		.opened = ++p->agent->opened,
 		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
 		    p->nslots + 1) };
 	if (raced)
@@ -326,7 +327,7 @@ slots_read_records(struct port *p)
 		p->slot[i] = (struct own_slot) { .used = true,
 			.cookie = is.cookie, .inode = is.inode, .gen = is.gen,
 			.connected = port_read_bool(&is.connected),
-			.opened = ++p->opened,
+			.opened = ++p->agent->opened,
 			.group = is.group <= MP_SLOTS_MAX ? is.group :
 			    PORT_UNKNOWN };
 		if (is.group <= MP_SLOTS_MAX)

@@ -12,8 +12,9 @@
  *
  * A scan has two outcomes: the result is complete, or false is returned and
  * the result means nothing; then the caller does as if it had not looked.
- * The result belongs to the caller and nothing is noted in the ports, so a scan
- * that begins while another one's result is walked takes nothing from it.
+ * The result belongs to the caller, and in the ports nothing is noted but where
+ * in a result they are, so a scan that begins while another one's result is
+ * walked takes nothing from it.
  * (socket_gc.c walks all ports; group.c scans one of them meanwhile.)
  *
  * The kernel finds its place on a list by counting lines, so that it may skip
@@ -31,7 +32,7 @@
  * lists of a host with 10^5 sockets take milliseconds.
  *
  * No lock: slots are the agent's own (struct own_slot), the arena is not read.
- * It must never change a port, nor call what does.
+ * It must never change a port otherwise, nor call what does.
  */
 #include "socket_scan.h"
 
@@ -51,8 +52,6 @@ enum {
 	COST_TIMES = 8,
 };
 
-_Static_assert((int)SOCKET_SCAN_PORTS == (int)AGENT_PORTS, "place[]");
-
 /* us from the announcement of a close to a scan. */
 static const uint64_t again_us[SOCKET_SCAN_AGAIN] = { 1000, 5000, 50000 };
 
@@ -64,19 +63,27 @@ struct socket_scan_result {
 
 /* --- The lists ------------------------------------------------------------ */
 
-/* The place of a port in the result; NULL: it is not looked for.  place[] also
- * holds what earlier scans left there. */
+/* The place of a port in the result; NULL: it is not looked for.  scan_place
+ * may be what earlier scans left there. */
 static struct socket_scan_port *
-socket_scan_place(const struct socket_scan *s,
-    const struct socket_scan_result *r, unsigned number)
+socket_scan_place(const struct socket_scan_result *r, const struct port *p)
 {
-	const struct port *p;
-	size_t i;
+	return p->scan_place < r->n && r->at[p->scan_place].port == p ?
+	    &r->at[p->scan_place] : NULL;
+}
 
-	if (number >= AGENT_PORTS || (p = s->agent->port[number]) == NULL)
-		return NULL;
-	i = s->place[number];
-	return i < r->n && r->at[i].port == p ? &r->at[i] : NULL;
+static void
+socket_scan_note_slot(struct socket_scan_port *to, uint64_t inode,
+    uint64_t drops)
+{
+	int i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (to->port->slot[i].used &&
+		    to->port->slot[i].inode == inode) {
+			to->found |= UINT32_C(1) << i;
+			to->drops[i] = drops;
+		}
 }
 
 /* Notes the slot that a line of a list is about.
@@ -87,21 +94,17 @@ socket_scan_note(const struct socket_scan *s,
     const struct socket_scan_result *r, const char *line)
 {
 	struct socket_scan_port *to;
+	const struct port *p;
 	uint64_t inode, drops;
 	unsigned number;
-	int i;
 
 	if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %*x %*x:%*x "
 	    "%*x:%*x %*x %*u %*u %" SCNu64 " %*u %*s %" SCNu64, &number,
-	    &inode, &drops) != 3 ||
-	    (to = socket_scan_place(s, r, number)) == NULL)
+	    &inode, &drops) != 3 || number >= AGENT_PORTS)
 		return;
-	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (to->port->slot[i].used &&
-		    to->port->slot[i].inode == inode) {
-			to->found |= UINT32_C(1) << i;
-			to->drops[i] = drops;
-		}
+	for (p = s->agent->port[number]; p != NULL; p = p->more)
+		if ((to = socket_scan_place(r, p)) != NULL)
+			socket_scan_note_slot(to, inode, drops);
 }
 
 /* Reads one list: false, it could not be read to its end. */
@@ -163,7 +166,7 @@ socket_scan_read(struct socket_scan *s, struct socket_scan_port *ports,
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		s->place[ports[i].port->number] = (uint16_t)i;
+		ports[i].port->scan_place = i;
 		ports[i].found = 0;
 	}
 	for (turn = 0; turn < SURE && !all; turn++) {

@@ -15,7 +15,6 @@ struct port;
 
 enum socket_scan_bound {
 	SOCKET_SCAN_AGAIN = 3, /* scans after the announcement of a close */
-	SOCKET_SCAN_PORTS = 65536,
 };
 
 struct socket_scan {
@@ -24,8 +23,6 @@ struct socket_scan {
 	struct alarm again; /* of socket_gc.c: rings at the first of `due' */
 	uint64_t due[SOCKET_SCAN_AGAIN];
 	uint64_t last, cost; /* end and duration of the last scan, us */
-	/* While the lists are read: where a port number is in the result. */
-	uint16_t place[SOCKET_SCAN_PORTS];
 };
 
 /* What one scan found of a port. */

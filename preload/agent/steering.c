@@ -9,15 +9,14 @@
  *	control packet, handshake	the control socket
  *	data of a session		the socket of the slot in its sid
  *	internal datagram		by its slot, or the control socket
- *	plaintext			the socket that takes strangers
+ *	plaintext			the socket that the kernel would give it
  * A slot whose index is unknown gets PORT_UNKNOWN, which no group reaches, and
  * the kernel chooses by hash.  No datagram is lost by that: a socket that gets
  * data of another slot passes it on as an internal datagram (control.c,
  * datagram/rx_requeue.c).  group.c learns unknown indices.
  *
  * A stranger is a peer without a session.  Strangers go to the newest socket
- * that is not connected, else to the newest: the kernel would do so among
- * sockets of the same address.  With several sockets the control packet that
+ * that is not connected, else to the newest.  With several sockets the control packet that
  * opens a session says by its path which of them fits it best
  * (steering_accept, scored like compute_score() of Linux's net/ipv4/udp.c).
  *
@@ -48,6 +47,7 @@
 #include <sys/socket.h>
 
 #include "mp.h"
+#include "claims.h"
 #include "port.h"
 #include "journal.h"
 #include "shared/arena.h"
@@ -92,8 +92,9 @@ steering_read_record(struct port *p, int i)
 	if (!s->used || s->gen == is->gen)
 		return;
 	s->gen = is->gen;
-	if (s->connected != port_read_bool(&is->connected)) {
-		s->connected = !s->connected;
+	/* Of several sockets the addresses say what is whose. */
+	if (s->connected != port_read_bool(&is->connected) || p->nslots > 1) {
+		s->connected = port_read_bool(&is->connected);
 		p->steering_due = true;
 	}
 }
@@ -204,7 +205,8 @@ steering_knows_indices(const struct port *p)
 void
 steering_attach(struct port *p, uint8_t probed)
 {
-	struct sockfilter_steering g = { .probed = probed };
+	struct sockfilter_claim claim[MP_SLOTS_MAX];
+	struct sockfilter_steering g = { .probed = probed, .claim = claim };
 	int error = 0, stranger;
 
 	if (!port_lock(p)) {
@@ -216,6 +218,7 @@ steering_attach(struct port *p, uint8_t probed)
 	stranger = steering_newest(p);
 	if (stranger >= 0) {
 		steering_plan(p, &g, stranger);
+		g.nclaims = claims_plan(p, claim);
 		error = mp_slot_accept(&p->map.mp, (uint32_t)stranger);
 		steering_move_strangers(p, (uint32_t)stranger);
 	}

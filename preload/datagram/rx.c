@@ -87,11 +87,16 @@ rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 {
 	struct arena *a = in->s->map.arena;
 	enum mp_verdict v;
+	bool late;
 
 	if (!reentry_lock(a))
 		return RX_DROP;
-	v = mp_recv_peek(&in->s->map.mp, rx, in->buf->payload, opened);
+	v = mp_recv_peek(&in->s->map.mp, arena_now(), rx, in->buf->payload,
+	    opened);
+	late = notify_due(in->s);
 	reentry_unlock(a);
+	if (late)
+		notify_agent(in->fd, in->s);
 	return v == MP_DELIVER && rx->slot == in->s->slot;
 }
 

@@ -25,6 +25,8 @@
 #include "socket/sockopt.h"
 #include "tx_deferred.h"
 #include "tx_option.h"
+#include "tx_packet.h"
+#include "tx_staged.h"
 #include "tx_stamp.h"
 
 enum {
@@ -33,170 +35,7 @@ enum {
 	 * MSG_ZEROCOPY: the library's buffer is used again at once. */
 	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
 	SEGMENTS = 128, /* UDP_MAX_SEGMENTS of linux/udp.h */
-	PATIENCE_US = 1000000, /* us that --prefer waits for an answer */
-	ERRORS = 4, /* ICMP errors that are passed over for one packet */
-	WAITS = 4, /* for room; then the packet itself waits */
 };
-
-/* A message on its way, and its datagram that is being sent. */
-struct tx {
-	int fd, flags;
-	struct sock *s;
-	struct mp_addr dst;
-	struct reentry_buf *buf;
-	const uint8_t *payload;
-	size_t len;
-	struct tx_option ask;
-	bool df; /* don't fragment */
-	uint32_t stamps; /* flags of its time stamps: tx_stamp.h */
-	bool plain; /* see tx_sealed() */
-	int waits;  /* for room in the socket's buffer */
-	bool room;  /* the last of them ended with room */
-};
-
-/*
- * Waits until the socket's buffer has room, as a send of this packet would: so
- * long as the program's socket says (O_NONBLOCK, SO_SNDTIMEO), and until a
- * signal that does not restart calls.  The packet itself must not wait: its
- * timestamps would count the time in the buffer as time on the path, at both
- * ends, and the flow that it is for may die meanwhile.  So the kernel is given
- * a packet whose last byte cannot be read: it waits for room, then fails with
- * EFAULT (kernel fact K39).  Where that byte can be read, a packet goes out
- * that its receiver drops.
- */
-static int
-tx_sealed_wait(struct tx *o, const struct msghdr *packet, int flags)
-{
-	struct iovec iov[2] = { packet->msg_iov[0], { NULL, 1 } };
-	struct msghdr msg = *packet;
-
-	o->waits++;
-	iov[0].iov_len--;
-	msg.msg_iov = iov;
-	msg.msg_iovlen = 2;
-	tx_stamp_put(&msg, 0);
-	if (!SECCOMP_ALLOWS(SYS_sendmsg)) /* sendto(2) takes one piece */
-		o->waits = WAITS;
-	else if (seccomp_sendmsg(o->fd, &msg, flags) < 0 && errno != EFAULT &&
-	    !icmp_is_error(o->s, -errno))
-		return -errno;
-	o->room = true;
-	return -EAGAIN;
-}
-
-/*
- * Seals the packet and sends it: 0, or a negative errno.  UDP ignores
- * MSG_FASTOPEN. If the descriptor is a connected TCP socket by now, the kernel
- * refuses that flag instead of sending the packet into its stream.
- */
-static int
-tx_sealed_transmit(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
-{
-	int now = o->waits < WAITS ? flags | MSG_DONTWAIT : flags, i;
-	struct sockaddr_in6 to;
-	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
-	struct iovec iov = { .iov_base = o->buf->packet };
-	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
-		.msg_iovlen = 1, .msg_control = room };
-
-	memset(room, 0, 64);
-	net_aim(&msg, o->s->kernel, &tx->path);
-	tx_option_add(&o->ask, &msg, &tx->path.remote);
-	if (tx->copy || stamps != (o->s->options.stamping & SOCKOPT_STAMP_TX))
-		tx_stamp_put(&msg, stamps);
-	iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
-	if (!tx->copy)
-		icmp_note(o->s, o->buf->packet, &o->dst, &o->ask, o->payload,
-		    o->len);
-	if (stamps != 0)
-		tx_stamp_note(o->s, o->buf->packet, &o->dst, o->payload,
-		    o->len);
-	if (seccomp_sendmsg(o->fd, &msg, now | MSG_FASTOPEN) >= 0)
-		return 0;
-	if (errno == EAGAIN && now != flags)
-		return tx_sealed_wait(o, &msg, flags | MSG_FASTOPEN);
-	/* The error may be an ICMP error about an earlier packet, which the
-	 * kernel reports once: then the packet is sent again. */
-	for (i = 0; i < ERRORS && icmp_is_error(o->s, -errno); i++)
-		if (seccomp_sendmsg(o->fd, &msg, flags | MSG_FASTOPEN) >= 0) {
-			icmp_later(o->s);
-			return 0;
-		}
-	return -errno;
-}
-
-/*
- * What would the kernel say to a datagram that is only staged: 0, or a negative
- * errno.  A send would have told the program that there is no route, that the
- * datagram is too long, or that the descriptor is another file by now.
- */
-static int
-tx_sealed_may_stage(const struct tx *o)
-{
-	size_t head = (net_is_v4(&o->dst) ? 28 : 48) + MP_OVERHEAD;
-	int mtu, error;
-
-	if (o->s->options.shut)
-		return -EPIPE;
-	if (!ksock_same(o->fd, o->s))
-		return -ENOTSOCK;
-	error = tx_option_probe(o->fd, o->s, &o->dst, NULL);
-	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
-	    error == -EACCES)
-		return error;
-	mtu = o->df && o->len > MP_DF_ALWAYS ?
-	    net_mtu(o->s->kernel, &o->dst) : 0;
-	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
-}
-
-/* The local address that the kernel would send it from; zeros: unknown. */
-static void
-tx_sealed_source(const struct tx *o, uint8_t ip[16])
-{
-	struct mp_addr from = o->ask.source;
-
-	if (net_is_any(&from))
-		from = o->s->local;
-	if (net_is_any(&from) && SECCOMP_ALLOWS(SYS_getsockname) &&
-	    (ksock_name(o->fd, &from) != 0 || net_is_any(&from)) &&
-	    !net_source(o->s->kernel, &o->dst, &from))
-		memset(&from, 0, sizeof(from));
-	memcpy(ip, from.ip, sizeof(from.ip));
-}
-
-/* There is no session yet: stages the datagram.  The agent sends it when the
- * session is up. */
-static int
-tx_sealed_stage(struct tx *o, uint64_t now)
-{
-	struct mp_tx_option wish = { .plain_us =
-	    dest_policy_known(&o->dst).prefer ? PATIENCE_US : 0 };
-	int error = tx_sealed_may_stage(o);
-	struct mp_addr from = { .port = 0 };
-	bool late;
-
-	if (error != 0)
-		return error;
-	tx_option_engine(&o->ask, o->s, &wish);
-	wish.df = o->df;
-	tx_sealed_source(o, wish.source);
-	icmp_note(o->s, NULL, &o->dst, &o->ask, o->payload, o->len);
-	if (!reentry_lock(o->s->map.arena))
-		return 0;
-	error = mp_stage(&o->s->map.mp, now, o->s->slot, &o->dst, &wish,
-	    o->payload, o->len);
-	late = notify_due(o->s);
-	reentry_unlock(o->s->map.arena);
-	if (error != 0)
-		return error;
-	memcpy(from.ip, wish.source, sizeof(from.ip));
-	if (o->stamps != 0)
-		tx_stamp_stage(o->fd, o->s, o->stamps, &o->dst, &from,
-		    o->payload, o->len);
-	else if (late)
-		notify_agent(o->fd, o->s);
-	return 0;
-}
 
 /* Logs that a peer does not answer; returns the error. */
 static int
@@ -258,11 +97,11 @@ tx_sealed_attempt(struct tx *o)
 		return 1; /* the parent sends what was begun before the fork */
 	o->plain = n == 0;
 	if (n == MP_EAGAIN)
-		return tx_sealed_stage(o, now);
+		return tx_staged_put(o, now);
 	if (n <= 0)
 		return tx_sealed_refused(o, n);
 	for (i = 0; i < n; i++)
-		tx[i].error = tx_sealed_transmit(o, &tx[i],
+		tx[i].error = tx_packet_send(o, &tx[i],
 		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags,
 		    i == 0 ? o->stamps : 0);
 	if (!reentry_lock(s->map.arena))

@@ -25,6 +25,7 @@
 #include "socket/agent_rpc.h"
 #include "socket/fdtab.h"
 #include "socket/sock.h"
+#include "socket/links.h"
 #include "socket/stale_fd.h"
 #include "stdio_sock.h"
 
@@ -208,7 +209,7 @@ hook_fd_tell_links(int fd)
 	struct sock *s = stale_fd_hold(fd);
 
 	if (s != NULL) {
-		agent_rpc_links(fd, s);
+		links_changed(fd, s);
 		fdtab_release(s);
 	}
 }

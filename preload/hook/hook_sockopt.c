@@ -18,10 +18,10 @@
 #include "shared/arena.h"
 #include "shared/real.h"
 #include "shared/uapi.h"
-#include "socket/agent_rpc.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/ingress.h"
+#include "socket/links.h"
 #include "socket/sockopt.h"
 #include "socket/stale_fd.h"
 #include "socket/user_filter.h"
@@ -66,7 +66,7 @@ hook_sockopt_links(int fd, struct sock *s, int level, int option)
 {
 	if (level == SOL_SOCKET && (option == SO_BINDTODEVICE ||
 		option == SO_BINDTOIFINDEX))
-		agent_rpc_links(fd, s);
+		links_changed(fd, s);
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "mp.h"
 #include "shared/seccomp.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/sockopt.h"
 
@@ -23,9 +24,10 @@ setsockopt_is_state(const struct sock *s, enum sock_state state)
 /* Notes a flag that the program may read back; bind.c passes it to the
  * kernel. */
 static int
-setsockopt_keep_flag(const struct sock *s, bool *flag, int n)
+setsockopt_keep_flag(struct sock *s, bool *flag, int n)
 {
 	*flag = n != 0;
+	attach_tell_reuse(s);
 	return s->bound || setsockopt_is_state(s, SOCK_PLAIN) ? SETSOCKOPT_PASS
 							      : SETSOCKOPT_DONE;
 }
@@ -52,14 +54,14 @@ setsockopt_before_socket(struct sock *s, int option, int n)
 {
 	bool joined = setsockopt_is_state(s, SOCK_ATTACHED),
 	     plain = setsockopt_is_state(s, SOCK_PLAIN);
+	int done;
 
 	switch (option) {
 	case SO_REUSEADDR:
 		return setsockopt_keep_flag(s, &s->reuseaddr, n);
 	case SO_REUSEPORT:
-		s->reuseport = n != 0;
-		return joined ? SETSOCKOPT_DONE
-			      : setsockopt_keep_flag(s, &s->reuseport, n);
+		done = setsockopt_keep_flag(s, &s->reuseport, n);
+		return joined ? SETSOCKOPT_DONE : done;
 	case SO_ATTACH_REUSEPORT_CBPF:
 	case SO_ATTACH_REUSEPORT_EBPF:
 	case SO_DETACH_REUSEPORT_BPF:

@@ -38,11 +38,13 @@ enum ipc_bound {
 
 enum ipc_kind {
 	IPC_HELLO = 1, /* is there an agent?  The text tells its version */
-	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena */
+	IPC_OPEN,      /* a socket: give it a slot, and make the port's arena.
+			* Error -ESTALE: no control socket came, and the port is
+			* not served; ask again with one */
 	IPC_FIND,      /* the arena and slot of a socket by its cookie */
 	IPC_MAY_BIND,  /* may this socket join the port?  Changes nothing.
 			* error: 0, -EADDRINUSE, or -ENOENT: the agent does not
-			* serve that port */
+			* serve that port, at any device */
 	IPC_ADOPT,     /* serve the port of an arena whose agent died */
 	IPC_CLOSING,   /* sockets may be closed: look which */
 	IPC_STATUS,
@@ -57,7 +59,9 @@ enum ipc_kind {
 			* interface now (SO_BINDTODEVICE), or no_interfaces has
 			* more names: use the links that it may use.  Error
 			* -EXDEV: the control socket is bound to another one; ask
-			* again with a new one before the socket */
+			* again with a new one before the socket.  If the answer
+			* has a memfd, the socket has this slot of that arena now
+			*/
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
 };
 
@@ -73,6 +77,7 @@ struct ipc_request {
 	uint8_t family;		/* AF_INET, AF_INET6: the program's */
 	uint8_t v6only, reuseaddr, reuseport;
 	uint8_t tell_private;
+	uint32_t device;	/* interface that the socket is bound to; or 0 */
 	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */
 	char keys[IPC_KEYS];		/* absolute paths, one a line */

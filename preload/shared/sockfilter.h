@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The BPF programs that let the kernel sort a port's packets: the steering of
- * its group, and the socket filter of each data socket (sockfilter.c). */
+ * its group (sockfilter_group.c), and the socket filter of each data socket
+ * (sockfilter.c). */
 #ifndef SOCKFILTER_H
 #define SOCKFILTER_H
 
@@ -11,12 +12,26 @@
 #include "arena.h"
 #include "mp.h"
 
+/* Which plaintext a socket of a group gets. */
+struct sockfilter_claim {
+	uint8_t index;
+	uint8_t share; /* so many claims after this one are the same, and a
+			* packet goes to one of them by a hash of its sender */
+	bool v4, v6;   /* of these families; of one only if `at' or `from' */
+	bool at;       /* what was sent to `local' only */
+	bool from;     /* what came from `peer' only */
+	struct mp_addr local, peer;
+};
+
 /* Which socket of a port's reuseport group gets a packet. */
 struct sockfilter_steering {
 	uint8_t prefix; /* mp_sid_prefix() */
 	uint8_t token[ARENA_TOKEN];
 	uint8_t control; /* the agent's index */
-	uint8_t plain;	 /* the index that plaintext goes to */
+	/* Plaintext goes to the first claim that it fits, else to `plain'. */
+	const struct sockfilter_claim *claim;
+	size_t nclaims;
+	uint8_t plain;
 	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
 	/* To the sockets of these slots (bits) goes only data that begins with
 	 * one of `sid', the other data to the agent. */

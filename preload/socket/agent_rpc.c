@@ -14,7 +14,6 @@
 #include "process/spawn_agent.h"
 #include "shared/net.h"
 #include "shared/real.h"
-#include "shared/sockfilter.h"
 
 enum {
 	TRIES = 3,	/* to start an agent and ask it */
@@ -111,8 +110,10 @@ agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
 	ask->stay = kind == IPC_HELLO;
 	if (kind == IPC_MAY_BIND)
 		ask->local = *at;
-	if (fd >= 0)
+	if (fd >= 0) {
 		ask->inode = ksock_inode(fd);
+		ask->device = ksock_device(fd);
+	}
 	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
 		continue;
 	error = agent_rpc_ask(ask, pass, n, fd, answer, got,
@@ -128,28 +129,6 @@ agent_rpc_find(int fd, const struct sock *s, struct ipc_answer *answer,
 	static const struct mp_addr anywhere;
 
 	return agent_rpc(IPC_FIND, fd, s, &anywhere, NULL, answer, got);
-}
-
-void
-agent_rpc_links(int fd, struct sock *s)
-{
-	static const struct mp_addr anywhere;
-	int pass[IPC_PASS] = { fd, -1 }, got;
-	struct ipc_answer answer;
-
-	if (atomic_load(&s->state) != SOCK_ATTACHED)
-		return;
-	(void)net_self_learn(fd, &s->self);
-	if (agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got) != 0 ||
-	    answer.error != -EXDEV)
-		return;
-	pass[0] = ksock_control(fd, s);
-	pass[1] = fd;
-	if (pass[0] < 0)
-		return;
-	(void)sockfilter_steer_first(pass[0]);
-	(void)agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got);
-	real_close(pass[0]);
 }
 
 void
@@ -212,12 +191,12 @@ agent_rpc_option(int fd, int level, int option, const void *value,
 }
 
 int
-agent_rpc_may_bind(const struct sock *s, const struct mp_addr *a)
+agent_rpc_may_bind(int fd, const struct sock *s, const struct mp_addr *a)
 {
 	struct ipc_answer answer;
 	int got, error;
 
-	error = agent_rpc(IPC_MAY_BIND, -1, s, a, NULL, &answer, &got);
+	error = agent_rpc(IPC_MAY_BIND, fd, s, a, NULL, &answer, &got);
 	if (got >= 0)
 		real_close(got);
 	return error != 0 ? -ENOENT : answer.error;

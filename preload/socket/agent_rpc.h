@@ -22,11 +22,9 @@ int agent_rpc(enum ipc_kind, int fd, const struct sock *,
 int agent_rpc_find(int fd, const struct sock *, struct ipc_answer *, int *got);
 /* May the socket be bound to this address beside those that the agent knows?
  * 0, -EADDRINUSE, or -ENOENT: the agent does not serve that port. */
-int agent_rpc_may_bind(const struct sock *, const struct mp_addr *);
+int agent_rpc_may_bind(int fd, const struct sock *, const struct mp_addr *);
 /* Lets the agent set an option of the socket: 0, or -1 with errno. */
 int agent_rpc_option(int fd, int level, int option, const void *, socklen_t);
-/* The links that the socket may use changed: see IPC_LINKS. */
-void agent_rpc_links(int fd, struct sock *);
 /* Makes the agent stay as long as this process, and learns its abstract socket:
  * before the process loses rights. */
 void agent_rpc_greet(void);

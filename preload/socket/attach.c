@@ -18,7 +18,9 @@
  * the agent serves (`second'), bind a control socket to the same port, as index
  * 1 of the group, with steering to index 0 meanwhile (sockfilter.c); IPC_OPEN
  * passes it to the agent, which answers with slot and memfd.  The process needs
- * no right but that to bind the port, which it has just used.
+ * no right but that to bind the port, which it has just used.  If the port's
+ * last socket was closed while this one joined, the agent has let go of it and
+ * answers -ESTALE: then the socket opens the port anew, as its first.
  *
  * A socket that another process attached (after fork, over execve(2), received
  * as a descriptor) is found by its SO_COOKIE: IPC_FIND gives arena and slot,
@@ -65,7 +67,10 @@
 #include "shared/sockfilter.h"
 #include "sockopt.h"
 
-enum { BUSY_MS = 5000 }; /* wait for another thread's attaching */
+enum {
+	BUSY_MS = 5000,	  /* wait for another thread's attaching */
+	CLOSED_TRIES = 3, /* to open a port whose last socket closed meanwhile */
+};
 
 /* Maps the arena of an answer, and makes the socket ready: 0, or the answer's
  * error, or another negative errno. */
@@ -102,11 +107,34 @@ attach_known(int fd, struct sock *s)
 	    attach_map(fd, s, &found, got) == 0;
 }
 
+/* IPC_OPEN, with a control socket unless the port has one: 0, or a negative
+ * errno of the transport. */
+static int
+attach_ask(int fd, const struct sock *s, const struct mp_addr *a,
+    struct ipc_answer *answer, int *got)
+{
+	int ctl[IPC_PASS] = { -1, -1 }, error;
+
+	if (!s->second) {
+		ctl[0] = ksock_control(fd, s);
+		if (ctl[0] < 0)
+			return ctl[0];
+		/* ksock_prepare() did this, unless the socket was bound before
+		 * the library knew it, or joined a group that was another
+		 * port's. */
+		(void)sockfilter_steer_first(ctl[0]);
+	}
+	error = agent_rpc(IPC_OPEN, fd, s, a, ctl, answer, got);
+	if (ctl[0] >= 0)
+		real_close(ctl[0]);
+	return error;
+}
+
 static int
 attach_open(int fd, struct sock *s, struct ipc_answer *answer)
 {
 	struct mp_addr a;
-	int ctl[IPC_PASS] = { -1, -1 }, got = -1, error;
+	int i, got = -1, error;
 
 	error = ksock_autobind(fd, s);
 	if (error == 0)
@@ -115,17 +143,12 @@ attach_open(int fd, struct sock *s, struct ipc_answer *answer)
 		return error;
 	if (attach_known(fd, s))
 		return 0;
-	if (!s->second) {
-		ctl[0] = ksock_control(fd, s);
-		if (ctl[0] < 0)
-			return ctl[0];
-		/* ksock_prepare() did this, unless the socket was bound before
-		 * the library knew it. */
-		(void)sockfilter_steer_first(ctl[0]);
+	for (i = 0; i < CLOSED_TRIES; i++) {
+		error = attach_ask(fd, s, &a, answer, &got);
+		if (error != 0 || answer->error != -ESTALE)
+			break;
+		s->second = false;
 	}
-	error = agent_rpc(IPC_OPEN, fd, s, &a, ctl, answer, &got);
-	if (ctl[0] >= 0)
-		real_close(ctl[0]);
 	return error != 0 ? error : attach_map(fd, s, answer, got);
 }
 
@@ -323,6 +346,23 @@ attach_refresh(struct sock *s)
 	s->peer = slot->peer;
 	s->local = slot->local;
 	s->wide = slot->wide;
+	s->reuseaddr = slot->reuseaddr;
+	s->reuseport = slot->reuseport;
+}
+
+void
+attach_tell_reuse(struct sock *s)
+{
+	struct slot *slot;
+
+	if (atomic_load(&s->state) != SOCK_ATTACHED ||
+	    !reentry_lock(s->map.arena))
+		return;
+	slot = &s->map.arena->slot[s->slot];
+	slot->reuseaddr = s->reuseaddr;
+	slot->reuseport = s->reuseport;
+	s->gen = ++slot->gen;
+	reentry_unlock(s->map.arena);
 }
 
 /* --- Sockets that another process attached

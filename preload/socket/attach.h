@@ -16,6 +16,10 @@ struct sock *attach_find(int fd);
 void attach_publish(struct sock *);
 void attach_refresh(struct sock *);
 
+/* The program set SO_REUSEADDR or SO_REUSEPORT: they count when another socket
+ * is bound to the port, not when this one was. */
+void attach_tell_reuse(struct sock *);
+
 /* Lets the agent hear of a closed port at the socket's peer:
  * agent/refusal.h. */
 void attach_refusal(int fd, struct sock *);

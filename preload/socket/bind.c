@@ -104,7 +104,7 @@ static int
 bind_taken(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
 {
-	int i, error = agent_rpc_may_bind(s, a);
+	int i, error = agent_rpc_may_bind(fd, s, a);
 
 	if (error == 0) {
 		ksock_unprepare(fd, s);
@@ -233,7 +233,7 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 	sock_set_option(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
 	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a) &&
-	    agent_rpc_may_bind(s, a) == 0) { /* beside ours at the wildcard */
+	    agent_rpc_may_bind(fd, s, a) == 0) { /* beside ours at the wildcard */
 		sock_set_option(fd, SO_REUSEPORT, 1);
 		error = bind_as(fd, s, a, name, len);
 	}

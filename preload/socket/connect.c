@@ -133,12 +133,11 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
 static int
 connect_rebind(int fd, struct sock *s)
 {
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	struct mp_addr was = { .port = 0 };
 
 	if (s->kconnected) {
 		(void)ksock_name(fd, &was);
-		(void)real_connect(fd, &none, sizeof(none));
+		(void)ksock_dissolve(fd);
 		s->kconnected = false;
 		s->bound = ksock_bound(fd);
 	}

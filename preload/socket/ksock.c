@@ -17,8 +17,6 @@
 #include "shared/sockfilter.h"
 #include "shared/uapi.h"
 
-enum { DISCARD = 9 }; /* the discard port, RFC 863 */
-
 uint64_t
 ksock_cookie(int fd)
 {
@@ -44,6 +42,13 @@ ksock_inode(int fd)
 
 	return SECCOMP_ALLOWS(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) &&
 	    fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+uint32_t
+ksock_device(int fd)
+{
+	return SECCOMP_ALLOWS(SYS_getsockopt, fd, SOL_SOCKET,
+	    SO_BINDTOIFINDEX) ? net_device(fd) : 0;
 }
 
 int
@@ -82,20 +87,34 @@ ksock_prepare(int fd)
 }
 
 /* A socket that has a group of its own (the steering made one) can join no
- * other.  It loses its group with its port, so connect(2) gives it a port for a
- * moment. */
+ * other.  It loses its group with its port, so it gets one for a moment: by a
+ * send that fails, since after a connect(2) the kernel would go on to give it
+ * the IPv6 packets of that peer only. */
 void
 ksock_unprepare(int fd, const struct sock *s)
 {
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
-	struct mp_addr loopback = { .ip = { [10] = 0xff, 0xff, 127, 0, 0, 1 },
-		.port = DISCARD };
+	struct mp_addr nowhere = { .ip = { [10] = 0xff, 0xff, 127, 0, 0, 1 } };
 	struct sockaddr_in6 sin6;
-	socklen_t len = net_put(&loopback, s->kernel == MP_INET ? AF_INET :
+	socklen_t len = net_put(&nowhere, s->kernel == MP_INET ? AF_INET :
 	    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
 
-	(void)real_connect(fd, (struct sockaddr *)&sin6, len);
-	(void)real_connect(fd, &none, sizeof(none));
+	(void)real_sendto(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL,
+	    (struct sockaddr *)&sin6, len);
+	(void)ksock_dissolve(fd);
+}
+
+int
+ksock_dissolve(int fd)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int device = (int)ksock_device(fd);
+
+	if (real_connect(fd, &none, sizeof(none)) != 0)
+		return -errno;
+	if (device != 0)
+		(void)seccomp_setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX,
+		    &device, sizeof(device));
+	return 0;
 }
 
 int

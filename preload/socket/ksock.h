@@ -16,6 +16,9 @@ uint64_t ksock_cookie(int fd);
  * asking. */
 bool ksock_same(int fd, const struct sock *);
 uint64_t ksock_inode(int fd); /* 0: unknown */
+/* The interface that it is bound to; 0: none, or a seccomp filter forbids
+ * asking. */
+uint32_t ksock_device(int fd);
 
 int ksock_name(int fd, struct mp_addr *);
 bool ksock_bound(int fd); /* has it a port? */
@@ -24,6 +27,9 @@ bool ksock_bound(int fd); /* has it a port? */
 void ksock_prepare(int fd);
 /* Undoes it, for a socket that joins another's group. */
 void ksock_unprepare(int fd, const struct sock *);
+/* Dissolves the kernel's connection, but not a binding to a device, which goes
+ * with it. */
+int ksock_dissolve(int fd);
 int ksock_bind(int fd, const struct sock *, const struct mp_addr *);
 /* Binds to any port, as a first send would; or to this one if it is free. */
 int ksock_autobind(int fd, struct sock *);

@@ -73,9 +73,7 @@ enum {
 	EVERY_US = 1000000, /* between two looks for it */
 };
 
-/* Maps the memfd at the addresses of the socket's arena; false: it is as
- * before. */
-static bool
+bool
 recover_map(struct sock *s, int memfd)
 {
 	struct arena *old;

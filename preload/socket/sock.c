@@ -96,15 +96,13 @@ sock_new(int domain, int type, int protocol)
 static void
 sock_adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 {
-	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	enum rules_way way = s->names ? WAY_PLAIN : dest_policy_of(peer).way;
 
 	if (way == WAY_PLAIN) {
 		s->kconnected = true;
 		return;
 	}
-	if (way == WAY_REFUSE ||
-	    real_connect(fd, &none, sizeof(none)) != 0) {
+	if (way == WAY_REFUSE || ksock_dissolve(fd) != 0) {
 		atomic_store(&s->state, SOCK_REFUSED);
 		return;
 	}

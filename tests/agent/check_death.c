@@ -58,6 +58,27 @@ START_TEST(close_and_look)
 END_TEST
 
 /* The peer is told, and its session ends. */
+/* A socket joins a port whose other sockets are closed before the agent hears
+ * of it: it is to open the port anew. */
+START_TEST(join_closed)
+{
+	struct mp_addr to = lab_addr(LAB_B, 1, 4232);
+	struct player p, next;
+
+	start_both();
+	ck_assert_int_eq(player_open(&b, LAB_B, 4232, lab_key(LAB_B)), 0);
+	ck_assert_int_eq(player_open(&p, LAB_A, 5232, lab_key(LAB_A)), 0);
+	ck_assert_int_eq(player_bind_beside(&next, &p), 0);
+	player_close(&p);
+	ck_assert_int_eq(player_ask_open(&next, lab_key(LAB_A), false),
+	    -ESTALE);
+	ck_assert_int_eq(player_ask_open(&next, lab_key(LAB_A), true), 0);
+	ping(&next, &b, &to, 1000);
+	player_close(&next);
+	player_close(&b);
+}
+END_TEST
+
 START_TEST(peer_told)
 {
 	struct mp_session_info info;
@@ -315,6 +336,7 @@ case_death(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, close_announced);
 	tcase_add_test(t, close_and_look);
+	tcase_add_test(t, join_closed);
 	tcase_add_test(t, peer_told);
 	tcase_add_test(t, killed_program);
 	tcase_add_test(t, inherited);

@@ -244,7 +244,7 @@ START_TEST(bad_questions)
 	ck_assert_int_eq(player_ask(&p, ask, NULL, 0, NULL), -EINVAL);
 	ask->port = 5105;
 	ask->cookie = 1;
-	ck_assert_int_eq(player_ask(&p, ask, NULL, 0, NULL), -EBADF);
+	ck_assert_int_eq(player_ask(&p, ask, NULL, 0, NULL), -ESTALE);
 	pass[0] = 0; /* not a socket */
 	ck_assert_int_eq(player_ask(&p, ask, pass, 1, NULL), -EBADF);
 	pass[0] = socket(AF_INET6, SOCK_DGRAM, 0); /* not of that port */

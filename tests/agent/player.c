@@ -113,38 +113,45 @@ take_arena(struct player *p, int error, int memfd)
 }
 
 int
+player_ask_open(struct player *p, const char *keys, bool control)
+{
+	int fd = control ? bound(p->port, true) : -1, memfd, error;
+
+	error = player_ask(p, question_of(p, IPC_OPEN, keys), &fd, control,
+	    &memfd);
+	if (control)
+		close(fd);
+	return take_arena(p, error, memfd);
+}
+
+int
 player_open(struct player *p, int host, uint16_t port, const char *keys)
 {
-	int control, memfd, error;
-
 	memset(p, 0, sizeof(*p));
 	p->netns = host;
 	p->port = port;
 	lab_enter(host);
 	p->fd = bound(port, false);
-	if (p->fd < 0)
-		return -EADDRINUSE;
-	control = bound(port, true);
-	error = player_ask(p, question_of(p, IPC_OPEN, keys), &control, 1,
-	    &memfd);
-	close(control);
-	return take_arena(p, error, memfd);
+	return p->fd < 0 ? -EADDRINUSE : player_ask_open(p, keys, true);
 }
 
 int
-player_join(struct player *p, const struct player *first, const char *keys)
+player_bind_beside(struct player *p, const struct player *first)
 {
-	int memfd, error;
-
 	memset(p, 0, sizeof(*p));
 	p->netns = first->netns;
 	p->port = first->port;
 	lab_enter(p->netns);
 	p->fd = bound(p->port, true);
-	if (p->fd < 0)
-		return -EADDRINUSE;
-	error = player_ask(p, question_of(p, IPC_OPEN, keys), NULL, 0, &memfd);
-	return take_arena(p, error, memfd);
+	return p->fd < 0 ? -EADDRINUSE : 0;
+}
+
+int
+player_join(struct player *p, const struct player *first, const char *keys)
+{
+	int error = player_bind_beside(p, first);
+
+	return error != 0 ? error : player_ask_open(p, keys, false);
 }
 
 void
@@ -263,6 +270,34 @@ send_packet(struct player *p, struct mp_tx *tx, const void *data, size_t len)
 	return sendmsg(p->fd, &msg, 0) < 0 ? -errno : 0;
 }
 
+/* Sends what is staged for a session that is up. */
+static int
+send_staged(struct player *p, const struct mp_addr *to)
+{
+	static uint8_t data[MP_PAYLOAD_MAX];
+	struct mp_tx tx[MP_TX_MAX];
+	struct mp_tx_option option;
+	size_t len;
+	int i, n, done;
+
+	for (;;) {
+		arena_lock(p->map.arena);
+		n = mp_staged_begin(&p->map.mp, arena_now(), p->slot, to, tx,
+		    &option, data, sizeof(data), &len);
+		unlock(p);
+		if (n <= 0)
+			return n;
+		for (i = 0; i < n; i++)
+			tx[i].error = send_packet(p, &tx[i], data, len);
+		arena_lock(p->map.arena);
+		done = mp_staged_commit(&p->map.mp, arena_now(), tx, n, data,
+		    len);
+		unlock(p);
+		if (done < 0)
+			return done;
+	}
+}
+
 int
 player_send(struct player *p, const struct mp_addr *to, const void *data,
     size_t len)
@@ -270,15 +305,19 @@ player_send(struct player *p, const struct mp_addr *to, const void *data,
 	struct mp_tx tx[MP_TX_MAX];
 	uint64_t now;
 	int i, n, done = 1;
+	bool staged;
 
 	while (done == 1) {
 		now = arena_now();
 		arena_lock(p->map.arena);
 		n = mp_send_begin(&p->map.mp, now, p->slot, to, 0, len, 0, tx);
-		if (n == MP_EAGAIN)
+		staged = n == MP_EAGAIN;
+		if (staged)
 			n = mp_stage(&p->map.mp, now, p->slot, to, NULL, data,
 			    len);
 		unlock(p);
+		if (staged && n == 1)
+			return send_staged(p, to);
 		if (n <= 0)
 			return n;
 		for (i = 0; i < n; i++)

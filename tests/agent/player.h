@@ -54,7 +54,13 @@ int player_ask(struct player *, const struct ipc_request *, const int *pass,
 /* Binds data and control sockets on the host and opens the port with the keys
  * (paths, a line each): the answer's error. */
 int player_open(struct player *, int host, uint16_t port, const char *keys);
-/* Binds one more socket to the port of another player. */
+/* Binds one more socket to the port of another player, and does not tell the
+ * agent yet. */
+int player_bind_beside(struct player *, const struct player *);
+/* Asks for its slot, with a control socket of its own or without one: the
+ * answer's error. */
+int player_ask_open(struct player *, const char *keys, bool control);
+/* Both, without one. */
 int player_join(struct player *, const struct player *, const char *keys);
 /* Gets arena and slot again, by the socket's cookie. */
 int player_find(struct player *);

@@ -96,9 +96,39 @@ START_TEST(rule)
 	ask.reuseaddr = (r->new.reuse & ADDR) != 0;
 	ask.reuseport = (r->new.reuse & PORT) != 0;
 	ask.local = address(r->new.at);
-	ck_assert_msg(bind_rule_allows(&old, &ask) == r->allowed,
+	ck_assert_msg((bind_rule(&old, 0, &ask) != BIND_RULE_REFUSED) ==
+	    r->allowed,
 	    "row %d: %s besides %s is %s", _i, r->new.at, r->old.at,
 	    r->allowed ? "refused" : "allowed");
+}
+END_TEST
+
+/* Sockets at different devices do not meet; one at none meets all. */
+START_TEST(device)
+{
+	static const struct {
+		uint32_t old, new;
+		enum bind_rule rule;
+	} devices[] = { { 0, 0, BIND_RULE_REFUSED },
+		{ 2, 0, BIND_RULE_REFUSED }, { 0, 2, BIND_RULE_REFUSED },
+		{ 2, 2, BIND_RULE_REFUSED }, { 2, 3, BIND_RULE_APART } };
+	struct slot old = { .family = AF_INET, .local = address("any4") };
+	static struct ipc_request ask;
+	size_t i;
+
+	ask.family = AF_INET;
+	ask.local = address("any4");
+	for (i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		ask.device = devices[i].new;
+		ck_assert_int_eq(bind_rule(&old, devices[i].old, &ask),
+		    devices[i].rule);
+	}
+	/* Of the same kind of reuse, SO_REUSEADDR looks on, SO_REUSEPORT does
+	 * not. */
+	old.reuseaddr = old.reuseport = ask.reuseport = true;
+	ck_assert_int_eq(bind_rule(&old, 0, &ask), BIND_RULE_SHARED);
+	ask.reuseaddr = true;
+	ck_assert_int_eq(bind_rule(&old, 0, &ask), BIND_RULE_APART);
 }
 END_TEST
 
@@ -109,6 +139,7 @@ suite_bind_rule(void)
 	TCase *t = tcase_create("rows");
 
 	tcase_add_loop_test(t, rule, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(t, device);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -254,6 +254,83 @@ START_TEST(accepted)
 }
 END_TEST
 
+/* --- Plaintext ------------------------------------------------------------ */
+
+/* To which of these sockets does plaintext from 10.0.0.9 or fd00::9 go? */
+static const struct plaintext {
+	struct is is[3];
+	const char *to; /* "41" is 10.0.0.1, "61" fd00::1 */
+	int slot; /* -N: to each of the slots of the mask N */
+} plaintexts[] = {
+	{ { V4(0), ONLY6, ONLY6 }, "41", 0 }, /* by family */
+	{ { V4(0), ONLY6, V4(0) }, "61", 1 },
+	{ { V4(0), V6, V6 }, "41", 0 },	/* rather of the packet's own family */
+	{ { V4(0), V6, V4(0) }, "61", 1 },
+	{ { V4(0), V4(0), ONLY6 }, "41", 1 }, /* the newest */
+	{ { V4(1), V4(0), V6 }, "41", 0 }, /* at the packet's address */
+	{ { V4(1), V4(0), V6 }, "42", 1 },
+	{ { V4(1), V4(2), V6 }, "43", 2 },
+	{ { BUSY, V4(0), V6 }, "41", 1 }, /* of its peer only */
+	{ { WORKER, WORKER, V4(0) }, "41", 2 },
+	{ { WORKER, WORKER, V4(1) }, "42", -3 },
+	{ { WORKER, WORKER, ONLY6 }, "41", -3 },
+	{ { WORKER, WORKER, WORKER }, "41", -7 },
+};
+
+static struct mp_addr
+plain_addr(char family, int host, uint16_t port)
+{
+	return family == '4' ? world_addr(host, port) : (struct mp_addr) {
+	    .ip = { 0xfd, [15] = (uint8_t)host }, .port = port };
+}
+
+START_TEST(plaintext)
+{
+	const struct plaintext *t = &plaintexts[_i];
+	struct mp_addr from, to = plain_addr(t->to[0], t->to[1] - '0', PORT);
+	struct port *p = world_port(PORT);
+	uint32_t seen = 0, want;
+	int i, k, at;
+
+	(void)world_socket(p);
+	(void)world_socket(p);
+	for (i = 0; i < 3; i++) {
+		set_record(p, i, &t->is[i]);
+		p->map.arena->slot[i].gen++;
+	}
+	steering_attach(p, PORT_UNKNOWN);
+	for (k = 1; k < 60; k++) {
+		from = plain_addr(t->to[0], 9, (uint16_t)k);
+		at = kernel_steer_plain(PORT, &from, &to);
+		for (i = 0; i < 3; i++)
+			if (index_of(p, i) == at)
+				seen |= UINT32_C(1) << i;
+		ck_assert_int_eq(kernel_steer_plain(PORT, &from, &to), at);
+	}
+	want = t->slot < 0 ? (uint32_t)-t->slot : UINT32_C(1) << t->slot;
+	ck_assert_msg(seen == want, "row %d: %x", _i, seen);
+}
+END_TEST
+
+/* What the peer of a connected socket sends in plain is that socket's. */
+START_TEST(plaintext_connected)
+{
+	struct mp_addr peer = world_addr(9, 7), other = world_addr(9, 8),
+	    to = world_addr(1, PORT);
+	struct port *p = world_port(PORT);
+
+	(void)world_socket(p);
+	world_connect(p, 0, &peer);
+	p->map.arena->slot[0].local = world_addr(1, 0);
+	steering_attach(p, PORT_UNKNOWN);
+	ck_assert_int_eq(kernel_steer_plain(PORT, &peer, &to), index_of(p, 0));
+	ck_assert_int_eq(kernel_steer_plain(PORT, &other, &to),
+	    index_of(p, 1));
+	to = world_addr(2, PORT); /* another address of this host */
+	ck_assert_int_eq(kernel_steer_plain(PORT, &peer, &to), index_of(p, 1));
+}
+END_TEST
+
 /* --- Connected sockets ---------------------------------------------------- */
 
 /* A server: two peers have come to its socket; it connects that to one of them
@@ -311,6 +388,9 @@ suite_steering(void)
 	    sizeof(strangers) / sizeof(strangers[0]));
 	tcase_add_loop_test(t, accepted, 0,
 	    sizeof(accepts) / sizeof(accepts[0]));
+	tcase_add_loop_test(t, plaintext, 0,
+	    sizeof(plaintexts) / sizeof(plaintexts[0]));
+	tcase_add_test(t, plaintext_connected);
 	tcase_add_test(t, connected);
 	suite_add_tcase(s, t);
 	return s;

@@ -191,7 +191,9 @@ kernel_control_index(uint16_t port)
 
 /* --- The steering --------------------------------------------------------- */
 
-struct payload {
+/* A packet: its IP header with the ports behind it, and its UDP payload. */
+struct packet {
+	uint8_t ip[44];
 	const uint8_t *bytes;
 	size_t len;
 };
@@ -199,25 +201,57 @@ struct payload {
 static bool
 get(const void *of, uint32_t off, unsigned size, uint32_t *to)
 {
-	const struct payload *p = of;
+	const struct packet *p = of;
+	const uint8_t *from = p->bytes;
+	size_t len = p->len;
 	unsigned i;
 
-	if (off > p->len || size > p->len - off)
+	if (off >= (uint32_t)SKF_NET_OFF) {
+		off -= (uint32_t)SKF_NET_OFF;
+		from = p->ip;
+		len = sizeof(p->ip);
+	}
+	if (off > len || size > len - off)
 		return false;
 	for (*to = 0, i = 0; i < size; i++)
-		*to = *to << 8 | p->bytes[off + i];
+		*to = *to << 8 | from[off + i];
 	return true;
+}
+
+static int
+steer(uint16_t port, const struct packet *p)
+{
+	const struct group *g = group_by_port(port);
+	struct bpf_data data = { .of = p, .len = (uint32_t)p->len,
+		.get = get };
+
+	return g->length == 0 ? -1 :
+	    (int)bpf_run(g->program, g->length, &data);
 }
 
 int
 kernel_steer(uint16_t port, const void *payload, size_t len)
 {
-	const struct group *g = group_by_port(port);
-	struct payload p = { .bytes = payload, .len = len };
-	struct bpf_data data = { .of = &p, .len = (uint32_t)len, .get = get };
+	struct packet p = { .ip = { 0x45 }, .bytes = payload, .len = len };
 
-	return g->length == 0 ? -1 :
-	    (int)bpf_run(g->program, g->length, &data);
+	return steer(port, &p);
+}
+
+int
+kernel_steer_plain(uint16_t port, const struct mp_addr *from,
+    const struct mp_addr *to)
+{
+	struct packet p = { .bytes = (const uint8_t *)"plain", .len = 5 };
+	bool v4 = net_is_v4(to);
+	size_t n = v4 ? 4 : 16, at = v4 ? 12 : 8;
+
+	p.ip[0] = v4 ? 0x45 : 0x60;
+	memcpy(p.ip + at, from->ip + 16 - n, n);
+	memcpy(p.ip + at + n, to->ip + 16 - n, n);
+	at += 2 * n;
+	p.ip[at] = (uint8_t)(from->port >> 8);
+	p.ip[at + 1] = (uint8_t)from->port;
+	return steer(port, &p);
 }
 
 /* --- The list ------------------------------------------------------------- */

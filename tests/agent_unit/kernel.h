@@ -63,7 +63,10 @@ int kernel_control_index(uint16_t port);
 /* A packet for the control socket of a port: it can be received. */
 void kernel_deliver(uint16_t port, const struct mp_path *, const void *packet,
     size_t len);
-/* Which index the attached program gives for a packet's UDP payload. */
+/* Which index the attached program gives for a packet's UDP payload; and for
+ * plaintext from one address to another. */
 int kernel_steer(uint16_t port, const void *payload, size_t len);
+int kernel_steer_plain(uint16_t port, const struct mp_addr *from,
+    const struct mp_addr *to);
 
 #endif

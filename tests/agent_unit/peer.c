@@ -79,8 +79,10 @@ peer_exchange(struct peer *peer, struct port *p, int ms)
 	for (; ms > 0; ms--) {
 		kernel_now += 1000;
 		while (mp_poll(&peer->mp, &peer->keys, kernel_now, &out, buf,
-		    BUF) == 1)
+		    BUF) == 1) {
 			kernel_deliver(p->number, &path, buf, out.len);
+			mp_poll_sent(&peer->mp, kernel_now, &out);
+		}
 		kernel_nsent = 0;
 		ck_assert(control_take(p, p->control));
 		pump_port(p);

@@ -223,8 +223,10 @@ end_poll(struct world *w, struct end *e)
 
 	while (e->deadline <= w->now) {
 		while (mp_poll(&e->mp, e->keys, w->now, &out, buf,
-		    sizeof(buf)) == 1)
+		    sizeof(buf)) == 1) {
 			end_send(w, e, &out, buf);
+			mp_poll_sent(&e->mp, w->now, &out);
+		}
 		e->deadline = mp_deadline(&e->mp);
 		world_want(e->deadline > w->now, "mp_poll() does what is due");
 	}

@@ -227,6 +227,57 @@ START_TEST(group_index)
 }
 END_TEST
 
+/* --- Plaintext of a group ------------------------------------------------- */
+
+/* Who gets plaintext: index 0 at 127.0.0.2, 1 and 3 from one peer, 2 IPv4 that
+ * is left, 3 IPv6. */
+static const struct plain_row {
+	const char *from, *to;
+	int index;
+} plains[] = {
+	{ "127.0.0.9", "127.0.0.1", 2 },
+	{ "127.0.0.9", "127.0.0.2", 0 },
+	{ "127.0.0.8", "127.0.0.1", 1 },
+	{ "127.0.0.8", "127.0.0.2", 1 },
+	{ "::1", "::1", 3 },
+};
+
+START_TEST(group_plain)
+{
+	uint16_t port = 0, peer = 0, any;
+	struct sockfilter_claim claim[] = {
+		{ .index = 1, .v4 = true, .from = true },
+		{ .index = 0, .v4 = true, .at = true },
+		{ .index = 2, .v4 = true },
+		{ .index = 3, .v6 = true },
+	};
+	struct sockfilter_steering g = { .prefix = PREFIX, .claim = claim,
+		.nclaims = COUNT(claim), .plain = 1 };
+	int fds[SOCKETS], out, i, at;
+
+	memset(g.slot, 255, sizeof(g.slot));
+	for (i = 0; i < SOCKETS; i++)
+		fds[i] = udp(AF_INET6, "::", &port, true);
+	close(udp(AF_INET, "127.0.0.8", &peer, false));
+	claim[0].peer = addr_of("127.0.0.8", peer);
+	claim[1].local = addr_of("127.0.0.2", 0);
+	ck_assert_int_eq(sockfilter_steer(fds[C], &g), 0);
+	for (i = 0; i < COUNT(plains); i++) {
+		any = strcmp(plains[i].from, "127.0.0.8") == 0 ? peer : 0;
+		out = udp(strchr(plains[i].from, ':') != NULL ? AF_INET6 :
+		    AF_INET, plains[i].from, &any, false);
+		send_to(out, strchr(plains[i].from, ':') != NULL ? AF_INET6 :
+		    AF_INET, plains[i].to, port,
+		    &(struct packet) { 5, "plain", false });
+		at = readable(fds);
+		ck_assert_msg(at == plains[i].index, "row %d: %d", i, at);
+		close(out);
+	}
+	for (i = 0; i < SOCKETS; i++)
+		close(fds[i]);
+}
+END_TEST
+
 /* --- The filter ----------------------------------------------------------- */
 
 /* Makes a network namespace whose loopback interface has addresses that stand
@@ -761,6 +812,7 @@ suite_sockfilter(void)
 	TCase *t = tcase_create("sockfilter");
 
 	tcase_add_loop_test(t, group_index, 0, 3);
+	tcase_add_test(t, group_plain);
 	tcase_add_test(t, filter);
 	tcase_add_test(t, followed);
 	tcase_add_test(t, many);

@@ -231,6 +231,8 @@ emit(struct host *h, const struct mp_out *out, const uint8_t *buf)
 	    p, out->df);
 	if (error != 0)
 		mp_poll_failed(&h->mp, host_now(h), out, error);
+	else
+		mp_poll_sent(&h->mp, host_now(h), out);
 }
 
 static void
@@ -536,6 +538,16 @@ transmit(struct host *h, struct mp_tx *tx, int n, const uint8_t *payload,
 	return mp_send_commit(&h->mp, host_now(h), tx, n, payload, len);
 }
 
+/* The agent sends it. */
+static int
+stage(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
+    size_t len)
+{
+	int r = mp_stage(&h->mp, host_now(h), 0, dst, NULL, payload, len);
+
+	return r == 1 ? 0 : r;
+}
+
 int
 host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
     size_t len, uint16_t stream, uint32_t seq)
@@ -550,8 +562,7 @@ host_send(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
 		n = mp_send_begin(&h->mp, host_now(h), 0, dst, 0, len,
 		    (enum mp_send_flag)0, tx);
 		if (n == MP_EAGAIN)
-			r = mp_stage(&h->mp, host_now(h), 0, dst, NULL,
-			    payload, len);
+			r = stage(h, dst, payload, len);
 		else if (n < 1 || n > MP_TX_MAX)
 			r = n == 0 ? MP_EINVAL : n;
 		else

@@ -296,20 +296,24 @@ END_TEST
 
 START_TEST(stage_recent)
 {
-	struct record *r;
+	struct record *r, *newer = put(POOL_HELD, 0, 4, 700);
 	uint32_t n;
 
-	put(POOL_HELD, 0, 0, 700);
+	newer->option.tos[1] = 77;
+	newer->df = true;
 	for (n = 1; n < 4; n++)
 		put(POOL_RECENT, 0, n, 500 + n);
 	pool_stage_recent(&m, s[0], T0);
-	r = pool_next(&m, POOL_HELD, pool_first(&m, POOL_HELD, s[0]));
-	for (n = 1; n < 4; n++, r = pool_next(&m, POOL_HELD, r)) {
+	r = pool_first(&m, POOL_HELD, s[0]);
+	for (n = 1; n < 5; n++, r = pool_next(&m, POOL_HELD, r)) {
+		ck_assert_int_eq(r->option.tos[1], n == 4 ? 77 : -1);
+		ck_assert_int_eq(r->df, n == 4);
 		ck_assert_uint_eq(r->sent_at, T0);
 		r->sent_at += n;
-		check_held(r, 0, n, 500 + n);
+		check_kept(POOL_HELD, r, 0, n, n == 4 ? 700 : 500 + n);
 	}
 	ck_assert_ptr_null(r);
+	ck_assert_ptr_null(pool_first(&m, POOL_RECENT, s[0]));
 }
 END_TEST
 

@@ -637,7 +637,8 @@ START_TEST(confirmed_meanwhile)
 	opened = mp_open(&rx, k.packet[1], k.len[1], out);
 	ck_assert_int_eq(duo_inject(d, 1, &path, k.packet[0], k.len[0]),
 	    MP_DELIVER);
-	ck_assert_int_eq(mp_recv_peek(&d->end[1].mp, &rx, out, opened),
+	ck_assert_int_eq(mp_recv_peek(&d->end[1].mp, duo_time(d, 1), &rx,
+	    out, opened),
 	    MP_DELIVER);
 	ck_assert_uint_eq(rx.len, 8);
 	ck_assert_int_eq(mp_recv_commit(&d->end[1].mp, duo_time(d, 1), &rx,
@@ -663,14 +664,46 @@ START_TEST(peek)
 	    MP_SEALED);
 	opened = mp_open(&rx, packet, len, out);
 	for (i = 0; i < 3; i++) {
-		ck_assert_int_eq(mp_recv_peek(m, &rx, out, opened),
+		ck_assert_int_eq(mp_recv_peek(m, duo_time(d, 1), &rx, out, opened),
 		    MP_DELIVER);
 		ck_assert_mem_eq(out + rx.off, "hello", 5);
 		ck_assert_uint_eq(rx.len, 5);
 	}
-	ck_assert_int_eq(mp_recv_peek(m, &rx, out, -1), MP_DROPPED);
+	ck_assert_int_eq(mp_recv_peek(m, duo_time(d, 1), &rx, out, -1), MP_DROPPED);
 	ck_assert_int_eq(duo_inject(d, 1, &rx.path, packet, len), MP_DELIVER);
-	ck_assert_int_eq(mp_recv_peek(m, &rx, out, opened), MP_DROPPED);
+	ck_assert_int_eq(mp_recv_peek(m, duo_time(d, 1), &rx, out, opened), MP_DROPPED);
+	duo_free(d);
+}
+END_TEST
+
+/* The first packet of a session, looked at: it begins the session, and can be
+ * looked at again and taken in its turn. */
+START_TEST(peek_first)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[1].mp;
+	struct mp_rx rx = { .path = duo_path(d, 1, 0, 0, 0),
+		.arrival = MP_NEVER };
+	struct kept k = { .n = 0 };
+	uint8_t out[200];
+	int opened, i;
+
+	d->tap = keep;
+	d->tap_arg = &k;
+	ck_assert_int_eq(duo_say(d, 0, 1), 0);
+	duo_run(d, d->now + 200 * MS);
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(mp_recv_begin(m, duo_time(d, 1), &rx,
+		    k.packet[0], k.len[0]), MP_SEALED);
+		opened = mp_open(&rx, k.packet[0], k.len[0], out);
+		ck_assert_int_eq(mp_recv_peek(m, duo_time(d, 1), &rx, out,
+		    opened), MP_DELIVER);
+		ck_assert_uint_eq(rx.len, 8);
+		ck_assert_uint_eq(rx.from.port, DUO_PORT);
+	}
+	ck_assert_int_eq(duo_inject(d, 1, &rx.path, k.packet[0], k.len[0]),
+	    MP_DELIVER);
+	ck_assert_int_eq(mp_counter_get(m, MP_C_handshake_done), 1);
 	duo_free(d);
 }
 END_TEST
@@ -702,6 +735,7 @@ suite_recv(void)
 	tcase_add_test(t, former_key);
 	tcase_add_test(t, confirmed_meanwhile);
 	tcase_add_test(t, peek);
+	tcase_add_test(t, peek_first);
 	suite_add_tcase(suite, t);
 	return suite;
 }

@@ -332,6 +332,8 @@ transmit_out(struct duo *d, int e, const struct mp_out *out,
 
 	if (error != 0)
 		mp_poll_failed(&d->end[e].mp, duo_time(d, e), out, error);
+	else
+		mp_poll_sent(&d->end[e].mp, duo_time(d, e), out);
 }
 
 /* As a program without mpshim sends it, from the end's first address. */
@@ -560,6 +562,31 @@ duo_path(const struct duo *d, int e, int addr, int peer, int peer_addr)
 
 /* --- Programs ------------------------------------------------------------ */
 
+/* Sends what is staged, as a program's thread does. */
+static int
+send_staged(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst)
+{
+	static uint8_t buf[BUF], data[BUF];
+	struct mp *m = &d->end[e].mp;
+	struct mp_tx tx[MP_TX_MAX];
+	struct mp_tx_option option;
+	size_t len, size;
+	int n, i;
+
+	while ((n = mp_staged_begin(m, duo_time(d, e), slot, dst, tx, &option,
+	    data, sizeof(data), &len)) > 0) {
+		for (i = 0; i < n; i++) {
+			size = mp_seal(&tx[i], data, len, buf);
+			tx[i].error = transmit(d, e, &tx[i].path, buf, size,
+			    &(struct mp_out) { .df = option.df,
+				.tos = option.tos[0], .ttl = option.ttl[0] });
+		}
+		if (mp_staged_commit(m, duo_time(d, e), tx, n, data, len) < 0)
+			break;
+	}
+	return 0;
+}
+
 int
 duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
     const void *data, size_t len, enum mp_send_flag flags)
@@ -573,9 +600,11 @@ duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
 	for (tries = 0; tries < 100; tries++) {
 		n = mp_send_begin(m, duo_time(d, e), slot, dst, 0, len, flags,
 		    tx);
-		if (n == MP_EAGAIN)
-			return mp_stage(m, duo_time(d, e), slot, dst,
+		if (n == MP_EAGAIN) {
+			r = mp_stage(m, duo_time(d, e), slot, dst,
 			    d->end[e].option, data, len);
+			return r == 1 ? send_staged(d, e, slot, dst) : r;
+		}
 		if (n < 0)
 			return n;
 		if (n == 0)

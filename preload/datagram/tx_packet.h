@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* Seals one packet of a datagram and gives it to the kernel. */
+#ifndef TX_PACKET_H
+#define TX_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mp.h"
+#include "tx_option.h"
+
+struct reentry_buf;
+struct sock;
+
+enum {
+	TX_WAITS = 4, /* for room; then the packet itself waits */
+};
+
+/* A message on its way, and its datagram that is being sent. */
+struct tx {
+	int fd, flags;
+	struct sock *s;
+	struct mp_addr dst;
+	struct reentry_buf *buf;
+	const uint8_t *payload;
+	size_t len;
+	struct tx_option ask;
+	bool df; /* don't fragment */
+	uint32_t stamps; /* flags of its time stamps: tx_stamp.h */
+	bool plain; /* see tx_sealed() */
+	bool staged; /* never waits for room */
+	int waits;  /* for room in the socket's buffer */
+	bool room;  /* the last of them ended with room */
+};
+
+/* Seals the packet and sends it, with these stamps: 0, or a negative errno. */
+int tx_packet_send(struct tx *, struct mp_tx *, int flags, uint32_t stamps);
+/* Waits for room for the datagram on that path, if the program's call may wait:
+ * -EAGAIN, with `room' set; or another negative errno. */
+int tx_packet_room(struct tx *, const struct mp_path *);
+
+#endif

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# order.sh - datagrams over one path arrive in the order of their sending.
+
+# For larger counts than those of `make check-lab'.
+MORE=${ORDER_MORE:-1}
+
+#	c4 ---- only IPv4, 2 ms ---- server
+#	c6 ---- only IPv6, 2 ms ----/
+topo_order() {
+	host c4
+	host c6
+	host server
+	link v4 c4 server delay 1ms
+	link v6 c6 server delay 1ms
+	addr c4 v4 10.4.0.1/24
+	addr server v4 10.4.0.2/24
+	addr c6 v6 fd06::1/64
+	addr server v6 fd06::2/64
+	keys server c4 c6
+}
+
+# order NAME TAKE SEND PORTS SOCKETS DATAGRAMS LEN GAP: three clients, of IPv4,
+# of IPv6 and of IPv4 on IPv6 sockets, send to a server, which echoes; the words
+# are those of progs/order.c.
+order() {
+	local name=$1 take=$2 kind late=0
+
+	mp_bg "$name" server "$B/lab/order" serve "$take" 7000 "$4"
+	wait_udp server $((6999 + $4))
+	mp_bg "$name-4" c4 "$B/lab/order" send "$3" 10.4.0.2 7000 "${@:4}"
+	mp_bg "$name-6" c6 "$B/lab/order" send "$3" fd06::2 7000 "${@:4}"
+	mp_bg "$name-m" c4 "$B/lab/order" send "$3" ::ffff:10.4.0.2 7000 \
+	    "${@:4}"
+	for kind in 4 6 m; do
+		finish "$name-$kind" || late=1
+		sed "s/^/$name-$kind: /" "$(log "$name-$kind")"
+	done
+	stop "$name" || late=1
+	sed "s/^/$name: /" "$(log "$name")"
+	expect "$name: all in order" [ $late = 0 ]
+	expect "$name: some came" said "$name" 'came [1-9]'
+	wait_for 5 eval "! lab_port server u 7000" ||
+	    fail "$name: the port is not free 5 s after the server's end"
+}
