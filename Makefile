@@ -24,8 +24,12 @@ CORE = crypto \
 	path_choice \
 	path \
 	session handshake \
+	child \
+	ticket \
 	send \
-	staged resend initiator initiator_reply peer_addr \
+	staged resend initiator peer_addr \
+	child_out \
+	initiator_reply child_in \
 	responder \
 	control recv timers info \
 	output endpoint

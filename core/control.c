@@ -232,15 +232,20 @@ recv_control(struct mp *m, struct recv *r)
 	return MP_CONTROL;
 }
 
-/* The key slot of the session that a copied packet's sid names, or -1. */
+/* The key slot of the session that a copied packet's sid names, or -1.  What
+ * came as CHILD has the peer's own sid. */
 static int
 copy_slot(const struct session *s, uint32_t sid)
 {
+	const struct keys *k;
 	int i;
 
-	for (i = 0; i < 2; i++)
-		if (s->keys[i].live && s->keys[i].sid_in == sid)
+	for (i = 0; i < 2; i++) {
+		k = &s->keys[i];
+		if (k->live && (k->sid_in == sid ||
+		    (k->child && !s->initiator && k->sid_out == sid)))
 			return i;
+	}
 	return -1;
 }
 

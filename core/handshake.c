@@ -83,7 +83,7 @@ handshake_end(char end)
 uint32_t
 handshake_features(const struct mp *m, uint32_t more)
 {
-	return (m->sh->aes ? WIRE_F_AES : 0U) | more;
+	return (m->sh->aes ? WIRE_F_AES : 0U) | WIRE_F_PARENT | more;
 }
 
 void

@@ -8,6 +8,7 @@
 #include "seal.h"
 #include "state.h"
 #include "table.h"
+#include "ticket.h"
 
 #define MP_X(name, what) #name,
 static const char *const counter_names[] = { MP_COUNTERS(MP_X) };
@@ -62,6 +63,14 @@ session_at(const struct mp *m, uint32_t session)
 	    s->state == MP_S_CLOSED ? NULL : s;
 }
 
+uint32_t
+mp_session_end(const struct mp *m)
+{
+	uint32_t used = m->sh->session_used;
+
+	return used < m->limits.sessions ? used : m->limits.sessions;
+}
+
 int
 mp_session_get(const struct mp *m, uint32_t session,
     struct mp_session_info *i)
@@ -72,7 +81,9 @@ mp_session_get(const struct mp *m, uint32_t session,
 		return MP_ENOENT;
 	*i = (struct mp_session_info) { .gen = s->gen,
 		.state = (enum mp_session_state)s->state,
-		.initiator = s->initiator, .plain = s->plain, .slot = s->slot,
+		.initiator = s->initiator, .plain = s->plain,
+		.parent = ticket_has_parent(s),
+		.child = s->keys[s->cur & 1].child, .slot = s->slot,
 		.key_id = s->key_id, .shown = s->shown,
 		.reflexive = s->reflexive,
 		.suite = seal_get(s->keys[s->cur & 1].suite)->name,

@@ -40,6 +40,10 @@ initiator_describe(const struct mp *m, const struct session *s,
 	in->previous = s->keys[s->cur & 1].sid_out;
 	in->features = handshake_features(m, s->initiator ? 0 :
 	    WIRE_F_RESPONDER);
+	if (s->keys[s->cur & 1].framed) {
+		in->previous = s->parent;
+		in->features |= WIRE_F_CHILD;
+	}
 	memcpy(in->assoc, s->assoc, 8);
 	if (f == NULL)
 		return;
@@ -78,6 +82,20 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
 	sh->born_at = now;
 }
 
+/*
+ * When the session may begin its next handshake: 2 s after the birth of the keys
+ * before those in use.  So, whatever the state of both ends, an association
+ * costs its peers two handshakes at once, and then one a second.
+ */
+static uint64_t
+initiator_next_start(const struct session *s)
+{
+	const struct keys *former = &s->keys[(s->cur & 1) ^ 1];
+	uint64_t at = former->live ? former->born_at + INITIATOR_PACE : 0;
+
+	return at > s->handshake_after ? at : s->handshake_after;
+}
+
 static struct handshake *
 initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
     uint64_t now)
@@ -113,7 +131,7 @@ initiator_due(const struct mp *m, const struct session *s)
 	uint32_t i = STATE_ONCE(s->handshake);
 
 	if (s->want_handshake)
-		return s->handshake_after;
+		return initiator_next_start(s);
 	if (i >= STATE_HANDSHAKES)
 		return MP_NEVER;
 	sh = &m->handshakes[i];
@@ -194,7 +212,8 @@ emit_init(struct mp *m, struct session *s, struct handshake *sh, struct flow *f,
 		    sh->cookie);
 	state_count(m, MP_C_handshake_out);
 	if (sh->inner) {
-		memmove(buf + WIRE_AD + WIRE_HEAD, buf, WIRE_INIT);
+		memmove(buf + send_frame(s) + WIRE_AD + WIRE_HEAD, buf,
+		    WIRE_INIT);
 		return send_control(m, s, f, now, &msg, WIRE_INIT, out, buf);
 	}
 	send_out(m, s, f, &f->path, out);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "child.h"
+#include "child_out.h"
 #include "crypto.h"
 #include "handshake.h"
 #include "mp.h"
@@ -35,8 +37,10 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 		.own = true };
 	uint8_t split[2][32];
 	struct flow *f;
-	bool inner = sh->inner;
+	bool inner = sh->inner, child = state_keys(s)->framed;
 
+	if (r->features & WIRE_F_PARENT)
+		child_secret(&k, &sh->noise);
 	k.suite = (uint8_t)seal_choose(r->features & handshake_features(m, 0));
 	noise_split(&sh->noise, split);
 	memcpy(k.tx, split[0], 32);
@@ -45,6 +49,8 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	sh->state = HANDSHAKE_DONE; /* its sid belongs to the session now */
 	f = rx->ref == MP_NONE ? path_find(m, s, &rx->path) : NULL;
 	session_install(m, s, now, &k, r->max_flows);
+	if (child)
+		child_settled(m, s, now, (r->features & WIRE_F_CHILD) != 0);
 	crypto_wipe(sh, sizeof(*sh));
 	crypto_wipe(&k, sizeof(k));
 	crypto_wipe(split, sizeof(split));
@@ -178,4 +184,23 @@ initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
 	sh->cookie_flow = f->id;
 	sh->mask |= state_bit(f->id);
 	table_arm(m, s, now);
+}
+
+void
+initiator_reply_welcome(struct mp *m, const struct mp_rx *rx,
+    const uint8_t *packet, const struct wire_shake *h, uint64_t now)
+{
+	struct wire_welcome w;
+	struct table_ref r;
+
+	wire_get_welcome(packet, &w);
+	if (rx->ref == MP_NONE || !table_ref_of(m, rx->ref, &r) ||
+	    r.s == NULL || r.s->gen != rx->gen || r.s->state != MP_S_UP ||
+	    r.keys != state_keys(r.s) || !r.keys->framed ||
+	    r.keys->sid_in != h->isid || w.sid == 0 || w.max_flows == 0) {
+		state_count(m, MP_C_drop_handshake_sid);
+		return;
+	}
+	r.s->reflexive = w.yours;
+	child_known(m, r.s, now, w.sid & ~WIRE_SID_C, w.max_flows);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What answers an INIT of ours: RESP and COOKIE (PROTOCOL.md 2). */
+/* What answers an INIT of ours: RESP and COOKIE; and CHILD: WELCOME
+ * (PROTOCOL.md 2). */
 #ifndef INITIATOR_REPLY_H
 #define INITIATOR_REPLY_H
 
@@ -23,5 +24,8 @@ void initiator_reply_settle(struct mp *, struct session *, uint64_t now);
 void initiator_reply_cookie(struct mp *, const struct mp_keyring *,
     const struct mp_rx *, const uint8_t *packet, const struct wire_shake *,
     uint64_t now);
+/* WELCOME, which came inside the session. */
+void initiator_reply_welcome(struct mp *, const struct mp_rx *,
+    const uint8_t *packet, const struct wire_shake *, uint64_t now);
 
 #endif

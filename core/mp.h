@@ -57,8 +57,10 @@ enum mp_bound {
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
 	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
 	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
+	MP_PEER_FLOWS = 8,	  /* flows of a peer that a ticket knows */
 	MP_OVERHEAD = 34,	  /* bytes around the payload of a datagram */
 	MP_COPY_OVERHEAD = 46,	  /* bytes around the payload of a COPY */
+	MP_SEAL_OVERHEAD = 65,	  /* most bytes around a payload, or its part */
 	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
 	MP_PAYLOAD_MAX = 65000,	  /* longest payload of a datagram */
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
@@ -123,6 +125,9 @@ struct mp_setup {
 	struct mp_limits limits; /* 0 stands for each default */
 	uint8_t seed[32];	 /* of the block's random generator */
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
+	uint32_t resend_us;	 /* no datagram is sent again that much after
+				  * its first sending; 10 s at most; 0: 1 s */
+	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives; 0: any */
 	bool tell_private;	 /* tell private addresses to public peers */
 	bool chacha_only;	 /* never offer AES-256-GCM */
 	bool no_aes_hardware;	 /* libsodium has no AES-256-GCM on this CPU */
@@ -179,11 +184,17 @@ enum mp_family {
 MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
 /* New sessions of strangers go to this open slot from now on. [lock] */
 MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
-/* The socket of slot `from' was connected to `but'.  All its other sessions
- * whose peers the socket of slot `to' can express belong to `to' from now on.
- * [lock] */
+/* The socket of slot `from' was connected to `but', or closed (NULL).  All its
+ * other sessions whose peers the socket of slot `to' can express belong to `to'
+ * from now on.  [lock] */
 void mp_slot_move(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *but);
+/* The socket of slot `to' was connected to `peer': a session of slot `from'
+ * with that peer belongs to `to' from now on.  [lock] */
+void mp_slot_take(struct mp *, uint64_t now, uint32_t from, uint32_t to,
+    const struct mp_addr *peer);
+/* The open slots, as bits.  [lock] */
+uint32_t mp_slots(const struct mp *);
 /* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 
@@ -219,9 +230,11 @@ struct mp_tx {
 	uint64_t seq, sent_at;
 	uint16_t flow;
 	uint8_t suite, slot, hdr_len;
+	uint8_t keys;	   /* which of the session's */
+	bool frame;	   /* it goes as CHILD */
 	bool part;	   /* of two: these bytes of the payload */
 	uint16_t off, len;
-	uint8_t hdr[33];
+	uint8_t hdr[49];
 	uint8_t key[32];
 };
 
@@ -241,7 +254,7 @@ enum mp_send_flag {
  *			 session, one is being made with the key `key_id' (0:
  *			 the first of the keyring)
  *	MP_EHOSTUNREACH	 no answer for 10 s
- *	MP_ENETUNREACH	 no flow is left
+ *	MP_ENETUNREACH	 no flow is left, and none is being tried
  *	MP_EMSGSIZE	 with MP_DF: longer than MP_DF_ALWAYS, and no flow
  *			 carries that size, as probes have shown; or longer
  *			 than MP_PAYLOAD_MAX
@@ -255,7 +268,7 @@ MP_CHECK int mp_send_begin(struct mp *, uint64_t now, uint32_t slot,
     enum mp_send_flag, struct mp_tx tx[]);
 
 /*
- * Writes the packet to `out', which has room for len + MP_COPY_OVERHEAD bytes
+ * Writes the packet to `out', which has room for len + MP_SEAL_OVERHEAD bytes
  * and does not overlap the payload: mp_send_commit(), a COPY and another try
  * want it unsealed.  Returns the packet's length.
  */
@@ -325,8 +338,12 @@ struct mp_rx {
 	struct mp_addr from; /* the sender, as the program knows it */
 	uint32_t slot;
 	size_t off, len; /* of the payload, within the opened bytes */
+	bool child; /* set with MP_SEALED: it may begin a session, which goes to
+		     * the slot that takes strangers' (mp_slot_accept()) */
 	/* private to the engine */
 	uint32_t sid, ref, session, gen;
+	uint32_t parent, number; /* of a child */
+	uint8_t assoc[8], back[32]; /* its association; the key of ours */
 	uint64_t seq;
 	uint16_t flow;
 	uint8_t suite;
@@ -372,6 +389,8 @@ enum mp_verdict mp_recv_peek(struct mp *, uint64_t now, struct mp_rx *,
  * MP_HANDSHAKE_MAGIC, the first four bytes of a handshake packet.
  */
 uint8_t mp_sid_prefix(const struct mp *);
+/* Can it be one? */
+bool mp_sid_prefix_ok(uint8_t);
 #define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
 
 /* --- The agent's part ---------------------------------------------------- */
@@ -436,6 +455,70 @@ MP_CHECK bool mp_route_wanted(struct mp *, struct mp_route *);
 void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
     uint32_t leaves_by, bool any_source);
 
+/* --- Children: sessions that need no handshake --------------------------- */
+
+/*
+ * What is known of a peer to which there was a session serves the next one, of
+ * any endpoint of this user's on this host.  The agent holds a parent for each
+ * peer and key; it makes tickets of it, and gives one to the endpoint of a new
+ * socket: the next session with that peer begins with it, at once, under keys
+ * of its own (PROTOCOL.md 2, Children).
+ */
+struct mp_peer_flow { /* private to the engine */
+	struct mp_path path;
+	uint32_t leaves_by, srtt_us, rttvar_us;
+	uint64_t answer_at;
+	uint16_t size;
+	uint8_t link;
+};
+
+struct mp_peer {
+	struct mp_addr addr; /* as the program knows it */
+	uint64_t key_id;
+	uint8_t source[16]; /* the source of plain UDP, or zeros */
+	/* private to the engine */
+	uint32_t max_flows, nflows, ntold;
+	struct mp_peer_flow flow[MP_PEER_FLOWS]; /* those that work */
+	struct mp_addr told[MP_TOLD_MAX];
+};
+
+struct mp_parent {
+	struct mp_peer peer;
+	uint64_t until; /* no tickets from then on */
+	/* private to the engine */
+	uint32_t sid, number;
+	uint8_t suite, secret[32];
+};
+
+struct mp_ticket {
+	struct mp_peer peer;
+	uint64_t until;
+	/* private to the engine */
+	uint32_t sid, number;
+	uint8_t suite, seed[32];
+};
+
+/* Takes the secret of a session's present key out of it: the caller is the only
+ * one who has it then.  MP_ENOENT: there is no such session, or its key can
+ * have no children (any more); mp_session_get() says which can. [lock] */
+MP_CHECK int mp_parent_take(struct mp *, uint64_t now, uint32_t session,
+    struct mp_parent *);
+/* Takes in what a session, of whichever endpoint, knows of the same peer by
+ * now, if it knows of a flow that works. [lock] */
+void mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
+    struct mp_parent *);
+/* The next session from that index on whose program sent first, and which is up
+ * or closing; MP_NONE. [lock] */
+uint32_t mp_peer_next(const struct mp *, uint32_t from);
+/* Makes the next ticket.  MP_ENOENT: the parent's time is over. */
+MP_CHECK int mp_parent_ticket(struct mp_parent *, uint64_t now,
+    struct mp_ticket *);
+/* Keeps a ticket for the next session with its peer, of any slot; the endpoint
+ * has four, of peers that differ, and drops the oldest. [lock] */
+void mp_ticket_put(struct mp *, const struct mp_ticket *);
+void mp_parent_wipe(struct mp_parent *);
+void mp_ticket_wipe(struct mp_ticket *);
+
 /* --- Status -------------------------------------------------------------- */
 
 /* All counters: X(name, what it means). */
@@ -453,6 +536,10 @@ void mp_route_set(struct mp *, uint64_t now, const struct mp_route *,
 	X(resent, "datagrams sent again on another flow")                     \
 	X(handshake_out, "INIT sent")                                         \
 	X(handshake_done, "handshakes completed")                             \
+	X(child_out, "sessions begun without a handshake")                    \
+	X(child_in, "sessions of peers begun without a handshake")            \
+	X(child_failed, "sessions begun so that needed a handshake")          \
+	X(drop_child, "of a child without a parent, or whose number was used") \
 	X(drop_short, "too short or too long for any packet")                 \
 	X(drop_sid, "unknown session id")                                     \
 	X(drop_direction, "own direction: reflected")                         \
@@ -537,6 +624,8 @@ struct mp_session_info {
 	enum mp_session_state state;
 	bool initiator;
 	bool plain; /* no peer answered: see mp_stage() */
+	bool parent; /* mp_parent_take() would take its secret */
+	bool child;  /* it has made no handshake yet */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
@@ -564,6 +653,8 @@ struct mp_flow_info {
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 };
 
+/* Sessions have indices below this. [lock] */
+uint32_t mp_session_end(const struct mp *);
 /* One session, or one live flow of it, by index: 0, or MP_ENOENT. [lock] */
 MP_CHECK int mp_session_get(const struct mp *, uint32_t session,
     struct mp_session_info *);

@@ -184,6 +184,14 @@ noise_read2(struct noise *s, const uint8_t *in, size_t inlen, void *payload)
 }
 
 void
+noise_secret(const struct noise *s, const void *label, size_t len,
+    uint8_t out[32])
+{
+	/* noise_split() hashes nothing at this place. */
+	crypto_hmac2(out, s->ck, label, len, NULL, 0);
+}
+
+void
 noise_split(struct noise *s, uint8_t key[2][32])
 {
 	hkdf(key, 2, s->ck, NULL, 0);

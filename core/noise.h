@@ -43,6 +43,10 @@ bool noise_write2(struct noise *, const uint8_t e_secret[32],
  * then unchanged, so that a forged answer cannot end a handshake. */
 bool noise_read2(struct noise *, const uint8_t *in, size_t inlen,
     void *payload);
+/* After the last message: a secret besides the transport keys, which tells
+ * nothing of them. */
+void noise_secret(const struct noise *, const void *label, size_t len,
+    uint8_t out[32]);
 /* Transport keys: [0] initiator to responder, [1] back.  Wipes the state. */
 void noise_split(struct noise *, uint8_t key[2][32]);
 void noise_wipe(struct noise *);

@@ -149,7 +149,8 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
 {
 	struct wire_msg msg = { .flags = WIRE_PROBE | WIRE_CHALLENGE };
-	size_t size, head = WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN;
+	size_t size, head = send_frame(s) + WIRE_MIN + WIRE_DATA + WIRE_LINK +
+	    WIRE_TOKEN;
 	int i = 0;
 
 	while ((f->size_mask >> i & 1) == 0)
@@ -170,6 +171,29 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return 1;
 }
 
+/* Tells the peer our sid, for it sends CHILD. */
+static int
+send_welcome(struct mp *m, struct session *s, uint64_t now, struct output *o)
+{
+	struct wire_msg msg = { .flags = WIRE_REKEY };
+	struct flow *f = state_flow(m, s, s->welcome_flow);
+	const struct keys *k = state_keys(s);
+	struct wire_welcome w = { .sid = k->sid_in,
+		.max_flows = (uint16_t)m->limits.flows_each };
+
+	s->welcome = false;
+	if (f == NULL || f->gone || f->down || !k->child ||
+	    !may_send(s, f, false, WIRE_MIN + WIRE_WELCOME))
+		return 0;
+	w.yours = f->path.remote;
+	wire_put_welcome(o->buf + WIRE_AD + WIRE_HEAD, k->sid_out, &w);
+	if (send_control(m, s, f, now, &msg, WIRE_WELCOME, o->out,
+		o->buf) == 0)
+		return 0;
+	sent_to(f, false, o->out->len);
+	return 1;
+}
+
 static int
 output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
@@ -178,7 +202,8 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return 0;
 	if (f->reply && send_reply(m, s, f, now, o))
 		return 1;
-	if (now >= probe_due(s, f, now)) {
+	if (now >= probe_due(s, f, now) ||
+	    (now >= f->ack_due && probe_joins(s, f, now))) {
 		if (may_send(s, f, false,
 			WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN + 4))
 			return send_probe(m, s, f, now, o);
@@ -246,7 +271,8 @@ send_list(struct mp *m, struct session *s, struct flow *f, uint32_t part,
     uint64_t now, struct output *o)
 {
 	struct wire_msg msg = { .flags = WIRE_ADDR | WIRE_REPLY };
-	size_t len = put_list(m, f, part, o->buf + WIRE_AD + WIRE_HEAD);
+	size_t len = put_list(m, f, part, o->buf + send_frame(s) + WIRE_AD +
+	    WIRE_HEAD);
 
 	s->list_part = 0;
 	if (!may_send(s, f, false, WIRE_MIN + len))
@@ -364,6 +390,8 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 		return 0;
 	}
 	if (s->state == MP_S_UP) {
+		if (s->welcome && send_welcome(m, s, now, o))
+			return 1;
 		if (s->resend &&
 		    resend_next(m, s, now, o->out, o->buf, o->size))
 			return 1;

@@ -37,10 +37,10 @@
 #include "wire.h"
 
 bool
-part_needed(const struct flow *f, size_t len, size_t overhead)
+part_needed(const struct flow *f, size_t len, size_t overhead, size_t frame)
 {
-	return len + overhead > f->size && len > 1 &&
-	    part_len(len, 0) + PART_OVERHEAD <= f->size;
+	return len + overhead + frame > f->size && len > 1 &&
+	    part_len(len, 0) + PART_OVERHEAD + frame <= f->size;
 }
 
 size_t

@@ -20,8 +20,10 @@ enum part_bound {
 };
 
 /* Must a payload of that length, with so many bytes around it when it is whole,
- * go in two parts on that flow: is it too long, and are both of them not? */
-bool part_needed(const struct flow *, size_t len, size_t overhead);
+ * and `frame' bytes in front of each packet, go in two parts on that flow: is it
+ * too long, and are both of them not? */
+bool part_needed(const struct flow *, size_t len, size_t overhead,
+    size_t frame);
 /* Where part 0 or 1 of a payload begins, and its length. */
 size_t part_begin(size_t total, unsigned part);
 size_t part_len(size_t total, unsigned part);

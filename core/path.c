@@ -107,6 +107,14 @@ find_local(const struct mp *m, const uint8_t ip[16], uint32_t ifindex)
 	return NULL;
 }
 
+bool
+path_has_local(const struct mp *m, const struct mp_path *p)
+{
+	const struct mp_local *l = find_local(m, p->local.ip, p->ifindex);
+
+	return l != NULL && !l->down;
+}
+
 uint16_t
 path_mtu(const struct mp *m, const struct flow *f)
 {

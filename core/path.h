@@ -24,6 +24,8 @@ void path_begin(struct mp *, struct session *, struct flow *,
     const struct mp_path *, uint64_t now);
 struct flow *path_find(const struct mp *, const struct session *,
     const struct mp_path *);
+/* Has the host the path's local address, on a link that works? */
+bool path_has_local(const struct mp *, const struct mp_path *);
 /* The pair has answered a challenge. */
 void path_validated(struct mp *, struct session *, struct flow *,
     uint64_t now);

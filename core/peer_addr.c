@@ -46,22 +46,20 @@
 
 /* A synthetic address that no session of the slot has. */
 static void
-synthetic_address(struct mp *m, const struct handshake *sh, struct mp_addr *a)
+synthetic_address(struct mp *m, uint32_t slot, struct mp_addr *a)
 {
-	uint32_t slot = sh->slot % MP_SLOTS_MAX;
-
 	do {
-		addr_synthetic(a->ip, (enum mp_family)m->sh->family[slot],
+		addr_synthetic(a->ip,
+		    (enum mp_family)m->sh->family[slot % MP_SLOTS_MAX],
 		    ++m->sh->synthetic);
 	} while (table_find_addr(m, slot, a) != NULL);
 }
 
-/* Can the slot's socket express the address? */
-static bool
-fits(const struct mp *m, const struct handshake *sh, const struct mp_addr *a)
+bool
+peer_addr_fits(const struct mp *m, uint32_t slot, const struct mp_addr *a)
 {
-	return addr_fits(
-	    (enum mp_family)m->sh->family[sh->slot % MP_SLOTS_MAX], a->ip);
+	return addr_fits((enum mp_family)m->sh->family[slot % MP_SLOTS_MAX],
+	    a->ip);
 }
 
 /*
@@ -77,11 +75,12 @@ primary_source(const struct mp *m, const struct handshake *sh,
 	int i;
 
 	*a = rx->path.remote;
-	if (known && rx->flow == sh->primary && fits(m, sh, a))
+	if (known && rx->flow == sh->primary &&
+	    peer_addr_fits(m, sh->slot, a))
 		return true;
 	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++) {
 		from = &sh->source[i].addr;
-		if (!fits(m, sh, from))
+		if (!peer_addr_fits(m, sh->slot, from))
 			continue;
 		if (known && memcmp(from->ip, sh->claim, 16) == 0) {
 			first = from;
@@ -117,16 +116,35 @@ peer_is_at(const struct mp *m, const struct session *s,
  * (The rules at the top of this file.)
  */
 static bool
-gives_way(const struct mp *m, const struct session *old,
-    const struct handshake *sh, uint64_t now, const struct mp_rx *rx)
+gives_way(const struct mp *m, const struct session *old, uint64_t key_id,
+    uint64_t now, const struct mp_addr *came)
 {
 	struct flow *f = state_flow(m, old, old->current);
 
-	if (old->key_id != sh->key_id ||
-	    !peer_is_at(m, old, &rx->path.remote))
+	if (old->key_id != key_id || !peer_is_at(m, old, came))
 		return false;
 	return old->state != MP_S_UP || f == NULL || flow_in_doubt(f, now) ||
 	    now > old->last_in + SESSION_TAKEOVER;
+}
+
+bool
+peer_addr_settle(struct mp *m, uint32_t slot, uint64_t key_id, uint64_t now,
+    const struct mp_addr *came, struct mp_addr *shown)
+{
+	struct session *old;
+
+	if (!peer_addr_fits(m, slot, shown))
+		synthetic_address(m, slot, shown);
+	old = table_find_addr(m, slot, shown);
+	if (old == NULL)
+		return true;
+	if (old->initiator && old->state == MP_S_CONNECTING)
+		return false;
+	if (gives_way(m, old, key_id, now, came))
+		session_free(m, old);
+	else
+		synthetic_address(m, slot, shown);
+	return true;
 }
 
 struct session *
@@ -134,22 +152,22 @@ peer_addr_new(struct mp *m, struct handshake *sh, uint64_t now,
     const struct mp_rx *rx)
 {
 	struct mp_addr shown;
-	struct session *old;
+	struct session *s;
 
 	if (!primary_source(m, sh, rx, &shown)) {
 		shown.port = rx->path.remote.port;
-		synthetic_address(m, sh, &shown);
+		synthetic_address(m, sh->slot, &shown);
 	}
-	old = table_find_addr(m, sh->slot, &shown);
-	if (old != NULL && gives_way(m, old, sh, now, rx))
-		session_free(m, old);
-	else if (old != NULL)
-		synthetic_address(m, sh, &shown);
-	old = session_new(m, now, sh->slot, &shown, sh->key_id, sh->assoc,
+	s = table_find_addr(m, sh->slot, &shown);
+	if (s != NULL && gives_way(m, s, sh->key_id, now, &rx->path.remote))
+		session_free(m, s);
+	else if (s != NULL)
+		synthetic_address(m, sh->slot, &shown);
+	s = session_new(m, now, sh->slot, &shown, sh->key_id, sh->assoc,
 	    sh->initiator);
-	if (old == NULL) {
+	if (s == NULL) {
 		state_count(m, MP_C_drop_handshake_full);
 		handshake_free(m, sh);
 	}
-	return old;
+	return s;
 }

@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "addr.h"
+#include "child_in.h"
+#include "child_out.h"
 #include "crypto.h"
 #include "flow.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
 #include "probe.h"
+#include "recent.h"
 #include "replay.h"
 #include "responder.h"
 #include "rtt.h"
@@ -69,16 +72,40 @@ worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
 	return true;
 }
 
+/* Are flow and number in range?  Then they are noted. */
+static bool
+recv_note(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx)
+{
+	if (ad->flow >= m->limits.flows_each) {
+		state_count(m, MP_C_drop_flow);
+		return false;
+	}
+	if (ad->seq == 0 || ad->seq > UINT32_MAX) {
+		state_count(m, MP_C_drop_seq);
+		return false;
+	}
+	rx->flow = ad->flow;
+	rx->seq = ad->seq;
+	rx->control = ad->control;
+	rx->dir = ad->dir;
+	return true;
+}
+
 enum mp_verdict
 mp_recv_begin(struct mp *m, uint64_t now, struct mp_rx *rx,
     const uint8_t *packet, size_t len)
 {
 	struct table_ref r;
 	struct wire_ad ad;
+	struct wire_child child;
 
 	(void)now;
 	rx->ref = rx->session = MP_NONE;
 	rx->off = rx->len = 0;
+	rx->child = false;
+	if (len <= UINT16_MAX && wire_get_child(packet, len, &child))
+		return child_in_begin(m, rx, &child) &&
+		    recv_note(m, &child.ad, rx) ? MP_SEALED : MP_DROPPED;
 	if (wire_is_handshake(packet, len))
 		return MP_HANDSHAKE;
 	if (len > UINT16_MAX || !wire_get_ad(packet, len, &ad)) {
@@ -87,20 +114,8 @@ mp_recv_begin(struct mp *m, uint64_t now, struct mp_rx *rx,
 	}
 	if (!find_keys(m, &ad, rx, &r))
 		return MP_DROPPED;
-	if (ad.flow >= m->limits.flows_each) {
-		state_count(m, MP_C_drop_flow);
+	if (!recv_note(m, &ad, rx) || !worth_opening(m, &r, &ad))
 		return MP_DROPPED;
-	}
-	if (ad.seq == 0 || ad.seq > UINT32_MAX) {
-		state_count(m, MP_C_drop_seq);
-		return MP_DROPPED;
-	}
-	if (!worth_opening(m, &r, &ad))
-		return MP_DROPPED;
-	rx->flow = ad.flow;
-	rx->seq = ad.seq;
-	rx->control = ad.control;
-	rx->dir = ad.dir;
 	rx->slot = WIRE_SID_SLOT(ad.sid);
 	return MP_SEALED;
 }
@@ -109,7 +124,8 @@ int
 mp_open(const struct mp_rx *rx, const uint8_t *packet, size_t len,
     uint8_t *out)
 {
-	return seal_open(out, packet, len, rx->suite, rx->key);
+	return seal_open(out, packet, rx->child ? WIRE_CHILD : 0, len,
+	    rx->suite, rx->key);
 }
 
 /* Did what the packet's sid named end while it was opened? */
@@ -148,6 +164,8 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 	struct session *s;
 
 	*fresh = false;
+	if (rx->child)
+		return child_in_owner(m, now, rx, opened, fresh);
 	if (!recv_still_there(m, rx, &r)) {
 		state_count(m, MP_C_drop_stale);
 		return NULL;
@@ -250,6 +268,7 @@ static void
 take_times(struct mp *m, struct recv *r)
 {
 	struct flow *f = r->f;
+	uint64_t rest;
 	uint32_t us;
 	bool review;
 
@@ -265,9 +284,10 @@ take_times(struct mp *m, struct recv *r)
 	if (!f->slow)
 		rtt_sample(&f->rtt, us);
 	review = flow_answered(f, r->arrival);
+	rest = flow_sent_at(r->arrival, r->msg.tsreply, r->msg.held_log2, true);
 	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
-	    r->msg.held_log2),
-	    flow_sent_at(r->arrival, r->msg.tsreply, 0));
+	    r->msg.held_log2, false), rest,
+	    recent_after(m, r->s, f, rest + WIRE_TS_US));
 	path_choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);
@@ -407,6 +427,24 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 	path_choice_review(m, r->s, r->now);
 }
 
+/* A packet under a key that a parent gave: the initiator hears that its peer
+ * has the session; the responder answers each CHILD with its sid. */
+static void
+recv_child(struct mp *m, struct recv *r)
+{
+	struct session *s = r->s;
+
+	if (r->former || !state_keys(s)->child || s->state != MP_S_UP)
+		return;
+	if (s->initiator) {
+		child_heard(m, s);
+	} else if (r->rx->child) {
+		s->welcome = true;
+		s->welcome_flow = r->f->id;
+		table_arm(m, s, r->now);
+	}
+}
+
 /* A first part: its number is taken when the datagram is whole (part.c). */
 static bool
 recv_names_itself(const struct recv *r)
@@ -425,6 +463,8 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	struct table_ref was;
 	bool fresh_session;
 	enum wire_error error;
+	size_t whole = (size_t)opened + WIRE_AD + WIRE_TAG +
+	    (rx->child ? WIRE_CHILD : 0);
 
 	/* An arrival in the future counts as unknown; one too long ago says
 	 * that the program was slow, and nothing of the path. */
@@ -432,11 +472,13 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	r.arrival = rx->arrival <= now && !r.old ? rx->arrival : now;
 	r.s = owner(m, rx, now, opened >= 0, &fresh_session);
 	crypto_wipe(rx->key, sizeof(rx->key));
+	crypto_wipe(rx->back, sizeof(rx->back));
 	if (r.s == NULL)
 		return MP_DROPPED;
 	r.former = (rx->ref & 1) != (r.s->cur & 1U);
-	if (!recv_place(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG))
+	if (!recv_place(m, &r, whole))
 		return MP_DROPPED;
+	recv_child(m, &r);
 	error = wire_get_msg(out, (size_t)opened, rx->control, &r.msg);
 	if (r.fresh && (error != WIRE_OK || !recv_names_itself(&r)))
 		flow_take(state_replay(m, r.f), r.former, rx->seq);
@@ -460,10 +502,12 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	match_probe(m, &r);
 	if (r.in_order) {
 		flow_mark(r.f, r.former, rx->control, rx->seq);
-		take_path(m, &r, (size_t)opened + WIRE_AD + WIRE_TAG);
+		take_path(m, &r, whole);
 		if (!r.old)
 			take_times(m, &r);
 	}
+	if (fresh_session && rx->child)
+		child_in_first(m, r.s, r.f, now, rx);
 	if (fresh_session && table_ref_of(m, ref, &was) && was.sh != NULL)
 		confirmed(m, &r, was.sh);
 	if (!rx->control)
@@ -506,7 +550,8 @@ mp_recv_peek(struct mp *m, uint64_t now, struct mp_rx *rx, const uint8_t *out,
 	struct wire_msg msg;
 	const struct flow *f;
 
-	if (opened < 0 || rx->control || !recv_still_there(m, rx, &r) ||
+	if (opened < 0 || rx->control || rx->child ||
+	    !recv_still_there(m, rx, &r) ||
 	    wire_get_msg(out, (size_t)opened, rx->control, &msg) != WIRE_OK)
 		return MP_DROPPED;
 	if (r.s == NULL && (!peek_confirms(m, now, rx, &r) ||

@@ -5,6 +5,8 @@
 
 #include "addr.h"
 #include "bytes.h"
+#include "child.h"
+#include "child_in.h"
 #include "crypto.h"
 #include "flow.h"
 #include "handshake.h"
@@ -135,7 +137,7 @@ responder_answer(struct mp *m, const struct mp_rx *rx, const uint8_t *resp,
 	}
 	if (s == NULL || (f = state_flow(m, s, rx->flow)) == NULL)
 		return 0;
-	memcpy(buf + WIRE_AD + WIRE_HEAD, resp, len);
+	memcpy(buf + send_frame(s) + WIRE_AD + WIRE_HEAD, resp, len);
 	return send_control(m, s, f, now, &msg, len, out, buf) > 0;
 }
 
@@ -144,8 +146,9 @@ static bool
 write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
     const struct mp_addr *theirs, uint32_t isid, uint32_t their_features)
 {
+	uint32_t child = child_in_exists(m, sh) ? WIRE_F_CHILD : 0;
 	struct wire_resp r = { .features = handshake_features(m,
-	    0) & their_features,
+	    child) & their_features,
 		.yours = *theirs, .max_flows = (uint16_t)m->limits.flows_each };
 	uint8_t inner[WIRE_INNER], e[32], k[2][32];
 	bool ok;
@@ -164,11 +167,35 @@ write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
 		return false;
 	crypto_mac(sh->packet + WIRE_MAC1_RESP, sh->packet, WIRE_MAC1_RESP,
 	    key->resp_mac[1 - handshake_end(key->end)]);
+	if (r.features & WIRE_F_PARENT)
+		child_secret(&sh->keys, &sh->noise);
 	noise_split(&sh->noise, k);
 	memcpy(sh->keys.rx, k[0], 32);
 	memcpy(sh->keys.tx, k[1], 32);
 	crypto_wipe(k, sizeof(k));
 	return true;
+}
+
+/*
+ * The slot that a new session gets: the one that accepts, or another one if its
+ * socket is of the other family than the address that the initiator's program
+ * asked.  The claim is of that family; it is zeros where no route leads there.
+ */
+static uint8_t
+asked_slot(const struct mp *m, const struct handshake *sh)
+{
+	static const uint8_t unknown[16];
+	uint32_t i, slot = m->sh->accept_slot;
+
+	if (!state_slot_open(m, slot) ||
+	    memcmp(sh->claim, unknown, sizeof(unknown)) == 0 ||
+	    addr_fits((enum mp_family)m->sh->family[slot], sh->claim))
+		return (uint8_t)slot;
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (state_slot_open(m, i) && addr_fits(
+		    (enum mp_family)m->sh->family[i], sh->claim))
+			return (uint8_t)i;
+	return UINT8_MAX;
 }
 
 /* Fills in `sh' by an authenticated INIT.  MP_C_MAX: it may be answered; or the
@@ -197,7 +224,7 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->gen = s->gen;
 		sh->slot = s->slot;
 	} else {
-		sh->slot = m->sh->accept_slot;
+		sh->slot = asked_slot(m, sh);
 		if (!state_slot_open(m, sh->slot))
 			return MP_C_drop_handshake_slot;
 	}
@@ -230,6 +257,8 @@ new_init(struct mp *m, const struct mp_key *key, const struct mp_rx *rx,
 		in.features))
 		goto out;
 	why = MP_C_MAX;
+	if ((in.features & WIRE_F_CHILD) && t.session == MP_NONE)
+		child_in_replaced(m, key->id, in.previous, in.assoc);
 	memcpy(t.mac1, packet + WIRE_MAC1_INIT, WIRE_MAC);
 	sh = handshake_new(m, 0, STATE_OPEN, true);
 	*sh = t;
@@ -323,6 +352,11 @@ mp_handshake(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 		break;
 	case WIRE_T_COOKIE:
 		initiator_reply_cookie(m, ring, rx, packet, &h, now);
+		break;
+	case WIRE_T_WELCOME:
+		initiator_reply_welcome(m, rx, packet, &h, now);
+		break;
+	case WIRE_T_CHILD: /* mp_recv_begin() took it */
 		break;
 	}
 	return 0;

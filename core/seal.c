@@ -38,28 +38,31 @@ seal_nonce(uint8_t nonce[CRYPTO_NONCE], const uint8_t *packet)
 }
 
 size_t
-seal_packet(uint8_t *packet, size_t len, unsigned suite, const uint8_t key[32])
-{
-	uint8_t nonce[CRYPTO_NONCE];
-	uint8_t *text = packet + WIRE_AD;
-
-	seal_nonce(nonce, packet);
-	seal_get(suite)->seal(text, text, len, packet, WIRE_AD, nonce, key);
-	return WIRE_AD + len + WIRE_TAG;
-}
-
-int
-seal_open(uint8_t *out, const uint8_t *packet, size_t len, unsigned suite,
+seal_packet(uint8_t *packet, size_t frame, size_t len, unsigned suite,
     const uint8_t key[32])
 {
 	uint8_t nonce[CRYPTO_NONCE];
+	size_t ad = frame + WIRE_AD;
+	uint8_t *text = packet + ad;
+
+	seal_nonce(nonce, packet + frame);
+	seal_get(suite)->seal(text, text, len, packet, ad, nonce, key);
+	return ad + len + WIRE_TAG;
+}
+
+int
+seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
+    unsigned suite, const uint8_t key[32])
+{
+	uint8_t nonce[CRYPTO_NONCE];
+	size_t ad = frame + WIRE_AD;
 
 	/* No UDP datagram is longer than 65535 bytes. */
-	if (len < WIRE_AD + WIRE_TAG || len > UINT16_MAX)
+	if (len < ad + WIRE_TAG || len > UINT16_MAX)
 		return -1;
-	seal_nonce(nonce, packet);
-	if (!seal_get(suite)->open(out, packet + WIRE_AD, len - WIRE_AD,
-	    packet, WIRE_AD, nonce, key))
+	seal_nonce(nonce, packet + frame);
+	if (!seal_get(suite)->open(out, packet + ad, len - ad, packet, ad,
+	    nonce, key))
 		return -1;
-	return (int)(len - WIRE_AD - WIRE_TAG);
+	return (int)(len - ad - WIRE_TAG);
 }

@@ -31,15 +31,17 @@ const struct seal_row *seal_get(unsigned suite);
 enum seal_suite seal_choose(uint32_t features);
 
 /*
- * A packet is sid4 nonce8 (WIRE_AD bytes, both set by the caller), ciphertext,
- * tag. seal_packet() encrypts the `len' bytes at packet + WIRE_AD in place,
- * appends the tag and returns the packet's length.
+ * A packet is `frame' bytes in clear (WIRE_CHILD of a child's, else 0), sid4
+ * nonce8 (WIRE_AD bytes), all set by the caller; ciphertext, tag. seal_packet()
+ * encrypts the `len' bytes behind that in place, appends the tag and returns the
+ * packet's length.
  */
-size_t seal_packet(uint8_t *packet, size_t len, unsigned suite,
+size_t seal_packet(uint8_t *packet, size_t frame, size_t len, unsigned suite,
     const uint8_t key[32]);
-/* Opens a packet of `len' bytes into `out' (may be packet + WIRE_AD).  Returns
- * the length of the plaintext; -1: forged, or shorter than 28 bytes. */
-int seal_open(uint8_t *out, const uint8_t *packet, size_t len, unsigned suite,
-    const uint8_t key[32]);
+/* Opens a packet of `len' bytes into `out' (may be where the ciphertext is).
+ * Returns the length of the plaintext; -1: forged, or shorter than frame and 28
+ * bytes. */
+int seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
+    unsigned suite, const uint8_t key[32]);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
+#include "child.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -19,6 +19,7 @@
 #include "session.h"
 #include "state.h"
 #include "table.h"
+#include "ticket.h"
 #include "wire.h"
 
 /* Datagrams that each one sent may drop from the pool of recent ones: more than
@@ -54,11 +55,13 @@ name_itself(struct wire_msg *msg, const struct wire_ad *ad)
 	msg->copy.control = false;
 }
 
-/* The clear head of the next packet of a flow. */
+/* The clear head of the next packet of a flow.  A framed one names us. */
 static struct wire_ad
-next_ad(struct session *s, struct flow *f, bool control)
+next_ad(struct session *s, struct flow *f, bool control, bool framed)
 {
-	return (struct wire_ad) { .sid = state_keys(s)->sid_out,
+	const struct keys *k = state_keys(s);
+
+	return (struct wire_ad) { .sid = framed ? k->sid_in : k->sid_out,
 		.control = control, .dir = !s->initiator, .flow = f->id,
 		.seq = ++f->tx_seq };
 }
@@ -73,27 +76,35 @@ link_of(const struct flow *f)
 }
 
 size_t
+send_frame(struct session *s)
+{
+	return child_framed(s, false) ? WIRE_CHILD : 0;
+}
+
+size_t
 send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct wire_msg *msg, size_t len, struct mp_out *out, uint8_t *buf)
 {
 	struct keys *k = state_keys(s);
+	size_t n, frame = send_frame(s);
 	struct wire_ad ad;
-	size_t n;
 
 	if (!k->live)
 		return 0;
-	ad = next_ad(s, f, true);
+	ad = next_ad(s, f, true, frame > 0);
 	name_itself(msg, &ad);
 	msg->held_log2 = flow_held(f, now);
 	msg->link = link_of(f);
 	msg->data = f->tx_data;
 	flow_stamp(f, now, &msg->ts, &msg->tsreply);
-	wire_put_ad(buf, &ad);
-	n = wire_put_msg(buf + WIRE_AD, msg);
+	if (frame > 0)
+		child_put_frame(s, buf);
+	wire_put_ad(buf + frame, &ad);
+	n = wire_put_msg(buf + frame + WIRE_AD, msg);
 	if (msg->flags & WIRE_PROBE)
-		memset(buf + WIRE_AD + n, 0, len);
+		memset(buf + frame + WIRE_AD + n, 0, len);
 	send_out(m, s, f, &f->path, out);
-	out->len = seal_packet(buf, n + len, k->suite, k->tx);
+	out->len = seal_packet(buf, frame, n + len, k->suite, k->tx);
 	f->tx_packets++;
 	f->tx_bytes += out->len;
 	return out->len;
@@ -104,7 +115,8 @@ send_part(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct wire_msg *msg, enum pool_kind kind, const struct record *r,
     struct mp_out *out, uint8_t *buf, size_t size)
 {
-	size_t head = WIRE_AD + WIRE_HEAD + WIRE_COPY + WIRE_HALF;
+	size_t head = send_frame(s) + WIRE_AD + WIRE_HEAD + WIRE_COPY +
+	    WIRE_HALF;
 	size_t total = pool_len(r), len = part_len(total, msg->part);
 
 	if (head + len + WIRE_TAG > size ||
@@ -120,16 +132,22 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct wire_msg *msg, struct mp_tx *tx)
 {
 	struct keys *k = state_keys(s);
-	struct wire_ad ad = next_ad(s, f, msg->flags != 0);
+	bool framed = child_framed(s, (msg->flags & WIRE_COPYFLAG) == 0);
+	struct wire_ad ad = next_ad(s, f, msg->flags != 0, framed);
+	size_t frame = framed ? WIRE_CHILD : 0;
 
 	if (msg->flags == 0)
 		f->tx_data++;
 	name_itself(msg, &ad);
 	msg->held_log2 = flow_held(f, now);
 	flow_stamp(f, now, &msg->ts, &msg->tsreply);
-	wire_put_ad(tx->hdr, &ad);
-	tx->hdr_len = (uint8_t)(WIRE_AD + wire_put_msg(tx->hdr + WIRE_AD,
-	    msg));
+	if (framed)
+		child_put_frame(s, tx->hdr);
+	wire_put_ad(tx->hdr + frame, &ad);
+	tx->hdr_len = (uint8_t)(frame + WIRE_AD + wire_put_msg(tx->hdr +
+	    frame + WIRE_AD, msg));
+	tx->frame = framed;
+	tx->keys = s->cur & 1;
 	tx->path = f->path;
 	tx->error = 0;
 	tx->part = false;
@@ -170,11 +188,12 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     size_t len, struct mp_tx tx[])
 {
 	struct wire_msg msg = { .flags = 0 };
+	size_t frame = s->frame ? WIRE_CHILD : 0;
 	struct flow *other;
 	uint16_t flags;
 	int n = 1;
 
-	if (part_needed(f, len, MP_OVERHEAD)) {
+	if (part_needed(f, len, MP_OVERHEAD, frame)) {
 		fill_parts(m, s, f, now, 0, NULL, len, tx);
 		n = 2;
 	} else {
@@ -184,9 +203,9 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (other == NULL)
 		return n;
 	flags = path_choice_copy_flags(f, now);
-	wire_get_ad(tx[0].hdr, WIRE_MIN, &msg.copy);
+	wire_get_ad(tx[0].hdr + frame, WIRE_MIN, &msg.copy);
 	msg.copy.control = false;
-	if (part_needed(other, len, MP_COPY_OVERHEAD)) {
+	if (part_needed(other, len, MP_COPY_OVERHEAD, send_frame(s))) {
 		fill_parts(m, s, other, now, flags, &msg.copy, len, tx + n);
 		return n + 2;
 	}
@@ -199,9 +218,11 @@ static struct session *
 begin_session(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, uint64_t key_id)
 {
-	struct session *s;
+	struct session *s = ticket_begin(m, now, slot, dst, key_id);
 	uint8_t assoc[8];
 
+	if (s != NULL)
+		return s;
 	rng_bytes(&m->sh->rng, assoc, sizeof(assoc));
 	s = session_new(m, now, slot, dst, key_id, assoc, true);
 	if (s == NULL)
@@ -265,7 +286,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 {
 	struct session *s;
 	struct flow *f;
-	size_t need = len + MP_OVERHEAD, bytes;
+	size_t need = len + MP_OVERHEAD, bytes, frame;
 
 	if (!state_slot_open(m, slot) ||
 	    addr_unusable(dst))
@@ -289,14 +310,17 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
+	frame = child_frame(s, now);
 	s->last_send = s->last_data = now;
 	flow_fetch(state_flow(m, s, s->current));
 	pool_fetch(m, s);
+	need += frame;
 	f = path_choice_flow(m, s, now, need);
-	if (f == NULL)
-		return MP_ENETUNREACH;
-	bytes = part_needed(f, len, MP_OVERHEAD) ? len + 2 * PART_OVERHEAD :
-	    need;
+	if (f == NULL) /* all flows are new, as after a change of network? */
+		return path_choice_hopes(m, s, now) ? MP_EAGAIN :
+		    MP_ENETUNREACH;
+	bytes = part_needed(f, len, MP_OVERHEAD, frame) ?
+	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
 	if (f->tx_seq >= SEND_SEQ_END) { /* no rekey succeeded in time */
@@ -318,6 +342,7 @@ size_t
 mp_seal(const struct mp_tx *tx, const void *payload, size_t len, uint8_t *out)
 {
 	const uint8_t *from = payload;
+	size_t frame = tx->frame ? WIRE_CHILD : 0;
 
 	if (tx->part) {
 		from += tx->off;
@@ -326,8 +351,8 @@ mp_seal(const struct mp_tx *tx, const void *payload, size_t len, uint8_t *out)
 	if (len > 0 && from != out + tx->hdr_len)
 		memcpy(out + tx->hdr_len, from, len);
 	memcpy(out, tx->hdr, tx->hdr_len);
-	return seal_packet(out, tx->hdr_len - (size_t)WIRE_AD + len, tx->suite,
-	    tx->key);
+	return seal_packet(out, frame, tx->hdr_len - frame - WIRE_AD + len,
+	    tx->suite, tx->key);
 }
 
 bool
@@ -381,10 +406,12 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 		return NULL;
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
-	/* The key may be newer by now. */
-	r->keys = s->keys[0].sid_out == (get32(tx->hdr) & ~WIRE_SID_C) ? 0 : 1;
+	r->keys = tx->keys & 1; /* the key may be newer by now */
 	if (copy != NULL)
 		r->via[r->vias++] = copy->id;
+	else if (!s->resend && s->resend_from >= tx->sent_at)
+		/* A resend began, and ended, before it was here. */
+		path_choice_resend(m, s, tx->sent_at);
 	return r;
 }
 
@@ -432,6 +459,15 @@ send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return error;
 }
 
+/* It went as CHILD, but meanwhile a handshake took the child's place: what had
+ * gone before was staged (child_out.c). */
+static bool
+send_was_late(const struct session *s, const struct mp_tx *tx)
+{
+	return tx->frame && s->keys[tx->keys & 1].framed &&
+	    (s->state != MP_S_UP || (s->cur & 1) != (tx->keys & 1));
+}
+
 int
 mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
     const void *payload, size_t len)
@@ -453,6 +489,12 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 			loss_skip(f);
 	if (error != 0)
 		return send_failed(m, s, f, now, error, len, copy != NULL);
+	if (send_was_late(s, tx)) {
+		if (pool_put(m, POOL_HELD, s, now, payload, len) == NULL)
+			state_count(m, MP_C_drop_staged);
+		table_arm(m, s, now);
+		return 0;
+	}
 	(void)send_done(m, s, f, tx, payload, len, copy);
 	return 0;
 }

@@ -27,12 +27,14 @@ void send_out(const struct mp *, const struct session *, const struct flow *,
     const struct mp_path *, struct mp_out *);
 /*
  * Seals a control packet of a flow into `buf'.  Its body, `len' bytes, lies
- * behind the head and the fields of the message already; a probe's is zeroed.
+ * behind frame, head and the fields of the message already; a probe's is zeroed.
  * Returns its length, 0 when there is no key.
  */
 size_t send_control(struct mp *, struct session *, struct flow *,
     uint64_t now, struct wire_msg *, size_t len, struct mp_out *,
     uint8_t *buf);
+/* Bytes in front of each control packet of the session now (child.h). */
+size_t send_frame(struct session *);
 /* Writes the packet of one part (of the message: flags, part and name) of a
  * datagram in a pool; returns its length, 0: it cannot go out. */
 size_t send_part(struct mp *, struct session *, struct flow *, uint64_t now,

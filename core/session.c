@@ -29,7 +29,7 @@
  *
  * MP_S_CLOSED.  Responder only: the peer's socket is gone.  Neither address nor
  * association finds it; its keys deliver for 60 s what the peer sent before
- * its CLOSE, then it is freed.
+ * its CLOSE, and take children until they are 180 s old; then it is freed.
  *
  * When the table is full or fewer than 8 flow records are left, a session is
  * pushed out for a new one: a closed one first, else the one used longest ago
@@ -128,14 +128,15 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 	s->max_flows = (uint8_t)m->limits.flows_each;
 	s->handshake = MP_NONE;
 	s->rekey_at = s->push_at = s->addr_at = s->review_at = MP_NEVER;
+	s->child_ask_at = MP_NEVER;
 	s->last_in = s->last_data = s->connect_since = now;
 	table_link_addr(m, s);
 	table_link_assoc(m, s);
 	return s;
 }
 
-static void
-drop_handshake(struct mp *m, struct session *s)
+void
+session_drop_handshake(struct mp *m, struct session *s)
 {
 	struct handshake *sh;
 	uint32_t i = STATE_ONCE(s->handshake);
@@ -167,7 +168,7 @@ session_free(struct mp *m, struct session *s)
 {
 	uint32_t id;
 
-	drop_handshake(m, s);
+	session_drop_handshake(m, s);
 	pool_clear(m, POOL_HELD, s);
 	pool_clear(m, POOL_RECENT, s);
 	pool_clear(m, POOL_PARTS, s);
@@ -187,12 +188,16 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	struct flow *f;
 	uint32_t id, spread = SESSION_REKEY / 5;
 
-	drop_handshake(m, s);
+	session_drop_handshake(m, s);
 	if (old->live) {
 		old->wipe_at = old->born_at + SESSION_KEY_LIFE;
 		if (old->wipe_at < now + SESSION_ANSWER)
 			old->wipe_at = now + SESSION_ANSWER;
 		crypto_wipe(old->tx, sizeof(old->tx));
+		if (s->initiator) { /* children come of the new one */
+			crypto_wipe(old->secret, sizeof(old->secret));
+			old->parent = false;
+		}
 		s->cur ^= 1;
 	}
 	session_wipe_key(m, s, s->cur & 1);
@@ -220,7 +225,8 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	s->state = MP_S_UP;
 	s->last_in = now;
 	s->connect_since = MP_NEVER;
-	state_count(m, MP_C_handshake_done);
+	if (!k->child)
+		state_count(m, MP_C_handshake_done);
 	session_resteer(m, s, now);
 	table_arm(m, s, now);
 }
@@ -260,7 +266,7 @@ session_install_former(struct mp *m, struct session *s, uint64_t now,
 static void
 stop(struct mp *m, struct session *s)
 {
-	drop_handshake(m, s);
+	session_drop_handshake(m, s);
 	s->state = MP_S_DOWN;
 	s->rekey_at = s->review_at = MP_NEVER;
 	s->connect_since = MP_NEVER;
@@ -283,12 +289,16 @@ void
 session_closed(struct mp *m, struct session *s, uint64_t now)
 {
 	struct keys *k;
+	uint64_t end;
 
 	stop(m, s);
 	for (k = s->keys; k < s->keys + 2; k++) {
 		crypto_wipe(k->tx, sizeof(k->tx));
-		if (k->live && k->wipe_at > now + SESSION_LINGER)
-			k->wipe_at = now + SESSION_LINGER;
+		end = now + SESSION_LINGER;
+		if (k->parent && end < k->born_at + SESSION_KEY_LIFE)
+			end = k->born_at + SESSION_KEY_LIFE;
+		if (k->live && k->wipe_at > end)
+			k->wipe_at = end;
 	}
 	if (!s->initiator) {
 		s->state = MP_S_CLOSED;

@@ -34,6 +34,8 @@ struct session *session_new(struct mp *, uint64_t now, uint32_t slot,
     bool initiator);
 void session_free(struct mp *, struct session *);
 
+/* Ends the handshake of ours that is under way, or wanted. */
+void session_drop_handshake(struct mp *, struct session *);
 /* Uses new keys from now on; those that they replace still receive.
  * `max_flows': what the peer takes, 0: not told. */
 void session_install(struct mp *, struct session *, uint64_t now,

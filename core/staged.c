@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * There is no 0-RTT: what the program sends before its session has keys is
- * staged (mp_stage()) and leaves when it has, oldest first, before anything
+ * There is no 0-RTT, but for children (child.c): what the program sends before
+ * its session has keys is staged (mp_stage()) and leaves when it has, oldest first, before anything
  * that the agent sends by itself but resends.  The record keeps the TOS, TTL
  * and DF that the program gave each datagram, for either family: which one it
  * leaves by is chosen then.
@@ -56,7 +56,7 @@
 #include <string.h>
 
 #include "addr.h"
-#include "bytes.h"
+#include "child.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -185,8 +185,10 @@ static void
 staged_count(struct mp *m, struct session *s, const struct record *r,
     uint64_t now)
 {
-	struct mp_tx tx = { .seq = r->taken_seq, .sent_at = now,
-		.part = r->part };
+	struct mp_tx tx = { .seq = r->taken_seq, .keys = r->keys,
+		.part = r->part,
+		.sent_at = s->staged_until > now ? s->staged_until -
+		    STAGED_LEASE : now };
 	struct flow *f = state_flow(m, s, r->flow);
 	struct record *recent;
 
@@ -194,7 +196,6 @@ staged_count(struct mp *m, struct session *s, const struct record *r,
 		state_count(m, MP_C_plain_out);
 	if (s->state != MP_S_UP || f == NULL || r->taken_seq == 0)
 		return;
-	put32(tx.hdr, s->keys[r->keys].sid_out);
 	recent = send_done(m, s, f, &tx, NULL, pool_len(r), NULL);
 	if (recent != NULL)
 		pool_copy(m, POOL_HELD, r, POOL_RECENT, recent);
@@ -224,12 +225,12 @@ staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
 static void
 staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
 {
-	struct record *r, *before = NULL;
+	struct record *r = pool_first(m, POOL_HELD, s), *before = NULL;
 
-	if (s->staged_pos == MP_NEVER ||
-	    !up_to(number, number_of(s->staged_pos)))
+	if (r == NULL || !up_to(r->number, number) || s->staged_pos ==
+	    MP_NEVER || !up_to(number, number_of(s->staged_pos)))
 		return; /* its time was over */
-	for (r = pool_first(m, POOL_HELD, s); r != NULL && r->number != number;
+	for (; r != NULL && r->number != number;
 	     r = pool_next(m, POOL_HELD, r))
 		before = r;
 	s->staged_pos = before != NULL ? pool_position(m, POOL_HELD, before) :
@@ -311,7 +312,7 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 
 	if (s->staged_by != f->id)
 		s->staged_seq = 0;
-	r->part = part_needed(f, len, MP_OVERHEAD);
+	r->part = part_needed(f, len, MP_OVERHEAD, s->frame ? WIRE_CHILD : 0);
 	if (!r->part) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
@@ -321,7 +322,8 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	msg.flags = WIRE_FRAG;
 	msg.total = (uint16_t)len;
 	msg.part = s->staged_seq != 0;
-	msg.copy = (struct wire_ad) { .sid = state_keys(s)->sid_out,
+	msg.copy = (struct wire_ad) { .sid = s->frame ?
+		state_keys(s)->sid_in : state_keys(s)->sid_out,
 		.dir = !s->initiator, .flow = f->id, .seq = s->staged_seq };
 	send_fill(m, s, f, now, &msg, tx);
 	tx->part = true;
@@ -343,14 +345,15 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	    staged_take(m, s, now, true);
 	struct flow *f;
 	struct mp_tx tx;
-	size_t len;
+	size_t len, need;
 	uint8_t *payload;
 
 	if (r == NULL)
 		return 0;
 	len = pool_len(r);
-	f = path_choice_flow(m, s, now, len + MP_OVERHEAD);
-	if (f == NULL || f->unproven || len + MP_OVERHEAD > size)
+	need = child_frame(s, now) + len + MP_OVERHEAD;
+	f = path_choice_flow(m, s, now, need);
+	if (f == NULL || f->unproven || need > size)
 		return 0;
 	staged_fill(m, s, r, f, now, &tx);
 	r->flow = f->id;
@@ -406,7 +409,8 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return 0;
 	r = staged_take(m, s, now, false);
 	*len = r == NULL ? 0 : pool_len(r);
-	f = path_choice_flow(m, s, now, *len + MP_OVERHEAD);
+	f = path_choice_flow(m, s, now, child_frame(s, now) + *len +
+	    MP_OVERHEAD);
 	if (r == NULL || f == NULL || f->unproven || *len > size ||
 	    !pool_read(m, POOL_HELD, r, 0, payload, *len)) {
 		if (s->staged.n > 0)

@@ -181,7 +181,14 @@ struct keys {
 	uint8_t suite;
 	bool live : 1;
 	bool own : 1; /* of a handshake of ours */
+	bool parent : 1; /* `secret' is set */
+	bool child : 1; /* made of a parent's secret, without a handshake */
+	bool framed : 1; /* initiator: the peer has not told sid_out, which is
+			  * sid_in; packets go as CHILD */
 	uint8_t rx[CRYPTO_KEY];
+	uint8_t secret[CRYPTO_KEY]; /* of children (child.h) */
+	uint64_t child_bits; /* responder: which of the 64 numbers up to ... */
+	uint32_t child_hi;   /* ... this one were used */
 };
 
 /* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
@@ -273,6 +280,18 @@ struct session {
 	struct mp_addr reflexive;
 	struct mp_addr told[MP_TOLD_MAX];
 
+	/* a child (child.h); its number is in the association */
+	uint32_t parent; /* initiator: sid of the parent at the peer */
+	uint32_t child_held; /* staged records below this number went out as
+			      * CHILD, too */
+	uint64_t child_ask_at; /* when INIT goes out; MP_NEVER */
+	uint16_t frames_left; /* datagrams that may still go as CHILD, now that
+			       * the peer knows us */
+	bool child_waits : 1; /* initiator: no answer has come yet */
+	bool frame : 1; /* the datagram that is being sent goes as CHILD */
+	bool welcome : 1; /* responder: WELCOME is due ... */
+	uint8_t welcome_flow; /* ... on this flow */
+
 	/* until it is up */
 	uint8_t source[16]; /* initiator: the source of plain UDP, or zeros */
 	uint32_t plain_us;  /* us to wait for a peer; 0: for good */
@@ -329,6 +348,8 @@ struct ratelimit {
 	uint64_t turned_at;
 };
 
+enum { STATE_TICKETS = 4 };
+
 /* An entry of the heap of deadlines. */
 struct due {
 	uint64_t at;
@@ -354,6 +375,7 @@ struct shared {
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
+	uint32_t resend_us; /* see struct mp_setup */
 	uint32_t open_slots; /* by slot */
 	uint8_t family[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
@@ -369,6 +391,8 @@ struct shared {
 	struct pool pool, staged, parts;
 	struct ratelimit ratelimit;
 	uint64_t count[MP_C_MAX];
+	uint32_t ticket_next; /* the place of the next ticket */
+	struct mp_ticket ticket[STATE_TICKETS]; /* free: number 0 */
 };
 
 /* Reads once what another process may be writing, so that the value checked is

@@ -33,7 +33,10 @@
  *	all keys wiped		180 s without a packet
  *	INIT, waiting RESP	initiator_due()
  *	peer lost		all probed flows silent for max(3 (SRTT +
- *				4 RTTVAR), 1 s): INIT on every pair
+ *				4 RTTVAR), 1 s), and the keys 1 s old: INIT on
+ *				every pair
+ *	CHILD unanswered	INIT after the time that a probe may take + 25
+ *				ms; no longer up after 1 s (child_due())
  * Of the session
  *	address request		at once, then 0.3, 0.6, 1.2 and 5 s later, then
  *				each 60 s; not for an idle program (addr_at)
@@ -41,7 +44,7 @@
  *				parts one after the other (list_part)
  *	new local addresses	at once, 64 sessions in a call of mp_poll()
  *				(locals_due, output.c)
- *	staged, CLOSE		at once (staged_due()); after 1 ms where the
+ *	staged, CLOSE, WELCOME	at once (staged_due()); after 1 ms where the
  *				kernel has no room; what was taken and not heard
  *				of counts as sent after 500 ms
  *	resent			at once, then each 4 ms (resend_at, resend.c)
@@ -68,6 +71,7 @@
  */
 #include "timers.h"
 
+#include "child_out.h"
 #include "flow.h"
 #include "initiator.h"
 #include "mp.h"
@@ -141,17 +145,20 @@ uint64_t
 timers_lost_at(const struct mp *m, const struct session *s)
 {
 	struct flow *f;
-	uint64_t last = 0, at;
+	uint64_t last = 0, at, shook;
 
 	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
 		return MP_NEVER;
+	shook = s->keys[s->cur & 1].born_at + SEC; /* it was there then */
 	STATE_FLOWS(m, s, f, id) {
 		if (f->down || (f->answer_at == 0 && !f->proven_once))
 			continue;
 		at = flow_silent_at(f);
 		last = last > at ? last : at;
 	}
-	return last == 0 ? MP_NEVER : last;
+	if (last == 0)
+		return MP_NEVER;
+	return last > shook ? last : shook;
 }
 
 /* When a session that is connecting gives up: 10 s after the program's last
@@ -235,6 +242,9 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 		return;
 	}
 	timers_keys(m, s, now);
+	child_timers(m, s, now);
+	if (s->state != MP_S_UP)
+		return;
 	recent_trim(m, s, now, TIMERS_TRIM);
 	if (now >= s->staged_until)
 		staged_settle(m, s, now);
@@ -287,7 +297,7 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 	struct flow *f;
 	bool works = can_send(m, s);
 
-	if (s->addr_reply || s->list_part > 0)
+	if (s->welcome || s->addr_reply || s->list_part > 0)
 		return 0;
 	if (works)
 		at = earlier(at, staged_due(s, now));
@@ -296,6 +306,7 @@ next_up(const struct mp *m, const struct session *s, uint64_t now)
 		    earlier(at, s->resend_at);
 	if (s->staged.n > 0)
 		at = earlier(at, now + SEC); /* to give them up in time */
+	at = earlier(at, child_due(s));
 	at = earlier(at, session_keys_end(s));
 	at = earlier(at, s->rekey_at);
 	at = earlier(at, s->review_at);

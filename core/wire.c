@@ -377,6 +377,8 @@ handshake_len(unsigned type)
 		return WIRE_RESP;
 	case WIRE_T_COOKIE:
 		return WIRE_COOKIE;
+	case WIRE_T_WELCOME:
+		return WIRE_WELCOME;
 	default:
 		return 0;
 	}
@@ -392,6 +394,47 @@ wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *s)
 	s->type = (enum wire_type)packet[4];
 	s->isid = get32(packet + 8);
 	return true;
+}
+
+void
+wire_put_child(uint8_t out[WIRE_CHILD], uint32_t parent, uint32_t number)
+{
+	wire_put_handshake(out, &(struct wire_shake) { WIRE_T_CHILD, parent });
+	put32(out + WIRE_SHAKE, number);
+}
+
+bool
+wire_get_child(const uint8_t *packet, size_t len, struct wire_child *c)
+{
+	if (len < WIRE_CHILD + WIRE_MIN || !wire_is_handshake(packet, len) ||
+	    packet[4] != WIRE_T_CHILD || packet[5] != WIRE_VERSION ||
+	    get16(packet + 6) != 0)
+		return false;
+	c->parent = get32(packet + 8);
+	c->number = get32(packet + WIRE_SHAKE);
+	get_ad(packet + WIRE_CHILD, &c->ad);
+	return true;
+}
+
+void
+wire_put_welcome(uint8_t out[WIRE_WELCOME], uint32_t isid,
+    const struct wire_welcome *w)
+{
+	wire_put_handshake(out, &(struct wire_shake) { WIRE_T_WELCOME, isid });
+	put32(out + 12, w->sid);
+	memcpy(out + 16, w->yours.ip, 16);
+	put16(out + 32, w->yours.port);
+	put16(out + 34, w->max_flows);
+}
+
+void
+wire_get_welcome(const uint8_t in[WIRE_WELCOME], struct wire_welcome *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->sid = get32(in + 12);
+	memcpy(w->yours.ip, in + 16, 16);
+	w->yours.port = get16(in + 32);
+	w->max_flows = get16(in + 34);
 }
 
 void

@@ -18,6 +18,11 @@
  *	INIT	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1 mac2
  *	RESP	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1
  *	COOKIE	magic4 type1 ver1 flags2 isid4 | nonce 24 | sealed 32
+ *	WELCOME	magic4 type1 ver1 flags2 isid4 | sid4 yours18 max flows2
+ *
+ * A packet of a child that its peer does not know yet:
+ *
+ *	CHILD	magic4 type1 ver1 flags2 parent sid4 number4 | a packet
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -41,6 +46,8 @@ enum wire_size {
 	WIRE_INIT = 124,
 	WIRE_RESP = 108,
 	WIRE_COOKIE = 68,
+	WIRE_WELCOME = 36,
+	WIRE_CHILD = 16, /* in front of a packet of a child */
 	WIRE_NOISE = 80, /* e + sealed payload of INIT and RESP */
 	WIRE_INNER = 32, /* payload of INIT and RESP, opened */
 	WIRE_MAC = 16,
@@ -92,7 +99,13 @@ enum wire_flag {
 #define WIRE_TS_NONE 0xffff
 #define WIRE_TS_US 250 /* unit of timestamps, microseconds */
 
-enum wire_type { WIRE_T_INIT = 1, WIRE_T_RESP = 2, WIRE_T_COOKIE = 3 };
+enum wire_type {
+	WIRE_T_INIT = 1,
+	WIRE_T_RESP = 2,
+	WIRE_T_COOKIE = 3,
+	WIRE_T_CHILD = 4,
+	WIRE_T_WELCOME = 5,
+};
 
 /* sid: 8 bits common to the endpoint | 5 slot | 18 unique | 1 C */
 #define WIRE_SID_C 1U
@@ -178,6 +191,28 @@ void wire_put_handshake(uint8_t out[WIRE_SHAKE], const struct wire_shake *);
 bool wire_is_handshake(const uint8_t *packet, size_t len);
 bool wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *);
 
+/* What stands in front of a child's packet, and that packet's clear head. */
+struct wire_child {
+	uint32_t parent; /* sid of the parent, as the responder chose it */
+	uint32_t number; /* which child of it */
+	struct wire_ad ad;
+};
+
+void wire_put_child(uint8_t out[WIRE_CHILD], uint32_t parent, uint32_t number);
+/* False: it is none, or a malformed one. */
+bool wire_get_child(const uint8_t *packet, size_t len, struct wire_child *);
+
+/* WELCOME, behind its header. */
+struct wire_welcome {
+	uint32_t sid; /* the responder's */
+	struct mp_addr yours;
+	uint16_t max_flows;
+};
+
+void wire_put_welcome(uint8_t out[WIRE_WELCOME], uint32_t isid,
+    const struct wire_welcome *);
+void wire_get_welcome(const uint8_t in[WIRE_WELCOME], struct wire_welcome *);
+
 /* INIT's sealed part: previous4 features4 association8 address16 */
 struct wire_init {
 	uint32_t previous; /* the responder's sid that this replaces, or 0 */
@@ -196,6 +231,10 @@ struct wire_resp {
 
 enum wire_feature {
 	WIRE_F_AES = 1,			 /* bit 0: AES-256-GCM */
+	WIRE_F_CHILD = 2, /* INIT: it replaces CHILD, whose parent `previous' is
+			   * and whose number the association begins with;
+			   * RESP: the child exists */
+	WIRE_F_PARENT = 4, /* the session can have children */
 	WIRE_F_RESPONDER = 0x40000000, /* INIT by the association's responder */
 };
 

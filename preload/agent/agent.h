@@ -7,10 +7,12 @@
 #define AGENT_H
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "loop.h"
+#include "parent.h"
 
 struct client;
 struct events;
@@ -30,6 +32,8 @@ enum agent_bound {
 	AGENT_LINGER_US = 10 * 1000000, /* the worker's stay after the last
 					 * port and client */
 	AGENT_SCAN_US = 1000000, /* between two scans of the sockets, at most */
+	AGENT_SCAN_HEARD_US = 30 * 1000000, /* the same where the kernel tells
+					     * of closed sockets */
 };
 
 struct agent {
@@ -48,9 +52,12 @@ struct agent {
 	unsigned nports;
 	uint64_t opened; /* counts sockets: the newest has the highest */
 	struct keyring_list rings;
+	struct parent_list parents; /* the last used first */
+	unsigned nparents;
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
 	struct process_list processes;
+	bool closing; /* the keeper may still have ports that are closed */
 	unsigned staying; /* processes that the agent has to outlive */
 	struct events *events;
 	struct netmon *netmon;

@@ -54,6 +54,7 @@
 #include "icmp_judge.h"
 #include "keyring.h"
 #include "loop.h"
+#include "parent.h"
 #include "port.h"
 #include "port_send.h"
 #include "refusal.h"
@@ -166,6 +167,7 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
 	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)
 		n++;
+	parent_look(p, now);
 	*nlost = pump_find_unanswered(p, lost);
 	*idle = refusal_idle(p);
 	at = more ? now : pump_next(p, now);

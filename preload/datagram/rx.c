@@ -81,6 +81,20 @@
 
 enum { PARTED = 1024 }; /* packets; about what a queue of default size holds */
 
+/* Is a session's datagram this socket's?  So it is, too, if the session is with
+ * another socket of the port, which was connected to the peer only after the
+ * datagram had arrived here: the kernel leaves such where they are.  [lock] */
+static bool
+rx_is_own(const struct rx *in, const struct mp_rx *rx)
+{
+	const struct slot *other = &in->s->map.arena->slot[rx->slot %
+	    MP_SLOTS_MAX];
+
+	return rx->slot == in->s->slot || (!in->s->connected &&
+	    other->connected && net_equal(&other->peer, &rx->from) &&
+	    in->info.arrival < other->since);
+}
+
 /* MSG_PEEK: would the opened packet be given?  RX_GIVE or RX_DROP. */
 static int
 rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
@@ -93,11 +107,12 @@ rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 		return RX_DROP;
 	v = mp_recv_peek(&in->s->map.mp, arena_now(), rx, in->buf->payload,
 	    opened);
+	in->own = rx_is_own(in, rx);
 	late = notify_due(in->s);
 	reentry_unlock(a);
 	if (late)
 		notify_agent(in->fd, in->s);
-	return v == MP_DELIVER && rx->slot == in->s->slot;
+	return v == MP_DELIVER && in->own;
 }
 
 static enum mp_verdict
@@ -112,6 +127,7 @@ rx_commit(struct rx *in, struct mp_rx *rx, uint8_t *opened, int len)
 	v = mp_recv_commit(&s->map.mp, arena_now(), rx, opened, len);
 	if (v == MP_JOIN)
 		v = mp_recv_join(&s->map.mp, rx, opened, REENTRY_PAYLOAD);
+	in->own = rx_is_own(in, rx);
 	late = notify_due(s);
 	reentry_unlock(s->map.arena);
 	if (late)
@@ -150,7 +166,7 @@ rx_open_sealed(struct rx *in, bool peek)
 			return RX_DROP;
 	} else if (rx_commit(in, &rx, to, opened) != MP_DELIVER)
 		return RX_DROP;
-	if (!peek && rx.slot != s->slot) {
+	if (!in->own) {
 		rx_requeue_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
 		    rx.len);
 		return RX_DROP;
@@ -177,9 +193,11 @@ rx_refusal(struct sock *s, const struct mp_addr *peer)
 	return untold ? -ECONNREFUSED : RX_DROP;
 }
 
-/* An internal datagram of the agent or another process of the port. */
+/* An internal datagram of the agent or another process of the port.  One for
+ * another socket comes here while the steering is out of date, since a socket
+ * was closed: the agent gives it on. */
 static int
-rx_open_internal(struct rx *in)
+rx_open_internal(struct rx *in, bool peek)
 {
 	struct sock *s = in->s;
 	struct internal inner;
@@ -187,17 +205,21 @@ rx_open_internal(struct rx *in)
 	if (!internal_open(s->map.arena, &inner, in->buf->packet,
 	    in->packet_len))
 		return RX_DROP;
-	if (inner.slot != s->slot)
+	in->from = inner.from;
+	in->payload = in->buf->packet + inner.off;
+	in->len = inner.len;
+	if (inner.slot != s->slot) {
+		if (inner.kind == INTERNAL_DATA && !peek)
+			rx_requeue_astray(in, inner.slot);
 		return RX_DROP;
-	if (inner.kind == INTERNAL_DATA || inner.kind == INTERNAL_AGAIN) {
-		in->again = inner.kind == INTERNAL_AGAIN;
-		in->from = inner.from;
-		in->payload = in->buf->packet + inner.off;
-		in->len = inner.len;
-		return RX_GIVE;
 	}
 	if (inner.kind == INTERNAL_ICMP || inner.kind == INTERNAL_ICMP_TOLD)
-		return icmp_internal(in->fd, s, &inner, in->buf);
+		return peek ? RX_DROP :
+		    icmp_internal(in->fd, s, &inner, in->buf);
+	in->again = inner.kind == INTERNAL_AGAIN;
+	if (in->again || inner.kind == INTERNAL_DATA ||
+	    inner.kind == INTERNAL_LAST)
+		return RX_GIVE;
 	if (inner.kind != INTERNAL_ERROR)
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
@@ -254,7 +276,7 @@ rx_classify(struct rx *in, bool peek)
 	if (s->map.arena == NULL)
 		v = RX_GIVE;
 	else if (internal_is(s->map.arena, in->buf->packet, in->packet_len))
-		v = rx_open_internal(in);
+		v = rx_open_internal(in, peek);
 	else if (rx_is_sealed(in))
 		v = rx_open_sealed(in, peek);
 	else

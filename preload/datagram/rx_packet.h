@@ -29,6 +29,7 @@ struct rx {
 	int kflags;  /* msg_flags that the kernel gave back */
 	bool nobody; /* the kernel gave no sender */
 	bool plain;  /* it came in plaintext */
+	bool own;    /* this socket's, not another one's of the port */
 	bool again;  /* it was checked before, and put back into the queue */
 };
 

@@ -199,8 +199,10 @@ tx_protected(int fd, struct sock *s, const struct msghdr *msg,
 	bool plain = false;
 	ssize_t n;
 
-	if (atomic_load(&s->state) == SOCK_FRESH)
+	if (atomic_load(&s->state) == SOCK_FRESH) {
+		s->first = *dst;
 		(void)attach_socket(fd, s);
+	}
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return -EACCES;
 	n = tx_sealed(fd, s, dst, msg, flags, &plain);

@@ -26,6 +26,7 @@ struct tx {
 	const uint8_t *payload;
 	size_t len;
 	struct tx_option ask;
+	uint32_t slot; /* whose session it goes by */
 	bool df; /* don't fragment */
 	uint32_t stamps; /* flags of its time stamps: tx_stamp.h */
 	bool plain; /* see tx_sealed() */

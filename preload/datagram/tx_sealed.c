@@ -16,6 +16,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
+#include "shared/sibling.h"
 #include "shared/uapi.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
@@ -90,7 +91,8 @@ tx_sealed_attempt(struct tx *o)
 		reentry_unlock(s->map.arena);
 		return -ECONNREFUSED;
 	}
-	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
+	o->slot = sibling_sender(&s->map, s->slot, &o->dst);
+	n = mp_send_begin(&s->map.mp, now, o->slot, &o->dst, 0, o->len,
 	    o->df ? MP_DF : 0, tx);
 	reentry_unlock(s->map.arena);
 	if (forked_times() != forks)

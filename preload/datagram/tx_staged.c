@@ -84,7 +84,7 @@ tx_staged_send(struct tx *o)
 
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
-	n = mp_staged_begin(m, arena_now(), o->s->slot, &o->dst, tx, &wish,
+	n = mp_staged_begin(m, arena_now(), o->slot, &o->dst, tx, &wish,
 	    o->buf->payload, REENTRY_PAYLOAD, &o->len);
 	reentry_unlock(o->s->map.arena);
 	if (n <= 0 || forked_times() != forks)
@@ -155,7 +155,7 @@ tx_staged_stage(const struct tx *o, uint64_t now,
 
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
-	error = mp_stage(&o->s->map.mp, now, o->s->slot, &o->dst, wish,
+	error = mp_stage(&o->s->map.mp, now, o->slot, &o->dst, wish,
 	    o->payload, o->len);
 	late = notify_due(o->s);
 	reentry_unlock(o->s->map.arena);

@@ -94,13 +94,16 @@ internal_send_made(const struct net_self *self, struct arena *a, int fd,
 	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
 		.msg_iovlen = 1, .msg_control = room };
 
-	/* A socket bound to another interface gets nothing over loopback. */
-	if (self->device != 0)
-		return in->kind & 1 ? ipc_wake(a->port) : -EADDRNOTAVAIL;
-	if (self->family == 0)
+	if (self->device != 0 && in->kind == INTERNAL_WAKE)
+		return ipc_wake(a->port);
+	/* To a group they come to each socket, whatever the steering says. */
+	if (self->family == 0 || (self->device != 0 &&
+	    (in->kind == INTERNAL_LOCATE || self->family != AF_INET6)))
 		return -EADDRNOTAVAIL;
 	msg.msg_namelen = net_put(&self->at, self->family,
 	    (struct sockaddr *)&to, sizeof(to));
+	if (self->device != 0)
+		to.sin6_scope_id = self->device;
 	net_add(&msg, SOL_SOCKET, SO_TIMESTAMPING, &in->stamps,
 	    sizeof(in->stamps));
 	/* The error may be what ICMP said of an earlier packet, which the

@@ -380,6 +380,18 @@ net_device(int fd)
 
 /* Not 127.0.0.1, which another program may have bound on the same port. */
 static const uint8_t loopback[4] = { 127, 109, 112, 1 };
+/* ff01::1, which never leaves the host: all sockets at a device. */
+static const uint8_t device_group[16] = { 0xff, 1, [15] = 1 };
+
+bool
+net_is_v6only(int fd)
+{
+	int v6only = 0;
+	socklen_t len = sizeof(v6only);
+
+	return real_getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) ==
+	    0 && v6only != 0;
+}
 
 bool
 net_self_learn(int fd, struct net_self *self)
@@ -392,11 +404,15 @@ net_self_learn(int fd, struct net_self *self)
 	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0 ||
 	    !net_get(&at, (struct sockaddr *)&sin6, len))
 		return false;
-	if (net_is_any(&at))
+	self->device = net_device(fd);
+	if (self->device != 0)
+		memcpy(at.ip, device_group, sizeof(device_group));
+	else if (net_is_any(&at) && !net_is_v4(&at) && net_is_v6only(fd))
+		at.ip[15] = 1; /* ::1 */
+	else if (net_is_any(&at))
 		net_set_v4(&at, loopback);
 	self->at = at;
 	self->family = sin6.sin6_family;
-	self->device = net_device(fd);
 	return true;
 }
 

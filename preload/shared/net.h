@@ -99,6 +99,9 @@ void net_options(int fd, enum mp_family kernel);
 /* The interface that a socket is bound to (SO_BINDTODEVICE), or 0. */
 uint32_t net_device(int fd);
 
+/* Is an AF_INET6 socket closed for IPv4? */
+bool net_is_v6only(int fd);
+
 /* Fills it in for this socket; false: the socket has no address. */
 bool net_self_learn(int fd, struct net_self *);
 

@@ -16,6 +16,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/sibling.h"
 #include "sock.h"
 
 /* The source address that the socket has already, by bind(2) or its last
@@ -68,8 +69,8 @@ connect_route(int of, const struct sock *s, struct mp_addr *to,
 	return error;
 }
 
-/* Is there a session with that peer?  Then it can be connected to, even if no
- * route leads to the address that the program knows it by. */
+/* Has the port a session with that peer?  Then it can be connected to, even if
+ * no route leads to the address that the program knows it by. */
 static bool
 connect_has_session(struct sock *s, const struct mp_addr *peer)
 {
@@ -77,7 +78,8 @@ connect_has_session(struct sock *s, const struct mp_addr *peer)
 
 	if (s->map.arena == NULL || !reentry_lock(s->map.arena))
 		return false;
-	found = mp_session_find(&s->map.mp, s->slot, peer) != MP_NONE;
+	found = mp_session_find(&s->map.mp, sibling_sender(&s->map, s->slot,
+	    peer), peer) != MP_NONE;
 	reentry_unlock(s->map.arena);
 	return found;
 }
@@ -87,8 +89,6 @@ static void
 connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
     const struct mp_addr *local)
 {
-	struct arena *a = s->map.arena;
-
 	s->was = s->peer;
 	s->was_connected = s->connected;
 	s->since = arena_now();
@@ -99,10 +99,11 @@ connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 			s->local = *local;
 	} else if (!s->wide)
 		memset(&s->local, 0, sizeof(s->local));
-	if (a != NULL && reentry_lock(a)) {
-		attach_publish(s);
-		reentry_unlock(a);
+	if (s->map.arena == NULL) {
+		ingress_filter_again(fd, s);
+		return;
 	}
+	attach_tell(fd, s);
 	ingress_filter(fd, s);
 }
 
@@ -131,9 +132,11 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
  * chose; a program that only changes its peer keeps it, so it is bound
  * again. */
 static int
-connect_rebind(int fd, struct sock *s)
+connect_rebind(int fd, struct sock *s, const struct mp_addr *peer)
 {
-	struct mp_addr was = { .port = 0 };
+	struct mp_addr was = { .port = 0 }, old = s->peer;
+	bool connected = s->connected;
+	int error;
 
 	if (s->kconnected) {
 		(void)ksock_name(fd, &was);
@@ -141,7 +144,13 @@ connect_rebind(int fd, struct sock *s)
 		s->kconnected = false;
 		s->bound = ksock_bound(fd);
 	}
-	return ksock_autobind_to(fd, s, was.port);
+	/* The socket filter is set before the bind, and once. */
+	s->peer = *peer;
+	s->connected = true;
+	error = ksock_autobind_to(fd, s, was.port);
+	s->peer = old;
+	s->connected = connected;
+	return error;
 }
 
 static int
@@ -174,7 +183,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0 && !(error == -ENETUNREACH &&
 	    connect_has_session(s, &a)))
 		return error;
-	error = connect_rebind(fd, s);
+	error = connect_rebind(fd, s, &a);
 	if (error != 0)
 		return error;
 	local.port = 0;

@@ -131,6 +131,7 @@ void
 host_start(struct host *h)
 {
 	struct mp_setup setup = { .limits = h->limits, .port = HOST_PORT,
+		.resend_us = h->resend_us,
 		.no_aes_hardware = !h->aes };
 	size_t size = mp_size(&h->limits);
 	struct rng r;
@@ -524,9 +525,9 @@ transmit(struct host *h, struct mp_tx *tx, int n, const uint8_t *payload,
 	int i;
 
 	for (i = 0; i < n; i++) {
-		p = net_packet(h->net, len + MP_COPY_OVERHEAD);
+		p = net_packet(h->net, len + MP_SEAL_OVERHEAD);
 		p->len = mp_seal(&tx[i], payload, len, p->data);
-		if (p->len > len + MP_COPY_OVERHEAD)
+		if (p->len > len + MP_SEAL_OVERHEAD)
 			errx(2, "mp_seal() wrote %zu bytes", p->len);
 		p->kind = tx[i].copy ? P_COPY : P_DATA;
 		p->flow = tx[i].flow;

@@ -63,13 +63,14 @@ END_TEST
 START_TEST(features)
 {
 	m.sh->aes = false;
-	ck_assert_uint_eq(handshake_features(&m, 0), 0);
+	ck_assert_uint_eq(handshake_features(&m, 0), WIRE_F_PARENT);
 	ck_assert_uint_eq(handshake_features(&m, WIRE_F_RESPONDER),
-	    WIRE_F_RESPONDER);
+	    WIRE_F_PARENT | WIRE_F_RESPONDER);
 	m.sh->aes = true;
-	ck_assert_uint_eq(handshake_features(&m, 0), WIRE_F_AES);
+	ck_assert_uint_eq(handshake_features(&m, 0),
+	    WIRE_F_AES | WIRE_F_PARENT);
 	ck_assert_uint_eq(handshake_features(&m, WIRE_F_RESPONDER),
-	    WIRE_F_AES | WIRE_F_RESPONDER);
+	    WIRE_F_AES | WIRE_F_PARENT | WIRE_F_RESPONDER);
 }
 END_TEST
 

@@ -226,7 +226,7 @@ static const struct bad_row {
 	uint8_t value;
 } bads[] = {
 	{ "type 0", 4, WIRE_INIT, 0 },
-	{ "type 4", 4, WIRE_INIT, 4 },
+	{ "type 6", 4, WIRE_INIT, 6 },
 	{ "version 1", 5, WIRE_INIT, 1 },
 	{ "flags", 6, WIRE_INIT, 1 },
 	{ "flags", 7, WIRE_INIT, 1 },

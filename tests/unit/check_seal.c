@@ -33,7 +33,7 @@ make(uint8_t *packet, size_t len, unsigned suite)
 		packet[i] = (uint8_t)i;
 	for (i = 0; i < len; i++)
 		packet[WIRE_AD + i] = (uint8_t)(0x40 + i);
-	return seal_packet(packet, len, suite, key);
+	return seal_packet(packet, 0, len, suite, key);
 }
 
 /* Made by python3-cryptography's ChaCha20Poly1305 and AESGCM: key, head and
@@ -73,12 +73,12 @@ START_TEST(there_and_back)
 		n = make(packet, len, (unsigned)_i);
 		ck_assert_uint_eq(n, len + 28);
 		memcpy(copy, packet, n);
-		ck_assert_int_eq(seal_open(out, packet, n, (unsigned)_i, key),
+		ck_assert_int_eq(seal_open(out, packet, 0, n, (unsigned)_i, key),
 		    (int)len);
 		ck_assert(memcmp(copy, packet, n) == 0);
 		for (i = 0; i < len; i++)
 			ck_assert_uint_eq(out[i], (uint8_t)(0x40 + i));
-		ck_assert_int_eq(seal_open(packet + WIRE_AD, packet, n,
+		ck_assert_int_eq(seal_open(packet + WIRE_AD, packet, 0, n,
 		    (unsigned)_i, key), (int)len);
 		ck_assert(memcmp(packet + WIRE_AD, out, len) == 0);
 	}
@@ -95,17 +95,17 @@ START_TEST(forged)
 	n = make(packet, 20, (unsigned)_i);
 	for (i = 0; i < n; i++) {
 		packet[i] ^= (uint8_t)(1 << i % 8);
-		ck_assert_int_eq(seal_open(out, packet, n, (unsigned)_i, key),
+		ck_assert_int_eq(seal_open(out, packet, 0, n, (unsigned)_i, key),
 		    -1);
 		packet[i] ^= (uint8_t)(1 << i % 8);
 	}
 	for (i = 0; i < n; i++)
-		ck_assert_int_eq(seal_open(out, packet, i, (unsigned)_i, key),
+		ck_assert_int_eq(seal_open(out, packet, 0, i, (unsigned)_i, key),
 		    -1);
 	memcpy(other, key, sizeof(other));
 	other[31] ^= 0x80;
-	ck_assert_int_eq(seal_open(out, packet, n, (unsigned)_i, other), -1);
-	ck_assert_int_eq(seal_open(out, packet, n, (unsigned)_i, key), 20);
+	ck_assert_int_eq(seal_open(out, packet, 0, n, (unsigned)_i, other), -1);
+	ck_assert_int_eq(seal_open(out, packet, 0, n, (unsigned)_i, key), 20);
 }
 END_TEST
 
@@ -116,10 +116,10 @@ START_TEST(too_long)
 
 	n = make(packet, UINT16_MAX - 28, SEAL_CHACHA);
 	ck_assert_uint_eq(n, UINT16_MAX);
-	ck_assert_int_eq(seal_open(packet + WIRE_AD, packet, n, SEAL_CHACHA,
+	ck_assert_int_eq(seal_open(packet + WIRE_AD, packet, 0, n, SEAL_CHACHA,
 	    key), UINT16_MAX - 28);
 	n = make(packet, UINT16_MAX - 27, SEAL_CHACHA);
-	ck_assert_int_eq(seal_open(packet + WIRE_AD, packet, n, SEAL_CHACHA,
+	ck_assert_int_eq(seal_open(packet + WIRE_AD, packet, 0, n, SEAL_CHACHA,
 	    key), -1);
 }
 END_TEST
@@ -133,9 +133,9 @@ START_TEST(other_suite)
 	if (!suite_here(SEAL_AES))
 		return;
 	n = make(packet, 20, SEAL_CHACHA);
-	ck_assert_int_eq(seal_open(out, packet, n, SEAL_AES, key), -1);
+	ck_assert_int_eq(seal_open(out, packet, 0, n, SEAL_AES, key), -1);
 	n = make(packet, 20, SEAL_AES);
-	ck_assert_int_eq(seal_open(out, packet, n, SEAL_CHACHA, key), -1);
+	ck_assert_int_eq(seal_open(out, packet, 0, n, SEAL_CHACHA, key), -1);
 }
 END_TEST
 
@@ -151,7 +151,7 @@ START_TEST(rows)
 	ck_assert_ptr_eq(seal_get(SEAL_SUITES), r);
 	ck_assert_ptr_eq(seal_get(255), r);
 	ck_assert_ptr_eq(seal_get(UINT32_MAX), r);
-	ck_assert_int_eq(seal_open(out, packet, make(packet, 5, 200),
+	ck_assert_int_eq(seal_open(out, packet, 0, make(packet, 5, 200),
 	    SEAL_CHACHA, key), 5);
 }
 END_TEST

@@ -520,7 +520,7 @@ duo_peek(struct duo *d, const struct duo_packet *p, struct wire_ad *ad,
 	    !table_ref_of(m, table_find_sid(m, ad->sid), &r))
 		return false;
 	k = r.s != NULL ? &r.s->keys[r.slot] : &r.sh->keys;
-	n = seal_open(opened, p->data, p->len, k->suite, k->rx);
+	n = seal_open(opened, p->data, 0, p->len, k->suite, k->rx);
 	if (n < 0 || wire_get_msg(opened, (size_t)n, ad->control, msg) !=
 	    WIRE_OK)
 		return false;
@@ -543,7 +543,7 @@ duo_make(struct duo *d, int e, uint16_t flow, uint64_t seq,
 	n = wire_put_msg(out + WIRE_AD, msg);
 	if (len > 0)
 		memcpy(out + WIRE_AD + n, body, len);
-	return seal_packet(out, n + len, k->suite, k->tx);
+	return seal_packet(out, 0, n + len, k->suite, k->tx);
 }
 
 struct mp_path

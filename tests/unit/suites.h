@@ -7,6 +7,7 @@
 
 Suite *suite_addr(void);
 Suite *suite_behaviours(void);
+Suite *suite_child(void);
 Suite *suite_control(void);
 Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
@@ -44,6 +45,7 @@ Suite *suite_seal(void);
 Suite *suite_send(void);
 Suite *suite_session(void);
 Suite *suite_size(void);
+Suite *suite_staged(void);
 Suite *suite_stir(void);
 Suite *suite_table(void);
 Suite *suite_takeover(void);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+#include "child_out.h"
+
+#include "child.h"
+#include "mp.h"
+#include "path.h"
+#include "pool.h"
+#include "session.h"
+#include "staged.h"
+#include "state.h"
+#include "table.h"
+
+void
+child_heard(struct mp *m, struct session *s)
+{
+	if (!s->child_waits)
+		return;
+	s->child_waits = false;
+	s->child_ask_at = MP_NEVER;
+	session_drop_handshake(m, s);
+}
+
+void
+child_known(struct mp *m, struct session *s, uint64_t now, uint32_t sid,
+    uint16_t max_flows)
+{
+	state_keys(s)->sid_out = sid;
+	state_keys(s)->framed = false;
+	s->frames_left = CHILD_FRAMES;
+	if (max_flows < s->max_flows) {
+		s->max_flows = (uint8_t)max_flows;
+		path_end_from(m, s, max_flows, now);
+	}
+}
+
+/* All that went out as CHILD is staged again. */
+static void
+child_stage(struct mp *m, struct session *s, uint64_t now)
+{
+	staged_settle(m, s, now);
+	pool_stage_recent(m, s, now);
+	state_count(m, MP_C_child_failed);
+}
+
+/* No answer at all: from now on it is a session that connects. */
+static void
+child_end(struct mp *m, struct session *s, uint64_t now)
+{
+	struct keys *k = state_keys(s);
+	uint32_t others;
+
+	staged_settle(m, s, now);
+	others = s->staged.n;
+	child_stage(m, s, now);
+	s->child_held = s->staged.number - others;
+	s->child_waits = false;
+	s->child_ask_at = MP_NEVER;
+	s->state = MP_S_CONNECTING;
+	s->connect_since = s->up_at;
+	s->rekey_at = s->review_at = MP_NEVER;
+	s->up_at = 0;
+	s->resend = false;
+	s->resend_rest = MP_NEVER;
+	k->wipe_at = now + SESSION_ANSWER;
+	session_ask(m, s, now);
+}
+
+void
+child_timers(struct mp *m, struct session *s, uint64_t now)
+{
+	if (s->child_waits && now >= s->up_at + CHILD_END) {
+		child_end(m, s, now);
+	} else if (now >= s->child_ask_at) {
+		s->child_ask_at = MP_NEVER;
+		session_ask(m, s, now);
+	}
+}
+
+uint64_t
+child_due(const struct session *s)
+{
+	uint64_t end = s->child_waits ? s->up_at + CHILD_END : MP_NEVER;
+
+	return s->child_ask_at < end ? s->child_ask_at : end;
+}
+
+void
+child_settled(struct mp *m, struct session *s, uint64_t now, bool exists)
+{
+	struct record *r;
+
+	s->child_waits = false;
+	s->child_ask_at = MP_NEVER;
+	s->frames_left = 0;
+	s->frame = false;
+	if (exists)
+		s->keys[(s->cur & 1) ^ 1].framed = false;
+	if (s->child_held == 0) {
+		if (!exists)
+			child_stage(m, s, now);
+		return;
+	}
+	while (exists && (r = pool_first(m, POOL_HELD, s)) != NULL &&
+	    r->number - s->child_held > UINT32_MAX / 2)
+		pool_drop(m, POOL_HELD, s);
+	s->child_held = 0;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * How a new socket comes to know what an older one has learnt.  A parent
+ * (struct mp_parent) is the agent's: the secret of one handshake, which
+ * mp_parent_take() moved out of its session, the number of the next child, and
+ * what is known of the peer.  It outlives the session and its endpoint; any
+ * session with that peer brings it up to date (mp_parent_learn()).
+ *
+ * A ticket (struct mp_ticket) has one number of a parent, with the seed of its
+ * child, and a copy of what is known.  It lies in the block of an endpoint
+ * until the program sends to that peer: ticket_begin() makes the session, under
+ * the lock of the program's own send, so that nobody need be asked.
+ *
+ * The child's flows are those of the peer that worked, with their times, and
+ * count as validated: it is the peer's address that was proven.  All other
+ * pairs are made as for any session.  None is probed at once, but for the flow
+ * in use: a socket may live for one datagram.
+ *
+ * Never: a number twice.  The secret is moved, not copied; a ticket is wiped
+ * when it is used.
+ *
+ * mp_parent_ticket() is a pure function of the parent; all else wants the
+ * caller's lock.  Sources: PROTOCOL.md 2, Children.
+ */
+#include "ticket.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "child.h"
+#include "crypto.h"
+#include "flow.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
+#include "session.h"
+#include "state.h"
+#include "table.h"
+
+/* --- What is known of a peer ---------------------------------------------- */
+
+/* Is the flow one that a new session may begin with? */
+static bool
+ticket_flow_works(const struct flow *f, uint64_t now)
+{
+	return flow_usable(f) && f->proven_once && !f->unproven &&
+	    f->alt_at == MP_NEVER && f->rtt.idle_us == 0 && !flow_in_doubt(f, now);
+}
+
+static void
+ticket_note_flow(struct mp_peer *p, const struct flow *f)
+{
+	p->flow[p->nflows++] = (struct mp_peer_flow) { .path = f->path,
+		.leaves_by = f->leaves_by, .srtt_us = f->rtt.srtt_us,
+		.rttvar_us = f->rtt.rttvar_us, .answer_at = f->answer_at,
+		.size = f->size, .link = f->peer_link };
+}
+
+/* Takes what the session knows of its peer; false: no flow works. */
+static bool
+ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
+    struct mp_peer *p)
+{
+	struct flow *f, *cur = state_flow(m, s, s->current);
+	uint32_t i;
+
+	memset(p, 0, sizeof(*p));
+	p->addr = s->shown;
+	p->key_id = s->key_id;
+	p->max_flows = s->max_flows;
+	memcpy(p->source, s->source, sizeof(p->source));
+	if (cur != NULL && ticket_flow_works(cur, now))
+		ticket_note_flow(p, cur);
+	STATE_FLOWS(m, s, f, id)
+		if (f != cur && p->nflows < MP_PEER_FLOWS &&
+		    ticket_flow_works(f, now))
+			ticket_note_flow(p, f);
+	for (i = 0; i < s->told_n && i < MP_TOLD_MAX; i++)
+		p->told[p->ntold++] = s->told[i];
+	return p->nflows > 0;
+}
+
+/* --- Parents -------------------------------------------------------------- */
+
+bool
+ticket_has_parent(const struct session *s)
+{
+	const struct keys *k = &s->keys[s->cur & 1];
+
+	return (s->state == MP_S_UP || s->state == MP_S_CLOSING) &&
+	    s->initiator && k->live && k->parent;
+}
+
+int
+mp_parent_take(struct mp *m, uint64_t now, uint32_t session,
+    struct mp_parent *p)
+{
+	struct session *s = state_session(m, session);
+	struct keys *k;
+
+	memset(p, 0, sizeof(*p));
+	if (s == NULL || !ticket_has_parent(s) ||
+	    !ticket_note_peer(m, s, now, &p->peer))
+		return MP_ENOENT;
+	k = state_keys(s);
+	if (now >= k->born_at + CHILD_LIFE)
+		return MP_ENOENT;
+	p->until = k->born_at + CHILD_LIFE;
+	p->sid = k->sid_out;
+	p->suite = k->suite;
+	memcpy(p->secret, k->secret, sizeof(p->secret));
+	crypto_wipe(k->secret, sizeof(k->secret));
+	k->parent = false;
+	return 0;
+}
+
+void
+mp_parent_learn(const struct mp *m, uint64_t now, uint32_t session,
+    struct mp_parent *p)
+{
+	const struct session *s = state_session(m, session);
+	struct mp_peer peer;
+
+	if (s == NULL || !s->initiator || (s->state != MP_S_UP &&
+		s->state != MP_S_CLOSING) ||
+	    s->key_id != p->peer.key_id ||
+	    !addr_equal(&s->shown, &p->peer.addr) ||
+	    !ticket_note_peer(m, s, now, &peer))
+		return;
+	p->peer = peer;
+}
+
+uint32_t
+mp_peer_next(const struct mp *m, uint32_t from)
+{
+	uint32_t used = m->sh->session_used, i;
+
+	for (i = from; i < used && i < m->limits.sessions; i++)
+		if (m->sessions[i].initiator &&
+		    (m->sessions[i].state == MP_S_UP ||
+			m->sessions[i].state == MP_S_CLOSING))
+			return i;
+	return MP_NONE;
+}
+
+int
+mp_parent_ticket(struct mp_parent *p, uint64_t now, struct mp_ticket *t)
+{
+	memset(t, 0, sizeof(*t));
+	if (now >= p->until || p->number >= UINT32_MAX - 1)
+		return MP_ENOENT;
+	t->peer = p->peer;
+	t->until = p->until;
+	t->sid = p->sid;
+	t->suite = p->suite;
+	t->number = ++p->number;
+	child_seed(t->seed, p->secret, t->number);
+	return 0;
+}
+
+void
+mp_parent_wipe(struct mp_parent *p)
+{
+	crypto_wipe(p, sizeof(*p));
+}
+
+void
+mp_ticket_wipe(struct mp_ticket *t)
+{
+	crypto_wipe(t, sizeof(*t));
+}
+
+/* --- Tickets of an endpoint ----------------------------------------------- */
+
+void
+mp_ticket_put(struct mp *m, const struct mp_ticket *t)
+{
+	struct mp_ticket *at = NULL;
+	uint32_t i;
+
+	for (i = 0; i < STATE_TICKETS && at == NULL; i++)
+		if (m->sh->ticket[i].number != 0 &&
+		    m->sh->ticket[i].peer.key_id == t->peer.key_id &&
+		    addr_equal(&m->sh->ticket[i].peer.addr, &t->peer.addr))
+			at = &m->sh->ticket[i];
+	if (at == NULL)
+		at = &m->sh->ticket[m->sh->ticket_next++ % STATE_TICKETS];
+	*at = *t;
+}
+
+static struct mp_ticket *
+ticket_find(struct mp *m, uint64_t now, const struct mp_addr *dst,
+    uint64_t key_id)
+{
+	struct mp_ticket *t;
+
+	for (t = m->sh->ticket; t < m->sh->ticket + STATE_TICKETS; t++)
+		if (t->number != 0 && now < t->until &&
+		    addr_equal(&t->peer.addr, dst) &&
+		    (key_id == 0 || key_id == t->peer.key_id))
+			return t;
+	return NULL;
+}
+
+/* --- The session that begins ---------------------------------------------- */
+
+/* Begins a flow as the peer's is known to be. */
+static void
+ticket_flow(struct mp *m, struct session *s, uint64_t now,
+    const struct mp_peer_flow *known)
+{
+	struct flow *f = path_flow(m, s, state_nflows(s), now);
+
+	if (f == NULL)
+		return;
+	path_begin(m, s, f, &known->path, now);
+	f->path.any_source = known->path.any_source;
+	f->leaves_by = known->leaves_by;
+	f->rtt.srtt_us = known->srtt_us;
+	f->rtt.rttvar_us = known->rttvar_us;
+	f->answer_at = known->answer_at;
+	f->probe_at = now;
+	f->size = known->size;
+	f->peer_link = known->link;
+	f->validated = f->proven_once = true;
+	s->last_valid = f->id;
+}
+
+static void
+ticket_flows(struct mp *m, struct session *s, uint64_t now,
+    const struct mp_peer *p)
+{
+	struct flow *f;
+	uint32_t i;
+
+	for (i = 0; i < p->nflows && i < MP_PEER_FLOWS; i++)
+		if (path_has_local(m, &p->flow[i].path))
+			ticket_flow(m, s, now, &p->flow[i]);
+	path_make_all(m, s, now);
+	STATE_FLOWS(m, s, f, id)
+		f->probe_now = false;
+	path_choice_review(m, s, now);
+}
+
+/* Fills in what a new session has of a ticket; false: no flow is left. */
+static bool
+ticket_use(struct mp *m, struct session *s, uint64_t now,
+    const struct mp_ticket *t, struct keys *k)
+{
+	struct flow *f;
+
+	k->suite = t->suite;
+	k->child = k->framed = true;
+	k->sid_in = k->sid_out = table_new_sid(m, s->slot);
+	s->parent = t->sid;
+	memcpy(s->source, t->peer.source, sizeof(s->source));
+	s->told_n = (uint8_t)(t->peer.ntold < MP_TOLD_MAX ? t->peer.ntold :
+	    MP_TOLD_MAX);
+	memcpy(s->told, t->peer.told, sizeof(s->told));
+	session_install(m, s, now, k, (uint16_t)t->peer.max_flows);
+	ticket_flows(m, s, now, &t->peer);
+	f = state_flow(m, s, s->current);
+	if (f == NULL || !flow_usable(f))
+		return false;
+	s->rekey_at = now + CHILD_REKEY + rng_below(&m->sh->rng, CHILD_REKEY);
+	s->addr_at = now + 60 * SEC;
+	s->child_ask_at = now + flow_patience(f) + RTT_MAX_DELACK;
+	s->child_waits = true;
+	return true;
+}
+
+struct session *
+ticket_begin(struct mp *m, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, uint64_t key_id)
+{
+	struct mp_ticket *at = ticket_find(m, now, dst, key_id), t;
+	struct session *s;
+	struct keys k = { .suite = 0 };
+	uint8_t assoc[8];
+
+	if (at == NULL)
+		return NULL;
+	t = *at;
+	crypto_wipe(at, sizeof(*at));
+	child_derive(t.seed, t.number, k.tx, k.rx, assoc);
+	s = session_new(m, now, slot, dst, t.peer.key_id, assoc, true);
+	if (s != NULL && !ticket_use(m, s, now, &t, &k)) {
+		session_free(m, s);
+		s = NULL;
+	}
+	if (s != NULL)
+		state_count(m, MP_C_child_out);
+	crypto_wipe(&k, sizeof(k));
+	crypto_wipe(&t, sizeof(t));
+	return s;
+}
