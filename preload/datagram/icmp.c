@@ -21,9 +21,10 @@
  *	  what traceroute asks for; or
  *	no path of the session answers: what plain UDP would have told.  That is
  *	  known where it has no keys; then an error about a handshake counts for
- *	  the datagram that waits for it.  Else the agent waits for it (INTERNAL_ICMP_JUDGE): it drops the error as soon
- *	  as the peer answers by any path, tells it when all paths are in doubt
- *	  (INTERNAL_ICMP_TOLD), and forgets it after some seconds.
+ *	  the datagram that waits for it.  Else the agent waits
+ *	  (INTERNAL_ICMP_JUDGE): it drops the error as soon as the peer answers
+ *	  by any path, tells it when all paths are in doubt (INTERNAL_ICMP_TOLD),
+ *	  and forgets it after some seconds.
  * "Too big" is left to the engine, which tries sizes, and to pmtu.c.
  *
  * Who hears.  The kernel gives an error to any socket of the port's group
@@ -331,7 +332,8 @@ icmp_is_too_big(const struct icmp_error *e)
 static bool
 icmp_judge(int fd, struct sock *s, struct icmp_error *e, uint8_t *scratch)
 {
-	struct internal inner = { .kind = INTERNAL_ICMP_JUDGE, .slot = s->slot };
+	struct internal inner = { .kind = INTERNAL_ICMP_JUDGE,
+		.slot = s->slot };
 	bool own_ttl, shaking = icmp_is_handshake(e), down;
 	uint64_t up_at;
 
