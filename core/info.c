@@ -143,7 +143,8 @@ mp_session_mtu(const struct mp *m, uint32_t session)
 	STATE_FLOWS(m, s, f, id)
 		if (flow_usable(f) && f->size > best)
 			best = f->size;
-	return best - MP_OVERHEAD;
+	best -= MP_OVERHEAD;
+	return best > MP_DF_ALWAYS ? best : MP_DF_ALWAYS;
 }
 
 void

@@ -64,6 +64,9 @@ enum mp_bound {
 	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
 	MP_PAYLOAD_MAX = 65000,	  /* longest payload of a datagram */
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
+	MP_DF_ALWAYS = 1232, /* the longest datagram that MP_DF never refuses:
+			      * an IPv6 packet of 1280 bytes in plain UDP, which
+			      * every path carries */
 };
 
 /* An address and a port, in host order; IPv4 as ::ffff:a.b.c.d. */
@@ -247,8 +250,9 @@ enum mp_send_flag {
  *			 the first of the keyring)
  *	MP_EHOSTUNREACH	 no answer for 10 s
  *	MP_ENETUNREACH	 no flow is left, and none is being tried
- *	MP_EMSGSIZE	 with MP_DF: no flow carries that size, as probes have
- *			 shown; or longer than MP_PAYLOAD_MAX
+ *	MP_EMSGSIZE	 with MP_DF: longer than MP_DF_ALWAYS, and no flow
+ *			 carries that size, as probes have shown; or longer
+ *			 than MP_PAYLOAD_MAX
  *	MP_ENOBUFS	 no room for one more session
  *	MP_EACCES	 the session with this peer has another key
  *	MP_EINVAL	 slot or address

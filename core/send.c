@@ -329,7 +329,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return send_unconnected(m, s, now);
 	}
 	if (need > f->size) {
-		if ((flags & MP_DF) && need > best_ceiling(m, s))
+		if ((flags & MP_DF) && len > MP_DF_ALWAYS &&
+		    need > best_ceiling(m, s))
 			return MP_EMSGSIZE;
 		request_mtu(m, s, now, need);
 	}

@@ -9,6 +9,7 @@
 #include "mp.h"
 #include "agent.h"
 #include "backlog.h"
+#include "icmp_judge.h"
 #include "keyring.h"
 #include "loop.h"
 #include "port.h"
@@ -231,6 +232,8 @@ control_take_internal(struct port *p, struct internal *inner,
 {
 	if (inner->kind == INTERNAL_CLOSING)
 		socket_scan_soon(p->agent->scan);
+	if (inner->kind == INTERNAL_ICMP_JUDGE)
+		icmp_judge_put(p, inner, bytes + inner->off, inner->len);
 	if (inner->kind == INTERNAL_ASTRAY || inner->kind == INTERNAL_DATA)
 		control_astray(p, inner);
 	if (inner->kind == INTERNAL_BACKLOG || inner->kind == INTERNAL_ASTRAY)
@@ -308,6 +311,7 @@ control_ready(struct watch *w, uint32_t events)
 {
 	struct port *p = OWNER(w, struct port, control_watch);
 
-	(void)events;
+	if ((events & EPOLLERR) != 0)
+		icmp_judge_hear(p);
 	(void)control_take(p, p->control);
 }

@@ -5,7 +5,8 @@
  * goes there, and one is sent.  The filters of data sockets drop it, and the
  * kernel counts that among the socket's drops, which are listed (K16 of
  * doc/design.md, socket_scan.h); no program notices.  The index for which no
- * count grows is the control socket's.
+ * count grows is the control socket's.  What the program is told of its drops
+ * (SO_RXQ_OVFL) is without these (`located').
  */
 #include "group.h"
 
@@ -75,6 +76,7 @@ group_probe_all(struct port *p)
 		}
 		if (found >> slot & 1)
 			return false;
+		arena_own_drop(&p->map, (uint32_t)slot);
 		found |= UINT32_C(1) << slot;
 		index[slot] = (uint8_t)k;
 	}

@@ -122,18 +122,20 @@ port_fits(const struct agent *a, int fd, const struct ipc_request *ask,
 }
 
 /* The program is told TOS and TTL of a datagram that comes by way of the agent,
- * too. */
+ * too, and what ICMP says of one that the agent sent. */
 static void
-port_want_tos(int fd, enum mp_family kernel)
+port_ask(int fd, enum mp_family kernel)
 {
 	int on = 1;
 
 	(void)setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
 	if (kernel == MP_INET)
 		return;
 	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
 }
 
 void
@@ -142,7 +144,7 @@ port_set_options(int fd, enum mp_family kernel)
 	int size = BUFFER;
 
 	net_options(fd, kernel);
-	port_want_tos(fd, kernel);
+	port_ask(fd, kernel);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);

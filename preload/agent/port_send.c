@@ -12,6 +12,8 @@
 #include "shared/internal.h"
 #include "shared/net.h"
 
+enum { TRIES = 4 }; /* to send a packet */
+
 /* Sets whether packets of the control socket may be fragmented. */
 static void
 port_send_set_df(struct port *p, bool df)
@@ -43,13 +45,17 @@ port_send_by(struct port *p, const struct mp_path *path,
 		.iov_len = out->len };
 	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
 		.msg_iovlen = 1, .msg_control = &control };
+	int i;
 
 	net_aim(&msg, p->kernel, path);
 	net_add_tos(&msg, net_is_v4(&out->path.remote), out->tos, out->ttl);
-	if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
-	    errno == ENOBUFS || errno == EINTR ||
-	    (errno == EAGAIN && !out->staged))
-		return 0;
+	/* The error may be what ICMP said of an earlier packet, which the
+	 * kernel reports once. */
+	for (i = 0; i < TRIES; i++)
+		if (sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >=
+		    0 || errno == ENOBUFS || errno == EINTR ||
+		    (errno == EAGAIN && !out->staged))
+			return 0;
 	return -errno;
 }
 

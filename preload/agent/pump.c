@@ -51,6 +51,7 @@
 #include "backlog.h"
 #include "events.h"
 #include "group.h"
+#include "icmp_judge.h"
 #include "keyring.h"
 #include "loop.h"
 #include "parent.h"
@@ -140,6 +141,8 @@ pump_next(struct port *p, uint64_t now)
 	p->traffic = traffic;
 	if (p->locate_at != 0 && at > p->locate_at)
 		at = p->locate_at > now ? p->locate_at : now;
+	if (icmp_judge_waits(p) && at > now + ICMP_JUDGE_PAUSE_US)
+		at = now + ICMP_JUDGE_PAUSE_US;
 	if (p->backlog_n > 0 && at > now + BACKLOG_PAUSE_US)
 		at = now + BACKLOG_PAUSE_US;
 	return told > now && told < at ? told : at;
@@ -253,6 +256,7 @@ pump_port(struct port *p)
 		if (group_is_due(p, arena_now()))
 			group_steer(p);
 		backlog_give(p);
+		icmp_judge_run(p);
 		if (!tell && n < BATCH)
 			return;
 	}

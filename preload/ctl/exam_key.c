@@ -116,10 +116,10 @@ static void
 exam_each_key(struct exam *x, const struct check *c,
     void (*test)(struct exam *, const struct check *, const char *))
 {
-	const char *home = getenv("HOME");
+	const char *home = settings_home(environ);
 	char dir[PATH_MAX];
 
-	if (home != NULL && home[0] == '/' && snprintf(dir, sizeof(dir),
+	if (home != NULL && snprintf(dir, sizeof(dir),
 	    "%s/.config/mpshim/keys", home) < (int)sizeof(dir))
 		exam_each_key_in(x, c, dir, test);
 	exam_each_key_in(x, c, "/etc/mpshim/keys", test);
@@ -171,7 +171,7 @@ static void
 exam_check_missing_keys(struct exam *x, const struct check *c)
 {
 	char list[IPC_KEYS], path[PATH_MAX], *word, *rest;
-	const char *home = getenv("HOME");
+	const char *home = settings_home(environ);
 	bool there;
 
 	memcpy(list, x->settings.keys, sizeof(list));

@@ -5,11 +5,33 @@
 
 #include "exam.h"
 #include "host.h"
+#include "tunnel.h"
 #include "policy/settings.h"
 #include "shared/ipc.h"
 #include "shared/net.h"
 
 enum { STRICT = 1 }; /* value of rp_filter: RFC 3704, section 2.2 */
+
+/* --- Tunnels ------------------------------------------------------------- */
+
+/* The tunnel that a program under mpshim carries is no path for it: the library
+ * leaves it out in the program that makes it, but others would try it, and so
+ * does the program if another process made it. */
+static void
+exam_check_tunnels(struct exam *x, const struct check *c)
+{
+	char program[TUNNEL_PROGRAM];
+	size_t i;
+
+	for (i = 0; i < x->host.nlinks; i++) {
+		struct host_link *l = &x->host.link[i];
+
+		if (l->excluded || !tunnel_holder(l->name, program))
+			continue;
+		l->tunnel = true;
+		exam_found(x, c, l->name, program, NULL);
+	}
+}
 
 /* --- Routes -------------------------------------------------------------- */
 
@@ -55,7 +77,7 @@ exam_check_routes(struct exam *x, const struct check *c)
 
 	for (i = 0; i < h->nlinks; i++) {
 		l = &h->link[i];
-		if (!host_is_uplink(l) || host_leads_on(h, l))
+		if (!host_is_uplink(l) || l->tunnel || host_leads_on(h, l))
 			continue;
 		f = l->usable[HOST_V4] ? HOST_V4 : HOST_V6;
 		exam_found(x, c, l->name, x->peer != NULL ?
@@ -346,6 +368,10 @@ exam_check_mtu(struct exam *x, const struct check *c)
 }
 
 const struct check exam_net[] = {
+	{ "tunnel", exam_check_tunnels, EXAM_FAULT,
+	    "%1 is the tunnel of %2, which runs under mpshim itself: datagrams "
+	    "of programs here may go into it instead of by the links below",
+	    "echo no-interface %1 >>~/.config/mpshim/config" },
 	{ "rp-filter", exam_check_rp_filter, EXAM_FAULT,
 	    "%1 hears nothing from %3: rp_filter is strict there, and the "
 	    "route from %2 is by another interface",

@@ -21,6 +21,7 @@ struct host_link {
 	bool inside;	/* leads to no other host: loopback, dummy, docker0 */
 	bool bridge;
 	bool excluded;	/* by the settings */
+	bool tunnel;	/* of a program under mpshim, as exam_net.c found */
 	bool ethernet;	/* a route over it needs a gateway */
 	/* By family: has a usable address; has a route to the target. */
 	bool usable[HOST_FAMILIES], routed[HOST_FAMILIES];

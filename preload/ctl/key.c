@@ -17,6 +17,7 @@
 #include "mp.h"
 #include "say.h"
 #include "agent/keyfile.h"
+#include "policy/settings.h"
 #include "shared/ipc.h"
 
 #define ETC_KEYS "/etc/mpshim/keys"
@@ -59,15 +60,6 @@ key_join_path(char out[PATH_MAX], const char *dir, const char *name,
 	return false;
 }
 
-/* HOME, or NULL if it is no absolute path. */
-static const char *
-key_home(void)
-{
-	const char *dir = getenv("HOME");
-
-	return dir != NULL && dir[0] == '/' ? dir : NULL;
-}
-
 /* --- A new key ------------------------------------------------------------ */
 
 /* Makes ~/.config/mpshim/keys; levels that are missing become 0700. */
@@ -78,12 +70,12 @@ key_make_directory(char dir[PATH_MAX])
 		HOME_KEYS };
 	size_t i;
 
-	if (key_home() == NULL) {
+	if (settings_home(environ) == NULL) {
 		say_line("HOME is not set: where shall the key go?");
 		return false;
 	}
 	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		if (!key_join_path(dir, key_home(), levels[i], ""))
+		if (!key_join_path(dir, settings_home(environ), levels[i], ""))
 			return false;
 		if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
 			say_line("%s: %s", dir, strerror(errno));
@@ -262,7 +254,7 @@ key_find(char path[PATH_MAX], const char *name)
 		say_line("\"%s\" is no key: want a name or a path", name);
 		return false;
 	}
-	dir = key_home();
+	dir = settings_home(environ);
 	if (dir != NULL) {
 		if (!key_join_path(keys, dir, HOME_KEYS, "") ||
 		    !key_join_path(path, keys, name, ".key"))

@@ -56,6 +56,26 @@ cmsg_put_times(struct cmsg_room *r, const struct sock *s,
 		    sizeof(info->stamping));
 }
 
+/* SO_RXQ_OVFL, SO_RCVMARK and SO_RCVPRIORITY: the kernel's socket has what the
+ * program set. */
+static void
+cmsg_put_socket(struct cmsg_room *r, const struct sock *s,
+    const struct net_info *info)
+{
+	uint32_t own = arena_own_drops(&s->map, s->slot), drops;
+
+	if (info->drops > own) {
+		drops = info->drops - own;
+		cmsg_put(r, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof(drops));
+	}
+	if (info->marked)
+		cmsg_put(r, SOL_SOCKET, SO_MARK, &info->mark,
+		    sizeof(info->mark));
+	if (info->ranked)
+		cmsg_put(r, SOL_SOCKET, SO_PRIORITY, &info->priority,
+		    sizeof(info->priority));
+}
+
 /* The local address that the program is told. */
 static struct mp_addr
 cmsg_own_address(const struct sock *s, const struct mp_addr *from,
@@ -150,6 +170,7 @@ cmsg_give(const struct sock *s, const struct mp_addr *from,
 		memcpy(to.ip, from->ip, 12);
 	to.port = (uint16_t)s->map.arena->port;
 	cmsg_put_times(&r, s, info);
+	cmsg_put_socket(&r, s, info);
 	cmsg_put_address(&r, s, &to, net_is_multicast(&to) ? info->spec :
 	    to.ip + 12, info);
 	msg->msg_controllen = r.used;

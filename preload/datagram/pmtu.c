@@ -3,9 +3,7 @@
  * Only the kernel can make a socket report POLLERR.  So the library sends a
  * datagram of 65,504 bytes with "don't fragment", too long for any path: the
  * kernel puts EMSGSIZE into the error queue.  When the program reads the queue,
- * the MTU in that entry is replaced by the peer's.  IP_RECVERR, which an
- * attached socket has off (sockopt.c), is on until then: the kernel empties the
- * queue when it is turned off.
+ * the MTU in that entry is replaced by the peer's.
  */
 #include "pmtu.h"
 
@@ -33,7 +31,7 @@ enum {
 int
 pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
 {
-	uint32_t session, size = MP_SIZE_MIN - MP_OVERHEAD;
+	uint32_t session, size = MP_DF_ALWAYS;
 	bool late = false;
 
 	if (s->map.arena != NULL && reentry_lock(s->map.arena)) {
@@ -49,14 +47,6 @@ pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
 	if (late)
 		notify_agent(fd, s);
 	return (int)size + (net_is_v4(peer) ? 28 : 48);
-}
-
-/* Of the kernel's socket, for one family. */
-static void
-pmtu_set_recverr(int fd, bool v4, int on)
-{
-	(void)seccomp_setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6,
-	    v4 ? IP_RECVERR : IPV6_RECVERR, &on, sizeof(on));
 }
 
 void
@@ -82,8 +72,7 @@ pmtu_exceeded(int fd, struct sock *s, const struct mp_addr *peer)
 	msg.msg_namelen = net_put(peer, s->kernel == MP_INET ? AF_INET :
 	    AF_INET6, (struct sockaddr *)&name, sizeof(name));
 	s->options.told_mtu = (uint16_t)pmtu_of(fd, s, peer);
-	atomic_store(&s->options.errors, true);
-	pmtu_set_recverr(fd, v4, 1);
+	atomic_fetch_add(&s->options.exceeded, 1);
 	(void)seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	errno = saved;
 }
@@ -105,7 +94,7 @@ pmtu_find_error(struct msghdr *msg)
 }
 
 bool
-pmtu_read_error(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
+pmtu_read_error(struct sock *s, struct msghdr *msg, struct mp_addr *to,
     struct cmsg_room *room)
 {
 	struct cmsghdr *c = pmtu_find_error(msg);
@@ -116,6 +105,9 @@ pmtu_read_error(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
 	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
 	if (ee.ee_origin != SO_EE_ORIGIN_LOCAL || ee.ee_errno != EMSGSIZE)
 		return false;
+	if (atomic_load(&s->options.exceeded) == 0)
+		return false; /* of a packet of the library */
+	atomic_fetch_sub(&s->options.exceeded, 1);
 	ee.ee_info = s->options.told_mtu;
 	memcpy(CMSG_DATA(c), &ee, sizeof(ee));
 	cmsg_put(room, c->cmsg_level, c->cmsg_type, CMSG_DATA(c),
@@ -124,23 +116,4 @@ pmtu_read_error(const struct sock *s, struct msghdr *msg, struct mp_addr *to,
 	if (s->connected) /* the kernel's socket is not, and knows no port */
 		to->port = s->peer.port;
 	return true;
-}
-
-bool
-pmtu_is_own_error(struct sock *s, int error)
-{
-	return atomic_load(&s->options.errors) && error < 0 &&
-	    (error == -ECONNREFUSED || error == -EHOSTUNREACH ||
-	    error == -ENETUNREACH || error == -EMSGSIZE ||
-	    error == -EPROTO || error == -ENOPROTOOPT || error == -EACCES);
-}
-
-void
-pmtu_errors_end(int fd, struct sock *s)
-{
-	if (!atomic_exchange(&s->options.errors, false))
-		return;
-	pmtu_set_recverr(fd, true, 0);
-	if (s->kernel != MP_INET)
-		pmtu_set_recverr(fd, false, 0);
 }

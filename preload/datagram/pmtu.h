@@ -24,12 +24,7 @@ void pmtu_exceeded(int fd, struct sock *, const struct mp_addr *peer);
 /* Is this message of an attached socket's error queue one that pmtu_exceeded()
  * made?  Then writes the program's error into the room and the address that it
  * sent to.  Else it is about the library's packets. */
-bool pmtu_read_error(const struct sock *, struct msghdr *, struct mp_addr *to,
+bool pmtu_read_error(struct sock *, struct msghdr *, struct mp_addr *to,
     struct cmsg_room *);
-/* May this error of a send or receive be about an earlier packet of the
- * library, reported because RECVERR is on? */
-bool pmtu_is_own_error(struct sock *, int error);
-/* The error queue is empty: turns RECVERR off again. */
-void pmtu_errors_end(int fd, struct sock *);
 
 #endif

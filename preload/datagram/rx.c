@@ -38,8 +38,8 @@
  * sealed packets are dropped.
  *
  * Errors: the kernel's own; ECONNREFUSED, the agent heard an ICMP port
- * unreachable; EHOSTUNREACH, the peer does not answer.  Errors about the
- * library's packets are dropped (pmtu.c).
+ * unreachable; EHOSTUNREACH, the peer does not answer; what ICMP says, where
+ * the program asked for it (icmp.c).
  *
  * Invariants: a datagram is given once; a packet that does not open, or was
  * seen, is dropped without a word; plaintext is given only where the rules
@@ -53,6 +53,7 @@
 #include <string.h>
 
 #include "cmsg.h"
+#include "icmp.h"
 #include "mp.h"
 #include "plain_peer.h"
 #include "pmtu.h"
@@ -215,6 +216,9 @@ rx_open_internal(struct rx *in, bool peek)
 			rx_requeue_astray(in, inner.slot);
 		return RX_DROP;
 	}
+	if (inner.kind == INTERNAL_ICMP || inner.kind == INTERNAL_ICMP_TOLD)
+		return peek ? RX_DROP :
+		    icmp_internal(in->fd, s, &inner, in->buf);
 	in->again = inner.kind == INTERNAL_AGAIN;
 	if (in->again || inner.kind == INTERNAL_DATA ||
 	    inner.kind == INTERNAL_LAST)
@@ -330,10 +334,14 @@ rx_next(struct rx *in)
 	for (;; again = true) {
 		in->payload = NULL;
 		v = again ? rx_packet_again(in) : rx_packet(in, in->flags);
-		if (v != 0 && !pmtu_is_own_error(in->s, v))
+		if (v != 0 && !icmp_is_error(in->s, v))
 			return v;
-		if (v != 0)
+		if (v != 0) {
+			v = icmp_look(in->fd, in->s, in->buf);
+			if (v != 0)
+				return v;
 			continue;
+		}
 		v = rx_classify(in, peek);
 		if (v != RX_GIVE && peek)
 			v = rx_sweep(in);
@@ -421,6 +429,26 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
+/* MSG_ERRQUEUE.  An error that the agent tells lies in the other queue. */
+static ssize_t
+rx_errors(int fd, struct sock *s, struct msghdr *msg, int flags)
+{
+	struct rx in = { .fd = fd, .flags = MSG_PEEK | MSG_DONTWAIT, .s = s };
+	ssize_t n = rx_error_take(fd, s, msg, flags);
+	const uint8_t *kind;
+	int v = 0;
+
+	if (n != -EAGAIN || (in.buf = reentry_take()) == NULL)
+		return n;
+	kind = in.buf->packet + 3;
+	while (v == 0 && rx_packet(&in, in.flags) == 0 &&
+	    internal_is(s->map.arena, in.buf->packet, in.packet_len) &&
+	    (*kind == INTERNAL_ICMP || *kind == INTERNAL_ICMP_TOLD))
+		v = rx_sweep(&in);
+	reentry_give(in.buf);
+	return v == 0 ? n : rx_error_take(fd, s, msg, flags);
+}
+
 static ssize_t
 rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
@@ -428,7 +456,7 @@ rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return rx_error_take(fd, s, msg, flags);
+		return rx_errors(fd, s, msg, flags);
 	sockopt_know(fd, s);
 	if (s->options.timeout)
 		in.begun = arena_now();
@@ -436,7 +464,9 @@ rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 	in.buf = reentry_take();
 	if (in.buf == NULL)
 		return -ENOBUFS;
-	n = rx_next(&in);
+	n = icmp_look_due(fd, s, in.buf);
+	if (n == 0)
+		n = rx_next(&in);
 	if (n == RX_GIVE)
 		n = rx_give(&in, msg);
 	reentry_give(in.buf);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmsg.h"
+#include "icmp.h"
 #include "mp.h"
 #include "pmtu.h"
 #include "process/iov.h"
@@ -113,7 +114,8 @@ rx_error_next(int fd, struct sock *s, struct reentry_buf *buf,
 	if (s->family == AF_INET && s->kernel == MP_DUAL)
 		rx_error_translate(s, &m);
 	if (!pmtu_read_error(s, &m, &to, &room))
-		return 0;
+		return icmp_take(fd, s, &m, (size_t)n, buf) &&
+		    icmp_give(s, msg, done);
 	*done = iov_scatter(msg, buf->packet, (size_t)n);
 	if (msg->msg_name != NULL)
 		msg->msg_namelen = net_put(&to, s->family, msg->msg_name,
@@ -134,11 +136,13 @@ rx_error_take(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (buf == NULL)
 		return -ENOBUFS;
 	sockopt_know(fd, s);
+	if (icmp_give(s, msg, &done)) {
+		reentry_give(buf);
+		return done;
+	}
 	do
 		v = rx_error_next(fd, s, buf, msg, flags, &done);
 	while (v == 0);
 	reentry_give(buf);
-	if (v == -EAGAIN)
-		pmtu_errors_end(fd, s);
 	return v < 0 ? v : done;
 }

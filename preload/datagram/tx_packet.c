@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "icmp.h"
 #include "mp.h"
-#include "pmtu.h"
 #include "process/reentry.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
@@ -41,11 +41,13 @@ tx_packet_wait(struct tx *o, const struct msghdr *packet, int flags)
 	if (!SECCOMP_ALLOWS(SYS_sendmsg)) /* sendto(2) takes one piece */
 		o->waits = TX_WAITS;
 	else if (seccomp_sendmsg(o->fd, &msg, flags) < 0 && errno != EFAULT &&
-	    !pmtu_is_own_error(o->s, -errno))
+	    !icmp_is_error(o->s, -errno))
 		return -errno;
 	o->room = true;
 	return -EAGAIN;
 }
+
+enum { ERRORS = 4 }; /* ICMP errors that are passed over for one packet */
 
 /* A packet in the thread's buffer, and where it goes. */
 struct packet {
@@ -75,11 +77,15 @@ tx_packet_send(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 	int now = o->staged || o->waits < TX_WAITS ? flags | MSG_DONTWAIT :
 	    flags;
 	struct packet p;
+	int i;
 
 	tx_packet_aim(o, &tx->path, &p);
 	if (tx->copy || stamps != (o->s->options.stamping & SOCKOPT_STAMP_TX))
 		tx_stamp_put(&p.msg, stamps);
 	p.iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
+	if (!tx->copy)
+		icmp_note(o->s, o->buf->packet, &o->dst, &o->ask, o->payload,
+		    o->len);
 	if (stamps != 0)
 		tx_stamp_note(o->s, o->buf->packet, &o->dst, o->payload,
 		    o->len);
@@ -91,8 +97,13 @@ tx_packet_send(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 		return tx_packet_wait(o, &p.msg, flags | MSG_FASTOPEN);
 	/* The error may be an ICMP error about an earlier packet, which the
 	 * kernel reports once: then the packet is sent again. */
-	return pmtu_is_own_error(o->s, -errno) && seccomp_sendmsg(o->fd, &p.msg,
-	    flags | MSG_FASTOPEN) >= 0 ? 0 : -errno;
+	for (i = 0; i < ERRORS && icmp_is_error(o->s, -errno); i++)
+		if (seccomp_sendmsg(o->fd, &p.msg, flags | MSG_FASTOPEN) >=
+		    0) {
+			icmp_later(o->s);
+			return 0;
+		}
+	return -errno;
 }
 
 int

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "icmp.h"
 #include "mp.h"
 #include "pmtu.h"
 #include "policy/dest_policy.h"
@@ -173,6 +174,44 @@ tx_sealed_segment_size(const struct tx *o, size_t whole)
 	return (ssize_t)(size < whole ? size : whole);
 }
 
+/*
+ * The kernel does not fragment datagrams made by UDP_SEGMENT: are these to have
+ * "don't fragment"?  Not once such have gone: the program will not expect that
+ * a move to another path makes them too long, and they go in parts.
+ */
+static bool
+tx_sealed_segment_df(const struct tx *o, size_t size)
+{
+	return size > atomic_load(&o->s->segmented);
+}
+
+/* A datagram that UDP_SEGMENT made is too long for the paths that are there.
+ * Would plain UDP have sent it by the route? */
+static bool
+tx_sealed_segment_fits(const struct tx *o, size_t size)
+{
+	int mtu = net_mtu(o->s->kernel, &o->dst);
+
+	return mtu == 0 || size + (net_is_v4(&o->dst) ? 28 : 48) <= (size_t)mtu;
+}
+
+/* Sends one of several datagrams of that size, or the rest. */
+static ssize_t
+tx_sealed_one_segment(struct tx *o, size_t size)
+{
+	ssize_t n;
+
+	o->df = o->ask.df || tx_sealed_segment_df(o, size);
+	n = tx_sealed_one(o);
+	if (n == -EMSGSIZE && !o->ask.df && tx_sealed_segment_fits(o, size)) {
+		o->df = false;
+		n = tx_sealed_one(o);
+	}
+	if (n >= 0 && tx_sealed_segment_df(o, size))
+		atomic_store(&o->s->segmented, (uint16_t)size);
+	return n;
+}
+
 /* Sends all datagrams of a message.  When one fails after another was sent, the
  * rest is lost, as on the network: after an error the program would send all of
  * them again. */
@@ -184,13 +223,12 @@ tx_sealed_send_all(struct tx *o, size_t whole)
 
 	if (size < 0)
 		return size;
-	/* The kernel does not fragment datagrams made by UDP_SEGMENT. */
-	o->df |= (size_t)size < whole;
 	o->stamps = tx_stamp_flags(o->s, &o->ask);
 	do {
 		o->payload = o->buf->payload + at;
 		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
-		n = tx_sealed_one(o);
+		n = (size_t)size < whole ?
+		    tx_sealed_one_segment(o, (size_t)size) : tx_sealed_one(o);
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
 		o->stamps = 0; /* the kernel stamps the first of them */
@@ -214,7 +252,9 @@ tx_sealed(int fd, struct sock *s, const struct mp_addr *to,
 	o.buf = reentry_take();
 	if (o.buf == NULL)
 		return -ENOBUFS;
-	n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
+	n = icmp_look_due(fd, s, o.buf);
+	if (n == 0)
+		n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
 	if (n >= 0 && (flags & MSG_PROBE) == 0)
 		n = tx_sealed_send_all(&o, (size_t)n);
 	if (n == -EMSGSIZE && o.df)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "icmp.h"
 #include "mp.h"
 #include "policy/dest_policy.h"
 #include "process/forked.h"
@@ -50,7 +51,8 @@ tx_staged_may(const struct tx *o)
 	if (error == -ENETUNREACH || error == -EHOSTUNREACH ||
 	    error == -EACCES)
 		return error;
-	mtu = o->df ? net_mtu(o->s->kernel, &o->dst) : 0;
+	mtu = o->df && o->len > MP_DF_ALWAYS ?
+	    net_mtu(o->s->kernel, &o->dst) : 0;
 	return mtu > 0 && o->len + head > (size_t)mtu ? -EMSGSIZE : 0;
 }
 
@@ -174,6 +176,7 @@ tx_staged_put(struct tx *o, uint64_t now)
 	tx_option_engine(&o->ask, o->s, &wish);
 	wish.df = o->df;
 	tx_staged_source(o, wish.source);
+	icmp_note(o->s, NULL, &o->dst, &o->ask, o->payload, o->len);
 	while ((error = tx_staged_stage(o, now, &wish)) == MP_EAGAIN) {
 		if (tx_staged_send_all(o) > 0)
 			continue;

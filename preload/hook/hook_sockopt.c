@@ -7,6 +7,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "datagram/icmp.h"
 #include "datagram/pmtu.h"
 #include "datagram/rx.h"
 #include "hooks.h"
@@ -14,6 +15,7 @@
 #include "process/libc.h"
 #include "process/reentry.h"
 #include "setsockopt.h"
+#include "shared/arena.h"
 #include "shared/real.h"
 #include "shared/uapi.h"
 #include "socket/attach.h"
@@ -133,14 +135,30 @@ hook_sockopt_refused(int fd, struct sock *s)
 	return is;
 }
 
+/* The socket's error, but for ICMP errors that the program is not to see. */
+static int
+hook_sockopt_error(int fd, struct sock *s)
+{
+	int error = sockopt_get(fd, SOL_SOCKET, SO_ERROR);
+	struct reentry_buf *buf;
+
+	if (error > 0 && !icmp_is_error(s, -error))
+		return error;
+	buf = reentry_take();
+	if (buf == NULL)
+		return 0;
+	error = error > 0 ? icmp_look(fd, s, buf) : icmp_look_due(fd, s, buf);
+	reentry_give(buf);
+	return -error;
+}
+
 static int
 hook_sockopt_get_socket(int fd, struct sock *s, int option, int *n)
 {
 	switch (option) {
 	case SO_ERROR:
-		if (!hook_sockopt_refused(fd, s))
-			return SETSOCKOPT_PASS;
-		*n = ECONNREFUSED;
+		*n = hook_sockopt_refused(fd, s) ? ECONNREFUSED :
+		    hook_sockopt_error(fd, s);
 		break;
 	case SO_LOCK_FILTER:
 		if (!user_filter_is(s, option))
@@ -281,6 +299,21 @@ hook_sockopt_put_number(int fd, int level, int n, void *value, socklen_t *len)
 	return SETSOCKOPT_DONE;
 }
 
+/* SO_MEMINFO as the kernel gave it: without the drops and the socket filter
+ * that are the library's. */
+static void
+hook_sockopt_meminfo(const struct sock *s, uint32_t *value, socklen_t len)
+{
+	enum { OPTMEM = 6, DROPS = 8 }; /* SK_MEMINFO_*, linux/sock_diag.h */
+	uint32_t own = arena_own_drops(&s->map, s->slot);
+
+	if (len > OPTMEM * sizeof(*value) &&
+	    !user_filter_present(s))
+		value[OPTMEM] = 0;
+	if (len > DROPS * sizeof(*value))
+		value[DROPS] = value[DROPS] > own ? value[DROPS] - own : 0;
+}
+
 HOOK(int, getsockopt,
     (int fd, int level, int option, void *value, socklen_t *len))
 {
@@ -305,6 +338,8 @@ HOOK(int, getsockopt,
 	result = done < 0 ? -1 : 0;
 	if (done == SETSOCKOPT_PASS)
 		result = real_getsockopt(fd, level, option, value, len);
+	if (result == 0 && level == SOL_SOCKET && option == SO_MEMINFO)
+		hook_sockopt_meminfo(s, value, *len);
 	fdtab_release(s);
 	return result;
 }

@@ -91,7 +91,7 @@ conf_load(char **envp)
 		memset(set, 0, sizeof(*set));
 		return;
 	}
-	conf_load_keys(set->keys, settings_variable(envp, "HOME"));
+	conf_load_keys(set->keys, settings_home(envp));
 	conf.told = conf.keys[0] == '\0';
 	conf.filters = rules_filter(&set->rules, conf.filter,
 	    &conf.filter_rest);

@@ -209,12 +209,24 @@ settings_environ(struct settings *s, char **envp, settings_say *say)
 
 /* --- Files --------------------------------------------------------------- */
 
+const char *
+settings_home(char **envp)
+{
+	const char *home = settings_variable(envp, "MPSHIM_HOME");
+
+	if (home == NULL)
+		home = settings_variable(envp, "HOME");
+	return home != NULL && home[0] == '/' ? home : NULL;
+}
+
 bool
 settings_path(char path[SETTINGS_PATH], char **envp, enum settings_from from)
 {
+	bool by_mprun = settings_variable(envp, "MPSHIM_HOME") != NULL;
 	const char *set = settings_variable(envp, "MPSHIM_CONFIG");
-	const char *dir = settings_variable(envp, "XDG_CONFIG_HOME");
-	const char *home = settings_variable(envp, "HOME");
+	const char *dir = settings_variable(envp, by_mprun ?
+	    "MPSHIM_CONFIG_HOME" : "XDG_CONFIG_HOME");
+	const char *home = settings_home(envp);
 	int n;
 
 	if (set != NULL && (from != FROM_USER || set[0] != '/'))
@@ -225,7 +237,7 @@ settings_path(char path[SETTINGS_PATH], char **envp, enum settings_from from)
 		n = snprintf(path, SETTINGS_PATH, "%s", SYSTEM_FILE);
 	else if (dir != NULL && dir[0] == '/')
 		n = snprintf(path, SETTINGS_PATH, "%s/mpshim/config", dir);
-	else if (home != NULL && home[0] == '/')
+	else if (home != NULL)
 		n = snprintf(path, SETTINGS_PATH, "%s/.config/mpshim/config",
 		    home);
 	else

@@ -58,6 +58,11 @@ typedef void settings_say(const char *line);
 
 /* The value of a variable in this environment, or NULL. */
 const char *settings_variable(char **envp, const char *name);
+/* The home directory, under which the user's keys and configuration lie: an
+ * absolute path, or NULL.  The program's HOME may be another than that of
+ * mprun's caller, which MPSHIM_HOME names (MPSHIM_CONFIG_HOME is then the
+ * caller's XDG_CONFIG_HOME). */
+const char *settings_home(char **envp);
 /* Reads the variables.  A wrong word is told to settings_say and left out. */
 void settings_environ(struct settings *, char **envp, settings_say *);
 /* The path of the user's or the system's file.  False: MPSHIM_CONFIG says

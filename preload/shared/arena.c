@@ -172,6 +172,19 @@ arena_open(struct arena_map *m, int fd)
 }
 
 void
+arena_own_drop(struct arena_map *m, uint32_t slot)
+{
+	atomic_fetch_add(&m->arena->slot[slot].located, 1);
+}
+
+uint32_t
+arena_own_drops(const struct arena_map *m, uint32_t slot)
+{
+	return m->arena == NULL ? 0 :
+	    atomic_load(&m->arena->slot[slot].located);
+}
+
+void
 arena_unmap(struct arena_map *m)
 {
 	if (m->arena != NULL && SECCOMP_ALLOWS(SYS_munmap))

@@ -20,7 +20,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 4,
+	ARENA_VERSION = 6,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -44,8 +44,11 @@ struct slot {
 	struct mp_addr peer;  /* of connect(2), while `connected' */
 	uint32_t zone;	      /* of `peer': net_zone() */
 	uint64_t since;	      /* when it was connected last, us; 0: never */
+	bool errors;	      /* the program wants ICMP errors */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
+	_Atomic uint32_t located; /* INTERNAL_LOCATE that the kernel counts
+			       * among the socket's drops */
 	uint32_t pid;	      /* of its opener, in the agent's pid namespace */
 	char program[ARENA_NAME];
 };
@@ -92,6 +95,12 @@ int arena_make(struct arena_map *, int fd, size_t size,
 /* Maps an arena that another process made: 0, or a negative errno. */
 int arena_open(struct arena_map *, int fd);
 void arena_unmap(struct arena_map *);
+
+/* Counts a drop at a slot's socket that the agent caused. */
+void arena_own_drop(struct arena_map *, uint32_t slot);
+/* How many of the drops that the kernel counts at a slot's socket are not the
+ * program's; 0 of no arena. */
+uint32_t arena_own_drops(const struct arena_map *, uint32_t slot);
 
 /* Mixes randomness of the kernel into the engine's generator, so that a process
  * that read the arena before does not know what it gives next.  False: a

@@ -90,6 +90,8 @@ int
 internal_send_made(const struct net_self *self, struct arena *a, int fd,
     const struct internal *in, uint8_t *packet, size_t len)
 {
+	enum { TRIES = 3 };
+	int i;
 	struct sockaddr_in6 to;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)] = { 0 };
 	struct iovec iov = { .iov_base = packet, .iov_len = len };
@@ -108,9 +110,15 @@ internal_send_made(const struct net_self *self, struct arena *a, int fd,
 		to.sin6_scope_id = self->device;
 	net_add(&msg, SOL_SOCKET, SO_TIMESTAMPING, &in->stamps,
 	    sizeof(in->stamps));
-	if (seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return -errno;
-	return 0;
+	/* The error may be what ICMP said of an earlier packet, which the
+	 * kernel reports once. */
+	for (i = 0; i < TRIES; i++)
+		if (seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >=
+		    0)
+			return 0;
+		else if (errno == EAGAIN)
+			break;
+	return -errno;
 }
 
 int

@@ -39,9 +39,13 @@ enum internal_kind {
 	INTERNAL_LOCATE = 6, /* each data socket's filter drops it, and the
 			      * kernel counts the drop: so the agent learns
 			      * which socket has an index of the group */
+	/* ICMP errors, struct icmp_error (see datagram/icmp.c) */
+	INTERNAL_ICMP = 12, /* about a packet of the port, as it came */
+	INTERNAL_ICMP_TOLD = 14, /* about a datagram: the program is to get it */
 	/* to the agent */
 	INTERNAL_WAKE = 1,  /* the engine's deadline is before `wakeup_at' */
 	INTERNAL_CLOSING = 3, /* a socket may be closed */
+	INTERNAL_ICMP_JUDGE = 9, /* about a datagram: tell it if no path is left */
 	INTERNAL_ASTRAY = 7, /* as DATA, which came to another slot's socket:
 			      * its own may be closed */
 	INTERNAL_BACKLOG = 5, /* as DATA, for the port's next socket, which is

@@ -222,6 +222,14 @@ info_socket(const struct cmsghdr *c, struct net_info *info)
 	    c->cmsg_type == SO_TIMESTAMPING_NEW) {
 		memcpy(info->stamping, CMSG_DATA(c), sizeof(info->stamping));
 		info->stamped = c->cmsg_type;
+	} else if (c->cmsg_type == SO_RXQ_OVFL) {
+		memcpy(&info->drops, CMSG_DATA(c), sizeof(info->drops));
+	} else if (c->cmsg_type == SO_MARK) {
+		memcpy(&info->mark, CMSG_DATA(c), sizeof(info->mark));
+		info->marked = true;
+	} else if (c->cmsg_type == SO_PRIORITY) {
+		memcpy(&info->priority, CMSG_DATA(c), sizeof(info->priority));
+		info->ranked = true;
 	}
 }
 

@@ -119,7 +119,8 @@ attach_wants_refusal(const struct sock *s)
 {
 	struct dest_policy policy;
 
-	if (!s->connected)
+	/* One that wants errors hears of this as of others: icmp.c. */
+	if (!s->connected || s->options.recverr || s->options.recverr6)
 		return false;
 	policy = dest_policy_of(&s->peer);
 	return policy.way == WAY_PROTECT && !policy.plain_besides;

@@ -35,10 +35,10 @@ bind_is_unspec(const struct sock *s, const struct sockaddr *name, socklen_t len)
 	return sin.sin_addr.s_addr == INADDR_ANY;
 }
 
-/* Would the kernel let a program bind this without sharing?  0, or its
+/* Would the kernel let the program bind this without sharing?  0, or its
  * error. */
 static int
-bind_try(const struct sock *s, const struct mp_addr *a, uint16_t port)
+bind_try(int as, const struct sock *s, const struct mp_addr *a, uint16_t port)
 {
 	struct mp_addr to = *a;
 	int fd = sock_new_scratch(s), error;
@@ -46,6 +46,7 @@ bind_try(const struct sock *s, const struct mp_addr *a, uint16_t port)
 	if (fd < 0)
 		return fd;
 	to.port = port;
+	ksock_copy_ways(as, fd);
 	error = ksock_bind(fd, s, &to);
 	real_close(fd);
 	return error;
@@ -129,7 +130,7 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	}
 	if (error == -EADDRINUSE)
 		return error;
-	if (!net_is_any(a) && bind_try(s, a, a->port) == 0)
+	if (!net_is_any(a) && bind_try(fd, s, a, a->port) == 0)
 		return bind_apart(fd, s, a, wide);
 	/* Perhaps only in the other family. */
 	error = ksock_bind_narrow(fd, s, wide);
@@ -183,7 +184,7 @@ bind_open(int fd, struct sock *s, const struct mp_addr *a)
 	int error, lock = -1, saved = errno;
 
 	if (!net_is_any(a)) {
-		error = bind_try(s, a, 0);
+		error = bind_try(fd, s, a, 0);
 		if (error != 0)
 			return error;
 	}

@@ -37,7 +37,7 @@ struct sock_options {
 	bool applied;		 /* sockopt_apply() has run */
 	bool pktinfo, pktinfo6, tos, tclass, ttl, hoplimit, origdst, origdst6;
 	bool recverr, recverr6;
-	_Atomic bool errors;	 /* the kernel has RECVERR on: see pmtu.c */
+	_Atomic uint32_t exceeded; /* EMSGSIZE in the error queue: see pmtu.c */
 	uint16_t told_mtu;	 /* the MTU given with the last EMSGSIZE */
 	bool gro, no_check, dontfrag;
 	bool df6;		 /* as sock.df, to IPv6 addresses */
@@ -92,6 +92,8 @@ struct sock {
 	bool groups;		 /* is member of a multicast group */
 	bool names;		 /* bound to port 53: always plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
+	_Atomic uint16_t segmented; /* the longest datagrams that UDP_SEGMENT
+				     * made and that were not too long */
 	struct sock_options options;
 	uint64_t mark;		 /* of its socket filter: sockfilter.h */
 	/* What its arena's packets shall begin with, if the agent makes one for
@@ -105,6 +107,8 @@ struct sock {
 	struct mp_addr asked[SOCK_ASKED];
 	_Atomic uint64_t asked_at[SOCK_ASKED];
 	uint32_t asked_next;
+	_Atomic bool icmp_due;	 /* see icmp.h */
+	_Atomic int icmp_error;	 /* the next call gives this errno; or 0 */
 	_Atomic bool stamps;	 /* SIOCGSTAMP was called: timestamp.c */
 	_Atomic int64_t stamp;
 	_Atomic uint64_t recover_at; /* no look for the agent before that, us */

@@ -223,6 +223,17 @@ ksock_autobind(int fd, struct sock *s)
 	return ksock_autobind_to(fd, s, 0);
 }
 
+/* A program may have given up the right to set IP_TRANSPARENT again; to bind
+ * and to send, IP_FREEBIND does the same. */
+static void
+ksock_copy_way(int to, int level, int option, int value)
+{
+	if (seccomp_setsockopt(to, level, option, &value, sizeof(value)) != 0 &&
+	    level == IPPROTO_IP && option == IP_TRANSPARENT)
+		(void)seccomp_setsockopt(to, IPPROTO_IP, IP_FREEBIND, &value,
+		    sizeof(value));
+}
+
 void
 ksock_copy_ways(int from, int to)
 {
@@ -230,7 +241,10 @@ ksock_copy_ways(int from, int to)
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
 		{ IPPROTO_IP, IP_UNICAST_IF },
 		{ IPPROTO_IPV6, IPV6_UNICAST_IF },
-		{ IPPROTO_IPV6, IPV6_MULTICAST_IF } };
+		{ IPPROTO_IPV6, IPV6_MULTICAST_IF },
+		/* Of both families: IPV6_FREEBIND and IPV6_TRANSPARENT are the
+		 * same two flags. */
+		{ IPPROTO_IP, IP_FREEBIND }, { IPPROTO_IP, IP_TRANSPARENT } };
 	socklen_t len;
 	size_t i;
 	int value;
@@ -242,8 +256,7 @@ ksock_copy_ways(int from, int to)
 		    option[i][1]) &&
 		    real_getsockopt(from, option[i][0], option[i][1], &value,
 			&len) == 0 && value != 0)
-			(void)seccomp_setsockopt(to, option[i][0], option[i][1],
-			    &value, len);
+			ksock_copy_way(to, option[i][0], option[i][1], value);
 	}
 }
 

@@ -44,7 +44,8 @@ int ksock_autobind_to(int fd, struct sock *, uint16_t port);
  * then ksock_prepare() is not needed. */
 int ksock_autobind_quietly(int fd, struct sock *, uint16_t port);
 
-/* Copies the options that choose a packet's route (device, mark, priority). */
+/* Copies the options that choose a packet's route (device, mark, priority) and
+ * allow addresses that the host does not have. */
 void ksock_copy_ways(int from, int to);
 /* Another socket bound to this address, in the group of the first: a
  * descriptor, or a negative errno. */

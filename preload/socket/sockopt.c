@@ -119,6 +119,8 @@ void
 sockopt_apply(int fd, struct sock *s)
 {
 	const struct sock_options *w = &s->options;
+	bool errors = w->recverr || w->recverr6; /* a datagram may take a path of
+						  * the other family */
 	bool tos = w->tos || w->tclass, ttl = w->ttl || w->hoplimit;
 
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
@@ -129,11 +131,10 @@ sockopt_apply(int fd, struct sock *s)
 	if (s->kernel != MP_INET) {
 		sockopt_set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, tos);
 		sockopt_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, ttl);
-		if (!atomic_load(&w->errors))
-			sockopt_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
+		sockopt_set(fd, IPPROTO_IPV6, IPV6_RECVERR, errors);
 	}
-	if (!atomic_load(&w->errors))
-		sockopt_set(fd, IPPROTO_IP, IP_RECVERR, 0);
+	sockopt_set(fd, IPPROTO_IP, IP_RECVERR, errors);
+	s->map.arena->slot[s->slot].errors = errors;
 	if (w->gro)
 		sockopt_set(fd, IPPROTO_UDP, UDP_GRO, 0);
 }

@@ -35,7 +35,7 @@ user_filter_is(const struct sock *s, int option)
 	}
 }
 
-static bool
+bool
 user_filter_present(const struct sock *s)
 {
 	return s->filter != NULL && atomic_load(&s->filter->len) > 0;

@@ -24,6 +24,8 @@ struct sock;
 
 /* Is this option of SOL_SOCKET about filters, and the socket not plain? */
 bool user_filter_is(const struct sock *, int option);
+/* Has the program a filter at the socket? */
+bool user_filter_present(const struct sock *);
 /* As setsockopt(2) and getsockopt(2): 0, or a negative errno. */
 int user_filter_set(int fd, struct sock *, int option, const void *, socklen_t);
 int user_filter_get(int fd, const struct sock *, void *, socklen_t *);

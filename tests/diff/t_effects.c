@@ -10,6 +10,9 @@
 
 #include "topics.h"
 
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -209,6 +212,44 @@ filters(const struct kind *k)
 	close(fd);
 }
 
+/* A queue overflows: what comes and what the kernel counts as lost make what
+ * was sent. */
+static void
+overflow(const struct kind *k)
+{
+	enum { SENT = 60, DROPS = 8 }; /* SK_DROPS */
+	struct message m;
+	static uint32_t told, meminfo[9];
+	int fd = sock_connected(k), came = 0, size = 8192;
+	socklen_t len = sizeof(meminfo);
+
+	told = 0;
+	ask(fd, k, "!efirst");
+	comes(fd);
+	CALL("overflow-first", recvmsg(fd, message_fresh(&m, 64, 64), 0));
+	say_message(&m, trace_ret);
+	CALL("overflow-size", setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size,
+	    sizeof(size)));
+	option("overflow-on", fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+	ask(fd, k, "!n%d 500", SENT);
+	settle(k);
+	CALL("overflow-meminfo", getsockopt(fd, SOL_SOCKET, SO_MEMINFO,
+	    meminfo, &len));
+	say("len %u, optmem %u", len, meminfo[6]);
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
+		came++;
+	CALL("overflow-came", came > 0 && came < SENT);
+	CALL("overflow-drops", meminfo[DROPS] + (uint32_t)came);
+	ask(fd, k, "!elast");
+	comes(fd);
+	(void)recvmsg(fd, message_fresh(&m, 64, 64), MSG_DONTWAIT);
+	if (CMSG_FIRSTHDR(&m.hdr) != NULL &&
+	    CMSG_FIRSTHDR(&m.hdr)->cmsg_type == SO_RXQ_OVFL)
+		memcpy(&told, CMSG_DATA(CMSG_FIRSTHDR(&m.hdr)), sizeof(told));
+	CALL("overflow-told", told + (uint32_t)came);
+	close(fd);
+}
+
 /* The socket's path MTU, when it no longer changes; 0 on failure. */
 static int
 path_mtu(int fd, bool v4)
@@ -278,5 +319,6 @@ topic_effects(const struct kind *k)
 	devices(k);
 	connections(k);
 	filters(k);
+	overflow(k);
 	too_long(k);
 }

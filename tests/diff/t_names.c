@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* bind(2), connect(2), and what getsockname(2) and getpeername(2) give then. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "topics.h"
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
 
 static void
 ours(const char *label, int fd)
@@ -58,6 +63,42 @@ anew(int fd, const struct kind *k)
 	close(fd);
 	trace_scene();
 	return sock_of(k);
+}
+
+/* An address that this host does not have, which options allow to bind. */
+static void
+foreign(const struct kind *k)
+{
+	static const struct {
+		const char *name;
+		int level, option;
+	} way[] = { { "free", IPPROTO_IP, IP_FREEBIND },
+		{ "transparent", IPPROTO_IP, IP_TRANSPARENT },
+		{ "free6", IPPROTO_IPV6, IPV6_FREEBIND },
+		{ "transparent6", IPPROTO_IPV6, IPV6_TRANSPARENT } };
+	char label[64];
+	size_t i;
+	int fd, on = 1;
+
+	for (i = 0; i < sizeof(way) / sizeof(way[0]); i++) {
+		if (way[i].level == IPPROTO_IPV6 && k->family == AF_INET)
+			continue;
+		trace_scene();
+		fd = sock_of(k);
+		snprintf(label, sizeof(label), "foreign-%s", way[i].name);
+		CALL(label, setsockopt(fd, way[i].level, way[i].option, &on,
+		    sizeof(on)));
+		snprintf(label, sizeof(label), "foreign-%s-bind", way[i].name);
+		CALL(label, bind_to(fd, &k->alien, k->port + 5));
+		snprintf(label, sizeof(label), "foreign-%s-ours", way[i].name);
+		ours(label, fd);
+		snprintf(label, sizeof(label), "foreign-%s-connect",
+		    way[i].name);
+		CALL(label, connect_to(fd, &k->peer, PORT_PEER4));
+		snprintf(label, sizeof(label), "foreign-%s-then", way[i].name);
+		ours(label, fd);
+		close(fd);
+	}
 }
 
 /* bind(2) to each kind of address, and the names afterwards. */
@@ -303,6 +344,8 @@ topic_names(const struct kind *k)
 {
 	binding(k);
 	sharing(k);
+	trace_scene();
+	foreign(k);
 	trace_scene();
 	connecting(k);
 	trace_scene();

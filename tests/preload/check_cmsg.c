@@ -221,6 +221,45 @@ START_TEST(unknown)
 }
 END_TEST
 
+/* SO_RXQ_OVFL tells of drops, but for those that the agent caused; the mark
+ * comes after it. */
+START_TEST(drops)
+{
+	static const struct {
+		uint32_t kernel, own, told;
+	} row[] = { { 0, 0, 0 }, { 7, 0, 7 }, { 7, 2, 5 }, { 2, 2, 0 },
+		{ 2, 3, 0 }, { UINT32_MAX, 2, UINT32_MAX - 2 } };
+	struct mp_addr from = addr_of("192.0.2.9", 9);
+	struct net_info info = info_of("192.0.2.1");
+	uint64_t control[16];
+	struct cmsghdr *c = (struct cmsghdr *)control;
+	struct msghdr msg = { .msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct arena_map map;
+	struct sock s = sock_of(AF_INET, &map, 7);
+	uint32_t n;
+
+	info.drops = row[_i].kernel;
+	for (n = 0; n < row[_i].own; n++)
+		arena_own_drop(&s.map, s.slot);
+	ck_assert(!cmsg_give(&s, &from, &info, &msg));
+	if (row[_i].told == 0) {
+		ck_assert_uint_eq(msg.msg_controllen, 0);
+	} else {
+		ck_assert_int_eq(c->cmsg_type, SO_RXQ_OVFL);
+		memcpy(&n, CMSG_DATA(c), sizeof(n));
+		ck_assert_uint_eq(n, row[_i].told);
+	}
+	info.marked = true;
+	info.mark = 77;
+	msg.msg_controllen = sizeof(control);
+	ck_assert(!cmsg_give(&s, &from, &info, &msg));
+	ck_assert_uint_eq(msg.msg_controllen,
+	    CMSG_SPACE(sizeof(n)) * (row[_i].told == 0 ? 1 : 2));
+	arena_unmap(&map);
+}
+END_TEST
+
 /* --- What they say -------------------------------------------------------- */
 
 /* The address that the program is told as its own: of a socket that is bound to
@@ -306,6 +345,7 @@ suite_cmsg(void)
 	tcase_add_loop_test(t, as_kernel, 0, 2 * ROOM);
 	tcase_add_loop_test(t, give, 0, COUNT(gives));
 	tcase_add_test(t, unknown);
+	tcase_add_loop_test(t, drops, 0, 6);
 	tcase_add_loop_test(t, local, 0, COUNT(locals));
 	tcase_add_loop_test(t, stamp, 0, 2);
 	suite_add_tcase(s, t);
