@@ -220,7 +220,7 @@ START_TEST(unframed)
 END_TEST
 
 /* Datagrams without a pause go as CHILD a while longer, so that none overtakes
- * another in the peer's host; in the end they do not. */
+ * another in the peer's host; in the end they wait for it once. */
 START_TEST(no_pause)
 {
 	struct mp_parent p;
