@@ -35,7 +35,8 @@
  * so that the agent sends their CLOSE (output.c); all others are freed.
  *
  * A connected socket has one peer: mp_slot_move() gives its other sessions to
- * another slot.  Their sids still name the old slot, so they are rekeyed.
+ * another slot, mp_slot_take() gets it the session with its peer, which another
+ * slot has.  Their sids still name the old slot, so they are rekeyed.
  *
  * mp_locals() replaces the list of the host's addresses.  Each session that is
  * not over then ends, stops or makes its flows (path.c).  With many sessions
@@ -54,6 +55,7 @@
 #include "mp.h"
 #include "path.h"
 #include "pool.h"
+#include "recent.h"
 #include "session.h"
 #include "state.h"
 #include "route.h"
@@ -191,14 +193,16 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	sh->limits = m->limits;
 	sh->port = setup->port;
 	sh->tell_private = setup->tell_private;
+	sh->resend_us = setup->resend_us == 0 ? RECENT_LONGEST :
+	    setup->resend_us;
 	sh->aes = !setup->chacha_only && !setup->no_aes_hardware;
 	sh->accept_slot = UINT8_MAX;
 	sh->sweep_at = MP_NEVER;
 	rng_init(&sh->rng, setup->seed);
 	rng_bytes(&sh->rng, sh->hash_key, sizeof(sh->hash_key));
-	do /* not the first byte of handshakes or internal datagrams */
+	sh->sid_prefix = setup->sid_prefix;
+	while (!mp_sid_prefix_ok(sh->sid_prefix))
 		sh->sid_prefix = (uint8_t)rng_u32(&sh->rng);
-	while (sh->sid_prefix == 0 || sh->sid_prefix == WIRE_MAGIC >> 24);
 	sh->magic = ENDPOINT_MAGIC;
 	return 0;
 }
@@ -221,6 +225,12 @@ void
 mp_stir(struct mp *m, const uint8_t seed[32])
 {
 	rng_stir(&m->sh->rng, seed);
+}
+
+bool
+mp_sid_prefix_ok(uint8_t prefix)
+{
+	return prefix != 0 && prefix != WIRE_MAGIC >> 24;
 }
 
 uint8_t
@@ -250,6 +260,12 @@ mp_slot_accept(struct mp *m, uint32_t slot)
 	return 0;
 }
 
+uint32_t
+mp_slots(const struct mp *m)
+{
+	return m->sh->open_slots;
+}
+
 /* Can the socket of this slot express the session's peer, and has it no other
  * session with that address? */
 static bool
@@ -257,6 +273,36 @@ can_show(const struct mp *m, const struct session *s, uint32_t slot)
 {
 	return addr_fits((enum mp_family)m->sh->family[slot], s->shown.ip) &&
 	    table_find_addr(m, slot, &s->shown) == NULL;
+}
+
+/* Does the slot have this session, and is it not over? */
+static bool
+endpoint_has(const struct session *s, uint32_t slot)
+{
+	return s->state != MP_S_FREE && s->state != MP_S_CLOSING &&
+	    s->state != MP_S_CLOSED && s->slot == slot;
+}
+
+static void
+endpoint_move(struct mp *m, struct session *s, uint32_t to, uint64_t now)
+{
+	table_unlink_addr(m, s);
+	s->slot = (uint8_t)to;
+	table_link_addr(m, s);
+	session_resteer(m, s, now);
+}
+
+void
+mp_slot_take(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
+    const struct mp_addr *peer)
+{
+	struct session *s;
+
+	if (from == to || !state_slot_open(m, from) || !state_slot_open(m, to))
+		return;
+	s = table_find_addr(m, from, peer);
+	if (s != NULL && endpoint_has(s, from) && can_show(m, s, to))
+		endpoint_move(m, s, to, now);
 }
 
 void
@@ -270,15 +316,10 @@ mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 		return;
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
-		if (s->state == MP_S_FREE || s->state == MP_S_CLOSING ||
-		    s->state == MP_S_CLOSED || s->slot != from ||
-		    addr_equal(&s->shown, but) ||
-		    !can_show(m, s, to))
-			continue;
-		table_unlink_addr(m, s);
-		s->slot = (uint8_t)to;
-		table_link_addr(m, s);
-		session_resteer(m, s, now);
+		if (endpoint_has(s, from) &&
+		    (but == NULL || !addr_equal(&s->shown, but)) &&
+		    can_show(m, s, to))
+			endpoint_move(m, s, to, now);
 	}
 	/* Half-open handshakes that will make a new session. */
 	for (i = 0; i < STATE_HANDSHAKES; i++) {

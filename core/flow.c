@@ -47,6 +47,7 @@
 
 #include <string.h>
 
+#include "addr.h"
 #include "mp.h"
 #include "rtt.h"
 #include "state.h"
@@ -214,6 +215,15 @@ flow_usable(const struct flow *f)
 }
 
 uint64_t
+flow_interval(const struct flow *f)
+{
+	uint64_t us = rtt_interval(&f->rtt);
+
+	return us < RTT_PROBE_MIN6 && !addr_is4(f->path.remote.ip) ?
+	    (uint64_t)RTT_PROBE_MIN6 : us;
+}
+
+uint64_t
 flow_patience(const struct flow *f)
 {
 	return rtt_doubt(&f->rtt) + rtt_lateness(&f->late);
@@ -342,7 +352,8 @@ flow_overdue_at(const struct flow *f)
 bool
 flow_carries(const struct flow *f, uint64_t now)
 {
-	return f->copy_last != 0 && now < f->copy_last + FLOW_CARRIER;
+	return (f->copy_last != 0 && now < f->copy_last + FLOW_CARRIER) ||
+	    (f->data_since != MP_NEVER && now < f->data_last + FLOW_CARRIER);
 }
 
 void
@@ -438,7 +449,7 @@ flow_answered(struct flow *f, uint64_t arrival)
 }
 
 void
-flow_proved(struct flow *f, uint64_t at, uint64_t rest)
+flow_proved(struct flow *f, uint64_t at, uint64_t rest, uint64_t next)
 {
 	uint64_t asked = f->probe_answered ? 0 : f->probe_at;
 
@@ -447,8 +458,9 @@ flow_proved(struct flow *f, uint64_t at, uint64_t rest)
 		return;
 	asked = f->copy_last > asked ? f->copy_last : asked;
 	if (f->data_last > rest + WIRE_TS_US) {
-		wait_start(f, f->data_last);
-		f->data_since = f->data_last;
+		next = next < f->data_last ? next : f->data_last;
+		wait_start(f, next);
+		f->data_since = next;
 	}
 	if (asked > rest + WIRE_TS_US) {
 		wait_start(f, asked);
@@ -492,11 +504,12 @@ flow_held(const struct flow *f, uint64_t now)
 }
 
 uint64_t
-flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held)
+flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held, bool latest)
 {
-	uint64_t ago = flow_rtt(arrival, tsreply) +
-	    ((UINT64_C(1) << held) - 1) * WIRE_TS_US;
+	uint64_t most = UINT64_C(1) << held, ago;
 
+	ago = (latest ? most / 2 : most - 1) * WIRE_TS_US +
+	    flow_rtt(arrival, tsreply);
 	return arrival > ago ? arrival - ago : 0;
 }
 

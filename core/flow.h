@@ -18,8 +18,8 @@ struct replay;
 
 enum flow_limit {
 	FLOW_COPY_SEEN = 1000 * 1000,	/* us that the peer's doubt counts */
-	FLOW_CARRIER = 2000 * 1000,	/* us after a COPY that copies are
-					 * still taken to depend on it */
+	FLOW_CARRIER = 2000 * 1000,	/* us after a COPY or a datagram that
+					 * these may still depend on it */
 	FLOW_PROBE2 = 25 * 1000,	/* us between first and second probe */
 	FLOW_WAIT = 1000 * 1000,	/* us between probes of a silent flow */
 	FLOW_WAIT_LATER = 10 * 1000 * 1000, /* us, after a minute of silence */
@@ -75,6 +75,9 @@ bool flow_may_send(const struct flow *, size_t len);
 bool flow_in_doubt(const struct flow *, uint64_t now);
 /* In doubt by our own probes alone. */
 bool flow_own_doubt(const struct flow *, uint64_t now);
+/* us between regular probes: at most what the paper's cost on IPv4, a packet of
+ * IPv6 being 20 bytes longer. */
+uint64_t flow_interval(const struct flow *);
 /* How long the answer to a probe may take. */
 uint64_t flow_patience(const struct flow *);
 /* Another flow's answer to a probe sent at `sent' arrived: if this flow's probe
@@ -108,8 +111,9 @@ uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, so a review is due. */
 bool flow_answered(struct flow *, uint64_t arrival);
 /* A packet sent on it at `at' or later is known to have arrived; what was sent
- * after `rest' has no answer yet, and waits for one. */
-void flow_proved(struct flow *, uint64_t at, uint64_t rest);
+ * after `rest' has no answer yet, and waits for one: the first datagram since
+ * `next'; MP_NEVER: that is not known, the last one counts. */
+void flow_proved(struct flow *, uint64_t at, uint64_t rest, uint64_t next);
 /* Is it known that something sent on it at `at' or later has arrived? */
 bool flow_arrived(const struct flow *, uint64_t at);
 /* How much later the answer to a datagram may come because the peer answers
@@ -118,7 +122,8 @@ uint64_t flow_ack_gap(const struct flow *);
 /* When the wait that runs on it will have taken longer than an answer does;
  * MP_NEVER: none runs. */
 uint64_t flow_overdue_at(const struct flow *);
-/* Did a COPY go out on it lately, so that datagrams may depend on it? */
+/* Did a COPY go out on it lately, or a datagram that is not answered, so that
+ * datagrams may depend on it? */
 bool flow_carries(const struct flow *, uint64_t now);
 
 /* The timestamps of a packet sent now. */
@@ -126,9 +131,11 @@ void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
 /* For how long a tsreply sent now was held: n, for less than 2^n units of
  * WIRE_TS_US. */
 uint8_t flow_held(const struct flow *, uint64_t now);
-/* The earliest time at which the packet can have been sent whose timestamp this
- * tsreply returns; with 0 for `held' the latest. */
-uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held);
+/* The earliest, or the latest, time at which the packet can have been sent whose
+ * timestamp this tsreply returns: it was held for 2^(held - 1) to 2^held - 1
+ * units of WIRE_TS_US. */
+uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held,
+    bool latest);
 /* A packet in order brought a timestamp. */
 void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
 /* The round-trip time that a tsreply shows, us. */

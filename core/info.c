@@ -63,6 +63,14 @@ session_at(const struct mp *m, uint32_t session)
 	    s->state == MP_S_CLOSED ? NULL : s;
 }
 
+uint32_t
+mp_session_end(const struct mp *m)
+{
+	uint32_t used = m->sh->session_used;
+
+	return used < m->limits.sessions ? used : m->limits.sessions;
+}
+
 int
 mp_session_get(const struct mp *m, uint32_t session,
     struct mp_session_info *i)

@@ -82,6 +82,20 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
 	sh->born_at = now;
 }
 
+/*
+ * When the session may begin its next handshake: 2 s after the birth of the keys
+ * before those in use.  So, whatever the state of both ends, an association
+ * costs its peers two handshakes at once, and then one a second.
+ */
+static uint64_t
+initiator_next_start(const struct session *s)
+{
+	const struct keys *former = &s->keys[(s->cur & 1) ^ 1];
+	uint64_t at = former->live ? former->born_at + INITIATOR_PACE : 0;
+
+	return at > s->handshake_after ? at : s->handshake_after;
+}
+
 static struct handshake *
 initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
     uint64_t now)
@@ -117,7 +131,7 @@ initiator_due(const struct mp *m, const struct session *s)
 	uint32_t i = STATE_ONCE(s->handshake);
 
 	if (s->want_handshake)
-		return s->handshake_after;
+		return initiator_next_start(s);
 	if (i >= STATE_HANDSHAKES)
 		return MP_NEVER;
 	sh = &m->handshakes[i];

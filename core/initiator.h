@@ -20,6 +20,8 @@ enum initiator_limit {
 	INITIATOR_EACH = 1000 * 1000, /* us in which each pair has one turn */
 	INITIATOR_GAP = 100 * 1000,	  /* us between two turns, at least */
 	INITIATOR_SLOW = 2 * 1000 * 1000, /* us, for an idle program */
+	INITIATOR_PACE = 2 * 1000 * 1000, /* us from the birth of the former
+					   * keys to the next handshake */
 	INITIATOR_CROWD = 10 * 1000 * 1000, /* us, up to twice, until a free
 					     * record is looked for again */
 };

@@ -68,7 +68,11 @@ sample(struct flow *f, struct loss *l, uint16_t n, int16_t lost, uint64_t now)
 		return;
 	if (now < f->void_until || gap(n, lost))
 		return;
-	l->n = (uint16_t)(l->n + (n < LOSS_MOST ? n : LOSS_MOST));
+	if (n > LOSS_MOST) { /* they count as LOSS_MOST, with their share */
+		sum = l->lost + (int32_t)lost * LOSS_MOST / n;
+		n = LOSS_MOST;
+	}
+	l->n = (uint16_t)(l->n + n);
 	sum = sum < l->n ? sum : l->n;
 	l->lost = (int16_t)(sum > LOSS_BACK ? sum : LOSS_BACK);
 	if (l->at == 0)

@@ -66,10 +66,15 @@ enum mp_bound {
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
 };
 
-/* An address and a port, in host order; IPv4 as ::ffff:a.b.c.d. */
+/*
+ * An address and a port, in host order; IPv4 as ::ffff:a.b.c.d.  `zone' is the
+ * interface of an address that says nothing without one (RFC 4007), else 0: the
+ * engine has no such addresses, and never looks at it.
+ */
 struct mp_addr {
 	uint8_t ip[16];
 	uint16_t port;
+	uint32_t zone;
 };
 
 /* The path of one packet.  local.port is not used. */
@@ -117,6 +122,9 @@ struct mp_setup {
 	struct mp_limits limits; /* 0 stands for each default */
 	uint8_t seed[32];	 /* of the block's random generator */
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
+	uint32_t resend_us;	 /* no datagram is sent again that much after
+				  * its first sending; 10 s at most; 0: 1 s */
+	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives; 0: any */
 	bool tell_private;	 /* tell private addresses to public peers */
 	bool chacha_only;	 /* never offer AES-256-GCM */
 	bool no_aes_hardware;	 /* libsodium has no AES-256-GCM on this CPU */
@@ -173,11 +181,17 @@ enum mp_family {
 MP_CHECK int mp_slot_open(struct mp *, uint32_t slot, enum mp_family);
 /* New sessions of strangers go to this open slot from now on. [lock] */
 MP_CHECK int mp_slot_accept(struct mp *, uint32_t slot);
-/* The socket of slot `from' was connected to `but'.  All its other sessions
- * whose peers the socket of slot `to' can express belong to `to' from now on.
- * [lock] */
+/* The socket of slot `from' was connected to `but', or closed (NULL).  All its
+ * other sessions whose peers the socket of slot `to' can express belong to `to'
+ * from now on.  [lock] */
 void mp_slot_move(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *but);
+/* The socket of slot `to' was connected to `peer': a session of slot `from'
+ * with that peer belongs to `to' from now on.  [lock] */
+void mp_slot_take(struct mp *, uint64_t now, uint32_t from, uint32_t to,
+    const struct mp_addr *peer);
+/* The open slots, as bits.  [lock] */
+uint32_t mp_slots(const struct mp *);
 /* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 
@@ -237,7 +251,7 @@ enum mp_send_flag {
  *			 session, one is being made with the key `key_id' (0:
  *			 the first of the keyring)
  *	MP_EHOSTUNREACH	 no answer for 10 s
- *	MP_ENETUNREACH	 no flow is left
+ *	MP_ENETUNREACH	 no flow is left, and none is being tried
  *	MP_EMSGSIZE	 with MP_DF: no flow carries that size, as probes have
  *			 shown; or longer than MP_PAYLOAD_MAX
  *	MP_ENOBUFS	 no room for one more session
@@ -371,6 +385,8 @@ enum mp_verdict mp_recv_peek(struct mp *, uint64_t now, struct mp_rx *,
  * MP_HANDSHAKE_MAGIC, the first four bytes of a handshake packet.
  */
 uint8_t mp_sid_prefix(const struct mp *);
+/* Can it be one? */
+bool mp_sid_prefix_ok(uint8_t);
 #define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
 
 /* --- The agent's part ---------------------------------------------------- */
@@ -633,6 +649,8 @@ struct mp_flow_info {
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
 };
 
+/* Sessions have indices below this. [lock] */
+uint32_t mp_session_end(const struct mp *);
 /* One session, or one live flow of it, by index: 0, or MP_ENOENT. [lock] */
 MP_CHECK int mp_session_get(const struct mp *, uint32_t session,
     struct mp_session_info *);

@@ -203,7 +203,8 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return 0;
 	if (f->reply && send_reply(m, s, f, now, o))
 		return 1;
-	if (now >= probe_due(s, f, now)) {
+	if (now >= probe_due(s, f, now) ||
+	    (now >= f->ack_due && probe_joins(s, f, now))) {
 		if (may_send(s, f, false,
 			WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN + 4))
 			return send_probe(m, s, f, now, o);

@@ -207,6 +207,10 @@ review_working(struct mp *m, struct session *s, uint64_t now,
 	struct flow *best, *chosen;
 	enum mp_reason why;
 
+	/* One that fell silent is not left as one that works: what went out on
+	 * it may have to be sent again. */
+	if (cur->searched)
+		return;
 	if (s->initiator) {
 		best = policy_best(m, s, &ask);
 		if (best == NULL || best->answer_at == 0)
@@ -228,6 +232,18 @@ sooner(uint64_t at, uint64_t than, uint64_t now)
 	return at > now && at < than ? at : than;
 }
 
+/* When the flow in use is to be left for its silence; MP_NEVER.  Where the peer
+ * doubts it too, the responder leaves the choice to the peer for a while: it
+ * would be told of another flow at once, and copies carry the data. */
+static uint64_t
+leave_at(const struct session *s, const struct flow *f)
+{
+	uint64_t at = flow_lost_at(f);
+
+	return at == MP_NEVER || s->initiator || f->copy_seen == MP_NEVER ?
+	    at : at + CHOICE_PEERS_TURN;
+}
+
 /* When a flow that data depends on will need a review; MP_NEVER. */
 static uint64_t
 look_at(const struct session *s, const struct flow *f, uint64_t now)
@@ -241,7 +257,7 @@ look_at(const struct session *s, const struct flow *f, uint64_t now)
 	if (f->id == s->current)
 		at = sooner(loss_lasting_at(f), at, now);
 	at = sooner(flow_doubt_at(f), at, now);
-	return f->id == s->current ? sooner(flow_lost_at(f), at, now) : at;
+	return f->id == s->current ? sooner(leave_at(s, f), at, now) : at;
 }
 
 /* When the next review is due, should nothing happen until then. */
@@ -314,7 +330,7 @@ path_choice_review(struct mp *m, struct session *s, uint64_t now)
 	} else {
 		if (!flow_in_doubt(cur, now) && cur->rtt.idle_us == 0)
 			review_working(m, s, now, cur);
-		else if (flow_lost(cur, now))
+		else if (now >= leave_at(s, cur))
 			review_silent(m, s, now, cur);
 	}
 	s->review_at = review_next(m, s, now);
@@ -401,6 +417,18 @@ path_choice_flow(struct mp *m, struct session *s, uint64_t now, size_t need)
 			return f;
 	}
 	return cur != NULL && flow_usable(cur) ? cur : last_answered(m, s, cur);
+}
+
+bool
+path_choice_hopes(const struct mp *m, const struct session *s, uint64_t now)
+{
+	struct flow *f;
+
+	STATE_FLOWS(m, s, f, id)
+		if (!f->gone && !f->down && !f->failed && now < f->born_at +
+		    CHOICE_HOPE)
+			return true;
+	return false;
 }
 
 uint16_t

@@ -6,6 +6,7 @@
 #ifndef PATH_CHOICE_H
 #define PATH_CHOICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,12 @@ enum choice_limit {
 	CHOICE_ASK_GAP = 500 * 1000,  /* us between two searches that ask, when
 				       * no probe but only a datagram waits:
 				       * its reader may just be slow */
+	CHOICE_PEERS_TURN = 100 * 1000, /* us that the responder waits for a
+					 * SELECT before it leaves a flow */
 	CHOICE_GUESS = 1000 * 1000,   /* us of silence before a flow is used of
 				       * which nothing is known */
+	CHOICE_HOPE = 3 * 1000 * 1000, /* us in which a new flow may be one that
+				       * answers */
 };
 
 /* The review: changes the flow in use where that is called for. */
@@ -41,6 +46,8 @@ void path_choice_resend(struct mp *, struct session *, uint64_t now);
  * none. */
 struct flow *path_choice_flow(struct mp *, struct session *, uint64_t now,
     size_t need);
+/* There is none: are new ones being asked?  Then the datagram waits. */
+bool path_choice_hopes(const struct mp *, const struct session *, uint64_t now);
 /* The flow for a COPY of a datagram that goes out on `f'; NULL: none is needed
  * or none can carry it. */
 struct flow *path_choice_copy(struct mp *, struct session *, uint64_t now,

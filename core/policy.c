@@ -69,7 +69,7 @@ static bool
 policy_stale(const struct session *s, const struct flow *f, uint64_t now)
 {
 	return !s->initiator &&
-	    now > f->ts_arrival + 2 * rtt_interval(&f->rtt) + RTT_PROBE_MIN / 5;
+	    now > f->ts_arrival + 2 * flow_interval(f) + RTT_PROBE_MIN / 5;
 }
 
 /* Did it fall silent in this search, or just before?  A flow that was dead long

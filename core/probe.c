@@ -11,10 +11,11 @@
  *	never answered		0, 0.3, 0.9, 2.1 s after it began, then each
  *				30 s
  *	probe_now		at once: something changed (path.c)
- *	a wait runs		when its dRTO is over (flow_wait_end()); on the
- *				flow in use also when a datagram waits longer
- *				than an answer takes, each 50 ms in the first
- *				second of silence
+ *	a wait runs		when its dRTO is over (flow_wait_end()), or
+ *				when a datagram waits longer than an answer
+ *				takes, each 50 ms in the first second of
+ *				silence; if nothing but datagrams waits, also
+ *				as below: of a stream some always do
  *	not validated		each 100 ms, with a challenge
  *	unproven		each dRTO, at least 125 ms
  *	responder		never: it answers, and knows flows by the
@@ -22,8 +23,10 @@
  *	program idle for 15 s	each 15 s on the flow in use, 60 s on others
  *	after a lost probe	32 on the flow in use, each 125 ms or as long
  *				as an answer takes, to learn its loss
- *	else			each max(dRTO, 560 ms), at most 10 s; later where
- *				a datagram was answered (due_interval())
+ *	else			each max(dRTO, 560 ms, on IPv6 700 ms), at most
+ *				10 s; later where a datagram was answered
+ *				(due_interval()), a little sooner or later to go
+ *				in the place of an answer (probe_joins())
  *
  * Sizes (DPLPMTUD, RFC 8899): each flow has a proven size of UDP payload, 1200
  * at first.  Its search is one of:
@@ -70,13 +73,14 @@ due_never_answered(const struct flow *f)
 	return f->probe_at + 30 * SEC;
 }
 
-/* A datagram on the flow in use waits longer than an answer takes. */
+/* A datagram waits longer than an answer takes: on the flow in use, or on one
+ * that was left before that was known, until the doubt is noticed. */
 static uint64_t
 due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
 {
 	uint64_t at;
 
-	if (f->id != s->current || f->data_since == MP_NEVER ||
+	if (f->data_since == MP_NEVER || (f->id != s->current && f->doubted) ||
 	    now > f->silent_since + PROBE_DATA_FOR)
 		return MP_NEVER;
 	at = f->data_since + rtt_overdue(&f->rtt) + flow_ack_gap(f);
@@ -89,17 +93,35 @@ due_data_wait(const struct session *s, const struct flow *f, uint64_t now)
  * A regular probe.  On the flow in use a datagram that was answered shows as
  * much as a probe does: the next is due one interval after it, two after the
  * last probe at most.  Not where datagrams follow each other quickly: there
- * probes bring the counts of loss.
+ * probes bring the counts of loss.  Where datagrams arrive it may be a little
+ * late, to go with an answer (probe_joins()).
  */
 static uint64_t
 due_interval(const struct session *s, const struct flow *f)
 {
-	uint64_t wait = rtt_interval(&f->rtt), at = f->probe_at + wait;
+	uint64_t wait = flow_interval(f), at = f->probe_at + wait;
 	uint64_t data = f->data_last + wait;
 
-	if (f->id != s->current || f->data_gap < PROBE_SLOW || data <= at)
+	if (f->id != s->current)
+		return at;
+	if (at < f->data_seen + PROBE_SLOW) /* it may join an answer */
+		at += PROBE_JOIN_LATER;
+	if (f->data_gap < PROBE_SLOW)
+		return at;
+	/* Another datagram is expected before that. */
+	if (f->data_gap < 2 * wait && data > f->probe_at)
+		return at + wait;
+	if (data <= at)
 		return at;
 	return data < at + wait ? data : at + wait;
+}
+
+bool
+probe_joins(const struct session *s, const struct flow *f, uint64_t now)
+{
+	return s->initiator && f->id == s->current && f->validated &&
+	    !f->unproven && f->probes == 0 && f->probe_at != 0 &&
+	    now + PROBE_JOIN_SOONER >= f->probe_at + flow_interval(f);
 }
 
 /* No wait runs: a challenge to a flow that lost its validation, or the
@@ -132,7 +154,7 @@ due_regular(const struct session *s, const struct flow *f, uint64_t now)
 uint64_t
 probe_due(const struct session *s, const struct flow *f, uint64_t now)
 {
-	uint64_t data, wait;
+	uint64_t data, wait, regular;
 
 	if (f->gone || f->down)
 		return MP_NEVER;
@@ -142,9 +164,11 @@ probe_due(const struct session *s, const struct flow *f, uint64_t now)
 		return 0;
 	data = due_data_wait(s, f, now);
 	wait = flow_wait_end(f, now);
-	if (wait == MP_NEVER && data == MP_NEVER)
-		return due_regular(s, f, now);
-	return data < wait ? data : wait;
+	wait = data < wait ? data : wait;
+	/* Of a stream some datagrams always wait. */
+	regular = wait == MP_NEVER || f->probes == 0 ?
+	    due_regular(s, f, now) : MP_NEVER;
+	return regular < wait ? regular : wait;
 }
 
 enum { HEADERS4 = 20 + 8, HEADERS6 = 40 + 8, MTU_UNKNOWN = 1500 };

@@ -20,6 +20,8 @@ enum probe_limit {
 	PROBE_QUICK = 125 * 1000, /* us between probes after a lost one */
 	PROBE_AGAIN = 100 * 1000, /* us until a challenge is repeated */
 	PROBE_SLOW = 250 * 1000, /* us between datagrams that save probes */
+	PROBE_JOIN_SOONER = 60 * 1000, /* us that a probe is sooner, or ... */
+	PROBE_JOIN_LATER = 140 * 1000, /* ... later, to save an answer */
 	PROBE_RUNGS = 5,
 	PROBE_SAME = 7, /* no rung: a proof of the proven size itself */
 	PROBE_SAME_SIZE = 1 << PROBE_SAME,
@@ -32,6 +34,10 @@ enum probe_limit {
 bool probe_idle(const struct session *, uint64_t now);
 /* When the flow's next probe is due, perhaps in the past; MP_NEVER. */
 uint64_t probe_due(const struct session *, const struct flow *, uint64_t now);
+
+/* A datagram is to be answered: does the next probe go in the answer's place?  It
+ * carries all that an answer does. */
+bool probe_joins(const struct session *, const struct flow *, uint64_t now);
 
 /* The UDP payload of rung i on an interface of that MTU (0: unknown); 0: there
  * is no such rung. */

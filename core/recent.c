@@ -7,11 +7,21 @@
 #include "state.h"
 #include "wire.h"
 
+enum { RECENT_LOOKS = 32 }; /* records that one search looks at */
+
 bool
 recent_arrived(const struct flow *f, uint64_t at)
 {
 	/* The clock of timestamps has coarse steps. */
 	return f != NULL && flow_arrived(f, at + 2 * WIRE_TS_US);
+}
+
+bool
+recent_stale(const struct mp *m, const struct record *r, uint64_t now)
+{
+	uint32_t most = STATE_ONCE(m->sh->resend_us);
+
+	return now > r->sent_at + (most < RECENT_MOST ? most : RECENT_MOST);
 }
 
 unsigned
@@ -38,7 +48,7 @@ settled(const struct mp *m, const struct session *s, const struct record *r,
 {
 	unsigned i;
 
-	if (now > r->sent_at + RECENT_LONGEST ||
+	if (recent_stale(m, r, now) ||
 	    state_flow(m, s, r->flow) == NULL ||
 	    settled_by(m, s, r->flow, r->sent_at))
 		return true;
@@ -56,4 +66,18 @@ recent_trim(struct mp *m, struct session *s, uint64_t now, unsigned most)
 	for (; most > 0 && (r = pool_first(m, POOL_RECENT, s)) != NULL &&
 	     settled(m, s, r, now); most--)
 		pool_drop(m, POOL_RECENT, s);
+}
+
+uint64_t
+recent_after(struct mp *m, struct session *s, const struct flow *f,
+    uint64_t at)
+{
+	const struct record *r;
+	unsigned looks = RECENT_LOOKS;
+
+	for (r = pool_first(m, POOL_RECENT, s); r != NULL && looks > 0;
+	     r = pool_next(m, POOL_RECENT, r), looks--)
+		if (r->flow == f->id && r->sent_at > at)
+			return r->sent_at;
+	return MP_NEVER;
 }

@@ -12,6 +12,7 @@
 #include "path_choice.h"
 #include "loss.h"
 #include "probe.h"
+#include "recent.h"
 #include "replay.h"
 #include "responder.h"
 #include "rtt.h"
@@ -268,6 +269,7 @@ static void
 take_times(struct mp *m, struct recv *r)
 {
 	struct flow *f = r->f;
+	uint64_t rest;
 	uint32_t us;
 	bool review;
 
@@ -283,9 +285,10 @@ take_times(struct mp *m, struct recv *r)
 	if (!f->slow)
 		rtt_sample(&f->rtt, us);
 	review = flow_answered(f, r->arrival);
+	rest = flow_sent_at(r->arrival, r->msg.tsreply, r->msg.held_log2, true);
 	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
-	    r->msg.held_log2),
-	    flow_sent_at(r->arrival, r->msg.tsreply, 0));
+	    r->msg.held_log2, false), rest,
+	    recent_after(m, r->s, f, rest + WIRE_TS_US));
 	path_choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: ISC */
-/* Which of the last 2048 sequence numbers of a flow arrived (RFC 6479); under
- * the former key, of the last 1024. */
+/* Which of the last 2048 sequence numbers of a flow arrived (RFC 6479), and some
+ * older ones that did not; under the former key, of the last 1024. */
 #ifndef REPLAY_H
 #define REPLAY_H
 
 #include <stdint.h>
 
-enum { REPLAY_BITS = 2048, REPLAY_TAIL_BITS = 1024 };
+enum {
+	REPLAY_BITS = 2048,
+	REPLAY_TAIL_BITS = 1024,
+	REPLAY_HOLES = 8,
+	REPLAY_FAR = 65536, /* numbers that may still be new, behind `hi' */
+};
+
+/* Numbers older than the window that never arrived: first, first + 1 ... */
+struct replay_hole {
+	uint32_t first, n; /* the lowest bits of one, how many */
+};
 
 struct replay_window {
 	uint64_t hi; /* highest number taken, 0: none; numbers begin at 1 */
 	uint64_t bits[REPLAY_BITS / 64];
+	struct replay_hole hole[REPLAY_HOLES]; /* [0] still grows */
 };
 
 struct replay_tail {

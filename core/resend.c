@@ -42,7 +42,9 @@
  * Age.  A datagram is resent until its last sending is so long ago as it may
  * take to doubt the flow that carried it (an answer under way and two waits,
  * with RESEND_MORE to spare; RESEND_LEAST at least), and to doubt the next; but
- * never later than RECENT_LONGEST after its first sending.  See too_late().
+ * never later after its first sending than the endpoint's user wants
+ * (recent_stale(), 1 s): what comes late says something false to a program that
+ * takes its time, such as a clock.  See too_late().
  */
 enum resend_limit {
 	RESEND_FEW = 4,	       /* copies */
@@ -100,7 +102,7 @@ too_late(const struct mp *m, const struct session *s, const struct record *r,
 	if (by != NULL)
 		most += flow_patience(by);
 	return now > r->sent_at + r->copied_us + most ||
-	    now > r->sent_at + RECENT_LONGEST;
+	    recent_stale(m, r, now);
 }
 
 /* How many copies a batch has: counts the datagrams at risk, of a long queue
@@ -114,8 +116,7 @@ few_of(struct mp *m, struct session *s, uint64_t now)
 	for (r = pool_first(m, POOL_RECENT, s); r != NULL &&
 	     looks < RESEND_LOOKS; r = pool_next(m, POOL_RECENT, r)) {
 		looks++;
-		n += now < r->sent_at + RECENT_LONGEST &&
-		    at_risk(m, s, r, now);
+		n += !recent_stale(m, r, now) && at_risk(m, s, r, now);
 	}
 	if (looks == RESEND_LOOKS)
 		n = (uint32_t)((uint64_t)n * s->pool.n / RESEND_LOOKS);
@@ -233,7 +234,7 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		if (looks++ == RESEND_LOOKS)
 			return 0; /* goes on at the next call */
 		s->resend_pos = r->next;
-		if (now > r->sent_at + RECENT_LONGEST || !at_risk(m, s, r, now))
+		if (recent_stale(m, r, now) || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.but = 0;

@@ -176,6 +176,28 @@ write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
 	return true;
 }
 
+/*
+ * The slot that a new session gets: the one that accepts, or another one if its
+ * socket is of the other family than the address that the initiator's program
+ * asked.  The claim is of that family; it is zeros where no route leads there.
+ */
+static uint8_t
+asked_slot(const struct mp *m, const struct handshake *sh)
+{
+	static const uint8_t unknown[16];
+	uint32_t i, slot = m->sh->accept_slot;
+
+	if (!state_slot_open(m, slot) ||
+	    memcmp(sh->claim, unknown, sizeof(unknown)) == 0 ||
+	    addr_fits((enum mp_family)m->sh->family[slot], sh->claim))
+		return (uint8_t)slot;
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (state_slot_open(m, i) && addr_fits(
+		    (enum mp_family)m->sh->family[i], sh->claim))
+			return (uint8_t)i;
+	return UINT8_MAX;
+}
+
 /* Fills in `sh' by an authenticated INIT.  MP_C_MAX: it may be answered; or the
  * reason why not. */
 static enum mp_counter
@@ -202,7 +224,7 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->gen = s->gen;
 		sh->slot = s->slot;
 	} else {
-		sh->slot = m->sh->accept_slot;
+		sh->slot = asked_slot(m, sh);
 		if (!state_slot_open(m, sh->slot))
 			return MP_C_drop_handshake_slot;
 	}

@@ -22,6 +22,7 @@ enum rtt_limit { /* microseconds */
 				   * apart */
 	RTT_PROBE_MIN = 560 * 1000, /* costs what the paper's probes do each
 					* 500 ms */
+	RTT_PROBE_MIN6 = 700 * 1000, /* on IPv6 */
 	RTT_PROBE_MAX = 10 * 1000 * 1000,
 	RTT_DOUBT_MIN = 10 * 1000,
 	RTT_SAMPLE_MAX = 5 * 1000 * 1000,

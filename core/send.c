@@ -323,8 +323,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	pool_fetch(m, s);
 	need += frame;
 	f = path_choice_flow(m, s, now, need);
-	if (f == NULL)
-		return MP_ENETUNREACH;
+	if (f == NULL) /* all flows are new, as after a change of network? */
+		return path_choice_hopes(m, s, now) ? MP_EAGAIN :
+		    MP_ENETUNREACH;
 	bytes = part_needed(f, len, MP_OVERHEAD, frame) ?
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
@@ -414,6 +415,9 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	r->keys = tx->keys & 1; /* the key may be newer by now */
 	if (copy != NULL)
 		r->via[r->vias++] = copy->id;
+	else if (!s->resend && s->resend_from >= tx->sent_at)
+		/* A resend began, and ended, before it was here. */
+		path_choice_resend(m, s, tx->sent_at);
 	return r;
 }
 

@@ -187,8 +187,10 @@ static void
 staged_count(struct mp *m, struct session *s, const struct record *r,
     uint64_t now)
 {
-	struct mp_tx tx = { .seq = r->taken_seq, .sent_at = now,
-		.keys = r->keys, .part = r->part };
+	struct mp_tx tx = { .seq = r->taken_seq, .keys = r->keys,
+		.part = r->part,
+		.sent_at = s->staged_until > now ? s->staged_until -
+		    STAGED_LEASE : now };
 	struct flow *f = state_flow(m, s, r->flow);
 	struct record *recent;
 
@@ -225,12 +227,12 @@ staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
 static void
 staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
 {
-	struct record *r, *before = NULL;
+	struct record *r = pool_first(m, POOL_HELD, s), *before = NULL;
 
-	if (s->staged_pos == MP_NEVER ||
-	    !up_to(number, number_of(s->staged_pos)))
+	if (r == NULL || !up_to(r->number, number) || s->staged_pos ==
+	    MP_NEVER || !up_to(number, number_of(s->staged_pos)))
 		return; /* its time was over */
-	for (r = pool_first(m, POOL_HELD, s); r != NULL && r->number != number;
+	for (; r != NULL && r->number != number;
 	     r = pool_next(m, POOL_HELD, r))
 		before = r;
 	s->staged_pos = before != NULL ? pool_position(m, POOL_HELD, before) :

@@ -380,6 +380,7 @@ struct shared {
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
+	uint32_t resend_us; /* see struct mp_setup */
 	uint32_t open_slots; /* by slot */
 	uint8_t family[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];

@@ -33,7 +33,8 @@
  *	all keys wiped		180 s without a packet
  *	INIT, waiting RESP	initiator_due()
  *	peer lost		all probed flows silent for max(3 (SRTT +
- *				4 RTTVAR), 1 s): INIT on every pair
+ *				4 RTTVAR), 1 s), and the keys 1 s old: INIT on
+ *				every pair
  *	CHILD unanswered	INIT after the time that a probe may take + 25
  *				ms; no longer up after 1 s (child_due())
  * Of the session
@@ -144,17 +145,20 @@ uint64_t
 timers_lost_at(const struct mp *m, const struct session *s)
 {
 	struct flow *f;
-	uint64_t last = 0, at;
+	uint64_t last = 0, at, shook;
 
 	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
 		return MP_NEVER;
+	shook = s->keys[s->cur & 1].born_at + SEC; /* it was there then */
 	STATE_FLOWS(m, s, f, id) {
 		if (f->down || (f->answer_at == 0 && !f->proven_once))
 			continue;
 		at = flow_silent_at(f);
 		last = last > at ? last : at;
 	}
-	return last == 0 ? MP_NEVER : last;
+	if (last == 0)
+		return MP_NEVER;
+	return last > shook ? last : shook;
 }
 
 /* When a session that is connecting gives up: 10 s after the program's last

@@ -305,6 +305,7 @@ get_addr(const uint8_t *p, size_t size, struct mp_addr *a)
 	} else
 		return false;
 	a->port = get16(p + 2);
+	a->zone = 0;
 	return !addr_unusable(a);
 }
 
@@ -476,6 +477,7 @@ wire_get_resp(const uint8_t in[WIRE_INNER], struct wire_resp *r)
 	r->features = get32(in + 4);
 	memcpy(r->yours.ip, in + 8, 16);
 	r->yours.port = get16(in + 24);
+	r->yours.zone = 0;
 	r->max_flows = get16(in + 26);
 	return all_zero(in + 28, 4);
 }

@@ -7,6 +7,7 @@
 #define AGENT_H
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -31,6 +32,8 @@ enum agent_bound {
 	AGENT_LINGER_US = 10 * 1000000, /* the worker's stay after the last
 					 * port and client */
 	AGENT_SCAN_US = 1000000, /* between two scans of the sockets, at most */
+	AGENT_SCAN_HEARD_US = 30 * 1000000, /* the same where the kernel tells
+					     * of closed sockets */
 };
 
 struct agent {
@@ -54,6 +57,7 @@ struct agent {
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
 	struct process_list processes;
+	bool closing; /* the keeper may still have ports that are closed */
 	unsigned staying; /* processes that the agent has to outlive */
 	struct events *events;
 	struct netmon *netmon;

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "mp.h"
+#include "agent.h"
 #include "port.h"
 #include "port_send.h"
+#include "socket_scan.h"
 #include "steering.h"
 #include "shared/arena.h"
 #include "shared/internal.h"
@@ -25,6 +27,7 @@ struct backlog_item {
 	STAILQ_ENTRY(backlog_item) entry;
 	struct mp_addr from;
 	uint64_t since;
+	bool astray; /* its socket may be closed: waits for a scan */
 	size_t len;
 	uint8_t payload[];
 };
@@ -40,19 +43,22 @@ backlog_drop_first(struct port *p)
 	free(d);
 }
 
-/* The slot whose socket can have a datagram of this peer now: it has the
- * peer's session and is connected to the peer, or takes strangers; -1: none.
- * [lock] */
+/* The slot whose socket can have a datagram now: it has the peer's session and
+ * is connected to the peer, or takes strangers; of one that went astray, it has
+ * the session still when closed sockets are known.  -1: none.  [lock] */
 static int
-backlog_find_slot(struct port *p, const struct mp_addr *from)
+backlog_find_slot(struct port *p, const struct backlog_item *d)
 {
 	const struct slot *is = p->map.arena->slot;
 	int i, stranger = steering_stranger(p);
 
+	if (d->astray && p->agent->scan->began <= d->since)
+		return -1;
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (p->slot[i].used && (p->slot[i].connected ?
-			net_equal(&is[i].peer, from) : i == stranger) &&
-		    mp_session_find(&p->map.mp, (uint32_t)i, from) != MP_NONE)
+		if (p->slot[i].used && (d->astray || (p->slot[i].connected ?
+			net_equal(&is[i].peer, &d->from) : i == stranger)) &&
+		    mp_session_find(&p->map.mp, (uint32_t)i, &d->from) !=
+		    MP_NONE)
 			return i;
 	return -1;
 }
@@ -68,7 +74,7 @@ backlog_choose(struct port *p, struct mp_addr *from)
 	steering_read_records(p);
 	STAILQ_FOREACH(d, &p->backlog, entry) {
 		*from = d->from;
-		slot = backlog_find_slot(p, from);
+		slot = backlog_find_slot(p, d);
 		if (slot >= 0)
 			break;
 	}
@@ -80,7 +86,7 @@ static void
 backlog_deliver(struct port *p, uint32_t slot, const struct mp_addr *from)
 {
 	struct backlog_item *d, *next;
-	struct internal in = { .kind = INTERNAL_DATA, .slot = slot,
+	struct internal in = { .kind = INTERNAL_LAST, .slot = slot,
 		.from = *from };
 
 	for (d = STAILQ_FIRST(&p->backlog); d != NULL; d = next) {
@@ -135,6 +141,7 @@ backlog_put(struct port *p, const struct internal *in, const void *payload,
 		backlog_drop_first(p);
 	d->from = in->from;
 	d->since = arena_now();
+	d->astray = in->kind == INTERNAL_ASTRAY;
 	d->len = len;
 	memcpy(d->payload, payload, len);
 	STAILQ_INSERT_TAIL(&p->backlog, d, entry);

@@ -4,6 +4,8 @@
  * session was with a socket that its program has connected to another peer
  * meanwhile; a server of that kind binds its next socket at once, and that one
  * gets them.
+ * Or one came to another socket than it was for, as that was closed just now: it
+ * waits until the agent has seen that, and another socket has the session.
  */
 #ifndef BACKLOG_H
 #define BACKLOG_H

@@ -46,7 +46,7 @@ bind_rule_overlap(const struct claim *a, const struct claim *b)
 
 /* See udp_lib_lport_inuse() of Linux's net/ipv4/udp.c. */
 enum bind_rule
-bind_rule(const struct slot *is, uint32_t device, const struct ipc_request *ask)
+bind_rule_of(const struct slot *is, uint32_t device, const struct ipc_request *ask)
 {
 	struct claim old = bind_rule_claim(&is->local, is->family, is->v6only);
 	struct claim new = bind_rule_claim(&ask->local, ask->family,

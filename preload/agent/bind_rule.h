@@ -22,7 +22,7 @@ enum bind_rule {
  * this device (0: to none)?  Of the sockets of a port the newest that is not
  * apart decides, since the kernel looks no further.
  */
-enum bind_rule bind_rule(const struct slot *, uint32_t device,
+enum bind_rule bind_rule_of(const struct slot *, uint32_t device,
     const struct ipc_request *);
 
 #endif

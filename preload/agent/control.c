@@ -187,6 +187,14 @@ control_commit_all(struct port *p, int n)
 	return true;
 }
 
+/* It was not steered to its socket, which may be closed: looks for that. */
+static void
+control_astray(const struct port *p, struct internal *inner)
+{
+	inner->kind = INTERNAL_ASTRAY;
+	socket_scan_soon(p->agent->scan);
+}
+
 /* Passes a datagram on: one out of a control packet (a copy of a datagram whose
  * own packet was lost, or its second part) goes to its slot; data that the
  * steering sent to the agent waits for the socket that is to have it. */
@@ -200,9 +208,11 @@ control_deliver(struct port *p, const struct control_item *c,
 	if (c->rx.slot >= MP_SLOTS_MAX || !p->slot[c->rx.slot].used ||
 	    c->rx.off > len || c->rx.len > len - c->rx.off)
 		return;
-	if (c->steered)
+	if (c->steered) {
+		if (p->slot[c->rx.slot].connected)
+			control_astray(p, &inner);
 		backlog_put(p, &inner, bytes + c->rx.off, c->rx.len);
-	else
+	} else
 		port_send_internal(p, &inner, bytes + c->rx.off, c->rx.len);
 }
 
@@ -210,12 +220,14 @@ control_deliver(struct port *p, const struct control_item *c,
  * here by hash where the steering knows no index; sent on, they would come back
  * by the same hash. */
 static void
-control_take_internal(struct port *p, const struct internal *inner,
+control_take_internal(struct port *p, struct internal *inner,
     const uint8_t *bytes)
 {
 	if (inner->kind == INTERNAL_CLOSING)
 		socket_scan_soon(p->agent->scan);
-	else if (inner->kind == INTERNAL_BACKLOG)
+	if (inner->kind == INTERNAL_ASTRAY)
+		control_astray(p, inner);
+	if (inner->kind == INTERNAL_BACKLOG || inner->kind == INTERNAL_ASTRAY)
 		backlog_put(p, inner, bytes + inner->off, inner->len);
 }
 

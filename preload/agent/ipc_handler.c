@@ -110,10 +110,26 @@ ipc_handler_open_more(struct ipc_question *q, struct port *p, bool raced)
 	slot = slots_add(p, &q->ask, q->pid, raced);
 	if (slot < 0)
 		return slot;
-	parent_give(p, &q->ask.local);
+	(void)parent_give(p, &q->ask.local, &q->ask.peer);
 	group_steer(p);
 	port_due(p);
 	return ipc_handler_give(q, p, slot);
+}
+
+/* A socket that came with IPC_OPEN, and hears of a closed port for the slot.
+ * The kernel would also give it the datagrams of a peer that needs no handshake
+ * any more. */
+static void
+ipc_handler_take_refusal(struct ipc_question *q, struct port *p, int slot,
+    bool known)
+{
+	struct mp_addr at;
+
+	if (!known && q->ask.refusal != 0 && q->got[1] >= 0 &&
+	    port_fits(q->agent, q->got[1], &q->ask, &at) &&
+	    !net_equal(&at, &p->bound))
+		(void)refusal_open(p, (uint32_t)slot,
+		    ipc_handler_take(q, 1));
 }
 
 static int
@@ -121,6 +137,7 @@ ipc_handler_open_new(struct ipc_question *q)
 {
 	struct port *p;
 	int slot, error;
+	bool known;
 
 	/* It joined the port, whose last socket was closed since. */
 	if (q->got[q->abstract ? 1 : 0] < 0)
@@ -134,8 +151,9 @@ ipc_handler_open_new(struct ipc_question *q)
 		serving_close(p);
 		return slot;
 	}
-	parent_give(p, &q->ask.local);
+	known = parent_give(p, &q->ask.local, &q->ask.peer);
 	group_steer(p);
+	ipc_handler_take_refusal(q, p, slot, known);
 	port_due(p);
 	journal("port %u: opened by %s, %d", p->number,
 	    p->map.arena->slot[slot].program, (int)q->pid);
@@ -222,7 +240,7 @@ ipc_handler_check_bind(const struct ipc_question *q)
 		return -ENOENT;
 	while (rule == BIND_RULE_APART && (error = ipc_handler_next_bound(
 	    q->agent, number, &before, &p, &is)) == 0)
-		rule = bind_rule(&is, p->device, &q->ask);
+		rule = bind_rule_of(&is, p->device, &q->ask);
 	if (error == -EAGAIN)
 		return error;
 	return rule == BIND_RULE_REFUSED ? -EADDRINUSE : 0;
@@ -233,10 +251,13 @@ on_may_bind(struct ipc_question *q)
 {
 	int error = ipc_handler_check_bind(q);
 
+	if (error == -ENOENT)
+		serving_await_closed(q->agent);
 	if (error != -EADDRINUSE)
 		return error;
 	/* Does the socket that forbids it still exist? */
 	socket_gc_run(q->agent);
+	serving_await_closed(q->agent);
 	return ipc_handler_check_bind(q);
 }
 
@@ -283,6 +304,8 @@ on_refusal_socket(struct ipc_question *q)
 	if (q->got[0] < 0 || !port_fits(q->agent, q->got[0], &q->ask, &at) ||
 	    net_equal(&at, &p->bound))
 		return -EBADF;
+	if (parent_give(p, &q->ask.local, &q->ask.peer))
+		return 0;
 	return refusal_open(p, (uint32_t)slot, ipc_handler_take(q, 0));
 }
 
@@ -397,9 +420,24 @@ on_links(struct ipc_question *q)
 }
 
 static int
+on_steer(struct ipc_question *q)
+{
+	struct port *p = ipc_handler_port_of(q);
+
+	if (p == NULL || slots_find(p, q->ask.cookie) < 0)
+		return -ENOENT;
+	if (!ipc_handler_may(q, p))
+		return -EACCES;
+	group_steer(p);
+	port_due(p);
+	return 0;
+}
+
+static int
 on_closing(struct ipc_question *q)
 {
 	socket_gc_run(q->agent);
+	serving_await_closed(q->agent);
 	return 0;
 }
 
@@ -434,6 +472,7 @@ static int (*const handler[])(struct ipc_question *) = {
 	[IPC_REFUSAL] = on_refusal_socket,
 	[IPC_LINKS] = on_links,
 	[IPC_EVENTS] = on_events,
+	[IPC_STEER] = on_steer,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };

@@ -14,6 +14,7 @@
 #include "listener.h"
 #include "loop.h"
 #include "port.h"
+#include "socket_gc.h"
 #include "status.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
@@ -74,6 +75,7 @@ client_writable(struct watch *w, uint32_t events)
 static bool
 client_begin_status(struct client *c)
 {
+	socket_gc_run(c->agent); /* counts what the kernel dropped */
 	c->status = status_new(c->agent);
 	if (c->status == NULL)
 		return false;

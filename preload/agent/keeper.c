@@ -33,7 +33,8 @@
  *	one worker at a time; the channel is a new pair for each, so that no
  *	message of a dead worker is taken for one of the next
  *	a port is kept from the worker's STORE to its DROP, and no longer: its
- *	number is free for others when DROP is answered
+ *	number is free for others then
+ *	what a worker sent before it died is done before the next one starts
  *
  * It must never read from a control socket, map an arena, or take a worker's
  * message for more than keeper_ipc.c allows: a worker may be an attacker's.

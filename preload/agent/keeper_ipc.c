@@ -24,6 +24,14 @@ keeper_ipc_close_one(int fd)
 		close(fd);
 }
 
+/* Closes what came with a message, from the i-th descriptor on. */
+static void
+keeper_ipc_close_rest(const int got[IPC_PASS], int i)
+{
+	for (; i < IPC_PASS; i++)
+		keeper_ipc_close_one(got[i]);
+}
+
 /* Reads one answer: 1, or 0: there is none, or a negative errno. */
 static int
 keeper_ipc_read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
@@ -35,7 +43,7 @@ keeper_ipc_read_answer(int channel, struct keeper_ipc_answer *answer, int *got)
 		return 0;
 	if (n < 0)
 		return n;
-	keeper_ipc_close_one(came[1]);
+	keeper_ipc_close_rest(came, 1);
 	*got = came[0];
 	if (n == (int)sizeof(*answer)) {
 		answer->text[IPC_TEXT - 1] = '\0';
@@ -69,6 +77,23 @@ keeper_ipc_await(int channel, uint32_t number, uint64_t until,
 	return -ETIMEDOUT;
 }
 
+/* Sends a request.  The channel does not block: if it is full, the keeper gets
+ * as long as for an answer. */
+static int
+keeper_ipc_send(int channel, const struct keeper_ipc_request *ask,
+    const int *pass, int n)
+{
+	bool how = ask->kind == KEEPER_IPC_STORE || ask->kind == KEEPER_IPC_KEY;
+	size_t len = how ? sizeof(*ask) : (size_t)KEEPER_IPC_SHORT;
+	struct pollfd p = { .fd = channel, .events = POLLOUT };
+	int error = ipc_send(channel, ask, len, pass, n);
+
+	if (error != -EAGAIN)
+		return error;
+	return poll(&p, 1, ANSWER_MS) > 0 ?
+	    ipc_send(channel, ask, len, pass, n) : -ETIMEDOUT;
+}
+
 int
 keeper_ipc_call(int channel, struct keeper_ipc_request *ask, const int *pass,
     int n, struct keeper_ipc_answer *answer, int *got)
@@ -82,7 +107,9 @@ keeper_ipc_call(int channel, struct keeper_ipc_request *ask, const int *pass,
 	if (channel < 0)
 		return -EPIPE;
 	ask->number = ++number;
-	error = ipc_send(channel, ask, sizeof(*ask), pass, n);
+	if (ask->number == 0)
+		ask->number = ++number;
+	error = keeper_ipc_send(channel, ask, pass, n);
 	if (error != 0)
 		return error;
 	error = keeper_ipc_await(channel, ask->number, arena_now() +
@@ -91,13 +118,14 @@ keeper_ipc_call(int channel, struct keeper_ipc_request *ask, const int *pass,
 	return error != 0 ? error : answer->error;
 }
 
-void
-keeper_ipc_alive(int channel)
+int
+keeper_ipc_tell(int channel, struct keeper_ipc_request *ask, const int *pass,
+    int n)
 {
-	static const struct keeper_ipc_request ask =
-	    { .kind = KEEPER_IPC_ALIVE };
-
-	(void)ipc_send(channel, &ask, sizeof(ask), NULL, 0);
+	if (channel < 0)
+		return -EPIPE;
+	ask->number = 0;
+	return keeper_ipc_send(channel, ask, pass, n);
 }
 
 bool
@@ -175,8 +203,10 @@ keeper_ipc_serve(int channel, struct kept_port_list *list, int (*bye)(void *),
 	n = ipc_recv(channel, &ask, sizeof(ask), got);
 	if (n <= 0)
 		return n < 0 ? n : -EPIPE;
-	if (n != (int)sizeof(ask))
+	if (n < (int)KEEPER_IPC_SHORT)
 		ask.kind = ask.number = 0;
+	if (n != (int)sizeof(ask))
+		memset(&ask.how, 0, sizeof(ask.how));
 	answer.number = ask.number;
 	switch (ask.kind) {
 	case KEEPER_IPC_READY:
@@ -199,9 +229,9 @@ keeper_ipc_serve(int channel, struct kept_port_list *list, int (*bye)(void *),
 	default:
 		answer.error = -EINVAL;
 	}
-	keeper_ipc_close_one(got[0]);
-	keeper_ipc_close_one(got[1]);
-	(void)ipc_send(channel, &answer, sizeof(answer), &fd, fd >= 0);
+	keeper_ipc_close_rest(got, 0);
+	if (ask.number != 0)
+		(void)ipc_send(channel, &answer, sizeof(answer), &fd, fd >= 0);
 	keeper_ipc_close_one(fd);
 	return (int)ask.kind;
 }

@@ -4,13 +4,17 @@
  * another worker can go on with them, and to open key files, which the worker
  * has no right to.
  *
- * Over a SOCK_SEQPACKET pair; each request has one answer.
+ * Over a SOCK_SEQPACKET pair.  Each request with a number has one answer, the
+ * others have none: the keeper takes them in their order, also those that a
+ * worker left when it died, before it starts the next one.  Requests that say
+ * nothing of `how' are KEEPER_IPC_SHORT bytes long.
  */
 #ifndef KEEPER_IPC_H
 #define KEEPER_IPC_H
 
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shared/ipc.h"
@@ -18,7 +22,7 @@
 enum keeper_ipc_kind {
 	KEEPER_IPC_READY = 1, /* the worker serves */
 	KEEPER_IPC_STORE, /* with the arena's memfd and the control socket */
-	KEEPER_IPC_DROP,  /* answered when both are closed */
+	KEEPER_IPC_DROP,  /* both are to be closed */
 	KEEPER_IPC_KEY,	  /* the answer has the key file's descriptor */
 	KEEPER_IPC_ALIVE, /* each KEEPER_IPC_HEARTBEAT_US: the worker does not
 			   * hang */
@@ -29,11 +33,14 @@ enum { KEEPER_IPC_HEARTBEAT_US = 1000000 };
 
 struct keeper_ipc_request {
 	uint32_t kind;
-	uint32_t number; /* counts requests; keeper_ipc_call() sets it */
+	uint32_t number; /* counts requests; keeper_ipc_call() sets it; 0: no
+			  * answer */
 	uint64_t id;	 /* of STORE and DROP */
 	struct ipc_request how; /* of STORE: how the port was opened; of KEY:
 				 * the path, in `keys' */
 };
+
+enum { KEEPER_IPC_SHORT = offsetof(struct keeper_ipc_request, how) };
 
 struct keeper_ipc_answer {
 	int32_t error; /* 0 or a negative errno */
@@ -57,8 +64,10 @@ LIST_HEAD(kept_port_list, kept_port);
  */
 int keeper_ipc_call(int channel, struct keeper_ipc_request *, const int *pass,
     int n, struct keeper_ipc_answer *, int *got);
-/* Sends KEEPER_IPC_ALIVE and does not wait for the answer. */
-void keeper_ipc_alive(int channel);
+/* The same without an answer: 0, or a negative errno of the channel.  It does
+ * not wait for the keeper, unless that is many requests behind. */
+int keeper_ipc_tell(int channel, struct keeper_ipc_request *, const int *pass,
+    int n);
 /* Reads and drops answers that nobody waits for; false: the keeper died. */
 bool keeper_ipc_late(int channel);
 

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mp.h"
 #include "agent.h"
 #include "keeper_ipc.h"
 #include "keyfile.h"
+#include "shared/arena.h"
 
 static struct keyring *
 keyring_new(const char files[IPC_KEYS])
@@ -35,9 +37,63 @@ keyring_new(const char files[IPC_KEYS])
 	return r;
 }
 
+/* --- Its files ------------------------------------------------------------ */
+
+static void
+keyring_close_files(struct keyring *r)
+{
+	while (r->nfiles > 0)
+		close(r->file[--r->nfiles].fd);
+}
+
+/* Keeps the descriptor, or closes it. */
+static void
+keyring_keep_file(struct keyring *r, int fd)
+{
+	struct keyring_file *f = &r->file[r->nfiles];
+	struct stat st;
+
+	if (r->nfiles == MP_KEYS_MAX || fstat(fd, &st) != 0) {
+		close(fd);
+		return;
+	}
+	*f = (struct keyring_file) { .fd = fd, .inode = st.st_ino,
+		.size = st.st_size, .changed = st.st_ctim };
+	r->nfiles++;
+}
+
+/* The change of a file's name counts as one of the file. */
+static bool
+keyring_file_changed(const struct keyring_file *f)
+{
+	struct stat st;
+
+	return fstat(f->fd, &st) != 0 || st.st_nlink == 0 ||
+	    st.st_ino != f->inode || st.st_size != f->size ||
+	    st.st_ctim.tv_sec != f->changed.tv_sec ||
+	    st.st_ctim.tv_nsec != f->changed.tv_nsec;
+}
+
+/* Are the files as they were when they were read, not long ago? */
+static bool
+keyring_is_fresh(const struct keyring *r)
+{
+	unsigned i;
+
+	if (r->nfiles == 0 || arena_now() - r->read_at > KEYRING_FRESH_US)
+		return false;
+	for (i = 0; i < r->nfiles; i++)
+		if (keyring_file_changed(&r->file[i]))
+			return false;
+	return true;
+}
+
+/* --- Reading -------------------------------------------------------------- */
+
 static void
 keyring_free(struct keyring *r)
 {
+	keyring_close_files(r);
 	mp_keyring_wipe(r->keys);
 	munmap(r->keys, sizeof(*r->keys));
 	free(r);
@@ -60,7 +116,7 @@ keyring_add_file(struct agent *a, struct keyring *r, const char *path,
 	if (fd < 0)
 		return -EPROTO;
 	error = keyfile_read(fd, path, &k, why);
-	close(fd);
+	keyring_keep_file(r, fd);
 	if (error != 0)
 		return error;
 	error = mp_keyring_add(r->keys, k.name, k.end, k.secret);
@@ -118,6 +174,17 @@ keyring_find_same(struct agent *a, const struct keyring *new)
 	return NULL;
 }
 
+/* The files of `is' were read anew. */
+static void
+keyring_renew(struct keyring *is, struct keyring *new)
+{
+	keyring_close_files(is);
+	memcpy(is->file, new->file, sizeof(is->file));
+	is->nfiles = new->nfiles;
+	is->read_at = new->read_at;
+	new->nfiles = 0;
+}
+
 /* Gives this keyring, or the same one of another port. */
 static void
 keyring_share(struct agent *a, struct keyring *r, struct keyring **ring)
@@ -125,6 +192,8 @@ keyring_share(struct agent *a, struct keyring *r, struct keyring **ring)
 	struct keyring *same = keyring_find_same(a, r);
 
 	if (same != NULL) {
+		if (strcmp(same->files, r->files) == 0)
+			keyring_renew(same, r);
 		keyring_free(r);
 		r = same;
 	} else
@@ -140,7 +209,8 @@ keyring_get(struct agent *a, const char files[IPC_KEYS], struct keyring **ring,
 	struct keyring *r;
 	int error;
 
-	if (a->channel < 0 && (r = keyring_find_files(a, files)) != NULL) {
+	r = keyring_find_files(a, files);
+	if (r != NULL && (a->channel < 0 || keyring_is_fresh(r))) {
 		r->users++;
 		*ring = r;
 		return 0;
@@ -148,6 +218,7 @@ keyring_get(struct agent *a, const char files[IPC_KEYS], struct keyring **ring,
 	r = keyring_new(files);
 	if (r == NULL)
 		return -ENOMEM;
+	r->read_at = arena_now();
 	error = keyring_add_all(a, r, why);
 	if (error == 0)
 		keyring_share(a, r, ring);
@@ -171,10 +242,23 @@ keyring_none(struct agent *a, struct keyring **ring)
 void
 keyring_put(struct keyring *r)
 {
-	if (r == NULL || --r->users > 0)
+	if (r == NULL || --r->users > 0 || keyring_is_fresh(r))
 		return;
 	LIST_REMOVE(r, entry);
 	keyring_free(r);
+}
+
+void
+keyring_tidy(struct agent *a)
+{
+	struct keyring *r, *next;
+
+	LIST_FOREACH_SAFE(r, &a->rings, entry, next) {
+		if (r->users > 0 || (a->nports > 0 && keyring_is_fresh(r)))
+			continue;
+		LIST_REMOVE(r, entry);
+		keyring_free(r);
+	}
 }
 
 const char *

@@ -70,7 +70,7 @@ local_addr_usable(const struct port *p, const uint8_t ip[16])
 	struct mp_addr a = { .port = 0 };
 
 	memcpy(a.ip, ip, sizeof(a.ip));
-	if (p->kernel == MP_INET && !net_is_v4(&a))
+	if (p->only != MP_DUAL && (p->only == MP_INET) != net_is_v4(&a))
 		return false;
 	return net_is_any(&p->bound) ||
 	    memcmp(p->bound.ip, ip, sizeof(a.ip)) == 0;

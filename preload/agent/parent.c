@@ -12,9 +12,11 @@
  *			apart, until it has found the session that came of it
  *	parent_keep	before slots are closed: the flows that a session knew
  *			last, also of one that was a child itself
- *	parent_give	a socket was opened: tickets of the peers used last, of
- *			the port's own key and of sockets bound alike, for the
- *			source that plain UDP takes depends on that
+ *	parent_give	a socket was opened: a ticket of the peer that it talks
+ *			to, or where that is not known yet tickets of the peers
+ *			used last; of the port's own key and of sockets bound
+ *			alike, for the source that plain UDP takes depends on
+ *			that
  *
  * There is one parent for each peer and key.  One whose time is over (170 s
  * after its handshake) stays until another takes its place; it makes no
@@ -167,8 +169,9 @@ parent_fits(const struct port *p, const struct mp_addr *local,
 	    memcmp(local->ip, x->local, sizeof(x->local)) == 0;
 }
 
-void
-parent_give(struct port *p, const struct mp_addr *local)
+bool
+parent_give(struct port *p, const struct mp_addr *local,
+    const struct mp_addr *peer)
 {
 	struct mp_ticket t[PARENT_TICKETS];
 	uint64_t now = arena_now();
@@ -178,18 +181,20 @@ parent_give(struct port *p, const struct mp_addr *local)
 	TAILQ_FOREACH(x, &p->agent->parents, entry) {
 		if (n == PARENT_TICKETS)
 			break;
-		if (!parent_fits(p, local, x))
+		if (!parent_fits(p, local, x) || (peer->port != 0 &&
+		    !net_equal(peer, &x->of.peer.addr)))
 			continue;
 		parent_refresh(p->agent, x);
 		n += mp_parent_ticket(&x->of, now, &t[n]) == 0;
 	}
 	if (n == 0 || !port_lock(p))
-		return;
+		return false;
 	for (i = n - 1; i >= 0; i--)
 		mp_ticket_put(&p->map.mp, &t[i]);
 	port_unlock(p);
 	for (i = 0; i < n; i++)
 		mp_ticket_wipe(&t[i]);
+	return true;
 }
 
 void

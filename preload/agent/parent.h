@@ -38,8 +38,10 @@ void parent_look(struct port *, uint64_t now);
 /* The sessions of a port's slots end: what they know is kept. [lock] */
 void parent_keep(struct port *, uint64_t now);
 /* A socket was opened: gives its port what its first datagram to a known peer
- * needs. */
-void parent_give(struct port *, const struct mp_addr *local);
+ * needs, to this one or, if its port is 0, to one of those used last.  False:
+ * nothing is known. */
+bool parent_give(struct port *, const struct mp_addr *local,
+    const struct mp_addr *peer);
 /* Wipes them all. */
 void parent_end(struct agent *);
 

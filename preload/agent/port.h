@@ -70,6 +70,7 @@ struct port {
 	struct arena_map map;
 	int memfd, control;
 	enum mp_family kernel; /* the control socket's */
+	enum mp_family only; /* the family that it can send in; MP_DUAL: both */
 	uint32_t device; /* interface that its sockets are bound to; or 0 */
 	struct mp_addr bound;  /* its address: the wildcard, if it was free */
 	struct keyring *keyring;
@@ -81,6 +82,7 @@ struct port {
 	uint32_t parting; /* slots without a socket, with staged datagrams */
 	uint64_t part_by; /* when they are given up */
 	uint8_t group; /* index of the control socket, or PORT_UNKNOWN */
+	uint64_t steered; /* mark of the group's program: sockfilter.h */
 	int df; /* don't-fragment of the control socket; -1: unknown */
 	/* The lock was not available: no attempt before shut_until, which is
 	 * shut_us after the last one; 0: it was available. */

@@ -82,9 +82,10 @@ port_send_internal(struct port *p, const struct internal *in,
 
 	if (len > PORT_SEND_MAX)
 		return;
+	if (p->device != 0) /* a link has another MTU than loopback */
+		port_send_set_df(p, false);
 	error = internal_send(p->map.arena, p->control, in, payload, len, buf);
-	/* Internal datagrams do not reach sockets that are bound to an
-	 * interface: loopback is another one. */
+	/* The device may have no IPv6, and so no group. */
 	if (error != 0 && error != -EAGAIN && p->device == 0)
 		journal("port %u: to slot %u: %s", p->number, in->slot,
 		    strerror(-error));

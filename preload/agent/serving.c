@@ -29,8 +29,8 @@
  *	nports counts those
  *	control socket and memfd are owned by the port from the moment that
  *	they are passed in: every failure closes them
- *	the keeper has a port's descriptors before a program is answered that
- *	opened it, and has closed them before one is that closed it
+ *	the keeper was sent a port's descriptors before a program is answered
+ *	that opened it
  *
  * The pump is run by this module only: when the alarm rings, when a port begins
  * (so that the engine knows its addresses before the first socket sends), and
@@ -44,6 +44,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@
 #include "pump.h"
 #include "refusal.h"
 #include "slots.h"
+#include "socket_scan.h"
 #include "shared/arena.h"
 #include "shared/net.h"
 
@@ -132,6 +134,10 @@ serving_new(struct agent *a, const struct ipc_request *ask, int control,
 		    ask->port);
 		return -EBADF;
 	}
+	p->only = p->kernel;
+	if (p->kernel == MP_DUAL && net_is_any(&p->bound))
+		p->only = net_is_v4(&p->bound) ? MP_INET :
+		    net_is_v6only(control) ? MP_INET6 : MP_DUAL;
 	return 0;
 }
 
@@ -147,6 +153,7 @@ serving_begin(struct port *p)
 	    control_ready);
 	if (error != 0)
 		return error;
+	atomic_store(&p->map.arena->heard, a->scan->heard);
 	p->more = a->port[p->number];
 	a->port[p->number] = p;
 	LIST_INSERT_HEAD(&a->ports, p, entry);
@@ -184,6 +191,7 @@ serving_make_arena(struct port *p)
 {
 	struct mp_setup setup = { .port = p->number,
 		.limits = serving_limits(&p->how),
+		.resend_us = p->how.resend_us,
 		.tell_private = p->how.tell_private != 0,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
 	size_t size = arena_size(&setup.limits);
@@ -198,6 +206,10 @@ serving_make_arena(struct port *p)
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		return -errno;
 	randombytes_buf(random, sizeof(random));
+	if (mp_sid_prefix_ok(p->how.prefix)) {
+		setup.sid_prefix = p->how.prefix;
+		memcpy(random + 64, p->how.arena_token, ARENA_TOKEN);
+	}
 	error = arena_make(&p->map, p->memfd, size, &setup, random);
 	p->id = p->map.arena != NULL ? p->map.arena->id : 0;
 	sodium_memzero(random, sizeof(random));
@@ -210,11 +222,9 @@ serving_store(struct port *p)
 {
 	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_STORE, .id = p->id,
 		.how = p->how };
-	int error, got, pass[IPC_PASS] = { p->memfd, p->control };
-	struct keeper_ipc_answer answer;
+	const int pass[] = { p->memfd, p->control };
+	int error = keeper_ipc_tell(p->agent->channel, &ask, pass, 2);
 
-	error = keeper_ipc_call(p->agent->channel, &ask, pass, IPC_PASS,
-	    &answer, &got);
 	if (error != 0)
 		journal("port %u: the keeper does not hold it: %s", p->number,
 		    strerror(-error));
@@ -293,9 +303,7 @@ serving_close(struct port *p)
 	struct agent *a = p->agent;
 	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_DROP,
 	    .id = p->id };
-	struct keeper_ipc_answer answer;
 	struct port **at;
-	int got;
 
 	pump_port(p);
 	journal("port %u: closed", p->number);
@@ -306,8 +314,22 @@ serving_close(struct port *p)
 	LIST_REMOVE(p, entry);
 	a->nports--;
 	serving_free(p);
-	(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &got);
+	(void)keeper_ipc_tell(a->channel, &ask, NULL, 0);
+	a->closing = true;
 	agent_settle(a);
+}
+
+void
+serving_await_closed(struct agent *a)
+{
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_ALIVE };
+	struct keeper_ipc_answer answer;
+	int got;
+
+	if (a->closing)
+		(void)keeper_ipc_call(a->channel, &ask, NULL, 0, &answer,
+		    &got);
+	a->closing = false;
 }
 
 int

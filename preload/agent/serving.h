@@ -21,8 +21,11 @@ int serving_open(struct agent *, const struct ipc_request *, int control,
  * keeper's name for it; 0: the keeper does not hold it yet. */
 int serving_recover(struct agent *, const struct ipc_request *, uint64_t id,
     int memfd, int control, struct port **, char why[IPC_TEXT]);
-/* Sends what is due, and closes the port; the keeper does so, too. */
+/* Sends what is due, and closes the port; the keeper does so, too, in a
+ * moment. */
 void serving_close(struct port *);
+/* Waits until the keeper has closed them: their numbers are free then. */
+void serving_await_closed(struct agent *);
 /* Serves the port by another control socket: 0, or a negative errno, and the
  * port is closed.  Linux takes a socket that is bound to another interface out
  * of its reuseport group, and a new control socket makes a new one with it. */

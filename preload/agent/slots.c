@@ -14,8 +14,10 @@
  *		  stay until they are delivered, PART_US at most.  A program
  *		  that sends one datagram and exits is served by this.
  * slots_add: free to used.  slots_drop: used to parting or free.  slots_part:
- * parting to free.  A slot that becomes free is closed in the engine, which
- * tells its peers (CLOSE); the pump sends that, so the port is due.
+ * parting to free.  Where another socket of the port takes packets to its
+ * address, that one gets the sessions (sibling.h).  A slot that becomes free is
+ * closed in the engine, which tells the peers that are left (CLOSE); the pump
+ * sends that, so the port is due.
  *
  * Indices.  The kernel numbers the sockets of a group by their order of
  * joining; the port's first socket is 0, the control socket 1.  A process that
@@ -52,6 +54,7 @@
 #include "port.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
+#include "shared/sibling.h"
 
 enum { PART_US = 3000000 }; /* longest that a slot outlives its socket */
 
@@ -115,7 +118,10 @@ slots_write_record(struct port *p, uint32_t slot, const struct ipc_request *ask,
 	*is = (struct slot) { .cookie = ask->cookie, .inode = ask->inode,
 		.gen = gen, .family = ask->family, .v6only = ask->v6only != 0,
 		.reuseaddr = ask->reuseaddr != 0,
-		.reuseport = ask->reuseport != 0, .local = ask->local,
+		.reuseport = ask->reuseport != 0,
+		.connected = ask->connected != 0, .local = ask->local,
+		.peer = ask->connected != 0 ? ask->peer :
+		    (struct mp_addr) { .port = 0 },
 		.group = p->slot[slot].group, .pid = (uint32_t)pid };
 	slots_copy_name(is->program, ask->program);
 	p->slot[slot].gen = gen;
@@ -145,7 +151,8 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 	if (slot < 0)
 		return slot;
 	s = &p->slot[slot];
-	*s = (struct own_slot) { .cookie = ask->cookie, .inode = ask->inode,
+	*s = (struct own_slot) { .connected = ask->connected != 0,
+		.cookie = ask->cookie, .inode = ask->inode,
 		.opened = ++p->agent->opened,
 		.group = (uint8_t)(p->nslots == 0 && p->group != 0 ? 0 :
 		    p->nslots + 1) };
@@ -205,13 +212,31 @@ static uint32_t
 slots_undelivered(const struct port *p, uint32_t slots)
 {
 	struct mp_session_info info;
-	uint32_t i, found = 0;
+	uint32_t i, found = 0, end = mp_session_end(&p->map.mp);
 
-	for (i = 0; i < p->map.mp.limits.sessions; i++)
+	for (i = 0; i < end; i++)
 		if (mp_session_get(&p->map.mp, i, &info) == 0 &&
 		    info.staged > 0 && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;
 	return found;
+}
+
+/* The peers of a socket that is gone are those of another one of the port, as in
+ * the kernel: their sessions go on there.  [lock] */
+static void
+slots_pass_on(struct port *p, uint32_t gone)
+{
+	uint32_t i;
+	int heir;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if ((gone >> i & 1) == 0)
+			continue;
+		heir = sibling_heir(&p->map, i, gone | p->parting);
+		if (heir >= 0)
+			mp_slot_move(&p->map.mp, arena_now(), i,
+			    (uint32_t)heir, NULL);
+	}
 }
 
 /* Frees the agent's own part of these slots: the indices that their sockets
@@ -289,6 +314,7 @@ slots_drop(struct port *p, uint32_t gone)
 	journal("port %u: sockets of slots %#x are gone", p->number, gone);
 	slots_renumber(p, n, p->nslots + 1, holes);
 	if (port_lock(p)) {
+		slots_pass_on(p, gone);
 		p->parting |= slots_undelivered(p, gone);
 		slots_clear_records(p, gone & ~p->parting);
 		port_unlock(p);

@@ -11,6 +11,7 @@
 #include "mp.h"
 #include "agent.h"
 #include "group.h"
+#include "keyring.h"
 #include "loop.h"
 #include "port.h"
 #include "serving.h"
@@ -19,14 +20,20 @@
 #include "shared/arena.h"
 #include "shared/uapi.h"
 
-enum { PARTING_US = 50000 }; /* between scans while a slot parts */
+enum {
+	PARTING_US = 50000, /* between looks while a slot parts */
+	ENDED_US = 50000, /* from a process's end until its sockets are gone */
+};
 
 struct process {
 	LIST_ENTRY(process) entry;
 	struct watch watch;
+	struct alarm gone;
 	struct agent *agent;
+	int fd; /* a pidfd */
 	pid_t pid;
 	bool stay;
+	bool ended;
 };
 
 /* --- Closed sockets ------------------------------------------------------- */
@@ -40,6 +47,15 @@ socket_gc_any_parting(const struct agent *a)
 		if (p->parting != 0)
 			return true;
 	return false;
+}
+
+/* Frees a port without a slot. */
+static void
+socket_gc_close(struct port *p)
+{
+	slots_part(p);
+	if (p->nslots == 0 && p->parting == 0)
+		serving_close(p);
 }
 
 /* Brings a port in line with what a scan found of it.  May close that port, and
@@ -58,9 +74,7 @@ socket_gc_apply(const struct socket_scan_port *found)
 		slots_drop(p, gone);
 		group_steer(p);
 	}
-	slots_part(p);
-	if (p->nslots == 0 && p->parting == 0)
-		serving_close(p);
+	socket_gc_close(p);
 }
 
 /* All ports, to be scanned; NULL: no memory. */
@@ -97,15 +111,46 @@ socket_gc_run(struct agent *a)
 	free(found);
 }
 
+void
+socket_gc_ended(struct agent *a, unsigned port, uint64_t cookie)
+{
+	struct port *p = port < AGENT_PORTS ? a->port[port] : NULL;
+	int slot = -1;
+
+	for (; p != NULL; p = p->more)
+		if ((slot = slots_find(p, cookie)) >= 0)
+			break;
+	if (p == NULL)
+		return;
+	if (p->nslots > 1) {
+		socket_scan_next(a->scan);
+		return;
+	}
+	slots_drop(p, UINT32_C(1) << slot);
+	if (p->parting != 0)
+		alarm_by(&a->loop, &a->scan_all, arena_now() + PARTING_US);
+	socket_gc_close(p);
+}
+
+/* Looks at ports with slots that part, without a scan. */
+static void
+socket_gc_part(struct agent *a)
+{
+	struct port *p, *next;
+
+	LIST_FOREACH_SAFE(p, &a->ports, entry, next)
+		if (p->parting != 0)
+			socket_gc_close(p);
+}
+
 /* --- Processes ------------------------------------------------------------ */
 
 static void
 process_free(struct process *p)
 {
-	int fd = p->watch.fd;
-
 	watch_end(&p->agent->loop, &p->watch);
-	close(fd);
+	alarm_end(&p->agent->loop, &p->gone);
+	close(p->fd);
 	LIST_REMOVE(p, entry);
 	if (p->stay)
 		p->agent->staying--;
@@ -131,9 +176,39 @@ on_process_end(struct watch *w, uint32_t events)
 	struct agent *a = p->agent;
 
 	(void)events;
+	p->ended = true;
+	watch_end(&a->loop, w);
+	alarm_set(&a->loop, &p->gone, arena_now() +
+	    (a->scan->heard ? ENDED_US : 0));
+}
+
+/* Is a slot in the name of this process? */
+static bool
+socket_gc_has_slot(const struct agent *a, pid_t pid)
+{
+	const struct port *p;
+	int i;
+
+	LIST_FOREACH(p, &a->ports, entry)
+		for (i = 0; i < MP_SLOTS_MAX; i++)
+			if (p->slot[i].used && p->map.arena->slot[i].pid ==
+			    (uint32_t)pid)
+				return true;
+	return false;
+}
+
+static void
+on_process_gone(struct alarm *alarm, uint64_t now)
+{
+	struct process *p = OWNER(alarm, struct process, gone);
+	struct agent *a = p->agent;
+	pid_t pid = p->pid;
+
+	(void)now;
 	process_free(p);
 	agent_settle(a);
-	socket_scan_next(a->scan);
+	if (!a->scan->heard || socket_gc_has_slot(a, pid))
+		socket_scan_next(a->scan);
 }
 
 static int
@@ -155,7 +230,7 @@ socket_gc_watch(struct agent *a, int client, pid_t pid, bool stay)
 	int fd;
 
 	LIST_FOREACH(p, &a->processes, entry)
-		if (p->pid == pid) {
+		if (p->pid == pid && !p->ended) {
 			a->staying += stay && !p->stay;
 			p->stay |= stay;
 			return;
@@ -164,13 +239,17 @@ socket_gc_watch(struct agent *a, int client, pid_t pid, bool stay)
 	if (fd < 0)
 		return; /* the scan of each second finds its sockets gone */
 	p = calloc(1, sizeof(*p));
-	if (p == NULL || watch_begin(&a->loop, &p->watch, fd, EPOLLIN,
+	if (p == NULL || alarm_begin(&a->loop, &p->gone, on_process_gone) !=
+	    0 || watch_begin(&a->loop, &p->watch, fd, EPOLLIN,
 	    on_process_end) != 0) {
+		if (p != NULL)
+			alarm_end(&a->loop, &p->gone);
 		free(p);
 		close(fd);
 		return;
 	}
 	p->agent = a;
+	p->fd = fd;
 	p->pid = pid;
 	p->stay = stay;
 	a->staying += stay;
@@ -193,7 +272,11 @@ on_scan_all(struct alarm *alarm, uint64_t now)
 {
 	struct agent *a = OWNER(alarm, struct agent, scan_all);
 
-	socket_gc_run(a);
+	if (a->scan->heard && now < a->scan->last + AGENT_SCAN_HEARD_US)
+		socket_gc_part(a);
+	else
+		socket_gc_run(a);
+	keyring_tidy(a);
 	if (a->nports > 0)
 		alarm_set(&a->loop, alarm, now + (socket_gc_any_parting(a) ?
 		    PARTING_US : AGENT_SCAN_US));

@@ -27,9 +27,14 @@
  *	1, 5 and 50 ms after a program said	socket_scan_soon(): the close
  *	  that it closes a socket		  follows its announcement
  *	when a process that had a socket ends	socket_scan_next()
- *	before an answer that depends on it	ipc_handler.c
+ *	before an answer that depends on it	ipc_handler.c, ipc_server.c
  * but for the last, at most one part in COST_TIMES of the time is spent so: the
- * lists of a host with 10^5 sockets take milliseconds.
+ * lists of a host with 10^5 sockets take milliseconds.  Where the kernel tells
+ * of closed sockets (`heard', socket_end.c) it is instead
+ *	twice a minute, should it have missed one
+ *	when one of several sockets of a port is gone
+ *	50 ms after the end of a process, if a slot is still in its name
+ *	before an answer that depends on it
  *
  * No lock: slots are the agent's own (struct own_slot), the arena is not read.
  * It must never change a port otherwise, nor call what does.
@@ -215,6 +220,8 @@ socket_scan_soon(struct socket_scan *s)
 	uint64_t now = arena_now();
 	int i;
 
+	if (s->heard)
+		return;
 	/* The later scans count from the last announcement, the first scan from
 	 * the first, so that a stream of announcements puts none off for
 	 * ever. */
@@ -247,5 +254,6 @@ socket_scan_ended(struct socket_scan *s, uint64_t began)
 {
 	s->last = arena_now();
 	s->cost = s->last - began;
+	s->began = began;
 	socket_scan_arm(s);
 }

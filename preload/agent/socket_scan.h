@@ -22,7 +22,9 @@ struct socket_scan {
 	int list[2]; /* /proc/self/net/udp, udp6; -1: there is none */
 	struct alarm again; /* of socket_gc.c: rings at the first of `due' */
 	uint64_t due[SOCKET_SCAN_AGAIN];
+	bool heard; /* the kernel tells of closed sockets: socket_end.c */
 	uint64_t last, cost; /* end and duration of the last scan, us */
+	uint64_t began; /* of what is known of all ports */
 };
 
 /* What one scan found of a port. */
@@ -43,9 +45,9 @@ bool socket_scan_read(struct socket_scan *, struct socket_scan_port *,
 /* The slots of a port whose sockets no longer exist. */
 uint32_t socket_scan_missing(const struct socket_scan_port *);
 
-/* A program is about to close a socket. */
+/* A program is about to close a socket.  Nothing, if the kernel tells. */
 void socket_scan_soon(struct socket_scan *);
-/* A process that had sockets has ended. */
+/* Sockets are gone, as their process's end or the kernel says. */
 void socket_scan_next(struct socket_scan *);
 /* The `again' alarm rings: the caller scans now, what was due is done. */
 void socket_scan_rang(struct socket_scan *, uint64_t now);

@@ -25,6 +25,9 @@
  * move to the slot that takes strangers now (mp_slot_move); until their peers
  * have keys with a sid of that slot, the program sends to the agent what is
  * data of the connected slot and has not its peer's sid (`only', `sid').
+ * Or another socket of the port had its peer's session, which it takes
+ * (sibling.h): until the peer has keys with a sid of its slot, the program
+ * sends it what has the old sid.
  *
  * Invariants
  *	own_slot.group, port.group	what the agent believes; slots.c keeps
@@ -52,6 +55,7 @@
 #include "journal.h"
 #include "shared/arena.h"
 #include "shared/net.h"
+#include "shared/sibling.h"
 #include "shared/sockfilter.h"
 
 /* The newest socket that is not connected, else the newest; -1: there is
@@ -108,30 +112,37 @@ steering_read_records(struct port *p)
 		steering_read_record(p, i);
 }
 
-/* Packets of other peers would make the socket of a connected slot readable,
- * with nothing for its program to read: if the slot has such sessions, only
- * its peer's packets go there.  [lock] */
+/* Is it the session of a connected socket with its peer?  [lock] */
+static bool
+steering_is_own(const struct port *p, const struct mp_session_info *info)
+{
+	return info->slot < MP_SLOTS_MAX && p->slot[info->slot].connected &&
+	    net_equal(&info->shown, &p->map.arena->slot[info->slot].peer);
+}
+
+/* A connected socket gets its peer's packets, whichever slot their sid names.
+ * Packets of other peers would make it readable, with nothing for its program
+ * to read: if such sids name its slot, only its peer's packets go there.
+ * [lock] */
 static void
 steering_plan_connected(const struct port *p, struct sockfilter_steering *g)
 {
 	struct mp_session_info info;
-	uint32_t i, k, slot, others = 0;
+	uint32_t i, k, slot, end = mp_session_end(&p->map.mp);
 
-	for (i = 0; i < p->map.mp.limits.sessions; i++) {
+	for (i = 0; i < end; i++) {
 		if (mp_session_get(&p->map.mp, i, &info) != 0)
 			continue;
 		for (k = 0; k < 2; k++) {
 			slot = info.sid[k] >> 19 & 31;
-			if (info.sid[k] == 0 || !p->slot[slot].connected)
+			if (info.sid[k] == 0)
 				continue;
-			if (info.slot == slot && net_equal(&info.shown,
-			    &p->map.arena->slot[slot].peer))
-				g->sid[slot][k] = info.sid[k];
-			else
-				others |= UINT32_C(1) << slot;
+			if (steering_is_own(p, &info))
+				g->sid[info.slot][k] = info.sid[k];
+			else if (p->slot[slot].connected)
+				g->only |= UINT32_C(1) << slot;
 		}
 	}
-	g->only = others;
 }
 
 static bool
@@ -191,6 +202,18 @@ steering_move_strangers(struct port *p, uint32_t stranger)
 	}
 }
 
+/* Connected sockets get the sessions with their peers that were made for
+ * another one since.  [lock] */
+static void
+steering_take(struct port *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if (p->slot[i].used && p->slot[i].connected)
+			sibling_take(&p->map, i);
+}
+
 bool
 steering_knows_indices(const struct port *p)
 {
@@ -217,6 +240,7 @@ steering_attach(struct port *p, uint8_t probed)
 	p->steering_due = false;
 	stranger = steering_newest(p);
 	if (stranger >= 0) {
+		steering_take(p);
 		steering_plan(p, &g, stranger);
 		g.nclaims = claims_plan(p, claim);
 		error = mp_slot_accept(&p->map.mp, (uint32_t)stranger);
@@ -226,7 +250,7 @@ steering_attach(struct port *p, uint8_t probed)
 	if (stranger < 0)
 		return;
 	if (error == 0)
-		error = sockfilter_steer(p->control, &g);
+		error = sockfilter_steer(p->control, &g, &p->steered);
 	if (error != 0)
 		journal("port %u: steering: %s", p->number,
 		    strerror(-error));
@@ -234,11 +258,14 @@ steering_attach(struct port *p, uint8_t probed)
 
 /* --- Strangers ------------------------------------------------------------ */
 
+enum { STEERING_OWN = 9 }; /* above every other score */
+
 /*
  * How well a socket fits a stranger that came by this path, as the kernel
- * would score it; 0: not at all.  A connected socket fits least, but it fits:
- * a server that connects a socket binds the next one at once, and a stranger
- * that comes in between is moved to that one.
+ * would score it; 0: not at all.  Best fits the one that is connected to that
+ * very address: its peer is back.  Any other connected one fits least, but it
+ * fits: a server that connects a socket binds the next one at once, and a
+ * stranger that comes in between is moved to that one.
  */
 static unsigned
 steering_fitness(const struct slot *is, const struct mp_path *path)
@@ -250,7 +277,7 @@ steering_fitness(const struct slot *is, const struct mp_path *path)
 	    (is->family == AF_INET ? !v4 : v4 && port_read_bool(&is->v6only)))
 		return 0;
 	if (port_read_bool(&is->connected))
-		return 1;
+		return net_equal(&is->peer, &path->remote) ? STEERING_OWN : 1;
 	if (!any && memcmp(is->local.ip, path->local.ip, 16) != 0)
 		return 0;
 	if (is->family == AF_INET)

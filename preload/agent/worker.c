@@ -24,6 +24,7 @@
 #include "port.h"
 #include "sandbox.h"
 #include "serving.h"
+#include "socket_end.h"
 #include "socket_gc.h"
 #include "socket_scan.h"
 #include "shared/arena.h"
@@ -37,6 +38,7 @@ struct worker {
 	struct events events;
 	struct netmon netmon;
 	struct socket_scan scan;
+	struct socket_end end;
 	struct watch keeper;
 	struct alarm heartbeat;
 };
@@ -64,10 +66,10 @@ static void
 on_heartbeat(struct alarm *alarm, uint64_t now)
 {
 	struct agent *a = &OWNER(alarm, struct worker, heartbeat)->agent;
+	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_ALIVE };
 
-	if (a->channel < 0)
+	if (keeper_ipc_tell(a->channel, &ask, NULL, 0) == -EPIPE)
 		return;
-	keeper_ipc_alive(a->channel);
 	alarm_set(&a->loop, alarm, now + KEEPER_IPC_HEARTBEAT_US);
 }
 
@@ -164,6 +166,8 @@ worker_prepare(struct worker *w, const struct worker_start *start,
 		*what = "/proc/self/net/udp";
 		error = socket_scan_open(&w->scan, &w->agent);
 	}
+	if (error == 0 && socket_end_open(&w->end, &w->agent) != 0)
+		journal("this kernel does not tell which sockets are gone");
 	if (error == 0) {
 		*what = "rtnetlink";
 		error = netmon_init(&w->netmon, &w->agent.loop, on_network);
@@ -270,6 +274,7 @@ worker_run(const struct worker_start *start)
 	error = worker_prepare(&w, start, &what);
 	if (error != 0)
 		worker_fail(start, what, error);
+	(void)socket_end_listen(&w.end);
 	worker_recover(a, start->kept);
 	worker_say_ready(a, start->ready);
 	error = worker_accept_clients(a);

@@ -31,6 +31,7 @@ static const struct {
 	{ "MPSHIM_NO_INTERFACE", FROM_VARIABLE, SET_NO_INTERFACE },
 	{ "MPSHIM_SESSIONS", FROM_VARIABLE, SET_SESSIONS },
 	{ "MPSHIM_MEMORY", FROM_VARIABLE, SET_MEMORY },
+	{ "MPSHIM_RESEND_AGE", FROM_VARIABLE, SET_RESEND_AGE },
 };
 
 static char path[FROM_WHERES][SETTINGS_PATH]; /* of each file, or "" */
@@ -85,6 +86,9 @@ config_meaning(const struct directive *d)
 		return "peers of one port, at most";
 	case SET_MEMORY:
 		return "datagrams of a port kept to be sent again, at most";
+	case SET_RESEND_AGE:
+		return yes ? "older datagrams are not sent again" :
+		    "no datagram is sent again";
 	case SET_KEY:
 		return "one of the keys";
 	case SET_INTERFACE:

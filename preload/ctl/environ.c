@@ -60,6 +60,12 @@ environ_memory_ok(const char *word)
 }
 
 static bool
+environ_age_ok(const char *word)
+{
+	return environ_value_ok(SET_RESEND_AGE, word);
+}
+
+static bool
 environ_switch_ok(const char *word)
 {
 	return strcmp(word, "1") == 0 || strcmp(word, "0") == 0;
@@ -108,6 +114,8 @@ static const struct variable variables[] = {
 	    "a number of 1 to 16384" },
 	{ "MPSHIM_MEMORY", "memory", environ_memory_ok, 0, 0,
 	    "a size of 64K to 256M" },
+	{ "MPSHIM_RESEND_AGE", "resend-age", environ_age_ok, 0, 0,
+	    "a time of 0 to 10s, as 300ms" },
 	{ "MPSHIM_LOG", "-v", environ_log_ok, 0, 256,
 	    "error, warn, info or debug, and :FILE where it shall go" },
 };

@@ -56,58 +56,21 @@ cmsg_put_times(struct cmsg_room *r, const struct sock *s,
 		    sizeof(info->stamping));
 }
 
-enum { TOLD = 64 };
-
-/* Local addresses that net_source() found, by a hash of the peer and the
- * socket's cookie.  `key' is 0 while an entry is written. */
-static struct {
-	_Atomic uint64_t key, half[2];
-} told[TOLD];
-
-/* A session's packets come to any local address.  The program is told the one
- * that the kernel would use towards the peer, found once for each peer. */
-static struct mp_addr
-cmsg_route_address(const struct sock *s, const struct mp_addr *from)
-{
-	uint64_t key = net_hash(from->ip, sizeof(from->ip)) ^ s->cookie << 1,
-	    half[2];
-	size_t i = (size_t)(key >> 32 ^ key >> 3) % TOLD;
-	struct mp_addr a = { .port = 0 };
-
-	if (atomic_load(&told[i].key) == key) {
-		half[0] = atomic_load(&told[i].half[0]);
-		half[1] = atomic_load(&told[i].half[1]);
-		if (atomic_load(&told[i].key) == key) {
-			memcpy(a.ip, half, sizeof(a.ip));
-			return a;
-		}
-	}
-	if (!net_source(s->kernel, from, &a))
-		return s->local;
-	memcpy(half, a.ip, sizeof(a.ip));
-	atomic_store(&told[i].key, 0);
-	atomic_store(&told[i].half[0], half[0]);
-	atomic_store(&told[i].half[1], half[1]);
-	atomic_store(&told[i].key, key);
-	return a;
-}
-
-/* The local address that the program is told.  `info' is NULL for a session's
- * datagram. */
+/* The local address that the program is told. */
 static struct mp_addr
 cmsg_own_address(const struct sock *s, const struct mp_addr *from,
     const struct net_info *info)
 {
 	bool v4 = net_is_v4(from);
 
-	if (s->wide || (s->connected && net_is_v4(&s->local) == v4))
-		return s->local;
-	return info == NULL ? cmsg_route_address(s, from) : info->local;
+	return s->wide || (s->connected && net_is_v4(&s->local) == v4) ?
+	    s->local : info->local;
 }
 
 static void
 cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s,
-    const struct mp_addr *to, const struct net_info *info)
+    const struct mp_addr *to, const uint8_t spec[4],
+    const struct net_info *info)
 {
 	const struct sock_options *w = &s->options;
 	struct in_pktinfo pi = { .ipi_ifindex = (int)info->ifindex };
@@ -116,9 +79,7 @@ cmsg_put_ipv4(struct cmsg_room *r, const struct sock *s,
 
 	if (w->pktinfo) {
 		memcpy(&pi.ipi_addr, to->ip + 12, 4);
-		pi.ipi_spec_dst = pi.ipi_addr;
-		if (net_is_multicast(to))
-			memcpy(&pi.ipi_spec_dst, info->spec, 4);
+		memcpy(&pi.ipi_spec_dst, spec, 4);
 		cmsg_put(r, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
 	}
 	if (w->ttl && info->ttl >= 0)
@@ -155,29 +116,49 @@ cmsg_put_ipv6(struct cmsg_room *r, const struct sock *s,
 	}
 }
 
+/* All but times of a datagram at, or to, this address; `spec' is for
+ * ipi_spec_dst. */
+static void
+cmsg_put_address(struct cmsg_room *r, const struct sock *s,
+    const struct mp_addr *to, const uint8_t spec[4],
+    const struct net_info *info)
+{
+	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
+
+	if (s->options.pktinfo6 && s->family == AF_INET6) {
+		memcpy(&pi6.ipi6_addr, to->ip, 16);
+		cmsg_put(r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
+	}
+	if (net_is_v4(to))
+		cmsg_put_ipv4(r, s, to, spec, info);
+	else if (s->family == AF_INET6)
+		cmsg_put_ipv6(r, s, to, info);
+}
+
 bool
-cmsg_give(const struct sock *s, const struct mp_addr *from, bool sealed,
+cmsg_give(const struct sock *s, const struct mp_addr *from,
     const struct net_info *info, struct msghdr *msg)
 {
 	struct cmsg_room r = { .at = msg->msg_control,
 		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
-	const struct sock_options *w = &s->options;
-	bool v4 = net_is_v4(from);
-	struct mp_addr to = { .port = 0 };
-	struct in6_pktinfo pi6 = { .ipi6_ifindex = info->ifindex };
+	struct mp_addr to = cmsg_own_address(s, from, info);
 
-	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6)
-		to = cmsg_own_address(s, from, sealed ? NULL : info);
+	/* An unknown address: what only its family decides is given. */
+	if (net_is_v4(&to) != net_is_v4(from))
+		memcpy(to.ip, from->ip, 12);
 	to.port = (uint16_t)s->map.arena->port;
 	cmsg_put_times(&r, s, info);
-	if (w->pktinfo6 && s->family == AF_INET6) {
-		memcpy(&pi6.ipi6_addr, to.ip, 16);
-		cmsg_put(&r, IPPROTO_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
-	}
-	if (v4)
-		cmsg_put_ipv4(&r, s, &to, info);
-	else if (s->family == AF_INET6)
-		cmsg_put_ipv6(&r, s, &to, info);
+	cmsg_put_address(&r, s, &to, net_is_multicast(&to) ? info->spec :
+	    to.ip + 12, info);
 	msg->msg_controllen = r.used;
 	return r.cut;
+}
+
+void
+cmsg_put_asked(struct cmsg_room *r, const struct sock *s,
+    const struct net_info *info)
+{
+	cmsg_put_times(r, s, info);
+	if (info->ifindex != 0)
+		cmsg_put_address(r, s, &info->local, info->spec, info);
 }

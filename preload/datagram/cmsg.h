@@ -24,9 +24,12 @@ struct cmsg_room {
 void cmsg_put(struct cmsg_room *, int level, int type, const void *,
     size_t len);
 /* Writes those of a datagram from `from' into msg_control; true: MSG_CTRUNC.
- * `sealed': it came through a session, so the packet's local address is not
- * what the program shall see. */
-bool cmsg_give(const struct sock *, const struct mp_addr *from, bool sealed,
+ * Of a session's datagram, own_addr_tell() has been at `net_info'. */
+bool cmsg_give(const struct sock *, const struct mp_addr *from,
     const struct net_info *, struct msghdr *);
+/* Writes those of a packet that was sent and came back by the error queue:
+ * `local' is where it was sent to; without an interface, only times. */
+void cmsg_put_asked(struct cmsg_room *, const struct sock *,
+    const struct net_info *);
 
 #endif

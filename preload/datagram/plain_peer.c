@@ -9,6 +9,7 @@
 #include "process/log.h"
 #include "process/reentry.h"
 #include "shared/net.h"
+#include "shared/sibling.h"
 #include "socket/fdtab.h"
 
 enum { KNOWN = 4096 /* a power of two */ };
@@ -52,7 +53,8 @@ plain_peer_meeting(struct sock *s, const struct mp_addr *a)
 
 	if (s->map.arena == NULL || !reentry_lock(s->map.arena))
 		return NEVER;
-	session = mp_session_find(&s->map.mp, s->slot, a);
+	session = mp_session_find(&s->map.mp, sibling_sender(&s->map, s->slot,
+	    a), a);
 	if (session != MP_NONE &&
 	    mp_session_get(&s->map.mp, session, &info) == 0)
 		how = info.up_at != 0 ? MET : info.plain ? SILENT : ASKING;

@@ -20,6 +20,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
+#include "shared/sibling.h"
 #include "socket/fdtab.h"
 #include "socket/notify.h"
 
@@ -36,7 +37,8 @@ pmtu_of(int fd, struct sock *s, const struct mp_addr *peer)
 	bool late = false;
 
 	if (s->map.arena != NULL && reentry_lock(s->map.arena)) {
-		session = mp_session_find(&s->map.mp, s->slot, peer);
+		session = mp_session_find(&s->map.mp, sibling_sender(&s->map,
+		    s->slot, peer), peer);
 		if (session != MP_NONE) {
 			size = mp_session_mtu(&s->map.mp, session);
 			mp_session_probe_mtu(&s->map.mp, arena_now(), session);

@@ -11,7 +11,7 @@
  *			 socket.  A socket that is not attached is the kernel's:
  *			 rx_plain() translates addresses, no more.
  *	rx_attached	 looks whether the agent died (recover.c); takes the
- *			 thread's buffer.  MSG_ERRQUEUE: rx_error_queue().
+ *			 thread's buffer.  MSG_ERRQUEUE: rx_error.c.
  *	rx_next		 takes packets until one is for the program.  What is
  *			 dropped costs the program nothing but the wait: a
  *			 timeout runs from the start of its call.
@@ -59,6 +59,7 @@
 #include "policy/dest_policy.h"
 #include "process/iov.h"
 #include "process/reentry.h"
+#include "rx_error.h"
 #include "rx_packet.h"
 #include "rx_requeue.h"
 #include "shared/arena.h"
@@ -70,6 +71,7 @@
 #include "socket/ingress.h"
 #include "socket/ingress_rule.h"
 #include "socket/notify.h"
+#include "socket/own_addr.h"
 #include "socket/pinned.h"
 #include "socket/recover.h"
 #include "socket/sockopt.h"
@@ -77,6 +79,20 @@
 #include "timestamp.h"
 
 enum { PARTED = 1024 }; /* packets; about what a queue of default size holds */
+
+/* Is a session's datagram this socket's?  So it is, too, if the session is with
+ * another socket of the port, which was connected to the peer only after the
+ * datagram had arrived here: the kernel leaves such where they are.  [lock] */
+static bool
+rx_is_own(const struct rx *in, const struct mp_rx *rx)
+{
+	const struct slot *other = &in->s->map.arena->slot[rx->slot %
+	    MP_SLOTS_MAX];
+
+	return rx->slot == in->s->slot || (!in->s->connected &&
+	    other->connected && net_equal(&other->peer, &rx->from) &&
+	    in->info.arrival < other->since);
+}
 
 /* MSG_PEEK: would the opened packet be given?  RX_GIVE or RX_DROP. */
 static int
@@ -90,11 +106,12 @@ rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
 		return RX_DROP;
 	v = mp_recv_peek(&in->s->map.mp, arena_now(), rx, in->buf->payload,
 	    opened);
+	in->own = rx_is_own(in, rx);
 	late = notify_due(in->s);
 	reentry_unlock(a);
 	if (late)
 		notify_agent(in->fd, in->s);
-	return v == MP_DELIVER && rx->slot == in->s->slot;
+	return v == MP_DELIVER && in->own;
 }
 
 static enum mp_verdict
@@ -109,6 +126,7 @@ rx_commit(struct rx *in, struct mp_rx *rx, uint8_t *opened, int len)
 	v = mp_recv_commit(&s->map.mp, arena_now(), rx, opened, len);
 	if (v == MP_JOIN)
 		v = mp_recv_join(&s->map.mp, rx, opened, REENTRY_PAYLOAD);
+	in->own = rx_is_own(in, rx);
 	late = notify_due(s);
 	reentry_unlock(s->map.arena);
 	if (late)
@@ -147,7 +165,7 @@ rx_open_sealed(struct rx *in, bool peek)
 			return RX_DROP;
 	} else if (rx_commit(in, &rx, to, opened) != MP_DELIVER)
 		return RX_DROP;
-	if (!peek && rx.slot != s->slot) {
+	if (!in->own) {
 		rx_requeue_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
 		    rx.len);
 		return RX_DROP;
@@ -174,9 +192,11 @@ rx_refusal(struct sock *s, const struct mp_addr *peer)
 	return untold ? -ECONNREFUSED : RX_DROP;
 }
 
-/* An internal datagram of the agent or another process of the port. */
+/* An internal datagram of the agent or another process of the port.  One for
+ * another socket comes here while the steering is out of date, since a socket
+ * was closed: the agent gives it on. */
 static int
-rx_open_internal(struct rx *in)
+rx_open_internal(struct rx *in, bool peek)
 {
 	struct sock *s = in->s;
 	struct internal inner;
@@ -184,15 +204,18 @@ rx_open_internal(struct rx *in)
 	if (!internal_open(s->map.arena, &inner, in->buf->packet,
 	    in->packet_len))
 		return RX_DROP;
-	if (inner.slot != s->slot)
+	in->from = inner.from;
+	in->payload = in->buf->packet + inner.off;
+	in->len = inner.len;
+	if (inner.slot != s->slot) {
+		if (inner.kind == INTERNAL_DATA && !peek)
+			rx_requeue_astray(in, inner.slot);
 		return RX_DROP;
-	if (inner.kind == INTERNAL_DATA || inner.kind == INTERNAL_AGAIN) {
-		in->again = inner.kind == INTERNAL_AGAIN;
-		in->from = inner.from;
-		in->payload = in->buf->packet + inner.off;
-		in->len = inner.len;
-		return RX_GIVE;
 	}
+	in->again = inner.kind == INTERNAL_AGAIN;
+	if (in->again || inner.kind == INTERNAL_DATA ||
+	    inner.kind == INTERNAL_LAST)
+		return RX_GIVE;
 	if (inner.kind != INTERNAL_ERROR)
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
@@ -226,6 +249,18 @@ rx_accepts_plain(const struct rx *in)
 	    plain_peer_may_receive(in->s, &in->from, &p);
 }
 
+/* A session's packet came to any address, by any interface: what is told
+ * instead of those, if anything is. */
+static void
+rx_tell_own(struct rx *in)
+{
+	const struct sock_options *w = &in->s->options;
+
+	if (w->pktinfo || w->pktinfo6 || w->origdst || w->origdst6 ||
+	    in->s->filter != NULL)
+		own_addr_tell(in->fd, in->s, &in->from, &in->info);
+}
+
 static int
 rx_classify(struct rx *in, bool peek)
 {
@@ -237,7 +272,7 @@ rx_classify(struct rx *in, bool peek)
 	if (s->map.arena == NULL)
 		v = RX_GIVE;
 	else if (internal_is(s->map.arena, in->buf->packet, in->packet_len))
-		v = rx_open_internal(in);
+		v = rx_open_internal(in, peek);
 	else if (rx_is_sealed(in))
 		v = rx_open_sealed(in, peek);
 	else
@@ -250,6 +285,7 @@ rx_classify(struct rx *in, bool peek)
 		in->len = in->packet_len;
 		return rx_accepts_plain(in) ? RX_GIVE : RX_DROP;
 	}
+	rx_tell_own(in);
 	if (in->again)
 		return RX_GIVE;
 	want = ingress_session(s, &in->from, in->info.arrival);
@@ -302,6 +338,25 @@ rx_next(struct rx *in)
 	}
 }
 
+/* The sender, in the program's family.  Only the kernel knows a flow label. */
+static void
+rx_give_name(const struct rx *in, struct msghdr *msg)
+{
+	struct sockaddr_in6 sin6;
+	socklen_t room = msg->msg_namelen;
+
+	if (in->nobody) {
+		msg->msg_namelen = 0;
+		return;
+	}
+	msg->msg_namelen = net_put(&in->from, in->s->family,
+	    (struct sockaddr *)&sin6, sizeof(sin6));
+	if (in->plain && msg->msg_namelen == sizeof(sin6))
+		sin6.sin6_flowinfo = in->flowinfo;
+	memcpy(msg->msg_name, &sin6, room < msg->msg_namelen ? room :
+	    msg->msg_namelen);
+}
+
 static ssize_t
 rx_give(struct rx *in, struct msghdr *msg)
 {
@@ -317,48 +372,16 @@ rx_give(struct rx *in, struct msghdr *msg)
 							   0))
 		return -EFAULT;
 	if (msg->msg_name != NULL)
-		msg->msg_namelen = in->nobody ? 0 : net_put(&in->from,
-		    in->s->family, msg->msg_name, msg->msg_namelen);
+		rx_give_name(in, msg);
 	if (in->nobody) {
 		msg->msg_controllen = 0;
 	} else {
 		timestamp_note(in->s, &in->info);
-		if (cmsg_give(in->s, &in->from, !in->plain, &in->info, msg))
+		if (cmsg_give(in->s, &in->from, &in->info, msg))
 			flags |= MSG_CTRUNC;
 	}
 	msg->msg_flags = flags;
 	return in->flags & MSG_TRUNC ? (ssize_t)in->len : done;
-}
-
-/* Rewrites an error of an IPv4 packet, which the dual-stack socket has as one
- * of IPv6, for a program with an AF_INET socket. */
-static void
-rx_translate_error(struct msghdr *msg)
-{
-	enum { EE = 16 }; /* struct sock_extended_err, then the offender */
-	struct cmsghdr *c;
-	struct sockaddr_in6 sin6;
-	struct mp_addr a;
-
-	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != IPPROTO_IPV6 ||
-		    c->cmsg_type != IPV6_RECVERR ||
-		    c->cmsg_len != CMSG_LEN(EE + sizeof(sin6)))
-			continue;
-		memcpy(&sin6, CMSG_DATA(c) + EE, sizeof(sin6));
-		c->cmsg_level = IPPROTO_IP;
-		c->cmsg_type = IP_RECVERR;
-		c->cmsg_len = CMSG_LEN(EE + sizeof(struct sockaddr_in));
-		memset(CMSG_DATA(c) + EE, 0, sizeof(struct sockaddr_in));
-		if (net_get(&a, (struct sockaddr *)&sin6, sizeof(sin6)) &&
-		    net_is_v4(&a))
-			(void)net_put(&a, AF_INET, (struct sockaddr *)
-			    (void *)(CMSG_DATA(c) + EE),
-			    sizeof(struct sockaddr_in));
-		msg->msg_controllen = (size_t)((char *)c -
-		    (char *)msg->msg_control) + CMSG_ALIGN(c->cmsg_len);
-		return;
-	}
 }
 
 /* A receive on a socket that is not attached: only addresses are translated. */
@@ -382,7 +405,7 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	msg->msg_controllen = m.msg_controllen;
 	if ((m.msg_flags & MSG_ERRQUEUE) != 0 && s->family == AF_INET &&
 	    s->kernel == MP_DUAL)
-		rx_translate_error(msg);
+		rx_error_translate(s, msg);
 	if (m.msg_name != &name)
 		msg->msg_namelen = m.msg_namelen;
 	else if (net_get(&from, (struct sockaddr *)&name, m.msg_namelen))
@@ -393,41 +416,6 @@ rx_plain(int fd, const struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
-/* The error queue of an attached socket, without errors about packets. */
-static ssize_t
-rx_error_queue(int fd, struct sock *s, struct msghdr *msg, int flags)
-{
-	uint64_t control[NET_CONTROL / sizeof(uint64_t)];
-	struct cmsg_room room = { .at = msg->msg_control,
-		.left = msg->msg_control != NULL ? msg->msg_controllen : 0 };
-	struct sockaddr_in6 name;
-	struct mp_addr to;
-	struct msghdr m;
-	ssize_t n;
-
-	if (!s->options.recverr && !s->options.recverr6)
-		return -EAGAIN;
-	do {
-		m = *msg;
-		m.msg_name = &name;
-		m.msg_namelen = sizeof(name);
-		m.msg_control = control;
-		m.msg_controllen = sizeof(control);
-		n = rx_plain(fd, s, &m, flags);
-	} while (n >= 0 && !pmtu_read_error(s, &m, &to, &room));
-	if (n == -EAGAIN)
-		pmtu_errors_end(fd, s);
-	if (n < 0)
-		return n;
-	if (msg->msg_name != NULL)
-		msg->msg_namelen = net_put(&to, s->family, msg->msg_name,
-		    msg->msg_namelen);
-	msg->msg_controllen = room.used;
-	msg->msg_flags = (m.msg_flags & ~MSG_CTRUNC) |
-	    (room.cut ? MSG_CTRUNC : 0);
-	return n;
-}
-
 static ssize_t
 rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
@@ -435,7 +423,7 @@ rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 	ssize_t n;
 
 	if ((flags & MSG_ERRQUEUE) != 0)
-		return rx_error_queue(fd, s, msg, flags);
+		return rx_error_take(fd, s, msg, flags);
 	sockopt_know(fd, s);
 	if (s->options.timeout)
 		in.begun = arena_now();

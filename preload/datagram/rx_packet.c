@@ -57,6 +57,7 @@ rx_packet(struct rx *in, int flags)
 	in->kflags = msg.msg_flags;
 	if (!net_get(&in->from, (struct sockaddr *)&name, msg.msg_namelen))
 		return rx_packet_without_sender(in, &msg, n);
+	in->flowinfo = name.sin6_family == AF_INET6 ? name.sin6_flowinfo : 0;
 	net_info_read(&msg, &in->info);
 	return 0;
 }

@@ -23,11 +23,13 @@ struct rx {
 	uint64_t begun; /* us: when the call was made, if it has a timeout */
 	struct net_info info;
 	struct mp_addr from;   /* the packet's sender, then the datagram's */
+	uint32_t flowinfo; /* of an IPv6 packet's sender, if asked for */
 	const uint8_t *payload; /* of the datagram, within `buf' */
 	size_t len;
 	int kflags;  /* msg_flags that the kernel gave back */
 	bool nobody; /* the kernel gave no sender */
 	bool plain;  /* it came in plaintext */
+	bool own;    /* this socket's, not another one's of the port */
 	bool again;  /* it was checked before, and put back into the queue */
 };
 

@@ -31,6 +31,15 @@ rx_requeue_to(struct rx *in, uint32_t slot, const struct mp_addr *from,
 	rx_requeue_send(in, &inner, payload, len);
 }
 
+void
+rx_requeue_astray(struct rx *in, uint32_t slot)
+{
+	struct internal inner = { .kind = INTERNAL_ASTRAY, .slot = slot,
+		.from = in->from };
+
+	rx_requeue_send(in, &inner, in->payload, in->len);
+}
+
 bool
 rx_requeue(struct rx *in)
 {

@@ -131,6 +131,41 @@ tx_kernel(int fd, const struct sock *s, const struct msghdr *msg, int flags)
 }
 
 /*
+ * The source that the program bound, unless its message chooses one.  `room'
+ * has NET_CONTROL bytes.
+ */
+static void
+tx_add_source(const struct sock *s, struct msghdr *m, const struct mp_addr *dst,
+    uint64_t *room)
+{
+	size_t used = m->msg_controllen;
+	struct mp_path path = { .remote = *dst, .local = s->local };
+	uint64_t alone[NET_CONTROL / sizeof(uint64_t)] = { 0 };
+	struct sockaddr_in6 name;
+	struct msghdr source = { .msg_name = &name, .msg_control = alone,
+		.msg_controllen = sizeof(alone) };
+
+	if (!(s->wide || net_is_multicast(&s->local)) ||
+	    net_is_v4(dst) != net_is_v4(&s->local) ||
+	    (used > 0 && tx_option_has_source(m, net_is_v4(dst))))
+		return;
+	/* Bound to a multicast group: the kernel chooses the source. */
+	if (net_is_multicast(&s->local))
+		memset(path.local.ip + (net_is_v4(dst) ? 12 : 0), 0,
+		    net_is_v4(dst) ? 4 : 16);
+	net_aim(&source, s->kernel, &path);
+	if (used + source.msg_controllen > NET_CONTROL)
+		return;
+	if (used > 0)
+		memcpy(room, m->msg_control, used);
+	memset((uint8_t *)room + used, 0, CMSG_ALIGN(used) - used);
+	used = CMSG_ALIGN(used);
+	memcpy((uint8_t *)room + used, alone, source.msg_controllen);
+	m->msg_control = room;
+	m->msg_controllen = used + source.msg_controllen;
+}
+
+/*
  * As the kernel would send it from the program's socket.  The kernel's may be
  * of another family, is not connected, and is bound to the wildcard where the
  * program bound an address.
@@ -141,25 +176,17 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 {
 	struct msghdr m = *msg;
 	struct sockaddr_in6 sin6;
-	struct mp_path path = { .remote = *dst, .local = s->local };
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
 
-	if (m.msg_name != NULL && s->family == AF_INET6 &&
-	    (!s->wide || net_is_multicast(dst) || net_is_link_local(dst)))
-		return tx_kernel(fd, s, &m, flags); /* keeps its scope id */
-	m.msg_name = &sin6;
-	/* Bound to a multicast group: the kernel chooses the source. */
-	if (net_is_multicast(&path.local))
-		memset(path.local.ip + 12, 0, 4);
-	if ((s->wide || net_is_multicast(&s->local)) &&
-	    m.msg_controllen == 0 && net_is_v4(dst) == net_is_v4(&s->local)) {
-		memset(room, 0, sizeof(room));
-		m.msg_control = room;
-		m.msg_controllen = sizeof(room);
-		net_aim(&m, s->kernel, &path);
-	} else
+	/* An IPv6 name may have a scope id and a flow label. */
+	if (m.msg_name == NULL || s->family == AF_INET ||
+	    ((const struct sockaddr *)m.msg_name)->sa_family !=
+	    AF_INET6) {
+		m.msg_name = &sin6;
 		m.msg_namelen = net_put(dst, s->kernel == MP_INET ? AF_INET :
 		    AF_INET6, (struct sockaddr *)&sin6, sizeof(sin6));
+	}
+	tx_add_source(s, &m, dst, room);
 	return tx_kernel(fd, s, &m, flags);
 }
 
@@ -172,8 +199,10 @@ tx_protected(int fd, struct sock *s, const struct msghdr *msg,
 	bool plain = false;
 	ssize_t n;
 
-	if (atomic_load(&s->state) == SOCK_FRESH)
+	if (atomic_load(&s->state) == SOCK_FRESH) {
+		s->first = *dst;
 		(void)attach_socket(fd, s);
+	}
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return -EACCES;
 	n = tx_sealed(fd, s, dst, msg, flags, &plain);

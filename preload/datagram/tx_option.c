@@ -137,10 +137,19 @@ static int
 tx_option_read_one(struct tx_option *ask, const struct cmsghdr *c,
     const uint8_t *data, bool v4)
 {
+	uint32_t stamps;
+
 	if (c->cmsg_level == IPPROTO_UDP)
 		return tx_option_read_udp(ask, c, data);
-	if (c->cmsg_level == SOL_SOCKET)
+	if (c->cmsg_level == SOL_SOCKET) {
+		if (c->cmsg_len == CMSG_LEN(sizeof(stamps)) &&
+		    (c->cmsg_type == SO_TIMESTAMPING ||
+		    c->cmsg_type == SO_TIMESTAMPING_NEW)) {
+			memcpy(&stamps, data, sizeof(stamps));
+			ask->stamps = stamps;
+		}
 		return 1;
+	}
 	if (c->cmsg_level == IPPROTO_IP)
 		return v4 ? tx_option_read_ip(ask, c, data) : 0;
 	if (c->cmsg_level != IPPROTO_IPV6)
@@ -193,7 +202,7 @@ tx_option_preset(struct tx_option *ask, const struct sock *s, bool v4)
 	const struct sock_options *w = &s->options;
 
 	*ask = (struct tx_option) { .tos = -1, .ttl = -1, .segment = -1,
-	    .v4 = v4 };
+	    .stamps = -1, .v4 = v4 };
 	ask->df = v4 ? s->df : w->df6 || w->dontfrag;
 	ask->far_tos = (v4 ? w->set_tos : w->set_tclass) - 1;
 	ask->far_ttl = (v4 ? w->set_ttl : w->set_hops) - 1;
@@ -265,11 +274,33 @@ tx_option_segment(const struct msghdr *msg)
 	return ask.segment;
 }
 
+bool
+tx_option_has_source(const struct msghdr *msg, bool v4)
+{
+	struct tx_option ask = { .segment = -1 };
+	struct cmsghdr c;
+	const uint8_t *data;
+	size_t at = 0;
+	bool found = false;
+
+	if (iov_bad(msg->msg_control, msg->msg_controllen))
+		return true; /* the kernel says what is wrong */
+	while (tx_option_next(msg, &at, &c, &data) > 0) {
+		if (c.cmsg_level == IPPROTO_IP && c.cmsg_type == IP_PKTINFO)
+			found |= v4;
+		if (c.cmsg_level != IPPROTO_IPV6 ||
+		    c.cmsg_type != IPV6_PKTINFO)
+			continue;
+		(void)tx_option_read_source(&ask, &c, data);
+		found |= v4 || !net_is_any(&ask.source);
+	}
+	return found;
+}
+
 /* --- Writing -------------------------------------------------------------- */
 
-/* Messages of SOL_SOCKET, such as SO_MARK and SCM_TXTIME.  Not those whose
- * result would come by the error queue, about a packet instead of the
- * datagram. */
+/* Messages of SOL_SOCKET, such as SO_MARK and SCM_TXTIME.  Time stamps are
+ * tx_stamp.c's. */
 static void
 tx_option_add_socket(const struct tx_option *ask, struct msghdr *packet)
 {
@@ -281,7 +312,6 @@ tx_option_add_socket(const struct tx_option *ask, struct msghdr *packet)
 		if (c.cmsg_level == SOL_SOCKET &&
 		    c.cmsg_type != SO_TIMESTAMPING &&
 		    c.cmsg_type != SO_TIMESTAMPING_NEW &&
-		    c.cmsg_type != SCM_TS_OPT_ID &&
 		    c.cmsg_type != SCM_RIGHTS)
 			net_add(packet, SOL_SOCKET, c.cmsg_type, data,
 			    c.cmsg_len - CMSG_LEN(0));

@@ -8,6 +8,7 @@
 #define TX_OPTION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "mp.h"
@@ -16,6 +17,7 @@ struct sock;
 
 struct tx_option {
 	int tos, ttl; /* -1: as the socket has it; see net_add_tos() */
+	int64_t stamps; /* SO_TIMESTAMPING; -1: as the socket has it */
 	int segment;  /* bytes, UDP_SEGMENT; -1: as the socket has it */
 	int far_tos, far_ttl; /* -1, or what the socket has for the datagram's
 			       * family, for packets of the other family */
@@ -41,6 +43,9 @@ void tx_option_engine(const struct tx_option *, const struct sock *,
     struct mp_tx_option *);
 /* The UDP_SEGMENT among a message's control messages, bytes; or -1. */
 int tx_option_segment(const struct msghdr *);
+/* Do a message's control messages choose the source of a datagram to that
+ * family?  IPv6 goes on to take the socket's where they name only a link. */
+bool tx_option_has_source(const struct msghdr *, bool v4);
 /* Adds them to a packet to this address, whose msg_control has NET_CONTROL
  * bytes. */
 void tx_option_add(const struct tx_option *, struct msghdr *packet,

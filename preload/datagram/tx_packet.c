@@ -13,7 +13,9 @@
 #include "shared/seccomp.h"
 #include "shared/uapi.h"
 #include "socket/fdtab.h"
+#include "socket/sockopt.h"
 #include "tx_option.h"
+#include "tx_stamp.h"
 
 /*
  * Waits until the socket's buffer has room, as a send of this packet would: so
@@ -35,6 +37,7 @@ tx_packet_wait(struct tx *o, const struct msghdr *packet, int flags)
 	iov[0].iov_len--;
 	msg.msg_iov = iov;
 	msg.msg_iovlen = 2;
+	tx_stamp_put(&msg, 0);
 	if (!SECCOMP_ALLOWS(SYS_sendmsg)) /* sendto(2) takes one piece */
 		o->waits = TX_WAITS;
 	else if (seccomp_sendmsg(o->fd, &msg, flags) < 0 && errno != EFAULT &&
@@ -67,14 +70,19 @@ tx_packet_aim(const struct tx *o, const struct mp_path *path, struct packet *p)
  * now, the kernel refuses that flag instead of sending the packet into its
  * stream. */
 int
-tx_packet_send(struct tx *o, struct mp_tx *tx, int flags)
+tx_packet_send(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 {
 	int now = o->staged || o->waits < TX_WAITS ? flags | MSG_DONTWAIT :
 	    flags;
 	struct packet p;
 
 	tx_packet_aim(o, &tx->path, &p);
+	if (tx->copy || stamps != (o->s->options.stamping & SOCKOPT_STAMP_TX))
+		tx_stamp_put(&p.msg, stamps);
 	p.iov.iov_len = mp_seal(tx, o->payload, o->len, o->buf->packet);
+	if (stamps != 0)
+		tx_stamp_note(o->s, o->buf->packet, &o->dst, o->payload,
+		    o->len);
 	if (seccomp_sendmsg(o->fd, &p.msg, now | MSG_FASTOPEN) >= 0)
 		return 0;
 	if (errno == EAGAIN && o->staged)

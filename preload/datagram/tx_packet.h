@@ -26,15 +26,17 @@ struct tx {
 	const uint8_t *payload;
 	size_t len;
 	struct tx_option ask;
+	uint32_t slot; /* whose session it goes by */
 	bool df; /* don't fragment */
+	uint32_t stamps; /* flags of its time stamps: tx_stamp.h */
 	bool plain; /* see tx_sealed() */
 	bool staged; /* never waits for room */
 	int waits;  /* for room in the socket's buffer */
 	bool room;  /* the last of them ended with room */
 };
 
-/* Seals the packet and sends it: 0, or a negative errno. */
-int tx_packet_send(struct tx *, struct mp_tx *, int flags);
+/* Seals the packet and sends it, with these stamps: 0, or a negative errno. */
+int tx_packet_send(struct tx *, struct mp_tx *, int flags, uint32_t stamps);
 /* Waits for room for the datagram on that path, if the program's call may wait:
  * -EAGAIN, with `room' set; or another negative errno. */
 int tx_packet_room(struct tx *, const struct mp_path *);

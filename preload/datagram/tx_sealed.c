@@ -15,6 +15,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
+#include "shared/sibling.h"
 #include "shared/uapi.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
@@ -26,6 +27,7 @@
 #include "tx_option.h"
 #include "tx_packet.h"
 #include "tx_staged.h"
+#include "tx_stamp.h"
 
 enum {
 	TRIES = 16, /* flows that a datagram is tried on */
@@ -88,7 +90,8 @@ tx_sealed_attempt(struct tx *o)
 		reentry_unlock(s->map.arena);
 		return -ECONNREFUSED;
 	}
-	n = mp_send_begin(&s->map.mp, now, s->slot, &o->dst, 0, o->len,
+	o->slot = sibling_sender(&s->map, s->slot, &o->dst);
+	n = mp_send_begin(&s->map.mp, now, o->slot, &o->dst, 0, o->len,
 	    o->df ? MP_DF : 0, tx);
 	reentry_unlock(s->map.arena);
 	if (forked_times() != forks)
@@ -100,7 +103,8 @@ tx_sealed_attempt(struct tx *o)
 		return tx_sealed_refused(o, n);
 	for (i = 0; i < n; i++)
 		tx[i].error = tx_packet_send(o, &tx[i],
-		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags);
+		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags,
+		    i == 0 ? o->stamps : 0);
 	if (!reentry_lock(s->map.arena))
 		return 0;
 	n = mp_send_commit(&s->map.mp, arena_now(), tx, n, o->payload, o->len);
@@ -143,6 +147,7 @@ tx_sealed_deferred(const struct tx_deferred *l, const uint8_t *payload)
 	o.s = fdtab_hold(l->fd, &known);
 	if (o.s == NULL)
 		return;
+	o.stamps = tx_stamp_flags(o.s, &o.ask);
 	if (o.s->cookie == l->cookie &&
 	    atomic_load(&o.s->state) == SOCK_ATTACHED &&
 	    (o.buf = reentry_take()) != NULL) {
@@ -181,12 +186,14 @@ tx_sealed_send_all(struct tx *o, size_t whole)
 		return size;
 	/* The kernel does not fragment datagrams made by UDP_SEGMENT. */
 	o->df |= (size_t)size < whole;
+	o->stamps = tx_stamp_flags(o->s, &o->ask);
 	do {
 		o->payload = o->buf->payload + at;
 		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
 		n = tx_sealed_one(o);
 		if (n < 0)
 			return at > 0 ? (ssize_t)whole : n;
+		o->stamps = 0; /* the kernel stamps the first of them */
 		at += o->len;
 	} while (at < whole && !o->plain);
 	return (ssize_t)whole;

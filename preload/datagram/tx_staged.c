@@ -22,6 +22,7 @@
 #include "socket/notify.h"
 #include "tx_option.h"
 #include "tx_packet.h"
+#include "tx_stamp.h"
 
 enum {
 	PATIENCE_US = 1000000, /* us that --prefer waits for an answer */
@@ -81,7 +82,7 @@ tx_staged_send(struct tx *o)
 
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
-	n = mp_staged_begin(m, arena_now(), o->s->slot, &o->dst, tx, &wish,
+	n = mp_staged_begin(m, arena_now(), o->slot, &o->dst, tx, &wish,
 	    o->buf->payload, REENTRY_PAYLOAD, &o->len);
 	reentry_unlock(o->s->map.arena);
 	if (n <= 0 || forked_times() != forks)
@@ -90,7 +91,7 @@ tx_staged_send(struct tx *o)
 		v4 = net_is_v4(&tx[i].path.remote);
 		o->ask = (struct tx_option) { .v4 = v4, .tos = wish.tos[!v4],
 			.ttl = wish.ttl[!v4], .far_tos = -1, .far_ttl = -1 };
-		tx[i].error = tx_packet_send(o, &tx[i], o->flags);
+		tx[i].error = tx_packet_send(o, &tx[i], o->flags, 0);
 	}
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
@@ -152,7 +153,7 @@ tx_staged_stage(const struct tx *o, uint64_t now,
 
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
-	error = mp_stage(&o->s->map.mp, now, o->s->slot, &o->dst, wish,
+	error = mp_stage(&o->s->map.mp, now, o->slot, &o->dst, wish,
 	    o->payload, o->len);
 	late = notify_due(o->s);
 	reentry_unlock(o->s->map.arena);
@@ -167,6 +168,7 @@ tx_staged_put(struct tx *o, uint64_t now)
 	struct mp_tx_option wish = { .plain_us =
 	    dest_policy_known(&o->dst).prefer ? PATIENCE_US : 0 };
 	int error = tx_staged_may(o), waited = 0;
+	struct mp_addr from = { .port = 0 };
 
 	if (error != 0)
 		return error;
@@ -181,6 +183,10 @@ tx_staged_put(struct tx *o, uint64_t now)
 		if (!tx_staged_wait(o))
 			return -EAGAIN;
 	}
+	memcpy(from.ip, wish.source, sizeof(from.ip));
+	if (error >= 0 && o->stamps != 0)
+		tx_stamp_stage(o->fd, o->s, o->stamps, &o->dst, &from,
+		    o->payload, o->len);
 	if (error <= 0)
 		return error;
 	(void)tx_staged_send_all(o);

@@ -38,20 +38,6 @@ setsockopt_note_stamp(struct sock *s, int option, int n)
 	s->options.stamp = n != 0 ? (uint8_t)option : 0;
 }
 
-/* SO_TIMESTAMPING of an attached socket, without its transmit flags: the times
- * would be those of packets, not of the program's datagrams. */
-static int
-setsockopt_before_stamping(int fd, struct sock *s, int option, int n)
-{
-	int rest = n & ~SOCKOPT_STAMP_TX;
-
-	if (seccomp_setsockopt(fd, SOL_SOCKET, option, &rest, sizeof(rest)) !=
-	    0)
-		return -errno;
-	s->options.stamping = (uint32_t)n;
-	return SETSOCKOPT_DONE;
-}
-
 /* A program's own steering of its port is noted and not passed on: packets are
  * steered by the agent's program. */
 static int
@@ -64,7 +50,7 @@ setsockopt_before_steering(struct sock *s, int option)
 }
 
 static int
-setsockopt_before_socket(int fd, struct sock *s, int option, int n)
+setsockopt_before_socket(struct sock *s, int option, int n)
 {
 	bool joined = setsockopt_is_state(s, SOCK_ATTACHED),
 	     plain = setsockopt_is_state(s, SOCK_PLAIN);
@@ -89,10 +75,6 @@ setsockopt_before_socket(int fd, struct sock *s, int option, int n)
 			return SETSOCKOPT_PASS;
 		setsockopt_note_stamp(s, option, n);
 		return SETSOCKOPT_DONE;
-	case SO_TIMESTAMPING:
-	case SO_TIMESTAMPING_NEW:
-		return joined ? setsockopt_before_stamping(fd, s, option, n) :
-		    SETSOCKOPT_PASS;
 	case SO_ZEROCOPY: /* no completion would be reported */
 		return plain || n != 1 ? SETSOCKOPT_PASS : -EOPNOTSUPP;
 	case SO_PEEK_OFF: /* would be an offset into packets, not datagrams */
@@ -190,7 +172,7 @@ setsockopt_before(int fd, struct sock *s, int level, int option, int n)
 {
 	sockopt_know(fd, s);
 	if (level == SOL_SOCKET)
-		return setsockopt_before_socket(fd, s, option, n);
+		return setsockopt_before_socket(s, option, n);
 	if (level == IPPROTO_IP)
 		return setsockopt_before_ip(fd, s, option, n);
 	if (level == IPPROTO_IPV6)

@@ -87,6 +87,20 @@ config_file_parse_memory(struct directive *d)
 }
 
 static bool
+config_file_parse_age(struct directive *d)
+{
+	const char *end = config_file_parse_digits(d);
+
+	if (end == NULL || d->number > 10000)
+		return false;
+	if (strcmp(end, "s") == 0)
+		d->number *= 1000;
+	else if (strcmp(end, "ms") != 0 && (*end != '\0' || d->number != 0))
+		return false;
+	return d->number <= 10000;
+}
+
+static bool
 config_file_parse_key(struct directive *d)
 {
 	return d->word[0] == '/' || strchr(d->word, '/') == NULL;
@@ -122,6 +136,8 @@ static const struct config_file_kind {
 	    "a number of 1 to 16384" },
 	[SET_MEMORY] = { "memory", config_file_parse_memory,
 	    "a size of 64K to 256M" },
+	[SET_RESEND_AGE] = { "resend-age", config_file_parse_age,
+	    "a time of 0 to 10s, as 300ms" },
 	[SET_KEY] = { "key", config_file_parse_key,
 	    "a key's name or absolute path" },
 	[SET_INTERFACE] = { "interface", config_file_parse_interface,

@@ -27,6 +27,7 @@ enum setting {
 	SET_TELL_PRIVATE,
 	SET_SESSIONS,
 	SET_MEMORY,
+	SET_RESEND_AGE,
 	SET_ONCE,
 	SET_KEY = SET_ONCE,
 	SET_INTERFACE,
@@ -43,7 +44,8 @@ struct directive {
 	unsigned line;
 	char word[CONFIG_FILE_WORD];
 	/* the word's meaning, by `what' */
-	uint32_t number; /* yes 1, no 0; of SET_DEFAULT: enum rules_rest */
+	uint32_t number; /* yes 1, no 0; of SET_DEFAULT: enum rules_rest; of
+			  * SET_RESEND_AGE: ms */
 	struct sockfilter_prefix peers;
 };
 

@@ -43,6 +43,7 @@ struct settings {
 	bool tell_private;
 	uint32_t sessions; /* how many; 0: the engine's default */
 	uint32_t memory;   /* bytes; 0: the same */
+	uint32_t resend_us; /* age; 0: the same; 1: nothing is sent again */
 	char keys[IPC_KEYS]; /* names and paths, separated by blanks */
 	char interfaces[IPC_NAMES], no_interfaces[IPC_NAMES]; /* likewise */
 	/* The origin of each setting that is no rule, by enum setting. */

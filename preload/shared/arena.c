@@ -36,7 +36,7 @@
  * The agent uses arena_try() alone: no program can make it wait for longer than
  * ARENA_WAIT_US.
  *
- * Outside the lock: `wakeup_at', `moved', `died' and `sent' are
+ * Outside the lock: `wakeup_at', `moved', `heard', `died' and `sent' are
  * atomic; magic, size, id, token and key never change.
  *
  * Never: a lock list that runs through the shared memory, as that of a

@@ -20,7 +20,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 3,
+	ARENA_VERSION = 4,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -60,6 +60,8 @@ struct arena {
 	_Atomic uint32_t lock; /* a robust futex */
 	_Atomic uint64_t wakeup_at;
 	_Atomic uint32_t moved;	 /* 1: another arena took this one's place */
+	_Atomic uint32_t heard;	 /* 1: the agent hears of closed sockets from
+				  * the kernel, no program need tell */
 	_Atomic uint32_t died;	 /* times that an owner of the lock died */
 	_Atomic uint64_t sent;	 /* internal datagrams made: their nonces */
 	struct slot slot[MP_SLOTS_MAX];

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -72,32 +73,72 @@ bpf_writer_word(const uint8_t *b)
 	    (uint32_t)b[2] << 8 | b[3];
 }
 
+/* A program is too large for a small stack, and mapping room for each costs as
+ * much as attaching it.  So there is one place; who finds it taken, by another
+ * thread or by a call that a signal handler interrupted, maps its own. */
+static struct bpf_writer place;
+static _Atomic bool place_taken;
+
 struct bpf_writer *
 bpf_writer_new(size_t room)
 {
-	void *map = mmap(NULL, sizeof(struct bpf_writer),
-	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct bpf_writer *p = map;
+	struct bpf_writer *p = &place;
+	void *map;
 
-	if (map == MAP_FAILED)
-		return NULL;
+	if (atomic_exchange(&place_taken, true)) {
+		map = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (map == MAP_FAILED)
+			return NULL;
+		p = map;
+	}
+	p->n = 0;
 	p->room = room;
+	p->full = false;
 	return p;
 }
 
+static void
+bpf_writer_free(struct bpf_writer *p)
+{
+	if (p == &place)
+		atomic_store(&place_taken, false);
+	else
+		munmap(p, sizeof(*p));
+}
+
+/* A hash of the program (FNV-1a), never 0. */
+static uint64_t
+bpf_writer_mark(const struct bpf_writer *p)
+{
+	const uint8_t *byte = (const uint8_t *)p->at;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	for (i = 0; i < p->n * sizeof(p->at[0]); i++)
+		h = (h ^ byte[i]) * UINT64_C(0x100000001b3);
+	return h == 0 ? 1 : h;
+}
+
 int
-bpf_writer_set(int fd, int option, struct bpf_writer *p)
+bpf_writer_set(int fd, int option, struct bpf_writer *p, uint64_t *mark)
 {
 	struct sock_fprog prog;
+	uint64_t mine = bpf_writer_mark(p);
 	int error = p->full ? -E2BIG : 0;
 
+	if (error == 0 && *mark == mine) {
+		bpf_writer_free(p);
+		return 0;
+	}
 	memset(&prog, 0, sizeof(prog)); /* the padding as well */
 	prog.len = (unsigned short)p->n;
 	prog.filter = p->at;
 	if (error == 0 && seccomp_setsockopt(fd, SOL_SOCKET, option, &prog,
 	    sizeof(prog)) != 0)
 		error = -errno;
-	munmap(p, sizeof(*p));
+	*mark = error == 0 ? mine : 0;
+	bpf_writer_free(p);
 	return error;
 }
 

@@ -25,11 +25,16 @@ struct bpf_exits {
 	size_t n;
 };
 
-/* An empty program; NULL: no memory.  It is too large for a small stack. */
+/* An empty program; NULL: no memory. */
 struct bpf_writer *bpf_writer_new(size_t room);
-/* Attaches the program by this option, and frees it: 0, or a negative errno
- * (-E2BIG: it has no room). */
-int bpf_writer_set(int fd, int option, struct bpf_writer *);
+/*
+ * Attaches the program by this option, and frees it: 0, or a negative errno
+ * (-E2BIG: it has no room).  The kernel compiles each program that it is given,
+ * which costs as much as some twenty other system calls.  So *mark, a hash,
+ * tells what was attached last (0: something else), and the same program is not
+ * attached again.
+ */
+int bpf_writer_set(int fd, int option, struct bpf_writer *, uint64_t *mark);
 
 void bpf_writer_emit(struct bpf_writer *, uint16_t code, uint32_t k);
 void bpf_writer_load(struct bpf_writer *, uint16_t size, uint32_t off);

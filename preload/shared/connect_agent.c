@@ -22,18 +22,11 @@
 enum { LOCK_TRIES = 1000 }; /* of a millisecond */
 
 static int
-netns_cookie(uint64_t *cookie)
+connect_agent_socket(void)
 {
-	socklen_t len = sizeof(*cookie);
-	int fd, error = 0;
+	int fd = real_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	fd = real_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (real_getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len) != 0)
-		error = -errno;
-	real_close(fd);
-	return error;
+	return fd < 0 ? -errno : fd;
 }
 
 /* Of connect_agent_setup(): the runtime directory, or "", and the user. */
@@ -117,18 +110,22 @@ connect_agent_directory(char path[IPC_PATH], int make)
 	return 0;
 }
 
-int
-connect_agent_path(char path[IPC_PATH], int make)
+/* The path of the agent's socket for the network namespace of the socket
+ * `of'. */
+static int
+connect_agent_path_of(int of, char path[IPC_PATH], int make)
 {
 	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
 	size_t len;
 	int error, n;
 
 	error = connect_agent_directory(path, make);
-	if (error == 0)
-		error = netns_cookie(&cookie);
 	if (error != 0)
 		return error;
+	if (real_getsockopt(of, SOL_SOCKET, SO_NETNS_COOKIE, &cookie,
+	    &size) != 0)
+		return -errno;
 	len = strlen(path);
 	n = snprintf(path + len, IPC_PATH - len, "/agent.%" PRIx64, cookie);
 	/* A Unix socket's address is shorter than a path may be. */
@@ -136,6 +133,18 @@ connect_agent_path(char path[IPC_PATH], int make)
 	    sizeof(((struct sockaddr_un *)0)->sun_path))
 		return -ENAMETOOLONG;
 	return 0;
+}
+
+int
+connect_agent_path(char path[IPC_PATH], int make)
+{
+	int error, fd = connect_agent_socket();
+
+	if (fd < 0)
+		return fd;
+	error = connect_agent_path_of(fd, path, make);
+	real_close(fd);
+	return error;
 }
 
 int
@@ -187,16 +196,14 @@ connect_agent_user(int fd)
 	    who.uid : (uid_t)-1;
 }
 
-/* Connects to the name of `len' bytes: a descriptor, or a negative errno. */
+/* Connects the socket to the name of `len' bytes: the socket, or a negative
+ * errno and it is closed. */
 static int
-connect_agent_connect_to(const char *name, size_t len)
+connect_agent_connect_to(int fd, const char *name, size_t len)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int error, fd;
+	int error;
 
-	fd = real_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
 	memcpy(sun.sun_path, name, len);
 	if (real_connect(fd, (struct sockaddr *)&sun, (socklen_t)
 		(offsetof(struct sockaddr_un, sun_path) + len)) == 0)
@@ -210,12 +217,16 @@ static int
 connect_agent_in_directory(void)
 {
 	char path[IPC_PATH];
-	int error, fd;
+	int error, fd = connect_agent_socket();
 
-	error = connect_agent_path(path, 0);
-	if (error != 0)
+	if (fd < 0)
+		return fd;
+	error = connect_agent_path_of(fd, path, 0);
+	if (error != 0) {
+		real_close(fd);
 		return error;
-	fd = connect_agent_connect_to(path, strlen(path) + 1);
+	}
+	fd = connect_agent_connect_to(fd, path, strlen(path) + 1);
 	if (fd < 0 || connect_agent_trusts(connect_agent_user(fd)))
 		return fd;
 	real_close(fd);
@@ -272,7 +283,9 @@ connect_agent_by_name(const struct connect_agent_abstract *abstract)
 	int fd;
 
 	memcpy(name + 1, abstract->abstract, len);
-	fd = connect_agent_connect_to(name, 1 + len);
+	fd = connect_agent_socket();
+	if (fd >= 0)
+		fd = connect_agent_connect_to(fd, name, 1 + len);
 	if (fd < 0 || connect_agent_user(fd) == abstract->uid)
 		return fd;
 	real_close(fd);

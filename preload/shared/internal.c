@@ -11,8 +11,9 @@
 #include "net.h"
 #include "seccomp.h"
 
-/* Bytes: of an address with its port, of the AEAD, before the sealed body. */
-enum { FROM = 18, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
+/* Bytes: of an address with port and zone, of the AEAD, before the sealed
+ * body. */
+enum { FROM = 22, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
 	TAG = crypto_aead_chacha20poly1305_ietf_ABYTES,
 	BODY = INTERNAL_HEAD + NONCE };
 
@@ -45,6 +46,7 @@ internal_make(struct arena *a, const struct internal *in, const void *payload,
 	memcpy(body, in->from.ip, 16);
 	body[16] = (uint8_t)(in->from.port >> 8);
 	body[17] = (uint8_t)in->from.port;
+	memcpy(body + 18, &in->from.zone, sizeof(in->from.zone));
 	crypto_aead_chacha20poly1305_ietf_encrypt(body, NULL, body, len + FROM,
 	    out, INTERNAL_HEAD, NULL, nonce, a->key);
 	return len + INTERNAL_OVERHEAD;
@@ -65,6 +67,7 @@ internal_open(const struct arena *a, struct internal *in, uint8_t *packet,
 	in->slot = packet[1] >> 3;
 	memcpy(in->from.ip, body, 16);
 	in->from.port = (uint16_t)(body[16] << 8 | body[17]);
+	memcpy(&in->from.zone, body + 18, sizeof(in->from.zone));
 	in->off = BODY + FROM;
 	in->len = len - INTERNAL_OVERHEAD;
 	return true;
@@ -80,25 +83,38 @@ internal_error(const struct internal *in, const uint8_t *packet)
 }
 
 int
-internal_send_as(const struct net_self *self, struct arena *a, int fd,
-    const struct internal *in, const void *payload, size_t len, uint8_t *buf)
+internal_send_made(const struct net_self *self, struct arena *a, int fd,
+    const struct internal *in, uint8_t *packet, size_t len)
 {
 	struct sockaddr_in6 to;
-	struct iovec iov = { .iov_base = buf };
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)] = { 0 };
+	struct iovec iov = { .iov_base = packet, .iov_len = len };
 	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov,
-		.msg_iovlen = 1 };
+		.msg_iovlen = 1, .msg_control = room };
 
-	/* A socket bound to another interface gets nothing over loopback. */
-	if (self->device != 0)
-		return in->kind & 1 ? ipc_wake(a->port) : -EADDRNOTAVAIL;
-	if (self->family == 0)
+	if (self->device != 0 && in->kind == INTERNAL_WAKE)
+		return ipc_wake(a->port);
+	/* To a group they come to each socket, whatever the steering says. */
+	if (self->family == 0 || (self->device != 0 &&
+	    (in->kind == INTERNAL_LOCATE || self->family != AF_INET6)))
 		return -EADDRNOTAVAIL;
 	msg.msg_namelen = net_put(&self->at, self->family,
 	    (struct sockaddr *)&to, sizeof(to));
-	iov.iov_len = internal_make(a, in, payload, len, buf);
+	if (self->device != 0)
+		to.sin6_scope_id = self->device;
+	net_add(&msg, SOL_SOCKET, SO_TIMESTAMPING, &in->stamps,
+	    sizeof(in->stamps));
 	if (seccomp_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
+}
+
+int
+internal_send_as(const struct net_self *self, struct arena *a, int fd,
+    const struct internal *in, const void *payload, size_t len, uint8_t *buf)
+{
+	len = internal_make(a, in, payload, len, buf);
+	return internal_send_made(self, a, fd, in, buf, len);
 }
 
 int

@@ -8,7 +8,10 @@
  *	| 0       | slot | 0 | kind | token 16   | nonce 12 | AEAD(body) + 16 |
  *
  * A socket of the port sends them to its own port at 127.109.112.1, or at the
- * one address that the port is bound to.  No sid begins with 0 (PROTOCOL.md 1).
+ * one address that the port is bound to.  Where the port is bound to a device
+ * nothing arrives over loopback: they go to the group ff01::1 of the device
+ * (K48), so that each socket of the port gets them, and drops those of others.
+ * No sid begins with 0 (PROTOCOL.md 1).
  * The low bit of `kind' is the C bit, which steers: 1 to the agent, 0 to the
  * socket of `slot'.  The socket filters check the token, so that no stranger
  * can make a socket readable; the AEAD hides the body from a capture of the
@@ -30,6 +33,8 @@ enum internal_kind {
 	/* to the socket of `slot' */
 	INTERNAL_DATA = 2,  /* a datagram for the program: from, then payload */
 	INTERNAL_AGAIN = 8, /* as DATA: the program had it and put it back */
+	INTERNAL_LAST = 10, /* as DATA: the agent kept it; another socket that
+			     * gets it does not pass it on */
 	INTERNAL_ERROR = 4, /* of a peer: from, then an errno in 4 bytes */
 	INTERNAL_LOCATE = 6, /* each data socket's filter drops it, and the
 			      * kernel counts the drop: so the agent learns
@@ -37,21 +42,26 @@ enum internal_kind {
 	/* to the agent */
 	INTERNAL_WAKE = 1,  /* the engine's deadline is before `wakeup_at' */
 	INTERNAL_CLOSING = 3, /* a socket may be closed */
+	INTERNAL_ASTRAY = 7, /* as DATA, which came to another slot's socket:
+			      * its own may be closed */
 	INTERNAL_BACKLOG = 5, /* as DATA, for the port's next socket, which is
 			       * not bound yet */
 };
 
 enum internal_bound {
 	INTERNAL_HEAD = 20,     /* bytes that the kernel's filters look at */
-	INTERNAL_OVERHEAD = 66, /* bytes around the payload */
+	INTERNAL_OVERHEAD = 70, /* bytes around the payload */
 };
 
 struct internal {
 	enum internal_kind kind;
 	uint32_t slot;
-	struct mp_addr from; /* the peer as the program knows it; of DATA,
-			      * AGAIN, ERROR and BACKLOG */
+	struct mp_addr from; /* the peer as the program knows it; not of
+			      * LOCATE, WAKE and CLOSING */
 	size_t off, len;     /* of the payload, within the opened packet */
+	uint32_t stamps;     /* SO_TIMESTAMPING flags by which the kernel stamps
+			      * and counts what is sent; the program's own are
+			      * not for it */
 };
 
 /* Does the head look like one of this port's? */
@@ -70,6 +80,9 @@ int internal_error(const struct internal *, const uint8_t *packet);
  */
 int internal_send(struct arena *, int fd, const struct internal *,
     const void *payload, size_t len, uint8_t *buf);
+/* The same of one that is made, and to an address that is known. */
+int internal_send_made(const struct net_self *, struct arena *, int fd,
+    const struct internal *, uint8_t *packet, size_t len);
 /* The same to an address that is known. */
 int internal_send_as(const struct net_self *, struct arena *, int fd,
     const struct internal *, const void *payload, size_t len, uint8_t *buf);

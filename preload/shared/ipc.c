@@ -115,7 +115,9 @@ ipc_recv(int fd, void *data, size_t len, int got[IPC_PASS])
 	struct iovec iov = { .iov_base = data, .iov_len = len };
 	union ipc_descriptors control;
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control) };
+		/* not CMSG_SPACE(), which may have room for one more */
+		.msg_control = &control, .msg_controllen =
+		    CMSG_LEN(IPC_PASS * sizeof(int)) };
 	ssize_t n;
 	int i;
 
@@ -185,7 +187,7 @@ static int
 ipc_send_request(int fd, struct ipc_request *ask, const int *pass, int n,
     int show, const struct connect_agent_abstract *abstract)
 {
-	int all[IPC_PASS] = { -1, -1 }, i;
+	int all[IPC_PASS], i;
 
 	for (i = 0; i < n; i++)
 		all[i] = pass[i];
@@ -202,7 +204,7 @@ int
 ipc_call(struct ipc_request *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got)
 {
-	int fd, error, passed[IPC_PASS] = { -1, -1 };
+	int fd, error, i, passed[IPC_PASS] = { -1, -1, -1 };
 	const struct connect_agent_abstract *abstract;
 	uid_t uid = (uid_t)-1;
 
@@ -218,8 +220,9 @@ ipc_call(struct ipc_request *ask, const int *pass, int n, int show,
 	if (abstract == NULL)
 		uid = connect_agent_user(fd);
 	real_close(fd);
-	if (passed[1] >= 0)
-		real_close(passed[1]);
+	for (i = 1; i < IPC_PASS; i++)
+		if (passed[i] >= 0)
+			real_close(passed[i]);
 	if (error == (int)sizeof(*answer) && answer->version == IPC_VERSION) {
 		answer->text[IPC_TEXT - 1] = '\0';
 		if (abstract == NULL)

@@ -3,9 +3,10 @@
  * Requests of programs and mpctl to the agent, over a Unix socket (ipc.c).
  *
  * request	struct ipc_request.  Descriptors: with IPC_OPEN of a new port
- *		the control socket, with IPC_ADOPT the control socket and the
- *		arena's memfd, with IPC_REFUSAL and IPC_SET a socket; by the
- *		abstract socket then the socket in question.
+ *		the control socket and, if `refusal' is set, what IPC_REFUSAL
+ *		would bring; with IPC_ADOPT the control socket and the arena's
+ *		memfd, with IPC_REFUSAL and IPC_SET a socket; by the abstract
+ *		socket then the socket in question.
  * answer	struct ipc_answer; with the arena's memfd after IPC_OPEN,
  *		IPC_FIND and IPC_ADOPT.  IPC_STATUS: instead any number of
  *		struct ipc_row, then end of file.  IPC_EVENTS: rows of what
@@ -29,7 +30,7 @@ enum ipc_bound {
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
 	IPC_PATH = 256,	  /* bytes of a path: the socket's and a suffix */
-	IPC_PASS = 2,	  /* descriptors of one message, at most */
+	IPC_PASS = 3,	  /* descriptors of one message, at most */
 	IPC_ABSTRACT = 48, /* bytes of the abstract name, 0 included */
 	IPC_TOKEN = 32,
 	IPC_VALUE = 2048, /* bytes of an option's value */
@@ -63,6 +64,9 @@ enum ipc_kind {
 			* has a memfd, the socket has this slot of that arena now
 			*/
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
+	IPC_STEER,     /* the socket of a port with others was connected:
+			* its peer's packets are steered to it before the
+			* answer */
 };
 
 struct ipc_request {
@@ -75,11 +79,17 @@ struct ipc_request {
 				 * which could not start another */
 	uint8_t kernel;		/* enum mp_family of the kernel's socket */
 	uint8_t family;		/* AF_INET, AF_INET6: the program's */
+	uint8_t connected;
+	uint8_t refusal;	/* IPC_OPEN: the second descriptor is one */
 	uint8_t v6only, reuseaddr, reuseport;
+	uint8_t prefix;		/* of the arena of a new port, with its ... */
+	uint8_t arena_token[ARENA_TOKEN]; /* ... token; 0: as the agent likes */
 	uint8_t tell_private;
 	uint32_t device;	/* interface that the socket is bound to; or 0 */
-	uint32_t sessions, memory;	/* limits of a new port; 0: as usual */
+	uint32_t sessions, memory, resend_us; /* of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */
+	struct mp_addr peer;		/* that it is connected to, or sends to
+					 * now; port 0: not known yet */
 	char keys[IPC_KEYS];		/* absolute paths, one a line */
 	char interfaces[IPC_NAMES];	/* only these, by blanks; "": all */
 	char no_interfaces[IPC_NAMES];	/* never these */

@@ -54,9 +54,19 @@ net_is_link_local(const struct mp_addr *a)
 }
 
 bool
+net_is_zoned(const struct mp_addr *a)
+{
+	uint8_t scope = a->ip[1] & 0x0f; /* of a group: RFC 4291, 2.7 */
+
+	return net_is_link_local(a) ||
+	    (a->ip[0] == 0xff && (scope == 1 || scope == 2));
+}
+
+bool
 net_equal(const struct mp_addr *a, const struct mp_addr *b)
 {
-	return a->port == b->port && memcmp(a->ip, b->ip, 16) == 0;
+	return a->port == b->port && a->zone == b->zone &&
+	    memcmp(a->ip, b->ip, 16) == 0;
 }
 
 /* FNV-1a. */
@@ -96,9 +106,12 @@ net_get(struct mp_addr *a, const struct sockaddr *name, socklen_t len)
 	}
 	/* SIN6_LEN_RFC2133: without the scope id. */
 	if (name->sa_family == AF_INET6 && len >= 24) {
-		memcpy(&sin6, name, 24);
+		memset(&sin6, 0, sizeof(sin6));
+		memcpy(&sin6, name, len < sizeof(sin6) ? 24 : sizeof(sin6));
 		memcpy(a->ip, &sin6.sin6_addr, 16);
 		a->port = ntohs(sin6.sin6_port);
+		if (net_is_zoned(a))
+			a->zone = sin6.sin6_scope_id;
 		return true;
 	}
 	return false;
@@ -114,6 +127,7 @@ net_put(const struct mp_addr *a, int family, struct sockaddr *name,
 	if (family == AF_INET6) {
 		memcpy(&sin6.sin6_addr, a->ip, 16);
 		sin6.sin6_port = htons(a->port);
+		sin6.sin6_scope_id = a->zone;
 		memcpy(name, &sin6, size < sizeof(sin6) ? size : sizeof(sin6));
 		return sizeof(sin6);
 	}
@@ -171,6 +185,8 @@ net_info_ipv6(const struct cmsghdr *c, struct net_info *info)
 		memcpy(&pi, CMSG_DATA(c), sizeof(pi));
 		memcpy(info->local.ip, &pi.ipi6_addr, 16);
 		info->ifindex = pi.ipi6_ifindex;
+		if (net_is_zoned(&info->local))
+			info->local.zone = info->ifindex;
 	} else if (c->cmsg_type == IPV6_TCLASS)
 		memcpy(&info->tos, CMSG_DATA(c), sizeof(info->tos));
 	else if (c->cmsg_type == IPV6_HOPLIMIT)
@@ -356,6 +372,18 @@ net_device(int fd)
 
 /* Not 127.0.0.1, which another program may have bound on the same port. */
 static const uint8_t loopback[4] = { 127, 109, 112, 1 };
+/* ff01::1, which never leaves the host: all sockets at a device. */
+static const uint8_t device_group[16] = { 0xff, 1, [15] = 1 };
+
+bool
+net_is_v6only(int fd)
+{
+	int v6only = 0;
+	socklen_t len = sizeof(v6only);
+
+	return real_getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) ==
+	    0 && v6only != 0;
+}
 
 bool
 net_self_learn(int fd, struct net_self *self)
@@ -368,11 +396,15 @@ net_self_learn(int fd, struct net_self *self)
 	if (real_getsockname(fd, (struct sockaddr *)&sin6, &len) != 0 ||
 	    !net_get(&at, (struct sockaddr *)&sin6, len))
 		return false;
-	if (net_is_any(&at))
+	self->device = net_device(fd);
+	if (self->device != 0)
+		memcpy(at.ip, device_group, sizeof(device_group));
+	else if (net_is_any(&at) && !net_is_v4(&at) && net_is_v6only(fd))
+		at.ip[15] = 1; /* ::1 */
+	else if (net_is_any(&at))
 		net_set_v4(&at, loopback);
 	self->at = at;
 	self->family = sin6.sin6_family;
-	self->device = net_device(fd);
 	return true;
 }
 

@@ -12,13 +12,19 @@
 
 #include "mp.h"
 
-enum { NET_CONTROL = 256 }; /* room for a packet's control messages, bytes */
+enum {
+	NET_CONTROL = 256, /* room for a packet's control messages, bytes */
+	NET_LOOPBACK = 1,  /* ifindex of lo in each network namespace */
+};
 
 bool net_is_v4(const struct mp_addr *);	       /* ::ffff:0:0/96 */
 bool net_is_any(const struct mp_addr *);       /* 0.0.0.0 or :: */
 bool net_is_loopback(const struct mp_addr *);  /* 127/8 or ::1 */
 bool net_is_multicast(const struct mp_addr *); /* 224/4 or ff00::/8 */
 bool net_is_link_local(const struct mp_addr *); /* fe80::/10 */
+/* Does it say nothing without an interface?  Those of a link, or of one
+ * interface, also groups. */
+bool net_is_zoned(const struct mp_addr *);
 bool net_equal(const struct mp_addr *, const struct mp_addr *);
 
 /* FNV-1a, but never 0. */
@@ -88,6 +94,9 @@ void net_options(int fd, enum mp_family kernel);
 
 /* The interface that a socket is bound to (SO_BINDTODEVICE), or 0. */
 uint32_t net_device(int fd);
+
+/* Is an AF_INET6 socket closed for IPv4? */
+bool net_is_v6only(int fd);
 
 /* Fills it in for this socket; false: the socket has no address. */
 bool net_self_learn(int fd, struct net_self *);

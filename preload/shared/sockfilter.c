@@ -45,7 +45,6 @@ enum {
 	UDP = 8,     /* bytes of UDP header before the payload */
 	ALL = -1, /* a socket filter's verdict: the whole packet */
 	NONE = 0,
-	LOOPBACK = 1, /* ifindex of lo in each network namespace */
 };
 
 enum { OPEN = 0xffffff }; /* distance of a jump to the program's own filter */
@@ -153,7 +152,7 @@ sockfilter_from_this_host(struct bpf_writer *p, const struct sockfilter_rules *f
 	struct bpf_exits e = { .n = 0 };
 
 	bpf_writer_load(p, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
-	bpf_writer_leave_unless(p, &e, BPF_JEQ, LOOPBACK);
+	bpf_writer_leave_unless(p, &e, BPF_JEQ, NET_LOOPBACK);
 	sockfilter_accept(p, f);
 	bpf_writer_block_end(p, &e);
 }
@@ -175,10 +174,17 @@ sockfilter_to_prefix(struct bpf_writer *p, const struct sockfilter_rules *f,
 	bpf_writer_block_end(p, &e);
 }
 
-/* Lets in what was sent to a multicast group. */
+/* Lets in what was sent to a multicast group, but for ff01::1: internal
+ * datagrams of another port with the same number. */
 static void
 sockfilter_to_groups(struct bpf_writer *p, const struct sockfilter_rules *f)
 {
+	const struct mp_addr hosts = { .ip = { 0xff, 1, [15] = 1 } };
+	struct bpf_exits e = { .n = 0 };
+
+	bpf_writer_if_prefix(p, &e, &hosts, 128, false);
+	bpf_writer_return(p, NONE);
+	bpf_writer_block_end(p, &e);
 	sockfilter_to_prefix(p, f, (const uint8_t[4]) { 224 }, true, 4);
 	sockfilter_to_prefix(p, f, (const uint8_t[4]) { 255 }, false, 8);
 }
@@ -231,7 +237,7 @@ sockfilter_only_to(struct bpf_writer *p, const struct mp_addr *a)
 }
 
 int
-sockfilter_attach(int fd, const struct sockfilter_rules *f)
+sockfilter_attach(int fd, const struct sockfilter_rules *f, uint64_t *mark)
 {
 	struct bpf_writer *p = bpf_writer_new(OURS);
 	struct bpf_exits e = { .n = 0 };
@@ -247,9 +253,10 @@ sockfilter_attach(int fd, const struct sockfilter_rules *f)
 		sockfilter_drop_version(p, 6);
 	if (f->local_only)
 		sockfilter_only_to(p, &f->local);
-	sockfilter_from_loopback(p, f);
-	if (f->here)
+	if (f->here) /* the kernel drops loopback addresses from elsewhere */
 		sockfilter_from_this_host(p, f);
+	else
+		sockfilter_from_loopback(p, f);
 	if (f->multicast)
 		sockfilter_to_groups(p, f);
 	if (f->broadcast)
@@ -267,5 +274,5 @@ sockfilter_attach(int fd, const struct sockfilter_rules *f)
 	else
 		bpf_writer_return(p, NONE);
 	sockfilter_append(p, f);
-	return bpf_writer_set(fd, SO_ATTACH_FILTER, p);
+	return bpf_writer_set(fd, SO_ATTACH_FILTER, p, mark);
 }

@@ -33,14 +33,18 @@ struct sockfilter_steering {
 	size_t nclaims;
 	uint8_t plain;
 	uint8_t slot[MP_SLOTS_MAX]; /* index of each slot; 255: none */
-	/* To the sockets of these slots (bits) goes only data that begins with
-	 * one of `sid', the other data to the agent. */
-	uint32_t only;
+	/* What data of a connected socket's peer begins with, whichever slot
+	 * that names; 0: none. */
 	uint32_t sid[MP_SLOTS_MAX][2];
+	/* To the sockets of these slots (bits) goes only that, the other data
+	 * to the agent. */
+	uint32_t only;
 	uint8_t probed; /* the index that INTERNAL_LOCATE goes to */
 };
-/* Attaches it to the group of `fd': 0, or a negative errno. */
-int sockfilter_steer(int fd, const struct sockfilter_steering *);
+/* Attaches it to the group of `fd' unless it is attached: 0, or a negative
+ * errno.  *mark tells what was attached last; 0: something else. */
+int sockfilter_steer(int fd, const struct sockfilter_steering *,
+    uint64_t *mark);
 
 /* Steers all packets to the group's first socket, until the agent attaches the
  * steering.  `fd' is of that group, or will be its first socket: then this
@@ -58,7 +62,7 @@ struct sock_filter;
 
 /* What the socket filter of one data socket lets in. */
 struct sockfilter_rules {
-	uint8_t prefix; /* mp_sid_prefix(); 0: not attached to an arena yet */
+	uint8_t prefix; /* mp_sid_prefix(); 0: not known yet */
 	uint8_t token[ARENA_TOKEN];
 	bool v4, v6;	    /* the families that the program sees */
 	bool local_only;    /* plaintext must have been sent to `local' */
@@ -75,7 +79,9 @@ struct sockfilter_rules {
 	const struct sock_filter *then;
 	size_t nthen;
 };
-/* Attaches it to the socket: 0, or a negative errno (-E2BIG: too many). */
-int sockfilter_attach(int fd, const struct sockfilter_rules *);
+/* Attaches it to the socket, with a mark as above: 0, or a negative errno
+ * (-E2BIG: too many). */
+int sockfilter_attach(int fd, const struct sockfilter_rules *,
+    uint64_t *mark);
 
 #endif

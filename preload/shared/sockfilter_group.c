@@ -7,9 +7,10 @@
  * the index of the socket that gets the packet.  In this order:
  * - a packet of a session, by the prefix of the port's sids and a sequence
  *   number below 2^32: to the agent if its C bit is set, else to the socket of
- *   the slot that its sid tells.  To the socket of a slot in `only', which is
- *   connected, go only the sids of its own peer; the others go to the agent,
- *   which keeps them (agent/backlog.h).
+ *   the slot that its sid tells; but the sids of a connected socket's peer go
+ *   to that, though they may tell the slot that had the session before.  To the
+ *   socket of a slot in `only' go no others; those go to the agent, which keeps
+ *   them (agent/backlog.h).
  * - a handshake, by its magic: to the agent;
  * - an internal datagram (internal.h), by the first word of the token:
  *   INTERNAL_LOCATE to the index `probed', others by kind and slot;
@@ -69,6 +70,26 @@ sockfilter_by_slot(struct bpf_writer *p, const struct sockfilter_steering *g)
 	bpf_writer_return(p, g->plain);
 }
 
+/* Sends data of connected sockets' peers to them whose sid names the slot that
+ * had the session before.  The accumulator holds the sid. */
+static void
+sockfilter_by_taken(struct bpf_writer *p, const struct sockfilter_steering *g)
+{
+	struct bpf_exits e = { .n = 0 };
+	uint32_t i, k, sid;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		for (k = 0; k < 2; k++) {
+			sid = g->sid[i][k];
+			if (sid == 0 || (sid >> 19 & 31) == i ||
+			    g->slot[i] == NO_INDEX)
+				continue;
+			bpf_writer_leave_unless(p, &e, BPF_JEQ, sid);
+			bpf_writer_return(p, g->slot[i]);
+			bpf_writer_block_end(p, &e);
+		}
+}
+
 /* Sends data to the agent whose sid names a slot in `only', but is not one of
  * that socket's own peer. */
 static void
@@ -78,6 +99,7 @@ sockfilter_by_peer(struct bpf_writer *p, const struct sockfilter_steering *g)
 	uint32_t i;
 
 	bpf_writer_load(p, BPF_W, 0);
+	sockfilter_by_taken(p, g);
 	bpf_writer_emit(p, BPF_MISC | BPF_TAX, 0);
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if ((g->only >> i & 1) == 0)
@@ -177,7 +199,7 @@ sockfilter_by_claims(struct bpf_writer *p, const struct sockfilter_steering *g)
 }
 
 int
-sockfilter_steer(int fd, const struct sockfilter_steering *g)
+sockfilter_steer(int fd, const struct sockfilter_steering *g, uint64_t *mark)
 {
 	struct bpf_writer *p = bpf_writer_new(BPF_MAXINSNS);
 	struct bpf_exits e = { .n = 0 }, probe = { .n = 0 };
@@ -217,17 +239,18 @@ sockfilter_steer(int fd, const struct sockfilter_steering *g)
 	sockfilter_by_sid(p, g);
 	bpf_writer_block_end(p, &e);
 	sockfilter_by_claims(p, g);
-	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p);
+	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p, mark);
 }
 
 int
 sockfilter_steer_first(int fd)
 {
 	struct bpf_writer *p = bpf_writer_new(BPF_MAXINSNS);
+	uint64_t none = 0;
 
 	if (p == NULL)
 		return -ENOMEM;
 	bpf_writer_return(p, 0);
-	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p);
+	return bpf_writer_set(fd, SO_ATTACH_REUSEPORT_CBPF, p, &none);
 }
 

@@ -37,9 +37,14 @@ agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
 	ask->reuseaddr = s->reuseaddr;
 	ask->reuseport = s->reuseport;
 	ask->local = s->local;
+	ask->connected = s->connected;
+	ask->peer = s->connected ? s->peer : s->first;
+	ask->prefix = s->prefix;
+	memcpy(ask->arena_token, s->token, sizeof(ask->arena_token));
 	ask->tell_private = conf->set.tell_private;
 	ask->sessions = conf->set.sessions;
 	ask->memory = conf->set.memory;
+	ask->resend_us = conf->set.resend_us;
 	memcpy(ask->keys, conf->keys, sizeof(ask->keys));
 	memcpy(ask->interfaces, conf->set.interfaces,
 	    sizeof(ask->interfaces));
@@ -92,9 +97,9 @@ agent_rpc_ask(struct ipc_request *ask, const int *pass, int n, int show,
 }
 
 /* The request lies in a buffer of the thread: small stacks have no room. */
-int
-agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
-    const struct mp_addr *at, const int pass[IPC_PASS],
+static int
+agent_rpc_about(enum ipc_kind kind, int fd, const struct sock *s,
+    const struct mp_addr *at, const int pass[IPC_PASS], bool refusal,
     struct ipc_answer *answer, int *got)
 {
 	struct reentry_buf *buf = reentry_take();
@@ -108,6 +113,7 @@ agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
 	agent_rpc_fill(ask, kind, s);
 	ask->port = at->port;
 	ask->stay = kind == IPC_HELLO;
+	ask->refusal = refusal;
 	if (kind == IPC_MAY_BIND)
 		ask->local = *at;
 	if (fd >= 0) {
@@ -120,6 +126,24 @@ agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
 	    kind == IPC_OPEN || kind == IPC_HELLO);
 	reentry_give(buf);
 	return error;
+}
+
+int
+agent_rpc(enum ipc_kind kind, int fd, const struct sock *s,
+    const struct mp_addr *at, const int pass[IPC_PASS],
+    struct ipc_answer *answer, int *got)
+{
+	return agent_rpc_about(kind, fd, s, at, pass, false, answer, got);
+}
+
+int
+agent_rpc_open(int fd, const struct sock *s, const struct mp_addr *at,
+    int control, int refusal, struct ipc_answer *answer, int *got)
+{
+	const int pass[IPC_PASS] = { control, refusal, -1 };
+
+	return agent_rpc_about(IPC_OPEN, fd, s, at, pass,
+	    control >= 0 && refusal >= 0, answer, got);
 }
 
 int

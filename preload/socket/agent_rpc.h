@@ -18,6 +18,10 @@ struct sock;
 int agent_rpc(enum ipc_kind, int fd, const struct sock *,
     const struct mp_addr *,
     const int pass[IPC_PASS], struct ipc_answer *, int *got);
+/* Asks with IPC_OPEN for a slot of the port, which the control socket (or -1)
+ * is to serve; `refusal' is a socket as for IPC_REFUSAL, or -1. */
+int agent_rpc_open(int fd, const struct sock *, const struct mp_addr *,
+    int control, int refusal, struct ipc_answer *, int *got);
 /* The same with IPC_FIND: the socket's slot and its arena's memfd. */
 int agent_rpc_find(int fd, const struct sock *, struct ipc_answer *, int *got);
 /* May the socket be bound to this address beside those that the agent knows?

@@ -31,8 +31,9 @@
  * connect(2) changed.  attach_publish() writes and increments `gen';
  * attach_refresh(), before each datagram, reads if `gen' differs.  Publishing
  * also decides where sessions go: new ones to this socket unless it is
- * connected, then to the port's newest socket that takes them, and with them
- * the sessions with other peers than its own.
+ * connected, then to another socket of the port that takes them, and with them
+ * the sessions with other peers than its own; and the one with its own peer,
+ * which another socket may have, comes to it (shared/sibling.h).
  *
  * Locks.  `busy' of the socket, a flag between the threads of one process,
  * guards the change of state: a thread waits for it for BUSY_MS at most; a
@@ -55,6 +56,7 @@
 #include "ingress.h"
 #include "ksock.h"
 #include "mp.h"
+#include "notify.h"
 #include "policy/conf.h"
 #include "policy/dest_policy.h"
 #include "policy/rules.h"
@@ -64,6 +66,7 @@
 #include "shared/ipc.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/sibling.h"
 #include "shared/sockfilter.h"
 #include "sockopt.h"
 
@@ -89,9 +92,10 @@ attach_map(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	if (error != 0)
 		return error;
 	s->slot = answer->slot;
+	s->only = ksock_only(fd, s);
 	(void)net_self_learn(fd, &s->self);
 	net_options(fd, s->kernel);
-	ingress_filter(fd, s);
+	ingress_filter_again(fd, s);
 	return 0;
 }
 
@@ -107,67 +111,17 @@ attach_known(int fd, struct sock *s)
 	    attach_map(fd, s, &found, got) == 0;
 }
 
-/* IPC_OPEN, with a control socket unless the port has one: 0, or a negative
- * errno of the transport. */
-static int
-attach_ask(int fd, const struct sock *s, const struct mp_addr *a,
-    struct ipc_answer *answer, int *got)
-{
-	int ctl[IPC_PASS] = { -1, -1 }, error;
-
-	if (!s->second) {
-		ctl[0] = ksock_control(fd, s);
-		if (ctl[0] < 0)
-			return ctl[0];
-		/* ksock_prepare() did this, unless the socket was bound before
-		 * the library knew it, or joined a group that was another
-		 * port's. */
-		(void)sockfilter_steer_first(ctl[0]);
-	}
-	error = agent_rpc(IPC_OPEN, fd, s, a, ctl, answer, got);
-	if (ctl[0] >= 0)
-		real_close(ctl[0]);
-	return error;
-}
-
-static int
-attach_open(int fd, struct sock *s, struct ipc_answer *answer)
-{
-	struct mp_addr a;
-	int i, got = -1, error;
-
-	error = ksock_autobind(fd, s);
-	if (error == 0)
-		error = ksock_name(fd, &a);
-	if (error != 0)
-		return error;
-	if (attach_known(fd, s))
-		return 0;
-	for (i = 0; i < CLOSED_TRIES; i++) {
-		error = attach_ask(fd, s, &a, answer, &got);
-		if (error != 0 || answer->error != -ESTALE)
-			break;
-		s->second = false;
-	}
-	return error != 0 ? error : attach_map(fd, s, answer, got);
-}
-
-/* Can the peer's port still be closed?  Not once it has answered. */
+/* Has the agent to hear of a closed port at the peer?  The kernel would give
+ * such a socket the peer's plaintext too, which the program may have to get. */
 static bool
-attach_peer_unsure(struct sock *s)
+attach_wants_refusal(const struct sock *s)
 {
-	struct mp_session_info info;
-	uint32_t session;
-	bool unsure;
+	struct dest_policy policy;
 
-	if (!reentry_lock(s->map.arena))
+	if (!s->connected)
 		return false;
-	session = mp_session_find(&s->map.mp, s->slot, &s->peer);
-	unsure = session == MP_NONE ||
-	    mp_session_get(&s->map.mp, session, &info) != 0 ||
-	    (info.state == MP_S_CONNECTING && info.up_at == 0);
-	reentry_unlock(s->map.arena);
-	return unsure;
+	policy = dest_policy_of(&s->peer);
+	return policy.way == WAY_PROTECT && !policy.plain_besides;
 }
 
 /* Another socket of the port, connected to the peer, so that ICMP errors about
@@ -196,21 +150,84 @@ attach_new_refusal(int fd, const struct sock *s)
 	return error;
 }
 
+/* IPC_OPEN, with a control socket unless the port has one: 0, or a negative
+ * errno of the transport.  *refusal: the agent got one. */
+static int
+attach_ask(int fd, struct sock *s, const struct mp_addr *a,
+    struct ipc_answer *answer, int *got, bool *refusal)
+{
+	int control = -1, other = -1, error;
+
+	if (!s->second) {
+		control = ksock_control(fd, s);
+		if (control < 0)
+			return control;
+		/* ksock_prepare() did this, unless the socket was bound before
+		 * the library knew it, or joined a group that was another
+		 * port's.  Nobody sends to a port that the kernel chose a
+		 * moment ago. */
+		if (!s->autobound)
+			(void)sockfilter_steer_first(control);
+		if (attach_wants_refusal(s))
+			other = attach_new_refusal(fd, s);
+	}
+	error = agent_rpc_open(fd, s, a, control, other, answer, got);
+	*refusal = other >= 0;
+	if (control >= 0)
+		real_close(control);
+	if (other >= 0)
+		real_close(other);
+	return error;
+}
+
+static int
+attach_open(int fd, struct sock *s, struct ipc_answer *answer, bool *refusal)
+{
+	struct mp_addr a;
+	int i, got = -1, error;
+
+	error = ksock_autobind(fd, s);
+	if (error == 0)
+		error = ksock_name(fd, &a);
+	if (error != 0)
+		return error;
+	if (attach_known(fd, s))
+		return 0;
+	for (i = 0; i < CLOSED_TRIES; i++) {
+		error = attach_ask(fd, s, &a, answer, &got, refusal);
+		if (error != 0 || answer->error != -ESTALE)
+			break;
+		s->second = false;
+	}
+	return error != 0 ? error : attach_map(fd, s, answer, got);
+}
+
+/* Can the peer's port still be closed?  Not once it has answered. */
+static bool
+attach_peer_unsure(struct sock *s)
+{
+	struct mp_session_info info;
+	uint32_t session;
+	bool unsure;
+
+	if (!reentry_lock(s->map.arena))
+		return false;
+	session = mp_session_find(&s->map.mp, s->slot, &s->peer);
+	unsure = session == MP_NONE ||
+	    mp_session_get(&s->map.mp, session, &info) != 0 ||
+	    (info.state == MP_S_CONNECTING && info.up_at == 0);
+	reentry_unlock(s->map.arena);
+	return unsure;
+}
+
 void
 attach_refusal(int fd, struct sock *s)
 {
 	struct ipc_answer answer;
 	struct mp_addr a;
-	struct dest_policy policy;
-	int refusal[IPC_PASS] = { -1, -1 }, got;
+	int refusal[IPC_PASS] = { -1, -1, -1 }, got;
 
-	if (!s->connected)
-		return;
-	/* The kernel gives that socket the peer's plaintext too, which the
-	 * program may have to get. */
-	policy = dest_policy_of(&s->peer);
-	if (policy.way != WAY_PROTECT || policy.plain_besides ||
-	    !attach_peer_unsure(s))
+	if (!attach_wants_refusal(s) || !attach_peer_unsure(s))
 		return;
 	refusal[0] = attach_new_refusal(fd, s);
 	if (refusal[0] < 0)
@@ -259,48 +276,11 @@ attach_log_refused(const struct ipc_answer *answer, int error)
 		    "nothing is sent: %s", text);
 }
 
-enum sock_state
-attach_socket(int fd, struct sock *s)
-{
-	struct ipc_answer answer = { .error = 0 };
-	int error, saved = errno;
-
-	if (atomic_load(&s->state) != SOCK_FRESH || !attach_begin(s))
-		return atomic_load(&s->state);
-	if (atomic_load(&s->state) == SOCK_FRESH) {
-		error = attach_open(fd, s, &answer);
-		if (error == 0) {
-			if (reentry_lock(s->map.arena)) {
-				attach_publish(s);
-				reentry_unlock(s->map.arena);
-			}
-			atomic_store(&s->state, SOCK_ATTACHED);
-			attach_refusal(fd, s);
-		} else {
-			atomic_store(&s->state, SOCK_REFUSED);
-			attach_log_refused(&answer, error);
-		}
-	}
-	changing = false;
-	atomic_store(&s->busy, 0);
-	errno = saved;
-	return atomic_load(&s->state);
-}
-
-/* Can this socket take over the sessions of another one, which was
- * connected? */
-static bool
-attach_can_succeed(const struct slot *is, const struct slot *other)
-{
-	return is->cookie != 0 && !is->connected && (net_is_any(&is->local) ||
-	    memcmp(is->local.ip, other->local.ip, sizeof(is->local.ip)) == 0);
-}
-
-void
+static void
 attach_publish(struct sock *s)
 {
 	struct slot *slot = &s->map.arena->slot[s->slot];
-	uint32_t i;
+	int heir;
 
 	slot->connected = s->connected;
 	slot->wide = s->wide;
@@ -312,14 +292,73 @@ attach_publish(struct sock *s)
 		slot->since = arena_now();
 	if (!s->connected && mp_slot_accept(&s->map.mp, s->slot) == 0)
 		return;
-	/* New sessions go to the newest socket that takes them. */
-	for (i = MP_SLOTS_MAX; i-- > 0;)
-		if (attach_can_succeed(&s->map.arena->slot[i], slot) &&
-		    mp_slot_accept(&s->map.mp, i) == 0) {
-			mp_slot_move(&s->map.mp, arena_now(), s->slot, i,
-			    &s->peer);
-			return;
+	sibling_take(&s->map, s->slot);
+	heir = sibling_heir(&s->map, s->slot, 0);
+	if (heir >= 0 && mp_slot_accept(&s->map.mp, (uint32_t)heir) == 0)
+		mp_slot_move(&s->map.mp, arena_now(), s->slot, (uint32_t)heir,
+		    &s->peer);
+}
+
+/* Lets the agent steer the port's packets by the record.  What arrives after
+ * connect(2) must be given as that said. */
+static void
+attach_steer(int fd, struct sock *s)
+{
+	struct ipc_answer answer = { .error = 0 };
+	struct mp_addr at;
+	int got = -1;
+
+	if (ksock_name(fd, &at) != 0 || agent_rpc(IPC_STEER, fd, s, &at, NULL,
+	    &answer, &got) != 0 || answer.error != 0)
+		notify_agent(fd, s);
+	if (got >= 0)
+		real_close(got);
+}
+
+void
+attach_tell(int fd, struct sock *s)
+{
+	bool alone;
+
+	if (!reentry_lock(s->map.arena))
+		return;
+	attach_publish(s);
+	alone = mp_slots(&s->map.mp) == UINT32_C(1) << s->slot;
+	reentry_unlock(s->map.arena);
+	if (!alone)
+		attach_steer(fd, s);
+}
+
+enum sock_state
+attach_socket(int fd, struct sock *s)
+{
+	struct ipc_answer answer = { .error = 0 };
+	int error, saved = errno;
+	bool refusal = false;
+
+	if (atomic_load(&s->state) != SOCK_FRESH || !attach_begin(s))
+		return atomic_load(&s->state);
+	if (atomic_load(&s->state) == SOCK_FRESH) {
+		error = attach_open(fd, s, &answer, &refusal);
+		if (error == 0) {
+			if (s->connected) {
+				attach_tell(fd, s);
+			} else if (reentry_lock(s->map.arena)) {
+				attach_publish(s);
+				reentry_unlock(s->map.arena);
+			}
+			atomic_store(&s->state, SOCK_ATTACHED);
+			if (!refusal)
+				attach_refusal(fd, s);
+		} else {
+			atomic_store(&s->state, SOCK_REFUSED);
+			attach_log_refused(&answer, error);
 		}
+	}
+	changing = false;
+	atomic_store(&s->busy, 0);
+	errno = saved;
+	return atomic_load(&s->state);
 }
 
 bool

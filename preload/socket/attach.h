@@ -11,9 +11,10 @@ enum sock_state attach_socket(int fd, struct sock *);
  * it. */
 struct sock *attach_find(int fd);
 
-/* Writes the socket's record for the processes that share it; reads what they
- * wrote.  Under the arena's lock. */
-void attach_publish(struct sock *);
+/* Writes the socket's record for the processes that share it, and gives the
+ * sessions to the sockets that have them now. */
+void attach_tell(int fd, struct sock *);
+/* Reads what they wrote.  Under the arena's lock. */
 void attach_refresh(struct sock *);
 
 /* The program set SO_REUSEADDR or SO_REUSEPORT: they count when another socket

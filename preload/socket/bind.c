@@ -77,6 +77,16 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 	return 0;
 }
 
+/* Binds to the wildcard in both families, or in the program's alone where the
+ * other one is taken. */
+static int
+bind_as_wide(int fd, struct sock *s, const struct mp_addr *wide)
+{
+	int error = ksock_bind(fd, s, wide);
+
+	return error == -EADDRINUSE ? ksock_bind_narrow(fd, s, wide) : error;
+}
+
 /* Other sockets have the port at other addresses.  The socket joins at the
  * wildcard if they share it (bind_plain() lets them); else it has the program's
  * address alone. */
@@ -88,7 +98,7 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 
 	ksock_unprepare(fd, s);
 	sock_set_option(fd, SO_REUSEPORT, 1);
-	error = ksock_bind(fd, s, wide);
+	error = bind_as_wide(fd, s, wide);
 	sock_set_option(fd, SO_REUSEPORT, 0);
 	if (error != -EADDRINUSE)
 		return error;
@@ -96,9 +106,10 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 	return ksock_bind(fd, s, a);
 }
 
-/* The port is taken.  If the agent serves it and allows, the socket joins it;
- * if the agent is about to let go of it, a retry succeeds; else it is bound as
- * the program's own flags say. */
+/* The port is taken.  If the agent serves it and allows, the socket joins it; if
+ * another program has it in the other family, it is bound in the program's
+ * alone; if the agent is about to let go of it, a retry succeeds; else it is
+ * bound as the program's own flags say. */
 static int
 bind_taken(int fd, struct sock *s, const struct mp_addr *a,
     const struct mp_addr *wide)
@@ -108,7 +119,7 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	if (error == 0) {
 		ksock_unprepare(fd, s);
 		sock_set_option(fd, SO_REUSEPORT, 1);
-		error = ksock_bind(fd, s, wide);
+		error = bind_as_wide(fd, s, wide);
 		if (error == 0) {
 			s->second = true;
 			return 0;
@@ -120,6 +131,10 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 		return error;
 	if (!net_is_any(a) && bind_try(s, a, a->port) == 0)
 		return bind_apart(fd, s, a, wide);
+	/* Perhaps only in the other family. */
+	error = ksock_bind_narrow(fd, s, wide);
+	if (error != -EADDRINUSE)
+		return error;
 	/* Perhaps by the control socket of a port that is closed: the agent is
 	 * letting go of it. */
 	for (i = 0; i < RETRIES; i++) {

@@ -16,6 +16,7 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/sibling.h"
 #include "sock.h"
 
 /* The source address that the socket has already, by bind(2) or its last
@@ -30,10 +31,13 @@ connect_source(int fd, const struct sock *s, struct mp_addr *from)
 	from->port = 0;
 }
 
-/* The local address that the kernel would give the connection; or the error
- * that it would give: tried on a scratch socket. */
+/*
+ * The local address that the kernel would give the connection; or the error
+ * that it would give: tried on a scratch socket.  Gives `to' the zone that the
+ * socket's own options choose where the program names none.
+ */
 static int
-connect_route(int of, const struct sock *s, const struct mp_addr *to,
+connect_route(int of, const struct sock *s, struct mp_addr *to,
     struct mp_addr *local)
 {
 	struct sockaddr_in6 sin6;
@@ -57,12 +61,16 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 		error = len == 0 ? -EAFNOSUPPORT : -errno;
 	if (error == 0)
 		error = ksock_name(fd, local);
+	len = sizeof(sin6);
+	if (error == 0 && net_is_zoned(to) &&
+	    real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0)
+		(void)net_get(to, (struct sockaddr *)&sin6, len);
 	real_close(fd);
 	return error;
 }
 
-/* Is there a session with that peer?  Then it can be connected to, even if no
- * route leads to the address that the program knows it by. */
+/* Has the port a session with that peer?  Then it can be connected to, even if
+ * no route leads to the address that the program knows it by. */
 static bool
 connect_has_session(struct sock *s, const struct mp_addr *peer)
 {
@@ -70,7 +78,8 @@ connect_has_session(struct sock *s, const struct mp_addr *peer)
 
 	if (s->map.arena == NULL || !reentry_lock(s->map.arena))
 		return false;
-	found = mp_session_find(&s->map.mp, s->slot, peer) != MP_NONE;
+	found = mp_session_find(&s->map.mp, sibling_sender(&s->map, s->slot,
+	    peer), peer) != MP_NONE;
 	reentry_unlock(s->map.arena);
 	return found;
 }
@@ -80,8 +89,6 @@ static void
 connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
     const struct mp_addr *local)
 {
-	struct arena *a = s->map.arena;
-
 	s->was = s->peer;
 	s->was_connected = s->connected;
 	s->since = arena_now();
@@ -92,10 +99,11 @@ connect_set_peer(int fd, struct sock *s, const struct mp_addr *peer,
 			s->local = *local;
 	} else if (!s->wide)
 		memset(&s->local, 0, sizeof(s->local));
-	if (a != NULL && reentry_lock(a)) {
-		attach_publish(s);
-		reentry_unlock(a);
+	if (s->map.arena == NULL) {
+		ingress_filter_again(fd, s);
+		return;
 	}
+	attach_tell(fd, s);
 	ingress_filter(fd, s);
 }
 
@@ -124,9 +132,11 @@ connect_dissolve(int fd, struct sock *s, const struct sockaddr *name,
  * chose; a program that only changes its peer keeps it, so it is bound
  * again. */
 static int
-connect_rebind(int fd, struct sock *s)
+connect_rebind(int fd, struct sock *s, const struct mp_addr *peer)
 {
-	struct mp_addr was = { .port = 0 };
+	struct mp_addr was = { .port = 0 }, old = s->peer;
+	bool connected = s->connected;
+	int error;
 
 	if (s->kconnected) {
 		(void)ksock_name(fd, &was);
@@ -134,7 +144,13 @@ connect_rebind(int fd, struct sock *s)
 		s->kconnected = false;
 		s->bound = ksock_bound(fd);
 	}
-	return ksock_autobind_to(fd, s, was.port);
+	/* The socket filter is set before the bind, and once. */
+	s->peer = *peer;
+	s->connected = true;
+	error = ksock_autobind_to(fd, s, was.port);
+	s->peer = old;
+	s->connected = connected;
+	return error;
 }
 
 static int
@@ -167,7 +183,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0 && !(error == -ENETUNREACH &&
 	    connect_has_session(s, &a)))
 		return error;
-	error = connect_rebind(fd, s);
+	error = connect_rebind(fd, s, &a);
 	if (error != 0)
 		return error;
 	local.port = 0;

@@ -69,12 +69,16 @@ struct sock {
 	struct arena_map map;
 	uint32_t slot, gen;
 	struct mp_addr local, peer;
+	struct mp_addr first;	 /* of one that attaches: where its first
+				  * datagram goes; port 0: not known */
 	bool bound, autobound;
 	atomic_bool portless;	 /* without mpshim it would have no port now */
 	bool wide;		 /* the kernel's is bound to the wildcard, the
 				  * program's to `local' */
 	atomic_bool home;	 /* autobound, and has sent to loopback only */
 	bool second;		 /* joined a port that the agent serves */
+	enum mp_family only;	 /* the kernel's has its port in this family
+				  * alone; MP_DUAL: in both, if it has both */
 	struct net_self self;	 /* of an attached one, when it was attached */
 	bool connected;		 /* to `peer', as connect.c emulates it */
 	uint64_t since;		 /* when that changed last, us */
@@ -86,6 +90,11 @@ struct sock {
 	bool names;		 /* bound to port 53: always plain */
 	uint16_t segment;	 /* UDP_SEGMENT; 0: none */
 	struct sock_options options;
+	uint64_t mark;		 /* of its socket filter: sockfilter.h */
+	/* What its arena's packets shall begin with, if the agent makes one for
+	 * this socket: so its filter need not change then.  Prefix 0: not
+	 * chosen. */
+	uint8_t prefix, token[ARENA_TOKEN];
 	uint64_t filtered;	 /* when `filter' changed last, us */
 	bool filter_locked;	 /* SO_LOCK_FILTER */
 	bool steered;		 /* the program set a steering program */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "ingress.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "fdtab.h"
 #include "mp.h"
@@ -12,10 +14,35 @@
 #include "process/reentry.h"
 #include "shared/arena.h"
 #include "shared/bpf.h"
+#include "shared/raw.h"
+#include "shared/seccomp.h"
 #include "shared/sockfilter.h"
+
+/* Chooses what the packets of the socket's arena begin with. */
+static void
+ingress_choose_prefix(struct sock *s)
+{
+	uint8_t fresh[1 + ARENA_TOKEN];
+
+	while (s->prefix == 0 &&
+	    SECCOMP_ALLOWS(SYS_getrandom, fresh, sizeof(fresh)) &&
+	    RAW(SYS_getrandom, fresh, sizeof(fresh), 0) ==
+		(long)sizeof(fresh)) {
+		memcpy(s->token, fresh + 1, ARENA_TOKEN);
+		if (mp_sid_prefix_ok(fresh[0]))
+			s->prefix = fresh[0];
+	}
+}
 
 int
 ingress_filter(int fd, struct sock *s)
+{
+	s->mark = 0;
+	return ingress_filter_again(fd, s);
+}
+
+int
+ingress_filter_again(int fd, struct sock *s)
 {
 	struct sockfilter_rules rules = { .prefix = 0 };
 	struct sockfilter_prefix one;
@@ -24,6 +51,10 @@ ingress_filter(int fd, struct sock *s)
 	if (s->map.arena != NULL) {
 		rules.prefix = mp_sid_prefix(&s->map.mp);
 		memcpy(rules.token, s->map.arena->token, ARENA_TOKEN);
+	} else if (atomic_load(&s->state) == SOCK_FRESH && !s->second) {
+		ingress_choose_prefix(s);
+		rules.prefix = s->prefix;
+		memcpy(rules.token, s->token, ARENA_TOKEN);
 	}
 	ingress_rule_filter(s, conf_get(),
 	    s->connected && dest_policy_known(&s->peer).plain_from, &rules,
@@ -32,7 +63,7 @@ ingress_filter(int fd, struct sock *s)
 		rules.then = s->filter->at;
 		rules.nthen = atomic_load(&s->filter->len);
 	}
-	error = sockfilter_attach(fd, &rules);
+	error = sockfilter_attach(fd, &rules, &s->mark);
 	if (error != 0)
 		log_say(LOG_WARN, LOG_WAY, "no packet filter: %s",
 		    strerror(-error));

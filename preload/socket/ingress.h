@@ -11,6 +11,9 @@
 /* Attaches the socket filter, by which the kernel drops what this socket may
  * not get: 0, or a negative errno. */
 int ingress_filter(int fd, struct sock *);
+/* The same if it is to be another one than this process attached last; only
+ * while no other process can have attached one since. */
+int ingress_filter_again(int fd, struct sock *);
 /*
  * May the program get this datagram of a session?  The kernel decides when a
  * packet arrives (`arrival', CLOCK_BOOTTIME), not when it is read.  But a

@@ -124,11 +124,48 @@ ksock_bind(int fd, const struct sock *s, const struct mp_addr *a)
 	struct mp_addr to = *a;
 	socklen_t len;
 
-	if (s->kernel == MP_DUAL && net_is_any(&to))
+	if (s->kernel == MP_DUAL && net_is_any(&to)) {
 		memset(to.ip, 0, 16);
+		if (s->only == MP_INET)
+			memset(to.ip + 10, 0xff, 2);
+	}
 	len = net_put(&to, s->kernel == MP_INET ? AF_INET : AF_INET6,
 	    (struct sockaddr *)&sin6, sizeof(sin6));
 	return real_bind(fd, (struct sockaddr *)&sin6, len) != 0 ? -errno : 0;
+}
+
+int
+ksock_bind_narrow(int fd, struct sock *s, const struct mp_addr *a)
+{
+	int on = 1, off = 0, error;
+
+	if (s->kernel != MP_DUAL || (s->family == AF_INET6 && !s->v6only))
+		return -EADDRINUSE;
+	s->only = s->family == AF_INET ? MP_INET : MP_INET6;
+	if (s->only == MP_INET6)
+		(void)seccomp_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+		    sizeof(on));
+	error = ksock_bind(fd, s, a);
+	if (error == 0)
+		return 0;
+	if (s->only == MP_INET6)
+		(void)seccomp_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
+		    sizeof(off));
+	s->only = MP_DUAL;
+	return error;
+}
+
+enum mp_family
+ksock_only(int fd, const struct sock *s)
+{
+	struct mp_addr a;
+
+	if (s->kernel != MP_DUAL || ksock_name(fd, &a) != 0 || !net_is_any(&a))
+		return MP_DUAL;
+	if (net_is_v4(&a))
+		return MP_INET;
+	return SECCOMP_ALLOWS(SYS_getsockopt, fd, IPPROTO_IPV6, IPV6_V6ONLY) &&
+	    net_is_v6only(fd) ? MP_INET6 : MP_DUAL;
 }
 
 int
@@ -149,7 +186,8 @@ ksock_autobind_to(int fd, struct sock *s, uint16_t port)
 		memset(any.ip + 10, 0xff, 2);
 	s->local = any;
 	any.port = port;
-	ksock_prepare(fd);
+	if (port != 0) /* else nobody knows yet to which port to send */
+		ksock_prepare(fd);
 	ingress_filter(fd, s); /* before the first packet can come */
 	error = ksock_bind(fd, s, &any);
 	if (error == -EADDRINUSE && port != 0) {
@@ -173,7 +211,8 @@ ksock_copy_ways(int from, int to)
 	static const int option[][2] = { { SOL_SOCKET, SO_BINDTOIFINDEX },
 		{ SOL_SOCKET, SO_MARK }, { SOL_SOCKET, SO_PRIORITY },
 		{ IPPROTO_IP, IP_UNICAST_IF },
-		{ IPPROTO_IPV6, IPV6_UNICAST_IF } };
+		{ IPPROTO_IPV6, IPV6_UNICAST_IF },
+		{ IPPROTO_IPV6, IPV6_MULTICAST_IF } };
 	socklen_t len;
 	size_t i;
 	int value;
@@ -193,7 +232,7 @@ ksock_copy_ways(int from, int to)
 int
 ksock_beside(int fd, const struct sock *s, const struct mp_addr *at)
 {
-	int other, on = 1, off = 0, error;
+	int other, on = 1, v6only = s->only == MP_INET6, error;
 
 	if (seccomp_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) !=
 	    0)
@@ -203,8 +242,8 @@ ksock_beside(int fd, const struct sock *s, const struct mp_addr *at)
 	if (other < 0)
 		return -errno;
 	if (s->kernel != MP_INET)
-		(void)seccomp_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY, &off,
-		    sizeof(off));
+		(void)seccomp_setsockopt(other, IPPROTO_IPV6, IPV6_V6ONLY,
+		    &v6only, sizeof(v6only));
 	(void)seccomp_setsockopt(other, SOL_SOCKET, SO_REUSEPORT, &on,
 	    sizeof(on));
 	ksock_copy_ways(fd, other);

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct mp_addr;
+#include "mp.h"
+
 struct sock;
 
 /* SO_COOKIE, or 0. */
@@ -31,6 +32,11 @@ void ksock_unprepare(int fd, const struct sock *);
  * with it. */
 int ksock_dissolve(int fd);
 int ksock_bind(int fd, const struct sock *, const struct mp_addr *);
+/* Binds to the wildcard in the program's family alone, where another program has
+ * the port in the other one. */
+int ksock_bind_narrow(int fd, struct sock *, const struct mp_addr *);
+/* The value of sock.only. */
+enum mp_family ksock_only(int fd, const struct sock *);
 /* Binds to any port, as a first send would; or to this one if it is free. */
 int ksock_autobind(int fd, struct sock *);
 int ksock_autobind_to(int fd, struct sock *, uint16_t port);

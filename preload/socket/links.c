@@ -14,7 +14,6 @@
 #include "ksock.h"
 #include "mp.h"
 #include "process/log.h"
-#include "process/reentry.h"
 #include "recover.h"
 #include "shared/arena.h"
 #include "shared/ipc.h"
@@ -34,10 +33,7 @@ links_follow(int fd, struct sock *s, uint32_t slot, int memfd)
 		return false;
 	s->slot = slot;
 	ingress_filter(fd, s);
-	if (reentry_lock(s->map.arena)) {
-		attach_publish(s);
-		reentry_unlock(s->map.arena);
-	}
+	attach_tell(fd, s);
 	return true;
 }
 
@@ -46,7 +42,7 @@ static void
 links_ask_again(int fd, struct sock *s)
 {
 	static const struct mp_addr anywhere;
-	int pass[IPC_PASS] = { ksock_control(fd, s), fd }, got = -1;
+	int pass[IPC_PASS] = { ksock_control(fd, s), fd, -1 }, got = -1;
 	struct ipc_answer answer = { .error = 0 };
 
 	if (pass[0] < 0)
@@ -68,7 +64,7 @@ void
 links_changed(int fd, struct sock *s)
 {
 	static const struct mp_addr anywhere;
-	int pass[IPC_PASS] = { fd, -1 }, got = -1;
+	int pass[IPC_PASS] = { fd, -1, -1 }, got = -1;
 	struct ipc_answer answer = { .error = 0 };
 
 	if (atomic_load(&s->state) != SOCK_ATTACHED)

@@ -117,7 +117,7 @@ static void
 recover_hand_over(int fd, struct sock *s)
 {
 	struct ipc_answer answer = { .error = 0 };
-	int pass[IPC_PASS], got = -1, error;
+	int pass[IPC_PASS] = { -1, -1, -1 }, got = -1, error;
 
 	if (spawn_agent(false) != 0)
 		return;

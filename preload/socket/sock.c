@@ -249,8 +249,10 @@ sock_name(int fd, struct sock *s, struct mp_addr *a)
 	if (error != 0)
 		return error;
 	*a = kernel;
-	if (s->wide || s->connected)
+	if (s->wide || s->connected) {
 		memcpy(a->ip, s->local.ip, 16);
+		a->zone = s->local.zone;
+	}
 	if (s->family == AF_INET && net_is_any(a)) {
 		memset(a->ip, 0, 16);
 		memset(a->ip + 10, 0xff, 2);

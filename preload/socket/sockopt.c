@@ -136,7 +136,4 @@ sockopt_apply(int fd, struct sock *s)
 		sockopt_set(fd, IPPROTO_IP, IP_RECVERR, 0);
 	if (w->gro)
 		sockopt_set(fd, IPPROTO_UDP, UDP_GRO, 0);
-	if (w->stamping & SOCKOPT_STAMP_TX)
-		sockopt_set(fd, SOL_SOCKET, SO_TIMESTAMPING,
-		    (int)(w->stamping & ~SOCKOPT_STAMP_TX));
 }

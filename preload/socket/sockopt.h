@@ -5,7 +5,7 @@
  * An attached socket carries packets, not the program's datagrams.  So the
  * kernel is told, for both families, what the program wants to know of each
  * datagram (TOS, TTL), and is not told what would be about the packets instead
- * (errors, transmit times, offloads).
+ * (errors, offloads).
  */
 #ifndef SOCKOPT_H
 #define SOCKOPT_H
@@ -14,8 +14,13 @@
 
 struct sock;
 
-/* Bits of SO_TIMESTAMPING (linux/net_tstamp.h) about datagrams sent. */
-enum { SOCKOPT_STAMP_TX = 1 << 0 | 1 << 1 | 1 << 8 | 1 << 9 | 1 << 18 };
+/* Bits of SO_TIMESTAMPING (linux/net_tstamp.h). */
+enum {
+	/* which stamps are made of datagrams that are sent */
+	SOCKOPT_STAMP_TX = 1 << 0 | 1 << 1 | 1 << 8 | 1 << 9 | 1 << 18,
+	SOCKOPT_STAMP_CMSG = 1 << 10, /* with control messages */
+	SOCKOPT_STAMP_BARE = 1 << 11, /* without the datagram */
+};
 
 /* An integer option of the kernel's socket, or -1. */
 int sockopt_get(int fd, int level, int option);

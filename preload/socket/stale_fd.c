@@ -2,6 +2,7 @@
 #include "stale_fd.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "fdtab.h"
@@ -27,7 +28,7 @@ stale_fd_drop(int fd)
 }
 
 /* Also tells the agent, which looks whether this was the socket's last
- * descriptor. */
+ * descriptor, if it does not hear of that from the kernel. */
 void
 stale_fd_forget(int fd)
 {
@@ -41,7 +42,8 @@ stale_fd_forget(int fd)
 	s = fdtab_drop(fd);
 	if (s == NULL)
 		return;
-	if (atomic_load(&s->state) == SOCK_ATTACHED && ksock_same(fd, s))
+	if (atomic_load(&s->state) == SOCK_ATTACHED &&
+	    atomic_load(&s->map.arena->heard) == 0 && ksock_same(fd, s))
 		(void)notify_internal(fd, s, &in, NULL, 0, buf);
 	fdtab_release(s);
 	errno = saved;

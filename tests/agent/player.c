@@ -355,7 +355,8 @@ take_packet(struct player *p, struct mp_addr *from, uint8_t *packet,
 
 	if (internal_is(p->map.arena, packet, len)) {
 		if (!internal_open(p->map.arena, &in, packet, len) ||
-		    (in.kind != INTERNAL_DATA && in.kind != INTERNAL_ERROR))
+		    (in.kind != INTERNAL_DATA && in.kind != INTERNAL_LAST &&
+		    in.kind != INTERNAL_ERROR))
 			return -EAGAIN;
 		*from = in.from;
 		*off = in.off;

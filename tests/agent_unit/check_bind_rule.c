@@ -96,7 +96,7 @@ START_TEST(rule)
 	ask.reuseaddr = (r->new.reuse & ADDR) != 0;
 	ask.reuseport = (r->new.reuse & PORT) != 0;
 	ask.local = address(r->new.at);
-	ck_assert_msg((bind_rule(&old, 0, &ask) != BIND_RULE_REFUSED) ==
+	ck_assert_msg((bind_rule_of(&old, 0, &ask) != BIND_RULE_REFUSED) ==
 	    r->allowed,
 	    "row %d: %s besides %s is %s", _i, r->new.at, r->old.at,
 	    r->allowed ? "refused" : "allowed");
@@ -120,15 +120,16 @@ START_TEST(device)
 	ask.local = address("any4");
 	for (i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
 		ask.device = devices[i].new;
-		ck_assert_int_eq(bind_rule(&old, devices[i].old, &ask),
+		ck_assert_int_eq(bind_rule_of(&old, devices[i].old, &ask),
 		    devices[i].rule);
 	}
 	/* Of the same kind of reuse, SO_REUSEADDR looks on, SO_REUSEPORT does
 	 * not. */
-	old.reuseaddr = old.reuseport = ask.reuseport = true;
-	ck_assert_int_eq(bind_rule(&old, 0, &ask), BIND_RULE_SHARED);
-	ask.reuseaddr = true;
-	ck_assert_int_eq(bind_rule(&old, 0, &ask), BIND_RULE_APART);
+	old.reuseaddr = old.reuseport = true;
+	ask.reuseport = 1;
+	ck_assert_int_eq(bind_rule_of(&old, 0, &ask), BIND_RULE_SHARED);
+	ask.reuseaddr = 1;
+	ck_assert_int_eq(bind_rule_of(&old, 0, &ask), BIND_RULE_APART);
 }
 END_TEST
 

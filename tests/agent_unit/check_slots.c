@@ -242,6 +242,8 @@ START_TEST(parting)
 	struct mp_addr to = world_addr(9, 1);
 
 	ck_assert_int_eq(world_socket(p), 1);
+	p->map.arena->slot[0].local = world_addr(1, PORT);
+	p->map.arena->slot[1].local = world_addr(8, PORT);
 	world_stage(p, 1, &to);
 	world_close(p, 1);
 	slots_drop(p, 1 << 1);
@@ -257,6 +259,24 @@ START_TEST(parting)
 	ck_assert_uint_eq(p->map.arena->slot[1].cookie, 0);
 	ck_assert_uint_eq(mp_session_find(&p->map.mp, 1, &to), MP_NONE);
 	ck_assert_int_eq(world_socket(p), 1);
+}
+END_TEST
+
+/* Where another socket has the address, too, the datagram goes from there, and
+ * the slot is free at once. */
+START_TEST(passed_on)
+{
+	struct port *p = world_port(PORT);
+	struct mp_addr to = world_addr(9, 1);
+
+	ck_assert_int_eq(world_socket(p), 1);
+	world_stage(p, 1, &to);
+	world_close(p, 1);
+	slots_drop(p, 1 << 1);
+	ck_assert_uint_eq(p->parting, 0);
+	ck_assert_uint_eq(p->map.arena->slot[1].cookie, 0);
+	ck_assert_uint_eq(p->map.mp.sessions[mp_session_find(&p->map.mp, 0,
+	    &to)].staged.n, 1);
 }
 END_TEST
 
@@ -351,6 +371,7 @@ suite_slots(void)
 	tcase_add_test(t, full);
 	tcase_add_test(t, shut);
 	tcase_add_test(t, parting);
+	tcase_add_test(t, passed_on);
 	tcase_add_test(t, recovered);
 	tcase_add_test(t, adopted);
 	tcase_add_test(t, recovered_lies);

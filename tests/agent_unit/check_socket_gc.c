@@ -130,6 +130,71 @@ START_TEST(announced)
 }
 END_TEST
 
+/* The kernel tells of a closed socket: with the only one of a port goes the
+ * port, and nothing is read of the lists. */
+START_TEST(heard)
+{
+	struct port *p = world_port(LIVE);
+	uint64_t cookie = p->slot[0].cookie;
+
+	world->scan->heard = true;
+	kernel_fail_readings(0);
+	socket_gc_ended(world, LIVE, cookie + 1);
+	socket_gc_ended(world, LOST, cookie);
+	socket_gc_ended(world, 65536, cookie);
+	ck_assert_ptr_eq(world->port[LIVE], p);
+	ck_assert_uint_eq(p->nslots, 1);
+	world_close(p, 0);
+	socket_gc_ended(world, LIVE, cookie);
+	ck_assert_ptr_null(world->port[LIVE]);
+	ck_assert_uint_eq(world->loop.at[world->scan->again.index], MP_NEVER);
+}
+END_TEST
+
+/* It stays for what is to be delivered yet. */
+START_TEST(heard_while_staged)
+{
+	struct port *p = world_port(LOST);
+	struct mp_addr to = world_addr(9, 1);
+
+	world_stage(p, 0, &to);
+	world_close(p, 0);
+	socket_gc_ended(world, LOST, p->slot[0].cookie);
+	ck_assert_ptr_eq(world->port[LOST], p);
+	ck_assert_uint_eq(p->nslots, 0);
+	ck_assert_uint_le(world->loop.at[world->scan_all.index],
+	    kernel_now + 50000);
+}
+END_TEST
+
+/* Of several sockets of a port it is asked which are left: in which order they
+ * left the group is not told. */
+START_TEST(heard_of_some)
+{
+	struct port *p = world_port(LIVE);
+	int i;
+
+	for (i = 0; i < 3; i++)
+		(void)world_socket(p);
+	world->scan->heard = true;
+	world_close(p, 1);
+	world_close(p, 0);
+	socket_gc_ended(world, LIVE, p->slot[0].cookie);
+	ck_assert_uint_eq(p->nslots, 4);
+	ck_assert_uint_eq(world->loop.at[world->scan->again.index],
+	    kernel_now);
+	socket_gc_run(world);
+	ck_assert_uint_eq(p->nslots, 2);
+	for (i = 2; i < 4; i++)
+		ck_assert_int_eq(p->slot[i].group,
+		    kernel_index(p->slot[i].inode));
+	/* An announcement of a program is no news then. */
+	socket_scan_rang(world->scan, kernel_now);
+	socket_scan_soon(world->scan);
+	ck_assert_uint_eq(world->loop.at[world->scan->again.index], MP_NEVER);
+}
+END_TEST
+
 Suite *
 suite_socket_gc(void)
 {
@@ -142,6 +207,9 @@ suite_socket_gc(void)
 	tcase_add_test(t, parts);
 	tcase_add_test(t, drops);
 	tcase_add_test(t, announced);
+	tcase_add_test(t, heard);
+	tcase_add_test(t, heard_while_staged);
+	tcase_add_test(t, heard_of_some);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -16,6 +16,7 @@
 #include "peer.h"
 #include "shared/internal.h"
 #include "state.h"
+#include "wire.h"
 #include "world.h"
 
 enum { PORT = 6000 };
@@ -373,6 +374,95 @@ START_TEST(connected)
 }
 END_TEST
 
+/* A server's second socket is bound and connected to the peer of the first one.
+ * The peer's next packet goes there, though its sid names the first one's slot,
+ * and so do those by its next keys; another peer's stay.  When the second one is
+ * closed, the first one has the peer again. */
+START_TEST(sibling)
+{
+	struct port *p = world_port(PORT);
+	struct peer own, other;
+	uint8_t packet[256];
+	size_t len;
+	uint32_t gen;
+	int i;
+
+	peer_meet(&own, p, 2);
+	peer_meet(&other, p, 3);
+	gen = p->map.mp.sessions[own.session].gen;
+	ck_assert_int_eq(world_socket(p), 1);
+	world_connect(p, 1, &own.at);
+	group_steer(p);
+	ck_assert_int_eq(peer_slot(&own, p), 1);
+	ck_assert_int_eq(peer_slot(&other, p), 0);
+	ck_assert_int_eq(steering_stranger(p), 0);
+	for (i = 0; i < 2; i++) {
+		len = peer_seal(&own, p, "mine", packet);
+		ck_assert_int_eq(WIRE_SID_SLOT((uint32_t)packet[0] << 24 |
+		    (uint32_t)packet[1] << 16), i);
+		ck_assert_int_eq(kernel_steer(PORT, packet, len),
+		    index_of(p, 1));
+		len = peer_seal(&other, p, "its", packet);
+		ck_assert_int_eq(kernel_steer(PORT, packet, len),
+		    index_of(p, 0));
+		peer_exchange(&own, p, 300); /* its session gets other keys */
+	}
+	world_close(p, 1);
+	slots_drop(p, 1 << 1);
+	group_steer(p);
+	ck_assert_int_eq(peer_slot(&own, p), 0);
+	len = peer_seal(&own, p, "mine", packet);
+	ck_assert_int_eq(kernel_steer(PORT, packet, len), index_of(p, 0));
+	peer_exchange(&own, p, 3000); /* keys again, at their pace */
+	len = peer_seal(&own, p, "mine", packet);
+	ck_assert_int_eq(packet[1] >> 3, 0);
+	ck_assert_int_eq(kernel_steer(PORT, packet, len), index_of(p, 0));
+	ck_assert_uint_eq(p->map.mp.sessions[own.session].gen, gen);
+	peer_free(&own);
+	peer_free(&other);
+}
+END_TEST
+
+/* A socket that is connected before its peer has a session: it has that session,
+ * and nobody else's. */
+START_TEST(sibling_first)
+{
+	struct port *p = world_port(PORT);
+	struct mp_addr at = world_addr(2, PEER_PORT);
+	struct peer own, other;
+
+	ck_assert_int_eq(world_socket(p), 1);
+	world_connect(p, 1, &at);
+	group_steer(p);
+	peer_meet(&own, p, 2);
+	peer_meet(&other, p, 3);
+	ck_assert_int_eq(peer_slot(&own, p), 1);
+	ck_assert_int_eq(peer_slot(&other, p), 0);
+	peer_free(&own);
+	peer_free(&other);
+}
+END_TEST
+
+/* A socket at another address of the host takes and inherits nothing. */
+START_TEST(stranger_of_the_port)
+{
+	struct port *p = world_port(PORT);
+	struct peer own;
+
+	peer_meet(&own, p, 2);
+	ck_assert_int_eq(world_socket(p), 1);
+	p->map.arena->slot[0].local = world_addr(1, PORT);
+	p->map.arena->slot[1].local = world_addr(9, PORT);
+	world_connect(p, 1, &own.at);
+	group_steer(p);
+	ck_assert_int_eq(peer_slot(&own, p), 0);
+	world_close(p, 0);
+	slots_drop(p, 1 << 0);
+	ck_assert_int_eq(p->map.mp.sessions[own.session].state, MP_S_CLOSING);
+	peer_free(&own);
+}
+END_TEST
+
 Suite *
 suite_steering(void)
 {
@@ -392,6 +482,9 @@ suite_steering(void)
 	    sizeof(plaintexts) / sizeof(plaintexts[0]));
 	tcase_add_test(t, plaintext_connected);
 	tcase_add_test(t, connected);
+	tcase_add_test(t, sibling);
+	tcase_add_test(t, sibling_first);
+	tcase_add_test(t, stranger_of_the_port);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -216,7 +216,7 @@ world_given(struct port *p)
 
 		if (s->port != p->number || s->index < 0 ||
 		    !internal_open(p->map.arena, &in, s->bytes, s->len) ||
-		    in.kind != INTERNAL_DATA)
+		    (in.kind != INTERNAL_DATA && in.kind != INTERNAL_LAST))
 			continue;
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 		    "%d:%.*s ", slot_by_inode(p, s->inode), (int)in.len,

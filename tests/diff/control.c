@@ -109,8 +109,28 @@ say_error(const void *data)
 	struct sock_extended_err e;
 
 	memcpy(&e, data, sizeof(e));
-	say("%s origin %u type %u code %u info %u", strerrorname_np(
-	    (int)e.ee_errno), e.ee_origin, e.ee_type, e.ee_code, e.ee_info);
+	say("%s origin %u type %u code %u info %u data %u", strerrorname_np(
+	    (int)e.ee_errno), e.ee_origin, e.ee_type, e.ee_code, e.ee_info,
+	    e.ee_data);
+}
+
+/* And who sent the error; of a time stamp, who sent the packet. */
+static void
+say_error4(const void *data)
+{
+	say_error(data);
+	say("of");
+	say_sockaddr((const struct sockaddr *)((const char *)data +
+	    sizeof(struct sock_extended_err)), sizeof(struct sockaddr_in));
+}
+
+static void
+say_error6(const void *data)
+{
+	say_error(data);
+	say("of");
+	say_sockaddr((const struct sockaddr *)((const char *)data +
+	    sizeof(struct sock_extended_err)), sizeof(struct sockaddr_in6));
 }
 
 static const struct row {
@@ -122,15 +142,16 @@ static const struct row {
 	{ IPPROTO_IP, IP_PKTINFO, 12, "IP_PKTINFO", say_pktinfo },
 	{ IPPROTO_IP, IP_TOS, 1, "IP_TOS", say_byte },
 	{ IPPROTO_IP, IP_TTL, 4, "IP_TTL", say_int },
-	{ IPPROTO_IP, IP_RECVERR, 16, "IP_RECVERR", say_error },
+	{ IPPROTO_IP, IP_RECVERR, 32, "IP_RECVERR", say_error4 },
 	{ IPPROTO_IP, IP_ORIGDSTADDR, 16, "IP_ORIGDSTADDR", say_name_of },
 	{ IPPROTO_IPV6, IPV6_PKTINFO, 20, "IPV6_PKTINFO", say_pktinfo6 },
 	{ IPPROTO_IPV6, IPV6_TCLASS, 4, "IPV6_TCLASS", say_int },
 	{ IPPROTO_IPV6, IPV6_HOPLIMIT, 4, "IPV6_HOPLIMIT", say_int },
-	{ IPPROTO_IPV6, IPV6_RECVERR, 16, "IPV6_RECVERR", say_error },
+	{ IPPROTO_IPV6, IPV6_RECVERR, 44, "IPV6_RECVERR", say_error6 },
 	{ IPPROTO_IPV6, IPV6_ORIGDSTADDR, 28, "IPV6_ORIGDSTADDR",
 	    say_name_of },
 	{ IPPROTO_UDP, UDP_GRO, 2, "UDP_GRO", say_int },
+	{ SOL_SOCKET, SO_TIMESTAMPING, 48, "SO_TIMESTAMPING", say_ns },
 	{ SOL_SOCKET, SO_TIMESTAMP, 16, "SO_TIMESTAMP", say_us },
 	{ SOL_SOCKET, SO_TIMESTAMPNS, 16, "SO_TIMESTAMPNS", say_ns },
 };

@@ -9,6 +9,7 @@
  *	!t TOS		send `tos' back with this TOS or traffic class
  *	!l TTL		send `ttl' back with this TTL or hop limit
  *	!s N SIZE	send N datagrams of SIZE bytes by one UDP_SEGMENT call
+ *	!p PORT		send `port' to that port of the sender
  *
  * To any other datagram it answers with a report: length, hash, TOS, TTL, and
  * both addresses.
@@ -208,6 +209,10 @@ obey(struct talk *t)
 	case 'l':
 		reply_with(t, "ttl", 3, level, t->v6 ? IPV6_HOPLIMIT : IP_TTL,
 		    &a, sizeof(a));
+		break;
+	case 'p':
+		t->from = name_port(&t->from, (unsigned)a);
+		reply(t, "port", 4);
 		break;
 	default:
 		report(t);

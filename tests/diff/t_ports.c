@@ -280,6 +280,41 @@ devices(unsigned port)
 	scene("devices-6", port + 1, plus, 3);
 }
 
+/* Binds a socket to a device, while its port is in use. */
+static void
+to_device(const char *label, int fd, const char *device)
+{
+	CALL(label, setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
+	    (socklen_t)strlen(device) + 1));
+}
+
+/* SO_BINDTODEVICE after bind(2), of the only socket of a port, to and fro; or of
+ * one of several, once. */
+static void
+moved(const char *name, unsigned port, int n)
+{
+	static const char *const devices[] = { "b", "a", "", "b", "a" };
+	struct made m[] = { { .family = '4' }, { .family = '6' } };
+	char label[32];
+	int fds[2], i, k;
+
+	trace_scene();
+	for (i = 0; i < n; i++) {
+		fds[i] = made_socket(&m[i]);
+		CALL(labelled(name, "bind", i), made_bind(fds[i], &m[i], port));
+	}
+	for (k = 0; k < (n == 1 ? 5 : 1); k++) {
+		to_device(labelled(name, "to-device", k), fds[0], devices[k]);
+		m[0].device = devices[k];
+		for (i = 0; i < n; i++) {
+			snprintf(label, sizeof(label), "%s-%d", name, k);
+			ask_from(label, i, &m[i], fds, n);
+		}
+	}
+	for (i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 void
 topic_ports(const struct kind *k)
 {
@@ -289,4 +324,6 @@ topic_ports(const struct kind *k)
 	again("again", k->port + 12, false);
 	again("again-two", k->port + 13, true);
 	devices(k->port + 20);
+	moved("moved", k->port + 30, 1);
+	moved("moved-one", k->port + 31, 2);
 }

@@ -21,8 +21,10 @@ int peer_main(void);
 	TOPIC(other, "46m")   /* fortified names, syscall(3), descriptors */  \
 	TOPIC(loop, "46m")    /* within the host; errors; multicast */        \
 	TOPIC(filter, "46m")  /* the program's socket filter */               \
-	TOPIC(effects, "46m") /* options that change sending or receiving */ \
-	TOPIC(ports, "4")     /* several sockets at one port */
+	TOPIC(effects, "46m") /* options that change sending or receiving */  \
+	TOPIC(ports, "4")     /* several sockets at one port */               \
+	TOPIC(zone, "6")      /* link-local addresses */                      \
+	TOPIC(stamps, "46m")  /* transmit time stamps */
 
 #define TOPIC_DECLARE(name, kinds) void topic_##name(const struct kind *);
 TOPICS(TOPIC_DECLARE)

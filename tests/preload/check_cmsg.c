@@ -12,6 +12,7 @@
 #include "shared/net.h"
 #include "shared/uapi.h"
 #include "socket/fdtab.h"
+#include "socket/own_addr.h"
 #include "suites.h"
 
 enum { ROOM = 160, FILL = 0xa5 };
@@ -99,7 +100,7 @@ START_TEST(as_kernel)
 	s.options.pktinfo6 = s.options.hoplimit = s.options.tclass =
 	    s.options.origdst6 = family == AF_INET6;
 	memset(ours, FILL, ROOM);
-	cut = cmsg_give(&s, &from, false, &info, &msg);
+	cut = cmsg_give(&s, &from, &info, &msg);
 	ck_assert(cut == ((kernel.msg_flags & MSG_CTRUNC) != 0));
 	ck_assert_uint_eq(msg.msg_controllen, kernel.msg_controllen);
 	ck_assert_mem_eq(ours, his, ROOM);
@@ -182,7 +183,7 @@ START_TEST(give)
 	int i = 0;
 
 	ask_for(&s.options, r->asked);
-	ck_assert(!cmsg_give(&s, &from, false, &info, &msg));
+	ck_assert(!cmsg_give(&s, &from, &info, &msg));
 	for (c = CMSG_FIRSTHDR(&msg); c != NULL;
 	     c = CMSG_NXTHDR(&msg, c), i++) {
 		ck_assert_int_lt(i, 4);
@@ -209,13 +210,13 @@ START_TEST(unknown)
 	info.ttl = info.tos = -1;
 	info.arrival = MP_NEVER;
 	info.stamped = 0;
-	ck_assert(!cmsg_give(&s, &from, false, &info, &msg));
+	ck_assert(!cmsg_give(&s, &from, &info, &msg));
 	ck_assert_uint_eq(msg.msg_controllen, 0);
 	/* If none is asked for, no room at all is enough. */
 	msg.msg_control = NULL;
-	ck_assert(!cmsg_give(&s, &from, false, &info, &msg));
+	ck_assert(!cmsg_give(&s, &from, &info, &msg));
 	ask_for(&s.options, PKT);
-	ck_assert(cmsg_give(&s, &from, false, &info, &msg));
+	ck_assert(cmsg_give(&s, &from, &info, &msg));
 	arena_unmap(&map);
 }
 END_TEST
@@ -256,8 +257,9 @@ START_TEST(local)
 	for (i = 0; i < 2; i++) { /* the second time it is remembered */
 		msg = (struct msghdr) { .msg_control = control,
 			.msg_controllen = sizeof(control) };
-		ck_assert(!cmsg_give(&s, &from, locals[_i].sealed, &info,
-		    &msg));
+		if (locals[_i].sealed)
+			own_addr_tell(-1, &s, &from, &info);
+		ck_assert(!cmsg_give(&s, &from, &info, &msg));
 		memcpy(&sin, CMSG_DATA(c), sizeof(sin));
 		ck_assert(net_get(&told, (struct sockaddr *)&sin,
 		    sizeof(sin)));
@@ -286,7 +288,7 @@ START_TEST(stamp)
 	long pair[2];
 
 	ask_for(&s.options, rows[_i].asked);
-	ck_assert(!cmsg_give(&s, &from, false, &info, &msg));
+	ck_assert(!cmsg_give(&s, &from, &info, &msg));
 	ck_assert_uint_eq(c->cmsg_len, CMSG_LEN(sizeof(pair)));
 	memcpy(pair, CMSG_DATA(c), sizeof(pair));
 	ck_assert_int_eq(pair[0], 7);

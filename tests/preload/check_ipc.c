@@ -266,7 +266,7 @@ START_TEST(too_many_descriptors)
 {
 	static const struct {
 		int n, messages;
-	} rows[] = { { 3, 1 }, { 4, 1 }, { 5, 1 }, { 16, 1 }, { 2, 2 } };
+	} rows[] = { { 4, 1 }, { 5, 1 }, { 6, 1 }, { 16, 1 }, { 2, 2 } };
 	int got[IPC_PASS], before = fds_open(), n, i;
 	char text[16];
 

@@ -140,7 +140,8 @@ END_TEST
 
 START_TEST(others)
 {
-	static const char user[] = "interface a b\nsessions 7\nmemory 64K",
+	static const char user[] = "interface a b\nsessions 7\nmemory 64K\n"
+	    "resend-age 250ms",
 	    system[] = "interface c\nno-interface d\nsessions 8\n"
 		       "tell-private yes";
 	struct settings s;
@@ -152,6 +153,7 @@ START_TEST(others)
 	ck_assert_uint_eq(s.sessions, 7);
 	ck_assert_uint_eq(s.memory, 128 << 10);
 	ck_assert(s.tell_private);
+	ck_assert_uint_eq(s.resend_us, 250 * 1000);
 	ck_assert_int_eq((int)s.of[SET_SESSIONS].from, FROM_USER);
 	ck_assert_uint_eq(s.of[SET_SESSIONS].line, 2);
 	ck_assert_int_eq((int)s.of[SET_MEMORY].from, FROM_VARIABLE);

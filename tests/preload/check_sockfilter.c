@@ -103,10 +103,12 @@ send_to(int fd, int family, const char *ip, uint16_t port,
 enum { C = 1, SOCKETS = 4 };
 
 /* Index 0 is slot 0, 1 the agent, 2 slot 5, 3 slot 31.  Slot 7 gets the data of
- * one session alone. */
+ * one session alone, and slot 5 that of one which slots 0 and 7 had before. */
 static struct sockfilter_steering group = { .prefix = PREFIX, .control = C,
 	.plain = 2, .probed = 3, .only = 1U << 7,
-	.sid[7] = { 0, (uint32_t)PREFIX << 24 | 7 << 19 | 0x5554 } };
+	.sid[7] = { 0, (uint32_t)PREFIX << 24 | 7 << 19 | 0x5554 },
+	.sid[5] = { (uint32_t)PREFIX << 24 | 0xaabc,
+		(uint32_t)PREFIX << 24 | 7 << 19 | 0xaabc } };
 
 static const struct group_row {
 	const char *name;
@@ -118,6 +120,12 @@ static const struct group_row {
 	{ "data of slot 31", DATA(31), 3 },
 	{ "data of a slot without a socket", DATA(6), 2 },
 	{ "data of the one session", DATA(7), 3 },
+	{ "data of a session that slot 5 took from slot 0",
+	    { 60, { PREFIX, 0, 0xaa, 0xbc }, false }, 2 },
+	{ "its former key's, of slot 7",
+	    { 60, { PREFIX, 7 << 3, 0xaa, 0xbc }, false }, 2 },
+	{ "control of that session", { 60, { PREFIX, 0, 0xaa, 0xbd }, false },
+	    C },
 	{ "data of another", { 60, { PREFIX, 7 << 3, 0x55, 0x56 }, false }, C },
 	{ "control of that slot", { 60, { SID(7, 1) }, false }, C },
 	{ "internal for that slot", INTERNAL(7, INTERNAL_DATA), 3 },
@@ -142,6 +150,7 @@ static const struct group_row {
 	{ "internal for slot 0", INTERNAL(0, INTERNAL_DATA), 0 },
 	{ "internal for slot 5", INTERNAL(5, INTERNAL_DATA), 2 },
 	{ "put back for slot 5", INTERNAL(5, INTERNAL_AGAIN), 2 },
+	{ "kept for slot 5", INTERNAL(5, INTERNAL_LAST), 2 },
 	{ "of no socket yet", INTERNAL(5, INTERNAL_BACKLOG), C },
 	{ "internal for slot 31", INTERNAL(31, INTERNAL_ERROR), 3 },
 	{ "internal for the agent", INTERNAL(31, INTERNAL_WAKE), C },
@@ -190,7 +199,7 @@ group_run(int family, const char *from, const char *to)
 	for (i = 0; i < SOCKETS; i++)
 		fds[i] = udp(family, family == AF_INET ? "0.0.0.0" : "::",
 		    &port, true);
-	ck_assert_int_eq(sockfilter_steer(fds[C], &group), 0);
+	ck_assert_int_eq(sockfilter_steer(fds[C], &group, &(uint64_t) { 0 }), 0);
 	out = udp(sender, from, &any, false);
 	for (i = 0; i < COUNT(groups); i++) {
 		send_to(out, sender, to, port, &groups[i].packet);
@@ -201,7 +210,7 @@ group_run(int family, const char *from, const char *to)
 	/* One more socket, and other indices, as when one is opened. */
 	group.slot[6] = 1;
 	group.control = 0;
-	ck_assert_int_eq(sockfilter_steer(fds[0], &group), 0);
+	ck_assert_int_eq(sockfilter_steer(fds[0], &group, &(uint64_t) { 0 }), 0);
 	send_to(out, sender, to, port, &(struct packet) DATA(6));
 	ck_assert_int_eq(readable(fds), 1);
 	send_to(out, sender, to, port,
@@ -261,7 +270,7 @@ START_TEST(group_plain)
 	close(udp(AF_INET, "127.0.0.8", &peer, false));
 	claim[0].peer = addr_of("127.0.0.8", peer);
 	claim[1].local = addr_of("127.0.0.2", 0);
-	ck_assert_int_eq(sockfilter_steer(fds[C], &g), 0);
+	ck_assert_int_eq(sockfilter_steer(fds[C], &g, &(uint64_t) { 0 }), 0);
 	for (i = 0; i < COUNT(plains); i++) {
 		any = strcmp(plains[i].from, "127.0.0.8") == 0 ? peer : 0;
 		out = udp(strchr(plains[i].from, ':') != NULL ? AF_INET6 :
@@ -571,7 +580,7 @@ filter_run(const struct filter_row *r)
 	out = udp(family, r->from, &from, false);
 	setsockopt(out, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
 	filter_of(r, &f, &rule);
-	ck_assert_int_eq(sockfilter_attach(in, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(in, &f, &(uint64_t) { 0 }), 0);
 	send_to(out, family, r->to, port, &r->packet);
 	send_to(out, family, r->to, port, &last);
 	came = came_first(in, &r->packet);
@@ -619,7 +628,7 @@ follow(const struct packet *p, bool wanted, ssize_t passes)
 	memcpy(f.token, token, sizeof(token));
 	if (!wanted) /* loopback passes otherwise */
 		f.local_only = true, f.local = addr_of("127.0.0.2", 0);
-	ck_assert_int_eq(sockfilter_attach(in, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(in, &f, &(uint64_t) { 0 }), 0);
 	send_to(out, AF_INET, "127.0.0.1", port, p);
 	ck_assert_int_eq(recv(in, got, sizeof(got), MSG_DONTWAIT), passes);
 	close(in);
@@ -732,7 +741,7 @@ many_run(const struct many_row *r)
 
 	setsockopt(out, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
 	join(in, out, family, r->from, r->to);
-	ck_assert_int_eq(sockfilter_attach(in, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(in, &f, &(uint64_t) { 0 }), 0);
 	send_to(out, family, r->to, port, &hello);
 	send_to(out, family, r->to, port, &last);
 	came = came_first(in, &hello);
@@ -779,14 +788,65 @@ START_TEST(many_rules)
 		rules[i].len = 127;
 	}
 	f.npeers = 64;
-	ck_assert_int_eq(sockfilter_attach(fd, &f), 0);
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &(uint64_t) { 0 }), 0);
 	for (i = 64; i <= 400 && error == 0; i++) {
 		f.npeers = i;
-		error = sockfilter_attach(fd, &f);
+		error = sockfilter_attach(fd, &f, &(uint64_t) { 0 });
 	}
 	ck_assert_int_eq(error, -E2BIG);
 	f.npeers = 400;
-	ck_assert_int_eq(sockfilter_attach(fd, &f), -E2BIG);
+	ck_assert_int_eq(sockfilter_attach(fd, &f,
+	    &(uint64_t) { 0 }), -E2BIG);
+	close(fd);
+}
+END_TEST
+
+/* Does plaintext of IPv4 pass the filter of the socket? */
+static bool
+passes_v4(int in, uint16_t port)
+{
+	static const struct packet plain = { 60, { 'h', 'e', 'l', 'l', 'o' },
+		false };
+	uint8_t got[LONGEST];
+	uint16_t from = 0;
+	int out = udp(AF_INET, "127.0.0.1", &from, false);
+
+	send_to(out, AF_INET, "127.0.0.1", port, &plain);
+	close(out);
+	return recv(in, got, sizeof(got), MSG_DONTWAIT) > 0;
+}
+
+/* The same program is not attached again while its mark says that it is. */
+START_TEST(attached_once)
+{
+	struct sockfilter_rules f = { .prefix = PREFIX, .v6 = true,
+		.here = true };
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	struct sock_fprog other = { .len = 1, .filter = &all };
+	uint64_t mark = 0, first;
+	uint16_t port = 0;
+	int fd = udp(AF_INET6, "::", &port, false);
+
+	one_processor();
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert(!passes_v4(fd, port));
+	first = mark;
+	ck_assert_uint_ne(first, 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &other,
+	    sizeof(other)), 0);
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert(passes_v4(fd, port)); /* `other' is still there */
+	mark = 0;
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert_uint_eq(mark, first);
+	ck_assert(!passes_v4(fd, port));
+	/* Another program has another mark, one that fails has none. */
+	f.v4 = true;
+	ck_assert_int_eq(sockfilter_attach(fd, &f, &mark), 0);
+	ck_assert_uint_ne(mark, first);
+	ck_assert(passes_v4(fd, port));
+	ck_assert_int_eq(sockfilter_attach(-1, &f, &first), -EBADF);
+	ck_assert_uint_eq(first, 0);
 	close(fd);
 }
 END_TEST
@@ -796,10 +856,13 @@ START_TEST(no_socket)
 	struct sockfilter_rules f = { .prefix = PREFIX };
 	int fds[2];
 
-	ck_assert_int_eq(sockfilter_attach(-1, &f), -EBADF);
-	ck_assert_int_eq(sockfilter_steer(-1, &group), -EBADF);
+	ck_assert_int_eq(sockfilter_attach(-1, &f,
+	    &(uint64_t) { 0 }), -EBADF);
+	ck_assert_int_eq(sockfilter_steer(-1, &group,
+	    &(uint64_t) { 0 }), -EBADF);
 	ck_assert_int_eq(pipe(fds), 0);
-	ck_assert_int_eq(sockfilter_attach(fds[0], &f), -ENOTSOCK);
+	ck_assert_int_eq(sockfilter_attach(fds[0], &f,
+	    &(uint64_t) { 0 }), -ENOTSOCK);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -817,6 +880,7 @@ suite_sockfilter(void)
 	tcase_add_test(t, followed);
 	tcase_add_test(t, many);
 	tcase_add_test(t, many_rules);
+	tcase_add_test(t, attached_once);
 	tcase_add_test(t, no_socket);
 	suite_add_tcase(s, t);
 	return s;

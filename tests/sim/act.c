@@ -162,6 +162,16 @@ act_stop(struct run *r, const struct step *s)
 	host_stop(run_host(r, s->where));
 }
 
+/* Restarts it. */
+void
+act_resend_age(struct run *r, const struct step *s)
+{
+	struct host *h = run_host(r, s->where);
+
+	h->resend_us = (uint32_t)s->n;
+	host_start(h);
+}
+
 void
 act_start(struct run *r, const struct step *s)
 {

@@ -42,6 +42,7 @@ void act_addr_move(struct run *, const struct step *);
 
 /* The program of host `where' ends, starts. */
 void act_stop(struct run *, const struct step *);
+void act_resend_age(struct run *, const struct step *);
 void act_start(struct run *, const struct step *);
 /* It reads nothing for n us; or it reads all once in n us, 0: at once. */
 void act_read_pause(struct run *, const struct step *);

@@ -131,6 +131,7 @@ void
 host_start(struct host *h)
 {
 	struct mp_setup setup = { .limits = h->limits, .port = HOST_PORT,
+		.resend_us = h->resend_us,
 		.no_aes_hardware = !h->aes };
 	size_t size = mp_size(&h->limits);
 	struct rng r;

@@ -44,6 +44,7 @@ struct host {
 	unsigned n_bogus;
 	/* the engine */
 	struct mp_limits limits;
+	uint32_t resend_us; /* see struct mp_setup */
 	struct mp mp;
 	void *block;
 	struct mp_keyring keys;

@@ -84,6 +84,19 @@ count(struct run *r, const struct expect *e, bool came, unsigned but)
 }
 
 uint64_t
+m_worst_came(struct run *r, const struct expect *e)
+{
+	size_t n;
+	const struct record *rec = records(r, e, &n), *end = rec + n;
+	uint64_t worst = 0;
+
+	for (; rec < end; rec++)
+		if (rec->came != 0 && rec->way_us > worst)
+			worst = rec->way_us;
+	return worst;
+}
+
+uint64_t
 m_lost(struct run *r, const struct expect *e)
 {
 	return count(r, e, false, 0);
@@ -269,6 +282,42 @@ m_probe_spacing(struct run *r, const struct expect *e)
 		last[s->flow] = s->at;
 	}
 	return least;
+}
+
+uint64_t
+m_probe_gap(struct run *r, const struct expect *e)
+{
+	uint64_t last = r->base + e->from, most = 0;
+	const struct sent *s = NULL;
+
+	while ((s = next_sent(r, e, s)) != NULL) {
+		if (s->kind != P_PROBE || !is_on(s, e->where))
+			continue;
+		most = s->at - last > most ? s->at - last : most;
+		last = s->at;
+	}
+	return r->base + e->to - last > most ? r->base + e->to - last : most;
+}
+
+uint64_t
+m_answers(struct run *r, const struct expect *e)
+{
+	struct expect all = *e;
+	const struct sent *s = NULL;
+	uint64_t data = 0, probes = 0, replies = 0;
+
+	all.who = NULL;
+	while ((s = next_sent(r, &all, s)) != NULL) {
+		if (strcmp(s->from->host->name, e->who) == 0) {
+			replies += s->kind == P_REPLY;
+			continue;
+		}
+		data += s->kind == P_DATA;
+		probes += s->kind == P_PROBE;
+	}
+	if (data == 0 || replies < probes)
+		return NEVER;
+	return ((replies - probes) * 1000 + data - 1) / data;
 }
 
 uint64_t

@@ -16,6 +16,7 @@ struct run;
 /* The slowest of the datagrams sent in the time; NEVER: one did not arrive. */
 uint64_t m_worst_echo(struct run *, const struct expect *); /* us */
 uint64_t m_worst_way(struct run *, const struct expect *);  /* us */
+uint64_t m_worst_came(struct run *, const struct expect *);  /* us */
 /* Datagrams that did not arrive; those of them that no live path lost. */
 uint64_t m_lost(struct run *, const struct expect *);
 uint64_t m_lost_beyond(struct run *, const struct expect *);
@@ -47,6 +48,11 @@ uint64_t m_frame_rate(struct run *, const struct expect *); /* Ethernet */
 uint64_t m_control_rate(struct run *, const struct expect *); /* but data */
 /* The shortest time between two probes of a flow, there or all, us. */
 uint64_t m_probe_spacing(struct run *, const struct expect *);
+/* The longest time without a probe, there or all, us. */
+uint64_t m_probe_gap(struct run *, const struct expect *);
+/* Its answers for a thousand datagrams of the others, besides those to
+ * probes. */
+uint64_t m_answers(struct run *, const struct expect *);
 /* Bytes sent to addresses that no host has. */
 uint64_t m_astray(struct run *, const struct expect *);
 /* A counter, named by `where', at the end. */

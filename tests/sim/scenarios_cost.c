@@ -4,7 +4,8 @@
  *
  * Figure 6 has 144 B/s of Ethernet frames for a flow probed each 500 ms on
  * IPv4, 180 on IPv6, 72 and 90 each second.  Our probe has 6 bytes more, its
- * answer 8, so probes go each 560 ms.
+ * answer 8, so probes go each 560 ms, on IPv6 each 700 ms: then any flow costs
+ * 144 B/s at most.
  */
 #include "scenarios.h"
 
@@ -46,6 +47,48 @@ static const struct expect v6_expects[] = {
 	{ 0 },
 };
 
+/* 4 flows of a program with an echoed datagram a second, flows in use
+ * included. */
+static const struct place four_places[] = {
+	{ .iface = "c.a", "10.1.0.2", MS(5) },
+	{ .iface = "c.b", "10.2.0.2", MS(20) },
+	{ .iface = "s.a", "10.1.0.1", MS(0) },
+	{ .iface = "s.b", "10.2.0.1", MS(1) },
+	{ 0 },
+};
+
+static const struct place mixed_places[] = {
+	{ .iface = "c.a", "10.1.0.2 fd01::2", MS(5) },
+	{ .iface = "c.b", "10.2.0.2 fd02::2", MS(20) },
+	{ .iface = "s.s", "10.9.0.1 fd09::1", MS(0) },
+	{ 0 },
+};
+
+static const struct place four_v6_places[] = {
+	{ .iface = "c.a", "fd01::2", MS(5) },
+	{ .iface = "c.b", "fd02::2", MS(20) },
+	{ .iface = "s.a", "fd01::1", MS(0) },
+	{ .iface = "s.b", "fd02::1", MS(1) },
+	{ 0 },
+};
+
+static const struct traffic_row second_traffic[] = {
+	{ .name = "key", "c", "s", TIMER, NULL, SEC(1), 60 },
+	{ .name = "echo", "s", "c", ECHO, "key", 0, 120 },
+	{ 0 },
+};
+
+static const struct expect four_expects[] = {
+	{ "flows", m_flows, "c", NULL, SEC(20), 0, COUNT, AT_LEAST, 4 },
+	{ "4 flows, client (fig. 6: 4 * 144)", m_control_rate, "c", NULL,
+	    SEC(20), SEC(80), RATE, AT_MOST, 4 * 144 },
+	{ "4 flows, server", m_control_rate, "s", NULL,
+	    SEC(20), SEC(80), RATE, AT_MOST, 4 * 144 },
+	{ "shortest time between two probes", m_probe_spacing, "c", NULL,
+	    SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
+	{ 0 },
+};
+
 /* "an overhead of less than 3kB/s for the whole network" with 16 flows. */
 static const struct place sixteen_places[] = {
 	{ .iface = "c.a", "10.1.0.2", MS(10) },
@@ -81,6 +124,26 @@ static const struct expect stream_expects[] = {
 	    SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
 	{ "server's answers to 50 packets/s, payload", m_payload_rate, "s",
 	    "c.a", SEC(20), SEC(80), RATE, AT_MOST, 25 * 38 + 100 },
+	{ "answers besides those to probes", m_answers, "s", NULL,
+	    0, SEC(80), PERMILLE, AT_MOST, 500 },
+	{ "copies", m_copies, "c", NULL,
+	    SEC(20), SEC(80), COUNT, AT_MOST, 0 },
+	{ 0 },
+};
+
+/* Some datagrams are always under way: that must not put probes off, which
+ * bring the counts of loss. */
+static const struct traffic_row busy_traffic[] = {
+	{ .name = "up", "c", "s", TIMER, NULL, MS(2), 180 },
+	{ .name = "down", "s", "c", TIMER, NULL, MS(2), 180 },
+	{ 0 },
+};
+
+static const struct expect busy_expects[] = {
+	{ "shortest time between two probes", m_probe_spacing, "c", NULL,
+	    SEC(20), SEC(80), MSEC, AT_LEAST, MS(500) },
+	{ "longest time, flow in use", m_probe_gap, "c", "c.a",
+	    SEC(20), SEC(80), MSEC, AT_MOST, MS(750) },
 	{ "copies", m_copies, "c", NULL,
 	    SEC(20), SEC(80), COUNT, AT_MOST, 0 },
 	{ 0 },
@@ -143,12 +206,24 @@ const struct scenario scenarios_cost[] = {
 	{ .name = "cost_v6", .title = "the same on IPv6",
 	    .length = SEC(80), .places = v6_places,
 	    .traffic = traffic_keys, .expects = v6_expects },
+	{ .name = "cost_four", .title = "4 flows of IPv4",
+	    .length = SEC(80), .places = four_places,
+	    .traffic = second_traffic, .expects = four_expects },
+	{ .name = "cost_mixed", .title = "2 flows of IPv4 and 2 of IPv6",
+	    .length = SEC(80), .places = mixed_places,
+	    .traffic = second_traffic, .expects = four_expects },
+	{ .name = "cost_four_v6", .title = "4 flows of IPv6",
+	    .length = SEC(80), .places = four_v6_places,
+	    .traffic = second_traffic, .expects = four_expects },
 	{ .name = "cost_sixteen", .title = "16 flows of an active program",
 	    .length = SEC(80), .places = sixteen_places,
 	    .traffic = traffic_keys, .expects = sixteen_expects },
 	{ .name = "cost_stream", .title = "a stream one way",
 	    .length = SEC(80), .places = places_two,
 	    .traffic = stream_up, .expects = stream_expects },
+	{ .name = "cost_busy", .title = "500 datagrams a second both ways",
+	    .length = SEC(80), .places = places_two,
+	    .traffic = busy_traffic, .expects = busy_expects },
 	{ .name = "cost_idle", .title = "10 idle minutes with 4 flows",
 	    .length = SEC(650), .places = idle_places,
 	    .traffic = idle_traffic, .expects = idle_expects },

@@ -59,6 +59,30 @@ static const struct step dead_in_steps[] = {
 	{ 0 },
 };
 
+/* The same, where nothing is to be sent again once it is 50 ms old: what is lost
+ * then is what the dead path had, and nothing comes later than that and the way
+ * of the other path. */
+static const struct step resend_age_steps[] = {
+	{ .at = 0, act_resend_age, "c", MS(50) },
+	{ .at = 0, act_resend_age, "s", MS(50) },
+	{ .at = SEC(20.07), act_cut, "c.a" },
+	{ .at = SEC(30.07), act_mend, "c.a" },
+	{ 0 },
+};
+
+static const struct expect resend_age_expects[] = {
+	{ "oldest that came up", m_worst_came, "up", NULL, SEC(1), SEC(39),
+	    MSEC, AT_MOST, MS(85) },
+	{ "oldest that came down", m_worst_came, "down", NULL, SEC(1), SEC(39),
+	    MSEC, AT_MOST, MS(85) },
+	{ "some were lost", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_LEAST,
+	    1 },
+	{ "lost up", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_MOST, 10 },
+	{ "lost down", m_lost, "down", NULL, SEC(1), SEC(39), COUNT, AT_MOST,
+	    10 },
+	{ 0 },
+};
+
 /* One direction of the link is dead: both ends must leave it. */
 static const struct expect one_way_expects[] = {
 	{ "lost up", m_lost, "up", NULL, 0, SEC(39), COUNT, AT_MOST, 0 },
@@ -184,6 +208,10 @@ const struct scenario scenarios_faults[] = {
 	    .length = SEC(40), .places = places_two,
 	    .traffic = traffic_call, .steps = dead_best_steps,
 	    .expects = dead_call_expects },
+	{ .name = "resend_age", .title = "best path dead, old ones not resent",
+	    .length = SEC(40), .places = places_two,
+	    .traffic = traffic_call, .steps = resend_age_steps,
+	    .expects = resend_age_expects },
 	{ .name = "dead_link", .title = "the server's best link silently dead",
 	    .length = SEC(40), .places = places_links,
 	    .traffic = traffic_call, .steps = dead_link_steps,

@@ -43,6 +43,7 @@ static const struct step pool_steps[] = {
 
 static const struct traffic_row stream40[] = STREAM(40);
 static const struct traffic_row stream100[] = STREAM(100);
+static const struct traffic_row stream300[] = STREAM(300);
 
 static const struct expect stream_expects[] = {
 	/* Not while the handshake is under way: 208 KiB are staged. */
@@ -81,6 +82,8 @@ const struct scenario scenarios_pool[] = {
 	POOL("pool_40", "40 Mbit/s at 60 ms: the link dies", stream40,
 	    stream_expects),
 	POOL("pool_100", "100 Mbit/s at 60 ms: the link dies", stream100,
+	    stream_expects),
+	POOL("pool_300", "300 Mbit/s at 60 ms: the link dies", stream300,
 	    stream_expects),
 	POOL("pool_beside", "a call beside 300 Mbit/s: its link dies",
 	    beside_traffic, beside_expects),

@@ -362,20 +362,40 @@ START_TEST(proved)
 	flow_data_sent(&f, T0);
 	flow_data_sent(&f, T0 + 10 * MS);
 	flow_answered(&f, T0 + 40 * MS);
-	flow_proved(&f, T0, T0);
+	flow_proved(&f, T0, T0, MP_NEVER);
 	ck_assert(flow_arrived(&f, T0));
 	ck_assert(!flow_arrived(&f, T0 + 10 * MS));
 	ck_assert_uint_eq(f.silent_since, T0 + 10 * MS);
 	ck_assert_uint_eq(f.data_since, T0 + 10 * MS);
 	flow_answered(&f, T0 + 50 * MS);
-	flow_proved(&f, T0 + 5 * MS, T0 + 10 * MS); /* it was held */
+	flow_proved(&f, T0 + 5 * MS, T0 + 10 * MS, MP_NEVER); /* it was held */
 	ck_assert(!flow_arrived(&f, T0 + 10 * MS));
 	ck_assert_uint_eq(f.silent_since, MP_NEVER);
 	flow_copy_sent(&f, T0 + 60 * MS);
 	flow_answered(&f, T0 + 70 * MS);
-	flow_proved(&f, T0 + 50 * MS, T0 + 50 * MS);
+	flow_proved(&f, T0 + 50 * MS, T0 + 50 * MS, MP_NEVER);
 	ck_assert_uint_eq(f.probe1_at, T0 + 60 * MS);
 	ck_assert_uint_eq(flow_doubt_at(&f), T0 + 60 * MS + flow_patience(&f));
+}
+END_TEST
+
+/* Of several datagrams after that, the first is the one that waits. */
+START_TEST(proved_first)
+{
+	struct flow f = answering();
+	int i;
+
+	for (i = 0; i < 5; i++)
+		flow_data_sent(&f, T0 + (uint64_t)i * 10 * MS);
+	flow_answered(&f, T0 + 45 * MS);
+	flow_proved(&f, T0, T0, T0 + 10 * MS);
+	ck_assert_uint_eq(f.data_since, T0 + 10 * MS);
+	ck_assert_uint_eq(f.silent_since, T0 + 10 * MS);
+	ck_assert(flow_carries(&f, T0 + 40 * MS + FLOW_CARRIER - 1));
+	flow_answered(&f, T0 + 90 * MS);
+	flow_proved(&f, T0 + 40 * MS, T0 + 40 * MS, MP_NEVER);
+	ck_assert_uint_eq(f.data_since, MP_NEVER);
+	ck_assert(!flow_carries(&f, T0 + 90 * MS));
 }
 END_TEST
 
@@ -416,11 +436,13 @@ START_TEST(held)
 	ck_assert_uint_eq(flow_held(&f, T0 + r->us), r->held);
 	if (r->us > 4 * SEC)
 		return; /* such a timestamp is not sent */
-	at = flow_sent_at(back, reply, r->held);
+	at = flow_sent_at(back, reply, r->held, false);
 	ck_assert_uint_lt(at, sent + WIRE_TS_US); /* never too late */
 	ck_assert_uint_ge(at + r->us + WIRE_TS_US, sent);
-	at = flow_sent_at(back, reply, 0);
-	ck_assert_uint_ge(at, sent);
+	at = flow_sent_at(back, reply, r->held, true);
+	ck_assert_uint_ge(at + WIRE_TS_US, sent); /* never too early, ... */
+	ck_assert_uint_le(at, sent + r->us / 2 + WIRE_TS_US); /* nor so late
+	    that it proves what was sent while it was held */
 }
 END_TEST
 
@@ -564,6 +586,7 @@ suite_flow(void)
 	tcase_add_test(t, idle_time);
 	tcase_add_test(t, probe_numbers);
 	tcase_add_test(t, proved);
+	tcase_add_test(t, proved_first);
 	tcase_add_test(t, copy_waits);
 	tcase_add_loop_test(t, held, 0, COUNT(helds));
 	tcase_add_test(t, lateness);

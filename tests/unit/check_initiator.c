@@ -10,6 +10,7 @@
 #include "ratelimit.h"
 #include "state.h"
 #include "suites.h"
+#include "table.h"
 #include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -102,6 +103,66 @@ START_TEST(rounds_of_the_idle)
 	seen.n = 0;
 	duo_run(d, d->now + 30 * SEC);
 	ck_assert_int_eq(seen.n, 15);
+	duo_free(d);
+}
+END_TEST
+
+/* However often a session wants new keys: two at once, then two each
+ * 2 s. */
+START_TEST(pace)
+{
+	struct duo *d = duo_new(1, 1);
+	struct session *s;
+	uint64_t until, began;
+	int i;
+
+	duo_up(d);
+	s = duo_session(d, 0);
+	for (i = 0; i < 3; i++) {
+		began = duo_count(d, 0, MP_C_handshake_out);
+		for (until = d->now + 5 * SEC; d->now < until;) {
+			s->rekey_at = duo_time(d, 0);
+			table_arm(&d->end[0].mp, s, s->rekey_at);
+			duo_run(d, d->now + 5 * MS);
+		}
+		began = duo_count(d, 0, MP_C_handshake_out) - began;
+		ck_assert_uint_ge(began, 4);
+		ck_assert_uint_le(began, 6);
+	}
+	duo_free(d);
+}
+END_TEST
+
+/* Two sockets of the server's port have a session with one client each, of
+ * which the client knows only one: the server's second asks, is answered, and
+ * hears nothing.  Neither end shakes hands more than a few times a second, and
+ * in the end that session is up. */
+START_TEST(storm)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[1].mp;
+	struct mp_addr client;
+	uint64_t out, before;
+	uint32_t i;
+
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC / 2);
+	client = d->end[1].peer;
+	ck_assert_int_eq(mp_slot_open(m, 1, MP_INET), 0);
+	for (i = 0; i < 10; i++) {
+		before = duo_count(d, 0, MP_C_handshake_out) +
+		    duo_count(d, 1, MP_C_handshake_out);
+		for (int k = 0; k < 10; k++) {
+			(void)duo_send_to(d, 1, 1, &client, "answer", 6,
+			    (enum mp_send_flag)0);
+			(void)duo_say(d, 0, 100 + 20 * i + 2 * (uint32_t)k);
+			duo_run(d, d->now + SEC / 10);
+		}
+		out = duo_count(d, 0, MP_C_handshake_out) +
+		    duo_count(d, 1, MP_C_handshake_out) - before;
+		ck_assert_uint_le(out, 4);
+	}
+	ck_assert_uint_gt(d->end[0].n_got, 0);
 	duo_free(d);
 }
 END_TEST
@@ -426,6 +487,9 @@ suite_initiator(void)
 {
 	Suite *suite = suite_create("initiator");
 	TCase *t = tcase_create("initiator");
+
+	tcase_add_test(t, pace);
+	tcase_add_test(t, storm);
 
 	tcase_add_test(t, rounds);
 	tcase_add_test(t, rounds_of_the_idle);

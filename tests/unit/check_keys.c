@@ -215,7 +215,7 @@ START_TEST(no_nonce_twice)
 			duo_restart(d, e);
 		duo_chat(d, d->now + SEC, 20 * MS, &n);
 	}
-	ck_assert_uint_ge(t.sids, 6);
+	ck_assert_uint_ge(t.sids, 5); /* first, 2 renewed, 2 after restarts */
 	ck_assert_uint_gt(t.n, 5000);
 	assert_no_nonce_twice(&t);
 	duo_free(d);

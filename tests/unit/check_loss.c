@@ -113,6 +113,28 @@ START_TEST(unread)
 }
 END_TEST
 
+/* A stream has more packets between two probes than count: their share does. */
+START_TEST(share)
+{
+	int i;
+
+	datagrams(50, 0);
+	probe();
+	for (i = 0; i < 40; i++) {
+		datagrams(99, 0);
+		datagrams(1, 1);
+	}
+	datagrams(1, 0);
+	probe();
+	datagrams(1, 0);
+	probe();
+	ck_assert_int_le(b.rx_loss.n, a.tx_loss.n + 1);
+	ck_assert_int_le(b.rx_loss.lost * 100, b.rx_loss.n + 100);
+	ck_assert_int_gt(b.rx_loss.lost * 200, b.rx_loss.n);
+	ck_assert(!loss_is_heavy(&a));
+}
+END_TEST
+
 /* One that comes late takes its loss back. */
 START_TEST(late)
 {
@@ -247,6 +269,7 @@ suite_loss(void)
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, exact);
 	tcase_add_test(t, unread);
+	tcase_add_test(t, share);
 	tcase_add_test(t, late);
 	tcase_add_test(t, reports);
 	tcase_add_test(t, skipped);

@@ -10,6 +10,7 @@
 #include "pool.h"
 #include "state.h"
 #include "suites.h"
+#include "table.h"
 #include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -507,6 +508,93 @@ START_TEST(resend_old)
 }
 END_TEST
 
+/* A program is interrupted between mp_send_begin() and mp_send_commit(), while
+ * the agent finds that the flow died, and resends what went on it: what the
+ * program commits then is resent, too.  Staged ones that the agent took: the
+ * same. */
+START_TEST(resend_begun)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp *m = &d->end[0].mp;
+	struct mp_tx tx[MP_TX_MAX];
+	struct mp_out out = { .staged = false };
+	uint8_t said[8] = "say", buf[2000];
+	uint32_t n = 2;
+
+	duo_delay(d, 1, 0, 15 * MS);
+	duo_up(d);
+	duo_chat(d, d->now + SEC, 5 * MS, &n);
+	said[6] = (uint8_t)(n >> 8);
+	said[7] = (uint8_t)n;
+	duo_cut(d, 0, 0, true);
+	if (_i == 0) {
+		ck_assert_int_eq(mp_send_begin(m, d->now, 0, &d->end[0].peer, 0,
+		    8, (enum mp_send_flag)0, tx), 1);
+	} else {
+		ck_assert_int_eq(mp_stage(m, d->now, 0, &d->end[0].peer, NULL,
+		    said, 8), 1);
+		table_arm(m, duo_session(d, 0), d->now);
+		while (!out.staged)
+			ck_assert_int_eq(mp_poll(m, &d->end[0].keys, d->now,
+			    &out, buf, sizeof(buf)), 1);
+	}
+	/* The dead flow is found by what went before. */
+	duo_run(d, d->now + 200 * MS);
+	ck_assert_uint_ge(duo_count(d, 0, MP_C_resent), 1);
+	ck_assert_int_eq(duo_heard(d, 1, n), 0);
+	tx[0].error = 0;
+	if (_i == 0)
+		ck_assert_int_eq(mp_send_commit(m, d->now, tx, 1, said, 8), 0);
+	else
+		mp_poll_sent(m, d->now, &out);
+	duo_run(d, d->now + 50 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, n), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* No datagram is sent again that the user holds to be too old. */
+START_TEST(resend_age)
+{
+	static const struct {
+		uint32_t age; /* us; 0: the default */
+		bool resent;
+	} rows[] = { { 0, true }, { 1, false }, { 20 * 1000, true },
+		{ 10 * 1000 * 1000, true } };
+	struct mp_setup setup = { .limits = { .sessions = 4 },
+		.chacha_only = true, .resend_us = rows[_i].age };
+	struct duo *d = duo_new_setup(&setup, 2, 1);
+	uint64_t said[200], worst = 0, most;
+	const struct duo_got *g;
+	uint32_t n;
+	size_t i;
+
+	duo_delay(d, 1, 0, 15 * MS);
+	duo_up(d);
+	for (n = 0; n < 200; n++) {
+		if (n == 100)
+			duo_cut(d, 0, 0, true);
+		said[n] = d->now;
+		ck_assert_int_eq(duo_say(d, 0, n), 0);
+		duo_run(d, d->now + 5 * MS);
+	}
+	duo_run(d, d->now + SEC);
+	for (i = 1; i < d->end[1].n_got; i++) { /* without duo_up()'s */
+		g = &d->end[1].got[i];
+		n = (uint32_t)g->data[6] << 8 | g->data[7];
+		if (g->at - said[n] > worst)
+			worst = g->at - said[n];
+	}
+	most = rows[_i].age == 0 ? SEC : rows[_i].age;
+	ck_assert_uint_le(worst, most + 15 * MS + 1);
+	ck_assert_int_eq(duo_count(d, 0, MP_C_resent) > 0, rows[_i].resent);
+	for (n = 0, i = 0; n < 200; n++)
+		i += duo_heard(d, 1, n) == 0;
+	ck_assert_int_eq(i > 0, most < 60 * MS);
+	duo_free(d);
+}
+END_TEST
+
 /* Too big for the buffer, or no flow to go on: given up, without a loop. */
 START_TEST(resend_nowhere)
 {
@@ -611,6 +699,8 @@ suite_output(void)
 	tcase_add_loop_test(t, resend_again, 0, 8);
 	tcase_add_loop_test(t, stream_answers, 0, 10);
 	tcase_add_test(t, resend_old);
+	tcase_add_loop_test(t, resend_begun, 0, 2);
+	tcase_add_loop_test(t, resend_age, 0, 4);
 	tcase_add_test(t, resend_nowhere);
 	tcase_add_loop_test(t, close_staged, 0, 2);
 	tcase_add_test(t, close_twice);

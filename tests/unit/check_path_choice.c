@@ -164,6 +164,34 @@ START_TEST(stay)
 }
 END_TEST
 
+/* While a search asks whether the flow in use works, it is not left as one that
+ * works: what it carried last would not be resent. */
+START_TEST(not_faster_in_search)
+{
+	use(1);
+	f[1]->searched = true;
+	f[1]->silent_since = f[1]->data_since = T0 - 60 * MS;
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 1);
+	flow_answered(f[1], T0);
+	path_choice_review(&m, s, T0);
+	check_use(0, MP_WHY_faster);
+}
+END_TEST
+
+/* What goes without an answer on a flow that was left is resent, too. */
+START_TEST(left_then_silent)
+{
+	use(0);
+	ck_assert_ptr_nonnull(pool_put(&m, POOL_RECENT, s, T0, "x", 1));
+	flow_data_sent(f[1], T0 - 90 * MS);
+	flow_probe_sent(f[1], T0 - 60 * MS, 1);
+	path_choice_review(&m, s, T0);
+	ck_assert(s->resend);
+	ck_assert_uint_eq(s->current, 0);
+}
+END_TEST
+
 /* A flow in doubt: resending begins; the flow is left after a second unanswered
  * probe if another has the lower sum. */
 START_TEST(silent)
@@ -547,6 +575,24 @@ START_TEST(own_doubt)
 }
 END_TEST
 
+/* Where the peer doubts the flow, too, its SELECT is waited for. */
+START_TEST(peers_turn)
+{
+	use(0);
+	f[0]->probe1_at = T0 - 80 * MS;
+	f[0]->probe2_at = T0 - 30 * MS;
+	f[0]->rtt.idle_us = 50 * MS;
+	f[0]->copy_seen = T0 - 20 * MS;
+	f[1]->ts_arrival = f[1]->proof_at = T0;
+	s->silence_at = T0 - 30 * MS;
+	path_choice_review(&m, s, T0);
+	ck_assert_uint_eq(s->current, 0);
+	ck_assert_uint_eq(s->review_at, T0 + CHOICE_PEERS_TURN);
+	path_choice_review(&m, s, T0 + CHOICE_PEERS_TURN);
+	ck_assert_uint_eq(s->current, 1);
+}
+END_TEST
+
 /* --- Datagrams ------------------------------------------------------------ */
 
 START_TEST(size)
@@ -631,6 +677,8 @@ suite_path_choice(void)
 	tcase_add_test(a, first);
 	tcase_add_test(a, faster);
 	tcase_add_loop_test(a, stay, 0, COUNT(stays));
+	tcase_add_test(a, not_faster_in_search);
+	tcase_add_test(a, left_then_silent);
 	tcase_add_test(a, silent);
 	tcase_add_test(a, silent_all);
 	tcase_add_loop_test(a, left, 0, COUNT(lefts));
@@ -653,6 +701,7 @@ suite_path_choice(void)
 	tcase_add_test(b, follow);
 	tcase_add_test(b, follow_early);
 	tcase_add_test(b, own_doubt);
+	tcase_add_test(b, peers_turn);
 	suite_add_tcase(suite, b);
 	return suite;
 }

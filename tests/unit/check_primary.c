@@ -157,20 +157,46 @@ START_TEST(false_claim)
 }
 END_TEST
 
-/* The program's socket cannot express the primary address: another source is
- * shown, or a synthetic address. */
+/* No route led to the address that the client's program asked, and the server's
+ * socket can express none of the sources: a synthetic address is shown. */
 START_TEST(other_family)
 {
 	struct mp_tx_option option;
 	struct duo *d = duo_primary(1, 0, &option);
 	struct mp_addr shown;
 
+	memset(option.source, 0, sizeof(option.source));
 	ck_assert_int_eq(mp_slot_open(&d->end[SERVER].mp, 0, MP_INET6), 0);
 	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
 	duo_run(d, d->now + SEC);
 	shown = from(d);
 	ck_assert(addr_is_synthetic(shown.ip));
 	ck_assert_uint_eq(shown.port, d->end[CLIENT].port);
+	duo_free(d);
+}
+END_TEST
+
+/* The client asks an IPv4 address, and the server's socket is of IPv6 alone:
+ * without mpshim the datagram would not come.  One of IPv4 besides gets it. */
+START_TEST(other_family_asked)
+{
+	struct mp_tx_option option;
+	struct duo *d = duo_primary(1, 0, &option);
+	struct mp *m = &d->end[SERVER].mp;
+
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_INET6), 0);
+	if (_i == 1) {
+		ck_assert_int_eq(mp_slot_open(m, 3, MP_INET), 0);
+		ck_assert_int_eq(mp_slot_accept(m, 0), 0);
+	}
+	ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(d->end[SERVER].n_got, (size_t)_i);
+	if (_i == 1)
+		ck_assert_uint_eq(d->end[SERVER].got[0].slot, 3);
+	else
+		ck_assert_uint_gt(duo_count(d, SERVER,
+		    MP_C_drop_handshake_slot), 0);
 	duo_free(d);
 }
 END_TEST
@@ -268,6 +294,7 @@ suite_primary(void)
 	tcase_add_loop_test(tc, init_waits, 0, 2);
 	tcase_add_loop_test(tc, false_claim, 0, 2);
 	tcase_add_test(tc, other_family);
+	tcase_add_loop_test(tc, other_family_asked, 0, 2);
 	tcase_add_test(tc, restart);
 	tcase_add_test(tc, replayed);
 	suite_add_tcase(s, tc);

@@ -104,7 +104,36 @@ static void
 data_wait_elsewhere(void)
 {
 	data_wait();
+	f.probe_at = T0 + 900 * MS;
 	s.current = 1;
+}
+
+static void
+data_wait_left(void)
+{
+	data_wait_elsewhere();
+	f.doubted = true;
+}
+
+/* Datagrams each 20 ms, of which one always waits. */
+static void
+stream(void)
+{
+	flow_data_sent(&f, T0 + 530 * MS);
+	f.data_gap = 20 * MS;
+}
+
+static void
+stream_after_probe(void)
+{
+	stream();
+	f.probes = 1;
+}
+
+static void
+ip6(void)
+{
+	memset(f.path.remote.ip, 0x20, sizeof(f.path.remote.ip));
 }
 
 static void
@@ -163,11 +192,33 @@ answered(void)
 	f.data_gap = SEC;
 }
 
+/* Farther apart. */
+static void
+answered_seldom(void)
+{
+	answered();
+	f.data_gap = 2 * SEC;
+}
+
 static void
 answered_late(void)
 {
-	answered();
+	answered_seldom();
 	f.data_last = T0 + 900 * MS;
+}
+
+static void
+answered_stopped(void)
+{
+	answered();
+	f.data_last = T0 - SEC;
+}
+
+/* The peer's datagrams are answered. */
+static void
+answers(void)
+{
+	f.data_seen = T0 + 400 * MS;
 }
 
 static void
@@ -198,17 +249,27 @@ static const struct due_row {
 	{ "a data wait, 50 ms after a probe", data_wait_after_probe,
 	    SEC + 70 * MS },
 	{ "a data wait of a flow not in use", data_wait_elsewhere,
-	    SEC + 85 * MS },
+	    SEC + 50 * MS },
+	{ "the same, its doubt is noticed", data_wait_left, SEC + 85 * MS },
+	{ "a stream, of which a datagram always waits", stream, 560 * MS },
+	{ "the same, the last probe has no answer", stream_after_probe,
+	    600 * MS },
+	{ "IPv6", ip6, 700 * MS },
 	{ "dRTO of a probe", probe_wait, SEC + 85 * MS },
 	{ "dRTO of the second wait", second_wait, 2 * SEC + 145 * MS },
 	{ "idle, in use", idle_in_use, 15 * SEC },
 	{ "idle, another", idle_other, 60 * SEC },
 	{ "the responder has nothing to ask", responder, MP_NEVER },
-	{ "probe_interval after an answered datagram", answered, 860 * MS },
+	{ "two of them where a datagram is expected before", answered,
+	    1120 * MS },
+	{ "one where datagrams stopped", answered_stopped, 560 * MS },
+	{ "probe_interval after an answered datagram", answered_seldom,
+	    860 * MS },
 	{ "two of them after the last probe at most", answered_late,
 	    1120 * MS },
 	{ "datagrams of a flow not in use", answered_elsewhere, 560 * MS },
 	{ "datagrams in quick succession", answered_keys, 560 * MS },
+	{ "later where answers go, to join one", answers, 700 * MS },
 };
 
 START_TEST(due)
@@ -220,6 +281,26 @@ START_TEST(due)
 	at = probe_due(&s, &f, T0);
 	ck_assert_msg(at == want, "%s: %lld us after T0", r->name,
 	    (long long)(at - T0));
+}
+END_TEST
+
+/* A probe goes in the place of an answer if it is due soon. */
+START_TEST(joins)
+{
+	ck_assert(!probe_joins(&s, &f, T0 + 499 * MS));
+	ck_assert(probe_joins(&s, &f, T0 + 500 * MS));
+	s.initiator = false;
+	ck_assert(!probe_joins(&s, &f, T0 + 500 * MS));
+	s.initiator = true;
+	s.current = 1;
+	ck_assert(!probe_joins(&s, &f, T0 + 500 * MS));
+	s.current = 0;
+	f.probes = 1; /* has no answer */
+	ck_assert(!probe_joins(&s, &f, T0 + 500 * MS));
+	f.probes = 0;
+	ip6();
+	ck_assert(!probe_joins(&s, &f, T0 + 500 * MS));
+	ck_assert(probe_joins(&s, &f, T0 + 640 * MS));
 }
 END_TEST
 
@@ -419,6 +500,7 @@ suite_probe(void)
 	tcase_add_test(t, idle);
 	tcase_add_test(t, never_answered);
 	tcase_add_loop_test(t, due, 0, COUNT(dues));
+	tcase_add_test(t, joins);
 	tcase_add_test(t, due_at_once);
 	tcase_add_loop_test(t, rung, 0, COUNT(rung_rows));
 	tcase_add_loop_test(t, want, 0, COUNT(wants));

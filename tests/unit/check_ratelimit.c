@@ -166,7 +166,7 @@ END_TEST
 
 /* One source is an IPv4 address or an IPv6 /64, with any port. */
 static const struct mp_addr six = { { 0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0,
-    0, 0, 0, 0, 0, 1 }, 4000 };
+    0, 0, 0, 0, 0, 1 }, 4000, 0 };
 static const struct source_row {
 	const char *name;
 	bool v6;

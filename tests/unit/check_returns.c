@@ -320,6 +320,35 @@ START_TEST(error_of_alt)
 }
 END_TEST
 
+/* All addresses of a host change at once: what its program sends then waits for
+ * the first answer by a new one. */
+START_TEST(all_new)
+{
+	struct duo *d = duo_new(2, 1);
+
+	duo_addr_del(d, 0, 1);
+	duo_up(d);
+	d->end[0].addr[0].there = false;
+	d->end[0].addr[1].there = true;
+	duo_tell(d, 0);
+	ck_assert_int_eq(duo_say(d, 0, 1), 0);
+	ck_assert_int_eq(duo_say(d, 0, 2), 0);
+	duo_run(d, d->now + 200 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, 1), 1);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	/* Where nobody answers there, the program is told in the end. */
+	duo_cut_addr(d, 0, 1, true);
+	d->end[0].addr[0].there = true;
+	d->end[0].addr[1].there = false;
+	duo_cut_addr(d, 0, 0, true);
+	duo_tell(d, 0);
+	ck_assert_int_eq(duo_say(d, 0, 3), 0);
+	duo_run(d, d->now + 4 * SEC);
+	ck_assert_int_eq(duo_say(d, 0, 4), MP_ENETUNREACH);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_returns(void)
 {
@@ -335,6 +364,7 @@ suite_returns(void)
 	tcase_add_test(tc, address_on_two_interfaces);
 	tcase_add_test(tc, older_answer);
 	tcase_add_test(tc, error_of_alt);
+	tcase_add_test(tc, all_new);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -45,6 +45,7 @@ Suite *suite_seal(void);
 Suite *suite_send(void);
 Suite *suite_session(void);
 Suite *suite_size(void);
+Suite *suite_staged(void);
 Suite *suite_stir(void);
 Suite *suite_table(void);
 Suite *suite_takeover(void);

@@ -34,6 +34,8 @@ enum {
 	BUNDLE = 4, /* datagrams that one call sends, or takes */
 	SHOWN = 20, /* late ones that are told one by one */
 	PATIENCE_MS = 1500, /* for the last echoes */
+	WINDOW = 256, /* echoes that a port owes ... */
+	WINDOW_MS = 20, /* before the sender waits, for so long */
 	BUFFER = 4 << 20,
 };
 
@@ -379,9 +381,13 @@ send_all(int fd, enum way way, int ports, unsigned datagrams, unsigned gap,
 			got += echoes(fd);
 			if (gap > 0)
 				usleep(gap);
+			while (way < CONNECTED && sent - failed - got > WINDOW *
+			    (unsigned)ports && poll(&p, 1, WINDOW_MS) > 0)
+				got += echoes(fd);
 		}
 	}
-	while (got < sent - failed && poll(&p, 1, PATIENCE_MS) > 0)
+	while (way < CONNECTED && got < sent - failed &&
+	    poll(&p, 1, PATIENCE_MS) > 0)
 		got += echoes(fd);
 	if (failed > 0)
 		printf("failed %lu: %s\n", failed, strerror(errno));

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: ISC
 """Asks servers and prints the names of those that answer.
 
-    sock_ask.py [-1c] [-n CLIENTS] [-r ROUNDS] PORT ADDRESS...
+    sock_ask.py [-1c] [-n CLIENTS] [-p SECONDS] [-r ROUNDS] PORT ADDRESS...
 
 CLIENTS (1) clients for each address ask at once, each from a socket of its own,
-in ROUNDS (3) rounds.  -c: the sockets are connected.  -1: a datagram without an
+in ROUNDS (3) rounds, within SECONDS (15) in all.  -c: the sockets are connected.  -1: a datagram without an
 answer is not repeated.  Prints a line ADDRESS NAME... for each client: the
 names of the sockets that answered it, each once; "none" if a round had no
 answer.
@@ -15,7 +15,6 @@ import selectors
 import socket
 import time
 
-PATIENCE = 15  # seconds for all rounds
 AGAIN = 0.25  # seconds until a datagram without an answer is repeated
 
 
@@ -71,6 +70,7 @@ def main():
     parser.add_argument("-1", dest="once", action="store_true")
     parser.add_argument("-c", action="store_true")
     parser.add_argument("-n", type=int, default=1)
+    parser.add_argument("-p", type=float, default=15)
     parser.add_argument("-r", type=int, default=3)
     parser.add_argument("port", type=int)
     parser.add_argument("address", nargs="+")
@@ -81,7 +81,7 @@ def main():
     for client in clients:
         selector.register(client.sock, selectors.EVENT_READ, client)
         client.ask()
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + a.p
     while time.monotonic() < end and any(c.round < a.r for c in clients):
         for key, _ in selector.select(0.1):
             if key.data.hear() and key.data.round < a.r:

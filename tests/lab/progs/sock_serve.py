@@ -5,7 +5,7 @@
     sock_serve.py [-f] NAME,ADDRESS,PORT[,OPTION...]...
 
 -f: a process for each socket.  Options: reuseaddr, reuseport, v6only; reuse01
-is SO_REUSEADDR as ntpd uses it, 1 before bind(2) and 0 after it.
+is SO_REUSEADDR as ntpd uses it: 0 but while the next socket is bound.
 """
 import os
 import selectors
@@ -13,6 +13,13 @@ import socket
 import sys
 
 KIND = socket.SOL_SOCKET
+WILD = []  # sockets whose SO_REUSEADDR is on while others are bound
+
+
+def reuse(value):
+    """Sets SO_REUSEADDR of those sockets."""
+    for sock in WILD:
+        sock.setsockopt(KIND, socket.SO_REUSEADDR, value)
 
 
 def make(spec):
@@ -20,15 +27,17 @@ def make(spec):
     name, address, port, *options = spec.split(",")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    if "reuseaddr" in options or "reuse01" in options:
+    if "reuse01" in options:
+        WILD.append(sock)
+        reuse(1)
+    if "reuseaddr" in options:
         sock.setsockopt(KIND, socket.SO_REUSEADDR, 1)
     if "reuseport" in options:
         sock.setsockopt(KIND, socket.SO_REUSEPORT, 1)
     if "v6only" in options:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind((address, int(port)))
-    if "reuse01" in options:
-        sock.setsockopt(KIND, socket.SO_REUSEADDR, 0)
+    reuse(0)
     if sock.getsockname()[:2] != (address, int(port)):
         sys.exit(f"bound to {sock.getsockname()}, not {address} {port}")
     return name, sock
