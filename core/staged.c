@@ -165,6 +165,8 @@ staged_next(struct mp *m, struct session *s)
 static struct record *
 staged_take(struct mp *m, struct session *s, uint64_t now, bool agent)
 {
+	if (child_holds(s, now))
+		return NULL;
 	if (now >= s->staged_until)
 		staged_settle(m, s, now);
 	else if (!agent || !s->staged_agent)
@@ -257,6 +259,8 @@ staged_due(const struct session *s, uint64_t now)
 {
 	if (now < s->staged_until && (!staged_left(s) || !s->staged_agent))
 		return s->staged_until;
+	if (s->staged.n > 0 && child_holds(s, now))
+		return s->frames_until;
 	return s->staged.n > 0 ? s->staged_again : MP_NEVER;
 }
 
