@@ -29,8 +29,6 @@
 #include "shared/net.h"
 #include "shared/uapi.h"
 
-enum { RACED_US = 100000 }; /* longest from bind(2) to IPC_OPEN, mostly */
-
 /* The port of the request; NULL: it is not served. */
 static struct port *
 ipc_handler_port_of(const struct ipc_question *q)
@@ -182,9 +180,7 @@ on_open(struct ipc_question *q)
 	socket_gc_run(q->agent);
 	if (ipc_handler_port_of(q) == NULL) /* its last socket was closed */
 		return ipc_handler_open_new(q);
-	/* Found gone by this scan, or by another one while it was bound? */
-	return ipc_handler_open_more(q, p, p->nslots != before ||
-	    (p->dropped_at != 0 && arena_now() < p->dropped_at + RACED_US));
+	return ipc_handler_open_more(q, p, p->nslots != before);
 }
 
 static int

@@ -81,7 +81,6 @@ struct port {
 	unsigned refusals; /* that are open */
 	uint32_t parting; /* slots without a socket, with staged datagrams */
 	uint64_t part_by; /* when they are given up */
-	uint64_t dropped_at; /* when sockets were found gone last; 0: never */
 	uint64_t locate_at; /* when indices that could not be learnt are asked
 			     * for again; 0: none */
 	uint8_t group; /* index of the control socket, or PORT_UNKNOWN */

@@ -312,7 +312,6 @@ slots_drop(struct port *p, uint32_t gone)
 	uint64_t holes = slots_free_own(p, gone);
 
 	journal("port %u: sockets of slots %#x are gone", p->number, gone);
-	p->dropped_at = arena_now();
 	slots_renumber(p, n, p->nslots + 1, holes);
 	if (port_lock(p)) {
 		slots_pass_on(p, gone);

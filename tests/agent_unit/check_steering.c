@@ -117,6 +117,27 @@ START_TEST(unknown)
 }
 END_TEST
 
+/* A probe that comes late counts for the next index: no socket is taken for
+ * another one for that. */
+START_TEST(late_probe)
+{
+	struct port *p = world_port(PORT);
+	int i;
+
+	for (i = 1; i < 4; i++)
+		(void)world_socket(p);
+	for (i = 0; i < 4; i++)
+		p->slot[i].group = PORT_UNKNOWN;
+	p->group = PORT_UNKNOWN;
+	kernel_late();
+	group_steer(p);
+	ck_assert(steering_knows_indices(p));
+	for (i = 0; i < 4; i++)
+		ck_assert_int_eq(steer_session(p, i, false), index_of(p, i));
+	ck_assert_int_eq(p->group, kernel_control_index(PORT));
+}
+END_TEST
+
 /* Another worker has the arena alone, with indices that are of no use. */
 START_TEST(recovered)
 {
@@ -477,6 +498,7 @@ suite_steering(void)
 	tcase_add_checked_fixture(t, world_begin, world_end);
 	tcase_add_test(t, by_kind);
 	tcase_add_test(t, unknown);
+	tcase_add_test(t, late_probe);
 	tcase_add_test(t, recovered);
 	tcase_add_test(t, shut);
 	tcase_add_loop_test(t, newest, 0,

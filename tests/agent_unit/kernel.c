@@ -271,6 +271,28 @@ kernel_fail_readings(unsigned n)
 	failing = n;
 }
 
+static bool late;
+static int held = -1; /* the member of a probe that is late */
+
+void
+kernel_late(void)
+{
+	late = true;
+	held = -1;
+}
+
+/* Counts the drop of a probe, and of the late one before. */
+static void
+count_drop(struct group *g, int index)
+{
+	if (held >= 0 && held < g->n)
+		g->member[held].drops += !g->member[held].control;
+	held = late ? index : -1;
+	if (!late)
+		g->member[index].drops += !g->member[index].control;
+	late = false;
+}
+
 void
 kernel_flood(bool on)
 {
@@ -357,7 +379,7 @@ take(struct group *g, const struct msghdr *msg)
 		if (index >= g->n)
 			return;
 		if (packet[3] == INTERNAL_LOCATE) {
-			g->member[index].drops += !g->member[index].control;
+			count_drop(g, index);
 			return;
 		}
 	}

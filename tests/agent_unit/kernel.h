@@ -44,6 +44,8 @@ int kernel_list(void);
 void kernel_fail_readings(unsigned n);
 /* All data sockets drop packets of a flood between any two readings. */
 void kernel_flood(bool);
+/* The next INTERNAL_LOCATE comes only with the one after it. */
+void kernel_late(void);
 
 /* Binds one more socket to a port: its inode, which is its cookie as well. */
 uint64_t kernel_bind(uint16_t port);
