@@ -20,9 +20,8 @@
  * our own; sid_out is that sid meanwhile, and the peer takes it as a name of
  * these keys in COPYs.  WELCOME ends it.  From then on control packets go as
  * they are, and datagrams as soon as the last framed one is CHILD_GAP old and
- * its agent has answered what was sent later, or CHILD_LATE old: framed ones
- * reach the peer's program by way of its agent, which may be slow, and must not
- * be overtaken.
+ * known to have arrived, or CHILD_LATE old: framed ones reach the peer's program
+ * by way of its agent, which may be slow, and must not be overtaken.
  *
  * Not answered.  After the patience of a probe INIT goes out besides
  * (child_ask_at).  A RESP says whether the peer has the child.  If it has not,
@@ -52,6 +51,7 @@
 #include "crypto.h"
 #include "mp.h"
 #include "noise.h"
+#include "recent.h"
 #include "state.h"
 #include "wire.h"
 
@@ -121,19 +121,12 @@ child_use(struct keys *k, uint32_t number)
 
 /* --- The frame ------------------------------------------------------------ */
 
-/* Has the peer's agent passed on what went to it then? */
-static bool
-child_passed_on(const struct flow *f, uint64_t at)
-{
-	return f != NULL && f->agent_proof > at + WIRE_TS_US;
-}
-
 size_t
 child_frame(struct mp *m, struct session *s, uint64_t now)
 {
 	if (!state_keys(s)->framed && s->frames_left > 0) {
 		if (now >= s->frame_at + CHILD_LATE ||
-		    (now >= s->frame_at + CHILD_GAP && child_passed_on(
+		    (now >= s->frame_at + CHILD_GAP && recent_arrived(
 			state_flow(m, s, s->current), s->frame_at)))
 			s->frames_left = 0;
 		else

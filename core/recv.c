@@ -240,8 +240,6 @@ match_probe(struct mp *m, struct recv *r)
 	sent = flow_probe_answered(f, r->msg.number);
 	if (sent == 0)
 		return;
-	if (sent > f->agent_proof)
-		f->agent_proof = sent;
 	took = r->now > sent ? r->now - sent : 0;
 	rtt = r->msg.tsreply != WIRE_TS_NONE ?
 	    flow_rtt(r->arrival, r->msg.tsreply) : took;
@@ -270,7 +268,7 @@ static void
 take_times(struct mp *m, struct recv *r)
 {
 	struct flow *f = r->f;
-	uint64_t rest, sent;
+	uint64_t rest;
 	uint32_t us;
 	bool review;
 
@@ -287,12 +285,9 @@ take_times(struct mp *m, struct recv *r)
 		rtt_sample(&f->rtt, us);
 	review = flow_answered(f, r->arrival);
 	rest = flow_sent_at(r->arrival, r->msg.tsreply, r->msg.held_log2, true);
-	sent = flow_sent_at(r->arrival, r->msg.tsreply, r->msg.held_log2,
-	    false);
-	flow_proved(f, sent, rest,
+	flow_proved(f, flow_sent_at(r->arrival, r->msg.tsreply,
+	    r->msg.held_log2, false), rest,
 	    recent_after(m, r->s, f, rest + WIRE_TS_US));
-	if (r->rx->control && sent > f->agent_proof)
-		f->agent_proof = sent;
 	path_choice_expect(m, r->s, f);
 	if (review || r->rx->control)
 		path_choice_dirty(m, r->s, r->now);

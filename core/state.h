@@ -121,8 +121,6 @@ struct flow {
 	uint64_t answer_at; /* last answer, 0: never */
 	uint64_t proof_at;  /* a packet sent on it then or later is known to
 			     * have arrived; 0: none */
-	uint64_t agent_proof; /* the same, told by the peer's agent: what went
-			       * to it until then is with its program */
 	uint64_t data_last; /* last datagram sent as such ... */
 	uint32_t data_gap;  /* ... and how long after the one before, us */
 	uint64_t copy_last; /* last COPY sent, 0: never */
