@@ -19,9 +19,9 @@
  * CHILD: 16 bytes that name parent and number, then the packet, whose sid is
  * our own; sid_out is that sid meanwhile, and the peer takes it as a name of
  * these keys in COPYs.  WELCOME ends it.  From then on control packets go as
- * they are, and datagrams as soon as the last framed one is CHILD_GAP old and
- * known to have arrived, or CHILD_LATE old: framed ones reach the peer's program
- * by way of its agent, which may be slow, and must not be overtaken.
+ * they are, and datagrams as soon as the last framed one is CHILD_GAP old:
+ * framed ones reach the peer's program by way of its agent, and must not be
+ * overtaken.
  *
  * Not answered.  After the patience of a probe INIT goes out besides
  * (child_ask_at).  A RESP says whether the peer has the child.  If it has not,
@@ -51,7 +51,6 @@
 #include "crypto.h"
 #include "mp.h"
 #include "noise.h"
-#include "recent.h"
 #include "state.h"
 #include "wire.h"
 
@@ -122,19 +121,15 @@ child_use(struct keys *k, uint32_t number)
 /* --- The frame ------------------------------------------------------------ */
 
 size_t
-child_frame(struct mp *m, struct session *s, uint64_t now)
+child_frame(struct session *s, uint64_t now)
 {
 	if (!state_keys(s)->framed && s->frames_left > 0) {
-		if (now >= s->frame_at + CHILD_LATE ||
-		    (now >= s->frame_at + CHILD_GAP && recent_arrived(
-			state_flow(m, s, s->current), s->frame_at)))
+		if (now >= s->last_send + CHILD_GAP)
 			s->frames_left = 0;
 		else
 			s->frames_left--;
 	}
 	s->frame = state_keys(s)->framed || s->frames_left > 0;
-	if (s->frame)
-		s->frame_at = now;
 	return s->frame ? WIRE_CHILD : 0;
 }
 

@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 struct keys;
-struct mp;
 struct noise;
 struct session;
 
@@ -22,8 +21,7 @@ enum child_limit {
 	CHILD_END = 1000 * 1000, /* us without an answer until it counts as not
 				  * up */
 	CHILD_GAP = 5 * 1000, /* us in which the peer's agent has passed on what
-			       * came as CHILD, and is known to have come ... */
-	CHILD_LATE = 50 * 1000, /* ... or is not, also where its host is loaded */
+			       * came as CHILD */
 	CHILD_FRAMES = 256, /* datagrams that go as CHILD, though the peer knows
 			     * us, where none of them leaves such a gap */
 	CHILD_BITS = 64, /* numbers below the highest that can still be used */
@@ -45,7 +43,7 @@ void child_use(struct keys *, uint32_t number);
 
 /* Bytes in front of the next datagram of a session: WIRE_CHILD where it goes as
  * CHILD, else 0.  Decides it, so it is asked once for each. */
-size_t child_frame(struct mp *, struct session *, uint64_t now);
+size_t child_frame(struct session *, uint64_t now);
 /* Is that packet to go as CHILD?  A datagram's own goes as child_frame() said
  * last, others until the peer knows the session. */
 bool child_framed(struct session *, bool datagram);

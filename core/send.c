@@ -310,7 +310,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
-	frame = child_frame(m, s, now);
+	frame = child_frame(s, now);
 	s->last_send = s->last_data = now;
 	flow_fetch(state_flow(m, s, s->current));
 	pool_fetch(m, s);

@@ -3,8 +3,7 @@
  * Theory of operation
  *
  * There is no 0-RTT, but for children (child.c): what the program sends before
- * its session has keys is staged (mp_stage()) and leaves when it has, oldest
- * first, before anything
+ * its session has keys is staged (mp_stage()) and leaves when it has, oldest first, before anything
  * that the agent sends by itself but resends.  The record keeps the TOS, TTL
  * and DF that the program gave each datagram, for either family: which one it
  * leaves by is chosen then.
@@ -352,7 +351,7 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	if (r == NULL)
 		return 0;
 	len = pool_len(r);
-	need = child_frame(m, s, now) + len + MP_OVERHEAD;
+	need = child_frame(s, now) + len + MP_OVERHEAD;
 	f = path_choice_flow(m, s, now, need);
 	if (f == NULL || f->unproven || need > size)
 		return 0;
@@ -410,7 +409,7 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return 0;
 	r = staged_take(m, s, now, false);
 	*len = r == NULL ? 0 : pool_len(r);
-	f = path_choice_flow(m, s, now, child_frame(m, s, now) + *len +
+	f = path_choice_flow(m, s, now, child_frame(s, now) + *len +
 	    MP_OVERHEAD);
 	if (r == NULL || f == NULL || f->unproven || *len > size ||
 	    !pool_read(m, POOL_HELD, r, 0, payload, *len)) {

@@ -288,8 +288,7 @@ struct session {
 	uint16_t frames_left; /* datagrams that may still go as CHILD, now that
 			       * the peer knows us */
 	bool child_waits : 1; /* initiator: no answer has come yet */
-	bool frame : 1; /* the datagram that is being sent goes as CHILD ... */
-	uint64_t frame_at; /* ... and when the last one that did was begun */
+	bool frame : 1; /* the datagram that is being sent goes as CHILD */
 	bool welcome : 1; /* responder: WELCOME is due ... */
 	uint8_t welcome_flow; /* ... on this flow */
 
