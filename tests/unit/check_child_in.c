@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* core/child_in.c: CHILD that arrives, and attackers (PROTOCOL.md 2, Children). */
+/* core/child_in.c: CHILD that arrives, and attackers (PROTOCOL.md 2). */
 #include <check.h>
 #include <string.h>
 
