@@ -19,12 +19,12 @@
  * CHILD: 16 bytes that name parent and number, then the packet, whose sid is
  * our own; sid_out is that sid meanwhile, and the peer takes it as a name of
  * these keys in COPYs.  WELCOME ends it.  From then on control packets go as
- * they are, and datagrams as soon as
- * WELCOME names the last framed one: those reach the peer's program by way of
- * its agent, and must not be overtaken.  Where datagrams follow each other more
- * quickly than WELCOME comes, CHILD_FRAMES more are framed, and the next waits
- * for WELCOME once (child_holds()), staged.  The answer to a probe that was sent
- * later on the same flow tells as much.
+ * they are, and datagrams as soon as WELCOME names the last framed one: those
+ * reach the peer's program by way of its agent, and must not be overtaken.
+ * Where datagrams follow each other more quickly than WELCOME comes,
+ * CHILD_FRAMES more are framed, and the next waits for WELCOME once
+ * (child_holds()), staged.  The answer to a probe that was sent later on the
+ * same flow tells as much.
  *
  * Not answered.  After the patience of a probe INIT goes out besides
  * (child_ask_at).  A RESP says whether the peer has the child.  If it has not,

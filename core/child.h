@@ -47,8 +47,8 @@ void child_use(struct keys *, uint32_t number);
 /* Bytes in front of the next datagram of a session: WIRE_CHILD where it goes as
  * CHILD, else 0.  Decides it, so it is asked once for each. */
 size_t child_frame(struct mp *, struct session *, uint64_t now);
-/* The next datagrams wait until the last framed one is known to have gone to the
- * peer's program, CHILD_HOLD at most. */
+/* The next datagrams wait until the last framed one is known to have gone to
+ * the peer's program, CHILD_HOLD at most. */
 void child_hold(struct mp *, struct session *, uint64_t now);
 /* How long the answer to a CHILD may take, us. */
 uint64_t child_patience(const struct mp *, const struct session *);

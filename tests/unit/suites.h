@@ -8,6 +8,7 @@
 Suite *suite_addr(void);
 Suite *suite_behaviours(void);
 Suite *suite_child(void);
+Suite *suite_child_in(void);
 Suite *suite_control(void);
 Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
@@ -50,6 +51,7 @@ Suite *suite_staged(void);
 Suite *suite_stir(void);
 Suite *suite_table(void);
 Suite *suite_takeover(void);
+Suite *suite_ticket(void);
 Suite *suite_timers(void);
 Suite *suite_wakeups(void);
 Suite *suite_wire(void);

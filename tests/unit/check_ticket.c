@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/* core/ticket.c: parents and tickets; and the numbers of children. */
+#include <check.h>
+#include <string.h>
+
+#include "child.h"
+#include "duo.h"
+#include "family.h"
+#include "hostile.h"
+#include "mp.h"
+#include "state.h"
+#include "suites.h"
+
+/* --- Parents and tickets - */
+
+/* The secret is taken once; a number is given once. */
+START_TEST(taken_once)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[CLIENT].mp;
+	struct mp_parent p, again;
+	struct mp_ticket t;
+	struct session *s;
+	static const uint8_t zeros[32];
+
+	duo_up(d);
+	s = duo_session(d, CLIENT);
+	p = family_parent(d);
+	ck_assert_mem_eq(state_keys(s)->secret, zeros, 32);
+	ck_assert_int_eq(mp_parent_take(m, d->now, state_index(m, s), &again),
+	    MP_ENOENT);
+	ck_assert_int_eq(mp_parent_take(&d->end[SERVER].mp, d->now,
+	    state_index(&d->end[SERVER].mp, duo_session(d, SERVER)), &again),
+	    MP_ENOENT); /* the responder's is not for taking */
+	ck_assert_int_eq(mp_parent_take(m, d->now, MP_NONE, &again),
+	    MP_ENOENT);
+	for (uint32_t i = 1; i < 100; i++) {
+		ck_assert_int_eq(mp_parent_ticket(&p, d->now, &t), 0);
+		ck_assert_uint_eq(t.number, i);
+	}
+	p.number = UINT32_MAX - 2;
+	ck_assert_int_eq(mp_parent_ticket(&p, d->now, &t), 0);
+	ck_assert_int_eq(mp_parent_ticket(&p, d->now, &t), MP_ENOENT);
+	p.number = 0;
+	ck_assert_int_eq(mp_parent_ticket(&p, p.until, &t), MP_ENOENT);
+	duo_free(d);
+}
+END_TEST
+
+/* A ticket serves one session, with its peer and key, before its end. */
+START_TEST(ticket_use)
+{
+	struct mp_parent p;
+	struct duo *d = family_new(1, 1, &p);
+	struct mp *m = &d->end[SIBLING].mp;
+	struct mp_tx tx[MP_TX_MAX];
+	struct mp_addr other = duo_ip4(10, 1, 0, 99, 7);
+
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &other, 0, 1,
+	    (enum mp_send_flag)0, tx), MP_EAGAIN);
+	ck_assert_int_eq(mp_send_begin(m, p.until, 0, &d->end[SIBLING].peer,
+	    0, 1, (enum mp_send_flag)0, tx), MP_EAGAIN); /* too late */
+	mp_slot_close(m, d->now, 0);
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &d->end[SIBLING].peer,
+	    p.peer.key_id + 1, 1, (enum mp_send_flag)0, tx), MP_EAGAIN);
+	mp_slot_close(m, d->now, 0);
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &d->end[SIBLING].peer,
+	    0, 1, (enum mp_send_flag)0, tx), 1);
+	mp_slot_close(m, d->now, 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &d->end[SIBLING].peer,
+	    0, 1, (enum mp_send_flag)0, tx), MP_EAGAIN); /* used */
+	duo_free(d);
+}
+END_TEST
+
+/* Numbers of a window: each once, 64 below the highest at most. */
+START_TEST(numbers)
+{
+	struct keys k = { .parent = true };
+	uint32_t i, taken[200], at, n = 0;
+
+	ck_assert(child_used(&k, 0));
+	ck_assert(child_used(&k, UINT32_MAX));
+	for (i = 10; i <= 100; i += 10) {
+		ck_assert(!child_used(&k, i));
+		child_use(&k, i);
+		ck_assert(child_used(&k, i));
+	}
+	ck_assert(!child_used(&k, 99));
+	ck_assert(!child_used(&k, 37));
+	ck_assert(child_used(&k, 36)); /* 64 below */
+	ck_assert(child_used(&k, 90));
+	child_use(&k, 1000000);
+	ck_assert(child_used(&k, 100));
+	dice_seed(7);
+	for (i = 0; i < 200; i++) {
+		at = 1000001 + dice(300);
+		if (!child_used(&k, at)) {
+			child_use(&k, at);
+			taken[n++] = at;
+		}
+		for (uint32_t j = 0; j < n; j++)
+			ck_assert(child_used(&k, taken[j]));
+	}
+}
+END_TEST
+
+/* Many children of one parent, each its own session at the server. */
+START_TEST(many)
+{
+	struct mp_limits limits = { .sessions = 256, .flows = 2048,
+		.flows_each = 8, .pool = 1 << 18, .pool_each = 1 << 17,
+		.staged = 1 << 18 };
+	struct mp_setup setup = { .limits = limits, .chacha_only = true };
+	struct duo *d = duo_new_setup(&setup, 1, 1);
+	struct mp *m;
+	struct mp_parent p;
+
+	duo_up(d);
+	family_add(d);
+	m = &d->end[SIBLING].mp;
+	p = family_parent(d);
+	for (uint32_t i = 0; i < 500; i++) {
+		d->end[SIBLING].port = (uint16_t)(10000 + i);
+		family_ticket(d, SIBLING, &p);
+		ck_assert_int_eq(duo_say(d, SIBLING, 100 + 2 * i), 0);
+		duo_run(d, d->now + 2 * DUO_DELAY);
+		ck_assert_int_eq(duo_heard(d, SERVER, 100 + 2 * i), 1);
+		ck_assert_int_eq(duo_say(d, SERVER, 101 + 2 * i), 0);
+		duo_run(d, d->now + DUO_DELAY);
+		ck_assert_int_eq(duo_heard(d, SIBLING, 101 + 2 * i), 1);
+		mp_slot_close(m, d->now, 0);
+		duo_run(d, d->now + DUO_DELAY);
+		ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+	}
+	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_child_in), 500);
+	/* a socket that lives for one datagram costs no probe */
+	ck_assert_uint_le(duo_count(d, SERVER, MP_C_probe_out), 20);
+	ck_assert_uint_le(duo_count(d, SIBLING, MP_C_probe_out), 20);
+	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_handshake_done), 1);
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_ticket(void)
+{
+	Suite *s = suite_create("ticket");
+	TCase *tc = tcase_create("ticket");
+
+	tcase_add_test(tc, taken_once);
+	tcase_add_test(tc, ticket_use);
+	tcase_add_test(tc, numbers);
+	tcase_add_test(tc, many);
+	suite_add_tcase(s, tc);
+	return s;
+}
