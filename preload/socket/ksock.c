@@ -205,6 +205,14 @@ ksock_autobind(int fd, struct sock *s)
 	return ksock_autobind_to(fd, s, 0);
 }
 
+int
+ksock_autobind_plain(int fd, struct sock *s)
+{
+	if (!s->bound)
+		ksock_prepare(fd);
+	return ksock_autobind_to(fd, s, 0);
+}
+
 void
 ksock_copy_ways(int from, int to)
 {
