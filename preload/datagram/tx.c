@@ -277,7 +277,7 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
 		ingress_answer(fd, s, &dst);
 	if (state == SOCK_FRESH && !s->kconnected) {
 		s->home = net_is_loopback(&dst) && (s->home || !s->bound);
-		(void)ksock_autobind(fd, s); /* also sets the socket filter */
+		(void)ksock_autobind_plain(fd, s); /* also sets the socket filter */
 	}
 	return tx_plain(fd, s, msg, &dst, flags);
 }

@@ -214,7 +214,7 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return connect_dissolve(fd, s, name, len);
 	error = connect_to(fd, s, name, len);
 	if (error != 0) /* the kernel gives it a port even so */
-		(void)ksock_autobind(fd, s);
+		(void)ksock_autobind_plain(fd, s);
 	return error;
 }
 

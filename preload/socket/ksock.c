@@ -223,6 +223,14 @@ ksock_autobind(int fd, struct sock *s)
 	return ksock_autobind_to(fd, s, 0);
 }
 
+int
+ksock_autobind_plain(int fd, struct sock *s)
+{
+	if (!s->bound)
+		ksock_prepare(fd);
+	return ksock_autobind_to(fd, s, 0);
+}
+
 /* A program may have given up the right to set IP_TRANSPARENT again; to bind
  * and to send, IP_FREEBIND does the same. */
 static void

@@ -186,7 +186,7 @@ families(unsigned port)
 		{ .family = '6', .option = SO_REUSEADDR },
 		{ .family = '4', .at = "10.4.0.1", .option = SO_REUSEADDR },
 		{ .family = '6', .at = "fd04::1", .option = SO_REUSEADDR } };
-	static const struct made from[] = { at[3], at[2], at[1], at[0] };
+	const struct made from[] = { at[3], at[2], at[1], at[0] };
 	static const struct made dual[] = {
 		{ .family = 'd', .option = SO_REUSEADDR },
 		{ .family = '4', .option = SO_REUSEADDR } };
@@ -279,7 +279,7 @@ devices(unsigned port)
 {
 	static const struct made each[] = { { .family = '4', .device = "a" },
 		{ .family = '4', .device = "b" } };
-	static const struct made plus[] = { each[0], each[1],
+	const struct made plus[] = { each[0], each[1],
 		{ .family = '6', .device = "b" } };
 
 	scene("devices", port, each, 2);

@@ -224,8 +224,8 @@ START_TEST(addresses_alone)
 	duo_up(d);
 	duo_run(d, d->now + 4 * SEC);
 	duo_cut_addr(d, SERVER, 0, true); /* the one that the program uses */
-	add_sibling(d);
-	p = take_parent(d);
+	family_add(d);
+	p = family_parent(d);
 	if (_i == 0)
 		p.until = d->now;
 	error = mp_parent_ticket(&p, d->now, &t);
