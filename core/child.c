@@ -19,9 +19,12 @@
  * CHILD: 16 bytes that name parent and number, then the packet, whose sid is
  * our own; sid_out is that sid meanwhile, and the peer takes it as a name of
  * these keys in COPYs.  WELCOME ends it.  From then on control packets go as
- * they are, and datagrams as soon as the last framed one is CHILD_GAP old:
- * framed ones reach the peer's program by way of its agent, and must not be
- * overtaken.
+ * they are, and datagrams as soon as
+ * WELCOME names the last framed one: those reach the peer's program by way of
+ * its agent, and must not be overtaken.  Where datagrams follow each other more
+ * quickly than WELCOME comes, CHILD_FRAMES more are framed, and the next waits
+ * for WELCOME once (child_holds()), staged.  The answer to a probe that was sent
+ * later on the same flow tells as much.
  *
  * Not answered.  After the patience of a probe INIT goes out besides
  * (child_ask_at).  A RESP says whether the peer has the child.  If it has not,
@@ -49,9 +52,12 @@
 
 #include "bytes.h"
 #include "crypto.h"
+#include "flow.h"
 #include "mp.h"
 #include "noise.h"
+#include "rtt.h"
 #include "state.h"
+#include "table.h"
 #include "wire.h"
 
 /* --- Keys ----------------------------------------------------------------- */
@@ -120,17 +126,41 @@ child_use(struct keys *k, uint32_t number)
 
 /* --- The frame ------------------------------------------------------------ */
 
-size_t
-child_frame(struct session *s, uint64_t now)
+uint64_t
+child_patience(const struct mp *m, const struct session *s)
 {
-	if (!state_keys(s)->framed && s->frames_left > 0) {
-		if (now >= s->last_send + CHILD_GAP)
-			s->frames_left = 0;
-		else
-			s->frames_left--;
-	}
-	s->frame = state_keys(s)->framed || s->frames_left > 0;
+	const struct flow *f = state_flow(m, s, s->current);
+
+	return (f != NULL ? flow_patience(f) : 0) + RTT_MAX_DELACK;
+}
+
+void
+child_hold(struct mp *m, struct session *s, uint64_t now)
+{
+	struct flow *f = state_flow(m, s, s->frame_flow);
+
+	s->frames_left = 0;
+	s->frames_until = now + CHILD_HOLD;
+	if (f != NULL && !f->gone)
+		f->probe_now = true; /* its answer tells, too */
+	table_arm(m, s, now);
+}
+
+size_t
+child_frame(struct mp *m, struct session *s, uint64_t now)
+{
+	bool known = !state_keys(s)->framed;
+
+	s->frame = !known || s->frames_left > 0;
+	if (known && s->frames_left > 0 && --s->frames_left == 0)
+		child_hold(m, s, now);
 	return s->frame ? WIRE_CHILD : 0;
+}
+
+bool
+child_holds(const struct session *s, uint64_t now)
+{
+	return s->frames_left == 0 && now < s->frames_until;
 }
 
 bool

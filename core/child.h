@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct keys;
+struct mp;
 struct noise;
 struct session;
 
@@ -22,10 +23,10 @@ enum child_limit {
 				  * up */
 	CHILD_LATER = 500 * 1000, /* us until pairs are probed that need not be,
 				   * as a socket may live for one datagram */
-	CHILD_GAP = 5 * 1000, /* us in which the peer's agent has passed on what
-			       * came as CHILD */
-	CHILD_FRAMES = 256, /* datagrams that go as CHILD, though the peer knows
-			     * us, where none of them leaves such a gap */
+	CHILD_HOLD = 250 * 1000, /* us that datagrams wait for the last CHILD,
+				  * at most */
+	CHILD_FRAMES = 64, /* datagrams that go as CHILD, though the peer knows
+			    * us, until the next ones wait for the last */
 	CHILD_BITS = 64, /* numbers below the highest that can still be used */
 	CHILD_LIFE = 170 * 1000 * 1000, /* us that a secret makes tickets: less
 					 * than its responder keeps it */
@@ -45,7 +46,14 @@ void child_use(struct keys *, uint32_t number);
 
 /* Bytes in front of the next datagram of a session: WIRE_CHILD where it goes as
  * CHILD, else 0.  Decides it, so it is asked once for each. */
-size_t child_frame(struct session *, uint64_t now);
+size_t child_frame(struct mp *, struct session *, uint64_t now);
+/* The next datagrams wait until the last framed one is known to have gone to the
+ * peer's program, CHILD_HOLD at most. */
+void child_hold(struct mp *, struct session *, uint64_t now);
+/* How long the answer to a CHILD may take, us. */
+uint64_t child_patience(const struct mp *, const struct session *);
+/* Must the next datagram wait, so as not to pass the last framed one? */
+bool child_holds(const struct session *, uint64_t now);
 /* Is that packet to go as CHILD?  A datagram's own goes as child_frame() said
  * last, others until the peer knows the session. */
 bool child_framed(struct session *, bool datagram);

@@ -143,8 +143,8 @@ child_in_owner(struct mp *m, uint64_t now, struct mp_rx *rx, bool opened,
 		slot = s->cur & 1;
 		*fresh = true;
 	}
-	if (slot < 0 || s->state == MP_S_CLOSING) {
-		state_count(m, MP_C_drop_child);
+	if (slot < 0 || s->state == MP_S_CLOSING) { /* the number was used */
+		state_count(m, MP_C_drop_stale);
 		return NULL;
 	}
 	rx->session = state_index(m, s);

@@ -9,6 +9,7 @@
 #include "staged.h"
 #include "state.h"
 #include "table.h"
+#include "wire.h"
 
 void
 child_heard(struct mp *m, struct session *s)
@@ -21,16 +22,36 @@ child_heard(struct mp *m, struct session *s)
 }
 
 void
-child_known(struct mp *m, struct session *s, uint64_t now, uint32_t sid,
-    uint16_t max_flows)
+child_known(struct mp *m, struct session *s, uint64_t now,
+    const struct wire_welcome *w)
 {
-	state_keys(s)->sid_out = sid;
-	state_keys(s)->framed = false;
-	s->frames_left = CHILD_FRAMES;
-	if (max_flows < s->max_flows) {
-		s->max_flows = (uint8_t)max_flows;
-		path_end_from(m, s, max_flows, now);
+	struct keys *k = state_keys(s);
+
+	if (k->framed) {
+		k->sid_out = w->sid & ~WIRE_SID_C;
+		k->framed = false;
+		s->reflexive = w->yours;
+		s->frames_left = CHILD_FRAMES;
 	}
+	if (w->max_flows < s->max_flows) {
+		s->max_flows = (uint8_t)w->max_flows;
+		path_end_from(m, s, w->max_flows, now);
+	}
+	if (w->seq == s->frame_seq && w->flow == s->frame_flow)
+		child_passed(m, s, s->frame_flow, now, now);
+}
+
+void
+child_passed(struct mp *m, struct session *s, uint32_t flow, uint64_t sent,
+    uint64_t now)
+{
+	if (state_keys(s)->framed || flow != s->frame_flow ||
+	    sent <= s->frame_at || (s->frames_left == 0 &&
+		s->frames_until == 0))
+		return;
+	s->frames_left = 0;
+	s->frames_until = 0;
+	table_arm(m, s, now); /* what is staged may go */
 }
 
 /* All that went out as CHILD is staged again. */
@@ -92,9 +113,13 @@ child_settled(struct mp *m, struct session *s, uint64_t now, bool exists)
 	s->child_waits = false;
 	s->child_ask_at = MP_NEVER;
 	s->frames_left = 0;
+	s->frames_until = 0;
 	s->frame = false;
-	if (exists)
+	if (exists) { /* CHILDs may be under way to its agent */
 		s->keys[(s->cur & 1) ^ 1].framed = false;
+		s->frame_at = now;
+		child_hold(m, s, now);
+	}
 	if (s->child_held == 0) {
 		if (!exists)
 			child_stage(m, s, now);

@@ -201,8 +201,5 @@ initiator_reply_welcome(struct mp *m, const struct mp_rx *rx,
 		state_count(m, MP_C_drop_handshake_sid);
 		return;
 	}
-	if (!r.keys->framed)
-		return; /* each CHILD gets one */
-	r.s->reflexive = w.yours;
-	child_known(m, r.s, now, w.sid & ~WIRE_SID_C, w.max_flows);
+	child_known(m, r.s, now, &w);
 }

@@ -537,7 +537,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(child_out, "sessions begun without a handshake")                    \
 	X(child_in, "sessions of peers begun without a handshake")            \
 	X(child_failed, "sessions begun so that needed a handshake")          \
-	X(drop_child, "of a child without a parent, or whose number was used") \
+	X(drop_child, "of a child whose parent is not known")                 \
 	X(drop_short, "too short or too long for any packet")                 \
 	X(drop_sid, "unknown session id")                                     \
 	X(drop_direction, "own direction: reflected")                         \

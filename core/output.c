@@ -179,7 +179,8 @@ send_welcome(struct mp *m, struct session *s, uint64_t now, struct output *o)
 	struct flow *f = state_flow(m, s, s->welcome_flow);
 	const struct keys *k = state_keys(s);
 	struct wire_welcome w = { .sid = k->sid_in,
-		.max_flows = (uint16_t)m->limits.flows_each };
+		.max_flows = (uint16_t)m->limits.flows_each,
+		.flow = s->frame_flow, .seq = s->frame_seq };
 
 	s->welcome = false;
 	if (f == NULL || f->gone || f->down || !k->child ||

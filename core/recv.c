@@ -240,6 +240,7 @@ match_probe(struct mp *m, struct recv *r)
 	sent = flow_probe_answered(f, r->msg.number);
 	if (sent == 0)
 		return;
+	child_passed(m, r->s, f->id, sent, r->now);
 	took = r->now > sent ? r->now - sent : 0;
 	rtt = r->msg.tsreply != WIRE_TS_NONE ?
 	    flow_rtt(r->arrival, r->msg.tsreply) : took;
@@ -441,6 +442,10 @@ recv_child(struct mp *m, struct recv *r)
 	} else if (r->rx->child) {
 		s->welcome = true;
 		s->welcome_flow = r->f->id;
+		if (!r->rx->control) {
+			s->frame_flow = r->f->id;
+			s->frame_seq = (uint32_t)r->rx->seq;
+		}
 		table_arm(m, s, r->now);
 	}
 }

@@ -143,6 +143,11 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	flow_stamp(f, now, &msg->ts, &msg->tsreply);
 	if (framed)
 		child_put_frame(s, tx->hdr);
+	if (framed && msg->flags == 0) {
+		s->frame_at = now;
+		s->frame_flow = f->id;
+		s->frame_seq = (uint32_t)ad.seq;
+	}
 	wire_put_ad(tx->hdr + frame, &ad);
 	tx->hdr_len = (uint8_t)(frame + WIRE_AD + wire_put_msg(tx->hdr +
 	    frame + WIRE_AD, msg));
@@ -311,7 +316,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return send_unconnected(m, s, now);
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
-	frame = child_frame(s, now);
+	if (child_holds(s, now))
+		return MP_EAGAIN;
+	frame = child_frame(m, s, now);
 	s->last_send = s->last_data = now;
 	flow_fetch(state_flow(m, s, s->current));
 	pool_fetch(m, s);

@@ -164,6 +164,8 @@ staged_next(struct mp *m, struct session *s)
 static struct record *
 staged_take(struct mp *m, struct session *s, uint64_t now, bool agent)
 {
+	if (child_holds(s, now))
+		return NULL;
 	if (now >= s->staged_until)
 		staged_settle(m, s, now);
 	else if (!agent || !s->staged_agent)
@@ -256,6 +258,8 @@ staged_due(const struct session *s, uint64_t now)
 {
 	if (now < s->staged_until && (!staged_left(s) || !s->staged_agent))
 		return s->staged_until;
+	if (s->staged.n > 0 && child_holds(s, now))
+		return s->frames_until;
 	return s->staged.n > 0 ? s->staged_again : MP_NEVER;
 }
 
@@ -351,7 +355,7 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	if (r == NULL)
 		return 0;
 	len = pool_len(r);
-	need = child_frame(s, now) + len + MP_OVERHEAD;
+	need = child_frame(m, s, now) + len + MP_OVERHEAD;
 	f = path_choice_flow(m, s, now, need);
 	if (f == NULL || f->unproven || need > size)
 		return 0;
@@ -409,7 +413,7 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return 0;
 	r = staged_take(m, s, now, false);
 	*len = r == NULL ? 0 : pool_len(r);
-	f = path_choice_flow(m, s, now, child_frame(s, now) + *len +
+	f = path_choice_flow(m, s, now, child_frame(m, s, now) + *len +
 	    MP_OVERHEAD);
 	if (r == NULL || f == NULL || f->unproven || *len > size ||
 	    !pool_read(m, POOL_HELD, r, 0, payload, *len)) {

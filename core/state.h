@@ -285,6 +285,11 @@ struct session {
 	uint32_t child_held; /* staged records below this number went out as
 			      * CHILD, too */
 	uint64_t child_ask_at; /* when INIT goes out; MP_NEVER */
+	uint64_t frames_until; /* so long the next datagram waits for the last
+				* one that went as CHILD */
+	uint64_t frame_at;  /* when that was sent, */
+	uint32_t frame_seq; /* its number (responder: of the last that came) */
+	uint8_t frame_flow; /* and flow */
 	uint16_t frames_left; /* datagrams that may still go as CHILD, now that
 			       * the peer knows us */
 	bool child_waits : 1; /* initiator: no answer has come yet */

@@ -269,7 +269,7 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
 		return false;
 	s->rekey_at = now + CHILD_REKEY + rng_below(&m->sh->rng, CHILD_REKEY);
 	s->addr_at = now + 60 * SEC;
-	s->child_ask_at = now + flow_patience(f) + RTT_MAX_DELACK;
+	s->child_ask_at = now + child_patience(m, s);
 	s->child_waits = true;
 	return true;
 }

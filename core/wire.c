@@ -425,6 +425,8 @@ wire_put_welcome(uint8_t out[WIRE_WELCOME], uint32_t isid,
 	memcpy(out + 16, w->yours.ip, 16);
 	put16(out + 32, w->yours.port);
 	put16(out + 34, w->max_flows);
+	put32(out + 36, w->flow);
+	put32(out + 40, w->seq);
 }
 
 void
@@ -435,6 +437,8 @@ wire_get_welcome(const uint8_t in[WIRE_WELCOME], struct wire_welcome *w)
 	memcpy(w->yours.ip, in + 16, 16);
 	w->yours.port = get16(in + 32);
 	w->max_flows = get16(in + 34);
+	w->flow = get32(in + 36);
+	w->seq = get32(in + 40);
 }
 
 void

@@ -18,7 +18,8 @@
  *	INIT	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1 mac2
  *	RESP	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1
  *	COOKIE	magic4 type1 ver1 flags2 isid4 | nonce 24 | sealed 32
- *	WELCOME	magic4 type1 ver1 flags2 isid4 | sid4 yours18 max flows2
+ *	WELCOME	magic4 type1 ver1 flags2 isid4 | sid4 yours18 max flows2 flow4
+ *		seq4
  *
  * A packet of a child that its peer does not know yet:
  *
@@ -46,7 +47,7 @@ enum wire_size {
 	WIRE_INIT = 124,
 	WIRE_RESP = 108,
 	WIRE_COOKIE = 68,
-	WIRE_WELCOME = 36,
+	WIRE_WELCOME = 44,
 	WIRE_CHILD = 16, /* in front of a packet of a child */
 	WIRE_NOISE = 80, /* e + sealed payload of INIT and RESP */
 	WIRE_INNER = 32, /* payload of INIT and RESP, opened */
@@ -207,6 +208,7 @@ struct wire_welcome {
 	uint32_t sid; /* the responder's */
 	struct mp_addr yours;
 	uint16_t max_flows;
+	uint32_t flow, seq; /* of the CHILD that last brought a datagram; 0 */
 };
 
 void wire_put_welcome(uint8_t out[WIRE_WELCOME], uint32_t isid,

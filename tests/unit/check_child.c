@@ -220,7 +220,7 @@ START_TEST(unframed)
 END_TEST
 
 /* Datagrams without a pause go as CHILD a while longer, so that none overtakes
- * another in the peer's host; in the end they do not. */
+ * another in the peer's host; in the end they wait for it once. */
 START_TEST(no_pause)
 {
 	struct mp_parent p;
@@ -835,11 +835,17 @@ START_TEST(many)
 		ck_assert_int_eq(duo_say(d, SIBLING, 100 + 2 * i), 0);
 		duo_run(d, d->now + 2 * DUO_DELAY);
 		ck_assert_int_eq(duo_heard(d, SERVER, 100 + 2 * i), 1);
+		ck_assert_int_eq(duo_say(d, SERVER, 101 + 2 * i), 0);
+		duo_run(d, d->now + DUO_DELAY);
+		ck_assert_int_eq(duo_heard(d, SIBLING, 101 + 2 * i), 1);
 		mp_slot_close(m, d->now, 0);
 		duo_run(d, d->now + DUO_DELAY);
 		ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
 	}
 	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_child_in), 500);
+	/* a socket that lives for one datagram costs no probe */
+	ck_assert_uint_le(duo_count(d, SERVER, MP_C_probe_out), 20);
+	ck_assert_uint_le(duo_count(d, SIBLING, MP_C_probe_out), 20);
 	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_handshake_done), 1);
 	duo_free(d);
 }
