@@ -11,7 +11,7 @@
  * sends, which is taken in as if the control socket had received it.  The
  * socket is closed as soon as the session has keys, before anything is sent
  * under them: of a session that was up, ICMP, which anybody can forge, is not
- * believed.
+ * believed.  So there is none for a session that begins with a ticket.
  */
 #ifndef REFUSAL_H
 #define REFUSAL_H
