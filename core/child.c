@@ -126,8 +126,8 @@ child_frame(struct session *s, uint64_t now)
 	if (!state_keys(s)->framed && s->frames_left > 0) {
 		if (now >= s->last_send + CHILD_GAP)
 			s->frames_left = 0;
-		else
-			s->frames_left--;
+		else if (--s->frames_left == 0)
+			s->staged_hold = now + CHILD_HOLD;
 	}
 	s->frame = state_keys(s)->framed || s->frames_left > 0;
 	return s->frame ? WIRE_CHILD : 0;

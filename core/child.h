@@ -22,6 +22,8 @@ enum child_limit {
 				  * up */
 	CHILD_GAP = 5 * 1000, /* us in which the peer's agent has passed on what
 			       * came as CHILD */
+	CHILD_HOLD = 20 * 1000, /* us that datagrams are staged where the program
+				 * leaves no gap itself */
 	CHILD_FRAMES = 256, /* datagrams that go as CHILD, though the peer knows
 			     * us, where none of them leaves such a gap */
 	CHILD_BITS = 64, /* numbers below the highest that can still be used */

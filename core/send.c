@@ -332,7 +332,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 			return MP_EMSGSIZE;
 		request_mtu(m, s, now, need);
 	}
-	if (s->staged.n > 0) /* no datagram passes one before it */
+	if (s->staged.n > 0 || now < s->staged_hold) /* none is passed */
 		return MP_EAGAIN;
 	return send_fill_all(m, s, f, now, len, tx);
 }

@@ -164,6 +164,8 @@ staged_next(struct mp *m, struct session *s)
 static struct record *
 staged_take(struct mp *m, struct session *s, uint64_t now, bool agent)
 {
+	if (now < s->staged_hold)
+		return NULL;
 	if (now >= s->staged_until)
 		staged_settle(m, s, now);
 	else if (!agent || !s->staged_agent)
@@ -256,7 +258,10 @@ staged_due(const struct session *s, uint64_t now)
 {
 	if (now < s->staged_until && (!staged_left(s) || !s->staged_agent))
 		return s->staged_until;
-	return s->staged.n > 0 ? s->staged_again : MP_NEVER;
+	if (s->staged.n == 0)
+		return MP_NEVER;
+	return s->staged_again > s->staged_hold ? s->staged_again :
+	    s->staged_hold;
 }
 
 /* Is the packet's datagram on its way, or lost by an error that another try

@@ -256,6 +256,8 @@ struct session {
 	uint64_t staged_pos; /* the last staged one that was taken away ... */
 	uint64_t staged_until; /* ... and how long nobody else takes more */
 	uint64_t staged_again; /* when the agent tries again */
+	uint64_t staged_hold; /* until then all is staged, and none leaves: what
+			       * the peer's agent has is not to be passed */
 	uint8_t resend_by;   /* the flow that carried resend_rest's part */
 	uint8_t resend_flow; /* its datagrams are at risk, though it works */
 	uint8_t last_valid;
