@@ -3,7 +3,8 @@
  * Theory of operation
  *
  * There is no 0-RTT, but for children (child.c): what the program sends before
- * its session has keys is staged (mp_stage()) and leaves when it has, oldest first, before anything
+ * its session has keys is staged (mp_stage()) and leaves when it has, oldest
+ * first, before anything
  * that the agent sends by itself but resends.  The record keeps the TOS, TTL
  * and DF that the program gave each datagram, for either family: which one it
  * leaves by is chosen then.
