@@ -24,7 +24,7 @@
  * timestamps would count the time in the buffer as time on the path, at both
  * ends, and the flow that it is for may die meanwhile.  So the kernel is given
  * a packet whose last byte cannot be read: it waits for room, then fails with
- * EFAULT (kernel fact K39).  Where that byte can be read, a packet goes out
+ * EFAULT (kernel fact K51).  Where that byte can be read, a packet goes out
  * that its receiver drops.
  */
 static int

@@ -218,12 +218,6 @@ ksock_autobind_quietly(int fd, struct sock *s, uint16_t port)
 }
 
 int
-ksock_autobind(int fd, struct sock *s)
-{
-	return ksock_autobind_to(fd, s, 0);
-}
-
-int
 ksock_autobind_plain(int fd, struct sock *s)
 {
 	if (!s->bound)

@@ -37,13 +37,12 @@ int ksock_bind(int fd, const struct sock *, const struct mp_addr *);
 int ksock_bind_narrow(int fd, struct sock *, const struct mp_addr *);
 /* The value of sock.only. */
 enum mp_family ksock_only(int fd, const struct sock *);
-/* Binds to any port, as a first send would; or to this one if it is free. */
-int ksock_autobind(int fd, struct sock *);
-/* The same for a socket that is plain so far, and may be attached while its
+/* Binds to this port if it is free; 0: to any, as a first send would. */
+int ksock_autobind_to(int fd, struct sock *, uint16_t port);
+/* To any port, for a socket that is plain so far, and may be attached while its
  * plain peers send to it. */
 int ksock_autobind_plain(int fd, struct sock *);
-int ksock_autobind_to(int fd, struct sock *, uint16_t port);
-/* The same before the socket attaches, so that nobody sends to it until then:
+/* As ksock_autobind_to(), before the socket attaches, so that nobody sends to it until then:
  * then ksock_prepare() is not needed. */
 int ksock_autobind_quietly(int fd, struct sock *, uint16_t port);
 

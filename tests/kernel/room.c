@@ -104,7 +104,7 @@ run(const struct way *w)
 int
 main(void)
 {
-	return fact_main(&(struct fact) { .number = "K39",
+	return fact_main(&(struct fact) { .number = "K51",
 		.holds = "a send of unreadable bytes waits for room, then "
 		    "fails",
 		.breaks = "time in a full send buffer counts as round trip, at "

@@ -89,7 +89,7 @@ run(const struct way *w)
 int
 main(void)
 {
-	return fact_main(&(struct fact) { .number = "K46",
+	return fact_main(&(struct fact) { .number = "K52",
 		.holds = "a control message SO_TIMESTAMPING of no flags spares "
 		    "a packet the stamp and the number, and lo stamps too",
 		.breaks = "transmit time stamps: a program gets those of the "
