@@ -623,6 +623,8 @@ struct mp_session_info {
 	bool plain; /* no peer answered: see mp_stage() */
 	bool parent; /* mp_parent_take() would take its secret */
 	bool child;  /* it has made no handshake yet */
+	bool waits;  /* what it sent without a handshake has had no answer yet,
+		      * and may have to go again after one */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */

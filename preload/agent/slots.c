@@ -10,7 +10,7 @@
  *	free	  may be given to a new socket
  *	used	  the socket exists, as far as the last scan could tell
  *	parting	  (bit of port.parting) the socket is gone, but datagrams of its
- *		  program wait for a session; the record and the engine's slot
+ *		  program wait for a session, or for the first answer to a child; the record and the engine's slot
  *		  stay until they are delivered, PART_US at most.  A program
  *		  that sends one datagram and exits is served by this.
  * slots_add: free to used.  slots_drop: used to parting or free.  slots_part:
@@ -207,7 +207,8 @@ slots_clear_records(struct port *p, uint32_t gone)
 	}
 }
 
-/* Those of these slots that have staged datagrams.  [lock] */
+/* Those of these slots that have datagrams which are staged, or may have to be
+ * sent again once there was a handshake.  [lock] */
 static uint32_t
 slots_undelivered(const struct port *p, uint32_t slots)
 {
@@ -216,7 +217,7 @@ slots_undelivered(const struct port *p, uint32_t slots)
 
 	for (i = 0; i < end; i++)
 		if (mp_session_get(&p->map.mp, i, &info) == 0 &&
-		    info.staged > 0 && info.slot < MP_SLOTS_MAX)
+		    (info.staged > 0 || info.waits) && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;
 	return found;
 }

@@ -11,6 +11,7 @@
 #include "agent/port.h"
 #include "agent/slots.h"
 #include "kernel.h"
+#include "pool.h"
 #include "shared/ipc.h"
 #include "state.h"
 #include "world.h"
@@ -262,6 +263,33 @@ START_TEST(parting)
 }
 END_TEST
 
+/* A program sends one datagram by a session that needs no handshake, and exits:
+ * the slot stays until the peer has answered, since it may not know the parent.
+ */
+START_TEST(parting_child)
+{
+	struct port *p = world_port(PORT);
+	struct mp_addr to = world_addr(9, 1);
+	struct session *s;
+
+	ck_assert_int_eq(world_socket(p), 1);
+	p->map.arena->slot[0].local = world_addr(1, PORT);
+	p->map.arena->slot[1].local = world_addr(8, PORT);
+	world_stage(p, 1, &to);
+	s = &p->map.mp.sessions[mp_session_find(&p->map.mp, 1, &to)];
+	pool_clear(&p->map.mp, POOL_HELD, s);
+	s->child_waits = true;
+	world_close(p, 1);
+	slots_drop(p, 1 << 1);
+	ck_assert_uint_eq(p->parting, 1 << 1);
+	slots_part(p);
+	ck_assert_uint_eq(p->parting, 1 << 1);
+	s->child_waits = false;
+	slots_part(p);
+	ck_assert_uint_eq(p->parting, 0);
+}
+END_TEST
+
 /* Where another socket has the address, too, the datagram goes from there, and
  * the slot is free at once. */
 START_TEST(passed_on)
@@ -371,6 +399,7 @@ suite_slots(void)
 	tcase_add_test(t, full);
 	tcase_add_test(t, shut);
 	tcase_add_test(t, parting);
+	tcase_add_test(t, parting_child);
 	tcase_add_test(t, passed_on);
 	tcase_add_test(t, recovered);
 	tcase_add_test(t, adopted);
