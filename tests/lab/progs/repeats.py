@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: ISC
 """Counts nonces that were used twice: repeats.py PCAP...
 
-The first 12 octets of a data packet, session id and nonce, must not repeat in
-any other packet on any link.  Prints: packets N repeated N differ N; differ
+The first 12 octets of a packet of a session, its id and nonce, must not repeat in
+any other packet on any link.  In a CHILD they come after 16 octets of its own, and
+count together with those of the packets that follow it under the same key.  Prints: packets N repeated N differ N; differ
 counts the repeated ones whose packets are not identical.
 """
 import collections
@@ -26,10 +27,15 @@ def payloads(path):
             yield packet[48:]
 
 
+CHILD = bytes.fromhex("9d4ec2b704")  # magic and type: PROTOCOL.md 2
+
+
 SEEN = collections.Counter()
 WHOLE = collections.defaultdict(set)
 for file in sys.argv[1:]:
     for p in payloads(file):
+        if p.startswith(CHILD):
+            p = p[16:]
         if len(p) > 28:
             SEEN[p[:12]] += 1
             WHOLE[p[:12]].add(p)
