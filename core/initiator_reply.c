@@ -10,6 +10,7 @@
 #include "mp.h"
 #include "noise.h"
 #include "path.h"
+#include "path_choice.h"
 #include "ratelimit.h"
 #include "seal.h"
 #include "session.h"
@@ -38,6 +39,7 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	uint8_t split[2][32];
 	struct flow *f;
 	bool inner = sh->inner, child = state_keys(s)->framed;
+	uint64_t born = s->up_at;
 
 	if (r->features & WIRE_F_PARENT)
 		child_secret(&k, &sh->noise);
@@ -59,6 +61,8 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 		f = path_move(m, s, f, now);
 	if (f != NULL)
 		path_validated(m, s, f, now);
+	if (f != NULL && child)
+		path_choice_answered(m, s, f, born, now);
 	path_probe_now(m, s, now, MP_NONE); /* confirms, and measures */
 	if (!inner) {
 		s->addr_at = now;

@@ -88,6 +88,16 @@ use(struct mp *m, struct session *s, uint64_t now, struct flow *f,
 	table_arm(m, s, now);
 }
 
+void
+path_choice_answered(struct mp *m, struct session *s, struct flow *f,
+    uint64_t since, uint64_t now)
+{
+	struct flow *cur = state_flow(m, s, s->current);
+
+	if (cur != NULL && cur != f && !flow_arrived(cur, since))
+		use(m, s, now, f, MP_WHY_silent);
+}
+
 static enum mp_reason
 why_left(const struct flow *cur)
 {

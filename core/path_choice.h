@@ -32,6 +32,10 @@ enum choice_limit {
 void path_choice_review(struct mp *, struct session *, uint64_t now);
 /* The flow waits for an answer: when that is overdue, a review is due. */
 void path_choice_expect(struct mp *, struct session *, const struct flow *);
+/* The peer answered by that flow what was asked on all: it is used where the one
+ * in use has answered nothing since then, a child's birth. */
+void path_choice_answered(struct mp *, struct session *, struct flow *,
+    uint64_t since, uint64_t now);
 /* Something changed that the choice depends on: a review is due. */
 void path_choice_dirty(struct mp *, struct session *, uint64_t now);
 /* The peer's SELECT, or its data in order, names a flow. */

@@ -212,6 +212,46 @@ START_TEST(dead_address)
 }
 END_TEST
 
+/* The path that was best fell silent since the ticket was made: the socket's only
+ * datagram arrives by another one, which is three times as long, within half a
+ * second, whether the peer knows the parent still or not (bit 0); also where the
+ * parent's socket is closed (bit 1), or has just begun (bit 2). */
+START_TEST(dead_path)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp_parent p;
+
+	for (int e = CLIENT; e <= SIBLING; e++) {
+		duo_link(d, e, 1, SERVER, 0)->delay *= 3;
+		duo_link(d, SERVER, 0, e, 1)->delay *= 3;
+	}
+	if (_i & 4) {
+		ck_assert_int_eq(duo_say(d, CLIENT, 2), 0);
+		duo_run(d, d->now + 5 * DUO_DELAY);
+	} else {
+		duo_up(d);
+		duo_run(d, d->now + 4 * SEC);
+	}
+	family_add(d);
+	p = family_parent(d);
+	if (_i & 2) {
+		mp_slot_close(&d->end[CLIENT].mp, d->now, 0);
+		duo_run(d, d->now + SEC);
+	}
+	family_ticket(d, SIBLING, &p);
+	if (_i & 1)
+		duo_restart(d, SERVER);
+	duo_cut_addr(d, CLIENT, 0, true);
+	duo_cut_addr(d, SIBLING, 0, true);
+	ck_assert_int_eq(duo_say(d, SIBLING, 100), 0);
+	duo_run(d, d->now + SEC / 2);
+	ck_assert_int_eq(duo_heard(d, SERVER, 100), 1);
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_int_eq(duo_heard(d, SERVER, 100), 1);
+	duo_free(d);
+}
+END_TEST
+
 /* A ticket that begins no session, for its time is over (0) or none of its flows
  * is left (1), tells the addresses of the peer: INIT goes to all of them. */
 START_TEST(addresses_alone)
@@ -441,6 +481,7 @@ suite_child(void)
 	tcase_add_loop_test(tc, orphan, 0, 4);
 	tcase_add_test(tc, parent_renewed);
 	tcase_add_test(tc, dead_address);
+	tcase_add_loop_test(tc, dead_path, 0, 8);
 	tcase_add_loop_test(tc, addresses_alone, 0, 2);
 	tcase_add_test(tc, unknown_parent);
 	tcase_add_loop_test(tc, no_answer, 0, 6);
