@@ -120,10 +120,21 @@ steering_is_own(const struct port *p, const struct mp_session_info *info)
 	    net_equal(&info->shown, &p->map.arena->slot[info->slot].peer);
 }
 
+static void
+steering_plan_other(struct sockfilter_steering *g, uint32_t slot, uint32_t sid)
+{
+	if (g->nothers < SOCKFILTER_OTHERS)
+		g->other[g->nothers++] = sid;
+	else
+		g->only |= UINT32_C(1) << slot;
+}
+
 /* A connected socket gets its peer's packets, whichever slot their sid names.
  * Packets of other peers would make it readable, with nothing for its program
- * to read: if such sids name its slot, only its peer's packets go there.
- * [lock] */
+ * to read: those whose sids name its slot go to the agent.  Where they are too
+ * many to be listed only its peer's packets go to the socket; the first ones of a
+ * session that it has just begun by way of the agent then, which the next ones may
+ * pass.  [lock] */
 static void
 steering_plan_connected(const struct port *p, struct sockfilter_steering *g)
 {
@@ -140,7 +151,7 @@ steering_plan_connected(const struct port *p, struct sockfilter_steering *g)
 			if (steering_is_own(p, &info))
 				g->sid[info.slot][k] = info.sid[k];
 			else if (p->slot[slot].connected)
-				g->only |= UINT32_C(1) << slot;
+				steering_plan_other(g, slot, info.sid[k]);
 		}
 	}
 }

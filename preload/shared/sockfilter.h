@@ -23,6 +23,8 @@ struct sockfilter_claim {
 	struct mp_addr local, peer;
 };
 
+enum { SOCKFILTER_OTHERS = 128 }; /* sids */
+
 /* Which socket of a port's reuseport group gets a packet. */
 struct sockfilter_steering {
 	uint8_t prefix; /* mp_sid_prefix() */
@@ -36,8 +38,13 @@ struct sockfilter_steering {
 	/* What data of a connected socket's peer begins with, whichever slot
 	 * that names; 0: none. */
 	uint32_t sid[MP_SLOTS_MAX][2];
-	/* To the sockets of these slots (bits) goes only that, the other data
-	 * to the agent. */
+	/* What data begins with that names a connected socket's slot, and is
+	 * not of its peer: to the agent.  A sid that is not known yet, as of a
+	 * session that the socket itself has just begun, is its peer's. */
+	uint32_t other[SOCKFILTER_OTHERS];
+	size_t nothers;
+	/* Where there are more of those: to the sockets of these slots (bits)
+	 * goes only what is known to be their peers'. */
 	uint32_t only;
 	uint8_t probed; /* the index that INTERNAL_LOCATE goes to */
 };

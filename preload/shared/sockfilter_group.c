@@ -90,6 +90,21 @@ sockfilter_by_taken(struct bpf_writer *p, const struct sockfilter_steering *g)
 		}
 }
 
+/* Sends data to the agent that is known to be another session's than the one of
+ * the connected socket that its sid names.  The accumulator holds the sid. */
+static void
+sockfilter_by_other(struct bpf_writer *p, const struct sockfilter_steering *g)
+{
+	struct bpf_exits e = { .n = 0 };
+	size_t i;
+
+	for (i = 0; i < g->nothers; i++) {
+		bpf_writer_leave_unless(p, &e, BPF_JEQ, g->other[i]);
+		bpf_writer_return(p, g->control);
+		bpf_writer_block_end(p, &e);
+	}
+}
+
 /* Sends data to the agent whose sid names a slot in `only', but is not one of
  * that socket's own peer. */
 static void
@@ -100,6 +115,7 @@ sockfilter_by_peer(struct bpf_writer *p, const struct sockfilter_steering *g)
 
 	bpf_writer_load(p, BPF_W, 0);
 	sockfilter_by_taken(p, g);
+	sockfilter_by_other(p, g);
 	bpf_writer_emit(p, BPF_MISC | BPF_TAX, 0);
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if ((g->only >> i & 1) == 0)

@@ -379,6 +379,9 @@ START_TEST(connected)
 	ck_assert_int_eq(peer_slot(&other, p), 1);
 	len = peer_seal(&own, p, "mine", packet);
 	ck_assert_int_eq(kernel_steer(PORT, packet, len), index_of(p, 0));
+	/* A session that the socket has just begun: not known to the agent. */
+	packet[3] ^= 2;
+	ck_assert_int_eq(kernel_steer(PORT, packet, len), index_of(p, 0));
 	len = peer_seal(&other, p, "late", packet);
 	ck_assert_int_eq(kernel_steer(PORT, packet, len), p->group);
 

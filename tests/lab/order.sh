@@ -3,6 +3,9 @@
 
 # For larger counts than those of `make check-lab'.
 MORE=${ORDER_MORE:-1}
+# Datagrams of 1000 that may be lost: UDP promises none, and where thousands of
+# sessions begin a second all of their first ones pass through the agent.
+LOSS=0
 
 #	c4 ---- only IPv4, 2 ms ---- server
 #	c6 ---- only IPv6, 2 ms ----/
@@ -26,7 +29,7 @@ topo_order() {
 # server is another process than the one that their hosts knew, and a handshake has
 # to come first.
 order() {
-	local name=$1 take=$2 kind late=0
+	local name=$1 take=$2 kind late=0 sent
 
 	mp_bg "$name" server "$B/lab/order" serve "$take" 7000 "$4"
 	wait_udp server $((6999 + $4))
@@ -42,10 +45,11 @@ order() {
 	stop "$name" || late=1
 	sed "s/^/$name: /" "$(log "$name")"
 	expect "$name: all in order" [ $late = 0 ]
-	expect "$name: all came" [ "$(field "$(log "$name")" came)" = \
-	    "$(cat "$(log "$name-4")" "$(log "$name-6")" "$(log "$name-m")" |
+	sent=$(cat "$(log "$name-4")" "$(log "$name-6")" "$(log "$name-m")" |
 	    awk '{ for (i = 1; i < NF; i++) n += $i == "sent" ? $(i + 1) : 0 }
-	    END { print n }')" ]
+	    END { print n }')
+	at_most "$name: did not arrive" \
+	    $((sent - $(field "$(log "$name")" came))) $((sent * LOSS / 1000))
 	wait_for 5 eval "! lab_port server u 7000" ||
 	    fail "$name: the port is not free 5 s after the server's end"
 }
