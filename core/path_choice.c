@@ -89,6 +89,13 @@ use(struct mp *m, struct session *s, uint64_t now, struct flow *f,
 }
 
 void
+path_choice_begin(struct mp *m, struct session *s, struct flow *f,
+    uint64_t now)
+{
+	use(m, s, now, f, MP_WHY_first);
+}
+
+void
 path_choice_answered(struct mp *m, struct session *s, struct flow *f,
     uint64_t since, uint64_t now)
 {

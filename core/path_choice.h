@@ -32,6 +32,9 @@ enum choice_limit {
 void path_choice_review(struct mp *, struct session *, uint64_t now);
 /* The flow waits for an answer: when that is overdue, a review is due. */
 void path_choice_expect(struct mp *, struct session *, const struct flow *);
+/* The session begins with that flow in use. */
+void path_choice_begin(struct mp *, struct session *, struct flow *,
+    uint64_t now);
 /* The peer answered by that flow what was asked on all: it is used where the one
  * in use has answered nothing since then, a child's birth. */
 void path_choice_answered(struct mp *, struct session *, struct flow *,

@@ -36,6 +36,7 @@
 #include "mp.h"
 #include "path.h"
 #include "path_choice.h"
+#include "policy.h"
 #include "session.h"
 #include "state.h"
 #include "table.h"
@@ -228,6 +229,23 @@ ticket_flow(struct mp *m, struct session *s, uint64_t now,
 	s->last_valid = f->id;
 }
 
+/* The best flow to the address that the program uses, NULL: there is none.  Like
+ * any flow in use it is left only for one that is better by the margin: of equal
+ * ones the program's own address and family is taken. */
+static struct flow *
+ticket_first(const struct mp *m, const struct session *s)
+{
+	struct flow *f, *best = NULL;
+
+	STATE_FLOWS(m, s, f, id)
+		if (flow_usable(f) && f->validated &&
+		    addr_equal(&f->path.remote, &s->shown) &&
+		    (best == NULL || policy_get()->cost(f) <
+			policy_get()->cost(best)))
+			best = f;
+	return best;
+}
+
 static void
 ticket_flows(struct mp *m, struct session *s, uint64_t now,
     const struct mp_peer *p)
@@ -239,6 +257,9 @@ ticket_flows(struct mp *m, struct session *s, uint64_t now,
 		if (path_has_local(m, &p->flow[i].path))
 			ticket_flow(m, s, now, &p->flow[i]);
 	path_make_all(m, s, now);
+	f = ticket_first(m, s);
+	if (f != NULL)
+		path_choice_begin(m, s, f, now);
 	path_choice_review(m, s, now);
 	STATE_FLOWS(m, s, f, id) {
 		f->probe_now = false;

@@ -225,7 +225,8 @@ control_deliver(struct port *p, const struct control_item *c,
 
 /* INTERNAL_WAKE has done its work: the port is due.  Datagrams for slots come
  * here where the steering is out of date, or knows no index: then the kernel
- * chooses by hash, and INTERNAL_LAST would come back by the same hash. */
+ * chooses by hash, and INTERNAL_LAST would come back by the same hash.  At a port
+ * that is bound to a device they come to all sockets (K48). */
 static void
 control_take_internal(struct port *p, struct internal *inner,
     const uint8_t *bytes)
@@ -234,7 +235,8 @@ control_take_internal(struct port *p, struct internal *inner,
 		socket_scan_soon(p->agent->scan);
 	if (inner->kind == INTERNAL_ICMP_JUDGE)
 		icmp_judge_put(p, inner, bytes + inner->off, inner->len);
-	if (inner->kind == INTERNAL_ASTRAY || inner->kind == INTERNAL_DATA)
+	if (inner->kind == INTERNAL_ASTRAY ||
+	    (inner->kind == INTERNAL_DATA && p->device == 0))
 		control_astray(p, inner);
 	if (inner->kind == INTERNAL_BACKLOG || inner->kind == INTERNAL_ASTRAY)
 		backlog_put(p, inner, bytes + inner->off, inner->len);

@@ -212,7 +212,9 @@ rx_open_internal(struct rx *in, bool peek)
 	in->info.tos = inner.tos;
 	in->info.ttl = inner.ttl;
 	if (inner.slot != s->slot) {
-		if (inner.kind == INTERNAL_DATA && !peek)
+		/* One to a group came to the other sockets, too. */
+		if (inner.kind == INTERNAL_DATA && !peek &&
+		    !net_is_multicast(&in->info.local))
 			rx_requeue_astray(in, inner.slot);
 		return RX_DROP;
 	}

@@ -212,6 +212,30 @@ START_TEST(dead_address)
 }
 END_TEST
 
+/* Of equal paths a child takes one to the address that its program uses (0: the
+ * other one is not better by the margin), else the best (1). */
+START_TEST(own_address)
+{
+	struct duo *d = duo_new(1, 2);
+	struct mp_parent p;
+	struct session *s;
+
+	duo_delay(d, 0, 0, _i == 0 ? DUO_DELAY + 500 : 4 * DUO_DELAY);
+	duo_link(d, SIBLING, 0, SERVER, 0)->delay = duo_link(d, CLIENT, 0,
+	    SERVER, 0)->delay;
+	duo_up(d);
+	duo_run(d, d->now + 4 * SEC);
+	family_add(d);
+	p = family_parent(d);
+	family_ticket(d, SIBLING, &p);
+	ck_assert_int_eq(duo_say(d, SIBLING, 100), 0);
+	s = duo_session(d, SIBLING);
+	ck_assert_int_eq(addr_equal(&state_flow(&d->end[SIBLING].mp, s,
+	    s->current)->path.remote, &s->shown), _i == 0);
+	duo_free(d);
+}
+END_TEST
+
 /* The path that was best fell silent since the ticket was made: the socket's only
  * datagram arrives by another one, which is three times as long, within half a
  * second, whether the peer knows the parent still or not (bit 0); also where the
@@ -481,6 +505,7 @@ suite_child(void)
 	tcase_add_loop_test(tc, orphan, 0, 4);
 	tcase_add_test(tc, parent_renewed);
 	tcase_add_test(tc, dead_address);
+	tcase_add_loop_test(tc, own_address, 0, 2);
 	tcase_add_loop_test(tc, dead_path, 0, 8);
 	tcase_add_loop_test(tc, addresses_alone, 0, 2);
 	tcase_add_test(tc, unknown_parent);
