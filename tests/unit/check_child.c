@@ -220,9 +220,9 @@ START_TEST(own_address)
 	struct mp_parent p;
 	struct session *s;
 
-	duo_delay(d, 0, 0, _i == 0 ? DUO_DELAY + 500 : 4 * DUO_DELAY);
-	duo_link(d, SIBLING, 0, SERVER, 0)->delay = duo_link(d, CLIENT, 0,
-	    SERVER, 0)->delay;
+	duo_delay(d, 0, 0, _i == 0 ? DUO_DELAY + DUO_DELAY / 8 :
+	    4 * DUO_DELAY);
+	duo_delay(d, 0, 1, DUO_DELAY);
 	duo_up(d);
 	duo_run(d, d->now + 4 * SEC);
 	family_add(d);
