@@ -42,8 +42,8 @@ int ksock_autobind_to(int fd, struct sock *, uint16_t port);
 /* To any port, for a socket that is plain so far, and may be attached while its
  * plain peers send to it. */
 int ksock_autobind_plain(int fd, struct sock *);
-/* As ksock_autobind_to(), before the socket attaches, so that nobody sends to it until then:
- * then ksock_prepare() is not needed. */
+/* As ksock_autobind_to(), before the socket attaches, so that nobody sends to it
+ * until then: then ksock_prepare() is not needed. */
 int ksock_autobind_quietly(int fd, struct sock *, uint16_t port);
 
 /* Copies the options that choose a packet's route (device, mark, priority) and
