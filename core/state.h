@@ -320,7 +320,7 @@ struct handshake {
 	uint8_t slot;
 	uint32_t session, gen; /* MP_NONE: no session yet */
 	uint64_t key_id;
-	char end; /* which end of the key we are */
+	bool wins; /* ours, where both ends begin one */
 	uint64_t born_at, next_at;
 	uint64_t mask;	  /* flow ids on which INIT is due */
 	uint8_t cursor;	  /* flow id of the last INIT to one pair */

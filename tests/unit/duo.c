@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../keys.h"
 #include "duo.h"
 
 #include <check.h>
@@ -103,7 +104,7 @@ end_init(struct duo *d, int e, int n_addrs, char key_end,
 		a->local.mtu = 1500;
 		a->there = true;
 	}
-	ck_assert_int_eq(mp_keyring_add(&end->keys, "duo", key_end, secret),
+	ck_assert_int_eq(test_keys_add(&end->keys, "duo", key_end, secret),
 	    0);
 	end_create(d, e);
 }
