@@ -21,8 +21,8 @@
  *	RATELIMIT_DROP		its source sends too many even so
  *
  * A cookie is a MAC of the sender's address and port under a secret that turns
- * every 120 s; the one before is good, too.  It is sealed under the key's
- * cookie subkey, bound to the INIT's mac1, so that only the sender of that INIT
+ * every 120 s; the one before is good, too.  It is sealed under the
+ * cookie key of our identity, bound to the INIT's mac1, so that only the sender of that INIT
  * can read it.  An INIT whose mac2 is made with it shows that its source
  * address is real.  A mac2 that is neither zero nor right is always refused.
  *

@@ -169,8 +169,10 @@ key_make_halves(struct half *own, struct half *peer, const char *name)
 		say_line("libsodium does not start");
 		return false;
 	}
-	(void)crypto_box_keypair(own->pub, own->secret);
-	(void)crypto_box_keypair(peer->pub, peer->secret);
+	randombytes_buf(own->secret, sizeof(own->secret));
+	randombytes_buf(peer->secret, sizeof(peer->secret));
+	mp_keyring_public(own->pub, own->secret);
+	mp_keyring_public(peer->pub, peer->secret);
 	randombytes_buf(psk, sizeof(psk));
 	sodium_bin2hex(hex, sizeof(hex), psk, sizeof(psk));
 	made = key_make_half(own, peer, hex, name);
