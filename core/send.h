@@ -53,10 +53,11 @@ void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
 int send_fill_all(struct mp *, struct session *, struct flow *, uint64_t now,
     size_t len, struct mp_tx *tx);
 /* The datagram went out on that flow, and as a COPY on another or on none: it
- * is counted, an answer is waited for, and it is kept for a resend.  Returns
+ * is counted, an answer is waited for, and it is kept for a resend, which
+ * begins where it should have gone twice and did not.  Returns
  * its record, which a payload of NULL is still to be written to; or NULL. */
 struct record *send_done(struct mp *, struct session *, struct flow *,
-    const struct mp_tx *, const void *payload, size_t len,
+    uint64_t now, const struct mp_tx *, const void *payload, size_t len,
     struct flow *copy);
 
 #endif
