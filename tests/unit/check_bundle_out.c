@@ -337,6 +337,7 @@ START_TEST(stopped)
 	ck_assert_uint_eq(f->tx_seq, seq + 5);
 	ck_assert_uint_eq(f->count.skipped, 3);
 	ck_assert_int_eq(sodium_is_zero(b.tx.key, sizeof(b.tx.key)), 1);
+	ck_assert_int_eq(sodium_is_zero(b.ready, sizeof(b.ready)), 1);
 	duo_free(d);
 }
 END_TEST
