@@ -36,7 +36,7 @@ CORE = crypto \
 
 # The rooms of preload/ (preload/README.md): every file is part of its room.
 LIBRARY_ROOMS = hook datagram socket policy process
-ROOMS = $(LIBRARY_ROOMS) shared agent ctl
+ROOMS = $(LIBRARY_ROOMS) shared agent ctl run
 room_c = $(sort $(wildcard preload/$(1)/*.c))
 room_o = $(patsubst %.c,$(B)/%.o,$(call room_c,$(1)))
 
@@ -54,7 +54,7 @@ DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE doc/guides.md \
 	core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
-	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
+	scripts/deps scripts/make-deb tests/deb/run \
 	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim .ci/run
@@ -101,6 +101,9 @@ AGENT_O = $(call room_o,agent) $(REAL_O)
 # The rules of who is protected, which mpctl shows, and what it shares with the
 # agent.
 CONFIG_O = $(addprefix $(B)/preload/policy/,rules.o config_file.o settings.o)
+RUN_O = $(call room_o,run) $(REAL_O) $(CONFIG_O) \
+	$(addprefix $(B)/preload/ctl/,environ.o program.o key.o say.o) \
+	$(B)/preload/agent/keyfile.o
 CTL_O = $(call room_o,ctl) $(REAL_O) $(CONFIG_O) \
 	$(addprefix $(B)/preload/agent/,keyfile.o rtnl.o)
 
@@ -108,6 +111,7 @@ LIB = $(B)/libmpcore.a
 SHIM = $(B)/libmpshim.so
 KEEPER = $(B)/mpshim-agent
 MPCTL = $(B)/mpctl
+MPRUN = $(B)/mprun
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
@@ -156,7 +160,7 @@ TSAN_C = tests/lab/progs/churn.c $(CORE:%=core/%.c) \
 	$(foreach room,$(LIBRARY_ROOMS),$(call room_c,$(room))) \
 	$(filter-out preload/shared/real.c,$(call room_c,shared))
 PAGES = $(MAN:%=$(B)/%)
-PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
+PRODUCT = $(SHIM) $(KEEPER) $(MPCTL) $(MPRUN)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
 	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_AGENT_UNIT) \
@@ -188,8 +192,13 @@ $(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
 	$(LINK) $(STATIC) -o $@ $(SHARED_O) $(CTL_O) $(LIB) \
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
+# Small, as it is started before each program.
+$(MPRUN): $(SHARED_O) $(RUN_O) $(LIB)
+	$(LINK) $(STATIC) -o $@ $(SHARED_O) $(RUN_O) $(LIB) \
+	    -Wl,--gc-sections -lsodium
+
 # The one place that has the version; these show it.
-$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/agent.o \
+$(addprefix $(B)/preload/,ctl/main.o run/options.o ctl/exam_setup.o agent/agent.o \
     agent/events.o hook/init.o): VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)
@@ -422,7 +431,7 @@ $(B)/man/%: man/% VERSION
 
 install: $(PRODUCT) $(PAGES)
 	install -d $(BIN_DIR) $(LIB_DIR) $(DOC_DIR) $(COMPLETION_DIR)
-	install -m 755 scripts/mprun scripts/mpplot $(MPCTL) $(BIN_DIR)
+	install -m 755 $(MPRUN) scripts/mpplot $(MPCTL) $(BIN_DIR)
 	install -m 755 $(KEEPER) $(LIB_DIR)
 	install -m 644 $(SHIM) $(LIB_DIR)
 	for page in $(PAGES); do \
