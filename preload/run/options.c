@@ -26,6 +26,7 @@ static const char help[] =
     "      --no-interface NAME  never use these\n"
     "      --config FILE    this configuration alone, or none; usual are\n"
     "                       ~/.config/mpshim/config and /etc/mpshim/config\n"
+    "      --spin US        receive calls spin so long before they wait\n"
     "      --events FILE    write down what happens, as mpctl events says it\n"
     "  -v, --verbose        say more on standard error\n"
     "      --help, --version\n"
@@ -63,6 +64,7 @@ static const struct run_word options[] = {
 	{ "--interface", NULL, RUN_LIST, "MPSHIM_INTERFACE", NULL },
 	{ "--no-interface", NULL, RUN_LIST, "MPSHIM_NO_INTERFACE", NULL },
 	{ "--config", NULL, RUN_PATH, "MPSHIM_CONFIG", NULL },
+	{ "--spin", NULL, RUN_VALUE, "MPSHIM_SPIN", NULL },
 	{ "--events", NULL, RUN_VALUE, "MPSHIM_EVENTS", NULL },
 	{ "--accept-plain", NULL, RUN_SET, "MPSHIM_ACCEPT_PLAIN", "1" },
 	{ "--prefer", NULL, RUN_SET, "MPSHIM_PREFER", "1" },
