@@ -151,7 +151,7 @@ EMU = $(B)/lab/emu
 UDPLOAD = $(B)/lab/udpload
 LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
 	$(wildcard tests/lab/progs/*.c))
-LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
+LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN) $(BENCH_UDP)
 # The library within a program, for gcc's thread sanitizer: clang's is another
 # package.
 TSAN_CC = gcc
