@@ -32,7 +32,8 @@ CORE = crypto \
 	initiator_reply child_in \
 	responder \
 	control recv timers info \
-	output endpoint
+	output endpoint \
+	bundle_out bundle_in
 
 # The rooms of preload/ (preload/README.md): every file is part of its room.
 LIBRARY_ROOMS = hook datagram socket policy process
@@ -45,7 +46,7 @@ UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
 SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 
 # Programs, and what they share.
-BENCH = bench_core bench_handshake
+BENCH = bench_core bench_bundle bench_handshake
 BENCH_COMMON = world
 
 # Manual pages, and what else people read.
@@ -397,6 +398,7 @@ bench-shim: $(PRODUCT) $(BENCH_UDP)
 
 bench-core: $(BENCHES)
 	$(B)/bench/bench_core
+	$(B)/bench/bench_bundle
 	$(B)/bench/bench_handshake
 
 # At least 90 % of the engine's lines must be run by the unit tests.

@@ -33,7 +33,7 @@ static const char help[] =
     "\n"
     "Those that take a value may be given several times.  IPv6 with a port is "
     "[A]:P\n"
-    "or [A/L]:P.  The other end runs under mprun too, with the other half of "
+    "or [A/L]:P.  The other end runs under mprun too, with the other part of "
     "the\n"
     "key; mpctl keygen NAME makes both.  mpctl status shows what goes on.\n";
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../keys.h"
 #include "host.h"
 
 #include <err.h>
@@ -66,7 +67,7 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 		.flows_each = 64, .staged = 256 << 10 };
 	h->last = &h->first;
 	h->control_last = &h->control;
-	if (mp_keyring_add(&h->keys, "home", end, secret) != 0)
+	if (test_keys_add(&h->keys, "home", end, secret) != 0)
 		errx(2, "mp_keyring_add");
 }
 
