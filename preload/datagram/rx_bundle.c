@@ -26,7 +26,7 @@
  * bundle); and where bundles have fewer than two datagrams.  UDP_GRO is then
  * switched off as soon as the queue is found empty, so that no bundle lies in a
  * queue whose mode is off: the kernel would give it without the size of its
- * datagrams (K53).  While the queue is never empty nobody waits, and nothing is
+ * datagrams (K56).  While the queue is never empty nobody waits, and nothing is
  * missed.
  *
  * Claiming.  A reader notes `changes', looks at what lies first, and opens it.
