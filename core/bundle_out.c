@@ -100,6 +100,7 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return 0;
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
+	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, need);
 	if (f == NULL || !bundle_flow_ok(f, need) ||
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) != NULL)
