@@ -163,7 +163,7 @@ mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	if (f == NULL || !state_keys(s)->live)
 		return sent < b->n ? error : 0;
 	for (i = 0; i < sent && i < b->n; i++, tx.seq++)
-		(void)send_done(m, s, f, &tx, data + i * stride,
+		(void)send_done(m, s, f, now, &tx, data + i * stride,
 		    i + 1 < b->n ? len : last, NULL);
 	if (i == b->n)
 		return 0;

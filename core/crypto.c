@@ -5,7 +5,6 @@
 #include "bytes.h"
 #include "crypto.h"
 
-static const char subkey_context[crypto_kdf_CONTEXTBYTES + 1] = "mpshim01";
 
 /* --- Authenticated encryption -------------------------------------------- */
 
@@ -157,14 +156,6 @@ crypto_short(const void *in, size_t len, const uint8_t key[CRYPTO_MAC])
 
 	(void)crypto_shorthash_siphash24(out, in, len, key);
 	return get64(out);
-}
-
-void
-crypto_subkey(uint8_t *out, size_t len, uint64_t id,
-    const uint8_t key[CRYPTO_KEY])
-{
-	if (crypto_kdf_derive_from_key(out, len, id, subkey_context, key) != 0)
-		sodium_misuse(); /* a length out of range: our own mistake */
 }
 
 bool

@@ -70,11 +70,6 @@ void crypto_mac(uint8_t out[CRYPTO_MAC], const void *in, size_t len,
 uint64_t crypto_short(const void *in, size_t len,
     const uint8_t key[CRYPTO_MAC]);
 
-/* Subkey number `id' of a key (crypto_kdf), in the context "mpshim01"; 16 to
- * 64 bytes. */
-void crypto_subkey(uint8_t *out, size_t len, uint64_t id,
-    const uint8_t key[CRYPTO_KEY]);
-
 /* Comparison in constant time; wiping that no compiler leaves out. */
 bool crypto_equal(const void *, const void *, size_t len);
 void crypto_wipe(void *, size_t len);
