@@ -60,6 +60,7 @@
 #include "child.h"
 #include "crypto.h"
 #include "flow.h"
+#include "gather.h"
 #include "mp.h"
 #include "part.h"
 #include "path_choice.h"
@@ -160,12 +161,10 @@ staged_next(struct mp *m, struct session *s)
 	    pool_next(m, POOL_HELD, r);
 }
 
-/* The next one of a session, if the agent or else a thread of the program may
- * take it now. */
-static struct record *
+struct record *
 staged_take(struct mp *m, struct session *s, uint64_t now, bool agent)
 {
-	if (child_holds(s, now))
+	if (child_holds(s, now) || (agent && gather_holds(s, now)))
 		return NULL;
 	if (now >= s->staged_until)
 		staged_settle(m, s, now);
@@ -174,24 +173,25 @@ staged_take(struct mp *m, struct session *s, uint64_t now, bool agent)
 	return staged_left(s) ? staged_next(m, s) : NULL;
 }
 
-static void
+void
 staged_taken(const struct mp *m, struct session *s, const struct record *r,
     uint64_t now, bool agent)
 {
 	s->staged_pos = pool_position(m, POOL_HELD, r);
-	s->staged_until = now + STAGED_LEASE;
+	s->staged_at = now;
+	s->staged_until = now + (s->gather_at != 0 ? GATHER_LEASE :
+	    STAGED_LEASE);
 	s->staged_agent = agent;
 }
 
-/* Counts one that the agent sent, and keeps it for a resend. */
+/* Counts one that went, or (`unsure') may have gone, and keeps it for a
+ * resend. */
 static void
 staged_count(struct mp *m, struct session *s, const struct record *r,
-    uint64_t now)
+    bool unsure)
 {
 	struct mp_tx tx = { .seq = r->taken_seq, .keys = r->keys,
-		.part = r->part,
-		.sent_at = s->staged_until > now ? s->staged_until -
-		    STAGED_LEASE : now };
+		.part = r->part, .sent_at = s->staged_at };
 	struct flow *f = state_flow(m, s, r->flow);
 	struct record *recent;
 
@@ -200,21 +200,22 @@ staged_count(struct mp *m, struct session *s, const struct record *r,
 	if (s->state != MP_S_UP || f == NULL || r->taken_seq == 0)
 		return;
 	recent = send_done(m, s, f, &tx, NULL, pool_len(r), NULL);
-	if (recent != NULL)
-		pool_copy(m, POOL_HELD, r, POOL_RECENT, recent);
+	if (recent == NULL)
+		return;
+	pool_copy(m, POOL_HELD, r, POOL_RECENT, recent);
+	recent->unsure = unsure;
 }
 
-/* Those up to this number have gone; `counted': by mp_send_commit(). */
-static void
-staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
-    bool counted)
+void
+staged_gone(struct mp *m, struct session *s, uint32_t number,
+    enum staged_fate fate)
 {
 	struct record *r;
 
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    up_to(r->number, number)) {
-		if (!counted)
-			staged_count(m, s, r, now);
+		if (fate != STAGED_COUNTED)
+			staged_count(m, s, r, fate == STAGED_UNSURE);
 		pool_drop(m, POOL_HELD, s);
 	}
 	if (s->staged_pos != MP_NEVER &&
@@ -224,8 +225,7 @@ staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
 	}
 }
 
-/* The one of this number did not go: it is taken again, with those behind. */
-static void
+void
 staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
 {
 	struct record *r = pool_first(m, POOL_HELD, s), *before = NULL;
@@ -240,18 +240,24 @@ staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
 	    MP_NEVER;
 	s->staged_seq = 0;
 	s->staged_until = 0;
-	table_arm(m, s, now);
+	if (s->gather_at == 0)
+		table_arm(m, s, now);
 }
 
 void
 staged_settle(struct mp *m, struct session *s, uint64_t now)
 {
+	bool unsure = !s->staged_agent && s->state == MP_S_UP;
+
 	if (s->staged_pos == MP_NEVER)
 		return;
 	s->staged_seq = 0;
-	staged_gone(m, s, now, number_of(s->staged_pos), false);
+	staged_gone(m, s, number_of(s->staged_pos), unsure ? STAGED_UNSURE :
+	    STAGED_SENT);
 	s->staged_pos = MP_NEVER; /* or it was dropped */
 	s->staged_until = 0;
+	if (unsure)
+		path_choice_resend(m, s, now);
 }
 
 uint64_t
@@ -261,6 +267,8 @@ staged_due(const struct session *s, uint64_t now)
 		return s->staged_until;
 	if (s->staged.n > 0 && child_holds(s, now))
 		return s->frames_until;
+	if (gather_holds(s, now))
+		return MP_NEVER; /* gather_due() */
 	return s->staged.n > 0 ? s->staged_again : MP_NEVER;
 }
 
@@ -279,7 +287,7 @@ staged_poll_sent(struct mp *m, struct session *s, uint64_t now,
 {
 	if (staged_is_over(error)) {
 		if (!out->half)
-			staged_gone(m, s, now, out->number, false);
+			staged_gone(m, s, out->number, STAGED_SENT);
 		if (s->state == MP_S_CLOSING)
 			table_arm(m, s, now);
 		return;
@@ -447,7 +455,7 @@ mp_staged_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (s == NULL)
 		return error;
 	if (error != 1 && staged_is_over(error))
-		staged_gone(m, s, now, number, true);
+		staged_gone(m, s, number, STAGED_COUNTED);
 	else
 		staged_kept(m, s, now, number);
 	return error;

@@ -3,12 +3,18 @@
 #ifndef STAGED_H
 #define STAGED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct mp;
 struct mp_out;
+struct record;
 struct session;
+
+/* What became of staged datagrams: they went; and mp_send_commit() has counted
+ * them; or their taker died before it told. */
+enum staged_fate { STAGED_SENT, STAGED_COUNTED, STAGED_UNSURE };
 
 /* Takes the oldest of a session that is up for the agent, and seals it: the
  * packet's length, or 0. */
@@ -20,6 +26,17 @@ int staged_send_plain(struct mp *, struct session *, uint64_t now,
 /* The agent sent what it took by that packet, or had that error. */
 void staged_poll_sent(struct mp *, struct session *, uint64_t now,
     const struct mp_out *, int error);
+/* The next one of a session, if the agent or else a thread of the program may
+ * take it now; and those up to that one are taken. */
+struct record *staged_take(struct mp *, struct session *, uint64_t now,
+    bool agent);
+void staged_taken(const struct mp *, struct session *, const struct record *,
+    uint64_t now, bool agent);
+/* Those up to this number have gone; the one of this number did not, and is
+ * taken again, with those behind it. */
+void staged_gone(struct mp *, struct session *, uint32_t number,
+    enum staged_fate);
+void staged_kept(struct mp *, struct session *, uint64_t now, uint32_t number);
 /* Those that were taken count as sent. */
 void staged_settle(struct mp *, struct session *, uint64_t now);
 /* When the next one is due, or what was taken is to be settled; MP_NEVER. */

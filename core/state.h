@@ -223,6 +223,10 @@ struct session {
 	uint64_t last_data, last_send; /* 0: never */
 	uint64_t last_in, deadline;
 	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint64_t hurry_at; /* how far ahead the program is: see gather.c */
+	uint64_t gather_at; /* so long what is staged waits for more; 0: not */
+	uint64_t gather_since; /* when the oldest of them came */
+	uint16_t gather_len; /* its length */
 	uint16_t mtu_request; /* UDP payload that the program needs */
 	struct queue pool;
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
@@ -256,6 +260,7 @@ struct session {
 	uint8_t staged_by;   /* ... on this flow */
 	bool staged_agent : 1; /* who takes staged ones away is the agent */
 	uint64_t staged_pos; /* the last staged one that was taken away ... */
+	uint64_t staged_at; /* when that was, */
 	uint64_t staged_until; /* ... and how long nobody else takes more */
 	uint64_t staged_again; /* when the agent tries again */
 	uint8_t resend_by;   /* the flow that carried resend_rest's part */
@@ -355,7 +360,10 @@ struct ratelimit {
 	uint64_t turned_at;
 };
 
-enum { STATE_TICKETS = 4 };
+enum {
+	STATE_TICKETS = 4,
+	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
+};
 
 /* An entry of the heap of deadlines. */
 struct due {
@@ -397,6 +405,7 @@ struct shared {
 	struct mp_local local[MP_LOCALS_MAX];
 	struct pool pool, staged, parts;
 	struct ratelimit ratelimit;
+	struct due gather[STATE_GATHERS]; /* see gather.c; free: at 0 */
 	uint64_t count[MP_C_MAX];
 	uint32_t ticket_next; /* the place of the next ticket */
 	struct mp_ticket ticket[STATE_TICKETS]; /* free: number 0 */
