@@ -35,9 +35,8 @@
  *			nothing is gathered
  *
  * While a thread sends what it took, gather_at is the end of its lease: it was
- * killed, or stopped, if it has not told by then.  What it took may have gone
- * or not; it counts as sent, and is sent again as COPYs, of which the peer
- * delivers none twice (staged_settle()).  Where the kernel has no room, the
+ * killed, or stopped, if it has not told by then, and the agent sends the same
+ * packets once more (staged_expire()).  Where the kernel has no room, the
  * program comes again when it has; if it does not within GATHER_FULL, the agent
  * sends them.
  *

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct mp;
+#include "mp.h"
+
 struct session;
 
 /* us, where nothing else is said; gather.c has the reasons. */
@@ -16,7 +17,7 @@ enum gather_limit {
 	GATHER_BURST = 160, /* so far ahead of that pace a program may be, */
 	GATHER_AHEAD = 320, /* ... and so far ahead it counts at most */
 	GATHER_OWN = 60,    /* that one waits while the program sends others */
-	GATHER_MOST = 100,  /* that it waits when the program does not */
+	GATHER_MOST = MP_GATHER_US, /* ... and when the program does not */
 	GATHER_FEW = 4,	    /* datagrams, fewer of which were not worth it */
 	GATHER_FULL = 1000, /* that the kernel may have no room */
 	GATHER_LEASE = 20 * 1000, /* that a thread has to send what it took */

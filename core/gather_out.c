@@ -38,7 +38,7 @@ gather_may(const struct mp *m, struct session *s, uint64_t now, size_t len)
 	return f != NULL && len <= MP_PAYLOAD_MAX && gather_most(len) > 1 &&
 	    bundle_session_ok(s, now) &&
 	    bundle_flow_ok(f, now, len + MP_OVERHEAD) &&
-	    (s->gather_at != 0 || s->staged.n == 0);
+	    !s->again && (s->gather_at != 0 || s->staged.n == 0);
 }
 
 int
@@ -82,11 +82,11 @@ gather_alike(const struct record *a, const struct record *b)
 }
 
 /* Takes those that go together, from the first one on, and writes each where it
- * lies in its packet: how many. */
-static unsigned
-gather_take(struct mp *m, struct session *s, struct record *first,
-    const struct flow *f, uint64_t now, unsigned most, uint8_t *packets,
-    size_t *last)
+ * lies in its packet: the last one, with how many they are. */
+static struct record *
+gather_take(struct mp *m, const struct session *s, struct record *first,
+    const struct flow *f, unsigned most, uint8_t *packets, size_t *last,
+    unsigned *taken)
 {
 	size_t len = pool_len(first), stride = len + MP_OVERHEAD, next;
 	struct record *r = first, *end = NULL;
@@ -106,9 +106,8 @@ gather_take(struct mp *m, struct session *s, struct record *first,
 		end = r;
 		r = pool_next(m, POOL_HELD, r);
 	}
-	if (n > 0)
-		staged_taken(m, s, end, now, false);
-	return n;
+	*taken = n;
+	return end;
 }
 
 unsigned
@@ -117,7 +116,7 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
     uint8_t *packets, size_t size, size_t *len, size_t *last)
 {
 	struct session *s = table_find_addr(m, slot, dst);
-	struct record *r;
+	struct record *r, *end;
 	struct flow *f;
 	unsigned n;
 
@@ -140,13 +139,14 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	memcpy(option->tos, r->option.tos, sizeof(option->tos));
 	memcpy(option->ttl, r->option.ttl, sizeof(option->ttl));
 	option->df = r->df;
-	b->n = gather_take(m, s, r, f, now, n, packets, last);
+	end = gather_take(m, s, r, f, n, packets, last, &b->n);
 	if (b->n == 0)
 		return 0;
 	bundle_fill(m, s, f, now, b);
 	b->tx.number = r->number;
 	b->tx.len = (uint16_t)*len;
 	gather_wait(m, s, now + GATHER_LEASE);
+	staged_taken(m, s, end, now, b);
 	return b->n;
 }
 
@@ -162,7 +162,7 @@ mp_gather_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	if (f == NULL)
 		return sent < b->n ? error : 0;
 	if (sent > 0)
-		staged_gone(m, s, b->tx.number + sent - 1, STAGED_SENT);
+		staged_gone(m, s, b->tx.number + sent - 1, false);
 	if (sent < b->n)
 		staged_kept(m, s, now, b->tx.number + sent);
 	if (s->staged.n == 0)

@@ -64,6 +64,7 @@ enum mp_bound {
 	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
 	MP_PAYLOAD_MAX = 65000,	  /* longest payload of a datagram */
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
+	MP_GATHER_US = 100,	  /* that a datagram of mp_gather() waits */
 	MP_DF_ALWAYS = 1232, /* the longest datagram that MP_DF never refuses:
 			      * an IPv6 packet of 1280 bytes in plain UDP, which
 			      * every path carries */
@@ -549,7 +550,7 @@ void mp_poll_sent(struct mp *, uint64_t now, const struct mp_out *);
 void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
     int error);
 /* When mp_poll() next has something to do; MP_NEVER: not before another call
- * changes something. [lock] */
+ * changes something. [lock]; without it, a value that may be out of date. */
 uint64_t mp_deadline(const struct mp *);
 
 /*

@@ -52,7 +52,6 @@ struct record {
 	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: it was taken
 			   * in two parts */
 	uint8_t keys : 1; /* which of the session's, that is: session id */
-	bool unsure : 1;  /* recent: it may not have gone, who sent it died */
 	/* the datagram follows, in pieces */
 };
 

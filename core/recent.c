@@ -48,8 +48,6 @@ settled(const struct mp *m, const struct session *s, const struct record *r,
 {
 	unsigned i;
 
-	if (r->unsure && recent_vias(r) == 0)
-		return recent_stale(m, r, now);
 	if (recent_stale(m, r, now) ||
 	    state_flow(m, s, r->flow) == NULL ||
 	    settled_by(m, s, r->flow, r->sent_at))

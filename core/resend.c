@@ -66,7 +66,7 @@ works(const struct session *s, const struct flow *f, uint64_t now)
 }
 
 /* It was sent on flows that stopped working, and none of them has answered
- * since; or perhaps it was not sent at all. */
+ * since. */
 static bool
 at_risk(const struct mp *m, const struct session *s, const struct record *r,
     uint64_t now)
@@ -74,8 +74,6 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	struct flow *f = state_flow(m, s, r->flow);
 	unsigned i;
 
-	if (r->unsure && recent_vias(r) == 0)
-		return true;
 	if (f == NULL || works(s, f, now) || recent_arrived(f, r->sent_at))
 		return false;
 	for (i = 0; i < recent_vias(r); i++) {

@@ -196,10 +196,16 @@ struct keys {
 /* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
 struct queue {
 	uint32_t first, last; /* places */
-	uint32_t bytes, n;    /* of records, and how many; n 0: empty */
+	union {
+		struct {
+			uint32_t n;	 /* records; 0: empty */
+			uint32_t number; /* of the next one */
+		};
+		uint64_t count; /* both: written at once */
+	};
+	uint32_t bytes;	      /* of records */
 	uint32_t chunks;      /* that hold them, the last one ... */
 	uint32_t end;	      /* ... up to this place */
-	uint32_t number;      /* of the next record */
 	uint32_t epoch;	      /* of the pool */
 	uint16_t before, after; /* in a list of heavy ones: session + 1; or 0 */
 };
@@ -259,6 +265,14 @@ struct session {
 			      * first part was taken; 0: none */
 	uint8_t staged_by;   /* ... on this flow */
 	bool staged_agent : 1; /* who takes staged ones away is the agent */
+	bool again : 1; /* `bundle' goes once more */
+	struct { /* the last bundle of staged ones */
+		uint8_t first[WIRE_AD + WIRE_HEAD], rest[WIRE_AD + WIRE_HEAD];
+		uint64_t seq;
+		uint32_t number, sid; /* of the first record; of the key */
+		uint16_t n;	      /* 0: it was none */
+		uint8_t flow, keys;
+	} bundle;
 	uint64_t staged_pos; /* the last staged one that was taken away ... */
 	uint64_t staged_at; /* when that was, */
 	uint64_t staged_until; /* ... and how long nobody else takes more */
