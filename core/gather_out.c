@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bundle_out.h"
+#include "child.h"
 #include "crypto.h"
 #include "flow.h"
 #include "gather.h"
@@ -31,13 +32,14 @@ gather_most(size_t len)
 /* Does a datagram of that length go in one packet on a flow without doubts, as
  * those do that go together? */
 static bool
-gather_may(const struct mp *m, struct session *s, uint64_t now, size_t len)
+gather_may(struct mp *m, struct session *s, uint64_t now, size_t len)
 {
-	const struct flow *f = state_flow(m, s, s->current);
+	struct flow *f = state_flow(m, s, s->current);
 
 	return f != NULL && len <= MP_PAYLOAD_MAX && gather_most(len) > 1 &&
 	    bundle_session_ok(s, now) &&
-	    bundle_flow_ok(f, now, len + MP_OVERHEAD) &&
+	    bundle_flow_ok(f, len + MP_OVERHEAD) &&
+	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) == NULL &&
 	    !s->again && (s->gather_at != 0 || s->staged.n == 0);
 }
 
@@ -126,8 +128,10 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return 0;
 	*len = pool_len(r);
 	n = gather_most(*len);
+	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, *len + MP_OVERHEAD);
-	if (f == NULL || !bundle_flow_ok(f, now, *len + MP_OVERHEAD) ||
+	if (f == NULL || !bundle_flow_ok(f, *len + MP_OVERHEAD) ||
+	    path_choice_copy(m, s, now, f, *len + MP_COPY_OVERHEAD) != NULL ||
 	    n * (*len + MP_OVERHEAD) > size || s->staged_seq != 0)
 		return 0;
 	n = n < send_numbers_left(f) ? n : (unsigned)send_numbers_left(f);

@@ -160,16 +160,21 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 }
 
 int
-tx_bundle_send(struct tx *o, const struct tx_run *r)
+tx_bundle_send(struct tx *o, const struct tx_run *all)
 {
+	struct tx_run run = *all;
 	int n;
 
-	if (r->n < 2 || !tx_bundle_may(o))
+	if (run.n > tx_bundle_most(run.len)) {
+		run.n = tx_bundle_most(run.len);
+		run.last = run.len;
+	}
+	if (run.n < 2 || !tx_bundle_may(o))
 		return 0;
 	o->waits = 0;
 	do {
 		o->room = false;
-		n = tx_bundle_attempt(o, r);
+		n = tx_bundle_attempt(o, &run);
 	} while (n == -EAGAIN && o->room);
 	recover_agent(o->fd, o->s);
 	return n;

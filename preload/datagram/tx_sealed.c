@@ -180,9 +180,13 @@ tx_sealed_segment_size(const struct tx *o)
 static int
 tx_sealed_segment_check(const struct tx *o, size_t whole, size_t size)
 {
-	if (whole > (net_is_v4(&o->dst) ? LONGEST4 : LONGEST6))
+	bool v4 = net_is_v4(&o->dst);
+
+	if (whole > (v4 ? LONGEST4 : LONGEST6))
 		return -EMSGSIZE;
-	return whole > size * SEGMENTS || o->s->options.no_check ? -EINVAL : 0;
+	/* IPv6 has another option for that. */
+	return whole > size * SEGMENTS || (v4 && o->s->options.no_check) ?
+	    -EINVAL : 0;
 }
 
 /*
