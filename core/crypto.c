@@ -50,6 +50,36 @@ crypto_aes_open(uint8_t *out, const uint8_t *in, size_t len,
 	    adlen, nonce, key) == 0;
 }
 
+_Static_assert(sizeof(crypto_aead_aes256gcm_state) <= CRYPTO_READY &&
+    _Alignof(crypto_aead_aes256gcm_state) <= 16,
+    "a key made ready has room");
+
+void
+crypto_aes_ready(uint8_t ready[CRYPTO_READY], const uint8_t key[CRYPTO_KEY])
+{
+	(void)crypto_aead_aes256gcm_beforenm(
+	    (crypto_aead_aes256gcm_state *)(void *)ready, key);
+}
+
+void
+crypto_aes_ready_seal(uint8_t *out, const uint8_t *in, size_t len,
+    const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
+    const uint8_t ready[CRYPTO_READY])
+{
+	if (crypto_aead_aes256gcm_encrypt_afternm(out, NULL, in, len, ad,
+	    adlen, NULL, nonce, (const void *)ready) != 0)
+		crypto_wipe(out, len + CRYPTO_TAG);
+}
+
+bool
+crypto_aes_ready_open(uint8_t *out, const uint8_t *in, size_t len,
+    const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
+    const uint8_t ready[CRYPTO_READY])
+{
+	return crypto_aead_aes256gcm_decrypt_afternm(out, NULL, NULL, in, len,
+	    ad, adlen, nonce, (const void *)ready) == 0;
+}
+
 void
 crypto_xchacha_seal(uint8_t *out, const uint8_t *in, size_t len,
     const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_XNONCE],

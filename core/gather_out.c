@@ -8,7 +8,6 @@
 
 #include "bundle_out.h"
 #include "child.h"
-#include "crypto.h"
 #include "flow.h"
 #include "gather.h"
 #include "loss.h"
@@ -162,7 +161,7 @@ mp_gather_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	struct flow *f = s != NULL ? state_flow(m, s, b->tx.flow) : NULL;
 	unsigned i;
 
-	crypto_wipe(b->tx.key, sizeof(b->tx.key));
+	mp_bundle_wipe(b);
 	if (f == NULL)
 		return sent < b->n ? error : 0;
 	if (sent > 0)

@@ -294,6 +294,7 @@ struct mp_bundle {
 	unsigned n;	 /* datagrams */
 	/* private to the engine */
 	uint8_t rest[18]; /* the head of the others, but for their number */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
 };
 
 /*
@@ -327,6 +328,8 @@ size_t mp_bundle_seal(const struct mp_bundle *, unsigned i,
 MP_CHECK int mp_bundle_commit(struct mp *, uint64_t now, struct mp_bundle *,
     unsigned sent, int error, const void *payload, size_t stride, size_t len,
     size_t last);
+/* Wipes its key, as the commit does: for a bundle that is not committed. */
+void mp_bundle_wipe(struct mp_bundle *);
 
 /* What the program asked for with a staged datagram.  Index 0 is for an IPv4
  * packet, 1 for IPv6; -1: the system's default. */
@@ -471,6 +474,8 @@ struct mp_rx_bundle {
 		/* private to the engine */
 		uint32_t seq;
 	} one[MP_BUNDLE_MAX];
+	/* private to the engine */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bundle.h"
 #include "rng.h"
 #include "world.h"
 
@@ -163,8 +164,7 @@ host_start(struct host *h)
 
 /* --- The agent ----------------------------------------------------------- */
 
-/* Has the agent wake up when the engine wants it. */
-static void
+void
 host_rearm(struct host *h, bool polled)
 {
 	uint64_t at = mp_deadline(&h->mp);
@@ -472,6 +472,8 @@ drain(struct host *h)
 	struct packet *p;
 
 	while (h->running && (p = h->first) != NULL) {
+		if (h->bundles && bundle_take(h))
+			continue;
 		h->first = p->next;
 		if (h->first == NULL)
 			h->last = &h->first;
