@@ -33,7 +33,7 @@ CORE = crypto \
 	responder \
 	control recv timers info \
 	output endpoint \
-	bundle_out bundle_in
+	bundle_out bundle_in gather gather_out
 
 # The rooms of preload/ (preload/README.md): every file is part of its room.
 LIBRARY_ROOMS = hook datagram socket policy process
