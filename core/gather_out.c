@@ -165,7 +165,7 @@ mp_gather_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	if (f == NULL)
 		return sent < b->n ? error : 0;
 	if (sent > 0)
-		staged_gone(m, s, b->tx.number + sent - 1, false);
+		staged_gone(m, s, now, b->tx.number + sent - 1, false);
 	if (sent < b->n)
 		staged_kept(m, s, now, b->tx.number + sent);
 	if (s->staged.n == 0)

@@ -190,7 +190,8 @@ staged_took(const struct mp *m, struct session *s, const struct record *r,
 
 /* Counts one that went, and keeps it for a resend. */
 static void
-staged_count(struct mp *m, struct session *s, const struct record *r)
+staged_count(struct mp *m, struct session *s, const struct record *r,
+    uint64_t now)
 {
 	struct mp_tx tx = { .seq = r->taken_seq, .keys = r->keys,
 		.part = r->part, .sent_at = s->staged_at };
@@ -207,14 +208,15 @@ staged_count(struct mp *m, struct session *s, const struct record *r)
 }
 
 void
-staged_gone(struct mp *m, struct session *s, uint32_t number, bool counted)
+staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
+    bool counted)
 {
 	struct record *r;
 
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    up_to(r->number, number)) {
 		if (!counted)
-			staged_count(m, s, r);
+			staged_count(m, s, r, now);
 		pool_drop(m, POOL_HELD, s);
 	}
 	s->again = s->again && r != NULL;
@@ -251,7 +253,7 @@ staged_settle(struct mp *m, struct session *s, uint64_t now)
 	if (s->staged_pos == MP_NEVER)
 		return;
 	s->staged_seq = 0;
-	staged_gone(m, s, number_of(s->staged_pos), false);
+	staged_gone(m, s, now, number_of(s->staged_pos), false);
 	s->staged_pos = MP_NEVER; /* or it was dropped */
 	s->staged_until = 0;
 }
@@ -326,7 +328,7 @@ staged_fill_again(struct mp *m, struct session *s, const struct record *r,
 	    !flow_usable(f)) {
 		s->again = false;
 		s->staged_at = now;
-		staged_gone(m, s, s->bundle.number + s->bundle.n - 1, false);
+		staged_gone(m, s, now, s->bundle.number + s->bundle.n - 1, false);
 		table_arm(m, s, now);
 		return NULL;
 	}
@@ -367,7 +369,7 @@ staged_poll_sent(struct mp *m, struct session *s, uint64_t now,
 {
 	if (staged_is_over(error)) {
 		if (!out->half)
-			staged_gone(m, s, out->number, false);
+			staged_gone(m, s, now, out->number, false);
 		if (s->state == MP_S_CLOSING)
 			table_arm(m, s, now);
 		return;
@@ -550,7 +552,7 @@ mp_staged_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (s == NULL)
 		return error;
 	if (error != 1 && staged_is_over(error))
-		staged_gone(m, s, number, true);
+		staged_gone(m, s, now, number, true);
 	else
 		staged_kept(m, s, now, number);
 	return error;

@@ -33,7 +33,8 @@ void staged_taken(const struct mp *, struct session *, const struct record *,
     uint64_t now, const struct mp_bundle *);
 /* Those up to this number have gone (`counted': by mp_send_commit()); the one
  * of this number did not, and is taken again, with those behind it. */
-void staged_gone(struct mp *, struct session *, uint32_t number, bool counted);
+void staged_gone(struct mp *, struct session *, uint64_t now, uint32_t number,
+    bool counted);
 void staged_kept(struct mp *, struct session *, uint64_t now, uint32_t number);
 /* The time of who took some is over. */
 void staged_expire(struct mp *, struct session *, uint64_t now);
