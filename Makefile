@@ -21,6 +21,7 @@ CORE = crypto \
 	table loss flow ratelimit \
 	pool probe policy route \
 	part recent \
+	part_order \
 	path_choice \
 	path \
 	session handshake \

@@ -64,6 +64,7 @@
 #include "gather.h"
 #include "mp.h"
 #include "part.h"
+#include "part_order.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "send.h"
@@ -403,11 +404,11 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
     struct flow *f, uint64_t now, struct mp_tx *tx)
 {
 	struct wire_msg msg = { .flags = 0 };
-	size_t len = pool_len(r);
+	size_t len = pool_len(r), frame = s->frame ? WIRE_CHILD : 0;
 
 	if (s->staged_by != f->id)
 		s->staged_seq = 0;
-	r->part = part_needed(f, len, MP_OVERHEAD, s->frame ? WIRE_CHILD : 0);
+	r->part = s->staged_seq != 0 || part_order_parts(s, f, now, len, frame);
 	if (!r->part) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
@@ -425,6 +426,7 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	tx->off = (uint16_t)part_begin(len, msg.part);
 	tx->len = (uint16_t)part_len(len, msg.part);
 	if (msg.part == 1) {
+		part_order_sent(m, s, f, now, len, frame);
 		s->staged_seq = 0;
 		return;
 	}
@@ -438,10 +440,12 @@ static struct flow *
 staged_fill_new(struct mp *m, struct session *s, struct record *r,
     uint64_t now, size_t size, struct mp_tx *tx)
 {
-	size_t need = child_frame(m, s, now) + pool_len(r) + MP_OVERHEAD;
+	size_t len = pool_len(r), frame = child_frame(m, s, now);
+	size_t need = frame + len + MP_OVERHEAD;
 	struct flow *f = path_choice_flow(m, s, now, need);
 
-	if (f == NULL || f->unproven || need > size)
+	if (f == NULL || f->unproven || need > size || (s->staged_seq == 0 &&
+	    part_order_waits(m, s, f, now, len, frame)))
 		return NULL;
 	staged_fill(m, s, r, f, now, tx);
 	r->flow = f->id;
@@ -513,15 +517,17 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 	struct session *s = table_find_addr(m, slot, dst);
 	struct record *r;
 	struct flow *f;
+	size_t frame;
 	int n;
 
 	if (s == NULL || s->state != MP_S_UP || s->staged.n == 0)
 		return 0;
 	r = staged_take(m, s, now, false);
 	*len = r == NULL ? 0 : pool_len(r);
-	f = path_choice_flow(m, s, now, child_frame(m, s, now) + *len +
-	    MP_OVERHEAD);
+	frame = child_frame(m, s, now);
+	f = path_choice_flow(m, s, now, frame + *len + MP_OVERHEAD);
 	if (r == NULL || f == NULL || f->unproven || *len > size ||
+	    part_order_waits(m, s, f, now, *len, frame) ||
 	    !pool_read(m, POOL_HELD, r, 0, payload, *len)) {
 		if (s->staged.n > 0)
 			table_arm(m, s, now);

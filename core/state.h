@@ -250,6 +250,10 @@ struct session {
 	uint64_t handshake_after; /* when a handshake wanted may begin */
 	struct queue staged;
 	struct queue parts; /* received, without their other part */
+	uint64_t part_at, part_prev, part_gone; /* of the last datagrams that went in */
+	uint8_t part_flow;	     /* parts (part_order.c) */
+	uint8_t part_left;
+	uint16_t part_need;
 
 	/* choice */
 	uint64_t why_at;
