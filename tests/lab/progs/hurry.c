@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * hurry: datagrams sent one by one, in a hurry, and what becomes of them.
  *
