@@ -145,25 +145,46 @@ void mp_stir(struct mp *, const uint8_t seed[32]);
 
 /* --- Keys: only the agent holds a keyring, in its own memory ------------- */
 
+/* Keys that anybody can derive from a public key: of INITs and RESPs that its
+ * holder is to take, and of the cookies that it makes. */
+struct mp_mac_keys {
+	uint8_t init[16], resp[16], cookie[32];
+};
+
+/* A key pair of ours. */
+struct mp_identity {
+	uint8_t secret[32], pub[32];
+	struct mp_mac_keys mac;
+};
+
+/* A peer. */
 struct mp_key {
-	char name[32];	     /* for the user */
-	uint64_t id;	     /* public, derived from the secret */
-	char end;	     /* 'A' or 'B': which end of the key we are */
-	uint8_t psk[2][32];  /* [0] where end A initiates, [1] where B does */
-	uint8_t init_mac[2][16];
-	uint8_t resp_mac[2][16];
-	uint8_t cookie[32];
+	char name[32];	/* for the user */
+	uint64_t id;	/* public, derived from both public keys */
+	uint32_t own;	/* which identity we have for this peer */
+	bool wins;	/* our handshake, where both ends begin one */
+	uint8_t pub[32];
+	uint8_t psk[32]; /* mixed into the handshake, or zeros */
+	struct mp_mac_keys mac;
 };
 
 struct mp_keyring {
-	uint32_t n;
+	uint32_t n, n_own;
 	struct mp_key key[MP_KEYS_MAX];
+	struct mp_identity own[MP_KEYS_MAX];
+	/* Where ephemeral secrets come from: the kernel's random numbers, since
+	 * a block can be an old one that was brought back.  NULL: the block's
+	 * generator. */
+	void (*random)(void *, size_t);
 };
 
-/* Adds a key.  MP_EINVAL: bad end or name; MP_EEXIST: the keyring holds it
- * already; MP_ENOMEM: the keyring is full. */
-MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name, char end,
-    const uint8_t secret[32]);
+/* Adds a peer by its public key, for the identity of ours with that secret.
+ * `psk' may be NULL.  MP_EINVAL: bad name; the peer's key is ours, or no key;
+ * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
+MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
+    const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
+/* The public key of a secret. */
+void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
 void mp_keyring_wipe(struct mp_keyring *);
 
 /* --- Sockets and local addresses ---------------------------------------- */
@@ -278,6 +299,58 @@ size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
 MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
 
+/* --- Several datagrams out: begin [lock], seal each, send, commit [lock] --- */
+
+enum { MP_BUNDLE_MAX = 64 };
+
+/*
+ * Datagrams to one peer that leave together: by one flow, under one key, each
+ * in a packet of its own, with numbers in a row.  The packets are those that
+ * mp_send_begin() and mp_seal() would have made one by one, and so is all that
+ * the engine does for them.
+ */
+struct mp_bundle {
+	struct mp_tx tx; /* of the first one; `error' is not used */
+	unsigned n;	 /* datagrams */
+	/* private to the engine */
+	uint8_t rest[18]; /* the head of the others, but for their number */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
+};
+
+/*
+ * As mp_send_begin(), for n datagrams of which each has `len' bytes, but the
+ * last one `last' bytes, at most as many (for n of 1: both are the same).
+ * Returns how many of them, from the first on, go together: their packets are
+ * equally long, but for the last of all.  0: the first one is to go by
+ * mp_send_begin(), which says why: there is no session, an error, others are
+ * staged, its flow is in doubt or not proven, it goes in parts or as CHILD.
+ * [lock]
+ */
+MP_CHECK unsigned mp_bundle_begin(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, size_t len, size_t last, unsigned n,
+    enum mp_send_flag, struct mp_bundle *);
+
+/* Where in its packet a datagram begins, bytes. */
+size_t mp_bundle_head(void);
+/* Writes packet i to `out', which has room for len + MP_OVERHEAD bytes, and
+ * returns its length.  It does not overlap the payload, or that lies where it
+ * goes: at out + mp_bundle_head(). */
+size_t mp_bundle_seal(const struct mp_bundle *, unsigned i,
+    const void *payload, size_t len, uint8_t *out);
+
+/*
+ * Reports how sending went: the first `sent' packets went out; the next one
+ * failed with `error', a negative errno, or (0) was not tried.  Datagram i is
+ * at payload + i * stride, unsealed.  Returns 0: all went out; 1: the caller is
+ * to begin anew with the datagram behind those that did; or the negative errno
+ * for the program of that one.  [lock]
+ */
+MP_CHECK int mp_bundle_commit(struct mp *, uint64_t now, struct mp_bundle *,
+    unsigned sent, int error, const void *payload, size_t stride, size_t len,
+    size_t last);
+/* Wipes its key, as the commit does: for a bundle that is not committed. */
+void mp_bundle_wipe(struct mp_bundle *);
+
 /* What the program asked for with a staged datagram.  Index 0 is for an IPv4
  * packet, 1 for IPv6; -1: the system's default. */
 struct mp_tx_option {
@@ -374,6 +447,47 @@ enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
  */
 enum mp_verdict mp_recv_peek(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
+
+/* --- Several packets in: begin [lock], open each, commit [lock] ----------- */
+
+/* Packets of datagrams that arrived together, under one key, by one flow. */
+struct mp_rx_bundle {
+	struct mp_rx rx; /* the caller sets path and arrival; `from' and `slot'
+			  * are set by the commit, if it delivers any */
+	unsigned n;	 /* packets */
+	struct mp_rx_one {
+		int opened; /* what mp_recv_bundle_open() returned */
+		enum mp_verdict verdict; /* of the commit: MP_DELIVER or
+					  * MP_DROPPED */
+		size_t off, len; /* of the payload, within the opened bytes */
+		/* private to the engine */
+		uint32_t seq;
+	} one[MP_BUNDLE_MAX];
+	/* private to the engine */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
+};
+
+/*
+ * For packets of `seg' bytes, the last one perhaps shorter, that lie side by
+ * side and have `total' bytes together.  Returns how many of them, from the
+ * first on, are of datagrams and go together.  0: the first one is to be taken
+ * by mp_recv_begin().  [lock]
+ */
+MP_CHECK unsigned mp_recv_bundle_begin(struct mp *, uint64_t now,
+    struct mp_rx_bundle *, const uint8_t *packets, size_t seg, size_t total);
+/* As mp_open(), for packet i; each one is to be opened before the commit. */
+int mp_recv_bundle_open(struct mp_rx_bundle *, unsigned i,
+    const uint8_t *packet, size_t len, uint8_t *out);
+/*
+ * As mp_recv_commit(), for the packets from..to - 1, of which packet i was
+ * opened to out + (i - from) * stride.  Each is committed once, in their order,
+ * in one call or several.  Returns how many are delivered.  After that of the
+ * last packet, or after mp_recv_bundle_wipe(), no key is left in it.  [lock]
+ */
+unsigned mp_recv_bundle_commit(struct mp *, uint64_t now,
+    struct mp_rx_bundle *, unsigned from, unsigned to, const uint8_t *out,
+    size_t stride);
+void mp_recv_bundle_wipe(struct mp_rx_bundle *);
 
 /* --- For filters that sort packets before the engine sees them ----------- */
 
@@ -557,6 +671,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_format, "handshake: unknown version, type or length") \
 	X(drop_handshake_mac, "handshake: no key of ours")                    \
 	X(drop_handshake_auth, "handshake: failed authentication")            \
+	X(drop_handshake_peer, "handshake: of a peer that we do not know")    \
 	X(drop_handshake_sid, "handshake: answers nothing that we asked")     \
 	X(drop_handshake_rate, "handshake: over the load limits")             \
 	X(drop_handshake_dup, "handshake: duplicate over its limit")          \

@@ -260,6 +260,21 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 	return MP_EAGAIN;
 }
 
+struct flow *
+send_choose(struct mp *m, struct session *s, uint64_t now, size_t need)
+{
+	s->last_send = s->last_data = now;
+	flow_fetch(state_flow(m, s, s->current));
+	pool_fetch(m, s);
+	return path_choice_flow(m, s, now, need);
+}
+
+uint64_t
+send_numbers_left(const struct flow *f)
+{
+	return f->tx_seq < SEND_SEQ_END ? SEND_SEQ_END - f->tx_seq : 0;
+}
+
 /* The program needs packets of that size: probes are to try it. */
 static void
 request_mtu(struct mp *m, struct session *s, uint64_t now, size_t need)
@@ -319,11 +334,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (child_holds(s, now))
 		return MP_EAGAIN;
 	frame = child_frame(m, s, now);
-	s->last_send = s->last_data = now;
-	flow_fetch(state_flow(m, s, s->current));
-	pool_fetch(m, s);
 	need += frame;
-	f = path_choice_flow(m, s, now, need);
+	f = send_choose(m, s, now, need);
 	if (f == NULL) /* all flows are new, as after a change of network? */
 		return path_choice_hopes(m, s, now) ? MP_EAGAIN :
 		    MP_ENETUNREACH;
@@ -331,7 +343,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
-	if (f->tx_seq >= SEND_SEQ_END) { /* no rekey succeeded in time */
+	if (send_numbers_left(f) == 0) { /* no rekey succeeded in time */
 		session_down(m, s);
 		return send_unconnected(m, s, now);
 	}
@@ -379,7 +391,7 @@ send_path_error(int error)
 }
 
 struct record *
-send_done(struct mp *m, struct session *s, struct flow *f,
+send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     const struct mp_tx *tx, const void *payload, size_t len, struct flow *copy)
 {
 	struct record *r;
@@ -415,11 +427,17 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
 	r->keys = tx->keys & 1; /* the key may be newer by now */
-	if (copy != NULL)
+	if (copy != NULL) {
 		r->via[r->vias++] = copy->id;
-	else if (!s->resend && s->resend_from >= tx->sent_at)
-		/* A resend began, and ended, before it was here. */
-		path_choice_resend(m, s, tx->sent_at);
+		return r;
+	}
+	/* No COPY went beside it, as the agent sends none of what is staged.
+	 * Or a resend began, and ended, before it was here. */
+	r->alone = path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) !=
+	    NULL;
+	if (r->alone || !flow_usable(f) || flow_in_doubt(f, now) ||
+	    s->resend_from >= tx->sent_at)
+		path_choice_resend_one(m, s, r);
 	return r;
 }
 
@@ -444,8 +462,7 @@ copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, int n,
 	return f;
 }
 
-/* The datagram's own packets failed to go out with that error. */
-static int
+int
 send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     int error, size_t len, bool copied)
 {
@@ -461,8 +478,9 @@ send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	failed = path_send_failed(m, s, f, now);
 	if (copied)
 		return 0;
-	/* The same flow once more, or the next best. */
-	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
+	/* The same flow once more, the next best, or one that is hoped for. */
+	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL ||
+	    path_choice_hopes(m, s, now))
 		return 1;
 	return error;
 }
@@ -503,6 +521,6 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		table_arm(m, s, now);
 		return 0;
 	}
-	(void)send_done(m, s, f, tx, payload, len, copy);
+	(void)send_done(m, s, f, now, tx, payload, len, copy);
 	return 0;
 }

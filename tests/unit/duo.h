@@ -29,6 +29,7 @@
 
 #include "mp.h"
 
+struct duo_round;
 struct flow;
 struct session;
 struct wire_ad;
@@ -37,6 +38,7 @@ struct wire_msg;
 enum duo_bound {
 	DUO_ENDS = 4,
 	DUO_ADDRS = 48, /* of an end */
+	DUO_BATCH = 16, /* packets of a round */
 	DUO_PORT = 5000,
 	DUO_DELAY = 10 * 1000, /* us */
 };
@@ -99,6 +101,12 @@ struct duo_end {
 	int n_addrs;
 	bool asleep; /* the program reads nothing: data waits in `unread' */
 	bool off;    /* the host is off: neither polled nor reached */
+	/* The agent's rounds: it takes up to so many packets (DUO_BATCH at
+	 * most), sends them after `send_us', says how that went `tell_us'
+	 * later, and only then takes more.  0: it says so of each at once. */
+	unsigned batch;
+	uint64_t send_us, tell_us;
+	struct duo_round *round; /* the one that is under way, or NULL */
 	struct duo_packet *unread;
 	struct duo_got *got; /* all datagrams received, oldest first */
 	size_t n_got;
@@ -134,6 +142,10 @@ void duo_bare_free(struct mp *);
 /* ::ffff:a.b.c.d and a port. */
 struct mp_addr duo_ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d,
     uint16_t port);
+
+/* A copy of an engine as it is now, in a block of its own, for what would happen
+ * otherwise; duo_bare_free() frees it. */
+void duo_twin(const struct duo *, int e, struct mp *);
 
 /* --- The world ---------------------------------------------------------- */
 
@@ -207,6 +219,9 @@ void duo_tell(struct duo *, int e);
 
 /* Sends a copy of a packet, to arrive at p->at. */
 void duo_post(struct duo *, const struct duo_packet *);
+/* Sends a packet of an end: 0, or the error of sending it. */
+int duo_transmit(struct duo *, int e, const struct mp_path *, const uint8_t *,
+    size_t len);
 /* Delivers bytes to an end now, and what follows from it.  Returns the engine's
  * last verdict (MP_HANDSHAKE: mp_handshake() was called). */
 enum mp_verdict duo_inject(struct duo *, int e, const struct mp_path *,
