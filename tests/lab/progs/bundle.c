@@ -106,7 +106,7 @@ roomy(int fd)
 	(void)!setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &n, sizeof(n));
 }
 
-/* --- The taker ------------------------------------------------------------- */
+/* --- The taker ----------------------------------------------------------- */
 
 static int
 take(unsigned port)
@@ -151,7 +151,7 @@ take(unsigned port)
 	return 0;
 }
 
-/* --- The sender ------------------------------------------------------------ */
+/* --- The sender ---------------------------------------------------------- */
 
 static int fd;
 static uint8_t data[MOST * LONGEST];
