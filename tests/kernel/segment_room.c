@@ -10,7 +10,7 @@
 
 enum { SIZE = 1000, COUNT = 60 };
 
-static const char text[SIZE * COUNT];
+static const char payload[SIZE * COUNT];
 
 /* Bytes that the buffer is charged with. */
 static int
@@ -33,13 +33,13 @@ run(const struct way *w)
 	links(1);
 	fd = sock(w);
 	set(fd, SOL_SOCKET, SO_SNDBUF, 1);
-	error = put_segments(fd, &absent, text, sizeof(text), SIZE);
+	error = put_segments(fd, &absent, payload, sizeof(payload), SIZE);
 	claim(error == 0, "a bundle longer than the whole buffer goes into an "
 	    "empty one", "%s", said(error));
 	claim(charged(fd) > SIZE * COUNT, "and all of it is charged", "%d",
 	    charged(fd));
 	before = charged(fd);
-	error = put_segments(fd, &absent, text, sizeof(text), SIZE);
+	error = put_segments(fd, &absent, payload, sizeof(payload), SIZE);
 	claim(error == -EAGAIN && charged(fd) == before, "into a full buffer "
 	    "nothing of it goes", "%s", said(error));
 }

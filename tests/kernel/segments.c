@@ -12,7 +12,7 @@
 
 enum { SIZE = 100, COUNT = 4 };
 
-static const char text[SIZE * COUNT];
+static const char payload[SIZE * COUNT];
 
 /* The next one's length, and the size in its control message, or 0. */
 static int
@@ -45,7 +45,7 @@ run(const struct way *w)
 	int fd = sock_at(w, &any), sender = sock(w), i, n, size, error;
 
 	for (i = 0; i < COUNT; i++) {
-		error = i > 0 ? 0 : put_segments(sender, &to, text, sizeof(text), SIZE);
+		error = i > 0 ? 0 : put_segments(sender, &to, payload, sizeof(payload), SIZE);
 		claim(error == 0, "UDP_SEGMENT is taken as a control message of "
 		    "16 bits", "%s", said(error));
 		n = take_length(fd, &size);
@@ -54,12 +54,12 @@ run(const struct way *w)
 	}
 	claim(quiet(fd), "and no more", "one more");
 	set(fd, IPPROTO_UDP, UDP_GRO, 1);
-	(void)put_segments(sender, &to, text, sizeof(text), SIZE);
+	(void)put_segments(sender, &to, payload, sizeof(payload), SIZE);
 	n = take_length(fd, &size);
 	claim(n == SIZE * COUNT && size == SIZE, "with UDP_GRO they come as "
 	    "one, with an int of their size", "%d octets, size %d", n, size);
 	set(fd, IPPROTO_UDP, UDP_GRO, 0);
-	(void)put_segments(sender, &to, text, sizeof(text), SIZE);
+	(void)put_segments(sender, &to, payload, sizeof(payload), SIZE);
 	n = take_length(fd, &size);
 	claim(n == SIZE, "turned off again, each for itself", "%d octets", n);
 }
