@@ -12,8 +12,10 @@ enum { RECENT_LOOKS = 32 }; /* records that one search looks at */
 bool
 recent_arrived(const struct flow *f, uint64_t at)
 {
-	/* The clock of timestamps has coarse steps. */
-	return f != NULL && flow_arrived(f, at + 2 * WIRE_TS_US);
+	/* What went to where the peer was before it moved is proven by nothing
+	 * that it answered from elsewhere.  The clock of timestamps has coarse
+	 * steps. */
+	return f != NULL && at > f->moved_at && flow_arrived(f, at + 2 * WIRE_TS_US);
 }
 
 bool

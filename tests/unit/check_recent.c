@@ -90,6 +90,21 @@ START_TEST(trim)
 }
 END_TEST
 
+/* What went to where the peer was before it moved is not proven by what it
+ * answered since. */
+START_TEST(moved)
+{
+	sent(0, T0);
+	sent(0, T0 + 20 * MS);
+	f[0]->moved_at = T0 + 10 * MS;
+	f[0]->proof_at = T0 + 30 * MS;
+	recent_trim(&m, s, T0 + 40 * MS, 9);
+	ck_assert_uint_eq(pool_first(&m, POOL_RECENT, s)->sent_at, T0);
+	ck_assert(!recent_arrived(f[0], T0));
+	ck_assert(recent_arrived(f[0], T0 + 20 * MS));
+}
+END_TEST
+
 Suite *
 suite_recent(void)
 {
@@ -99,6 +114,7 @@ suite_recent(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, after);
 	tcase_add_test(t, trim);
+	tcase_add_test(t, moved);
 	suite_add_tcase(suite, t);
 	return suite;
 }
