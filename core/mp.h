@@ -212,6 +212,12 @@ void mp_slot_take(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *peer);
 /* The open slots, as bits.  [lock] */
 uint32_t mp_slots(const struct mp *);
+/* Those of them that are not parting.  [lock] */
+uint32_t mp_slots_accepting(const struct mp *);
+/* The slot's socket was closed, but what it sent is still to go, where a session
+ * is to come up for it or the first answer to a child: the other sessions end,
+ * and no stranger gets one in this slot.  Later it is closed. [lock] */
+void mp_slot_part(struct mp *, uint64_t now, uint32_t slot);
 /* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 

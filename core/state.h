@@ -411,7 +411,7 @@ struct shared {
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
 	uint32_t resend_us; /* see struct mp_setup */
-	uint32_t open_slots; /* by slot */
+	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
 	uint8_t family[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
 	struct rng rng;
@@ -493,6 +493,14 @@ static inline bool
 state_slot_open(const struct mp *m, uint32_t slot)
 {
 	return slot < MP_SLOTS_MAX && (m->sh->open_slots >> slot & 1) != 0;
+}
+
+/* Is there a socket that may get new sessions? */
+static inline bool
+state_slot_accepts(const struct mp *m, uint32_t slot)
+{
+	return state_slot_open(m, slot) &&
+	    (m->sh->parting_slots >> slot & 1) == 0;
 }
 
 static inline uint32_t
