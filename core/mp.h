@@ -439,6 +439,8 @@ struct mp_rx {
 	/* set by the caller */
 	struct mp_path path;
 	uint64_t arrival; /* when the kernel received it; MP_NEVER: unknown */
+	bool later; /* a datagram that it brings is handed on later:
+		     * mp_recv_given() */
 	/* set for MP_DELIVER; `off' and `len' also for MP_HANDSHAKE of a
 	 * commit */
 	struct mp_addr from; /* the sender, as the program knows it */
@@ -475,6 +477,10 @@ enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
  * MP_DROPPED: there is no room. [lock] */
 enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
+/* What packets with `later' brought has been handed on to the program.  Until
+ * then no packet of the program's tells the peer that they were read, which
+ * would let its next datagrams pass them. [lock] */
+void mp_recv_given(struct mp *);
 
 /*
  * After mp_open(): would mp_recv_commit() deliver this datagram?  For a caller

@@ -292,7 +292,8 @@ recv_proves(struct mp *m, struct recv *r)
 	    recent_after(m, r->s, r->f, rest + WIRE_TS_US));
 }
 
-/* The timestamps of a packet in order. */
+/* The timestamps of a packet in order.  That of a first part is not returned:
+ * the peer would take it that the other one, which has the same, was read. */
 static void
 take_times(struct mp *m, struct recv *r)
 {
@@ -300,7 +301,9 @@ take_times(struct mp *m, struct recv *r)
 	uint32_t us;
 	bool review;
 
-	flow_stamped(f, r->arrival, r->msg.ts);
+	if (!WIRE_IS_FRAG(r->msg.flags) || r->msg.part == 1)
+		flow_stamped(f, r->arrival, r->rx->later ? state_turn(m) : 0,
+		    r->msg.ts);
 	if (r->msg.tsreply == WIRE_TS_NONE)
 		return;
 	if (!(r->msg.flags & WIRE_PROBE))
@@ -570,6 +573,12 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	crypto_wipe(rx->key, sizeof(rx->key));
 	crypto_wipe(rx->back, sizeof(rx->back));
 	return whose ? recv_opened(m, &r, (size_t)opened, ref) : MP_DROPPED;
+}
+
+void
+mp_recv_given(struct mp *m)
+{
+	m->sh->given++;
 }
 
 /*

@@ -97,7 +97,7 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	msg->held_log2 = flow_held(f, now);
 	msg->link = link_of(f);
 	msg->data = f->tx_data;
-	flow_stamp(f, now, &msg->ts, &msg->tsreply);
+	flow_stamp(f, now, 0, &msg->ts, &msg->tsreply);
 	if (frame > 0)
 		child_put_frame(s, buf);
 	wire_put_ad(buf + frame, &ad);
@@ -141,7 +141,7 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		f->tx_data++;
 	name_itself(msg, &ad);
 	msg->held_log2 = flow_held(f, now);
-	flow_stamp(f, now, &msg->ts, &msg->tsreply);
+	flow_stamp(f, now, state_turn(m), &msg->ts, &msg->tsreply);
 	if (framed)
 		child_put_frame(s, tx->hdr);
 	if (framed && msg->flags == 0) {

@@ -78,6 +78,8 @@ struct flow {
 	uint64_t tx_seq;  /* last sequence number used */
 	uint8_t id;
 	uint8_t send_errors; /* in a row */
+	uint8_t ts_turn; /* of ts_recent: state_turn(), or 0: anyone may echo
+			  * it */
 	bool gone : 1;	   /* the pair does not exist at present */
 	bool down : 1;	   /* its link has no carrier */
 	bool failed : 1;   /* sending failed twice; an answer mends it */
@@ -421,6 +423,7 @@ struct shared {
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
+	uint32_t given; /* times that what the agent read was handed on */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
 	struct pool pool, staged, parts;
@@ -439,6 +442,14 @@ static inline void
 state_count(struct mp *m, enum mp_counter c)
 {
 	m->sh->count[c]++;
+}
+
+/* Names the time until mp_recv_given() is called next: 1 to 255.  That it comes
+ * round makes a time stamp wait a little longer, no more. */
+static inline uint8_t
+state_turn(const struct mp *m)
+{
+	return (uint8_t)(m->sh->given % UINT8_MAX + 1);
 }
 
 static inline struct session *
