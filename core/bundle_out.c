@@ -46,6 +46,8 @@ enum { BUNDLE_HEAD = WIRE_AD + WIRE_HEAD };
 
 _Static_assert(sizeof(((struct mp_bundle *)0)->rest) == BUNDLE_HEAD,
     "mp.h knows the length of a head");
+_Static_assert(sizeof(((struct mp_bundle *)0)->ready) == CRYPTO_READY,
+    "mp.h knows the length of a key made ready");
 _Static_assert(BUNDLE_HEAD + WIRE_TAG == MP_OVERHEAD,
     "a packet is head, datagram and tag");
 
@@ -79,6 +81,8 @@ bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	wire_put_msg(b->rest + WIRE_AD, &msg);
 	f->tx_seq += b->n - 1;
 	f->tx_data = (uint16_t)(f->tx_data + b->n - 1);
+	seal_ready(b->ready, b->tx.suite, b->tx.key);
+	crypto_wipe(b->tx.key, sizeof(b->tx.key));
 }
 
 unsigned
@@ -135,7 +139,13 @@ mp_bundle_seal(const struct mp_bundle *b, unsigned i, const void *payload,
 		memcpy(out + BUNDLE_HEAD, from, len);
 	memcpy(out, i == 0 ? b->tx.hdr : b->rest, BUNDLE_HEAD);
 	wire_put_seq(out, b->tx.seq + i);
-	return seal_packet(out, 0, WIRE_HEAD + len, b->tx.suite, b->tx.key);
+	return seal_ready_packet(out, WIRE_HEAD + len, b->tx.suite, b->ready);
+}
+
+void
+mp_bundle_wipe(struct mp_bundle *b)
+{
+	crypto_wipe(b->ready, sizeof(b->ready));
 }
 
 int
@@ -149,12 +159,11 @@ mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	struct mp_tx tx = b->tx;
 	unsigned i;
 
-	crypto_wipe(b->tx.key, sizeof(b->tx.key));
-	crypto_wipe(tx.key, sizeof(tx.key));
+	mp_bundle_wipe(b);
 	if (f == NULL || !state_keys(s)->live)
 		return sent < b->n ? error : 0;
 	for (i = 0; i < sent && i < b->n; i++, tx.seq++)
-		(void)send_done(m, s, f, &tx, data + i * stride,
+		(void)send_done(m, s, f, now, &tx, data + i * stride,
 		    i + 1 < b->n ? len : last, NULL);
 	if (i == b->n)
 		return 0;

@@ -145,25 +145,46 @@ void mp_stir(struct mp *, const uint8_t seed[32]);
 
 /* --- Keys: only the agent holds a keyring, in its own memory ------------- */
 
+/* Keys that anybody can derive from a public key: of INITs and RESPs that its
+ * holder is to take, and of the cookies that it makes. */
+struct mp_mac_keys {
+	uint8_t init[16], resp[16], cookie[32];
+};
+
+/* A key pair of ours. */
+struct mp_identity {
+	uint8_t secret[32], pub[32];
+	struct mp_mac_keys mac;
+};
+
+/* A peer. */
 struct mp_key {
-	char name[32];	     /* for the user */
-	uint64_t id;	     /* public, derived from the secret */
-	char end;	     /* 'A' or 'B': which end of the key we are */
-	uint8_t psk[2][32];  /* [0] where end A initiates, [1] where B does */
-	uint8_t init_mac[2][16];
-	uint8_t resp_mac[2][16];
-	uint8_t cookie[32];
+	char name[32];	/* for the user */
+	uint64_t id;	/* public, derived from both public keys */
+	uint32_t own;	/* which identity we have for this peer */
+	bool wins;	/* our handshake, where both ends begin one */
+	uint8_t pub[32];
+	uint8_t psk[32]; /* mixed into the handshake, or zeros */
+	struct mp_mac_keys mac;
 };
 
 struct mp_keyring {
-	uint32_t n;
+	uint32_t n, n_own;
 	struct mp_key key[MP_KEYS_MAX];
+	struct mp_identity own[MP_KEYS_MAX];
+	/* Where ephemeral secrets come from: the kernel's random numbers, since
+	 * a block can be an old one that was brought back.  NULL: the block's
+	 * generator. */
+	void (*random)(void *, size_t);
 };
 
-/* Adds a key.  MP_EINVAL: bad end or name; MP_EEXIST: the keyring holds it
- * already; MP_ENOMEM: the keyring is full. */
-MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name, char end,
-    const uint8_t secret[32]);
+/* Adds a peer by its public key, for the identity of ours with that secret.
+ * `psk' may be NULL.  MP_EINVAL: bad name; the peer's key is ours, or no key;
+ * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
+MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
+    const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
+/* The public key of a secret. */
+void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
 void mp_keyring_wipe(struct mp_keyring *);
 
 /* --- Sockets and local addresses ---------------------------------------- */
@@ -293,6 +314,7 @@ struct mp_bundle {
 	unsigned n;	 /* datagrams */
 	/* private to the engine */
 	uint8_t rest[18]; /* the head of the others, but for their number */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
 };
 
 /*
@@ -326,6 +348,8 @@ size_t mp_bundle_seal(const struct mp_bundle *, unsigned i,
 MP_CHECK int mp_bundle_commit(struct mp *, uint64_t now, struct mp_bundle *,
     unsigned sent, int error, const void *payload, size_t stride, size_t len,
     size_t last);
+/* Wipes its key, as the commit does: for a bundle that is not committed. */
+void mp_bundle_wipe(struct mp_bundle *);
 
 /* What the program asked for with a staged datagram.  Index 0 is for an IPv4
  * packet, 1 for IPv6; -1: the system's default. */
@@ -439,6 +463,8 @@ struct mp_rx_bundle {
 		/* private to the engine */
 		uint32_t seq;
 	} one[MP_BUNDLE_MAX];
+	/* private to the engine */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
 };
 
 /*
@@ -645,6 +671,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_format, "handshake: unknown version, type or length") \
 	X(drop_handshake_mac, "handshake: no key of ours")                    \
 	X(drop_handshake_auth, "handshake: failed authentication")            \
+	X(drop_handshake_peer, "handshake: of a peer that we do not know")    \
 	X(drop_handshake_sid, "handshake: answers nothing that we asked")     \
 	X(drop_handshake_rate, "handshake: over the load limits")             \
 	X(drop_handshake_dup, "handshake: duplicate over its limit")          \

@@ -380,7 +380,7 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 		return output_close(m, s, now, o);
 	if (s->locals_due)
 		path_locals(m, s, now);
-	initiator_reply_settle(m, s, now);
+	initiator_reply_settle(m, ring, s, now);
 	timers_session(m, s, now);
 	if (s->plain && s->state == MP_S_DOWN && s->staged.n > 0)
 		return staged_send_plain(m, s, now, o->out, o->buf,

@@ -391,7 +391,7 @@ send_path_error(int error)
 }
 
 struct record *
-send_done(struct mp *m, struct session *s, struct flow *f,
+send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     const struct mp_tx *tx, const void *payload, size_t len, struct flow *copy)
 {
 	struct record *r;
@@ -427,11 +427,17 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
 	r->keys = tx->keys & 1; /* the key may be newer by now */
-	if (copy != NULL)
+	if (copy != NULL) {
 		r->via[r->vias++] = copy->id;
-	else if (!s->resend && s->resend_from >= tx->sent_at)
-		/* A resend began, and ended, before it was here. */
-		path_choice_resend(m, s, tx->sent_at);
+		return r;
+	}
+	/* No COPY went beside it, as the agent sends none of what is staged.
+	 * Or a resend began, and ended, before it was here. */
+	r->alone = path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) !=
+	    NULL;
+	if (r->alone || !flow_usable(f) || flow_in_doubt(f, now) ||
+	    s->resend_from >= tx->sent_at)
+		path_choice_resend_one(m, s, r);
 	return r;
 }
 
@@ -472,8 +478,9 @@ send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	failed = path_send_failed(m, s, f, now);
 	if (copied)
 		return 0;
-	/* The same flow once more, or the next best. */
-	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
+	/* The same flow once more, the next best, or one that is hoped for. */
+	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL ||
+	    path_choice_hopes(m, s, now))
 		return 1;
 	return error;
 }
@@ -514,6 +521,6 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		table_arm(m, s, now);
 		return 0;
 	}
-	(void)send_done(m, s, f, tx, payload, len, copy);
+	(void)send_done(m, s, f, now, tx, payload, len, copy);
 	return 0;
 }

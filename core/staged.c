@@ -30,7 +30,8 @@
  * A staged datagram ends in one of these ways:
  *
  * Sealed, once the session is up and has a flow that may carry data: then it is
- * counted and kept for resending like any other.
+ * counted and kept for resending like any other.  The agent makes no COPY beside
+ * it; where one should have gone, the resend makes it (send_done()).
  *
  * Plain (staged_send_plain()), to the address that the program used:
  * only if the program's rule allows it (plain_us), no session ever was up, and
@@ -199,7 +200,7 @@ staged_count(struct mp *m, struct session *s, const struct record *r,
 		state_count(m, MP_C_plain_out);
 	if (s->state != MP_S_UP || f == NULL || r->taken_seq == 0)
 		return;
-	recent = send_done(m, s, f, &tx, NULL, pool_len(r), NULL);
+	recent = send_done(m, s, f, now, &tx, NULL, pool_len(r), NULL);
 	if (recent != NULL)
 		pool_copy(m, POOL_HELD, r, POOL_RECENT, recent);
 }

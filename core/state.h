@@ -259,7 +259,9 @@ struct session {
 	uint64_t staged_until; /* ... and how long nobody else takes more */
 	uint64_t staged_again; /* when the agent tries again */
 	uint8_t resend_by;   /* the flow that carried resend_rest's part */
-	uint8_t resend_flow; /* its datagrams are at risk, though it works */
+	uint64_t resend_flow_at; /* until then ... */
+	uint8_t resend_flow; /* ... what was sent on this flow is at risk,
+			      * though it works */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
 	bool select_acked : 1; /* initiator */
@@ -320,7 +322,7 @@ struct handshake {
 	uint8_t slot;
 	uint32_t session, gen; /* MP_NONE: no session yet */
 	uint64_t key_id;
-	char end; /* which end of the key we are */
+	bool wins; /* ours, where both ends begin one */
 	uint64_t born_at, next_at;
 	uint64_t mask;	  /* flow ids on which INIT is due */
 	uint8_t cursor;	  /* flow id of the last INIT to one pair */

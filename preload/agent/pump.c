@@ -165,7 +165,9 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 		return -1;
 	now = arena_now();
 	steering_read_records(p);
-	fresh = arena_stir(&p->map); /* before an ephemeral key of an INIT */
+	/* Before an ephemeral key of an INIT.  In a steady talk the port is
+	 * looked at each POLL_US, and nothing is due. */
+	fresh = mp_deadline(&p->map.mp) <= now && arena_stir(&p->map);
 	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
 	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)
 		n++;
