@@ -21,6 +21,7 @@ CORE = crypto \
 	table loss flow ratelimit \
 	pool probe policy route \
 	part recent \
+	part_order \
 	path_choice \
 	path \
 	session handshake \
@@ -33,7 +34,7 @@ CORE = crypto \
 	responder \
 	control recv timers info \
 	output endpoint \
-	bundle_out bundle_in
+	bundle_out bundle_in gather gather_out
 
 # The rooms of preload/ (preload/README.md): every file is part of its room.
 LIBRARY_ROOMS = hook datagram socket policy process

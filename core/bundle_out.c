@@ -23,6 +23,8 @@
  *
  * The caller's lock is held, but in mp_bundle_seal().
  */
+#include "bundle_out.h"
+
 #include <string.h>
 
 #include "addr.h"
@@ -32,6 +34,7 @@
 #include "loss.h"
 #include "mp.h"
 #include "path.h"
+#include "part_order.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
@@ -51,25 +54,23 @@ _Static_assert(sizeof(((struct mp_bundle *)0)->ready) == CRYPTO_READY,
 _Static_assert(BUNDLE_HEAD + WIRE_TAG == MP_OVERHEAD,
     "a packet is head, datagram and tag");
 
-/* Does the session send datagrams as they come, one in a packet? */
-static bool
+bool
 bundle_session_ok(struct session *s, uint64_t now)
 {
-	return s->state == MP_S_UP && s->staged.n == 0 && !s->locals_due &&
+	return s->state == MP_S_UP && !s->locals_due &&
 	    now < s->last_in + SESSION_SILENT && !state_keys(s)->framed &&
 	    s->frames_left == 0 && !child_holds(s, now);
 }
 
-/* Does the flow carry datagrams of that length so, one after the other? */
-static bool
-bundle_flow_ok(const struct flow *f, size_t need)
+bool
+bundle_flow_ok(const struct session *s, const struct flow *f, uint64_t now,
+    size_t need)
 {
 	return flow_usable(f) && !f->unproven && need <= f->size &&
-	    send_numbers_left(f) > 0;
+	    send_numbers_left(f) > 0 && !part_order_behind(s, f, now);
 }
 
-/* Takes the numbers of n datagrams, and writes the heads of their packets. */
-static void
+void
 bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct mp_bundle *b)
 {
@@ -100,13 +101,13 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    !state_slot_open(m, slot) || addr_unusable(dst))
 		return 0;
 	s = table_find_addr(m, slot, dst);
-	if (s == NULL || !bundle_session_ok(s, now))
+	if (s == NULL || s->staged.n > 0 || !bundle_session_ok(s, now))
 		return 0;
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
 	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, need);
-	if (f == NULL || !bundle_flow_ok(f, need) ||
+	if (f == NULL || !bundle_flow_ok(s, f, now, need) ||
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) != NULL)
 		return 0;
 	n = n < MP_BUNDLE_MAX ? n : MP_BUNDLE_MAX;

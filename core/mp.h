@@ -64,6 +64,7 @@ enum mp_bound {
 	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
 	MP_PAYLOAD_MAX = 65000,	  /* longest payload of a datagram */
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
+	MP_GATHER_US = 100,	  /* that a datagram of mp_gather() waits */
 	MP_DF_ALWAYS = 1232, /* the longest datagram that MP_DF never refuses:
 			      * an IPv6 packet of 1280 bytes in plain UDP, which
 			      * every path carries */
@@ -386,6 +387,37 @@ MP_CHECK int mp_staged_begin(struct mp *, uint64_t now, uint32_t slot,
 MP_CHECK int mp_staged_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
 
+/*
+ * Datagrams of a program that sends one after the other faster than 50000 a
+ * second, since some ten of them: they may wait, 100 us at most, to go together
+ * (core/gather.c).  To be called before mp_send_begin().  Returns
+ *	0		 not this one: mp_send_begin() is next
+ *	1		 it waits, staged
+ *	2		 the same, and those that wait are to go now:
+ *			 mp_gather_begin() is next
+ *	MP_EAGAIN	 it was not taken, since a whole bundle waits, which
+ *			 has to go before
+ * [lock]
+ */
+MP_CHECK int mp_gather(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
+    size_t len);
+/*
+ * Takes those staged for a session that go together, from the oldest one on:
+ * how many; 0: none, or mp_staged_begin() is next.  Datagram i, `len' bytes and
+ * the last one `last' bytes long, is written to `packets' (`size' bytes; 65536
+ * is always enough) at i * (len + MP_OVERHEAD) + mp_bundle_head(): where
+ * mp_bundle_seal() finds it.  Their options are the same.  Until the commit
+ * nobody else sends any that are staged.  [lock]
+ */
+MP_CHECK unsigned mp_gather_begin(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, struct mp_bundle *, struct mp_tx_option *,
+    uint8_t *packets, size_t size, size_t *len, size_t *last);
+/* As mp_bundle_commit().  What did not go is still staged, whatever the error.
+ * MP_EAGAIN: the kernel has no room.  [lock] */
+MP_CHECK int mp_gather_commit(struct mp *, uint64_t now, struct mp_bundle *,
+    unsigned sent, int error);
+
 /* --- A packet in: begin [lock], open, commit [lock] ---------------------- */
 
 enum mp_verdict {
@@ -544,7 +576,7 @@ void mp_poll_sent(struct mp *, uint64_t now, const struct mp_out *);
 void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
     int error);
 /* When mp_poll() next has something to do; MP_NEVER: not before another call
- * changes something. [lock] */
+ * changes something. [lock]; without it, a value that may be out of date. */
 uint64_t mp_deadline(const struct mp *);
 
 /*
@@ -643,6 +675,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(probe_out, "probes sent")                                           \
 	X(reply_out, "answers to probes sent")                                \
 	X(staged, "datagrams staged for a session")                           \
+	X(gathered, "datagrams that waited to go together")                   \
 	X(plain_out, "staged datagrams sent as they were: no peer")           \
 	X(resent, "datagrams sent again on another flow")                     \
 	X(handshake_out, "INIT sent")                                         \

@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "flow.h"
+#include "gather.h"
 #include "handshake.h"
 #include "loss.h"
 #include "initiator.h"
@@ -421,6 +422,7 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 		return 0;
 	if (now >= m->sh->sweep_at)
 		handshake_sweep(m, now);
+	gather_expire(m, now);
 	while ((s = table_first(m)) != NULL && table_first_at(m) <= now) {
 		if (s->locals_due && locals++ == OUTPUT_LOCALS)
 			break;
@@ -469,7 +471,8 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 uint64_t
 mp_deadline(const struct mp *m)
 {
-	uint64_t at = table_first_at(m);
+	uint64_t at = table_first_at(m), gather = gather_due(m);
 
+	at = at < gather ? at : gather;
 	return at < m->sh->sweep_at ? at : m->sh->sweep_at;
 }

@@ -9,6 +9,7 @@
 #include "flow.h"
 #include "mp.h"
 #include "part.h"
+#include "part_order.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
@@ -198,8 +199,9 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	uint16_t flags;
 	int n = 1;
 
-	if (part_needed(f, len, MP_OVERHEAD, frame)) {
+	if (part_order_parts(s, f, now, len, frame)) {
 		fill_parts(m, s, f, now, 0, NULL, len, tx);
+		part_order_sent(m, s, f, now, len, frame);
 		n = 2;
 	} else {
 		send_fill(m, s, f, now, &msg, &tx[0]);
@@ -339,7 +341,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (f == NULL) /* all flows are new, as after a change of network? */
 		return path_choice_hopes(m, s, now) ? MP_EAGAIN :
 		    MP_ENETUNREACH;
-	bytes = part_needed(f, len, MP_OVERHEAD, frame) ?
+	if (part_order_waits(m, s, f, now, len, frame))
+		return MP_EAGAIN;
+	bytes = part_order_parts(s, f, now, len, frame) ?
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
@@ -400,8 +404,10 @@ send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	    len + MP_OVERHEAD;
 
 	state_count(m, MP_C_data_out);
-	if (tx->part)
+	if (tx->part) {
 		state_count(m, MP_C_part_out);
+		part_order_gone(s, f, now, len);
+	}
 	s->tx_datagrams++;
 	s->tx_bytes += len;
 	f->tx_packets += tx->part ? 2 : 1;

@@ -16,7 +16,7 @@ enum {
 	POLL_MAX = 100000, /* packets at one time; more is a loop */
 	SEND_TRIES = 70,   /* as many flows as there can be, and some */
 	SPIN_US = 1000,
-	INIT_LEN = 124,
+	INIT_LEN = 172,
 };
 
 static const enum mp_counter kind_counter[P_OTHER] = {

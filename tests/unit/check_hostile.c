@@ -242,7 +242,8 @@ START_TEST(garbage)
 			packet[4] = (uint8_t)(1 + dice(3));
 			packet[5] = WIRE_VERSION;
 			put16(packet + 6, 0);
-			len = (const size_t[]) { 124, 108, 68 }[packet[4] - 1];
+			len = (const size_t[]) { WIRE_INIT, WIRE_RESP,
+			    WIRE_COOKIE }[packet[4] - 1];
 			dice_bytes(packet + 8, len - 8);
 			if (dice(2) == 0)
 				put32(packet + 8, sid);

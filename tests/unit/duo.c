@@ -444,6 +444,10 @@ arrive(struct duo *d, struct duo_packet *p)
 			at = &(*at)->next;
 		p->next = NULL;
 		*at = p;
+	} else if (!data && !p->waited && end->read_us > 0) {
+		p->waited = true;
+		p->at = d->now + end->read_us;
+		enqueue(d, p);
 	} else {
 		receive(d, p->to, &p->path, duo_time(d, p->to), p->data,
 		    p->len);

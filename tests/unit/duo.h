@@ -53,7 +53,7 @@ struct duo_packet {
 	int from_addr, to_addr;
 	struct mp_path path; /* of the receiver */
 	uint64_t sent_at, at; /* of the duo's clock */
-	bool df;
+	bool df, waited;
 	int tos, ttl; /* -1: the host's default */
 	size_t len;
 	uint8_t data[];
@@ -104,6 +104,7 @@ struct duo_end {
 	/* The agent's rounds: it takes up to so many packets (DUO_BATCH at
 	 * most), sends them after `send_us', says how that went `tell_us'
 	 * later, and only then takes more.  0: it says so of each at once. */
+	uint64_t read_us; /* so late it reads control packets */
 	unsigned batch;
 	uint64_t send_us, tell_us;
 	struct duo_round *round; /* the one that is under way, or NULL */
