@@ -457,6 +457,7 @@ struct mp_rx {
 	uint8_t suite;
 	bool control, dir;
 	uint64_t part_pos; /* of MP_JOIN: the other part */
+	uint64_t born_at;  /* of a bundle: when the key was made */
 	uint8_t key[32];
 };
 
@@ -519,14 +520,15 @@ struct mp_rx_bundle {
  */
 MP_CHECK unsigned mp_recv_bundle_begin(struct mp *, uint64_t now,
     struct mp_rx_bundle *, const uint8_t *packets, size_t seg, size_t total);
-/* As mp_open(), for packet i; each one is to be opened before the commit. */
+/* As mp_open(), for packet i; all are to be opened, in their order, before the
+ * commit.  After the last one, or after mp_recv_bundle_wipe(), no key is left in
+ * it. */
 int mp_recv_bundle_open(struct mp_rx_bundle *, unsigned i,
     const uint8_t *packet, size_t len, uint8_t *out);
 /*
  * As mp_recv_commit(), for the packets from..to - 1, of which packet i was
  * opened to out + (i - from) * stride.  Each is committed once, in their order,
- * in one call or several.  Returns how many are delivered.  After that of the
- * last packet, or after mp_recv_bundle_wipe(), no key is left in it.  [lock]
+ * in one call or several.  Returns how many are delivered.  [lock]
  */
 unsigned mp_recv_bundle_commit(struct mp *, uint64_t now,
     struct mp_rx_bundle *, unsigned from, unsigned to, const uint8_t *out,

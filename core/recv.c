@@ -29,6 +29,7 @@ recv_keys(const struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 	rx->gen = r->s != NULL ? r->s->gen : 0;
 	rx->sid = ad->sid;
 	rx->suite = r->keys->suite;
+	rx->born_at = MP_NEVER;
 	memcpy(rx->key, r->keys->rx, sizeof(rx->key));
 }
 
@@ -143,6 +144,10 @@ recv_stale(const struct table_ref *r, const struct mp_rx *rx)
 	if (r->s != NULL ? r->s->gen != rx->gen || !r->keys->live ||
 	    r->s->state == MP_S_CLOSING : r->sh->state != HANDSHAKE_OPEN)
 		return true;
+	/* A bundle no longer has the key by then. */
+	if (rx->born_at != MP_NEVER)
+		return r->keys->sid_in != rx->sid ||
+		    r->keys->born_at != rx->born_at;
 	return memcmp(r->keys->rx, rx->key, CRYPTO_KEY) != 0;
 }
 

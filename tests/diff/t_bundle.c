@@ -57,6 +57,7 @@ say_tally_of(int n, const struct kind *k, int fd)
 		return;
 	}
 	poll(NULL, 0, REST_MS);
+	settle(k); /* a busy peer is later than that */
 	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0)
 		;
 }
