@@ -504,6 +504,7 @@ flow_stamp(struct flow *f, uint64_t now, uint8_t turn, uint16_t *ts,
 {
 	uint64_t held = now > f->ts_arrival ? now - f->ts_arrival : 0;
 
+	f->stamp_at = now;
 	*ts = clock16(now);
 	*tsreply = WIRE_TS_NONE;
 	if (turn != 0 && f->ts_turn == turn)

@@ -199,7 +199,8 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	uint16_t flags;
 	int n = 1;
 
-	if (part_order_parts(s, f, now, len, frame)) {
+	if (part_order_parts(s, f, len, frame)) {
+		part_order_begin(s, f);
 		fill_parts(m, s, f, now, 0, NULL, len, tx);
 		part_order_sent(m, s, f, now, len, frame);
 		n = 2;
@@ -343,7 +344,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		    MP_ENETUNREACH;
 	if (part_order_waits(m, s, f, now, len, frame))
 		return MP_EAGAIN;
-	bytes = part_order_parts(s, f, now, len, frame) ?
+	bytes = part_order_parts(s, f, len, frame) ?
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;

@@ -111,6 +111,7 @@ struct flow {
 
 	/* waits: times are MP_NEVER where nothing is outstanding */
 	uint64_t ts_arrival;   /* of ts_recent */
+	uint64_t stamp_at;     /* the last packet sent on it, 0: none */
 	uint64_t ack_due;      /* delayed acknowledgement; MP_NEVER */
 	uint64_t wait_since;   /* the wait that runs */
 	uint64_t silent_since; /* first wait since the last answer */
@@ -252,9 +253,11 @@ struct session {
 	uint64_t handshake_after; /* when a handshake wanted may begin */
 	struct queue staged;
 	struct queue parts; /* received, without their other part */
-	uint64_t part_at, part_prev, part_gone; /* of the last datagrams that went in */
-	uint8_t part_flow;	     /* parts (part_order.c) */
+	/* of the last datagrams that went in parts (part_order.c) */
+	uint64_t part_at, part_prev, part_gone, part_seq;
+	uint8_t part_flow;
 	uint8_t part_left;
+	bool part_mixed;
 	uint16_t part_need;
 
 	/* choice */
