@@ -67,7 +67,7 @@ part_order_waits(struct mp *m, struct session *s, const struct flow *f,
 	if (s->part_left > 0 || !part_order_behind(s, f, now) ||
 	    part_needed(f, len, MP_OVERHEAD, frame))
 		return false;
-	if (!pool_fits(m, POOL_HELD, s, len + ORDER_SPARE)) {
+	if (!pool_fits(m, s, len + ORDER_SPARE)) {
 		s->part_need = 0;
 		s->staged_again = 0;
 		return false;
