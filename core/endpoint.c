@@ -76,7 +76,7 @@ enum {
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 25, .pool_each = 1 << 24,
-	.staged = 1 << 21 };
+	.staged = 1 << 24 };
 
 /* The largest power of two up to n. */
 static uint32_t
@@ -129,6 +129,7 @@ lay_out(struct mp *m, uint8_t *base)
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
 	size_t sh, ss, fl, se, sk, p[10], pool, held, parts;
+	uint32_t parts_size = pool_parts_size(l);
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -146,11 +147,11 @@ lay_out(struct mp *m, uint8_t *base)
 	p[5] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	p[6] = endpoint_take(&at, l->pool / POOL_CHUNK, sizeof(uint32_t));
 	p[7] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
-	p[8] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
+	p[8] = endpoint_take(&at, parts_size / POOL_CHUNK, sizeof(uint32_t));
 	p[9] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	pool = endpoint_take(&at, l->pool, 1);
 	held = endpoint_take(&at, l->staged, 1);
-	parts = endpoint_take(&at, l->staged, 1);
+	parts = endpoint_take(&at, parts_size, 1);
 	if (base == NULL)
 		return at;
 	m->sh = (struct shared *)(void *)(base + sh);

@@ -56,7 +56,7 @@ mp_gather(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	if ((!hurry && s->gather_at == 0) || !gather_may(m, s, now, len))
 		return 0;
 	if (s->staged.n >= gather_most(len) ||
-	    !pool_fits(m, POOL_HELD, s, len))
+	    !pool_fits(m, s, len))
 		return MP_EAGAIN;
 	if (s->gather_at == 0 && !gather_start(m, s, now))
 		return 0;

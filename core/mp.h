@@ -96,8 +96,9 @@ struct mp_limits {
 			      * and `staged' are rounded down to a power of
 			      * two */
 	uint32_t pool_each;  /* of one session; default 16 MiB */
-	uint32_t staged;	     /* bytes of staged ones, and of parts that wait for
-			      * the other one; default 2 MiB */
+	uint32_t staged;	     /* bytes of staged ones, and, up to 2 MiB, of
+			      * parts that wait for the other one; default 16
+			      * MiB, touched like `pool' */
 };
 
 /* A view of a block.  Private: use the functions. */
@@ -368,11 +369,11 @@ struct mp_tx_option {
 				 * so long and none ever did; 0: never */
 };
 
-/* Stages a datagram until its session is up.  One session has 208 KiB, with 48
- * bytes for each datagram; its oldest are dropped first.  Options of NULL: the
- * defaults.  Returns 0, or 1 where the session is up and others wait to be
- * sent: mp_staged_begin() is next.  MP_EAGAIN: so many wait that there is no
- * room.  MP_EINVAL: there is no such session. [lock] */
+/* Stages a datagram until its session is up.  One session has half of the bytes
+ * for staged ones, but of those over 2 s old 208 KiB, with 48 bytes for each
+ * datagram; its oldest are dropped first.  Options of NULL: the defaults.  Returns 0, or 1 where the session is up and others wait to be
+ * sent: mp_staged_begin() is next.  MP_EAGAIN: so many wait (208 KiB) that there is
+ * no room.  MP_EINVAL: there is no such session. [lock] */
 MP_CHECK int mp_stage(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
     size_t len);

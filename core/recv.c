@@ -427,6 +427,8 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	if (!r->former && (r->fresh || r->in_order))
 		loss_came(r->f, rx->control, rx->seq, r->now);
+	if (!r->former)
+		state_keys(r->s)->heard = true;
 	r->s->last_in = r->now;
 	r->f->rx_packets++;
 	r->f->rx_bytes += len;

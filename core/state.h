@@ -187,6 +187,7 @@ struct keys {
 	bool live : 1;
 	bool own : 1; /* of a handshake of ours */
 	bool parent : 1; /* `secret' is set */
+	bool heard : 1; /* a packet of the peer's opened under them */
 	bool child : 1; /* made of a parent's secret, without a handshake */
 	bool framed : 1; /* initiator: the peer has not told sid_out, which is
 			  * sid_in; packets go as CHILD */

@@ -34,8 +34,7 @@ enum {
 	MOST = 128, /* by a call */
 	ECT0 = 2, /* a TOS that no queue of the kernel sorts by */
 	MESSAGE = 65000, /* bytes, by UDP_SEGMENT */
-	WINDOW = 128, /* more of them than a session's begin has room to stage
-		       * (208 KiB) would be lost */
+	WINDOW = 256, /* all of them at once at the session's begin */
 	TELL = 32, /* datagrams after which the taker tells */
 	TELL_MS = 20, /* or where none comes for so long, since what it tells
 		       * may be lost */
