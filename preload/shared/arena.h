@@ -46,7 +46,7 @@ struct slot_rx {
 	_Atomic uint32_t given;	  /* its datagrams, from the first on, that are
 				   * done with */
 	_Atomic uint32_t gro;	  /* the program's own UDP_GRO */
-	_Atomic uint64_t again_at; /* us: not on before that */
+	_Atomic uint64_t since; /* us: of the last change of `mode', or try */
 };
 
 /* One socket of the endpoint, as the program knows it. */
