@@ -298,11 +298,11 @@ segments(const struct kind *k)
 		snprintf(label, sizeof(label), "segment-%u", sizes[i]);
 		give(label, k, fd, IPPROTO_UDP, UDP_SEGMENT, &sizes[i],
 		    sizeof(sizes[i]), 0);
-		settle(k);
+		settle_of(k, fd);
 		say_rest(fd);
 	}
 	give_int("segment-int", k, fd, IPPROTO_UDP, UDP_SEGMENT, 100);
-	settle(k);
+	settle_of(k, fd);
 	say_rest(fd);
 	close(fd);
 }
