@@ -249,8 +249,8 @@ twins_take_bundled(struct mp *m, uint64_t now, const struct twins_recv *t,
 
 	memset(in, 0, sizeof(*in));
 	while (at < t->total) {
-		b.rx.path = t->path;
-		b.rx.arrival = t->arrival;
+		b.rx = (struct mp_rx){ .path = t->path,
+			.arrival = t->arrival };
 		n = mp_recv_bundle_begin(m, now, &b, t->bytes + at, t->seg,
 		    t->total - at);
 		if (n == 0) {
