@@ -274,7 +274,6 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
     const struct mp_ticket *t, struct keys *k)
 {
 	struct flow *f;
-	uint64_t patience;
 
 	k->suite = t->suite;
 	k->child = k->framed = true;
@@ -291,8 +290,7 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
 		return false;
 	s->rekey_at = now + CHILD_REKEY + rng_below(&m->sh->rng, CHILD_REKEY);
 	s->addr_at = now + 60 * SEC;
-	patience = child_patience(m, s);
-	s->child_ask_at = now + (patience < CHILD_ASK ? patience : CHILD_ASK);
+	s->child_ask_at = now + child_patience(m, s);
 	s->child_waits = true;
 	return true;
 }
