@@ -94,7 +94,7 @@ mp_recv_bundle_begin(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
 	b->n = 0;
 	rx->ref = rx->session = MP_NONE;
 	rx->off = rx->len = 0;
-	rx->child = false;
+	rx->child = rx->later = false;
 	if (seg == 0 || !bundle_head(packets, seg < total ? seg : total, &ad) ||
 	    !bundle_keys(m, &ad, rx, &r) || ad.flow >= m->limits.flows_each ||
 	    state_flow(m, r.s, ad.flow) == NULL) {
