@@ -558,6 +558,8 @@ struct mp_out {
 	int16_t tos, ttl; /* -1: the system's default */
 	uint32_t slot;	  /* whose socket; MP_NONE: the question's */
 	bool staged; /* it carries a staged datagram */
+	bool together; /* it may go in one send with others like it: the next
+			* ones, as long, of which the last may be shorter */
 	/* private to the engine */
 	uint32_t session, gen;
 	uint32_t number; /* of that */

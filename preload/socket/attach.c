@@ -277,7 +277,7 @@ attach_begin(struct sock *s)
 			return true;
 		}
 		idle = 0;
-		poll(NULL, 0, 1);
+		real_poll(NULL, 0, 1);
 	}
 	return false;
 }
