@@ -70,8 +70,8 @@ bundle_note(struct mp *m, struct mp_rx_bundle *b, const struct table_ref *r,
 		if (!bundle_head(packets, seg, &ad) || ad.sid != first->sid ||
 		    ad.dir != first->dir || ad.flow != first->flow ||
 		    ad.seq <= before || ad.seq > UINT32_MAX ||
-		    flow_seen(state_replay(m, f), former, ad.seq) !=
-		    REPLAY_NEW)
+		    flow_seen(state_replay(m, f), former, false,
+			ad.seq) != REPLAY_NEW)
 			break;
 		b->one[n] = (struct mp_rx_one){ .opened = -1,
 			.seq = (uint32_t)ad.seq };

@@ -31,10 +31,12 @@ enum state_bound {
 	STATE_NO_INDEX = 0xffff,	/* no flow record */
 };
 
-/* Which sequence numbers of a flow have arrived: record i is flow i's. */
+/* Which sequence numbers of a flow have arrived: record i is flow i's.  Data
+ * and control packets have each their own (flow.h: flow_seen()). */
 struct replay {
-	struct replay_window window;	   /* under the session's present key */
-	struct replay_tail former; /* under the former one */
+	struct replay_window window;	/* under the session's present key */
+	struct replay_tail former;	/* under the former one */
+	struct replay_tail control[2];	/* under the former one: [1] */
 };
 
 /* Loss of a flow in one direction, over its last packets. */
