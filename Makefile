@@ -111,7 +111,7 @@ MPCTL = $(B)/mpctl
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
-BENCH_UDP = $(B)/bench/bench_udp
+BENCH_UDP = $(B)/bench/bench_udp $(B)/bench/bench_bulk
 FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
@@ -237,7 +237,7 @@ $(CHECK): $(UNIT_O) $(LIB)
 $(SIMULATOR): $(SIM_O) $(LIB)
 	$(LINK) -o $@ $(SIM_O) $(LIB) -lsodium -lm
 
-$(BENCH_UDP): $(B)/bench/bench_udp.o
+$(BENCH_UDP): %: %.o
 	$(LINK) -o $@ $<
 
 $(BENCHES): %: %.o $(BENCH_O) $(LIB)
@@ -261,7 +261,7 @@ $(B)/sim/%.o: tests/sim/%.c $(B)/flags
 
 $(B)/bench/%.o: tests/bench/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Icore -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) -Icore -MMD -MP -c -o $@ $<
 
 $(B)/cli/%.o: tests/cli/%.c $(B)/flags
 	@mkdir -p $(@D)
