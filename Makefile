@@ -32,7 +32,8 @@ CORE = crypto \
 	initiator_reply child_in \
 	responder \
 	control recv timers info \
-	output endpoint
+	output endpoint \
+	bundle_out bundle_in
 
 # The rooms of preload/ (preload/README.md): every file is part of its room.
 LIBRARY_ROOMS = hook datagram socket policy process

@@ -278,6 +278,55 @@ size_t mp_seal(const struct mp_tx *, const void *payload, size_t len,
 MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
 
+/* --- Several datagrams out: begin [lock], seal each, send, commit [lock] --- */
+
+enum { MP_BUNDLE_MAX = 64 };
+
+/*
+ * Datagrams to one peer that leave together: by one flow, under one key, each
+ * in a packet of its own, with numbers in a row.  The packets are those that
+ * mp_send_begin() and mp_seal() would have made one by one, and so is all that
+ * the engine does for them.
+ */
+struct mp_bundle {
+	struct mp_tx tx; /* of the first one; `error' is not used */
+	unsigned n;	 /* datagrams */
+	/* private to the engine */
+	uint8_t rest[18]; /* the head of the others, but for their number */
+};
+
+/*
+ * As mp_send_begin(), for n datagrams of which each has `len' bytes, but the
+ * last one `last' bytes, at most as many (for n of 1: both are the same).
+ * Returns how many of them, from the first on, go together: their packets are
+ * equally long, but for the last of all.  0: the first one is to go by
+ * mp_send_begin(), which says why: there is no session, an error, others are
+ * staged, its flow is in doubt or not proven, it goes in parts or as CHILD.
+ * [lock]
+ */
+MP_CHECK unsigned mp_bundle_begin(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, size_t len, size_t last, unsigned n,
+    enum mp_send_flag, struct mp_bundle *);
+
+/* Where in its packet a datagram begins, bytes. */
+size_t mp_bundle_head(void);
+/* Writes packet i to `out', which has room for len + MP_OVERHEAD bytes, and
+ * returns its length.  It does not overlap the payload, or that lies where it
+ * goes: at out + mp_bundle_head(). */
+size_t mp_bundle_seal(const struct mp_bundle *, unsigned i,
+    const void *payload, size_t len, uint8_t *out);
+
+/*
+ * Reports how sending went: the first `sent' packets went out; the next one
+ * failed with `error', a negative errno, or (0) was not tried.  Datagram i is
+ * at payload + i * stride, unsealed.  Returns 0: all went out; 1: the caller is
+ * to begin anew with the datagram behind those that did; or the negative errno
+ * for the program of that one.  [lock]
+ */
+MP_CHECK int mp_bundle_commit(struct mp *, uint64_t now, struct mp_bundle *,
+    unsigned sent, int error, const void *payload, size_t stride, size_t len,
+    size_t last);
+
 /* What the program asked for with a staged datagram.  Index 0 is for an IPv4
  * packet, 1 for IPv6; -1: the system's default. */
 struct mp_tx_option {
@@ -374,6 +423,45 @@ enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
  */
 enum mp_verdict mp_recv_peek(struct mp *, uint64_t now, struct mp_rx *,
     const uint8_t *out, int opened);
+
+/* --- Several packets in: begin [lock], open each, commit [lock] ----------- */
+
+/* Packets of datagrams that arrived together, under one key, by one flow. */
+struct mp_rx_bundle {
+	struct mp_rx rx; /* the caller sets path and arrival; `from' and `slot'
+			  * are set by the commit, if it delivers any */
+	unsigned n;	 /* packets */
+	struct mp_rx_one {
+		int opened; /* what mp_recv_bundle_open() returned */
+		enum mp_verdict verdict; /* of the commit: MP_DELIVER or
+					  * MP_DROPPED */
+		size_t off, len; /* of the payload, within the opened bytes */
+		/* private to the engine */
+		uint32_t seq;
+	} one[MP_BUNDLE_MAX];
+};
+
+/*
+ * For packets of `seg' bytes, the last one perhaps shorter, that lie side by
+ * side and have `total' bytes together.  Returns how many of them, from the
+ * first on, are of datagrams and go together.  0: the first one is to be taken
+ * by mp_recv_begin().  [lock]
+ */
+MP_CHECK unsigned mp_recv_bundle_begin(struct mp *, uint64_t now,
+    struct mp_rx_bundle *, const uint8_t *packets, size_t seg, size_t total);
+/* As mp_open(), for packet i; each one is to be opened before the commit. */
+int mp_recv_bundle_open(struct mp_rx_bundle *, unsigned i,
+    const uint8_t *packet, size_t len, uint8_t *out);
+/*
+ * As mp_recv_commit(), for the packets from..to - 1, of which packet i was
+ * opened to out + (i - from) * stride.  Each is committed once, in their order,
+ * in one call or several.  Returns how many are delivered.  After that of the
+ * last packet, or after mp_recv_bundle_wipe(), no key is left in it.  [lock]
+ */
+unsigned mp_recv_bundle_commit(struct mp *, uint64_t now,
+    struct mp_rx_bundle *, unsigned from, unsigned to, const uint8_t *out,
+    size_t stride);
+void mp_recv_bundle_wipe(struct mp_rx_bundle *);
 
 /* --- For filters that sort packets before the engine sees them ----------- */
 

@@ -448,6 +448,19 @@ path_choice_hopes(const struct mp *m, const struct session *s, uint64_t now)
 	return false;
 }
 
+bool
+path_choice_twice(const struct flow *f, uint64_t now)
+{
+	return !f->validated || flow_in_doubt(f, now) || loss_is_heavy(f);
+}
+
+bool
+path_choice_settled(const struct session *s, const struct flow *f,
+    uint64_t now)
+{
+	return f->data_since != MP_NEVER || look_at(s, f, 0) > now;
+}
+
 uint16_t
 path_choice_copy_flags(const struct flow *f, uint64_t now)
 {
@@ -466,10 +479,9 @@ path_choice_copy(struct mp *m, struct session *s, uint64_t now,
 	struct policy_ask ask = { .now = now, .need = need, .not = f,
 		.no_doubt = true };
 
-	if (f->validated && !flow_in_doubt(f, now)) {
-		if (!loss_is_heavy(f))
-			return NULL;
+	if (!path_choice_twice(f, now))
+		return NULL;
+	if (f->validated && !flow_in_doubt(f, now))
 		ask.apart = f; /* a shared link may lose both packets */
-	}
 	return policy_best_fit(m, s, ask);
 }

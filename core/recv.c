@@ -20,6 +20,17 @@
 #include "state.h"
 #include "table.h"
 
+void
+recv_keys(const struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
+    const struct table_ref *r)
+{
+	rx->session = r->s != NULL ? state_index(m, r->s) : MP_NONE;
+	rx->gen = r->s != NULL ? r->s->gen : 0;
+	rx->sid = ad->sid;
+	rx->suite = r->keys->suite;
+	memcpy(rx->key, r->keys->rx, sizeof(rx->key));
+}
+
 /* What a packet's sid names: its keys and the direction it must have. */
 static bool
 find_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
@@ -38,11 +49,7 @@ find_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 		state_count(m, MP_C_drop_direction);
 		return false;
 	}
-	rx->session = r->s != NULL ? state_index(m, r->s) : MP_NONE;
-	rx->gen = r->s != NULL ? r->s->gen : 0;
-	rx->sid = ad->sid;
-	rx->suite = r->keys->suite;
-	memcpy(rx->key, r->keys->rx, sizeof(rx->key));
+	recv_keys(m, ad, rx, r);
 	return true;
 }
 
@@ -471,34 +478,49 @@ recv_names_itself(const struct recv *r)
 	    r->msg.copy.sid == r->rx->sid;
 }
 
-enum mp_verdict
-mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
-    const uint8_t *out, int opened)
+bool
+recv_whose(struct mp *m, struct recv *r, bool opened)
 {
-	struct recv r = { .rx = rx, .in = out, .now = now };
-	uint32_t ref = rx->ref;
-	struct table_ref was;
-	bool fresh_session;
-	enum wire_error error;
-	size_t whole = (size_t)opened + WIRE_AD + WIRE_TAG +
-	    (rx->child ? WIRE_CHILD : 0);
+	const struct mp_rx *rx = r->rx;
 
 	/* An arrival in the future counts as unknown; one too long ago says
 	 * that the program was slow, and nothing of the path. */
-	r.old = rx->arrival <= now && now - rx->arrival > FLOW_HELD_MAX;
-	r.arrival = rx->arrival <= now && !r.old ? rx->arrival : now;
-	r.s = owner(m, rx, now, opened >= 0, &fresh_session);
-	crypto_wipe(rx->key, sizeof(rx->key));
-	crypto_wipe(rx->back, sizeof(rx->back));
-	if (r.s == NULL)
+	r->old = rx->arrival <= r->now && r->now - rx->arrival > FLOW_HELD_MAX;
+	r->arrival = rx->arrival <= r->now && !r->old ? rx->arrival : r->now;
+	r->s = owner(m, r->rx, r->now, opened, &r->first);
+	if (r->s == NULL)
+		return false;
+	r->former = (rx->ref & 1) != (r->s->cur & 1U);
+	return true;
+}
+
+/* The first packet of a session, which began with a packet of what `ref'
+ * named. */
+static void
+recv_first(struct mp *m, struct recv *r, uint32_t ref)
+{
+	struct table_ref was;
+
+	if (r->rx->child)
+		child_in_first(m, r->s, r->f, r->now, r->rx);
+	if (table_ref_of(m, ref, &was) && was.sh != NULL)
+		confirmed(m, r, was.sh);
+}
+
+enum mp_verdict
+recv_opened(struct mp *m, struct recv *r, size_t opened, uint32_t ref)
+{
+	struct mp_rx *rx = r->rx;
+	size_t whole = opened + WIRE_AD + WIRE_TAG +
+	    (rx->child ? WIRE_CHILD : 0);
+	enum wire_error error;
+
+	if (!recv_place(m, r, whole))
 		return MP_DROPPED;
-	r.former = (rx->ref & 1) != (r.s->cur & 1U);
-	if (!recv_place(m, &r, whole))
-		return MP_DROPPED;
-	recv_child(m, &r);
-	error = wire_get_msg(out, (size_t)opened, rx->control, &r.msg);
-	if (r.fresh && (error != WIRE_OK || !recv_names_itself(&r)))
-		flow_take(state_replay(m, r.f), r.former, rx->seq);
+	recv_child(m, r);
+	error = wire_get_msg(r->in, opened, rx->control, &r->msg);
+	if (r->fresh && (error != WIRE_OK || !recv_names_itself(r)))
+		flow_take(state_replay(m, r->f), r->former, rx->seq);
 	switch (error) {
 	case WIRE_EFLAGS:
 		state_count(m, MP_C_drop_flags);
@@ -509,29 +531,40 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	case WIRE_OK:
 		break;
 	}
-	if (r.s->state != MP_S_UP) { /* from before its CLOSE */
-		r.in_order = false;
+	if (r->s->state != MP_S_UP) { /* from before its CLOSE */
+		r->in_order = false;
 		if (rx->control &&
-		    (r.msg.flags & WIRE_COPYFLAG) == 0 &&
-		    !WIRE_IS_FRAG(r.msg.flags))
+		    (r->msg.flags & WIRE_COPYFLAG) == 0 &&
+		    !WIRE_IS_FRAG(r->msg.flags))
 			return MP_CONTROL;
 	}
-	match_probe(m, &r);
-	if (r.in_order) {
-		flow_mark(r.f, r.former, rx->control, rx->seq);
-		take_path(m, &r, whole);
-		if (!r.old)
-			take_times(m, &r);
+	match_probe(m, r);
+	if (r->in_order) {
+		flow_mark(r->f, r->former, rx->control, rx->seq);
+		take_path(m, r, whole);
+		if (!r->old)
+			take_times(m, r);
 	}
-	if (fresh_session && rx->child)
-		child_in_first(m, r.s, r.f, now, rx);
-	if (fresh_session && table_ref_of(m, ref, &was) && was.sh != NULL)
-		confirmed(m, &r, was.sh);
+	if (r->first)
+		recv_first(m, r, ref);
 	if (!rx->control)
-		return take_data(m, &r);
-	if ((r.msg.flags & WIRE_COPYFLAG) || WIRE_IS_FRAG(r.msg.flags))
-		return recv_copy(m, &r);
-	return recv_control(m, &r);
+		return take_data(m, r);
+	if ((r->msg.flags & WIRE_COPYFLAG) || WIRE_IS_FRAG(r->msg.flags))
+		return recv_copy(m, r);
+	return recv_control(m, r);
+}
+
+enum mp_verdict
+mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
+    const uint8_t *out, int opened)
+{
+	struct recv r = { .rx = rx, .in = out, .now = now };
+	uint32_t ref = rx->ref;
+	bool whose = recv_whose(m, &r, opened >= 0);
+
+	crypto_wipe(rx->key, sizeof(rx->key));
+	crypto_wipe(rx->back, sizeof(rx->back));
+	return whose ? recv_opened(m, &r, (size_t)opened, ref) : MP_DROPPED;
 }
 
 /*

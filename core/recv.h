@@ -11,6 +11,7 @@
 
 struct flow;
 struct session;
+struct table_ref;
 
 /* A packet that opened, on its way through recv.c. */
 struct recv {
@@ -24,7 +25,18 @@ struct recv {
 	bool former;   /* it came under the session's former key */
 	bool in_order; /* above all earlier ones of its flow and C bit */
 	bool fresh;    /* its sequence number is new */
+	bool first;    /* it began its session */
 };
+
+/* Fills in what a packet's head names: the keys of a session or handshake. */
+void recv_keys(const struct mp *, const struct wire_ad *, struct mp_rx *,
+    const struct table_ref *);
+/* Fills in whose packet it is, of which `rx' and `now' are known.  False: it is
+ * forged, or what it named is no more; it is counted. */
+bool recv_whose(struct mp *, struct recv *, bool opened);
+/* Takes an opened packet in; `ref' is what its head named at first. */
+enum mp_verdict recv_opened(struct mp *, struct recv *, size_t opened,
+    uint32_t ref);
 
 /* Acts on a control packet that is no COPY. */
 enum mp_verdict recv_control(struct mp *, struct recv *);

@@ -260,6 +260,21 @@ send_unconnected(struct mp *m, struct session *s, uint64_t now)
 	return MP_EAGAIN;
 }
 
+struct flow *
+send_choose(struct mp *m, struct session *s, uint64_t now, size_t need)
+{
+	s->last_send = s->last_data = now;
+	flow_fetch(state_flow(m, s, s->current));
+	pool_fetch(m, s);
+	return path_choice_flow(m, s, now, need);
+}
+
+uint64_t
+send_numbers_left(const struct flow *f)
+{
+	return f->tx_seq < SEND_SEQ_END ? SEND_SEQ_END - f->tx_seq : 0;
+}
+
 /* The program needs packets of that size: probes are to try it. */
 static void
 request_mtu(struct mp *m, struct session *s, uint64_t now, size_t need)
@@ -319,11 +334,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (child_holds(s, now))
 		return MP_EAGAIN;
 	frame = child_frame(m, s, now);
-	s->last_send = s->last_data = now;
-	flow_fetch(state_flow(m, s, s->current));
-	pool_fetch(m, s);
 	need += frame;
-	f = path_choice_flow(m, s, now, need);
+	f = send_choose(m, s, now, need);
 	if (f == NULL) /* all flows are new, as after a change of network? */
 		return path_choice_hopes(m, s, now) ? MP_EAGAIN :
 		    MP_ENETUNREACH;
@@ -331,7 +343,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
-	if (f->tx_seq >= SEND_SEQ_END) { /* no rekey succeeded in time */
+	if (send_numbers_left(f) == 0) { /* no rekey succeeded in time */
 		session_down(m, s);
 		return send_unconnected(m, s, now);
 	}
@@ -444,8 +456,7 @@ copy_sent(struct mp *m, struct session *s, const struct mp_tx *tx, int n,
 	return f;
 }
 
-/* The datagram's own packets failed to go out with that error. */
-static int
+int
 send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     int error, size_t len, bool copied)
 {

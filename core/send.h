@@ -52,6 +52,16 @@ void send_fill(struct mp *, struct session *, struct flow *, uint64_t now,
  * doubt: how many, MP_TX_MAX at most. */
 int send_fill_all(struct mp *, struct session *, struct flow *, uint64_t now,
     size_t len, struct mp_tx *tx);
+/* The program sends: the flow for a datagram that needs `need' bytes of UDP
+ * payload; NULL: none. */
+struct flow *send_choose(struct mp *, struct session *, uint64_t now,
+    size_t need);
+/* How many more packets of datagrams the flow can carry under its key. */
+uint64_t send_numbers_left(const struct flow *);
+/* A datagram's own packets failed to go out with that error; `copied': its COPY
+ * went.  What mp_send_commit() returns. */
+int send_failed(struct mp *, struct session *, struct flow *, uint64_t now,
+    int error, size_t len, bool copied);
 /* The datagram went out on that flow, and as a COPY on another or on none: it
  * is counted, an answer is waited for, and it is kept for a resend.  Returns
  * its record, which a payload of NULL is still to be written to; or NULL. */

@@ -47,6 +47,12 @@ wire_put_ad(uint8_t out[WIRE_AD], const struct wire_ad *ad)
 	put64(out + 4, nonce);
 }
 
+void
+wire_put_seq(uint8_t out[WIRE_AD], uint64_t seq)
+{
+	put64(out + 4, (get64(out + 4) & ~NONCE_SEQ) | (seq & NONCE_SEQ));
+}
+
 static void
 get_ad(const uint8_t in[WIRE_AD], struct wire_ad *ad)
 {

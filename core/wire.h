@@ -127,6 +127,8 @@ struct wire_ad {
 /* A flow id above WIRE_FLOW_MAX is written as 0x7fff, which no receiver
  * takes. */
 void wire_put_ad(uint8_t out[WIRE_AD], const struct wire_ad *);
+/* Changes its number. */
+void wire_put_seq(uint8_t out[WIRE_AD], uint64_t seq);
 /* False: shorter than WIRE_MIN. */
 bool wire_get_ad(const uint8_t *packet, size_t len, struct wire_ad *);
 

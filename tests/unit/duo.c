@@ -54,6 +54,16 @@ duo_bare_free(struct mp *m)
 	free(m->sh); /* the block begins with struct shared */
 }
 
+void
+duo_twin(const struct duo *d, int e, struct mp *m)
+{
+	const struct duo_end *end = &d->end[e];
+	void *block = zeros(end->size);
+
+	memcpy(block, end->block, end->size);
+	ck_assert_int_eq(mp_attach(m, block, end->size), 0);
+}
+
 struct mp_addr
 duo_ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port)
 {
@@ -322,6 +332,15 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 	else
 		enqueue(d, p);
 	return 0;
+}
+
+int
+duo_transmit(struct duo *d, int e, const struct mp_path *path,
+    const uint8_t *data, size_t len)
+{
+	struct mp_out none = { .tos = -1, .ttl = -1 };
+
+	return transmit(d, e, path, data, len, &none);
 }
 
 static void

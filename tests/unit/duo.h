@@ -135,6 +135,10 @@ void duo_bare_free(struct mp *);
 struct mp_addr duo_ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d,
     uint16_t port);
 
+/* A copy of an engine as it is now, in a block of its own, for what would happen
+ * otherwise; duo_bare_free() frees it. */
+void duo_twin(const struct duo *, int e, struct mp *);
+
 /* --- The world ---------------------------------------------------------- */
 
 /* Client and server with so many addresses each; ChaCha20, small limits. */
@@ -207,6 +211,9 @@ void duo_tell(struct duo *, int e);
 
 /* Sends a copy of a packet, to arrive at p->at. */
 void duo_post(struct duo *, const struct duo_packet *);
+/* Sends a packet of an end: 0, or the error of sending it. */
+int duo_transmit(struct duo *, int e, const struct mp_path *, const uint8_t *,
+    size_t len);
 /* Delivers bytes to an end now, and what follows from it.  Returns the engine's
  * last verdict (MP_HANDSHAKE: mp_handshake() was called). */
 enum mp_verdict duo_inject(struct duo *, int e, const struct mp_path *,

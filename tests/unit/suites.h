@@ -7,6 +7,8 @@
 
 Suite *suite_addr(void);
 Suite *suite_behaviours(void);
+Suite *suite_bundle_in(void);
+Suite *suite_bundle_out(void);
 Suite *suite_child(void);
 Suite *suite_child_in(void);
 Suite *suite_control(void);

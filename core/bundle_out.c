@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A bundle is what n calls of mp_send_begin(), mp_seal() and mp_send_commit()
+ * would do for n datagrams of one length to one peer, done at once: the choice
+ * of the flow is made for the first one and holds for all, the lock is taken
+ * twice instead of 2 n times, and each packet differs from the one before in
+ * its number alone.  (The first one besides: it returns the peer's timestamp,
+ * which each timestamp is returned once.)
+ *
+ * So a bundle is begun only where no datagram of it can change what happens to
+ * the next one: the session is up and no child that still frames its packets,
+ * nothing is staged, the flow is proven, carries that length whole and goes
+ * without COPYs, and no review of the choice is due.  In all other cases
+ * mp_bundle_begin() gives 0, has changed nothing that mp_send_begin() would not
+ * have changed, too, and the caller goes on one by one.
+ *
+ * Numbers.  Those of a bundle are taken when it begins.  Where sending fails,
+ * the numbers of what did not go are not used again, since a nonce must never
+ * be used twice and the kernel may have sent what it says it did not; like
+ * every number that did not go they are told to the peer (loss_skip()).
+ *
+ * The caller's lock is held, but in mp_bundle_seal().
+ */
+#include <string.h>
+
+#include "addr.h"
+#include "child.h"
+#include "crypto.h"
+#include "flow.h"
+#include "loss.h"
+#include "mp.h"
+#include "path.h"
+#include "path_choice.h"
+#include "pool.h"
+#include "probe.h"
+#include "seal.h"
+#include "send.h"
+#include "session.h"
+#include "state.h"
+#include "table.h"
+#include "wire.h"
+
+enum { BUNDLE_HEAD = WIRE_AD + WIRE_HEAD };
+
+_Static_assert(sizeof(((struct mp_bundle *)0)->rest) == BUNDLE_HEAD,
+    "mp.h knows the length of a head");
+_Static_assert(BUNDLE_HEAD + WIRE_TAG == MP_OVERHEAD,
+    "a packet is head, datagram and tag");
+
+/* Does the session send datagrams as they come, one in a packet? */
+static bool
+bundle_session_ok(struct session *s, uint64_t now)
+{
+	return s->state == MP_S_UP && s->staged.n == 0 && !s->locals_due &&
+	    now < s->last_in + SESSION_SILENT && !state_keys(s)->framed &&
+	    s->frames_left == 0 && !child_holds(s, now);
+}
+
+/* Does the flow carry datagrams of that length so, one after the other? */
+static bool
+bundle_flow_ok(const struct flow *f, uint64_t now, size_t need)
+{
+	return flow_usable(f) && !f->unproven && need <= f->size &&
+	    !path_choice_twice(f, now) && send_numbers_left(f) > 0;
+}
+
+/* Takes the numbers of n datagrams, and writes the heads of their packets. */
+static void
+bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    struct mp_bundle *b)
+{
+	struct wire_msg msg = { .flags = 0 };
+
+	send_fill(m, s, f, now, &msg, &b->tx);
+	msg.tsreply = WIRE_TS_NONE;
+	memcpy(b->rest, b->tx.hdr, WIRE_AD);
+	wire_put_msg(b->rest + WIRE_AD, &msg);
+	f->tx_seq += b->n - 1;
+	f->tx_data = (uint16_t)(f->tx_data + b->n - 1);
+}
+
+unsigned
+mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, size_t len, size_t last, unsigned n,
+    enum mp_send_flag flags, struct mp_bundle *b)
+{
+	struct session *s;
+	struct flow *f;
+	size_t need = len + MP_OVERHEAD;
+
+	(void)flags; /* what a flow carries whole it may carry with DF */
+	b->n = 0;
+	if (n == 0 || last > len || len > MP_PAYLOAD_MAX ||
+	    !state_slot_open(m, slot) || addr_unusable(dst))
+		return 0;
+	s = table_find_addr(m, slot, dst);
+	if (s == NULL || !bundle_session_ok(s, now))
+		return 0;
+	if (probe_idle(s, now))
+		path_probe_now(m, s, now, MP_NONE);
+	f = send_choose(m, s, now, need);
+	if (f == NULL || !bundle_flow_ok(f, now, need))
+		return 0;
+	n = n < MP_BUNDLE_MAX ? n : MP_BUNDLE_MAX;
+	n = n < send_numbers_left(f) ? n : (unsigned)send_numbers_left(f);
+	/* A shorter one may fit the flow in use, which this one is not. */
+	if (last != len && n > 1 && f->id != s->current)
+		n--;
+	if (!path_choice_settled(s, f, now))
+		n = 1;
+	b->n = n;
+	bundle_fill(m, s, f, now, b);
+	return n;
+}
+
+size_t
+mp_bundle_head(void)
+{
+	return BUNDLE_HEAD;
+}
+
+size_t
+mp_bundle_seal(const struct mp_bundle *b, unsigned i, const void *payload,
+    size_t len, uint8_t *out)
+{
+	const uint8_t *from = payload;
+
+	if (len > 0 && from != out + BUNDLE_HEAD)
+		memcpy(out + BUNDLE_HEAD, from, len);
+	memcpy(out, i == 0 ? b->tx.hdr : b->rest, BUNDLE_HEAD);
+	wire_put_seq(out, b->tx.seq + i);
+	return seal_packet(out, 0, WIRE_HEAD + len, b->tx.suite, b->tx.key);
+}
+
+int
+mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
+    unsigned sent, int error, const void *payload, size_t stride, size_t len,
+    size_t last)
+{
+	struct session *s = state_session_gen(m, b->tx.session, b->tx.gen);
+	struct flow *f = s != NULL ? state_flow(m, s, b->tx.flow) : NULL;
+	const uint8_t *data = payload;
+	struct mp_tx tx = b->tx;
+	unsigned i;
+
+	crypto_wipe(b->tx.key, sizeof(b->tx.key));
+	crypto_wipe(tx.key, sizeof(tx.key));
+	if (f == NULL || !state_keys(s)->live)
+		return sent < b->n ? error : 0;
+	for (i = 0; i < sent && i < b->n; i++, tx.seq++)
+		(void)send_done(m, s, f, &tx, data + i * stride,
+		    i + 1 < b->n ? len : last, NULL);
+	if (i == b->n)
+		return 0;
+	for (i = sent; i < b->n; i++)
+		loss_skip(f);
+	return error == 0 ? 1 : send_failed(m, s, f, now, error,
+	    sent + 1 < b->n ? len : last, false);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * twins: an engine and its copy.  The one sends or receives datagrams one by
+ * one, the other one in bundles; afterwards they must not differ in a byte, nor
+ * in what they put out.
+ */
+#ifndef TWINS_H
+#define TWINS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "duo.h"
+#include "mp.h"
+
+enum twins_bound {
+	TWINS_MOST = 100, /* datagrams at a time */
+	TWINS_LONGEST = 3000, /* bytes */
+};
+
+/* Datagrams that a program sends at a time, and what becomes of them. */
+struct twins_send {
+	struct mp_addr dst;
+	unsigned n;
+	size_t len, last;
+	unsigned fails; /* the one of which sending fails; n: none */
+	int error;	/* with that error, and then no more are sent */
+};
+
+/* What came of it: packets with their paths, results, one after the other. */
+struct twins_out {
+	size_t len;
+	unsigned bundled; /* datagrams that went in bundles */
+	unsigned packets;
+	struct {
+		struct mp_path path;
+		size_t at, len;
+	} packet[TWINS_MOST * MP_TX_MAX];
+	int result[TWINS_MOST];
+	uint8_t bytes[TWINS_MOST * MP_TX_MAX * (TWINS_LONGEST / 2 + 100)];
+};
+
+/* The payload of datagram i. */
+const uint8_t *twins_payload(unsigned i);
+/* Sends them one by one, or in bundles where that is possible. */
+void twins_singly(struct mp *, uint64_t now, const struct twins_send *,
+    struct twins_out *);
+void twins_bundled(struct mp *, uint64_t now, const struct twins_send *,
+    struct twins_out *);
+/* Fails the test where they differ. */
+void twins_same_out(const struct twins_out *, const struct twins_out *);
+void twins_same(const struct mp *, const struct mp *, size_t size);
+
+/* Numbers that look random, the same ones for each seed. */
+uint32_t twins_random(uint64_t *seed, uint32_t below);
+
+#endif
