@@ -21,6 +21,10 @@
  * be used twice and the kernel may have sent what it says it did not; like
  * every number that did not go they are told to the peer (loss_skip()).
  *
+ * Trust.  How many go together is offload.c's to say: where bundles are not
+ * trusted it is one.  What the kernel refuses to send as a bundle is sent
+ * again, one by one.
+ *
  * The caller's lock is held, but in mp_bundle_seal().
  */
 #include <string.h>
@@ -31,6 +35,7 @@
 #include "flow.h"
 #include "loss.h"
 #include "mp.h"
+#include "offload.h"
 #include "path.h"
 #include "path_choice.h"
 #include "pool.h"
@@ -110,6 +115,9 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 		n--;
 	if (!path_choice_settled(s, f, now))
 		n = 1;
+	n = offload_room(&f->offload, now, n);
+	if (n > 1)
+		offload_bundled(&f->offload, (int)n);
 	b->n = n;
 	bundle_fill(m, s, f, now, b);
 	return n;
@@ -134,6 +142,20 @@ mp_bundle_seal(const struct mp_bundle *b, unsigned i, const void *payload,
 	return seal_packet(out, 0, WIRE_HEAD + len, b->tx.suite, b->tx.key);
 }
 
+/* Of n datagrams that were begun so many went out. */
+static void
+bundle_count(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    unsigned n, unsigned sent)
+{
+	if (n == 1 && sent == 1) {
+		send_single(m, s, f, now);
+		return;
+	}
+	if (n > 1)
+		offload_bundled(&f->offload, -(int)(n - sent));
+	send_count_bundles(m, s, f, now);
+}
+
 int
 mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
     unsigned sent, int error, const void *payload, size_t stride, size_t len,
@@ -152,10 +174,14 @@ mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	for (i = 0; i < sent && i < b->n; i++, tx.seq++)
 		(void)send_done(m, s, f, &tx, data + i * stride,
 		    i + 1 < b->n ? len : last, NULL);
+	bundle_count(m, s, f, now, b->n, i);
 	if (i == b->n)
 		return 0;
 	for (i = sent; i < b->n; i++)
 		loss_skip(f);
-	return error == 0 ? 1 : send_failed(m, s, f, now, error,
+	if (error == 0 || (b->n > 1 && offload_refused(&f->offload, now,
+	    error)))
+		return 1;
+	return send_failed(m, s, f, now, error,
 	    sent + 1 < b->n ? len : last, false);
 }

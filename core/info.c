@@ -101,6 +101,23 @@ mp_session_get(const struct mp *m, uint32_t session,
 	return 0;
 }
 
+static void
+bundles_get(const struct offload *o, struct mp_flow_info *i)
+{
+	i->bundles = (enum mp_bundles)(o->state & 3);
+	i->tx_bundled = o->bundled;
+	if (o->state != MP_BUNDLES_OFF)
+		return;
+	i->bundle_error = o->error;
+	if (o->error != 0)
+		return;
+	i->bundle_n = o->cause.n;
+	i->bundle_lost = o->cause.lost > 0 ? (uint32_t)o->cause.lost : 0;
+	i->single_n = o->check.n;
+	i->single_lost = o->check.lost > 0 ?
+	    (uint32_t)o->check.lost : 0;
+}
+
 int
 mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
     uint32_t flow_id, struct mp_flow_info *i)
@@ -120,6 +137,7 @@ mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
 		.size = f->size, .tx_packets = f->tx_packets,
 		.rx_packets = f->rx_packets, .tx_bytes = f->tx_bytes,
 		.rx_bytes = f->rx_bytes };
+	bundles_get(&f->offload, i);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mp.h"
+#include "offload.h"
 #include "replay.h"
 #include "wire.h"
 
@@ -14,10 +15,17 @@ loss_forget(struct flow *f)
 	memset(&f->rx_loss, 0, sizeof(f->rx_loss));
 }
 
+uint32_t
+loss_sent(const struct flow *f)
+{
+	return (uint32_t)f->tx_seq - f->count.skipped;
+}
+
 void
 loss_new_key(struct flow *f)
 {
 	memset(&f->count, 0, sizeof(f->count));
+	offload_new_key(&f->offload);
 }
 
 void
@@ -223,6 +231,12 @@ loss_told(struct flow *f, uint16_t sent, uint16_t missing, uint64_t now)
 	c->peer_missing = missing;
 	if (lost > n)
 		lost = n;
+	if (offload_told(&f->offload, now, sent, lost)) {
+		/* It was the bundles', and not the path's. */
+		memset(&f->tx_loss, 0, sizeof(f->tx_loss));
+		f->suspect = 0;
+		return;
+	}
 	sample(f, &f->tx_loss, (uint16_t)n, lost, now);
 	if (lost > 0)
 		f->suspect = LOSS_TELL;

@@ -64,6 +64,40 @@ struct count {
 	bool waits : 1; /* the last probe, for a datagram sent after it */
 };
 
+enum { OFFLOAD_POINTS = 4 }; /* probes that reports may name */
+
+/* Packets, and how many of them are missing. */
+struct offload_sum {
+	uint32_t n;
+	int32_t lost;
+};
+
+/* A probe: packets of the flow sent before it, modulo 2^32. */
+struct offload_point {
+	uint32_t sent, bundled; /* all, and those of bundles */
+};
+
+/* What is known of the flow's bundles (offload.c). */
+struct offload {
+	uint8_t state, was; /* enum mp_bundles; before CHECK */
+	uint8_t step : 4;   /* of TRY */
+	uint8_t strikes : 4; /* times that they failed, lately */
+	bool alone;	/* the next datagram goes alone */
+	int16_t error;	/* of the refusal, or 0 */
+	uint16_t left;	/* datagrams that may go in bundles (TRY) */
+	uint32_t bundled; /* datagrams that went in bundles */
+	uint32_t points;  /* probes so far */
+	int32_t pending;  /* missing, of no interval yet */
+	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
+	struct offload_point known; /* the peer told of all before it */
+	struct offload_sum single;  /* packets alone, lately ... */
+	struct offload_sum check;   /* ... and since CHECK began */
+	struct offload_sum cause;   /* in the intervals that led to it: ... */
+	uint32_t cause_bundled;	    /* ... so many of them in bundles */
+	uint64_t since; /* of TRUSTED; OFF: until */
+	uint64_t probe_at, checked_at; /* last probe, last CHECK; 0: none */
+};
+
 /*
  * One flow: an address pair of a session.  Its record and id stay with the
  * session for good, so that its sequence counters outlive the pair.  What
@@ -133,6 +167,7 @@ struct flow {
 	/* and what only control packets need */
 	struct count count;
 	struct loss tx_loss, rx_loss;
+	struct offload offload;
 	uint64_t void_until; /* it had failed: until then loss does not count */
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A bundle leaves as one packet that the kernel, or the device, cuts into its
+ * datagrams (UDP_SEGMENT).  Devices and kernels exist that refuse that, that
+ * send the whole as one datagram, or that spoil or drop some of the cut ones,
+ * though they carry single ones well.  Nobody says so at run time.  But each
+ * packet of a flow has a number, and the peer tells how many of them are
+ * missing (loss.h): so the loss of bundles is compared with that of single
+ * ones, on each flow for itself, as another flow leaves by another device.
+ *
+ * A flow is in one of these states:
+ *
+ * TRY (at first).  At most `left' datagrams may go in bundles until the peer has
+ * told of them: 4, then 64, then 1024.  So what is at fault from the start
+ * costs four datagrams where it spoils all, and a share of 64 or 1024 where it
+ * spoils some.  After the third report bundles are trusted.
+ *
+ * TRUSTED.  All may go in bundles.  A report by which they fare worse than
+ * single ones did, or a late answer (offload_doubted()), leads to CHECK.
+ *
+ * CHECK.  All go alone, until the peer has told of OFFLOAD_CHECK of them: is the
+ * loss of the bundles more than theirs, now?  Then bundles are at fault: OFF.
+ * Else the path loses, and all goes on.
+ *
+ * OFF.  All go alone; OFFLOAD_OFF later, each time twice as long, they are tried
+ * again.  A bundle that the kernel refuses leads here at once.
+ *
+ * Reports.  A report names the packets up to a probe.  Each probe notes
+ * (struct offload_point) how many packets went before it, and how many of them
+ * in bundles, so a report tells of an interval between two probes.  The peer's
+ * agent counts datagrams only when its program has read one sent after the
+ * probe: therefore the first datagram after a probe goes alone, and a fault
+ * that spoils all bundles is told, too.  Where bundles go, probes go each
+ * OFFLOAD_GAP.
+ *
+ * "Worse" (offload_worse()): of all packets of an interval single ones would
+ * have lost as many as their share says; what is missing above that must be
+ * OFFLOAD_LEAST, OFFLOAD_SURE times the standard deviation of the expected
+ * number, and one of OFFLOAD_SHARE bundled ones.
+ *
+ * Pure arithmetic; the caller's lock is held.
+ */
+#include "offload.h"
+
+#include <string.h>
+
+#include "mp.h"
+#include "state.h"
+
+enum { OFFLOAD_EIO = -5, OFFLOAD_EOPNOTSUPP = -95, OFFLOAD_ENOPROTOOPT = -92 };
+
+/* Datagrams that may go in bundles before the peer has told of them. */
+static const uint16_t offload_allow[] = { 4, 64, 1024 };
+enum { OFFLOAD_STEPS = sizeof(offload_allow) / sizeof(offload_allow[0]) };
+
+static uint16_t
+offload_allowed(const struct offload *o)
+{
+	return offload_allow[o->step < OFFLOAD_STEPS ? o->step :
+						       OFFLOAD_STEPS - 1];
+}
+
+static void
+offload_try(struct offload *o)
+{
+	o->state = MP_BUNDLES_TRY;
+	o->step = 0;
+	o->left = offload_allowed(o);
+}
+
+void
+offload_forget(struct offload *o)
+{
+	memset(o, 0, sizeof(*o));
+	offload_try(o);
+}
+
+void
+offload_new_key(struct offload *o)
+{
+	o->points = 0;
+	o->bundled = 0;
+	o->pending = 0;
+	memset(&o->known, 0, sizeof(o->known));
+	if (o->state == MP_BUNDLES_TRY) /* what went will not be told */
+		o->left = offload_allowed(o);
+}
+
+unsigned
+offload_room(struct offload *o, uint64_t now, unsigned n)
+{
+	if (o->state == MP_BUNDLES_TRUSTED)
+		return o->alone ? 1 : n;
+	if (o->state == MP_BUNDLES_OFF && now >= o->since)
+		offload_try(o);
+	if (o->state != MP_BUNDLES_TRY || o->alone)
+		return 1;
+	n = n < o->left ? n : o->left;
+	return n > 0 ? n : 1;
+}
+
+void
+offload_bundled(struct offload *o, int n)
+{
+	o->bundled += (uint32_t)n;
+	if (n > 0)
+		o->left -= (uint16_t)(n < o->left ? n : o->left);
+}
+
+void
+offload_single(struct offload *o)
+{
+	o->alone = false;
+}
+
+bool
+offload_wants_probe(const struct offload *o, uint64_t now, uint32_t sent)
+{
+	bool old = o->state == MP_BUNDLES_TRUSTED &&
+	    now >= o->since + OFFLOAD_OLD;
+	uint32_t told = o->points == 0 ? 0 :
+	    o->point[(o->points - 1) % OFFLOAD_POINTS].sent;
+
+	if (o->state == MP_BUNDLES_OFF)
+		return false;
+	if (o->bundled == o->known.bundled && o->state != MP_BUNDLES_CHECK)
+		return false; /* all of them were told */
+	return now >= o->probe_at + (old ? OFFLOAD_GAP_OLD : OFFLOAD_GAP) ||
+	    sent - told >= OFFLOAD_WRAP;
+}
+
+void
+offload_probed(struct offload *o, uint64_t now, uint32_t sent)
+{
+	o->probe_at = now;
+	o->point[o->points++ % OFFLOAD_POINTS] = (struct offload_point) {
+		.sent = sent, .bundled = o->bundled };
+	o->alone = true;
+}
+
+/* The last probe before which at most so many packets went; NULL: that was long
+ * ago. */
+static const struct offload_point *
+offload_find(const struct offload *o, uint16_t sent)
+{
+	const struct offload_point *p;
+	unsigned i;
+
+	for (i = 1; i <= OFFLOAD_POINTS && i <= o->points; i++) {
+		p = &o->point[(o->points - i) % OFFLOAD_POINTS];
+		if ((int16_t)(sent - (uint16_t)p->sent) >= 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* Of `n' packets, of which so many went in bundles, `lost' are missing: is that
+ * more than if single ones lose `alone'? */
+static bool
+offload_worse(const struct offload_sum *of, uint32_t bundled,
+    const struct offload_sum *alone)
+{
+	int64_t expected = alone->n == 0 ? 0 :
+	    (int64_t)of->n * alone->lost / alone->n;
+	int64_t over = of->lost - expected;
+
+	return over >= OFFLOAD_LEAST && over * OFFLOAD_SHARE >= bundled &&
+	    over * over >= OFFLOAD_SURE * OFFLOAD_SURE * expected;
+}
+
+static void
+offload_add(struct offload_sum *s, uint32_t n, int32_t lost)
+{
+	s->n += n;
+	s->lost += lost;
+	while (s->n > OFFLOAD_KEEP) {
+		s->n /= 2;
+		s->lost /= 2;
+	}
+	if (s->lost < 0)
+		s->lost = 0;
+}
+
+/* Bundles are checked: these packets gave cause; none: a late answer. */
+static void
+offload_check(struct offload *o, uint64_t now)
+{
+	o->was = o->state;
+	o->state = MP_BUNDLES_CHECK;
+	o->checked_at = now;
+	memset(&o->check, 0, sizeof(o->check));
+}
+
+static void
+offload_off(struct offload *o, uint64_t now, int error)
+{
+	o->error = (int16_t)error;
+	o->since = now + (OFFLOAD_OFF << (o->strikes < OFFLOAD_STRIKES ?
+	    o->strikes : OFFLOAD_STRIKES));
+	o->strikes += o->strikes < OFFLOAD_STRIKES;
+	o->state = MP_BUNDLES_OFF;
+}
+
+/* Single ones were told of: true: bundles are at fault. */
+static bool
+offload_verdict(struct offload *o, uint64_t now)
+{
+	if (offload_worse(&o->cause, o->cause_bundled, &o->check)) {
+		offload_off(o, now, 0);
+		return true;
+	}
+	o->single = o->check; /* what the path loses now */
+	o->state = o->was;
+	o->left = offload_allowed(o);
+	return false;
+}
+
+/* The peer told of packets that went in bundles, and did as well. */
+static void
+offload_passed(struct offload *o, uint64_t now, uint32_t n, int lost)
+{
+	/* Single ones would hardly lose more than bundles do. */
+	if ((int64_t)lost * o->single.n < (int64_t)o->single.lost * n)
+		o->single.lost -= (o->single.lost + 3) / 4;
+	if (o->state == MP_BUNDLES_TRUSTED) {
+		if (now >= o->since + OFFLOAD_GOOD)
+			o->strikes = 0;
+		return;
+	}
+	o->step++;
+	o->left = offload_allowed(o);
+	if (o->step < OFFLOAD_STEPS)
+		return;
+	o->state = MP_BUNDLES_TRUSTED;
+	o->since = now;
+	o->error = 0;
+}
+
+/* An interval of packets, some of them in bundles, of which so many are
+ * missing. */
+static bool
+offload_judge(struct offload *o, uint64_t now, uint32_t n, uint32_t bundled,
+    int lost)
+{
+	struct offload_sum some = { .n = n, .lost = lost };
+
+	if (o->state == MP_BUNDLES_OFF) {
+		offload_add(&o->single, bundled == 0 ? n : 0,
+		    bundled == 0 ? lost : 0);
+		return false;
+	}
+	if (o->state != MP_BUNDLES_CHECK) {
+		if (bundled == 0) {
+			offload_add(&o->single, n, lost);
+			return false;
+		}
+		if (!offload_worse(&some, bundled, &o->single)) {
+			offload_passed(o, now, n, lost);
+			return false;
+		}
+		o->cause = some;
+		o->cause_bundled = bundled;
+		offload_check(o, now);
+		return false;
+	}
+	if (bundled > 0) { /* from before the check */
+		o->cause.n += n;
+		o->cause.lost += lost;
+		o->cause_bundled += bundled;
+		return false;
+	}
+	o->check.n += n;
+	o->check.lost += lost > 0 || o->check.lost > 0 ? lost : 0;
+	return o->check.n >= OFFLOAD_CHECK && offload_verdict(o, now);
+}
+
+bool
+offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost)
+{
+	const struct offload_point *p = offload_find(o, sent);
+	uint32_t n, bundled;
+
+	o->pending += lost;
+	if (p == NULL || p->sent == o->known.sent)
+		return false;
+	n = p->sent - o->known.sent;
+	bundled = p->bundled - o->known.bundled;
+	lost = o->pending;
+	o->known = *p;
+	o->pending = 0;
+	if ((int32_t)n < 0)
+		return false; /* an older report */
+	return offload_judge(o, now, n, bundled, lost);
+}
+
+void
+offload_doubted(struct offload *o, uint64_t now)
+{
+	if (o->state != MP_BUNDLES_TRUSTED ||
+	    o->bundled == o->known.bundled ||
+	    (o->checked_at != 0 && now < o->checked_at + OFFLOAD_DOUBT))
+		return;
+	memset(&o->cause, 0, sizeof(o->cause));
+	o->cause_bundled = 0;
+	offload_check(o, now);
+}
+
+bool
+offload_refused(struct offload *o, uint64_t now, int error)
+{
+	if (error != OFFLOAD_EIO && error != MP_EINVAL &&
+	    error != OFFLOAD_EOPNOTSUPP && error != OFFLOAD_ENOPROTOOPT)
+		return false;
+	offload_off(o, now, error);
+	return true;
+}
