@@ -161,6 +161,280 @@ START_TEST(as_one_by_one)
 }
 END_TEST
 
+/* --- What ends a bundle --------------------------------------------------- */
+
+static void
+unproven(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)d;
+	(void)s;
+	f->unproven = true;
+	f->in_bytes = 2000;
+	f->out_bytes = 0;
+}
+
+static void
+last_numbers(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)d;
+	(void)s;
+	f->tx_seq = (UINT64_C(1) << 32) - (1 << 15) - 3;
+}
+
+static void
+peer_silent(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)f;
+	s->last_in = d->now - SESSION_SILENT;
+}
+
+static void
+some_staged(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)s;
+	(void)f;
+	ck_assert_int_eq(mp_stage(&d->end[0].mp, d->now, 0,
+	    &d->end[0].peer, NULL, "x", 1), 1);
+}
+
+static void
+new_locals(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)d;
+	(void)f;
+	s->locals_due = true;
+}
+
+static void
+last_frames(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)d;
+	(void)f;
+	s->frames_left = 3;
+}
+
+static void
+held_frames(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)f;
+	s->frames_until = d->now + 1;
+}
+
+static void
+framed(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)d;
+	(void)f;
+	state_keys(s)->framed = true;
+}
+
+static void
+nothing(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)d;
+	(void)s;
+	(void)f;
+}
+
+static const struct end_row {
+	const char *name;
+	void (*set)(struct duo *, struct session *, struct flow *);
+	size_t len;
+	unsigned bundled; /* datagrams of 10 that may go together */
+} ends[] = {
+	{ "nothing", nothing, 100, 10 },
+	{ "empty ones", nothing, 0, 10 },
+	{ "too long for the flow", nothing, 1167, 0 },
+	{ "as long as it carries", nothing, 1166, 10 },
+	{ "its address is not proven", unproven, 100, 0 },
+	{ "its numbers end", last_numbers, 100, 3 },
+	{ "the peer is silent for good", peer_silent, 100, 0 },
+	{ "others are staged", some_staged, 100, 0 },
+	{ "addresses changed", new_locals, 100, 9 }, /* all but the first */
+	{ "the last frames of a child", last_frames, 100, 0 },
+	{ "what follows them is held", held_frames, 100, 0 },
+	{ "a child", framed, 100, 0 },
+};
+
+START_TEST(ended)
+{
+	const struct end_row *r = &ends[_i];
+	struct duo *d = up(false);
+	struct twins_send t = { .dst = d->end[0].peer, .n = 10,
+		.len = r->len, .last = r->len, .fails = 10 };
+	struct flow *f = duo_current(d, 0);
+	struct mp twin;
+
+	f->size = MP_SIZE_MIN;
+	r->set(d, duo_session(d, 0), f);
+	duo_twin(d, 0, &twin);
+	twins_singly(&twin, d->now, &t, &singly);
+	twins_bundled(&d->end[0].mp, d->now, &t, &bundled);
+	twins_same_out(&singly, &bundled);
+	twins_same(&twin, &d->end[0].mp, d->end[0].size);
+	ck_assert_uint_eq(bundled.bundled, r->bundled);
+	duo_bare_free(&twin);
+	duo_free(d);
+}
+END_TEST
+
+START_TEST(arguments)
+{
+	struct duo *d = up(false);
+	struct mp *m = &d->end[0].mp;
+	const struct mp_addr *dst = &d->end[0].peer;
+	struct mp_addr none = { .port = 1 };
+	const enum mp_send_flag no = (enum mp_send_flag)0;
+	struct mp_bundle b;
+
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 8, 0, no, &b),
+	    0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 9, 2, no, &b),
+	    0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 1, dst, 8, 8, 2, no, &b),
+	    0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 99, dst, 8, 8, 2, no,
+	    &b), 0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &none, 8, 8, 2, no,
+	    &b), 0);
+	none = duo_ip4(10, 9, 8, 7, 6);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &none, 8, 8, 2, no,
+	    &b), 0);
+	ck_assert_int_eq(duo_sessions(d, 0), 1); /* it made none */
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst,
+	    MP_PAYLOAD_MAX + 1, 8, 2, no, &b), 0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 8, 1000, no,
+	    &b), MP_BUNDLE_MAX);
+	duo_free(d);
+}
+END_TEST
+
+/* --- Sending fails -------------------------------------------------------- */
+
+/* The numbers of what did not go are skipped, and those alone differ. */
+static void
+without_skipped(const struct duo *d, struct flow *one, struct flow *many,
+    unsigned skipped)
+{
+	(void)d;
+	ck_assert_uint_eq(many->tx_seq, one->tx_seq + skipped);
+	ck_assert_uint_eq(many->tx_data, one->tx_data + skipped);
+	ck_assert_uint_eq(many->count.skipped, one->count.skipped + skipped);
+	many->tx_seq = one->tx_seq;
+	many->tx_data = one->tx_data;
+	many->count.skipped = one->count.skipped;
+}
+
+static const int errors[] = { MP_EMSGSIZE, MP_ENETUNREACH, MP_EAGAIN,
+	MP_ENOBUFS, MP_EPERM, MP_ECONNREFUSED };
+
+/* The first ones go, then sending fails: as after the same one alone. */
+START_TEST(fails)
+{
+	uint64_t seed = (uint64_t)_i;
+	struct duo *d = up(false);
+	struct twins_send t = { .dst = d->end[0].peer,
+		.n = 2 + twins_random(&seed, MP_BUNDLE_MAX - 1),
+		.len = 100, .last = twins_random(&seed, 101),
+		.error = errors[_i % 6] };
+	struct flow *f = duo_current(d, 0);
+	struct mp twin;
+	int again;
+
+	t.fails = twins_random(&seed, t.n);
+	for (again = 0; again < 2; again++) { /* the second error in a row */
+		duo_twin(d, 0, &twin);
+		twins_singly(&twin, d->now, &t, &singly);
+		twins_bundled(&d->end[0].mp, d->now, &t, &bundled);
+		twins_same_out(&singly, &bundled);
+		without_skipped(d, twin.flows + (f - d->end[0].mp.flows), f,
+		    t.n - t.fails - 1);
+		twins_same(&twin, &d->end[0].mp, d->end[0].size);
+		duo_bare_free(&twin);
+		t.fails = 0;
+	}
+	duo_free(d);
+}
+END_TEST
+
+/* What was not tried begins anew; its numbers are told to be none. */
+START_TEST(stopped)
+{
+	struct duo *d = up(false);
+	struct mp *m = &d->end[0].mp;
+	struct flow *f = duo_current(d, 0);
+	struct mp_bundle b;
+	uint64_t seq = f->tx_seq;
+
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
+	    5, (enum mp_send_flag)0, &b), 5);
+	ck_assert_int_eq(mp_bundle_commit(m, d->now, &b, 2, 0,
+	    twins_payload(0), 8, 8, 8), 1);
+	ck_assert_uint_eq(f->tx_seq, seq + 5);
+	ck_assert_uint_eq(f->count.skipped, 3);
+	ck_assert_int_eq(sodium_is_zero(b.tx.key, sizeof(b.tx.key)), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* Its session ended while it was sent. */
+START_TEST(session_over)
+{
+	struct duo *d = up(false);
+	struct mp *m = &d->end[0].mp;
+	struct mp_bundle b, same;
+
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
+	    5, (enum mp_send_flag)0, &b), 5);
+	same = b;
+	session_down(m, duo_session(d, 0));
+	ck_assert_int_eq(mp_bundle_commit(m, d->now, &b, 5, 0,
+	    twins_payload(0), 8, 8, 8), 0);
+	ck_assert_int_eq(mp_bundle_commit(m, d->now, &same, 1, MP_ENETUNREACH,
+	    twins_payload(0), 8, 8, 8), MP_ENETUNREACH);
+	duo_free(d);
+}
+END_TEST
+
+/* --- The flow dies under it ----------------------------------------------- */
+
+/* Each datagram of a bundle arrives once and in order, however many of its
+ * packets were through when the path died.  (There is one other path: several
+ * would carry the rest in turn.) */
+START_TEST(path_dies)
+{
+	struct duo *d = duo_new(2, 1);
+	struct mp *m = &d->end[0].mp;
+	uint8_t say[64][8] = { { 0 } }, packet[100];
+	size_t k, len, got;
+	struct mp_bundle b;
+	unsigned i;
+
+	duo_up(d);
+	got = d->end[1].n_got;
+	for (i = 0; i < 64; i++)
+		say[i][0] = (uint8_t)i;
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
+	    64, (enum mp_send_flag)0, &b), 64);
+	for (i = 0; i < 64; i++) {
+		if (i == (unsigned)_i * 9)
+			duo_cut(d, 0, 0, true);
+		len = mp_bundle_seal(&b, i, say[i], 8, packet);
+		ck_assert_int_eq(duo_transmit(d, 0, &b.tx.path, packet, len),
+		    0);
+	}
+	ck_assert_int_eq(mp_bundle_commit(m, d->now, &b, 64, 0, say, 8, 8, 8),
+	    0);
+	duo_run(d, d->now + 2 * SEC);
+	ck_assert_uint_eq(d->end[1].n_got, got + 64);
+	for (k = 0; k < 64; k++) {
+		ck_assert_uint_eq(d->end[1].got[got + k].len, 8);
+		ck_assert_uint_eq(d->end[1].got[got + k].data[0], k);
+	}
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_bundle_out(void)
 {
@@ -169,6 +443,12 @@ suite_bundle_out(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, as_one_by_one, 0, 24);
+	tcase_add_loop_test(c, ended, 0, sizeof(ends) / sizeof(ends[0]));
+	tcase_add_test(c, arguments);
+	tcase_add_loop_test(c, fails, 0, 60);
+	tcase_add_test(c, stopped);
+	tcase_add_test(c, session_over);
+	tcase_add_loop_test(c, path_dies, 0, 8);
 	suite_add_tcase(s, c);
 	return s;
 }
