@@ -21,24 +21,27 @@
  * single ones did, or a late answer (offload_doubted()), leads to CHECK.
  *
  * CHECK.  All go alone, until the peer has told of OFFLOAD_CHECK of them: is the
- * loss of the bundles more than theirs, now?  Then bundles are at fault: OFF.
- * Else the path loses, and all goes on.
+ * loss of the bundles more than theirs, now?  Then bundles are at fault: OFF, or
+ * TRY once more where they had been trusted for OFFLOAD_YOUNG.  Else the path
+ * loses, and all goes on.
  *
  * OFF.  All go alone; OFFLOAD_OFF later, each time twice as long, they are tried
  * again.  A bundle that the kernel refuses leads here at once.
  *
  * Reports.  A report names the packets up to a probe.  Each probe notes
  * (struct offload_point) how many packets went before it, and how many of them
- * in bundles, so a report tells of an interval between two probes.  The peer's
- * agent counts datagrams only when its program has read one sent after the
- * probe: therefore the first datagram after a probe goes alone, and a fault
- * that spoils all bundles is told, too.  Where bundles go, probes go each
+ * in bundles, so a report tells of an interval between two probes.  (One that
+ * tells of another probe, as there are more, only adds to what is `pending'.)
+ * The peer's agent counts datagrams only when its program has read one sent
+ * after the probe: therefore the first datagram after a probe goes alone, and a
+ * fault that spoils all bundles is told, too.  Where bundles go, probes go each
  * OFFLOAD_GAP.
  *
- * "Worse" (offload_worse()): of all packets of an interval single ones would
- * have lost as many as their share says; what is missing above that must be
- * OFFLOAD_LEAST, OFFLOAD_SURE times the standard deviation of the expected
- * number, and one of OFFLOAD_SHARE bundled ones.
+ * Worse.  Of all packets of an interval single ones would have lost as many as
+ * their share says.  What is missing above that must be OFFLOAD_LEAST,
+ * OFFLOAD_SURE times the standard deviation of the expected number, and one of
+ * OFFLOAD_SHARE bundled ones, to be checked (offload_suspect()); then
+ * OFFLOAD_SURE times that of the difference (offload_worse()).
  *
  * Pure arithmetic; the caller's lock is held.
  */
@@ -115,33 +118,58 @@ offload_single(struct offload *o)
 	o->alone = false;
 }
 
-bool
-offload_wants_probe(const struct offload *o, uint64_t now, uint32_t sent)
+/* us between two probes that reports are to name: a few are under way at a
+ * time. */
+static uint64_t
+offload_gap(const struct offload *o, uint64_t now, uint32_t rtt_us)
 {
 	bool old = o->state == MP_BUNDLES_TRUSTED &&
 	    now >= o->since + OFFLOAD_OLD;
-	uint32_t told = o->points == 0 ? 0 :
-	    o->point[(o->points - 1) % OFFLOAD_POINTS].sent;
 
+	return (old ? OFFLOAD_GAP_OLD : OFFLOAD_GAP) + rtt_us / 2;
+}
+
+/* Packets that went before the last of these probes. */
+static uint32_t
+offload_probed_at(const struct offload *o)
+{
+	return o->points == 0 ? 0 :
+	    o->point[(o->points - 1) % OFFLOAD_POINTS].sent;
+}
+
+/* Is it time for one? */
+static bool
+offload_due(const struct offload *o, uint64_t now, uint32_t rtt_us,
+    uint32_t sent)
+{
+	return now >= o->probe_at + offload_gap(o, now, rtt_us) ||
+	    sent - offload_probed_at(o) >= OFFLOAD_WRAP;
+}
+
+bool
+offload_wants_probe(const struct offload *o, uint64_t now, uint32_t rtt_us,
+    uint32_t sent)
+{
 	if (o->state == MP_BUNDLES_OFF)
 		return false;
 	if (o->bundled == o->known.bundled && o->state != MP_BUNDLES_CHECK)
 		return false; /* all of them were told */
-	return now >= o->probe_at + (old ? OFFLOAD_GAP_OLD : OFFLOAD_GAP) ||
-	    sent - told >= OFFLOAD_WRAP;
+	return offload_due(o, now, rtt_us, sent);
 }
 
 void
-offload_probed(struct offload *o, uint64_t now, uint32_t sent)
+offload_probed(struct offload *o, uint64_t now, uint32_t rtt_us, uint32_t sent)
 {
+	if (o->points > 0 && !offload_due(o, now, rtt_us, sent))
+		return;
 	o->probe_at = now;
 	o->point[o->points++ % OFFLOAD_POINTS] = (struct offload_point) {
 		.sent = sent, .bundled = o->bundled };
 	o->alone = true;
 }
 
-/* The last probe before which at most so many packets went; NULL: that was long
- * ago. */
+/* The probe before which so many packets went; or which was not long before
+ * them; NULL: it is not noted. */
 static const struct offload_point *
 offload_find(const struct offload *o, uint16_t sent)
 {
@@ -150,24 +178,53 @@ offload_find(const struct offload *o, uint16_t sent)
 
 	for (i = 1; i <= OFFLOAD_POINTS && i <= o->points; i++) {
 		p = &o->point[(o->points - i) % OFFLOAD_POINTS];
-		if ((int16_t)(sent - (uint16_t)p->sent) >= 0)
+		if ((uint16_t)(sent - (uint16_t)p->sent) <= OFFLOAD_NEAR)
 			return p;
 	}
 	return NULL;
 }
 
-/* Of `n' packets, of which so many went in bundles, `lost' are missing: is that
- * more than if single ones lose `alone'? */
+/* Of these packets, `bundled' of them in bundles: are more missing than if
+ * single ones were lost as `alone' tells? */
+static bool
+offload_suspect(const struct offload_sum *of, uint32_t bundled,
+    const struct offload_sum *alone)
+{
+	int64_t expected = alone->n == 0 ? 0 : /* 1/1000 */
+	    (int64_t)of->n * 1000 * alone->lost / alone->n;
+	int64_t over = (int64_t)of->lost * 1000 - expected;
+
+	return over >= OFFLOAD_LEAST * 1000 &&
+	    over * OFFLOAD_SHARE >= (int64_t)bundled * 1000 &&
+	    over * over >= OFFLOAD_SURE * OFFLOAD_SURE * 1000 * expected;
+}
+
+/*
+ * Surely?  What single ones lose is counted, too: over a common share p of both
+ * samples, the difference has the variance
+ *	n p (1 - p) (1 + n / alone.n)
+ */
 static bool
 offload_worse(const struct offload_sum *of, uint32_t bundled,
     const struct offload_sum *alone)
 {
-	int64_t expected = alone->n == 0 ? 0 :
-	    (int64_t)of->n * alone->lost / alone->n;
-	int64_t over = of->lost - expected;
+	uint64_t n = of->n, lost = of->lost > 0 ? (uint64_t)of->lost : 0;
+	uint64_t n1 = alone->n, lost1 = (uint64_t)alone->lost;
+	uint64_t over, all;
 
-	return over >= OFFLOAD_LEAST && over * OFFLOAD_SHARE >= bundled &&
-	    over * over >= OFFLOAD_SURE * OFFLOAD_SURE * expected;
+	if (!offload_suspect(of, bundled, alone))
+		return false;
+	lost = lost < n ? lost : n;
+	for (; n >= 1U << 16 || n1 >= 1U << 16; n /= 2, n1 /= 2) {
+		lost /= 2;
+		lost1 /= 2;
+	}
+	if (n1 == 0 || lost * n1 <= n * lost1)
+		return false;
+	over = lost * n1 - n * lost1; /* times n1 */
+	all = n + n1;
+	return over * over >= OFFLOAD_SURE * OFFLOAD_SURE * n1 * n *
+	    ((lost + lost1) * (all - lost - lost1) / all);
 }
 
 static void
@@ -203,20 +260,6 @@ offload_off(struct offload *o, uint64_t now, int error)
 	o->state = MP_BUNDLES_OFF;
 }
 
-/* Single ones were told of: true: bundles are at fault. */
-static bool
-offload_verdict(struct offload *o, uint64_t now)
-{
-	if (offload_worse(&o->cause, o->cause_bundled, &o->check)) {
-		offload_off(o, now, 0);
-		return true;
-	}
-	o->single = o->check; /* what the path loses now */
-	o->state = o->was;
-	o->left = offload_allowed(o);
-	return false;
-}
-
 /* The peer told of packets that went in bundles, and did as well. */
 static void
 offload_passed(struct offload *o, uint64_t now, uint32_t n, int lost)
@@ -238,6 +281,28 @@ offload_passed(struct offload *o, uint64_t now, uint32_t n, int lost)
 	o->error = 0;
 }
 
+/* Enough single ones were told of.  True: bundles are at fault. */
+static bool
+offload_verdict(struct offload *o, uint64_t now)
+{
+	bool again = o->was == MP_BUNDLES_TRUSTED &&
+	    o->checked_at > o->since + OFFLOAD_YOUNG;
+
+	if (!offload_worse(&o->cause, o->cause_bundled, &o->check)) {
+		o->single = o->check; /* what the path loses now */
+		o->state = o->was;
+		offload_passed(o, now, 0, 0);
+		return false;
+	}
+	/* A path has bad moments, too: of all the reports since they are
+	 * trusted one is the worst. */
+	if (again)
+		offload_try(o);
+	else
+		offload_off(o, now, 0);
+	return true;
+}
+
 /* An interval of packets, some of them in bundles, of which so many are
  * missing. */
 static bool
@@ -256,7 +321,7 @@ offload_judge(struct offload *o, uint64_t now, uint32_t n, uint32_t bundled,
 			offload_add(&o->single, n, lost);
 			return false;
 		}
-		if (!offload_worse(&some, bundled, &o->single)) {
+		if (!offload_suspect(&some, bundled, &o->single)) {
 			offload_passed(o, now, n, lost);
 			return false;
 		}

@@ -12,16 +12,19 @@ enum offload_limit {
 	OFFLOAD_LEAST = 3, /* more lost than of single ones, at least */
 	OFFLOAD_SURE = 4,  /* ... and so many standard deviations */
 	OFFLOAD_SHARE = 64, /* ... and one of so many bundled ones */
-	OFFLOAD_CHECK = 64, /* packets after which single ones are judged */
+	OFFLOAD_CHECK = 256, /* packets after which single ones are judged */
 	OFFLOAD_KEEP = 4096, /* single packets that count: over this, half are
 			      * forgotten */
 	OFFLOAD_WRAP = 16384, /* packets after which counts (16 bits) want a
 			       * probe */
+	OFFLOAD_NEAR = 16, /* packets between a probe and a count that is
+			    * taken for its own */
 	OFFLOAD_STRIKES = 6,
 };
 
 #define OFFLOAD_GAP (20 * MS)	/* between probes, while trust is young ... */
 #define OFFLOAD_GAP_OLD (100 * MS) /* ... and later */
+#define OFFLOAD_YOUNG (1 * SEC) /* trusted for so long they get another try */
 #define OFFLOAD_OLD (10 * SEC)	/* after so long */
 #define OFFLOAD_DOUBT (1 * SEC) /* between two checks for a late answer */
 #define OFFLOAD_OFF (10 * SEC)	/* single ones after a failure; doubles, up to
@@ -40,9 +43,11 @@ void offload_bundled(struct offload *, int n);
 void offload_single(struct offload *);
 /* Is a probe due, so that the peer tells what is missing?  `sent': packets of
  * the flow so far. */
-bool offload_wants_probe(const struct offload *, uint64_t now, uint32_t sent);
+bool offload_wants_probe(const struct offload *, uint64_t now, uint32_t rtt_us,
+    uint32_t sent);
 /* A packet goes that tells the peer how many went before it. */
-void offload_probed(struct offload *, uint64_t now, uint32_t sent);
+void offload_probed(struct offload *, uint64_t now, uint32_t rtt_us,
+    uint32_t sent);
 /*
  * The peer tells (COUNT) that of our first `sent' packets, modulo 2^16, so many
  * more are missing than it told before.  True: bundles are at fault, and what

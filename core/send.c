@@ -104,7 +104,8 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	n = wire_put_msg(buf + frame + WIRE_AD, msg);
 	if (msg->flags & WIRE_PROBE) {
 		memset(buf + frame + WIRE_AD + n, 0, len);
-		offload_probed(&f->offload, now, loss_sent(f));
+		offload_probed(&f->offload, now, f->rtt.srtt_us,
+		    loss_sent(f));
 	}
 	send_out(m, s, f, &f->path, out);
 	out->len = seal_packet(buf, frame, n + len, k->suite, k->tx);
@@ -492,7 +493,8 @@ void
 send_count_bundles(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {
-	if (!offload_wants_probe(&f->offload, now, loss_sent(f)))
+	if (!offload_wants_probe(&f->offload, now, f->rtt.srtt_us,
+	    loss_sent(f)))
 		return;
 	f->probe_now = true;
 	table_arm(m, s, now);

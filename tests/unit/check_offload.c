@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: ISC */
+/* core/offload.c: bundles that fare worse than single datagrams. */
+#include "offload.h"
+
+#include <string.h>
+
+#include "duo.h"
+#include "loss.h"
+#include "mp.h"
+#include "state.h"
+#include "suites.h"
+#include "twins.h"
+
+enum {
+	MOST = 1 << 16,	 /* datagrams of a test */
+	LEN = 100,
+	TICK = 10 * 1000, /* us between two bursts */
+};
+
+/* --- A device that cuts bundles badly -------------------------------------- */
+
+enum fault { NONE, REFUSE, MERGE, SPOIL, SPOIL_SOME };
+
+/* What goes wrong, and what was sent so far. */
+static enum fault fault;
+static unsigned every; /* SPOIL_SOME: one bundle of so many */
+static unsigned path_loss; /* of all packets, 1/1000 */
+static uint64_t seed;
+static unsigned sent, bundles;
+static uint64_t sent_at[MOST];
+static unsigned refused;
+
+static enum duo_verdict
+lose(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)d;
+	(void)p;
+	(void)arg;
+	return twins_random(&seed, 1000) < path_loss ? DUO_DROP : DUO_PASS;
+}
+
+/* Is packet i of a bundle of n lost? */
+static bool
+spoilt(unsigned i, unsigned n)
+{
+	if (n == 1)
+		return false;
+	switch (fault) {
+	case MERGE: /* one long datagram, which is not authentic */
+		return true;
+	case SPOIL: /* every second one */
+		return i % 2 == 1;
+	case SPOIL_SOME:
+		return bundles % every == 0 && i > 0;
+	default:
+		return false;
+	}
+}
+
+static void
+burst(struct duo *d, int e, unsigned count)
+{
+	static uint8_t payload[64][LEN];
+	uint8_t packet[LEN + MP_SEAL_OVERHEAD];
+	struct mp *m = &d->end[e].mp;
+	struct mp_bundle b;
+	unsigned i, n;
+	size_t len;
+	int r;
+
+	while (count > 0) {
+		n = count < 64 ? count : 64;
+		for (i = 0; i < n; i++)
+			memcpy(payload[i], &(uint32_t){ sent + i }, 4);
+		n = mp_bundle_begin(m, duo_time(d, e), 0, &d->end[e].peer, LEN,
+		    LEN, n, (enum mp_send_flag)0, &b);
+		if (n == 0) {
+			ck_assert_int_eq(duo_send(d, e, payload[0], LEN), 0);
+			n = 1;
+		} else if (n > 1 && fault == REFUSE) {
+			refused++;
+			ck_assert_int_eq(mp_bundle_commit(m, duo_time(d, e),
+			    &b, 0, -5, payload[0], LEN, LEN, LEN), 1);
+			continue;
+		} else {
+			bundles += n > 1;
+			for (i = 0; i < n; i++) {
+				len = mp_bundle_seal(&b, i, payload[i], LEN,
+				    packet);
+				if (!spoilt(i, n))
+					(void)duo_transmit(d, e, &b.tx.path,
+					    packet, len);
+			}
+			r = mp_bundle_commit(m, duo_time(d, e), &b, n, 0,
+			    payload[0], LEN, LEN, LEN);
+			ck_assert_int_eq(r, 0);
+		}
+		for (i = 0; i < n; i++)
+			sent_at[sent++] = d->now;
+		ck_assert_uint_lt(sent, MOST - 64);
+		count -= n;
+	}
+}
+
+/* End e sends that many a tick until then. */
+static void
+stream(struct duo *d, int e, unsigned count, uint64_t until)
+{
+	while (d->now < until) {
+		burst(d, e, count);
+		duo_run(d, d->now + TICK);
+	}
+}
+
+/* How many that end e sent from..to did not arrive, 1/1000. */
+static unsigned
+missing(const struct duo *d, int e, uint64_t from, uint64_t to)
+{
+	static bool got[MOST];
+	unsigned all = 0, lost = 0, i;
+	uint32_t n;
+	size_t k;
+
+	memset(got, 0, sizeof(got));
+	for (k = 0; k < d->end[!e].n_got; k++) {
+		if (d->end[!e].got[k].len != LEN)
+			continue;
+		memcpy(&n, d->end[!e].got[k].data, 4);
+		ck_assert_uint_lt(n, sent);
+		got[n] = true;
+	}
+	for (i = 0; i < sent; i++) {
+		all += sent_at[i] >= from && sent_at[i] < to;
+		lost += sent_at[i] >= from && sent_at[i] < to && !got[i];
+	}
+	return all == 0 ? 0 : (lost * 1000 + all - 1) / all;
+}
+
+static struct duo *
+begin(enum fault f, unsigned loss)
+{
+	struct duo *d = duo_new(1, 1);
+
+	duo_up(d);
+	duo_run(d, d->now + SEC);
+	d->tap = lose;
+	fault = f;
+	path_loss = loss;
+	seed = 1;
+	sent = bundles = refused = 0;
+	every = 3;
+	return d;
+}
+
+static enum mp_bundles
+state_of(struct duo *d, int e, struct mp_flow_info *i)
+{
+	ck_assert_int_eq(mp_flow_get(&d->end[e].mp, duo_time(d, e),
+	    state_index(&d->end[e].mp, duo_session(d, e)),
+	    duo_current(d, e)->id, i), 0);
+	return i->bundles;
+}
+
+/* --- Faults ---------------------------------------------------------------- */
+
+static const struct row {
+	const char *name;
+	enum fault fault;
+	unsigned every, count;
+} faults[] = {
+	{ "refused", REFUSE, 0, 20 },
+	{ "merged", MERGE, 0, 20 },
+	{ "every second datagram is spoilt", SPOIL, 0, 20 },
+	{ "one bundle of three is spoilt", SPOIL_SOME, 3, 20 },
+	{ "one bundle of ten is spoilt", SPOIL_SOME, 10, 20 },
+	{ "few datagrams a second, merged", MERGE, 0, 4 },
+	{ "many datagrams a second, merged", MERGE, 0, 100 },
+	{ "many datagrams a second, one of three spoilt", SPOIL_SOME, 3, 100 },
+};
+
+/* At most 2 % are lost in the first second, then none; status tells. */
+static void
+from_the_start(const struct row *r, int e)
+{
+	struct duo *d = begin(r->fault, 0);
+	struct mp_flow_info i;
+	uint64_t t = d->now;
+
+	every = r->every;
+	stream(d, e, r->count, t + 4 * SEC);
+	ck_assert_msg(missing(d, e, t, t + SEC) <= 20, "%s: %u/1000", r->name,
+	    missing(d, e, t, t + SEC));
+	ck_assert_msg(missing(d, e, t + SEC, t + 4 * SEC - 100 * MS) == 0,
+	    "%s: %u/1000 later", r->name,
+	    missing(d, e, t + SEC, t + 4 * SEC - 100 * MS));
+	ck_assert_int_eq(state_of(d, e, &i), MP_BUNDLES_OFF);
+	if (r->fault == REFUSE) {
+		ck_assert_int_eq(i.bundle_error, -5);
+		ck_assert_uint_eq(refused, 1);
+	} else {
+		ck_assert_int_eq(i.bundle_error, 0);
+		ck_assert_uint_ge(i.bundle_lost, OFFLOAD_LEAST);
+		ck_assert_uint_eq(i.single_lost, 0);
+		ck_assert_uint_ge(i.single_n, OFFLOAD_CHECK);
+	}
+	ck_assert_uint_eq(loss_permille(duo_current(d, e)), 0);
+	duo_free(d);
+}
+
+START_TEST(fails)
+{
+	from_the_start(&faults[_i], 0);
+}
+END_TEST
+
+START_TEST(fails_at_responder)
+{
+	from_the_start(&faults[_i], 1);
+}
+END_TEST
+
+/* It fails later: single ones go within a second. */
+START_TEST(fails_later)
+{
+	const struct row *r = &faults[_i];
+	struct duo *d = begin(NONE, 0);
+	struct mp_flow_info i;
+	uint64_t t = d->now;
+
+	stream(d, 0, r->count, t + 2 * SEC);
+	ck_assert_int_eq(state_of(d, 0, &i), MP_BUNDLES_TRUSTED);
+	ck_assert_uint_gt(bundles, 50);
+	every = r->every;
+	fault = r->fault;
+	t = d->now;
+	stream(d, 0, r->count, t + 3 * SEC);
+	ck_assert_int_eq(state_of(d, 0, &i), MP_BUNDLES_OFF);
+	ck_assert_msg(missing(d, 0, t + SEC, d->now - 100 * MS) == 0, "%s",
+	    r->name);
+	ck_assert_msg(missing(d, 0, t, t + SEC) <= 120, "%s: %u", r->name,
+	    missing(d, 0, t, t + SEC));
+	duo_free(d);
+}
+END_TEST
+
+/* They are tried again, at a few datagrams' cost, and later each time. */
+START_TEST(tried_again)
+{
+	struct duo *d = begin(MERGE, 0);
+	struct mp_flow_info i;
+	uint64_t t = d->now;
+	unsigned had;
+
+	stream(d, 0, 4, t + 9 * SEC);
+	had = bundles;
+	ck_assert_uint_le(had, 4);
+	stream(d, 0, 4, t + 13 * SEC);
+	ck_assert_uint_gt(bundles, had); /* after 10 s */
+	ck_assert_int_eq(state_of(d, 0, &i), MP_BUNDLES_OFF);
+	had = bundles;
+	stream(d, 0, 4, t + 29 * SEC);
+	ck_assert_uint_eq(bundles, had); /* now it takes 20 s */
+	fault = NONE;
+	stream(d, 0, 4, t + 40 * SEC);
+	ck_assert_int_eq(state_of(d, 0, &i), MP_BUNDLES_TRUSTED);
+	ck_assert_uint_gt(bundles, had + 100);
+	duo_free(d);
+}
+END_TEST
+
+/* --- No fault -------------------------------------------------------------- */
+
+/* Nothing is wrong: within 300 ms all go in bundles. */
+START_TEST(trusted)
+{
+	struct duo *d = begin(NONE, 0);
+	int e = _i;
+	struct mp_flow_info i;
+	uint64_t t = d->now;
+
+	stream(d, e, 100, t + 300 * MS);
+	ck_assert_int_eq(state_of(d, e, &i), MP_BUNDLES_TRUSTED);
+	ck_assert_uint_eq(missing(d, e, t, d->now - 100 * MS), 0);
+	duo_free(d);
+}
+END_TEST
+
+/* A path that loses single ones as well is not the bundles' fault. */
+START_TEST(lossy_path)
+{
+	static const unsigned losses[] = { 1, 5, 10, 30, 100, 300 };
+	struct duo *d = begin(NONE, 0);
+	struct mp_flow_info i;
+	uint64_t t = d->now;
+	unsigned off = 0, good = 0, k;
+
+	seed = (uint64_t)_i;
+	path_loss = losses[_i % 6];
+	for (k = 0; k < 100; k++) {
+		stream(d, 0, 20, t + k * 200 * MS);
+		off += state_of(d, 0, &i) == MP_BUNDLES_OFF;
+		good += state_of(d, 0, &i) == MP_BUNDLES_TRUSTED;
+	}
+	ck_assert_msg(off == 0, "loss %u/1000: off %u %%", path_loss, off);
+	ck_assert_msg(good > 50 || path_loss >= 30, /* those go twice */
+	    "loss %u/1000: trusted %u %%", path_loss, good);
+	duo_free(d);
+}
+END_TEST
+
+/* Nor is a receiver that does not read. */
+START_TEST(slow_reader)
+{
+	struct duo *d = begin(NONE, 0);
+	struct mp_flow_info i;
+	uint64_t t = d->now;
+	unsigned k;
+
+	for (k = 0; k < 10; k++) {
+		stream(d, 0, 20, t + k * SEC + 700 * MS);
+		d->end[1].asleep = true;
+		stream(d, 0, 20, t + (k + 1) * SEC);
+		ck_assert_int_ne(state_of(d, 0, &i), MP_BUNDLES_OFF);
+		duo_wake(d, 1);
+		d->end[1].asleep = false;
+	}
+	stream(d, 0, 20, d->now + 300 * MS);
+	ck_assert_int_eq(state_of(d, 0, &i), MP_BUNDLES_TRUSTED);
+	duo_free(d);
+}
+END_TEST
+
+Suite *
+suite_offload(void)
+{
+	Suite *s = suite_create("offload");
+	TCase *c = tcase_create("offload");
+	int n = (int)(sizeof(faults) / sizeof(faults[0]));
+
+	tcase_set_timeout(c, 60);
+	tcase_add_loop_test(c, fails, 0, n);
+	tcase_add_loop_test(c, fails_at_responder, 0, n);
+	tcase_add_loop_test(c, fails_later, 0, n);
+	tcase_add_test(c, tried_again);
+	tcase_add_loop_test(c, trusted, 0, 2);
+	tcase_add_loop_test(c, lossy_path, 0, 60);
+	tcase_add_test(c, slow_reader);
+	suite_add_tcase(s, c);
+	return s;
+}
