@@ -28,82 +28,8 @@ up(bool aes)
 
 /* --- Anything may be going on --------------------------------------------- */
 
-struct weather {
-	uint64_t seed;
-	unsigned loss; /* of data packets, 1/16 */
-};
-
-static enum duo_verdict
-lose(struct duo *d, struct duo_packet *p, void *arg)
-{
-	struct weather *w = arg;
-
-	(void)d;
-	(void)p;
-	return twins_random(&w->seed, 16) < w->loss ? DUO_DROP : DUO_PASS;
-}
-
 static void
-mend(struct duo *d, struct weather *w)
-{
-	int i, j;
-
-	w->loss = 0;
-	for (i = 0; i < 2; i++)
-		for (j = 0; j < 2; j++)
-			duo_cut(d, i, j, false);
-	for (i = 0; i < 2; i++) {
-		d->end[0].addr[i].error = 0;
-		if (!d->end[0].addr[i].there)
-			duo_addr_add(d, 0, i);
-	}
-}
-
-static void
-breaks(struct duo *d, struct weather *w)
-{
-	int a = (int)twins_random(&w->seed, 2);
-
-	switch (twins_random(&w->seed, 6)) {
-	case 0:
-		duo_cut(d, 0, 0, true);
-		break;
-	case 1:
-		duo_cut(d, a, (int)twins_random(&w->seed, 2), true);
-		break;
-	case 2:
-		w->loss = 1 + twins_random(&w->seed, 4);
-		break;
-	case 3:
-		if (d->end[0].addr[a].there)
-			duo_addr_del(d, 0, a);
-		break;
-	case 4:
-		d->end[0].addr[a].error = MP_ENETUNREACH;
-		break;
-	case 5:
-		duo_run(d, d->now + 130 * SEC);
-		break;
-	}
-}
-
-static void
-happens(struct duo *d, struct weather *w)
-{
-	unsigned what = twins_random(&w->seed, 16);
-
-	if (what == 0)
-		breaks(d, w);
-	else if (what <= 3)
-		mend(d, w);
-	else if (what == 4)
-		duo_run(d, d->now + 20 * SEC);
-	if (what != 5) /* 5: at once */
-		duo_run(d, d->now + twins_random(&w->seed, 300) * MS);
-}
-
-static void
-ask(struct twins_send *t, struct duo *d, int e, struct weather *w)
+ask(struct twins_send *t, struct duo *d, int e, struct twins_weather *w)
 {
 	static const size_t lens[] = { 0, 1, 8, 100, 600, 1166, 1167, 1300,
 		1400, 1438, 1439, 2500 };
@@ -133,7 +59,7 @@ post(struct duo *d, int e, const struct twins_out *out)
 /* In whatever state, n datagrams leave the engine as they would one by one. */
 START_TEST(as_one_by_one)
 {
-	struct weather w = { .seed = (uint64_t)_i };
+	struct twins_weather w = { .seed = (uint64_t)_i };
 	struct duo *d = up(_i % 2 == 1 &&
 	    crypto_aead_aes256gcm_is_available());
 	struct twins_send t;
@@ -141,10 +67,9 @@ START_TEST(as_one_by_one)
 	unsigned together = 0;
 	int step, e;
 
-	d->tap = lose;
-	d->tap_arg = &w;
+	twins_rain(d, &w);
 	for (step = 0; step < 150; step++) {
-		happens(d, &w);
+		twins_happen(d, &w);
 		e = (int)twins_random(&w.seed, 2);
 		ask(&t, d, e, &w);
 		twins_trust(&d->end[e].mp, duo_time(d, e));

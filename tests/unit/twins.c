@@ -176,3 +176,180 @@ twins_same(const struct mp *a, const struct mp *b, size_t size)
 	    (size_t)((const uint8_t *)a->replay - p),
 	    (size_t)(a->pool - p));
 }
+
+/* --- In ------------------------------------------------------------------- */
+
+static void
+took(struct twins_in *in, const struct mp_rx *rx, enum mp_verdict v,
+    const uint8_t *payload, size_t len)
+{
+	in->one[in->n].verdict = v;
+	if (v == MP_DELIVER) {
+		in->one[in->n].from = rx->from;
+		in->one[in->n].slot = rx->slot;
+		in->one[in->n].len = len;
+		memcpy(in->one[in->n].bytes, payload, len);
+	}
+	in->n++;
+}
+
+static void
+take_one(struct mp *m, uint64_t now, const struct twins_recv *t,
+    const uint8_t *packet, size_t len, struct twins_in *in)
+{
+	static uint8_t opened[65536];
+	struct mp_rx rx = { .path = t->path, .arrival = t->arrival };
+	enum mp_verdict v = mp_recv_begin(m, now, &rx, packet, len);
+
+	if (v == MP_SEALED)
+		v = mp_recv_commit(m, now, &rx, opened,
+		    mp_open(&rx, packet, len, opened));
+	if (v == MP_JOIN)
+		v = mp_recv_join(m, &rx, opened, sizeof(opened));
+	took(in, &rx, v, opened + rx.off, rx.len);
+}
+
+static size_t
+seg_of(const struct twins_recv *t, size_t at)
+{
+	return t->total - at < t->seg ? t->total - at : t->seg;
+}
+
+void
+twins_take_singly(struct mp *m, uint64_t now, const struct twins_recv *t,
+    struct twins_in *in)
+{
+	size_t at;
+
+	memset(in, 0, sizeof(*in));
+	for (at = 0; at < t->total; at += t->seg)
+		take_one(m, now, t, t->bytes + at, seg_of(t, at), in);
+}
+
+/* Commits what is open, in so many calls. */
+static void
+commit_all(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
+    const uint8_t *opened, unsigned commits, struct twins_in *in)
+{
+	unsigned i, from = 0, to, delivered = 0;
+
+	for (i = 1; i <= commits; i++, from = to) {
+		to = b->n * i / commits;
+		delivered += mp_recv_bundle_commit(m, now, b, from, to,
+		    opened + from * 2048, 2048);
+	}
+	for (i = 0; i < b->n; i++) {
+		delivered -= b->one[i].verdict == MP_DELIVER;
+		took(in, &b->rx, b->one[i].verdict, opened + i * 2048 +
+		    b->one[i].off, b->one[i].len);
+	}
+	ck_assert_uint_eq(delivered, 0);
+	for (i = 0; i < sizeof(b->rx.key); i++)
+		ck_assert_int_eq(b->rx.key[i], 0);
+}
+
+void
+twins_take_bundled(struct mp *m, uint64_t now, const struct twins_recv *t,
+    struct twins_in *in)
+{
+	static uint8_t opened[MP_BUNDLE_MAX * 2048];
+	struct mp_rx_bundle b;
+	size_t at = 0;
+	unsigned n, i;
+
+	memset(in, 0, sizeof(*in));
+	while (at < t->total) {
+		b.rx.path = t->path;
+		b.rx.arrival = t->arrival;
+		n = mp_recv_bundle_begin(m, now, &b, t->bytes + at, t->seg,
+		    t->total - at);
+		if (n == 0) {
+			take_one(m, now, t, t->bytes + at, seg_of(t, at), in);
+			at += t->seg;
+			continue;
+		}
+		for (i = 0; i < n; i++, at += t->seg)
+			(void)mp_recv_bundle_open(&b, i, t->bytes + at,
+			    seg_of(t, at), opened + i * 2048);
+		commit_all(m, now, &b, opened, t->commits, in);
+		in->bundled += n;
+	}
+}
+
+/* --- The weather ---------------------------------------------------------- */
+
+static enum duo_verdict
+lose(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct twins_weather *w = arg;
+
+	(void)d;
+	(void)p;
+	return twins_random(&w->seed, 16) < w->loss ? DUO_DROP : DUO_PASS;
+}
+
+static void
+mend(struct duo *d, struct twins_weather *w)
+{
+	int i, j;
+
+	w->loss = 0;
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < 2; j++)
+			duo_cut(d, i, j, false);
+	for (i = 0; i < 2; i++) {
+		d->end[0].addr[i].error = 0;
+		if (!d->end[0].addr[i].there)
+			duo_addr_add(d, 0, i);
+	}
+}
+
+static void
+breaks(struct duo *d, struct twins_weather *w)
+{
+	int a = (int)twins_random(&w->seed, 2);
+
+	switch (twins_random(&w->seed, 6)) {
+	case 0:
+		duo_cut(d, 0, 0, true);
+		break;
+	case 1:
+		duo_cut(d, a, (int)twins_random(&w->seed, 2), true);
+		break;
+	case 2:
+		w->loss = 1 + twins_random(&w->seed, 4);
+		break;
+	case 3:
+		if (d->end[0].addr[a].there)
+			duo_addr_del(d, 0, a);
+		break;
+	case 4:
+		d->end[0].addr[a].error = MP_ENETUNREACH;
+		break;
+	case 5:
+		duo_run(d, d->now + 130 * SEC);
+		break;
+	}
+}
+
+void
+twins_happen(struct duo *d, struct twins_weather *w)
+{
+	unsigned what = twins_random(&w->seed, 16);
+
+	if (what == 0)
+		breaks(d, w);
+	else if (what <= 3)
+		mend(d, w);
+	else if (what == 4)
+		duo_run(d, d->now + 20 * SEC);
+	if (what != 5) /* 5: at once */
+		duo_run(d, d->now + twins_random(&w->seed, 300) * MS);
+}
+
+void
+twins_rain(struct duo *d, struct twins_weather *w)
+{
+	d->tap = lose;
+	d->tap_arg = w;
+}

@@ -52,10 +52,48 @@ void twins_bundled(struct mp *, uint64_t now, const struct twins_send *,
  * for bundles alone. */
 void twins_trust(struct mp *, uint64_t now);
 /* Fails the test where they differ, but for what is known of bundles. */
+/* Packets that arrived together, side by side. */
+struct twins_recv {
+	struct mp_path path;
+	uint64_t arrival;
+	size_t seg, total;
+	unsigned commits; /* of a bundle, at most */
+	uint8_t bytes[MP_BUNDLE_MAX * 2048];
+};
+
+/* What came of them. */
+struct twins_in {
+	unsigned n, bundled;
+	struct {
+		enum mp_verdict verdict;
+		struct mp_addr from; /* of those delivered */
+		uint32_t slot;
+		size_t len;
+		uint8_t bytes[2048];
+	} one[MP_BUNDLE_MAX];
+};
+
+void twins_take_singly(struct mp *, uint64_t now, const struct twins_recv *,
+    struct twins_in *);
+void twins_take_bundled(struct mp *, uint64_t now, const struct twins_recv *,
+    struct twins_in *);
+
+/* Fails the test where they differ. */
 void twins_same_out(const struct twins_out *, const struct twins_out *);
 void twins_same(const struct mp *, const struct mp *, size_t size);
 
 /* Numbers that look random, the same ones for each seed. */
 uint32_t twins_random(uint64_t *seed, uint32_t below);
+
+/* Loss, breaks and repairs, as the numbers say. */
+struct twins_weather {
+	uint64_t seed;
+	unsigned loss; /* of all packets, 1/16 */
+};
+
+/* Has it rain on the duo, from now on. */
+void twins_rain(struct duo *, struct twins_weather *);
+/* Something happens, or not, and some time goes by. */
+void twins_happen(struct duo *, struct twins_weather *);
 
 #endif
