@@ -11,8 +11,8 @@
  *
  * So a bundle is begun only where no datagram of it can change what happens to
  * the next one: the session is up and no child that still frames its packets,
- * nothing is staged, the flow is proven, carries that length whole and goes
- * without COPYs, and no review of the choice is due.  In all other cases
+ * nothing is staged, the flow is proven, carries that length whole and there is
+ * no other one for COPYs, and no review of the choice is due.  In all other cases
  * mp_bundle_begin() gives 0, has changed nothing that mp_send_begin() would not
  * have changed, too, and the caller goes on one by one.
  *
@@ -65,10 +65,10 @@ bundle_session_ok(struct session *s, uint64_t now)
 
 /* Does the flow carry datagrams of that length so, one after the other? */
 static bool
-bundle_flow_ok(const struct flow *f, uint64_t now, size_t need)
+bundle_flow_ok(const struct flow *f, size_t need)
 {
 	return flow_usable(f) && !f->unproven && need <= f->size &&
-	    !path_choice_twice(f, now) && send_numbers_left(f) > 0;
+	    send_numbers_left(f) > 0;
 }
 
 /* Takes the numbers of n datagrams, and writes the heads of their packets. */
@@ -106,12 +106,15 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
 	f = send_choose(m, s, now, need);
-	if (f == NULL || !bundle_flow_ok(f, now, need))
+	if (f == NULL || !bundle_flow_ok(f, need) ||
+	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) != NULL)
 		return 0;
 	n = n < MP_BUNDLE_MAX ? n : MP_BUNDLE_MAX;
 	n = n < send_numbers_left(f) ? n : (unsigned)send_numbers_left(f);
-	/* A shorter one may fit the flow in use, which this one is not. */
-	if (last != len && n > 1 && f->id != s->current)
+	/* A shorter one may fit the flow in use, which this one is not, or one
+	 * for a COPY. */
+	if (last != len && n > 1 && (f->id != s->current || path_choice_copy(m,
+	    s, now, f, last + MP_COPY_OVERHEAD) != NULL))
 		n--;
 	if (!path_choice_settled(s, f, now))
 		n = 1;

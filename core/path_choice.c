@@ -448,7 +448,7 @@ path_choice_hopes(const struct mp *m, const struct session *s, uint64_t now)
 	return false;
 }
 
-bool
+static bool
 path_choice_twice(const struct flow *f, uint64_t now)
 {
 	return !f->validated || flow_in_doubt(f, now) || loss_is_heavy(f);

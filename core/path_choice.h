@@ -59,8 +59,6 @@ bool path_choice_hopes(const struct mp *, const struct session *, uint64_t now);
  * or none can carry it. */
 struct flow *path_choice_copy(struct mp *, struct session *, uint64_t now,
     const struct flow *f, size_t need);
-/* Do datagrams on that flow go twice, where another one can carry the COPY? */
-bool path_choice_twice(const struct flow *, uint64_t now);
 /* Does a datagram that goes out on that flow now leave the choice as it is, so
  * that the next one goes there, too? */
 bool path_choice_settled(const struct session *, const struct flow *,

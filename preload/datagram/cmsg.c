@@ -2,6 +2,7 @@
 #include "cmsg.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <time.h>
 
@@ -171,6 +172,9 @@ cmsg_give(const struct sock *s, const struct mp_addr *from,
 	to.port = (uint16_t)s->map.arena->port;
 	cmsg_put_times(&r, s, info);
 	cmsg_put_socket(&r, s, info);
+	if (info->segment != 0)
+		cmsg_put(&r, IPPROTO_UDP, UDP_GRO, &info->segment,
+		    sizeof(int));
 	cmsg_put_address(&r, s, &to, net_is_multicast(&to) ? info->spec :
 	    to.ip + 12, info);
 	msg->msg_controllen = r.used;

@@ -15,11 +15,13 @@
  *	rx_next		 takes packets until one is for the program.  What is
  *			 dropped costs the program nothing but the wait: a
  *			 timeout runs from the start of its call.
+ *	rx_bundle_next	 the next packet, alone or of a bundle that stays in the
+ *			 queue until its last one was given (rx_bundle.c).
  *	rx_packet	 recvmsg(2) on the kernel's socket.
  *	rx_classify	 what it is:
  *	  internal	 rx_open_internal(): a datagram that another socket of
  *			 the port, or the agent, took for this one; or an error.
- *	  sealed	 rx_open_sealed(): mp_recv_begin() finds the session,
+ *	  sealed	 rx_sealed_open(): mp_recv_begin() finds the session,
  *			 mp_open() opens, mp_recv_commit() says whether it is
  *			 new.
  *	  plain		 rx_accepts_plain(): may it come in (ingress.c)?
@@ -60,9 +62,11 @@
 #include "policy/dest_policy.h"
 #include "process/iov.h"
 #include "process/reentry.h"
+#include "rx_bundle.h"
 #include "rx_error.h"
 #include "rx_packet.h"
 #include "rx_requeue.h"
+#include "rx_sealed.h"
 #include "shared/arena.h"
 #include "shared/internal.h"
 #include "shared/net.h"
@@ -80,102 +84,6 @@
 #include "timestamp.h"
 
 enum { PARTED = 1024 }; /* packets; about what a queue of default size holds */
-
-/* Is a session's datagram this socket's?  So it is, too, if the session is with
- * another socket of the port, which was connected to the peer only after the
- * datagram had arrived here: the kernel leaves such where they are.  [lock] */
-static bool
-rx_is_own(const struct rx *in, const struct mp_rx *rx)
-{
-	const struct slot *other = &in->s->map.arena->slot[rx->slot %
-	    MP_SLOTS_MAX];
-
-	return rx->slot == in->s->slot || (!in->s->connected &&
-	    other->connected && net_equal(&other->peer, &rx->from) &&
-	    in->info.arrival < other->since);
-}
-
-/* MSG_PEEK: would the opened packet be given?  RX_GIVE or RX_DROP. */
-static int
-rx_peek_sealed(struct rx *in, struct mp_rx *rx, int opened)
-{
-	struct arena *a = in->s->map.arena;
-	enum mp_verdict v;
-	bool late;
-
-	if (!reentry_lock(a))
-		return RX_DROP;
-	v = mp_recv_peek(&in->s->map.mp, arena_now(), rx, in->buf->payload,
-	    opened);
-	in->own = rx_is_own(in, rx);
-	late = notify_due(in->s);
-	reentry_unlock(a);
-	if (late)
-		notify_agent(in->fd, in->s);
-	return v == MP_DELIVER && in->own;
-}
-
-static enum mp_verdict
-rx_commit(struct rx *in, struct mp_rx *rx, uint8_t *opened, int len)
-{
-	struct sock *s = in->s;
-	enum mp_verdict v;
-	bool late;
-
-	if (!reentry_lock(s->map.arena))
-		return MP_DROPPED;
-	v = mp_recv_commit(&s->map.mp, arena_now(), rx, opened, len);
-	if (v == MP_JOIN)
-		v = mp_recv_join(&s->map.mp, rx, opened, REENTRY_PAYLOAD);
-	in->own = rx_is_own(in, rx);
-	late = notify_due(s);
-	reentry_unlock(s->map.arena);
-	if (late)
-		notify_agent(in->fd, s);
-	return v;
-}
-
-/*
- * Opens a packet of a session.  With MSG_PEEK it is opened beside the sealed
- * one, and stays in the queue: RX_GIVE or RX_DROP.
- */
-static int
-rx_open_sealed(struct rx *in, bool peek)
-{
-	struct sock *s = in->s;
-	struct mp_rx rx = { .path = { .local = in->info.local,
-		.remote = in->from, .ifindex = in->info.ifindex },
-		.arrival = in->info.arrival };
-	uint8_t *to = peek ? in->buf->payload : in->buf->packet;
-	enum mp_verdict v;
-	int opened;
-
-	if (atomic_load(&s->map.arena->moved))
-		recover_follow(in->fd, s);
-	if (!reentry_lock(s->map.arena))
-		return RX_DROP;
-	attach_refresh(s);
-	v = mp_recv_begin(&s->map.mp, arena_now(), &rx, in->buf->packet,
-	    in->packet_len);
-	reentry_unlock(s->map.arena);
-	if (v != MP_SEALED)
-		return RX_DROP;
-	opened = mp_open(&rx, in->buf->packet, in->packet_len, to);
-	if (peek) {
-		if (!rx_peek_sealed(in, &rx, opened))
-			return RX_DROP;
-	} else if (rx_commit(in, &rx, to, opened) != MP_DELIVER)
-		return RX_DROP;
-	if (!in->own) {
-		rx_requeue_to(in, rx.slot, &rx.from, in->buf->packet + rx.off,
-		    rx.len);
-		return RX_DROP;
-	}
-	in->from = rx.from;
-	in->payload = to + rx.off;
-	in->len = rx.len;
-	return RX_GIVE;
-}
 
 /* The peer's port is closed: -ECONNREFUSED, unless a send or SO_ERROR told that
  * to the program already. */
@@ -201,7 +109,12 @@ rx_open_internal(struct rx *in, bool peek)
 {
 	struct sock *s = in->s;
 	struct internal inner;
+	int v;
 
+	if (!peek && (v = rx_bundle_claim(in, 1)) != RX_GIVE)
+		return v;
+	if (in->packet != in->buf->packet) /* the cache's stays sealed */
+		memmove(in->buf->packet, in->packet, in->packet_len);
 	if (!internal_open(s->map.arena, &inner, in->buf->packet,
 	    in->packet_len))
 		return RX_DROP;
@@ -237,20 +150,31 @@ rx_open_internal(struct rx *in, bool peek)
 /* Does the packet begin as one of a session of this endpoint, and is it long
  * enough? */
 static bool
-rx_is_sealed(const struct rx *in)
+rx_is_sealed(const struct rx *in, const uint8_t *p, size_t len)
 {
-	const uint8_t *p = in->buf->packet;
-
-	return in->packet_len >= MP_OVERHEAD &&
+	return len >= MP_OVERHEAD &&
 	    p[0] == mp_sid_prefix(&in->s->map.mp) && p[6] == 0 && p[7] == 0;
 }
 
-/* May the program have this plaintext, which the socket filter let in? */
+/* Is this packet, of the port's arena, plaintext? */
 static bool
-rx_accepts_plain(const struct rx *in)
+rx_is_plain(const struct rx *in, const uint8_t *packet, size_t len)
+{
+	return !internal_is(in->s->map.arena, packet, len) &&
+	    !rx_is_sealed(in, packet, len);
+}
+
+/* May the program have this plaintext, which the socket filter let in?  Of a
+ * bundle the filter saw the first packet only. */
+static bool
+rx_accepts_plain(struct rx *in)
 {
 	struct dest_policy p;
 
+	if (in->seg > 0 && (!rx_is_plain(in, in->packets, in->each) ||
+	    !user_filter_takes(in->s, &in->from, &in->info, in->payload,
+		&in->len)))
+		return false;
 	if (!ingress_rule_zone(in->s, in->zone, in->info.arrival) ||
 	    !ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
@@ -271,6 +195,47 @@ rx_tell_own(struct rx *in)
 		own_addr_tell(in->fd, in->s, &in->from, &in->info);
 }
 
+/* How many packets of plaintext, from this one on, a program with UDP_GRO gets
+ * as one bundle. */
+static unsigned
+rx_count_plain(const struct rx *in)
+{
+	unsigned n = 1;
+	size_t len, at = (in->seg + 1) * in->each;
+
+	if (!in->s->options.gro || atomic_load(&in->s->peeked))
+		return 1;
+	for (; at < in->total; n++, at += in->each) {
+		len = in->total - at < in->each ? in->total - at : in->each;
+		if (!rx_is_plain(in, in->packets + at, len))
+			break;
+	}
+	return n;
+}
+
+static int
+rx_take_plain(struct rx *in, bool peek)
+{
+	unsigned n = 1;
+	int v;
+
+	in->payload = in->packet;
+	in->len = in->packet_len;
+	if (!in->queued || peek)
+		return rx_accepts_plain(in) ? RX_GIVE : RX_DROP;
+	if (!user_filter_present(in->s))
+		n = rx_count_plain(in);
+	v = rx_bundle_claim(in, n);
+	if (v != RX_GIVE || !rx_accepts_plain(in))
+		return v < 0 ? v : RX_DROP;
+	if (n > 1) {
+		in->info.segment = (uint32_t)in->each;
+		in->len = in->seg + n == in->n ? in->total - in->seg *
+		    in->each : n * in->each;
+	}
+	return RX_GIVE;
+}
+
 static int
 rx_classify(struct rx *in, bool peek)
 {
@@ -281,20 +246,17 @@ rx_classify(struct rx *in, bool peek)
 	in->again = false;
 	if (s->map.arena == NULL)
 		v = RX_GIVE;
-	else if (internal_is(s->map.arena, in->buf->packet, in->packet_len))
+	else if (internal_is(s->map.arena, in->packet, in->packet_len))
 		v = rx_open_internal(in, peek);
-	else if (rx_is_sealed(in))
-		v = rx_open_sealed(in, peek);
+	else if (rx_is_sealed(in, in->packet, in->packet_len))
+		v = rx_sealed_open(in, peek);
 	else
 		v = RX_GIVE;
 	if (v != RX_GIVE)
 		return v;
 	in->plain = in->payload == NULL;
-	if (in->plain) {
-		in->payload = in->buf->packet;
-		in->len = in->packet_len;
-		return rx_accepts_plain(in) ? RX_GIVE : RX_DROP;
-	}
+	if (in->plain)
+		return rx_take_plain(in, peek);
 	rx_tell_own(in);
 	if (in->again)
 		return RX_GIVE;
@@ -315,7 +277,7 @@ rx_sweep(struct rx *in)
 	int v;
 
 	in->payload = NULL;
-	v = rx_packet(in, (in->flags & ~MSG_PEEK) | MSG_DONTWAIT);
+	v = rx_bundle_next(in, (in->flags & ~MSG_PEEK) | MSG_DONTWAIT, false);
 	if (v < 0)
 		return RX_DROP;
 	if (v == RX_GIVE)
@@ -335,7 +297,7 @@ rx_next(struct rx *in)
 
 	for (;; again = true) {
 		in->payload = NULL;
-		v = again ? rx_packet_again(in) : rx_packet(in, in->flags);
+		v = rx_bundle_next(in, in->flags, again);
 		if (v != 0 && !icmp_is_error(in->s, v))
 			return v;
 		if (v != 0) {
@@ -437,18 +399,34 @@ rx_errors(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
 	struct rx in = { .fd = fd, .flags = MSG_PEEK | MSG_DONTWAIT, .s = s };
 	ssize_t n = rx_error_take(fd, s, msg, flags);
-	const uint8_t *kind;
 	int v = 0;
 
 	if (n != -EAGAIN || (in.buf = reentry_take()) == NULL)
 		return n;
-	kind = in.buf->packet + 3;
-	while (v == 0 && rx_packet(&in, in.flags) == 0 &&
-	    internal_is(s->map.arena, in.buf->packet, in.packet_len) &&
-	    (*kind == INTERNAL_ICMP || *kind == INTERNAL_ICMP_TOLD))
+	while (v == 0 && rx_bundle_next(&in, in.flags, false) == 0 &&
+	    internal_is(s->map.arena, in.packet, in.packet_len) &&
+	    (in.packet[3] == INTERNAL_ICMP ||
+		in.packet[3] == INTERNAL_ICMP_TOLD))
 		v = rx_sweep(&in);
+	rx_bundle_done(&in);
 	reentry_give(in.buf);
 	return v == 0 ? n : rx_error_take(fd, s, msg, flags);
+}
+
+/* The next datagram is found, and given or looked at. */
+static ssize_t
+rx_found(struct rx *in, struct msghdr *msg)
+{
+	ssize_t n = rx_give(in, msg);
+
+	if ((in->flags & MSG_PEEK) != 0) {
+		atomic_store(&in->s->peeked, true);
+		return n;
+	}
+	if (atomic_load(&in->s->peeked))
+		atomic_store(&in->s->peeked, false);
+	rx_bundle_pace(in);
+	return n;
 }
 
 static ssize_t
@@ -470,7 +448,8 @@ rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 	if (n == 0)
 		n = rx_next(&in);
 	if (n == RX_GIVE)
-		n = rx_give(&in, msg);
+		n = rx_found(&in, msg);
+	rx_bundle_done(&in);
 	reentry_give(in.buf);
 	return n;
 }
@@ -507,7 +486,9 @@ rx_has_others(struct rx *in)
 	int i, from = 0, end = -1;
 	bool others = false;
 
-	if (seccomp_setsockopt(in->fd, SOL_SOCKET, SO_PEEK_OFF, &from,
+	in->packet = in->buf->packet;
+	/* SO_PEEK_OFF counts bytes: it cannot go through bundles. */
+	if (rx_bundle_is_on(in->s) || seccomp_setsockopt(in->fd, SOL_SOCKET, SO_PEEK_OFF, &from,
 		sizeof(from)) != 0)
 		return true;
 	for (i = 0; i < PARTED && !others; i++) {
@@ -537,17 +518,18 @@ rx_drain_others(int fd, struct sock *s)
 		return;
 	notify_agent(fd, s); /* it then steers others' packets elsewhere */
 	for (i = rx_has_others(&in) ? 0 : PARTED; i < PARTED; i++) {
-		if (rx_packet(&in, MSG_PEEK | MSG_DONTWAIT) != 0 ||
+		if (rx_bundle_next(&in, MSG_PEEK | MSG_DONTWAIT, false) != 0 ||
 		    (in.info.arrival != MP_NEVER && in.info.arrival > begun))
 			break;
 		in.payload = NULL;
 		in.nobody = false;
-		if (rx_packet(&in, MSG_DONTWAIT) != 0)
+		if (rx_bundle_next(&in, MSG_DONTWAIT, false) != 0)
 			break;
 		if (rx_classify(&in, false) == RX_GIVE)
 			rx_requeue_to(&in, s->slot, &in.from, in.payload,
 			    in.len);
 	}
+	rx_bundle_done(&in);
 	reentry_give(in.buf);
 }
 
@@ -561,6 +543,9 @@ rx_next_length(int fd, struct sock *s)
 	if (in.buf == NULL)
 		return 0;
 	n = rx_next(&in) == RX_GIVE ? (int)in.len : 0;
+	if (n > 0)
+		atomic_store(&s->peeked, true);
+	rx_bundle_done(&in);
 	reentry_give(in.buf);
 	return n;
 }

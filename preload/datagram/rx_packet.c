@@ -27,7 +27,7 @@
 static int
 rx_packet_without_sender(struct rx *in, struct msghdr *msg, ssize_t n)
 {
-	in->payload = in->buf->packet;
+	in->payload = in->packet;
 	in->len = (size_t)n;
 	in->from.port = 0;
 	in->nobody = true;
@@ -43,8 +43,8 @@ rx_packet(struct rx *in, int flags)
 {
 	struct sockaddr_in6 name;
 	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
-	struct iovec iov = { .iov_base = in->buf->packet,
-		.iov_len = sizeof(in->buf->packet) };
+	struct iovec iov = { .iov_base = in->packet,
+		.iov_len = REENTRY_PACKET };
 	struct msghdr msg = { .msg_name = &name, .msg_namelen = sizeof(name),
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
 		.msg_controllen = sizeof(room) };
@@ -90,15 +90,15 @@ rx_packet_timeout_left(const struct rx *in)
 /* After a signal the kernel restarts neither poll(2) nor a receive with a
  * timeout, so the program sees EINTR as without the library (signal(7)). */
 int
-rx_packet_again(struct rx *in)
+rx_packet_again(struct rx *in, int flags)
 {
 	struct pollfd p = { .fd = in->fd, .events = POLLIN };
 	int left = rx_packet_timeout_left(in), v;
 
 	if (left < 0)
-		return rx_packet(in, in->flags);
+		return rx_packet(in, flags);
 	for (;;) {
-		v = rx_packet(in, in->flags | MSG_DONTWAIT);
+		v = rx_packet(in, flags | MSG_DONTWAIT);
 		if (v != -EAGAIN || left == 0)
 			return v;
 		if (poll(&p, 1, left) < 0)

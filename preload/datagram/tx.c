@@ -69,6 +69,8 @@
 #include "socket/ingress.h"
 #include "socket/ksock.h"
 #include "socket/pinned.h"
+#include "tx_bundle.h"
+#include "tx_many.h"
 #include "tx_option.h"
 #include "tx_sealed.h"
 
@@ -195,7 +197,8 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 static ssize_t
 tx_protected(int fd, struct sock *s, const struct msghdr *msg,
-    const struct mp_addr *dst, const struct dest_policy *p, int flags)
+    const struct mp_addr *dst, const struct dest_policy *p, int flags,
+    struct tx_more *more)
 {
 	bool plain = false;
 	ssize_t n;
@@ -206,7 +209,7 @@ tx_protected(int fd, struct sock *s, const struct msghdr *msg,
 	}
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return -EACCES;
-	n = tx_sealed(fd, s, dst, msg, flags, &plain);
+	n = tx_sealed(fd, s, dst, msg, flags, more, &plain);
 	if (!plain)
 		return n;
 	plain_peer_prefer(dst, p);
@@ -243,8 +246,10 @@ tx_say_refused(const struct mp_addr *dst)
 		    "addresses: --plain fe80::/10 allows it, unprotected");
 }
 
+/* More messages like this one, or NULL: as tx_sealed(). */
 static ssize_t
-tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
+tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
+    struct tx_more *more)
 {
 	enum sock_state state = atomic_load(&s->state);
 	struct mp_addr dst;
@@ -270,7 +275,7 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags)
 			atomic_store(&s->untold, false);
 			return tx_plain(fd, s, msg, &dst, flags);
 		}
-		return tx_protected(fd, s, msg, &dst, &p, flags);
+		return tx_protected(fd, s, msg, &dst, &p, flags, more);
 	}
 	atomic_store(&s->untold, false);
 	if (state != SOCK_PLAIN && p.is_dns)
@@ -322,7 +327,8 @@ tx_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	more = more && n >= 0;
 	atomic_store(&s->options.corked, more);
 	if (n >= 0 && !more)
-		sent = tx_datagram(fd, s, &c->msg, flags & ~MSG_MORE);
+		sent = tx_datagram(fd, s, &c->msg, flags & ~MSG_MORE,
+		    NULL);
 	cork_leave(c, more);
 	return sent < 0 ? sent : n;
 }
@@ -339,16 +345,24 @@ tx_uncork(int fd, struct sock *s)
 		return;
 	atomic_store(&s->options.corked, false);
 	if (c->msg.msg_iovlen > 0)
-		(void)tx_datagram(fd, s, &c->msg, MSG_NOSIGNAL);
+		(void)tx_datagram(fd, s, &c->msg, MSG_NOSIGNAL, NULL);
 	cork_leave(c, false);
 }
 
-ssize_t
-tx_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
+/* --- The calls ------------------------------------------------------------ */
+
+static bool
+tx_in_pieces(const struct sock *s, int flags)
+{
+	return s->options.cork || atomic_load(&s->options.corked) ||
+	    ((flags & MSG_MORE) != 0 && atomic_load(&s->state) != SOCK_PLAIN);
+}
+
+static ssize_t
+tx_message_and_more(int fd, struct sock *s, const struct msghdr *msg, int flags,
+    struct tx_more *more)
 {
 	int place, error = iov_check(msg);
-	bool pieces = s->options.cork || atomic_load(&s->options.corked) ||
-	    ((flags & MSG_MORE) != 0 && atomic_load(&s->state) != SOCK_PLAIN);
 	ssize_t n;
 
 	if (error == 0 && ((int)msg->msg_namelen < 0))
@@ -358,8 +372,68 @@ tx_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	if (error != 0)
 		return error;
 	place = pinned_begin(s);
-	n = pieces ? tx_piece(fd, s, msg, flags) :
-		     tx_datagram(fd, s, msg, flags);
+	n = tx_in_pieces(s, flags) ? tx_piece(fd, s, msg, flags) :
+				     tx_datagram(fd, s, msg, flags, more);
 	pinned_end(place);
 	return n;
+}
+
+ssize_t
+tx_message(int fd, struct sock *s, const struct msghdr *msg, int flags)
+{
+	return tx_message_and_more(fd, s, msg, flags, NULL);
+}
+
+/* How many messages, from the first of n on, may go together. */
+static unsigned
+tx_count_alike(const struct sock *s, const struct mmsghdr *msgs, unsigned n,
+    int flags)
+{
+	unsigned most;
+
+	if (n < 2 || atomic_load(&s->state) != SOCK_ATTACHED ||
+	    s->segment != 0 || tx_in_pieces(s, flags) ||
+	    iov_check(&msgs->msg_hdr) != 0)
+		return 1;
+	most = tx_bundle_most(iov_total(&msgs->msg_hdr));
+	return most < 2 ? 1 : tx_many_alike(msgs, n < most ? n : most);
+}
+
+/* Sends the first one, and of those alike as many as go with it: how many; or a
+ * negative errno. */
+static int
+tx_send_alike(int fd, struct sock *s, struct mmsghdr *msgs, unsigned alike,
+    int flags)
+{
+	struct tx_more more = { .msgs = msgs + 1, .n = alike - 1 };
+	ssize_t sent = tx_message_and_more(fd, s, &msgs->msg_hdr, flags,
+	    alike > 1 ? &more : NULL);
+	unsigned i;
+
+	if (sent < 0)
+		return (int)sent;
+	msgs->msg_len = (unsigned)sent;
+	for (i = 1; i <= more.sent; i++)
+		msgs[i].msg_len = (unsigned)iov_total(&msgs[i].msg_hdr);
+	return (int)i;
+}
+
+int
+tx_messages(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n, int flags)
+{
+	unsigned i = 0, alike = 0;
+	int sent;
+
+	while (i < n) {
+		if (iov_bad(&msgs[i], sizeof(msgs[i])))
+			return i > 0 ? (int)i : -EFAULT;
+		if (alike == 0)
+			alike = tx_count_alike(s, &msgs[i], n - i, flags);
+		sent = tx_send_alike(fd, s, &msgs[i], alike, flags);
+		if (sent < 0)
+			return i > 0 ? (int)i : sent;
+		alike -= (unsigned)sent;
+		i += (unsigned)sent;
+	}
+	return (int)i;
 }

@@ -10,6 +10,11 @@ struct sock;
 /* As sendmsg(2) on this socket: bytes, or a negative errno. */
 ssize_t tx_message(int fd, struct sock *, const struct msghdr *, int flags);
 
+/* As sendmmsg(2) of n messages: how many were sent, with their msg_len; or the
+ * negative errno of the first one. */
+int tx_messages(int fd, struct sock *, struct mmsghdr *, unsigned n,
+    int flags);
+
 /* UDP_CORK was turned off: sends what was collected. */
 void tx_uncork(int fd, struct sock *);
 

@@ -11,8 +11,12 @@
 #include "process/reentry.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
+#include "shared/sibling.h"
 #include "shared/uapi.h"
+#include "socket/attach.h"
 #include "socket/fdtab.h"
+#include "socket/notify.h"
+#include "socket/recover.h"
 #include "socket/sockopt.h"
 #include "tx_option.h"
 #include "tx_stamp.h"
@@ -49,16 +53,37 @@ tx_packet_wait(struct tx *o, const struct msghdr *packet, int flags)
 
 enum { ERRORS = 4 }; /* ICMP errors that are passed over for one packet */
 
-/* A packet in the thread's buffer, and where it goes. */
-struct packet {
-	struct sockaddr_in6 to;
-	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
-	struct iovec iov;
-	struct msghdr msg;
-};
+int
+tx_packet_lock(struct tx *o)
+{
+	struct sock *s = o->s;
 
-static void
-tx_packet_aim(const struct tx *o, const struct mp_path *path, struct packet *p)
+	if (atomic_load(&s->map.arena->moved))
+		recover_follow(o->fd, s);
+	if (!reentry_lock(s->map.arena))
+		return -EDEADLK;
+	attach_refresh(s);
+	if (attach_refused(s)) {
+		reentry_unlock(s->map.arena);
+		return -ECONNREFUSED;
+	}
+	o->slot = sibling_sender(&s->map, s->slot, &o->dst);
+	return 0;
+}
+
+void
+tx_packet_unlock(struct tx *o)
+{
+	bool late = notify_due(o->s);
+
+	reentry_unlock(o->s->map.arena);
+	if (late)
+		notify_agent(o->fd, o->s);
+}
+
+void
+tx_packet_aim(
+    const struct tx *o, const struct mp_path *path, struct tx_packet *p)
 {
 	memset(p->room, 0, 64);
 	p->iov.iov_base = o->buf->packet;
@@ -72,12 +97,30 @@ tx_packet_aim(const struct tx *o, const struct mp_path *path, struct packet *p)
  * now, the kernel refuses that flag instead of sending the packet into its
  * stream. */
 int
+tx_packet_give(struct tx *o, const struct msghdr *msg, int flags)
+{
+	int i;
+
+	flags |= MSG_FASTOPEN;
+	if (seccomp_sendmsg(o->fd, msg, flags) >= 0)
+		return 0;
+	/* The error may be an ICMP error about an earlier packet, which the
+	 * kernel reports once: then the packet is sent again. */
+	for (i = 0; i < ERRORS && icmp_is_error(o->s, -errno); i++)
+		if (seccomp_sendmsg(o->fd, msg, flags) >= 0) {
+			icmp_later(o->s);
+			return 0;
+		}
+	return -errno;
+}
+
+int
 tx_packet_send(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 {
 	int now = o->staged || o->waits < TX_WAITS ? flags | MSG_DONTWAIT :
 	    flags;
-	struct packet p;
-	int i;
+	struct tx_packet p;
+	int error;
 
 	tx_packet_aim(o, &tx->path, &p);
 	if (tx->copy || stamps != (o->s->options.stamping & SOCKOPT_STAMP_TX))
@@ -89,27 +132,16 @@ tx_packet_send(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 	if (stamps != 0)
 		tx_stamp_note(o->s, o->buf->packet, &o->dst, o->payload,
 		    o->len);
-	if (seccomp_sendmsg(o->fd, &p.msg, now | MSG_FASTOPEN) >= 0)
-		return 0;
-	if (errno == EAGAIN && o->staged)
-		return -EAGAIN;
-	if (errno == EAGAIN && now != flags)
+	error = tx_packet_give(o, &p.msg, now);
+	if (error == -EAGAIN && !o->staged && now != flags)
 		return tx_packet_wait(o, &p.msg, flags | MSG_FASTOPEN);
-	/* The error may be an ICMP error about an earlier packet, which the
-	 * kernel reports once: then the packet is sent again. */
-	for (i = 0; i < ERRORS && icmp_is_error(o->s, -errno); i++)
-		if (seccomp_sendmsg(o->fd, &p.msg, flags | MSG_FASTOPEN) >=
-		    0) {
-			icmp_later(o->s);
-			return 0;
-		}
-	return -errno;
+	return error;
 }
 
 int
 tx_packet_room(struct tx *o, const struct mp_path *path)
 {
-	struct packet p;
+	struct tx_packet p;
 
 	tx_packet_aim(o, path, &p);
 	p.iov.iov_len = o->len;

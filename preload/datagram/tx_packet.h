@@ -3,11 +3,14 @@
 #ifndef TX_PACKET_H
 #define TX_PACKET_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "mp.h"
+#include "shared/net.h"
 #include "tx_option.h"
 
 struct reentry_buf;
@@ -35,6 +38,27 @@ struct tx {
 	bool room;  /* the last of them ended with room */
 };
 
+/* What the kernel is given: packets in the thread's buffer, and where they
+ * go. */
+struct tx_packet {
+	struct sockaddr_in6 to;
+	uint64_t room[NET_CONTROL / sizeof(uint64_t)];
+	struct iovec iov;
+	struct msghdr msg;
+};
+
+/* Takes the lock, to begin a datagram: 0, with `slot' set; -ECONNREFUSED, which
+ * the agent heard; or -EDEADLK: it cannot be had. */
+int tx_packet_lock(struct tx *);
+/* After it was sent and committed, still under the lock: unlocks, and tells the
+ * agent if that is to wake up earlier. */
+void tx_packet_unlock(struct tx *);
+/* Addresses packets to that path, with the options of the datagram. */
+void tx_packet_aim(const struct tx *, const struct mp_path *,
+    struct tx_packet *);
+/* Gives them to the kernel: 0, or a negative errno.  No ICMP error about an
+ * earlier packet. */
+int tx_packet_give(struct tx *, const struct msghdr *, int flags);
 /* Seals the packet and sends it, with these stamps: 0, or a negative errno. */
 int tx_packet_send(struct tx *, struct mp_tx *, int flags, uint32_t stamps);
 /* Waits for room for the datagram on that path, if the program's call may wait:

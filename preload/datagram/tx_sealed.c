@@ -16,14 +16,13 @@
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
-#include "shared/sibling.h"
 #include "shared/uapi.h"
-#include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/ksock.h"
 #include "socket/notify.h"
 #include "socket/recover.h"
 #include "socket/sockopt.h"
+#include "tx_bundle.h"
 #include "tx_deferred.h"
 #include "tx_option.h"
 #include "tx_packet.h"
@@ -36,6 +35,8 @@ enum {
 	 * MSG_ZEROCOPY: the library's buffer is used again at once. */
 	KEPT = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_DONTROUTE,
 	SEGMENTS = 128, /* UDP_MAX_SEGMENTS of linux/udp.h */
+	LONGEST4 = 65507, /* bytes that the kernel makes them of, IPv4 */
+	LONGEST6 = 65527,
 };
 
 /* Logs that a peer does not answer; returns the error. */
@@ -72,29 +73,19 @@ tx_sealed_defer(const struct tx *o)
 static int
 tx_sealed_attempt(struct tx *o)
 {
-	struct sock *s = o->s;
+	struct mp *m = &o->s->map.mp;
 	struct mp_tx tx[MP_TX_MAX];
 	uint64_t now = arena_now();
 	unsigned forks = forked_times();
-	bool late;
-	int n, i;
+	int n = tx_packet_lock(o), i;
 
-	if (atomic_load(&s->map.arena->moved))
-		recover_follow(o->fd, s);
-	if (!reentry_lock(s->map.arena)) {
-		if (reentry_busy())
-			tx_sealed_defer(o);
-		return 0;
-	}
-	attach_refresh(s);
-	if (attach_refused(s)) {
-		reentry_unlock(s->map.arena);
-		return -ECONNREFUSED;
-	}
-	o->slot = sibling_sender(&s->map, s->slot, &o->dst);
-	n = mp_send_begin(&s->map.mp, now, o->slot, &o->dst, 0, o->len,
+	if (n == -EDEADLK && reentry_busy())
+		tx_sealed_defer(o);
+	if (n != 0)
+		return n == -EDEADLK ? 0 : n;
+	n = mp_send_begin(m, now, o->slot, &o->dst, 0, o->len,
 	    o->df ? MP_DF : 0, tx);
-	reentry_unlock(s->map.arena);
+	reentry_unlock(o->s->map.arena);
 	if (forked_times() != forks)
 		return 1; /* the parent sends what was begun before the fork */
 	o->plain = n == 0;
@@ -106,13 +97,10 @@ tx_sealed_attempt(struct tx *o)
 		tx[i].error = tx_packet_send(o, &tx[i],
 		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags,
 		    i == 0 ? o->stamps : 0);
-	if (!reentry_lock(s->map.arena))
+	if (!reentry_lock(o->s->map.arena))
 		return 0;
-	n = mp_send_commit(&s->map.mp, arena_now(), tx, n, o->payload, o->len);
-	late = notify_due(s);
-	reentry_unlock(s->map.arena);
-	if (late)
-		notify_agent(o->fd, s);
+	n = mp_send_commit(m, arena_now(), tx, n, o->payload, o->len);
+	tx_packet_unlock(o);
 	return n == -EAGAIN && o->room ? 1 : n;
 }
 
@@ -159,19 +147,24 @@ tx_sealed_deferred(const struct tx_deferred *l, const uint8_t *payload)
 	errno = saved;
 }
 
-/* The length of the datagrams that UDP_SEGMENT makes of a message, bytes; or a
- * negative errno. */
-static ssize_t
-tx_sealed_segment_size(const struct tx *o, size_t whole)
-{
-	size_t size = o->ask.segment >= 0 ? (size_t)o->ask.segment :
-					    o->s->segment;
+/* --- By UDP_SEGMENT -------------------------------------------------------- */
 
-	if (size == 0)
-		return (ssize_t)whole;
-	if (whole > size * SEGMENTS || o->s->options.no_check)
-		return -EINVAL;
-	return (ssize_t)(size < whole ? size : whole);
+/* The length of the datagrams that UDP_SEGMENT makes of a message, bytes; 0: it
+ * makes none. */
+static size_t
+tx_sealed_segment_size(const struct tx *o)
+{
+	return o->ask.segment >= 0 ? (size_t)o->ask.segment : o->s->segment;
+}
+
+/* What the kernel says to a message of so many bytes: 0, or a negative
+ * errno. */
+static int
+tx_sealed_segment_check(const struct tx *o, size_t whole, size_t size)
+{
+	if (whole > (net_is_v4(&o->dst) ? LONGEST4 : LONGEST6))
+		return -EMSGSIZE;
+	return whole > size * SEGMENTS || o->s->options.no_check ? -EINVAL : 0;
 }
 
 /*
@@ -195,51 +188,155 @@ tx_sealed_segment_fits(const struct tx *o, size_t size)
 	return mtu == 0 || size + (net_is_v4(&o->dst) ? 28 : 48) <= (size_t)mtu;
 }
 
-/* Sends one of several datagrams of that size, or the rest. */
+/* Sends the first of several datagrams by itself. */
 static ssize_t
 tx_sealed_one_segment(struct tx *o, size_t size)
 {
-	ssize_t n;
+	ssize_t n = tx_sealed_one(o);
 
-	o->df = o->ask.df || tx_sealed_segment_df(o, size);
-	n = tx_sealed_one(o);
 	if (n == -EMSGSIZE && !o->ask.df && tx_sealed_segment_fits(o, size)) {
 		o->df = false;
 		n = tx_sealed_one(o);
 	}
-	if (n >= 0 && tx_sealed_segment_df(o, size))
-		atomic_store(&o->s->segmented, (uint16_t)size);
 	return n;
 }
 
-/* Sends all datagrams of a message.  When one fails after another was sent, the
- * rest is lost, as on the network: after an error the program would send all of
- * them again. */
-static ssize_t
-tx_sealed_send_all(struct tx *o, size_t whole)
+/* Sends some of them, from the first one on: how many, or a negative errno. */
+static int
+tx_sealed_segments(struct tx *o, const struct tx_run *run)
 {
-	ssize_t size = tx_sealed_segment_size(o, whole), n;
-	size_t at = 0;
+	ssize_t n;
 
-	if (size < 0)
-		return size;
-	o->stamps = tx_stamp_flags(o->s, &o->ask);
-	do {
-		o->payload = o->buf->payload + at;
-		o->len = whole - at < (size_t)size ? whole - at : (size_t)size;
-		n = (size_t)size < whole ?
-		    tx_sealed_one_segment(o, (size_t)size) : tx_sealed_one(o);
+	o->df = o->ask.df || tx_sealed_segment_df(o, run->len);
+	n = tx_bundle_send(o, run);
+	if (n == 0) {
+		o->payload = run->payload;
+		o->len = run->n > 1 ? run->len : run->last;
+		n = tx_sealed_one_segment(o, run->len);
+		n = n < 0 ? n : 1;
+	}
+	if (n > 0 && tx_sealed_segment_df(o, run->len))
+		atomic_store(&o->s->segmented, (uint16_t)run->len);
+	o->stamps = 0; /* the kernel stamps the first of them */
+	return (int)n;
+}
+
+/* They follow others of their message, for which the kernel had room. */
+static void
+tx_sealed_stage_segments(struct tx *o, const struct tx_run *run)
+{
+	unsigned i;
+
+	for (i = 0; i < run->n; i++) {
+		o->payload = run->payload + i * run->stride;
+		o->len = i + 1 < run->n ? run->len : run->last;
+		if (tx_staged_put(o, arena_now()) != 0)
+			return;
+	}
+}
+
+/*
+ * Sends all datagrams of a message.  After an error the program would send all
+ * of them again.  So when there is no room after the first ones have gone, the
+ * rest is staged; when one fails otherwise, the rest is lost, as on the network.
+ */
+static ssize_t
+tx_sealed_all_segments(struct tx *o, size_t whole, size_t size)
+{
+	struct tx_run run = { .payload = o->buf->payload, .stride = size,
+		.len = size, .n = (unsigned)((whole + size - 1) / size) };
+	bool begun = false;
+	int n;
+
+	run.last = whole - (run.n - 1) * size;
+	while (run.n > 0) {
+		n = tx_sealed_segments(o, &run);
+		if (n == -EAGAIN && begun)
+			tx_sealed_stage_segments(o, &run);
 		if (n < 0)
-			return at > 0 ? (ssize_t)whole : n;
-		o->stamps = 0; /* the kernel stamps the first of them */
-		at += o->len;
-	} while (at < whole && !o->plain);
+			return begun ? (ssize_t)whole : n;
+		if (o->plain)
+			break;
+		begun = true;
+		run.payload += (size_t)n * size;
+		run.n -= (unsigned)n;
+	}
 	return (ssize_t)whole;
+}
+
+/* --- By sendmmsg ----------------------------------------------------------- */
+
+/* Adds the payloads of more messages behind the first one's, which has `len'
+ * bytes. */
+static struct tx_run
+tx_sealed_gather_more(struct tx *o, size_t len, const struct tx_more *more)
+{
+	struct tx_run run = { .payload = o->buf->payload, .stride = len,
+		.len = len, .last = len, .n = 1 };
+	ssize_t n;
+
+	for (; run.n <= more->n; run.n++) {
+		n = iov_gather(&more->msgs[run.n - 1].msg_hdr,
+		    o->buf->payload + run.n * len, len);
+		if (n < 0 || run.last < len)
+			break; /* another thread has changed it */
+		run.last = (size_t)n;
+	}
+	return run;
+}
+
+/* Sends all of them: as tx_sealed(). */
+static ssize_t
+tx_sealed_all_more(struct tx *o, size_t len, struct tx_more *more)
+{
+	struct tx_run run = tx_sealed_gather_more(o, len, more);
+	unsigned done = 0;
+	ssize_t n;
+
+	while (run.n > 0) {
+		n = tx_bundle_send(o, &run);
+		if (n == 0) {
+			o->payload = run.payload;
+			o->len = run.n > 1 ? run.len : run.last;
+			n = tx_sealed_one(o);
+			n = n < 0 ? n : 1;
+		}
+		if (n < 0 && done == 0)
+			return n;
+		if (n < 0 || o->plain)
+			break;
+		done += (unsigned)n;
+		run.payload += (size_t)n * run.stride;
+		run.n -= (unsigned)n;
+	}
+	more->sent = done > 0 ? done - 1 : 0;
+	return (ssize_t)len;
+}
+
+/* --- Either way ------------------------------------------------------------ */
+
+static ssize_t
+tx_sealed_send_all(struct tx *o, size_t whole, struct tx_more *more)
+{
+	size_t size = tx_sealed_segment_size(o);
+	int error;
+
+	o->stamps = tx_stamp_flags(o->s, &o->ask);
+	if (size > 0 && whole > 0) {
+		error = tx_sealed_segment_check(o, whole, size);
+		return error != 0 ? error : tx_sealed_all_segments(o, whole,
+		    size < whole ? size : whole);
+	} else if (more != NULL && o->stamps == 0 && whole > 0) {
+		return tx_sealed_all_more(o, whole, more);
+	}
+	o->payload = o->buf->payload;
+	o->len = whole;
+	return tx_sealed_one(o);
 }
 
 ssize_t
 tx_sealed(int fd, struct sock *s, const struct mp_addr *to,
-    const struct msghdr *msg, int flags, bool *plain)
+    const struct msghdr *msg, int flags, struct tx_more *more, bool *plain)
 {
 	struct tx o = { .fd = fd, .s = s, .flags = flags & KEPT, .dst = *to };
 	ssize_t n;
@@ -254,9 +351,10 @@ tx_sealed(int fd, struct sock *s, const struct mp_addr *to,
 		return -ENOBUFS;
 	n = icmp_look_due(fd, s, o.buf);
 	if (n == 0)
-		n = iov_gather(msg, o.buf->payload, MP_PAYLOAD_MAX);
+		n = iov_gather(msg, o.buf->payload, tx_sealed_segment_size(&o) >
+		    0 ? REENTRY_PAYLOAD : MP_PAYLOAD_MAX);
 	if (n >= 0 && (flags & MSG_PROBE) == 0)
-		n = tx_sealed_send_all(&o, (size_t)n);
+		n = tx_sealed_send_all(&o, (size_t)n, more);
 	if (n == -EMSGSIZE && o.df)
 		pmtu_exceeded(fd, s, to);
 	reentry_give(o.buf);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "datagram/rx.h"
+#include "datagram/rx_bundle.h"
 #include "datagram/timestamp.h"
 #include "hooks.h"
 #include "policy/conf.h"
@@ -157,6 +158,21 @@ HOOK(int, dup3, (int fd, int to, int flags))
 	return hook_fd_copied(fd, real_dup3(fd, to, flags));
 }
 
+/* A signal is to tell of each datagram. */
+static void
+hook_fd_signals(int fd)
+{
+	int saved = errno;
+	bool known;
+	struct sock *s = fdtab_hold(fd, &known);
+
+	if (s != NULL) {
+		rx_bundle_leave(s);
+		fdtab_release(s);
+	}
+	errno = saved;
+}
+
 int
 hook_fcntl(int fd, int cmd, ...)
 {
@@ -168,6 +184,8 @@ hook_fcntl(int fd, int cmd, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	result = real_fcntl(fd, cmd, arg);
+	if (cmd == F_SETFL && ((int)(intptr_t)arg & O_ASYNC) != 0)
+		hook_fd_signals(fd);
 	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC
 	    ? hook_fd_copied(fd, result)
 	    : result;
@@ -247,6 +265,8 @@ hook_ioctl(int fd, unsigned long request, ...)
 		return request == UAPI_TUNSETIFF ?
 		    hook_fd_ioctl_tunnel(fd, arg) :
 		    real_ioctl(fd, request, arg);
+	if (request == FIOASYNC)
+		rx_bundle_leave(s);
 	if (request == FIONREAD && atomic_load(&s->state) == SOCK_ATTACHED &&
 	    !fault_write(fd, arg, sizeof(int))) {
 		*(int *)arg = rx_next_length(fd, s);

@@ -110,27 +110,39 @@ HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
 	return n;
 }
 
+/* musl's own sendmmsg() sends one by one, too. */
+static int
+hook_send_tx_many(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n,
+    int flags)
+{
+	ssize_t sent;
+	unsigned i;
+
+	if (!musl_is())
+		return tx_messages(fd, s, msgs, n, flags);
+	for (i = 0; i < n; i++) {
+		sent = iov_bad(&msgs[i], sizeof(msgs[i])) ? -EFAULT :
+		    hook_send_tx_musl(fd, s, &msgs[i].msg_hdr, flags);
+		if (sent < 0)
+			return i > 0 ? (int)i : (int)sent;
+		msgs[i].msg_len = (unsigned)sent;
+	}
+	return (int)i;
+}
+
 HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 {
 	struct sock *s = sock_hold(fd);
-	int saved = errno;
-	unsigned i;
-	ssize_t sent = 0;
+	int saved = errno, sent;
 
 	if (s == NULL)
 		return real_sendmmsg(fd, msgs, n, flags);
-	for (i = 0; i < n && i < IOV_MAX; i++) {
-		sent = iov_bad(&msgs[i], sizeof(msgs[i])) ? -EFAULT :
-		    hook_send_tx(fd, s, &msgs[i].msg_hdr, flags);
-		if (sent < 0)
-			break;
-		msgs[i].msg_len = (unsigned)sent;
-	}
-	if (i == 0 && sent < 0 && stale_fd_check(fd, s))
+	sent = hook_send_tx_many(fd, s, msgs, n < IOV_MAX ? n : IOV_MAX, flags);
+	if (sent < 0 && stale_fd_check(fd, s))
 		return real_sendmmsg(fd, msgs, n, flags);
 	fdtab_release(s);
-	errno = i == 0 && sent < 0 ? (int)-sent : saved;
-	return i == 0 && sent < 0 ? -1 : (int)i;
+	errno = sent < 0 ? -sent : saved;
+	return sent < 0 ? -1 : sent;
 }
 
 HOOK(ssize_t, write, (int fd, const void *data, size_t len))

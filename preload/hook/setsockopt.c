@@ -154,6 +154,9 @@ setsockopt_before_udp(int fd, struct sock *s, int option, int n)
 		return SETSOCKOPT_DONE;
 	case UDP_GRO: /* it allows, and does not demand, several at once */
 		s->options.gro = n != 0;
+		if (setsockopt_is_state(s, SOCK_ATTACHED))
+			atomic_store(&s->map.arena->slot[s->slot].rx.gro,
+			    n != 0);
 		return plain ? SETSOCKOPT_PASS : SETSOCKOPT_DONE;
 	case UDP_CORK:
 		s->options.cork = n != 0;

@@ -46,6 +46,16 @@ iov_check(const struct msghdr *msg)
 	return 0;
 }
 
+size_t
+iov_total(const struct msghdr *msg)
+{
+	size_t i, len = 0;
+
+	for (i = 0; i < msg->msg_iovlen; i++)
+		len += msg->msg_iov[i].iov_len;
+	return len;
+}
+
 ssize_t
 iov_gather(const struct msghdr *msg, uint8_t *to, size_t room)
 {

@@ -25,6 +25,8 @@ int iov_check(const struct msghdr *);
 /* Are all `n' buffers empty, or more than IOV_MAX?  Then readv(2) and writev(2)
  * receive and send no datagram. */
 bool iov_nothing(const struct iovec *, int n);
+/* The bytes of all buffers of a message that iov_check() is content with. */
+size_t iov_total(const struct msghdr *);
 /* Copies all buffers into `to': bytes, or -EMSGSIZE or -EFAULT. */
 ssize_t iov_gather(const struct msghdr *, uint8_t *to, size_t room);
 /* Copies as much of `len' bytes as the buffers hold: bytes, or -EFAULT. */

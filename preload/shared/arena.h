@@ -20,12 +20,33 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 6,
+	ARENA_VERSION = 7,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
 	ARENA_NAME = 32,   /* longest program name kept, 0 included */
 	ARENA_WAIT_US = 10000, /* longest wait of the agent for the lock */
+};
+
+/*
+ * How the queue of one socket is read, by whichever process reads it:
+ * datagram/rx_bundle.c.  `id', `given' and every change of `mode' and `changes'
+ * are under the arena's lock.
+ */
+struct slot_rx {
+	_Atomic uint32_t mode;	  /* of UDP_GRO at the kernel's socket: 0 off */
+	_Atomic uint32_t changes; /* times that something left the queue's head,
+				   * or that `mode' changed */
+	_Atomic uint32_t taking;  /* calls that take from the queue unseen */
+	_Atomic uint32_t waiting; /* calls that look at it, and may wait */
+	_Atomic uint32_t shared;  /* 1: more than one process has received */
+	_Atomic uint32_t leaving; /* 1: off, as soon as the queue is empty */
+	_Atomic uint64_t reader;  /* the process that received; 0: none yet */
+	_Atomic uint64_t id;	  /* of the bundle that `given' is about */
+	_Atomic uint32_t given;	  /* its datagrams, from the first on, that are
+				   * done with */
+	_Atomic uint32_t gro;	  /* the program's own UDP_GRO */
+	_Atomic uint64_t again_at; /* us: not on before that */
 };
 
 /* One socket of the endpoint, as the program knows it. */
@@ -51,6 +72,7 @@ struct slot {
 			       * among the socket's drops */
 	uint32_t pid;	      /* of its opener, in the agent's pid namespace */
 	char program[ARENA_NAME];
+	struct slot_rx rx;
 };
 
 struct arena {

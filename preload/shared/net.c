@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -250,6 +251,10 @@ net_info_read(const struct msghdr *msg, struct net_info *info)
 			net_info_ipv6(c, info);
 		else if (c->cmsg_level == SOL_SOCKET)
 			info_socket(c, info);
+		else if (c->cmsg_level == IPPROTO_UDP &&
+		    c->cmsg_type == UDP_GRO)
+			memcpy(&info->segment, CMSG_DATA(c),
+			    sizeof(info->segment));
 	}
 }
 

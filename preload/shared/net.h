@@ -13,7 +13,7 @@
 #include "mp.h"
 
 enum {
-	NET_CONTROL = 320, /* room for a packet's control messages, bytes */
+	NET_CONTROL = 352, /* room for a packet's control messages, bytes */
 	NET_LOOPBACK = 1,  /* ifindex of lo in each network namespace */
 };
 
@@ -64,6 +64,8 @@ struct net_info {
 	int tos;	  /* TOS or traffic class; -1: unknown */
 	int ttl;	  /* TTL or hop limit; -1: unknown */
 	uint8_t spec[4];  /* ipi_spec_dst of IP_PKTINFO, or zeros */
+	uint32_t segment; /* of a bundle: bytes of each datagram but the last;
+			   * 0: it is none (UDP_GRO) */
 	uint32_t drops;	  /* at the socket, until it came: SO_RXQ_OVFL; or 0 */
 	bool marked, ranked; /* `mark', `priority' are told: SO_RCVMARK,
 			      * SO_RCVPRIORITY */

@@ -53,6 +53,7 @@ struct sock_options {
 };
 
 struct bpf;
+struct rx_bundle;
 
 /* A socket as the program sees it.  Of an attached one, the fields that the
  * slot has as well are copies: attach_refresh(). */
@@ -61,7 +62,14 @@ struct sock {
 	uint32_t number;	 /* of this memory; never changes */
 	_Atomic uint32_t next;	 /* in the free list: number + 1, or 0 */
 	struct bpf *filter;	 /* user_filter.h; NULL, or never freed */
+	struct rx_bundle *bundle; /* datagram/rx_bundle.h; NULL, or never freed */
 	_Atomic uint32_t state;	 /* enum sock_state */
+	_Atomic uint32_t bundle_busy; /* 1: a call has `bundle' */
+	_Atomic bool peeked;	 /* the program looked at the next datagram: it
+				  * then gets that alone, with UDP_GRO, too */
+	bool bundle_valid;	 /* it holds what lies first in the queue */
+	_Atomic uint32_t paced;	 /* datagrams given, and when the last round */
+	_Atomic uint64_t pace_at; /* number of them was, us: see rx_bundle.c */
 	_Atomic uint32_t busy;	 /* 1: a thread attaches or recovers it */
 	uint64_t cookie;
 	int family;		 /* AF_INET, AF_INET6: the program's */

@@ -95,7 +95,9 @@ sockopt_learn_socket(int fd, struct sock *s, bool attached)
 	n = sockopt_get(fd, SOL_SOCKET, SO_TIMESTAMPING);
 	w->stamping = n > 0 ? (uint32_t)n : 0;
 	w->no_check = sockopt_is_on(fd, SOL_SOCKET, SO_NO_CHECK);
-	w->gro = sockopt_is_on(fd, IPPROTO_UDP, UDP_GRO);
+	w->gro = attached ? /* the kernel's is ours */
+	    atomic_load(&s->map.arena->slot[s->slot].rx.gro) != 0 :
+	    sockopt_is_on(fd, IPPROTO_UDP, UDP_GRO);
 	w->timeout = sockopt_waits(fd);
 	n = sockopt_get(fd, IPPROTO_IP, IP_MTU_DISCOVER);
 	s->df = n == IP_PMTUDISC_DO || n == IP_PMTUDISC_PROBE;
@@ -135,6 +137,9 @@ sockopt_apply(int fd, struct sock *s)
 	}
 	sockopt_set(fd, IPPROTO_IP, IP_RECVERR, errors);
 	s->map.arena->slot[s->slot].errors = errors;
-	if (w->gro)
+	if (!w->gro)
+		return;
+	atomic_store(&s->map.arena->slot[s->slot].rx.gro, 1);
+	if (atomic_load(&s->map.arena->slot[s->slot].rx.mode) == 0)
 		sockopt_set(fd, IPPROTO_UDP, UDP_GRO, 0);
 }

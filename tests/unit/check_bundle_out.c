@@ -154,6 +154,32 @@ framed(struct duo *d, struct session *s, struct flow *f)
 	state_keys(s)->framed = true;
 }
 
+/* Heavy loss, or a doubt, on a flow is a matter of COPYs. */
+static void
+lossy(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)s;
+	f->tx_loss.since = d->now;
+}
+
+static void
+lossy_alone(struct duo *d, struct session *s, struct flow *f)
+{
+	struct flow *other;
+
+	STATE_FLOWS(&d->end[0].mp, s, other, id)
+		other->down = other != f;
+	f->tx_loss.since = d->now;
+}
+
+static void
+doubted_alone(struct duo *d, struct session *s, struct flow *f)
+{
+	lossy_alone(d, s, f);
+	f->tx_loss.since = 0;
+	f->doubted = true;
+}
+
 static void
 nothing(struct duo *d, struct session *s, struct flow *f)
 {
@@ -180,6 +206,9 @@ static const struct end_row {
 	{ "the last frames of a child", last_frames, 100, 0 },
 	{ "what follows them is held", held_frames, 100, 0 },
 	{ "a child", framed, 100, 0 },
+	{ "it loses many", lossy, 100, 0 },
+	{ "and there is no other one", lossy_alone, 100, 10 },
+	{ "it is in doubt, and the only one", doubted_alone, 100, 10 },
 };
 
 START_TEST(ended)
