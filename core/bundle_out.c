@@ -182,9 +182,9 @@ mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 		return 0;
 	for (i = sent; i < b->n; i++)
 		loss_skip(f);
-	if (error == 0 || (b->n > 1 && offload_refused(&f->offload, now,
-	    error)))
-		return 1;
+	if (error == 0 || (b->n > 1 && (error == MP_EMSGSIZE ||
+	    offload_refused(&f->offload, now, error))))
+		return 1; /* single ones tell whether they are too long */
 	return send_failed(m, s, f, now, error,
 	    sent + 1 < b->n ? len : last, false);
 }
