@@ -21,6 +21,7 @@ CORE = crypto \
 	table offload loss flow ratelimit \
 	pool probe policy route \
 	part recent \
+	part_order \
 	path_choice \
 	path \
 	session handshake \
@@ -33,11 +34,11 @@ CORE = crypto \
 	responder \
 	control recv timers info \
 	output endpoint \
-	bundle_out bundle_in
+	bundle_out bundle_in gather gather_out
 
 # The rooms of preload/ (preload/README.md): every file is part of its room.
 LIBRARY_ROOMS = hook datagram socket policy process
-ROOMS = $(LIBRARY_ROOMS) shared agent ctl
+ROOMS = $(LIBRARY_ROOMS) shared agent ctl run
 room_c = $(sort $(wildcard preload/$(1)/*.c))
 room_o = $(patsubst %.c,$(B)/%.o,$(call room_c,$(1)))
 
@@ -55,7 +56,7 @@ DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE doc/guides.md \
 	core/PROTOCOL.md
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
-	scripts/deps scripts/mprun scripts/make-deb tests/deb/run \
+	scripts/deps scripts/make-deb tests/deb/run \
 	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim .ci/run
@@ -102,6 +103,9 @@ AGENT_O = $(call room_o,agent) $(REAL_O)
 # The rules of who is protected, which mpctl shows, and what it shares with the
 # agent.
 CONFIG_O = $(addprefix $(B)/preload/policy/,rules.o config_file.o settings.o)
+RUN_O = $(call room_o,run) $(REAL_O) $(CONFIG_O) \
+	$(addprefix $(B)/preload/ctl/,environ.o program.o key.o say.o) \
+	$(B)/preload/agent/keyfile.o
 CTL_O = $(call room_o,ctl) $(REAL_O) $(CONFIG_O) \
 	$(addprefix $(B)/preload/agent/,keyfile.o rtnl.o)
 
@@ -109,6 +113,7 @@ LIB = $(B)/libmpcore.a
 SHIM = $(B)/libmpshim.so
 KEEPER = $(B)/mpshim-agent
 MPCTL = $(B)/mpctl
+MPRUN = $(B)/mprun
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
@@ -139,7 +144,7 @@ PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
 	process/iov \
 	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
 	socket/pinned socket/fib socket/own_addr \
-	datagram/tx_option datagram/cork datagram/cmsg)
+	datagram/tx_option datagram/cork datagram/cmsg datagram/rx_spin)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -148,7 +153,7 @@ EMU = $(B)/lab/emu
 UDPLOAD = $(B)/lab/udpload
 LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
 	$(wildcard tests/lab/progs/*.c))
-LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN)
+LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN) $(BENCH_UDP)
 # The library within a program, for gcc's thread sanitizer: clang's is another
 # package.
 TSAN_CC = gcc
@@ -157,7 +162,7 @@ TSAN_C = tests/lab/progs/churn.c $(CORE:%=core/%.c) \
 	$(foreach room,$(LIBRARY_ROOMS),$(call room_c,$(room))) \
 	$(filter-out preload/shared/real.c,$(call room_c,shared))
 PAGES = $(MAN:%=$(B)/%)
-PRODUCT = $(SHIM) $(KEEPER) $(MPCTL)
+PRODUCT = $(SHIM) $(KEEPER) $(MPCTL) $(MPRUN)
 
 all: $(LIB) $(PRODUCT) $(CHECK) $(SIMULATOR) $(BENCHES) $(BENCH_UDP) $(LAB) \
 	$(FAKE_AGENT) $(CHECK_CTL) $(CHECK_AGENT) $(CHECK_AGENT_UNIT) \
@@ -189,8 +194,13 @@ $(MPCTL): $(SHARED_O) $(CTL_O) $(LIB)
 	$(LINK) $(STATIC) -o $@ $(SHARED_O) $(CTL_O) $(LIB) \
 	    -Wl,--gc-sections -lsodium -lncursesw -ltinfo
 
+# Small, as it is started before each program.
+$(MPRUN): $(SHARED_O) $(RUN_O) $(LIB)
+	$(LINK) $(STATIC) -o $@ $(SHARED_O) $(RUN_O) $(LIB) \
+	    -Wl,--gc-sections -lsodium
+
 # The one place that has the version; these show it.
-$(addprefix $(B)/preload/,ctl/main.o ctl/exam_setup.o agent/agent.o \
+$(addprefix $(B)/preload/,ctl/main.o run/options.o ctl/exam_setup.o agent/agent.o \
     agent/events.o hook/init.o): VERSION
 
 $(FAKE_AGENT): $(B)/cli/fake_agent.o $(SHARED_O) $(REAL_O) $(LIB)
@@ -424,7 +434,7 @@ $(B)/man/%: man/% VERSION
 
 install: $(PRODUCT) $(PAGES)
 	install -d $(BIN_DIR) $(LIB_DIR) $(DOC_DIR) $(COMPLETION_DIR)
-	install -m 755 scripts/mprun scripts/mpplot $(MPCTL) $(BIN_DIR)
+	install -m 755 $(MPRUN) scripts/mpplot $(MPCTL) $(BIN_DIR)
 	install -m 755 $(KEEPER) $(LIB_DIR)
 	install -m 644 $(SHIM) $(LIB_DIR)
 	for page in $(PAGES); do \

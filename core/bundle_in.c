@@ -100,7 +100,9 @@ mp_recv_bundle_begin(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
 	rx->dir = ad.dir;
 	rx->slot = WIRE_SID_SLOT(ad.sid);
 	b->n = bundle_note(m, b, &r, &ad, packets, seg, total);
-	if (b->n == 0)
+	if (b->n > 0)
+		seal_ready(b->ready, rx->suite, rx->key);
+	else
 		mp_recv_bundle_wipe(b);
 	return b->n;
 }
@@ -109,7 +111,8 @@ int
 mp_recv_bundle_open(struct mp_rx_bundle *b, unsigned i, const uint8_t *packet,
     size_t len, uint8_t *out)
 {
-	int opened = seal_open(out, packet, 0, len, b->rx.suite, b->rx.key);
+	int opened = seal_ready_open(out, packet, len, b->rx.suite,
+	    b->ready);
 
 	b->one[i].opened = opened;
 	return opened;
@@ -119,6 +122,7 @@ void
 mp_recv_bundle_wipe(struct mp_rx_bundle *b)
 {
 	crypto_wipe(b->rx.key, sizeof(b->rx.key));
+	crypto_wipe(b->ready, sizeof(b->ready));
 }
 
 unsigned

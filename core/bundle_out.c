@@ -27,6 +27,8 @@
  *
  * The caller's lock is held, but in mp_bundle_seal().
  */
+#include "bundle_out.h"
+
 #include <string.h>
 
 #include "addr.h"
@@ -37,6 +39,7 @@
 #include "mp.h"
 #include "offload.h"
 #include "path.h"
+#include "part_order.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "probe.h"
@@ -51,39 +54,43 @@ enum { BUNDLE_HEAD = WIRE_AD + WIRE_HEAD };
 
 _Static_assert(sizeof(((struct mp_bundle *)0)->rest) == BUNDLE_HEAD,
     "mp.h knows the length of a head");
+_Static_assert(sizeof(((struct mp_bundle *)0)->ready) == CRYPTO_READY,
+    "mp.h knows the length of a key made ready");
 _Static_assert(BUNDLE_HEAD + WIRE_TAG == MP_OVERHEAD,
     "a packet is head, datagram and tag");
 
-/* Does the session send datagrams as they come, one in a packet? */
-static bool
+bool
 bundle_session_ok(struct session *s, uint64_t now)
 {
-	return s->state == MP_S_UP && s->staged.n == 0 && !s->locals_due &&
+	return s->state == MP_S_UP && !s->locals_due &&
 	    now < s->last_in + SESSION_SILENT && !state_keys(s)->framed &&
 	    s->frames_left == 0 && !child_holds(s, now);
 }
 
-/* Does the flow carry datagrams of that length so, one after the other? */
-static bool
-bundle_flow_ok(const struct flow *f, size_t need)
+bool
+bundle_flow_ok(const struct session *s, const struct flow *f, uint64_t now,
+    size_t need)
 {
 	return flow_usable(f) && !f->unproven && need <= f->size &&
-	    send_numbers_left(f) > 0;
+	    send_numbers_left(f) > 0 && !part_order_behind(s, f, now);
 }
 
-/* Takes the numbers of n datagrams, and writes the heads of their packets. */
-static void
+void
 bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct mp_bundle *b)
 {
 	struct wire_msg msg = { .flags = 0 };
 
+	if (b->n > 1)
+		offload_bundled(&f->offload, (int)b->n);
 	send_fill(m, s, f, now, &msg, &b->tx);
 	msg.tsreply = WIRE_TS_NONE;
 	memcpy(b->rest, b->tx.hdr, WIRE_AD);
 	wire_put_msg(b->rest + WIRE_AD, &msg);
 	f->tx_seq += b->n - 1;
 	f->tx_data = (uint16_t)(f->tx_data + b->n - 1);
+	seal_ready(b->ready, b->tx.suite, b->tx.key);
+	crypto_wipe(b->tx.key, sizeof(b->tx.key));
 }
 
 unsigned
@@ -101,12 +108,13 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    !state_slot_open(m, slot) || addr_unusable(dst))
 		return 0;
 	s = table_find_addr(m, slot, dst);
-	if (s == NULL || !bundle_session_ok(s, now))
+	if (s == NULL || s->staged.n > 0 || !bundle_session_ok(s, now))
 		return 0;
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
+	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, need);
-	if (f == NULL || !bundle_flow_ok(f, need) ||
+	if (f == NULL || !bundle_flow_ok(s, f, now, need) ||
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) != NULL)
 		return 0;
 	n = n < MP_BUNDLE_MAX ? n : MP_BUNDLE_MAX;
@@ -118,12 +126,9 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 		n--;
 	if (!path_choice_settled(s, f, now))
 		n = 1;
-	n = offload_room(&f->offload, now, n);
-	if (n > 1)
-		offload_bundled(&f->offload, (int)n);
-	b->n = n;
+	b->n = offload_room(&f->offload, now, n);
 	bundle_fill(m, s, f, now, b);
-	return n;
+	return b->n;
 }
 
 size_t
@@ -142,11 +147,16 @@ mp_bundle_seal(const struct mp_bundle *b, unsigned i, const void *payload,
 		memcpy(out + BUNDLE_HEAD, from, len);
 	memcpy(out, i == 0 ? b->tx.hdr : b->rest, BUNDLE_HEAD);
 	wire_put_seq(out, b->tx.seq + i);
-	return seal_packet(out, 0, WIRE_HEAD + len, b->tx.suite, b->tx.key);
+	return seal_ready_packet(out, WIRE_HEAD + len, b->tx.suite, b->ready);
 }
 
-/* Of n datagrams that were begun so many went out. */
-static void
+void
+mp_bundle_wipe(struct mp_bundle *b)
+{
+	crypto_wipe(b->ready, sizeof(b->ready));
+}
+
+void
 bundle_count(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     unsigned n, unsigned sent)
 {
@@ -157,6 +167,14 @@ bundle_count(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (n > 1)
 		offload_bundled(&f->offload, -(int)(n - sent));
 	send_count_bundles(m, s, f, now);
+}
+
+bool
+bundle_refused(struct flow *f, uint64_t now, unsigned n, int error)
+{
+	/* Single ones tell whether they are too long. */
+	return n > 1 && (error == MP_EMSGSIZE ||
+	    offload_refused(&f->offload, now, error));
 }
 
 int
@@ -170,21 +188,19 @@ mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	struct mp_tx tx = b->tx;
 	unsigned i;
 
-	crypto_wipe(b->tx.key, sizeof(b->tx.key));
-	crypto_wipe(tx.key, sizeof(tx.key));
+	mp_bundle_wipe(b);
 	if (f == NULL || !state_keys(s)->live)
 		return sent < b->n ? error : 0;
 	for (i = 0; i < sent && i < b->n; i++, tx.seq++)
-		(void)send_done(m, s, f, &tx, data + i * stride,
+		(void)send_done(m, s, f, now, &tx, data + i * stride,
 		    i + 1 < b->n ? len : last, NULL);
 	bundle_count(m, s, f, now, b->n, i);
 	if (i == b->n)
 		return 0;
 	for (i = sent; i < b->n; i++)
 		loss_skip(f);
-	if (error == 0 || (b->n > 1 && (error == MP_EMSGSIZE ||
-	    offload_refused(&f->offload, now, error))))
-		return 1; /* single ones tell whether they are too long */
+	if (error == 0 || bundle_refused(f, now, b->n, error))
+		return 1;
 	return send_failed(m, s, f, now, error,
 	    sent + 1 < b->n ? len : last, false);
 }

@@ -34,8 +34,7 @@ alt_proven(struct mp *m, struct recv *r)
 	route_begin(m, r->s, f);
 	path_validated(m, r->s, f, r->now);
 	path_make_all(m, r->s, r->now); /* the pair that it left */
-	r->s->resend_flow = f->id;
-	path_choice_resend(m, r->s, r->now);
+	path_choice_resend_flow(m, r->s, f, r->now);
 	path_choice_dirty(m, r->s, r->now);
 }
 

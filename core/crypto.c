@@ -5,7 +5,6 @@
 #include "bytes.h"
 #include "crypto.h"
 
-static const char subkey_context[crypto_kdf_CONTEXTBYTES + 1] = "mpshim01";
 
 /* --- Authenticated encryption -------------------------------------------- */
 
@@ -48,6 +47,36 @@ crypto_aes_open(uint8_t *out, const uint8_t *in, size_t len,
 {
 	return crypto_aead_aes256gcm_decrypt(out, NULL, NULL, in, len, ad,
 	    adlen, nonce, key) == 0;
+}
+
+_Static_assert(sizeof(crypto_aead_aes256gcm_state) <= CRYPTO_READY &&
+    _Alignof(crypto_aead_aes256gcm_state) <= 16,
+    "a key made ready has room");
+
+void
+crypto_aes_ready(uint8_t ready[CRYPTO_READY], const uint8_t key[CRYPTO_KEY])
+{
+	(void)crypto_aead_aes256gcm_beforenm(
+	    (crypto_aead_aes256gcm_state *)(void *)ready, key);
+}
+
+void
+crypto_aes_ready_seal(uint8_t *out, const uint8_t *in, size_t len,
+    const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
+    const uint8_t ready[CRYPTO_READY])
+{
+	if (crypto_aead_aes256gcm_encrypt_afternm(out, NULL, in, len, ad,
+	    adlen, NULL, nonce, (const void *)ready) != 0)
+		crypto_wipe(out, len + CRYPTO_TAG);
+}
+
+bool
+crypto_aes_ready_open(uint8_t *out, const uint8_t *in, size_t len,
+    const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
+    const uint8_t ready[CRYPTO_READY])
+{
+	return crypto_aead_aes256gcm_decrypt_afternm(out, NULL, NULL, in, len,
+	    ad, adlen, nonce, (const void *)ready) == 0;
 }
 
 void
@@ -127,14 +156,6 @@ crypto_short(const void *in, size_t len, const uint8_t key[CRYPTO_MAC])
 
 	(void)crypto_shorthash_siphash24(out, in, len, key);
 	return get64(out);
-}
-
-void
-crypto_subkey(uint8_t *out, size_t len, uint64_t id,
-    const uint8_t key[CRYPTO_KEY])
-{
-	if (crypto_kdf_derive_from_key(out, len, id, subkey_context, key) != 0)
-		sodium_misuse(); /* a length out of range: our own mistake */
 }
 
 bool

@@ -18,6 +18,7 @@ enum {
 	CRYPTO_XNONCE = 24,
 	CRYPTO_HASH = 32,
 	CRYPTO_MAC = 16,
+	CRYPTO_READY = 512, /* a key made ready, at a multiple of 16 bytes */
 };
 
 /* Authenticated encryption.  In place (out == in) is allowed.  `len' is the
@@ -35,6 +36,16 @@ void crypto_aes_seal(uint8_t *out, const uint8_t *in, size_t len,
 bool crypto_aes_open(uint8_t *out, const uint8_t *in, size_t len,
     const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
     const uint8_t key[CRYPTO_KEY]);
+/* The same with a key that crypto_aes_ready() made ready, once for several
+ * packets.  It is for this process alone: its layout is libsodium's. */
+void crypto_aes_ready(uint8_t ready[CRYPTO_READY],
+    const uint8_t key[CRYPTO_KEY]);
+void crypto_aes_ready_seal(uint8_t *out, const uint8_t *in, size_t len,
+    const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
+    const uint8_t ready[CRYPTO_READY]);
+bool crypto_aes_ready_open(uint8_t *out, const uint8_t *in, size_t len,
+    const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_NONCE],
+    const uint8_t ready[CRYPTO_READY]);
 void crypto_xchacha_seal(uint8_t *out, const uint8_t *in, size_t len,
     const uint8_t *ad, size_t adlen, const uint8_t nonce[CRYPTO_XNONCE],
     const uint8_t key[CRYPTO_KEY]);
@@ -58,11 +69,6 @@ void crypto_mac(uint8_t out[CRYPTO_MAC], const void *in, size_t len,
     const uint8_t key[CRYPTO_MAC]);
 uint64_t crypto_short(const void *in, size_t len,
     const uint8_t key[CRYPTO_MAC]);
-
-/* Subkey number `id' of a key (crypto_kdf), in the context "mpshim01"; 16 to
- * 64 bytes. */
-void crypto_subkey(uint8_t *out, size_t len, uint64_t id,
-    const uint8_t key[CRYPTO_KEY]);
 
 /* Comparison in constant time; wiping that no compiler leaves out. */
 bool crypto_equal(const void *, const void *, size_t len);

@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * A handshake makes the keys of a session: INIT, RESP, and the first packet
- * under the new keys, which confirms it (Noise NNpsk0, noise.c).  This file has
+ * under the new keys, which confirms it (Noise IKpsk2, noise.c).  This file has
  * what both ends share, and the table of handshakes; initiator.c sends INIT,
  * initiator_reply.c takes RESP and COOKIE, responder.c answers INIT and
  * confirms.  "Ours" is a handshake that this end began, whichever role it has
@@ -30,12 +30,14 @@
  * HANDSHAKE_DONE.  A peer's, confirmed.  The keys are the session's and wiped
  * here; late copies of the INIT are answered until 5 s after the first.
  *
- * An INIT is checked from cheap to dear: length and version, mac1 (which key),
- * mac2, whether it is a copy, the rate limits, its AEAD, and only then the
- * curve.  A stranger costs no memory and gets no answer.  When the 256 records
+ * An INIT is checked from cheap to dear: length and version, mac1 (for us),
+ * mac2, whether it is a copy, the rate limits, one curve operation for its
+ * sender's public key, whether we know that, one for its payload, and only then
+ * the three of an answer.  A stranger costs no memory and gets no answer.  When the 256 records
  * are taken, the oldest goes.
  *
- * Both ends may begin at once.  End A's handshake wins: A drops B's INIT while
+ * Both ends may begin at once.  The handshake of the end
+ * with the lower public key wins: A drops B's INIT while
  * its own is under way, B answers A's and gives its own session to it
  * (responder_adopt()).  But if A had answered B's before it began, B's wins.
  *
@@ -74,10 +76,27 @@ handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet)
 	memcpy(out + 8, packet, WIRE_SHAKE);
 }
 
-int
-handshake_end(char end)
+const struct mp_key *
+handshake_peer(const struct mp_keyring *ring, uint32_t own,
+    const uint8_t pub[32])
 {
-	return end == 'A' ? 0 : 1;
+	uint32_t i;
+
+	for (i = 0; i < ring->n && i < MP_KEYS_MAX; i++)
+		if (ring->key[i].own == own &&
+		    memcmp(ring->key[i].pub, pub, 32) == 0)
+			return &ring->key[i];
+	return NULL;
+}
+
+void
+handshake_ephemeral(struct mp *m, const struct mp_keyring *ring,
+    uint8_t secret[32])
+{
+	if (ring->random != NULL)
+		ring->random(secret, 32);
+	else
+		rng_bytes(&m->sh->rng, secret, 32);
 }
 
 uint32_t

@@ -25,8 +25,12 @@ enum handshake_limit {
 /* The key of that id, or the first of the keyring for 0; NULL: there is
  * none. */
 const struct mp_key *handshake_key(const struct mp_keyring *, uint64_t id);
-/* An end's index in the arrays of struct mp_key: A 0, B 1. */
-int handshake_end(char end);
+/* The peer with that public key, of this identity of ours; NULL: unknown. */
+const struct mp_key *handshake_peer(const struct mp_keyring *, uint32_t own,
+    const uint8_t pub[32]);
+/* A new ephemeral secret. */
+void handshake_ephemeral(struct mp *, const struct mp_keyring *,
+    uint8_t secret[32]);
 /* The Noise prologue: "mpshim1" 0 and the first 12 bytes of INIT. */
 void handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet);
 /* The feature bits that this host offers, with some more. */

@@ -51,13 +51,14 @@ initiator_describe(const struct mp *m, const struct session *s,
 	memcpy(in->source, s->source, sizeof(in->source));
 }
 
-/* Writes an INIT with a new ephemeral key. */
+/* Writes an INIT with a new ephemeral key.  A public key with which a DH is zero
+ * is no peer's: what goes out then opens nowhere. */
 static void
-write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
-    const struct session *s, uint64_t now)
+write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
+    const struct mp_key *key, const struct session *s, uint64_t now)
 {
+	const struct mp_identity *own = &ring->own[key->own];
 	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER], e[32];
-	int end = handshake_end(key->end);
 	const struct flow *f = primary_flow(m, s);
 	struct wire_init in;
 
@@ -69,14 +70,14 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_key *key,
 	wire_put_handshake(sh->packet,
 	    &(struct wire_shake) { WIRE_T_INIT, sh->keys.sid_in });
 	handshake_prologue(pro, sh->packet);
-	noise_init(&sh->noise, pro, sizeof(pro), key->psk[end]);
+	noise_init(&sh->noise, pro, sizeof(pro), key->pub);
 	wire_put_init(inner, &in);
-	rng_bytes(&m->sh->rng, e, sizeof(e));
-	noise_write1(&sh->noise, e, inner, sizeof(inner),
-	    sh->packet + WIRE_SHAKE);
+	handshake_ephemeral(m, ring, e);
+	(void)noise_write1(&sh->noise, e, own->secret, own->pub, key->pub,
+	    inner, sizeof(inner), sh->packet + WIRE_SHAKE);
 	crypto_wipe(e, sizeof(e));
 	crypto_mac(sh->packet + WIRE_MAC1_INIT, sh->packet, WIRE_MAC1_INIT,
-	    key->init_mac[end]);
+	    key->mac.init);
 	memset(sh->packet + WIRE_MAC2_INIT, 0, WIRE_MAC);
 	sh->cookie_flow = STATE_NO_FLOW;
 	sh->born_at = now;
@@ -97,8 +98,8 @@ initiator_next_start(const struct session *s)
 }
 
 static struct handshake *
-initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
-    uint64_t now)
+initiator_start(struct mp *m, const struct mp_keyring *ring,
+    const struct mp_key *key, struct session *s, uint64_t now)
 {
 	struct handshake *sh = handshake_new(m, STATE_OPEN, STATE_SENT, false);
 
@@ -114,12 +115,12 @@ initiator_start(struct mp *m, const struct mp_key *key, struct session *s,
 	sh->gen = s->gen;
 	sh->slot = s->slot;
 	sh->key_id = s->key_id = key->id;
-	sh->end = key->end;
+	sh->wins = key->wins;
 	sh->inner = s->handshake_inner && s->state == MP_S_UP;
 	sh->initiator = s->initiator;
 	sh->cursor = s->current;
 	sh->next_at = now;
-	write_init(m, sh, key, s, now);
+	write_init(m, sh, ring, key, s, now);
 	s->handshake = (uint32_t)(sh - m->handshakes);
 	return sh;
 }
@@ -168,8 +169,8 @@ turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
 }
 
 static void
-next_round(struct mp *m, struct handshake *sh, const struct mp_key *key,
-    const struct session *s, uint64_t now)
+next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
+    const struct mp_key *key, const struct session *s, uint64_t now)
 {
 	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
 		1200 * MS };
@@ -178,7 +179,7 @@ next_round(struct mp *m, struct handshake *sh, const struct mp_key *key,
 
 	if (now >= sh->born_at + HANDSHAKE_LIFE) {
 		table_unlink_sid(m, table_handshake_ref(m, sh));
-		write_init(m, sh, key, s, now);
+		write_init(m, sh, ring, key, s, now);
 	}
 	sh->next_at = now + (sh->round < INITIATOR_ROUNDS ? gap[sh->round] :
 	    turn_gap(sh, s, now));
@@ -253,12 +254,12 @@ initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
 		s->handshake_after = now + INITIATOR_SLOW;
 		return 0;
 	}
-	sh = i < STATE_HANDSHAKES ? &m->handshakes[i] : initiator_start(m, key,
-	    s, now);
+	sh = i < STATE_HANDSHAKES ? &m->handshakes[i] : initiator_start(m,
+	    ring, key, s, now);
 	if (sh == NULL || sh->state != HANDSHAKE_SENT)
 		return 0;
 	if (sh->mask == 0 && now >= sh->next_at)
-		next_round(m, sh, key, s, now);
+		next_round(m, sh, ring, key, s, now);
 	s->want_handshake = false;
 	while ((id = next_id(sh)) < MP_FLOWS_MAX) {
 		sh->mask &= ~(state_bit(id));

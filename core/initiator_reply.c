@@ -72,17 +72,22 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 
 /* Takes a RESP whose mac is right. */
 static void
-initiator_reply_read(struct mp *m, struct session *s, struct handshake *sh,
-    const uint8_t *packet, const struct mp_rx *rx, uint64_t now)
+initiator_reply_read(struct mp *m, const struct mp_keyring *ring,
+    struct session *s, struct handshake *sh, const uint8_t *packet,
+    const struct mp_rx *rx, uint64_t now)
 {
+	const struct mp_key *key = handshake_key(ring, sh->key_id);
 	uint8_t inner[WIRE_INNER];
 	struct wire_resp r;
 
-	if (!ratelimit_curve(m, now, 1)) {
+	if (key == NULL)
+		return;
+	if (!ratelimit_curve(m, now, RATELIMIT_RESP)) {
 		state_count(m, MP_C_drop_handshake_rate);
 		return;
 	}
-	if (!noise_read2(&sh->noise, packet + WIRE_SHAKE, WIRE_NOISE, inner) ||
+	if (!noise_read2(&sh->noise, ring->own[key->own].secret, key->psk,
+		packet + WIRE_SHAKE, WIRE_NOISE2, inner) ||
 	    !wire_get_resp(inner, &r) || r.max_flows == 0) {
 		state_count(m, MP_C_drop_handshake_auth);
 		return;
@@ -116,7 +121,8 @@ initiator_reply_waits(struct mp *m, struct session *s, struct handshake *sh,
 }
 
 void
-initiator_reply_settle(struct mp *m, struct session *s, uint64_t now)
+initiator_reply_settle(struct mp *m, const struct mp_keyring *ring,
+    struct session *s, uint64_t now)
 {
 	uint32_t i = STATE_ONCE(s->handshake);
 	struct handshake *sh = i < STATE_HANDSHAKES ? &m->handshakes[i] : NULL;
@@ -130,7 +136,7 @@ initiator_reply_settle(struct mp *m, struct session *s, uint64_t now)
 	if (f == NULL || f->gone)
 		return;
 	rx.path = f->path;
-	initiator_reply_read(m, s, sh, sh->resp, &rx, now);
+	initiator_reply_read(m, ring, s, sh, sh->resp, &rx, now);
 }
 
 void
@@ -149,13 +155,13 @@ initiator_reply_take(struct mp *m, const struct mp_keyring *ring,
 		return;
 	}
 	crypto_mac(mac, packet, WIRE_MAC1_RESP,
-	    key->resp_mac[handshake_end(key->end)]);
+	    ring->own[key->own].mac.resp);
 	if (!crypto_equal(mac, packet + WIRE_MAC1_RESP, WIRE_MAC)) {
 		state_count(m, MP_C_drop_handshake_mac);
 		return;
 	}
 	if (!initiator_reply_waits(m, s, sh, packet, rx, now))
-		initiator_reply_read(m, s, sh, packet, rx, now);
+		initiator_reply_read(m, ring, s, sh, packet, rx, now);
 }
 
 void
@@ -177,7 +183,7 @@ initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
 	}
 	if (!crypto_xchacha_open(cookie, packet + WIRE_SHAKE + CRYPTO_XNONCE,
 		CRYPTO_MAC + CRYPTO_TAG, sh->packet + WIRE_MAC1_INIT, WIRE_MAC,
-		packet + WIRE_SHAKE, key->cookie)) {
+		packet + WIRE_SHAKE, key->mac.cookie)) {
 		state_count(m, MP_C_drop_handshake_auth);
 		return;
 	}

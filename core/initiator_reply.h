@@ -20,7 +20,8 @@ void initiator_reply_take(struct mp *, const struct mp_keyring *,
     const struct mp_rx *,
     const uint8_t *packet, const struct wire_shake *, uint64_t now);
 /* Takes a RESP that has waited long enough. */
-void initiator_reply_settle(struct mp *, struct session *, uint64_t now);
+void initiator_reply_settle(struct mp *, const struct mp_keyring *,
+    struct session *, uint64_t now);
 void initiator_reply_cookie(struct mp *, const struct mp_keyring *,
     const struct mp_rx *, const uint8_t *packet, const struct wire_shake *,
     uint64_t now);

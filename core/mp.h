@@ -64,6 +64,7 @@ enum mp_bound {
 	MP_CONTROL_MAX = 512,	  /* longest control packet but COPY, padded */
 	MP_PAYLOAD_MAX = 65000,	  /* longest payload of a datagram */
 	MP_SIZE_MIN = 1200,	  /* UDP payload that every flow carries */
+	MP_GATHER_US = 100,	  /* that a datagram of mp_gather() waits */
 	MP_DF_ALWAYS = 1232, /* the longest datagram that MP_DF never refuses:
 			      * an IPv6 packet of 1280 bytes in plain UDP, which
 			      * every path carries */
@@ -145,25 +146,46 @@ void mp_stir(struct mp *, const uint8_t seed[32]);
 
 /* --- Keys: only the agent holds a keyring, in its own memory ------------- */
 
+/* Keys that anybody can derive from a public key: of INITs and RESPs that its
+ * holder is to take, and of the cookies that it makes. */
+struct mp_mac_keys {
+	uint8_t init[16], resp[16], cookie[32];
+};
+
+/* A key pair of ours. */
+struct mp_identity {
+	uint8_t secret[32], pub[32];
+	struct mp_mac_keys mac;
+};
+
+/* A peer. */
 struct mp_key {
-	char name[32];	     /* for the user */
-	uint64_t id;	     /* public, derived from the secret */
-	char end;	     /* 'A' or 'B': which end of the key we are */
-	uint8_t psk[2][32];  /* [0] where end A initiates, [1] where B does */
-	uint8_t init_mac[2][16];
-	uint8_t resp_mac[2][16];
-	uint8_t cookie[32];
+	char name[32];	/* for the user */
+	uint64_t id;	/* public, derived from both public keys */
+	uint32_t own;	/* which identity we have for this peer */
+	bool wins;	/* our handshake, where both ends begin one */
+	uint8_t pub[32];
+	uint8_t psk[32]; /* mixed into the handshake, or zeros */
+	struct mp_mac_keys mac;
 };
 
 struct mp_keyring {
-	uint32_t n;
+	uint32_t n, n_own;
 	struct mp_key key[MP_KEYS_MAX];
+	struct mp_identity own[MP_KEYS_MAX];
+	/* Where ephemeral secrets come from: the kernel's random numbers, since
+	 * a block can be an old one that was brought back.  NULL: the block's
+	 * generator. */
+	void (*random)(void *, size_t);
 };
 
-/* Adds a key.  MP_EINVAL: bad end or name; MP_EEXIST: the keyring holds it
- * already; MP_ENOMEM: the keyring is full. */
-MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name, char end,
-    const uint8_t secret[32]);
+/* Adds a peer by its public key, for the identity of ours with that secret.
+ * `psk' may be NULL.  MP_EINVAL: bad name; the peer's key is ours, or no key;
+ * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
+MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
+    const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
+/* The public key of a secret. */
+void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
 void mp_keyring_wipe(struct mp_keyring *);
 
 /* --- Sockets and local addresses ---------------------------------------- */
@@ -293,6 +315,7 @@ struct mp_bundle {
 	unsigned n;	 /* datagrams */
 	/* private to the engine */
 	uint8_t rest[18]; /* the head of the others, but for their number */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
 };
 
 /*
@@ -326,6 +349,8 @@ size_t mp_bundle_seal(const struct mp_bundle *, unsigned i,
 MP_CHECK int mp_bundle_commit(struct mp *, uint64_t now, struct mp_bundle *,
     unsigned sent, int error, const void *payload, size_t stride, size_t len,
     size_t last);
+/* Wipes its key, as the commit does: for a bundle that is not committed. */
+void mp_bundle_wipe(struct mp_bundle *);
 
 /* What the program asked for with a staged datagram.  Index 0 is for an IPv4
  * packet, 1 for IPv6; -1: the system's default. */
@@ -361,6 +386,37 @@ MP_CHECK int mp_staged_begin(struct mp *, uint64_t now, uint32_t slot,
  * failed: the datagram is still staged. [lock] */
 MP_CHECK int mp_staged_commit(struct mp *, uint64_t now, struct mp_tx *tx,
     int n, const void *payload, size_t len);
+
+/*
+ * Datagrams of a program that sends one after the other faster than 50000 a
+ * second, since some ten of them: they may wait, 100 us at most, to go together
+ * (core/gather.c).  To be called before mp_send_begin().  Returns
+ *	0		 not this one: mp_send_begin() is next
+ *	1		 it waits, staged
+ *	2		 the same, and those that wait are to go now:
+ *			 mp_gather_begin() is next
+ *	MP_EAGAIN	 it was not taken, since a whole bundle waits, which
+ *			 has to go before
+ * [lock]
+ */
+MP_CHECK int mp_gather(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
+    size_t len);
+/*
+ * Takes those staged for a session that go together, from the oldest one on:
+ * how many; 0: none, or mp_staged_begin() is next.  Datagram i, `len' bytes and
+ * the last one `last' bytes long, is written to `packets' (`size' bytes; 65536
+ * is always enough) at i * (len + MP_OVERHEAD) + mp_bundle_head(): where
+ * mp_bundle_seal() finds it.  Their options are the same.  Until the commit
+ * nobody else sends any that are staged.  [lock]
+ */
+MP_CHECK unsigned mp_gather_begin(struct mp *, uint64_t now, uint32_t slot,
+    const struct mp_addr *dst, struct mp_bundle *, struct mp_tx_option *,
+    uint8_t *packets, size_t size, size_t *len, size_t *last);
+/* As mp_bundle_commit().  What did not go is still staged, whatever the error.
+ * MP_EAGAIN: the kernel has no room.  [lock] */
+MP_CHECK int mp_gather_commit(struct mp *, uint64_t now, struct mp_bundle *,
+    unsigned sent, int error);
 
 /* --- A packet in: begin [lock], open, commit [lock] ---------------------- */
 
@@ -439,6 +495,8 @@ struct mp_rx_bundle {
 		/* private to the engine */
 		uint32_t seq;
 	} one[MP_BUNDLE_MAX];
+	/* private to the engine */
+	uint8_t ready[512] __attribute__((aligned(16))); /* the key */
 };
 
 /*
@@ -518,7 +576,7 @@ void mp_poll_sent(struct mp *, uint64_t now, const struct mp_out *);
 void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
     int error);
 /* When mp_poll() next has something to do; MP_NEVER: not before another call
- * changes something. [lock] */
+ * changes something. [lock]; without it, a value that may be out of date. */
 uint64_t mp_deadline(const struct mp *);
 
 /*
@@ -617,6 +675,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(probe_out, "probes sent")                                           \
 	X(reply_out, "answers to probes sent")                                \
 	X(staged, "datagrams staged for a session")                           \
+	X(gathered, "datagrams that waited to go together")                   \
 	X(plain_out, "staged datagrams sent as they were: no peer")           \
 	X(resent, "datagrams sent again on another flow")                     \
 	X(handshake_out, "INIT sent")                                         \
@@ -645,6 +704,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_format, "handshake: unknown version, type or length") \
 	X(drop_handshake_mac, "handshake: no key of ours")                    \
 	X(drop_handshake_auth, "handshake: failed authentication")            \
+	X(drop_handshake_peer, "handshake: of a peer that we do not know")    \
 	X(drop_handshake_sid, "handshake: answers nothing that we asked")     \
 	X(drop_handshake_rate, "handshake: over the load limits")             \
 	X(drop_handshake_dup, "handshake: duplicate over its limit")          \

@@ -5,7 +5,7 @@
 #include "crypto.h"
 #include "noise.h"
 
-static const char noise_name[] = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
+static const char noise_name[] = "Noise_IKpsk2_25519_ChaChaPoly_SHA256";
 
 /* HKDF with `n' (2 or 3) outputs. */
 static void
@@ -97,14 +97,14 @@ decrypt_and_hash(struct noise *s, const uint8_t *in, size_t inlen,
 	    s->k);
 }
 
-/* The token "ee". */
+/* The tokens "ee", "es", "se" and "ss". */
 static bool
-mix_ee(struct noise *s, const uint8_t e_secret[32])
+mix_dh(struct noise *s, const uint8_t secret[32], const uint8_t pub[32])
 {
 	uint8_t dh[32];
 	bool ok;
 
-	ok = crypto_dh(dh, e_secret, s->re);
+	ok = crypto_dh(dh, secret, pub);
 	mix_key(s, dh);
 	crypto_wipe(dh, sizeof(dh));
 	return ok;
@@ -122,63 +122,93 @@ noise_settle(struct noise *s, struct noise *next, bool ok)
 
 void
 noise_init(struct noise *s, const void *prologue, size_t len,
-    const uint8_t psk[32])
+    const uint8_t responder[32])
 {
 	memset(s, 0, sizeof(*s));
 	crypto_hash2(s->h, noise_name, sizeof(noise_name) - 1, NULL, 0);
 	memcpy(s->ck, s->h, sizeof(s->ck));
 	mix_hash(s, prologue, len);
-	mix_key_and_hash(s, psk);
-}
-
-void
-noise_write1(struct noise *s, const uint8_t e_secret[32], const void *payload,
-    size_t len, uint8_t *out)
-{
-	memcpy(s->e, e_secret, sizeof(s->e));
-	crypto_public(out, s->e);
-	mix_e(s, out);
-	encrypt_and_hash(s, payload, len, out + NOISE_E);
+	mix_hash(s, responder, 32);
 }
 
 bool
-noise_read1(struct noise *s, const uint8_t *in, size_t inlen, void *payload)
+noise_write1(struct noise *s, const uint8_t e_secret[32],
+    const uint8_t secret[32], const uint8_t pub[32],
+    const uint8_t responder[32], const void *payload, size_t len, uint8_t *out)
 {
 	struct noise next = *s;
 
-	if (inlen < NOISE_E + NOISE_TAG)
+	memcpy(next.e, e_secret, sizeof(next.e));
+	crypto_public(out, next.e);
+	mix_e(&next, out);
+	if (!mix_dh(&next, next.e, responder))
 		return noise_settle(s, &next, false);
-	memcpy(next.re, in, NOISE_E);
-	mix_e(&next, next.re);
-	return noise_settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
-	    inlen - NOISE_E, payload));
+	encrypt_and_hash(&next, pub, 32, out + NOISE_E);
+	if (!mix_dh(&next, secret, responder))
+		return noise_settle(s, &next, false);
+	encrypt_and_hash(&next, payload, len, out + NOISE_E + NOISE_S);
+	return noise_settle(s, &next, true);
 }
 
 bool
-noise_write2(struct noise *s, const uint8_t e_secret[32], const void *payload,
+noise_read1_from(struct noise *s, const uint8_t secret[32], const uint8_t *in,
+    size_t inlen, uint8_t initiator[32])
+{
+	struct noise next = *s;
+
+	if (inlen < NOISE_MORE1)
+		return noise_settle(s, &next, false);
+	memcpy(next.re, in, NOISE_E);
+	mix_e(&next, next.re);
+	if (!mix_dh(&next, secret, next.re))
+		return noise_settle(s, &next, false);
+	return noise_settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
+	    NOISE_S, initiator));
+}
+
+bool
+noise_read1(struct noise *s, const uint8_t secret[32],
+    const uint8_t initiator[32], const uint8_t *in, size_t inlen, void *payload)
+{
+	struct noise next = *s;
+
+	if (inlen < NOISE_MORE1 || !mix_dh(&next, secret, initiator))
+		return noise_settle(s, &next, false);
+	return noise_settle(s, &next, decrypt_and_hash(&next,
+	    in + NOISE_E + NOISE_S, inlen - NOISE_E - NOISE_S, payload));
+}
+
+bool
+noise_write2(struct noise *s, const uint8_t e_secret[32],
+    const uint8_t initiator[32], const uint8_t psk[32], const void *payload,
     size_t len, uint8_t *out)
 {
 	struct noise next = *s;
 
 	crypto_public(out, e_secret);
 	mix_e(&next, out);
-	if (!mix_ee(&next, e_secret))
+	if (!mix_dh(&next, e_secret, s->re) ||
+	    !mix_dh(&next, e_secret, initiator))
 		return noise_settle(s, &next, false);
+	mix_key_and_hash(&next, psk);
 	encrypt_and_hash(&next, payload, len, out + NOISE_E);
 	return noise_settle(s, &next, true);
 }
 
 bool
-noise_read2(struct noise *s, const uint8_t *in, size_t inlen, void *payload)
+noise_read2(struct noise *s, const uint8_t secret[32], const uint8_t psk[32],
+    const uint8_t *in, size_t inlen, void *payload)
 {
 	struct noise next = *s;
 
-	if (inlen < NOISE_E + NOISE_TAG)
+	if (inlen < NOISE_MORE2)
 		return noise_settle(s, &next, false);
 	memcpy(next.re, in, NOISE_E);
 	mix_e(&next, next.re);
-	if (!mix_ee(&next, next.e))
+	if (!mix_dh(&next, next.e, next.re) ||
+	    !mix_dh(&next, secret, next.re))
 		return noise_settle(s, &next, false);
+	mix_key_and_hash(&next, psk);
 	return noise_settle(s, &next, decrypt_and_hash(&next, in + NOISE_E,
 	    inlen - NOISE_E, payload));
 }

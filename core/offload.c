@@ -104,6 +104,14 @@ offload_room(struct offload *o, uint64_t now, unsigned n)
 	return n > 0 ? n : 1;
 }
 
+bool
+offload_may(const struct offload *o, uint64_t now)
+{
+	return o->state == MP_BUNDLES_TRUSTED ||
+	    (o->state == MP_BUNDLES_TRY && o->left > 1) ||
+	    (o->state == MP_BUNDLES_OFF && now >= o->since);
+}
+
 void
 offload_bundled(struct offload *o, int n)
 {

@@ -37,6 +37,8 @@ void offload_new_key(struct offload *);
 
 /* How many of n datagrams may go in one bundle now: 1 to n. */
 unsigned offload_room(struct offload *, uint64_t now, unsigned n);
+/* Is it worth while to wait for others that could go with one? */
+bool offload_may(const struct offload *, uint64_t now);
 /* n of the next packets go in a bundle, or, negative, did not go. */
 void offload_bundled(struct offload *, int n);
 /* A datagram goes alone. */

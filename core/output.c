@@ -7,6 +7,7 @@
 
 #include "addr.h"
 #include "flow.h"
+#include "gather.h"
 #include "handshake.h"
 #include "loss.h"
 #include "initiator.h"
@@ -380,7 +381,7 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 		return output_close(m, s, now, o);
 	if (s->locals_due)
 		path_locals(m, s, now);
-	initiator_reply_settle(m, s, now);
+	initiator_reply_settle(m, ring, s, now);
 	timers_session(m, s, now);
 	if (s->plain && s->state == MP_S_DOWN && s->staged.n > 0)
 		return staged_send_plain(m, s, now, o->out, o->buf,
@@ -421,6 +422,7 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 		return 0;
 	if (now >= m->sh->sweep_at)
 		handshake_sweep(m, now);
+	gather_expire(m, now);
 	while ((s = table_first(m)) != NULL && table_first_at(m) <= now) {
 		if (s->locals_due && locals++ == OUTPUT_LOCALS)
 			break;
@@ -469,7 +471,8 @@ mp_poll_failed(struct mp *m, uint64_t now, const struct mp_out *out, int error)
 uint64_t
 mp_deadline(const struct mp *m)
 {
-	uint64_t at = table_first_at(m);
+	uint64_t at = table_first_at(m), gather = gather_due(m);
 
+	at = at < gather ? at : gather;
 	return at < m->sh->sweep_at ? at : m->sh->sweep_at;
 }

@@ -341,9 +341,8 @@ flow_end(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 		return;
 	f->gone = true;
 	s->live_flows -= s->live_flows > 0;
-	s->resend_flow = f->id;
 	path_choice_dirty(m, s, now);
-	path_choice_resend(m, s, now);
+	path_choice_resend_flow(m, s, f, now);
 }
 
 void
@@ -457,9 +456,8 @@ flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 		f->reply = false;
 		f->ack_due = f->alt_at = MP_NEVER;
 		f->size_mask = f->size_tries = 0;
-		s->resend_flow = f->id;
 		path_choice_dirty(m, s, now);
-		path_choice_resend(m, s, now);
+		path_choice_resend_flow(m, s, f, now);
 	} else if (!l->down && f->down) {
 		f->down = f->failed = false;
 		f->send_errors = 0;
@@ -585,9 +583,8 @@ path_send_failed(struct mp *m, struct session *s, struct flow *f,
 	if (f->failed || ++f->send_errors < 2)
 		return f->failed;
 	f->failed = true;
-	s->resend_flow = f->id;
 	state_count(m, MP_C_flow_failed);
 	path_choice_dirty(m, s, now);
-	path_choice_resend(m, s, now);
+	path_choice_resend_flow(m, s, f, now);
 	return true;
 }

@@ -39,6 +39,27 @@
 #include "wire.h"
 
 void
+path_choice_resend_flow(struct mp *m, struct session *s,
+    const struct flow *f, uint64_t now)
+{
+	s->resend_flow = f->id;
+	s->resend_flow_at = now;
+	path_choice_resend(m, s, now);
+}
+
+void
+path_choice_resend_one(struct mp *m, struct session *s,
+    const struct record *r)
+{
+	/* A walk that goes on comes to it at last; one that found no flow
+	 * begins anew. */
+	if (s->resend || s->resend_stuck)
+		return;
+	path_choice_resend(m, s, r->sent_at);
+	s->resend_pos = pool_position(m, POOL_RECENT, r);
+}
+
+void
 path_choice_resend(struct mp *m, struct session *s, uint64_t now)
 {
 	if (!s->resend) {
@@ -371,8 +392,7 @@ path_choice_follow(struct mp *m, struct session *s, uint64_t now, uint32_t id,
 			loss_void(before);
 			if (!before->searched)
 				search_begin(m, s, now, before);
-			s->resend_flow = s->current;
-			path_choice_resend(m, s, now);
+			path_choice_resend_flow(m, s, before, now);
 		}
 		use(m, s, now, f, MP_WHY_select);
 	}

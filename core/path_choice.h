@@ -12,6 +12,7 @@
 
 struct flow;
 struct mp;
+struct record;
 struct session;
 
 enum choice_limit {
@@ -48,6 +49,13 @@ void path_choice_follow(struct mp *, struct session *, uint64_t now,
 void path_choice_data(struct mp *, struct session *, uint64_t now, uint32_t id);
 /* Resends the recent datagrams of flows that stopped working. */
 void path_choice_resend(struct mp *, struct session *, uint64_t now);
+/* The same; what was sent on this flow until now is at risk, though it works
+ * from now on. */
+void path_choice_resend_flow(struct mp *, struct session *,
+    const struct flow *, uint64_t now);
+/* Resends the newest of the recent datagrams, if it is at risk. */
+void path_choice_resend_one(struct mp *, struct session *,
+    const struct record *);
 
 /* The flow for a datagram that needs `need' bytes of UDP payload; NULL:
  * none. */

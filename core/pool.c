@@ -37,6 +37,11 @@
  * Payloads are plaintext.  pool_clear() wipes a session's; what was only
  * dropped stays in memory until the chunk is used again.
  *
+ * A process may be killed in here.  So a record is complete before it counts,
+ * which one write of `count' decides; and where two fields change, the second of
+ * them alone is out of date (queue_first(), queue_last()).  What such a process
+ * was about to take or give back may be lost: some chunks, until all are free.
+ *
  * The caller's lock is held.  Sources: PROTOCOL.md 2 (staged: Linux's default
  * send buffer, 212992 bytes) and 5 (resend).
  */
@@ -264,6 +269,45 @@ chunk_take(const struct place *p)
 	return c;
 }
 
+/* The session's oldest record, where it is known that it has one; NULL: it is
+ * not there.  Who was taking one out may have died before it was counted. */
+static struct record *
+queue_first(const struct mp *m, const struct place *p, const struct session *s,
+    struct queue *q)
+{
+	struct record *r = record_at(p, first_of(q), state_index(m, s),
+	    s->gen);
+
+	if (r != NULL || q->n < 2)
+		return r;
+	q->n--;
+	return record_at(p, first_of(q), state_index(m, s), s->gen);
+}
+
+/* The newest one.  Who was adding another may have died before it counted. */
+static struct record *
+queue_last(const struct mp *m, const struct place *p, const struct session *s,
+    struct queue *q)
+{
+	struct record *r = record_at(p, (uint64_t)(q->number - 1) << 32 |
+	    q->last, state_index(m, s), s->gen);
+
+	if (r != NULL)
+		return r;
+	for (r = queue_first(m, p, s, q); r != NULL &&
+	     r->number + 1 != q->number;)
+		r = record_at(p, STATE_ONCE(r->next), r->session, r->gen);
+	return r;
+}
+
+/* What is written before this counts before what is written after it, should
+ * the process die in between. */
+static void
+pool_barrier(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 /* Bytes left in the queue's last chunk, if a record can begin there. */
 static uint32_t
 queue_left(const struct queue *q)
@@ -308,27 +352,38 @@ queue_extend(const struct place *p, struct queue *q, uint32_t size)
 	return at;
 }
 
-/* Gives back the queue's chunks from one on, up to another. */
+/* Gives back the queue's chunks from one on, up to another; MP_NONE: all. */
 static void
 chunks_free(struct mp *m, const struct place *p, struct queue *q, uint32_t c,
     uint32_t stop)
 {
-	uint32_t next;
+	uint32_t next, chunks = q->chunks;
 
-	while (q->chunks > 0 && c != stop) {
+	if (stop == MP_NONE)
+		q->chunks = 0;
+	pool_barrier();
+	while (chunks > 0 && c != stop) {
 		if (c >= p->chunks || p->pool->taken == 0) {
 			pool_reset(m, p);
 			return;
 		}
 		next = STATE_ONCE(p->link[c]) - 1;
 		p->link[c] = 0;
-		if (p->pool->free == 0)
+		chunks--;
+		if (stop != MP_NONE)
+			q->chunks--;
+		pool_barrier();
+		if (p->pool->free == 0) {
+			p->pool->last = c;
+			pool_barrier();
 			p->pool->free = c + 1;
-		else if (p->pool->last < p->chunks)
-			p->link[p->pool->last] = c + 1;
-		p->pool->last = c;
+		} else {
+			if (p->pool->last < p->chunks)
+				p->link[p->pool->last] = c + 1;
+			p->pool->last = c;
+		}
+		pool_barrier();
 		p->pool->taken--;
-		q->chunks--;
 		c = next;
 	}
 	if (p->pool->taken == 0) /* begin again where memory is warm */
@@ -346,15 +401,17 @@ queue_pop(struct mp *m, const struct place *p, struct session *s,
 	uint32_t size = record_size(pool_len(r));
 	uint64_t next = STATE_ONCE(r->next);
 
-	r->magic = 0;
 	if (q->n > 1) {
 		stop = (uint32_t)next / POOL_CHUNK;
 		q->first = (uint32_t)next;
+		pool_barrier();
 		q->n--;
 		q->bytes -= size <= q->bytes ? size : q->bytes;
 	} else {
 		q->n = q->bytes = 0;
 	}
+	pool_barrier();
+	r->magic = 0;
 	chunks_free(m, p, q, at / POOL_CHUNK, stop);
 	queue_sized(m, p, s, had);
 }
@@ -447,13 +504,22 @@ fill(struct mp *m, const struct place *p, uint32_t *at, const uint8_t *data,
 	}
 }
 
+/* As struct queue has them. */
+static uint64_t
+queue_counts(uint32_t n, uint32_t number)
+{
+	struct queue q = { .n = n, .number = number };
+
+	return q.count;
+}
+
 struct record *
 pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
     const void *data, size_t len)
 {
 	struct place p = place_of(m, kind);
 	struct queue *q;
-	uint32_t size = record_size(len), had, at;
+	uint32_t size = record_size(len), had, at, data_place;
 	struct record *r, *last;
 	uint64_t pos;
 
@@ -463,30 +529,30 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	q = queue_of(s, &p);
 	had = q->chunks;
 	at = queue_extend(&p, q, size);
-	last = q->n > 0 ? record_at(&p, (uint64_t)(q->number - 1) << 32 |
-	    q->last, state_index(m, s), s->gen) : NULL;
+	last = q->n > 0 ? queue_last(m, &p, s, q) : NULL;
 	if (at == MP_NONE || (last == NULL && q->n > 0)) {
 		pool_reset(m, &p);
 		return NULL;
 	}
 	r = (struct record *)(void *)(p.mem + at);
-	*r = (struct record) { .magic = RECORD_MAGIC, .number = q->number++,
+	*r = (struct record) { .magic = RECORD_MAGIC, .number = q->number,
 		.next = MP_NEVER, .session = state_index(m, s),
 		.gen = s->gen, .sent_at = now, .len = (uint16_t)len };
 	if (kind == POOL_HELD)
 		memset(&r->option, 0xff, sizeof(r->option));
 	pos = (uint64_t)r->number << 32 | at;
+	data_place = data_at(&p, r);
+	if (data != NULL)
+		fill(m, &p, &data_place, data, len);
 	if (last != NULL)
 		last->next = pos;
 	else
 		q->first = at;
 	q->last = at;
-	q->bytes += size;
-	q->n++;
+	q->bytes = (q->n > 0 ? q->bytes : 0) + size;
+	pool_barrier();
+	*(volatile uint64_t *)&q->count = queue_counts(q->n + 1, q->number + 1);
 	queue_sized(m, &p, s, had);
-	at = data_at(&p, r);
-	if (data != NULL)
-		fill(m, &p, &at, data, len);
 	return r;
 }
 
@@ -519,7 +585,7 @@ pool_first(struct mp *m, enum pool_kind kind, struct session *s)
 
 	if (q->n == 0)
 		return NULL;
-	r = record_at(&p, first_of(q), state_index(m, s), s->gen);
+	r = queue_first(m, &p, s, q);
 	if (r == NULL)
 		pool_reset(m, &p);
 	return r;

@@ -52,6 +52,7 @@ struct record {
 	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: it was taken
 			   * in two parts */
 	uint8_t keys : 1; /* which of the session's, that is: session id */
+	bool alone : 1; /* recent: a COPY was to go beside it, and did not */
 	/* the datagram follows, in pieces */
 };
 

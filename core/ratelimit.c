@@ -3,16 +3,16 @@
  * Theory of operation
  *
  * Bounds what strangers can make the agent compute.  An INIT comes here when
- * its mac1 is right: its sender holds a key of ours, or has seen an INIT of
- * one who does.  Copies of an INIT that was answered cost no more than its
+ * its mac1 is right: its sender knows our public key.  Copies of an INIT that was answered cost no more than its
  * mac2; INITs inside a live session are bound by `curve' alone.
  *
  * Three kinds of token bucket, refilled by time:
  *	fresh	200 at once and 200 a second: new handshakes without a cookie
  *	source	5 at once, 20 a second, by IPv4 address or IPv6 /64 (hashed into
  *		256 buckets): those with a cookie, while `fresh' is empty
- *	curve	500 at once, 500 a second: curve operations, 2 for an INIT and 1
- *		for a RESP; so in no second more than 1000
+ *	curve	1250 at once, 1250 a second: curve operations, 2 for an INIT, 3
+ *		more for its answer, 2 for a RESP; so in no second more than
+ *		2500
  *
  * ratelimit_admit() says
  *	RATELIMIT_OK		answer it
@@ -21,8 +21,8 @@
  *	RATELIMIT_DROP		its source sends too many even so
  *
  * A cookie is a MAC of the sender's address and port under a secret that turns
- * every 120 s; the one before is good, too.  It is sealed under the key's
- * cookie subkey, bound to the INIT's mac1, so that only the sender of that INIT
+ * every 120 s; the one before is good, too.  It is sealed under the
+ * cookie key of our identity, bound to the INIT's mac1, so that only the sender of that INIT
  * can read it.  An INIT whose mac2 is made with it shows that its source
  * address is real.  A mac2 that is neither zero nor right is always refused.
  *

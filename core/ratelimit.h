@@ -16,8 +16,11 @@ enum ratelimit_limit {
 	RATELIMIT_FREE = 200,     /* a second, and at once, without a cookie */
 	RATELIMIT_SOURCE = 20,    /* with a cookie, a second and source ... */
 	RATELIMIT_BURST = 5,	     /* ... and at once */
-	RATELIMIT_CURVE = 500,    /* curve operations a second, and at once: in
+	RATELIMIT_CURVE = 1250,	  /* curve operations a second, and at once: in
 				   * no second more than twice as many */
+	RATELIMIT_INIT = 2,	  /* of them: to read an INIT, ... */
+	RATELIMIT_ANSWER = 3,	  /* ... to answer it, ... */
+	RATELIMIT_RESP = 2,	  /* ... and to read a RESP */
 	RATELIMIT_SECRET = 120 * 1000 * 1000, /* us until another secret */
 };
 

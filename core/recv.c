@@ -12,6 +12,7 @@
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
+#include "part_order.h"
 #include "probe.h"
 #include "recent.h"
 #include "replay.h"
@@ -249,6 +250,7 @@ match_probe(struct mp *m, struct recv *r)
 	if (sent == 0)
 		return;
 	child_passed(m, r->s, f->id, sent, r->now);
+	part_order_passed(m, r->s, f, sent, sent, r->now);
 	took = r->now > sent ? r->now - sent : 0;
 	rtt = r->msg.tsreply != WIRE_TS_NONE ?
 	    flow_rtt(r->arrival, r->msg.tsreply) : took;
@@ -283,10 +285,13 @@ recv_proves(struct mp *m, struct recv *r)
 {
 	uint16_t ts = r->msg.tsreply;
 	bool loses = loss_is_some(r->f);
-	uint64_t rest = flow_sent_at(r->arrival, ts, loses ? 0 :
-	    r->msg.held_log2, true);
+	uint64_t last = flow_sent_at(r->arrival, ts, r->msg.held_log2, true);
+	uint64_t first = flow_sent_at(r->arrival, ts, r->msg.held_log2, false);
+	uint64_t rest = loses ? flow_sent_at(r->arrival, ts, 0, true) : last;
 
-	flow_proved(r->f, flow_sent_at(r->arrival, ts, r->msg.held_log2, false),
+	part_order_passed(m, r->s, r->f, first > 2 * WIRE_TS_US ? first -
+	    2 * WIRE_TS_US : 0, last, r->now);
+	flow_proved(r->f, first,
 	    rest, loses ? MP_NEVER :
 	    recent_after(m, r->s, r->f, rest + WIRE_TS_US));
 }

@@ -57,29 +57,32 @@ enum resend_limit {
 	RESEND_LOOKS = 4096, /* records that one call looks at */
 };
 
-/* Does the flow carry what was sent on it, as far as we know? */
+/* Does the flow carry what was sent on it at that time, as far as we know? */
 static bool
-works(const struct session *s, const struct flow *f, uint64_t now)
+works(const struct session *s, const struct flow *f, uint64_t at,
+    uint64_t now)
 {
 	return f != NULL && flow_usable(f) && !flow_in_doubt(f, now) &&
-	    s->resend_flow != f->id;
+	    (s->resend_flow != f->id || at > s->resend_flow_at);
 }
 
-/* It was sent on flows that stopped working, and none of them has answered
- * since. */
+/* It was sent on flows that stopped working, or on one that loses much, and
+ * none of them has answered since. */
 static bool
 at_risk(const struct mp *m, const struct session *s, const struct record *r,
     uint64_t now)
 {
 	struct flow *f = state_flow(m, s, r->flow);
+	uint64_t copied = r->sent_at + r->copied_us;
+	bool alone = r->alone && recent_vias(r) == 0;
 	unsigned i;
 
-	if (f == NULL || works(s, f, now) || recent_arrived(f, r->sent_at))
+	if (f == NULL || (!alone && works(s, f, r->sent_at, now)) ||
+	    recent_arrived(f, r->sent_at))
 		return false;
 	for (i = 0; i < recent_vias(r); i++) {
 		f = state_flow(m, s, r->via[i]);
-		if (works(s, f, now) ||
-		    recent_arrived(f, r->sent_at + r->copied_us))
+		if (works(s, f, copied, now) || recent_arrived(f, copied))
 			return false;
 	}
 	return true;
@@ -241,9 +244,14 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		for (i = 0; i < recent_vias(r); i++)
 			ask.but |= state_bit(r->via[i]);
 		ask.need = pool_len(r) + MP_COPY_OVERHEAD;
+		ask.apart = NULL;
 		if (r->flow == s->current && flow_usable(ask.not) &&
-		    !flow_in_doubt(ask.not, now))
-			ask.not = NULL; /* the flow has moved, and works */
+		    !flow_in_doubt(ask.not, now)) {
+			if (r->alone) /* it loses much */
+				ask.apart = ask.not;
+			else /* it has moved, and works */
+				ask.not = NULL;
+		}
 		f = policy_best_fit(m, s, ask);
 		if (f == NULL)
 			s->resend_stuck |= !too_late(m, s, r, NULL,
@@ -255,6 +263,5 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		}
 	}
 	s->resend = false;
-	s->resend_flow = STATE_NO_FLOW;
 	return 0;
 }

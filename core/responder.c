@@ -82,7 +82,8 @@ find_rival(const struct mp *m, const struct handshake *sh, uint64_t now)
 	return NULL;
 }
 
-/* Is this INIT dropped for a handshake of our own?  End A's wins.  But a peer
+/* Is this INIT dropped for a handshake of our own?  The end with
+ * the lower public key wins.  But a peer
  * that asks from outside of a live session has lost its keys, and our rekey
  * inside does not help it. */
 static bool
@@ -90,7 +91,7 @@ yields(const struct mp *m, const struct handshake *sh, uint64_t now)
 {
 	struct session *s = state_session_gen(m, sh->session, sh->gen);
 
-	if (sh->end != 'A')
+	if (!sh->wins)
 		return false;
 	if (s != NULL)
 		return s->handshake < STATE_HANDSHAKES &&
@@ -100,20 +101,19 @@ yields(const struct mp *m, const struct handshake *sh, uint64_t now)
 	    s->handshake < STATE_HANDSHAKES;
 }
 
-static const struct mp_key *
-key_of_init(const struct mp_keyring *ring, const uint8_t *packet)
+/* Which identity of ours the INIT is for; MP_KEYS_MAX: none. */
+static uint32_t
+own_of_init(const struct mp_keyring *ring, const uint8_t *packet)
 {
 	uint8_t mac[WIRE_MAC];
 	uint32_t i;
 
-	for (i = 0; ring != NULL && i < ring->n && i < MP_KEYS_MAX; i++) {
-		/* the peer is the other end of the key */
-		crypto_mac(mac, packet, WIRE_MAC1_INIT,
-		    ring->key[i].init_mac[1 - handshake_end(ring->key[i].end)]);
+	for (i = 0; ring != NULL && i < ring->n_own && i < MP_KEYS_MAX; i++) {
+		crypto_mac(mac, packet, WIRE_MAC1_INIT, ring->own[i].mac.init);
 		if (crypto_equal(mac, packet + WIRE_MAC1_INIT, WIRE_MAC))
-			return &ring->key[i];
+			return i;
 	}
-	return NULL;
+	return MP_KEYS_MAX;
 }
 
 static int
@@ -143,8 +143,9 @@ responder_answer(struct mp *m, const struct mp_rx *rx, const uint8_t *resp,
 
 /* Writes the RESP and derives the keys.  False: the DH was zero. */
 static bool
-write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
-    const struct mp_addr *theirs, uint32_t isid, uint32_t their_features)
+write_resp(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
+    const struct mp_key *key, const struct mp_addr *theirs, uint32_t isid,
+    uint32_t their_features)
 {
 	uint32_t child = child_in_exists(m, sh) ? WIRE_F_CHILD : 0;
 	struct wire_resp r = { .features = handshake_features(m,
@@ -159,14 +160,14 @@ write_resp(struct mp *m, struct handshake *sh, const struct mp_key *key,
 	wire_put_handshake(sh->packet, &(struct wire_shake) { WIRE_T_RESP,
 	    isid });
 	wire_put_resp(inner, &r);
-	rng_bytes(&m->sh->rng, e, sizeof(e));
-	ok = noise_write2(&sh->noise, e, inner, sizeof(inner),
-	    sh->packet + WIRE_SHAKE);
+	handshake_ephemeral(m, ring, e);
+	ok = noise_write2(&sh->noise, e, key->pub, key->psk, inner,
+	    sizeof(inner), sh->packet + WIRE_SHAKE);
 	crypto_wipe(e, sizeof(e));
 	if (!ok)
 		return false;
 	crypto_mac(sh->packet + WIRE_MAC1_RESP, sh->packet, WIRE_MAC1_RESP,
-	    key->resp_mac[1 - handshake_end(key->end)]);
+	    key->mac.resp);
 	if (r.features & WIRE_F_PARENT)
 		child_secret(&sh->keys, &sh->noise);
 	noise_split(&sh->noise, k);
@@ -210,7 +211,7 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	memcpy(sh->claim, in->source, sizeof(sh->claim));
 	sh->primary = (uint8_t)WIRE_F_PRIMARY_ID(in->features);
 	sh->key_id = key->id;
-	sh->end = key->end;
+	sh->wins = key->wins;
 	sh->initiator = (in->features & WIRE_F_RESPONDER) != 0;
 	sh->inner = rx->ref != MP_NONE;
 	sh->session = MP_NONE;
@@ -230,31 +231,55 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	}
 	if (yields(m, sh, now))
 		return MP_C_drop_handshake_role;
-	return ratelimit_curve(m, now, 2) ? MP_C_MAX : MP_C_drop_handshake_rate;
+	return ratelimit_curve(m, now, RATELIMIT_ANSWER) ? MP_C_MAX : MP_C_drop_handshake_rate;
+}
+
+/* Opens an INIT for that identity of ours.  MP_C_MAX: it is of the peer *key; or
+ * the reason why it is dropped. */
+static enum mp_counter
+read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
+    uint32_t own, const uint8_t *packet, uint64_t now,
+    const struct mp_key **key, struct wire_init *in)
+{
+	const uint8_t *secret = ring->own[own].secret;
+	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER], peer[32];
+
+	if (!ratelimit_curve(m, now, RATELIMIT_INIT))
+		return MP_C_drop_handshake_rate;
+	handshake_prologue(pro, packet);
+	noise_init(n, pro, sizeof(pro), ring->own[own].pub);
+	packet += WIRE_SHAKE;
+	if (!noise_read1_from(n, secret, packet, WIRE_NOISE1, peer))
+		return MP_C_drop_handshake_auth;
+	*key = handshake_peer(ring, own, peer);
+	if (*key == NULL)
+		return MP_C_drop_handshake_peer;
+	if (!noise_read1(n, secret, peer, packet, WIRE_NOISE1, inner))
+		return MP_C_drop_handshake_auth;
+	wire_get_init(inner, in);
+	return MP_C_MAX;
 }
 
 static int
-new_init(struct mp *m, const struct mp_key *key, const struct mp_rx *rx,
-    const uint8_t *packet, uint64_t now, struct mp_out *out, uint8_t *buf)
+new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
+    const struct mp_rx *rx, const uint8_t *packet, uint64_t now,
+    struct mp_out *out, uint8_t *buf)
 {
 	struct handshake t = { .state = HANDSHAKE_OPEN, .born_at = now }, *sh;
-	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER];
+	const struct mp_key *key;
 	struct wire_init in;
-	enum mp_counter why = MP_C_drop_handshake_auth;
+	enum mp_counter why;
 	int r = 0;
 
-	handshake_prologue(pro, packet);
-	noise_init(&t.noise, pro, sizeof(pro),
-	    key->psk[1 - handshake_end(key->end)]);
-	if (!noise_read1(&t.noise, packet + WIRE_SHAKE, WIRE_NOISE, inner))
+	why = read_init(m, &t.noise, ring, own, packet, now, &key, &in);
+	if (why != MP_C_MAX)
 		goto out;
-	wire_get_init(inner, &in);
 	why = consider(m, &t, &in, key, rx, now);
 	if (why != MP_C_MAX)
 		goto out;
 	why = MP_C_drop_handshake_auth;
-	if (!write_resp(m, &t, key, &rx->path.remote, get32(packet + 8),
-		in.features))
+	if (!write_resp(m, &t, ring, key, &rx->path.remote,
+		get32(packet + 8), in.features))
 		goto out;
 	why = MP_C_MAX;
 	if ((in.features & WIRE_F_CHILD) && t.session == MP_NONE)
@@ -288,12 +313,12 @@ static int
 take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
     const uint8_t *packet, uint64_t now, struct mp_out *out, uint8_t *buf)
 {
-	const struct mp_key *key = key_of_init(ring, packet);
+	uint32_t own = own_of_init(ring, packet);
 	struct handshake *sh;
 	uint8_t cookie[WIRE_COOKIE], n;
 
-	if (key == NULL || !ratelimit_mac2_ok(m, now, &rx->path.remote,
-	    packet)) {
+	if (own == MP_KEYS_MAX || !ratelimit_mac2_ok(m, now,
+	    &rx->path.remote, packet)) {
 		state_count(m, MP_C_drop_handshake_mac);
 		return 0;
 	}
@@ -316,13 +341,13 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 		return 0;
 	}
 	if (rx->ref != MP_NONE) /* inside a live session: the sender is known */
-		return new_init(m, key, rx, packet, now, out, buf);
+		return new_init(m, ring, own, rx, packet, now, out, buf);
 	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
 	case RATELIMIT_OK:
-		return new_init(m, key, rx, packet, now, out, buf);
+		return new_init(m, ring, own, rx, packet, now, out, buf);
 	case RATELIMIT_COOKIE:
-		ratelimit_cookie(m, now, &rx->path.remote, packet, key->cookie,
-		    cookie);
+		ratelimit_cookie(m, now, &rx->path.remote, packet,
+		    ring->own[own].mac.cookie, cookie);
 		state_count(m, MP_C_cookie_out);
 		return responder_answer(m, rx, cookie, WIRE_COOKIE, now, out,
 		    buf);
@@ -403,7 +428,7 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 	    s->state == MP_S_CLOSING))
 		return NULL;
 	rival = s == NULL ? find_rival(m, sh, now) : NULL;
-	if (sh->end == 'A' && rival != NULL && rival->state == MP_S_UP) {
+	if (sh->wins && rival != NULL && rival->state == MP_S_UP) {
 		state_count(m, MP_C_drop_handshake_role);
 		handshake_free(m, sh);
 		return NULL;
@@ -420,7 +445,7 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 		return NULL;
 	s->key_id = sh->key_id;
 	table_unlink_sid(m, table_handshake_ref(m, sh));
-	if (sh->end == 'A' && state_keys(s)->own &&
+	if (sh->wins && state_keys(s)->own &&
 	    sh->born_at < state_keys(s)->born_at)
 		session_install_former(m, s, now, &sh->keys);
 	else

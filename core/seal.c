@@ -8,9 +8,11 @@
 /* Each row is preferred to the ones before it. */
 static const struct seal_row rows[SEAL_SUITES] = {
 	[SEAL_CHACHA] = { "ChaCha20-Poly1305", 0, crypto_chacha_seal,
+	    crypto_chacha_open, NULL, crypto_chacha_seal,
 	    crypto_chacha_open },
 	[SEAL_AES] = { "AES-256-GCM", WIRE_F_AES, crypto_aes_seal,
-	    crypto_aes_open },
+	    crypto_aes_open, crypto_aes_ready, crypto_aes_ready_seal,
+	    crypto_aes_ready_open },
 };
 
 const struct seal_row *
@@ -65,4 +67,42 @@ seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
 	    nonce, key))
 		return -1;
 	return (int)(len - ad - WIRE_TAG);
+}
+
+void
+seal_ready(uint8_t ready[CRYPTO_READY], unsigned suite, const uint8_t key[32])
+{
+	const struct seal_row *row = seal_get(suite);
+
+	if (row->ready != NULL)
+		row->ready(ready, key);
+	else
+		memcpy(ready, key, CRYPTO_KEY);
+}
+
+size_t
+seal_ready_packet(uint8_t *packet, size_t len, unsigned suite,
+    const uint8_t ready[CRYPTO_READY])
+{
+	uint8_t nonce[CRYPTO_NONCE], *text = packet + WIRE_AD;
+
+	seal_nonce(nonce, packet);
+	seal_get(suite)->ready_seal(text, text, len, packet, WIRE_AD, nonce,
+	    ready);
+	return WIRE_AD + len + WIRE_TAG;
+}
+
+int
+seal_ready_open(uint8_t *out, const uint8_t *packet, size_t len,
+    unsigned suite, const uint8_t ready[CRYPTO_READY])
+{
+	uint8_t nonce[CRYPTO_NONCE];
+
+	if (len < WIRE_AD + WIRE_TAG || len > UINT16_MAX)
+		return -1;
+	seal_nonce(nonce, packet);
+	if (!seal_get(suite)->ready_open(out, packet + WIRE_AD, len - WIRE_AD,
+	    packet, WIRE_AD, nonce, ready))
+		return -1;
+	return (int)(len - WIRE_AD - WIRE_TAG);
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "crypto.h"
+
 enum seal_suite {
 	SEAL_CHACHA, /* ChaCha20-Poly1305 (RFC 8439) */
 	SEAL_AES,    /* AES-256-GCM, where both ends have the hardware */
@@ -22,6 +24,12 @@ struct seal_row {
 	void (*seal)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
 	    size_t, const uint8_t *, const uint8_t *);
 	bool (*open)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
+	    size_t, const uint8_t *, const uint8_t *);
+	/* with a key made ready; NULL: that is the key itself */
+	void (*ready)(uint8_t *, const uint8_t *);
+	void (*ready_seal)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
+	    size_t, const uint8_t *, const uint8_t *);
+	bool (*ready_open)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
 	    size_t, const uint8_t *, const uint8_t *);
 };
 
@@ -43,5 +51,17 @@ size_t seal_packet(uint8_t *packet, size_t frame, size_t len, unsigned suite,
  * bytes. */
 int seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
     unsigned suite, const uint8_t key[32]);
+
+/*
+ * Several packets under one key: that is made ready once, for this process
+ * alone, at a multiple of 16 bytes; whoever has it wipes it.  As
+ * seal_packet() and seal_open(), for packets without a frame.
+ */
+void seal_ready(uint8_t ready[CRYPTO_READY], unsigned suite,
+    const uint8_t key[32]);
+size_t seal_ready_packet(uint8_t *packet, size_t len, unsigned suite,
+    const uint8_t ready[CRYPTO_READY]);
+int seal_ready_open(uint8_t *out, const uint8_t *packet, size_t len,
+    unsigned suite, const uint8_t ready[CRYPTO_READY]);
 
 #endif

@@ -10,6 +10,7 @@
 #include "mp.h"
 #include "offload.h"
 #include "part.h"
+#include "part_order.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
@@ -202,8 +203,9 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	uint16_t flags;
 	int n = 1;
 
-	if (part_needed(f, len, MP_OVERHEAD, frame)) {
+	if (part_order_parts(s, f, now, len, frame)) {
 		fill_parts(m, s, f, now, 0, NULL, len, tx);
+		part_order_sent(m, s, f, now, len, frame);
 		n = 2;
 	} else {
 		send_fill(m, s, f, now, &msg, &tx[0]);
@@ -343,7 +345,9 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (f == NULL) /* all flows are new, as after a change of network? */
 		return path_choice_hopes(m, s, now) ? MP_EAGAIN :
 		    MP_ENETUNREACH;
-	bytes = part_needed(f, len, MP_OVERHEAD, frame) ?
+	if (part_order_waits(m, s, f, now, len, frame))
+		return MP_EAGAIN;
+	bytes = part_order_parts(s, f, now, len, frame) ?
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
@@ -395,7 +399,7 @@ send_path_error(int error)
 }
 
 struct record *
-send_done(struct mp *m, struct session *s, struct flow *f,
+send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     const struct mp_tx *tx, const void *payload, size_t len, struct flow *copy)
 {
 	struct record *r;
@@ -404,8 +408,10 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	    len + MP_OVERHEAD;
 
 	state_count(m, MP_C_data_out);
-	if (tx->part)
+	if (tx->part) {
 		state_count(m, MP_C_part_out);
+		part_order_gone(s, f, now, len);
+	}
 	s->tx_datagrams++;
 	s->tx_bytes += len;
 	f->tx_packets += tx->part ? 2 : 1;
@@ -431,11 +437,17 @@ send_done(struct mp *m, struct session *s, struct flow *f,
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
 	r->keys = tx->keys & 1; /* the key may be newer by now */
-	if (copy != NULL)
+	if (copy != NULL) {
 		r->via[r->vias++] = copy->id;
-	else if (!s->resend && s->resend_from >= tx->sent_at)
-		/* A resend began, and ended, before it was here. */
-		path_choice_resend(m, s, tx->sent_at);
+		return r;
+	}
+	/* No COPY went beside it, as the agent sends none of what is staged.
+	 * Or a resend began, and ended, before it was here. */
+	r->alone = path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) !=
+	    NULL;
+	if (r->alone || !flow_usable(f) || flow_in_doubt(f, now) ||
+	    s->resend_from >= tx->sent_at)
+		path_choice_resend_one(m, s, r);
 	return r;
 }
 
@@ -476,8 +488,9 @@ send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	failed = path_send_failed(m, s, f, now);
 	if (copied)
 		return 0;
-	/* The same flow once more, or the next best. */
-	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL)
+	/* The same flow once more, the next best, or one that is hoped for. */
+	if (!failed || path_choice_flow(m, s, now, len + MP_OVERHEAD) != NULL ||
+	    path_choice_hopes(m, s, now))
 		return 1;
 	return error;
 }
@@ -538,6 +551,6 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		table_arm(m, s, now);
 		return 0;
 	}
-	(void)send_done(m, s, f, tx, payload, len, copy);
+	(void)send_done(m, s, f, now, tx, payload, len, copy);
 	return 0;
 }

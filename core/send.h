@@ -67,10 +67,11 @@ uint64_t send_numbers_left(const struct flow *);
 int send_failed(struct mp *, struct session *, struct flow *, uint64_t now,
     int error, size_t len, bool copied);
 /* The datagram went out on that flow, and as a COPY on another or on none: it
- * is counted, an answer is waited for, and it is kept for a resend.  Returns
+ * is counted, an answer is waited for, and it is kept for a resend, which
+ * begins where it should have gone twice and did not.  Returns
  * its record, which a payload of NULL is still to be written to; or NULL. */
 struct record *send_done(struct mp *, struct session *, struct flow *,
-    const struct mp_tx *, const void *payload, size_t len,
+    uint64_t now, const struct mp_tx *, const void *payload, size_t len,
     struct flow *copy);
 
 #endif

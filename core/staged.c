@@ -30,7 +30,8 @@
  * A staged datagram ends in one of these ways:
  *
  * Sealed, once the session is up and has a flow that may carry data: then it is
- * counted and kept for resending like any other.
+ * counted and kept for resending like any other.  The agent makes no COPY beside
+ * it; where one should have gone, the resend makes it (send_done()).
  *
  * Plain (staged_send_plain()), to the address that the program used:
  * only if the program's rule allows it (plain_us), no session ever was up, and
@@ -60,8 +61,10 @@
 #include "child.h"
 #include "crypto.h"
 #include "flow.h"
+#include "gather.h"
 #include "mp.h"
 #include "part.h"
+#include "part_order.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "send.h"
@@ -160,38 +163,39 @@ staged_next(struct mp *m, struct session *s)
 	    pool_next(m, POOL_HELD, r);
 }
 
-/* The next one of a session, if the agent or else a thread of the program may
- * take it now. */
-static struct record *
+struct record *
 staged_take(struct mp *m, struct session *s, uint64_t now, bool agent)
 {
-	if (child_holds(s, now))
+	if (child_holds(s, now) || (agent && gather_holds(s, now)))
 		return NULL;
 	if (now >= s->staged_until)
-		staged_settle(m, s, now);
+		staged_expire(m, s, now);
 	else if (!agent || !s->staged_agent)
+		return NULL;
+	if (!agent && s->again)
 		return NULL;
 	return staged_left(s) ? staged_next(m, s) : NULL;
 }
 
+/* It and those before it are taken; what its death would need comes before. */
 static void
-staged_taken(const struct mp *m, struct session *s, const struct record *r,
+staged_took(const struct mp *m, struct session *s, const struct record *r,
     uint64_t now, bool agent)
 {
 	s->staged_pos = pool_position(m, POOL_HELD, r);
-	s->staged_until = now + STAGED_LEASE;
+	s->staged_at = now;
+	s->staged_until = now + (s->gather_at != 0 ? GATHER_LEASE :
+	    STAGED_LEASE);
 	s->staged_agent = agent;
 }
 
-/* Counts one that the agent sent, and keeps it for a resend. */
+/* Counts one that went, and keeps it for a resend. */
 static void
 staged_count(struct mp *m, struct session *s, const struct record *r,
     uint64_t now)
 {
 	struct mp_tx tx = { .seq = r->taken_seq, .keys = r->keys,
-		.part = r->part,
-		.sent_at = s->staged_until > now ? s->staged_until -
-		    STAGED_LEASE : now };
+		.part = r->part, .sent_at = s->staged_at };
 	struct flow *f = state_flow(m, s, r->flow);
 	struct record *recent;
 
@@ -199,13 +203,12 @@ staged_count(struct mp *m, struct session *s, const struct record *r,
 		state_count(m, MP_C_plain_out);
 	if (s->state != MP_S_UP || f == NULL || r->taken_seq == 0)
 		return;
-	recent = send_done(m, s, f, &tx, NULL, pool_len(r), NULL);
+	recent = send_done(m, s, f, now, &tx, NULL, pool_len(r), NULL);
 	if (recent != NULL)
 		pool_copy(m, POOL_HELD, r, POOL_RECENT, recent);
 }
 
-/* Those up to this number have gone; `counted': by mp_send_commit(). */
-static void
+void
 staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
     bool counted)
 {
@@ -217,6 +220,7 @@ staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
 			staged_count(m, s, r, now);
 		pool_drop(m, POOL_HELD, s);
 	}
+	s->again = s->again && r != NULL;
 	if (s->staged_pos != MP_NEVER &&
 	    up_to(number_of(s->staged_pos), number)) {
 		s->staged_pos = MP_NEVER;
@@ -224,8 +228,7 @@ staged_gone(struct mp *m, struct session *s, uint64_t now, uint32_t number,
 	}
 }
 
-/* The one of this number did not go: it is taken again, with those behind. */
-static void
+void
 staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
 {
 	struct record *r = pool_first(m, POOL_HELD, s), *before = NULL;
@@ -240,18 +243,104 @@ staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
 	    MP_NEVER;
 	s->staged_seq = 0;
 	s->staged_until = 0;
-	table_arm(m, s, now);
+	if (s->gather_at == 0)
+		table_arm(m, s, now);
 }
 
 void
 staged_settle(struct mp *m, struct session *s, uint64_t now)
 {
+	(void)now;
 	if (s->staged_pos == MP_NEVER)
 		return;
 	s->staged_seq = 0;
 	staged_gone(m, s, now, number_of(s->staged_pos), false);
 	s->staged_pos = MP_NEVER; /* or it was dropped */
 	s->staged_until = 0;
+}
+
+/* --- Once more ------------------------------------------------------------ */
+
+static void
+staged_note(struct session *s, const struct mp_bundle *b)
+{
+	memcpy(s->bundle.first, b->tx.hdr, sizeof(s->bundle.first));
+	memcpy(s->bundle.rest, b->rest, sizeof(s->bundle.rest));
+	s->bundle.seq = b->tx.seq;
+	s->bundle.number = b->tx.number;
+	s->bundle.n = (uint16_t)b->n;
+	s->bundle.flow = (uint8_t)b->tx.flow;
+	s->bundle.keys = b->tx.keys;
+	s->bundle.sid = s->keys[b->tx.keys & 1].sid_out;
+}
+
+void
+staged_taken(const struct mp *m, struct session *s, const struct record *r,
+    uint64_t now, const struct mp_bundle *b)
+{
+	if (b != NULL)
+		staged_note(s, b);
+	else
+		s->bundle.n = 0;
+	staged_took(m, s, r, now, false);
+}
+
+/* Is that one of the bundle whose taker died? */
+static bool
+staged_again(const struct session *s, const struct record *r)
+{
+	return s->again && r->number - s->bundle.number < s->bundle.n;
+}
+
+/*
+ * Who took a bundle did not tell in time: killed, stopped, or waiting for a
+ * processor.  Its packets go once more, byte for byte (so no nonce serves two
+ * of them), before those behind it.  The peer drops those that it has.
+ */
+void
+staged_expire(struct mp *m, struct session *s, uint64_t now)
+{
+	struct record *r = pool_first(m, POOL_HELD, s);
+
+	if (s->staged_pos == MP_NEVER || s->staged_agent || s->bundle.n == 0 ||
+	    (s->state != MP_S_UP && s->state != MP_S_CLOSING) || r == NULL ||
+	    r->number != s->bundle.number) {
+		staged_settle(m, s, now);
+		return;
+	}
+	s->again = true;
+	s->staged_pos = MP_NEVER;
+	s->staged_until = 0;
+	s->staged_seq = 0;
+	table_arm(m, s, now);
+}
+
+/* The packet of such a one, on the flow that it returns; NULL: it cannot go
+ * again, and counts as sent. */
+static struct flow *
+staged_fill_again(struct mp *m, struct session *s, const struct record *r,
+    uint64_t now, struct mp_tx *tx)
+{
+	uint32_t i = r->number - s->bundle.number;
+	struct flow *f = state_flow(m, s, s->bundle.flow);
+	const struct keys *k = &s->keys[s->bundle.keys & 1];
+
+	if (!k->live || k->sid_out != s->bundle.sid || f == NULL ||
+	    !flow_usable(f)) {
+		s->again = false;
+		s->staged_at = now;
+		staged_gone(m, s, now, s->bundle.number + s->bundle.n - 1, false);
+		table_arm(m, s, now);
+		return NULL;
+	}
+	memset(tx, 0, sizeof(*tx));
+	tx->hdr_len = sizeof(s->bundle.rest);
+	memcpy(tx->hdr, i == 0 ? s->bundle.first : s->bundle.rest,
+	    tx->hdr_len);
+	wire_put_seq(tx->hdr, s->bundle.seq + i);
+	tx->suite = k->suite;
+	memcpy(tx->key, k->tx, sizeof(tx->key));
+	return f;
 }
 
 uint64_t
@@ -261,6 +350,8 @@ staged_due(const struct session *s, uint64_t now)
 		return s->staged_until;
 	if (s->staged.n > 0 && child_holds(s, now))
 		return s->frames_until;
+	if (gather_holds(s, now))
+		return MP_NEVER; /* gather_due() */
 	return s->staged.n > 0 ? s->staged_again : MP_NEVER;
 }
 
@@ -313,11 +404,11 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
     struct flow *f, uint64_t now, struct mp_tx *tx)
 {
 	struct wire_msg msg = { .flags = 0 };
-	size_t len = pool_len(r);
+	size_t len = pool_len(r), frame = s->frame ? WIRE_CHILD : 0;
 
 	if (s->staged_by != f->id)
 		s->staged_seq = 0;
-	r->part = part_needed(f, len, MP_OVERHEAD, s->frame ? WIRE_CHILD : 0);
+	r->part = s->staged_seq != 0 || part_order_parts(s, f, now, len, frame);
 	if (!r->part) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
@@ -335,11 +426,31 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	tx->off = (uint16_t)part_begin(len, msg.part);
 	tx->len = (uint16_t)part_len(len, msg.part);
 	if (msg.part == 1) {
+		part_order_sent(m, s, f, now, len, frame);
 		s->staged_seq = 0;
 		return;
 	}
 	s->staged_seq = r->taken_seq = (uint32_t)tx->seq;
 	s->staged_by = f->id;
+}
+
+/* The packet of one that goes for the first time, of at most `size' bytes, on
+ * the flow that it returns; NULL: none can carry it now. */
+static struct flow *
+staged_fill_new(struct mp *m, struct session *s, struct record *r,
+    uint64_t now, size_t size, struct mp_tx *tx)
+{
+	size_t len = pool_len(r), frame = child_frame(m, s, now);
+	size_t need = frame + len + MP_OVERHEAD;
+	struct flow *f = path_choice_flow(m, s, now, need);
+
+	if (f == NULL || f->unproven || need > size || (s->staged_seq == 0 &&
+	    part_order_waits(m, s, f, now, len, frame)))
+		return NULL;
+	staged_fill(m, s, r, f, now, tx);
+	r->flow = f->id;
+	r->keys = s->cur & 1;
+	return f;
 }
 
 size_t
@@ -350,26 +461,24 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	    staged_take(m, s, now, true);
 	struct flow *f;
 	struct mp_tx tx;
-	size_t len, need;
+	size_t len;
 	uint8_t *payload;
 
 	if (r == NULL)
 		return 0;
 	len = pool_len(r);
-	need = child_frame(m, s, now) + len + MP_OVERHEAD;
-	f = path_choice_flow(m, s, now, need);
-	if (f == NULL || f->unproven || need > size)
+	s->again = staged_again(s, r);
+	f = s->again ? staged_fill_again(m, s, r, now, &tx) :
+	    staged_fill_new(m, s, r, now, size, &tx);
+	if (f == NULL)
 		return 0;
-	staged_fill(m, s, r, f, now, &tx);
-	r->flow = f->id;
-	r->keys = s->cur & 1;
 	way_out(m, s, r, f, &f->path, out);
 	out->half = s->staged_seq != 0;
 	/* A part is copied from behind its packet. */
 	payload = tx.part ? buf + size - len : buf + tx.hdr_len;
 	if (!pool_read(m, POOL_HELD, r, 0, payload, len))
 		return 0;
-	staged_taken(m, s, r, now, true);
+	staged_took(m, s, r, now, true);
 	out->len = mp_seal(&tx, payload, len, buf);
 	crypto_wipe(&tx, sizeof(tx));
 	return out->len;
@@ -393,7 +502,7 @@ staged_send_plain(struct mp *m, struct session *s, uint64_t now,
 	if (!addr_pair_ok(path.local.ip, path.remote.ip))
 		addr_any(path.local.ip, path.remote.ip);
 	way_out(m, s, r, NULL, &path, out);
-	staged_taken(m, s, r, now, true);
+	staged_took(m, s, r, now, true);
 	out->len = len;
 	return 1;
 }
@@ -408,15 +517,17 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 	struct session *s = table_find_addr(m, slot, dst);
 	struct record *r;
 	struct flow *f;
+	size_t frame;
 	int n;
 
 	if (s == NULL || s->state != MP_S_UP || s->staged.n == 0)
 		return 0;
 	r = staged_take(m, s, now, false);
 	*len = r == NULL ? 0 : pool_len(r);
-	f = path_choice_flow(m, s, now, child_frame(m, s, now) + *len +
-	    MP_OVERHEAD);
+	frame = child_frame(m, s, now);
+	f = path_choice_flow(m, s, now, frame + *len + MP_OVERHEAD);
 	if (r == NULL || f == NULL || f->unproven || *len > size ||
+	    part_order_waits(m, s, f, now, *len, frame) ||
 	    !pool_read(m, POOL_HELD, r, 0, payload, *len)) {
 		if (s->staged.n > 0)
 			table_arm(m, s, now);
@@ -432,7 +543,7 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 	r->flow = f->id;
 	r->keys = s->cur & 1;
 	r->part = tx[0].part;
-	staged_taken(m, s, r, now, false);
+	staged_taken(m, s, r, now, NULL);
 	return n;
 }
 

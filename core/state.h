@@ -231,10 +231,16 @@ struct keys {
 /* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
 struct queue {
 	uint32_t first, last; /* places */
-	uint32_t bytes, n;    /* of records, and how many; n 0: empty */
+	union {
+		struct {
+			uint32_t n;	 /* records; 0: empty */
+			uint32_t number; /* of the next one */
+		};
+		uint64_t count; /* both: written at once */
+	};
+	uint32_t bytes;	      /* of records */
 	uint32_t chunks;      /* that hold them, the last one ... */
 	uint32_t end;	      /* ... up to this place */
-	uint32_t number;      /* of the next record */
 	uint32_t epoch;	      /* of the pool */
 	uint16_t before, after; /* in a list of heavy ones: session + 1; or 0 */
 };
@@ -258,6 +264,10 @@ struct session {
 	uint64_t last_data, last_send; /* 0: never */
 	uint64_t last_in, deadline;
 	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint64_t hurry_at; /* how far ahead the program is: see gather.c */
+	uint64_t gather_at; /* so long what is staged waits for more; 0: not */
+	uint64_t gather_since; /* when the oldest of them came */
+	uint16_t gather_len; /* its length */
 	uint16_t mtu_request; /* UDP payload that the program needs */
 	struct queue pool;
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
@@ -275,6 +285,10 @@ struct session {
 	uint64_t handshake_after; /* when a handshake wanted may begin */
 	struct queue staged;
 	struct queue parts; /* received, without their other part */
+	uint64_t part_at, part_prev, part_gone; /* of the last datagrams that went in */
+	uint8_t part_flow;	     /* parts (part_order.c) */
+	uint8_t part_left;
+	uint16_t part_need;
 
 	/* choice */
 	uint64_t why_at;
@@ -290,11 +304,22 @@ struct session {
 			      * first part was taken; 0: none */
 	uint8_t staged_by;   /* ... on this flow */
 	bool staged_agent : 1; /* who takes staged ones away is the agent */
+	bool again : 1; /* `bundle' goes once more */
+	struct { /* the last bundle of staged ones */
+		uint8_t first[WIRE_AD + WIRE_HEAD], rest[WIRE_AD + WIRE_HEAD];
+		uint64_t seq;
+		uint32_t number, sid; /* of the first record; of the key */
+		uint16_t n;	      /* 0: it was none */
+		uint8_t flow, keys;
+	} bundle;
 	uint64_t staged_pos; /* the last staged one that was taken away ... */
+	uint64_t staged_at; /* when that was, */
 	uint64_t staged_until; /* ... and how long nobody else takes more */
 	uint64_t staged_again; /* when the agent tries again */
 	uint8_t resend_by;   /* the flow that carried resend_rest's part */
-	uint8_t resend_flow; /* its datagrams are at risk, though it works */
+	uint64_t resend_flow_at; /* until then ... */
+	uint8_t resend_flow; /* ... what was sent on this flow is at risk,
+			      * though it works */
 	uint8_t last_valid;
 	uint8_t why;	   /* enum mp_reason */
 	bool select_acked : 1; /* initiator */
@@ -355,7 +380,7 @@ struct handshake {
 	uint8_t slot;
 	uint32_t session, gen; /* MP_NONE: no session yet */
 	uint64_t key_id;
-	char end; /* which end of the key we are */
+	bool wins; /* ours, where both ends begin one */
 	uint64_t born_at, next_at;
 	uint64_t mask;	  /* flow ids on which INIT is due */
 	uint8_t cursor;	  /* flow id of the last INIT to one pair */
@@ -390,7 +415,10 @@ struct ratelimit {
 	uint64_t turned_at;
 };
 
-enum { STATE_TICKETS = 4 };
+enum {
+	STATE_TICKETS = 4,
+	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
+};
 
 /* An entry of the heap of deadlines. */
 struct due {
@@ -432,6 +460,7 @@ struct shared {
 	struct mp_local local[MP_LOCALS_MAX];
 	struct pool pool, staged, parts;
 	struct ratelimit ratelimit;
+	struct due gather[STATE_GATHERS]; /* see gather.c; free: at 0 */
 	uint64_t count[MP_C_MAX];
 	uint32_t ticket_next; /* the place of the next ticket */
 	struct mp_ticket ticket[STATE_TICKETS]; /* free: number 0 */

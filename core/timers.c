@@ -247,7 +247,7 @@ timers_session(struct mp *m, struct session *s, uint64_t now)
 		return;
 	recent_trim(m, s, now, TIMERS_TRIM);
 	if (now >= s->staged_until)
-		staged_settle(m, s, now);
+		staged_expire(m, s, now);
 	while ((r = pool_first(m, POOL_HELD, s)) != NULL &&
 	    now >= r->sent_at + SESSION_ANSWER) {
 		pool_drop(m, POOL_HELD, s);

@@ -248,7 +248,7 @@ part_right(const struct wire_msg *m)
 {
 	size_t rest = m->total / 2;
 
-	return m->total >= 2 && m->total <= MP_PAYLOAD_MAX && m->part <= 1 &&
+	return m->total <= MP_PAYLOAD_MAX && m->part <= 1 &&
 	    m->len == (m->part == 0 ? m->total - rest : rest);
 }
 

@@ -15,7 +15,8 @@
  *
  * Handshake packets:
  *
- *	INIT	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1 mac2
+ *	INIT	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | sealed 48
+ *		mac1 mac2
  *	RESP	magic4 type1 ver1 flags2 isid4 | e 32 | sealed 48 | mac1
  *	COOKIE	magic4 type1 ver1 flags2 isid4 | nonce 24 | sealed 32
  *	WELCOME	magic4 type1 ver1 flags2 isid4 | sid4 yours18 max flows2 flow4
@@ -44,16 +45,17 @@ enum wire_size {
 	WIRE_SKIPPED = 2, /* with SKIP: numbers that stand for no packet */
 	WIRE_LINK = 1,	 /* before them: which of its links the sender uses */
 	WIRE_SHAKE = 12, /* header of a handshake packet */
-	WIRE_INIT = 124,
+	WIRE_INIT = 172,
 	WIRE_RESP = 108,
 	WIRE_COOKIE = 68,
 	WIRE_WELCOME = 44,
 	WIRE_CHILD = 16, /* in front of a packet of a child */
-	WIRE_NOISE = 80, /* e + sealed payload of INIT and RESP */
+	WIRE_NOISE1 = 128, /* e, sealed public key and payload of INIT */
+	WIRE_NOISE2 = 80, /* e and sealed payload of RESP */
 	WIRE_INNER = 32, /* payload of INIT and RESP, opened */
 	WIRE_MAC = 16,
-	WIRE_MAC1_INIT = 92, /* offset of mac1, which covers all before it */
-	WIRE_MAC2_INIT = 108,
+	WIRE_MAC1_INIT = 140, /* offset of mac1, which covers all before it */
+	WIRE_MAC2_INIT = 156,
 	WIRE_MAC1_RESP = 92,
 	WIRE_IP4 = 8,	 /* an address sub-message with its length byte */
 	WIRE_IP6 = 20,
@@ -94,7 +96,7 @@ enum wire_flag {
 	(((flags) & (WIRE_PROBE | WIRE_SKIP)) == (WIRE_PROBE | WIRE_SKIP))
 
 #define WIRE_MAGIC MP_HANDSHAKE_MAGIC
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_SEQ_MAX ((UINT64_C(1) << 32) - (1 << 16)) /* of a flow and key */
 #define WIRE_FLOW_MAX 0x7ffe			       /* highest flow id */
 #define WIRE_TS_NONE 0xffff

@@ -62,7 +62,7 @@ _mprun() {
 		?*:=) ;;
 		?*:*) option='' ;;
 		:-k | :--key | :--peer | :--plain | :--interface | \
-		    :--no-interface | :--config | :--events)
+		    :--no-interface | :--config | :--spin | :--events)
 			option=${COMP_WORDS[i]} ;;
 		:--)
 			_mpshim_command $((i + 1))
@@ -80,11 +80,11 @@ _mprun() {
 	--events:*)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	--peer:* | --plain:*) ;;
+	--peer:* | --plain:* | --spin:*) ;;
 	--config:*) _mpshim_files ;;
 	:-*) _mpshim_words '-k --key --peer --plain --accept-plain --prefer
-		--require --interface --no-interface --config --events
-		-v --verbose -h --help --version' ;;
+		--require --interface --no-interface --config --spin
+		--events -v --verbose -h --help --version' ;;
 	*) _mpshim_command "$COMP_CWORD" ;;
 	esac
 }

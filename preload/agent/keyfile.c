@@ -78,50 +78,56 @@ keyfile_read_name(const char *path, char name[KEYFILE_NAME])
 	return 0;
 }
 
+enum { KEYFILE_SECRET = 1, KEYFILE_PEER = 2, KEYFILE_PSK = 4 };
+
 /* Takes in one line; false: it is malformed, or there twice. */
 static bool
-keyfile_take_line(struct keyfile *k, char *line, bool *has_secret)
+keyfile_take_line(struct keyfile *k, char *line, unsigned *has)
 {
-	size_t got;
+	const struct {
+		const char *word;
+		unsigned bit;
+		uint8_t *to;
+	} row[] = { { "secret ", KEYFILE_SECRET, k->secret },
+		{ "peer ", KEYFILE_PEER, k->peer },
+		{ "psk ", KEYFILE_PSK, k->psk } };
+	size_t got, i, n;
 
 	line[strcspn(line, "\r")] = '\0';
 	if (line[0] == '\0' || line[0] == '#')
 		return true;
-	if (strncmp(line, "end ", 4) == 0) {
-		if (k->end != '\0' || (line[4] != 'A' && line[4] != 'B') ||
-		    line[5] != '\0')
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		n = strlen(row[i].word);
+		if (strncmp(line, row[i].word, n) != 0)
+			continue;
+		if ((*has & row[i].bit) != 0 || strlen(line + n) != 64)
 			return false;
-		k->end = line[4];
-		return true;
+		*has |= row[i].bit;
+		return sodium_hex2bin(row[i].to, 32, line + n, 64, NULL, &got,
+		    NULL) == 0 && got == 32;
 	}
-	if (strncmp(line, "secret ", 7) != 0 || *has_secret ||
-	    strlen(line + 7) != 2 * sizeof(k->secret))
-		return false;
-	*has_secret = sodium_hex2bin(k->secret, sizeof(k->secret), line + 7,
-	    2 * sizeof(k->secret), NULL, &got, NULL) == 0 &&
-	    got == sizeof(k->secret);
-	return *has_secret;
+	return false;
 }
 
 static int
 keyfile_parse(struct keyfile *k, char *text, const char *path,
     char why[IPC_TEXT])
 {
-	bool has_secret = false;
+	unsigned has = 0;
 	unsigned number = 0;
 	char *line;
 
 	while ((line = strsep(&text, "\n")) != NULL) {
 		number++;
-		if (!keyfile_take_line(k, line, &has_secret)) {
+		if (!keyfile_take_line(k, line, &has)) {
 			snprintf(why, IPC_TEXT, "%s:%u is not of a key", path,
 			    number);
 			return -EINVAL;
 		}
 	}
-	if (k->end == '\0' || !has_secret) {
+	if ((has & KEYFILE_SECRET) == 0 || (has & KEYFILE_PEER) == 0) {
 		snprintf(why, IPC_TEXT, "%s lacks its %s", path,
-		    k->end == '\0' ? "end" : "secret");
+		    (has & KEYFILE_SECRET) == 0 ? "secret" : "peer");
 		return -EINVAL;
 	}
 	return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Key files: the lines "end A" or "end B" and "secret" with 64 hexadecimal
- * digits; blank lines and lines that begin with # are skipped.  The key's name
- * is the file's without .key.
+ * Key files: the lines "secret", this host's secret key, "peer", the other
+ * host's public key, and perhaps "psk", which both hosts have; each with 64
+ * hexadecimal digits.  Blank lines and lines that begin with # are skipped.  The
+ * key's name is the file's without .key.
  */
 #ifndef KEYFILE_H
 #define KEYFILE_H
@@ -19,15 +20,15 @@ enum {
 
 struct keyfile {
 	char name[KEYFILE_NAME];
-	char end; /* 'A' or 'B' */
-	uint8_t secret[32];
+	uint8_t secret[32], peer[32];
+	uint8_t psk[32]; /* zeros: none */
 };
 
 /* Opens a key file, if only its owner (this user or root) can read it: a
  * descriptor, or a negative errno with the reason in `why'. */
 int keyfile_open(const char *path, char why[IPC_TEXT]);
 /* Reads it: 0, or a negative errno with the reason in `why'.  The caller wipes
- * the secret. */
+ * it. */
 int keyfile_read(int fd, const char *path, struct keyfile *,
     char why[IPC_TEXT]);
 

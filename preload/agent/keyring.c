@@ -33,6 +33,7 @@ keyring_new(const char files[IPC_KEYS])
 	(void)mlock(p, sizeof(*r->keys)); /* as far as the limit allows */
 	(void)madvise(p, sizeof(*r->keys), MADV_DONTDUMP);
 	r->keys = p;
+	r->keys->random = randombytes_buf;
 	memcpy(r->files, files, IPC_KEYS);
 	return r;
 }
@@ -119,13 +120,14 @@ keyring_add_file(struct agent *a, struct keyring *r, const char *path,
 	keyring_keep_file(r, fd);
 	if (error != 0)
 		return error;
-	error = mp_keyring_add(r->keys, k.name, k.end, k.secret);
+	error = mp_keyring_add(r->keys, k.name, k.secret, k.peer, k.psk);
 	sodium_memzero(&k, sizeof(k));
 	if (error == MP_EEXIST) /* the same key twice: harmless */
 		return 0;
 	if (error == MP_EINVAL)
-		snprintf(why, IPC_TEXT, "%s: a key's name has letters, digits, "
-		    "dots, dashes, underscores", path);
+		snprintf(why, IPC_TEXT, "%s: its name has more than letters, "
+		    "digits, dots, dashes, underscores, or it is of one end "
+		    "alone", path);
 	else if (error != 0)
 		snprintf(why, IPC_TEXT, "more than %d keys", MP_KEYS_MAX);
 	return error;

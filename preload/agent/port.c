@@ -65,6 +65,7 @@ port_unlock(struct port *p)
 void
 port_due(struct port *p)
 {
+	p->due = true;
 	alarm_by(&p->agent->loop, &p->alarm, arena_now());
 }
 

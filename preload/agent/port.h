@@ -98,6 +98,10 @@ struct port {
 	size_t nlocals;
 	uint32_t link[PORT_LINKS]; /* interfaces that changed; MP_NONE: all */
 	unsigned nlinks;
+	bool due; /* something happened that the pump has to look at */
+	uint64_t next;	     /* when the pump is due, if nothing is gathered */
+	uint64_t watch_until; /* so long the pump looks for gathered ones */
+	uint64_t gathered;   /* datagrams that were, at its last look */
 	uint64_t traffic;    /* datagrams in and out when it was pumped last */
 	uint64_t unanswered; /* MP_C_drop_unanswered at that time */
 	bool has_parent; /* a secret of its sessions was taken */

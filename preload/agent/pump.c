@@ -67,6 +67,7 @@ enum {
 	BATCH = 16,    /* packets taken under one lock */
 	ROUNDS = 16,   /* batches of one run */
 	POLL_US = 5000, /* between two runs while datagrams come and go */
+	WATCH_US = 2000, /* after the last datagram was gathered */
 };
 
 /* The packets of one round. */
@@ -132,6 +133,7 @@ static uint64_t
 pump_next(struct port *p, uint64_t now)
 {
 	uint64_t at = mp_deadline(&p->map.mp);
+	uint64_t gathered = mp_counter_get(&p->map.mp, MP_C_gathered);
 	uint64_t told = atomic_load(&p->map.arena->wakeup_at);
 	uint64_t traffic = mp_counter_get(&p->map.mp, MP_C_data_in) +
 	    mp_counter_get(&p->map.mp, MP_C_data_out);
@@ -145,7 +147,38 @@ pump_next(struct port *p, uint64_t now)
 		at = now + ICMP_JUDGE_PAUSE_US;
 	if (p->backlog_n > 0 && at > now + BACKLOG_PAUSE_US)
 		at = now + BACKLOG_PAUSE_US;
+	p->next = at;
+	if (gathered != p->gathered)
+		p->watch_until = now + WATCH_US;
+	p->gathered = gathered;
+	if (now < p->watch_until && at > now + MP_GATHER_US)
+		at = now + MP_GATHER_US;
 	return told > now && told < at ? told : at;
+}
+
+/*
+ * While a program gathers, its next datagrams may be due MP_GATHER_US from now
+ * on: looks that early, so that the program need not wake the agent.  True:
+ * that was all, since nothing is due.  Without the lock, which the program's
+ * thread wants: a number that changes meanwhile is seen by the next look, and
+ * what is gathered after `now' is due no earlier than that.
+ */
+static bool
+pump_watch(struct port *p)
+{
+	uint64_t now = arena_now(), at = mp_deadline(&p->map.mp);
+	uint64_t gathered = mp_counter_get(&p->map.mp, MP_C_gathered);
+
+	if (p->due || p->shut_us != 0 || now >= p->watch_until || now >= p->next || now >= at)
+		return false;
+	if (gathered != p->gathered)
+		p->watch_until = now + WATCH_US;
+	p->gathered = gathered;
+	at = at < p->next ? at : p->next;
+	at = at < now + MP_GATHER_US ? at : now + MP_GATHER_US;
+	atomic_store(&p->map.arena->wakeup_at, at);
+	alarm_set(&p->agent->loop, &p->alarm, at);
+	return true;
 }
 
 /* Takes what is due: how many packets, or -1: the lock is not available. */
@@ -165,7 +198,9 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 		return -1;
 	now = arena_now();
 	steering_read_records(p);
-	fresh = arena_stir(&p->map); /* before an ephemeral key of an INIT */
+	/* Before an ephemeral key of an INIT.  In a steady talk the port is
+	 * looked at each POLL_US, and nothing is due. */
+	fresh = mp_deadline(&p->map.mp) <= now && arena_stir(&p->map);
 	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
 	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)
 		n++;
@@ -243,6 +278,7 @@ pump_port(struct port *p)
 	int n, nlost, round;
 	bool tell;
 
+	p->due = false;
 	events_touch(p);
 	for (round = 0; round < ROUNDS; round++) {
 		n = pump_take(p, lost, &nlost, &idle);
@@ -260,4 +296,11 @@ pump_port(struct port *p)
 		if (!tell && n < BATCH)
 			return;
 	}
+}
+
+void
+pump_ring(struct port *p)
+{
+	if (!pump_watch(p))
+		pump_port(p);
 }

@@ -11,5 +11,8 @@ struct port;
  * Only serving.c calls this; others call port_due().
  */
 void pump_port(struct port *);
+/* The same when the port's alarm rings; does as little as it can while a
+ * program gathers datagrams. */
+void pump_ring(struct port *);
 
 #endif

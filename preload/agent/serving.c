@@ -100,7 +100,7 @@ on_port_alarm(struct alarm *alarm, uint64_t now)
 	struct port *p = OWNER(alarm, struct port, alarm);
 
 	port_resume(p, now);
-	pump_port(p);
+	pump_ring(p);
 }
 
 /* What every port has.  It owns the descriptors, whatever is returned. */

@@ -32,6 +32,7 @@ static const struct {
 	{ "MPSHIM_SESSIONS", FROM_VARIABLE, SET_SESSIONS },
 	{ "MPSHIM_MEMORY", FROM_VARIABLE, SET_MEMORY },
 	{ "MPSHIM_RESEND_AGE", FROM_VARIABLE, SET_RESEND_AGE },
+	{ "MPSHIM_SPIN", FROM_VARIABLE, SET_SPIN },
 };
 
 static char path[FROM_WHERES][SETTINGS_PATH]; /* of each file, or "" */
@@ -89,6 +90,9 @@ config_meaning(const struct directive *d)
 	case SET_RESEND_AGE:
 		return yes ? "older datagrams are not sent again" :
 		    "no datagram is sent again";
+	case SET_SPIN:
+		return yes ? "a receive asks so long before it waits, us" :
+		    "a receive waits at once";
 	case SET_KEY:
 		return "one of the keys";
 	case SET_INTERFACE:

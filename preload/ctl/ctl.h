@@ -20,7 +20,7 @@ enum ctl_exit {
 
 /* Each returns an exit status, and says what went wrong. */
 
-/* Makes both halves of a key. */
+/* Makes the files of a key for both hosts. */
 int ctl_keygen(const char *name);
 /* May these key files be used?  `keys': names and paths, blank separated. */
 int ctl_keys_check(const char *keys);

@@ -66,6 +66,12 @@ environ_age_ok(const char *word)
 }
 
 static bool
+environ_spin_ok(const char *word)
+{
+	return environ_value_ok(SET_SPIN, word);
+}
+
+static bool
 environ_switch_ok(const char *word)
 {
 	return strcmp(word, "1") == 0 || strcmp(word, "0") == 0;
@@ -116,6 +122,8 @@ static const struct variable variables[] = {
 	    "a size of 64K to 256M" },
 	{ "MPSHIM_RESEND_AGE", "resend-age", environ_age_ok, 0, 0,
 	    "a time of 0 to 10s, as 300ms" },
+	{ "MPSHIM_SPIN", "--spin", environ_spin_ok, 0, 0,
+	    "a number of 0 to 1000, microseconds" },
 	{ "MPSHIM_LOG", "-v", environ_log_ok, 0, 256,
 	    "error, warn, info or debug, and :FILE where it shall go" },
 };

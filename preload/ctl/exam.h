@@ -66,11 +66,9 @@ void exam_found(struct exam *, const struct check *, const char *a,
 size_t exam_faults(const struct exam *);
 
 /* The keys that exam_key found.  exam_make_keyring() makes a keyring of key i
- * alone, with its own end or the other one: false, the settings do not ask for
- * that key. exam_wipe_keys() overwrites and frees all. */
+ * alone: false, the settings do not ask for that key.  exam_wipe_keys() overwrites and frees all. */
 size_t exam_count_keys(void);
-bool exam_make_keyring(const struct exam *, size_t i, bool other_end,
-    struct mp_keyring *);
+bool exam_make_keyring(const struct exam *, size_t i, struct mp_keyring *);
 void exam_wipe_keys(void);
 
 /* The tables of checks, in the order in which they run: the set-up of mpshim

@@ -150,8 +150,18 @@ exam_check_key_files(struct exam *x, const struct check *c)
 			exam_add_key(x, c, word);
 }
 
-/* Both halves of a key on one host are a mistake; the same half twice is not:
- * root may have a copy in /etc. */
+/* Is the second file of the peer of the first? */
+static bool
+exam_is_peer(const struct keyfile *k, const struct keyfile *other)
+{
+	uint8_t pub[32];
+
+	mp_keyring_public(pub, other->secret);
+	return sodium_memcmp(k->peer, pub, sizeof(pub)) == 0;
+}
+
+/* The files of both hosts on one are a mistake; the same file twice is not: root
+ * may have a copy in /etc. */
 static void
 exam_check_key_halves(struct exam *x, const struct check *c)
 {
@@ -159,9 +169,7 @@ exam_check_key_halves(struct exam *x, const struct check *c)
 
 	for (i = 0; i < nkeys; i++)
 		for (k = i + 1; k < nkeys; k++)
-			if (keys[i].is.end != keys[k].is.end &&
-			    sodium_memcmp(keys[i].is.secret,
-			    keys[k].is.secret, sizeof(keys[i].is.secret)) == 0)
+			if (exam_is_peer(&keys[i].is, &keys[k].is))
 				exam_found(x, c, keys[i].path, keys[k].path,
 				    NULL);
 }
@@ -219,16 +227,13 @@ exam_count_keys(void)
 }
 
 bool
-exam_make_keyring(const struct exam *x, size_t i, bool other_end,
-    struct mp_keyring *ring)
+exam_make_keyring(const struct exam *x, size_t i, struct mp_keyring *ring)
 {
 	const struct keyfile *k = &keys[i].is;
 
 	memset(ring, 0, sizeof(*ring));
 	return exam_key_is_wanted(&x->settings, &keys[i]) &&
-	    mp_keyring_add(ring, k->name,
-		(char)(other_end ? 'A' + 'B' - k->end : k->end),
-		k->secret) == 0;
+	    mp_keyring_add(ring, k->name, k->secret, k->peer, k->psk) == 0;
 }
 
 void

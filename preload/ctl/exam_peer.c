@@ -26,7 +26,6 @@ enum {
 static bool no_talk;   /* a finding already tells why a talk would fail */
 static bool closed;    /* ICMP: no program has the port on the peer's host */
 static bool through;   /* a handshake succeeded */
-static bool same_half; /* it succeeds with the other half of a key */
 
 /* Waits for a packet, for the next deadline of an engine, or until `until'. */
 static void
@@ -72,10 +71,9 @@ exam_run_talks(struct talk *t, int n, struct exam *x)
 	return up;
 }
 
-/* Talks with all keys, with this host's end of each or with the other end; the
- * name of the one that succeeds goes to x->key. */
+/* Talks with all keys; the name of the one that succeeds goes to x->key. */
 static bool
-exam_try_keys(struct exam *x, bool other_end)
+exam_try_keys(struct exam *x)
 {
 	static struct talk talk[TALKS];
 	struct talk *up;
@@ -85,17 +83,17 @@ exam_try_keys(struct exam *x, bool other_end)
 	memset(talk, 0, sizeof(talk));
 	for (i = 0; i < exam_count_keys() && n < TALKS; i++) {
 		talk[n].fd = -1;
-		if (exam_make_keyring(x, i, other_end, &talk[n].keyring) &&
+		if (exam_make_keyring(x, i, &talk[n].keyring) &&
 		    talk_begin(&talk[n], x, arena_now()))
 			n++;
 		else
 			talk_end(&talk[n]);
 	}
 	up = exam_run_talks(talk, n, x);
-	if (up != NULL && !other_end)
+	if (up != NULL) {
 		talk_note_pairs(up, x);
-	if (up != NULL)
 		snprintf(x->key, sizeof(x->key), "%s", up->keyring.key[0].name);
+	}
 	for (k = 0; k < n; k++)
 		talk_end(&talk[k]);
 	return up != NULL;
@@ -129,18 +127,9 @@ exam_check_closed(struct exam *x, const struct check *c)
 
 	if (no_talk)
 		return;
-	through = sodium_init() >= 0 && exam_try_keys(x, false);
+	through = sodium_init() >= 0 && exam_try_keys(x);
 	if (!through && closed)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
-	else if (!through && exam_try_keys(x, true))
-		same_half = true;
-}
-
-static void
-exam_check_same_half(struct exam *x, const struct check *c)
-{
-	if (same_half)
-		exam_found(x, c, x->key, NULL, NULL);
 }
 
 static void
@@ -148,7 +137,7 @@ exam_check_silent(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 
-	if (!through && !closed && !same_half && !no_talk)
+	if (!through && !closed && !no_talk)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
@@ -190,9 +179,6 @@ const struct check exam_peer[] = {
 	    "what goes to %1 is not to be protected", "mpctl check-config %1" },
 	{ "closed", exam_check_closed, EXAM_FAULT,
 	    "%1: no program has that port there (ICMP)", NULL },
-	{ "same-half", exam_check_same_half, EXAM_FAULT,
-	    "the other end has the same half of key %1: give it the other "
-	    "one, %1.peer.key, or make a new key", "mpctl keygen %1-new" },
 	{ "silent", exam_check_silent, EXAM_FAULT,
 	    "%1 does not answer: no program there, or not under mpshim, or "
 	    "with another key, or a firewall is between",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mpctl keygen makes both halves of a new key; ctl_keys_check() tells whether
+ * mpctl keygen makes the files of a new key for both hosts; ctl_keys_check() tells whether
  * key files may be used, without reading them.  keyfile.h describes the files.
  */
 #include <errno.h>
@@ -27,13 +27,13 @@ enum {
 	KEY_NAME = KEYFILE_NAME - 1, /* longest name, bytes without the 0 */
 	KEY_SECRET = 32, /* bytes */
 	KEY_HEX = 2 * KEY_SECRET + 1,
-	KEY_FILE = 256, /* most bytes of a new file */
+	KEY_FILE = 512, /* most bytes of a new file */
 };
 
-/* One half of a new key. */
+/* The file of one host of a new key. */
 struct half {
 	char path[PATH_MAX];
-	char end;
+	uint8_t secret[KEY_SECRET], pub[KEY_SECRET];
 };
 
 static bool
@@ -118,9 +118,10 @@ key_write_file(int fd, const char *text, size_t len)
 }
 
 static bool
-key_make_half(const struct half *h, const char *name, const char *hex)
+key_make_half(const struct half *h, const struct half *peer, const char *psk,
+    const char *name)
 {
-	char text[KEY_FILE];
+	char text[KEY_FILE], secret[KEY_HEX], pub[KEY_HEX];
 	int fd, len, error;
 
 	fd = open(h->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -128,10 +129,12 @@ key_make_half(const struct half *h, const char *name, const char *hex)
 		say_line("%s: %s", h->path, strerror(errno));
 		return false;
 	}
+	sodium_bin2hex(secret, sizeof(secret), h->secret, KEY_SECRET);
+	sodium_bin2hex(pub, sizeof(pub), peer->pub, KEY_SECRET);
 	len = snprintf(text, sizeof(text),
-	    "# mpshim key %s, end %c: the other host holds end %c.\n"
-	    "end %c\nsecret %s\n",
-	    name, h->end, h->end == 'A' ? 'B' : 'A', h->end, hex);
+	    "# mpshim key %s: for one host alone.\nsecret %s\npeer %s\n"
+	    "psk %s\n", name, secret, pub, psk);
+	sodium_memzero(secret, sizeof(secret));
 	error = key_write_file(fd, text, (size_t)len);
 	sodium_memzero(text, sizeof(text));
 	if (close(fd) != 0 && error == 0)
@@ -154,12 +157,11 @@ key_sync_directory(const char *path)
 	close(fd);
 }
 
-/* Makes both halves, or none. */
+/* Makes the files of both hosts, or none. */
 static bool
-key_make_halves(const struct half *own, const struct half *peer,
-    const char *name)
+key_make_halves(struct half *own, struct half *peer, const char *name)
 {
-	unsigned char secret[KEY_SECRET];
+	unsigned char psk[KEY_SECRET];
 	char hex[KEY_HEX];
 	bool made;
 
@@ -167,22 +169,28 @@ key_make_halves(const struct half *own, const struct half *peer,
 		say_line("libsodium does not start");
 		return false;
 	}
-	randombytes_buf(secret, sizeof(secret));
-	sodium_bin2hex(hex, sizeof(hex), secret, sizeof(secret));
-	made = key_make_half(own, name, hex);
-	if (made && !key_make_half(peer, name, hex)) {
+	randombytes_buf(own->secret, sizeof(own->secret));
+	randombytes_buf(peer->secret, sizeof(peer->secret));
+	mp_keyring_public(own->pub, own->secret);
+	mp_keyring_public(peer->pub, peer->secret);
+	randombytes_buf(psk, sizeof(psk));
+	sodium_bin2hex(hex, sizeof(hex), psk, sizeof(psk));
+	made = key_make_half(own, peer, hex, name);
+	if (made && !key_make_half(peer, own, hex, name)) {
 		unlink(own->path);
 		made = false;
 	}
-	sodium_memzero(secret, sizeof(secret));
+	sodium_memzero(psk, sizeof(psk));
 	sodium_memzero(hex, sizeof(hex));
+	sodium_memzero(own->secret, sizeof(own->secret));
+	sodium_memzero(peer->secret, sizeof(peer->secret));
 	return made;
 }
 
 int
 ctl_keygen(const char *name)
 {
-	struct half own = { .end = 'A' }, peer = { .end = 'B' };
+	struct half own, peer;
 	char dir[PATH_MAX];
 
 	if (!key_name_ok(name)) {
@@ -201,8 +209,6 @@ ctl_keygen(const char *name)
 	key_sync_directory(".");
 	printf("Copy %s.peer.key to the other host as ~/" HOME_KEYS "/%s.key, "
 	    "by scp for example, then delete it here.\n", name, name);
-	puts("Whoever has a half can pose as either end: make one key per pair "
-	    "of parties.");
 	return CTL_OK;
 }
 
@@ -268,7 +274,7 @@ key_find(char path[PATH_MAX], const char *name)
 	if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
 		return true;
 	say_line("no key %s in ~/" HOME_KEYS " or " ETC_KEYS "; make it with "
-	    "mpctl keygen %s, or copy the half that the other host made",
+	    "mpctl keygen %s, or copy the file that the other host made",
 	    name, name);
 	return false;
 }

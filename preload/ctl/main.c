@@ -107,20 +107,6 @@ main_check_program(const struct ctl_args *args)
 	return status;
 }
 
-/* What mprun asks for before it runs a program, so errors are told in mprun's
- * name. */
-static int
-main_check_run(const struct ctl_args *args)
-{
-	int status;
-
-	say_set_name("mprun");
-	status = ctl_environ_check();
-	if (status == CTL_OK)
-		status = ctl_program_check(args->operand[0]);
-	return status;
-}
-
 /* Each row: name, letters of its options, operands, how many at least and at
  * most, what they must be, function, its line and its text of help. */
 static const struct ctl_command commands[] = {
@@ -160,9 +146,6 @@ static const struct ctl_command commands[] = {
 	    main_check_program, "would it run under mpshim?",
 	    "Would it run under mpshim?  Exits with 0, or says why not: 1, it\n"
 	    "is refused; 126, it cannot be run; 127, there is none.\n" },
-	{ "check-run", "", "PROGRAM", 1, 1, "one PROGRAM", main_check_run, NULL,
-	    "What mprun asks, in its name: are the environment and the\n"
-	    "program right?\n" },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

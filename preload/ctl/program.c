@@ -178,6 +178,17 @@ program_loader_known(const char *loader)
 	    strncmp(name, "ld-musl-", 8) == 0;
 }
 
+/* Is this an mprun?  It has no loader, and hands LD_PRELOAD on to the program
+ * that it runs. */
+static bool
+program_is_mprun(const char *path)
+{
+	char file[PATH_MAX];
+
+	return realpath(path, file) != NULL &&
+	    strcmp(strrchr(file, '/'), "/mprun") == 0;
+}
+
 static int
 program_check_elf(int fd, const char *path, const unsigned char *ident)
 {
@@ -206,6 +217,8 @@ program_check_elf(int fd, const char *path, const unsigned char *ident)
 		close(me);
 	if (!same)
 		say_line("%s is for another machine than this mpshim", path);
+	else if (!elf.interp && program_is_mprun(path))
+		return CTL_OK;
 	else if (!elf.interp)
 		say_line("%s is statically linked, so nothing can be "
 		    "preloaded into it", path);

@@ -14,7 +14,7 @@
  *	off	UDP_GRO is off.  Packets are taken, one in each call.
  *	on	UDP_GRO is on.  Packets are looked at, then claimed.
  *
- * Off to on: rx_bundle_pace(), once datagrams come faster than one in FAST_US
+ * Off to on: rx_bundle_pace(), once datagrams arrive faster than one in FAST_US
  * on the average of ROUND of them.  Not while another call may be taking from
  * the queue unseen (`taking': it would get a whole bundle), not where a second
  * process has received from the socket, where a signal tells of each datagram
@@ -26,7 +26,7 @@
  * bundle); and where bundles have fewer than two datagrams.  UDP_GRO is then
  * switched off as soon as the queue is found empty, so that no bundle lies in a
  * queue whose mode is off: the kernel would give it without the size of its
- * datagrams (K53).  While the queue is never empty nobody waits, and nothing is
+ * datagrams (K56).  While the queue is never empty nobody waits, and nothing is
  * missed.
  *
  * Claiming.  A reader notes `changes', looks at what lies first, and opens it.
@@ -71,6 +71,7 @@
 #include "shared/net.h"
 #include "shared/raw.h"
 #include "shared/seccomp.h"
+#include "shared/uapi.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/user_filter.h"
@@ -217,9 +218,9 @@ rx_bundle_pace(struct rx *in)
 	    atomic_load(&rx_bundle_shared(s)->mode) != OFF ||
 	    atomic_fetch_add(&s->paced, 1) % ROUND != ROUND - 1)
 		return;
-	now = arena_now();
+	now = in->info.arrival;
 	was = atomic_exchange(&s->pace_at, now);
-	if (now - was < ROUND * FAST_US)
+	if (now != MP_NEVER && now - was < ROUND * FAST_US)
 		rx_bundle_on(in);
 }
 

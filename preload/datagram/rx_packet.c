@@ -9,8 +9,10 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "policy/conf.h"
 #include "process/libc.h"
 #include "process/reentry.h"
+#include "rx_spin.h"
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/real.h"
@@ -50,7 +52,8 @@ rx_packet(struct rx *in, int flags)
 		.msg_controllen = sizeof(room) };
 	ssize_t n;
 
-	n = seccomp_recvmsg(in->fd, &msg, flags);
+	n = rx_spin_recvmsg(in->fd, &msg, flags, conf_get()->set.spin_us,
+	    in->s->options.timeout);
 	if (n < 0)
 		return -errno;
 	in->packet_len = (size_t)n;

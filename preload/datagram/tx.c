@@ -71,6 +71,7 @@
 #include "socket/pinned.h"
 #include "tx_bundle.h"
 #include "tx_many.h"
+#include "tx_gather.h"
 #include "tx_option.h"
 #include "tx_sealed.h"
 
@@ -256,6 +257,7 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	struct dest_policy p;
 	int n = tx_target(s, msg, &dst);
 
+	tx_gather_before(fd, &dst);
 	if (n == 0) /* the peer that the kernel is connected to, or none */
 		return tx_kernel(fd, s, msg, flags);
 	if (n < 0)

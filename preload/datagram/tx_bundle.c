@@ -150,7 +150,7 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 	if (!reentry_lock(o->s->map.arena))
 		return (int)n;
 	error = mp_bundle_commit(m, arena_now(), &b, sent,
-	    refused && !tx_bundle_is_refusal(error) ? 0 : error,
+	    refused && error == -ENOBUFS ? 0 : error,
 	    r->payload, r->stride, r->len, n < r->n ? r->len : r->last);
 	tx_packet_unlock(o);
 	if (error == -EAGAIN && waits) {

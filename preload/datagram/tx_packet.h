@@ -36,6 +36,8 @@ struct tx {
 	bool staged; /* never waits for room */
 	int waits;  /* for room in the socket's buffer */
 	bool room;  /* the last of them ended with room */
+	bool single; /* the message is one datagram */
+	struct mp_path way; /* of the packets that had no room last */
 };
 
 /* What the kernel is given: packets in the thread's buffer, and where they

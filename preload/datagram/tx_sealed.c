@@ -24,6 +24,7 @@
 #include "socket/sockopt.h"
 #include "tx_bundle.h"
 #include "tx_deferred.h"
+#include "tx_gather.h"
 #include "tx_option.h"
 #include "tx_packet.h"
 #include "tx_staged.h"
@@ -69,6 +70,18 @@ tx_sealed_defer(const struct tx *o)
 	tx_deferred_put(&l, o->payload);
 }
 
+/* What tx_gather_put() gave: as tx_sealed_attempt(). */
+static int
+tx_sealed_gathered(struct tx *o, int n, uint64_t now)
+{
+	if (n == 2)
+		(void)tx_gather_send(o); /* what has no room stays accepted */
+	if (n > 0)
+		return 0;
+	n = tx_gather_make_room(o);
+	return n == 0 ? tx_staged_put(o, now) : n;
+}
+
 /* One try: 0, a negative errno, or 1 to begin anew. */
 static int
 tx_sealed_attempt(struct tx *o)
@@ -83,6 +96,11 @@ tx_sealed_attempt(struct tx *o)
 		tx_sealed_defer(o);
 	if (n != 0)
 		return n == -EDEADLK ? 0 : n;
+	n = tx_gather_put(o, now);
+	if (n != 0) {
+		tx_packet_unlock(o);
+		return tx_sealed_gathered(o, n, now);
+	}
 	n = mp_send_begin(m, now, o->slot, &o->dst, 0, o->len,
 	    o->df ? MP_DF : 0, tx);
 	reentry_unlock(o->s->map.arena);
@@ -162,9 +180,13 @@ tx_sealed_segment_size(const struct tx *o)
 static int
 tx_sealed_segment_check(const struct tx *o, size_t whole, size_t size)
 {
-	if (whole > (net_is_v4(&o->dst) ? LONGEST4 : LONGEST6))
+	bool v4 = net_is_v4(&o->dst);
+
+	if (whole > (v4 ? LONGEST4 : LONGEST6))
 		return -EMSGSIZE;
-	return whole > size * SEGMENTS || o->s->options.no_check ? -EINVAL : 0;
+	/* IPv6 has another option for that. */
+	return whole > size * SEGMENTS || (v4 && o->s->options.no_check) ?
+	    -EINVAL : 0;
 }
 
 /*
@@ -331,6 +353,7 @@ tx_sealed_send_all(struct tx *o, size_t whole, struct tx_more *more)
 	}
 	o->payload = o->buf->payload;
 	o->len = whole;
+	o->single = true;
 	return tx_sealed_one(o);
 }
 

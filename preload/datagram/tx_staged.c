@@ -105,8 +105,7 @@ tx_staged_send(struct tx *o)
 	return o->room && o->waits < TX_WAITS;
 }
 
-/* Sends all that is staged of the peer's session: how many. */
-static int
+int
 tx_staged_send_all(const struct tx *first)
 {
 	struct tx o = *first;

@@ -62,7 +62,7 @@ hook_send_buffer(
 
 HOOK(ssize_t, send, (int fd, const void *data, size_t len, int flags))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = sock_hold_sender(fd);
 	ssize_t n;
 
 	if (s == NULL || !hook_send_buffer(fd, s, data, len, flags, &n))
@@ -75,7 +75,7 @@ HOOK(ssize_t, sendto,
     (int fd, const void *data, size_t len, int flags,
 	const struct sockaddr *name, socklen_t namelen))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = sock_hold_sender(fd);
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)data,
 		.iov_len = iov_len(len) };
 	struct msghdr msg = { .msg_name = (void *)(uintptr_t)name,
@@ -97,7 +97,7 @@ HOOK(ssize_t, sendto,
 
 HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = sock_hold_sender(fd);
 	ssize_t n;
 
 	if (s != NULL && (iov_bad(msg, sizeof(*msg)) ||
@@ -132,7 +132,7 @@ hook_send_tx_many(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n,
 
 HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = sock_hold_sender(fd);
 	int saved = errno, sent;
 
 	if (s == NULL)
@@ -147,7 +147,7 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags))
 
 HOOK(ssize_t, write, (int fd, const void *data, size_t len))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = sock_hold_sender(fd);
 	ssize_t n;
 
 	if (s == NULL || !hook_send_buffer(fd, s, data, len, 0, &n))
@@ -158,7 +158,7 @@ HOOK_ALIAS(write, __write);
 
 HOOK(ssize_t, writev, (int fd, const struct iovec *iov, int count))
 {
-	struct sock *s = sock_hold(fd);
+	struct sock *s = sock_hold_sender(fd);
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = count > 0 ? (size_t)count : 0 };
 	ssize_t n;

@@ -101,6 +101,14 @@ config_file_parse_age(struct directive *d)
 }
 
 static bool
+config_file_parse_spin(struct directive *d)
+{
+	const char *end = config_file_parse_digits(d);
+
+	return end != NULL && *end == '\0' && d->number <= 1000;
+}
+
+static bool
 config_file_parse_key(struct directive *d)
 {
 	return d->word[0] == '/' || strchr(d->word, '/') == NULL;
@@ -138,6 +146,8 @@ static const struct config_file_kind {
 	    "a size of 64K to 256M" },
 	[SET_RESEND_AGE] = { "resend-age", config_file_parse_age,
 	    "a time of 0 to 10s, as 300ms" },
+	[SET_SPIN] = { "spin", config_file_parse_spin,
+	    "a number of 0 to 1000, microseconds" },
 	[SET_KEY] = { "key", config_file_parse_key,
 	    "a key's name or absolute path" },
 	[SET_INTERFACE] = { "interface", config_file_parse_interface,

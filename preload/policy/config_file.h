@@ -28,6 +28,7 @@ enum setting {
 	SET_SESSIONS,
 	SET_MEMORY,
 	SET_RESEND_AGE,
+	SET_SPIN,
 	SET_ONCE,
 	SET_KEY = SET_ONCE,
 	SET_INTERFACE,
@@ -45,7 +46,7 @@ struct directive {
 	char word[CONFIG_FILE_WORD];
 	/* the word's meaning, by `what' */
 	uint32_t number; /* yes 1, no 0; of SET_DEFAULT: enum rules_rest; of
-			  * SET_RESEND_AGE: ms */
+			  * SET_RESEND_AGE: ms; of SET_SPIN: us */
 	struct sockfilter_prefix peers;
 };
 

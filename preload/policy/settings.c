@@ -100,6 +100,9 @@ settings_set(struct settings *s, const struct directive *d,
 	case SET_RESEND_AGE:
 		s->resend_us = d->number == 0 ? 1 : d->number * 1000;
 		return true;
+	case SET_SPIN:
+		s->spin_us = d->number;
+		return true;
 	case SET_KEY:
 		return settings_list_add(s->keys, sizeof(s->keys), d->word);
 	case SET_INTERFACE:
@@ -130,6 +133,7 @@ static const struct settings_source {
 	{ "MPSHIM_SESSIONS", SET_SESSIONS, FROM_VARIABLE },
 	{ "MPSHIM_MEMORY", SET_MEMORY, FROM_VARIABLE },
 	{ "MPSHIM_RESEND_AGE", SET_RESEND_AGE, FROM_VARIABLE },
+	{ "MPSHIM_SPIN", SET_SPIN, FROM_VARIABLE },
 	{ "MPSHIM_INTERFACE", SET_INTERFACE, FROM_VARIABLE },
 	{ "MPSHIM_NO_INTERFACE", SET_NO_INTERFACE, FROM_VARIABLE },
 };

@@ -17,6 +17,7 @@
 #include "shared/connect_agent.h"
 #include "shared/net.h"
 #include "shared/real.h"
+#include "shared/seccomp.h"
 #include "sock.h"
 #include "user_filter.h"
 
@@ -50,6 +51,45 @@ bind_try(int as, const struct sock *s, const struct mp_addr *a, uint16_t port)
 	error = ksock_bind(fd, s, &to);
 	real_close(fd);
 	return error;
+}
+
+/* Has no socket the port at the wildcard, in the program's families?  Then the
+ * kernel lets one have it at an address that nobody uses: one of loopback, and
+ * one of the prefix that is for discarding. */
+static bool
+bind_wildcard_free(const struct sock *s, uint16_t port)
+{
+	static const struct mp_addr unused[] = {
+		{ .ip = { [10] = 0xff, 0xff, 127, 213, 77, 41 } },
+		{ .ip = { 0x01, [15] = 41 } } };
+	int i, fd, on = 1, error = 0;
+	struct mp_addr a;
+
+	for (i = 0; i < 2 && error == 0; i++) {
+		if (i == 0 ? s->family == AF_INET6 && s->v6only :
+		    s->family == AF_INET)
+			continue;
+		fd = sock_new_scratch(s);
+		if (fd < 0)
+			return false;
+		/* The same flag as IPV6_FREEBIND. */
+		(void)seccomp_setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on,
+		    sizeof(on));
+		a = unused[i];
+		a.port = port;
+		error = ksock_bind(fd, s, &a);
+		real_close(fd);
+	}
+	return error == 0;
+}
+
+/* Have the others the port at addresses of their own?  Then they get nothing that
+ * is the socket's. */
+static bool
+bind_is_apart(int fd, const struct sock *s, const struct mp_addr *a)
+{
+	return net_is_any(a) ? s->reuseport && bind_wildcard_free(s, a->port) :
+	    bind_try(fd, s, a, a->port) == 0;
 }
 
 /* The port is a program's that does not run under mpshim.  If the kernel lets
@@ -101,7 +141,7 @@ bind_apart(int fd, struct sock *s, const struct mp_addr *a,
 	sock_set_option(fd, SO_REUSEPORT, 1);
 	error = bind_as_wide(fd, s, wide);
 	sock_set_option(fd, SO_REUSEPORT, 0);
-	if (error != -EADDRINUSE)
+	if (error != -EADDRINUSE || net_is_any(a))
 		return error;
 	s->wide = false;
 	return ksock_bind(fd, s, a);
@@ -130,8 +170,11 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 	}
 	if (error == -EADDRINUSE)
 		return error;
-	if (!net_is_any(a) && bind_try(fd, s, a, a->port) == 0)
-		return bind_apart(fd, s, a, wide);
+	if (bind_is_apart(fd, s, a)) {
+		error = bind_apart(fd, s, a, wide);
+		if (error != -EADDRINUSE || !net_is_any(a))
+			return error;
+	}
 	/* Perhaps only in the other family. */
 	error = ksock_bind_narrow(fd, s, wide);
 	if (error != -EADDRINUSE)
@@ -239,6 +282,16 @@ bind_is_plain(const struct sock *s, const struct mp_addr *a)
 	    (!net_is_any(a) && bind_stands_apart(a));
 }
 
+/* Does a socket of ours forbid the address?  The kernel does not, since ours
+ * share their port with SO_REUSEPORT, which the program had not set. */
+static bool
+bind_is_forbidden(int fd, const struct sock *s, const struct mp_addr *a)
+{
+	return s->reuseport && a->port != 0 && bind_stands_apart(a) &&
+	    bind_try(fd, s, a, a->port) == -EADDRINUSE &&
+	    agent_rpc_may_bind(fd, s, a) == -EADDRINUSE;
+}
+
 /* Binds a plain socket: loopback, groups, broadcast, name servers. */
 static int
 bind_plain(int fd, struct sock *s, const struct mp_addr *a,
@@ -246,6 +299,8 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 {
 	int error;
 
+	if (bind_is_forbidden(fd, s, a))
+		return -EADDRINUSE;
 	sock_set_option(fd, SO_REUSEADDR, s->reuseaddr);
 	sock_set_option(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);

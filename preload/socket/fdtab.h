@@ -68,8 +68,8 @@ struct sock {
 	_Atomic bool peeked;	 /* the program looked at the next datagram: it
 				  * then gets that alone, with UDP_GRO, too */
 	bool bundle_valid;	 /* it holds what lies first in the queue */
-	_Atomic uint32_t paced;	 /* datagrams given, and when the last round */
-	_Atomic uint64_t pace_at; /* number of them was, us: see rx_bundle.c */
+	_Atomic uint32_t paced;	 /* of rx_bundle.c: datagrams or bundles, and */
+	_Atomic uint64_t pace_at; /* what is known of the last round of them */
 	_Atomic uint32_t busy;	 /* 1: a thread attaches or recovers it */
 	uint64_t cookie;
 	int family;		 /* AF_INET, AF_INET6: the program's */

@@ -177,8 +177,26 @@ sock_adopt(int fd)
 	return s;
 }
 
+static __thread void (*before)(void) __attribute__((tls_model("initial-exec")));
+
+void
+sock_before(void (*run)(void))
+{
+	before = run;
+}
+
+void
+sock_go_before(void)
+{
+	void (*run)(void) = before;
+
+	before = NULL;
+	if (run != NULL)
+		run();
+}
+
 struct sock *
-sock_hold(int fd)
+sock_hold_sender(int fd)
 {
 	struct sock *s;
 	bool known;
@@ -186,7 +204,18 @@ sock_hold(int fd)
 	if (!conf_get()->active)
 		return NULL;
 	s = fdtab_hold(fd, &known);
-	return known ? s : sock_adopt(fd);
+	if (!known)
+		s = sock_adopt(fd);
+	if (s == NULL)
+		sock_go_before();
+	return s;
+}
+
+struct sock *
+sock_hold(int fd)
+{
+	sock_go_before();
+	return sock_hold_sender(fd);
 }
 
 /* --- Names ---------------------------------------------------------------- */

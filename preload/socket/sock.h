@@ -21,6 +21,13 @@ struct sock;
 /* The socket of a descriptor, with a reference, or NULL: it is none of ours.
  * If nothing is known about it, asks the kernel and the agent. */
 struct sock *sock_hold(int fd);
+/* The same for a hook that sends: without what sock_before() says where the
+ * thread did the same last. */
+struct sock *sock_hold_sender(int fd);
+/* The function is called before the next socket is looked up by this thread, or
+ * by sock_go_before(), but not by sock_hold_sender(). */
+void sock_before(void (*)(void));
+void sock_go_before(void);
 
 /* The descriptor was duplicated or passed on, so another program may use the
  * socket: attaches it if it is connected, so that the other finds the peer. */

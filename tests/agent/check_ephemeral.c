@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../keys.h"
 #include "crypto.h"
 #include "shared/net.h"
 #include "state.h"
@@ -132,7 +133,7 @@ client_engine_begin(struct mp *m, struct mp_keyring *keys,
 	for (i = 0; i < 32; i++)
 		secret[i] = (uint8_t)(i * 7 + 1); /* as lab_fresh() writes it */
 	memset(keys, 0, sizeof(*keys));
-	ck_assert_int_eq(mp_keyring_add(keys, "home", 'A', secret), 0);
+	ck_assert_int_eq(test_keys_add(keys, "home", 'A', secret), 0);
 	ck_assert_ptr_nonnull(block);
 	memset(block, 0, size);
 	ck_assert_int_eq(mp_create(m, block, size, &setup, arena_now()), 0);

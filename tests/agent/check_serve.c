@@ -50,6 +50,9 @@ START_TEST(many_starts)
 }
 END_TEST
 
+#define HEX64                                                                 \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 /* Key files that are refused. */
 static const struct {
 	const char *name;
@@ -59,15 +62,20 @@ static const struct {
 	const char *says;
 } keys[] = {
 	{ "none.key", NULL, 0, -ENOENT, "none.key: No such file" },
-	{ "read.key", "end A\n", 0644, -EACCES,
+	{ "read.key", "peer 00\n", 0644, -EACCES,
 	    "read.key is readable by others: chmod 600 " },
-	{ "group.key", "end A\n", 0640, -EACCES, "chmod 600" },
-	{ "half.key", "end A\n", 0600, -EINVAL, "half.key lacks its secret" },
-	{ "empty.key", "", 0600, -EINVAL, "empty.key lacks its end" },
-	{ "end.key", "end C\n", 0600, -EINVAL, "end.key:1 is not of a key" },
-	{ "short.key", "end A\nsecret 0123\n", 0600, -EINVAL,
+	{ "group.key", "peer 00\n", 0640, -EACCES, "chmod 600" },
+	{ "half.key", "peer " HEX64 "\n", 0600, -EINVAL,
+	    "half.key lacks its secret" },
+	{ "other.key", "secret " HEX64 "\n", 0600, -EINVAL,
+	    "other.key lacks its peer" },
+	{ "empty.key", "", 0600, -EINVAL, "empty.key lacks its secret" },
+	{ "end.key", "end A\n", 0600, -EINVAL, "end.key:1 is not of a key" },
+	{ "short.key", "# short\nsecret 0123\n", 0600, -EINVAL,
 	    "short.key:2 is not of a key" },
-	{ "name", "end A\n", 0600, -EINVAL, "NAME.key" },
+	{ "twice.key", "psk " HEX64 "\npsk " HEX64 "\n", 0600, -EINVAL,
+	    "twice.key:2 is not of a key" },
+	{ "name", "peer 00\n", 0600, -EINVAL, "NAME.key" },
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };

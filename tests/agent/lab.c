@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../keys.h"
 #include "player.h"
 
 static char directory[64], key[LAB_HOSTS][96];
@@ -142,20 +143,36 @@ lab_addr(int host, int link, uint16_t port)
 }
 
 static void
+write_hex(FILE *f, const char *word, const uint8_t bytes[32])
+{
+	int i;
+
+	fprintf(f, "\n%s ", word);
+	for (i = 0; i < 32; i++)
+		fprintf(f, "%02x", bytes[i]);
+}
+
+static void
 write_key(int host)
 {
+	uint8_t seed[32];
+	struct test_keys k;
 	FILE *f;
 	int i;
 
+	for (i = 0; i < 32; i++)
+		seed[i] = (uint8_t)(i * 7 + 1);
+	test_keys_make(&k, seed);
 	snprintf(key[host], sizeof(key[host]), "%s/%c/home.key", directory,
 	    'a' + host);
 	f = fopen(key[host], "w");
 	if (f == NULL)
 		abort();
 	fchmod(fileno(f), 0600);
-	fprintf(f, "# a key of a test\nend %c\nsecret ", 'A' + host);
-	for (i = 0; i < 32; i++)
-		fprintf(f, "%02x", i * 7 + 1);
+	fputs("# a key of a test", f);
+	write_hex(f, "secret", k.secret[host]);
+	write_hex(f, "peer", k.pub[!host]);
+	write_hex(f, "psk", k.psk);
 	fputs("\n", f);
 	fclose(f);
 }

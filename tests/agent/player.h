@@ -32,7 +32,7 @@ void lab_ip(int host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The address of a host on link 1 or 2. */
 struct mp_addr lab_addr(int host, int link, uint16_t port);
-/* Makes a new runtime directory, with a home.key for each host (end A, end
+/* Makes a new runtime directory, with a home.key for each host (ends A and
  * B). */
 void lab_fresh(void);
 const char *lab_key(int host);

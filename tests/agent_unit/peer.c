@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../keys.h"
 #include "peer.h"
 
 #include <check.h>
@@ -36,7 +37,7 @@ create(struct peer *peer, int host)
 	ck_assert_int_eq(mp_slot_open(&peer->mp, 0, MP_DUAL), 0);
 	memcpy(local.ip, peer->at.ip, sizeof(local.ip));
 	mp_locals(&peer->mp, kernel_now, &local, 1);
-	ck_assert_int_eq(mp_keyring_add(&peer->keys, "world", 'B',
+	ck_assert_int_eq(test_keys_add(&peer->keys, "world", 'B',
 	    peer_secret), 0);
 }
 

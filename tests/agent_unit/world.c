@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../keys.h"
 #include "world.h"
 
 #include <check.h>
@@ -86,7 +87,7 @@ world_begin(void)
 	world->scan->list[1] = -1;
 	begin_net();
 	ck_assert_int_eq(keyring_none(world, &all->keyring), 0);
-	ck_assert_int_eq(mp_keyring_add(all->keyring->keys, "world", 'A',
+	ck_assert_int_eq(test_keys_add(all->keyring->keys, "world", 'A',
 	    peer_secret), 0);
 }
 

@@ -13,7 +13,7 @@ enum {
 	ROUNDS = 41,
 	HANDSHAKES = 1000,
 	/* Bytes: an INIT, the fixed head of it, session id and nonce. */
-	INIT = 124,
+	INIT = 172,
 	HANDSHAKE_HEAD = 12,
 	DATA_HEAD = 12,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../keys.h"
 #include "world.h"
 
 #include <sodium.h>
@@ -127,10 +128,10 @@ world_new(uint32_t clients, uint32_t keys, bool chacha_only)
 	for (uint32_t i = 0; i < keys; i++) {
 		randombytes_buf(secret, sizeof(secret));
 		snprintf(name, sizeof(name), "key%u", i);
-		world_want(mp_keyring_add(&w->server_keys, name, 'B', secret) ==
+		world_want(test_keys_add(&w->server_keys, name, 'B', secret) ==
 		    0, "the server's key");
 	}
-	world_want(mp_keyring_add(&w->client_keys, "key", 'A', secret) == 0,
+	world_want(test_keys_add(&w->client_keys, "key", 'A', secret) == 0,
 	    "the clients' key");
 	end_new(&w->server, &setup, a);
 	w->server.server = true;

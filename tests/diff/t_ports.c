@@ -145,6 +145,18 @@ to_group(const char *label, char family, unsigned port)
 	close(fd);
 }
 
+/* Is it one of several that share the wildcard?  Which of them gets a datagram
+ * is chance. */
+static bool
+one_of_many(const struct made *m, int n, int i)
+{
+	int k, many = 0;
+
+	for (k = 0; k < n; k++)
+		many += m[k].at == NULL && m[k].option == SO_REUSEPORT;
+	return many > 1 && m[i].option == SO_REUSEPORT;
+}
+
 /* Binds the sockets of a scene to one port, and says who gets what. */
 static void
 scene(const char *name, unsigned port, const struct made *m, int n)
@@ -163,7 +175,7 @@ scene(const char *name, unsigned port, const struct made *m, int n)
 		say_arrived(fds, n);
 	}
 	for (i = 0; i < n; i++)
-		if (m[i].at == NULL && m[i].option != SO_REUSEPORT)
+		if (m[i].at == NULL && !one_of_many(m, n, i))
 			ask_from(name, i, &m[i], fds, n);
 	for (i = 0; i < n; i++)
 		join(labelled(name, "join", i), fds[i], m[i].family);
@@ -202,6 +214,50 @@ families(unsigned port)
 	scene("from", port + 3, from, 4);
 	scene("dual", port + 4, dual, 2);
 	scene("group-too", port + 5, group, 3);
+}
+
+/* A socket at a loopback address shares its port with one at the wildcard. */
+static void
+loopback_too(unsigned port)
+{
+	static const struct made lo4[] = {
+		{ .family = '4', .at = "127.0.0.1", .option = SO_REUSEPORT },
+		{ .family = '4', .option = SO_REUSEPORT } };
+	static const struct made lo6[] = {
+		{ .family = '6', .at = "::1", .option = SO_REUSEPORT },
+		{ .family = '6', .option = SO_REUSEPORT } };
+	static const struct made dual[] = { lo4[0], lo6[0],
+		{ .family = 'd', .option = SO_REUSEPORT } };
+	const struct made later[] = { lo4[1], lo4[0] };
+	static const struct made unshared[] = { { .family = '4' },
+		{ .family = '4', .at = "127.0.0.1", .option = SO_REUSEPORT } };
+
+	scene("lo-4", port, lo4, 2);
+	scene("lo-6", port + 1, lo6, 2);
+	scene("lo-dual", port + 2, dual, 3);
+	scene("lo-later", port + 3, later, 2);
+	scene("lo-unshared", port + 4, unshared, 2);
+}
+
+/* A socket at a loopback address that does not share its port, and others that
+ * would. */
+static void
+loopback_first(unsigned port)
+{
+	static const struct made m[] = {
+		{ .family = '4', .at = "127.0.0.1" },
+		{ .family = '4', .at = "127.0.0.1", .option = SO_REUSEPORT },
+		{ .family = '4', .option = SO_REUSEPORT } };
+	int fds[3], i;
+
+	trace_scene();
+	for (i = 0; i < 3; i++) {
+		fds[i] = made_socket(&m[i]);
+		CALL(labelled("lo-before", "bind", i), made_bind(fds[i], &m[i],
+		    port));
+	}
+	for (i = 0; i < 3; i++)
+		close(fds[i]);
 }
 
 static long
@@ -325,6 +381,8 @@ void
 topic_ports(const struct kind *k)
 {
 	families(k->port);
+	loopback_too(k->port + 40);
+	loopback_first(k->port + 45);
 	late("reuseaddr", SO_REUSEADDR, k->port + 10);
 	late("reuseport", SO_REUSEPORT, k->port + 11);
 	again("again", k->port + 12, false);

@@ -18,6 +18,7 @@ int peer_main(void);
 	TOPIC(asked, "46m")   /* control messages that are received */        \
 	TOPIC(cmsg, "46m")    /* control messages and options for sending */  \
 	TOPIC(many, "46m")    /* recvmmsg, timeouts, readiness */             \
+	TOPIC(bundle, "46m")  /* many datagrams by one call */                \
 	TOPIC(other, "46m")   /* fortified names, syscall(3), descriptors */  \
 	TOPIC(loop, "46m")    /* within the host; errors; multicast */        \
 	TOPIC(filter, "46m")  /* the program's socket filter */               \

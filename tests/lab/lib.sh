@@ -26,7 +26,7 @@ export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LABDIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TREE=${LABDIR%/tests/lab}
 B=$(readlink -m "${B:-$TREE/build}")
-export B MPRUN=${MPRUN:-$TREE/scripts/mprun}
+export B MPRUN=${MPRUN:-$B/mprun}
 export EMU=$B/lab/emu
 declare -A BG=() RECORDS=()
 

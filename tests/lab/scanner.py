@@ -30,8 +30,8 @@ WELL_KNOWN = [
     b"\x01\0\0\0" + bytes(144), b"\x38" + bytes(13),
 ]
 LENGTHS = [0, 1, 2, 3, 4, 7, 8, 9, 11, 12, 15, 16, 20, 24, 31, 32, 33, 47, 48,
-           63, 64, 96, 100, 123, 124, 125, 128, 160, 200, 256, 512, 1000, 1200,
-           1280, 1400, 1472, 4000, 60000]
+           63, 64, 96, 100, 123, 124, 125, 128, 160, 171, 172, 173, 200, 256, 512,
+           1000, 1200, 1280, 1400, 1472, 4000, 60000]
 
 
 def recorded(paths):
@@ -63,7 +63,7 @@ def packets(rng, options):
         yield b"\xff" * length
         yield rng.randbytes(length)
     for first in range(256):
-        for length in (16, 32, 124, 1200):
+        for length in (16, 32, 172, 1200):
             yield bytes([first]) + rng.randbytes(length - 1)
 
 

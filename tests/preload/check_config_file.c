@@ -19,7 +19,7 @@ START_TEST(values)
 {
 	static const char text[] = "# one\n\n  default\tprefer # two\r\n"
 	    "plain 10.0.0.0/8:123 [2001:db8::/32]:9\nmemory 1M\n"
-	    "resend-age 2s\nkey a #b c";
+	    "resend-age 2s\nkey a #b c\nspin 1000";
 	static const struct {
 		enum setting what;
 		unsigned line;
@@ -32,6 +32,7 @@ START_TEST(values)
 		{ SET_MEMORY, 5, "1M", 1 << 20 },
 		{ SET_RESEND_AGE, 6, "2s", 2000 },
 		{ SET_KEY, 7, "a", 0 },
+		{ SET_SPIN, 8, "1000", 1000 },
 	};
 	struct directive d;
 	struct config_file f;

@@ -78,7 +78,8 @@ main(void)
 		suite_settings, suite_conf, suite_fault, suite_fdtab,
 		suite_forked, suite_reentry, suite_pinned, suite_iov,
 		suite_ingress, suite_tx_option, suite_cork, suite_seccomp,
-		suite_bpf, suite_rules, suite_dest_policy, suite_cmsg };
+		suite_bpf, suite_rules, suite_dest_policy, suite_cmsg,
+		suite_rx_spin };
 	SRunner *runner = srunner_create(NULL);
 	int i, failed;
 

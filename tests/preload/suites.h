@@ -29,6 +29,7 @@ Suite *suite_iov(void);
 Suite *suite_ipc(void);
 Suite *suite_net(void);
 Suite *suite_rules(void);
+Suite *suite_rx_spin(void);
 Suite *suite_settings(void);
 Suite *suite_sockfilter(void);
 

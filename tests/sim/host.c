@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../keys.h"
 #include "host.h"
 
 #include <err.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bundle.h"
 #include "rng.h"
 #include "world.h"
 
@@ -14,7 +16,7 @@ enum {
 	POLL_MAX = 100000, /* packets at one time; more is a loop */
 	SEND_TRIES = 70,   /* as many flows as there can be, and some */
 	SPIN_US = 1000,
-	INIT_LEN = 124,
+	INIT_LEN = 172,
 };
 
 static const enum mp_counter kind_counter[P_OTHER] = {
@@ -66,7 +68,7 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 		.flows_each = 64, .staged = 256 << 10 };
 	h->last = &h->first;
 	h->control_last = &h->control;
-	if (mp_keyring_add(&h->keys, "home", end, secret) != 0)
+	if (test_keys_add(&h->keys, "home", end, secret) != 0)
 		errx(2, "mp_keyring_add");
 }
 
@@ -163,8 +165,7 @@ host_start(struct host *h)
 
 /* --- The agent ----------------------------------------------------------- */
 
-/* Has the agent wake up when the engine wants it. */
-static void
+void
 host_rearm(struct host *h, bool polled)
 {
 	uint64_t at = mp_deadline(&h->mp);
@@ -472,6 +473,8 @@ drain(struct host *h)
 	struct packet *p;
 
 	while (h->running && (p = h->first) != NULL) {
+		if (h->bundles && bundle_take(h))
+			continue;
 		h->first = p->next;
 		if (h->first == NULL)
 			h->last = &h->first;

@@ -63,6 +63,9 @@ struct host {
 	void (*deliver)(void *arg, struct host *, const struct mp_addr *from,
 	    const uint8_t *, size_t);
 	void *arg;
+	bool bundles; /* kernel and program bundle packets, where they can */
+	uint64_t bundled_out, bundled_in; /* datagrams that went, and came, in
+					   * bundles of two and more */
 	/* what must not be */
 	uint64_t spins; /* the deadline has passed, but nothing was due */
 	uint64_t bad_out; /* a packet from the engine that is out of bounds */
@@ -87,6 +90,9 @@ void host_read_every(struct host *, uint64_t us);
 /* The program sends: 0, or the negative errno that it sees. */
 int host_send(struct host *, const struct mp_addr *dst, const uint8_t *, size_t,
     uint16_t stream, uint32_t seq);
+
+/* The agent is to wake up when the engine wants it. */
+void host_rearm(struct host *, bool polled);
 
 uint64_t host_now(const struct host *);
 /* How late something runs this time. */

@@ -36,6 +36,7 @@ enum {
 	WELL_US = 3000000, /* both ends know of the repair, at most */
 	CALM_US = 300000,  /* before the next failure, and up to twice */
 	DOUBT_LEAST = 10000, /* PROTOCOL.md 5 */
+	BUNDLE_READ_US = 200, /* a program reads what has come since */
 };
 
 struct tally {
@@ -46,12 +47,14 @@ struct tally {
 	bool inside; /* a failure's window */
 	uint64_t data, copies; /* outside of them */
 	uint64_t stuck, unknown, twice;
+	uint64_t all, bundled_out, bundled_in; /* datagrams */
 };
 
 struct campaign {
 	unsigned paths;
 	uint64_t every_us;
 	uint64_t lost_p99; /* limit */
+	uint32_t bundle; /* datagrams at a time, in bundles; 0: one */
 };
 
 static int
@@ -229,6 +232,11 @@ make_world(struct run *r, const struct campaign *c, bool down)
 	run_places(r, place);
 	run_traffic(r, row);
 	run_stream(r, "stream")->sizes = 256;
+	run_stream(r, "stream")->bundle = c->bundle;
+	for (i = 0; c->bundle > 0 && i < r->n_hosts; i++) {
+		r->host[i]->bundles = true;
+		host_read_every(r->host[i], BUNDLE_READ_US);
+	}
 	for (i = 0; i < c->paths; i++) {
 		iface = run_iface(r, name[i]);
 		iface->out.loss_ppm = iface->in.loss_ppm = LOSS;
@@ -258,6 +266,12 @@ print_tally(struct run *r, struct tally *t, const struct campaign *c)
 	run_row(r, "repairs not known to both ends within 3 s", COUNT,
 	    t->unknown, AT_MOST, WORLDS * FAILURES / 100);
 	run_row(r, "delivered twice", COUNT, t->twice, AT_MOST, 0);
+	if (c->bundle == 0)
+		return;
+	run_row(r, "went in bundles", PERMILLE, t->bundled_out * 1000 / t->all,
+	    AT_LEAST, 600);
+	run_row(r, "came in bundles", PERMILLE, t->bundled_in * 1000 / t->all,
+	    AT_LEAST, 300);
 }
 
 static void
@@ -284,6 +298,9 @@ campaign(struct run *r, const struct campaign *c)
 		for (i = 0; i < FAILURES; i++)
 			one_failure(r, t, s);
 		t->twice += s->twice;
+		t->all += s->n;
+		t->bundled_out += s->from->bundled_out;
+		t->bundled_in += s->to->bundled_in;
 		if (r->verbose)
 			printf("    %s; copies outside so far %llu of %llu\n",
 			    k % 2 != 0 ? "down" : "up",
@@ -294,20 +311,23 @@ campaign(struct run *r, const struct campaign *c)
 	free(t);
 }
 
-#define CAMPAIGN(fn, n_paths, every, most)                                 \
-	static void fn(struct run *r)                                      \
-	{                                                                  \
-		static const struct campaign c = { n_paths, every, most }; \
-                                                                           \
-		campaign(r, &c);                                           \
+#define CAMPAIGN(fn, n_paths, every, most, bundle)                      \
+	static void fn(struct run *r)                                   \
+	{                                                               \
+		static const struct campaign c = { n_paths, every, most, \
+			bundle };                                       \
+                                                                        \
+		campaign(r, &c);                                        \
 	}
 
-CAMPAIGN(random_50_2, 2, MS(20), 5)
-CAMPAIGN(random_50_3, 3, MS(20), 5)
-CAMPAIGN(random_50_4, 4, MS(20), 5)
-CAMPAIGN(random_2000_2, 2, 500, 50)
-CAMPAIGN(random_2000_3, 3, 500, 50)
-CAMPAIGN(random_2000_4, 4, 500, 50)
+CAMPAIGN(random_50_2, 2, MS(20), 5, 0)
+CAMPAIGN(random_50_3, 3, MS(20), 5, 0)
+CAMPAIGN(random_50_4, 4, MS(20), 5, 0)
+CAMPAIGN(random_2000_2, 2, 500, 50, 0)
+CAMPAIGN(random_2000_3, 3, 500, 50, 0)
+CAMPAIGN(random_2000_4, 4, 500, 50, 0)
+CAMPAIGN(random_bundle_2, 2, MS(10), 50, 20)
+CAMPAIGN(random_bundle_3, 3, MS(10), 50, 20)
 
 /* --- Keys: the best path dies at any moment of typing -------------------- */
 
@@ -354,5 +374,7 @@ const struct scenario scenarios_random[] = {
 	ROW(random_2000_2, "1000 failures, best of 2 paths, 2000 packets/s"),
 	ROW(random_2000_3, "1000 failures, best of 3 paths, 2000 packets/s"),
 	ROW(random_2000_4, "1000 failures, best of 4 paths, 2000 packets/s"),
+	ROW(random_bundle_2, "1000 failures, best of 2 paths, bundles of 20"),
+	ROW(random_bundle_3, "1000 failures, best of 3 paths, bundles of 20"),
 	{ 0 },
 };

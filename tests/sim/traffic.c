@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bundle.h"
 #include "world.h"
 
 enum {
@@ -83,28 +84,60 @@ stream_find(struct traffic *t, const char *name)
 static size_t
 stream_len(const struct stream *s, uint32_t seq)
 {
-	return s->size + (s->sizes != 0 ? seq % s->sizes : 0);
+	uint32_t turn = s->bundle > 1 ? seq / s->bundle : seq;
+
+	return s->size + (s->sizes != 0 ? turn % s->sizes : 0);
 }
 
-/* One more datagram, in answer to `origin' if it is an echo. */
+/* Writes down the next datagram of a stream: its bytes. */
+static void
+stream_next(struct stream *s, uint32_t origin, uint8_t *payload)
+{
+	uint64_t now = s->traffic->w->now;
+	uint32_t seq = (uint32_t)s->n;
+	size_t len = stream_len(s, seq);
+	struct header h = { now, seq, origin, s->id, (uint16_t)len };
+
+	s->rec = sim_grow(s->rec, s->n, &s->room, sizeof(*s->rec));
+	s->rec[s->n++] = (struct record){ .sent_at = now, .flags = R_SENT };
+	memset(payload, (uint8_t)seq, len);
+	memcpy(payload, &h, PAYLOAD_MIN);
+}
+
+static void
+stream_send_bundle(struct stream *s, const struct mp_addr *dst)
+{
+	static uint8_t payload[BUNDLE_MOST * DATAGRAM_MAX];
+	int result[BUNDLE_MOST] = { 0 };
+	uint32_t seq = (uint32_t)s->n, i;
+	size_t len = stream_len(s, seq);
+
+	for (i = 0; i < s->bundle; i++)
+		stream_next(s, 0, payload + i * len);
+	bundle_send(s->from, dst, payload, len, s->bundle, s->id, seq, result);
+	for (i = 0; i < s->bundle; i++)
+		if (result[i] != 0)
+			s->rec[seq + i].flags |= R_REFUSED;
+}
+
+/* One more datagram, in answer to `origin' if it is an echo; or a bundle. */
 static void
 stream_send(struct stream *s, uint32_t origin)
 {
 	struct traffic *t = s->traffic;
-	uint32_t seq = (uint32_t)s->n;
 	const struct mp_addr *dst = &t->peer[s->from->index][s->to->index];
-	size_t len = stream_len(s, seq);
-	struct header h = { t->w->now, seq, origin, s->id, (uint16_t)len };
+	uint32_t seq = (uint32_t)s->n;
 	uint8_t payload[DATAGRAM_MAX];
 
 	if (dst->port == 0 || !s->from->running)
 		return;
-	s->rec = sim_grow(s->rec, s->n, &s->room, sizeof(*s->rec));
-	s->rec[s->n++] = (struct record){ .sent_at = t->w->now,
-		.flags = R_SENT };
-	memset(payload, (uint8_t)seq, len);
-	memcpy(payload, &h, PAYLOAD_MIN);
-	if (host_send(s->from, dst, payload, len, s->id, seq) != 0)
+	if (s->bundle > 1) {
+		stream_send_bundle(s, dst);
+		return;
+	}
+	stream_next(s, origin, payload);
+	if (host_send(s->from, dst, payload, stream_len(s, seq), s->id,
+	    seq) != 0)
 		s->rec[seq].flags |= R_REFUSED;
 }
 

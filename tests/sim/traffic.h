@@ -55,6 +55,7 @@ struct stream {
 	uint64_t quiet_us; /* sends only when nothing came for so long */
 	size_t size;
 	uint32_t sizes; /* bytes vary by this, to know copies by their size */
+	uint32_t bundle; /* datagrams of one length at a time; 0: one */
 	/* what became of it */
 	struct record *rec;
 	size_t n, room;

@@ -146,6 +146,15 @@ held_frames(struct duo *d, struct session *s, struct flow *f)
 	s->frames_until = d->now + 1;
 }
 
+/* The peer told that the last frame is there. */
+static void
+passed_frames(struct duo *d, struct session *s, struct flow *f)
+{
+	(void)d;
+	(void)f;
+	s->frame = true;
+}
+
 static void
 framed(struct duo *d, struct session *s, struct flow *f)
 {
@@ -206,6 +215,7 @@ static const struct end_row {
 	{ "the last frames of a child", last_frames, 100, 0 },
 	{ "what follows them is held", held_frames, 100, 0 },
 	{ "a child", framed, 100, 0 },
+	{ "a child no more", passed_frames, 100, 10 },
 	{ "it loses many", lossy, 100, 0 },
 	{ "and there is no other one", lossy_alone, 100, 10 },
 	{ "it is in doubt, and the only one", doubted_alone, 100, 10 },
@@ -332,6 +342,7 @@ START_TEST(stopped)
 	ck_assert_uint_eq(f->tx_seq, seq + 5);
 	ck_assert_uint_eq(f->count.skipped, 3);
 	ck_assert_int_eq(sodium_is_zero(b.tx.key, sizeof(b.tx.key)), 1);
+	ck_assert_int_eq(sodium_is_zero(b.ready, sizeof(b.ready)), 1);
 	duo_free(d);
 }
 END_TEST

@@ -354,37 +354,6 @@ START_TEST(sip_vector)
 }
 END_TEST
 
-/* Made by Python's hashlib.blake2b with key, salt and person. */
-static const struct subkey_row {
-	uint64_t id;
-	size_t len;
-	const char *out;
-} subkeys[] = {
-	{ 1, 32,
-	    "886bdcd43f1bc4a15fcdf3af79f486df"
-	    "6958f1656f2dd77dc8e0e0c232cbbbd0" },
-	{ 8, 16, "827524c2927d2beec9c86d36f3caf787" },
-	{ UINT64_C(0x0102030405060708), 64,
-	    "60ce12bd87428c86df719326711065679de95c37c6a31f2ac7ef38cb5046bfb8"
-	  "a13bf947cb02a4bf1b7c82aeca2c43a0e55595459eae340d908a3260dbc4b7ee" },
-};
-
-START_TEST(subkey_vector)
-{
-	const struct subkey_row *r = &subkeys[_i];
-	uint8_t key[32], want[64], out[65];
-	size_t i;
-
-	for (i = 0; i < 32; i++)
-		key[i] = (uint8_t)i;
-	ck_assert_uint_eq(hex_bytes(want, 64, r->out), r->len);
-	memset(out, 0xaa, sizeof(out));
-	crypto_subkey(out, r->len, r->id, key);
-	ck_assert(memcmp(out, want, r->len) == 0);
-	ck_assert_uint_eq(out[r->len], 0xaa);
-}
-END_TEST
-
 START_TEST(equal_and_wipe)
 {
 	uint8_t a[16] = { 1, 2, 3 }, b[16] = { 1, 2, 3 };
@@ -591,7 +560,6 @@ suite_crypto(void)
 	tcase_add_test(tc, hash_in_place);
 	tcase_add_loop_test(tc, hmac_vector, 0, COUNT(hmacs));
 	tcase_add_loop_test(tc, sip_vector, 0, COUNT(sips));
-	tcase_add_loop_test(tc, subkey_vector, 0, COUNT(subkeys));
 	tcase_add_test(tc, equal_and_wipe);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("rng");

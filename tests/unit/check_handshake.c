@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* core/handshake.c: what handshakes of either end share. */
+#include "../keys.h"
 #include "handshake.h"
 
 #include <string.h>
@@ -34,15 +35,57 @@ START_TEST(key)
 
 	ck_assert_ptr_null(handshake_key(NULL, 0));
 	ck_assert_ptr_null(handshake_key(&ring, 0));
-	ck_assert_int_eq(mp_keyring_add(&ring, "one", 'A', secret), 0);
+	ck_assert_int_eq(test_keys_add(&ring, "one", 'A', secret), 0);
 	secret[0] = 2;
-	ck_assert_int_eq(mp_keyring_add(&ring, "two", 'B', secret), 0);
+	ck_assert_int_eq(test_keys_add(&ring, "two", 'B', secret), 0);
 	ck_assert_ptr_eq(handshake_key(&ring, 0), &ring.key[0]);
 	ck_assert_ptr_eq(handshake_key(&ring, ring.key[0].id), &ring.key[0]);
 	ck_assert_ptr_eq(handshake_key(&ring, ring.key[1].id), &ring.key[1]);
 	ck_assert_ptr_null(handshake_key(&ring, 12345));
-	ck_assert_int_eq(handshake_end('A'), 0);
-	ck_assert_int_eq(handshake_end('B'), 1);
+}
+END_TEST
+
+/* A peer is known by its public key, to the identity that it was added for. */
+START_TEST(peer)
+{
+	struct mp_keyring ring = { .n = 0 };
+	uint8_t number[32] = { 1 };
+
+	ck_assert_int_eq(test_keys_add(&ring, "one", 'A', number), 0);
+	number[0] = 2;
+	ck_assert_int_eq(test_keys_add(&ring, "two", 'B', number), 0);
+	ck_assert_ptr_eq(handshake_peer(&ring, 0, ring.key[0].pub),
+	    &ring.key[0]);
+	ck_assert_ptr_eq(handshake_peer(&ring, 1, ring.key[1].pub),
+	    &ring.key[1]);
+	ck_assert_ptr_null(handshake_peer(&ring, 1, ring.key[0].pub));
+	ring.key[0].pub[31] ^= 1;
+	ck_assert_ptr_null(handshake_peer(&ring, 0, ring.key[1].pub));
+}
+END_TEST
+
+static void
+count_up(void *out, size_t len)
+{
+	static uint8_t n;
+
+	memset(out, ++n, len);
+}
+
+/* Ephemeral secrets come from the keyring's source, where it has one. */
+START_TEST(ephemeral)
+{
+	struct mp_keyring ring = { .n = 0 };
+	uint8_t one[32], two[32];
+
+	handshake_ephemeral(&m, &ring, one);
+	handshake_ephemeral(&m, &ring, two);
+	ck_assert_mem_ne(one, two, 32);
+	ring.random = count_up;
+	handshake_ephemeral(&m, &ring, one);
+	handshake_ephemeral(&m, &ring, two);
+	ck_assert_uint_eq(one[0] + 1, two[0]);
+	ck_assert_mem_eq(one, one + 1, 31);
 }
 END_TEST
 
@@ -156,6 +199,8 @@ suite_handshake(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, key);
+	tcase_add_test(t, peer);
+	tcase_add_test(t, ephemeral);
 	tcase_add_test(t, prologue);
 	tcase_add_test(t, features);
 	tcase_add_test(t, full);

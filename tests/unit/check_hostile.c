@@ -3,6 +3,7 @@
  * lengthened and invented. */
 #include <string.h>
 
+#include "../keys.h"
 #include "bytes.h"
 #include "duo.h"
 #include "hostile.h"
@@ -202,7 +203,7 @@ START_TEST(same_ends)
 
 	for (e = 0; e < 2; e++) {
 		mp_keyring_wipe(&d->end[e].keys);
-		ck_assert_int_eq(mp_keyring_add(&d->end[e].keys, "x", "AB"[_i],
+		ck_assert_int_eq(test_keys_add(&d->end[e].keys, "x", "AB"[_i],
 		    secret), 0);
 	}
 	copy_keep(&was, d, SERVER);
@@ -241,7 +242,8 @@ START_TEST(garbage)
 			packet[4] = (uint8_t)(1 + dice(3));
 			packet[5] = WIRE_VERSION;
 			put16(packet + 6, 0);
-			len = (const size_t[]) { 124, 108, 68 }[packet[4] - 1];
+			len = (const size_t[]) { WIRE_INIT, WIRE_RESP,
+			    WIRE_COOKIE }[packet[4] - 1];
 			dice_bytes(packet + 8, len - 8);
 			if (dice(2) == 0)
 				put32(packet + 8, sid);

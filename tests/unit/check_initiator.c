@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../keys.h"
 #include "crypto.h"
 #include "duo.h"
 #include "mp.h"
@@ -339,15 +340,15 @@ START_TEST(resp_forged)
 	for (size_t i = WIRE_SHAKE; i < WIRE_MAC1_RESP; i++) {
 		p[i] ^= 1;
 		crypto_mac(p + WIRE_MAC1_RESP, p, WIRE_MAC1_RESP,
-		    d->end[0].keys.key[0].resp_mac[0]);
+		    d->end[0].keys.own[0].mac.resp);
 		inject(d);
 		p[i] ^= 1;
 		up_after(d, 0);
 	}
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_auth),
-	    WIRE_NOISE);
+	    WIRE_NOISE2);
 	crypto_mac(p + WIRE_MAC1_RESP, p, WIRE_MAC1_RESP,
-	    d->end[0].keys.key[0].resp_mac[0]);
+	    d->end[0].keys.own[0].mac.resp);
 	inject(d);
 	up_after(d, 1);
 	done(d);
@@ -469,8 +470,10 @@ START_TEST(which_key)
 	struct mp_tx tx[MP_TX_MAX];
 
 	memset(&ring, 0, sizeof(ring));
-	ck_assert_int_eq(mp_keyring_add(&ring, "other", 'A', secret), 0);
-	ring.key[ring.n++] = d->end[0].keys.key[0];
+	ck_assert_int_eq(test_keys_add(&ring, "other", 'A', secret), 0);
+	ring.own[ring.n_own++] = d->end[0].keys.own[0];
+	ring.key[ring.n] = d->end[0].keys.key[0];
+	ring.key[ring.n++].own = 1;
 	d->end[0].keys = ring;
 	ck_assert_int_eq(mp_send_begin(&d->end[0].mp, d->now, 0,
 	    &d->end[0].peer, ring.key[1].id, 1, (enum mp_send_flag)0, tx),

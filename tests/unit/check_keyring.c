@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* core/keyring.c: its subkeys against those of noise_kat.py. */
+/* core/keyring.c: what it derives, against noise_kat.py. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,77 +12,96 @@
 /* Too large for the stack. */
 static struct mp_keyring ring;
 
+/* The secret of an identity, and the public key of peer n. */
+static const uint8_t own[32] = { 0, 9, [31] = 0x40 };
+
 static void
-secret_n(uint8_t secret[32], uint32_t n)
+peer_n(uint8_t pub[32], uint32_t n)
 {
-	memset(secret, 0, 32);
-	secret[0] = (uint8_t)n;
-	secret[31] = 1;
+	uint8_t secret[32] = { 0, (uint8_t)n, 1, [31] = 0x40 };
+
+	mp_keyring_public(pub, secret);
 }
 
-START_TEST(subkeys)
+START_TEST(derived)
 {
 	const struct noise_kat *kat = &noise_kats[_i];
 	const struct mp_key *k = &ring.key[0];
-	char end = kat->end == 'A' ? 'B' : 'A';
-	int i;
 
 	memset(&ring, 0, sizeof(ring));
 	memset(&ring.key[0], 0xaa, sizeof(ring.key[0]));
-	ck_assert_int_eq(mp_keyring_add(&ring, "home", end, kat->secret), 0);
+	ck_assert_int_eq(mp_keyring_add(&ring, "home", kat->si, kat->pr,
+	    kat->psk), 0);
 	ck_assert_uint_eq(ring.n, 1);
+	ck_assert_uint_eq(ring.n_own, 1);
 	ck_assert_str_eq(k->name, "home");
 	ck_assert_uint_eq(k->id, kat->id);
-	ck_assert_int_eq(k->end, end);
-	for (i = 0; i < 2; i++) {
-		ck_assert_mem_eq(k->psk[i], kat->psk[i], 32);
-		ck_assert_mem_eq(k->init_mac[i], kat->init_mac[i], 16);
-		ck_assert_mem_eq(k->resp_mac[i], kat->resp_mac[i], 16);
-	}
-	ck_assert_mem_eq(k->cookie, kat->cookie, 32);
+	ck_assert_uint_eq(k->own, 0);
+	ck_assert(k->wins == (memcmp(kat->pi, kat->pr, 32) < 0));
+	ck_assert_mem_eq(k->pub, kat->pr, 32);
+	ck_assert_mem_eq(k->psk, kat->psk, 32);
+	ck_assert_mem_eq(k->mac.init, kat->init_mac, 16);
+	ck_assert_mem_eq(k->mac.cookie, kat->cookie, 32);
+	ck_assert_mem_eq(ring.own[0].secret, kat->si, 32);
+	ck_assert_mem_eq(ring.own[0].pub, kat->pi, 32);
+	ck_assert_mem_eq(ring.own[0].mac.resp, kat->resp_mac, 16);
+}
+END_TEST
+
+/* The other end has the same id, and the other answer to who wins. */
+START_TEST(other_end)
+{
+	const struct noise_kat *kat = &noise_kats[_i];
+	static struct mp_keyring other;
+
+	memset(&ring, 0, sizeof(ring));
+	memset(&other, 0, sizeof(other));
+	ck_assert_int_eq(mp_keyring_add(&ring, "a", kat->si, kat->pr, NULL),
+	    0);
+	ck_assert_int_eq(mp_keyring_add(&other, "b", kat->sr, kat->pi, NULL),
+	    0);
+	ck_assert_uint_eq(ring.key[0].id, other.key[0].id);
+	ck_assert(ring.key[0].wins != other.key[0].wins);
+	ck_assert_mem_eq(&ring.key[0].mac, &other.own[0].mac,
+	    sizeof(ring.key[0].mac));
 }
 END_TEST
 
 static const struct name_row {
 	const char *name;
-	char end;
 	int result;
 } names[] = {
-	{ "a", 'A', 0 },
-	{ "home", 'B', 0 },
-	{ "AZaz09._-", 'A', 0 },
-	{ "1234567890123456789012345678901", 'A', 0 },		  /* 31 */
-	{ "12345678901234567890123456789012", 'A', MP_EINVAL },	  /* 32 */
+	{ "a", 0 },
+	{ "home", 0 },
+	{ "AZaz09._-", 0 },
+	{ "1234567890123456789012345678901", 0 },		  /* 31 */
+	{ "12345678901234567890123456789012", MP_EINVAL },	  /* 32 */
 	{ "1234567890123456789012345678901234567890123456789012345678901234"
 	  "1234567890123456789012345678901234567890123456789012345678901234",
-	    'A', MP_EINVAL },
-	{ "", 'A', MP_EINVAL },
-	{ "a b", 'A', MP_EINVAL },
-	{ "a/b", 'A', MP_EINVAL },
-	{ "a\n", 'A', MP_EINVAL },
-	{ "\x7f", 'A', MP_EINVAL },
-	{ "\xc3\xa4", 'A', MP_EINVAL },
-	{ "a@", 'A', MP_EINVAL },
-	{ "[a", 'A', MP_EINVAL },
-	{ "a`", 'A', MP_EINVAL },
-	{ "{a", 'A', MP_EINVAL },
-	{ ":", 'A', MP_EINVAL },
-	{ "home", 'C', MP_EINVAL },
-	{ "home", 'a', MP_EINVAL },
-	{ "home", 0, MP_EINVAL },
+	    MP_EINVAL },
+	{ "", MP_EINVAL },
+	{ "a b", MP_EINVAL },
+	{ "a/b", MP_EINVAL },
+	{ "a\n", MP_EINVAL },
+	{ "\x7f", MP_EINVAL },
+	{ "\xc3\xa4", MP_EINVAL },
+	{ "a@", MP_EINVAL },
+	{ "[a", MP_EINVAL },
+	{ "a`", MP_EINVAL },
+	{ "{a", MP_EINVAL },
+	{ ":", MP_EINVAL },
 };
 
 START_TEST(name)
 {
 	const struct name_row *r = &names[_i];
-	uint8_t secret[32];
+	uint8_t pub[32];
 	int result;
 
 	memset(&ring, 0, sizeof(ring));
-	secret_n(secret, 1);
-	result = mp_keyring_add(&ring, r->name, r->end, secret);
-	ck_assert_msg(result == r->result, "\"%s\" %d: %d", r->name, r->end,
-	    result);
+	peer_n(pub, 1);
+	result = mp_keyring_add(&ring, r->name, own, pub, NULL);
+	ck_assert_msg(result == r->result, "\"%s\": %d", r->name, result);
 	ck_assert_uint_eq(ring.n, result == 0);
 	if (result == 0)
 		ck_assert_str_eq(ring.key[0].name, r->name);
@@ -93,29 +112,27 @@ END_TEST
 START_TEST(full)
 {
 	static struct mp_keyring before;
-	uint8_t secret[32];
+	uint8_t pub[32];
 	char text[32];
 	uint32_t i;
 
 	memset(&ring, 0, sizeof(ring));
 	for (i = 0; i < MP_KEYS_MAX; i++) {
 		snprintf(text, sizeof(text), "key%u", i);
-		secret_n(secret, i);
-		ck_assert_int_eq(mp_keyring_add(&ring, text,
-		    i % 2 ? 'A' : 'B', secret), 0);
+		peer_n(pub, i);
+		ck_assert_int_eq(mp_keyring_add(&ring, text, own, pub,
+		    NULL), 0);
 		ck_assert_uint_eq(ring.n, i + 1);
 		before = ring;
-		ck_assert_int_eq(mp_keyring_add(&ring, "x", 'A', secret),
-		    MP_EEXIST);
-		ck_assert_int_eq(mp_keyring_add(&ring, "x", 'B', secret),
+		ck_assert_int_eq(mp_keyring_add(&ring, "x", own, pub, NULL),
 		    MP_EEXIST);
 		ck_assert_mem_eq(&ring, &before, sizeof(ring));
 	}
-	secret_n(secret, MP_KEYS_MAX);
-	ck_assert_int_eq(mp_keyring_add(&ring, "x", 'A', secret), MP_ENOMEM);
-	ck_assert_int_eq(mp_keyring_add(&ring, "", 'A', secret), MP_EINVAL);
-	secret_n(secret, 0);
-	ck_assert_int_eq(mp_keyring_add(&ring, "x", 'A', secret), MP_EEXIST);
+	peer_n(pub, MP_KEYS_MAX);
+	ck_assert_int_eq(mp_keyring_add(&ring, "x", own, pub, NULL), MP_ENOMEM);
+	ck_assert_int_eq(mp_keyring_add(&ring, "", own, pub, NULL), MP_EINVAL);
+	peer_n(pub, 0);
+	ck_assert_int_eq(mp_keyring_add(&ring, "x", own, pub, NULL), MP_EEXIST);
 	ck_assert_mem_eq(&ring, &before, sizeof(ring));
 	for (i = 0; i < MP_KEYS_MAX; i++) {
 		snprintf(text, sizeof(text), "key%u", i);
@@ -124,14 +141,50 @@ START_TEST(full)
 }
 END_TEST
 
+/* Identities are kept once each; a peer may be known to several of them. */
+START_TEST(identities)
+{
+	static const uint8_t second[32] = { 0, 8, [31] = 0x40 };
+	uint8_t pub[32];
+
+	memset(&ring, 0, sizeof(ring));
+	peer_n(pub, 1);
+	ck_assert_int_eq(mp_keyring_add(&ring, "a", own, pub, NULL), 0);
+	ck_assert_int_eq(mp_keyring_add(&ring, "b", second, pub, NULL), 0);
+	peer_n(pub, 2);
+	ck_assert_int_eq(mp_keyring_add(&ring, "c", own, pub, NULL), 0);
+	ck_assert_uint_eq(ring.n, 3);
+	ck_assert_uint_eq(ring.n_own, 2);
+	ck_assert_uint_eq(ring.key[0].own, 0);
+	ck_assert_uint_eq(ring.key[1].own, 1);
+	ck_assert_uint_eq(ring.key[2].own, 0);
+}
+END_TEST
+
+/* One's own public key, and no key. */
+START_TEST(no_peer)
+{
+	static const uint8_t none[32];
+	uint8_t pub[32];
+
+	memset(&ring, 0, sizeof(ring));
+	mp_keyring_public(pub, own);
+	ck_assert_int_eq(mp_keyring_add(&ring, "a", own, pub, NULL), MP_EINVAL);
+	ck_assert_int_eq(mp_keyring_add(&ring, "a", own, none, NULL),
+	    MP_EINVAL);
+	ck_assert_uint_eq(ring.n, 0);
+	ck_assert_uint_eq(ring.n_own, 0);
+}
+END_TEST
+
 START_TEST(wipe)
 {
 	static const struct mp_keyring zero;
-	uint8_t secret[32];
+	uint8_t pub[32];
 
 	memset(&ring, 0, sizeof(ring));
-	secret_n(secret, 1);
-	ck_assert_int_eq(mp_keyring_add(&ring, "home", 'A', secret), 0);
+	peer_n(pub, 1);
+	ck_assert_int_eq(mp_keyring_add(&ring, "home", own, pub, NULL), 0);
 	mp_keyring_wipe(&ring);
 	ck_assert_mem_eq(&ring, &zero, sizeof(ring));
 }
@@ -143,9 +196,12 @@ suite_keyring(void)
 	Suite *s = suite_create("keyring");
 	TCase *tc = tcase_create("keyring");
 
-	tcase_add_loop_test(tc, subkeys, 0, COUNT(noise_kats));
+	tcase_add_loop_test(tc, derived, 0, COUNT(noise_kats));
+	tcase_add_loop_test(tc, other_end, 0, COUNT(noise_kats));
 	tcase_add_loop_test(tc, name, 0, COUNT(names));
 	tcase_add_test(tc, full);
+	tcase_add_test(tc, identities);
+	tcase_add_test(tc, no_peer);
 	tcase_add_test(tc, wipe);
 	suite_add_tcase(s, tc);
 	return s;

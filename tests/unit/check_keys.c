@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../keys.h"
 #include "bytes.h"
 #include "duo.h"
 #include "mp.h"
@@ -22,7 +23,7 @@ swap_ends(struct duo *d)
 
 	for (e = 0; e < 2; e++) {
 		mp_keyring_wipe(&d->end[e].keys);
-		ck_assert_int_eq(mp_keyring_add(&d->end[e].keys, "swapped",
+		ck_assert_int_eq(test_keys_add(&d->end[e].keys, "swapped",
 		    "BA"[e], secret), 0);
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../keys.h"
 #include "addr.h"
 #include "duo.h"
 #include "mp.h"
@@ -30,7 +31,7 @@ swap_ends(struct duo *d)
 
 	for (e = 0; e < 2; e++) {
 		mp_keyring_wipe(&d->end[e].keys);
-		ck_assert_int_eq(mp_keyring_add(&d->end[e].keys, "swapped",
+		ck_assert_int_eq(test_keys_add(&d->end[e].keys, "swapped",
 		    "BA"[e], secret), 0);
 	}
 }

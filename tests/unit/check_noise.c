@@ -29,7 +29,7 @@ vectors_read(void)
 	FILE *f;
 
 	if (path == NULL || *path == '\0')
-		path = "../shared/vectors/noise_nnpsk0_sha256.json";
+		path = "../shared/vectors/noise_ik_sha256.json";
 	f = fopen(path, "r");
 	if (f == NULL)
 		return NULL;
@@ -68,21 +68,27 @@ json_bytes(const char *p, const char *end, const char *key, uint8_t *out,
 
 struct vector {
 	struct noise i, r; /* both ends */
-	uint8_t ei[32], er[32], hash[32];
+	uint8_t ei[32], er[32], psk[32], hash[32];
+	uint8_t si[32], sr[32], pi[32], pr[32]; /* secrets, public keys */
 };
 
 static void
 vector_load(struct vector *v, const char *p, const char *end)
 {
-	uint8_t prologue[256], psk[32];
+	uint8_t prologue[256], same[32];
 	size_t n;
 
+	json_bytes(p, end, "init_static", v->si, 32);
+	json_bytes(p, end, "resp_static", v->sr, 32);
+	crypto_public(v->pi, v->si);
+	crypto_public(v->pr, v->sr);
+	json_bytes(p, end, "init_remote_static", same, 32);
+	ck_assert_mem_eq(v->pr, same, 32);
 	n = json_bytes(p, end, "init_prologue", prologue, sizeof(prologue));
-	ck_assert_uint_eq(json_bytes(p, end, "init_psks", psk, 32), 32);
-	noise_init(&v->i, prologue, n, psk);
+	noise_init(&v->i, prologue, n, v->pr);
 	n = json_bytes(p, end, "resp_prologue", prologue, sizeof(prologue));
-	ck_assert_uint_eq(json_bytes(p, end, "resp_psks", psk, 32), 32);
-	noise_init(&v->r, prologue, n, psk);
+	noise_init(&v->r, prologue, n, v->pr);
+	ck_assert_uint_eq(json_bytes(p, end, "init_psks", v->psk, 32), 32);
 	json_bytes(p, end, "init_ephemeral", v->ei, 32);
 	json_bytes(p, end, "resp_ephemeral", v->er, 32);
 	json_bytes(p, end, "handshake_hash", v->hash, 32);
@@ -93,18 +99,26 @@ static void
 vector_handshake(struct vector *v, int n, const uint8_t *text, size_t len,
     const uint8_t *sealed)
 {
-	uint8_t out[512], back[512];
+	uint8_t out[512], back[512], from[32];
+	size_t more = n == 0 ? NOISE_MORE1 : NOISE_MORE2;
 
 	if (n == 0) {
-		noise_write1(&v->i, v->ei, text, len, out);
-		ck_assert(noise_read1(&v->r, out, len + 48, back));
+		ck_assert(noise_write1(&v->i, v->ei, v->si, v->pi, v->pr, text,
+		    len, out));
+		ck_assert(noise_read1_from(&v->r, v->sr, out, len + more,
+		    from));
+		ck_assert_mem_eq(from, v->pi, 32);
+		ck_assert(noise_read1(&v->r, v->sr, from, out, len + more,
+		    back));
 	} else {
-		ck_assert(noise_write2(&v->r, v->er, text, len, out));
-		ck_assert(noise_read2(&v->i, out, len + 48, back));
+		ck_assert(noise_write2(&v->r, v->er, v->pi, v->psk, text, len,
+		    out));
+		ck_assert(noise_read2(&v->i, v->si, v->psk, out, len + more,
+		    back));
 		ck_assert_mem_eq(v->i.h, v->hash, 32);
 		ck_assert_mem_eq(v->r.h, v->hash, 32);
 	}
-	ck_assert(memcmp(out, sealed, len + 48) == 0);
+	ck_assert(memcmp(out, sealed, len + more) == 0);
 	ck_assert(memcmp(back, text, len) == 0);
 }
 
@@ -136,7 +150,8 @@ vector_run(const char *p, const char *end)
 	for (i = 0; (p = json_find(p, end, "payload")) != NULL; i++) {
 		len = hex_bytes(text, sizeof(text), p + 1);
 		n = json_bytes(p, end, "ciphertext", sealed, sizeof(sealed));
-		ck_assert_uint_eq(n, len + (i < 2 ? 48 : 16));
+		ck_assert_uint_eq(n, len + (i == 0 ? NOISE_MORE1 :
+		    i == 1 ? NOISE_MORE2 : NOISE_TAG));
 		if (i < 2)
 			vector_handshake(&v, i, text, len, sealed);
 		else
@@ -152,7 +167,7 @@ vector_run(const char *p, const char *end)
 
 START_TEST(published)
 {
-	static const char name[] = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
+	static const char name[] = "Noise_IKpsk2_25519_ChaChaPoly_SHA256";
 	const char *text = vectors_read(), *p, *next;
 	int ran = 0;
 
@@ -173,27 +188,26 @@ END_TEST
 
 /* --- Packets of noise_kat.py ---------------------------------------------- */
 
-static struct mp_key
-kat_key(const struct noise_kat *kat, char end)
+/* The keyring of one end, which knows the other as a peer. */
+static const struct mp_keyring *
+kat_ring(const struct noise_kat *kat, bool initiator)
 {
 	static struct mp_keyring ring;
-	struct mp_key key;
 
 	memset(&ring, 0, sizeof(ring));
-	ck_assert_int_eq(mp_keyring_add(&ring, "kat", end, kat->secret), 0);
-	key = ring.key[0];
-	return key;
+	ck_assert_int_eq(mp_keyring_add(&ring, "kat", initiator ? kat->si :
+	    kat->sr, initiator ? kat->pr : kat->pi, kat->psk), 0);
+	return &ring;
 }
 
 static void
 kat_noise(struct noise *s, const struct noise_kat *kat, const uint8_t *init)
 {
-	struct mp_key key = kat_key(kat, kat->end);
 	uint8_t prologue[8 + WIRE_SHAKE];
 
 	memcpy(prologue, "mpshim1", 8);
 	memcpy(prologue + 8, init, WIRE_SHAKE);
-	noise_init(s, prologue, sizeof(prologue), key.psk[kat->end == 'B']);
+	noise_init(s, prologue, sizeof(prologue), kat->pr);
 }
 
 static void
@@ -202,7 +216,7 @@ kat_init(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 	struct wire_shake head = { WIRE_T_INIT, kat->isid };
 	struct wire_init inner = { .previous = kat->previous,
 		.features = kat->ifeatures };
-	struct mp_key key = kat_key(kat, kat->end);
+	const struct mp_keyring *ring = kat_ring(kat, true);
 	uint8_t text[WIRE_INNER];
 
 	memset(out, 0, WIRE_INIT);
@@ -210,9 +224,23 @@ kat_init(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 	wire_put_handshake(out, &head);
 	wire_put_init(text, &inner);
 	kat_noise(s, kat, out);
-	noise_write1(s, kat->ei, text, sizeof(text), out + WIRE_SHAKE);
+	ck_assert(noise_write1(s, kat->ei, ring->own[0].secret,
+	    ring->own[0].pub, kat->pr, text, sizeof(text), out + WIRE_SHAKE));
 	crypto_mac(out + WIRE_MAC1_INIT, out, WIRE_MAC1_INIT,
-	    key.init_mac[kat->end == 'B']);
+	    ring->key[0].mac.init);
+}
+
+/* The responder reads an INIT. */
+static void
+kat_take(struct noise *s, const struct noise_kat *kat, uint8_t *text)
+{
+	const uint8_t *in = kat->init + WIRE_SHAKE;
+	uint8_t from[32];
+
+	kat_noise(s, kat, kat->init);
+	ck_assert(noise_read1_from(s, kat->sr, in, WIRE_NOISE1, from));
+	ck_assert_mem_eq(from, kat->pi, 32);
+	ck_assert(noise_read1(s, kat->sr, from, in, WIRE_NOISE1, text));
 }
 
 static void
@@ -221,17 +249,17 @@ kat_resp(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 	struct wire_shake head = { WIRE_T_RESP, kat->isid };
 	struct wire_resp inner = { .sid = kat->rsid,
 		.features = kat->rfeatures, .max_flows = kat->flows };
-	struct mp_key key = kat_key(kat, kat->end == 'A' ? 'B' : 'A');
+	const struct mp_keyring *ring = kat_ring(kat, false);
 	uint8_t text[WIRE_INNER];
 
 	memcpy(inner.yours.ip, kat->ip, 16);
 	inner.yours.port = kat->port;
 	wire_put_handshake(out, &head);
 	wire_put_resp(text, &inner);
-	ck_assert(noise_write2(s, kat->er, text, sizeof(text),
-	    out + WIRE_SHAKE));
+	ck_assert(noise_write2(s, kat->er, kat->pi, kat->psk, text,
+	    sizeof(text), out + WIRE_SHAKE));
 	crypto_mac(out + WIRE_MAC1_RESP, out, WIRE_MAC1_RESP,
-	    key.resp_mac[kat->end == 'B']);
+	    ring->key[0].mac.resp);
 }
 
 START_TEST(kat_write)
@@ -243,14 +271,14 @@ START_TEST(kat_write)
 
 	kat_init(&i, kat, init);
 	ck_assert_mem_eq(init, kat->init, WIRE_INIT);
-	kat_noise(&r, kat, kat->init);
-	ck_assert(noise_read1(&r, kat->init + WIRE_SHAKE, WIRE_NOISE, text));
+	kat_take(&r, kat, text);
 	kat_resp(&r, kat, resp);
 	ck_assert_mem_eq(resp, kat->resp, WIRE_RESP);
 	ck_assert_mem_eq(r.h, kat->hash, 32);
 	noise_split(&r, key);
 	ck_assert_mem_eq(key, kat->key, sizeof(key));
-	ck_assert(noise_read2(&i, kat->resp + WIRE_SHAKE, WIRE_NOISE, text));
+	ck_assert(noise_read2(&i, kat->si, kat->psk, kat->resp + WIRE_SHAKE,
+	    WIRE_NOISE2, text));
 	ck_assert_mem_eq(i.h, kat->hash, 32);
 	noise_split(&i, key);
 	ck_assert_mem_eq(key, kat->key, sizeof(key));
@@ -269,8 +297,7 @@ START_TEST(kat_read)
 	ck_assert(wire_get_handshake(kat->init, WIRE_INIT, &head));
 	ck_assert_int_eq(head.type, WIRE_T_INIT);
 	ck_assert_uint_eq(head.isid, kat->isid);
-	kat_noise(&r, kat, kat->init);
-	ck_assert(noise_read1(&r, kat->init + WIRE_SHAKE, WIRE_NOISE, text));
+	kat_take(&r, kat, text);
 	wire_get_init(text, &in);
 	ck_assert_uint_eq(in.previous, kat->previous);
 	ck_assert_uint_eq(in.features, kat->ifeatures);
@@ -280,7 +307,8 @@ START_TEST(kat_read)
 	ck_assert(wire_get_handshake(kat->resp, WIRE_RESP, &head));
 	ck_assert_int_eq(head.type, WIRE_T_RESP);
 	ck_assert_uint_eq(head.isid, kat->isid);
-	ck_assert(noise_read2(&i, kat->resp + WIRE_SHAKE, WIRE_NOISE, text));
+	ck_assert(noise_read2(&i, kat->si, kat->psk, kat->resp + WIRE_SHAKE,
+	    WIRE_NOISE2, text));
 	ck_assert(wire_get_resp(text, &re));
 	ck_assert_uint_eq(re.sid, kat->rsid);
 	ck_assert_uint_eq(re.features, kat->rfeatures);
@@ -295,12 +323,35 @@ END_TEST
 static const uint8_t psk[32] = { 3, 1, 4, 1, 5 };
 static const uint8_t ei[32] = { 2, 7, 1, 8, [31] = 0x40 };
 static const uint8_t er[32] = { 1, 4, 1, 4, [31] = 0x40 };
+static const uint8_t si[32] = { 1, 6, 1, 8, [31] = 0x40 };
+static const uint8_t sr[32] = { 5, 7, 7, 2, [31] = 0x40 };
 
 /* States after message 1 of 5 bytes; messages 1 and 2 of 5 bytes. */
 struct pair {
 	struct noise i, r, r0; /* r0: the responder before message 1 */
-	uint8_t m1[53], m2[53];
+	uint8_t pi[32], pr[32]; /* public keys */
+	uint8_t m1[NOISE_MORE1 + 5], m2[NOISE_MORE2 + 5];
 };
+
+/* Both halves of reading message 1. */
+static bool
+read1(struct noise *s, const uint8_t *in, size_t inlen, void *text)
+{
+	uint8_t from[32];
+	struct noise next = *s;
+
+	if (!noise_read1_from(&next, sr, in, inlen, from) ||
+	    !noise_read1(&next, sr, from, in, inlen, text))
+		return false;
+	*s = next;
+	return true;
+}
+
+static bool
+read2(struct noise *s, const uint8_t *in, size_t inlen, void *text)
+{
+	return noise_read2(s, si, psk, in, inlen, text);
+}
 
 static void
 pair_make(struct pair *p)
@@ -308,19 +359,22 @@ pair_make(struct pair *p)
 	uint8_t text[5];
 	struct noise r;
 
-	noise_init(&p->i, "pro", 3, psk);
-	noise_init(&p->r0, "pro", 3, psk);
-	noise_write1(&p->i, ei, "hello", 5, p->m1);
+	crypto_public(p->pi, si);
+	crypto_public(p->pr, sr);
+	noise_init(&p->i, "pro", 3, p->pr);
+	noise_init(&p->r0, "pro", 3, p->pr);
+	ck_assert(noise_write1(&p->i, ei, si, p->pi, p->pr, "hello", 5,
+	    p->m1));
 	p->r = p->r0;
-	ck_assert(noise_read1(&p->r, p->m1, sizeof(p->m1), text));
+	ck_assert(read1(&p->r, p->m1, sizeof(p->m1), text));
 	ck_assert_mem_eq(text, "hello", 5);
 	r = p->r;
-	ck_assert(noise_write2(&r, er, "again", 5, p->m2));
+	ck_assert(noise_write2(&r, er, p->pi, psk, "again", 5, p->m2));
 }
 
 typedef bool (*reader)(struct noise *, const uint8_t *, size_t, void *);
 
-/* Every changed byte and every shorter length is refused, and the state stays
+/* Every changed bit and every shorter length is refused, and the state stays
  * usable. */
 static void
 refuses(reader read, const struct noise *start, uint8_t *m, size_t len,
@@ -330,11 +384,13 @@ refuses(reader read, const struct noise *start, uint8_t *m, size_t len,
 	uint8_t text[64];
 	size_t i;
 
-	for (i = 0; i < len; i++) {
-		m[i] ^= (uint8_t)(1 << i % 7);
-		ck_assert_msg(!read(&s, m, len, text), "byte %zu", i);
+	for (i = 0; i < 8 * len; i++) {
+		if (i == 255) /* the curve does not look at this one */
+			continue;
+		m[i / 8] ^= (uint8_t)(1 << i % 8);
+		ck_assert_msg(!read(&s, m, len, text), "bit %zu", i);
 		ck_assert_mem_eq(&s, start, sizeof(s));
-		m[i] ^= (uint8_t)(1 << i % 7);
+		m[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	for (i = 0; i < len; i++) {
 		ck_assert_msg(!read(&s, m, i, text), "length %zu", i);
@@ -349,7 +405,7 @@ START_TEST(refused1)
 	struct pair p;
 
 	pair_make(&p);
-	refuses(noise_read1, &p.r0, p.m1, sizeof(p.m1), "hello");
+	refuses(read1, &p.r0, p.m1, sizeof(p.m1), "hello");
 }
 END_TEST
 
@@ -358,37 +414,51 @@ START_TEST(refused2)
 	struct pair p;
 
 	pair_make(&p);
-	refuses(noise_read2, &p.i, p.m2, sizeof(p.m2), "again");
+	refuses(read2, &p.i, p.m2, sizeof(p.m2), "again");
 }
 END_TEST
 
-/* What the two ends may disagree on: each is fatal. */
+/* What the two ends may disagree on: each is fatal.  Message 1 tells of all but
+ * the psk, message 2 of that. */
 static const struct differ_row {
 	const char *name, *prologue;
-	uint8_t psk_byte;
+	uint8_t responder, initiator, psk; /* a byte that differs */
+	bool one, two;
 } differs[] = {
-	{ "same", "pro", 0 },
-	{ "other prologue", "prp", 0 },
-	{ "other psk", "pro", 1 },
+	{ "same", "pro", 0, 0, 0, true, true },
+	{ "other prologue", "prp", 0, 0, 0, false, false },
+	{ "other responder", "pro", 1, 0, 0, false, false },
+	{ "other initiator", "pro", 0, 1, 0, false, false },
+	{ "other psk", "pro", 0, 0, 1, true, false },
 };
 
 START_TEST(differ)
 {
 	const struct differ_row *d = &differs[_i];
-	uint8_t other[32], text[5];
+	uint8_t pub[32], other[32], from[32], text[5], m2[NOISE_MORE2];
 	struct noise r;
 	struct pair p;
+	bool one;
 
 	pair_make(&p);
+	memcpy(pub, p.pr, sizeof(pub));
+	pub[7] ^= d->responder;
 	memcpy(other, psk, sizeof(other));
-	other[31] ^= d->psk_byte;
-	noise_init(&r, d->prologue, 3, other);
-	ck_assert_msg(noise_read1(&r, p.m1, sizeof(p.m1), text) == (_i == 0),
-	    "%s", d->name);
+	other[31] ^= d->psk;
+	noise_init(&r, d->prologue, 3, pub);
+	one = noise_read1_from(&r, sr, p.m1, sizeof(p.m1), from);
+	from[7] ^= d->initiator;
+	one = one && noise_read1(&r, sr, from, p.m1, sizeof(p.m1), text);
+	ck_assert_msg(one == d->one, "%s", d->name);
+	if (!one)
+		return;
+	ck_assert(noise_write2(&r, er, from, other, NULL, 0, m2));
+	ck_assert_msg(noise_read2(&p.i, si, psk, m2, sizeof(m2), text) ==
+	    d->two, "%s", d->name);
 }
 END_TEST
 
-/* From a holder of the psk: points of small order. */
+/* Points of small order, from whoever can seal. */
 static const char *const points[] = {
 	"0000000000000000000000000000000000000000000000000000000000000000",
 	"0100000000000000000000000000000000000000000000000000000000000000",
@@ -400,46 +470,64 @@ static const char *const points[] = {
 START_TEST(zero_dh)
 {
 	struct noise before;
-	uint8_t out[64];
+	uint8_t out[NOISE_MORE1 + 5], point[32];
 	struct pair p;
 
 	pair_make(&p);
-	hex_bytes(p.r.re, 32, points[_i]);
+	hex_bytes(point, 32, points[_i]);
 	before = p.r;
-	ck_assert(!noise_write2(&p.r, er, "again", 5, out));
+	ck_assert(!noise_write2(&p.r, er, point, psk, "again", 5, out));
 	ck_assert_mem_eq(&p.r, &before, sizeof(before));
-	hex_bytes(p.m2, 32, points[_i]);
+	memcpy(p.r.re, point, 32);
+	before = p.r;
+	ck_assert(!noise_write2(&p.r, er, p.pi, psk, "again", 5, out));
+	ck_assert_mem_eq(&p.r, &before, sizeof(before));
+	memcpy(p.m2, point, 32);
 	before = p.i;
-	ck_assert(!noise_read2(&p.i, p.m2, sizeof(p.m2), out));
+	ck_assert(!read2(&p.i, p.m2, sizeof(p.m2), out));
 	ck_assert_mem_eq(&p.i, &before, sizeof(before));
+	before = p.r0;
+	ck_assert(!noise_write1(&p.r0, ei, si, p.pi, point, "hello", 5, out));
+	ck_assert(!noise_read1(&p.r0, sr, point, p.m1, sizeof(p.m1), out));
+	memcpy(p.m1, point, 32);
+	ck_assert(!noise_read1_from(&p.r0, sr, p.m1, sizeof(p.m1), out));
+	ck_assert_mem_eq(&p.r0, &before, sizeof(before));
 }
 END_TEST
 
+/* MixKey of zeros: as whoever sends a point of small order can compute it. */
+static void
+mix_zero(uint8_t ck[32], uint8_t k[32])
+{
+	static const uint8_t zero[32];
+	uint8_t temp[32], two[33], one = 1;
+
+	crypto_hmac2(temp, ck, zero, 32, NULL, 0);
+	crypto_hmac2(ck, temp, &one, 1, NULL, 0);
+	memcpy(two, ck, 32);
+	two[32] = 2;
+	crypto_hmac2(k, temp, two, 33, NULL, 0);
+}
+
 /*
- * Message 2 is sealed correctly for a DH of zero: it is refused although the
- * tag fits, because libsodium refuses the DH.
+ * Message 1 is sealed correctly for a DH of zero: it is refused although the tag
+ * fits, because libsodium refuses the DH.
  */
 START_TEST(zero_dh_sealed)
 {
-	uint8_t zero[32] = { 0 }, one = 1, two[33], temp[32], ck[32], k[32];
-	uint8_t m[48], text[1], nonce[12] = { 0 }, h[32];
+	uint8_t ck[32], k[32], m[NOISE_MORE1], text[32], nonce[12] = { 0 };
+	uint8_t h[32];
 	struct pair p;
-	int i;
 
 	pair_make(&p);
 	memset(m, 0, 32);
-	crypto_hash2(h, p.i.h, 32, m, 32);
-	memcpy(ck, p.i.ck, 32);
-	for (i = 0; i < 2; i++) { /* MixKey(e), MixKey(zero) */
-		crypto_hmac2(temp, ck, zero, 32, NULL, 0);
-		crypto_hmac2(ck, temp, &one, 1, NULL, 0);
-		memcpy(two, ck, 32);
-		two[32] = 2;
-		crypto_hmac2(k, temp, two, 33, NULL, 0);
-	}
-	crypto_chacha_seal(m + 32, NULL, 0, h, 32, nonce, k);
-	ck_assert(crypto_chacha_open(text, m + 32, 16, h, 32, nonce, k));
-	ck_assert(!noise_read2(&p.i, m, sizeof(m), text));
+	crypto_hash2(h, p.r0.h, 32, m, 32);
+	memcpy(ck, p.r0.ck, 32);
+	mix_zero(ck, k); /* e */
+	mix_zero(ck, k); /* es */
+	crypto_chacha_seal(m + 32, p.pi, 32, h, 32, nonce, k);
+	ck_assert(crypto_chacha_open(text, m + 32, 48, h, 32, nonce, k));
+	ck_assert(!noise_read1_from(&p.r0, sr, m, sizeof(m), text));
 }
 END_TEST
 
@@ -447,16 +535,19 @@ END_TEST
 START_TEST(in_place)
 {
 	static const uint8_t text[15] = { 's', 'e', 'a', 'l', [14] = 1 };
-	uint8_t m[128], key[2][32], same[2][32];
+	uint8_t m[256], key[2][32], same[2][32], from[32];
 	struct noise i, r;
+	struct pair p;
 
-	noise_init(&i, NULL, 0, psk);
-	noise_init(&r, NULL, 0, psk);
-	noise_write1(&i, ei, NULL, 0, m);
-	ck_assert(noise_read1(&r, m, 48, m + 32));
+	pair_make(&p);
+	noise_init(&i, NULL, 0, p.pr);
+	noise_init(&r, NULL, 0, p.pr);
+	ck_assert(noise_write1(&i, ei, si, p.pi, p.pr, NULL, 0, m));
+	ck_assert(noise_read1_from(&r, sr, m, NOISE_MORE1, from));
+	ck_assert(noise_read1(&r, sr, from, m, NOISE_MORE1, m + 80));
 	memcpy(m + 32, text, 15);
-	ck_assert(noise_write2(&r, er, m + 32, 15, m));
-	ck_assert(noise_read2(&i, m, 63, m + 32));
+	ck_assert(noise_write2(&r, er, from, psk, m + 32, 15, m));
+	ck_assert(read2(&i, m, 63, m + 32));
 	ck_assert_mem_eq(m + 32, text, 15);
 	ck_assert_mem_eq(i.h, r.h, 32);
 	noise_split(&i, key);

@@ -52,10 +52,11 @@ fuzz_packet(struct duo *d, int from, uint16_t id, uint64_t seq,
 			n += p[0] <= 20 ? p[0] + 1U : 21;
 		}
 	} else if (msg.flags == WIRE_REKEY && dice(2)) {
-		n = (const size_t[]) { 124, 108, 68 }[dice(3)];
+		n = (const size_t[]) { WIRE_INIT, WIRE_RESP, WIRE_COOKIE }[
+		    dice(3)];
 		dice_bytes(body, n);
 		put32(body, WIRE_MAGIC);
-		body[4] = n == 124 ? 1 : n == 108 ? 2 : 3;
+		body[4] = n == WIRE_INIT ? 1 : n == WIRE_RESP ? 2 : 3;
 		body[5] = WIRE_VERSION;
 		put16(body + 6, 0);
 	} else if (msg.flags & WIRE_PROBE) {

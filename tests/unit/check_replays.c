@@ -297,7 +297,7 @@ START_TEST(amplify_init)
 		hostile_give(d, SERVER, &path, p->data, p->len);
 		duo_run(d, d->now + 200 * MS);
 	}
-	ck_assert_uint_le(m.out, 124 * (4 + 100 * 200 / 5000 * 4));
+	ck_assert_uint_le(m.out, WIRE_INIT * (4 + 100 * 200 / 5000 * 4));
 	catch_free(&c);
 	duo_free(d);
 }

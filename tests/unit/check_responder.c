@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../keys.h"
 #include "addr.h"
 #include "crypto.h"
 #include "duo.h"
@@ -160,7 +161,7 @@ START_TEST(stranger)
 	uint8_t *before;
 
 	mp_keyring_wipe(&d->end[0].keys);
-	ck_assert_int_eq(mp_keyring_add(&d->end[0].keys, "other", 'A',
+	ck_assert_int_eq(test_keys_add(&d->end[0].keys, "other", 'A',
 	    secret), 0);
 	before = malloc(d->end[1].size);
 	ck_assert_ptr_nonnull(before);
@@ -176,7 +177,39 @@ START_TEST(stranger)
 }
 END_TEST
 
-/* A reflected INIT fails at mac1; two holders of the same end cannot talk. */
+/* Whoever knows our public key, but is not known to us, gets no answer and
+ * costs no memory. */
+START_TEST(unknown_peer)
+{
+	struct duo *d = watched(1, 1);
+
+	d->end[1].keys.key[0].pub[0] ^= 1;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 5 * SEC);
+	ck_assert_uint_eq(d->sent[1], 0);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_handshake_peer), 3);
+	ck_assert_int_eq(half_open(d, 1), 0);
+	ck_assert_uint_eq(mp_session_end(&d->end[1].mp), 0);
+	done(d);
+}
+END_TEST
+
+/* Both ends must have the same psk, or none. */
+START_TEST(other_psk)
+{
+	struct duo *d = watched(1, 1);
+
+	d->end[1].keys.key[0].psk[31] ^= 1;
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_ge(seen.resps, 1);
+	ck_assert_uint_ge(duo_count(d, 0, MP_C_drop_handshake_auth), 1);
+	ck_assert_int_ne(duo_session(d, 0)->state, MP_S_UP);
+	done(d);
+}
+END_TEST
+
+/* A reflected INIT fails at mac1; two holders of one identity cannot talk. */
 START_TEST(reflected)
 {
 	struct duo *d = half_way(1);
@@ -208,8 +241,14 @@ START_TEST(other_end)
 {
 	struct duo *d = watched(2, 2);
 
-	d->end[0].keys.key[0].end = 'B';
-	d->end[1].keys.key[0].end = 'A';
+	uint8_t number[32] = "turned around";
+	int e;
+
+	for (e = 0; e < 2; e++) {
+		mp_keyring_wipe(&d->end[e].keys);
+		ck_assert_int_eq(test_keys_add(&d->end[e].keys, "swapped",
+		    "BA"[e], number), 0);
+	}
 	duo_up(d);
 	ck_assert(duo_session(d, 0)->initiator);
 	done(d);
@@ -264,12 +303,12 @@ START_TEST(forged)
 	for (size_t i = WIRE_SHAKE; i < WIRE_MAC1_INIT; i++) {
 		p[i] ^= 1;
 		crypto_mac(p + WIRE_MAC1_INIT, p, WIRE_MAC1_INIT,
-		    d->end[0].keys.key[0].init_mac[0]);
+		    d->end[0].keys.key[0].mac.init);
 		replay(d);
 		p[i] ^= 1;
 	}
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_auth),
-	    WIRE_NOISE);
+	    WIRE_NOISE1);
 	ck_assert_uint_eq(d->sent[1], sent);
 	done(d);
 }
@@ -638,6 +677,8 @@ suite_responder(void)
 	tcase_add_test(t, half_open_life);
 	tcase_add_test(t, replayed);
 	tcase_add_test(t, stranger);
+	tcase_add_test(t, unknown_peer);
+	tcase_add_test(t, other_psk);
 	tcase_add_test(t, reflected);
 	tcase_add_test(t, same_end);
 	tcase_add_test(t, other_end);

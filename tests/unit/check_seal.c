@@ -109,6 +109,39 @@ START_TEST(forged)
 }
 END_TEST
 
+/* A key made ready makes and opens the same packets, and refuses the same. */
+START_TEST(ready_key)
+{
+	uint8_t ready[CRYPTO_READY] __attribute__((aligned(16)));
+	uint8_t packet[256], same[256], out[256];
+	size_t len, n, i;
+
+	if (!suite_here((unsigned)_i))
+		return;
+	seal_ready(ready, (unsigned)_i, key);
+	for (len = 0; len <= 200; len++) {
+		n = make(packet, len, (unsigned)_i);
+		memcpy(same, packet, WIRE_AD);
+		for (i = 0; i < len; i++)
+			same[WIRE_AD + i] = (uint8_t)(0x40 + i);
+		ck_assert_uint_eq(seal_ready_packet(same, len, (unsigned)_i,
+		    ready), n);
+		ck_assert_mem_eq(same, packet, n);
+		ck_assert_int_eq(seal_ready_open(out, packet, n, (unsigned)_i,
+		    ready), (int)len);
+		ck_assert(len == 0 || out[len - 1] == (uint8_t)(0x3f + len));
+	}
+	for (i = 0; i < n; i++) {
+		packet[i] ^= (uint8_t)(1 << i % 8);
+		ck_assert_int_eq(seal_ready_open(out, packet, n, (unsigned)_i,
+		    ready), -1);
+		packet[i] ^= (uint8_t)(1 << i % 8);
+		ck_assert_int_eq(seal_ready_open(out, packet, i, (unsigned)_i,
+		    ready), -1);
+	}
+}
+END_TEST
+
 START_TEST(too_long)
 {
 	static uint8_t packet[70000];
@@ -184,6 +217,7 @@ suite_seal(void)
 	tcase_add_loop_test(tc, known_answer, 0, SEAL_SUITES);
 	tcase_add_loop_test(tc, there_and_back, 0, SEAL_SUITES);
 	tcase_add_loop_test(tc, forged, 0, SEAL_SUITES);
+	tcase_add_loop_test(tc, ready_key, 0, SEAL_SUITES);
 	tcase_add_test(tc, too_long);
 	tcase_add_test(tc, other_suite);
 	tcase_add_test(tc, rows);

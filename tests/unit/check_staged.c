@@ -404,6 +404,129 @@ START_TEST(begins)
 }
 END_TEST
 
+/* --- The agent's rounds --------------------------------------------------- */
+
+enum { SAYS = 40, FATES = 5 };
+
+static uint32_t dice;
+
+static uint32_t
+roll(uint32_t below)
+{
+	dice = dice * 1103515245 + 12345;
+	return (dice >> 8) % below;
+}
+
+/* End e says n; `by_agent': it is staged, and the agent is to send it. */
+static void
+says(struct duo *b, int e, uint32_t n, bool by_agent)
+{
+	uint8_t bytes[8] = { 's', 'a', 'y', 0, [6] = (uint8_t)(n >> 8),
+		[7] = (uint8_t)n };
+	struct session *s = duo_session(b, e);
+
+	if (!by_agent || s == NULL || s->state != MP_S_UP) {
+		ck_assert_int_eq(duo_say(b, e, n), 0);
+		return;
+	}
+	ck_assert_int_eq(mp_stage(&b->end[e].mp, b->now, 0, &b->end[e].peer,
+	    NULL, bytes, sizeof(bytes)), 1);
+	table_arm(&b->end[e].mp, s, b->now);
+}
+
+/* What befalls the client's first address, or the server's.  2: silence, and
+ * then an error. */
+static void
+befall(struct duo *b, int e, int how)
+{
+	switch (how) {
+	case 0:
+	case 2:
+		duo_cut_addr(b, e, 0, true);
+		break;
+	case 1:
+		b->end[e].addr[0].error = MP_ENETUNREACH;
+		break;
+	case 3:
+		duo_addr_del(b, e, 0);
+		break;
+	case 4:
+		duo_carrier(b, e, 0, true);
+		break;
+	}
+}
+
+static struct duo *
+rounds_new(void)
+{
+	struct duo *b = duo_new(2, 2);
+	int e;
+
+	for (e = 0; e < 2; e++) {
+		b->end[e].batch = 1 + roll(DUO_BATCH);
+		b->end[e].send_us = roll(3000) * roll(2);
+		b->end[e].tell_us = roll(3000) * roll(2);
+	}
+	if (roll(2) == 0)
+		duo_delay(b, 1, 0, 15 * MS_US);
+	return b;
+}
+
+/* The flow in use loses much: a COPY goes also of what the agent sends. */
+START_TEST(lossy)
+{
+	struct duo *b = duo_new(2, 2);
+
+	duo_up(b);
+	duo_current(b, 0)->tx_loss.since = b->now;
+	says(b, 0, 1, true);
+	duo_cut(b, 0, 0, true);
+	duo_run(b, b->now + 1);
+	duo_cut(b, 0, 0, false);
+	duo_run(b, b->now + 40 * MS_US); /* before any doubt */
+	ck_assert_uint_eq(duo_count(b, 0, MP_C_resent), 1);
+	ck_assert_int_eq(duo_heard(b, 1, 1), 1);
+	duo_free(b);
+}
+END_TEST
+
+/* A path dies, and the agent takes, sends and tells in rounds, late: what was
+ * in its hands, and what it takes while the path is in doubt, arrives, too. */
+START_TEST(rounds)
+{
+	struct duo *b;
+	uint32_t i, n, at;
+	int missing = 0, twice = 0, e, victim;
+
+	dice = 1 + (uint32_t)_i;
+	for (i = 0; i < 200; i++) {
+		b = rounds_new();
+		e = (int)roll(2);
+		duo_say(b, 0, 1000);
+		victim = (int)roll(2);
+		if (e == 1 || victim == 1 || roll(2) == 0)
+			duo_run(b, b->now + 300 * MS_US + roll(2000) * MS_US);
+		at = roll(SAYS);
+		for (n = 0; n < SAYS; n++) {
+			says(b, e, n, roll(2) == 0);
+			if (n == at)
+				befall(b, victim, _i);
+			if (n == at + 3 && _i == 2)
+				befall(b, victim, 1);
+			duo_run(b, b->now + roll(6000));
+		}
+		duo_run(b, b->now + 4 * SEC);
+		for (n = 0; n < SAYS; n++) {
+			missing += duo_heard(b, !e, n) == 0;
+			twice += duo_heard(b, !e, n) > 1;
+		}
+		duo_free(b);
+	}
+	ck_assert_int_eq(missing, 0);
+	ck_assert_int_eq(twice, 0);
+}
+END_TEST
+
 Suite *
 suite_staged(void)
 {
@@ -425,6 +548,8 @@ suite_staged(void)
 	tcase_add_test(t, closes);
 	tcase_add_test(t, plain);
 	tcase_add_test(t, begins);
+	tcase_add_test(t, lossy);
+	tcase_add_loop_test(t, rounds, 0, FATES);
 	suite_add_tcase(suite, t);
 	return suite;
 }

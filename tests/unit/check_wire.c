@@ -241,10 +241,10 @@ static const struct part_row {
 	{ 1401, 0, 1401, false },
 	{ 1401, 2, 700, false },
 	{ 1401, 255, 700, false },
-	{ 0, 0, 0, false },
-	{ 0, 1, 0, false },
-	{ 1, 0, 1, false },
-	{ 1, 1, 0, false },
+	{ 0, 0, 0, true },
+	{ 0, 1, 0, true },
+	{ 1, 0, 1, true },
+	{ 1, 1, 0, true },
 	{ 2, 0, 0, false },
 	{ MP_PAYLOAD_MAX, 1, MP_PAYLOAD_MAX / 2, true },
 	{ MP_PAYLOAD_MAX + 1, 0, MP_PAYLOAD_MAX / 2 + 1, false },
@@ -581,16 +581,16 @@ static const struct handshake_row {
 	size_t len;
 	const char *bytes;
 } handshakes[] = {
-	{ WIRE_T_INIT, 124, "9d4ec2b7" "01020000" "12345678" },
-	{ WIRE_T_RESP, 108, "9d4ec2b7" "02020000" "12345678" },
-	{ WIRE_T_COOKIE, 68, "9d4ec2b7" "03020000" "12345678" },
+	{ WIRE_T_INIT, 172, "9d4ec2b7" "01030000" "12345678" },
+	{ WIRE_T_RESP, 108, "9d4ec2b7" "02030000" "12345678" },
+	{ WIRE_T_COOKIE, 68, "9d4ec2b7" "03030000" "12345678" },
 };
 
 START_TEST(handshake)
 {
 	const struct handshake_row *r = &handshakes[_i];
 	struct wire_shake s = { r->type, 0x12345678 };
-	uint8_t packet[160] = { 0 }, want[WIRE_SHAKE], *p;
+	uint8_t packet[224] = { 0 }, want[WIRE_SHAKE], *p;
 	size_t len, i;
 	bool ok;
 
@@ -623,7 +623,7 @@ START_TEST(handshake_types)
 {
 	static const size_t lens[] = { 12, WIRE_INIT, WIRE_RESP, WIRE_COOKIE };
 	struct wire_shake s = { WIRE_T_INIT, 2 };
-	uint8_t packet[160] = { 0 };
+	uint8_t packet[224] = { 0 };
 	int type, i;
 
 	wire_put_handshake(packet, &s);

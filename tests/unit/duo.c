@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../keys.h"
 #include "duo.h"
 
 #include <check.h>
@@ -113,7 +114,7 @@ end_init(struct duo *d, int e, int n_addrs, char key_end,
 		a->local.mtu = 1500;
 		a->there = true;
 	}
-	ck_assert_int_eq(mp_keyring_add(&end->keys, "duo", key_end, secret),
+	ck_assert_int_eq(test_keys_add(&end->keys, "duo", key_end, secret),
 	    0);
 	end_create(d, e);
 }
@@ -178,6 +179,7 @@ duo_free(struct duo *d)
 
 	for (end = d->end; end < d->end + d->n_ends; end++) {
 		free(end->block);
+		free(end->round);
 		free_packets(end->unread);
 		for (size_t i = 0; i < end->n_got; i++)
 			free(end->got[i].data);
@@ -191,6 +193,8 @@ void
 duo_restart(struct duo *d, int e)
 {
 	free(d->end[e].block);
+	free(d->end[e].round);
+	d->end[e].round = NULL;
 	free_packets(d->end[e].unread);
 	d->end[e].unread = NULL;
 	d->end[e].restarts++;
@@ -440,6 +444,10 @@ arrive(struct duo *d, struct duo_packet *p)
 			at = &(*at)->next;
 		p->next = NULL;
 		*at = p;
+	} else if (!data && !p->waited && end->read_us > 0) {
+		p->waited = true;
+		p->at = d->now + end->read_us;
+		enqueue(d, p);
 	} else {
 		receive(d, p->to, &p->path, duo_time(d, p->to), p->data,
 		    p->len);
@@ -461,6 +469,118 @@ duo_wake(struct duo *d, int e)
 	}
 }
 
+/* --- The agent ----------------------------------------------------------- */
+
+/* Packets that were taken together, as preload/agent/pump.c does it. */
+struct duo_round {
+	uint64_t at; /* of the duo's clock: when the next step is due */
+	bool sent;
+	unsigned n;
+	struct {
+		struct mp_out out;
+		int error;
+		uint8_t bytes[2048];
+	} packet[DUO_BATCH];
+};
+
+/* Did an earlier staged datagram of the same session not go? */
+static bool
+round_would_pass(const struct duo_round *r, unsigned i)
+{
+	unsigned j;
+
+	for (j = 0; r->packet[i].out.staged && j < i; j++)
+		if (r->packet[j].out.staged && r->packet[j].error != 0 &&
+		    r->packet[j].out.session == r->packet[i].out.session)
+			return true;
+	return false;
+}
+
+static void
+round_send(struct duo *d, int e, struct duo_round *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->n; i++)
+		r->packet[i].error = round_would_pass(r, i) ? MP_EAGAIN :
+		    transmit(d, e, &r->packet[i].out.path, r->packet[i].bytes,
+			r->packet[i].out.len, &r->packet[i].out);
+	r->sent = true;
+	r->at = d->now + d->end[e].tell_us;
+}
+
+static void
+round_tell(struct duo *d, int e, struct duo_round *r)
+{
+	struct mp *m = &d->end[e].mp;
+	unsigned i;
+
+	for (i = 0; i < r->n; i++)
+		if (r->packet[i].error != 0)
+			mp_poll_failed(m, duo_time(d, e), &r->packet[i].out,
+			    r->packet[i].error);
+		else if (r->packet[i].out.staged)
+			mp_poll_sent(m, duo_time(d, e), &r->packet[i].out);
+}
+
+static struct duo_round *
+round_take(struct duo *d, int e)
+{
+	struct duo_end *end = &d->end[e];
+	struct duo_round *r = calloc(1, sizeof(*r));
+
+	ck_assert_ptr_nonnull(r);
+	ck_assert_uint_le(end->batch, DUO_BATCH);
+	while (r->n < end->batch && mp_poll(&end->mp, &end->keys,
+	    duo_time(d, e), &r->packet[r->n].out, r->packet[r->n].bytes,
+	    sizeof(r->packet[0].bytes)) == 1)
+		r->n++;
+	r->at = d->now + end->send_us;
+	if (r->n > 0)
+		return r;
+	free(r);
+	return NULL;
+}
+
+/* All steps of the agent's rounds that are due. */
+static void
+poll_rounds(struct duo *d, int e)
+{
+	struct duo_end *end = &d->end[e];
+	struct duo_round *r;
+	int i;
+
+	for (i = 0; i < SPIN_MAX; i++) {
+		if (end->round == NULL)
+			end->round = round_take(d, e);
+		r = end->round;
+		if (r == NULL || r->at > d->now)
+			return;
+		if (!r->sent) {
+			round_send(d, e, r);
+			continue;
+		}
+		end->round = NULL;
+		round_tell(d, e, r);
+		free(r);
+	}
+	ck_abort_msg("end %d sends without end", e);
+}
+
+/* When the agent of an end has something to do, of the duo's clock. */
+static uint64_t
+end_due(const struct duo *d, int e)
+{
+	const struct duo_end *end = &d->end[e];
+	uint64_t at = mp_deadline(&end->mp);
+
+	if (end->off)
+		return MP_NEVER;
+	if (end->round != NULL)
+		return end->round->at;
+	return at == MP_NEVER ? MP_NEVER : at - end->skew;
+}
+
 /* Polls the engine of an end; `due': because its deadline has come. */
 static void
 poll_end(struct duo *d, int e, bool due)
@@ -472,6 +592,10 @@ poll_end(struct duo *d, int e, bool due)
 
 	if (end->off)
 		return;
+	if (end->batch > 0) {
+		poll_rounds(d, e);
+		return;
+	}
 	for (i = 0; i < SPIN_MAX && mp_poll(&end->mp, &end->keys,
 	    duo_time(d, e), &out, buf, sizeof(buf)) == 1; i++)
 		transmit_out(d, e, &out, buf);
@@ -500,10 +624,8 @@ duo_run(struct duo *d, uint64_t until)
 			poll_end(d, e, due[e]);
 		next = d->air != NULL ? d->air->at : MP_NEVER;
 		for (e = 0; e < d->n_ends; e++) {
-			at = mp_deadline(&d->end[e].mp);
-			if (!d->end[e].off && at != MP_NEVER &&
-			    at - d->end[e].skew < next)
-				next = at - d->end[e].skew;
+			at = end_due(d, e);
+			next = at < next ? at : next;
 		}
 		if (next > until)
 			break;

@@ -29,6 +29,7 @@
 
 #include "mp.h"
 
+struct duo_round;
 struct flow;
 struct session;
 struct wire_ad;
@@ -37,6 +38,7 @@ struct wire_msg;
 enum duo_bound {
 	DUO_ENDS = 4,
 	DUO_ADDRS = 48, /* of an end */
+	DUO_BATCH = 16, /* packets of a round */
 	DUO_PORT = 5000,
 	DUO_DELAY = 10 * 1000, /* us */
 };
@@ -51,7 +53,7 @@ struct duo_packet {
 	int from_addr, to_addr;
 	struct mp_path path; /* of the receiver */
 	uint64_t sent_at, at; /* of the duo's clock */
-	bool df;
+	bool df, waited;
 	int tos, ttl; /* -1: the host's default */
 	size_t len;
 	uint8_t data[];
@@ -99,6 +101,13 @@ struct duo_end {
 	int n_addrs;
 	bool asleep; /* the program reads nothing: data waits in `unread' */
 	bool off;    /* the host is off: neither polled nor reached */
+	/* The agent's rounds: it takes up to so many packets (DUO_BATCH at
+	 * most), sends them after `send_us', says how that went `tell_us'
+	 * later, and only then takes more.  0: it says so of each at once. */
+	uint64_t read_us; /* so late it reads control packets */
+	unsigned batch;
+	uint64_t send_us, tell_us;
+	struct duo_round *round; /* the one that is under way, or NULL */
 	struct duo_packet *unread;
 	struct duo_got *got; /* all datagrams received, oldest first */
 	size_t n_got;

@@ -3,8 +3,8 @@
 """Known answers for handshakes: writes noise_kat.h to standard output.
 
 A second implementation of PROTOCOL.md 2, which shares no code with core/ and
-not its library either: curve and cipher are python3-cryptography's, SHA-256,
-HMAC and BLAKE2b are Python's, SipHash is written out below.  All inputs are
+not its library either: curve and cipher are python3-cryptography's, SHA-256 and
+HMAC are Python's, SipHash is written out below.  All inputs are
 fixed.  Run: python3 tests/unit/noise_kat.py >tests/unit/noise_kat.h
 """
 
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import (
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 MAGIC = 0x9D4EC2B7
-NAME = b"Noise_NNpsk0_25519_ChaChaPoly_SHA256"
+NAME = b"Noise_IKpsk2_25519_ChaChaPoly_SHA256"
 MASK = (1 << 64) - 1
 
 
@@ -68,14 +68,9 @@ def siphash128(key, data):
     return out
 
 
-def subkey(secret, number, size):
-    """libsodium's crypto_kdf in the context "mpshim01"."""
-    return hashlib.blake2b(
-        digest_size=size,
-        key=secret,
-        salt=struct.pack("<Q", number).ljust(16, b"\0"),
-        person=b"mpshim01".ljust(16, b"\0"),
-    ).digest()
+def mac_key(label, pub, size):
+    """What a label and a public key give."""
+    return hashlib.sha256(b"mpshim1 " + label + pub).digest()[:size]
 
 
 def hmac256(key, data):
@@ -93,17 +88,20 @@ def hkdf(ck, ikm, n):
 class Symmetric:
     """The SymmetricState of Noise, section 5.2."""
 
-    def __init__(self, prologue, psk):
+    def __init__(self, prologue, responder):
         self.h = self.ck = hashlib.sha256(NAME).digest()
         self.mix_hash(prologue)
-        self.ck, middle, self.k = hkdf(self.ck, psk, 3)
-        self.mix_hash(middle)
+        self.mix_hash(responder)
 
     def mix_hash(self, data):
         self.h = hashlib.sha256(self.h + data).digest()
 
     def mix_key(self, ikm):
         self.ck, self.k = hkdf(self.ck, ikm, 2)
+
+    def mix_key_and_hash(self, ikm):
+        self.ck, middle, self.k = hkdf(self.ck, ikm, 3)
+        self.mix_hash(middle)
 
     def encrypt(self, text):
         out = ChaCha20Poly1305(self.k).encrypt(bytes(12), text, self.h)
@@ -124,31 +122,43 @@ def address(text, port):
     return ip.packed + struct.pack(">H", port)
 
 
+def private(secret):
+    return X25519PrivateKey.from_private_bytes(secret)
+
+
+def dh(secret, pub):
+    return secret.exchange(X25519PublicKey.from_public_bytes(pub))
+
+
 def handshake(c):
     """INIT, RESP, the handshake hash and both keys of one case."""
-    nth = 0 if c["end"] == "A" else 1
-    ei = X25519PrivateKey.from_private_bytes(c["ei"])
-    er = X25519PrivateKey.from_private_bytes(c["er"])
-    head = struct.pack(">IBBHI", MAGIC, 1, 2, 0, c["isid"])
-    s = Symmetric(b"mpshim1\0" + head, subkey(c["secret"], 1 + nth, 32))
+    si, sr = private(c["si"]), private(c["sr"])
+    ei, er = private(c["ei"]), private(c["er"])
+    head = struct.pack(">IBBHI", MAGIC, 1, 3, 0, c["isid"])
+    s = Symmetric(b"mpshim1\0" + head, public(sr))
 
     s.mix_hash(public(ei))
     s.mix_key(public(ei))
+    s.mix_key(dh(ei, public(sr)))
+    init = head + public(ei) + s.encrypt(public(si))
+    s.mix_key(dh(si, public(sr)))
     inner = struct.pack(">II", c["previous"], c["ifeatures"])
     inner += c["assoc"] + bytes(16)
-    init = head + public(ei) + s.encrypt(inner)
-    init += siphash128(subkey(c["secret"], 3 + nth, 16), init) + bytes(16)
+    init += s.encrypt(inner)
+    init += siphash128(mac_key(b"init", public(sr), 16), init) + bytes(16)
 
     s.mix_hash(public(er))
     s.mix_key(public(er))
-    s.mix_key(er.exchange(X25519PublicKey.from_public_bytes(public(ei))))
+    s.mix_key(dh(er, public(ei)))
+    s.mix_key(dh(er, public(si)))
+    s.mix_key_and_hash(c["psk"])
     inner = struct.pack(">II", c["rsid"], c["rfeatures"])
     inner += address(*c["yours"]) + struct.pack(">HI", c["flows"], 0)
-    head = struct.pack(">IBBHI", MAGIC, 2, 2, 0, c["isid"])
+    head = struct.pack(">IBBHI", MAGIC, 2, 3, 0, c["isid"])
     resp = head + public(er) + s.encrypt(inner)
-    resp += siphash128(subkey(c["secret"], 5 + nth, 16), resp)
+    resp += siphash128(mac_key(b"resp", public(si), 16), resp)
 
-    assert len(init) == 124 and len(resp) == 108
+    assert len(init) == 172 and len(resp) == 108
     return init, resp, s.h, hkdf(s.ck, b"", 2)
 
 
@@ -158,8 +168,7 @@ def fixed(label):
 
 CASES = [
     {
-        "name": "A initiates, first contact, IPv4",
-        "end": "A",
+        "name": "first contact, IPv4, no psk",
         "isid": 0x5A0A1B2C,
         "previous": 0,
         "ifeatures": 1,
@@ -169,8 +178,7 @@ CASES = [
         "flows": 64,
     },
     {
-        "name": "B initiates, no AES at the other end, IPv6",
-        "end": "B",
+        "name": "no AES at the other end, IPv6",
         "isid": 0x00000002,
         "previous": 0,
         "ifeatures": 1,
@@ -180,8 +188,7 @@ CASES = [
         "flows": 1,
     },
     {
-        "name": "A's rekey, by the responder of the association",
-        "end": "A",
+        "name": "a rekey, by the responder of the association",
         "isid": 0x77654320,
         "previous": 0xC3100002,
         "ifeatures": 0x40000001,
@@ -191,8 +198,7 @@ CASES = [
         "flows": 8,
     },
     {
-        "name": "B's rekey, no AES, unknown feature bits",
-        "end": "B",
+        "name": "a rekey, no AES, unknown feature bits",
         "isid": 0x80000000,
         "previous": 0x00000004,
         "ifeatures": 0xFFFFFFFE,
@@ -219,22 +225,27 @@ def number(value):
 
 def print_case(n, c):
     label = "mpshim kat %d " % n
-    c["secret"] = fixed(label + "secret")
-    c["ei"] = fixed(label + "initiator")
-    c["er"] = fixed(label + "responder")
+    for field in ("si", "sr", "ei", "er"):
+        c[field] = fixed(label + field)
+    c["psk"] = fixed(label + "psk") if n > 0 else bytes(32)
     c["assoc"] = fixed(label + "association")[:8]
     init, resp, h, keys = handshake(c)
-    key_id = int.from_bytes(subkey(c["secret"], 8, 16)[:8], "big")
+    pi, pr = public(private(c["si"])), public(private(c["sr"]))
+    both = hashlib.sha256(min(pi, pr) + max(pi, pr)).digest()
+    key_id = int.from_bytes(both[:8], "big")
     print("\t{")
     print('\t.name = "%s",' % c["name"])
-    print("\t.end = '%s'," % c["end"])
     for field in ("isid", "previous", "ifeatures", "rsid", "rfeatures"):
         print("\t.%s = %s," % (field, number(c[field])))
     print("\t.flows = %d," % c["flows"])
     print("\t.port = %d," % c["yours"][1])
     print("\t.id = UINT64_C(0x%016x)," % key_id)
     arrays = {
-        "secret": c["secret"],
+        "si": c["si"],
+        "sr": c["sr"],
+        "pi": pi,
+        "pr": pr,
+        "psk": c["psk"],
         "ei": c["ei"],
         "er": c["er"],
         "assoc": c["assoc"],
@@ -242,18 +253,13 @@ def print_case(n, c):
         "init": init,
         "resp": resp,
         "hash": h,
+        "init_mac": mac_key(b"init", pr, 16),
+        "resp_mac": mac_key(b"resp", pi, 16),
+        "cookie": mac_key(b"cookie", pr, 32),
     }
     for field, value in arrays.items():
         print("\t.%s = %s," % (field, array(value)))
-    pairs = {
-        "key": keys,
-        "psk": [subkey(c["secret"], i, 32) for i in (1, 2)],
-        "init_mac": [subkey(c["secret"], i, 16) for i in (3, 4)],
-        "resp_mac": [subkey(c["secret"], i, 16) for i in (5, 6)],
-    }
-    for field, (one, two) in pairs.items():
-        print("\t.%s = { %s, %s }," % (field, array(one), array(two)))
-    print("\t.cookie = %s," % array(subkey(c["secret"], 7, 32)))
+    print("\t.key = { %s, %s }," % (array(keys[0]), array(keys[1])))
     print("\t},")
 
 
@@ -266,15 +272,18 @@ HEAD = """/* SPDX-License-Identifier: ISC */
 
 struct noise_kat {
 	const char *name;
-	char end; /* the initiator's */
 	uint32_t isid, previous, ifeatures, rsid, rfeatures;
 	uint16_t flows, port;
-	uint64_t id; /* of the key */
-	uint8_t secret[32], ei[32], er[32], assoc[8], ip[16];
-	uint8_t init[124], resp[108];
+	uint64_t id; /* of the pair */
+	/* Initiator's and responder's: secrets, public keys, ephemerals. */
+	uint8_t si[32], sr[32], pi[32], pr[32], psk[32], ei[32], er[32];
+	uint8_t assoc[8], ip[16];
+	uint8_t init[172], resp[108];
 	uint8_t hash[32];   /* handshake hash */
 	uint8_t key[2][32]; /* initiator to responder, and back */
-	uint8_t psk[2][32], init_mac[2][16], resp_mac[2][16], cookie[32];
+	/* Of INITs to the responder, of RESPs to the initiator, of the
+	 * responder's cookies. */
+	uint8_t init_mac[16], resp_mac[16], cookie[32];
 };
 
 static const struct noise_kat noise_kats[] = {"""

@@ -16,6 +16,7 @@ Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
 Suite *suite_faults(void);
 Suite *suite_flow(void);
+Suite *suite_gather(void);
 Suite *suite_handshake(void);
 Suite *suite_hostile(void);
 Suite *suite_info(void);

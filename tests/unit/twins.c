@@ -246,6 +246,8 @@ commit_all(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
 	ck_assert_uint_eq(delivered, 0);
 	for (i = 0; i < sizeof(b->rx.key); i++)
 		ck_assert_int_eq(b->rx.key[i], 0);
+	for (i = 0; i < sizeof(b->ready); i++)
+		ck_assert_int_eq(b->ready[i], 0);
 }
 
 void

@@ -20,6 +20,8 @@ enum {
 
 static struct prog_msg m;
 static uint64_t sent_at[MOST]; /* by descriptor, ms; 0: not open */
+static unsigned long number[MOST]; /* of which socket, by descriptor */
+static uint64_t began;		   /* ms */
 static unsigned long made, refused, answered, open_now;
 static uint64_t slowest;
 static int loop;
@@ -52,6 +54,7 @@ begin(const struct sockaddr_in *to)
 		return;
 	}
 	sent_at[fd] = prog_now_ms();
+	number[fd] = made;
 	open_now++;
 	prog_fill(&m, prog_sender(1), (uint32_t)made);
 	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0)
@@ -90,8 +93,11 @@ give_up(uint64_t wait_ms)
 	int fd;
 
 	for (fd = 0; fd < MOST; fd++)
-		if (sent_at[fd] != 0 && now - sent_at[fd] > wait_ms)
+		if (sent_at[fd] != 0 && now - sent_at[fd] > wait_ms) {
+			warnx("socket %lu, of ms %llu: no answer", number[fd],
+			    (unsigned long long)(sent_at[fd] - began));
 			end(fd);
+		}
 }
 
 int
@@ -100,7 +106,7 @@ main(int argc, char **argv)
 	struct rlimit most = { MOST, MOST };
 	struct epoll_event e[EVENTS];
 	struct sockaddr_in to;
-	uint64_t began, look = 0, now;
+	uint64_t look = 0, now;
 	unsigned long rate, all;
 	int i, n;
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * Parts of a datagram come to the peer's agent, which gives the program the
+ * whole; whole datagrams come to the program at once.  So a whole one would pass
+ * those in parts that were sent before it, by as much as the agent is late: when
+ * a size is proven and parts are no longer needed, or when a short datagram
+ * follows a long one.
+ *
+ * So what follows on the same flow goes in parts as well, until an answer says
+ * that the peer's agent has read the last ones.  A steady stream never
+ * comes to that: after ORDER_MORE datagrams that need no parts the next ones
+ * wait for the answer to a probe, ORDER_US at most, and until the place where
+ * they wait is full: the program is not to wait as well.  Where longer ones need
+ * parts on that flow still, they do not wait: short ones go whole then, and
+ * could pass only what the agent has not read for so many datagrams.
+ *
+ * An answer tells only within bounds what it answers.  Where nothing else was
+ * sent on the flow between those, it is for the last one in parts.
+ *
+ *	part_flow	the flow of the last datagram in parts, sent at part_at
+ *	part_prev	when the one before it was sent there
+ *	part_gone	when the kernel had it: the agent may send probes with a
+ *			later time stamp before that
+ *	part_left	datagrams that may yet follow in parts; 0: the next waits
+ *	part_need	how long the last packet would have been that had to go
+ *			in parts; 0: nothing is to be watched
+ *
+ * The caller's lock is held.  Source: PROTOCOL.md 4 (Size).
+ */
+#include "part_order.h"
+
+#include "flow.h"
+#include "mp.h"
+#include "part.h"
+#include "pool.h"
+#include "state.h"
+#include "table.h"
+
+enum {
+	ORDER_MORE = 64,       /* datagrams */
+	ORDER_US = 250 * 1000,
+	ORDER_SPARE = 128 * 1024, /* bytes left where datagrams wait */
+};
+
+bool
+part_order_behind(const struct session *s, const struct flow *f, uint64_t now)
+{
+	return s->part_need != 0 && s->part_flow == f->id &&
+	    now < s->part_at + ORDER_US;
+}
+
+bool
+part_order_parts(const struct session *s, const struct flow *f, uint64_t now,
+    size_t len, size_t frame)
+{
+	return part_needed(f, len, MP_OVERHEAD, frame) ||
+	    (part_order_behind(s, f, now) &&
+		len + MP_OVERHEAD + frame <= f->size);
+}
+
+bool
+part_order_waits(struct mp *m, struct session *s, const struct flow *f,
+    uint64_t now, size_t len, size_t frame)
+{
+	if (s->part_left > 0 || !part_order_behind(s, f, now) ||
+	    part_needed(f, len, MP_OVERHEAD, frame))
+		return false;
+	if (!pool_fits(m, POOL_HELD, s, len + ORDER_SPARE)) {
+		s->part_need = 0;
+		s->staged_again = 0;
+		return false;
+	}
+	s->staged_again = s->part_at + ORDER_US;
+	return true;
+}
+
+void
+part_order_sent(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    size_t len, size_t frame)
+{
+	uint64_t prev = s->part_flow == f->id ? s->part_at : 0;
+
+	prev = f->data_last > prev ? f->data_last : prev;
+	s->part_prev = f->probe_at > prev ? f->probe_at : prev;
+	s->part_at = s->part_gone = now;
+	s->part_flow = f->id;
+	if (part_needed(f, len, MP_OVERHEAD, frame)) {
+		s->part_need = (uint16_t)(len + MP_OVERHEAD + frame);
+		s->part_left = ORDER_MORE;
+	} else if (s->part_left > 0 && --s->part_left == 0) {
+		if (s->part_need > f->size) {
+			s->part_need = 0;
+			return;
+		}
+		f->probe_now = true;
+		table_arm(m, s, now);
+	}
+}
+
+void
+part_order_gone(struct session *s, const struct flow *f, uint64_t now,
+    size_t len)
+{
+	if (s->part_flow != f->id)
+		return;
+	s->part_gone = now;
+	if (s->part_need == 0)
+		s->part_need = (uint16_t)(len + MP_OVERHEAD);
+}
+
+void
+part_order_passed(struct mp *m, struct session *s, const struct flow *f,
+    uint64_t from, uint64_t to, uint64_t now)
+{
+	if (s->part_need == 0 || s->part_flow != f->id || to < s->part_at ||
+	    (from < s->part_gone && (from <= s->part_prev ||
+		(f->probe_at > s->part_at && f->probe_at <= to))))
+		return;
+	if (s->part_left == 0) {
+		s->staged_again = 0;
+		table_arm(m, s, now); /* what is staged may go */
+	}
+	s->part_need = 0;
+}
