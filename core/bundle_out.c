@@ -172,9 +172,7 @@ bundle_count(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 bool
 bundle_refused(struct flow *f, uint64_t now, unsigned n, int error)
 {
-	/* Single ones tell whether they are too long. */
-	return n > 1 && (error == MP_EMSGSIZE ||
-	    offload_refused(&f->offload, now, error));
+	return n > 1 && offload_refused(&f->offload, now, error);
 }
 
 int

@@ -77,6 +77,14 @@ tx_bundle_is_refusal(int error)
 	    error == -EOPNOTSUPP || error == -ENOPROTOOPT;
 }
 
+/* The engine remembers who refuses bundles; that one is too long for the path,
+ * or for the room of its options, single ones tell. */
+int
+tx_bundle_error(int error, bool refused)
+{
+	return refused && (error == -ENOBUFS || error == -EMSGSIZE) ? 0 : error;
+}
+
 /* Seals all packets: bytes. */
 static size_t
 tx_bundle_seal(struct tx *o, const struct mp_bundle *b, const struct tx_run *r)
@@ -150,7 +158,7 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 	if (!reentry_lock(o->s->map.arena))
 		return (int)n;
 	error = mp_bundle_commit(m, arena_now(), &b, sent,
-	    refused && error == -ENOBUFS ? 0 : error,
+	    tx_bundle_error(error, refused),
 	    r->payload, r->stride, r->len, n < r->n ? r->len : r->last);
 	tx_packet_unlock(o);
 	if (error == -EAGAIN && waits) {

@@ -96,7 +96,7 @@ tx_gather_attempt(struct tx *o, bool *left)
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
 	error = mp_gather_commit(m, arena_now(), &b, error == 0 ? run.n : 0,
-	    refused && error == -ENOBUFS ? 0 : error);
+	    tx_bundle_error(error, refused));
 	tx_packet_unlock(o);
 	if (error == -EAGAIN)
 		return error;
