@@ -33,7 +33,8 @@ enum {
 	MOST = 128, /* by a call */
 	ECT0 = 2, /* a TOS that no queue of the kernel sorts by */
 	MESSAGE = 65000, /* bytes, by UDP_SEGMENT */
-	WINDOW = 256, /* a TUN device queues 500 packets */
+	WINDOW = 128, /* a TUN device queues 500 packets, and a session
+		       * begins with two packets for a long datagram */
 	TELL = 32, /* datagrams after which the taker tells */
 	TELL_MS = 20, /* or where none comes for so long, since what it tells
 		       * may be lost */
@@ -105,7 +106,7 @@ roomy(int fd)
 	(void)!setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &n, sizeof(n));
 }
 
-/* --- The taker ------------------------------------------------------------- */
+/* --- The taker ----------------------------------------------------------- */
 
 static int
 take(unsigned port)
@@ -150,7 +151,7 @@ take(unsigned port)
 	return 0;
 }
 
-/* --- The sender ------------------------------------------------------------ */
+/* --- The sender ---------------------------------------------------------- */
 
 static int fd;
 static uint8_t data[MOST * LONGEST];
