@@ -12,18 +12,19 @@
  *
  * A flow is in one of these states:
  *
- * TRY (at first).  At most `left' datagrams may go in bundles until the peer has
- * told of them: 4, then 64, then 1024.  So what is at fault from the start
- * costs four datagrams where it spoils all, and a share of 64 or 1024 where it
- * spoils some.  After the third report bundles are trusted.
+ * TRY (at first).  At most `left' datagrams may go in bundles until the peer
+ * has told of them: 4, then 64, then 256 or one of OFFLOAD_PART.  So what is at
+ * fault from the start costs four datagrams where it spoils all, and a share of
+ * the others where it spoils some.  After the third report bundles are trusted.
  *
  * TRUSTED.  All may go in bundles.  A report by which they fare worse than
- * single ones did, or a late answer (offload_doubted()), leads to CHECK.
+ * single ones did leads to CHECK, or to TRY (see "Pace"); a late answer, which
+ * may mean that all are lost, to TRY.
  *
  * CHECK.  All go alone, until the peer has told of OFFLOAD_CHECK of them: is the
  * loss of the bundles more than theirs, now?  Then bundles are at fault: OFF, or
- * TRY once more where they had been trusted for OFFLOAD_YOUNG.  Else the path
- * loses, and all goes on.
+ * TRY once more where they had been trusted for OFFLOAD_YOUNG, or where very
+ * many packets go.  Else the path loses, and all goes on.
  *
  * OFF.  All go alone; OFFLOAD_OFF later, each time twice as long, they are tried
  * again.  A bundle that the kernel refuses leads here at once.
@@ -43,6 +44,14 @@
  * OFFLOAD_SHARE bundled ones, to be checked (offload_suspect()); then
  * OFFLOAD_SURE times that of the difference (offload_worse()).
  *
+ * Pace.  A program that sends as fast as it can is faster in bundles, perhaps too
+ * fast for its peer, whose queue then loses some.  That is no fault of bundles,
+ * though it ends where single ones go.  So only intervals in which all would have
+ * gone at about the same pace (offload_fair()) can show that they are at fault.
+ * Where many more are lost in another one, that of TRY is the experiment: few
+ * bundles among single ones.  When they have passed it, such loss counts for
+ * nothing for OFFLOAD_TOLERANT, which doubles.
+ *
  * Pure arithmetic; the caller's lock is held.
  */
 #include "offload.h"
@@ -54,15 +63,26 @@
 
 enum { OFFLOAD_EIO = -5, OFFLOAD_EOPNOTSUPP = -95, OFFLOAD_ENOPROTOOPT = -92 };
 
-/* Datagrams that may go in bundles before the peer has told of them. */
-static const uint16_t offload_allow[] = { 4, 64, 1024 };
-enum { OFFLOAD_STEPS = sizeof(offload_allow) / sizeof(offload_allow[0]) };
+enum { OFFLOAD_FIRST = 4, OFFLOAD_MANY = 64, OFFLOAD_STEPS = 3 };
 
+/* Datagrams that may go in bundles before the peer has told of them. */
 static uint16_t
 offload_allowed(const struct offload *o)
 {
-	return offload_allow[o->step < OFFLOAD_STEPS ? o->step :
-						       OFFLOAD_STEPS - 1];
+	uint32_t share = o->interval / OFFLOAD_PART;
+
+	if (o->step < OFFLOAD_STEPS - 1)
+		return o->step == 0 ? OFFLOAD_FIRST : OFFLOAD_MANY;
+	return share < OFFLOAD_FEW ? OFFLOAD_FEW :
+	    share < 4 * OFFLOAD_FEW ? (uint16_t)share : 4 * OFFLOAD_FEW;
+}
+
+/* So few of n packets that, if they went alone, all would go at about the same
+ * pace. */
+static bool
+offload_fair(uint32_t n, uint32_t bundled)
+{
+	return bundled <= OFFLOAD_FEW || bundled <= n / OFFLOAD_PART;
 }
 
 static void
@@ -248,7 +268,7 @@ offload_add(struct offload_sum *s, uint32_t n, int32_t lost)
 		s->lost = 0;
 }
 
-/* Bundles are checked: these packets gave cause; none: a late answer. */
+/* Bundles are checked: `cause' gave cause. */
 static void
 offload_check(struct offload *o, uint64_t now)
 {
@@ -287,14 +307,18 @@ offload_passed(struct offload *o, uint64_t now, uint32_t n, int lost)
 	o->state = MP_BUNDLES_TRUSTED;
 	o->since = now;
 	o->error = 0;
+	o->convicted = false;
+	o->tolerant = now + (OFFLOAD_TOLERANT << o->tolerances);
+	o->tolerances += o->tolerances < OFFLOAD_TOLERANCES;
 }
 
 /* Enough single ones were told of.  True: bundles are at fault. */
 static bool
 offload_verdict(struct offload *o, uint64_t now)
 {
-	bool again = o->was == MP_BUNDLES_TRUSTED &&
-	    o->checked_at > o->since + OFFLOAD_YOUNG;
+	bool again = (o->was == MP_BUNDLES_TRUSTED &&
+	    o->checked_at > o->since + OFFLOAD_YOUNG) ||
+	    (o->interval > 4 * OFFLOAD_FEW && !o->convicted);
 
 	if (!offload_worse(&o->cause, o->cause_bundled, &o->check)) {
 		o->single = o->check; /* what the path loses now */
@@ -303,12 +327,46 @@ offload_verdict(struct offload *o, uint64_t now)
 		return false;
 	}
 	/* A path has bad moments, too: of all the reports since they are
-	 * trusted one is the worst. */
+	 * trusted one is the worst; and a full queue may have emptied. */
+	o->convicted = true;
 	if (again)
 		offload_try(o);
 	else
 		offload_off(o, now, 0);
 	return true;
+}
+
+/* An interval of packets of which some went in bundles. */
+static void
+offload_together(struct offload *o, uint64_t now, const struct offload_sum *some,
+    uint32_t bundled)
+{
+	bool fair = offload_fair(some->n, bundled);
+
+	if (o->state == MP_BUNDLES_CHECK) { /* from before the check */
+		if (fair) {
+			o->cause.n += some->n;
+			o->cause.lost += some->lost;
+			o->cause_bundled += bundled;
+		}
+		return;
+	}
+	if (!fair && o->state == MP_BUNDLES_TRY) { /* from before the try */
+		o->left = offload_allowed(o);
+		return;
+	}
+	if (!offload_suspect(some, bundled, &o->single)) {
+		offload_passed(o, now, some->n, some->lost);
+		return;
+	}
+	if (fair) {
+		o->cause = *some;
+		o->cause_bundled = bundled;
+		offload_check(o, now);
+	} else if (now >= o->tolerant ||
+	    (int64_t)some->lost * 8 >= (int64_t)bundled * 7) {
+		offload_try(o);
+	}
 }
 
 /* An interval of packets, some of them in bundles, of which so many are
@@ -324,24 +382,12 @@ offload_judge(struct offload *o, uint64_t now, uint32_t n, uint32_t bundled,
 		    bundled == 0 ? lost : 0);
 		return false;
 	}
-	if (o->state != MP_BUNDLES_CHECK) {
-		if (bundled == 0) {
-			offload_add(&o->single, n, lost);
-			return false;
-		}
-		if (!offload_suspect(&some, bundled, &o->single)) {
-			offload_passed(o, now, n, lost);
-			return false;
-		}
-		o->cause = some;
-		o->cause_bundled = bundled;
-		offload_check(o, now);
+	if (bundled == 0 && o->state != MP_BUNDLES_CHECK) {
+		offload_add(&o->single, n, lost);
 		return false;
 	}
-	if (bundled > 0) { /* from before the check */
-		o->cause.n += n;
-		o->cause.lost += lost;
-		o->cause_bundled += bundled;
+	if (bundled > 0) {
+		offload_together(o, now, &some, bundled);
 		return false;
 	}
 	o->check.n += n;
@@ -361,6 +407,7 @@ offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost)
 	n = p->sent - o->known.sent;
 	bundled = p->bundled - o->known.bundled;
 	lost = o->pending;
+	o->interval = n;
 	o->known = *p;
 	o->pending = 0;
 	if ((int32_t)n < 0)
@@ -375,9 +422,8 @@ offload_doubted(struct offload *o, uint64_t now)
 	    o->bundled == o->known.bundled ||
 	    (o->checked_at != 0 && now < o->checked_at + OFFLOAD_DOUBT))
 		return;
-	memset(&o->cause, 0, sizeof(o->cause));
-	o->cause_bundled = 0;
-	offload_check(o, now);
+	o->checked_at = now;
+	offload_try(o);
 }
 
 bool

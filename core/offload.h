@@ -12,6 +12,10 @@ enum offload_limit {
 	OFFLOAD_LEAST = 3, /* more lost than of single ones, at least */
 	OFFLOAD_SURE = 4,  /* ... and so many standard deviations */
 	OFFLOAD_SHARE = 64, /* ... and one of so many bundled ones */
+	OFFLOAD_FEW = 256, /* bundled ones of an interval that make little
+			    * difference to the pace; or ... */
+	OFFLOAD_PART = 16, /* ... one of so many packets */
+	OFFLOAD_TOLERANCES = 4,
 	OFFLOAD_CHECK = 256, /* packets after which single ones are judged */
 	OFFLOAD_KEEP = 4096, /* single packets that count: over this, half are
 			      * forgotten */
@@ -26,6 +30,8 @@ enum offload_limit {
 #define OFFLOAD_GAP_OLD (100 * MS) /* ... and later */
 #define OFFLOAD_YOUNG (1 * SEC) /* trusted for so long they get another try */
 #define OFFLOAD_OLD (10 * SEC)	/* after so long */
+#define OFFLOAD_TOLERANT (1 * SEC) /* loss of many bundles is the peer's after a
+				    * try; doubles OFFLOAD_TOLERANCES times */
 #define OFFLOAD_DOUBT (1 * SEC) /* between two checks for a late answer */
 #define OFFLOAD_OFF (10 * SEC)	/* single ones after a failure; doubles, up to
 				 * OFFLOAD_STRIKES times ... */

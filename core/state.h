@@ -82,11 +82,14 @@ struct offload {
 	uint8_t state, was; /* enum mp_bundles; before CHECK */
 	uint8_t step : 4;   /* of TRY */
 	uint8_t strikes : 4; /* times that they failed, lately */
-	bool alone;	/* the next datagram goes alone */
+	bool alone : 1;	/* the next datagram goes alone */
+	bool convicted : 1; /* a check found them at fault */
+	uint8_t tolerances : 4;
 	int16_t error;	/* of the refusal, or 0 */
 	uint16_t left;	/* datagrams that may go in bundles (TRY) */
 	uint32_t bundled; /* datagrams that went in bundles */
 	uint32_t points;  /* probes so far */
+	uint32_t interval; /* packets between the last two that were told */
 	int32_t pending;  /* missing, of no interval yet */
 	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
 	struct offload_point known; /* the peer told of all before it */
@@ -96,6 +99,7 @@ struct offload {
 	uint32_t cause_bundled;	    /* ... so many of them in bundles */
 	uint64_t since; /* of TRUSTED; OFF: until */
 	uint64_t probe_at, checked_at; /* last probe, last CHECK; 0: none */
+	uint64_t tolerant; /* loss of many is the peer's until then */
 };
 
 /*

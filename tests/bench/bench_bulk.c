@@ -7,7 +7,8 @@
  *	bench_bulk serve PORT HOW	counts what arrives, until it is ended
  *	bench_bulk send ADDR PORT MS SIZE HOW [RATE]
  *
- * sends for that many ms, at most RATE a second, and prints on a line
+ * sends for that many ms, at most RATE a second, after WARM_MS that do not count,
+ * and prints on a line
  *
  *	datagrams received per second
  *	CPU time of sender and of receiver per datagram, us
@@ -51,6 +52,7 @@ enum {
 	WAIT_US = 500000,   /* for an answer */
 	ASKS = 20,
 	WARM = 200,
+	WARM_MS = 400,
 	LATE = 100000,	    /* us: later ones count as so late */
 	RUN = 8,	    /* bytes of the kind and the run's number */
 	HEAD = 16,	    /* ... and of the time */
@@ -384,6 +386,8 @@ blast(int fd, unsigned ms, size_t size, const char *how, uint64_t rate)
 	if (strcmp(how, "gso") == 0 && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT,
 	    &segment, sizeof(segment)) != 0)
 		die("UDP_SEGMENT");
+	flood(fd, run - 2, WARM_MS, size, how, rate);
+	usleep(WAIT_US / 10); /* the server reads what waits */
 	cpu = cpu_us();
 	sent = flood(fd, run, ms, size, how, rate);
 	cpu = cpu_us() - cpu;

@@ -12,7 +12,7 @@
 #include "twins.h"
 
 enum {
-	MOST = 1 << 16,	 /* datagrams of a test */
+	MOST = 1 << 17,	 /* datagrams of a test */
 	LEN = 100,
 	TICK = 10 * 1000, /* us between two bursts */
 };
@@ -330,6 +330,41 @@ START_TEST(slow_reader)
 }
 END_TEST
 
+/* Packets of a tick that the peer's queue takes. */
+static enum duo_verdict
+overflow(struct duo *d, struct duo_packet *p, void *arg)
+{
+	static uint64_t tick;
+	static unsigned n;
+
+	(void)arg;
+	if (p->from != 0 || p->len < LEN)
+		return DUO_PASS;
+	if (d->now / TICK != tick)
+		n = 0;
+	tick = d->now / TICK;
+	return n++ < 700 ? DUO_PASS : DUO_DROP;
+}
+
+/* Nor is a peer that is too slow for a program which bundles make faster. */
+START_TEST(too_fast)
+{
+	struct duo *d = begin(NONE, 0);
+	struct mp_flow_info i;
+	unsigned k, good = 0;
+
+	d->tap = overflow;
+	for (k = 0; k < 100; k++) {
+		stream(d, 0, state_of(d, 0, &i) == MP_BUNDLES_TRUSTED ? 900 :
+		    600, d->now + TICK);
+		ck_assert_int_ne(i.bundles, MP_BUNDLES_OFF);
+		good += i.bundles == MP_BUNDLES_TRUSTED;
+	}
+	ck_assert_uint_ge(good, 60);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_offload(void)
 {
@@ -345,6 +380,7 @@ suite_offload(void)
 	tcase_add_loop_test(c, trusted, 0, 2);
 	tcase_add_loop_test(c, lossy_path, 0, 60);
 	tcase_add_test(c, slow_reader);
+	tcase_add_test(c, too_fast);
 	suite_add_tcase(s, c);
 	return s;
 }
