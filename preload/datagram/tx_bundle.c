@@ -36,6 +36,7 @@
 
 #include "icmp.h"
 #include "mp.h"
+#include "policy/conf.h"
 #include "process/forked.h"
 #include "process/reentry.h"
 #include "shared/arena.h"
@@ -66,6 +67,7 @@ static bool
 tx_bundle_may(const struct tx *o)
 {
 	return o->stamps == 0 && !o->s->options.no_check &&
+	    !conf_get()->set.no_bundles &&
 	    (seccomp_unfiltered() || SECCOMP_ALLOWS(SYS_sendmsg));
 }
 

@@ -43,6 +43,7 @@
 
 #include "icmp.h"
 #include "mp.h"
+#include "policy/conf.h"
 #include "process/forked.h"
 #include "process/reentry.h"
 #include "shared/arena.h"
@@ -183,6 +184,7 @@ static bool
 tx_gather_may(const struct tx *o)
 {
 	return o->single && o->len > 0 && o->stamps == 0 &&
+	    !conf_get()->set.no_bundles &&
 	    o->ask.socket == NULL && !o->s->options.shut &&
 	    !o->s->options.no_check && seccomp_unfiltered() &&
 	    (o->flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) == 0;
