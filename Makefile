@@ -144,7 +144,8 @@ PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
 	process/iov \
 	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
 	socket/pinned socket/fib socket/own_addr \
-	datagram/tx_option datagram/cork datagram/cmsg datagram/rx_spin)
+	datagram/tx_many datagram/tx_option datagram/cork datagram/cmsg \
+	datagram/rx_spin)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \

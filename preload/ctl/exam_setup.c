@@ -14,7 +14,9 @@
 
 #include "exam.h"
 #include "host.h"
+#include "mp.h"
 #include "policy/settings.h"
+#include "rows.h"
 #include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
@@ -151,6 +153,40 @@ exam_check_installed(struct exam *x, const struct check *c)
 	}
 }
 
+/* --- Bundles ------------------------------------------------------------- */
+
+/* What is at fault is the device, or the kernel: one finding for each device. */
+static void
+exam_check_bundles(struct exam *x, const struct check *c)
+{
+	const struct mp_flow_info *f;
+	struct rows rows = { 0 };
+	const char *interface, *last = "";
+	char how[80];
+	size_t i;
+
+	if (rows_get(&rows, 0) != 0)
+		return;
+	for (i = 0; i < rows.n; i++) {
+		f = &rows.row[i].u.flow_row.info;
+		interface = rows.row[i].u.flow_row.interface;
+		if (rows.row[i].kind != IPC_ROW_FLOW ||
+		    f->bundles != MP_BUNDLES_OFF ||
+		    strcmp(interface, last) == 0)
+			continue;
+		if (f->bundle_error != 0)
+			snprintf(how, sizeof(how), "refused: %s",
+			    strerror(-f->bundle_error));
+		else
+			snprintf(how, sizeof(how), "%u of %u packets were "
+			    "lost, alone %u of %u", f->bundle_lost,
+			    f->bundle_n, f->single_lost, f->single_n);
+		exam_found(x, c, interface, how, NULL);
+		last = interface;
+	}
+	rows_free(&rows);
+}
+
 /* --- Limits -------------------------------------------------------------- */
 
 static void
@@ -187,6 +223,10 @@ const struct check exam_setup[] = {
 	{ "installed", exam_check_installed, EXAM_FAULT,
 	    "%1: version %2; mpctl has %3: install all of one",
 	    "make install" },
+	{ "bundles", exam_check_bundles, EXAM_REMARK,
+	    "bundles of datagrams fail on %1 (%2), so all go one by one: a "
+	    "fault of the device or the kernel (UDP_SEGMENT)",
+	    "ethtool -K %1 tx-udp-segmentation off" },
 	{ "files", exam_check_open_files, EXAM_FAULT,
 	    "programs may open %1 files only, which is few", "ulimit -n 1024" },
 	{ "rmem", exam_check_rmem, EXAM_REMARK,

@@ -222,8 +222,9 @@ send_many(uint32_t n, uint32_t len, uint32_t last, int tos)
 	}
 	if (tos >= 0)
 		put_tos(&many[n / 2].msg_hdr, tos);
-	for (i = 0; i < n; i += (uint32_t)sent)
-		if ((sent = sendmmsg(fd, many + i, n - i, 0)) <= 0)
+	for (i = 0; i < n; i += sent > 0 ? (uint32_t)sent : 0)
+		if ((sent = sendmmsg(fd, many + i, n - i, 0)) <= 0 &&
+		    errno != EAGAIN)
 			return false;
 	for (i = 0; i < n; i++)
 		if (many[i].msg_len != iov[i].iov_len)
@@ -268,8 +269,10 @@ send_some(char way, uint32_t n, uint32_t len, uint32_t each)
 	}
 	for (i = 0; i < k; i++)
 		make(data + i * len, n + i, i + 1 < k ? len : last);
-	good = way == 'm' ? send_many(k, len, last, tos) :
-	    send_segments(way == 'c', k, len, last, tos);
+	do
+		good = way == 'm' ? send_many(k, len, last, tos) :
+		    send_segments(way == 'c', k, len, last, tos);
+	while (!good && errno == EAGAIN); /* nothing was sent */
 	if (!good)
 		err(1, "number %u, %u of %u bytes", n, k, len);
 	return k;
