@@ -21,13 +21,13 @@
  * single ones did leads to CHECK, or to TRY (see "Pace"); a late answer, which
  * may mean that all are lost, to TRY.
  *
- * CHECK.  All go alone, until the peer has told of OFFLOAD_CHECK of them: is the
- * loss of the bundles more than theirs, now?  Then bundles are at fault: OFF, or
- * TRY once more where they had been trusted for OFFLOAD_YOUNG, or where very
+ * CHECK.  All go alone, until the peer has told of OFFLOAD_CHECK of them: is
+ * the loss of the bundles more than theirs, now?  Then bundles are at fault:
+ * OFF, or TRY once more where they had been trusted for OFFLOAD_YOUNG, or where very
  * many packets go.  Else the path loses, and all goes on.
  *
- * OFF.  All go alone; OFFLOAD_OFF later, each time twice as long, they are tried
- * again.  A bundle that the kernel refuses leads here at once.
+ * OFF.  All go alone; OFFLOAD_OFF later, each time twice as long, they are
+ * tried again.  A bundle that the kernel refuses leads here at once.
  *
  * Reports.  A report names the packets up to a probe.  Each probe notes
  * (struct offload_point) how many packets went before it, and how many of them
@@ -38,16 +38,20 @@
  * fault that spoils all bundles is told, too.  Where bundles go, probes go each
  * OFFLOAD_GAP.
  *
+ * While the path fails, and some time after (loss.h), an interval that has lost
+ * anything says nothing.
+ *
  * Worse.  Of all packets of an interval single ones would have lost as many as
  * their share says.  What is missing above that must be OFFLOAD_LEAST,
  * OFFLOAD_SURE times the standard deviation of the expected number, and one of
  * OFFLOAD_SHARE bundled ones, to be checked (offload_suspect()); then
  * OFFLOAD_SURE times that of the difference (offload_worse()).
  *
- * Pace.  A program that sends as fast as it can is faster in bundles, perhaps too
- * fast for its peer, whose queue then loses some.  That is no fault of bundles,
- * though it ends where single ones go.  So only intervals in which all would have
- * gone at about the same pace (offload_fair()) can show that they are at fault.
+ * Pace.  A program that sends as fast as it can is faster in bundles, perhaps
+ * too fast for its peer, whose queue then loses some.  That is no fault of
+ * bundles, though it ends where single ones go.  So only intervals in which all
+ * would have gone at about the same pace (offload_fair()) can show that they
+ * are at fault.
  * Where many more are lost in another one, that of TRY is the experiment: few
  * bundles among single ones.  When they have passed it, such loss counts for
  * nothing for OFFLOAD_TOLERANT, which doubles.
@@ -338,8 +342,8 @@ offload_verdict(struct offload *o, uint64_t now)
 
 /* An interval of packets of which some went in bundles. */
 static void
-offload_together(struct offload *o, uint64_t now, const struct offload_sum *some,
-    uint32_t bundled)
+offload_together(struct offload *o, uint64_t now,
+    const struct offload_sum *some, uint32_t bundled)
 {
 	bool fair = offload_fair(some->n, bundled);
 
@@ -396,7 +400,8 @@ offload_judge(struct offload *o, uint64_t now, uint32_t n, uint32_t bundled,
 }
 
 bool
-offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost)
+offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost,
+    bool failure)
 {
 	const struct offload_point *p = offload_find(o, sent);
 	uint32_t n, bundled;
@@ -410,8 +415,11 @@ offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost)
 	o->interval = n;
 	o->known = *p;
 	o->pending = 0;
-	if ((int32_t)n < 0)
-		return false; /* an older report */
+	if ((int32_t)n < 0 || (failure && lost != 0)) { /* says nothing */
+		if (o->state == MP_BUNDLES_TRY)
+			o->left = offload_allowed(o);
+		return false;
+	}
 	return offload_judge(o, now, n, bundled, lost);
 }
 

@@ -58,10 +58,12 @@ void offload_probed(struct offload *, uint64_t now, uint32_t rtt_us,
     uint32_t sent);
 /*
  * The peer tells (COUNT) that of our first `sent' packets, modulo 2^16, so many
- * more are missing than it told before.  True: bundles are at fault, and what
- * is missing says nothing of the path.
+ * more are missing than it told before; `failure': of the path, which may have
+ * lost them all.  True: bundles are at fault, and what is missing says nothing
+ * of the path.
  */
-bool offload_told(struct offload *, uint64_t now, uint16_t sent, int lost);
+bool offload_told(struct offload *, uint64_t now, uint16_t sent, int lost,
+    bool failure);
 /* A datagram's answer is late, and a probe's is there. */
 void offload_doubted(struct offload *, uint64_t now);
 /* The kernel refused a bundle with this error.  True: it may take the same

@@ -155,7 +155,7 @@ exam_check_installed(struct exam *x, const struct check *c)
 
 /* --- Bundles ------------------------------------------------------------- */
 
-/* What is at fault is the device, or the kernel: one finding for each device. */
+/* The device is at fault, or the kernel: one finding for each device. */
 static void
 exam_check_bundles(struct exam *x, const struct check *c)
 {
