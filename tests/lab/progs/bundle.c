@@ -33,8 +33,8 @@ enum {
 	MOST = 128, /* by a call */
 	ECT0 = 2, /* a TOS that no queue of the kernel sorts by */
 	MESSAGE = 65000, /* bytes, by UDP_SEGMENT */
-	WINDOW = 128, /* a TUN device queues 500 packets, and a session
-		       * begins with two packets for a long datagram */
+	WINDOW = 128, /* more of them than a session's begin has room to stage
+		       * (208 KiB) would be lost */
 	TELL = 32, /* datagrams after which the taker tells */
 	TELL_MS = 20, /* or where none comes for so long, since what it tells
 		       * may be lost */
