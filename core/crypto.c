@@ -5,7 +5,6 @@
 #include "bytes.h"
 #include "crypto.h"
 
-
 /* --- Authenticated encryption -------------------------------------------- */
 
 void

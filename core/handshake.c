@@ -33,13 +33,12 @@
  * An INIT is checked from cheap to dear: length and version, mac1 (for us),
  * mac2, whether it is a copy, the rate limits, one curve operation for its
  * sender's public key, whether we know that, one for its payload, and only then
- * the three of an answer.  A stranger costs no memory and gets no answer.  When the 256 records
- * are taken, the oldest goes.
+ * the three of an answer.  A stranger costs no memory and gets no answer.  When
+ * the 256 records are taken, the oldest goes.
  *
- * Both ends may begin at once.  The handshake of the end
- * with the lower public key wins: A drops B's INIT while
- * its own is under way, B answers A's and gives its own session to it
- * (responder_adopt()).  But if A had answered B's before it began, B's wins.
+ * Both ends may begin at once.  The handshake of the end with the lower public
+ * key, A, wins: A drops B's INIT while its own is under way, B answers A's and
+ * gives its own session to it (responder_adopt()).  But if A had answered B's before it began, B's wins.
  *
  * Never: a change to a live session by a peer's unconfirmed handshake; a
  * long-term key in the block (the keyring is the agent's, mp.h); a DH of zero.

@@ -3,8 +3,8 @@
  * Theory of operation
  *
  * Bounds what strangers can make the agent compute.  An INIT comes here when
- * its mac1 is right: its sender knows our public key.  Copies of an INIT that was answered cost no more than its
- * mac2; INITs inside a live session are bound by `curve' alone.
+ * its mac1 is right: its sender knows our public key.  Copies of an INIT that was
+ * answered cost no more than its mac2; INITs inside a live session are bound by `curve' alone.
  *
  * Three kinds of token bucket, refilled by time:
  *	fresh	200 at once and 200 a second: new handshakes without a cookie
@@ -21,9 +21,9 @@
  *	RATELIMIT_DROP		its source sends too many even so
  *
  * A cookie is a MAC of the sender's address and port under a secret that turns
- * every 120 s; the one before is good, too.  It is sealed under the
- * cookie key of our identity, bound to the INIT's mac1, so that only the sender of that INIT
- * can read it.  An INIT whose mac2 is made with it shows that its source
+ * every 120 s; the one before is good, too.  It is sealed under
+ * the cookie key of our identity, bound to the INIT's mac1, so that only the
+ * sender of that INIT can read it.  An INIT whose mac2 is made with it shows that its source
  * address is real.  A mac2 that is neither zero nor right is always refused.
  *
  * Never: memory that grows with the number of sources (their buckets have

@@ -231,7 +231,8 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	}
 	if (yields(m, sh, now))
 		return MP_C_drop_handshake_role;
-	return ratelimit_curve(m, now, RATELIMIT_ANSWER) ? MP_C_MAX : MP_C_drop_handshake_rate;
+	return ratelimit_curve(m, now, RATELIMIT_ANSWER) ? MP_C_MAX :
+	    MP_C_drop_handshake_rate;
 }
 
 /* Opens an INIT for that identity of ours.  MP_C_MAX: it is of the peer *key; or

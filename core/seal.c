@@ -39,22 +39,23 @@ seal_nonce(uint8_t nonce[CRYPTO_NONCE], const uint8_t *packet)
 	memcpy(nonce + 4, packet + 4, 8);
 }
 
-size_t
-seal_packet(uint8_t *packet, size_t frame, size_t len, unsigned suite,
-    const uint8_t key[32])
+/* Seals with that function, and the key that it takes. */
+static size_t
+seal_by(seal_function *seal, uint8_t *packet, size_t frame, size_t len,
+    const uint8_t *key)
 {
 	uint8_t nonce[CRYPTO_NONCE];
 	size_t ad = frame + WIRE_AD;
 	uint8_t *text = packet + ad;
 
 	seal_nonce(nonce, packet + frame);
-	seal_get(suite)->seal(text, text, len, packet, ad, nonce, key);
+	seal(text, text, len, packet, ad, nonce, key);
 	return ad + len + WIRE_TAG;
 }
 
-int
-seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
-    unsigned suite, const uint8_t key[32])
+static int
+seal_open_by(seal_open_function *open, uint8_t *out, const uint8_t *packet,
+    size_t frame, size_t len, const uint8_t *key)
 {
 	uint8_t nonce[CRYPTO_NONCE];
 	size_t ad = frame + WIRE_AD;
@@ -63,10 +64,23 @@ seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
 	if (len < ad + WIRE_TAG || len > UINT16_MAX)
 		return -1;
 	seal_nonce(nonce, packet + frame);
-	if (!seal_get(suite)->open(out, packet + ad, len - ad, packet, ad,
-	    nonce, key))
+	if (!open(out, packet + ad, len - ad, packet, ad, nonce, key))
 		return -1;
 	return (int)(len - ad - WIRE_TAG);
+}
+
+size_t
+seal_packet(uint8_t *packet, size_t frame, size_t len, unsigned suite,
+    const uint8_t key[32])
+{
+	return seal_by(seal_get(suite)->seal, packet, frame, len, key);
+}
+
+int
+seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,
+    unsigned suite, const uint8_t key[32])
+{
+	return seal_open_by(seal_get(suite)->open, out, packet, frame, len, key);
 }
 
 void
@@ -84,25 +98,13 @@ size_t
 seal_ready_packet(uint8_t *packet, size_t len, unsigned suite,
     const uint8_t ready[CRYPTO_READY])
 {
-	uint8_t nonce[CRYPTO_NONCE], *text = packet + WIRE_AD;
-
-	seal_nonce(nonce, packet);
-	seal_get(suite)->ready_seal(text, text, len, packet, WIRE_AD, nonce,
-	    ready);
-	return WIRE_AD + len + WIRE_TAG;
+	return seal_by(seal_get(suite)->ready_seal, packet, 0, len, ready);
 }
 
 int
 seal_ready_open(uint8_t *out, const uint8_t *packet, size_t len,
     unsigned suite, const uint8_t ready[CRYPTO_READY])
 {
-	uint8_t nonce[CRYPTO_NONCE];
-
-	if (len < WIRE_AD + WIRE_TAG || len > UINT16_MAX)
-		return -1;
-	seal_nonce(nonce, packet);
-	if (!seal_get(suite)->ready_open(out, packet + WIRE_AD, len - WIRE_AD,
-	    packet, WIRE_AD, nonce, ready))
-		return -1;
-	return (int)(len - WIRE_AD - WIRE_TAG);
+	return seal_open_by(seal_get(suite)->ready_open, out, packet, 0, len,
+	    ready);
 }

@@ -18,19 +18,21 @@ enum seal_suite {
 	SEAL_SUITES
 };
 
+/* As crypto_chacha_seal() and crypto_chacha_open(). */
+typedef void seal_function(uint8_t *, const uint8_t *, size_t, const uint8_t *,
+    size_t, const uint8_t *, const uint8_t *);
+typedef bool seal_open_function(uint8_t *, const uint8_t *, size_t,
+    const uint8_t *, size_t, const uint8_t *, const uint8_t *);
+
 struct seal_row {
 	const char *name;
 	uint32_t feature; /* handshake feature bit; 0: always offered */
-	void (*seal)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
-	    size_t, const uint8_t *, const uint8_t *);
-	bool (*open)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
-	    size_t, const uint8_t *, const uint8_t *);
+	seal_function *seal;
+	seal_open_function *open;
 	/* with a key made ready; NULL: that is the key itself */
 	void (*ready)(uint8_t *, const uint8_t *);
-	void (*ready_seal)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
-	    size_t, const uint8_t *, const uint8_t *);
-	bool (*ready_open)(uint8_t *, const uint8_t *, size_t, const uint8_t *,
-	    size_t, const uint8_t *, const uint8_t *);
+	seal_function *ready_seal;
+	seal_open_function *ready_open;
 };
 
 /* The row of a suite; numbers out of range give SEAL_CHACHA's. */

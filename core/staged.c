@@ -250,7 +250,6 @@ staged_kept(struct mp *m, struct session *s, uint64_t now, uint32_t number)
 void
 staged_settle(struct mp *m, struct session *s, uint64_t now)
 {
-	(void)now;
 	if (s->staged_pos == MP_NEVER)
 		return;
 	s->staged_seq = 0;

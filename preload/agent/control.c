@@ -167,7 +167,7 @@ control_commit_one(struct port *p, struct control_item *c, uint8_t *bytes,
 		return;
 	if (p->nslots > 1)
 		steering_accept(p, &c->rx.path);
-	/* Before the ephemeral key of a RESP; once under one lock. */
+	/* Before the session id of a RESP; once under one lock. */
 	in.stirred = in.stirred || arena_stir(&p->map);
 	c->answer = in.stirred && mp_handshake(&p->map.mp, p->keyring->keys,
 	    now, &c->rx, bytes + (inside ? c->rx.off : 0),

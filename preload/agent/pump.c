@@ -169,7 +169,8 @@ pump_watch(struct port *p)
 	uint64_t now = arena_now(), at = mp_deadline(&p->map.mp);
 	uint64_t gathered = mp_counter_get(&p->map.mp, MP_C_gathered);
 
-	if (p->due || p->shut_us != 0 || now >= p->watch_until || now >= p->next || now >= at)
+	if (p->due || p->shut_us != 0 || now >= p->watch_until ||
+	    now >= p->next || now >= at)
 		return false;
 	if (gathered != p->gathered)
 		p->watch_until = now + WATCH_US;
@@ -198,8 +199,9 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 		return -1;
 	now = arena_now();
 	steering_read_records(p);
-	/* Before an ephemeral key of an INIT.  In a steady talk the port is
-	 * looked at each POLL_US, and nothing is due. */
+	/* Before session ids and challenges are drawn (ephemeral secrets are
+	 * the kernel's: keyring.c).  In a steady talk the port is looked at
+	 * each POLL_US, and nothing is due. */
 	fresh = mp_deadline(&p->map.mp) <= now && arena_stir(&p->map);
 	while (fresh && n < BATCH && mp_poll(&p->map.mp, p->keyring->keys, now,
 	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)

@@ -41,8 +41,8 @@
  *
  * Never: a lock list that runs through the shared memory, as that of a
  * pthread_mutex_t does: any program of the port could write there where the
- * agent's unlock then writes.  Never: an ephemeral key of a generator that was
- * not stirred (arena_stir()) since the lock was taken.
+ * agent's unlock then writes.  Never: a session id or challenge of the agent's
+ * from a generator that was not stirred (arena_stir()) since the lock was taken.
  *
  * Sources: futex(2), get_robust_list(2), Documentation/locking/
  * robust-futex-ABI.rst of Linux; K36 and K37 of doc/design.md.

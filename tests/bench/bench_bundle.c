@@ -17,31 +17,10 @@
 enum {
 	BUNDLE = MP_BUNDLE_MAX,
 	ROUNDS = 401,
-	HEAD = 6,     /* flags and timestamps, sealed with the payload; bytes */
-	AD = 12,      /* session id and nonce, the associated data; bytes */
 	AIM_NS = 300, /* above the AEAD, at most */
 };
 
 enum op { SEND, RECEIVE, OPS };
-
-struct suite {
-	const char *name;
-	bool chacha_only;
-	int (*encrypt)(unsigned char *, unsigned long long *,
-	    const unsigned char *, unsigned long long, const unsigned char *,
-	    unsigned long long, const unsigned char *, const unsigned char *,
-	    const unsigned char *);
-	int (*decrypt)(unsigned char *, unsigned long long *, unsigned char *,
-	    const unsigned char *, unsigned long long, const unsigned char *,
-	    unsigned long long, const unsigned char *, const unsigned char *);
-};
-
-static const struct suite suites[] = {
-	{ "ChaCha20-Poly1305", true, crypto_aead_chacha20poly1305_ietf_encrypt,
-	    crypto_aead_chacha20poly1305_ietf_decrypt },
-	{ "AES-256-GCM", false, crypto_aead_aes256gcm_encrypt,
-	    crypto_aead_aes256gcm_decrypt },
-};
 
 static const size_t lengths[] = { 100, 1400 };
 
@@ -72,7 +51,7 @@ each(uint64_t t0)
 }
 
 static void
-aead(const struct suite *s, size_t len, double ns[OPS])
+aead(const struct world_suite *s, size_t len, double ns[OPS])
 {
 	static const uint8_t key[32] = { 1 };
 	size_t size = len + MP_OVERHEAD;
@@ -83,15 +62,16 @@ aead(const struct suite *s, size_t len, double ns[OPS])
 
 	for (unsigned i = 0; i < BUNDLE; i++) {
 		nonce[11] = (uint8_t)i;
-		s->encrypt(packets + i * size + AD, &n, payload + i * len,
-		    len + HEAD, packets + i * size, AD, NULL, nonce, key);
+		s->encrypt(packets + i * size + WORLD_AD, &n, payload + i * len,
+		    len + WORLD_HEAD, packets + i * size, WORLD_AD, NULL, nonce, key);
 	}
 	ns[SEND] = each(t0);
 	t0 = begin();
 	for (unsigned i = 0; i < BUNDLE; i++) {
 		nonce[11] = (uint8_t)i;
 		ok &= s->decrypt(opened + i * size, &n, NULL,
-		    packets + i * size + AD, size - AD, packets + i * size, AD,
+		    packets + i * size + WORLD_AD, size - WORLD_AD,
+		    packets + i * size, WORLD_AD,
 		    nonce, key) == 0;
 	}
 	ns[RECEIVE] = each(t0);
@@ -232,7 +212,7 @@ warm_up(struct world *w)
 /* --- Rounds and the report ------------------------------------------------ */
 
 static void
-measure(const struct suite *s, struct world *w, size_t len)
+measure(const struct world_suite *s, struct world *w, size_t len)
 {
 	static double bare[OPS][ROUNDS], single[OPS][ROUNDS],
 	    bundle[OPS][ROUNDS];
@@ -268,8 +248,8 @@ main(void)
 	    AIM_NS);
 	printf("%-18s %5s %-8s %7s %7s %6s %7s %6s  %s\n", "suite", "bytes",
 	    "what", "AEAD", "single", "+", "bundle", "+", "aim");
-	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
-		const struct suite *s = &suites[i];
+	for (size_t i = 0; i < WORLD_SUITES; i++) {
+		const struct world_suite *s = &world_suites[i];
 		struct world *w;
 
 		if (!s->chacha_only && !crypto_aead_aes256gcm_is_available())

@@ -19,33 +19,12 @@ enum {
 	BATCH = 128,  /* datagrams between two readings of the clock */
 	ROUNDS = 101,
 	MANY = 4096,  /* sessions */
-	HEAD = 6,     /* flags and timestamps, sealed with the payload; bytes */
-	AD = 12,      /* session id and nonce, the associated data; bytes */
 	AIM_NS = 200, /* the engine's cost above the AEAD, at most */
 };
 
 #define AIM_MANY 1.3 /* a datagram of MANY sessions : of 1 session, at most */
 
 enum op { SEND, RECEIVE, OPS };
-
-struct suite {
-	const char *name;
-	bool chacha_only;
-	int (*encrypt)(unsigned char *, unsigned long long *,
-	    const unsigned char *, unsigned long long, const unsigned char *,
-	    unsigned long long, const unsigned char *, const unsigned char *,
-	    const unsigned char *);
-	int (*decrypt)(unsigned char *, unsigned long long *, unsigned char *,
-	    const unsigned char *, unsigned long long, const unsigned char *,
-	    unsigned long long, const unsigned char *, const unsigned char *);
-};
-
-static const struct suite suites[] = {
-	{ "ChaCha20-Poly1305", true, crypto_aead_chacha20poly1305_ietf_encrypt,
-	    crypto_aead_chacha20poly1305_ietf_decrypt },
-	{ "AES-256-GCM", false, crypto_aead_aes256gcm_encrypt,
-	    crypto_aead_aes256gcm_decrypt },
-};
 
 static const size_t lengths[] = { 64, 512, 1400 };
 
@@ -73,7 +52,7 @@ per_datagram(uint64_t t0)
 }
 
 static void
-aead_batch(const struct suite *s, size_t len, double ns[OPS])
+aead_batch(const struct world_suite *s, size_t len, double ns[OPS])
 {
 	static const uint8_t key[32] = { 1 };
 	uint8_t nonce[12] = { 0 };
@@ -84,15 +63,16 @@ aead_batch(const struct suite *s, size_t len, double ns[OPS])
 
 	for (unsigned i = 0; i < BATCH; i++) {
 		nonce[11] = (uint8_t)i;
-		s->encrypt(batch[i].bytes + AD, &outlen, payload, len + HEAD,
-		    batch[i].bytes, AD, NULL, nonce, key);
+		s->encrypt(batch[i].bytes + WORLD_AD, &outlen, payload,
+		    len + WORLD_HEAD, batch[i].bytes, WORLD_AD, NULL, nonce,
+		    key);
 	}
 	ns[SEND] = per_datagram(t0);
 	t0 = begin();
 	for (unsigned i = 0; i < BATCH; i++) {
 		nonce[11] = (uint8_t)i;
-		ok &= s->decrypt(opened, &outlen, NULL, batch[i].bytes + AD,
-		    len + HEAD + MP_OVERHEAD - AD - HEAD, batch[i].bytes, AD,
+		ok &= s->decrypt(opened, &outlen, NULL, batch[i].bytes + WORLD_AD,
+		    len + MP_OVERHEAD - WORLD_AD, batch[i].bytes, WORLD_AD,
 		    nonce, key) == 0;
 	}
 	ns[RECEIVE] = per_datagram(t0);
@@ -192,8 +172,8 @@ warm_up(struct world *w)
 }
 
 static void
-report(const struct suite *s, size_t len, enum op op, double aead, double one,
-    double many)
+report(const struct world_suite *s, size_t len, enum op op, double aead,
+    double one, double many)
 {
 	printf("%-18s %5zu %-8s %7.0f %7.0f %5.2f %+6.0f %7.0f %5.2f %+6.0f "
 	       "%6.2f  %s\n",
@@ -203,7 +183,7 @@ report(const struct suite *s, size_t len, enum op op, double aead, double one,
 }
 
 static void
-measure(const struct suite *s, struct world *one, struct world *many,
+measure(const struct world_suite *s, struct world *one, struct world *many,
     size_t len)
 {
 	static double aead_ns[OPS][ROUNDS], one_ns[OPS][ROUNDS],
@@ -252,8 +232,8 @@ main(void)
 	printf("%-18s %5s %-8s %7s %7s %5s %6s %7s %5s %6s %6s  %s\n", "suite",
 	    "bytes", "what", "AEAD", "1", "x", "+", "4096", "x", "+", "4096:1",
 	    "aim");
-	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
-		const struct suite *s = &suites[i];
+	for (size_t i = 0; i < WORLD_SUITES; i++) {
+		const struct world_suite *s = &world_suites[i];
 		struct world *one, *many;
 
 		if (!s->chacha_only && !crypto_aead_aes256gcm_is_available()) {

@@ -9,6 +9,13 @@
 #include <sys/mman.h>
 #include <time.h>
 
+const struct world_suite world_suites[WORLD_SUITES] = {
+	{ "ChaCha20-Poly1305", true, crypto_aead_chacha20poly1305_ietf_encrypt,
+	    crypto_aead_chacha20poly1305_ietf_decrypt },
+	{ "AES-256-GCM", false, crypto_aead_aes256gcm_encrypt,
+	    crypto_aead_aes256gcm_decrypt },
+};
+
 enum { FIFO = 1 << 16 /* packets in flight, a power of two */ };
 
 void

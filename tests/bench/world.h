@@ -19,7 +19,27 @@ enum {
 	WORLD_CLIENT_PORT = 40000,
 	WORLD_PACKET = 1536, /* of the longest packet, bytes */
 	WORLD_FLOWS = 4,     /* in each session */
+	/* Of a packet, bytes: flags and timestamps, sealed with the payload;
+	 * session id and nonce, the associated data. */
+	WORLD_HEAD = 6,
+	WORLD_AD = 12,
+	WORLD_SUITES = 2,
 };
+
+/* A cipher suite of the engine, and libsodium's calls of it. */
+struct world_suite {
+	const char *name;
+	bool chacha_only;
+	int (*encrypt)(unsigned char *, unsigned long long *,
+	    const unsigned char *, unsigned long long, const unsigned char *,
+	    unsigned long long, const unsigned char *, const unsigned char *,
+	    const unsigned char *);
+	int (*decrypt)(unsigned char *, unsigned long long *, unsigned char *,
+	    const unsigned char *, unsigned long long, const unsigned char *,
+	    unsigned long long, const unsigned char *, const unsigned char *);
+};
+
+extern const struct world_suite world_suites[WORLD_SUITES];
 
 struct end {
 	struct mp mp;

@@ -9,9 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -22,26 +19,14 @@ enum { SIZE = 100, COUNT = 4, LAST = 60, WHOLE = (COUNT - 1) * SIZE + LAST };
 static void
 put_bundle(int fd, const struct name *to)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(uint16_t))];
-	} control = { .room = { 0 } };
 	char text[WHOLE];
-	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) };
-	struct msghdr msg = { .msg_name = (void *)(uintptr_t)&to->sa,
-		.msg_namelen = to->len, .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control) };
-	uint16_t size = SIZE;
-	int i;
+	int i, error;
 
 	for (i = 0; i < WHOLE; i++)
 		text[i] = (char)('a' + i / SIZE);
-	control.head.cmsg_level = IPPROTO_UDP;
-	control.head.cmsg_type = UDP_SEGMENT;
-	control.head.cmsg_len = CMSG_LEN(sizeof(size));
-	memcpy(CMSG_DATA(&control.head), &size, sizeof(size));
-	if (sendmsg(fd, &msg, 0) < 0)
-		broken("UDP_SEGMENT: %s", said(-errno));
+	error = put_segments(fd, to, text, sizeof(text), SIZE);
+	if (error != 0)
+		broken("UDP_SEGMENT: %s", said(error));
 }
 
 /* The length of what recvmsg(2) gives, and the int of its UDP_GRO, or 0. */

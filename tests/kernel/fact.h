@@ -121,6 +121,10 @@ int put(int fd, const struct name *to, const char *text);
  * NULL and 0 are none. */
 int put_from(const struct way *, int fd, const struct name *to, const char *text,
     const struct name *from, unsigned ifindex);
+/* Sends `len' bytes in segments of `size' (UDP_SEGMENT), without waiting: 0, or
+ * a negative errno. */
+int put_segments(int fd, const struct name *to, const void *text, size_t len,
+    uint16_t size);
 bool readable(int fd, int ms);
 /* Takes a datagram that must arrive, as text; `from' may be NULL. */
 const char *take(int fd, struct name *from);

@@ -4,9 +4,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 
 /* --- Names ---------------------------------------------------------------- */
 
@@ -173,6 +178,27 @@ put_from(const struct way *w, int fd, const struct name *to, const char *text,
 	memcpy(CMSG_DATA(&control.head), v4 ? (void *)&pi : (void *)&pi6, len);
 	msg.msg_controllen = CMSG_SPACE(len);
 	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : -errno;
+}
+
+int
+put_segments(int fd, const struct name *to, const void *text, size_t len,
+    uint16_t size)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(uint16_t))];
+	} control = { .room = { 0 } };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)text,
+		.iov_len = len };
+	struct msghdr msg = { .msg_name = (void *)(uintptr_t)&to->sa,
+		.msg_namelen = to->len, .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control) };
+
+	control.head.cmsg_level = IPPROTO_UDP;
+	control.head.cmsg_type = UDP_SEGMENT;
+	control.head.cmsg_len = CMSG_LEN(sizeof(size));
+	memcpy(CMSG_DATA(&control.head), &size, sizeof(size));
+	return sendmsg(fd, &msg, MSG_DONTWAIT) >= 0 ? 0 : -errno;
 }
 
 bool

@@ -6,9 +6,6 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 
 enum {
 	MTU = 1500,
@@ -18,26 +15,7 @@ enum {
 	ROOM = 65536,
 };
 
-/* Sends `len' bytes in segments of `size': 0, or a negative errno. */
-static int
-put_segments(int fd, const struct name *to, size_t len, uint16_t size)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(uint16_t))];
-	} control = { .room = { 0 } };
-	static char text[ROOM];
-	struct iovec iov = { .iov_base = text, .iov_len = len };
-	struct msghdr msg = { .msg_name = (void *)(uintptr_t)&to->sa,
-		.msg_namelen = to->len, .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control) };
-
-	control.head.cmsg_level = IPPROTO_UDP;
-	control.head.cmsg_type = UDP_SEGMENT;
-	control.head.cmsg_len = CMSG_LEN(sizeof(size));
-	memcpy(CMSG_DATA(&control.head), &size, sizeof(size));
-	return sendmsg(fd, &msg, MSG_DONTWAIT) >= 0 ? 0 : -errno;
-}
+static const char payload[ROOM];
 
 /* How many datagrams come. */
 static int
@@ -63,12 +41,12 @@ try_mtu(const struct way *w, int fd, const struct name *to)
 	set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	if (w->domain == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
-	error = put_segments(fd, to, 4U * fits, fits);
+	error = put_segments(fd, to, payload, 4U * fits, fits);
 	claim(error == 0, "segments that fill the MTU go", "%s", said(error));
-	error = put_segments(fd, to, 4U * (fits + 1), fits + 1);
+	error = put_segments(fd, to, payload, 4U * (fits + 1), fits + 1);
 	claim(error == -EMSGSIZE || error == -EINVAL, "one byte more is "
 	    "EMSGSIZE (EINVAL in old kernels)", "%s", said(error));
-	error = put_segments(fd, to, fits + 1U, fits + 1);
+	error = put_segments(fd, to, payload, fits + 1U, fits + 1);
 	claim(error == -EMSGSIZE || error == -EINVAL, "also of one segment "
 	    "alone", "%s", said(error));
 }
@@ -89,15 +67,15 @@ run(const struct way *w)
 	to = at(w, 0, 2, PORT);
 	try_mtu(w, ours, &to);
 	(void)count(theirs);
-	error = put_segments(ours, &to, SAFE * 100, 100);
+	error = put_segments(ours, &to, payload, SAFE * 100, 100);
 	claim(error == 0 && (n = count(theirs)) == SAFE, "64 segments go",
 	    "%s", said(error));
-	error = put_segments(ours, &to, MOST * 100 + 1, 100);
+	error = put_segments(ours, &to, payload, MOST * 100 + 1, 100);
 	claim(error == -EINVAL, "more than 128 are EINVAL", "%s", said(error));
-	error = put_segments(ours, &to, LONGEST, 1400);
+	error = put_segments(ours, &to, payload, LONGEST, 1400);
 	claim(error == 0 && (n = count(theirs)) == 47, "65507 bytes go", "%s",
 	    said(error));
-	error = put_segments(ours, &to, LONGEST + (w->v4 ? 1 : 21), 1400);
+	error = put_segments(ours, &to, payload, LONGEST + (w->v4 ? 1 : 21), 1400);
 	claim(error == -EMSGSIZE, "more are EMSGSIZE", "%s", said(error));
 	claim(count(theirs) == 0, "what is refused sends nothing", "some");
 }

@@ -7,33 +7,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 
 enum { SIZE = 1000, COUNT = 60 };
 
-/* 0, or a negative errno. */
-static int
-put_segments(int fd, const struct name *to)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(uint16_t))];
-	} control = { .room = { 0 } };
-	static char text[SIZE * COUNT];
-	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) };
-	struct msghdr msg = { .msg_name = (void *)(uintptr_t)&to->sa,
-		.msg_namelen = to->len, .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control) };
-	uint16_t size = SIZE;
-
-	control.head.cmsg_level = IPPROTO_UDP;
-	control.head.cmsg_type = UDP_SEGMENT;
-	control.head.cmsg_len = CMSG_LEN(sizeof(size));
-	memcpy(CMSG_DATA(&control.head), &size, sizeof(size));
-	return sendmsg(fd, &msg, MSG_DONTWAIT) >= 0 ? 0 : -errno;
-}
+static const char payload[SIZE * COUNT];
 
 /* Bytes that the buffer is charged with. */
 static int
@@ -56,13 +33,13 @@ run(const struct way *w)
 	links(1);
 	fd = sock(w);
 	set(fd, SOL_SOCKET, SO_SNDBUF, 1);
-	error = put_segments(fd, &absent);
+	error = put_segments(fd, &absent, payload, sizeof(payload), SIZE);
 	claim(error == 0, "a bundle longer than the whole buffer goes into an "
 	    "empty one", "%s", said(error));
 	claim(charged(fd) > SIZE * COUNT, "and all of it is charged", "%d",
 	    charged(fd));
 	before = charged(fd);
-	error = put_segments(fd, &absent);
+	error = put_segments(fd, &absent, payload, sizeof(payload), SIZE);
 	claim(error == -EAGAIN && charged(fd) == before, "into a full buffer "
 	    "nothing of it goes", "%s", said(error));
 }

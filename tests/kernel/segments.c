@@ -6,35 +6,13 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
 
 enum { SIZE = 100, COUNT = 4 };
 
-static int
-put_segments(int fd, const struct name *to)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(uint16_t))];
-	} control = { .room = { 0 } };
-	static char text[SIZE * COUNT];
-	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) };
-	struct msghdr msg = { .msg_name = (void *)(uintptr_t)&to->sa,
-		.msg_namelen = to->len, .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control) };
-	uint16_t size = SIZE;
-
-	control.head.cmsg_level = IPPROTO_UDP;
-	control.head.cmsg_type = UDP_SEGMENT;
-	control.head.cmsg_len = CMSG_LEN(sizeof(size));
-	memcpy(CMSG_DATA(&control.head), &size, sizeof(size));
-	return sendmsg(fd, &msg, 0) >= 0 ? 0 : -errno;
-}
+static const char payload[SIZE * COUNT];
 
 /* The next one's length, and the size in its control message, or 0. */
 static int
@@ -67,7 +45,7 @@ run(const struct way *w)
 	int fd = sock_at(w, &any), sender = sock(w), i, n, size, error;
 
 	for (i = 0; i < COUNT; i++) {
-		error = i > 0 ? 0 : put_segments(sender, &to);
+		error = i > 0 ? 0 : put_segments(sender, &to, payload, sizeof(payload), SIZE);
 		claim(error == 0, "UDP_SEGMENT is taken as a control message of "
 		    "16 bits", "%s", said(error));
 		n = take_length(fd, &size);
@@ -76,12 +54,12 @@ run(const struct way *w)
 	}
 	claim(quiet(fd), "and no more", "one more");
 	set(fd, IPPROTO_UDP, UDP_GRO, 1);
-	(void)put_segments(sender, &to);
+	(void)put_segments(sender, &to, payload, sizeof(payload), SIZE);
 	n = take_length(fd, &size);
 	claim(n == SIZE * COUNT && size == SIZE, "with UDP_GRO they come as "
 	    "one, with an int of their size", "%d octets, size %d", n, size);
 	set(fd, IPPROTO_UDP, UDP_GRO, 0);
-	(void)put_segments(sender, &to);
+	(void)put_segments(sender, &to, payload, sizeof(payload), SIZE);
 	n = take_length(fd, &size);
 	claim(n == SIZE, "turned off again, each for itself", "%d octets", n);
 }
