@@ -102,20 +102,19 @@ mp_session_get(const struct mp *m, uint32_t session,
 }
 
 static void
-bundles_get(const struct offload *o, struct mp_flow_info *i)
+info_bundles(const struct offload *o, struct mp_flow_info *i)
 {
-	i->bundles = (enum mp_bundles)(o->state & 3);
+	i->bundles = o->unproven ? MP_BUNDLES_TRY : (enum mp_bundles)o->state;
 	i->tx_bundled = o->bundled;
-	if (o->state != MP_BUNDLES_OFF)
+	if (i->bundles != MP_BUNDLES_OFF)
 		return;
 	i->bundle_error = o->error;
 	if (o->error != 0)
 		return;
-	i->bundle_n = o->cause.n;
-	i->bundle_lost = o->cause.lost > 0 ? (uint32_t)o->cause.lost : 0;
-	i->single_n = o->check.n;
-	i->single_lost = o->check.lost > 0 ?
-	    (uint32_t)o->check.lost : 0;
+	i->bundle_n = o->bad.n;
+	i->bundle_lost = (uint32_t)o->bad.lost;
+	i->single_n = o->good.n;
+	i->single_lost = (uint32_t)o->good.lost;
 }
 
 int
@@ -137,7 +136,7 @@ mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
 		.size = f->size, .tx_packets = f->tx_packets,
 		.rx_packets = f->rx_packets, .tx_bytes = f->tx_bytes,
 		.rx_bytes = f->rx_bytes };
-	bundles_get(&f->offload, i);
+	info_bundles(&f->offload, i);
 	return 0;
 }
 

@@ -13,21 +13,19 @@
  * A flow is in one of these states:
  *
  * TRY (at first).  At most `left' datagrams may go in bundles until the peer
- * has told of them: 4, then 64, then 256 or one of OFFLOAD_PART.  So what is at
- * fault from the start costs four datagrams where it spoils all, and a share of
- * the others where it spoils some.  After the third report bundles are trusted.
+ * has told of them: 2, 8, 32, 128, then OFFLOAD_FEW.  What is lost meanwhile
+ * leads to CHECK; what passes, to TRUSTED.
  *
  * TRUSTED.  All may go in bundles.  A report by which they fare worse than
- * single ones did leads to CHECK, or to TRY (see "Pace"); a late answer, which
- * may mean that all are lost, to TRY.
+ * single ones did leads to CHECK, and so does a late answer, which may mean that
+ * all are lost.
  *
- * CHECK.  All go alone, until the peer has told of OFFLOAD_CHECK of them: is
- * the loss of the bundles more than theirs, now?  Then bundles are at fault:
- * OFF, or TRY once more where they had been trusted for OFFLOAD_YOUNG, or where very
- * many packets go.  Else the path loses, and all goes on.
+ * CHECK.  An experiment that decides whether bundles are at fault (OFF) or
+ * something else is (TRUSTED).
  *
  * OFF.  All go alone; OFFLOAD_OFF later, each time twice as long, they are
- * tried again.  A bundle that the kernel refuses leads here at once.
+ * tried again.  A bundle that the kernel refuses leads here at once, if single
+ * ones then go.
  *
  * Reports.  A report names the packets up to a probe.  Each probe notes
  * (struct offload_point) how many packets went before it, and how many of them
@@ -36,25 +34,29 @@
  * The peer's agent counts datagrams only when its program has read one sent
  * after the probe: therefore the first datagram after a probe goes alone, and a
  * fault that spoils all bundles is told, too.  Where bundles go, probes go each
- * OFFLOAD_GAP.
+ * OFFLOAD_GAP.  While the path fails, and some time after (loss.h), an interval
+ * that has lost anything says nothing.
  *
- * While the path fails, and some time after (loss.h), an interval that has lost
- * anything says nothing.
+ * The experiment.  Honest losses come in bursts: a radio that fades, a receiver
+ * that is not run for a while, a queue that is full.  One interval with losses
+ * says nothing, then, however many are lost.  But a fault of bundles shows each
+ * time, and does not touch single ones.  So trials follow each other, each of a
+ * phase in which `size' datagrams go in bundles, and a longer phase in which
+ * all go alone.  A trial in which only the first phase has lost packets, and no
+ * more than went in bundles, speaks against bundles (`score' rises); one in
+ * which nothing was lost for them, and larger trials follow; one in which
+ * single ones were lost, too, or more than went in bundles, shows that the path
+ * loses.  That a loss hits the first phase alone by chance has a probability of
+ * q (1 - q)^3 at most, where q is that of one interval.  A phase counts as one
+ * with losses when it lost more than single ones do on the average
+ * (offload_lossy()).
  *
- * Worse.  Of all packets of an interval single ones would have lost as many as
- * their share says.  What is missing above that must be OFFLOAD_LEAST,
- * OFFLOAD_SURE times the standard deviation of the expected number, and one of
- * OFFLOAD_SHARE bundled ones, to be checked (offload_suspect()); then
- * OFFLOAD_SURE times that of the difference (offload_worse()).
- *
- * Pace.  A program that sends as fast as it can is faster in bundles, perhaps
- * too fast for its peer, whose queue then loses some.  That is no fault of
- * bundles, though it ends where single ones go.  So only intervals in which all
- * would have gone at about the same pace (offload_fair()) can show that they
- * are at fault.
- * Where many more are lost in another one, that of TRY is the experiment: few
- * bundles among single ones.  When they have passed it, such loss counts for
- * nothing for OFFLOAD_TOLERANT, which doubles.
+ * Few datagrams go in bundles in a trial, so all go at about the same pace.
+ * Else a program that sends as fast as it can, which is faster in bundles, and
+ * perhaps too fast for its peer, would have bundles blamed for what is lost
+ * there.  When the experiment has acquitted them, other losses lead to another
+ * one only after OFFLOAD_TOLERANT, which doubles, unless nearly all are lost;
+ * and that one wants a trial more to find them at fault.
  *
  * Pure arithmetic; the caller's lock is held.
  */
@@ -67,41 +69,29 @@
 
 enum { OFFLOAD_EIO = -5, OFFLOAD_EOPNOTSUPP = -95, OFFLOAD_ENOPROTOOPT = -92 };
 
-enum { OFFLOAD_FIRST = 4, OFFLOAD_MANY = 64, OFFLOAD_STEPS = 3 };
-
-/* Datagrams that may go in bundles before the peer has told of them. */
+/* So many as lose two, if `lost' of so many bundled ones were lost. */
 static uint16_t
-offload_allowed(const struct offload *o)
+offload_size(uint32_t bundled, int lost)
 {
-	uint32_t share = o->interval / OFFLOAD_PART;
+	uint32_t size = lost <= 0 ? 0 : 2 * bundled / (uint32_t)lost;
 
-	if (o->step < OFFLOAD_STEPS - 1)
-		return o->step == 0 ? OFFLOAD_FIRST : OFFLOAD_MANY;
-	return share < OFFLOAD_FEW ? OFFLOAD_FEW :
-	    share < 4 * OFFLOAD_FEW ? (uint16_t)share : 4 * OFFLOAD_FEW;
-}
-
-/* So few of n packets that, if they went alone, all would go at about the same
- * pace. */
-static bool
-offload_fair(uint32_t n, uint32_t bundled)
-{
-	return bundled <= OFFLOAD_FEW || bundled <= n / OFFLOAD_PART;
+	return size < OFFLOAD_FIRST ? OFFLOAD_FIRST :
+	    size < OFFLOAD_FEW ? (uint16_t)size : OFFLOAD_FEW;
 }
 
 static void
-offload_try(struct offload *o)
+offload_try(struct offload *o, uint16_t size)
 {
 	o->state = MP_BUNDLES_TRY;
-	o->step = 0;
-	o->left = offload_allowed(o);
+	o->phase = OFFLOAD_ANY;
+	o->left = o->size = size;
 }
 
 void
 offload_forget(struct offload *o)
 {
 	memset(o, 0, sizeof(*o));
-	offload_try(o);
+	offload_try(o, OFFLOAD_FIRST);
 }
 
 void
@@ -112,19 +102,32 @@ offload_new_key(struct offload *o)
 	o->pending = 0;
 	memset(&o->known, 0, sizeof(o->known));
 	if (o->state == MP_BUNDLES_TRY) /* what went will not be told */
-		o->left = offload_allowed(o);
+		o->left = o->size;
+}
+
+/* --- What is sent -------------------------------------------------------- */
+
+/* Datagrams of one bundle while few go so: many short bundles tell more. */
+static unsigned
+offload_longest(const struct offload *o)
+{
+	return o->size >= OFFLOAD_FEW ? MP_BUNDLE_MAX :
+	    o->size < 16 ? 2 : o->size / 8;
 }
 
 unsigned
 offload_room(struct offload *o, uint64_t now, unsigned n)
 {
-	if (o->state == MP_BUNDLES_TRUSTED)
-		return o->alone ? 1 : n;
+	unsigned most = offload_longest(o);
+
 	if (o->state == MP_BUNDLES_OFF && now >= o->since)
-		offload_try(o);
-	if (o->state != MP_BUNDLES_TRY || o->alone)
+		offload_try(o, OFFLOAD_FIRST);
+	if (o->alone || o->state == MP_BUNDLES_OFF)
 		return 1;
-	n = n < o->left ? n : o->left;
+	if (o->state == MP_BUNDLES_TRUSTED)
+		return n;
+	most = most < o->left ? most : o->left;
+	n = n < most ? n : most;
 	return n > 0 ? n : 1;
 }
 
@@ -132,8 +135,7 @@ bool
 offload_may(const struct offload *o, uint64_t now)
 {
 	return o->state == MP_BUNDLES_TRUSTED ||
-	    (o->state == MP_BUNDLES_TRY && o->left > 1) ||
-	    (o->state == MP_BUNDLES_OFF && now >= o->since);
+	    (o->state == MP_BUNDLES_OFF ? now >= o->since : o->left > 1);
 }
 
 void
@@ -148,6 +150,7 @@ void
 offload_single(struct offload *o)
 {
 	o->alone = false;
+	o->unproven = false;
 }
 
 /* us between two probes that reports are to name: a few are under way at a
@@ -189,73 +192,103 @@ offload_wants_probe(const struct offload *o, uint64_t now, uint32_t rtt_us,
 	return offload_due(o, now, rtt_us, sent);
 }
 
+static void
+offload_begin_singles(struct offload *o, uint32_t sent)
+{
+	o->phase = OFFLOAD_ALONE;
+	o->left = 0;
+	o->probes = 0;
+	o->phase_from = sent;
+}
+
+/* A probe goes: does the next phase of the experiment begin? */
+static void
+offload_phase_next(struct offload *o, uint32_t sent)
+{
+	if (o->phase == OFFLOAD_ANY ||
+	    (o->phase == OFFLOAD_WITH && o->left < 2)) {
+		offload_begin_singles(o, sent);
+		return;
+	}
+	if (o->phase == OFFLOAD_WITH)
+		return;
+	o->probes += o->probes < OFFLOAD_PROBES;
+	if (o->probes < OFFLOAD_PROBES || o->with_bundled > 0 || /* half told */
+	    sent - o->phase_from < OFFLOAD_SINGLES)
+		return;
+	o->phase = OFFLOAD_WITH;
+	o->left = o->size;
+}
+
 void
 offload_probed(struct offload *o, uint64_t now, uint32_t rtt_us, uint32_t sent)
 {
-	if (o->points > 0 && !offload_due(o, now, rtt_us, sent))
+	bool due = o->points == 0 || offload_due(o, now, rtt_us, sent);
+
+	o->point[o->points++ % OFFLOAD_POINTS] = (struct offload_point) {
+		.sent = sent, .bundled = o->bundled, .phase = o->phase,
+		.nth = (uint8_t)(o->probes + 1) };
+	if (!due)
 		return;
 	o->probe_at = now;
-	o->point[o->points++ % OFFLOAD_POINTS] = (struct offload_point) {
-		.sent = sent, .bundled = o->bundled };
 	o->alone = true;
+	if (o->state == MP_BUNDLES_CHECK)
+		offload_phase_next(o, sent);
 }
 
-/* The probe before which so many packets went; or which was not long before
- * them; NULL: it is not noted. */
-static const struct offload_point *
-offload_find(const struct offload *o, uint16_t sent)
+/* --- What single ones lose ----------------------------------------------- */
+
+/* Loss above what single ones have, and how much theirs would be; 1/1000 of a
+ * packet. */
+struct offload_excess {
+	int64_t over, expected;
+};
+
+static struct offload_excess
+offload_excess(const struct offload *o, const struct offload_sum *of)
 {
-	const struct offload_point *p;
-	unsigned i;
+	struct offload_excess e = { .expected = o->single.n == 0 ? 0 :
+	    (int64_t)of->n * 1000 * o->single.lost / o->single.n };
 
-	for (i = 1; i <= OFFLOAD_POINTS && i <= o->points; i++) {
-		p = &o->point[(o->points - i) % OFFLOAD_POINTS];
-		if ((uint16_t)(sent - (uint16_t)p->sent) <= OFFLOAD_NEAR)
-			return p;
-	}
-	return NULL;
+	e.over = (int64_t)of->lost * 1000 - e.expected;
+	return e;
 }
 
-/* Of these packets, `bundled' of them in bundles: are more missing than if
- * single ones were lost as `alone' tells? */
+/* Is it at least so many packets, and standard deviations? */
 static bool
-offload_suspect(const struct offload_sum *of, uint32_t bundled,
-    const struct offload_sum *alone)
+offload_exceeds(const struct offload_excess *e, int64_t least, int64_t sure)
 {
-	int64_t expected = alone->n == 0 ? 0 : /* 1/1000 */
-	    (int64_t)of->n * 1000 * alone->lost / alone->n;
-	int64_t over = (int64_t)of->lost * 1000 - expected;
+	return e->over >= least * 1000 &&
+	    e->over * e->over >= sure * sure * 1000 * e->expected;
+}
 
-	return over >= OFFLOAD_LEAST * 1000 &&
-	    over * OFFLOAD_SHARE >= (int64_t)bundled * 1000 &&
-	    over * over >= OFFLOAD_SURE * OFFLOAD_SURE * 1000 * expected;
+/* Did a phase lose more than on the average? */
+static bool
+offload_lossy(const struct offload *o, const struct offload_sum *of)
+{
+	struct offload_excess e = offload_excess(o, of);
+
+	return offload_exceeds(&e, OFFLOAD_LEAST_PHASE, OFFLOAD_SURE_PHASE);
 }
 
 /*
- * Surely?  What single ones lose is counted, too: over a common share p of both
- * samples, the difference has the variance
+ * Do packets like these surely lose more than those alone?  Over a common share
+ * p of both, the difference has the variance
  *	n p (1 - p) (1 + n / alone.n)
  */
 static bool
-offload_worse(const struct offload_sum *of, uint32_t bundled,
-    const struct offload_sum *alone)
+offload_worse(const struct offload_sum *of, const struct offload_sum *alone)
 {
-	uint64_t n = of->n, lost = of->lost > 0 ? (uint64_t)of->lost : 0;
+	uint64_t n = of->n, lost = (uint64_t)of->lost;
 	uint64_t n1 = alone->n, lost1 = (uint64_t)alone->lost;
-	uint64_t over, all;
+	uint64_t over, all = n + n1;
 
-	if (!offload_suspect(of, bundled, alone))
-		return false;
 	lost = lost < n ? lost : n;
-	for (; n >= 1U << 16 || n1 >= 1U << 16; n /= 2, n1 /= 2) {
-		lost /= 2;
-		lost1 /= 2;
-	}
+	lost1 = lost1 < n1 ? lost1 : n1;
 	if (n1 == 0 || lost * n1 <= n * lost1)
 		return false;
 	over = lost * n1 - n * lost1; /* times n1 */
-	all = n + n1;
-	return over * over >= OFFLOAD_SURE * OFFLOAD_SURE * n1 * n *
+	return over * over >= OFFLOAD_SURE_ALL * OFFLOAD_SURE_ALL * n1 * n *
 	    ((lost + lost1) * (all - lost - lost1) / all);
 }
 
@@ -272,131 +305,228 @@ offload_add(struct offload_sum *s, uint32_t n, int32_t lost)
 		s->lost = 0;
 }
 
-/* Bundles are checked: `cause' gave cause. */
+/* --- The experiment ------------------------------------------------------ */
+
 static void
-offload_check(struct offload *o, uint64_t now)
+offload_forget_trial(struct offload *o)
 {
-	o->was = o->state;
+	memset(&o->with, 0, sizeof(o->with));
+	memset(&o->without, 0, sizeof(o->without));
+	o->with_bundled = 0;
+}
+
+/* It begins: some were lost of packets that were tried. */
+static void
+offload_check(struct offload *o, const struct offload_sum *cause,
+    uint32_t bundled)
+{
+	int score = o->strikes > 0 ? OFFLOAD_SCORE - 2 : o->since == 0;
+
 	o->state = MP_BUNDLES_CHECK;
-	o->checked_at = now;
-	memset(&o->check, 0, sizeof(o->check));
+	o->phase = OFFLOAD_ANY; /* until the next probe */
+	o->left = 0;
+	o->size = offload_size(bundled, cause->lost);
+	o->suspected = true;
+	o->score = (int8_t)(score - o->acquittals);
+	o->voids = 0;
+	o->bad = *cause;
+	memset(&o->good, 0, sizeof(o->good));
+	offload_forget_trial(o);
 }
 
 static void
 offload_off(struct offload *o, uint64_t now, int error)
 {
 	o->error = (int16_t)error;
-	o->since = now + (OFFLOAD_OFF << (o->strikes < OFFLOAD_STRIKES ?
-	    o->strikes : OFFLOAD_STRIKES));
+	o->since = now + (OFFLOAD_OFF << o->strikes);
 	o->strikes += o->strikes < OFFLOAD_STRIKES;
+	o->acquittals = 0;
 	o->state = MP_BUNDLES_OFF;
+	o->phase = OFFLOAD_ANY;
 }
 
-/* The peer told of packets that went in bundles, and did as well. */
 static void
-offload_passed(struct offload *o, uint64_t now, uint32_t n, int lost)
+offload_trust(struct offload *o, uint64_t now)
 {
-	/* Single ones would hardly lose more than bundles do. */
-	if ((int64_t)lost * o->single.n < (int64_t)o->single.lost * n)
-		o->single.lost -= (o->single.lost + 3) / 4;
-	if (o->state == MP_BUNDLES_TRUSTED) {
-		if (now >= o->since + OFFLOAD_GOOD)
-			o->strikes = 0;
-		return;
-	}
-	o->step++;
-	o->left = offload_allowed(o);
-	if (o->step < OFFLOAD_STEPS)
-		return;
 	o->state = MP_BUNDLES_TRUSTED;
+	o->phase = OFFLOAD_ANY;
 	o->since = now;
 	o->error = 0;
-	o->convicted = false;
-	o->tolerant = now + (OFFLOAD_TOLERANT << o->tolerances);
-	o->tolerances += o->tolerances < OFFLOAD_TOLERANCES;
+	if (!o->suspected)
+		return;
+	o->suspected = false;
+	o->tolerant = now + (OFFLOAD_TOLERANT << o->acquittals);
+	o->acquittals += o->acquittals < OFFLOAD_ACQUITTALS;
 }
 
-/* Enough single ones were told of.  True: bundles are at fault. */
-static bool
-offload_verdict(struct offload *o, uint64_t now)
-{
-	bool again = (o->was == MP_BUNDLES_TRUSTED &&
-	    o->checked_at > o->since + OFFLOAD_YOUNG) ||
-	    (o->interval > 4 * OFFLOAD_FEW && !o->convicted);
-
-	if (!offload_worse(&o->cause, o->cause_bundled, &o->check)) {
-		o->single = o->check; /* what the path loses now */
-		o->state = o->was;
-		offload_passed(o, now, 0, 0);
-		return false;
-	}
-	/* A path has bad moments, too: of all the reports since they are
-	 * trusted one is the worst; and a full queue may have emptied. */
-	o->convicted = true;
-	if (again)
-		offload_try(o);
-	else
-		offload_off(o, now, 0);
-	return true;
-}
-
-/* An interval of packets of which some went in bundles. */
+/* They were trusted, and are tried again. */
 static void
-offload_together(struct offload *o, uint64_t now,
+offload_suspect(struct offload *o, uint64_t now, uint16_t size)
+{
+	o->suspected = true;
+	o->checked_at = now;
+	offload_try(o, size);
+}
+
+
+/* Larger trials follow. */
+static void
+offload_grow(struct offload *o)
+{
+	o->size = o->size < OFFLOAD_FEW / 8 ? (uint16_t)(o->size * 4) :
+	    OFFLOAD_FEW;
+}
+
+/* A trial is over.  True: bundles are at fault. */
+static bool
+offload_trial(struct offload *o, uint64_t now)
+{
+	struct offload_excess e = offload_excess(o, &o->with);
+	bool lossy = offload_lossy(o, &o->with);
+
+	if (!lossy && o->size >= OFFLOAD_FEW && o->score <= 0) {
+		offload_trust(o, now);
+	} else if (!lossy) {
+		o->score -= o->score > 0;
+		offload_grow(o);
+	} else if (offload_lossy(o, &o->without) || e.over >
+	    ((int64_t)o->with_bundled + OFFLOAD_LEAST) * 1000) {
+		if (++o->voids >= OFFLOAD_VOIDS)
+			offload_trust(o, now);
+	} else if (++o->score >= OFFLOAD_SCORE &&
+	    offload_worse(&o->bad, &o->good)) {
+		offload_off(o, now, 0);
+	}
+	offload_add(&o->single, o->without.n, o->without.lost);
+	offload_forget_trial(o);
+	return o->state == MP_BUNDLES_OFF;
+}
+
+/* The peer told of what went up to a probe: a part of a phase, or nothing of
+ * the experiment. */
+static bool
+offload_told_phase(struct offload *o, uint64_t now,
     const struct offload_sum *some, uint32_t bundled)
 {
-	bool fair = offload_fair(some->n, bundled);
+	const struct offload_point *p = &o->known;
+	enum offload_phase phase = (enum offload_phase)p->phase;
 
-	if (o->state == MP_BUNDLES_CHECK) { /* from before the check */
-		if (fair) {
-			o->cause.n += some->n;
-			o->cause.lost += some->lost;
-			o->cause_bundled += bundled;
-		}
+	if (phase == OFFLOAD_ANY || (phase == OFFLOAD_ALONE && bundled > 0))
+		return false;
+	if (phase == OFFLOAD_WITH) {
+		if (o->without.n > 0 && offload_trial(o, now))
+			return true;
+		o->with.n += some->n;
+		o->with.lost += some->lost;
+		o->with_bundled += bundled;
+		offload_add(&o->bad, some->n, some->lost);
+		return false;
+	}
+	offload_add(&o->good, some->n, some->lost);
+	if (o->with_bundled == 0) {
+		offload_add(&o->single, some->n, some->lost);
+		return false;
+	}
+	o->without.n += some->n;
+	o->without.lost += some->lost;
+	return p->nth >= OFFLOAD_PROBES &&
+	    o->without.n >= OFFLOAD_SINGLES && offload_trial(o, now);
+}
+
+/* --- What the peer tells ------------------------------------------------- */
+
+/* The last probe before which so many packets went; NULL: it was forgotten. */
+static const struct offload_point *
+offload_find(const struct offload *o, uint16_t sent)
+{
+	const struct offload_point *p;
+	unsigned i;
+
+	for (i = 1; i <= OFFLOAD_POINTS && i <= o->points; i++) {
+		p = &o->point[(o->points - i) % OFFLOAD_POINTS];
+		if ((uint16_t)p->sent == sent)
+			return p;
+	}
+	return NULL;
+}
+
+/* Of a flow that tries bundles. */
+static void
+offload_told_try(struct offload *o, uint64_t now,
+    const struct offload_sum *some, uint32_t bundled)
+{
+	struct offload_excess e = offload_excess(o, some);
+
+	o->left = o->size;
+	if (bundled > 2 * OFFLOAD_FEW) /* from before the try */
+		return;
+	if (offload_exceeds(&e, OFFLOAD_LEAST_TRY, OFFLOAD_SURE_PHASE)) {
+		offload_check(o, some, bundled);
 		return;
 	}
-	if (!fair && o->state == MP_BUNDLES_TRY) { /* from before the try */
-		o->left = offload_allowed(o);
+	if (o->size >= OFFLOAD_FEW) {
+		offload_trust(o, now);
 		return;
 	}
-	if (!offload_suspect(some, bundled, &o->single)) {
-		offload_passed(o, now, some->n, some->lost);
+	offload_grow(o);
+	o->left = o->size;
+}
+
+/* Of one that trusts them. */
+static void
+offload_told_trusted(struct offload *o, uint64_t now,
+    const struct offload_sum *some, uint32_t bundled)
+{
+	struct offload_excess e = offload_excess(o, some);
+	int64_t lost = some->lost;
+
+	/* Single ones would hardly lose more than bundles do. */
+	if (lost * o->single.n < (int64_t)o->single.lost * some->n)
+		o->single.lost -= (o->single.lost + 3) / 4;
+	if (now >= o->since + OFFLOAD_GOOD)
+		o->strikes = o->acquittals = 0;
+	if (!offload_exceeds(&e, OFFLOAD_LEAST, OFFLOAD_SURE) ||
+	    e.over * OFFLOAD_SHARE < (int64_t)bundled * 1000)
 		return;
-	}
-	if (fair) {
-		o->cause = *some;
-		o->cause_bundled = bundled;
-		offload_check(o, now);
-	} else if (now >= o->tolerant ||
-	    (int64_t)some->lost * 8 >= (int64_t)bundled * 7) {
-		offload_try(o);
-	}
+	if (now >= o->tolerant || lost * 8 >= (int64_t)bundled * 7)
+		offload_suspect(o, now, offload_size(bundled, some->lost));
 }
 
 /* An interval of packets, some of them in bundles, of which so many are
  * missing. */
 static bool
-offload_judge(struct offload *o, uint64_t now, uint32_t n, uint32_t bundled,
-    int lost)
+offload_judge(struct offload *o, uint64_t now, const struct offload_sum *some,
+    uint32_t bundled)
 {
-	struct offload_sum some = { .n = n, .lost = lost };
+	switch (o->state) {
+	case MP_BUNDLES_CHECK:
+		return offload_told_phase(o, now, some, bundled);
+	case MP_BUNDLES_TRY:
+		if (bundled > 0) {
+			offload_told_try(o, now, some, bundled);
+			return false;
+		}
+		break;
+	case MP_BUNDLES_TRUSTED:
+		if (bundled > 0) {
+			offload_told_trusted(o, now, some, bundled);
+			return false;
+		}
+		break;
+	}
+	if (bundled == 0)
+		offload_add(&o->single, some->n, some->lost);
+	return false;
+}
 
-	if (o->state == MP_BUNDLES_OFF) {
-		offload_add(&o->single, bundled == 0 ? n : 0,
-		    bundled == 0 ? lost : 0);
-		return false;
-	}
-	if (bundled == 0 && o->state != MP_BUNDLES_CHECK) {
-		offload_add(&o->single, n, lost);
-		return false;
-	}
-	if (bundled > 0) {
-		offload_together(o, now, &some, bundled);
-		return false;
-	}
-	o->check.n += n;
-	o->check.lost += lost > 0 || o->check.lost > 0 ? lost : 0;
-	return o->check.n >= OFFLOAD_CHECK && offload_verdict(o, now);
+/* The interval says nothing. */
+static void
+offload_void(struct offload *o)
+{
+	if (o->state == MP_BUNDLES_TRY)
+		o->left = o->size;
+	if (o->state == MP_BUNDLES_CHECK)
+		offload_forget_trial(o);
 }
 
 bool
@@ -404,23 +534,23 @@ offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost,
     bool failure)
 {
 	const struct offload_point *p = offload_find(o, sent);
-	uint32_t n, bundled;
+	struct offload_sum some;
+	uint32_t bundled;
 
 	o->pending += lost;
 	if (p == NULL || p->sent == o->known.sent)
 		return false;
-	n = p->sent - o->known.sent;
+	some.n = p->sent - o->known.sent;
+	some.lost = o->pending;
 	bundled = p->bundled - o->known.bundled;
-	lost = o->pending;
-	o->interval = n;
 	o->known = *p;
 	o->pending = 0;
-	if ((int32_t)n < 0 || (failure && lost != 0)) { /* says nothing */
-		if (o->state == MP_BUNDLES_TRY)
-			o->left = offload_allowed(o);
+	if (bundled > some.n || (int32_t)some.n < 0 || /* some did not go */
+	    (failure && some.lost != 0)) {
+		offload_void(o);
 		return false;
 	}
-	return offload_judge(o, now, n, bundled, lost);
+	return offload_judge(o, now, &some, bundled);
 }
 
 void
@@ -430,8 +560,7 @@ offload_doubted(struct offload *o, uint64_t now)
 	    o->bundled == o->known.bundled ||
 	    (o->checked_at != 0 && now < o->checked_at + OFFLOAD_DOUBT))
 		return;
-	o->checked_at = now;
-	offload_try(o);
+	offload_suspect(o, now, OFFLOAD_FIRST);
 }
 
 bool
@@ -441,5 +570,16 @@ offload_refused(struct offload *o, uint64_t now, int error)
 	    error != OFFLOAD_EOPNOTSUPP && error != OFFLOAD_ENOPROTOOPT)
 		return false;
 	offload_off(o, now, error);
+	o->unproven = true;
 	return true;
+}
+
+void
+offload_single_failed(struct offload *o)
+{
+	if (!o->unproven)
+		return;
+	o->unproven = false;
+	o->strikes -= o->strikes > 0;
+	offload_try(o, OFFLOAD_FIRST);
 }

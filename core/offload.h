@@ -9,29 +9,33 @@
 #include "state.h"
 
 enum offload_limit {
-	OFFLOAD_LEAST = 3, /* more lost than of single ones, at least */
-	OFFLOAD_SURE = 4,  /* ... and so many standard deviations */
+	OFFLOAD_FIRST = 2, /* datagrams in bundles at first ... */
+	OFFLOAD_FEW = 256, /* ... and in the last of the tries, and of trials */
+	OFFLOAD_LEAST = 3, /* lost more than of single ones: suspicious ... */
+	OFFLOAD_SURE = 4,  /* ... if so many standard deviations ... */
 	OFFLOAD_SHARE = 64, /* ... and one of so many bundled ones */
-	OFFLOAD_FEW = 256, /* bundled ones of an interval that make little
-			    * difference to the pace; or ... */
-	OFFLOAD_PART = 16, /* ... one of so many packets */
-	OFFLOAD_TOLERANCES = 4,
-	OFFLOAD_CHECK = 256, /* packets after which single ones are judged */
+	OFFLOAD_LEAST_TRY = 2, /* the same, of those that are tried ... */
+	OFFLOAD_LEAST_PHASE = 1, /* ... and of a phase of a trial, ... */
+	OFFLOAD_SURE_PHASE = 2,	 /* ... both with so many of them */
+	OFFLOAD_PROBES = 3,   /* intervals and ... */
+	OFFLOAD_SINGLES = 32, /* ... packets of a phase of single ones, least */
+	OFFLOAD_SCORE = 4, /* trials against bundles that find them at fault */
+	OFFLOAD_SURE_ALL = 3, /* ... if all of them differ by so many */
+	OFFLOAD_VOIDS = 4, /* trials in which the path lost others, too */
 	OFFLOAD_KEEP = 4096, /* single packets that count: over this, half are
 			      * forgotten */
 	OFFLOAD_WRAP = 16384, /* packets after which counts (16 bits) want a
 			       * probe */
-	OFFLOAD_NEAR = 16, /* packets between a probe and a count that is
-			    * taken for its own */
+	OFFLOAD_ACQUITTALS = 3,
 	OFFLOAD_STRIKES = 6,
 };
 
 #define OFFLOAD_GAP (20 * MS)	/* between probes, while trust is young ... */
 #define OFFLOAD_GAP_OLD (100 * MS) /* ... and later */
-#define OFFLOAD_YOUNG (1 * SEC) /* trusted for so long they get another try */
 #define OFFLOAD_OLD (10 * SEC)	/* after so long */
-#define OFFLOAD_TOLERANT (1 * SEC) /* loss of many bundles is the peer's after a
-				    * try; doubles OFFLOAD_TOLERANCES times */
+#define OFFLOAD_TOLERANT (1 * SEC) /* losses do not lead to CHECK after an
+				    * acquittal; doubles OFFLOAD_ACQUITTALS
+				    * times */
 #define OFFLOAD_DOUBT (1 * SEC) /* between two checks for a late answer */
 #define OFFLOAD_OFF (10 * SEC)	/* single ones after a failure; doubles, up to
 				 * OFFLOAD_STRIKES times ... */
@@ -47,8 +51,9 @@ unsigned offload_room(struct offload *, uint64_t now, unsigned n);
 bool offload_may(const struct offload *, uint64_t now);
 /* n of the next packets go in a bundle, or, negative, did not go. */
 void offload_bundled(struct offload *, int n);
-/* A datagram goes alone. */
+/* A datagram went alone, or failed to go. */
 void offload_single(struct offload *);
+void offload_single_failed(struct offload *);
 /* Is a probe due, so that the peer tells what is missing?  `sent': packets of
  * the flow so far. */
 bool offload_wants_probe(const struct offload *, uint64_t now, uint32_t rtt_us,

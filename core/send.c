@@ -539,6 +539,8 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		return error;
 	if (error == 0)
 		send_single(m, s, f, now);
+	else
+		offload_single_failed(&f->offload);
 	copy = copy_sent(m, s, tx + own, n - own, len);
 	for (i = 0; i < own; i++)
 		if (tx[i].error != 0)

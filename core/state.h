@@ -64,7 +64,7 @@ struct count {
 	bool waits : 1; /* the last probe, for a datagram sent after it */
 };
 
-enum { OFFLOAD_POINTS = 4 }; /* probes that reports may name */
+enum { OFFLOAD_POINTS = 8 }; /* probes that reports may name */
 
 /* Packets, and how many of them are missing. */
 struct offload_sum {
@@ -72,34 +72,48 @@ struct offload_sum {
 	int32_t lost;
 };
 
+/* Of the experiment: what its packets are. */
+enum offload_phase {
+	OFFLOAD_ANY,   /* none of it */
+	OFFLOAD_WITH,  /* some in bundles */
+	OFFLOAD_ALONE, /* all alone */
+};
+
 /* A probe: packets of the flow sent before it, modulo 2^32. */
 struct offload_point {
 	uint32_t sent, bundled; /* all, and those of bundles */
+	uint8_t phase; /* of the packets since the probe before ... */
+	uint8_t nth;   /* ... whose end this probe is, if it has so many */
 };
 
 /* What is known of the flow's bundles (offload.c). */
 struct offload {
-	uint8_t state, was; /* enum mp_bundles; before CHECK */
-	uint8_t step : 4;   /* of TRY */
+	uint8_t state;	/* enum mp_bundles */
+	uint8_t phase;	/* enum offload_phase of what goes now */
 	uint8_t strikes : 4; /* times that they failed, lately */
-	bool alone : 1;	/* the next datagram goes alone */
-	bool convicted : 1; /* a check found them at fault */
-	uint8_t tolerances : 4;
+	uint8_t acquittals : 4; /* experiments that found something else */
+	bool alone : 1;	   /* the next datagram goes alone */
+	bool unproven : 1; /* refused, and no single one went since */
+	bool suspected : 1; /* something was lost since they are tried */
 	int16_t error;	/* of the refusal, or 0 */
-	uint16_t left;	/* datagrams that may go in bundles (TRY) */
+	uint16_t size;	/* datagrams in bundles of this try, or trial ... */
+	uint16_t left;	/* ... that may go yet */
+	int8_t score;	/* of the trials that speak against bundles */
+	uint8_t voids;	/* trials in which single ones were lost */
+	uint8_t probes;	/* of this phase of single ones */
 	uint32_t bundled; /* datagrams that went in bundles */
 	uint32_t points;  /* probes so far */
-	uint32_t interval; /* packets between the last two that were told */
+	uint32_t phase_from; /* packets before it */
 	int32_t pending;  /* missing, of no interval yet */
 	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
 	struct offload_point known; /* the peer told of all before it */
-	struct offload_sum single;  /* packets alone, lately ... */
-	struct offload_sum check;   /* ... and since CHECK began */
-	struct offload_sum cause;   /* in the intervals that led to it: ... */
-	uint32_t cause_bundled;	    /* ... so many of them in bundles */
+	struct offload_sum single;  /* packets alone, lately */
+	struct offload_sum with, without; /* the phases of this trial ... */
+	uint32_t with_bundled;
+	struct offload_sum bad, good; /* ... and of all trials of CHECK */
 	uint64_t since; /* of TRUSTED; OFF: until */
-	uint64_t probe_at, checked_at; /* last probe, last CHECK; 0: none */
-	uint64_t tolerant; /* loss of many is the peer's until then */
+	uint64_t probe_at, checked_at; /* last probe; suspected; 0: never */
+	uint64_t tolerant; /* losses do not lead to CHECK until then */
 };
 
 /*
