@@ -361,10 +361,9 @@ offload_trust(struct offload *o, uint64_t now)
 
 /* They were trusted, and are tried again. */
 static void
-offload_suspect(struct offload *o, uint64_t now, uint16_t size)
+offload_suspect(struct offload *o, uint16_t size)
 {
 	o->suspected = true;
-	o->checked_at = now;
 	offload_try(o, size);
 }
 
@@ -418,7 +417,7 @@ offload_told_phase(struct offload *o, uint64_t now,
 			return true;
 		o->with.n += some->n;
 		o->with.lost += some->lost;
-		o->with_bundled += bundled;
+		o->with_bundled += (uint16_t)bundled;
 		offload_add(&o->bad, some->n, some->lost);
 		return false;
 	}
@@ -489,7 +488,7 @@ offload_told_trusted(struct offload *o, uint64_t now,
 	    e.over * OFFLOAD_SHARE < (int64_t)bundled * 1000)
 		return;
 	if (now >= o->tolerant || lost * 8 >= (int64_t)bundled * 7)
-		offload_suspect(o, now, offload_size(bundled, some->lost));
+		offload_suspect(o, offload_size(bundled, some->lost));
 }
 
 /* An interval of packets, some of them in bundles, of which so many are
@@ -557,10 +556,9 @@ void
 offload_doubted(struct offload *o, uint64_t now)
 {
 	if (o->state != MP_BUNDLES_TRUSTED ||
-	    o->bundled == o->known.bundled ||
-	    (o->checked_at != 0 && now < o->checked_at + OFFLOAD_DOUBT))
+	    o->bundled == o->known.bundled || now < o->since + OFFLOAD_DOUBT)
 		return;
-	offload_suspect(o, now, OFFLOAD_FIRST);
+	offload_suspect(o, OFFLOAD_FIRST);
 }
 
 bool

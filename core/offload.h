@@ -36,7 +36,7 @@ enum offload_limit {
 #define OFFLOAD_TOLERANT (1 * SEC) /* losses do not lead to CHECK after an
 				    * acquittal; doubles OFFLOAD_ACQUITTALS
 				    * times */
-#define OFFLOAD_DOUBT (1 * SEC) /* between two checks for a late answer */
+#define OFFLOAD_DOUBT (1 * SEC) /* trusted for so long, a late answer counts */
 #define OFFLOAD_OFF (10 * SEC)	/* single ones after a failure; doubles, up to
 				 * OFFLOAD_STRIKES times ... */
 #define OFFLOAD_GOOD (600 * SEC) /* ... until they were trusted for so long */

@@ -64,7 +64,7 @@ struct count {
 	bool waits : 1; /* the last probe, for a datagram sent after it */
 };
 
-enum { OFFLOAD_POINTS = 8 }; /* probes that reports may name */
+enum { OFFLOAD_POINTS = 6 }; /* probes that reports may name */
 
 /* Packets, and how many of them are missing. */
 struct offload_sum {
@@ -88,19 +88,20 @@ struct offload_point {
 
 /* What is known of the flow's bundles (offload.c). */
 struct offload {
-	uint8_t state;	/* enum mp_bundles */
-	uint8_t phase;	/* enum offload_phase of what goes now */
+	uint8_t state;	     /* enum mp_bundles */
+	uint8_t phase;	     /* enum offload_phase of what goes now */
 	uint8_t strikes : 4; /* times that they failed, lately */
 	uint8_t acquittals : 4; /* experiments that found something else */
-	bool alone : 1;	   /* the next datagram goes alone */
-	bool unproven : 1; /* refused, and no single one went since */
+	bool alone : 1;	    /* the next datagram goes alone */
+	bool unproven : 1;  /* refused, and no single one went since */
 	bool suspected : 1; /* something was lost since they are tried */
-	int16_t error;	/* of the refusal, or 0 */
-	uint16_t size;	/* datagrams in bundles of this try, or trial ... */
-	uint16_t left;	/* ... that may go yet */
-	int8_t score;	/* of the trials that speak against bundles */
-	uint8_t voids;	/* trials in which single ones were lost */
-	uint8_t probes;	/* of this phase of single ones */
+	int16_t error; /* of the refusal, or 0 */
+	uint16_t size; /* datagrams in bundles of this try, or trial ... */
+	uint16_t left; /* ... that may go yet */
+	uint16_t with_bundled; /* ... of which the peer told */
+	int8_t score;  /* of the trials that speak against bundles */
+	uint8_t voids; /* trials in which single ones were lost */
+	uint8_t probes; /* of this phase of single ones */
 	uint32_t bundled; /* datagrams that went in bundles */
 	uint32_t points;  /* probes so far */
 	uint32_t phase_from; /* packets before it */
@@ -109,11 +110,10 @@ struct offload {
 	struct offload_point known; /* the peer told of all before it */
 	struct offload_sum single;  /* packets alone, lately */
 	struct offload_sum with, without; /* the phases of this trial ... */
-	uint32_t with_bundled;
-	struct offload_sum bad, good; /* ... and of all trials of CHECK */
-	uint64_t since; /* of TRUSTED; OFF: until */
-	uint64_t probe_at, checked_at; /* last probe; suspected; 0: never */
-	uint64_t tolerant; /* losses do not lead to CHECK until then */
+	struct offload_sum bad, good;	  /* ... and of all trials of CHECK */
+	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
+	uint64_t probe_at; /* last probe; 0: none */
+	uint64_t tolerant; /* losses do not lead to TRY until then */
 };
 
 /*

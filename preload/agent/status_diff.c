@@ -231,6 +231,8 @@ status_diff_new(struct status_diff *c, struct ipc_row *r)
 		break;
 	case IPC_ROW_FLOW:
 		status_diff_say(c, r, IPC_EVENT_flow_new, 0);
+		if (r->u.flow_row.info.bundles == MP_BUNDLES_OFF)
+			status_diff_say(c, r, IPC_EVENT_bundles_off, 0);
 		break;
 	case IPC_ROW_LINK:
 		status_diff_link(c, r);

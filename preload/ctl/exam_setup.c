@@ -155,15 +155,27 @@ exam_check_installed(struct exam *x, const struct check *c)
 
 /* --- Bundles ------------------------------------------------------------- */
 
+/* How bundles failed on a flow. */
+static void
+exam_how_bundles_failed(const struct mp_flow_info *f, char *how, size_t size)
+{
+	if (f->bundle_error != 0)
+		snprintf(how, size, "refused: %s", strerror(-f->bundle_error));
+	else
+		snprintf(how, size, "%u of %u packets were lost, alone %u of "
+		    "%u", f->bundle_lost, f->bundle_n, f->single_lost,
+		    f->single_n);
+}
+
 /* The device is at fault, or the kernel: one finding for each device. */
 static void
 exam_check_bundles(struct exam *x, const struct check *c)
 {
-	const struct mp_flow_info *f;
 	struct rows rows = { 0 };
-	const char *interface, *last = "";
+	const struct mp_flow_info *f;
+	const char *interface;
 	char how[80];
-	size_t i;
+	size_t i, k;
 
 	if (rows_get(&rows, 0) != 0)
 		return;
@@ -171,18 +183,16 @@ exam_check_bundles(struct exam *x, const struct check *c)
 		f = &rows.row[i].u.flow_row.info;
 		interface = rows.row[i].u.flow_row.interface;
 		if (rows.row[i].kind != IPC_ROW_FLOW ||
-		    f->bundles != MP_BUNDLES_OFF ||
-		    strcmp(interface, last) == 0)
+		    f->bundles != MP_BUNDLES_OFF)
 			continue;
-		if (f->bundle_error != 0)
-			snprintf(how, sizeof(how), "refused: %s",
-			    strerror(-f->bundle_error));
-		else
-			snprintf(how, sizeof(how), "%u of %u packets were "
-			    "lost, alone %u of %u", f->bundle_lost,
-			    f->bundle_n, f->single_lost, f->single_n);
+		for (k = 0; k < x->nfound; k++)
+			if (x->found[k].check == c && strcmp(x->found[k].about,
+			    interface) == 0)
+				break;
+		if (k < x->nfound)
+			continue;
+		exam_how_bundles_failed(f, how, sizeof(how));
 		exam_found(x, c, interface, how, NULL);
-		last = interface;
 	}
 	rows_free(&rows);
 }
