@@ -49,6 +49,7 @@
 
 #include "addr.h"
 #include "mp.h"
+#include "offload.h"
 #include "rtt.h"
 #include "state.h"
 #include "wire.h"
@@ -61,6 +62,7 @@ flow_forget(struct flow *f)
 	memset(&f->late, 0, sizeof(f->late));
 	f->suspect = 0;
 	loss_forget(f);
+	offload_forget(&f->offload);
 	f->probe_answered = true;
 	memset(f->asked_at, 0, sizeof(f->asked_at));
 	f->size = MP_SIZE_MIN;

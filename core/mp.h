@@ -805,6 +805,14 @@ struct mp_session_info {
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 
+/* May datagrams of a flow go in bundles?  (core/offload.c) */
+enum mp_bundles {
+	MP_BUNDLES_TRY,	    /* few, until these are known to arrive */
+	MP_BUNDLES_TRUSTED, /* all */
+	MP_BUNDLES_CHECK,   /* none: are single ones lost as well? */
+	MP_BUNDLES_OFF,	    /* none: they failed */
+};
+
 struct mp_flow_info {
 	struct mp_path path;
 	uint32_t leaves_by; /* the interface that the kernel really takes */
@@ -815,6 +823,14 @@ struct mp_flow_info {
 				 * the peer counts them */
 	uint32_t size;		/* proven UDP payload, bytes */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
+	enum mp_bundles bundles;
+	int bundle_error; /* MP_BUNDLES_OFF: the kernel's refusal, negative
+			   * errno; 0: they fared worse: */
+	uint32_t bundle_n, bundle_lost; /* packets, most in bundles, and those
+					 * of them that did not arrive ... */
+	uint32_t single_n, single_lost; /* ... and single ones */
+	uint32_t tx_bundled; /* datagrams that went in bundles, under the
+			      * present key */
 };
 
 /* Sessions have indices below this. [lock] */

@@ -8,6 +8,7 @@
 #include "child_out.h"
 #include "crypto.h"
 #include "flow.h"
+#include "offload.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
@@ -273,9 +274,12 @@ match_probe(struct mp *m, struct recv *r)
 		}
 	if (f->probe_selects && f->probe_answered && f->id == r->s->current)
 		r->s->select_acked = true;
-	if (f->big_out && f->data_since != MP_NEVER &&
-	    r->now >= f->data_since + rtt_doubt(&f->rtt))
-		probe_size_suspect(f, r->now);
+	if (f->data_since != MP_NEVER &&
+	    r->now >= f->data_since + rtt_doubt(&f->rtt)) {
+		offload_doubted(&f->offload, r->now);
+		if (f->big_out)
+			probe_size_suspect(f, r->now);
+	}
 }
 
 /* What the echoed timestamp says of packets of ours: some arrived, and those

@@ -66,6 +66,58 @@ struct count {
 	bool waits : 1; /* the last probe, for a datagram sent after it */
 };
 
+enum { OFFLOAD_POINTS = 6 }; /* probes that reports may name */
+
+/* Packets, and how many of them are missing. */
+struct offload_sum {
+	uint32_t n;
+	int32_t lost;
+};
+
+/* Of the experiment: what its packets are. */
+enum offload_phase {
+	OFFLOAD_ANY,   /* none of it */
+	OFFLOAD_WITH,  /* some in bundles */
+	OFFLOAD_ALONE, /* all alone */
+};
+
+/* A probe: packets of the flow sent before it, modulo 2^32. */
+struct offload_point {
+	uint32_t sent, bundled; /* all, and those of bundles */
+	uint8_t phase; /* of the packets since the probe before ... */
+	uint8_t nth;   /* ... whose end this probe is, if it has so many */
+};
+
+/* What is known of the flow's bundles (offload.c). */
+struct offload {
+	uint8_t state;	     /* enum mp_bundles */
+	uint8_t phase;	     /* enum offload_phase of what goes now */
+	uint8_t strikes : 4; /* times that they failed, lately */
+	uint8_t acquittals : 4; /* experiments that found something else */
+	bool alone : 1;	    /* the next datagram goes alone */
+	bool unproven : 1;  /* refused, and no single one went since */
+	bool suspected : 1; /* something was lost since they are tried */
+	int16_t error; /* of the refusal, or 0 */
+	uint16_t size; /* datagrams in bundles of this try, or trial ... */
+	uint16_t left; /* ... that may go yet */
+	uint16_t with_bundled; /* ... of which the peer told */
+	int8_t score;  /* of the trials that speak against bundles */
+	uint8_t voids; /* trials in which single ones were lost */
+	uint8_t probes; /* of this phase of single ones */
+	uint32_t bundled; /* datagrams that went in bundles */
+	uint32_t points;  /* probes so far */
+	uint32_t phase_from; /* packets before it */
+	int32_t pending;  /* missing, of no interval yet */
+	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
+	struct offload_point known; /* the peer told of all before it */
+	struct offload_sum single;  /* packets alone, lately */
+	struct offload_sum with, without; /* the phases of this trial ... */
+	struct offload_sum bad, good;	  /* ... and of all trials of CHECK */
+	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
+	uint64_t probe_at; /* last probe; 0: none */
+	uint64_t tolerant; /* losses do not lead to TRY until then */
+};
+
 /*
  * One flow: an address pair of a session.  Its record and id stay with the
  * session for good, so that its sequence counters outlive the pair.  What
@@ -138,6 +190,7 @@ struct flow {
 	/* and what only control packets need */
 	struct count count;
 	struct loss tx_loss, rx_loss;
+	struct offload offload;
 	uint64_t void_until; /* it had failed: until then loss does not count */
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the
