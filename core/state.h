@@ -245,6 +245,7 @@ struct session {
 	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
 	bool plain : 1; /* no peer answered: plain UDP */
+	bool left : 1; /* its peer sent CLOSE before it began */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -382,6 +383,7 @@ struct ratelimit {
 
 enum {
 	STATE_TICKETS = 4,
+	STATE_LEFT = 32, /* peers that sent CLOSE, the last ones */
 	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
 };
 
@@ -421,6 +423,11 @@ struct shared {
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
+	uint32_t left_next;   /* the place of the next peer that left */
+	struct { /* peers whose CLOSE came; free: at 0 */
+		struct mp_addr addr; /* as the program knows it */
+		uint64_t at;
+	} left[STATE_LEFT];
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
 	struct pool pool, staged, parts;
