@@ -21,7 +21,7 @@ enum {
 };
 
 /* What one list is made of. */
-struct socket_diag_list {
+struct socket_diag_reply {
 	void (*note)(void *, const struct socket_diag_found *);
 	void *arg;
 	uint64_t last; /* the cookie of the last one */
@@ -78,7 +78,7 @@ socket_diag_drops(const uint8_t *at, size_t len)
 
 /* One message, of `len' bytes. */
 static void
-socket_diag_take(struct socket_diag_list *l, const uint8_t *at, size_t len,
+socket_diag_take(struct socket_diag_reply *l, const uint8_t *at, size_t len,
     unsigned type)
 {
 	struct socket_diag_found found;
@@ -102,7 +102,7 @@ socket_diag_take(struct socket_diag_list *l, const uint8_t *at, size_t len,
 
 /* Takes what the kernel says next; false: nothing. */
 static bool
-socket_diag_read(const struct socket_diag *d, struct socket_diag_list *l)
+socket_diag_read(const struct socket_diag *d, struct socket_diag_reply *l)
 {
 	static uint8_t bytes[EACH];
 	struct nlmsghdr head;
@@ -131,7 +131,7 @@ socket_diag_list(struct socket_diag *d, unsigned port,
 		.idiag_ext = 1 << (INET_DIAG_SKMEMINFO - 1),
 		.idiag_states = UINT32_MAX,
 		.id.idiag_sport = htons((uint16_t)port) };
-	struct socket_diag_list l = { .note = note, .arg = arg };
+	struct socket_diag_reply l = { .note = note, .arg = arg };
 	size_t i;
 
 	for (i = 0; i < sizeof(families); i++) {
@@ -155,7 +155,7 @@ socket_diag_one(struct socket_diag *d, enum mp_family kernel,
 		.sdiag_family = kernel == MP_INET ? AF_INET : AF_INET6,
 		.idiag_states = UINT32_MAX, .id = {
 		.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } } };
-	struct socket_diag_list l = { .last = 0 };
+	struct socket_diag_reply l = { .last = 0 };
 
 	/* The kernel wants the packet's source where the socket's own address
 	 * would be. */
