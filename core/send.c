@@ -239,6 +239,7 @@ begin_session(struct mp *m, uint64_t now, uint32_t slot,
 	s = session_new(m, now, slot, dst, key_id, assoc, true);
 	if (s == NULL)
 		return NULL;
+	s->left = session_has_left(m, dst, now);
 	ticket_tell(m, s);
 	session_connect(m, s, now);
 	s->handshake_after = now + SEND_SOURCE;

@@ -304,6 +304,7 @@ struct session {
 	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
 	bool plain : 1; /* no peer answered: plain UDP */
+	bool left : 1; /* its peer sent CLOSE before it began */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -443,6 +444,7 @@ struct ratelimit {
 
 enum {
 	STATE_TICKETS = 4,
+	STATE_LEFT = 32, /* peers that sent CLOSE, the last ones */
 	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
 };
 
@@ -483,6 +485,11 @@ struct shared {
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t given; /* times that what the agent read was handed on */
+	uint32_t left_next;   /* the place of the next peer that left */
+	struct { /* peers whose CLOSE came; free: at 0 */
+		struct mp_addr addr; /* as the program knows it */
+		uint64_t at;
+	} left[STATE_LEFT];
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
 	struct pool pool, staged, parts;
