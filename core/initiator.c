@@ -239,7 +239,7 @@ int
 initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
     uint64_t now, struct mp_out *out, uint8_t *buf)
 {
-	const struct mp_key *key = handshake_key(ring, s->key_id);
+	const struct mp_key *key = mp_keyring_find(ring, s->key_id);
 	struct handshake *sh;
 	struct flow *f;
 	uint32_t id, i = STATE_ONCE(s->handshake);

@@ -53,7 +53,8 @@ enum mp_error {
 enum mp_bound {
 	MP_FLOWS_MAX = 64,	  /* flows of one session */
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
-	MP_KEYS_MAX = 64,	  /* keys of one keyring */
+	MP_KEYS_FEW = 64,	  /* peers of a keyring without more memory */
+	MP_KEYS_MAX = 64,	  /* identities of one keyring */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
 	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
 	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
@@ -161,32 +162,71 @@ struct mp_identity {
 /* A peer. */
 struct mp_key {
 	char name[32];	/* for the user */
-	uint64_t id;	/* public, derived from both public keys */
+	uint64_t id;	/* public, derived from both public keys; 0: the record
+			 * is free */
 	uint32_t own;	/* which identity we have for this peer */
 	bool wins;	/* our handshake, where both ends begin one */
 	uint8_t pub[32];
 	uint8_t psk[32]; /* mixed into the handshake, or zeros */
 	struct mp_mac_keys mac;
+	uint32_t next[2]; /* private to the engine */
 };
 
 struct mp_keyring {
-	uint32_t n, n_own;
-	struct mp_key key[MP_KEYS_MAX];
+	uint32_t n;	/* peers */
+	uint32_t n_own; /* identities */
+	struct mp_key key[MP_KEYS_FEW]; /* the first peers */
 	struct mp_identity own[MP_KEYS_MAX];
 	/* Where ephemeral secrets come from: the kernel's random numbers, since
 	 * a block can be an old one that was brought back.  NULL: the block's
 	 * generator. */
 	void (*random)(void *, size_t);
+	/* private to the engine */
+	uint32_t used;	     /* records below this one are peers, or free */
+	uint32_t free;	     /* the first free one + 1, or 0 */
+	uint32_t room;	     /* records of `more' */
+	uint32_t buckets;    /* of each hash table in `more' */
+	uint8_t hash_key[16];
+	uint32_t few[2][MP_KEYS_FEW]; /* hash tables: first record + 1 */
+	struct mp_key *more; /* records MP_KEYS_FEW ..., then hash tables */
 };
 
+/*
+ * A keyring of zeros is empty and holds MP_KEYS_FEW peers.  For more of them
+ * the caller gives memory: mp_keyring_size() says how many bytes hold so many
+ * peers in all; mp_keyring_grow() takes such a block, all zeros and at a
+ * multiple of 64 bytes.  What the block before held is in the new one then, and
+ * wiped in the old one, which the caller frees.  MP_EINVAL: too few bytes for
+ * the peers that are known.
+ */
+size_t mp_keyring_size(uint32_t peers);
+MP_CHECK int mp_keyring_grow(struct mp_keyring *, void *block, size_t size);
 /* Adds a peer by its public key, for the identity of ours with that secret.
  * `psk' may be NULL.  MP_EINVAL: bad name; the peer's key is ours, or no key;
  * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
 MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
     const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
+/* Removes and wipes a peer by its id: 0, or MP_ENOENT.  Its sessions go on until
+ * mp_peer_end() ends them. */
+int mp_keyring_remove(struct mp_keyring *, uint64_t id);
+/* The peer of that id; 0: the first one of the keyring.  NULL: none. */
+const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
+/* The peer with that public key, of this identity of ours; NULL: unknown. */
+const struct mp_key *mp_keyring_peer(const struct mp_keyring *, uint32_t own,
+    const uint8_t pub[32]);
+/* Each peer in turn, the first one after NULL; NULL: there are no more. */
+const struct mp_key *mp_keyring_next(const struct mp_keyring *,
+    const struct mp_key *);
+/* The id of a peer for this secret of ours, in a keyring or not. */
+uint64_t mp_keyring_id(const uint8_t secret[32], const uint8_t peer[32]);
 /* The public key of a secret. */
 void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
+/* Wipes it and its block; it is all zeros then. */
 void mp_keyring_wipe(struct mp_keyring *);
+/* The peer was removed from the keyring: ends its handshakes and sessions in
+ * this endpoint, of the latter 64 at most.  True: it has more, and the caller is
+ * to come again, best after others had the lock. [lock] */
+MP_CHECK bool mp_peer_end(struct mp *, uint64_t now, uint64_t key_id);
 
 /* --- Sockets and local addresses ---------------------------------------- */
 

@@ -252,7 +252,7 @@ read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
 	packet += WIRE_SHAKE;
 	if (!noise_read1_from(n, secret, packet, WIRE_NOISE1, peer))
 		return MP_C_drop_handshake_auth;
-	*key = handshake_peer(ring, own, peer);
+	*key = mp_keyring_peer(ring, own, peer);
 	if (*key == NULL)
 		return MP_C_drop_handshake_peer;
 	if (!noise_read1(n, secret, peer, packet, WIRE_NOISE1, inner))

@@ -266,10 +266,8 @@ keyring_tidy(struct agent *a)
 const char *
 keyring_name(const struct keyring *r, uint64_t key_id)
 {
-	uint32_t i;
+	const struct mp_key *k = key_id != 0 ?
+	    mp_keyring_find(r->keys, key_id) : NULL;
 
-	for (i = 0; i < r->keys->n && i < MP_KEYS_MAX; i++)
-		if (r->keys->key[i].id == key_id)
-			return r->keys->key[i].name;
-	return "";
+	return k != NULL ? k->name : "";
 }

@@ -471,9 +471,9 @@ START_TEST(which_key)
 
 	memset(&ring, 0, sizeof(ring));
 	ck_assert_int_eq(test_keys_add(&ring, "other", 'A', secret), 0);
-	ring.own[ring.n_own++] = d->end[0].keys.own[0];
-	ring.key[ring.n] = d->end[0].keys.key[0];
-	ring.key[ring.n++].own = 1;
+	ck_assert_int_eq(mp_keyring_add(&ring, "peer",
+	    d->end[0].keys.own[0].secret, d->end[0].keys.key[0].pub,
+	    d->end[0].keys.key[0].psk), 0);
 	d->end[0].keys = ring;
 	ck_assert_int_eq(mp_send_begin(&d->end[0].mp, d->now, 0,
 	    &d->end[0].peer, ring.key[1].id, 1, (enum mp_send_flag)0, tx),
