@@ -18,13 +18,13 @@ PKG_CONFIG ?= pkg-config
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
 	seal noise wire keyring replay rtt addr \
-	table loss flow ratelimit \
+	table share loss flow ratelimit \
 	pool probe policy route \
 	part recent \
 	part_order \
 	path_choice \
 	path \
-	session handshake \
+	session handshake change \
 	child \
 	ticket \
 	send \

@@ -10,6 +10,7 @@
 #include "noise.h"
 #include "probe.h"
 #include "send.h"
+#include "share.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -114,7 +115,8 @@ initiator_start(struct mp *m, const struct mp_keyring *ring,
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;
 	sh->slot = s->slot;
-	sh->key_id = s->key_id = key->id;
+	share_set_key(m, s, key->id);
+	sh->key_id = key->id;
 	sh->wins = key->wins;
 	sh->inner = s->handshake_inner && s->state == MP_S_UP;
 	sh->initiator = s->initiator;

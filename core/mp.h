@@ -53,6 +53,9 @@ enum mp_error {
 enum mp_bound {
 	MP_FLOWS_MAX = 64,	  /* flows of one session */
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
+	MP_SESSIONS_MAX = 100000, /* of one endpoint: a slot has 2^18 sids, and
+				   * each session needs two at times */
+	MP_RECORDS_MAX = 1 << 20, /* flows of one endpoint */
 	MP_KEYS_FEW = 64,	  /* peers of a keyring without more memory */
 	MP_KEYS_MAX = 64,	  /* identities of one keyring */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
@@ -89,8 +92,9 @@ struct mp_path {
 /* --- The block ---------------------------------------------------------- */
 
 struct mp_limits {
-	uint32_t sessions;   /* 1..16384; default 4096 */
-	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
+	uint32_t sessions;   /* 1..MP_SESSIONS_MAX; default 4096 */
+	uint32_t flows;	     /* of all sessions, 1..MP_RECORDS_MAX; 8 a
+			      * session, 4 where those are over 8192 */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
 	uint32_t pool;	     /* bytes of recent datagrams; default 32 MiB, of
 			      * which only what is needed is ever touched. This
@@ -110,7 +114,8 @@ struct mp {
 	struct replay *replay;
 	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
-	uint32_t *route_next;
+	uint32_t *route_next, *share_heads;
+	struct share *shares;
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged, *parts;

@@ -122,7 +122,7 @@ START_TEST(pace)
 	for (i = 0; i < 3; i++) {
 		began = duo_count(d, 0, MP_C_handshake_out);
 		for (until = d->now + 5 * SEC; d->now < until;) {
-			s->rekey_at = duo_time(d, 0);
+			s->rekey_at = s->last_data = duo_time(d, 0);
 			table_arm(&d->end[0].mp, s, s->rekey_at);
 			duo_run(d, d->now + 5 * MS);
 		}
