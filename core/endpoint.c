@@ -52,13 +52,11 @@
 #include "addr.h"
 #include "change.h"
 #include "crypto.h"
-#include "handshake.h"
 #include "mp.h"
 #include "path.h"
 #include "pool.h"
 #include "recent.h"
 #include "session.h"
-#include "share.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -68,7 +66,6 @@
 enum {
 	ENDPOINT_ALIGN = 64,
 	ENDPOINT_ROOMY = 8192, /* sessions with 8 flow records each */
-	ENDPOINT_AT_ONCE = 64, /* sessions that one call ends */
 };
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
@@ -366,36 +363,6 @@ mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
 		table_unlink_addr(m, s);
 		table_set_deadline(m, s, now);
 	}
-}
-
-/* Ends a session whose peer may not be there any more. */
-static void
-endpoint_end(struct mp *m, struct session *s, uint64_t now)
-{
-	if (s->state != MP_S_UP) {
-		session_free(m, s);
-		return;
-	}
-	s->state = MP_S_CLOSING;
-	table_unlink_addr(m, s);
-	share_leave(m, s); /* share_any() is not to find it again */
-	table_set_deadline(m, s, now);
-}
-
-bool
-mp_peer_end(struct mp *m, uint64_t now, uint64_t key_id)
-{
-	struct session *s;
-	int n;
-
-	handshake_end(m, key_id);
-	for (n = 0; n < ENDPOINT_AT_ONCE; n++) {
-		s = share_any(m, key_id);
-		if (s == NULL)
-			return false;
-		endpoint_end(m, s, now);
-	}
-	return share_any(m, key_id) != NULL;
 }
 
 /* Do the addresses belong to one interface and one family? */

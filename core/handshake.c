@@ -108,16 +108,6 @@ handshake_new(struct mp *m, uint32_t first, uint32_t n, bool oldest)
 }
 
 void
-handshake_end(struct mp *m, uint64_t key_id)
-{
-	struct handshake *sh;
-
-	for (sh = m->handshakes; sh < m->handshakes + STATE_OPEN; sh++)
-		if (sh->state != HANDSHAKE_FREE && sh->key_id == key_id)
-			handshake_free(m, sh);
-}
-
-void
 handshake_sweep(struct mp *m, uint64_t now)
 {
 	struct handshake *sh;

@@ -34,8 +34,6 @@ uint32_t handshake_features(const struct mp *, uint32_t more);
 struct handshake *handshake_new(struct mp *, uint32_t first, uint32_t n,
     bool oldest);
 void handshake_free(struct mp *, struct handshake *);
-/* Frees those of a peer that it began. */
-void handshake_end(struct mp *, uint64_t key_id);
 /* Frees handshakes of others that are older than HANDSHAKE_LIFE. */
 void handshake_sweep(struct mp *, uint64_t now);
 

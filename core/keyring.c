@@ -6,8 +6,7 @@
  * that the caller gives.  Two hash tables find them, by identity and public key,
  * and by id; a bucket holds the number of its first record + 1, and each record
  * that of the next.  Both use SipHash under a key that only this host can
- * compute: a peer who is known to many may choose his public key.  A free record
- * has the id 0; next[0] links them.
+ * compute: a peer who is known to many may choose his public key.
  */
 #include <string.h>
 
@@ -156,25 +155,16 @@ keyring_link(struct mp_keyring *ring, uint32_t i)
 	}
 }
 
-static void
-keyring_unlink(struct mp_keyring *ring, uint32_t i, uint32_t *at, int table)
-{
-	while (*at != 0 && *at != i + 1)
-		at = &keyring_at(ring, *at - 1)->next[table];
-	if (*at != 0)
-		*at = keyring_at(ring, i)->next[table];
-}
-
 const struct mp_key *
 mp_keyring_find(const struct mp_keyring *ring, uint64_t id)
 {
 	const struct mp_key *k;
 	uint32_t at;
 
-	if (id == 0)
-		return mp_keyring_next(ring, NULL);
 	if (ring == NULL || ring->n == 0)
 		return NULL;
+	if (id == 0)
+		return keyring_at(ring, 0);
 	for (at = *head_of_id(ring, id); at != 0; at = k->next[BY_ID]) {
 		k = keyring_at(ring, at - 1);
 		if (k == NULL || k->id == id)
@@ -198,25 +188,6 @@ mp_keyring_peer(const struct mp_keyring *ring, uint32_t own,
 		    memcmp(k->pub, pub, 32) == 0))
 			return k;
 	}
-	return NULL;
-}
-
-const struct mp_key *
-mp_keyring_next(const struct mp_keyring *ring, const struct mp_key *k)
-{
-	uint32_t i;
-
-	if (ring == NULL || ring->n == 0)
-		return NULL;
-	if (k == NULL)
-		i = 0;
-	else if (k >= ring->key && k < ring->key + MP_KEYS_FEW)
-		i = (uint32_t)(k - ring->key) + 1;
-	else
-		i = (uint32_t)(k - ring->more) + MP_KEYS_FEW + 1;
-	for (; i < ring->used; i++)
-		if (keyring_at(ring, i)->id != 0)
-			return keyring_at(ring, i);
 	return NULL;
 }
 
@@ -260,37 +231,12 @@ mp_keyring_grow(struct mp_keyring *ring, void *block, size_t size)
 	ring->more = block;
 	ring->room = room;
 	(void)keyring_bytes(room, &ring->buckets);
-	for (i = 0; i < ring->used; i++)
-		if (keyring_at(ring, i)->id != 0)
-			keyring_link(ring, i);
+	for (i = 0; i < ring->n; i++)
+		keyring_link(ring, i);
 	return 0;
 }
 
 /* --- Peers ---------------------------------------------------------------- */
-
-uint64_t
-mp_keyring_id(const uint8_t secret[32], const uint8_t peer[32])
-{
-	uint8_t pub[32];
-
-	crypto_public(pub, secret);
-	return key_id(pub, peer);
-}
-
-/* A record, taken from the free ones or never used; MP_NONE: there is none. */
-static uint32_t
-keyring_take(struct mp_keyring *ring)
-{
-	uint32_t i = ring->free - 1;
-
-	if (ring->free != 0)
-		ring->free = keyring_at(ring, i)->next[0];
-	else if (ring->used < keyring_records(ring))
-		i = ring->used++;
-	else
-		return MP_NONE;
-	return i;
-}
 
 int
 mp_keyring_add(struct mp_keyring *ring, const char *name,
@@ -310,12 +256,12 @@ mp_keyring_add(struct mp_keyring *ring, const char *name,
 	id = key_id(pub, peer);
 	if (mp_keyring_find(ring, id) != NULL)
 		return MP_EEXIST;
-	if (ring->free == 0 && ring->used == keyring_records(ring))
+	i = ring->n;
+	if (i == keyring_records(ring))
 		return MP_ENOMEM;
 	own = keyring_own(ring, secret);
 	if (own == MP_KEYS_MAX)
 		return MP_ENOMEM;
-	i = keyring_take(ring);
 	k = keyring_at(ring, i);
 	memset(k, 0, sizeof(*k));
 	memcpy(k->name, name, len);
@@ -328,26 +274,6 @@ mp_keyring_add(struct mp_keyring *ring, const char *name,
 	mac_keys(&k->mac, peer);
 	keyring_link(ring, i);
 	ring->n++;
-	return 0;
-}
-
-int
-mp_keyring_remove(struct mp_keyring *ring, uint64_t id)
-{
-	struct mp_key *k;
-	uint32_t i;
-
-	if (id == 0 || mp_keyring_find(ring, id) == NULL)
-		return MP_ENOENT;
-	i = *head_of_id(ring, id) - 1;
-	while ((k = keyring_at(ring, i))->id != id)
-		i = k->next[BY_ID] - 1;
-	keyring_unlink(ring, i, head_of_pub(ring, k->own, k->pub), BY_PUB);
-	keyring_unlink(ring, i, head_of_id(ring, id), BY_ID);
-	crypto_wipe(k, sizeof(*k));
-	k->next[0] = ring->free;
-	ring->free = i + 1;
-	ring->n--;
 	return 0;
 }
 

@@ -167,8 +167,7 @@ struct mp_identity {
 /* A peer. */
 struct mp_key {
 	char name[32];	/* for the user */
-	uint64_t id;	/* public, derived from both public keys; 0: the record
-			 * is free */
+	uint64_t id;	/* public, derived from both public keys */
 	uint32_t own;	/* which identity we have for this peer */
 	bool wins;	/* our handshake, where both ends begin one */
 	uint8_t pub[32];
@@ -187,8 +186,6 @@ struct mp_keyring {
 	 * generator. */
 	void (*random)(void *, size_t);
 	/* private to the engine */
-	uint32_t used;	     /* records below this one are peers, or free */
-	uint32_t free;	     /* the first free one + 1, or 0 */
 	uint32_t room;	     /* records of `more' */
 	uint32_t buckets;    /* of each hash table in `more' */
 	uint8_t hash_key[16];
@@ -211,27 +208,15 @@ MP_CHECK int mp_keyring_grow(struct mp_keyring *, void *block, size_t size);
  * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
 MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
     const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
-/* Removes and wipes a peer by its id: 0, or MP_ENOENT.  Its sessions go on until
- * mp_peer_end() ends them. */
-int mp_keyring_remove(struct mp_keyring *, uint64_t id);
 /* The peer of that id; 0: the first one of the keyring.  NULL: none. */
 const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
 /* The peer with that public key, of this identity of ours; NULL: unknown. */
 const struct mp_key *mp_keyring_peer(const struct mp_keyring *, uint32_t own,
     const uint8_t pub[32]);
-/* Each peer in turn, the first one after NULL; NULL: there are no more. */
-const struct mp_key *mp_keyring_next(const struct mp_keyring *,
-    const struct mp_key *);
-/* The id of a peer for this secret of ours, in a keyring or not. */
-uint64_t mp_keyring_id(const uint8_t secret[32], const uint8_t peer[32]);
 /* The public key of a secret. */
 void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
 /* Wipes it and its block; it is all zeros then. */
 void mp_keyring_wipe(struct mp_keyring *);
-/* The peer was removed from the keyring: ends its handshakes and sessions in
- * this endpoint, of the latter 64 at most.  True: it has more, and the caller is
- * to come again, best after others had the lock. [lock] */
-MP_CHECK bool mp_peer_end(struct mp *, uint64_t now, uint64_t key_id);
 
 /* --- Sockets and local addresses ---------------------------------------- */
 

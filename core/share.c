@@ -71,17 +71,17 @@ share_head(const struct mp *m, uint64_t key_id)
 /* --- Lists of sessions ---------------------------------------------------- */
 
 /* The links of a session in its peer's list, or in that of all idle ones. */
-static struct link *
-link_of(struct session *s, bool all)
+static struct neighbours *
+share_links(struct session *s, bool all)
 {
 	return all ? &s->idles : &s->peers;
 }
 
 static void
-list_put(struct mp *m, struct session *s, bool all, uint32_t *first,
+share_put(struct mp *m, struct session *s, bool all, uint32_t *first,
     uint32_t *last, bool front)
 {
-	struct link *l = link_of(s, all);
+	struct neighbours *l = share_links(s, all);
 	uint32_t me = state_index(m, s) + 1;
 	struct session *other = state_session(m, (front ? *first : *last) - 1);
 
@@ -90,29 +90,29 @@ list_put(struct mp *m, struct session *s, bool all, uint32_t *first,
 		*first = *last = me;
 	} else if (front) {
 		l->after = *first;
-		link_of(other, all)->before = me;
+		share_links(other, all)->before = me;
 		*first = me;
 	} else {
 		l->before = *last;
-		link_of(other, all)->after = me;
+		share_links(other, all)->after = me;
 		*last = me;
 	}
 }
 
 static void
-list_remove(struct mp *m, struct session *s, bool all, uint32_t *first,
+share_remove(struct mp *m, struct session *s, bool all, uint32_t *first,
     uint32_t *last)
 {
-	struct link *l = link_of(s, all);
+	struct neighbours *l = share_links(s, all);
 	struct session *before = state_session(m, l->before - 1);
 	struct session *after = state_session(m, l->after - 1);
 
 	if (before != NULL)
-		link_of(before, all)->after = l->after;
+		share_links(before, all)->after = l->after;
 	else
 		*first = l->after;
 	if (after != NULL)
-		link_of(after, all)->before = l->before;
+		share_links(after, all)->before = l->before;
 	else
 		*last = l->before;
 	l->before = l->after = 0;
@@ -127,7 +127,7 @@ share_weight(const struct share *p)
 }
 
 static unsigned
-list_of(const struct share *p)
+share_list(const struct share *p)
 {
 	uint32_t weight = share_weight(p);
 	unsigned log = 31U - (unsigned)__builtin_clz(weight | 1);
@@ -136,7 +136,7 @@ list_of(const struct share *p)
 }
 
 static void
-weight_remove(struct mp *m, struct share *p, unsigned list)
+share_weight_remove(struct mp *m, struct share *p, unsigned list)
 {
 	struct share *before = share_at(m, p->before - 1);
 	struct share *after = share_at(m, p->after - 1);
@@ -151,7 +151,7 @@ weight_remove(struct mp *m, struct share *p, unsigned list)
 }
 
 static void
-weight_put(struct mp *m, struct share *p, unsigned list)
+share_weight_put(struct mp *m, struct share *p, unsigned list)
 {
 	struct share *after = share_at(m, m->sh->weight[list] - 1);
 	uint32_t me = (uint32_t)(p - m->shares) + 1;
@@ -167,12 +167,12 @@ weight_put(struct mp *m, struct share *p, unsigned list)
 static void
 share_weighed(struct mp *m, struct share *p, unsigned was)
 {
-	unsigned is = list_of(p);
+	unsigned is = share_list(p);
 
 	if (is == was)
 		return;
-	weight_remove(m, p, was);
-	weight_put(m, p, is);
+	share_weight_remove(m, p, was);
+	share_weight_put(m, p, is);
 }
 
 /* One that holds most. */
@@ -219,7 +219,7 @@ share_new(struct mp *m, uint64_t key_id)
 	p->key_id = key_id;
 	p->next = *head;
 	*head = (uint32_t)(p - m->shares) + 1;
-	weight_put(m, p, list_of(p));
+	share_weight_put(m, p, share_list(p));
 	return p;
 }
 
@@ -229,7 +229,7 @@ share_free(struct mp *m, struct share *p)
 	uint32_t *at = share_head(m, p->key_id), n;
 	uint32_t me = (uint32_t)(p - m->shares) + 1;
 
-	weight_remove(m, p, list_of(p));
+	share_weight_remove(m, p, share_list(p));
 	for (n = 0; *at != 0 && n < m->limits.sessions; n++) {
 		if (*at == me) {
 			*at = p->next;
@@ -244,7 +244,7 @@ share_free(struct mp *m, struct share *p)
 }
 
 static uint32_t
-flow_records(const struct session *s)
+share_records(const struct session *s)
 {
 	uint32_t id, n = 0;
 
@@ -264,11 +264,11 @@ share_join(struct mp *m, struct session *s)
 	s->share = p == NULL ? 0 : (uint32_t)(p - m->shares) + 1;
 	if (p == NULL)
 		return;
-	was = list_of(p);
+	was = share_list(p);
 	p->sessions++;
-	p->flows += flow_records(s);
+	p->flows += share_records(s);
 	share_weighed(m, p, was);
-	list_put(m, s, false, &p->list[s->idle].first, &p->list[s->idle].last,
+	share_put(m, s, false, &p->list[s->idle].first, &p->list[s->idle].last,
 	    false);
 }
 
@@ -276,13 +276,13 @@ void
 share_leave(struct mp *m, struct session *s)
 {
 	struct share *p = share_of(m, s);
-	uint32_t flows = flow_records(s);
+	uint32_t flows = share_records(s);
 	unsigned was;
 
 	if (p == NULL)
 		return;
-	was = list_of(p);
-	list_remove(m, s, false, &p->list[s->idle].first,
+	was = share_list(p);
+	share_remove(m, s, false, &p->list[s->idle].first,
 	    &p->list[s->idle].last);
 	s->share = 0;
 	p->sessions -= p->sessions > 0;
@@ -310,10 +310,10 @@ share_idle(struct mp *m, struct session *s, bool first)
 	share_busy(m, s);
 	if (p == NULL)
 		return;
-	list_remove(m, s, false, &p->list[0].first, &p->list[0].last);
+	share_remove(m, s, false, &p->list[0].first, &p->list[0].last);
 	s->idle = true;
-	list_put(m, s, false, &p->list[1].first, &p->list[1].last, first);
-	list_put(m, s, true, &m->sh->idle_first, &m->sh->idle_last, first);
+	share_put(m, s, false, &p->list[1].first, &p->list[1].last, first);
+	share_put(m, s, true, &m->sh->idle_first, &m->sh->idle_last, first);
 }
 
 void
@@ -323,12 +323,12 @@ share_busy(struct mp *m, struct session *s)
 
 	if (!s->idle)
 		return;
-	list_remove(m, s, true, &m->sh->idle_first, &m->sh->idle_last);
+	share_remove(m, s, true, &m->sh->idle_first, &m->sh->idle_last);
 	if (p != NULL)
-		list_remove(m, s, false, &p->list[1].first, &p->list[1].last);
+		share_remove(m, s, false, &p->list[1].first, &p->list[1].last);
 	s->idle = false;
 	if (p != NULL)
-		list_put(m, s, false, &p->list[0].first, &p->list[0].last,
+		share_put(m, s, false, &p->list[0].first, &p->list[0].last,
 		    false);
 }
 
@@ -340,7 +340,7 @@ share_flow_new(struct mp *m, const struct session *s)
 
 	if (p == NULL)
 		return;
-	was = list_of(p);
+	was = share_list(p);
 	p->flows++;
 	share_weighed(m, p, was);
 }
@@ -356,22 +356,10 @@ share_flow_ok(const struct mp *m, const struct session *s)
 	return p->flows < (most - (live < most ? live : most)) / 2;
 }
 
-struct session *
-share_any(const struct mp *m, uint64_t key_id)
-{
-	const struct share *p = share_find(m, key_id);
-	struct session *s;
-
-	if (p == NULL)
-		return NULL;
-	s = state_session(m, p->list[0].first - 1);
-	return s != NULL ? s : state_session(m, p->list[1].first - 1);
-}
-
 /* --- Who gives way -------------------------------------------------------- */
 
 static bool
-has_flows(const struct session *s)
+share_has_flows(const struct session *s)
 {
 	return state_nflows(s) > 0;
 }
@@ -379,15 +367,15 @@ has_flows(const struct session *s)
 /* The first of a list of idle sessions; with flow records, where those are
  * wanted. */
 static struct session *
-oldest_idle(const struct mp *m, uint32_t first, bool all, bool flows)
+share_oldest_idle(const struct mp *m, uint32_t first, bool all, bool flows)
 {
 	struct session *s = state_session(m, first - 1);
 	int n;
 
 	for (n = 0; s != NULL && n < SHARE_LOOKS; n++) {
-		if (s->idle && (!flows || has_flows(s)))
+		if (s->idle && (!flows || share_has_flows(s)))
 			return s;
-		s = state_session(m, link_of(s, all)->after - 1);
+		s = state_session(m, share_links(s, all)->after - 1);
 	}
 	return NULL;
 }
@@ -395,7 +383,7 @@ oldest_idle(const struct mp *m, uint32_t first, bool all, bool flows)
 /* Of a peer's first busy sessions the one without data for longest; one that is
  * up only if `up'. */
 static struct session *
-least_busy(const struct mp *m, const struct share *p, bool up, bool flows)
+share_least_busy(const struct mp *m, const struct share *p, bool up, bool flows)
 {
 	struct session *s = state_session(m, p->list[0].first - 1);
 	struct session *least = NULL;
@@ -403,7 +391,7 @@ least_busy(const struct mp *m, const struct share *p, bool up, bool flows)
 
 	for (n = 0; s != NULL && n < SHARE_LOOKS; n++) {
 		if ((least == NULL || s->last_data < least->last_data) &&
-		    (flows ? up && has_flows(s) : up ||
+		    (flows ? up && share_has_flows(s) : up ||
 			(s->state == MP_S_CONNECTING && s->staged.n == 0)))
 			least = s;
 		s = state_session(m, s->peers.after - 1);
@@ -420,20 +408,20 @@ share_victim(struct mp *m, uint64_t key_id, bool flows)
 	struct session *s = NULL;
 
 	if (most != NULL && most != own && share_weight(most) >= 2 * will) {
-		s = oldest_idle(m, most->list[1].first, false, flows);
+		s = share_oldest_idle(m, most->list[1].first, false, flows);
 		if (s == NULL)
-			s = least_busy(m, most, true, flows);
+			s = share_least_busy(m, most, true, flows);
 	}
 	if (s == NULL) {
-		s = oldest_idle(m, m->sh->idle_first, true, flows);
+		s = share_oldest_idle(m, m->sh->idle_first, true, flows);
 		if (s != NULL && share_of(m, s) != own &&
 		    share_weight(share_of(m, s)) + SHARE_SESSION < will)
 			s = NULL;
 	}
 	if (s == NULL && own != NULL) {
-		s = oldest_idle(m, own->list[1].first, false, flows);
+		s = share_oldest_idle(m, own->list[1].first, false, flows);
 		if (s == NULL)
-			s = least_busy(m, own, false, flows);
+			s = share_least_busy(m, own, false, flows);
 	}
 	return s;
 }

@@ -24,8 +24,6 @@ void share_flow_new(struct mp *, const struct session *);
 /* May the session have one more of the flow records that are left? */
 bool share_flow_ok(const struct mp *, const struct session *);
 
-/* A session of a peer, or NULL. */
-struct session *share_any(const struct mp *, uint64_t key_id);
 /* The session that gives way to a new one of that peer; `flows': what is wanted
  * is flow records.  NULL: none. */
 struct session *share_victim(struct mp *, uint64_t key_id, bool flows);

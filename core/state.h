@@ -225,7 +225,7 @@ struct share {
 };
 
 /* A session's neighbours in a list, + 1; 0: none. */
-struct link {
+struct neighbours {
 	uint32_t before, after;
 };
 
@@ -262,7 +262,7 @@ struct session {
 	uint64_t key_id;
 	uint8_t assoc[8];
 	uint32_t share; /* of its peer, + 1; 0: none */
-	struct link peers, idles; /* in its peer's list; in that of all idle */
+	struct neighbours peers, idles; /* in its peer's list; in that of all idle */
 	uint32_t handshake;	   /* our own handshake, or MP_NONE */
 	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;

@@ -217,31 +217,6 @@ START_TEST(flows)
 }
 END_TEST
 
-/* A peer that is no longer known: 64 sessions at a time, no other's. */
-START_TEST(end)
-{
-	uint32_t i;
-
-	for (i = 0; i < SESSIONS / 2; i++) {
-		(void)come(HOG);
-		(void)come(1);
-	}
-	session_down(&m, &m.sessions[0]);
-	ck_assert(!mp_peer_end(&m, T0, 4711));
-	ck_assert_uint_eq(holds(HOG), SESSIONS / 2);
-	ck_assert(!mp_peer_end(&m, T0, HOG));
-	for (i = 0; i < m.sh->session_used; i++) {
-		if (m.sessions[i].key_id != HOG)
-			continue;
-		ck_assert(m.sessions[i].state == MP_S_FREE ||
-		    m.sessions[i].state == MP_S_CLOSING);
-	}
-	ck_assert_int_eq(m.sessions[0].state, MP_S_FREE); /* it was down */
-	ck_assert_uint_eq(holds(1), SESSIONS / 2);
-	ck_assert_uint_eq(mp_deadline(&m), T0); /* for CLOSE */
-}
-END_TEST
-
 /* Whatever another process wrote into the lists, nothing leaves the block. */
 START_TEST(scribbled)
 {
@@ -268,8 +243,6 @@ START_TEST(scribbled)
 		if (k % 2 == 0 && s->state != MP_S_FREE)
 			session_down(&m, s);
 		(void)come(k % 9);
-		if (mp_peer_end(&m, T0, k % 11))
-			continue;
 	}
 }
 END_TEST
@@ -286,7 +259,6 @@ suite_share(void)
 	tcase_add_test(t, idle_first);
 	tcase_add_test(t, equals);
 	tcase_add_test(t, flows);
-	tcase_add_test(t, end);
 	tcase_add_test(t, scribbled);
 	suite_add_tcase(s, t);
 	return s;
