@@ -47,7 +47,7 @@ UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
 SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 
 # Programs, and what they share.
-BENCH = bench_core bench_bundle bench_handshake
+BENCH = bench_core bench_bundle bench_handshake bench_many
 BENCH_COMMON = world
 
 # Manual pages, and what else people read.
@@ -401,6 +401,7 @@ bench-core: $(BENCHES)
 	$(B)/bench/bench_core
 	$(B)/bench/bench_bundle
 	$(B)/bench/bench_handshake
+	$(B)/bench/bench_many
 
 # At least 90 % of the engine's lines must be run by the unit tests.
 coverage:
