@@ -245,7 +245,7 @@ struct offload_excess {
 };
 
 static struct offload_excess
-offload_excess(const struct offload *o, const struct offload_sum *of)
+offload_excess_of(const struct offload *o, const struct offload_sum *of)
 {
 	struct offload_excess e = { .expected = o->single.n == 0 ? 0 :
 	    (int64_t)of->n * 1000 * o->single.lost / o->single.n };
@@ -266,7 +266,7 @@ offload_exceeds(const struct offload_excess *e, int64_t least, int64_t sure)
 static bool
 offload_lossy(const struct offload *o, const struct offload_sum *of)
 {
-	struct offload_excess e = offload_excess(o, of);
+	struct offload_excess e = offload_excess_of(o, of);
 
 	return offload_exceeds(&e, OFFLOAD_LEAST_PHASE, OFFLOAD_SURE_PHASE);
 }
@@ -380,7 +380,7 @@ offload_grow(struct offload *o)
 static bool
 offload_trial(struct offload *o, uint64_t now)
 {
-	struct offload_excess e = offload_excess(o, &o->with);
+	struct offload_excess e = offload_excess_of(o, &o->with);
 	bool lossy = offload_lossy(o, &o->with);
 
 	if (!lossy && o->size >= OFFLOAD_FEW && o->score <= 0) {
@@ -454,7 +454,7 @@ static void
 offload_told_try(struct offload *o, uint64_t now,
     const struct offload_sum *some, uint32_t bundled)
 {
-	struct offload_excess e = offload_excess(o, some);
+	struct offload_excess e = offload_excess_of(o, some);
 
 	o->left = o->size;
 	if (bundled > 2 * OFFLOAD_FEW) /* from before the try */
@@ -476,7 +476,7 @@ static void
 offload_told_trusted(struct offload *o, uint64_t now,
     const struct offload_sum *some, uint32_t bundled)
 {
-	struct offload_excess e = offload_excess(o, some);
+	struct offload_excess e = offload_excess_of(o, some);
 	int64_t lost = some->lost;
 
 	/* Single ones would hardly lose more than bundles do. */
