@@ -72,7 +72,7 @@ part_order_waits(struct mp *m, struct session *s, const struct flow *f,
 	    part_needed(f, len, MP_OVERHEAD, frame))
 		return false;
 	if (now >= s->part_at + ORDER_US ||
-	    !pool_fits(m, POOL_HELD, s, len + ORDER_SPARE)) {
+	    !pool_fits(m, s, len + ORDER_SPARE)) {
 		s->part_need = 0;
 		s->staged_again = 0;
 		return false;
