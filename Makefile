@@ -155,12 +155,12 @@ EMU = $(B)/lab/emu
 UDPLOAD = $(B)/lab/udpload
 LAB_PROGS = $(patsubst tests/lab/progs/%.c,$(B)/lab/%, \
 	$(wildcard tests/lab/progs/*.c))
-LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN_CHURN) $(BENCH_UDP)
+LAB = $(EMU) $(UDPLOAD) $(LAB_PROGS) $(TSAN) $(BENCH_UDP)
 # The library within a program, for gcc's thread sanitizer: clang's is another
 # package.
 TSAN_CC = gcc
-TSAN_CHURN = $(B)/tsan/churn
-TSAN_C = tests/lab/progs/churn.c $(CORE:%=core/%.c) \
+TSAN = $(B)/tsan/churn $(B)/tsan/bundles $(B)/tsan/hurry_threads
+TSAN_C = $(CORE:%=core/%.c) \
 	$(foreach room,$(LIBRARY_ROOMS),$(call room_c,$(room))) \
 	$(filter-out preload/shared/real.c,$(call room_c,shared))
 PAGES = $(MAN:%=$(B)/%)
@@ -237,10 +237,11 @@ $(LAB_PROGS): $(B)/lab/%: $(B)/lab/%.o
 	$(LINK) -o $@ $<
 
 # Its agent is the usual one, beside it.
-$(TSAN_CHURN): $(TSAN_C) $(wildcard core/*.h preload/*/*.h) $(B)/flags
+$(TSAN): $(B)/tsan/%: tests/lab/progs/%.c $(TSAN_C) \
+	    $(wildcard core/*.h preload/*/*.h) $(B)/flags
 	@mkdir -p $(@D)
 	$(TSAN_CC) $(CPPFLAGS) $(CFLAGS) $(SYSTEM) $(SAY_VERSION) \
-	    -std=gnu11 -fsanitize=thread -Icore -Ipreload -o $@ $(TSAN_C) \
+	    -std=gnu11 -fsanitize=thread -Icore -Ipreload -o $@ $< $(TSAN_C) \
 	    -lsodium -ldl -lpthread
 	ln -sf ../mpshim-agent $(@D)
 

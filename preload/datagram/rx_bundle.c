@@ -29,7 +29,8 @@
  * datagrams (K56).  While the queue is never empty nobody waits, and nothing is
  * missed.
  *
- * Claiming.  A reader notes `changes', looks at what lies first, and opens it.
+ * Claiming.  A reader notes `changes' (with the deaths of owners of the lock:
+ * rx_bundle_changes()), looks at what lies first, and opens it.
  * Under the lock it asks whether `changes' is still the same, and whether the
  * datagram is the next one of the bundle by `id' and `given'.  If so it is the
  * reader's: rx_bundle_advance() writes `given', and after the last one takes
@@ -90,6 +91,15 @@ static struct slot_rx *
 rx_bundle_shared(const struct sock *s)
 {
 	return &s->map.arena->slot[s->slot % MP_SLOTS_MAX].rx;
+}
+
+/* Grows whenever something left the queue's head, and when the owner of the lock
+ * died, since it may have died in between. */
+static uint32_t
+rx_bundle_changes(const struct sock *s)
+{
+	return atomic_load(&rx_bundle_shared(s)->changes) +
+	    atomic_load(&s->map.arena->died);
 }
 
 /* A number for this process, of this program and no other. */
@@ -174,15 +184,19 @@ rx_bundle_suits(struct rx *in)
 static struct rx_bundle *
 rx_bundle_map(struct sock *s)
 {
+	struct rx_bundle *is = atomic_load(&s->bundle);
 	void *p;
 
-	if (s->bundle != NULL)
-		return s->bundle;
-	p = mmap(NULL, sizeof(*s->bundle), PROT_READ | PROT_WRITE,
+	if (is != NULL)
+		return is;
+	p = mmap(NULL, sizeof(*is), PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p != MAP_FAILED)
-		s->bundle = p;
-	return s->bundle;
+	if (p == MAP_FAILED)
+		return NULL;
+	if (atomic_compare_exchange_strong(&s->bundle, &is, p))
+		return p;
+	(void)munmap(p, sizeof(*is)); /* another thread was faster */
+	return is;
 }
 
 /* Switches bundles on. */
@@ -305,7 +319,7 @@ rx_bundle_owns(const struct rx *in)
 		return true;
 	r = rx_bundle_shared(in->s);
 	return atomic_load(&r->mode) == ON &&
-	    atomic_load(&r->changes) == in->changes &&
+	    rx_bundle_changes(in->s) == in->changes &&
 	    rx_bundle_given(in) == in->seg;
 }
 
@@ -323,12 +337,13 @@ rx_bundle_advance(struct rx *in, unsigned to)
 	atomic_store(&r->given, to);
 	if (to < in->n)
 		return;
-	atomic_fetch_add(&r->changes, 1);
 	for (i = 0; i < POPS && v != 0 && v != -EAGAIN; i++) {
 		v = rx_bundle_bare(in->fd, 0);
 		if (v != 0 && icmp_is_error(in->s, v))
 			icmp_later(in->s);
 	}
+	/* Not before: who notes this number looks at the queue behind it. */
+	atomic_fetch_add(&r->changes, 1);
 }
 
 int
@@ -363,7 +378,7 @@ rx_bundle_remove(struct rx *in)
 	if (!reentry_lock(in->s->map.arena))
 		return -EAGAIN;
 	if (atomic_load(&r->mode) == ON &&
-	    atomic_load(&r->changes) == in->changes &&
+	    rx_bundle_changes(in->s) == in->changes &&
 	    rx_bundle_given(in) >= in->n) {
 		in->queued = true;
 		rx_bundle_advance(in, in->n);
@@ -377,18 +392,18 @@ static bool
 rx_bundle_cached(struct rx *in)
 {
 	struct sock *s = in->s;
+	struct rx_bundle *b;
 	const struct rx *head;
 	unsigned seg;
 
 	if (in->cache == NULL) {
-		if (rx_bundle_map(s) == NULL ||
-		    atomic_exchange(&s->bundle_busy, 1) != 0)
+		b = rx_bundle_map(s);
+		if (b == NULL || atomic_exchange(&s->bundle_busy, 1) != 0)
 			return false;
-		in->cache = s->bundle;
+		in->cache = b;
 	}
 	head = &in->cache->head;
-	if (!s->bundle_valid || head->changes !=
-	    atomic_load(&rx_bundle_shared(s)->changes))
+	if (!s->bundle_valid || head->changes != rx_bundle_changes(s))
 		return false;
 	in->changes = head->changes;
 	in->id = head->id;
@@ -475,10 +490,11 @@ rx_bundle_look(struct rx *in, int flags, bool *again)
 	flags |= MSG_PEEK;
 	in->packets = in->packet = in->cache != NULL ? in->cache->packets :
 	    in->buf->packet;
-	in->s->bundle_valid &= in->cache == NULL;
+	if (in->cache != NULL)
+		in->s->bundle_valid = false; /* its packets are overwritten */
 	if (waits && atomic_fetch_add(&r->waiting, 1) > 0)
 		rx_bundle_leave(in->s);
-	in->changes = atomic_load(&r->changes);
+	in->changes = rx_bundle_changes(in->s);
 	leaving = atomic_load(&r->leaving) != 0 && !in->stay;
 	v = leaving ? rx_packet(in, flags | MSG_DONTWAIT) :
 	    *again ? rx_packet_again(in, flags) : rx_packet(in, flags);

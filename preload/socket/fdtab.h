@@ -62,7 +62,7 @@ struct sock {
 	uint32_t number;	 /* of this memory; never changes */
 	_Atomic uint32_t next;	 /* in the free list: number + 1, or 0 */
 	struct bpf *filter;	 /* user_filter.h; NULL, or never freed */
-	struct rx_bundle *bundle; /* datagram/rx_bundle.h; NULL, or never freed */
+	struct rx_bundle *_Atomic bundle; /* rx_bundle.h; NULL, or never freed */
 	_Atomic uint32_t state;	 /* enum sock_state */
 	_Atomic uint32_t bundle_busy; /* 1: a call has `bundle' */
 	_Atomic bool peeked;	 /* the program looked at the next datagram: it

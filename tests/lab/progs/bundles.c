@@ -42,13 +42,12 @@
 #endif
 
 enum { WINDOW = 400, MOST = 40, SIZE = 1400, ACK_EACH = 16, WAIT_MS = 2000,
-	READERS = 4 };
+	READERS = 4, SHOWN = 20 };
 
 /* What all threads and processes of the receiver share. */
 static struct shared {
 	_Atomic uint32_t got, empty, silent, twice, disorder, bad, many;
 	_Atomic uint32_t turn; /* of `handover' and `kill': readers so far */
-	struct sockaddr_in from;
 	_Atomic uint32_t seen[];
 } *all;
 
@@ -158,11 +157,13 @@ send_all(const char *to, int port)
 
 /* --- The receiver --------------------------------------------------------- */
 
+static __thread struct sockaddr_in from; /* who sent what this thread got */
+
 static void
 acknowledge(uint32_t got)
 {
 	(void)sendto(sock, &got, sizeof(got), 0,
-	    (struct sockaddr *)&all->from, sizeof(all->from));
+	    (struct sockaddr *)&from, sizeof(from));
 }
 
 /* Takes one datagram into account.  `last' is the reader's last number + 1. */
@@ -197,7 +198,6 @@ static ssize_t
 receive(uint8_t *p, int flags, size_t *seg)
 {
 	uint64_t room[16];
-	struct sockaddr_in from;
 	struct iovec iov = { .iov_base = p, .iov_len = 65536 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
 		.msg_name = &from, .msg_namelen = sizeof(from),
@@ -208,7 +208,6 @@ receive(uint8_t *p, int flags, size_t *seg)
 
 	if (n < 0)
 		return n;
-	all->from = from;
 	for (c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c))
 		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO &&
 		    c->cmsg_len == CMSG_LEN(sizeof(size)))
@@ -242,7 +241,6 @@ receive_many(int flags, uint32_t *last)
 	static __thread uint8_t p[N][2048];
 	struct mmsghdr m[N];
 	struct iovec iov[N];
-	struct sockaddr_in from;
 	int i, n;
 
 	memset(m, 0, sizeof(m));
@@ -256,7 +254,6 @@ receive_many(int flags, uint32_t *last)
 	n = recvmmsg(sock, m, N, flags, NULL);
 	if (n <= 0)
 		return 0;
-	all->from = from;
 	for (i = 0; i < n; i++)
 		take(p[i], m[i].msg_len, last);
 	if (n > 1)
@@ -453,8 +450,12 @@ report(void)
 {
 	uint32_t i, lost = 0;
 
-	for (i = 0; i < count; i++)
-		lost += all->seen[i] == 0;
+	for (i = 0; i < count; i++) {
+		if (all->seen[i] != 0)
+			continue;
+		if (lost++ < SHOWN)
+			printf("datagram %u is lost\n", i);
+	}
 	printf("got %u lost %u twice %u disorder %u empty %u "
 	    "silent %u bad %u many %u\n", all->got, lost, all->twice,
 	    all->disorder, all->empty, all->silent, all->bad, all->many);
