@@ -18,13 +18,13 @@ PKG_CONFIG ?= pkg-config
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
 	seal noise wire keyring replay rtt addr \
-	table loss flow ratelimit \
+	table share offload loss flow ratelimit \
 	pool probe policy route \
 	part recent \
 	part_order \
 	path_choice \
 	path \
-	session handshake \
+	session handshake change \
 	child \
 	ticket \
 	send \
@@ -47,7 +47,7 @@ UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
 SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 
 # Programs, and what they share.
-BENCH = bench_core bench_bundle bench_handshake
+BENCH = bench_core bench_bundle bench_handshake bench_many
 BENCH_COMMON = world
 
 # Manual pages, and what else people read.
@@ -145,7 +145,8 @@ PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
 	process/iov \
 	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
 	socket/pinned socket/fib socket/own_addr \
-	datagram/tx_option datagram/cork datagram/cmsg datagram/rx_spin)
+	datagram/tx_many datagram/tx_option datagram/cork datagram/cmsg \
+	datagram/rx_spin)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -405,6 +406,7 @@ bench-core: $(BENCHES)
 	$(B)/bench/bench_core
 	$(B)/bench/bench_bundle
 	$(B)/bench/bench_handshake
+	$(B)/bench/bench_many
 
 # At least 90 % of the engine's lines must be run by the unit tests.
 coverage:

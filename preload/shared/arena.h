@@ -71,8 +71,9 @@ struct slot {
 	bool errors;	      /* the program wants ICMP errors */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
-	_Atomic uint32_t located; /* INTERNAL_LOCATE that the kernel counts
-			       * among the socket's drops */
+	_Atomic uint32_t located; /* INTERNAL_LOCATE, and what came before it
+				   * was attached, that the kernel counts
+				   * among the socket's drops */
 	uint32_t pid;	      /* of its opener, in the agent's pid namespace */
 	char program[ARENA_NAME];
 	struct slot_rx rx;
@@ -121,8 +122,8 @@ int arena_make(struct arena_map *, int fd, size_t size,
 int arena_open(struct arena_map *, int fd);
 void arena_unmap(struct arena_map *);
 
-/* Counts a drop at a slot's socket that the agent caused. */
-void arena_own_drop(struct arena_map *, uint32_t slot);
+/* Counts drops at a slot's socket that are not the program's. */
+void arena_own_drop(struct arena_map *, uint32_t slot, uint32_t n);
 /* How many of the drops that the kernel counts at a slot's socket are not the
  * program's; 0 of no arena. */
 uint32_t arena_own_drops(const struct arena_map *, uint32_t slot);
