@@ -83,7 +83,9 @@ enum {
 	MOVED = 2,	   /* look again */
 	ROUND = 64,	   /* datagrams, or looks */
 	FAST_US = 100,	   /* between two datagrams, on the average */
-	REST_US = 50000,   /* between two tries to switch on, at least */
+	/* Between two tries to switch on, at least: twice as long after each that
+	 * brought no bundles. */
+	REST_US = 50000, REST_MOST = 1000000,
 	POPS = 4,	   /* errors of the socket that may come in between */
 };
 
@@ -199,6 +201,14 @@ rx_bundle_map(struct sock *s)
 	return is;
 }
 
+static uint32_t
+rx_bundle_rest(struct slot_rx *r)
+{
+	uint32_t us = atomic_load(&r->rest);
+
+	return us < REST_US ? REST_US : us > REST_MOST ? REST_MOST : us;
+}
+
 /* Switches bundles on. */
 static void
 rx_bundle_on(struct rx *in)
@@ -206,7 +216,7 @@ rx_bundle_on(struct rx *in)
 	struct slot_rx *r = rx_bundle_shared(in->s);
 
 	if (atomic_load(&r->shared) != 0 ||
-	    arena_now() - atomic_load(&r->since) < REST_US ||
+	    arena_now() - atomic_load(&r->since) < rx_bundle_rest(r) ||
 	    !rx_bundle_suits(in) ||
 	    rx_bundle_map(in->s) == NULL || !reentry_lock(in->s->map.arena))
 		return;
@@ -438,16 +448,21 @@ static void
 rx_bundle_weigh(struct rx *in)
 {
 	struct sock *s = in->s;
+	struct slot_rx *r = rx_bundle_shared(s);
 	uint32_t was;
 
-	if (in->info.arrival < atomic_load(&rx_bundle_shared(s)->since))
+	if (in->info.arrival < atomic_load(&r->since))
 		return;
 	was = atomic_fetch_add(&s->paced, 1);
 	atomic_fetch_add(&s->pace_at, in->n);
 	if (was % ROUND != ROUND - 1)
 		return;
-	if (atomic_exchange(&s->pace_at, 0) < 2 * ROUND)
-		rx_bundle_leave(s);
+	if (atomic_exchange(&s->pace_at, 0) >= 2 * ROUND) {
+		atomic_store(&r->rest, 0);
+		return;
+	}
+	atomic_store(&r->rest, 2 * rx_bundle_rest(r));
+	rx_bundle_leave(s);
 }
 
 /* The packet or bundle that was looked at. */

@@ -48,6 +48,7 @@ struct slot_rx {
 	_Atomic uint32_t gro;	  /* the program's own UDP_GRO */
 	_Atomic uint32_t room;	  /* the program's SO_RCVBUF, as it reads it;
 				   * 0: the kernel's is it */
+	_Atomic uint32_t rest;	  /* us between two tries to switch `mode' on */
 	_Atomic uint64_t since; /* us: of the last change of `mode', or try */
 };
 
