@@ -19,7 +19,7 @@ struct mp_keyring;
 enum handshake_limit {
 	HANDSHAKE_LIFE = 5 * 1000 * 1000, /* us that a half-open handshake, or
 					   * an ephemeral key of ours, lives */
-	HANDSHAKE_PROLOGUE = 8 + WIRE_SHAKE,
+	HANDSHAKE_PROLOGUE = 8 + WIRE_HANDSHAKE,
 };
 
 /* The key of that id, or the first of the keyring for 0; NULL: there is
