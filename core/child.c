@@ -26,10 +26,10 @@
  * (child_holds()), staged.  The answer to a probe that was sent later on the
  * same flow tells as much.
  *
- * Not answered.  After the patience of a probe, CHILD_ASK at most, INIT goes
- * out besides (child_ask_at).  A RESP says whether the peer has the child.  If
- * it has not, it never will, for INIT has used the number up; so what went out
- * is staged and sent under the new keys.  Without any answer for CHILD_END the session
+ * Not answered.  After the patience of a probe INIT goes out besides
+ * (child_ask_at).  A RESP says whether the peer has the child.  If it has not,
+ * it never will, for INIT has used the number up; so what went out is staged
+ * and sent under the new keys.  Without any answer for CHILD_END the session
  * becomes MP_S_CONNECTING, with all of that staged; should RESP say then that
  * the peer had it, those records are dropped.
  *

@@ -21,9 +21,6 @@ enum child_limit {
 					* as long again */
 	CHILD_END = 1000 * 1000, /* us without an answer until it counts as not
 				  * up */
-	CHILD_ASK = 250 * 1000, /* us until INIT goes out, at most: before
-				 * probes, whose answers hide that no datagram
-				 * came */
 	CHILD_LATER = 500 * 1000, /* us until pairs are probed that need not be,
 				   * as a socket may live for one datagram */
 	CHILD_HOLD = 250 * 1000, /* us that datagrams wait for the last CHILD,

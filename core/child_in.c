@@ -29,67 +29,27 @@ child_in_parent(struct mp *m, uint32_t sid, struct session **parent)
 	return r.keys;
 }
 
-/* The same of a handshake that was answered: what confirms it may be in hand,
- * and is taken in before the CHILD behind it. */
-static const struct keys *
-child_in_half_open(struct mp *m, uint32_t sid)
-{
-	struct table_ref r;
-
-	if (!table_ref_of(m, table_find_sid(m, sid), &r) || r.sh == NULL ||
-	    r.sh->state != HANDSHAKE_OPEN || r.sh->initiator ||
-	    !r.keys->parent)
-		return NULL;
-	return r.keys;
-}
-
-static void
-child_in_derive(const struct keys *k, uint32_t number, struct mp_rx *rx)
-{
-	uint8_t seed[32];
-
-	child_seed(seed, k->secret, number);
-	child_derive(seed, number, rx->key, rx->back, rx->assoc);
-	crypto_wipe(seed, sizeof(seed));
-}
-
 bool
 child_in_begin(struct mp *m, struct mp_rx *rx, const struct wire_child *c)
 {
-	struct session *parent = NULL;
+	struct session *parent;
 	const struct keys *k = child_in_parent(m, c->parent, &parent);
+	uint8_t seed[32];
 
-	if (k == NULL)
-		k = child_in_half_open(m, c->parent);
 	if (k == NULL || c->ad.dir) {
 		state_count(m, MP_C_drop_child);
 		return false;
 	}
-	child_in_derive(k, c->number, rx);
+	child_seed(seed, k->secret, c->number);
+	child_derive(seed, c->number, rx->key, rx->back, rx->assoc);
+	crypto_wipe(seed, sizeof(seed));
 	rx->child = true;
 	rx->parent = c->parent;
 	rx->number = c->number;
-	rx->gen = parent != NULL ? parent->gen : MP_NONE;
+	rx->gen = parent->gen;
 	rx->sid = c->ad.sid;
 	rx->suite = k->suite;
 	return true;
-}
-
-/* Is it still the parent whose secret opened the CHILD?  If that was a handshake
- * then, the keys tell. */
-static bool
-child_in_same(const struct session *parent, const struct keys *k,
-    const struct mp_rx *rx)
-{
-	struct mp_rx now = { .child = true };
-	bool same;
-
-	if (rx->gen != MP_NONE)
-		return parent->gen == rx->gen;
-	child_in_derive(k, rx->number, &now);
-	same = crypto_equal(now.key, rx->key, CRYPTO_KEY);
-	crypto_wipe(&now, sizeof(now));
-	return same;
 }
 
 /* The key slot of a session that is a child's with this key; -1: none. */
@@ -161,10 +121,9 @@ child_in_owner(struct mp *m, uint64_t now, struct mp_rx *rx, bool opened,
 {
 	struct session *parent = NULL, *s;
 	struct keys *k = child_in_parent(m, rx->parent, &parent);
-	uint32_t gen;
 	int slot = -1;
 
-	if (k == NULL || !child_in_same(parent, k, rx)) {
+	if (k == NULL || parent->gen != rx->gen) {
 		state_count(m, MP_C_drop_stale);
 		return NULL;
 	}
@@ -176,11 +135,10 @@ child_in_owner(struct mp *m, uint64_t now, struct mp_rx *rx, bool opened,
 	if (s != NULL) {
 		slot = child_in_slot(s, rx);
 	} else if (!child_used(k, rx->number)) {
-		gen = parent->gen;
 		s = child_in_new(m, now, parent, rx);
 		if (s == NULL)
 			return NULL;
-		if (parent->gen == gen)
+		if (parent->gen == rx->gen)
 			child_use(k, rx->number);
 		slot = s->cur & 1;
 		*fresh = true;

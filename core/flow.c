@@ -49,6 +49,7 @@
 
 #include "addr.h"
 #include "mp.h"
+#include "offload.h"
 #include "rtt.h"
 #include "state.h"
 #include "wire.h"
@@ -61,6 +62,7 @@ flow_forget(struct flow *f)
 	memset(&f->late, 0, sizeof(f->late));
 	f->suspect = 0;
 	loss_forget(f);
+	offload_forget(&f->offload);
 	f->probe_answered = true;
 	memset(f->asked_at, 0, sizeof(f->asked_at));
 	f->size = MP_SIZE_MIN;
@@ -150,6 +152,8 @@ flow_new_key(struct flow *f, struct replay *replay)
 {
 	replay_cut(&replay->former, &replay->window);
 	memset(&replay->window, 0, sizeof(replay->window));
+	replay->control[1] = replay->control[0];
+	memset(&replay->control[0], 0, sizeof(replay->control[0]));
 	memcpy(f->former_mark, f->mark, sizeof(f->mark));
 	memset(f->mark, 0, sizeof(f->mark));
 	f->tx_seq = 0;
@@ -161,20 +165,25 @@ void
 flow_former_key(struct flow *f, struct replay *replay)
 {
 	memset(&replay->former, 0, sizeof(replay->former));
+	memset(&replay->control[1], 0, sizeof(replay->control[1]));
 	memset(f->former_mark, 0, sizeof(f->former_mark));
 }
 
 enum replay_says
-flow_seen(const struct replay *replay, bool former, uint64_t seq)
+flow_seen(const struct replay *replay, bool former, bool control, uint64_t seq)
 {
+	if (control)
+		return replay_tail_check(&replay->control[former], seq);
 	return former ? replay_tail_check(&replay->former, seq) :
 	    replay_check(&replay->window, seq);
 }
 
 void
-flow_take(struct replay *replay, bool former, uint64_t seq)
+flow_take(struct replay *replay, bool former, bool control, uint64_t seq)
 {
-	if (former)
+	if (control)
+		replay_tail_take(&replay->control[former], seq);
+	else if (former)
 		replay_tail_take(&replay->former, seq);
 	else
 		replay_take(&replay->window, seq);
@@ -499,12 +508,16 @@ clock16(uint64_t us)
 }
 
 void
-flow_stamp(struct flow *f, uint64_t now, uint16_t *ts, uint16_t *tsreply)
+flow_stamp(struct flow *f, uint64_t now, uint8_t turn, uint16_t *ts,
+    uint16_t *tsreply)
 {
 	uint64_t held = now > f->ts_arrival ? now - f->ts_arrival : 0;
 
+	f->stamp_at = now;
 	*ts = clock16(now);
 	*tsreply = WIRE_TS_NONE;
+	if (turn != 0 && f->ts_turn == turn)
+		return;
 	if (f->ts_pending && held <= FLOW_HELD_MAX) {
 		*tsreply = (uint16_t)(f->ts_recent + clock16(held));
 		if (*tsreply == WIRE_TS_NONE)
@@ -536,13 +549,14 @@ flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held, bool latest)
 }
 
 void
-flow_stamped(struct flow *f, uint64_t arrival, uint16_t ts)
+flow_stamped(struct flow *f, uint64_t arrival, uint8_t turn, uint16_t ts)
 {
 	/* Data that the program read late is older than a probe's stamp. */
 	if (arrival < f->ts_arrival)
 		return;
 	f->ts_recent = ts;
 	f->ts_arrival = arrival;
+	f->ts_turn = turn;
 	f->ts_pending = true;
 }
 

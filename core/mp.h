@@ -53,7 +53,11 @@ enum mp_error {
 enum mp_bound {
 	MP_FLOWS_MAX = 64,	  /* flows of one session */
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
-	MP_KEYS_MAX = 64,	  /* keys of one keyring */
+	MP_SESSIONS_MAX = 100000, /* of one endpoint: a slot has 2^18 sids, and
+				   * each session needs two at times */
+	MP_RECORDS_MAX = 1 << 20, /* flows of one endpoint */
+	MP_KEYS_FEW = 64,	  /* peers of a keyring without more memory */
+	MP_KEYS_MAX = 64,	  /* identities of one keyring */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
 	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
 	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
@@ -88,16 +92,18 @@ struct mp_path {
 /* --- The block ---------------------------------------------------------- */
 
 struct mp_limits {
-	uint32_t sessions;   /* 1..16384; default 4096 */
-	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
+	uint32_t sessions;   /* 1..MP_SESSIONS_MAX; default 4096 */
+	uint32_t flows;	     /* of all sessions, 1..MP_RECORDS_MAX; 8 a
+			      * session, 4 where those are over 8192 */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
 	uint32_t pool;	     /* bytes of recent datagrams; default 32 MiB, of
 			      * which only what is needed is ever touched. This
 			      * and `staged' are rounded down to a power of
 			      * two */
 	uint32_t pool_each;  /* of one session; default 16 MiB */
-	uint32_t staged;	     /* bytes of staged ones, and of parts that wait for
-			      * the other one; default 2 MiB */
+	uint32_t staged;	     /* bytes of staged ones, and, up to 2 MiB, of
+			      * parts that wait for the other one; default 16
+			      * MiB, touched like `pool' */
 };
 
 /* A view of a block.  Private: use the functions. */
@@ -109,7 +115,8 @@ struct mp {
 	struct replay *replay;
 	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
-	uint32_t *route_next;
+	uint32_t *route_next, *share_heads;
+	struct share *shares;
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged, *parts;
@@ -167,25 +174,49 @@ struct mp_key {
 	uint8_t pub[32];
 	uint8_t psk[32]; /* mixed into the handshake, or zeros */
 	struct mp_mac_keys mac;
+	uint32_t next[2]; /* private to the engine */
 };
 
 struct mp_keyring {
-	uint32_t n, n_own;
-	struct mp_key key[MP_KEYS_MAX];
+	uint32_t n;	/* peers */
+	uint32_t n_own; /* identities */
+	struct mp_key key[MP_KEYS_FEW]; /* the first peers */
 	struct mp_identity own[MP_KEYS_MAX];
 	/* Where ephemeral secrets come from: the kernel's random numbers, since
 	 * a block can be an old one that was brought back.  NULL: the block's
 	 * generator. */
 	void (*random)(void *, size_t);
+	/* private to the engine */
+	uint32_t room;	     /* records of `more' */
+	uint32_t buckets;    /* of each hash table in `more' */
+	uint8_t hash_key[16];
+	uint32_t few[2][MP_KEYS_FEW]; /* hash tables: first record + 1 */
+	struct mp_key *more; /* records MP_KEYS_FEW ..., then hash tables */
 };
 
+/*
+ * A keyring of zeros is empty and holds MP_KEYS_FEW peers.  For more of them
+ * the caller gives memory: mp_keyring_size() says how many bytes hold so many
+ * peers in all; mp_keyring_grow() takes such a block, all zeros and at a
+ * multiple of 64 bytes.  What the block before held is in the new one then, and
+ * wiped in the old one, which the caller frees.  MP_EINVAL: too few bytes for
+ * the peers that are known.
+ */
+size_t mp_keyring_size(uint32_t peers);
+MP_CHECK int mp_keyring_grow(struct mp_keyring *, void *block, size_t size);
 /* Adds a peer by its public key, for the identity of ours with that secret.
  * `psk' may be NULL.  MP_EINVAL: bad name; the peer's key is ours, or no key;
  * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
 MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
     const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
+/* The peer of that id; 0: the first one of the keyring.  NULL: none. */
+const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
+/* The peer with that public key, of this identity of ours; NULL: unknown. */
+const struct mp_key *mp_keyring_peer(const struct mp_keyring *, uint32_t own,
+    const uint8_t pub[32]);
 /* The public key of a secret. */
 void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
+/* Wipes it and its block; it is all zeros then. */
 void mp_keyring_wipe(struct mp_keyring *);
 
 /* --- Sockets and local addresses ---------------------------------------- */
@@ -212,6 +243,12 @@ void mp_slot_take(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *peer);
 /* The open slots, as bits.  [lock] */
 uint32_t mp_slots(const struct mp *);
+/* Those of them that are not parting.  [lock] */
+uint32_t mp_slots_accepting(const struct mp *);
+/* The slot's socket was closed, but what it sent is still to go, where a session
+ * is to come up for it or the first answer to a child: the other sessions end,
+ * and no stranger gets one in this slot.  Later it is closed. [lock] */
+void mp_slot_part(struct mp *, uint64_t now, uint32_t slot);
 /* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 
@@ -362,11 +399,11 @@ struct mp_tx_option {
 				 * so long and none ever did; 0: never */
 };
 
-/* Stages a datagram until its session is up.  One session has 208 KiB, with 48
- * bytes for each datagram; its oldest are dropped first.  Options of NULL: the
- * defaults.  Returns 0, or 1 where the session is up and others wait to be
- * sent: mp_staged_begin() is next.  MP_EAGAIN: so many wait that there is no
- * room.  MP_EINVAL: there is no such session. [lock] */
+/* Stages a datagram until its session is up.  One session has half of the bytes
+ * for staged ones, but of those over 2 s old 208 KiB, with 48 bytes for each
+ * datagram; its oldest are dropped first.  Options of NULL: the defaults.  Returns 0, or 1 where the session is up and others wait to be
+ * sent: mp_staged_begin() is next.  MP_EAGAIN: so many wait (208 KiB) that there is
+ * no room.  MP_EINVAL: there is no such session. [lock] */
 MP_CHECK int mp_stage(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
     size_t len);
@@ -433,6 +470,8 @@ struct mp_rx {
 	/* set by the caller */
 	struct mp_path path;
 	uint64_t arrival; /* when the kernel received it; MP_NEVER: unknown */
+	bool later; /* a datagram that it brings is handed on later:
+		     * mp_recv_given() */
 	/* set for MP_DELIVER; `off' and `len' also for MP_HANDSHAKE of a
 	 * commit */
 	struct mp_addr from; /* the sender, as the program knows it */
@@ -449,6 +488,7 @@ struct mp_rx {
 	uint8_t suite;
 	bool control, dir;
 	uint64_t part_pos; /* of MP_JOIN: the other part */
+	uint64_t born_at;  /* of a bundle: when the key was made */
 	uint8_t key[32];
 };
 
@@ -469,6 +509,10 @@ enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
  * MP_DROPPED: there is no room. [lock] */
 enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
+/* What packets with `later' brought has been handed on to the program.  Until
+ * then no packet of the program's tells the peer that they were read, which
+ * would let its next datagrams pass them. [lock] */
+void mp_recv_given(struct mp *);
 
 /*
  * After mp_open(): would mp_recv_commit() deliver this datagram?  For a caller
@@ -507,14 +551,15 @@ struct mp_rx_bundle {
  */
 MP_CHECK unsigned mp_recv_bundle_begin(struct mp *, uint64_t now,
     struct mp_rx_bundle *, const uint8_t *packets, size_t seg, size_t total);
-/* As mp_open(), for packet i; each one is to be opened before the commit. */
+/* As mp_open(), for packet i; all are to be opened, in their order, before the
+ * commit.  After the last one, or after mp_recv_bundle_wipe(), no key is left in
+ * it. */
 int mp_recv_bundle_open(struct mp_rx_bundle *, unsigned i,
     const uint8_t *packet, size_t len, uint8_t *out);
 /*
  * As mp_recv_commit(), for the packets from..to - 1, of which packet i was
  * opened to out + (i - from) * stride.  Each is committed once, in their order,
- * in one call or several.  Returns how many are delivered.  After that of the
- * last packet, or after mp_recv_bundle_wipe(), no key is left in it.  [lock]
+ * in one call or several.  Returns how many are delivered.  [lock]
  */
 unsigned mp_recv_bundle_commit(struct mp *, uint64_t now,
     struct mp_rx_bundle *, unsigned from, unsigned to, const uint8_t *out,
@@ -543,6 +588,8 @@ struct mp_out {
 	int16_t tos, ttl; /* -1: the system's default */
 	uint32_t slot;	  /* whose socket; MP_NONE: the question's */
 	bool staged; /* it carries a staged datagram */
+	bool together; /* it may go in one send with others like it: the next
+			* ones, as long, of which the last may be shorter */
 	/* private to the engine */
 	uint32_t session, gen;
 	uint32_t number; /* of that */
@@ -788,6 +835,14 @@ struct mp_session_info {
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 
+/* May datagrams of a flow go in bundles?  (core/offload.c) */
+enum mp_bundles {
+	MP_BUNDLES_TRY,	    /* few, until these are known to arrive */
+	MP_BUNDLES_TRUSTED, /* all */
+	MP_BUNDLES_CHECK,   /* none: are single ones lost as well? */
+	MP_BUNDLES_OFF,	    /* none: they failed */
+};
+
 struct mp_flow_info {
 	struct mp_path path;
 	uint32_t leaves_by; /* the interface that the kernel really takes */
@@ -798,6 +853,14 @@ struct mp_flow_info {
 				 * the peer counts them */
 	uint32_t size;		/* proven UDP payload, bytes */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
+	enum mp_bundles bundles;
+	int bundle_error; /* MP_BUNDLES_OFF: the kernel's refusal, negative
+			   * errno; 0: they fared worse: */
+	uint32_t bundle_n, bundle_lost; /* packets, most in bundles, and those
+					 * of them that did not arrive ... */
+	uint32_t single_n, single_lost; /* ... and single ones */
+	uint32_t tx_bundled; /* datagrams that went in bundles, under the
+			      * present key */
 };
 
 /* Sessions have indices below this. [lock] */

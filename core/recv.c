@@ -8,6 +8,7 @@
 #include "child_out.h"
 #include "crypto.h"
 #include "flow.h"
+#include "offload.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
@@ -29,6 +30,7 @@ recv_keys(const struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 	rx->gen = r->s != NULL ? r->s->gen : 0;
 	rx->sid = ad->sid;
 	rx->suite = r->keys->suite;
+	rx->born_at = MP_NEVER;
 	memcpy(rx->key, r->keys->rx, sizeof(rx->key));
 }
 
@@ -65,7 +67,7 @@ worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
 		return true;
 	flow_fetch(f);
 	former = r->slot != (r->s->cur & 1);
-	switch (flow_seen(state_replay(m, f), former, ad->seq)) {
+	switch (flow_seen(state_replay(m, f), former, ad->control, ad->seq)) {
 	case REPLAY_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
@@ -143,6 +145,10 @@ recv_stale(const struct table_ref *r, const struct mp_rx *rx)
 	if (r->s != NULL ? r->s->gen != rx->gen || !r->keys->live ||
 	    r->s->state == MP_S_CLOSING : r->sh->state != HANDSHAKE_OPEN)
 		return true;
+	/* A bundle no longer has the key by then. */
+	if (rx->born_at != MP_NEVER)
+		return r->keys->sid_in != rx->sid ||
+		    r->keys->born_at != rx->born_at;
 	return memcmp(r->keys->rx, rx->key, CRYPTO_KEY) != 0;
 }
 
@@ -268,9 +274,12 @@ match_probe(struct mp *m, struct recv *r)
 		}
 	if (f->probe_selects && f->probe_answered && f->id == r->s->current)
 		r->s->select_acked = true;
-	if (f->big_out && f->data_since != MP_NEVER &&
-	    r->now >= f->data_since + rtt_doubt(&f->rtt))
-		probe_size_suspect(f, r->now);
+	if (f->data_since != MP_NEVER &&
+	    r->now >= f->data_since + rtt_doubt(&f->rtt)) {
+		offload_doubted(&f->offload, r->now);
+		if (f->big_out)
+			probe_size_suspect(f, r->now);
+	}
 }
 
 /* What the echoed timestamp says of packets of ours: some arrived, and those
@@ -292,7 +301,8 @@ recv_proves(struct mp *m, struct recv *r)
 	    recent_after(m, r->s, r->f, rest + WIRE_TS_US));
 }
 
-/* The timestamps of a packet in order. */
+/* The timestamps of a packet in order.  That of a first part is not returned:
+ * the peer would take it that the other one, which has the same, was read. */
 static void
 take_times(struct mp *m, struct recv *r)
 {
@@ -300,7 +310,9 @@ take_times(struct mp *m, struct recv *r)
 	uint32_t us;
 	bool review;
 
-	flow_stamped(f, r->arrival, r->msg.ts);
+	if (!WIRE_IS_FRAG(r->msg.flags) || r->msg.part == 1)
+		flow_stamped(f, r->arrival, r->rx->later ? state_turn(m) : 0,
+		    r->msg.ts);
 	if (r->msg.tsreply == WIRE_TS_NONE)
 		return;
 	if (!(r->msg.flags & WIRE_PROBE))
@@ -402,7 +414,7 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	replay = state_replay(m, r->f);
 	r->in_order = flow_in_order(r->f, r->former, rx->control, rx->seq);
-	switch (flow_seen(replay, r->former, rx->seq)) {
+	switch (flow_seen(replay, r->former, rx->control, rx->seq)) {
 	case REPLAY_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
@@ -419,6 +431,8 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	if (!r->former && (r->fresh || r->in_order))
 		loss_came(r->f, rx->control, rx->seq, r->now);
+	if (!r->former)
+		state_keys(r->s)->heard = true;
 	r->s->last_in = r->now;
 	r->f->rx_packets++;
 	r->f->rx_bytes += len;
@@ -525,7 +539,8 @@ recv_opened(struct mp *m, struct recv *r, size_t opened, uint32_t ref)
 	recv_child(m, r);
 	error = wire_get_msg(r->in, opened, rx->control, &r->msg);
 	if (r->fresh && (error != WIRE_OK || !recv_names_itself(r)))
-		flow_take(state_replay(m, r->f), r->former, rx->seq);
+		flow_take(state_replay(m, r->f), r->former, rx->control,
+		    rx->seq);
 	switch (error) {
 	case WIRE_EFLAGS:
 		state_count(m, MP_C_drop_flags);
@@ -572,6 +587,12 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	return whose ? recv_opened(m, &r, (size_t)opened, ref) : MP_DROPPED;
 }
 
+void
+mp_recv_given(struct mp *m)
+{
+	m->sh->given++;
+}
+
 /*
  * A packet that is only looked at confirms a handshake: now, since it says only
  * then whose it is.  To leave that to its mp_recv_commit() would mean to take
@@ -614,7 +635,7 @@ mp_recv_peek(struct mp *m, uint64_t now, struct mp_rx *rx, const uint8_t *out,
 		return MP_DROPPED;
 	f = state_flow(m, r.s, rx->flow);
 	if (f == NULL || flow_seen(state_replay(m, f),
-	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != REPLAY_NEW)
+	    (rx->ref & 1) != (r.s->cur & 1U), false, rx->seq) != REPLAY_NEW)
 		return MP_DROPPED;
 	rx->from = r.s->shown;
 	rx->slot = r.s->slot;

@@ -19,6 +19,7 @@
 #include "ratelimit.h"
 #include "seal.h"
 #include "send.h"
+#include "share.h"
 #include "session.h"
 #include "staged.h"
 #include "state.h"
@@ -188,12 +189,12 @@ asked_slot(const struct mp *m, const struct handshake *sh)
 	static const uint8_t unknown[16];
 	uint32_t i, slot = m->sh->accept_slot;
 
-	if (!state_slot_open(m, slot) ||
+	if (!state_slot_accepts(m, slot) ||
 	    memcmp(sh->claim, unknown, sizeof(unknown)) == 0 ||
 	    addr_fits((enum mp_family)m->sh->family[slot], sh->claim))
 		return (uint8_t)slot;
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (state_slot_open(m, i) && addr_fits(
+		if (state_slot_accepts(m, i) && addr_fits(
 		    (enum mp_family)m->sh->family[i], sh->claim))
 			return (uint8_t)i;
 	return UINT8_MAX;
@@ -226,8 +227,10 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->slot = s->slot;
 	} else {
 		sh->slot = asked_slot(m, sh);
-		if (!state_slot_open(m, sh->slot))
+		if (!state_slot_accepts(m, sh->slot) &&
+		    (s = find_rival(m, sh, now)) == NULL)
 			return MP_C_drop_handshake_slot;
+		sh->slot = s != NULL ? s->slot : sh->slot;
 	}
 	if (yields(m, sh, now))
 		return MP_C_drop_handshake_role;
@@ -252,7 +255,7 @@ read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
 	packet += WIRE_HANDSHAKE;
 	if (!noise_read1_from(n, secret, packet, WIRE_NOISE1, peer))
 		return MP_C_drop_handshake_auth;
-	*key = handshake_peer(ring, own, peer);
+	*key = mp_keyring_peer(ring, own, peer);
 	if (*key == NULL)
 		return MP_C_drop_handshake_peer;
 	if (!noise_read1(n, secret, peer, packet, WIRE_NOISE1, inner))
@@ -409,6 +412,7 @@ responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
 	table_unlink_assoc(m, s);
 	memcpy(s->assoc, sh->assoc, 8);
 	table_link_assoc(m, s);
+	m->sh->initiators += (uint32_t)sh->initiator - s->initiator;
 	s->initiator = sh->initiator;
 	s->choice = 0;
 	s->current = s->selected = STATE_NO_FLOW;
@@ -440,11 +444,11 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 		responder_adopt(m, rival, sh, now);
 		s = rival;
 	}
-	if (s == NULL)
+	if (s == NULL && state_slot_accepts(m, sh->slot))
 		s = peer_addr_new(m, sh, now, rx);
 	if (s == NULL)
 		return NULL;
-	s->key_id = sh->key_id;
+	share_set_key(m, s, sh->key_id);
 	table_unlink_sid(m, table_handshake_ref(m, sh));
 	if (sh->wins && state_keys(s)->own &&
 	    sh->born_at < state_keys(s)->born_at)

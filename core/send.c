@@ -8,6 +8,7 @@
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
+#include "offload.h"
 #include "part.h"
 #include "part_order.h"
 #include "path.h"
@@ -97,13 +98,16 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	msg->held_log2 = flow_held(f, now);
 	msg->link = link_of(f);
 	msg->data = f->tx_data;
-	flow_stamp(f, now, &msg->ts, &msg->tsreply);
+	flow_stamp(f, now, 0, &msg->ts, &msg->tsreply);
 	if (frame > 0)
 		child_put_frame(s, buf);
 	wire_put_ad(buf + frame, &ad);
 	n = wire_put_msg(buf + frame + WIRE_AD, msg);
-	if (msg->flags & WIRE_PROBE)
+	if (msg->flags & WIRE_PROBE) {
 		memset(buf + frame + WIRE_AD + n, 0, len);
+		offload_probed(&f->offload, now, f->rtt.srtt_us,
+		    loss_sent(f));
+	}
 	send_out(m, s, f, &f->path, out);
 	out->len = seal_packet(buf, frame, n + len, k->suite, k->tx);
 	f->tx_packets++;
@@ -141,7 +145,7 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		f->tx_data++;
 	name_itself(msg, &ad);
 	msg->held_log2 = flow_held(f, now);
-	flow_stamp(f, now, &msg->ts, &msg->tsreply);
+	flow_stamp(f, now, state_turn(m), &msg->ts, &msg->tsreply);
 	if (framed)
 		child_put_frame(s, tx->hdr);
 	if (framed && msg->flags == 0) {
@@ -199,7 +203,8 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	uint16_t flags;
 	int n = 1;
 
-	if (part_order_parts(s, f, now, len, frame)) {
+	if (part_order_parts(s, f, len, frame)) {
+		part_order_begin(s, f);
 		fill_parts(m, s, f, now, 0, NULL, len, tx);
 		part_order_sent(m, s, f, now, len, frame);
 		n = 2;
@@ -328,7 +333,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		session_down(m, s); /* the peer has no keys any more */
 	if (s->plain && s->state == MP_S_DOWN) /* what is staged goes first */
 		return s->staged.n > 0 ? MP_EAGAIN : 0;
-	if (s->locals_due) /* a flow whose address went carries nothing */
+	if (state_locals_due(m, s)) /* a flow whose address went carries nothing */
 		path_locals(m, s, now);
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);
@@ -344,7 +349,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		    MP_ENETUNREACH;
 	if (part_order_waits(m, s, f, now, len, frame))
 		return MP_EAGAIN;
-	bytes = part_order_parts(s, f, now, len, frame) ?
+	bytes = part_order_parts(s, f, len, frame) ?
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;
@@ -492,6 +497,24 @@ send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return error;
 }
 
+void
+send_single(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	offload_single(&f->offload);
+	send_count_bundles(m, s, f, now);
+}
+
+void
+send_count_bundles(struct mp *m, struct session *s, struct flow *f,
+    uint64_t now)
+{
+	if (!offload_wants_probe(&f->offload, now, f->rtt.srtt_us,
+	    loss_sent(f)))
+		return;
+	f->probe_now = true;
+	table_arm(m, s, now);
+}
+
 /* It went as CHILD, but meanwhile a handshake took the child's place: what had
  * gone before was staged (child_out.c). */
 static bool
@@ -516,6 +539,10 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		error = tx[1].error;
 	if (f == NULL || !state_keys(s)->live)
 		return error;
+	if (error == 0)
+		send_single(m, s, f, now);
+	else
+		offload_single_failed(&f->offload);
 	copy = copy_sent(m, s, tx + own, n - own, len);
 	for (i = 0; i < own; i++)
 		if (tx[i].error != 0)

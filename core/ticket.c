@@ -92,7 +92,7 @@ ticket_has_parent(const struct session *s)
 	const struct keys *k = &s->keys[s->cur & 1];
 
 	return (s->state == MP_S_UP || s->state == MP_S_CLOSING) &&
-	    s->initiator && k->live && k->parent;
+	    s->initiator && k->live && k->parent && k->heard;
 }
 
 int
@@ -139,6 +139,8 @@ mp_peer_next(const struct mp *m, uint32_t from)
 {
 	uint32_t used = m->sh->session_used, i;
 
+	if (m->sh->initiators == 0)
+		return MP_NONE;
 	for (i = from; i < used && i < m->limits.sessions; i++)
 		if (m->sessions[i].initiator &&
 		    (m->sessions[i].state == MP_S_UP ||
@@ -274,7 +276,6 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
     const struct mp_ticket *t, struct keys *k)
 {
 	struct flow *f;
-	uint64_t patience;
 
 	k->suite = t->suite;
 	k->child = k->framed = true;
@@ -291,8 +292,7 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
 		return false;
 	s->rekey_at = now + CHILD_REKEY + rng_below(&m->sh->rng, CHILD_REKEY);
 	s->addr_at = now + 60 * SEC;
-	patience = child_patience(m, s);
-	s->child_ask_at = now + (patience < CHILD_ASK ? patience : CHILD_ASK);
+	s->child_ask_at = now + child_patience(m, s);
 	s->child_waits = true;
 	return true;
 }

@@ -20,7 +20,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 7,
+	ARENA_VERSION = 8,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -46,7 +46,9 @@ struct slot_rx {
 	_Atomic uint32_t given;	  /* its datagrams, from the first on, that are
 				   * done with */
 	_Atomic uint32_t gro;	  /* the program's own UDP_GRO */
-	_Atomic uint64_t again_at; /* us: not on before that */
+	_Atomic uint32_t room;	  /* the program's SO_RCVBUF, as it reads it;
+				   * 0: the kernel's is it */
+	_Atomic uint64_t since; /* us: of the last change of `mode', or try */
 };
 
 /* One socket of the endpoint, as the program knows it. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* core/child_in.c: CHILD that arrives, and attackers (PROTOCOL.md 2). */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "child.h"
@@ -176,97 +175,6 @@ START_TEST(one_ticket)
 }
 END_TEST
 
-/* --- In one batch --------------------------------------------------------- */
-
-/* What the wire brings the server is held back. */
-static struct held {
-	struct duo_packet *packet[8];
-	int n;
-} held;
-
-static enum duo_verdict
-hold(struct duo *d, struct duo_packet *p, void *arg)
-{
-	size_t size = sizeof(*p) + p->len;
-
-	(void)d;
-	(void)arg;
-	if (p->to != SERVER)
-		return DUO_PASS;
-	ck_assert_int_lt(held.n, 8);
-	held.packet[held.n] = malloc(size);
-	ck_assert_ptr_nonnull(held.packet[held.n]);
-	memcpy(held.packet[held.n++], p, size);
-	return DUO_DROP;
-}
-
-/* The agent takes all that is held in at once, as it does what it reads by one
- * call; how many datagrams that delivers. */
-static int
-batch(struct duo *d)
-{
-	static uint8_t opened[8][256];
-	struct mp *m = &d->end[SERVER].mp;
-	enum mp_verdict v[8];
-	struct mp_rx rx[8];
-	struct duo_packet *p;
-	int i, n, delivered = 0;
-
-	for (i = 0; i < held.n; i++) {
-		p = held.packet[i];
-		rx[i] = (struct mp_rx) { .path = p->path, .arrival = d->now };
-		v[i] = mp_recv_begin(m, d->now, &rx[i], p->data, p->len);
-	}
-	for (i = 0; i < held.n; i++) {
-		p = held.packet[i];
-		if (v[i] == MP_SEALED) {
-			n = mp_open(&rx[i], p->data, p->len, opened[i]);
-			v[i] = mp_recv_commit(m, d->now, &rx[i], opened[i], n);
-		}
-		delivered += v[i] == MP_DELIVER;
-		free(p);
-	}
-	held.n = 0;
-	return delivered;
-}
-
-/* The packet that confirms the parent's handshake and a CHILD come in one
- * batch, in that order: the child is made.  Before it, it is not, and INIT
- * makes up for that. */
-START_TEST(parent_in_hand)
-{
-	struct duo *d = duo_new(1, 1);
-	struct mp_parent p;
-	struct duo_packet *last;
-
-	family_add(d);
-	ck_assert_int_eq(duo_say(d, CLIENT, 0), 0);
-	duo_run(d, d->now + DUO_DELAY + DUO_DELAY / 2);
-	d->tap = hold;
-	duo_run(d, d->now + DUO_DELAY / 2);
-	ck_assert_int_eq(duo_session(d, CLIENT)->state, MP_S_UP);
-	ck_assert_int_gt(held.n, 0);
-	p = family_parent(d);
-	family_ticket(d, SIBLING, &p);
-	ck_assert_int_eq(duo_say(d, SIBLING, 100), 0);
-	ck_assert_int_eq(duo_sessions(d, SERVER), 0);
-	if (_i == 1) { /* CHILD first */
-		last = held.packet[held.n - 1];
-		memmove(&held.packet[1], &held.packet[0],
-		    (size_t)(held.n - 1) * sizeof(last));
-		held.packet[0] = last;
-	}
-	d->tap = NULL;
-	ck_assert_int_eq(batch(d), _i == 0 ? 2 : 1);
-	ck_assert_int_eq(duo_sessions(d, SERVER), _i == 0 ? 2 : 1);
-	if (_i == 1) {
-		duo_run(d, d->now + 400 * MS);
-		ck_assert_int_eq(duo_heard(d, SERVER, 100), 1);
-	}
-	duo_free(d);
-}
-END_TEST
-
 Suite *
 suite_child_in(void)
 {
@@ -278,7 +186,6 @@ suite_child_in(void)
 	tcase_add_test(tc, redirected);
 	tcase_add_test(tc, proven_by_sibling);
 	tcase_add_test(tc, one_ticket);
-	tcase_add_loop_test(tc, parent_in_hand, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }

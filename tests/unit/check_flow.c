@@ -68,6 +68,28 @@ START_TEST(begin)
 }
 END_TEST
 
+/* Datagrams wait in the program's queue, while control packets are read at once:
+ * however many of these come, those are new, and no number is new twice. */
+START_TEST(lagging)
+{
+	struct replay seen;
+	uint64_t n;
+
+	memset(&seen, 0, sizeof(seen));
+	for (n = 300; n < 100000; n += 300)
+		flow_take(&seen, false, true, n);
+	ck_assert_int_eq(flow_seen(&seen, false, true, n - 300), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, true, 300), REPLAY_OLD);
+	for (n = 1; n < 300; n++) {
+		ck_assert_int_eq(flow_seen(&seen, false, false, n),
+		    REPLAY_NEW);
+		flow_take(&seen, false, false, n);
+		ck_assert_int_eq(flow_seen(&seen, false, false, n),
+		    REPLAY_SEEN);
+	}
+}
+END_TEST
+
 /* PROTOCOL.md 1: a packet is delivered once; it is in order above every earlier
  * one of its flow and C bit.  A new key begins both anew and keeps those of the
  * former key. */
@@ -78,9 +100,9 @@ START_TEST(keys)
 
 	memset(&seen, 0, sizeof(seen));
 	f.tx_seq = 500;
-	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_NEW);
-	flow_take(&seen, false, 7);
-	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 7), REPLAY_NEW);
+	flow_take(&seen, false, false, 7);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 7), REPLAY_SEEN);
 	ck_assert(flow_in_order(&f, false, false, 7));
 	flow_mark(&f, false, false, 7);
 	ck_assert(!flow_in_order(&f, false, false, 7));
@@ -90,12 +112,13 @@ START_TEST(keys)
 
 	flow_new_key(&f, &seen);
 	ck_assert_uint_eq(f.tx_seq, 0);
-	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_NEW);
-	ck_assert_int_eq(flow_seen(&seen, true, 7), REPLAY_SEEN);
-	ck_assert_int_eq(flow_seen(&seen, true, 8), REPLAY_NEW);
-	flow_take(&seen, true, 8);
-	ck_assert_int_eq(flow_seen(&seen, true, 8), REPLAY_SEEN);
-	ck_assert_int_eq(flow_seen(&seen, false, 8), REPLAY_NEW);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 7), REPLAY_NEW);
+	ck_assert_int_eq(flow_seen(&seen, true, false, 7), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, true, false, 8), REPLAY_NEW);
+	flow_take(&seen, true, false, 8);
+	ck_assert_int_eq(flow_seen(&seen, true, false, 8), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 8), REPLAY_NEW);
+	ck_assert_int_eq(flow_seen(&seen, true, true, 8), REPLAY_NEW);
 	ck_assert(flow_in_order(&f, false, false, 1));
 	ck_assert(!flow_in_order(&f, true, false, 7));
 	ck_assert(flow_in_order(&f, true, false, 8));
@@ -566,16 +589,16 @@ START_TEST(echo)
 	uint16_t ts, tsreply;
 	uint64_t now = T0 + r->held;
 
-	flow_stamp(&f, T0, &ts, &tsreply);
+	flow_stamp(&f, T0, 0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* nothing has arrived yet */
 	ck_assert_uint_eq(ts, (uint16_t)(T0 / 250));
-	flow_stamped(&f, T0, r->ts);
+	flow_stamped(&f, T0, 0, r->ts);
 	f.ack_due = T0 + 25 * MS;
-	flow_stamp(&f, now, &ts, &tsreply);
+	flow_stamp(&f, now, 0, &ts, &tsreply);
 	ck_assert_msg(tsreply == r->tsreply, "%s: %u", r->name, tsreply);
 	ck_assert_uint_eq(ts, (uint16_t)(now / 250));
 	ck_assert_uint_eq(f.ack_due, MP_NEVER); /* this packet acknowledges */
-	flow_stamp(&f, now, &ts, &tsreply);
+	flow_stamp(&f, now, 0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* only once */
 }
 END_TEST
@@ -586,9 +609,9 @@ START_TEST(stamped_late)
 	struct flow f = answering();
 	uint16_t ts, tsreply;
 
-	flow_stamped(&f, T0 + 10 * MS, 50);
-	flow_stamped(&f, T0 + 2 * MS, 18);
-	flow_stamp(&f, T0 + 10 * MS, &ts, &tsreply);
+	flow_stamped(&f, T0 + 10 * MS, 0, 50);
+	flow_stamped(&f, T0 + 2 * MS, 0, 18);
+	flow_stamp(&f, T0 + 10 * MS, 0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, 50);
 }
 END_TEST
@@ -615,7 +638,7 @@ START_TEST(rtt)
 	uint16_t ts, tsreply;
 	uint32_t us;
 
-	flow_stamp(&f, r->sent, &ts, &tsreply);
+	flow_stamp(&f, r->sent, 0, &ts, &tsreply);
 	us = flow_rtt(r->arrival, ts);
 	ck_assert_msg(us == r->us, "%s: %u", r->name, us);
 }
@@ -628,6 +651,7 @@ suite_flow(void)
 	TCase *t = tcase_create("flow");
 
 	tcase_add_test(t, begin);
+	tcase_add_test(t, lagging);
 	tcase_add_test(t, keys);
 	tcase_add_loop_test(t, usable, 0, COUNT(usables));
 	tcase_add_test(t, doubt);
