@@ -61,7 +61,7 @@ void
 handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet)
 {
 	memcpy(out, "mpshim1", 8);
-	memcpy(out + 8, packet, WIRE_SHAKE);
+	memcpy(out + 8, packet, WIRE_HANDSHAKE);
 }
 
 void

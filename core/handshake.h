@@ -18,7 +18,7 @@ struct mp_keyring;
 enum handshake_limit {
 	HANDSHAKE_LIFE = 5 * 1000 * 1000, /* us that a half-open handshake, or
 					   * an ephemeral key of ours, lives */
-	HANDSHAKE_PROLOGUE = 8 + WIRE_SHAKE,
+	HANDSHAKE_PROLOGUE = 8 + WIRE_HANDSHAKE,
 };
 
 /* A new ephemeral secret. */

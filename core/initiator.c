@@ -69,13 +69,13 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 	sh->keys.sid_in = table_new_sid(m, s->slot);
 	table_link_sid(m, table_handshake_ref(m, sh));
 	wire_put_handshake(sh->packet,
-	    &(struct wire_shake) { WIRE_T_INIT, sh->keys.sid_in });
+	    &(struct wire_handshake) { WIRE_T_INIT, sh->keys.sid_in });
 	handshake_prologue(pro, sh->packet);
 	noise_init(&sh->noise, pro, sizeof(pro), key->pub);
 	wire_put_init(inner, &in);
 	handshake_ephemeral(m, ring, e);
 	(void)noise_write1(&sh->noise, e, own->secret, own->pub, key->pub,
-	    inner, sizeof(inner), sh->packet + WIRE_SHAKE);
+	    inner, sizeof(inner), sh->packet + WIRE_HANDSHAKE);
 	crypto_wipe(e, sizeof(e));
 	crypto_mac(sh->packet + WIRE_MAC1_INIT, sh->packet, WIRE_MAC1_INIT,
 	    key->mac.init);

@@ -87,7 +87,7 @@ initiator_reply_read(struct mp *m, const struct mp_keyring *ring,
 		return;
 	}
 	if (!noise_read2(&sh->noise, ring->own[key->own].secret, key->psk,
-		packet + WIRE_SHAKE, WIRE_NOISE2, inner) ||
+		packet + WIRE_HANDSHAKE, WIRE_NOISE2, inner) ||
 	    !wire_get_resp(inner, &r) || r.max_flows == 0) {
 		state_count(m, MP_C_drop_handshake_auth);
 		return;
@@ -142,7 +142,7 @@ initiator_reply_settle(struct mp *m, const struct mp_keyring *ring,
 void
 initiator_reply_take(struct mp *m, const struct mp_keyring *ring,
     const struct mp_rx *rx,
-    const uint8_t *packet, const struct wire_shake *h, uint64_t now)
+    const uint8_t *packet, const struct wire_handshake *h, uint64_t now)
 {
 	struct handshake *sh = find_sent(m, h->isid);
 	const struct mp_key *key;
@@ -166,8 +166,8 @@ initiator_reply_take(struct mp *m, const struct mp_keyring *ring,
 
 void
 initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
-    const struct mp_rx *rx, const uint8_t *packet, const struct wire_shake *h,
-    uint64_t now)
+    const struct mp_rx *rx, const uint8_t *packet,
+    const struct wire_handshake *h, uint64_t now)
 {
 	struct handshake *sh = find_sent(m, h->isid);
 	const struct mp_key *key;
@@ -181,9 +181,10 @@ initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
 		state_count(m, MP_C_drop_handshake_sid);
 		return;
 	}
-	if (!crypto_xchacha_open(cookie, packet + WIRE_SHAKE + CRYPTO_XNONCE,
-		CRYPTO_MAC + CRYPTO_TAG, sh->packet + WIRE_MAC1_INIT, WIRE_MAC,
-		packet + WIRE_SHAKE, key->mac.cookie)) {
+	if (!crypto_xchacha_open(cookie, packet + WIRE_HANDSHAKE +
+		CRYPTO_XNONCE, CRYPTO_MAC + CRYPTO_TAG,
+		sh->packet + WIRE_MAC1_INIT, WIRE_MAC,
+		packet + WIRE_HANDSHAKE, key->mac.cookie)) {
 		state_count(m, MP_C_drop_handshake_auth);
 		return;
 	}
@@ -198,7 +199,7 @@ initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
 
 void
 initiator_reply_welcome(struct mp *m, const struct mp_rx *rx,
-    const uint8_t *packet, const struct wire_shake *h, uint64_t now)
+    const uint8_t *packet, const struct wire_handshake *h, uint64_t now)
 {
 	struct wire_welcome w;
 	struct table_ref r;

@@ -10,7 +10,7 @@ struct mp;
 struct mp_keyring;
 struct mp_rx;
 struct session;
-struct wire_shake;
+struct wire_handshake;
 
 /* us that a RESP on another pair waits for the primary pair's (PROTOCOL.md
  * 6) */
@@ -18,15 +18,15 @@ enum initiator_reply_limit { INITIATOR_REPLY_WAIT = 200 * 1000 };
 
 void initiator_reply_take(struct mp *, const struct mp_keyring *,
     const struct mp_rx *,
-    const uint8_t *packet, const struct wire_shake *, uint64_t now);
+    const uint8_t *packet, const struct wire_handshake *, uint64_t now);
 /* Takes a RESP that has waited long enough. */
 void initiator_reply_settle(struct mp *, const struct mp_keyring *,
     struct session *, uint64_t now);
 void initiator_reply_cookie(struct mp *, const struct mp_keyring *,
-    const struct mp_rx *, const uint8_t *packet, const struct wire_shake *,
+    const struct mp_rx *, const uint8_t *packet, const struct wire_handshake *,
     uint64_t now);
 /* WELCOME, which came inside the session. */
 void initiator_reply_welcome(struct mp *, const struct mp_rx *,
-    const uint8_t *packet, const struct wire_shake *, uint64_t now);
+    const uint8_t *packet, const struct wire_handshake *, uint64_t now);
 
 #endif

@@ -156,13 +156,13 @@ ratelimit_cookie(struct mp *m, uint64_t now, const struct mp_addr *a,
     uint8_t out[WIRE_COOKIE])
 {
 	uint8_t cookie[CRYPTO_MAC];
-	struct wire_shake h = { WIRE_T_COOKIE, get32(init + 8) };
+	struct wire_handshake h = { WIRE_T_COOKIE, get32(init + 8) };
 
 	turn_secret(m, now);
 	cookie_of(m, 0, a, cookie);
 	wire_put_handshake(out, &h);
-	rng_bytes(&m->sh->rng, out + WIRE_SHAKE, CRYPTO_XNONCE);
-	crypto_xchacha_seal(out + WIRE_SHAKE + CRYPTO_XNONCE, cookie,
+	rng_bytes(&m->sh->rng, out + WIRE_HANDSHAKE, CRYPTO_XNONCE);
+	crypto_xchacha_seal(out + WIRE_HANDSHAKE + CRYPTO_XNONCE, cookie,
 	    sizeof(cookie), init + WIRE_MAC1_INIT, WIRE_MAC,
-	    out + WIRE_SHAKE, key);
+	    out + WIRE_HANDSHAKE, key);
 }

@@ -158,12 +158,12 @@ write_resp(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 	sh->keys.sid_in = r.sid = table_new_sid(m, sh->slot);
 	sh->keys.sid_out = isid;
 	sh->keys.suite = (uint8_t)seal_choose(r.features);
-	wire_put_handshake(sh->packet, &(struct wire_shake) { WIRE_T_RESP,
+	wire_put_handshake(sh->packet, &(struct wire_handshake) { WIRE_T_RESP,
 	    isid });
 	wire_put_resp(inner, &r);
 	handshake_ephemeral(m, ring, e);
 	ok = noise_write2(&sh->noise, e, key->pub, key->psk, inner,
-	    sizeof(inner), sh->packet + WIRE_SHAKE);
+	    sizeof(inner), sh->packet + WIRE_HANDSHAKE);
 	crypto_wipe(e, sizeof(e));
 	if (!ok)
 		return false;
@@ -252,7 +252,7 @@ read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
 		return MP_C_drop_handshake_rate;
 	handshake_prologue(pro, packet);
 	noise_init(n, pro, sizeof(pro), ring->own[own].pub);
-	packet += WIRE_SHAKE;
+	packet += WIRE_HANDSHAKE;
 	if (!noise_read1_from(n, secret, packet, WIRE_NOISE1, peer))
 		return MP_C_drop_handshake_auth;
 	*key = mp_keyring_peer(ring, own, peer);
@@ -367,7 +367,7 @@ mp_handshake(struct mp *m, const struct mp_keyring *ring, uint64_t now,
     const struct mp_rx *rx, const uint8_t *packet, size_t len,
     struct mp_out *out, uint8_t *buf)
 {
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	if (!wire_get_handshake(packet, len, &h)) {
 		state_count(m, MP_C_drop_handshake_format);

@@ -356,7 +356,7 @@ wire_get_part(const uint8_t *in, size_t len, size_t *off)
 /* --- Handshake ------------------------------------------------------------ */
 
 void
-wire_put_handshake(uint8_t out[WIRE_SHAKE], const struct wire_shake *s)
+wire_put_handshake(uint8_t out[WIRE_HANDSHAKE], const struct wire_handshake *s)
 {
 	put32(out, WIRE_MAGIC);
 	out[4] = (uint8_t)s->type;
@@ -390,9 +390,9 @@ handshake_len(unsigned type)
 }
 
 bool
-wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *s)
+wire_get_handshake(const uint8_t *packet, size_t len, struct wire_handshake *s)
 {
-	if (len < WIRE_SHAKE || !wire_is_handshake(packet, len) ||
+	if (len < WIRE_HANDSHAKE || !wire_is_handshake(packet, len) ||
 	    len != handshake_len(packet[4]) || packet[5] != WIRE_VERSION ||
 	    get16(packet + 6) != 0)
 		return false;
@@ -404,8 +404,9 @@ wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *s)
 void
 wire_put_child(uint8_t out[WIRE_CHILD], uint32_t parent, uint32_t number)
 {
-	wire_put_handshake(out, &(struct wire_shake) { WIRE_T_CHILD, parent });
-	put32(out + WIRE_SHAKE, number);
+	wire_put_handshake(out, &(struct wire_handshake) { WIRE_T_CHILD,
+	    parent });
+	put32(out + WIRE_HANDSHAKE, number);
 }
 
 bool
@@ -416,7 +417,7 @@ wire_get_child(const uint8_t *packet, size_t len, struct wire_child *c)
 	    get16(packet + 6) != 0)
 		return false;
 	c->parent = get32(packet + 8);
-	c->number = get32(packet + WIRE_SHAKE);
+	c->number = get32(packet + WIRE_HANDSHAKE);
 	get_ad(packet + WIRE_CHILD, &c->ad);
 	return true;
 }
@@ -425,7 +426,8 @@ void
 wire_put_welcome(uint8_t out[WIRE_WELCOME], uint32_t isid,
     const struct wire_welcome *w)
 {
-	wire_put_handshake(out, &(struct wire_shake) { WIRE_T_WELCOME, isid });
+	wire_put_handshake(out, &(struct wire_handshake) { WIRE_T_WELCOME,
+	    isid });
 	put32(out + 12, w->sid);
 	memcpy(out + 16, w->yours.ip, 16);
 	put16(out + 32, w->yours.port);

@@ -44,7 +44,7 @@ enum wire_size {
 	WIRE_REPORT = 4, /* with COUNT: packets that were to come, and did not */
 	WIRE_SKIPPED = 2, /* with SKIP: numbers that stand for no packet */
 	WIRE_LINK = 1,	 /* before them: which of its links the sender uses */
-	WIRE_SHAKE = 12, /* header of a handshake packet */
+	WIRE_HANDSHAKE = 12, /* header of a handshake packet */
 	WIRE_INIT = 172,
 	WIRE_RESP = 108,
 	WIRE_COOKIE = 68,
@@ -185,16 +185,18 @@ int wire_get_addr(const uint8_t *in, size_t len, size_t *off,
 size_t wire_put_part(uint8_t out[WIRE_PART], unsigned part);
 unsigned wire_get_part(const uint8_t *in, size_t len, size_t *off);
 
-struct wire_shake {
+struct wire_handshake {
 	enum wire_type type;
 	uint32_t isid; /* the initiator's sid */
 };
 
-void wire_put_handshake(uint8_t out[WIRE_SHAKE], const struct wire_shake *);
+void wire_put_handshake(uint8_t out[WIRE_HANDSHAKE],
+    const struct wire_handshake *);
 /* Does it begin with the magic? wire_get_handshake(): is it also well-formed
  * (type, version, flags, exact length)? */
 bool wire_is_handshake(const uint8_t *packet, size_t len);
-bool wire_get_handshake(const uint8_t *packet, size_t len, struct wire_shake *);
+bool wire_get_handshake(const uint8_t *packet, size_t len,
+    struct wire_handshake *);
 
 /* What stands in front of a child's packet, and that packet's clear head. */
 struct wire_child {

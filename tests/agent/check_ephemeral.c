@@ -73,7 +73,7 @@ static size_t
 await_handshake(int fd, enum wire_type type, uint8_t packet[PACKET])
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
-	struct wire_shake h;
+	struct wire_handshake h;
 	ssize_t n;
 
 	do {
@@ -105,7 +105,7 @@ START_TEST(init)
 		read = generator_of(&a);
 		ck_assert_int_eq(player_send(&a, &to, "ping", 5), 0);
 		(void)await_handshake(fd, WIRE_T_INIT, packet);
-		ck_assert_msg(!key_follows_from(&read, packet + WIRE_SHAKE),
+		ck_assert_msg(!key_follows_from(&read, packet + WIRE_HANDSHAKE),
 		    "ephemeral %d of an INIT was known", i);
 		close(fd);
 	}
@@ -174,7 +174,7 @@ START_TEST(resp)
 		ck_assert_int_eq(sendto(fd, packet, out.len, 0,
 		    (struct sockaddr *)&sin, sizeof(sin)), (ssize_t)out.len);
 		(void)await_handshake(fd, WIRE_T_RESP, packet);
-		ck_assert_msg(!key_follows_from(&read, packet + WIRE_SHAKE),
+		ck_assert_msg(!key_follows_from(&read, packet + WIRE_HANDSHAKE),
 		    "ephemeral %d of a RESP was known", i);
 		close(fd);
 	}

@@ -50,6 +50,7 @@ connected(const struct kind *k)
 	CALL("pwritev2-nowait", pwritev2(fd, v, 3, -1, RWF_NOWAIT));
 	say_report(fd);
 	CALL("pwritev2-append", pwritev2(fd, v, 3, -1, RWF_APPEND));
+	say_report(fd);
 	CALL("pwritev2-bad", pwritev2(fd, v, 3, -1, 0x4000));
 	CALL("none-left", 0);
 	say_rest(fd);

@@ -31,7 +31,7 @@ static struct {
 static enum duo_verdict
 watch(struct duo *d, struct duo_packet *p, void *arg)
 {
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	(void)arg;
 	if (p->from != 0 || !wire_get_handshake(p->data, p->len, &h) ||
@@ -40,7 +40,7 @@ watch(struct duo *d, struct duo_packet *p, void *arg)
 	ck_assert_int_lt(seen.n, COUNT(seen.init));
 	seen.init[seen.n].at = d->now - seen.start;
 	seen.init[seen.n].addr = p->from_addr;
-	memcpy(seen.init[seen.n].e, p->data + WIRE_SHAKE, 32);
+	memcpy(seen.init[seen.n].e, p->data + WIRE_HANDSHAKE, 32);
 	memcpy(seen.init[seen.n].mac2, p->data + WIRE_MAC2_INIT, 16);
 	seen.n++;
 	return DUO_PASS;
@@ -253,7 +253,7 @@ END_TEST
 static enum duo_verdict
 steal(struct duo *d, struct duo_packet *p, void *arg)
 {
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	(void)arg;
 	if (p->from == 0 && seen.n > 0)
@@ -337,7 +337,7 @@ START_TEST(resp_forged)
 	struct duo *d = stolen(0);
 	uint8_t *p = seen.resp->data;
 
-	for (size_t i = WIRE_SHAKE; i < WIRE_MAC1_RESP; i++) {
+	for (size_t i = WIRE_HANDSHAKE; i < WIRE_MAC1_RESP; i++) {
 		p[i] ^= 1;
 		crypto_mac(p + WIRE_MAC1_RESP, p, WIRE_MAC1_RESP,
 		    d->end[0].keys.own[0].mac.resp);
@@ -388,13 +388,13 @@ START_TEST(cookie_forged)
 	struct duo *d = stolen(1);
 	uint64_t sent = d->sent[0];
 
-	for (size_t i = WIRE_SHAKE; i < WIRE_COOKIE; i++) {
+	for (size_t i = WIRE_HANDSHAKE; i < WIRE_COOKIE; i++) {
 		seen.resp->data[i] ^= 1;
 		inject(d);
 		seen.resp->data[i] ^= 1;
 	}
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_handshake_auth),
-	    WIRE_COOKIE - WIRE_SHAKE);
+	    WIRE_COOKIE - WIRE_HANDSHAKE);
 	seen.resp->data[11] ^= 2;
 	inject(d);
 	seen.resp->data[11] ^= 2;

@@ -503,7 +503,7 @@ load_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
 	static const uint8_t zero[WIRE_MAC];
 	struct load_watch *w = arg;
-	struct wire_shake h;
+	struct wire_handshake h;
 	struct bucket *b = &d->end[SERVER].mp.sh->ratelimit.fresh;
 
 	b->level = 0;

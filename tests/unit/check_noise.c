@@ -203,17 +203,17 @@ kat_ring(const struct noise_kat *kat, bool initiator)
 static void
 kat_noise(struct noise *s, const struct noise_kat *kat, const uint8_t *init)
 {
-	uint8_t prologue[8 + WIRE_SHAKE];
+	uint8_t prologue[8 + WIRE_HANDSHAKE];
 
 	memcpy(prologue, "mpshim1", 8);
-	memcpy(prologue + 8, init, WIRE_SHAKE);
+	memcpy(prologue + 8, init, WIRE_HANDSHAKE);
 	noise_init(s, prologue, sizeof(prologue), kat->pr);
 }
 
 static void
 kat_init(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 {
-	struct wire_shake head = { WIRE_T_INIT, kat->isid };
+	struct wire_handshake head = { WIRE_T_INIT, kat->isid };
 	struct wire_init inner = { .previous = kat->previous,
 		.features = kat->ifeatures };
 	const struct mp_keyring *ring = kat_ring(kat, true);
@@ -225,7 +225,8 @@ kat_init(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 	wire_put_init(text, &inner);
 	kat_noise(s, kat, out);
 	ck_assert(noise_write1(s, kat->ei, ring->own[0].secret,
-	    ring->own[0].pub, kat->pr, text, sizeof(text), out + WIRE_SHAKE));
+	    ring->own[0].pub, kat->pr, text, sizeof(text),
+	    out + WIRE_HANDSHAKE));
 	crypto_mac(out + WIRE_MAC1_INIT, out, WIRE_MAC1_INIT,
 	    ring->key[0].mac.init);
 }
@@ -234,7 +235,7 @@ kat_init(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 static void
 kat_take(struct noise *s, const struct noise_kat *kat, uint8_t *text)
 {
-	const uint8_t *in = kat->init + WIRE_SHAKE;
+	const uint8_t *in = kat->init + WIRE_HANDSHAKE;
 	uint8_t from[32];
 
 	kat_noise(s, kat, kat->init);
@@ -246,7 +247,7 @@ kat_take(struct noise *s, const struct noise_kat *kat, uint8_t *text)
 static void
 kat_resp(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 {
-	struct wire_shake head = { WIRE_T_RESP, kat->isid };
+	struct wire_handshake head = { WIRE_T_RESP, kat->isid };
 	struct wire_resp inner = { .sid = kat->rsid,
 		.features = kat->rfeatures, .max_flows = kat->flows };
 	const struct mp_keyring *ring = kat_ring(kat, false);
@@ -257,7 +258,7 @@ kat_resp(struct noise *s, const struct noise_kat *kat, uint8_t *out)
 	wire_put_handshake(out, &head);
 	wire_put_resp(text, &inner);
 	ck_assert(noise_write2(s, kat->er, kat->pi, kat->psk, text,
-	    sizeof(text), out + WIRE_SHAKE));
+	    sizeof(text), out + WIRE_HANDSHAKE));
 	crypto_mac(out + WIRE_MAC1_RESP, out, WIRE_MAC1_RESP,
 	    ring->key[0].mac.resp);
 }
@@ -277,7 +278,7 @@ START_TEST(kat_write)
 	ck_assert_mem_eq(r.h, kat->hash, 32);
 	noise_split(&r, key);
 	ck_assert_mem_eq(key, kat->key, sizeof(key));
-	ck_assert(noise_read2(&i, kat->si, kat->psk, kat->resp + WIRE_SHAKE,
+	ck_assert(noise_read2(&i, kat->si, kat->psk, kat->resp + WIRE_HANDSHAKE,
 	    WIRE_NOISE2, text));
 	ck_assert_mem_eq(i.h, kat->hash, 32);
 	noise_split(&i, key);
@@ -289,7 +290,7 @@ START_TEST(kat_read)
 {
 	const struct noise_kat *kat = &noise_kats[_i];
 	uint8_t init[WIRE_INIT], text[WIRE_INNER];
-	struct wire_shake head;
+	struct wire_handshake head;
 	struct wire_init in;
 	struct wire_resp re;
 	struct noise i, r;
@@ -307,7 +308,7 @@ START_TEST(kat_read)
 	ck_assert(wire_get_handshake(kat->resp, WIRE_RESP, &head));
 	ck_assert_int_eq(head.type, WIRE_T_RESP);
 	ck_assert_uint_eq(head.isid, kat->isid);
-	ck_assert(noise_read2(&i, kat->si, kat->psk, kat->resp + WIRE_SHAKE,
+	ck_assert(noise_read2(&i, kat->si, kat->psk, kat->resp + WIRE_HANDSHAKE,
 	    WIRE_NOISE2, text));
 	ck_assert(wire_get_resp(text, &re));
 	ck_assert_uint_eq(re.sid, kat->rsid);

@@ -24,7 +24,7 @@ setup(void)
 {
 	duo_bare(&m, NULL);
 	memset(init, 0x5a, sizeof(init));
-	wire_put_handshake(init, &(struct wire_shake) { WIRE_T_INIT,
+	wire_put_handshake(init, &(struct wire_handshake) { WIRE_T_INIT,
 	    0x01020304 });
 	memset(init + WIRE_MAC2_INIT, 0, WIRE_MAC);
 	home = duo_ip4(192, 0, 2, 1, 4000);
@@ -51,15 +51,15 @@ static void
 fetch_cookie(uint64_t now, const struct mp_addr *from)
 {
 	uint8_t packet[WIRE_COOKIE], cookie[CRYPTO_MAC];
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	ratelimit_cookie(&m, now, from, init, key, packet);
 	ck_assert(wire_get_handshake(packet, sizeof(packet), &h));
 	ck_assert_int_eq(h.type, WIRE_T_COOKIE);
 	ck_assert_uint_eq(h.isid, 0x01020304);
 	ck_assert(crypto_xchacha_open(cookie,
-	    packet + WIRE_SHAKE + CRYPTO_XNONCE, CRYPTO_MAC + CRYPTO_TAG,
-	    init + WIRE_MAC1_INIT, WIRE_MAC, packet + WIRE_SHAKE, key));
+	    packet + WIRE_HANDSHAKE + CRYPTO_XNONCE, CRYPTO_MAC + CRYPTO_TAG,
+	    init + WIRE_MAC1_INIT, WIRE_MAC, packet + WIRE_HANDSHAKE, key));
 	crypto_mac(init + WIRE_MAC2_INIT, init, WIRE_MAC2_INIT, cookie);
 }
 
@@ -134,7 +134,7 @@ START_TEST(mac2)
 {
 	fetch_cookie(T0, &home);
 	flood(T0);
-	for (size_t i = WIRE_SHAKE; i < WIRE_INIT; i++) {
+	for (size_t i = WIRE_HANDSHAKE; i < WIRE_INIT; i++) {
 		init[i] ^= 1;
 		ck_assert_msg(ratelimit_admit(&m, T0, &home, init) ==
 		    RATELIMIT_COOKIE,

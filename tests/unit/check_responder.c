@@ -26,7 +26,7 @@ static struct {
 static enum duo_verdict
 watch(struct duo *d, struct duo_packet *p, void *arg)
 {
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	(void)d;
 	(void)arg;
@@ -300,7 +300,7 @@ START_TEST(forged)
 	uint8_t *p = seen.init->data;
 	uint64_t sent = d->sent[1];
 
-	for (size_t i = WIRE_SHAKE; i < WIRE_MAC1_INIT; i++) {
+	for (size_t i = WIRE_HANDSHAKE; i < WIRE_MAC1_INIT; i++) {
 		p[i] ^= 1;
 		crypto_mac(p + WIRE_MAC1_INIT, p, WIRE_MAC1_INIT,
 		    d->end[0].keys.key[0].mac.init);

@@ -26,7 +26,7 @@ static enum duo_verdict
 init_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
 	uint64_t *at = arg;
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	if (p->from == SERVER && wire_get_handshake(p->data, p->len, &h) &&
 	    h.type == WIRE_T_INIT && *at == 0)

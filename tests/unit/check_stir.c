@@ -43,14 +43,14 @@ block_copy_take(struct block_copy *c, const struct duo_end *end)
 static const uint8_t *
 ephemeral(const struct handshake_message *m)
 {
-	return m->bytes + WIRE_SHAKE;
+	return m->bytes + WIRE_HANDSHAKE;
 }
 
 /* The INIT that this engine of the client sends next. */
 static void
 next_init(struct duo *d, struct mp *mp, struct handshake_message *init)
 {
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	ck_assert_int_eq(mp_poll(mp, &d->end[0].keys, duo_time(d, 0),
 	    &init->out, init->bytes, sizeof(init->bytes)), 1);
@@ -65,7 +65,7 @@ next_resp(struct duo *d, struct mp *mp, const struct handshake_message *init,
 {
 	struct mp_rx rx = { .path = duo_path(d, 1, 0, 0, 0),
 		.arrival = MP_NEVER };
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	ck_assert_int_eq(mp_recv_begin(mp, duo_time(d, 1), &rx, init->bytes,
 	    init->out.len), MP_HANDSHAKE);

@@ -24,7 +24,7 @@ static struct {
 static enum duo_verdict
 watch(struct duo *d, struct duo_packet *p, void *arg)
 {
-	struct wire_shake h;
+	struct wire_handshake h;
 	struct wire_ad ad;
 	struct wire_msg msg;
 

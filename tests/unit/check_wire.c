@@ -589,14 +589,14 @@ static const struct handshake_row {
 START_TEST(handshake)
 {
 	const struct handshake_row *r = &handshakes[_i];
-	struct wire_shake s = { r->type, 0x12345678 };
-	uint8_t packet[224] = { 0 }, want[WIRE_SHAKE], *p;
+	struct wire_handshake s = { r->type, 0x12345678 };
+	uint8_t packet[224] = { 0 }, want[WIRE_HANDSHAKE], *p;
 	size_t len, i;
 	bool ok;
 
 	hex_bytes(want, sizeof(want), r->bytes);
 	wire_put_handshake(packet, &s);
-	ck_assert_mem_eq(packet, want, WIRE_SHAKE);
+	ck_assert_mem_eq(packet, want, WIRE_HANDSHAKE);
 	for (len = 0; len <= sizeof(packet); len++) {
 		p = exact(packet, len);
 		ck_assert_int_eq(wire_is_handshake(p, len), len >= 4);
@@ -609,7 +609,7 @@ START_TEST(handshake)
 			ck_assert_uint_eq(s.isid, 0x12345678);
 		}
 	}
-	for (i = 0; i < WIRE_SHAKE; i++) { /* only the sid may differ */
+	for (i = 0; i < WIRE_HANDSHAKE; i++) { /* only the sid may differ */
 		packet[i] ^= 0x40;
 		ck_assert_int_eq(wire_get_handshake(packet, r->len, &s),
 		    i >= 8);
@@ -622,7 +622,7 @@ END_TEST
 START_TEST(handshake_types)
 {
 	static const size_t lens[] = { 12, WIRE_INIT, WIRE_RESP, WIRE_COOKIE };
-	struct wire_shake s = { WIRE_T_INIT, 2 };
+	struct wire_handshake s = { WIRE_T_INIT, 2 };
 	uint8_t packet[224] = { 0 };
 	int type, i;
 

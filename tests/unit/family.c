@@ -79,7 +79,7 @@ static enum duo_verdict
 watch(struct duo *d, struct duo_packet *p, void *arg)
 {
 	struct wire_child c;
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	(void)d;
 	(void)arg;

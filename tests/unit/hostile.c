@@ -147,7 +147,7 @@ static enum duo_verdict
 catch_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
 	struct catch *c = arg;
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	(void)d;
 	if (!wire_get_handshake(p->data, p->len, &h) ||
