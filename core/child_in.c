@@ -91,7 +91,7 @@ child_in_new(struct mp *m, uint64_t now, const struct session *parent,
 	struct session *s;
 	struct mp_addr shown;
 
-	if (!state_slot_accepts(m, slot)) {
+	if (!state_slot_open(m, slot)) {
 		state_count(m, MP_C_drop_handshake_slot);
 		return NULL;
 	}

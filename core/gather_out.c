@@ -37,7 +37,7 @@ gather_may(struct mp *m, struct session *s, uint64_t now, size_t len)
 
 	return f != NULL && len <= MP_PAYLOAD_MAX && gather_most(len) > 1 &&
 	    bundle_session_ok(s, now) &&
-	    bundle_flow_ok(s, f, now, len + MP_OVERHEAD) &&
+	    bundle_flow_ok(s, f, len + MP_OVERHEAD) &&
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) == NULL &&
 	    !s->again && (s->gather_at != 0 || s->staged.n == 0);
 }
@@ -129,7 +129,7 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	n = gather_most(*len);
 	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, *len + MP_OVERHEAD);
-	if (f == NULL || !bundle_flow_ok(s, f, now, *len + MP_OVERHEAD) ||
+	if (f == NULL || !bundle_flow_ok(s, f, *len + MP_OVERHEAD) ||
 	    path_choice_copy(m, s, now, f, *len + MP_COPY_OVERHEAD) != NULL ||
 	    n * (*len + MP_OVERHEAD) > size || s->staged_seq != 0)
 		return 0;

@@ -440,6 +440,8 @@ struct mp_rx {
 	/* set by the caller */
 	struct mp_path path;
 	uint64_t arrival; /* when the kernel received it; MP_NEVER: unknown */
+	bool later; /* a datagram that it brings is handed on later:
+		     * mp_recv_given() */
 	/* set for MP_DELIVER; `off' and `len' also for MP_HANDSHAKE of a
 	 * commit */
 	struct mp_addr from; /* the sender, as the program knows it */
@@ -456,6 +458,7 @@ struct mp_rx {
 	uint8_t suite;
 	bool control, dir;
 	uint64_t part_pos; /* of MP_JOIN: the other part */
+	uint64_t born_at;  /* of a bundle: when the key was made */
 	uint8_t key[32];
 };
 
@@ -476,6 +479,10 @@ enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
  * MP_DROPPED: there is no room. [lock] */
 enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
+/* What packets with `later' brought has been handed on to the program.  Until
+ * then no packet of the program's tells the peer that they were read, which
+ * would let its next datagrams pass them. [lock] */
+void mp_recv_given(struct mp *);
 
 /*
  * After mp_open(): would mp_recv_commit() deliver this datagram?  For a caller
@@ -514,14 +521,15 @@ struct mp_rx_bundle {
  */
 MP_CHECK unsigned mp_recv_bundle_begin(struct mp *, uint64_t now,
     struct mp_rx_bundle *, const uint8_t *packets, size_t seg, size_t total);
-/* As mp_open(), for packet i; each one is to be opened before the commit. */
+/* As mp_open(), for packet i; all are to be opened, in their order, before the
+ * commit.  After the last one, or after mp_recv_bundle_wipe(), no key is left in
+ * it. */
 int mp_recv_bundle_open(struct mp_rx_bundle *, unsigned i,
     const uint8_t *packet, size_t len, uint8_t *out);
 /*
  * As mp_recv_commit(), for the packets from..to - 1, of which packet i was
  * opened to out + (i - from) * stride.  Each is committed once, in their order,
- * in one call or several.  Returns how many are delivered.  After that of the
- * last packet, or after mp_recv_bundle_wipe(), no key is left in it.  [lock]
+ * in one call or several.  Returns how many are delivered.  [lock]
  */
 unsigned mp_recv_bundle_commit(struct mp *, uint64_t now,
     struct mp_rx_bundle *, unsigned from, unsigned to, const uint8_t *out,

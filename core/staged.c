@@ -429,13 +429,15 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 
 	if (s->staged_by != f->id)
 		s->staged_seq = 0;
-	r->part = s->staged_seq != 0 || part_order_parts(s, f, now, len, frame);
+	r->part = s->staged_seq != 0 || part_order_parts(s, f, len, frame);
 	if (!r->part) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
 		r->taken_seq = (uint32_t)tx->seq;
 		return;
 	}
+	if (s->staged_seq == 0)
+		part_order_begin(s, f);
 	msg.flags = WIRE_FRAG;
 	msg.total = (uint16_t)len;
 	msg.part = s->staged_seq != 0;

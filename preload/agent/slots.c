@@ -54,6 +54,7 @@
 #include "mp.h"
 #include "agent.h"
 #include "journal.h"
+#include "late.h"
 #include "parent.h"
 #include "port.h"
 #include "shared/arena.h"
@@ -237,6 +238,7 @@ slots_clear_records(struct port *p, uint32_t gone)
 
 	if (gone != 0)
 		parent_keep(p, now);
+	late_note(p, gone, now);
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if ((gone >> i & 1) == 0)
 			continue;
