@@ -9,7 +9,8 @@
  * confirms.  "Ours" is a handshake that this end began, whichever role it has
  * in the association: either end may renew keys.
  *
- * The table has 256 records for handshakes that peers began, then 256 for ours.
+ * The table has 1024 records for handshakes that peers began, then 1024 for
+ * ours; memory is touched up to the most that were in use (handshake_used).
  *
  * HANDSHAKE_FREE.  Unused.
  *
@@ -34,7 +35,9 @@
  * mac2, whether it is a copy, the rate limits, one curve operation for its
  * sender's public key, whether we know that, one for its payload, and only then
  * the three of an answer.  A stranger costs no memory and gets no answer.  When
- * the 256 records are taken, the oldest goes.
+ * the 1024 records are taken, the oldest of those confirmed goes, else the oldest.
+ * The rate limits let 625 in at once and as many a second, so one that waits for
+ * the packet that confirms it has more than half a second.
  *
  * Both ends may begin at once.  The handshake of the end with the lower public
  * key, A, wins: A drops B's INIT while its own is under way, B answers A's and
@@ -88,18 +91,32 @@ handshake_free(struct mp *m, struct handshake *sh)
 	crypto_wipe(sh, sizeof(*sh));
 }
 
+/* Which of two of peers' handshakes goes for a new one? */
+static bool
+handshake_less(const struct handshake *a, const struct handshake *b)
+{
+	bool done = a->state == HANDSHAKE_DONE;
+
+	return done != (b->state == HANDSHAKE_DONE) ? done :
+	    a->born_at < b->born_at;
+}
+
 struct handshake *
 handshake_new(struct mp *m, uint32_t first, uint32_t n, bool oldest)
 {
+	uint32_t *used = &m->sh->handshake_used[first > 0], i;
 	struct handshake *sh, *found = NULL;
-	uint32_t i;
 
-	for (i = first; i < first + n; i++) {
-		sh = &m->handshakes[i];
+	for (i = 0; i < n && i < *used; i++) {
+		sh = &m->handshakes[first + i];
 		if (sh->state == HANDSHAKE_FREE)
 			return sh;
-		if (found == NULL || sh->born_at < found->born_at)
+		if (found == NULL || handshake_less(sh, found))
 			found = sh;
+	}
+	if (i < n) {
+		*used = i + 1;
+		return &m->handshakes[first + i];
 	}
 	if (!oldest || found == NULL)
 		return NULL;
@@ -114,7 +131,7 @@ handshake_sweep(struct mp *m, uint64_t now)
 	uint32_t i;
 
 	m->sh->sweep_at = MP_NEVER;
-	for (i = 0; i < STATE_OPEN; i++) {
+	for (i = 0; i < STATE_OPEN && i < m->sh->handshake_used[0]; i++) {
 		sh = &m->handshakes[i];
 		if (sh->state == HANDSHAKE_FREE)
 			continue;

@@ -22,8 +22,8 @@ enum initiator_limit {
 	INITIATOR_SLOW = 2 * 1000 * 1000, /* us, for an idle program */
 	INITIATOR_PACE = 2 * 1000 * 1000, /* us from the birth of the former
 					   * keys to the next handshake */
-	INITIATOR_CROWD = 10 * 1000 * 1000, /* us, up to twice, until a free
-					     * record is looked for again */
+	INITIATOR_CROWD = 500 * 1000, /* us, up to twice, until a free record
+				       * is looked for again */
 };
 
 /* When the next INIT of a session goes; MP_NEVER. */

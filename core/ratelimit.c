@@ -4,15 +4,20 @@
  *
  * Bounds what strangers can make the agent compute.  An INIT comes here when
  * its mac1 is right: its sender knows our public key.  Copies of an INIT that was
- * answered cost no more than its mac2; INITs inside a live session are bound by `curve' alone.
+ * answered cost no more than its mac2; INITs inside a live session are bound by
+ * `known' alone.
  *
- * Three kinds of token bucket, refilled by time:
- *	fresh	200 at once and 200 a second: new handshakes without a cookie
+ * Four kinds of token bucket, refilled by time:
+ *	fresh	600 at once and 200 a second: new handshakes without a cookie
  *	source	5 at once, 20 a second, by IPv4 address or IPv6 /64 (hashed into
  *		256 buckets): those with a cookie, while `fresh' is empty
- *	curve	1250 at once, 1250 a second: curve operations, 2 for an INIT, 3
- *		more for its answer, 2 for a RESP; so in no second more than
- *		2500
+ *	curve	1250 at once, 1250 a second: curve operations, 2 to read an INIT
+ *	known	3000 at once, 1500 a second: curve operations, 3 to answer an
+ *		INIT of whose sender the key is known, 2 for a RESP to ours, 2
+ *		for an INIT inside a session.  Strangers cannot use it up, and
+ *		600 peers that begin at once are all answered
+ * So strangers cost 2500 operations in any second, and whoever has a key, or
+ * replays the INITs of one, 4500 more.
  *
  * ratelimit_admit() says
  *	RATELIMIT_OK		answer it
@@ -68,6 +73,13 @@ ratelimit_curve(struct mp *m, uint64_t now, uint32_t n)
 {
 	return bucket_take(&m->sh->ratelimit.curve, now, RATELIMIT_CURVE,
 	    RATELIMIT_CURVE, n);
+}
+
+bool
+ratelimit_known(struct mp *m, uint64_t now, uint32_t n)
+{
+	return bucket_take(&m->sh->ratelimit.known, now, RATELIMIT_KNOWN,
+	    RATELIMIT_KNOWN_CROWD, n);
 }
 
 /* One bucket for each IPv4 address or IPv6 /64, by hash. */
@@ -143,7 +155,7 @@ ratelimit_admit(struct mp *m, uint64_t now, const struct mp_addr *a,
     const uint8_t packet[WIRE_INIT])
 {
 	if (bucket_take(&m->sh->ratelimit.fresh, now, RATELIMIT_FREE,
-	    RATELIMIT_FREE, 1))
+	    RATELIMIT_CROWD, 1))
 		return RATELIMIT_OK;
 	if (!mac2_right(m, now, a, packet))
 		return RATELIMIT_COOKIE;

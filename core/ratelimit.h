@@ -13,11 +13,15 @@ struct mp;
 struct mp_addr;
 
 enum ratelimit_limit {
-	RATELIMIT_FREE = 200,     /* a second, and at once, without a cookie */
+	RATELIMIT_FREE = 200,	  /* a second without a cookie, ... */
+	RATELIMIT_CROWD = 600,	  /* ... and at once: a server's clients after
+				   * its restart */
 	RATELIMIT_SOURCE = 20,    /* with a cookie, a second and source ... */
 	RATELIMIT_BURST = 5,	     /* ... and at once */
-	RATELIMIT_CURVE = 1250,	  /* curve operations a second, and at once: in
-				   * no second more than twice as many */
+	RATELIMIT_CURVE = 1250,	  /* curve operations for strangers, a second
+				   * and at once, ... */
+	RATELIMIT_KNOWN = 1500,	  /* ... and for who has a key, a second, ... */
+	RATELIMIT_KNOWN_CROWD = 3000, /* ... and at once */
 	RATELIMIT_INIT = 2,	  /* of them: to read an INIT, ... */
 	RATELIMIT_ANSWER = 3,	  /* ... to answer it, ... */
 	RATELIMIT_RESP = 2,	  /* ... and to read a RESP */
@@ -30,8 +34,10 @@ enum ratelimit_says { RATELIMIT_OK, RATELIMIT_COOKIE, RATELIMIT_DROP };
 enum ratelimit_says ratelimit_admit(struct mp *, uint64_t now,
     const struct mp_addr *,
     const uint8_t packet[WIRE_INIT]);
-/* Takes n curve operations from the budget; false: it is used up. */
+/* Takes n curve operations from the budget for strangers, or for those who have
+ * proven to be a peer or answer us; false: it is used up. */
 bool ratelimit_curve(struct mp *, uint64_t now, uint32_t n);
+bool ratelimit_known(struct mp *, uint64_t now, uint32_t n);
 /* Is mac2 zero, or made with a cookie of ours?  No honest peer sends
  * another. */
 bool ratelimit_mac2_ok(const struct mp *, uint64_t now, const struct mp_addr *,

@@ -50,7 +50,7 @@ find_init(const struct mp *m, const uint8_t mac1[WIRE_MAC], uint64_t now)
 {
 	uint32_t i;
 
-	for (i = 0; i < STATE_OPEN; i++)
+	for (i = 0; i < STATE_OPEN && i < m->sh->handshake_used[0]; i++)
 		if (m->handshakes[i].state != HANDSHAKE_FREE &&
 		    now < m->handshakes[i].born_at + HANDSHAKE_LIFE &&
 		    memcmp(m->handshakes[i].mac1, mac1, WIRE_MAC) == 0)
@@ -234,7 +234,7 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	}
 	if (yields(m, sh, now))
 		return MP_C_drop_handshake_role;
-	return ratelimit_curve(m, now, RATELIMIT_ANSWER) ? MP_C_MAX :
+	return ratelimit_known(m, now, RATELIMIT_ANSWER) ? MP_C_MAX :
 	    MP_C_drop_handshake_rate;
 }
 
@@ -242,13 +242,14 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
  * the reason why it is dropped. */
 static enum mp_counter
 read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
-    uint32_t own, const uint8_t *packet, uint64_t now,
+    uint32_t own, bool inside, const uint8_t *packet, uint64_t now,
     const struct mp_key **key, struct wire_init *in)
 {
 	const uint8_t *secret = ring->own[own].secret;
 	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER], peer[32];
 
-	if (!ratelimit_curve(m, now, RATELIMIT_INIT))
+	if (!(inside ? ratelimit_known : ratelimit_curve)(m, now,
+	    RATELIMIT_INIT))
 		return MP_C_drop_handshake_rate;
 	handshake_prologue(pro, packet);
 	noise_init(n, pro, sizeof(pro), ring->own[own].pub);
@@ -275,7 +276,8 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	enum mp_counter why;
 	int r = 0;
 
-	why = read_init(m, &t.noise, ring, own, packet, now, &key, &in);
+	why = read_init(m, &t.noise, ring, own, rx->ref != MP_NONE, packet,
+	    now, &key, &in);
 	if (why != MP_C_MAX)
 		goto out;
 	why = consider(m, &t, &in, key, rx, now);

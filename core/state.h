@@ -19,8 +19,8 @@
 #define SEC (1000 * MS)
 
 enum state_bound {
-	STATE_OPEN = 256,    /* peers' handshakes, half-open or confirmed */
-	STATE_SENT = 256,    /* handshakes of ours */
+	STATE_OPEN = 1024,   /* peers' handshakes, half-open or confirmed */
+	STATE_SENT = 1024,   /* handshakes of ours */
 	STATE_HANDSHAKES = STATE_OPEN + STATE_SENT,
 	STATE_SOURCES = 16,  /* sources of one INIT that are noted */
 	STATE_BUCKETS = 256, /* of the handshake limit by source */
@@ -458,7 +458,7 @@ struct bucket {
 };
 
 struct ratelimit {
-	struct bucket fresh, curve;
+	struct bucket fresh, curve, known;
 	struct bucket source[STATE_BUCKETS];
 	uint8_t secret[2][32]; /* of cookies: the present, the former */
 	uint64_t turned_at;
@@ -517,6 +517,7 @@ struct shared {
 					 * hold: first of each list + 1 */
 	uint32_t idle_first, idle_last; /* idle sessions, the oldest first */
 	uint32_t initiators; /* sessions whose program sent first */
+	uint32_t handshake_used[2]; /* high-water marks: peers', ours */
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */

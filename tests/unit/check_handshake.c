@@ -130,7 +130,8 @@ fill(struct handshake *sh, uint64_t born, enum handshake_state state)
 	return sh;
 }
 
-/* PROTOCOL.md 2: 256 half-open handshakes at most; the oldest goes first. */
+/* PROTOCOL.md 2: 1024 half-open handshakes at most; the oldest goes first, but
+ * confirmed ones before. */
 START_TEST(full)
 {
 	struct handshake *sh;
@@ -141,13 +142,18 @@ START_TEST(full)
 		ck_assert_ptr_eq(sh, &m.handshakes[i]);
 		fill(sh, T0 + (i == 99 ? 0 : i + 1), HANDSHAKE_OPEN);
 	}
-	ck_assert_int_eq(STATE_OPEN, 256);
+	ck_assert_int_eq(STATE_OPEN, 1024);
 	ck_assert_ptr_null(handshake_new(&m, 0, STATE_OPEN, false));
 	sid = m.handshakes[99].keys.sid_in;
 	sh = handshake_new(&m, 0, STATE_OPEN, true);
 	ck_assert_ptr_eq(sh, &m.handshakes[99]);
 	ck_assert_int_eq(sh->state, HANDSHAKE_FREE);
 	ck_assert_uint_eq(table_find_sid(&m, sid), MP_NONE);
+	fill(sh, 0, HANDSHAKE_OPEN);
+	m.handshakes[200].state = HANDSHAKE_DONE;
+	ck_assert_ptr_eq(handshake_new(&m, 0, STATE_OPEN, true),
+	    &m.handshakes[200]);
+	fill(&m.handshakes[200], T0, HANDSHAKE_OPEN);
 	/* handshakes of our own have records of their own */
 	ck_assert_ptr_eq(handshake_new(&m, STATE_OPEN, STATE_SENT, false),
 	    &m.handshakes[STATE_OPEN]);
@@ -173,6 +179,7 @@ END_TEST
 /* A half-open handshake lives 5 s. */
 START_TEST(sweep)
 {
+	m.sh->handshake_used[0] = 3;
 	fill(&m.handshakes[0], T0, HANDSHAKE_OPEN);
 	fill(&m.handshakes[1], T0, HANDSHAKE_DONE);
 	fill(&m.handshakes[2], T0 + SEC, HANDSHAKE_OPEN);
@@ -190,7 +197,6 @@ START_TEST(sweep)
 	ck_assert_uint_eq(m.sh->sweep_at, MP_NEVER);
 }
 END_TEST
-
 Suite *
 suite_handshake(void)
 {

@@ -42,7 +42,7 @@ flood(uint64_t now)
 {
 	uint8_t stranger[WIRE_INIT] = { 0 };
 
-	for (int i = 0; i < RATELIMIT_FREE; i++)
+	for (int i = 0; i < RATELIMIT_CROWD; i++)
 		(void)ratelimit_admit(&m, now, &home, stranger);
 }
 
@@ -63,12 +63,12 @@ fetch_cookie(uint64_t now, const struct mp_addr *from)
 	crypto_mac(init + WIRE_MAC2_INIT, init, WIRE_MAC2_INIT, cookie);
 }
 
-/* 200 a second are free, then a cookie is required. */
+/* 600 at once are free, and 200 a second; then a cookie is required. */
 START_TEST(fresh)
 {
 	int i;
 
-	for (i = 0; i < RATELIMIT_FREE; i++)
+	for (i = 0; i < RATELIMIT_CROWD; i++)
 		ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init),
 		    RATELIMIT_OK);
 	ck_assert_int_eq(ratelimit_admit(&m, T0, &home, init),
@@ -219,7 +219,24 @@ START_TEST(curve)
 }
 END_TEST
 
-/* PROTOCOL.md 2: in no second more than 2500 curve operations. */
+/* Strangers do not keep out who has a key: 1000 answers at once, 500 a second. */
+START_TEST(known)
+{
+	uint64_t each = SEC / RATELIMIT_KNOWN;
+	int i;
+
+	while (ratelimit_curve(&m, T0, RATELIMIT_INIT))
+		;
+	for (i = 0; i < RATELIMIT_KNOWN_CROWD / RATELIMIT_ANSWER; i++)
+		ck_assert(ratelimit_known(&m, T0, RATELIMIT_ANSWER));
+	ck_assert_int_eq(i, 1000);
+	ck_assert(!ratelimit_known(&m, T0, 1));
+	ck_assert(ratelimit_known(&m, T0 + each + 1, 1));
+	ck_assert(!ratelimit_known(&m, T0 + each + 1, 1));
+}
+END_TEST
+
+/* PROTOCOL.md 2: in no second more than 2500 curve operations for strangers. */
 START_TEST(curve_second)
 {
 	uint64_t at;
@@ -249,6 +266,7 @@ suite_ratelimit(void)
 	tcase_add_loop_test(t, sources_apart, 0, COUNT(sources));
 	tcase_add_test(t, curve);
 	tcase_add_test(t, curve_second);
+	tcase_add_test(t, known);
 	suite_add_tcase(s, t);
 	return s;
 }

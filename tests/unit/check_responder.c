@@ -554,6 +554,7 @@ START_TEST(half_open_full)
 {
 	struct duo *d = half_way(1);
 
+	d->end[1].mp.sh->handshake_used[0] = STATE_OPEN;
 	for (int i = 1; i < STATE_OPEN; i++) {
 		d->end[1].mp.handshakes[i].state = HANDSHAKE_DONE;
 		d->end[1].mp.handshakes[i].born_at = d->now + 1;
@@ -565,6 +566,49 @@ START_TEST(half_open_full)
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, 1, 4), 1);
 	done(d);
+}
+END_TEST
+
+/* Holds every INIT back until `arg', a time; counts the answers. */
+static enum duo_verdict
+crowd_tap(struct duo *d, struct duo_packet *p, void *arg)
+{
+	const uint64_t *at = arg;
+	struct wire_shake h;
+
+	(void)d;
+	if (!wire_get_handshake(p->data, p->len, &h))
+		return DUO_PASS;
+	if (h.type == WIRE_T_INIT)
+		p->at = *at;
+	else
+		seen.resps += h.type == WIRE_T_RESP;
+	return DUO_PASS;
+}
+
+/* 600 peers begin at once, as after a restart of their server: all are answered,
+ * and none of these handshakes is given up for another one. */
+START_TEST(crowd)
+{
+	struct duo *d = duo_new(1, 1);
+	uint64_t at = d->now + SEC;
+
+	seen.resps = 0;
+	d->tap = crowd_tap;
+	d->tap_arg = &at;
+	for (uint32_t i = 0; i < 600; i++) {
+		duo_restart(d, 0);
+		d->end[0].peer = duo_addr(d, 1, 0);
+		(void)duo_say(d, 0, 2 * i);
+		duo_run(d, d->now + MS);
+	}
+	d->end[0].off = true;
+	duo_run(d, at + 200 * MS);
+	ck_assert_int_eq(seen.resps, 600);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_rate), 0);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_cookie_out), 0);
+	ck_assert_int_eq(half_open(d, 1), 600);
+	duo_free(d);
 }
 END_TEST
 
@@ -695,6 +739,7 @@ suite_responder(void)
 	tcase_add_test(t, slot_closed);
 	tcase_add_test(t, no_room);
 	tcase_add_test(t, half_open_full);
+	tcase_add_test(t, crowd);
 	tcase_add_test(t, rekey);
 	tcase_add_loop_test(t, rekey_who, 1, 4);
 	tcase_add_test(t, inner_foreign);

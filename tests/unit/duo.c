@@ -83,6 +83,7 @@ end_create(struct duo *d, int e)
 	memset(setup.seed, 0, sizeof(setup.seed));
 	setup.seed[0] = (uint8_t)e;
 	setup.seed[1] = (uint8_t)end->restarts;
+	setup.seed[2] = (uint8_t)(end->restarts >> 8);
 	setup.port = end->port;
 	end->size = mp_size(&setup.limits);
 	ck_assert_uint_ne(end->size, 0);
