@@ -59,7 +59,8 @@ SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/make-deb tests/deb/run \
 	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
-	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim .ci/run
+	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim \
+	tests/bench/bench_peers tests/bench/ends.sh .ci/run
 
 # --- How it is built --------------------------------------------------------
 
@@ -398,6 +399,9 @@ check-lab: $(PRODUCT) $(LAB)
 bench-shim: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_shim
 
+bench-peers: $(PRODUCT) $(BENCH_UDP)
+	B=$(B) tests/bench/bench_peers
+
 bench-core: $(BENCHES)
 	$(B)/bench/bench_core
 	$(B)/bench/bench_bundle
@@ -471,5 +475,5 @@ FORCE:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
 	check-cli check-agent-unit check-agent check-lab demo bench-core \
-	bench-shim coverage \
+	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE
