@@ -300,14 +300,12 @@ offload_lossy(const struct offload *o, const struct offload_sum *of)
  *	n p (1 - p) (1 + n / alone.n)
  */
 static bool
-offload_worse(const struct offload_sum *of, const struct offload_sum *alone)
+offload_worse(const struct offload_share *of,
+    const struct offload_share *alone)
 {
-	uint64_t n = of->n, lost = (uint64_t)of->lost;
-	uint64_t n1 = alone->n, lost1 = (uint64_t)alone->lost;
+	uint64_t n = of->n, lost = of->lost, n1 = alone->n, lost1 = alone->lost;
 	uint64_t over, all = n + n1;
 
-	lost = lost < n ? lost : n;
-	lost1 = lost1 < n1 ? lost1 : n1;
 	if (n1 == 0 || lost * n1 <= n * lost1)
 		return false;
 	over = lost * n1 - n * lost1; /* times n1 */
@@ -315,17 +313,16 @@ offload_worse(const struct offload_sum *of, const struct offload_sum *alone)
 	    ((lost + lost1) * (all - lost - lost1) / all);
 }
 
+/* Adds packets; over OFFLOAD_KEEP, half of all are forgotten. */
 static void
-offload_add(struct offload_sum *s, uint32_t n, int32_t lost)
+offload_add(struct offload_share *s, uint32_t n, int32_t lost)
 {
-	s->n += n;
-	s->lost += lost;
-	while (s->n > OFFLOAD_KEEP) {
-		s->n /= 2;
-		s->lost /= 2;
-	}
-	if (s->lost < 0)
-		s->lost = 0;
+	n += s->n;
+	lost += s->lost;
+	for (; n > OFFLOAD_KEEP; n /= 2)
+		lost /= 2;
+	s->n = (uint16_t)n;
+	s->lost = (uint16_t)(lost < 0 ? 0 : (uint32_t)lost < n ? lost : (int)n);
 }
 
 /* --- The experiment ------------------------------------------------------ */
@@ -495,7 +492,7 @@ offload_told_trusted(struct offload *o, uint64_t now,
 
 	/* Single ones would hardly lose more than bundles do. */
 	if (lost * o->single.n < (int64_t)o->single.lost * some->n)
-		o->single.lost -= (o->single.lost + 3) / 4;
+		o->single.lost -= (uint16_t)((o->single.lost + 3) / 4);
 	if (now >= o->since + OFFLOAD_GOOD)
 		o->strikes = o->acquittals = 0;
 	if (!offload_exceeds(&e, OFFLOAD_LEAST, OFFLOAD_SURE) ||

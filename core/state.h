@@ -72,6 +72,11 @@ struct offload_sum {
 	int32_t lost;
 };
 
+/* The same, of the last ones only (offload_add()). */
+struct offload_share {
+	uint16_t n, lost;
+};
+
 /* Of the experiment: what its packets are. */
 enum offload_phase {
 	OFFLOAD_ANY,   /* none of it */
@@ -109,9 +114,9 @@ struct offload {
 	int32_t pending;  /* missing, of no interval yet */
 	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
 	struct offload_point known; /* the peer told of all before it */
-	struct offload_sum single;  /* packets alone, lately */
+	struct offload_share single; /* packets alone, lately */
 	struct offload_sum with, without; /* the phases of this trial ... */
-	struct offload_sum bad, good;	  /* ... and of all trials of CHECK */
+	struct offload_share bad, good;	  /* ... and of all trials of CHECK */
 	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
 	uint64_t probe_at; /* last probe; 0: none */
 	uint64_t tolerant; /* losses do not lead to TRY until then */
