@@ -112,9 +112,9 @@ info_bundles(const struct offload *o, struct mp_flow_info *i)
 	if (o->error != 0)
 		return;
 	i->bundle_n = o->bad.n;
-	i->bundle_lost = (uint32_t)o->bad.lost;
+	i->bundle_lost = o->bad.lost;
 	i->single_n = o->good.n;
-	i->single_lost = (uint32_t)o->good.lost;
+	i->single_lost = o->good.lost;
 }
 
 int

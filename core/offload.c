@@ -46,10 +46,11 @@
  * more than went in bundles, speaks against bundles (`score' rises); one in
  * which nothing was lost for them, and larger trials follow; one in which
  * single ones were lost, too, or more than went in bundles, shows that the path
- * loses.  That a loss hits the first phase alone by chance has a probability of
- * q (1 - q)^3 at most, where q is that of one interval.  A phase counts as one
- * with losses when it lost more than single ones do on the average
- * (offload_lossy()).
+ * loses.  That a burst hits the first phase alone by chance has a probability of
+ * q (1 - q) at most, 1/4, if q is that of a phase; most often much less.  A
+ * phase counts as one with losses when it lost more than single ones do on the
+ * average (offload_lossy()).  And all trials together must differ by more than
+ * chance (offload_worse()).
  *
  * Few datagrams go in bundles in a trial, so all go at about the same pace.
  * Else a program that sends as fast as it can, which is faster in bundles, and
@@ -87,6 +88,24 @@ offload_try(struct offload *o, uint16_t size)
 	o->left = o->size = size;
 }
 
+static void
+offload_forget_trial(struct offload *o)
+{
+	memset(&o->with, 0, sizeof(o->with));
+	memset(&o->without, 0, sizeof(o->without));
+	o->with_bundled = 0;
+}
+
+/* An interval says nothing. */
+static void
+offload_void(struct offload *o)
+{
+	if (o->state == MP_BUNDLES_TRY)
+		o->left = o->size;
+	if (o->state == MP_BUNDLES_CHECK)
+		offload_forget_trial(o);
+}
+
 void
 offload_forget(struct offload *o)
 {
@@ -101,8 +120,9 @@ offload_new_key(struct offload *o)
 	o->bundled = 0;
 	o->pending = 0;
 	memset(&o->known, 0, sizeof(o->known));
-	if (o->state == MP_BUNDLES_TRY) /* what went will not be told */
-		o->left = o->size;
+	offload_void(o); /* what went will not be told */
+	if (o->state == MP_BUNDLES_CHECK)
+		o->phase = OFFLOAD_ANY;
 }
 
 /* --- What is sent -------------------------------------------------------- */
@@ -193,47 +213,50 @@ offload_wants_probe(const struct offload *o, uint64_t now, uint32_t rtt_us,
 }
 
 static void
-offload_begin_singles(struct offload *o, uint32_t sent)
+offload_begin_phase(struct offload *o, enum offload_phase phase, uint32_t sent)
 {
-	o->phase = OFFLOAD_ALONE;
-	o->left = 0;
+	o->phase = phase;
+	o->left = phase == OFFLOAD_WITH ? o->size : 0;
 	o->probes = 0;
 	o->phase_from = sent;
 }
 
-/* A probe goes: does the next phase of the experiment begin? */
-static void
-offload_phase_next(struct offload *o, uint32_t sent)
+/* A probe goes after so many packets: is this phase of the experiment long
+ * enough?  One of single ones is as long as that before it. */
+static bool
+offload_phase_ends(struct offload *o, uint32_t sent)
 {
-	if (o->phase == OFFLOAD_ANY ||
-	    (o->phase == OFFLOAD_WITH && o->left < 2)) {
-		offload_begin_singles(o, sent);
-		return;
+	uint32_t n = sent - o->phase_from;
+
+	if (o->phase == OFFLOAD_ANY)
+		return true;
+	if (o->phase == OFFLOAD_ALONE) {
+		o->probes += o->probes < OFFLOAD_PROBES;
+		return o->probes >= OFFLOAD_PROBES && n >= o->alone_n;
 	}
-	if (o->phase == OFFLOAD_WITH)
-		return;
-	o->probes += o->probes < OFFLOAD_PROBES;
-	if (o->probes < OFFLOAD_PROBES || o->with_bundled > 0 || /* half told */
-	    sent - o->phase_from < OFFLOAD_SINGLES)
-		return;
-	o->phase = OFFLOAD_WITH;
-	o->left = o->size;
+	o->alone_n = (uint16_t)(n < OFFLOAD_SINGLES ? OFFLOAD_SINGLES :
+	    n < OFFLOAD_KEEP ? n : OFFLOAD_KEEP);
+	return o->left < 2;
 }
 
 void
 offload_probed(struct offload *o, uint64_t now, uint32_t rtt_us, uint32_t sent)
 {
 	bool due = o->points == 0 || offload_due(o, now, rtt_us, sent);
+	bool ends = due && o->state == MP_BUNDLES_CHECK &&
+	    offload_phase_ends(o, sent);
 
 	o->point[o->points++ % OFFLOAD_POINTS] = (struct offload_point) {
 		.sent = sent, .bundled = o->bundled, .phase = o->phase,
-		.nth = (uint8_t)(o->probes + 1) };
-	if (!due)
-		return;
-	o->probe_at = now;
-	o->alone = true;
-	if (o->state == MP_BUNDLES_CHECK)
-		offload_phase_next(o, sent);
+		.ends = ends };
+	if (due) {
+		o->probe_at = now;
+		o->alone = true;
+	}
+	if (ends && o->phase != OFFLOAD_ALONE)
+		offload_begin_phase(o, OFFLOAD_ALONE, sent);
+	else if (ends && o->with_bundled == 0) /* no trial is half told */
+		offload_begin_phase(o, OFFLOAD_WITH, sent);
 }
 
 /* --- What single ones lose ----------------------------------------------- */
@@ -277,14 +300,12 @@ offload_lossy(const struct offload *o, const struct offload_sum *of)
  *	n p (1 - p) (1 + n / alone.n)
  */
 static bool
-offload_worse(const struct offload_sum *of, const struct offload_sum *alone)
+offload_worse(const struct offload_share *of,
+    const struct offload_share *alone)
 {
-	uint64_t n = of->n, lost = (uint64_t)of->lost;
-	uint64_t n1 = alone->n, lost1 = (uint64_t)alone->lost;
+	uint64_t n = of->n, lost = of->lost, n1 = alone->n, lost1 = alone->lost;
 	uint64_t over, all = n + n1;
 
-	lost = lost < n ? lost : n;
-	lost1 = lost1 < n1 ? lost1 : n1;
 	if (n1 == 0 || lost * n1 <= n * lost1)
 		return false;
 	over = lost * n1 - n * lost1; /* times n1 */
@@ -292,35 +313,26 @@ offload_worse(const struct offload_sum *of, const struct offload_sum *alone)
 	    ((lost + lost1) * (all - lost - lost1) / all);
 }
 
+/* Adds packets; over OFFLOAD_KEEP, half of all are forgotten. */
 static void
-offload_add(struct offload_sum *s, uint32_t n, int32_t lost)
+offload_add(struct offload_share *s, uint32_t n, int32_t lost)
 {
-	s->n += n;
-	s->lost += lost;
-	while (s->n > OFFLOAD_KEEP) {
-		s->n /= 2;
-		s->lost /= 2;
-	}
-	if (s->lost < 0)
-		s->lost = 0;
+	n += s->n;
+	lost += s->lost;
+	for (; n > OFFLOAD_KEEP; n /= 2)
+		lost /= 2;
+	s->n = (uint16_t)n;
+	s->lost = (uint16_t)(lost < 0 ? 0 : (uint32_t)lost < n ? lost : (int)n);
 }
 
 /* --- The experiment ------------------------------------------------------ */
-
-static void
-offload_forget_trial(struct offload *o)
-{
-	memset(&o->with, 0, sizeof(o->with));
-	memset(&o->without, 0, sizeof(o->without));
-	o->with_bundled = 0;
-}
 
 /* It begins: some were lost of packets that were tried. */
 static void
 offload_check(struct offload *o, const struct offload_sum *cause,
     uint32_t bundled)
 {
-	int score = o->strikes > 0 ? OFFLOAD_SCORE - 2 : o->since == 0;
+	int score = o->strikes > 0 ? OFFLOAD_SCORE - 2 : o->since == 0 ? 1 : 0;
 
 	o->state = MP_BUNDLES_CHECK;
 	o->phase = OFFLOAD_ANY; /* until the next probe */
@@ -329,8 +341,9 @@ offload_check(struct offload *o, const struct offload_sum *cause,
 	o->suspected = true;
 	o->score = (int8_t)(score - o->acquittals);
 	o->voids = 0;
-	o->bad = *cause;
+	memset(&o->bad, 0, sizeof(o->bad));
 	memset(&o->good, 0, sizeof(o->good));
+	offload_add(&o->bad, cause->n, cause->lost);
 	offload_forget_trial(o);
 }
 
@@ -366,7 +379,6 @@ offload_suspect(struct offload *o, uint16_t size)
 	o->suspected = true;
 	offload_try(o, size);
 }
-
 
 /* Larger trials follow. */
 static void
@@ -410,9 +422,7 @@ offload_told_phase(struct offload *o, uint64_t now,
 	const struct offload_point *p = &o->known;
 	enum offload_phase phase = (enum offload_phase)p->phase;
 
-	if (phase == OFFLOAD_ANY || (phase == OFFLOAD_ALONE && bundled > 0))
-		return false;
-	if (phase == OFFLOAD_WITH) {
+	if (phase == OFFLOAD_WITH && bundled > 0) {
 		if (o->without.n > 0 && offload_trial(o, now))
 			return true;
 		o->with.n += some->n;
@@ -421,6 +431,8 @@ offload_told_phase(struct offload *o, uint64_t now,
 		offload_add(&o->bad, some->n, some->lost);
 		return false;
 	}
+	if (phase != OFFLOAD_ALONE || bundled > 0)
+		return false;
 	offload_add(&o->good, some->n, some->lost);
 	if (o->with_bundled == 0) {
 		offload_add(&o->single, some->n, some->lost);
@@ -428,8 +440,7 @@ offload_told_phase(struct offload *o, uint64_t now,
 	}
 	o->without.n += some->n;
 	o->without.lost += some->lost;
-	return p->nth >= OFFLOAD_PROBES &&
-	    o->without.n >= OFFLOAD_SINGLES && offload_trial(o, now);
+	return p->ends && offload_trial(o, now);
 }
 
 /* --- What the peer tells ------------------------------------------------- */
@@ -481,7 +492,7 @@ offload_told_trusted(struct offload *o, uint64_t now,
 
 	/* Single ones would hardly lose more than bundles do. */
 	if (lost * o->single.n < (int64_t)o->single.lost * some->n)
-		o->single.lost -= (o->single.lost + 3) / 4;
+		o->single.lost -= (uint16_t)((o->single.lost + 3) / 4);
 	if (now >= o->since + OFFLOAD_GOOD)
 		o->strikes = o->acquittals = 0;
 	if (!offload_exceeds(&e, OFFLOAD_LEAST, OFFLOAD_SURE) ||
@@ -518,16 +529,6 @@ offload_judge(struct offload *o, uint64_t now, const struct offload_sum *some,
 	return false;
 }
 
-/* The interval says nothing. */
-static void
-offload_void(struct offload *o)
-{
-	if (o->state == MP_BUNDLES_TRY)
-		o->left = o->size;
-	if (o->state == MP_BUNDLES_CHECK)
-		offload_forget_trial(o);
-}
-
 bool
 offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost,
     bool failure)
@@ -536,16 +537,18 @@ offload_told(struct offload *o, uint64_t now, uint16_t sent, int lost,
 	struct offload_sum some;
 	uint32_t bundled;
 
-	o->pending += lost;
-	if (p == NULL || p->sent == o->known.sent)
+	if (p == NULL || p->sent == o->known.sent) {
+		lost += o->pending;
+		o->pending = lost < OFFLOAD_MOST ? lost : OFFLOAD_MOST;
 		return false;
+	}
 	some.n = p->sent - o->known.sent;
-	some.lost = o->pending;
+	some.lost = o->pending + lost;
 	bundled = p->bundled - o->known.bundled;
 	o->known = *p;
 	o->pending = 0;
-	if (bundled > some.n || (int32_t)some.n < 0 || /* some did not go */
-	    (failure && some.lost != 0)) {
+	if (bundled > some.n || some.n > OFFLOAD_MOST || /* some did not go */
+	    some.lost > (int32_t)some.n || (failure && some.lost != 0)) {
 		offload_void(o);
 		return false;
 	}
@@ -573,9 +576,9 @@ offload_refused(struct offload *o, uint64_t now, int error)
 }
 
 void
-offload_single_failed(struct offload *o)
+offload_single_failed(struct offload *o, int error)
 {
-	if (!o->unproven)
+	if (!o->unproven || error == MP_EAGAIN)
 		return;
 	o->unproven = false;
 	o->strikes -= o->strikes > 0;

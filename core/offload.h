@@ -28,6 +28,7 @@ enum offload_limit {
 			       * probe */
 	OFFLOAD_ACQUITTALS = 3,
 	OFFLOAD_STRIKES = 6,
+	OFFLOAD_MOST = 1 << 20, /* packets of an interval that says something */
 };
 
 #define OFFLOAD_GAP (20 * MS)	/* between probes, while trust is young ... */
@@ -53,7 +54,7 @@ bool offload_may(const struct offload *, uint64_t now);
 void offload_bundled(struct offload *, int n);
 /* A datagram went alone, or failed to go. */
 void offload_single(struct offload *);
-void offload_single_failed(struct offload *);
+void offload_single_failed(struct offload *, int error);
 /* Is a probe due, so that the peer tells what is missing?  `sent': packets of
  * the flow so far. */
 bool offload_wants_probe(const struct offload *, uint64_t now, uint32_t rtt_us,

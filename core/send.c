@@ -542,7 +542,7 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (error == 0)
 		send_single(m, s, f, now);
 	else
-		offload_single_failed(&f->offload);
+		offload_single_failed(&f->offload, error);
 	copy = copy_sent(m, s, tx + own, n - own, len);
 	for (i = 0; i < own; i++)
 		if (tx[i].error != 0)

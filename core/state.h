@@ -69,12 +69,17 @@ struct count {
 	bool waits : 1; /* the last probe, for a datagram sent after it */
 };
 
-enum { OFFLOAD_POINTS = 6 }; /* probes that reports may name */
+enum { OFFLOAD_POINTS = 5 }; /* probes that reports may name */
 
 /* Packets, and how many of them are missing. */
 struct offload_sum {
 	uint32_t n;
 	int32_t lost;
+};
+
+/* The same, of the last ones only (offload_add()). */
+struct offload_share {
+	uint16_t n, lost;
 };
 
 /* Of the experiment: what its packets are. */
@@ -88,7 +93,7 @@ enum offload_phase {
 struct offload_point {
 	uint32_t sent, bundled; /* all, and those of bundles */
 	uint8_t phase; /* of the packets since the probe before ... */
-	uint8_t nth;   /* ... whose end this probe is, if it has so many */
+	bool ends;     /* ... which is long enough */
 };
 
 /* What is known of the flow's bundles (offload.c). */
@@ -104,18 +109,19 @@ struct offload {
 	uint16_t size; /* datagrams in bundles of this try, or trial ... */
 	uint16_t left; /* ... that may go yet */
 	uint16_t with_bundled; /* ... of which the peer told */
+	uint16_t alone_n; /* packets that the phase of single ones takes */
 	int8_t score;  /* of the trials that speak against bundles */
-	uint8_t voids; /* trials in which single ones were lost */
-	uint8_t probes; /* of this phase of single ones */
+	uint8_t voids : 4; /* trials in which single ones were lost */
+	uint8_t probes : 4; /* of this phase of single ones */
 	uint32_t bundled; /* datagrams that went in bundles */
 	uint32_t points;  /* probes so far */
 	uint32_t phase_from; /* packets before it */
 	int32_t pending;  /* missing, of no interval yet */
 	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
 	struct offload_point known; /* the peer told of all before it */
-	struct offload_sum single;  /* packets alone, lately */
+	struct offload_share single; /* packets alone, lately */
 	struct offload_sum with, without; /* the phases of this trial ... */
-	struct offload_sum bad, good;	  /* ... and of all trials of CHECK */
+	struct offload_share bad, good;	  /* ... and of all trials of CHECK */
 	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
 	uint64_t probe_at; /* last probe; 0: none */
 	uint64_t tolerant; /* losses do not lead to TRY until then */
