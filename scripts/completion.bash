@@ -100,7 +100,7 @@ _mpctl() {
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_mpshim_words 'keygen status watch events doctor check-config
+		_mpshim_words 'keygen status metrics watch events doctor check-config
 			check-program -h --help -V --version'
 		return
 	fi
@@ -121,7 +121,8 @@ _mpctl() {
 	case ${COMP_WORDS[1]}:$cur in
 	doctor:-*) _mpshim_words '--json --help' ;;
 	check-config:-*) _mpshim_words '--file --help' ;;
-	status:-*) _mpshim_words '--json --help' ;;
+	status:-*) _mpshim_words '--json --key --at --sort --from --most --help' ;;
+	metrics:-*) _mpshim_words '--output --help' ;;
 	events:-*) _mpshim_words '--no-samples --port --help' ;;
 	*:-*) _mpshim_words --help ;;
 	status:* | watch:*)

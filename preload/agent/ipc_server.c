@@ -73,10 +73,10 @@ client_writable(struct watch *w, uint32_t events)
 
 /* Begins to send the status; false: no memory. */
 static bool
-client_begin_status(struct client *c)
+client_begin_status(struct client *c, const struct ipc_view *view)
 {
 	socket_gc_run(c->agent); /* counts what the kernel dropped */
-	c->status = status_new(c->agent);
+	c->status = status_new(c->agent, view);
 	if (c->status == NULL)
 		return false;
 	c->watch.ready = client_writable;
@@ -159,7 +159,7 @@ client_ready(struct watch *w, uint32_t events)
 	if (n == -EAGAIN)
 		return;
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
-	    q.ask.kind == IPC_STATUS && !c->abstract && client_begin_status(c))
+	    q.ask.kind == IPC_STATUS && !c->abstract && client_begin_status(c, &q.ask.view))
 		return;
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_EVENTS && !c->abstract &&

@@ -154,12 +154,176 @@ status_add_counters(struct status *s, const struct port *p)
 	}
 }
 
+/* --- Sessions of a port, some of very many -------------------------------- */
+
+/* A session that fits the view. */
+struct status_found {
+	uint64_t order; /* the lowest first */
+	uint32_t session;
+};
+
+struct status_list {
+	struct status_found *found;
+	size_t n, room;
+	struct ipc_row sum;
+};
+
+static int
+status_found_order(const void *left, const void *right)
+{
+	const struct status_found *a = left, *b = right;
+
+	if (a->order != b->order)
+		return a->order < b->order ? -1 : 1;
+	return (a->session > b->session) - (a->session < b->session);
+}
+
+static bool
+status_has_prefix(const uint8_t ip[16], const struct ipc_view *v)
+{
+	uint32_t bits = v->bits <= 128 ? v->bits : 128, bytes = bits / 8;
+
+	if (memcmp(ip, v->ip, bytes) != 0)
+		return false;
+	return bits % 8 == 0 || (ip[bytes] ^ v->ip[bytes]) >> (8 - bits % 8) ==
+	    0;
+}
+
+static bool
+status_fits(const struct port *p, const struct mp_session_info *i,
+    const struct ipc_view *v)
+{
+	return (v->key[0] == '\0' || strncmp(v->key, keyring_name(p->keyring,
+	    i->key_id), sizeof(v->key)) == 0) &&
+	    status_has_prefix(i->shown.ip, v);
+}
+
+static uint64_t
+status_order_of(const struct mp_session_info *i, uint32_t sort)
+{
+	switch ((enum ipc_sort)sort) {
+	case IPC_SORT_BYTES:
+		return UINT64_MAX - (i->tx_bytes + i->rx_bytes);
+	case IPC_SORT_AGE:
+		return UINT64_MAX - i->up_at;
+	case IPC_SORT_SILENCE:
+		return UINT64_MAX - i->last_in_at;
+	case IPC_SORT_NONE:
+		break;
+	}
+	return 0;
+}
+
+/* False: no memory. */
+static bool
+status_list_add(struct status_list *l, const struct mp_session_info *i,
+    uint32_t session, uint32_t sort)
+{
+	struct status_found *grown;
+	size_t room = l->room == 0 ? 64 : l->room * 2;
+
+	if (l->n == l->room) {
+		grown = reallocarray(l->found, room, sizeof(*grown));
+		if (grown == NULL)
+			return false;
+		l->found = grown;
+		l->room = room;
+	}
+	l->found[l->n++] = (struct status_found) {
+		status_order_of(i, sort), session };
+	l->sum.u.sum_row.sessions++;
+	l->sum.u.sum_row.state[i->state % IPC_STATES]++;
+	l->sum.u.sum_row.flows += i->flows;
+	l->sum.u.sum_row.tx_datagrams += i->tx_datagrams;
+	l->sum.u.sum_row.rx_datagrams += i->rx_datagrams;
+	l->sum.u.sum_row.tx_bytes += i->tx_bytes;
+	l->sum.u.sum_row.rx_bytes += i->rx_bytes;
+	return true;
+}
+
+/* Lets programs have the lock for a moment; false: it is not available now. */
+static bool
+status_breathe(struct port *p)
+{
+	port_unlock(p);
+	return port_lock(p);
+}
+
+/* Looks at all sessions.  False: no memory, or the lock is not available and
+ * not held.  [lock] */
+static bool
+status_find(struct status *s, struct port *p, const struct ipc_view *v,
+    struct status_list *l)
+{
+	struct mp_session_info info;
+	uint32_t i;
+
+	for (i = 0; i < mp_session_end(&p->map.mp); i++) {
+		if (i % AT_ONCE == AT_ONCE - 1 && !status_breathe(p))
+			return false;
+		if (mp_session_get(&p->map.mp, i, &info) != 0 ||
+		    !status_fits(p, &info, v))
+			continue;
+		if (!status_list_add(l, &info, i, v->sort)) {
+			s->failed = true;
+			break;
+		}
+	}
+	/* qsort(3) calls sysinfo(2), which the sandbox forbids. */
+	if (v->sort != IPC_SORT_NONE && l->n > 1 && heapsort(l->found, l->n,
+	    sizeof(*l->found), status_found_order) != 0)
+		s->failed = true;
+	return true;
+}
+
+static uint32_t
+status_most(const struct ipc_view *v)
+{
+	return v->most == 0 ? IPC_MOST : v->most;
+}
+
+/* The sessions of the view.  False: the lock is not available and not held.
+ * [lock] */
+static bool
+status_add_sessions(struct status *s, struct port *p, const struct ipc_view *v,
+    const struct status_list *l)
+{
+	size_t i, k, first, end = l->n, most = status_most(v);
+
+	if (most < l->n && v->from < l->n - most)
+		end = v->from + most;
+	for (i = v->from; i < end && !s->failed; i++) {
+		if (i % AT_ONCE == AT_ONCE - 1 && !status_breathe(p))
+			return false;
+		first = s->n;
+		status_add_session(s, p, l->found[i].session);
+		for (k = first; k < s->n; k++)
+			s->row[k].rank = (uint32_t)i;
+	}
+	return true;
+}
+
+static void
+status_add_sum(struct status *s, const struct port *p,
+    const struct ipc_view *v, const struct status_list *l)
+{
+	struct ipc_row *row = status_append(s, IPC_ROW_SUM, p);
+
+	if (row == NULL)
+		return;
+	row->u = l->sum.u;
+	row->u.sum_row.from = v->from;
+	row->u.sum_row.most = status_most(v);
+}
+
 /* False: the lock is not available. */
 static bool
-status_add_port(struct status *s, struct port *p)
+status_add_port(struct status *s, struct port *p, const struct ipc_view *v,
+    bool sum)
 {
-	uint32_t i, end, n = p->map.mp.limits.sessions;
 	struct ipc_row *row = status_append(s, IPC_ROW_PORT, p);
+	struct status_list l = { .n = 0 };
+	bool locked;
 
 	if (row == NULL || !port_lock(p))
 		return false;
@@ -168,18 +332,13 @@ status_add_port(struct status *s, struct port *p)
 	row->u.port_row.restarts = p->agent->restarts;
 	status_add_slots(s, p);
 	status_add_counters(s, p);
-	for (i = 0; i < n && !s->failed; i = end) {
-		if (i > 0) { /* programs wait for the lock meanwhile */
-			port_unlock(p);
-			if (!port_lock(p))
-				return false;
-		}
-		end = i + AT_ONCE < n ? i + AT_ONCE : n;
-		for (; i < end; i++)
-			status_add_session(s, p, i);
-	}
-	port_unlock(p);
-	return true;
+	locked = status_find(s, p, v, &l) && status_add_sessions(s, p, v, &l);
+	if (locked)
+		port_unlock(p);
+	if (sum)
+		status_add_sum(s, p, v, &l);
+	free(l.found);
+	return locked;
 }
 
 static void
@@ -233,7 +392,7 @@ status_if_whole(struct status *s)
 }
 
 struct status *
-status_new(struct agent *a)
+status_new(struct agent *a, const struct ipc_view *v)
 {
 	struct status *s = status_empty();
 	struct port *p;
@@ -241,7 +400,7 @@ status_new(struct agent *a)
 	if (s == NULL)
 		return NULL;
 	LIST_FOREACH(p, &a->ports, entry)
-		(void)status_add_port(s, p);
+		(void)status_add_port(s, p, v, true);
 	(void)status_append(s, IPC_ROW_END, NULL);
 	return status_if_whole(s);
 }
@@ -249,9 +408,10 @@ status_new(struct agent *a)
 struct status *
 status_of_port(struct port *p)
 {
+	static const struct ipc_view all = { .most = UINT32_MAX };
 	struct status *s = status_empty();
 
-	if (s != NULL && !status_add_port(s, p))
+	if (s != NULL && !status_add_port(s, p, &all, false))
 		s->failed = true;
 	return status_if_whole(s);
 }

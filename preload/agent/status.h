@@ -8,12 +8,14 @@
 #include <stddef.h>
 
 struct agent;
+struct ipc_view;
 struct ipc_row;
 struct port;
 struct status;
 
-/* Of all ports; NULL: no memory. */
-struct status *status_new(struct agent *);
+/* Of all ports, of each the sessions that the view asks for; NULL: no
+ * memory. */
+struct status *status_new(struct agent *, const struct ipc_view *);
 /* Of one port; NULL: its lock is not available, or no memory. */
 struct status *status_of_port(struct port *);
 /* Of the host's links and addresses; NULL: no memory. */

@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct ipc_row) != sizeof(struct ipc_answer),
 _Static_assert(ASK_TEXT == (int)IPC_TEXT, "the agent's message fits");
 
 int
-ask_open(uint32_t kind, uint32_t port)
+ask_open(uint32_t kind, uint32_t port, const struct ipc_view *view)
 {
 	static struct ipc_request ask; /* large, mostly zero */
 	int fd, error;
@@ -33,6 +33,8 @@ ask_open(uint32_t kind, uint32_t port)
 	ask.version = IPC_VERSION;
 	ask.kind = kind;
 	ask.port = port;
+	if (view != NULL)
+		ask.view = *view;
 	error = ipc_send(fd, &ask, sizeof(ask), NULL, 0);
 	if (error == 0)
 		return fd;

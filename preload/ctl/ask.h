@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 struct ipc_row;
+struct ipc_view;
 
 enum { ASK_TEXT = 256 }; /* bytes of the agent's message, with the 0 */
 
-/* Sends a request (IPC_STATUS or IPC_EVENTS) for a port, or for all if 0: a
- * descriptor to read rows from, or a negative errno. */
-int ask_open(uint32_t kind, uint32_t port);
+/* Sends a request (IPC_STATUS or IPC_EVENTS) for a port, or for all if 0, and
+ * for the sessions of the view (NULL: any): a descriptor to read rows from, or a
+ * negative errno. */
+int ask_open(uint32_t kind, uint32_t port, const struct ipc_view *);
 /* Reads the next row: 1, 0 at the end, or a negative errno, where the agent's
  * message goes to `why', if it sent one. */
 int ask_read_row(int fd, struct ipc_row *, char why[ASK_TEXT]);

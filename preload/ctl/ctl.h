@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ipc_view;
+
 /* Exit statuses of mpctl and mprun; the last two are those of shells. */
 enum ctl_exit {
 	CTL_OK = 0,
@@ -35,10 +37,13 @@ int ctl_config(const char *file, int argc, char **argv);
  * ("ADDRESS:PORT", or NULL). */
 int ctl_doctor(bool json, const char *peer);
 
-/* Shows the status of all programs, or of one process if `pid' is not 0; and
- * the same, live. */
-int ctl_status(bool json, uint32_t pid);
+/* Shows the status of all programs, or of one process if `pid' is not 0, and
+ * the sessions of the view; and the same, live. */
+int ctl_status(bool json, uint32_t pid, const struct ipc_view *);
 int ctl_watch(uint32_t pid);
+/* Writes the counters and sums for Prometheus, to a file or (NULL) to standard
+ * output. */
+int ctl_metrics(const char *file);
 /* Prints events as they happen, of one port, or of all if 0.  Returns only on
  * an error. */
 int ctl_events(uint32_t port, bool samples);

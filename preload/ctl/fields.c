@@ -343,6 +343,32 @@ fields_add_lost(struct field_list *l, const struct ipc_row *r)
 	FIELDS_ADD(l, list);
 }
 
+static void
+fields_add_sum(struct field_list *l, const struct ipc_row *r)
+{
+	const uint32_t *state = r->u.sum_row.state;
+	const struct field list[] = {
+		{ "sessions", TEXT | JSON, NUMBER(r->u.sum_row.sessions) },
+		{ "connecting", TEXT | JSON, NUMBER(state[MP_S_CONNECTING]) },
+		{ "up", TEXT | JSON, NUMBER(state[MP_S_UP]) },
+		{ "down", TEXT | JSON, NUMBER(state[MP_S_DOWN]) },
+		{ "closing", TEXT | JSON, NUMBER(state[MP_S_CLOSING]) },
+		{ "flows", TEXT | JSON, NUMBER(r->u.sum_row.flows) },
+		{ "from", TEXT | JSON, NUMBER(r->u.sum_row.from) },
+		{ "most", TEXT | JSON, NUMBER(r->u.sum_row.most) },
+		{ "tx_datagrams", TEXT | JSON,
+		    NUMBER(r->u.sum_row.tx_datagrams) },
+		{ "rx_datagrams", TEXT | JSON,
+		    NUMBER(r->u.sum_row.rx_datagrams) },
+		{ "tx_bytes", TEXT | JSON, NUMBER(r->u.sum_row.tx_bytes),
+		    .unit = UNIT_BYTES },
+		{ "rx_bytes", TEXT | JSON, NUMBER(r->u.sum_row.rx_bytes),
+		    .unit = UNIT_BYTES },
+	};
+
+	FIELDS_ADD(l, list);
+}
+
 /* --- All of them ---------------------------------------------------------- */
 
 void
@@ -360,6 +386,7 @@ fields_read(struct field_list *l, const struct ipc_row *r)
 		[IPC_ROW_AGENT] = fields_add_agent,
 		[IPC_ROW_ERROR] = fields_add_error,
 		[IPC_ROW_LOST] = fields_add_lost,
+		[IPC_ROW_SUM] = fields_add_sum,
 	};
 
 	l->n = 0;

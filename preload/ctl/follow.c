@@ -71,7 +71,7 @@ follow_find_agent(struct follow *f)
 	int fd, wait_ms, notify = -1, tries = TRIES;
 
 	for (;;) {
-		fd = ask_open(IPC_EVENTS, f->port);
+		fd = ask_open(IPC_EVENTS, f->port, NULL);
 		if (fd >= 0 || !ask_is_absent(fd))
 			break;
 		if (follow_has_ended(f)) {

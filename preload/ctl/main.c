@@ -10,6 +10,9 @@
 #include "help.h"
 #include "options.h"
 #include "say.h"
+#include "policy/rules.h"
+#include "shared/ipc.h"
+#include "shared/sockfilter.h"
 
 /* A decimal number of 1 to `most', or 0: the text is none. */
 static uint32_t
@@ -40,14 +43,58 @@ main_keygen(const struct ctl_args *args)
 	return ctl_keygen(args->operand[0]);
 }
 
+/* Which sessions are to be shown: CTL_OK, or CTL_USAGE, and says why. */
+static int
+main_read_view(const struct ctl_args *args, struct ipc_view *v)
+{
+	static const char *const sorts[] = { [IPC_SORT_BYTES] = "bytes",
+		[IPC_SORT_AGE] = "age", [IPC_SORT_SILENCE] = "silence" };
+	struct sockfilter_prefix prefix;
+	size_t i;
+
+	if (args->key != NULL)
+		snprintf(v->key, sizeof(v->key), "%s", args->key);
+	if (args->at != NULL) {
+		if (!rules_prefix(&prefix, args->at) || prefix.addr.port != 0)
+			return options_refuse("not ADDRESS[/LENGTH]: %s",
+			    args->at);
+		memcpy(v->ip, prefix.addr.ip, sizeof(v->ip));
+		v->bits = prefix.len;
+	}
+	for (i = 1; args->sort != NULL && v->sort == IPC_SORT_NONE; i++) {
+		if (i == sizeof(sorts) / sizeof(sorts[0]))
+			return options_refuse("not an order: %s", args->sort);
+		if (strcmp(args->sort, sorts[i]) == 0)
+			v->sort = (uint32_t)i;
+	}
+	v->from = args->from == NULL ? 0 :
+	    main_read_number(args->from, INT32_MAX);
+	v->most = args->most == NULL ? IPC_MOST :
+	    main_read_number(args->most, INT32_MAX);
+	if (args->from != NULL && v->from == 0)
+		return options_refuse("not a number: %s", args->from);
+	if (v->most == 0)
+		return options_refuse("not a number: %s", args->most);
+	return CTL_OK;
+}
+
 static int
 main_status(const struct ctl_args *args)
 {
+	struct ipc_view view = { .sort = IPC_SORT_NONE };
 	uint32_t pid = 0;
 
 	if (args->n > 0 && !main_read_pid(args->operand[0], &pid))
 		return CTL_USAGE;
-	return ctl_status(args->json, pid);
+	if (main_read_view(args, &view) != CTL_OK)
+		return CTL_USAGE;
+	return ctl_status(args->json, pid, &view);
+}
+
+static int
+main_metrics(const struct ctl_args *args)
+{
+	return ctl_metrics(args->file);
 }
 
 static int
@@ -116,10 +163,15 @@ static const struct ctl_command commands[] = {
 	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on\n"
 	    "the other host and is to be deleted here.  Nothing is "
 	    "overwritten.\n" },
-	{ "status", "j", "[PID]", 0, 1, "one PID at most", main_status,
+	{ "status", "jkasom", "[PID]", 0, 1, "one PID at most", main_status,
 	    "show programs, peers and paths",
 	    "Shows your programs under mpshim in this network namespace,\n"
-	    "their peers and the paths to them; with PID one process only.\n" },
+	    "their peers and the paths to them; with PID one process only.  Of\n"
+	    "many peers it shows the sum, and those that the options say.\n" },
+	{ "metrics", "w", "", 0, 0, "no operand", main_metrics,
+	    "counters and sums for Prometheus",
+	    "Writes counters and sums in the text format that Prometheus "
+	    "reads.\n" },
 	{ "watch", "", "[PID]", 0, 1, "one PID at most", main_watch,
 	    "the same, live",
 	    "Shows the status live, a line for each path with its last "

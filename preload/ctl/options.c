@@ -15,6 +15,13 @@ static const struct ctl_option options[] = {
 	{ "json", 'j', NULL, "for programs: mpctl(1) tells the fields" },
 	{ "no-samples", 'n', NULL, "leave the round-trip times out" },
 	{ "port", 'p', "PORT", "of that UDP port only" },
+	{ "key", 'k', "NAME", "peers of that key only" },
+	{ "at", 'a', "PREFIX", "peers at addresses of that prefix only" },
+	{ "sort", 's', "ORDER", "bytes, age or silence: the most, the newest, "
+	    "heard last" },
+	{ "from", 'o', "N", "leave out so many peers of each port" },
+	{ "most", 'm', "N", "show no more of each port; else 1000" },
+	{ "output", 'w', "FILE", "write that file, not standard output" },
 	{ "help", 'h', NULL, "this text" },
 	{ "version", 'V', NULL, "the version of mpshim" },
 };
@@ -111,6 +118,24 @@ options_set(struct ctl_args *args, char letter)
 		break;
 	case 'p':
 		args->port = optarg;
+		break;
+	case 'k':
+		args->key = optarg;
+		break;
+	case 'a':
+		args->at = optarg;
+		break;
+	case 's':
+		args->sort = optarg;
+		break;
+	case 'o':
+		args->from = optarg;
+		break;
+	case 'm':
+		args->most = optarg;
+		break;
+	case 'w':
+		args->file = optarg;
 		break;
 	case 'h':
 		args->help = true;

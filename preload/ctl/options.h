@@ -17,7 +17,8 @@ struct ctl_args {
 	bool json;
 	bool no_samples;
 	const char *file; /* or NULL */
-	const char *port; /* or NULL */
+	const char *port; /* or NULL, as the others */
+	const char *key, *at, *sort, *from, *most;
 	char **operand;
 	int n; /* operands */
 };

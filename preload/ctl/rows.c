@@ -54,12 +54,14 @@ rows_receive(struct rows *rows, int fd)
 
 /* --- Order ---------------------------------------------------------------- */
 
-/* The rows of a port are sorted by kind; a session and its flows stay
- * together. */
+/* The rows of a port are sorted by kind, the sum before the sessions; a session
+ * and its flows stay together. */
 static uint32_t
 rows_group(const struct ipc_row *r)
 {
-	return r->kind == IPC_ROW_FLOW ? IPC_ROW_SESSION : r->kind;
+	if (r->kind == IPC_ROW_SUM)
+		return 2 * IPC_ROW_SLOT + 1;
+	return 2 * (r->kind == IPC_ROW_FLOW ? IPC_ROW_SESSION : r->kind);
 }
 
 static int
@@ -76,11 +78,13 @@ rows_compare_order(const void *left, const void *right)
 
 	if (c == 0)
 		c = rows_compare(rows_group(a), rows_group(b));
-	if (c == 0 && rows_group(a) == IPC_ROW_SLOT)
+	if (c == 0 && a->kind == IPC_ROW_SLOT)
 		return rows_compare(a->u.slot_row.slot, b->u.slot_row.slot);
-	if (c == 0 && rows_group(a) == IPC_ROW_COUNTER)
+	if (c == 0 && a->kind == IPC_ROW_COUNTER)
 		return strncmp(a->u.counter_row.name, b->u.counter_row.name,
 		    sizeof(a->u.counter_row.name));
+	if (c == 0)
+		c = rows_compare(a->rank, b->rank);
 	if (c == 0)
 		c = rows_compare(a->session, b->session);
 	if (c == 0)
@@ -112,12 +116,12 @@ rows_keep_process(struct rows *rows, uint32_t pid)
 }
 
 int
-rows_get(struct rows *rows, uint32_t pid)
+rows_get(struct rows *rows, uint32_t pid, const struct ipc_view *view)
 {
 	int fd, error;
 
 	rows->n = 0;
-	error = fd = ask_open(IPC_STATUS, 0);
+	error = fd = ask_open(IPC_STATUS, 0, view);
 	if (fd >= 0) {
 		error = rows_receive(rows, fd);
 		close(fd);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct ipc_row;
+struct ipc_view;
 
 struct rows {
 	struct ipc_row *row;
@@ -15,10 +16,11 @@ struct rows {
 
 /*
  * Reads the status; with `pid', only of those ports of which that process has a
- * socket.  Sorted: each port, then its sockets, its sessions, each before its
- * flows, its counters.  No rows where no agent runs.  0, or a negative errno.
+ * socket; of each port the sessions of the view (NULL: the first IPC_MOST).
+ * Sorted: each port, then its sockets, the sum of its sessions, these, each
+ * before its flows, its counters.  No rows where no agent runs.  0, or a negative errno.
  */
-int rows_get(struct rows *, uint32_t pid);
+int rows_get(struct rows *, uint32_t pid, const struct ipc_view *);
 void rows_free(struct rows *);
 
 #endif

@@ -25,12 +25,12 @@ status_show(struct rows *rows, bool json, uint32_t pid)
 }
 
 int
-ctl_status(bool json, uint32_t pid)
+ctl_status(bool json, uint32_t pid, const struct ipc_view *view)
 {
 	struct rows rows = { 0 };
 	int error, status = CTL_FAILED;
 
-	error = rows_get(&rows, pid);
+	error = rows_get(&rows, pid, view);
 	if (error == 0)
 		status = status_show(&rows, json, pid);
 	else

@@ -79,6 +79,12 @@ status_put_port(struct json *j, const struct ipc_row *r, size_t n)
 		if (r[i].kind == IPC_ROW_SLOT)
 			status_put_row(j, &r[i]);
 	json_close(j, ']');
+	for (i = 0; i < n; i++)
+		if (r[i].kind == IPC_ROW_SUM) {
+			json_open(j, "sum", '{');
+			status_put_fields(j, &r[i]);
+			json_close(j, '}');
+		}
 	json_open(j, "sessions", '[');
 	for (i = 0; i < n;)
 		if (r[i].kind == IPC_ROW_SESSION)

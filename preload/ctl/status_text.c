@@ -16,6 +16,7 @@
 
 enum {
 	TEXT_FIELD = 64, /* longest field, bytes with the 0 */
+	TEXT_FEW = 10,	 /* peers of which no sum is shown */
 	TEXT_NAME = 32,	 /* longest name of a field, with the 0 */
 };
 
@@ -47,6 +48,12 @@ static const char text_flow[] =
     "[          sends no bundles: the kernel refused one ({bundles_refused})\n]"
     "[          sends no bundles: {bundles_lost} of {bundles_packets} packets "
     "were lost, fewer of {single_packets} single ones\n]";
+static const char text_sum[] =
+    "  {sessions} peers[, {up} up][, {connecting} connecting][, {down} down]"
+    "[, {closing} closing]; {flows} paths\n"
+    "    sent {tx_datagrams} datagrams, {tx_bytes}; received {rx_datagrams}, "
+    "{rx_bytes}\n"
+    "    shown: {most} at most, behind the first {from}\n";
 static const char text_counter[] = "  dropped {total}: {text}\n";
 
 const char *
@@ -63,6 +70,8 @@ status_text_form(uint32_t kind)
 		return text_flow;
 	case IPC_ROW_COUNTER:
 		return text_counter;
+	case IPC_ROW_SUM:
+		return text_sum;
 	}
 	return "";
 }
@@ -243,6 +252,14 @@ text_is_drop(const struct ipc_row *r)
 	    strncmp(r->u.counter_row.name, "drop_", 5) == 0;
 }
 
+/* Few peers are seen at a glance. */
+static bool
+text_needs_sum(const struct ipc_row *r)
+{
+	return r->u.sum_row.sessions > TEXT_FEW || r->u.sum_row.from > 0 ||
+	    r->u.sum_row.sessions > r->u.sum_row.most;
+}
+
 void
 status_put_text(const struct ipc_row *row, size_t n)
 {
@@ -250,6 +267,8 @@ status_put_text(const struct ipc_row *row, size_t n)
 
 	for (i = 0; i < n; i++) {
 		if (row[i].kind == IPC_ROW_COUNTER && !text_is_drop(&row[i]))
+			continue;
+		if (row[i].kind == IPC_ROW_SUM && !text_needs_sum(&row[i]))
 			continue;
 		if (row[i].kind == IPC_ROW_PORT && i > 0)
 			putchar('\n');

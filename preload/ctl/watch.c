@@ -58,7 +58,7 @@ watch_day_us(void)
 static void
 watch_refresh(struct watch_state *w)
 {
-	w->error = rows_get(&w->rows, w->pid);
+	w->error = rows_get(&w->rows, w->pid, NULL);
 	if (w->error != 0)
 		w->rows.n = 0;
 	w->view.now = arena_now();

@@ -34,6 +34,8 @@ enum ipc_bound {
 	IPC_ABSTRACT = 48, /* bytes of the abstract name, 0 included */
 	IPC_TOKEN = 32,
 	IPC_VALUE = 2048, /* bytes of an option's value */
+	IPC_STATES = MP_S_CLOSED + 1,
+	IPC_MOST = 1000,  /* sessions of a port, where no number is asked for */
 	IPC_WAIT_MS = 2000, /* longest wait for an answer */
 };
 
@@ -69,6 +71,19 @@ enum ipc_kind {
 			* answer */
 };
 
+/* Which sessions of each port IPC_STATUS tells of, and in which order. */
+enum ipc_sort { IPC_SORT_NONE, IPC_SORT_BYTES, IPC_SORT_AGE, IPC_SORT_SILENCE };
+
+struct ipc_view {
+	char key[32];	/* the key of their peers; "": any */
+	uint8_t ip[16]; /* their peers' addresses have this prefix ... */
+	uint32_t bits;	/* ... of so many bits */
+	uint32_t sort;	/* enum ipc_sort: the most bytes, the newest, those
+			 * heard last first */
+	uint32_t from;	/* so many are left out, ... */
+	uint32_t most;	/* ... and no more are told; 0: IPC_MOST */
+};
+
 struct ipc_request {
 	uint32_t version;
 	uint32_t kind;
@@ -94,6 +109,7 @@ struct ipc_request {
 	char interfaces[IPC_NAMES];	/* only these, by blanks; "": all */
 	char no_interfaces[IPC_NAMES];	/* never these */
 	char program[ARENA_NAME];
+	struct ipc_view view; /* IPC_STATUS */
 	int32_t level, option; /* IPC_SET */
 	uint32_t len;
 	uint8_t value[IPC_VALUE]; /* of a BPF filter: its instructions */
@@ -115,7 +131,7 @@ struct ipc_answer {
  * kind. */
 enum ipc_row_kind { IPC_ROW_PORT = 1, IPC_ROW_SLOT, IPC_ROW_SESSION,
 	IPC_ROW_FLOW, IPC_ROW_COUNTER, IPC_ROW_LINK, IPC_ROW_ADDRESS,
-	IPC_ROW_AGENT, IPC_ROW_ERROR, IPC_ROW_LOST, IPC_ROW_END };
+	IPC_ROW_AGENT, IPC_ROW_ERROR, IPC_ROW_LOST, IPC_ROW_SUM, IPC_ROW_END };
 
 /* The events, X(name, kind of its row). */
 #define IPC_EVENT_LIST(X)                                                     \
@@ -164,6 +180,8 @@ struct ipc_row {
 	uint32_t already; /* event: 1, older than the reader's request */
 	uint32_t why;	  /* event choice: enum mp_reason */
 	uint32_t before;  /* event choice: id of the flow before, or MP_NONE */
+	uint32_t rank;	  /* status, SESSION and FLOW: place of the session in
+			   * the order that was asked for */
 	uint64_t now;	  /* when the row was written, CLOCK_BOOTTIME us */
 	uint64_t at;	  /* event: when it happened, CLOCK_BOOTTIME us */
 	uint64_t wall;	  /* the same in us since 1970 */
@@ -214,6 +232,12 @@ struct ipc_row {
 		struct {
 			uint64_t lines;
 		} lost_row;
+		struct { /* of all sessions of a port that fit the view */
+			uint32_t state[IPC_STATES]; /* enum mp_session_state */
+			uint32_t sessions, flows, from, most;
+			uint64_t tx_datagrams, rx_datagrams;
+			uint64_t tx_bytes, rx_bytes;
+		} sum_row;
 	} u;
 };
 

@@ -197,6 +197,34 @@ mode_rows(void)
 	send_port(5000, 0);
 }
 
+/* A port with many peers, of which two are told, the one of rank 7 first. */
+static void
+mode_city(void)
+{
+	struct mp_addr any = address("0.0.0.0", 9);
+	struct ipc_row r;
+
+	r = session_of(90000, "192.0.2.9");
+	r.rank = 8;
+	send_row(&r);
+	r = session_of(99999, "192.0.2.8");
+	r.rank = 7;
+	send_row(&r);
+	r = row_of(IPC_ROW_SUM, 60001);
+	r.u.sum_row.sessions = 100000;
+	r.u.sum_row.state[MP_S_UP] = 60000;
+	r.u.sum_row.state[MP_S_DOWN] = 40000;
+	r.u.sum_row.flows = 240001;
+	r.u.sum_row.from = 7;
+	r.u.sum_row.most = 2;
+	r.u.sum_row.tx_datagrams = 5000000000;
+	r.u.sum_row.tx_bytes = 6000000000000;
+	send_row(&r);
+	send_counter(60001, "drop_auth", 5);
+	send_slot(60001, 0, "mosh-server", 123, &any, NULL);
+	send_port(60001, 2);
+}
+
 static void
 mode_nasty(void)
 {
@@ -313,6 +341,8 @@ answer(const char *mode)
 		send(client, &a, sizeof(a), MSG_NOSIGNAL);
 	else if (strcmp(mode, "rows") == 0)
 		mode_rows();
+	else if (strcmp(mode, "city") == 0)
+		mode_city();
 	else if (strcmp(mode, "nasty") == 0)
 		mode_nasty();
 	else if (strcmp(mode, "events") == 0)
