@@ -177,7 +177,7 @@ exam_check_bundles(struct exam *x, const struct check *c)
 	char how[80];
 	size_t i, k;
 
-	if (rows_get(&rows, 0) != 0)
+	if (rows_get(&rows, 0, NULL) != 0)
 		return;
 	for (i = 0; i < rows.n; i++) {
 		f = &rows.row[i].u.flow_row.info;

@@ -574,7 +574,7 @@ static enum duo_verdict
 crowd_tap(struct duo *d, struct duo_packet *p, void *arg)
 {
 	const uint64_t *at = arg;
-	struct wire_shake h;
+	struct wire_handshake h;
 
 	(void)d;
 	if (!wire_get_handshake(p->data, p->len, &h))
