@@ -25,7 +25,7 @@
 #include "mp.h"
 
 enum ipc_bound {
-	IPC_VERSION = 4,
+	IPC_VERSION = 5,
 	IPC_KEYS = 4096,  /* bytes of all key file names */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
@@ -134,6 +134,8 @@ enum ipc_row_kind { IPC_ROW_PORT = 1, IPC_ROW_SLOT, IPC_ROW_SESSION,
 	X(flow_ok, FLOW)	  /* after doubt or failure */                \
 	X(flow_moved, FLOW)	  /* has other addresses */                   \
 	X(flow_gone, FLOW)                                                    \
+	X(bundles_off, FLOW)	  /* they fail there, single ones go */       \
+	X(bundles_again, FLOW)	  /* are tried again */                       \
 	X(choice, FLOW)		  /* is in use from now on */                 \
 	X(sample, FLOW)		  /* a round-trip time, or none */            \
 	X(link_up, LINK)                                                      \
