@@ -60,9 +60,9 @@ _Static_assert(BUNDLE_HEAD + WIRE_TAG == MP_OVERHEAD,
     "a packet is head, datagram and tag");
 
 bool
-bundle_session_ok(struct session *s, uint64_t now)
+bundle_session_ok(const struct mp *m, struct session *s, uint64_t now)
 {
-	return s->state == MP_S_UP && !s->locals_due &&
+	return s->state == MP_S_UP && !state_locals_due(m, s) &&
 	    now < s->last_in + SESSION_SILENT && !state_keys(s)->framed &&
 	    s->frames_left == 0 && !child_holds(s, now);
 }
@@ -107,7 +107,7 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    !state_slot_open(m, slot) || addr_unusable(dst))
 		return 0;
 	s = table_find_addr(m, slot, dst);
-	if (s == NULL || s->staged.n > 0 || !bundle_session_ok(s, now))
+	if (s == NULL || s->staged.n > 0 || !bundle_session_ok(m, s, now))
 		return 0;
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);

@@ -13,7 +13,7 @@ struct mp_bundle;
 struct session;
 
 /* Does the session send datagrams one in a packet, without a child's frame? */
-bool bundle_session_ok(struct session *, uint64_t now);
+bool bundle_session_ok(const struct mp *, struct session *, uint64_t now);
 /* Does the flow carry packets of `need' bytes so, one after the other? */
 bool bundle_flow_ok(const struct session *, const struct flow *, size_t need);
 /* Takes the numbers of b->n datagrams, and writes the heads of their packets. */

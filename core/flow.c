@@ -152,6 +152,8 @@ flow_new_key(struct flow *f, struct replay *replay)
 {
 	replay_cut(&replay->former, &replay->window);
 	memset(&replay->window, 0, sizeof(replay->window));
+	replay->control[1] = replay->control[0];
+	memset(&replay->control[0], 0, sizeof(replay->control[0]));
 	memcpy(f->former_mark, f->mark, sizeof(f->mark));
 	memset(f->mark, 0, sizeof(f->mark));
 	f->tx_seq = 0;
@@ -163,20 +165,25 @@ void
 flow_former_key(struct flow *f, struct replay *replay)
 {
 	memset(&replay->former, 0, sizeof(replay->former));
+	memset(&replay->control[1], 0, sizeof(replay->control[1]));
 	memset(f->former_mark, 0, sizeof(f->former_mark));
 }
 
 enum replay_says
-flow_seen(const struct replay *replay, bool former, uint64_t seq)
+flow_seen(const struct replay *replay, bool former, bool control, uint64_t seq)
 {
+	if (control)
+		return replay_tail_check(&replay->control[former], seq);
 	return former ? replay_tail_check(&replay->former, seq) :
 	    replay_check(&replay->window, seq);
 }
 
 void
-flow_take(struct replay *replay, bool former, uint64_t seq)
+flow_take(struct replay *replay, bool former, bool control, uint64_t seq)
 {
-	if (former)
+	if (control)
+		replay_tail_take(&replay->control[former], seq);
+	else if (former)
 		replay_tail_take(&replay->former, seq);
 	else
 		replay_take(&replay->window, seq);

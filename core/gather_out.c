@@ -37,7 +37,7 @@ gather_may(struct mp *m, struct session *s, uint64_t now, size_t len)
 	struct flow *f = state_flow(m, s, s->current);
 
 	return f != NULL && len <= MP_PAYLOAD_MAX && gather_most(len) > 1 &&
-	    bundle_session_ok(s, now) &&
+	    bundle_session_ok(m, s, now) &&
 	    (s->gather_at != 0 || offload_may(&f->offload, now)) &&
 	    bundle_flow_ok(s, f, len + MP_OVERHEAD) &&
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) == NULL &&
@@ -124,7 +124,7 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	unsigned n;
 
 	b->n = 0;
-	if (s == NULL || s->staged.n == 0 || !bundle_session_ok(s, now) ||
+	if (s == NULL || s->staged.n == 0 || !bundle_session_ok(m, s, now) ||
 	    (r = staged_take(m, s, now, false)) == NULL)
 		return 0;
 	*len = pool_len(r);

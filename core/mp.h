@@ -53,7 +53,11 @@ enum mp_error {
 enum mp_bound {
 	MP_FLOWS_MAX = 64,	  /* flows of one session */
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
-	MP_KEYS_MAX = 64,	  /* keys of one keyring */
+	MP_SESSIONS_MAX = 100000, /* of one endpoint: a slot has 2^18 sids, and
+				   * each session needs two at times */
+	MP_RECORDS_MAX = 1 << 20, /* flows of one endpoint */
+	MP_KEYS_FEW = 64,	  /* peers of a keyring without more memory */
+	MP_KEYS_MAX = 64,	  /* identities of one keyring */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
 	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
 	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
@@ -88,8 +92,9 @@ struct mp_path {
 /* --- The block ---------------------------------------------------------- */
 
 struct mp_limits {
-	uint32_t sessions;   /* 1..16384; default 4096 */
-	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
+	uint32_t sessions;   /* 1..MP_SESSIONS_MAX; default 4096 */
+	uint32_t flows;	     /* of all sessions, 1..MP_RECORDS_MAX; 8 a
+			      * session, 4 where those are over 8192 */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
 	uint32_t pool;	     /* bytes of recent datagrams; default 32 MiB, of
 			      * which only what is needed is ever touched. This
@@ -110,7 +115,8 @@ struct mp {
 	struct replay *replay;
 	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
-	uint32_t *route_next;
+	uint32_t *route_next, *share_heads;
+	struct share *shares;
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged, *parts;
@@ -168,25 +174,49 @@ struct mp_key {
 	uint8_t pub[32];
 	uint8_t psk[32]; /* mixed into the handshake, or zeros */
 	struct mp_mac_keys mac;
+	uint32_t next[2]; /* private to the engine */
 };
 
 struct mp_keyring {
-	uint32_t n, n_own;
-	struct mp_key key[MP_KEYS_MAX];
+	uint32_t n;	/* peers */
+	uint32_t n_own; /* identities */
+	struct mp_key key[MP_KEYS_FEW]; /* the first peers */
 	struct mp_identity own[MP_KEYS_MAX];
 	/* Where ephemeral secrets come from: the kernel's random numbers, since
 	 * a block can be an old one that was brought back.  NULL: the block's
 	 * generator. */
 	void (*random)(void *, size_t);
+	/* private to the engine */
+	uint32_t room;	     /* records of `more' */
+	uint32_t buckets;    /* of each hash table in `more' */
+	uint8_t hash_key[16];
+	uint32_t few[2][MP_KEYS_FEW]; /* hash tables: first record + 1 */
+	struct mp_key *more; /* records MP_KEYS_FEW ..., then hash tables */
 };
 
+/*
+ * A keyring of zeros is empty and holds MP_KEYS_FEW peers.  For more of them
+ * the caller gives memory: mp_keyring_size() says how many bytes hold so many
+ * peers in all; mp_keyring_grow() takes such a block, all zeros and at a
+ * multiple of 64 bytes.  What the block before held is in the new one then, and
+ * wiped in the old one, which the caller frees.  MP_EINVAL: too few bytes for
+ * the peers that are known.
+ */
+size_t mp_keyring_size(uint32_t peers);
+MP_CHECK int mp_keyring_grow(struct mp_keyring *, void *block, size_t size);
 /* Adds a peer by its public key, for the identity of ours with that secret.
  * `psk' may be NULL.  MP_EINVAL: bad name; the peer's key is ours, or no key;
  * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
 MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
     const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
+/* The peer of that id; 0: the first one of the keyring.  NULL: none. */
+const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
+/* The peer with that public key, of this identity of ours; NULL: unknown. */
+const struct mp_key *mp_keyring_peer(const struct mp_keyring *, uint32_t own,
+    const uint8_t pub[32]);
 /* The public key of a secret. */
 void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
+/* Wipes it and its block; it is all zeros then. */
 void mp_keyring_wipe(struct mp_keyring *);
 
 /* --- Sockets and local addresses ---------------------------------------- */
@@ -558,6 +588,8 @@ struct mp_out {
 	int16_t tos, ttl; /* -1: the system's default */
 	uint32_t slot;	  /* whose socket; MP_NONE: the question's */
 	bool staged; /* it carries a staged datagram */
+	bool together; /* it may go in one send with others like it: the next
+			* ones, as long, of which the last may be shorter */
 	/* private to the engine */
 	uint32_t session, gen;
 	uint32_t number; /* of that */

@@ -13,11 +13,11 @@
  * A flow is in one of these states:
  *
  * TRY (at first).  At most `left' datagrams may go in bundles until the peer
- * has told of them: 2, 8, 32, 128, then OFFLOAD_FEW.  What is lost meanwhile
- * leads to CHECK; what passes, to TRUSTED.
+ * has told of them: 2, 8, 32, then OFFLOAD_FEW.  What is lost meanwhile leads to
+ * CHECK; what passes, to TRUSTED.
  *
  * TRUSTED.  All may go in bundles.  A report by which they fare worse than
- * single ones did leads to CHECK, and so does a late answer, which may mean that
+ * single ones did leads to TRY, and so does a late answer, which may mean that
  * all are lost.
  *
  * CHECK.  An experiment that decides whether bundles are at fault (OFF) or
@@ -263,14 +263,14 @@ offload_probed(struct offload *o, uint64_t now, uint32_t rtt_us, uint32_t sent)
 
 /* Loss above what single ones have, and how much theirs would be; 1/1000 of a
  * packet. */
-struct offload_over {
+struct offload_excess {
 	int64_t over, expected;
 };
 
-static struct offload_over
-offload_excess(const struct offload *o, const struct offload_sum *of)
+static struct offload_excess
+offload_excess_of(const struct offload *o, const struct offload_sum *of)
 {
-	struct offload_over e = { .expected = o->single.n == 0 ? 0 :
+	struct offload_excess e = { .expected = o->single.n == 0 ? 0 :
 	    (int64_t)of->n * 1000 * o->single.lost / o->single.n };
 
 	e.over = (int64_t)of->lost * 1000 - e.expected;
@@ -279,7 +279,7 @@ offload_excess(const struct offload *o, const struct offload_sum *of)
 
 /* Is it at least so many packets, and standard deviations? */
 static bool
-offload_exceeds(const struct offload_over *e, int64_t least, int64_t sure)
+offload_exceeds(const struct offload_excess *e, int64_t least, int64_t sure)
 {
 	return e->over >= least * 1000 &&
 	    e->over * e->over >= sure * sure * 1000 * e->expected;
@@ -289,7 +289,7 @@ offload_exceeds(const struct offload_over *e, int64_t least, int64_t sure)
 static bool
 offload_lossy(const struct offload *o, const struct offload_sum *of)
 {
-	struct offload_over e = offload_excess(o, of);
+	struct offload_excess e = offload_excess_of(o, of);
 
 	return offload_exceeds(&e, OFFLOAD_LEAST_PHASE, OFFLOAD_SURE_PHASE);
 }
@@ -392,7 +392,7 @@ offload_grow(struct offload *o)
 static bool
 offload_trial(struct offload *o, uint64_t now)
 {
-	struct offload_over e = offload_excess(o, &o->with);
+	struct offload_excess e = offload_excess_of(o, &o->with);
 	bool lossy = offload_lossy(o, &o->with);
 
 	if (!lossy && o->size >= OFFLOAD_FEW && o->score <= 0) {
@@ -465,7 +465,7 @@ static void
 offload_told_try(struct offload *o, uint64_t now,
     const struct offload_sum *some, uint32_t bundled)
 {
-	struct offload_over e = offload_excess(o, some);
+	struct offload_excess e = offload_excess_of(o, some);
 
 	o->left = o->size;
 	if (bundled > 2 * OFFLOAD_FEW) /* from before the try */
@@ -487,7 +487,7 @@ static void
 offload_told_trusted(struct offload *o, uint64_t now,
     const struct offload_sum *some, uint32_t bundled)
 {
-	struct offload_over e = offload_excess(o, some);
+	struct offload_excess e = offload_excess_of(o, some);
 	int64_t lost = some->lost;
 
 	/* Single ones would hardly lose more than bundles do. */

@@ -239,6 +239,7 @@ begin_session(struct mp *m, uint64_t now, uint32_t slot,
 	s = session_new(m, now, slot, dst, key_id, assoc, true);
 	if (s == NULL)
 		return NULL;
+	s->left = session_has_left(m, dst, now);
 	ticket_tell(m, s);
 	session_connect(m, s, now);
 	s->handshake_after = now + SEND_SOURCE;
@@ -332,7 +333,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		session_down(m, s); /* the peer has no keys any more */
 	if (s->plain && s->state == MP_S_DOWN) /* what is staged goes first */
 		return s->staged.n > 0 ? MP_EAGAIN : 0;
-	if (s->locals_due) /* a flow whose address went carries nothing */
+	if (state_locals_due(m, s)) /* a flow whose address went carries nothing */
 		path_locals(m, s, now);
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);

@@ -38,6 +38,38 @@ keyring_new(const char files[IPC_KEYS])
 	return r;
 }
 
+static void
+keyring_unmap(void *p, size_t size)
+{
+	if (p != NULL)
+		munmap(p, size);
+}
+
+/* Room for twice as many peers. */
+static int
+keyring_grow(struct keyring *r)
+{
+	size_t size = mp_keyring_size(2 * r->keys->n), had = r->size;
+	void *p, *old = r->block;
+	int error;
+
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	(void)mlock(p, size);
+	(void)madvise(p, size, MADV_DONTDUMP);
+	error = mp_keyring_grow(r->keys, p, size);
+	if (error != 0) {
+		munmap(p, size);
+		return error;
+	}
+	r->block = p;
+	r->size = size;
+	keyring_unmap(old, had);
+	return 0;
+}
+
 /* --- Its files ------------------------------------------------------------ */
 
 static void
@@ -96,8 +128,22 @@ keyring_free(struct keyring *r)
 {
 	keyring_close_files(r);
 	mp_keyring_wipe(r->keys);
+	keyring_unmap(r->block, r->size);
 	munmap(r->keys, sizeof(*r->keys));
 	free(r);
+}
+
+/* In more memory, where there is no room. */
+static int
+keyring_add_key(struct keyring *r, const struct keyfile *k)
+{
+	int error = mp_keyring_add(r->keys, k->name, k->secret, k->peer,
+	    k->psk);
+
+	if (error == MP_ENOMEM && keyring_grow(r) == 0)
+		error = mp_keyring_add(r->keys, k->name, k->secret, k->peer,
+		    k->psk);
+	return error;
 }
 
 static int
@@ -120,7 +166,7 @@ keyring_add_file(struct agent *a, struct keyring *r, const char *path,
 	keyring_keep_file(r, fd);
 	if (error != 0)
 		return error;
-	error = mp_keyring_add(r->keys, k.name, k.secret, k.peer, k.psk);
+	error = keyring_add_key(r, &k);
 	sodium_memzero(&k, sizeof(k));
 	if (error == MP_EEXIST) /* the same key twice: harmless */
 		return 0;
@@ -129,7 +175,7 @@ keyring_add_file(struct agent *a, struct keyring *r, const char *path,
 		    "digits, dots, dashes, underscores, or it is of one end "
 		    "alone", path);
 	else if (error != 0)
-		snprintf(why, IPC_TEXT, "more than %d keys", MP_KEYS_MAX);
+		snprintf(why, IPC_TEXT, "no memory for more keys");
 	return error;
 }
 
@@ -266,10 +312,8 @@ keyring_tidy(struct agent *a)
 const char *
 keyring_name(const struct keyring *r, uint64_t key_id)
 {
-	uint32_t i;
+	const struct mp_key *k = key_id != 0 ?
+	    mp_keyring_find(r->keys, key_id) : NULL;
 
-	for (i = 0; i < r->keys->n && i < MP_KEYS_MAX; i++)
-		if (r->keys->key[i].id == key_id)
-			return r->keys->key[i].name;
-	return "";
+	return k != NULL ? k->name : "";
 }

@@ -39,6 +39,8 @@ struct keyring {
 	struct keyring_file file[MP_KEYS_MAX];
 	unsigned nfiles; /* that are kept; 0: the next port reads them */
 	struct mp_keyring *keys;
+	void *block; /* of peers beyond the first; NULL: none */
+	size_t size; /* of that, bytes */
 	char files[IPC_KEYS]; /* that they were read from */
 };
 

@@ -170,8 +170,9 @@ static bool
 parent_fits(const struct port *p, const struct mp_addr *local,
     const struct parent *x)
 {
-	return p->keyring->keys->n > 0 &&
-	    p->keyring->keys->key[0].id == x->of.peer.key_id &&
+	const struct mp_key *first = mp_keyring_find(p->keyring->keys, 0);
+
+	return first != NULL && first->id == x->of.peer.key_id &&
 	    memcmp(local->ip, x->local, sizeof(x->local)) == 0;
 }
 

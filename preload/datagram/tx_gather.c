@@ -13,7 +13,8 @@
  *	any other hook	 that the same thread calls, with whatever descriptor:
  *			 sock_hold() calls tx_gather_now() first.  So what a
  *			 thread did before it receives, waits, closes, or writes
- *			 elsewhere, it did.
+ *			 elsewhere, it did.  Calls that only wait have hooks for
+ *			 this (hook/hook_wait.c).
  *	the agent	 when neither came within GATHER_MOST: the program does
  *			 something else, is stopped, killed, or another program
  *			 by now.

@@ -128,7 +128,7 @@ new_locals(struct duo *d, struct session *s, struct flow *f)
 {
 	(void)d;
 	(void)f;
-	s->locals_due = true;
+	s->locals_gen--;
 }
 
 static void

@@ -51,6 +51,7 @@ Suite *suite_scribble(void);
 Suite *suite_seal(void);
 Suite *suite_send(void);
 Suite *suite_session(void);
+Suite *suite_share(void);
 Suite *suite_size(void);
 Suite *suite_staged(void);
 Suite *suite_stir(void);
