@@ -13,11 +13,11 @@
  * A flow is in one of these states:
  *
  * TRY (at first).  At most `left' datagrams may go in bundles until the peer
- * has told of them: 2, 8, 32, 128, then OFFLOAD_FEW.  What is lost meanwhile
- * leads to CHECK; what passes, to TRUSTED.
+ * has told of them: 2, 8, 32, then OFFLOAD_FEW.  What is lost meanwhile leads to
+ * CHECK; what passes, to TRUSTED.
  *
  * TRUSTED.  All may go in bundles.  A report by which they fare worse than
- * single ones did leads to CHECK, and so does a late answer, which may mean that
+ * single ones did leads to TRY, and so does a late answer, which may mean that
  * all are lost.
  *
  * CHECK.  An experiment that decides whether bundles are at fault (OFF) or
