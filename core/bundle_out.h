@@ -19,5 +19,11 @@ bool bundle_flow_ok(const struct session *, const struct flow *, size_t need);
 /* Takes the numbers of b->n datagrams, and writes the heads of their packets. */
 void bundle_fill(struct mp *, struct session *, struct flow *, uint64_t now,
     struct mp_bundle *b);
+/* Of n datagrams that were begun, all or the first `sent' went out. */
+void bundle_count(struct mp *, struct session *, struct flow *, uint64_t now,
+    unsigned n, unsigned sent);
+/* Sending n at once failed: is it an error that single ones need not have?  The
+ * flow remembers it. */
+bool bundle_refused(struct flow *, uint64_t now, unsigned n, int error);
 
 #endif

@@ -588,6 +588,8 @@ struct mp_out {
 	int16_t tos, ttl; /* -1: the system's default */
 	uint32_t slot;	  /* whose socket; MP_NONE: the question's */
 	bool staged; /* it carries a staged datagram */
+	bool together; /* it may go in one send with others like it: the next
+			* ones, as long, of which the last may be shorter */
 	/* private to the engine */
 	uint32_t session, gen;
 	uint32_t number; /* of that */
@@ -833,6 +835,14 @@ struct mp_session_info {
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 
+/* May datagrams of a flow go in bundles?  (core/offload.c) */
+enum mp_bundles {
+	MP_BUNDLES_TRY,	    /* few, until these are known to arrive */
+	MP_BUNDLES_TRUSTED, /* all */
+	MP_BUNDLES_CHECK,   /* none: are single ones lost as well? */
+	MP_BUNDLES_OFF,	    /* none: they failed */
+};
+
 struct mp_flow_info {
 	struct mp_path path;
 	uint32_t leaves_by; /* the interface that the kernel really takes */
@@ -843,6 +853,14 @@ struct mp_flow_info {
 				 * the peer counts them */
 	uint32_t size;		/* proven UDP payload, bytes */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
+	enum mp_bundles bundles;
+	int bundle_error; /* MP_BUNDLES_OFF: the kernel's refusal, negative
+			   * errno; 0: they fared worse: */
+	uint32_t bundle_n, bundle_lost; /* packets, most in bundles, and those
+					 * of them that did not arrive ... */
+	uint32_t single_n, single_lost; /* ... and single ones */
+	uint32_t tx_bundled; /* datagrams that went in bundles, under the
+			      * present key */
 };
 
 /* Sessions have indices below this. [lock] */

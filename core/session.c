@@ -27,6 +27,10 @@
  * packets are dropped; mp_poll() sends what is staged, CLOSE on two flows, and
  * frees it.
  *
+ * Left.  Where the program answers a peer that sent CLOSE (its socket may be
+ * gone for good, or another one have its port soon), what it says is staged for
+ * SESSION_LEFT only, so that no other socket gets what was not meant for it.
+ *
  * MP_S_CLOSED.  Responder only: the peer's socket is gone.  Neither address nor
  * association finds it; its keys deliver for 60 s what the peer sent before
  * its CLOSE, and take children until they are 180 s old; then it is freed.
@@ -53,6 +57,7 @@
 
 #include <string.h>
 
+#include "addr.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -267,6 +272,28 @@ session_down(struct mp *m, struct session *s)
 	session_wipe_key(m, s, 1);
 }
 
+static void
+session_note_left(struct mp *m, const struct mp_addr *peer, uint64_t now)
+{
+	uint32_t i = m->sh->left_next++ % STATE_LEFT;
+
+	m->sh->left[i].addr = *peer;
+	m->sh->left[i].at = now;
+}
+
+bool
+session_has_left(const struct mp *m, const struct mp_addr *peer, uint64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATE_LEFT; i++)
+		if (m->sh->left[i].at != 0 &&
+		    now < m->sh->left[i].at + SESSION_LINGER &&
+		    addr_equal(&m->sh->left[i].addr, peer))
+			return true;
+	return false;
+}
+
 void
 session_closed(struct mp *m, struct session *s, uint64_t now)
 {
@@ -285,6 +312,7 @@ session_closed(struct mp *m, struct session *s, uint64_t now)
 	if (!s->initiator) {
 		s->state = MP_S_CLOSED;
 		pool_clear(m, POOL_HELD, s);
+		session_note_left(m, &s->shown, now);
 		table_unlink_addr(m, s);
 		table_unlink_assoc(m, s);
 	}

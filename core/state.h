@@ -34,10 +34,12 @@ enum state_bound {
 
 #define STATE_NO_INDEX UINT32_MAX /* no flow record */
 
-/* Which sequence numbers of a flow have arrived: record i is flow i's. */
+/* Which sequence numbers of a flow have arrived: record i is flow i's.  Data
+ * and control packets have each their own (flow.h: flow_seen()). */
 struct replay {
-	struct replay_window window;	   /* under the session's present key */
-	struct replay_tail former; /* under the former one */
+	struct replay_window window;	/* under the session's present key */
+	struct replay_tail former;	/* under the former one */
+	struct replay_tail control[2];	/* under the former one: [1] */
 };
 
 /* Loss of a flow in one direction, over its last packets. */
@@ -65,6 +67,58 @@ struct count {
 	uint8_t told_left; /* probes that are still to tell `missing' ... */
 	uint8_t skip_left; /* ... and `skipped' */
 	bool waits : 1; /* the last probe, for a datagram sent after it */
+};
+
+enum { OFFLOAD_POINTS = 6 }; /* probes that reports may name */
+
+/* Packets, and how many of them are missing. */
+struct offload_sum {
+	uint32_t n;
+	int32_t lost;
+};
+
+/* Of the experiment: what its packets are. */
+enum offload_phase {
+	OFFLOAD_ANY,   /* none of it */
+	OFFLOAD_WITH,  /* some in bundles */
+	OFFLOAD_ALONE, /* all alone */
+};
+
+/* A probe: packets of the flow sent before it, modulo 2^32. */
+struct offload_point {
+	uint32_t sent, bundled; /* all, and those of bundles */
+	uint8_t phase; /* of the packets since the probe before ... */
+	uint8_t nth;   /* ... whose end this probe is, if it has so many */
+};
+
+/* What is known of the flow's bundles (offload.c). */
+struct offload {
+	uint8_t state;	     /* enum mp_bundles */
+	uint8_t phase;	     /* enum offload_phase of what goes now */
+	uint8_t strikes : 4; /* times that they failed, lately */
+	uint8_t acquittals : 4; /* experiments that found something else */
+	bool alone : 1;	    /* the next datagram goes alone */
+	bool unproven : 1;  /* refused, and no single one went since */
+	bool suspected : 1; /* something was lost since they are tried */
+	int16_t error; /* of the refusal, or 0 */
+	uint16_t size; /* datagrams in bundles of this try, or trial ... */
+	uint16_t left; /* ... that may go yet */
+	uint16_t with_bundled; /* ... of which the peer told */
+	int8_t score;  /* of the trials that speak against bundles */
+	uint8_t voids; /* trials in which single ones were lost */
+	uint8_t probes; /* of this phase of single ones */
+	uint32_t bundled; /* datagrams that went in bundles */
+	uint32_t points;  /* probes so far */
+	uint32_t phase_from; /* packets before it */
+	int32_t pending;  /* missing, of no interval yet */
+	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
+	struct offload_point known; /* the peer told of all before it */
+	struct offload_sum single;  /* packets alone, lately */
+	struct offload_sum with, without; /* the phases of this trial ... */
+	struct offload_sum bad, good;	  /* ... and of all trials of CHECK */
+	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
+	uint64_t probe_at; /* last probe; 0: none */
+	uint64_t tolerant; /* losses do not lead to TRY until then */
 };
 
 /*
@@ -139,6 +193,7 @@ struct flow {
 	/* and what only control packets need */
 	struct count count;
 	struct loss tx_loss, rx_loss;
+	struct offload offload;
 	uint64_t void_until; /* it had failed: until then loss does not count */
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the
@@ -272,6 +327,7 @@ struct session {
 	bool shown_linked : 1, assoc_linked : 1;
 	bool idle : 1; /* of its peer's two lists it is in the second */
 	bool plain : 1; /* no peer answered: plain UDP */
+	bool left : 1; /* its peer sent CLOSE before it began */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -410,6 +466,7 @@ struct ratelimit {
 
 enum {
 	STATE_TICKETS = 4,
+	STATE_LEFT = 32, /* peers that sent CLOSE, the last ones */
 	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
 };
 
@@ -464,6 +521,11 @@ struct shared {
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t given; /* times that what the agent read was handed on */
+	uint32_t left_next;   /* the place of the next peer that left */
+	struct { /* peers whose CLOSE came; free: at 0 */
+		struct mp_addr addr; /* as the program knows it */
+		uint64_t at;
+	} left[STATE_LEFT];
 	uint32_t locals_gen; /* changes with what follows */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];

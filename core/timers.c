@@ -189,6 +189,19 @@ plain_at(const struct session *s)
 	    MP_NEVER : s->connect_since + s->plain_us;
 }
 
+/* Drops what was staged for a peer that left, and does not answer at once. */
+static void
+timers_left(struct mp *m, struct session *s, uint64_t now)
+{
+	struct record *r;
+
+	while (s->left && (r = pool_first(m, POOL_HELD, s)) != NULL &&
+	    now >= r->sent_at + SESSION_LEFT) {
+		pool_drop(m, POOL_HELD, s);
+		state_count(m, MP_C_drop_staged);
+	}
+}
+
 static void
 timers_unconnected(struct mp *m, struct session *s, uint64_t now)
 {
@@ -203,6 +216,8 @@ timers_unconnected(struct mp *m, struct session *s, uint64_t now)
 		pool_clear(m, POOL_HELD, s);
 		state_count(m, MP_C_drop_unanswered);
 	}
+	if (s->state == MP_S_CONNECTING)
+		timers_left(m, s, now);
 	if (s->state == MP_S_CONNECTING && now >= give_up_at(s))
 		session_down(m, s);
 }
@@ -353,6 +368,8 @@ timers_next(const struct mp *m, const struct session *s, uint64_t now)
 	case MP_S_CONNECTING:
 		if (s->staged.n > 0)
 			at = earlier(at, s->connect_since + SESSION_ANSWER);
+		if (s->staged.n > 0 && s->left) /* in time, again */
+			at = earlier(at, now + SESSION_LEFT / 4);
 		at = earlier(at, session_keys_end(s));
 		at = earlier(at, plain_at(s));
 		return earlier(at, give_up_at(s));

@@ -141,6 +141,7 @@ static const struct config_file_kind {
 	    "yes or no" },
 	[SET_TELL_PRIVATE] = { "tell-private", config_file_parse_yes,
 	    "yes or no" },
+	[SET_BUNDLES] = { "bundles", config_file_parse_yes, "yes or no" },
 	[SET_SESSIONS] = { "sessions", config_file_parse_sessions,
 	    "a number of 1 to 100000" },
 	[SET_MEMORY] = { "memory", config_file_parse_memory,

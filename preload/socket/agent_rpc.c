@@ -116,7 +116,7 @@ agent_rpc_ask(struct ipc_request *ask, const int *pass, int n, int show,
 		    start);
 		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
 			return error;
-		poll(NULL, 0, LOCKED_MS);
+		real_poll(NULL, 0, LOCKED_MS);
 	}
 }
 
