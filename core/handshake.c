@@ -63,7 +63,7 @@ handshake_key(const struct mp_keyring *ring, uint64_t id)
 	uint32_t i;
 
 	for (i = 0; ring != NULL && i < ring->n && i < MP_KEYS_MAX; i++)
-		if (id == 0 || ring->key[i].id == id)
+		if (ring->key[i].id == id)
 			return &ring->key[i];
 	return NULL;
 }

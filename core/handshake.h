@@ -22,8 +22,7 @@ enum handshake_limit {
 	HANDSHAKE_PROLOGUE = 8 + WIRE_SHAKE,
 };
 
-/* The key of that id, or the first of the keyring for 0; NULL: there is
- * none. */
+/* The key of that id; NULL: there is none. */
 const struct mp_key *handshake_key(const struct mp_keyring *, uint64_t id);
 /* The peer with that public key, of this identity of ours; NULL: unknown. */
 const struct mp_key *handshake_peer(const struct mp_keyring *, uint32_t own,

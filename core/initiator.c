@@ -239,7 +239,8 @@ int
 initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
     uint64_t now, struct mp_out *out, uint8_t *buf)
 {
-	const struct mp_key *key = handshake_key(ring, s->key_id);
+	const struct mp_key *key = handshake_key(ring, s->key_id != 0 ?
+	    s->key_id : mp_keyring_choose(ring, &s->shown));
 	struct handshake *sh;
 	struct flow *f;
 	uint32_t id, i = STATE_ONCE(s->handshake);

@@ -35,9 +35,22 @@ main_read_pid(const char *text, uint32_t *pid)
 }
 
 static int
-main_keygen(const struct ctl_args *args)
+main_identity(const struct ctl_args *args)
 {
-	return ctl_keygen(args->operand[0]);
+	return ctl_identity(args->system);
+}
+
+static int
+main_add_peer(const struct ctl_args *args)
+{
+	return ctl_add_peer(args->system, args->replace, args->n,
+	    args->operand);
+}
+
+static int
+main_remove_peer(const struct ctl_args *args)
+{
+	return ctl_remove_peer(args->system, args->operand[0]);
 }
 
 static int
@@ -110,12 +123,22 @@ main_check_program(const struct ctl_args *args)
 /* Each row: name, letters of its options, operands, how many at least and at
  * most, what they must be, function, its line and its text of help. */
 static const struct ctl_command commands[] = {
-	{ "keygen", "", "NAME", 1, 1, "one NAME", main_keygen,
-	    "make both halves of a key",
-	    "Makes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
-	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on\n"
-	    "the other host and is to be deleted here.  Nothing is "
-	    "overwritten.\n" },
+	{ "identity", "s", "", 0, 0, "no operand", main_identity,
+	    "print the public key of this user",
+	    "Prints the public key of this user, which peers are to be told.\n"
+	    "Where there is none it makes the pair: its secret half is in\n"
+	    "~/.config/mpshim/identity.\n" },
+	{ "add-peer", "rs", "NAME PUBLIC-KEY [OPTION...]", 2, 18,
+	    "NAME, PUBLIC-KEY and options", main_add_peer,
+	    "let that peer talk with this user",
+	    "Adds a line to ~/.config/mpshim/peers, or changes its options:\n"
+	    "at=ADDRESS[/LENGTH][,...], psk=FILE, ssh=DESTINATION.\n"
+	    "mpshim.peers(5) tells of them.\n" },
+	{ "remove-peer", "s", "NAME|PUBLIC-KEY", 1, 1,
+	    "one NAME or PUBLIC-KEY", main_remove_peer,
+	    "and not any more",
+	    "Removes the line from ~/.config/mpshim/peers.  Sessions with the\n"
+	    "peer end within a second.\n" },
 	{ "status", "j", "[PID]", 0, 1, "one PID at most", main_status,
 	    "show programs, peers and paths",
 	    "Shows your programs under mpshim in this network namespace,\n"

@@ -15,6 +15,8 @@ static const struct ctl_option options[] = {
 	{ "json", 'j', NULL, "for programs: mpctl(1) tells the fields" },
 	{ "no-samples", 'n', NULL, "leave the round-trip times out" },
 	{ "port", 'p', "PORT", "of that UDP port only" },
+	{ "replace", 'r', NULL, "where the name has another key, too" },
+	{ "system", 's', NULL, "of the system, in /etc/mpshim" },
 	{ "help", 'h', NULL, "this text" },
 	{ "version", 'V', NULL, "the version of mpshim" },
 };
@@ -111,6 +113,12 @@ options_set(struct ctl_args *args, char letter)
 		break;
 	case 'p':
 		args->port = optarg;
+		break;
+	case 'r':
+		args->replace = true;
+		break;
+	case 's':
+		args->system = true;
 		break;
 	case 'h':
 		args->help = true;

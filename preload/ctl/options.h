@@ -16,6 +16,8 @@ struct ctl_args {
 	bool help, version;
 	bool json;
 	bool no_samples;
+	bool replace;
+	bool system;
 	const char *file; /* or NULL */
 	const char *port; /* or NULL */
 	char **operand;

@@ -38,7 +38,7 @@ START_TEST(key)
 	ck_assert_int_eq(test_keys_add(&ring, "one", 'A', secret), 0);
 	secret[0] = 2;
 	ck_assert_int_eq(test_keys_add(&ring, "two", 'B', secret), 0);
-	ck_assert_ptr_eq(handshake_key(&ring, 0), &ring.key[0]);
+	ck_assert_ptr_null(handshake_key(&ring, 0));
 	ck_assert_ptr_eq(handshake_key(&ring, ring.key[0].id), &ring.key[0]);
 	ck_assert_ptr_eq(handshake_key(&ring, ring.key[1].id), &ring.key[1]);
 	ck_assert_ptr_null(handshake_key(&ring, 12345));
