@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mp.h"
@@ -44,38 +43,6 @@ keyring_close_files(struct keyring *r)
 {
 	while (r->nfiles > 0)
 		close(r->file[--r->nfiles].fd);
-}
-
-/* All zero: it cannot be looked at. */
-static struct keyring_stamp
-keyring_stamp(int fd)
-{
-	struct keyring_stamp is;
-	struct stat st;
-
-	memset(&is, 0, sizeof(is)); /* padding is compared, too */
-	if (fstat(fd, &st) != 0)
-		return is;
-	is.inode = st.st_ino;
-	is.links = st.st_nlink;
-	is.size = st.st_size;
-	is.changed = st.st_ctim;
-	return is;
-}
-
-/* Keeps the descriptor, or closes it. */
-void
-keyring_keep_file(struct keyring *r, int fd)
-{
-	struct keyring_file *f = &r->file[r->nfiles];
-
-	if (r->nfiles == KEYRING_FILES) {
-		close(fd);
-		return;
-	}
-	f->fd = fd;
-	f->read = f->seen = keyring_stamp(fd);
-	r->nfiles++;
 }
 
 /* The change of a file's name counts as one of the file. */

@@ -40,6 +40,37 @@ struct keyring_reading {
 
 /* --- Files ---------------------------------------------------------------- */
 
+struct keyring_stamp
+keyring_stamp(int fd)
+{
+	struct keyring_stamp is;
+	struct stat st;
+
+	memset(&is, 0, sizeof(is)); /* padding is compared, too */
+	if (fstat(fd, &st) != 0)
+		return is;
+	is.inode = st.st_ino;
+	is.links = st.st_nlink;
+	is.size = st.st_size;
+	is.changed = st.st_ctim;
+	return is;
+}
+
+/* Keeps the descriptor, or closes it. */
+static void
+keyring_keep_file(struct keyring *r, int fd)
+{
+	struct keyring_file *f = &r->file[r->nfiles];
+
+	if (r->nfiles == KEYRING_FILES) {
+		close(fd);
+		return;
+	}
+	f->fd = fd;
+	f->read = f->seen = keyring_stamp(fd);
+	r->nfiles++;
+}
+
 /* Has the keeper open DIR/NAME: a descriptor, or a negative errno. */
 static int
 keyring_open(struct agent *a, const char *dir, const char *name,
@@ -83,7 +114,7 @@ keyring_read_text(struct keyring_dir *dir, int fd)
 		return -errno;
 	if (st.st_size > PEERS_MAX)
 		return -EFBIG;
-	dir->text = malloc((size_t)st.st_size + 1);
+	dir->text = calloc(1, (size_t)st.st_size + 1);
 	if (dir->text == NULL)
 		return -ENOMEM;
 	while (dir->len < (size_t)st.st_size) {

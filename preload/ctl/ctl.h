@@ -28,6 +28,13 @@ int ctl_identity(bool system);
 int ctl_add_peer(bool system, bool replace, int n, char **words);
 /* Removes the peer with this name or public key. */
 int ctl_remove_peer(bool system, const char *who);
+/* Makes this user and that of another host, which ssh reaches as `to', known to
+ * each other: it as `name' (NULL: its host's name), we as `as' (NULL: ours).
+ * `to' is NULL: prints what is to be typed there.  `ssh': the command, or NULL. */
+int ctl_pair(const char *name, const char *to, const char *as, const char *ssh,
+    bool replace);
+/* Undoes that. */
+int ctl_unpair(const char *name, const char *ssh);
 /* May these peers be used?  `keys': names and paths, or *, blank separated. */
 int ctl_keys_check(const char *keys);
 /* Are the MPSHIM_ variables right? */

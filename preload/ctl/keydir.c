@@ -74,10 +74,9 @@ keydir_read_text(struct keydir *d, int fd)
 		return -errno;
 	if (st.st_size > PEERS_MAX)
 		return -EFBIG;
-	d->text = malloc((size_t)st.st_size + 1);
+	d->text = calloc(1, (size_t)st.st_size + 1);
 	if (d->text == NULL)
 		return -ENOMEM;
-	d->text[st.st_size] = '\0';
 	while (d->len < (size_t)st.st_size) {
 		n = read(fd, d->text + d->len, (size_t)st.st_size - d->len);
 		if (n <= 0)

@@ -11,6 +11,8 @@
 #include "say.h"
 
 static const struct ctl_option options[] = {
+	{ "as", 'a', "NAME", "this host's name there" },
+	{ "ssh", 'e', "COMMAND", "instead of ssh, as \"ssh -p 2222\"" },
 	{ "file", 'f', "FILE", "this file alone, not the usual ones" },
 	{ "json", 'j', NULL, "for programs: mpctl(1) tells the fields" },
 	{ "no-samples", 'n', NULL, "leave the round-trip times out" },
@@ -102,6 +104,12 @@ options_set(struct ctl_args *args, char letter)
 	if (o->value != NULL && optarg[0] == '\0')
 		return options_refuse("--%s wants a %s", o->name, o->value);
 	switch (letter) {
+	case 'a':
+		args->as = optarg;
+		break;
+	case 'e':
+		args->ssh = optarg;
+		break;
 	case 'f':
 		args->file = optarg;
 		break;

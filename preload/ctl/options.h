@@ -18,6 +18,7 @@ struct ctl_args {
 	bool no_samples;
 	bool replace;
 	bool system;
+	const char *as, *ssh; /* or NULL */
 	const char *file; /* or NULL */
 	const char *port; /* or NULL */
 	char **operand;

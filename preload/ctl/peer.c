@@ -71,7 +71,7 @@ peer_edit(struct peer_edit *e, const struct keydir *d,
 
 	memset(e, 0, sizeof(*e));
 	e->dir = d;
-	e->text = malloc(d->len + len + 2);
+	e->text = calloc(1, d->len + len + 2);
 	if (e->text == NULL) {
 		say_line("%s", strerror(errno));
 		return false;
