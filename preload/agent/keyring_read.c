@@ -303,6 +303,17 @@ keyring_dir(struct keyring_reading *d, const char *path)
 	return dir;
 }
 
+/* A directory that is not there is no fault, as long as another is. */
+static void
+keyring_note_unreadable(struct keyring_reading *d)
+{
+	const struct keyring_dir *dir;
+
+	for (dir = d->dir; dir < d->dir + d->ndirs; dir++)
+		if (dir->error != 0 && dir->error != -ENOENT)
+			keyring_note(d, dir->error, dir->why);
+}
+
 static void
 keyring_want(struct keyring_reading *d, const char *name)
 {
@@ -320,6 +331,7 @@ keyring_want(struct keyring_reading *d, const char *name)
 	}
 	if (found || strcmp(name, "*") == 0)
 		return;
+	keyring_note_unreadable(d);
 	snprintf(why, sizeof(why), "no peer %.100s: mpctl pair %.100s "
 	    "ME@SERVER makes it known", name, name);
 	keyring_note(d, -ENOENT, why);
@@ -374,10 +386,7 @@ keyring_say_none(struct keyring_reading *d)
 {
 	const struct keyring_dir *dir;
 
-	/* A directory that is not there is no fault, as long as another is. */
-	for (dir = d->dir; dir < d->dir + d->ndirs; dir++)
-		if (dir->error != 0 && dir->error != -ENOENT)
-			keyring_note(d, dir->error, dir->why);
+	keyring_note_unreadable(d);
 	for (dir = d->dir; dir < d->dir + d->ndirs; dir++)
 		if (dir->error != 0 && dir->text != NULL)
 			keyring_note(d, dir->error, dir->why);

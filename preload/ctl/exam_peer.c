@@ -181,7 +181,7 @@ const struct check exam_peer[] = {
 	    "%1: no program has that port there (ICMP)", NULL },
 	{ "silent", exam_check_silent, EXAM_FAULT,
 	    "%1 does not answer: no program there, or not under mpshim, or "
-	    "with another key, or a firewall is between",
+	    "the hosts do not know each other, or a firewall is between",
 	    "mpctl doctor" },
 	{ "pairs", exam_check_pairs, EXAM_FAULT,
 	    "%1 leads out, but gets no answer: a firewall, or no route back",
