@@ -132,7 +132,8 @@ _mpctl() {
 	events:-*) _mpshim_words '--no-samples --port --help' ;;
 	pair:-*) _mpshim_words '--as --ssh --replace --help' ;;
 	unpair:-*) _mpshim_words '--ssh --help' ;;
-	identity:-* | remove-peer:-*) _mpshim_words '--system --help' ;;
+	identity:-*) _mpshim_words '--system --help' ;;
+	remove-peer:-*) _mpshim_words '--system --help' ;;
 	add-peer:-*) _mpshim_words '--replace --system --help' ;;
 	*:-*) _mpshim_words --help ;;
 	unpair:* | remove-peer:*) _mpshim_keys ;;

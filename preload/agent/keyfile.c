@@ -216,9 +216,10 @@ keyfile_secret(int fd, const char *path, uint8_t secret[32],
 		    keyfile_key(line, KEYFILE_IS_SECRET, secret) :
 		    keyfile_psk(line, secret))) {
 			error = -EINVAL;
-			snprintf(why, IPC_TEXT, "%s has no %s", path, own ?
-			    "secret key of mpctl identity" : "psk of 64 "
-			    "hexadecimal digits or 44 of base64");
+			snprintf(why, IPC_TEXT, own ?
+			    "%s has no secret key of mpctl identity" :
+			    "%s has no psk of 64 hexadecimal digits or 44 of "
+			    "base64", path);
 		}
 	}
 	sodium_memzero(text, sizeof(text));

@@ -36,7 +36,7 @@ struct agent;
 
 enum keyring_bound {
 	KEYRING_FRESH_US = 1000000,
-	KEYRING_LOOK_US = 300000, /* between two looks; a change counts after
+	KEYRING_LOOK_US = 200000, /* between two looks; a change counts after
 				   * three at most */
 	KEYRING_DIRS = 8,
 	KEYRING_FILES = 3 * KEYRING_DIRS, /* directory, identity, peers */

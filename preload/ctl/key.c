@@ -29,8 +29,8 @@ static bool
 key_identity_ok(const struct keydir *d)
 {
 	if (d->identity_error == -ENOENT)
-		say_line("%sidentity is missing: mpctl identity makes one, "
-		    "which peers are to be told", d->path);
+		say_line("%s has no identity: mpctl identity makes one, which "
+		    "peers are to be told", d->path);
 	else if (d->identity_error != 0)
 		say_line("%s", d->identity_why);
 	return d->identity_error == 0;
@@ -73,8 +73,8 @@ key_say_old(void)
 
 	for (i = 0; i < KEYDIRS; i++)
 		if (keydir_is_old(&dirs[i]))
-			say_line("%skeys/ has keys of an earlier mpshim, which "
-			    "are of no use: make a pair anew with mpctl pair "
+			say_line("%s has keys of an earlier mpshim, which are of "
+			    "no use: make a pair anew with mpctl pair "
 			    "ME@SERVER", dirs[i].path);
 }
 
