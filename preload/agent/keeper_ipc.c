@@ -179,7 +179,7 @@ keeper_ipc_store(struct kept_port_list *list,
 static int
 keeper_ipc_open_key(const char *path, char why[IPC_TEXT])
 {
-	enum keyfile_kind kind = keyfile_kind(path);
+	enum keyfile_kind kind = keyfile_kind_of(path);
 	int error, fd = keyfile_open(path, why);
 	uint8_t secret[32];
 

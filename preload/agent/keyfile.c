@@ -103,7 +103,7 @@ keyfile_psk(const char *text, uint8_t psk[32])
 /* --- Opening -------------------------------------------------------------- */
 
 enum keyfile_kind
-keyfile_kind(const char *path)
+keyfile_kind_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash != NULL ? slash + 1 : path;
@@ -144,7 +144,7 @@ keyfile_flags(enum keyfile_kind kind)
 int
 keyfile_open(const char *path, char why[IPC_TEXT])
 {
-	enum keyfile_kind kind = keyfile_kind(path);
+	enum keyfile_kind kind = keyfile_kind_of(path);
 	const char *because, *mend;
 	struct stat st;
 	int fd, error;
@@ -200,7 +200,7 @@ int
 keyfile_secret(int fd, const char *path, uint8_t secret[32],
     char why[IPC_TEXT])
 {
-	bool own = keyfile_kind(path) == KEYFILE_IDENTITY;
+	bool own = keyfile_kind_of(path) == KEYFILE_IDENTITY;
 	char text[KEYFILE_MAX], *line;
 	int error = 0;
 	ssize_t n;

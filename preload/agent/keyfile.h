@@ -36,7 +36,7 @@ enum keyfile_kind {
 	KEYFILE_DIRECTORY, /* the path ends with a slash */
 };
 
-enum keyfile_kind keyfile_kind(const char *path);
+enum keyfile_kind keyfile_kind_of(const char *path);
 
 void keyfile_public_text(char text[KEYFILE_TEXT], const uint8_t pub[32]);
 void keyfile_secret_text(char text[KEYFILE_TEXT], const uint8_t secret[32]);

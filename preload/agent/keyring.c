@@ -49,7 +49,7 @@ keyring_close_files(struct keyring *r)
 static bool
 keyring_file_changed(const struct keyring_file *f)
 {
-	struct keyring_stamp is = keyring_stamp(f->fd);
+	struct keyring_stamp is = keyring_stamp_of(f->fd);
 
 	return is.links == 0 || memcmp(&is, &f->read, sizeof(is)) != 0;
 }
@@ -74,7 +74,7 @@ keyring_settled(struct keyring *r)
 	unsigned i;
 
 	for (i = 0; i < r->nfiles; i++) {
-		is = keyring_stamp(r->file[i].fd);
+		is = keyring_stamp_of(r->file[i].fd);
 		settled &= memcmp(&is, &r->file[i].seen, sizeof(is)) == 0;
 		r->file[i].seen = is;
 	}

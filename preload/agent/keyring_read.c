@@ -41,7 +41,7 @@ struct keyring_reading {
 /* --- Files ---------------------------------------------------------------- */
 
 struct keyring_stamp
-keyring_stamp(int fd)
+keyring_stamp_of(int fd)
 {
 	struct keyring_stamp is;
 	struct stat st;
@@ -67,7 +67,7 @@ keyring_keep_file(struct keyring *r, int fd)
 		return;
 	}
 	f->fd = fd;
-	f->read = f->seen = keyring_stamp(fd);
+	f->read = f->seen = keyring_stamp_of(fd);
 	r->nfiles++;
 }
 
@@ -288,7 +288,7 @@ keyring_add_named(struct keyring_reading *d, const struct keyring_dir *dir,
 /* The directory of a path, which is made one if it is not there yet; NULL: too
  * many. */
 static struct keyring_dir *
-keyring_dir(struct keyring_reading *d, const char *path)
+keyring_dir_of(struct keyring_reading *d, const char *path)
 {
 	struct keyring_dir *dir;
 
@@ -347,7 +347,7 @@ keyring_want_there(struct keyring_reading *d, char *line, char *dir_path)
 
 	memcpy(dir_path, line, (size_t)(name - line));
 	dir_path[name - line] = '\0';
-	dir = keyring_dir(d, dir_path);
+	dir = keyring_dir_of(d, dir_path);
 	if (dir == NULL)
 		keyring_note(d, -E2BIG, "too many directories of keys");
 	else if (strcmp(name, "*") == 0 && dir->error == 0)
@@ -415,7 +415,7 @@ keyring_read(struct agent *a, struct keyring *ring, char why[IPC_TEXT])
 		d.all &= line[strlen(line) - 1] == '/' ||
 		    strcmp(line, "*") == 0;
 		if (line[strlen(line) - 1] == '/') {
-			dir = keyring_dir(&d, line);
+			dir = keyring_dir_of(&d, line);
 			if (dir != NULL)
 				dir->searched = true;
 		} else if (line[0] == '/') {

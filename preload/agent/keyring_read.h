@@ -13,6 +13,6 @@ struct agent;
  * others count. */
 int keyring_read(struct agent *, struct keyring *, char why[IPC_TEXT]);
 /* A file as it is now.  All zero: it cannot be looked at. */
-struct keyring_stamp keyring_stamp(int fd);
+struct keyring_stamp keyring_stamp_of(int fd);
 
 #endif

@@ -75,7 +75,7 @@ static void
 exam_test_mode(struct exam *x, const struct check *c, const char *path,
     const struct stat *st)
 {
-	if (S_ISREG(st->st_mode) && keyfile_kind(path) != KEYFILE_PEERS &&
+	if (S_ISREG(st->st_mode) && keyfile_kind_of(path) != KEYFILE_PEERS &&
 	    (st->st_mode & 077) != 0)
 		exam_found(x, c, path, NULL, NULL);
 }
@@ -84,7 +84,7 @@ static void
 exam_test_writable(struct exam *x, const struct check *c, const char *path,
     const struct stat *st)
 {
-	if (S_ISREG(st->st_mode) && keyfile_kind(path) == KEYFILE_PEERS &&
+	if (S_ISREG(st->st_mode) && keyfile_kind_of(path) == KEYFILE_PEERS &&
 	    (st->st_mode & 022) != 0)
 		exam_found(x, c, path, NULL, NULL);
 }

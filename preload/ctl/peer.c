@@ -62,7 +62,7 @@ peer_line(const struct keydir *d, size_t at, struct peer *peer, bool *is)
 /* Makes the new text: the wish's line stands where the first that it replaces
  * stood, or at the end. */
 static bool
-peer_edit(struct peer_edit *e, const struct keydir *d,
+peer_edit_make(struct peer_edit *e, const struct keydir *d,
     const struct peer_wish *w)
 {
 	size_t at, n, len = strlen(w->line);
@@ -235,7 +235,7 @@ peer_put(struct keydir *d, struct peer_wish *w, int n, char **words,
 	if (status != CTL_OK)
 		return status;
 	memcpy(w->line + strlen(w->line), "\n", 2);
-	if (!peer_edit(&e, d, w))
+	if (!peer_edit_make(&e, d, w))
 		return CTL_FAILED;
 	if (!peer_edit_write(&e, news))
 		status = CTL_FAILED;
@@ -305,7 +305,7 @@ peer_remove(struct keydir *d, const char *who)
 		dropped = 0;
 	else if (d->peers_error != 0)
 		say_line("%s", d->peers_why);
-	else if (peer_edit(&e, d, &w)) {
+	else if (peer_edit_make(&e, d, &w)) {
 		if (e.dropped == 0 || peer_edit_write(&e, &news))
 			dropped = e.dropped;
 		free(e.text);
