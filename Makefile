@@ -59,7 +59,8 @@ SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/make-deb tests/deb/run \
 	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
-	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim .ci/run
+	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim \
+	tests/bench/bench_peers tests/bench/ends.sh .ci/run
 
 # --- How it is built --------------------------------------------------------
 
@@ -118,7 +119,7 @@ MPRUN = $(B)/mprun
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
-BENCH_UDP = $(B)/bench/bench_udp
+BENCH_UDP = $(B)/bench/bench_udp $(B)/bench/bench_bulk
 FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
@@ -145,7 +146,8 @@ PRELOAD_TESTED_O = $(SHARED_O) $(CONFIG_O) $(patsubst %,$(B)/preload/%.o, \
 	process/iov \
 	socket/arena_copy socket/fdtab socket/ingress socket/ingress_rule \
 	socket/pinned socket/fib socket/own_addr \
-	datagram/tx_option datagram/cork datagram/cmsg datagram/rx_spin)
+	datagram/tx_many datagram/tx_option datagram/cork datagram/cmsg \
+	datagram/rx_spin)
 CHECK_PRELOAD = $(B)/preload_test/check_preload
 EMU_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o,$(wildcard tests/lab/emu*.c))
 UDPLOAD_O = $(patsubst tests/lab/%.c,$(B)/lab/%.o, \
@@ -251,7 +253,7 @@ $(CHECK): $(UNIT_O) $(LIB)
 $(SIMULATOR): $(SIM_O) $(LIB)
 	$(LINK) -o $@ $(SIM_O) $(LIB) -lsodium -lm
 
-$(BENCH_UDP): $(B)/bench/bench_udp.o
+$(BENCH_UDP): %: %.o
 	$(LINK) -o $@ $<
 
 $(BENCHES): %: %.o $(BENCH_O) $(LIB)
@@ -275,7 +277,7 @@ $(B)/sim/%.o: tests/sim/%.c $(B)/flags
 
 $(B)/bench/%.o: tests/bench/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Icore -MMD -MP -c -o $@ $<
+	$(COMPILE) $(SYSTEM) -Icore -MMD -MP -c -o $@ $<
 
 $(B)/cli/%.o: tests/cli/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -400,6 +402,9 @@ check-lab: $(PRODUCT) $(LAB)
 bench-shim: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_shim
 
+bench-peers: $(PRODUCT) $(BENCH_UDP)
+	B=$(B) tests/bench/bench_peers
+
 bench-core: $(BENCHES)
 	$(B)/bench/bench_core
 	$(B)/bench/bench_bundle
@@ -473,5 +478,5 @@ FORCE:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
 	check-cli check-agent-unit check-agent check-lab demo bench-core \
-	bench-shim coverage \
+	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

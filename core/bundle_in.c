@@ -14,6 +14,11 @@
  * old or seen before that is opened.  A packet that was flipped on its way is
  * counted as forged, alone.
  *
+ * The key is in the bundle from begin to the opening of the last packet.  Its
+ * packets may be committed much later, in several calls of a program: by then
+ * the session and its key are known by the sid and the time that the key was
+ * made.
+ *
  * The caller's lock is held, but in mp_recv_bundle_open().
  */
 #include "crypto.h"
@@ -44,6 +49,7 @@ bundle_keys(struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 	    r->s == NULL || ad->dir != r->s->initiator)
 		return false;
 	recv_keys(m, ad, rx, r);
+	rx->born_at = r->keys->born_at;
 	return true;
 }
 
@@ -115,6 +121,8 @@ mp_recv_bundle_open(struct mp_rx_bundle *b, unsigned i, const uint8_t *packet,
 	    b->ready);
 
 	b->one[i].opened = opened;
+	if (i + 1 >= b->n)
+		mp_recv_bundle_wipe(b);
 	return opened;
 }
 
@@ -146,7 +154,5 @@ mp_recv_bundle_commit(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
 		one->len = b->rx.len;
 		delivered += one->verdict == MP_DELIVER;
 	}
-	if (i >= b->n)
-		mp_recv_bundle_wipe(b);
 	return delivered;
 }

@@ -63,11 +63,10 @@ bundle_session_ok(struct session *s, uint64_t now)
 }
 
 bool
-bundle_flow_ok(const struct session *s, const struct flow *f, uint64_t now,
-    size_t need)
+bundle_flow_ok(const struct session *s, const struct flow *f, size_t need)
 {
 	return flow_usable(f) && !f->unproven && need <= f->size &&
-	    send_numbers_left(f) > 0 && !part_order_behind(s, f, now);
+	    send_numbers_left(f) > 0 && !part_order_behind(s, f);
 }
 
 void
@@ -107,7 +106,7 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 		path_probe_now(m, s, now, MP_NONE);
 	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, need);
-	if (f == NULL || !bundle_flow_ok(s, f, now, need) ||
+	if (f == NULL || !bundle_flow_ok(s, f, need) ||
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) != NULL)
 		return 0;
 	n = n < MP_BUNDLE_MAX ? n : MP_BUNDLE_MAX;

@@ -15,8 +15,7 @@ struct session;
 /* Does the session send datagrams one in a packet, without a child's frame? */
 bool bundle_session_ok(struct session *, uint64_t now);
 /* Does the flow carry packets of `need' bytes so, one after the other? */
-bool bundle_flow_ok(const struct session *, const struct flow *, uint64_t now,
-    size_t need);
+bool bundle_flow_ok(const struct session *, const struct flow *, size_t need);
 /* Takes the numbers of b->n datagrams, and writes the heads of their packets. */
 void bundle_fill(struct mp *, struct session *, struct flow *, uint64_t now,
     struct mp_bundle *b);

@@ -31,6 +31,11 @@
  * that mp_slot_accept() named.  When it closes, no slot accepts until another
  * one is opened or named, and INITs of strangers are dropped.
  *
+ * Parting (mp_slot_part()).  Its socket is gone, but what the program sent is
+ * still to go.  The sessions that have nothing of that end as if it was closed,
+ * and no stranger gets a session in it: who would read what he says?  The
+ * others stay until it is closed, or mp_slot_move() gives them to another slot.
+ *
  * Closed again (mp_slot_close()).  Sessions that are up become MP_S_CLOSING,
  * so that the agent sends their CLOSE (output.c); all others are freed.
  *
@@ -71,7 +76,7 @@ enum {
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
 	.flows_each = 64, .pool = 1 << 25, .pool_each = 1 << 24,
-	.staged = 1 << 21 };
+	.staged = 1 << 24 };
 
 /* The largest power of two up to n. */
 static uint32_t
@@ -124,6 +129,7 @@ lay_out(struct mp *m, uint8_t *base)
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
 	size_t sh, ss, fl, se, sk, p[10], pool, held, parts;
+	uint32_t parts_size = pool_parts_size(l);
 
 	m->buckets = 64;
 	while (m->buckets < l->sessions * 2)
@@ -141,11 +147,11 @@ lay_out(struct mp *m, uint8_t *base)
 	p[5] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	p[6] = endpoint_take(&at, l->pool / POOL_CHUNK, sizeof(uint32_t));
 	p[7] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
-	p[8] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
+	p[8] = endpoint_take(&at, parts_size / POOL_CHUNK, sizeof(uint32_t));
 	p[9] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
 	pool = endpoint_take(&at, l->pool, 1);
 	held = endpoint_take(&at, l->staged, 1);
-	parts = endpoint_take(&at, l->staged, 1);
+	parts = endpoint_take(&at, parts_size, 1);
 	if (base == NULL)
 		return at;
 	m->sh = (struct shared *)(void *)(base + sh);
@@ -246,6 +252,7 @@ mp_slot_open(struct mp *m, uint32_t slot, enum mp_family family)
 	    (family != MP_DUAL && family != MP_INET && family != MP_INET6))
 		return MP_EINVAL;
 	m->sh->open_slots |= 1U << slot;
+	m->sh->parting_slots &= ~(1U << slot);
 	m->sh->family[slot] = (uint8_t)family;
 	m->sh->accept_slot = (uint8_t)slot;
 	return 0;
@@ -254,7 +261,7 @@ mp_slot_open(struct mp *m, uint32_t slot, enum mp_family family)
 int
 mp_slot_accept(struct mp *m, uint32_t slot)
 {
-	if (!state_slot_open(m, slot))
+	if (!state_slot_accepts(m, slot))
 		return MP_EINVAL;
 	m->sh->accept_slot = (uint8_t)slot;
 	return 0;
@@ -264,6 +271,12 @@ uint32_t
 mp_slots(const struct mp *m)
 {
 	return m->sh->open_slots;
+}
+
+uint32_t
+mp_slots_accepting(const struct mp *m)
+{
+	return m->sh->open_slots & ~m->sh->parting_slots;
 }
 
 /* Can the socket of this slot express the session's peer, and has it no other
@@ -298,7 +311,8 @@ mp_slot_take(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 {
 	struct session *s;
 
-	if (from == to || !state_slot_open(m, from) || !state_slot_open(m, to))
+	if (from == to || !state_slot_open(m, from) ||
+	    !state_slot_accepts(m, to))
 		return;
 	s = table_find_addr(m, from, peer);
 	if (s != NULL && endpoint_has(s, from) && can_show(m, s, to))
@@ -312,7 +326,8 @@ mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 	struct session *s;
 	uint32_t i;
 
-	if (from == to || !state_slot_open(m, from) || !state_slot_open(m, to))
+	if (from == to || !state_slot_open(m, from) ||
+	    !state_slot_accepts(m, to))
 		return;
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
@@ -333,21 +348,20 @@ mp_slot_move(struct mp *m, uint64_t now, uint32_t from, uint32_t to,
 	}
 }
 
-void
-mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
+/* Ends the sessions of a slot: all, or those that have nothing to say. */
+static void
+endpoint_end(struct mp *m, uint64_t now, uint32_t slot, bool all)
 {
 	struct session *s;
 	uint32_t i;
 
-	if (slot >= MP_SLOTS_MAX)
-		return;
-	m->sh->open_slots &= ~(1U << slot);
 	if (m->sh->accept_slot == slot)
 		m->sh->accept_slot = UINT8_MAX;
 	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
 		s = &m->sessions[i];
 		if (s->state == MP_S_FREE || s->state == MP_S_CLOSING ||
-		    s->slot != slot)
+		    s->slot != slot ||
+		    (!all && (s->staged.n > 0 || s->child_waits)))
 			continue;
 		if (s->state != MP_S_UP) {
 			session_free(m, s);
@@ -357,6 +371,25 @@ mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
 		table_unlink_addr(m, s);
 		table_set_deadline(m, s, now);
 	}
+}
+
+void
+mp_slot_part(struct mp *m, uint64_t now, uint32_t slot)
+{
+	if (!state_slot_open(m, slot))
+		return;
+	m->sh->parting_slots |= 1U << slot;
+	endpoint_end(m, now, slot, false);
+}
+
+void
+mp_slot_close(struct mp *m, uint64_t now, uint32_t slot)
+{
+	if (slot >= MP_SLOTS_MAX)
+		return;
+	m->sh->open_slots &= ~(1U << slot);
+	m->sh->parting_slots &= ~(1U << slot);
+	endpoint_end(m, now, slot, true);
 }
 
 /* Do the addresses belong to one interface and one family? */

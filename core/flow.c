@@ -499,12 +499,16 @@ clock16(uint64_t us)
 }
 
 void
-flow_stamp(struct flow *f, uint64_t now, uint16_t *ts, uint16_t *tsreply)
+flow_stamp(struct flow *f, uint64_t now, uint8_t turn, uint16_t *ts,
+    uint16_t *tsreply)
 {
 	uint64_t held = now > f->ts_arrival ? now - f->ts_arrival : 0;
 
+	f->stamp_at = now;
 	*ts = clock16(now);
 	*tsreply = WIRE_TS_NONE;
+	if (turn != 0 && f->ts_turn == turn)
+		return;
 	if (f->ts_pending && held <= FLOW_HELD_MAX) {
 		*tsreply = (uint16_t)(f->ts_recent + clock16(held));
 		if (*tsreply == WIRE_TS_NONE)
@@ -536,13 +540,14 @@ flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held, bool latest)
 }
 
 void
-flow_stamped(struct flow *f, uint64_t arrival, uint16_t ts)
+flow_stamped(struct flow *f, uint64_t arrival, uint8_t turn, uint16_t ts)
 {
 	/* Data that the program read late is older than a probe's stamp. */
 	if (arrival < f->ts_arrival)
 		return;
 	f->ts_recent = ts;
 	f->ts_arrival = arrival;
+	f->ts_turn = turn;
 	f->ts_pending = true;
 }
 

@@ -128,8 +128,10 @@ uint64_t flow_overdue_at(const struct flow *);
  * datagrams may depend on it? */
 bool flow_carries(const struct flow *, uint64_t now);
 
-/* The timestamps of a packet sent now. */
-void flow_stamp(struct flow *, uint64_t now, uint16_t *ts, uint16_t *tsreply);
+/* The timestamps of a packet sent now.  It does not return one that came in that
+ * turn (state_turn()); the agent's own packets may: 0. */
+void flow_stamp(struct flow *, uint64_t now, uint8_t turn, uint16_t *ts,
+    uint16_t *tsreply);
 /* For how long a tsreply sent now was held: n, for less than 2^n units of
  * WIRE_TS_US. */
 uint8_t flow_held(const struct flow *, uint64_t now);
@@ -138,8 +140,9 @@ uint8_t flow_held(const struct flow *, uint64_t now);
  * 2^held - 1 units of WIRE_TS_US. */
 uint64_t flow_sent_at(uint64_t arrival, uint16_t tsreply, uint8_t held,
     bool latest);
-/* A packet in order brought a timestamp. */
-void flow_stamped(struct flow *, uint64_t arrival, uint16_t ts);
+/* A packet in order brought a timestamp; `turn': what it brings besides is
+ * handed on when that is over, 0: at once. */
+void flow_stamped(struct flow *, uint64_t arrival, uint8_t turn, uint16_t ts);
 /* The round-trip time that a tsreply shows, us. */
 uint32_t flow_rtt(uint64_t arrival, uint16_t tsreply);
 

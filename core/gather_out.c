@@ -37,7 +37,7 @@ gather_may(struct mp *m, struct session *s, uint64_t now, size_t len)
 
 	return f != NULL && len <= MP_PAYLOAD_MAX && gather_most(len) > 1 &&
 	    bundle_session_ok(s, now) &&
-	    bundle_flow_ok(s, f, now, len + MP_OVERHEAD) &&
+	    bundle_flow_ok(s, f, len + MP_OVERHEAD) &&
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) == NULL &&
 	    !s->again && (s->gather_at != 0 || s->staged.n == 0);
 }
@@ -56,7 +56,7 @@ mp_gather(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	if ((!hurry && s->gather_at == 0) || !gather_may(m, s, now, len))
 		return 0;
 	if (s->staged.n >= gather_most(len) ||
-	    !pool_fits(m, POOL_HELD, s, len))
+	    !pool_fits(m, s, len))
 		return MP_EAGAIN;
 	if (s->gather_at == 0 && !gather_start(m, s, now))
 		return 0;
@@ -129,7 +129,7 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	n = gather_most(*len);
 	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, *len + MP_OVERHEAD);
-	if (f == NULL || !bundle_flow_ok(s, f, now, *len + MP_OVERHEAD) ||
+	if (f == NULL || !bundle_flow_ok(s, f, *len + MP_OVERHEAD) ||
 	    path_choice_copy(m, s, now, f, *len + MP_COPY_OVERHEAD) != NULL ||
 	    n * (*len + MP_OVERHEAD) > size || s->staged_seq != 0)
 		return 0;

@@ -97,8 +97,9 @@ struct mp_limits {
 			      * and `staged' are rounded down to a power of
 			      * two */
 	uint32_t pool_each;  /* of one session; default 16 MiB */
-	uint32_t staged;	     /* bytes of staged ones, and of parts that wait for
-			      * the other one; default 2 MiB */
+	uint32_t staged;	     /* bytes of staged ones, and, up to 2 MiB, of
+			      * parts that wait for the other one; default 16
+			      * MiB, touched like `pool' */
 };
 
 /* A view of a block.  Private: use the functions. */
@@ -231,6 +232,12 @@ void mp_slot_take(struct mp *, uint64_t now, uint32_t from, uint32_t to,
     const struct mp_addr *peer);
 /* The open slots, as bits.  [lock] */
 uint32_t mp_slots(const struct mp *);
+/* Those of them that are not parting.  [lock] */
+uint32_t mp_slots_accepting(const struct mp *);
+/* The slot's socket was closed, but what it sent is still to go, where a session
+ * is to come up for it or the first answer to a child: the other sessions end,
+ * and no stranger gets one in this slot.  Later it is closed. [lock] */
+void mp_slot_part(struct mp *, uint64_t now, uint32_t slot);
 /* The slot's socket was closed: peers get a CLOSE, the sessions end. [lock] */
 void mp_slot_close(struct mp *, uint64_t now, uint32_t slot);
 
@@ -381,11 +388,11 @@ struct mp_tx_option {
 				 * so long and none ever did; 0: never */
 };
 
-/* Stages a datagram until its session is up.  One session has 208 KiB, with 48
- * bytes for each datagram; its oldest are dropped first.  Options of NULL: the
- * defaults.  Returns 0, or 1 where the session is up and others wait to be
- * sent: mp_staged_begin() is next.  MP_EAGAIN: so many wait that there is no
- * room.  MP_EINVAL: there is no such session. [lock] */
+/* Stages a datagram until its session is up.  One session has half of the bytes
+ * for staged ones, but of those over 2 s old 208 KiB, with 48 bytes for each
+ * datagram; its oldest are dropped first.  Options of NULL: the defaults.  Returns 0, or 1 where the session is up and others wait to be
+ * sent: mp_staged_begin() is next.  MP_EAGAIN: so many wait (208 KiB) that there is
+ * no room.  MP_EINVAL: there is no such session. [lock] */
 MP_CHECK int mp_stage(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
     size_t len);
@@ -452,6 +459,8 @@ struct mp_rx {
 	/* set by the caller */
 	struct mp_path path;
 	uint64_t arrival; /* when the kernel received it; MP_NEVER: unknown */
+	bool later; /* a datagram that it brings is handed on later:
+		     * mp_recv_given() */
 	/* set for MP_DELIVER; `off' and `len' also for MP_HANDSHAKE of a
 	 * commit */
 	struct mp_addr from; /* the sender, as the program knows it */
@@ -468,6 +477,7 @@ struct mp_rx {
 	uint8_t suite;
 	bool control, dir;
 	uint64_t part_pos; /* of MP_JOIN: the other part */
+	uint64_t born_at;  /* of a bundle: when the key was made */
 	uint8_t key[32];
 };
 
@@ -488,6 +498,10 @@ enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
  * MP_DROPPED: there is no room. [lock] */
 enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
+/* What packets with `later' brought has been handed on to the program.  Until
+ * then no packet of the program's tells the peer that they were read, which
+ * would let its next datagrams pass them. [lock] */
+void mp_recv_given(struct mp *);
 
 /*
  * After mp_open(): would mp_recv_commit() deliver this datagram?  For a caller
@@ -526,14 +540,15 @@ struct mp_rx_bundle {
  */
 MP_CHECK unsigned mp_recv_bundle_begin(struct mp *, uint64_t now,
     struct mp_rx_bundle *, const uint8_t *packets, size_t seg, size_t total);
-/* As mp_open(), for packet i; each one is to be opened before the commit. */
+/* As mp_open(), for packet i; all are to be opened, in their order, before the
+ * commit.  After the last one, or after mp_recv_bundle_wipe(), no key is left in
+ * it. */
 int mp_recv_bundle_open(struct mp_rx_bundle *, unsigned i,
     const uint8_t *packet, size_t len, uint8_t *out);
 /*
  * As mp_recv_commit(), for the packets from..to - 1, of which packet i was
  * opened to out + (i - from) * stride.  Each is committed once, in their order,
- * in one call or several.  Returns how many are delivered.  After that of the
- * last packet, or after mp_recv_bundle_wipe(), no key is left in it.  [lock]
+ * in one call or several.  Returns how many are delivered.  [lock]
  */
 unsigned mp_recv_bundle_commit(struct mp *, uint64_t now,
     struct mp_rx_bundle *, unsigned from, unsigned to, const uint8_t *out,

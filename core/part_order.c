@@ -9,20 +9,25 @@
  * follows a long one.
  *
  * So what follows on the same flow goes in parts as well, until an answer says
- * that the peer's agent has read the last ones.  A steady stream never
+ * that the peer's agent has read the last ones, and has handed them on
+ * (mp_recv_given()).  However long that takes: the agent may be late, or the
+ * host that both run on.  A steady stream never
  * comes to that: after ORDER_MORE datagrams that need no parts the next ones
  * wait for the answer to a probe, ORDER_US at most, and until the place where
  * they wait is full: the program is not to wait as well.  Where longer ones need
  * parts on that flow still, they do not wait: short ones go whole then, and
  * could pass only what the agent has not read for so many datagrams.
  *
- * An answer tells only within bounds what it answers.  Where nothing else was
- * sent on the flow between those, it is for the last one in parts.
+ * An answer tells only within bounds what it answers.  Where no other packet
+ * was sent on the flow between those, whatever it was, it is for the last one in
+ * parts.
  *
  *	part_flow	the flow of the last datagram in parts, sent at part_at
- *	part_prev	when the one before it was sent there
- *	part_gone	when the kernel had it: the agent may send probes with a
- *			later time stamp before that
+ *	part_prev	when a packet before it was sent there
+ *	part_seq	the last number used there, before it and then by it
+ *	part_gone	when the kernel had it
+ *	part_mixed	other packets were sent while it went: they have later
+ *			time stamps, and may have gone before it
  *	part_left	datagrams that may yet follow in parts; 0: the next waits
  *	part_need	how long the last packet would have been that had to go
  *			in parts; 0: nothing is to be watched
@@ -45,18 +50,17 @@ enum {
 };
 
 bool
-part_order_behind(const struct session *s, const struct flow *f, uint64_t now)
+part_order_behind(const struct session *s, const struct flow *f)
 {
-	return s->part_need != 0 && s->part_flow == f->id &&
-	    now < s->part_at + ORDER_US;
+	return s->part_need != 0 && s->part_flow == f->id;
 }
 
 bool
-part_order_parts(const struct session *s, const struct flow *f, uint64_t now,
-    size_t len, size_t frame)
+part_order_parts(const struct session *s, const struct flow *f, size_t len,
+    size_t frame)
 {
 	return part_needed(f, len, MP_OVERHEAD, frame) ||
-	    (part_order_behind(s, f, now) &&
+	    (part_order_behind(s, f) &&
 		len + MP_OVERHEAD + frame <= f->size);
 }
 
@@ -64,10 +68,11 @@ bool
 part_order_waits(struct mp *m, struct session *s, const struct flow *f,
     uint64_t now, size_t len, size_t frame)
 {
-	if (s->part_left > 0 || !part_order_behind(s, f, now) ||
+	if (s->part_left > 0 || !part_order_behind(s, f) ||
 	    part_needed(f, len, MP_OVERHEAD, frame))
 		return false;
-	if (!pool_fits(m, POOL_HELD, s, len + ORDER_SPARE)) {
+	if (now >= s->part_at + ORDER_US ||
+	    !pool_fits(m, s, len + ORDER_SPARE)) {
 		s->part_need = 0;
 		s->staged_again = 0;
 		return false;
@@ -77,13 +82,18 @@ part_order_waits(struct mp *m, struct session *s, const struct flow *f,
 }
 
 void
+part_order_begin(struct session *s, const struct flow *f)
+{
+	s->part_prev = f->stamp_at;
+	s->part_seq = f->tx_seq;
+}
+
+void
 part_order_sent(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     size_t len, size_t frame)
 {
-	uint64_t prev = s->part_flow == f->id ? s->part_at : 0;
-
-	prev = f->data_last > prev ? f->data_last : prev;
-	s->part_prev = f->probe_at > prev ? f->probe_at : prev;
+	s->part_mixed = f->tx_seq != s->part_seq + 2;
+	s->part_seq = f->tx_seq;
 	s->part_at = s->part_gone = now;
 	s->part_flow = f->id;
 	if (part_needed(f, len, MP_OVERHEAD, frame)) {
@@ -106,6 +116,7 @@ part_order_gone(struct session *s, const struct flow *f, uint64_t now,
 	if (s->part_flow != f->id)
 		return;
 	s->part_gone = now;
+	s->part_mixed |= f->tx_seq != s->part_seq;
 	if (s->part_need == 0)
 		s->part_need = (uint16_t)(len + MP_OVERHEAD);
 }
@@ -115,8 +126,7 @@ part_order_passed(struct mp *m, struct session *s, const struct flow *f,
     uint64_t from, uint64_t to, uint64_t now)
 {
 	if (s->part_need == 0 || s->part_flow != f->id || to < s->part_at ||
-	    (from < s->part_gone && (from <= s->part_prev ||
-		(f->probe_at > s->part_at && f->probe_at <= to))))
+	    (from < s->part_gone && (from <= s->part_prev || s->part_mixed)))
 		return;
 	if (s->part_left == 0) {
 		s->staged_again = 0;

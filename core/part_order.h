@@ -16,17 +16,18 @@ struct session;
 
 /* Would the next datagram on that flow go behind one in parts of which nothing
  * was heard yet? */
-bool part_order_behind(const struct session *, const struct flow *,
-    uint64_t now);
+bool part_order_behind(const struct session *, const struct flow *);
 /* Does it, with `frame' bytes in front of each packet, go in
  * parts on that flow: because it must, or behind one that did? */
-bool part_order_parts(const struct session *, const struct flow *, uint64_t now,
-    size_t len, size_t frame);
+bool part_order_parts(const struct session *, const struct flow *, size_t len,
+    size_t frame);
 /* Must it wait until the ones in parts have arrived?  Not for long: it is to be
  * staged. */
 bool part_order_waits(struct mp *, struct session *, const struct flow *,
     uint64_t now, size_t len, size_t frame);
-/* A datagram of that length goes in parts on that flow. */
+/* The first part of a datagram is to be filled in for that flow. */
+void part_order_begin(struct session *, const struct flow *);
+/* Both are: a datagram of that length goes in parts. */
 void part_order_sent(struct mp *, struct session *, struct flow *, uint64_t now,
     size_t len, size_t frame);
 /* The kernel has it. */

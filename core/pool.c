@@ -16,8 +16,10 @@
  * path of 60 ms has died (tests/sim, pool_100): rate x (2 SRTT + 150 ms) and
  * heads.
  *
- * A session has a bound of its own, 208 KiB staged, pool_each recent
- * bytes and 64 KiB of parts, records included; over it, its own oldest goes.
+ * A session has a bound of its own, half the pool (208 KiB at least) staged,
+ * pool_each recent bytes and 64 KiB of parts, records included; over it, its own
+ * oldest goes.  Of a session that is up no more than 208 KiB are staged
+ * (pool_fits()): there the program waits.
  * Where the pool is full, the oldest record of the session that holds most
  * goes.  Queues of POOL_HEAVY chunks and more are in lists by the logarithm of
  * their chunks, so that one of those that hold most (within a factor of 2) is
@@ -59,11 +61,19 @@ enum pool_bound {
 	POOL_ALIGN = 16,
 	POOL_HEAVY = 8, /* chunks from which a queue is in a list by size */
 	POOL_LOOKS = 64, /* sessions that one walk looks at */
-	/* For one session, records included: Linux's default send buffer
-	 * (net.core.wmem_default, 212992). */
+	/* For one session, records included, where others than those of its begin
+	 * are staged: Linux's default send buffer (net.core.wmem_default,
+	 * 212992). */
 	POOL_HELD_BYTES = 208 * 1024,
 	POOL_PARTS_BYTES = 64 * 1024,
+	POOL_PARTS_ALL = 2 << 20, /* of all sessions */
 };
+
+uint32_t
+pool_parts_size(const struct mp_limits *l)
+{
+	return l->staged < POOL_PARTS_ALL ? l->staged : POOL_PARTS_ALL;
+}
 
 /* A pool, and where its memory lies in this process. */
 struct place {
@@ -85,13 +95,14 @@ place_of(const struct mp *m, enum pool_kind kind)
 		p.mem = m->staged;
 		p.link = m->staged_link;
 		p.size = m->limits.staged;
-		p.each_bytes = POOL_HELD_BYTES;
+		p.each_bytes = p.size / 2 > POOL_HELD_BYTES ? p.size / 2 :
+		    POOL_HELD_BYTES;
 		break;
 	case POOL_PARTS:
 		p.pool = &m->sh->parts;
 		p.mem = m->parts;
 		p.link = m->parts_link;
-		p.size = m->limits.staged;
+		p.size = pool_parts_size(&m->limits);
 		p.each_bytes = POOL_PARTS_BYTES;
 		break;
 	case POOL_RECENT:
@@ -689,12 +700,11 @@ pool_clear(struct mp *m, enum pool_kind kind, struct session *s)
 }
 
 bool
-pool_fits(const struct mp *m, enum pool_kind kind, struct session *s,
-    size_t len)
+pool_fits(const struct mp *m, struct session *s, size_t len)
 {
-	struct place p = place_of(m, kind);
+	struct place p = place_of(m, POOL_HELD);
 
-	return queue_of(s, &p)->bytes + record_size(len) <= p.each_bytes;
+	return queue_of(s, &p)->bytes + record_size(len) <= POOL_HELD_BYTES;
 }
 
 void

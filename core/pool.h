@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct mp;
+struct mp_limits;
 struct session;
 
 enum pool_kind { POOL_RECENT, POOL_HELD, POOL_PARTS };
@@ -56,6 +57,8 @@ struct record {
 	/* the datagram follows, in pieces */
 };
 
+/* The bytes of the pool of parts. */
+uint32_t pool_parts_size(const struct mp_limits *);
 /* Keeps a datagram.  Returns its record, for the caller to fill in (seq, sid,
  * flow; or option, df); NULL: it is too long. */
 struct record *pool_put(struct mp *, enum pool_kind, struct session *,
@@ -81,9 +84,8 @@ size_t pool_len(const struct record *);
  * the pool was found corrupt. */
 bool pool_read(struct mp *, enum pool_kind, const struct record *,
     size_t off, uint8_t *out, size_t len);
-/* Would a datagram fit into the session's own bound? */
-bool pool_fits(const struct mp *, enum pool_kind, struct session *,
-    size_t len);
+/* Does the session stage less than 208 KiB with one more datagram? */
+bool pool_fits(const struct mp *, struct session *, size_t len);
 /* Copies the datagram of a record of one kind to a record as long of another
  * kind. */
 void pool_copy(struct mp *, enum pool_kind, const struct record *,

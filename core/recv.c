@@ -29,6 +29,7 @@ recv_keys(const struct mp *m, const struct wire_ad *ad, struct mp_rx *rx,
 	rx->gen = r->s != NULL ? r->s->gen : 0;
 	rx->sid = ad->sid;
 	rx->suite = r->keys->suite;
+	rx->born_at = MP_NEVER;
 	memcpy(rx->key, r->keys->rx, sizeof(rx->key));
 }
 
@@ -143,6 +144,10 @@ recv_stale(const struct table_ref *r, const struct mp_rx *rx)
 	if (r->s != NULL ? r->s->gen != rx->gen || !r->keys->live ||
 	    r->s->state == MP_S_CLOSING : r->sh->state != HANDSHAKE_OPEN)
 		return true;
+	/* A bundle no longer has the key by then. */
+	if (rx->born_at != MP_NEVER)
+		return r->keys->sid_in != rx->sid ||
+		    r->keys->born_at != rx->born_at;
 	return memcmp(r->keys->rx, rx->key, CRYPTO_KEY) != 0;
 }
 
@@ -292,7 +297,8 @@ recv_proves(struct mp *m, struct recv *r)
 	    recent_after(m, r->s, r->f, rest + WIRE_TS_US));
 }
 
-/* The timestamps of a packet in order. */
+/* The timestamps of a packet in order.  That of a first part is not returned:
+ * the peer would take it that the other one, which has the same, was read. */
 static void
 take_times(struct mp *m, struct recv *r)
 {
@@ -300,7 +306,9 @@ take_times(struct mp *m, struct recv *r)
 	uint32_t us;
 	bool review;
 
-	flow_stamped(f, r->arrival, r->msg.ts);
+	if (!WIRE_IS_FRAG(r->msg.flags) || r->msg.part == 1)
+		flow_stamped(f, r->arrival, r->rx->later ? state_turn(m) : 0,
+		    r->msg.ts);
 	if (r->msg.tsreply == WIRE_TS_NONE)
 		return;
 	if (!(r->msg.flags & WIRE_PROBE))
@@ -419,6 +427,8 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	if (!r->former && (r->fresh || r->in_order))
 		loss_came(r->f, rx->control, rx->seq, r->now);
+	if (!r->former)
+		state_keys(r->s)->heard = true;
 	r->s->last_in = r->now;
 	r->f->rx_packets++;
 	r->f->rx_bytes += len;
@@ -570,6 +580,12 @@ mp_recv_commit(struct mp *m, uint64_t now, struct mp_rx *rx,
 	crypto_wipe(rx->key, sizeof(rx->key));
 	crypto_wipe(rx->back, sizeof(rx->back));
 	return whose ? recv_opened(m, &r, (size_t)opened, ref) : MP_DROPPED;
+}
+
+void
+mp_recv_given(struct mp *m)
+{
+	m->sh->given++;
 }
 
 /*

@@ -188,12 +188,12 @@ asked_slot(const struct mp *m, const struct handshake *sh)
 	static const uint8_t unknown[16];
 	uint32_t i, slot = m->sh->accept_slot;
 
-	if (!state_slot_open(m, slot) ||
+	if (!state_slot_accepts(m, slot) ||
 	    memcmp(sh->claim, unknown, sizeof(unknown)) == 0 ||
 	    addr_fits((enum mp_family)m->sh->family[slot], sh->claim))
 		return (uint8_t)slot;
 	for (i = 0; i < MP_SLOTS_MAX; i++)
-		if (state_slot_open(m, i) && addr_fits(
+		if (state_slot_accepts(m, i) && addr_fits(
 		    (enum mp_family)m->sh->family[i], sh->claim))
 			return (uint8_t)i;
 	return UINT8_MAX;
@@ -226,8 +226,10 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->slot = s->slot;
 	} else {
 		sh->slot = asked_slot(m, sh);
-		if (!state_slot_open(m, sh->slot))
+		if (!state_slot_accepts(m, sh->slot) &&
+		    (s = find_rival(m, sh, now)) == NULL)
 			return MP_C_drop_handshake_slot;
+		sh->slot = s != NULL ? s->slot : sh->slot;
 	}
 	if (yields(m, sh, now))
 		return MP_C_drop_handshake_role;
@@ -440,7 +442,7 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 		responder_adopt(m, rival, sh, now);
 		s = rival;
 	}
-	if (s == NULL)
+	if (s == NULL && state_slot_accepts(m, sh->slot))
 		s = peer_addr_new(m, sh, now, rx);
 	if (s == NULL)
 		return NULL;

@@ -97,7 +97,7 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	msg->held_log2 = flow_held(f, now);
 	msg->link = link_of(f);
 	msg->data = f->tx_data;
-	flow_stamp(f, now, &msg->ts, &msg->tsreply);
+	flow_stamp(f, now, 0, &msg->ts, &msg->tsreply);
 	if (frame > 0)
 		child_put_frame(s, buf);
 	wire_put_ad(buf + frame, &ad);
@@ -141,7 +141,7 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		f->tx_data++;
 	name_itself(msg, &ad);
 	msg->held_log2 = flow_held(f, now);
-	flow_stamp(f, now, &msg->ts, &msg->tsreply);
+	flow_stamp(f, now, state_turn(m), &msg->ts, &msg->tsreply);
 	if (framed)
 		child_put_frame(s, tx->hdr);
 	if (framed && msg->flags == 0) {
@@ -199,7 +199,8 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	uint16_t flags;
 	int n = 1;
 
-	if (part_order_parts(s, f, now, len, frame)) {
+	if (part_order_parts(s, f, len, frame)) {
+		part_order_begin(s, f);
 		fill_parts(m, s, f, now, 0, NULL, len, tx);
 		part_order_sent(m, s, f, now, len, frame);
 		n = 2;
@@ -343,7 +344,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		    MP_ENETUNREACH;
 	if (part_order_waits(m, s, f, now, len, frame))
 		return MP_EAGAIN;
-	bytes = part_order_parts(s, f, now, len, frame) ?
+	bytes = part_order_parts(s, f, len, frame) ?
 	    len + 2 * PART_OVERHEAD : need;
 	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
 		return MP_EAGAIN;

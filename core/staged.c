@@ -38,8 +38,9 @@
  * no peer answered for so long.
  *
  * Given up: 10 s after it was staged or the session began to connect
- * (timers.c), when the session is freed, or when newer ones need the room
- * (pool.c) while there is no session.  It is counted (drop_staged), as a full
+ * (timers.c), when the session is freed, or, while there is no session, when newer
+ * ones need the room (pool.c) or are so many that it should not outlive
+ * STAGED_BEGIN.  It is counted (drop_staged), as a full
  * queue of the kernel would drop it.
  *
  * The first mp_stage() also tells where plain UDP would leave from, which INIT
@@ -72,8 +73,13 @@
 #include "table.h"
 #include "wire.h"
 
-/* us that a taker has to send what it took and to say so. */
-enum { STAGED_LEASE = 500 * 1000 };
+enum {
+	/* us that a taker has to send what it took and to say so */
+	STAGED_LEASE = 500 * 1000,
+	/* us in which all that a session's begin brings is kept: three rounds
+	 * of INIT and a long round trip */
+	STAGED_BEGIN = 2 * 1000 * 1000,
+};
 
 /* Takes what mp_stage() tells of the session: the source of the primary pair,
  * and how long to wait for a peer before plain UDP. */
@@ -88,6 +94,21 @@ take_option(struct session *s, const struct mp_tx_option *option)
 		s->plain_us = option->plain_us;
 }
 
+/* Of those older than STAGED_BEGIN no more are kept than of a session that is
+ * up: to a peer that comes late nobody sends megabytes of the past at once. */
+static void
+staged_trim(struct mp *m, struct session *s, uint64_t now, size_t len)
+{
+	const struct record *r;
+
+	while (!pool_fits(m, s, len) &&
+	    (r = pool_first(m, POOL_HELD, s)) != NULL &&
+	    now >= r->sent_at + STAGED_BEGIN) {
+		pool_drop(m, POOL_HELD, s);
+		state_count(m, MP_C_drop_staged);
+	}
+}
+
 int
 mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
     const struct mp_tx_option *option, const void *payload, size_t len)
@@ -99,8 +120,9 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	    (s = table_find_addr(m, slot, dst)) == NULL)
 		return MP_EINVAL;
 	if ((s->state == MP_S_UP || s->plain) &&
-	    !pool_fits(m, POOL_HELD, s, len))
+	    !pool_fits(m, s, len))
 		return MP_EAGAIN;
+	staged_trim(m, s, now, len);
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
 	if (option != NULL)
 		take_option(s, option);
@@ -407,13 +429,15 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 
 	if (s->staged_by != f->id)
 		s->staged_seq = 0;
-	r->part = s->staged_seq != 0 || part_order_parts(s, f, now, len, frame);
+	r->part = s->staged_seq != 0 || part_order_parts(s, f, len, frame);
 	if (!r->part) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
 		r->taken_seq = (uint32_t)tx->seq;
 		return;
 	}
+	if (s->staged_seq == 0)
+		part_order_begin(s, f);
 	msg.flags = WIRE_FRAG;
 	msg.total = (uint16_t)len;
 	msg.part = s->staged_seq != 0;

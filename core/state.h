@@ -78,6 +78,8 @@ struct flow {
 	uint64_t tx_seq;  /* last sequence number used */
 	uint8_t id;
 	uint8_t send_errors; /* in a row */
+	uint8_t ts_turn; /* of ts_recent: state_turn(), or 0: anyone may echo
+			  * it */
 	bool gone : 1;	   /* the pair does not exist at present */
 	bool down : 1;	   /* its link has no carrier */
 	bool failed : 1;   /* sending failed twice; an answer mends it */
@@ -109,6 +111,7 @@ struct flow {
 
 	/* waits: times are MP_NEVER where nothing is outstanding */
 	uint64_t ts_arrival;   /* of ts_recent */
+	uint64_t stamp_at;     /* the last packet sent on it, 0: none */
 	uint64_t ack_due;      /* delayed acknowledgement; MP_NEVER */
 	uint64_t wait_since;   /* the wait that runs */
 	uint64_t silent_since; /* first wait since the last answer */
@@ -184,6 +187,7 @@ struct keys {
 	bool live : 1;
 	bool own : 1; /* of a handshake of ours */
 	bool parent : 1; /* `secret' is set */
+	bool heard : 1; /* a packet of the peer's opened under them */
 	bool child : 1; /* made of a parent's secret, without a handshake */
 	bool framed : 1; /* initiator: the peer has not told sid_out, which is
 			  * sid_in; packets go as CHILD */
@@ -250,9 +254,11 @@ struct session {
 	uint64_t handshake_after; /* when a handshake wanted may begin */
 	struct queue staged;
 	struct queue parts; /* received, without their other part */
-	uint64_t part_at, part_prev, part_gone; /* of the last datagrams that went in */
-	uint8_t part_flow;	     /* parts (part_order.c) */
+	/* of the last datagrams that went in parts (part_order.c) */
+	uint64_t part_at, part_prev, part_gone, part_seq;
+	uint8_t part_flow;
 	uint8_t part_left;
+	bool part_mixed;
 	uint16_t part_need;
 
 	/* choice */
@@ -411,7 +417,7 @@ struct shared {
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
 	uint32_t resend_us; /* see struct mp_setup */
-	uint32_t open_slots; /* by slot */
+	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
 	uint8_t family[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
 	struct rng rng;
@@ -421,6 +427,7 @@ struct shared {
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
+	uint32_t given; /* times that what the agent read was handed on */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
 	struct pool pool, staged, parts;
@@ -439,6 +446,14 @@ static inline void
 state_count(struct mp *m, enum mp_counter c)
 {
 	m->sh->count[c]++;
+}
+
+/* Names the time until mp_recv_given() is called next: 1 to 255.  That it comes
+ * round makes a time stamp wait a little longer, no more. */
+static inline uint8_t
+state_turn(const struct mp *m)
+{
+	return (uint8_t)(m->sh->given % UINT8_MAX + 1);
 }
 
 static inline struct session *
@@ -493,6 +508,14 @@ static inline bool
 state_slot_open(const struct mp *m, uint32_t slot)
 {
 	return slot < MP_SLOTS_MAX && (m->sh->open_slots >> slot & 1) != 0;
+}
+
+/* Is there a socket that may get new sessions? */
+static inline bool
+state_slot_accepts(const struct mp *m, uint32_t slot)
+{
+	return state_slot_open(m, slot) &&
+	    (m->sh->parting_slots >> slot & 1) == 0;
 }
 
 static inline uint32_t

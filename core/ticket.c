@@ -92,7 +92,7 @@ ticket_has_parent(const struct session *s)
 	const struct keys *k = &s->keys[s->cur & 1];
 
 	return (s->state == MP_S_UP || s->state == MP_S_CLOSING) &&
-	    s->initiator && k->live && k->parent;
+	    s->initiator && k->live && k->parent && k->heard;
 }
 
 int

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "late.h"
 #include "loop.h"
 #include "parent.h"
 
@@ -55,6 +56,7 @@ struct agent {
 	struct keyring_list rings;
 	struct parent_list parents; /* the last used first */
 	unsigned nparents;
+	struct late late;
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
 	struct process_list processes;

@@ -92,6 +92,7 @@ control_describe(const struct mmsghdr *m, struct control_item *c)
 	c->rx.path.local = info.local;
 	c->rx.path.ifindex = info.ifindex;
 	c->rx.arrival = info.arrival;
+	c->rx.later = true;
 	c->tos = (int16_t)info.tos;
 	c->ttl = (int16_t)info.ttl;
 	return true;
@@ -242,10 +243,11 @@ control_take_internal(struct port *p, struct internal *inner,
 		backlog_put(p, inner, bytes + inner->off, inner->len);
 }
 
+/* Acts on the packets; true: the engine is to be told. */
 static bool
 control_act(struct port *p, int n)
 {
-	bool failed = false;
+	bool tell = false;
 	int i;
 
 	for (i = 0; i < n; i++) {
@@ -253,26 +255,31 @@ control_act(struct port *p, int n)
 
 		if (c->is_inner)
 			control_take_internal(p, &c->inner, in.bytes[i]);
-		else if (c->verdict == MP_DELIVER)
+		else if (c->verdict == MP_DELIVER) {
+			tell = true;
 			control_deliver(p, c, in.bytes[i], c->joined ?
 			    (size_t)PACKET : in.msg[i].msg_len);
+		}
 		if (c->answer) {
 			uplink_aim(p, &c->out.path);
 			c->error = port_send_packet(p, &c->out, c->packet);
 		}
-		failed |= c->error != 0;
+		tell |= c->error != 0;
 	}
-	return !failed;
+	return tell;
 }
 
+/* Datagrams were handed on: so the program's answers may say that they were
+ * read.  And some answers to handshakes did not go. */
 static void
-control_tell_failed(struct port *p, int n)
+control_tell(struct port *p, int n)
 {
 	uint64_t now = arena_now();
 	int i;
 
 	if (!port_lock(p))
 		return;
+	mp_recv_given(&p->map.mp);
 	for (i = 0; i < n; i++)
 		if (in.item[i].answer && in.item[i].error != 0)
 			mp_poll_failed(&p->map.mp, now, &in.item[i].out,
@@ -300,8 +307,8 @@ control_take(struct port *p, int fd)
 		control_open_all(p, n);
 		if (!control_commit_all(p, n))
 			return false;
-		if (!control_act(p, n))
-			control_tell_failed(p, n);
+		if (control_act(p, n))
+			control_tell(p, n);
 		if (n < BATCH)
 			break;
 	}

@@ -105,7 +105,7 @@ group_probe_all(struct port *p, struct group_found *f, bool down)
 		}
 		if (f->slots >> slot & 1)
 			return false;
-		arena_own_drop(&p->map, (uint32_t)slot);
+		arena_own_drop(&p->map, (uint32_t)slot, 1);
 		f->slots |= UINT32_C(1) << slot;
 		f->index[slot] = (uint8_t)k;
 	}

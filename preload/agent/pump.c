@@ -200,6 +200,7 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 	if (!uplink_ask(p, &more))
 		return -1;
 	now = arena_now();
+	mp_recv_given(&p->map.mp); /* control.c is done with what it read */
 	steering_read_records(p);
 	/* Before session ids and challenges are drawn (ephemeral secrets are
 	 * the kernel's: keyring.c).  In a steady talk the port is looked at

@@ -10,12 +10,16 @@
  *	free	  may be given to a new socket
  *	used	  the socket exists, as far as the last scan could tell
  *	parting	  (bit of port.parting) the socket is gone, but datagrams of its
- *		  program wait for a session, or for the first answer to a child; the record and the engine's slot
- *		  stay until they are delivered, PART_US at most.  A program
- *		  that sends one datagram and exits is served by this.
+ *		  program wait for a session, or for the first answer to a
+ *		  child; the record and the engine's slot stay until they are
+ *		  delivered, PART_US at most.  A program that sends one datagram
+ *		  and exits is served by this.  All other sessions of the slot
+ *		  end at once, and no new ones begin in it, for nobody would
+ *		  read what their peers send (mp_slot_part()).
  * slots_add: free to used.  slots_drop: used to parting or free.  slots_part:
  * parting to free.  Where another socket of the port takes packets to its
- * address, that one gets the sessions (sibling.h).  A slot that becomes free is
+ * address, that one gets the sessions (sibling.h), also if it is bound later,
+ * while the slot parts: a server that begins again at once.  A slot that becomes free is
  * closed in the engine, which tells the peers that are left (CLOSE); the pump
  * sends that, so the port is due.
  *
@@ -50,6 +54,7 @@
 #include "mp.h"
 #include "agent.h"
 #include "journal.h"
+#include "late.h"
 #include "parent.h"
 #include "port.h"
 #include "shared/arena.h"
@@ -142,6 +147,24 @@ slots_forget_indices(struct port *p)
 	p->steering_due = true; /* even if no slot can be given now */
 }
 
+/* The peers of sockets that are gone are those of another one of the port, as in
+ * the kernel: their sessions go on there.  [lock] */
+static void
+slots_pass_on(struct port *p, uint32_t gone)
+{
+	uint32_t i;
+	int heir;
+
+	for (i = 0; i < MP_SLOTS_MAX; i++) {
+		if ((gone >> i & 1) == 0)
+			continue;
+		heir = sibling_heir(&p->map, i, gone | p->parting);
+		if (heir >= 0)
+			mp_slot_move(&p->map.mp, arena_now(), i,
+			    (uint32_t)heir, NULL);
+	}
+}
+
 int
 slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 {
@@ -161,6 +184,8 @@ slots_add(struct port *p, const struct ipc_request *ask, pid_t pid, bool raced)
 	if (!port_lock(p))
 		return -EAGAIN;
 	error = slots_write_record(p, (uint32_t)slot, ask, pid);
+	if (error == 0) /* a program that begins again at once */
+		slots_pass_on(p, p->parting);
 	port_unlock(p);
 	if (error != 0)
 		return error;
@@ -189,6 +214,21 @@ slots_moved_index(uint8_t at, unsigned n, unsigned left, uint64_t holes)
 	    PORT_UNKNOWN;
 }
 
+/* Their sessions with nothing undelivered end.  [lock] */
+static void
+slots_begin_parting(struct port *p, uint32_t parting)
+{
+	uint64_t now = arena_now();
+	uint32_t i;
+
+	p->parting |= parting;
+	if (parting != 0)
+		parent_keep(p, now);
+	for (i = 0; i < MP_SLOTS_MAX; i++)
+		if ((parting >> i & 1) != 0)
+			mp_slot_part(&p->map.mp, now, i);
+}
+
 /* [lock] */
 static void
 slots_clear_records(struct port *p, uint32_t gone)
@@ -198,6 +238,7 @@ slots_clear_records(struct port *p, uint32_t gone)
 
 	if (gone != 0)
 		parent_keep(p, now);
+	late_note(p, gone, now);
 	for (i = 0; i < MP_SLOTS_MAX; i++) {
 		if ((gone >> i & 1) == 0)
 			continue;
@@ -220,24 +261,6 @@ slots_undelivered(const struct port *p, uint32_t slots)
 		    (info.staged > 0 || info.waits) && info.slot < MP_SLOTS_MAX)
 			found |= slots & UINT32_C(1) << info.slot;
 	return found;
-}
-
-/* The peers of a socket that is gone are those of another one of the port, as in
- * the kernel: their sessions go on there.  [lock] */
-static void
-slots_pass_on(struct port *p, uint32_t gone)
-{
-	uint32_t i;
-	int heir;
-
-	for (i = 0; i < MP_SLOTS_MAX; i++) {
-		if ((gone >> i & 1) == 0)
-			continue;
-		heir = sibling_heir(&p->map, i, gone | p->parting);
-		if (heir >= 0)
-			mp_slot_move(&p->map.mp, arena_now(), i,
-			    (uint32_t)heir, NULL);
-	}
 }
 
 /* Frees the agent's own part of these slots: the indices that their sockets
@@ -311,13 +334,15 @@ slots_drop(struct port *p, uint32_t gone)
 {
 	unsigned n = p->nslots + 1;
 	uint64_t holes = slots_free_own(p, gone);
+	uint32_t parting;
 
 	journal("port %u: sockets of slots %#x are gone", p->number, gone);
 	slots_renumber(p, n, p->nslots + 1, holes);
 	if (port_lock(p)) {
 		slots_pass_on(p, gone);
-		p->parting |= slots_undelivered(p, gone);
-		slots_clear_records(p, gone & ~p->parting);
+		parting = slots_undelivered(p, gone);
+		slots_begin_parting(p, parting);
+		slots_clear_records(p, gone & ~parting);
 		port_unlock(p);
 	}
 	p->part_by = arena_now() + PART_US;

@@ -8,6 +8,7 @@
  * this module decides what the program does:
  *	control packet, handshake	the control socket
  *	data of a session		the socket of the slot in its sid
+ *	what is late (late.h)		the control socket
  *	internal datagram		by its slot, or the control socket
  *	plaintext			the socket that the kernel would give it
  * A slot whose index is unknown gets PORT_UNKNOWN, which no group reaches, and
@@ -50,7 +51,9 @@
 #include <sys/socket.h>
 
 #include "mp.h"
+#include "agent.h"
 #include "claims.h"
+#include "late.h"
 #include "port.h"
 #include "journal.h"
 #include "shared/arena.h"
@@ -181,6 +184,8 @@ steering_plan(struct port *p, struct sockfilter_steering *g, int stranger)
 
 	g->prefix = mp_sid_prefix(&p->map.mp);
 	memcpy(g->token, p->map.arena->token, sizeof(g->token));
+	g->nlate = late_find(p->agent, p->number, arena_now(), g->late,
+	    SOCKFILTER_LATE);
 	g->control = p->group;
 	g->plain = p->slot[stranger].group;
 	for (i = 0; i < MP_SLOTS_MAX; i++) {

@@ -81,7 +81,7 @@ enum {
 	MOVED = 2,	   /* look again */
 	ROUND = 64,	   /* datagrams, or looks */
 	FAST_US = 100,	   /* between two datagrams, on the average */
-	REST_US = 1000000, /* between off and on, at least */
+	REST_US = 50000,   /* between two tries to switch on, at least */
 	POPS = 4,	   /* errors of the socket that may come in between */
 };
 
@@ -190,7 +190,8 @@ rx_bundle_on(struct rx *in)
 	struct slot_rx *r = rx_bundle_shared(in->s);
 
 	if (atomic_load(&r->shared) != 0 ||
-	    arena_now() < atomic_load(&r->again_at) || !rx_bundle_suits(in) ||
+	    arena_now() - atomic_load(&r->since) < REST_US ||
+	    !rx_bundle_suits(in) ||
 	    rx_bundle_map(in->s) == NULL || !reentry_lock(in->s->map.arena))
 		return;
 	if (atomic_load(&r->mode) == OFF) {
@@ -202,8 +203,8 @@ rx_bundle_on(struct rx *in)
 		    atomic_load(&r->waiting) != 0 ||
 		    !rx_bundle_set(in->fd, 1)) {
 			atomic_store(&r->mode, OFF);
-			atomic_store(&r->again_at, arena_now() + REST_US);
 		}
+		atomic_store(&r->since, arena_now());
 	}
 	reentry_unlock(in->s->map.arena);
 }
@@ -242,7 +243,7 @@ rx_bundle_off(struct rx *in)
 		} else if (rx_bundle_bare(in->fd, MSG_PEEK) == -EAGAIN) {
 			atomic_store(&r->mode, OFF);
 			atomic_store(&r->leaving, 0);
-			atomic_store(&r->again_at, arena_now() + REST_US);
+			atomic_store(&r->since, arena_now());
 		} else {
 			(void)rx_bundle_set(in->fd, 1);
 		}
@@ -414,13 +415,17 @@ rx_bundle_done(struct rx *in)
 	atomic_store(&in->s->bundle_busy, 0);
 }
 
-/* Counts bundles, and ends them if they have hardly more than one datagram. */
+/* Counts bundles, and ends them if they have hardly more than one datagram.
+ * Those that arrived before the kernel was to make any do not count. */
 static void
 rx_bundle_weigh(struct rx *in)
 {
 	struct sock *s = in->s;
-	uint32_t was = atomic_fetch_add(&s->paced, 1);
+	uint32_t was;
 
+	if (in->info.arrival < atomic_load(&rx_bundle_shared(s)->since))
+		return;
+	was = atomic_fetch_add(&s->paced, 1);
 	atomic_fetch_add(&s->pace_at, in->n);
 	if (was % ROUND != ROUND - 1)
 		return;

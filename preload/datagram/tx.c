@@ -6,6 +6,8 @@
  * the socket held, and makes its result what the kernel's would be.
  *
  *	tx_message	 checks the program's buffers as the kernel does.
+ *	tx_messages	 sendmmsg(2): such a message after the other, those that
+ *			 are alike together.
  *	tx_piece	 with MSG_MORE or UDP_CORK only: collects pieces; the
  *			 last one sends the datagram.
  *	tx_target	 where to: msg_name, else the peer of an emulated
@@ -19,13 +21,16 @@
  *			 start the agent; then tx_sealed.c has it:
  *	tx_sealed	 reads the control messages and gathers the payload in
  *			 the thread's buffer.  UDP_SEGMENT makes several
- *			 datagrams.
+ *			 datagrams of it; messages of a sendmmsg(2) that are
+ *			 alike (tx_many.c) are gathered together.
+ *	tx_bundle_send	 sends as many of these as go together, at once; the
+ *			 others one by one:
  *	tx_sealed_attempt  mp_send_begin() chooses the path,
  *			 tx_sealed_transmit() seals and sends one packet, or two
  *			 when the flow is in doubt; mp_send_commit() takes in
  *			 how it went.  A path that fails: another try, TRIES in
  *			 all.
- *	tx_sealed_stage	 there is no session yet: the datagram is staged, and
+ *	tx_staged_put	 there is no session yet: the datagram is staged, and
  *			 the agent sends it.
  *
  * Locks: begin, commit and stage hold the arena's lock; sealing and every

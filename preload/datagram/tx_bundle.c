@@ -19,8 +19,9 @@
  *	no room		 waits as the send of a packet does (tx_packet_room())
  *	refused		 the kernel or the interface does not take a bundle, or
  *			 not of that size.  Nothing was sent.  The same
- *			 datagrams go one by one at once, and those sends tell
- *			 what is wrong, if anything is: EINVAL may be either.
+ *			 datagrams, and the rest of their call, go one by one at
+ *			 once, and those sends tell what is wrong, if anything
+ *			 is: EINVAL may be either.
  *			 tx_bundle_is_refusal() is the place that decides.
  *	any other	 is the first packet's, as if it had gone alone.
  *
@@ -65,7 +66,7 @@ tx_bundle_most(size_t len)
 static bool
 tx_bundle_may(const struct tx *o)
 {
-	return o->stamps == 0 && !o->s->options.no_check &&
+	return !o->singly && o->stamps == 0 && !o->s->options.no_check &&
 	    (seccomp_unfiltered() || SECCOMP_ALLOWS(SYS_sendmsg));
 }
 
@@ -147,6 +148,7 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 		return 0; /* the parent sends what was begun before the fork */
 	error = tx_bundle_give(o, &b, r, &refused);
 	sent = error == 0 ? n : 0;
+	o->singly = refused;
 	if (!reentry_lock(o->s->map.arena))
 		return (int)n;
 	error = mp_bundle_commit(m, arena_now(), &b, sent, refused ? 0 : error,

@@ -34,6 +34,7 @@ struct tx {
 	uint32_t stamps; /* flags of its time stamps: tx_stamp.h */
 	bool plain; /* see tx_sealed() */
 	bool staged; /* never waits for room */
+	bool singly; /* a bundle of its datagrams was refused */
 	int waits;  /* for room in the socket's buffer */
 	bool room;  /* the last of them ended with room */
 	bool single; /* the message is one datagram */

@@ -172,9 +172,9 @@ arena_open(struct arena_map *m, int fd)
 }
 
 void
-arena_own_drop(struct arena_map *m, uint32_t slot)
+arena_own_drop(struct arena_map *m, uint32_t slot, uint32_t n)
 {
-	atomic_fetch_add(&m->arena->slot[slot].located, 1);
+	atomic_fetch_add(&m->arena->slot[slot].located, n);
 }
 
 uint32_t

@@ -20,7 +20,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 7,
+	ARENA_VERSION = 8,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -46,7 +46,7 @@ struct slot_rx {
 	_Atomic uint32_t given;	  /* its datagrams, from the first on, that are
 				   * done with */
 	_Atomic uint32_t gro;	  /* the program's own UDP_GRO */
-	_Atomic uint64_t again_at; /* us: not on before that */
+	_Atomic uint64_t since; /* us: of the last change of `mode', or try */
 };
 
 /* One socket of the endpoint, as the program knows it. */
@@ -68,8 +68,9 @@ struct slot {
 	bool errors;	      /* the program wants ICMP errors */
 	uint8_t group;	      /* its index in the port's reuseport group */
 	uint8_t refused;      /* 1: the next send gives ECONNREFUSED */
-	_Atomic uint32_t located; /* INTERNAL_LOCATE that the kernel counts
-			       * among the socket's drops */
+	_Atomic uint32_t located; /* INTERNAL_LOCATE, and what came before it
+				   * was attached, that the kernel counts
+				   * among the socket's drops */
 	uint32_t pid;	      /* of its opener, in the agent's pid namespace */
 	char program[ARENA_NAME];
 	struct slot_rx rx;
@@ -118,8 +119,8 @@ int arena_make(struct arena_map *, int fd, size_t size,
 int arena_open(struct arena_map *, int fd);
 void arena_unmap(struct arena_map *);
 
-/* Counts a drop at a slot's socket that the agent caused. */
-void arena_own_drop(struct arena_map *, uint32_t slot);
+/* Counts drops at a slot's socket that are not the program's. */
+void arena_own_drop(struct arena_map *, uint32_t slot, uint32_t n);
 /* How many of the drops that the kernel counts at a slot's socket are not the
  * program's; 0 of no arena. */
 uint32_t arena_own_drops(const struct arena_map *, uint32_t slot);

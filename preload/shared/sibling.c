@@ -33,7 +33,7 @@ int
 sibling_heir(const struct arena_map *map, uint32_t slot, uint32_t gone)
 {
 	const struct slot *is = map->arena->slot;
-	uint32_t open = mp_slots(&map->mp) & ~gone;
+	uint32_t open = mp_slots_accepting(&map->mp) & ~gone;
 	int i;
 
 	for (i = MP_SLOTS_MAX; i-- > 0;)

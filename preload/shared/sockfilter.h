@@ -23,7 +23,10 @@ struct sockfilter_claim {
 	struct mp_addr local, peer;
 };
 
-enum { SOCKFILTER_OTHERS = 128 }; /* sids */
+enum {
+	SOCKFILTER_OTHERS = 128, /* sids */
+	SOCKFILTER_LATE = 16,
+};
 
 /* Which socket of a port's reuseport group gets a packet. */
 struct sockfilter_steering {
@@ -43,7 +46,12 @@ struct sockfilter_steering {
 	 * session that the socket itself has just begun, is its peer's. */
 	uint32_t other[SOCKFILTER_OTHERS];
 	size_t nothers;
-	/* Where there are more of those: to the sockets of these slots (bits)
+	/* What packets begin with that are under way to sockets which had the
+	 * port before, C bit apart: to the agent, which drops them.  At a data
+	 * socket they would count as lost. */
+	uint32_t late[SOCKFILTER_LATE];
+	size_t nlate;
+	/* Where there are more of `other': to the sockets of these slots (bits)
 	 * goes only what is known to be their peers'. */
 	uint32_t only;
 	uint8_t probed; /* the index that INTERNAL_LOCATE goes to */

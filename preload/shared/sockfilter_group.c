@@ -5,6 +5,8 @@
  * Steering (SO_ATTACH_REUSEPORT_CBPF) is one program for the port's group.  It
  * sees the UDP payload at offset 0 and the IP header at SKF_NET_OFF, and returns
  * the index of the socket that gets the packet.  In this order:
+ * - a packet of a session of sockets that had the port before, by its sid: to
+ *   the agent;
  * - a packet of a session, by the prefix of the port's sids and a sequence
  *   number below 2^32: to the agent if its C bit is set, else to the socket of
  *   the slot that its sid tells; but the sids of a connected socket's peer go
@@ -132,6 +134,28 @@ sockfilter_by_peer(struct bpf_writer *p, const struct sockfilter_steering *g)
 	}
 }
 
+/* Sends what is under way to sockets that had the port before to the agent. */
+static void
+sockfilter_by_late(struct bpf_writer *p, const struct sockfilter_steering *g)
+{
+	struct bpf_exits e = { .n = 0 }, one = { .n = 0 };
+	size_t i;
+
+	if (g->nlate == 0)
+		return;
+	bpf_writer_emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	bpf_writer_leave_unless(p, &e, BPF_JGE, MP_OVERHEAD);
+	bpf_writer_load(p, BPF_W, 0);
+	bpf_writer_emit(p, BPF_ALU | BPF_AND | BPF_K, ~UINT32_C(1));
+	for (i = 0; i < g->nlate; i++) {
+		one.n = 0;
+		bpf_writer_leave_unless(p, &one, BPF_JEQ, g->late[i]);
+		bpf_writer_return(p, g->control);
+		bpf_writer_block_end(p, &one);
+	}
+	bpf_writer_block_end(p, &e);
+}
+
 /* Sends packets with the C bit to the agent, the others by their slot.  The
  * accumulator holds the packet's first word. */
 static void
@@ -222,6 +246,7 @@ sockfilter_steer(int fd, const struct sockfilter_steering *g, uint64_t *mark)
 
 	if (p == NULL)
 		return -ENOMEM;
+	sockfilter_by_late(p, g);
 	/* A packet of a session.  Bytes 6 and 7: its sequence number is below
 	 * 2^32. */
 	bpf_writer_emit(p, BPF_LD | BPF_W | BPF_LEN, 0);

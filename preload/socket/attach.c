@@ -69,6 +69,7 @@
 #include "shared/real.h"
 #include "shared/sibling.h"
 #include "shared/sockfilter.h"
+#include "shared/uapi.h"
 #include "sockopt.h"
 
 enum {
@@ -181,6 +182,20 @@ attach_ask(int fd, struct sock *s, const struct mp_addr *a,
 	return error;
 }
 
+/* What the socket's filter has dropped until now was for a socket that had the
+ * port before: nobody knew of this one. */
+static void
+attach_count_drops(int fd, struct sock *s)
+{
+	enum { DROPS = 8, ALL = 9 }; /* SK_MEMINFO_*, linux/sock_diag.h */
+	uint32_t of[ALL] = { 0 };
+	socklen_t len = sizeof(of);
+
+	if (real_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, of, &len) == 0 &&
+	    len == sizeof(of) && of[DROPS] > 0)
+		arena_own_drop(&s->map, s->slot, of[DROPS]);
+}
+
 static int
 attach_open(int fd, struct sock *s, struct ipc_answer *answer, bool *refusal)
 {
@@ -200,7 +215,11 @@ attach_open(int fd, struct sock *s, struct ipc_answer *answer, bool *refusal)
 			break;
 		s->second = false;
 	}
-	return error != 0 ? error : attach_map(fd, s, answer, got);
+	if (error == 0)
+		error = attach_map(fd, s, answer, got);
+	if (error == 0)
+		attach_count_drops(fd, s);
+	return error;
 }
 
 /* Can the peer's port still be closed?  Not once it has answered. */

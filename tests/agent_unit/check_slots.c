@@ -241,6 +241,7 @@ START_TEST(parting)
 {
 	struct port *p = world_port(PORT);
 	struct mp_addr to = world_addr(9, 1);
+	struct ipc_request *ask = world_request(PORT);
 
 	ck_assert_int_eq(world_socket(p), 1);
 	p->map.arena->slot[0].local = world_addr(1, PORT);
@@ -250,7 +251,9 @@ START_TEST(parting)
 	slots_drop(p, 1 << 1);
 	ck_assert_uint_eq(p->parting, 1 << 1);
 	ck_assert_uint_ne(p->map.arena->slot[1].cookie, 0);
-	ck_assert_int_eq(world_socket(p), 2);
+	ask->cookie = ask->inode = kernel_bind(PORT);
+	ask->local = world_addr(7, PORT); /* no heir of it */
+	ck_assert_int_eq(slots_add(p, ask, 1, false), 2);
 	kernel_now += 2900 * 1000;
 	slots_part(p);
 	ck_assert_uint_eq(p->parting, 1 << 1);
@@ -287,6 +290,30 @@ START_TEST(parting_child)
 	s->child_waits = false;
 	slots_part(p);
 	ck_assert_uint_eq(p->parting, 0);
+}
+END_TEST
+
+/* A server ends, with a datagram staged, and begins again at once: meanwhile no
+ * stranger gets a session, for nobody would read what he sends; the next socket
+ * gets what is left. */
+START_TEST(parting_last)
+{
+	struct port *p = world_port(PORT);
+	struct mp_addr to = world_addr(9, 1);
+
+	world_stage(p, 0, &to);
+	world_close(p, 0);
+	slots_drop(p, 1);
+	ck_assert_uint_eq(p->parting, 1);
+	ck_assert_uint_eq(mp_slots_accepting(&p->map.mp), 0);
+	ck_assert_uint_eq(p->map.mp.sh->accept_slot, UINT8_MAX);
+	ck_assert_int_eq(world_socket(p), 1);
+	ck_assert_uint_eq(unknown_indices(p), 0);
+	ck_assert_uint_eq(p->map.mp.sh->accept_slot, 1);
+	ck_assert_uint_ne(mp_session_find(&p->map.mp, 1, &to), MP_NONE);
+	slots_part(p);
+	ck_assert_uint_eq(p->parting, 0);
+	ck_assert_uint_ne(mp_session_find(&p->map.mp, 1, &to), MP_NONE);
 }
 END_TEST
 
@@ -400,6 +427,7 @@ suite_slots(void)
 	tcase_add_test(t, shut);
 	tcase_add_test(t, parting);
 	tcase_add_test(t, parting_child);
+	tcase_add_test(t, parting_last);
 	tcase_add_test(t, passed_on);
 	tcase_add_test(t, recovered);
 	tcase_add_test(t, adopted);

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Measures round trips and throughput of UDP sockets.  bench_shim runs it with
- * and without the library, of which it knows nothing.
+ * Measures round trips of UDP sockets.  bench_shim runs it with and without the
+ * library, of which it knows nothing.
  *
- *	bench_udp serve PORT			echoes pings, counts the rest
+ *	bench_udp serve PORT			echoes
  *	bench_udp ping ADDR PORT COUNT SIZE	prints median and p99, in us
  *	bench_udp new ADDR PORT COUNT SIZE	a new socket for each datagram:
  *						prints the medians of the time
  *						until it was sent and until it
  *						was answered, in us, and the
  *						share without an answer
- *	bench_udp blast ADDR PORT COUNT SIZE	prints datagrams received per
- *						second, CPU time of sender and
- *						of receiver per datagram in us,
- *						and the share that was lost
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,21 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BIG = 65536, PING = 'p', DATA = 'd', ASK = '?', WARM = 200,
-	SOCKBUF = 4 << 20, WAIT_US = 500000, ASKS = 20, PAUSE_US = 2000 };
-
-/* What the server has counted of a run: its answer to ASK. */
-struct count {
-	char kind;
-	uint32_t run;
-	uint64_t n, first_ns, last_ns, cpu_us;
-};
+enum { BIG = 65536, WARM = 200, SOCKBUF = 4 << 20, WAIT_US = 500000,
+	PAUSE_US = 2000 };
 
 static uint64_t
 now_ns(void)
@@ -46,16 +34,6 @@ now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static uint64_t
-cpu_us(void)
-{
-	struct rusage r;
-
-	getrusage(RUSAGE_SELF, &r);
-	return (uint64_t)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000 +
-	    (uint64_t)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
 }
 
 static void
@@ -78,26 +56,11 @@ udp_socket(void)
 }
 
 static void
-tally(struct count *c, const char *data)
-{
-	uint32_t run;
-	uint64_t now = now_ns();
-
-	memcpy(&run, data + 4, sizeof(run));
-	if (run != c->run)
-		*c = (struct count) { .run = run, .first_ns = now,
-			.cpu_us = cpu_us() };
-	c->n++;
-	c->last_ns = now;
-}
-
-static void
 serve(const char *port)
 {
 	static char data[BIG];
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)atoi(port)) };
-	struct count c = { .run = 0 }, reply;
 	int fd = udp_socket();
 	socklen_t len;
 	ssize_t n;
@@ -108,18 +71,9 @@ serve(const char *port)
 		len = sizeof(a);
 		n = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&a,
 		    &len);
-		if (n < 8)
-			continue;
-		if (data[0] == DATA) {
-			tally(&c, data);
-			continue;
-		}
-		reply = c;
-		reply.kind = ASK;
-		reply.cpu_us = cpu_us() - c.cpu_us;
-		sendto(fd, data[0] == PING ? (void *)data : (void *)&reply,
-		    data[0] == PING ? (size_t)n : sizeof(reply), 0,
-		    (struct sockaddr *)&a, len);
+		if (n >= 0)
+			sendto(fd, data, (size_t)n, 0, (struct sockaddr *)&a,
+			    len);
 	}
 }
 
@@ -151,7 +105,7 @@ static void
 ping(int fd, int count, size_t size)
 {
 	uint64_t *took = calloc((size_t)count, sizeof(*took)), t;
-	char data[BIG] = { PING };
+	char data[BIG] = { 'p' };
 	int i, n = 0;
 
 	if (took == NULL)
@@ -178,7 +132,7 @@ one_new(const struct sockaddr_in *to, size_t size, uint64_t *sent,
     uint64_t *answered)
 {
 	struct timeval wait = { .tv_usec = WAIT_US };
-	char data[BIG] = { PING };
+	char data[BIG] = { 'p' };
 	uint64_t began = now_ns();
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	bool got;
@@ -220,38 +174,6 @@ new_sockets(int fd, int count, size_t size)
 	free(took);
 }
 
-static void
-blast(int fd, int count, size_t size)
-{
-	char data[BIG] = { DATA };
-	char ask[8] = { ASK };
-	struct count c = { .n = 0 };
-	uint32_t run = (uint32_t)now_ns() | 1;
-	uint64_t cpu;
-	int i;
-
-	memcpy(data + 4, &run, sizeof(run));
-	for (i = 0; i < WARM; i++) { /* brings the session up */
-		send(fd, ask, sizeof(ask), 0);
-		if (recv(fd, &c, sizeof(c), 0) > 0)
-			break;
-	}
-	cpu = cpu_us();
-	for (i = 0; i < count; i++)
-		send(fd, data, size, 0);
-	cpu = cpu_us() - cpu;
-	for (i = 0; i < ASKS && c.run != run; i++) {
-		send(fd, ask, sizeof(ask), 0);
-		recv(fd, &c, sizeof(c), 0);
-	}
-	if (c.n < 2)
-		die("the server received no datagram");
-	printf("%.0f %.3f %.3f %.4f\n",
-	    (double)(c.n - 1) * 1e9 / (double)(c.last_ns - c.first_ns),
-	    (double)cpu / count, (double)c.cpu_us / (double)c.n,
-	    1 - (double)c.n / count);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -262,7 +184,7 @@ main(int argc, char **argv)
 		serve(argv[2]);
 	if (argc != 6) {
 		fprintf(stderr, "usage: bench_udp serve PORT | "
-		    "ping|new|blast ADDR PORT COUNT SIZE\n");
+		    "ping|new ADDR PORT COUNT SIZE\n");
 		return 2;
 	}
 	fd = client(argv[2], argv[3]);
@@ -270,9 +192,7 @@ main(int argc, char **argv)
 	size = (size_t)atoi(argv[5]);
 	if (strcmp(argv[1], "ping") == 0)
 		ping(fd, count, size);
-	else if (strcmp(argv[1], "new") == 0)
-		new_sockets(fd, count, size);
 	else
-		blast(fd, count, size);
+		new_sockets(fd, count, size);
 	return 0;
 }

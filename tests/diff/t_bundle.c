@@ -3,7 +3,6 @@
  * and counts, and what the peer receives of them. */
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #define UDP_SEGMENT 103
 #endif
 
-enum { MOST = 1100, PEOPLE = 3, FEW = 32, REST_MS = 100 };
+enum { MOST = 1100, PEOPLE = 3, FEW = 32 };
 
 static struct mmsghdr many[MOST];
 static struct iovec bytes[MOST];
@@ -26,14 +25,13 @@ static char control[MOST][64];
 /* Says how many reports of the peer are there, and a hash of their lengths,
  * contents, TOS and TTL; the lab's scenarios look at the order. */
 static void
-say_tally(const struct kind *k, int fd)
+say_reports(int fd)
 {
 	char text[256], *end;
 	uint32_t all = 0, h;
 	ssize_t n;
 	int i;
 
-	settle(k);
 	for (i = 0; (n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT)) >= 0;
 	     i++) {
 		text[n] = '\0';
@@ -52,13 +50,12 @@ say_tally(const struct kind *k, int fd)
 static void
 say_tally_of(int n, const struct kind *k, int fd)
 {
-	if (n <= FEW) {
-		say_tally(k, fd);
-		return;
-	}
-	poll(NULL, 0, REST_MS);
-	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0)
-		;
+	settle_of(k, fd);
+	if (n <= FEW)
+		say_reports(fd);
+	else
+		while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0)
+			;
 }
 
 static void
@@ -156,7 +153,12 @@ go(const char *label, const struct kind *k, int fd, int n, int flags)
 	for (h = 2166136261u, i = 0; i < n && i < MOST; i++)
 		h = (h ^ many[i].msg_len) * 16777619u;
 	say("lengths %08x", h);
-	say_tally_of(n, k, fd);
+	if (flags & MSG_MORE) {
+		settle(k);
+		say_reports(fd);
+	} else {
+		say_tally_of(n, k, fd);
+	}
 }
 
 static void
@@ -283,7 +285,7 @@ connected(const struct kind *k)
 	go("mmsg-connected", k, fd, 20, 0);
 	go("mmsg-connected-more", k, fd, 3, MSG_MORE);
 	CALL("mmsg-connected-end", send(fd, "end", 3, 0));
-	say_tally(k, fd);
+	say_tally_of(1, k, fd);
 	for (i = 0; i < 20; i += 3) {
 		many[i].msg_hdr.msg_name = wrong(&k->peer.sa);
 		many[i].msg_hdr.msg_namelen = k->peer.len;

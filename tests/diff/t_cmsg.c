@@ -2,6 +2,7 @@
 /* Control messages: a socket receives exactly those that its options ask for,
  * and those that it sends have their effect. */
 #include <netinet/udp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,11 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
+
+enum {
+	REOPENED = 6,	   /* times that a port is bound again */
+	UNDER_WAY_MS = 60, /* longest way between the hosts, and more */
+};
 
 static void
 on(int fd, int level, int option, int value)
@@ -110,6 +116,26 @@ all_on(const struct kind *k)
 		    asked[i].option != SO_TIMESTAMPNS)
 			on(fd, asked[i].level, asked[i].option, 1);
 	return fd;
+}
+
+/* What was under way to a port when its socket was closed is no loss of the
+ * next one's. */
+static void
+reopened(const struct kind *k)
+{
+	int fd, i;
+
+	for (i = 0; i < REOPENED; i++) {
+		fd = sock_bound(k, k->port + 61);
+		on(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+		if (i == REOPENED - 1)
+			poll(NULL, 0, UNDER_WAY_MS);
+		ask(fd, k, "!ehello");
+		comes(fd);
+		if (i == REOPENED - 1)
+			take("reopened-rxq-ovfl", fd, 256, MSG_DONTWAIT);
+		close(fd);
+	}
 }
 
 /* All options at once: the kernel's order, in buffers of every size. */
@@ -272,11 +298,11 @@ segments(const struct kind *k)
 		snprintf(label, sizeof(label), "segment-%u", sizes[i]);
 		give(label, k, fd, IPPROTO_UDP, UDP_SEGMENT, &sizes[i],
 		    sizeof(sizes[i]), 0);
-		settle(k);
+		settle_of(k, fd);
 		say_rest(fd);
 	}
 	give_int("segment-int", k, fd, IPPROTO_UDP, UDP_SEGMENT, 100);
-	settle(k);
+	settle_of(k, fd);
 	say_rest(fd);
 	close(fd);
 }
@@ -354,6 +380,7 @@ topic_asked(const struct kind *k)
 	alone(k, "connected");
 	alone(k, "bound");
 	alone(k, "talked");
+	reopened(k);
 	together(k);
 	heard(k);
 }

@@ -35,13 +35,13 @@ cork(const struct kind *k)
 	CALL("cork-2", write(fd, "two", 3));
 	CALL("cork-outq", ioctl(fd, TIOCOUTQ, &one));
 	option("cork-off", fd, IPPROTO_UDP, UDP_CORK, 0);
-	settle(k);
+	settle_of(k, fd);
 	say_rest(fd);
 	CALL("more-1", sendto(fd, "one", 3, MSG_MORE, &k->peer.sa,
 	    k->peer.len));
 	CALL("more-2", send(fd, "two", 3, MSG_MORE));
 	CALL("more-0", send(fd, "", 0, 0));
-	settle(k);
+	settle_of(k, fd);
 	say_rest(fd);
 	close(fd);
 }
@@ -55,14 +55,14 @@ bundles(const struct kind *k)
 	int fd = sock_connected(k);
 
 	ask(fd, k, "!s 5 100");
-	settle(k);
+	settle_of(k, fd);
 	CALL("bundle", recvmsg(fd, message_fresh(&m, 1000, 64), MSG_DONTWAIT));
 	say_message(&m, trace_ret);
 	CALL("bundle-rest", 0);
 	say_rest(fd);
 	option("gro-on", fd, IPPROTO_UDP, UDP_GRO, 1);
 	ask(fd, k, "!s 5 100");
-	settle(k);
+	settle_of(k, fd);
 	CALL("gro", recvmsg(fd, message_fresh(&m, 1000, 64), MSG_DONTWAIT));
 	say_message(&m, trace_ret);
 	CALL("gro-rest", 0);
@@ -78,7 +78,7 @@ peek_offset(const struct kind *k)
 	socklen_t len = sizeof(off);
 
 	ask(fd, k, "!n1 20");
-	settle(k);
+	settle_of(k, fd);
 	option("peek-off", fd, SOL_SOCKET, SO_PEEK_OFF, 5);
 	CALL("peek-off-peek", recv(fd, buf, 4, MSG_PEEK | MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
@@ -140,35 +140,35 @@ connections(const struct kind *k)
 	int fd = sock_bound(k, k->port + 90);
 
 	ask(fd, k, "!ebefore");
-	settle(k);
+	settle_of(k, fd);
 	CALL("conn-late", connect(fd, &k->peer.sa, k->peer.len));
 	CALL("conn-late-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	ask(fd, k, "!eafter");
-	settle(k);
+	settle_of(k, fd);
 	CALL("conn-away", connect(fd, &nobody.sa, nobody.len));
 	CALL("conn-away-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	CALL("conn-away-to", sendto(fd, "!eother", 7, 0, &k->peer.sa,
 	    k->peer.len));
-	settle(k);
+	settle_of(k, fd);
 	CALL("conn-away-hears", recv(fd, buf, 64, MSG_DONTWAIT));
 	CALL("conn-none", connect(fd, (struct sockaddr *)&none,
 	    sizeof(none)));
 	ask(fd, k, "!ethen");
-	settle(k);
+	settle_of(k, fd);
 	CALL("conn-none-hears", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	close(fd);
 	fd = sock_bound(k, k->port + 91);
 	ask(fd, k, "!efirst");
-	settle(k);
+	settle_of(k, fd);
 	CALL("conn-first", connect(fd, &nobody.sa, nobody.len));
 	CALL("conn-first-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	CALL("conn-second", connect(fd, &k->peer.sa, k->peer.len));
 	ask(fd, k, "!esecond");
-	settle(k);
+	settle_of(k, fd);
 	CALL("conn-third", connect(fd, (struct sockaddr *)&none,
 	    sizeof(none)));
 	CALL("conn-third-peek", recv(fd, buf, 64, MSG_PEEK | MSG_DONTWAIT));
@@ -192,13 +192,13 @@ filters(const struct kind *k)
 	CALL("filter-all", setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p,
 	    sizeof(p)));
 	ask(fd, k, "!ethrough");
-	settle(k);
+	settle_of(k, fd);
 	CALL("filter-all-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	p.filter = none;
 	CALL("filter-none", setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p,
 	    sizeof(p)));
 	ask(fd, k, "!estopped");
-	settle(k);
+	settle_of(k, fd);
 	CALL("filter-none-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	CALL("filter-detach", setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &p,
 	    sizeof(p)));
@@ -232,7 +232,7 @@ overflow(const struct kind *k)
 	    sizeof(size)));
 	option("overflow-on", fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	ask(fd, k, "!n%d 500", SENT);
-	settle(k);
+	settle_of(k, fd);
 	CALL("overflow-meminfo", getsockopt(fd, SOL_SOCKET, SO_MEMINFO,
 	    meminfo, &len));
 	say("len %u, optmem %u", len, meminfo[6]);

@@ -61,7 +61,7 @@ pass(const char *name, const struct kind *k, const struct sock_filter *at,
 	attach(label, fd, at, n);
 	ask(fd, k, "!eabcdefgh");
 	ask(fd, k, "!exyz");
-	settle(k);
+	settle_of(k, fd);
 	snprintf(label, sizeof(label), "%s-recv", name);
 	CALL(label, recv(fd, buf, 64, MSG_DONTWAIT | MSG_TRUNC));
 	say_bytes(buf, trace_ret);
@@ -145,11 +145,11 @@ living(const struct kind *k)
 	attach("fresh-none", fd, none, 1);
 	CALL("fresh-connect", connect(fd, &k->peer.sa, k->peer.len));
 	ask(fd, k, "!estopped");
-	settle(k);
+	settle_of(k, fd);
 	CALL("fresh-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	attach("fresh-again", fd, all, 1);
 	ask(fd, k, "!ethrough");
-	settle(k);
+	settle_of(k, fd);
 	CALL("fresh-again-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	asked("get-short", fd, SO_GET_FILTER);
@@ -162,7 +162,7 @@ living(const struct kind *k)
 	option("locked-detach", fd, SO_DETACH_FILTER, 0);
 	attach("locked-attach", fd, none, 1);
 	ask(fd, k, "!elocked");
-	settle(k);
+	settle_of(k, fd);
 	CALL("locked-recv", recv(fd, buf, 64, MSG_DONTWAIT));
 	say_bytes(buf, trace_ret);
 	close(fd);

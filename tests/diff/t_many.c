@@ -50,21 +50,21 @@ mmsg(const struct kind *k)
 	take("mmsg-none", fd, 4, MSG_DONTWAIT, NULL);
 	take("mmsg-none-0", fd, 0, MSG_DONTWAIT, NULL);
 	ask(fd, k, "!n6 30");
-	settle(k);
+	settle_of(k, fd);
 	take("mmsg-two", fd, 2, 0, NULL);
 	take("mmsg-more", fd, 4, MSG_DONTWAIT, NULL);
 	ask(fd, k, "!n6 30");
-	settle(k);
+	settle_of(k, fd);
 	take("mmsg-one", fd, 1, MSG_WAITFORONE, NULL);
 	take("mmsg-peek", fd, 3, MSG_PEEK, NULL);
 	take("mmsg-waitforone", fd, 4, MSG_WAITFORONE, NULL);
 	take("mmsg-waitforone-last", fd, 4, MSG_WAITFORONE, NULL);
 	ask(fd, k, "!n3 200");
-	settle(k);
+	settle_of(k, fd);
 	take("mmsg-cut", fd, 1, 0, NULL);
 	take("mmsg-cut-trunc", fd, 2, MSG_TRUNC, NULL);
 	ask(fd, k, "!n4 30");
-	settle(k);
+	settle_of(k, fd);
 	take("mmsg-timeout-0", fd, 4, 0, &none);
 	say("left %ld.%09ld", (long)none.tv_sec, none.tv_nsec);
 	take("mmsg-timeout-1", fd, 2, 0, &second);
@@ -73,12 +73,12 @@ mmsg(const struct kind *k)
 	take("mmsg-timeout-minus", fd, 1, MSG_DONTWAIT, &minus);
 	drain(fd);
 	ask(fd, k, "!n1 30");
-	settle(k);
+	settle_of(k, fd);
 	ask(fd, k, "!n1 40");
 	take("mmsg-timeout-between", fd, 2, 0, &some);
 	(void)!setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
 	ask(fd, k, "!n2 30");
-	settle(k);
+	settle_of(k, fd);
 	take("mmsg-control", fd, 2, 0, NULL);
 	close(fd);
 }
@@ -91,7 +91,7 @@ parted(const struct kind *k)
 	int fd = sock_bound(k, k->port + 51);
 
 	ask(fd, k, "!n6 30");
-	settle(k);
+	settle_of(k, fd);
 	CALL("parted-connect", connect(fd, &k->peer.sa, k->peer.len));
 	take("parted-four", fd, 4, MSG_DONTWAIT, NULL);
 	take("parted-rest", fd, 4, MSG_DONTWAIT, NULL);
@@ -237,7 +237,7 @@ ready(const struct kind *k)
 	(void)!connect(fd, &k->peer.sa, k->peer.len);
 	polls("poll-connected", fd, 0);
 	ask(fd, k, "!n2 40");
-	settle(k);
+	settle_of(k, fd);
 	polls("poll-came", fd, 5000);
 	polls("poll-came-all", fd, 0);
 	selects("select-came", fd, 5000000);

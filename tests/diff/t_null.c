@@ -144,7 +144,7 @@ sends(const struct kind *k)
 	do {                                                                  \
 		drain(fd);                                                    \
 		ask(fd, k, "!n2 5");                                          \
-		settle(k);                                                    \
+		settle_of(k, fd);                                             \
 		CALL(label, expr);                                            \
 		say_rest(fd);                                                 \
 	} while (0)

@@ -31,7 +31,7 @@ fortified(const struct kind *k)
 	int fd = sock_bound(k, k->port + 70);
 
 	ask(fd, k, "!n9 50");
-	settle(k);
+	settle_of(k, fd);
 	CALL("chk-recv", recv(fd, room, length(64), 0));
 	say_bytes(room, trace_ret);
 	CALL("chk-recv-short", recv(fd, room, length(10), 0));
@@ -104,7 +104,7 @@ raw(const struct kind *k)
 	say_report((int)fd);
 	v.iov_len = 30;
 	ask((int)fd, k, "!n8 20");
-	settle(k);
+	settle_of(k, (int)fd);
 	name_fresh(&n, sizeof(n.ss));
 	CALL("raw-recvfrom", syscall(SYS_recvfrom, fd, room, 64, 0, &n,
 	    &n.len));

@@ -74,7 +74,7 @@ named(const struct kind *k)
 	int fd = sock_bound(k, k->port + 40);
 
 	ask(fd, k, "!n10 100");
-	settle(k);
+	settle_of(k, fd);
 	sizes("fionread", fd);
 	from("from-peek", fd, 64, MSG_PEEK, sizeof(struct sockaddr_storage));
 	from("from-peek-trunc", fd, 64, MSG_PEEK | MSG_TRUNC, 28);
@@ -94,7 +94,7 @@ named(const struct kind *k)
 	from("from-none", fd, 10, MSG_DONTWAIT, 28);
 	sizes("fionread-none", fd);
 	ask(fd, k, "!n8 50");
-	settle(k);
+	settle_of(k, fd);
 	message("msg", fd, 100, 0);
 	message("msg-short", fd, 20, 0);
 	message("msg-short-trunc", fd, 20, MSG_TRUNC);
@@ -118,7 +118,7 @@ nothing(const struct kind *k)
 	for (i = 0; i < 7; i++)
 		ask(fd, k, "!z");
 	ask(fd, k, "!elast");
-	settle(k);
+	settle_of(k, fd);
 	sizes("zero-fionread", fd);
 	from("zero-from", fd, 64, 0, 28);
 	message("zero-msg-peek", fd, 64, MSG_PEEK);
@@ -146,7 +146,7 @@ split(const struct kind *k)
 	int fd = sock_connected(k);
 
 	ask(fd, k, "!n8 30");
-	settle(k);
+	settle_of(k, fd);
 	memset(buf, '.', 64);
 	CALL("split-readv", readv(fd, v, 4));
 	say_bytes(buf, 24);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <err.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -166,22 +167,52 @@ comes(int fd)
 	return false;
 }
 
-void
-settle(const struct kind *k)
+/* The socket that settle() asks by. */
+static int
+settle_socket(const struct kind *k)
 {
 	static int fds[2] = { -1, -1 };
 	int *fd = &fds[k->family == AF_INET6 && !k->mapped];
-	char text[64];
-	int i;
 
 	if (*fd < 0)
 		*fd = sock_connected(k);
+	return *fd;
+}
+
+void
+settle(const struct kind *k)
+{
+	int fd = settle_socket(k), i;
+	char text[64];
+
 	for (i = 0; i < 2; i++) {
-		if (send(*fd, "!esettled", 9, 0) != 9)
+		if (send(fd, "!esettled", 9, 0) != 9)
 			warn("settle");
-		if (comes(*fd))
-			(void)!recv(*fd, text, sizeof(text), MSG_DONTWAIT);
+		if (comes(fd))
+			(void)!recv(fd, text, sizeof(text), MSG_DONTWAIT);
 	}
+	poll(NULL, 0, 20);
+}
+
+void
+settle_of(const struct kind *k, int fd)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof(at);
+	char text[64];
+	int by, i, n;
+
+	settle(k);
+	by = settle_socket(k);
+	if (getsockname(by, (struct sockaddr *)&at, &len) != 0)
+		err(2, "getsockname");
+	n = snprintf(text, sizeof(text), "!p %u", ntohs(
+	    ((const struct sockaddr_in *)&at)->sin_port));
+	if (sendto(fd, text, (size_t)n, 0, &k->peer.sa, k->peer.len) != n)
+		return;
+	for (i = 0; i < WOKEN && comes(by); i++)
+		if (recv(by, text, sizeof(text), MSG_DONTWAIT) == 4)
+			break;
 	poll(NULL, 0, 20);
 }
 

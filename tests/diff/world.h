@@ -51,8 +51,14 @@ __attribute__((format(printf, 3, 4))) void ask(int fd, const struct kind *,
     const char *, ...);
 /* Waits until the socket is readable, 5 s at most; else says so, false. */
 bool comes(int fd);
-/* Waits until all answers to earlier commands of any socket have arrived. */
+/* Waits until the answers to earlier commands have arrived, as far as one socket
+ * can tell of others.  On a busy host what a session begins with may be later,
+ * as it goes by the agents. */
 void settle(const struct kind *);
+/* Waits until all answers to this socket's earlier commands have arrived, by one
+ * more, whose answer goes to another socket; it may have a filter, but must not
+ * be corked, wait for errors or stamps, or be shut down. */
+void settle_of(const struct kind *, int fd);
 /* If the last call succeeded, receives the peer's report and says it. */
 void say_report(int fd);
 /* Receives and says all datagrams in the queue. */

@@ -13,7 +13,7 @@ bundle() {
 	case $3 in fd*) host=c6 ;; esac
 	bundle_begin "$name" server $host "${@:2}"
 	bundle_end "$name"
-	[ "${LATE_OK:-}" ] || at_most "$name: late" "$(field "$(log "$name-take")" late)" 0
+	at_most "$name: late" "$(field "$(log "$name-take")" late)" 0
 }
 
 # bundle_begin NAME TAKER SENDER WAY ADDRESS COUNT LEN EACH [RATE]

@@ -241,7 +241,7 @@ START_TEST(drops)
 
 	info.drops = row[_i].kernel;
 	for (n = 0; n < row[_i].own; n++)
-		arena_own_drop(&s.map, s.slot);
+		arena_own_drop(&s.map, s.slot, 1);
 	ck_assert(!cmsg_give(&s, &from, &info, &msg));
 	if (row[_i].told == 0) {
 		ck_assert_uint_eq(msg.msg_controllen, 0);

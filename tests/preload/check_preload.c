@@ -77,7 +77,8 @@ main(void)
 		suite_config_file,
 		suite_settings, suite_conf, suite_fault, suite_fdtab,
 		suite_forked, suite_reentry, suite_pinned, suite_iov,
-		suite_ingress, suite_tx_option, suite_cork, suite_seccomp,
+		suite_ingress, suite_tx_many, suite_tx_option, suite_cork,
+		suite_seccomp,
 		suite_bpf, suite_rules, suite_dest_policy, suite_cmsg,
 		suite_rx_spin };
 	SRunner *runner = srunner_create(NULL);

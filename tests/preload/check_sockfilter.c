@@ -108,7 +108,8 @@ static struct sockfilter_steering group = { .prefix = PREFIX, .control = C,
 	.plain = 2, .probed = 3, .only = 1U << 7,
 	.sid[7] = { 0, (uint32_t)PREFIX << 24 | 7 << 19 | 0x5554 },
 	.sid[5] = { (uint32_t)PREFIX << 24 | 0xaabc,
-		(uint32_t)PREFIX << 24 | 7 << 19 | 0xaabc } };
+		(uint32_t)PREFIX << 24 | 7 << 19 | 0xaabc },
+	.late = { 0x66112232, (uint32_t)PREFIX << 24 | 0x112232 }, .nlate = 2 };
 
 static const struct group_row {
 	const char *name;
@@ -142,6 +143,13 @@ static const struct group_row {
 	    { 60, { SID(31, 0), 0, 0, 1, 0 }, false }, 2 },
 	{ "no sequence number of ours: byte 7",
 	    { 60, { SID(31, 0), 0, 0, 0, 1 }, false }, 2 },
+	{ "late data", { 60, { 0x66, 0x11, 0x22, 0x32 }, false }, C },
+	{ "late control", { 60, { 0x66, 0x11, 0x22, 0x33 }, false }, C },
+	{ "late data with our prefix",
+	    { 60, { PREFIX, 0x11, 0x22, 0x32 }, false }, C },
+	{ "nearly late", { 60, { 0x66, 0x11, 0x22, 0x34 }, false }, 2 },
+	{ "late, a byte less",
+	    { MP_OVERHEAD - 1, { 0x66, 0x11, 0x22, 0x32 }, false }, 2 },
 	{ "another prefix", { 60, { PREFIX ^ 1, 31 << 3 }, false }, 2 },
 	{ "a handshake", { 148, { 0x9d, 0x4e, 0xc2, 0xb7 }, false }, C },
 	{ "a short one",

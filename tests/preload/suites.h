@@ -11,6 +11,7 @@
 Suite *suite_seccomp(void);
 Suite *suite_arena(void);
 Suite *suite_arena_copy(void);
+Suite *suite_tx_many(void);
 Suite *suite_tx_option(void);
 Suite *suite_bpf(void);
 Suite *suite_cmsg(void);

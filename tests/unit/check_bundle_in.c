@@ -162,6 +162,42 @@ START_TEST(as_one_by_one)
 }
 END_TEST
 
+/* Packets that were opened are dropped where the key or the session is another
+ * one by the time of the commit. */
+START_TEST(another_key)
+{
+	struct duo *d = duo_new(1, 1);
+	struct forge g = { .len = 100 };
+	struct mp_rx_bundle b = { .rx.arrival = MP_NEVER };
+	uint8_t packets[200], opened[200];
+	struct session *s;
+	unsigned i;
+
+	duo_up(d);
+	g.s = duo_session(d, 0);
+	g.f = duo_current(d, 0);
+	for (i = 0; i < 2; i++)
+		(void)forge(&g, state_keys(g.s), g.f->tx_seq + 1 + i, g.f->id,
+		    0, false, packets + i * 100);
+	b.rx.path = duo_path(d, 1, 0, 0, 0);
+	ck_assert_uint_eq(mp_recv_bundle_begin(&d->end[1].mp, duo_time(d, 1),
+	    &b, packets, 100, 200), 2);
+	for (i = 0; i < 2; i++)
+		ck_assert_int_gt(mp_recv_bundle_open(&b, i, packets + i * 100,
+		    100, opened + i * 100), 0);
+	s = duo_session(d, 1);
+	if (_i == 0)
+		state_keys(s)->born_at++;
+	else if (_i == 1)
+		state_keys(s)->live = false;
+	else if (_i == 2)
+		state_keys(s)->sid_in++;
+	ck_assert_uint_eq(mp_recv_bundle_commit(&d->end[1].mp, duo_time(d, 1),
+	    &b, 0, 2, opened, 100), _i < 3 ? 0 : 2);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_bundle_in(void)
 {
@@ -170,6 +206,7 @@ suite_bundle_in(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, as_one_by_one, 0, 24);
+	tcase_add_loop_test(c, another_key, 0, 4);
 	suite_add_tcase(s, c);
 	return s;
 }

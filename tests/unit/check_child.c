@@ -142,6 +142,51 @@ START_TEST(own_handshake)
 }
 END_TEST
 
+/* What confirms the parent's handshake comes late. */
+static enum duo_verdict
+late_confirm(struct duo *d, struct duo_packet *p, void *arg)
+{
+	(void)d;
+	(void)arg;
+	if (p->from == CLIENT && !wire_is_handshake(p->data, p->len))
+		p->at += 40 * MS;
+	return DUO_PASS;
+}
+
+/*
+ * The client has its keys, and the server does not know yet that it has: no
+ * child may come of them, for the server would drop its first packets and take
+ * the next ones, when the parent is confirmed.
+ */
+START_TEST(unconfirmed)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[CLIENT].mp;
+	struct mp_parent p;
+	uint32_t n;
+	bool taken;
+
+	d->tap = late_confirm;
+	ck_assert_int_eq(duo_say(d, CLIENT, 0), 0);
+	while (duo_session(d, CLIENT)->state != MP_S_UP)
+		duo_run(d, d->now + MS);
+	family_add(d);
+	taken = mp_parent_take(m, d->now, 0, &p) == 0;
+	if (taken)
+		family_ticket(d, SIBLING, &p);
+	for (n = 100; n < 300; n += 2) {
+		ck_assert_int_eq(duo_say(d, SIBLING, n), 0);
+		duo_run(d, d->now + MS);
+	}
+	duo_run(d, d->now + SEC);
+	for (n = 100; n < 300; n += 2)
+		ck_assert_int_eq(duo_heard(d, SERVER, n), 1);
+	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_drop_child), 0);
+	ck_assert(taken || mp_parent_take(m, d->now, 0, &p) == 0);
+	duo_free(d);
+}
+END_TEST
+
 /* The parent's socket is closed, and its endpoint gone, before the child. */
 START_TEST(orphan)
 {
@@ -502,6 +547,7 @@ suite_child(void)
 	tcase_add_test(tc, unframed);
 	tcase_add_test(tc, no_pause);
 	tcase_add_test(tc, own_handshake);
+	tcase_add_test(tc, unconfirmed);
 	tcase_add_loop_test(tc, orphan, 0, 4);
 	tcase_add_test(tc, parent_renewed);
 	tcase_add_test(tc, dead_address);

@@ -181,6 +181,66 @@ START_TEST(close)
 }
 END_TEST
 
+/*
+ * The server's socket is gone, and a datagram that it sent waits for a peer that
+ * never answers.  The client's session ends at once; no session is made for a
+ * slot whose datagrams nobody reads; and what the client sends meanwhile goes to
+ * the next socket.
+ */
+START_TEST(part)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[1].mp;
+	struct mp_addr other = duo_ip4(10, 0, 0, 99, 9);
+	uint32_t n;
+
+	duo_up(d);
+	ck_assert_int_eq(duo_send_to(d, 1, 0, &other, "x", 1,
+	    (enum mp_send_flag)0), 0);
+	mp_slot_part(m, duo_time(d, 1), 0);
+	mp_slot_part(m, duo_time(d, 1), 32);
+	ck_assert_uint_eq(mp_slots(m), 1);
+	ck_assert_uint_eq(mp_slots_accepting(m), 0);
+	ck_assert_int_eq(mp_slot_accept(m, 0), MP_EINVAL);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_int_ne(duo_session(d, 0)->state, MP_S_UP);
+	for (n = 1; n <= 5; n++) {
+		duo_say(d, 0, n);
+		duo_run(d, d->now + 10 * MS);
+	}
+	duo_run(d, d->now + 200 * MS);
+	ck_assert_int_eq(duo_sessions(d, 1), 1); /* with the other one */
+	ck_assert_uint_gt(duo_count(d, 1, MP_C_drop_handshake_slot), 0);
+	ck_assert_int_eq(mp_slot_open(m, 1, MP_DUAL), 0);
+	mp_slot_move(m, duo_time(d, 1), 0, 1, NULL);
+	ck_assert_uint_ne(mp_session_find(m, 1, &other), MP_NONE);
+	duo_run(d, d->now + SEC);
+	for (n = 1; n <= 5; n++)
+		ck_assert_int_eq(duo_heard(d, 1, n), 1);
+	ck_assert_uint_eq(d->end[1].got[d->end[1].n_got - 1].slot, 1);
+	mp_slot_close(m, duo_time(d, 1), 0);
+	ck_assert_uint_eq(mp_slots(m), 2);
+	ck_assert_uint_eq(mp_slots_accepting(m), 2);
+	duo_free(d);
+}
+END_TEST
+
+/* Both ends begin at once, and the socket of one is gone before its session is
+ * up: what it sent arrives by the other's handshake. */
+START_TEST(part_rivals)
+{
+	struct duo *d = duo_new(1, 1);
+
+	d->end[1].peer = duo_addr(d, 0, 0);
+	duo_say(d, 0, 2);
+	duo_say(d, 1, 1);
+	mp_slot_part(&d->end[_i].mp, duo_time(d, _i), 0);
+	duo_run(d, d->now + 2 * SEC);
+	ck_assert_int_eq(duo_heard(d, !_i, _i == 0 ? 2 : 1), 1);
+	duo_free(d);
+}
+END_TEST
+
 /* The slot is opened and closed again before the CLOSE went out. */
 START_TEST(close_again)
 {
@@ -505,6 +565,8 @@ suite_endpoint(void)
 	tcase_add_test(t, slots);
 	tcase_add_loop_test(t, close, 0, 2);
 	tcase_add_test(t, close_again);
+	tcase_add_test(t, part);
+	tcase_add_loop_test(t, part_rivals, 0, 2);
 	tcase_add_test(t, close_other);
 	tcase_add_test(t, move);
 	tcase_add_test(t, move_not);

@@ -566,16 +566,16 @@ START_TEST(echo)
 	uint16_t ts, tsreply;
 	uint64_t now = T0 + r->held;
 
-	flow_stamp(&f, T0, &ts, &tsreply);
+	flow_stamp(&f, T0, 0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* nothing has arrived yet */
 	ck_assert_uint_eq(ts, (uint16_t)(T0 / 250));
-	flow_stamped(&f, T0, r->ts);
+	flow_stamped(&f, T0, 0, r->ts);
 	f.ack_due = T0 + 25 * MS;
-	flow_stamp(&f, now, &ts, &tsreply);
+	flow_stamp(&f, now, 0, &ts, &tsreply);
 	ck_assert_msg(tsreply == r->tsreply, "%s: %u", r->name, tsreply);
 	ck_assert_uint_eq(ts, (uint16_t)(now / 250));
 	ck_assert_uint_eq(f.ack_due, MP_NEVER); /* this packet acknowledges */
-	flow_stamp(&f, now, &ts, &tsreply);
+	flow_stamp(&f, now, 0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, WIRE_TS_NONE); /* only once */
 }
 END_TEST
@@ -586,9 +586,9 @@ START_TEST(stamped_late)
 	struct flow f = answering();
 	uint16_t ts, tsreply;
 
-	flow_stamped(&f, T0 + 10 * MS, 50);
-	flow_stamped(&f, T0 + 2 * MS, 18);
-	flow_stamp(&f, T0 + 10 * MS, &ts, &tsreply);
+	flow_stamped(&f, T0 + 10 * MS, 0, 50);
+	flow_stamped(&f, T0 + 2 * MS, 0, 18);
+	flow_stamp(&f, T0 + 10 * MS, 0, &ts, &tsreply);
 	ck_assert_uint_eq(tsreply, 50);
 }
 END_TEST
@@ -615,7 +615,7 @@ START_TEST(rtt)
 	uint16_t ts, tsreply;
 	uint32_t us;
 
-	flow_stamp(&f, r->sent, &ts, &tsreply);
+	flow_stamp(&f, r->sent, 0, &ts, &tsreply);
 	us = flow_rtt(r->arrival, ts);
 	ck_assert_msg(us == r->us, "%s: %u", r->name, us);
 }

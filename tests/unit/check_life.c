@@ -127,6 +127,52 @@ START_TEST(staged)
 }
 END_TEST
 
+/* What a session's begin brings arrives, as it would have without a handshake;
+ * but of what is over 2 s old 208 KiB at most go to a peer that comes late. */
+static const struct {
+	int n;
+	size_t len;
+	uint64_t later;
+	int m; /* so many are sent first, and n `later' */
+	int arrive;
+} begin_rows[] = {
+	{ 256, 1200, 0, 0, 256 },
+	{ 4000, 200, 0, 0, 4000 },
+	{ 800, 1200, 0, 0, 800 }, /* 1 MiB: half of the pool */
+	{ 100, 1200, SEC, 256, 356 },
+	{ 100, 1200, 3 * SEC, 256, 170 }, /* 208 KiB of 1248 bytes */
+	{ 256, 1200, 3 * SEC, 256, 256 },
+};
+
+START_TEST(begin)
+{
+	struct mp_setup setup = { .limits = { .sessions = 8, .flows = 256,
+		.flows_each = 64, .pool = 1 << 22, .pool_each = 1 << 21,
+		.staged = 1 << 21 }, .chacha_only = true };
+	struct duo *d = duo_new_setup(&setup, 1, 1);
+	uint8_t b[1200] = { 0 };
+	int i, n = begin_rows[_i].n + begin_rows[_i].m;
+
+	d->end[SERVER].off = true;
+	for (i = 0; i < n; i++) {
+		if (i == begin_rows[_i].m)
+			duo_run(d, d->now + begin_rows[_i].later);
+		b[0] = (uint8_t)i;
+		b[1] = (uint8_t)(i >> 8);
+		ck_assert_int_eq(duo_send(d, CLIENT, b, begin_rows[_i].len),
+		    0);
+	}
+	d->end[SERVER].off = false;
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_int_eq((int)d->end[SERVER].n_got, begin_rows[_i].arrive);
+	for (i = 0; i < begin_rows[_i].arrive; i++)
+		ck_assert_int_eq(d->end[SERVER].got[i].data[0] |
+		    d->end[SERVER].got[i].data[1] << 8,
+		    n - begin_rows[_i].arrive + i);
+	duo_free(d);
+}
+END_TEST
+
 /* EHOSTUNREACH after 10 s without an answer, until the peer is there. */
 START_TEST(unreachable)
 {
@@ -520,6 +566,7 @@ suite_life(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, both_begin, 0, 4 * RIVALS);
 	tcase_add_loop_test(tc, staged, 0, COUNT(staged_rows));
+	tcase_add_loop_test(tc, begin, 0, COUNT(begin_rows));
 	tcase_add_test(tc, unreachable);
 	tcase_add_loop_test(tc, initiator_restarts, 0, 2);
 	tcase_add_loop_test(tc, responder_restarts, 0, 4);

@@ -28,6 +28,7 @@ Suite *suite_loss(void);
 Suite *suite_noise(void);
 Suite *suite_output(void);
 Suite *suite_part(void);
+Suite *suite_part_order(void);
 Suite *suite_path(void);
 Suite *suite_path_choice(void);
 Suite *suite_peer(void);

@@ -224,6 +224,14 @@ commit_all(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
 		    b->one[i].off, b->one[i].len);
 	}
 	ck_assert_uint_eq(delivered, 0);
+}
+
+/* No key is left in it. */
+static void
+keyless(const struct mp_rx_bundle *b)
+{
+	unsigned i;
+
 	for (i = 0; i < sizeof(b->rx.key); i++)
 		ck_assert_int_eq(b->rx.key[i], 0);
 	for (i = 0; i < sizeof(b->ready); i++)
@@ -241,8 +249,8 @@ twins_take_bundled(struct mp *m, uint64_t now, const struct twins_recv *t,
 
 	memset(in, 0, sizeof(*in));
 	while (at < t->total) {
-		b.rx.path = t->path;
-		b.rx.arrival = t->arrival;
+		b.rx = (struct mp_rx){ .path = t->path,
+			.arrival = t->arrival };
 		n = mp_recv_bundle_begin(m, now, &b, t->bytes + at, t->seg,
 		    t->total - at);
 		if (n == 0) {
@@ -253,6 +261,7 @@ twins_take_bundled(struct mp *m, uint64_t now, const struct twins_recv *t,
 		for (i = 0; i < n; i++, at += t->seg)
 			(void)mp_recv_bundle_open(&b, i, t->bytes + at,
 			    seg_of(t, at), opened + i * 2048);
+		keyless(&b);
 		commit_all(m, now, &b, opened, t->commits, in);
 		in->bundled += n;
 	}

@@ -13,8 +13,9 @@
  * WAY is option or control: how UDP_SEGMENT is asked for; many: sendmmsg; or
  * mixed: these in turn, by messages of changing lengths and with a TOS of their
  * own at times; ADDRESS is of IPv4, of IPv6, or of IPv4 on an IPv6 socket.  The
- * sender waits where more than WINDOW datagrams are on their way, so that no
- * buffer overflows: the taker tells it how many have come.
+ * sender waits where more than WINDOW datagrams are on their way, or the first
+ * one, which begins the session, so that no buffer overflows: the taker tells it
+ * how many have come.
  */
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -33,8 +34,7 @@ enum {
 	MOST = 128, /* by a call */
 	ECT0 = 2, /* a TOS that no queue of the kernel sorts by */
 	MESSAGE = 65000, /* bytes, by UDP_SEGMENT */
-	WINDOW = 128, /* more of them than a session's begin has room to stage
-		       * (208 KiB) would be lost */
+	WINDOW = 256, /* all of them at once at the session's begin */
 	TELL = 32, /* datagrams after which the taker tells */
 	TELL_MS = 20, /* or where none comes for so long, since what it tells
 		       * may be lost */
@@ -222,8 +222,9 @@ send_many(uint32_t n, uint32_t len, uint32_t last, int tos)
 	}
 	if (tos >= 0)
 		put_tos(&many[n / 2].msg_hdr, tos);
-	for (i = 0; i < n; i += (uint32_t)sent)
-		if ((sent = sendmmsg(fd, many + i, n - i, 0)) <= 0)
+	for (i = 0; i < n; i += sent > 0 ? (uint32_t)sent : 0)
+		if ((sent = sendmmsg(fd, many + i, n - i, 0)) <= 0 &&
+		    errno != EAGAIN)
 			return false;
 	for (i = 0; i < n; i++)
 		if (many[i].msg_len != iov[i].iov_len)
@@ -243,7 +244,7 @@ wait_window(uint32_t sent)
 	for (;;) {
 		while (recv(fd, &n, sizeof(n), MSG_DONTWAIT) == sizeof(n))
 			told = n > told ? n : told;
-		if (sent < told + WINDOW)
+		if (told > 0 && sent < told + WINDOW)
 			return;
 		if (poll(&p, 1, WAIT_MS) == 0)
 			errx(1, "%u sent, %u told", sent, told);
@@ -268,8 +269,10 @@ send_some(char way, uint32_t n, uint32_t len, uint32_t each)
 	}
 	for (i = 0; i < k; i++)
 		make(data + i * len, n + i, i + 1 < k ? len : last);
-	good = way == 'm' ? send_many(k, len, last, tos) :
-	    send_segments(way == 'c', k, len, last, tos);
+	do
+		good = way == 'm' ? send_many(k, len, last, tos) :
+		    send_segments(way == 'c', k, len, last, tos);
+	while (!good && errno == EAGAIN); /* nothing was sent */
 	if (!good)
 		err(1, "number %u, %u of %u bytes", n, k, len);
 	return k;
@@ -316,7 +319,7 @@ main(int argc, char **argv)
 	start = now_us();
 	for (n = 0; n < count;) {
 		n += send_some(strcmp(argv[2], "mixed") == 0 ? 'x' :
-		    argv[2][0], n, len, each);
+		    argv[2][0], n, len, n == 0 ? 1 : each);
 		due = rate == 0 ? 0 : start + n * UINT64_C(1000000) / rate;
 		while (now_us() < due)
 			usleep(500);

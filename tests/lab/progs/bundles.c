@@ -8,7 +8,7 @@
  *	bundles HOW PORT COUNT			receives COUNT
  *
  * A datagram is its number and bytes that follow from it.  The receiver prints
- * `name: number' lines: empty (a wait ended, and there was none), silent (a wait
+ * pairs `name number': empty (a wait ended, and there was none), silent (a wait
  * ended in vain, and there was one), twice, disorder (of one reader), bad, got.
  */
 #include <arpa/inet.h>
@@ -455,8 +455,8 @@ report(void)
 
 	for (i = 0; i < count; i++)
 		lost += all->seen[i] == 0;
-	printf("got: %u\nlost: %u\ntwice: %u\ndisorder: %u\nempty: %u\n"
-	    "silent: %u\nbad: %u\nmany: %u\n", all->got, lost, all->twice,
+	printf("got %u lost %u twice %u disorder %u empty %u "
+	    "silent %u bad %u many %u\n", all->got, lost, all->twice,
 	    all->disorder, all->empty, all->silent, all->bad, all->many);
 }
 

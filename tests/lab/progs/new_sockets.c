@@ -85,6 +85,17 @@ hear(int fd)
 	end(fd);
 }
 
+/* The port that the socket has. */
+static unsigned
+port_of(int fd)
+{
+	struct sockaddr_in at = { .sin_port = 0 };
+	socklen_t len = sizeof(at);
+
+	(void)getsockname(fd, (struct sockaddr *)&at, &len);
+	return ntohs(at.sin_port);
+}
+
 /* Closes the sockets that have waited for too long. */
 static void
 give_up(uint64_t wait_ms)
@@ -94,7 +105,8 @@ give_up(uint64_t wait_ms)
 
 	for (fd = 0; fd < MOST; fd++)
 		if (sent_at[fd] != 0 && now - sent_at[fd] > wait_ms) {
-			warnx("socket %lu, of ms %llu: no answer", number[fd],
+			warnx("socket %lu, port %u, of ms %llu: no answer",
+			    number[fd], port_of(fd),
 			    (unsigned long long)(sent_at[fd] - began));
 			end(fd);
 		}
