@@ -201,6 +201,9 @@ MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
  * MP_REACH_MAX. */
 MP_CHECK int mp_keyring_reach(struct mp_keyring *, const uint8_t ip[16],
     uint8_t bits);
+/* All peers were added: sets `rest'.  The first, where peers were named, or there
+ * is but one; else the only one without a prefix, or none. */
+void mp_keyring_rest(struct mp_keyring *, bool named);
 /* The id of the key for a peer at that address: that of the longest prefix,
  * else that of `rest'; 0: there is none. */
 uint64_t mp_keyring_choose(const struct mp_keyring *, const struct mp_addr *);

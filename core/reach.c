@@ -29,6 +29,26 @@ mp_keyring_reach(struct mp_keyring *ring, const uint8_t ip[16], uint8_t bits)
 	return 0;
 }
 
+/* The prefixes are in the order of their peers. */
+void
+mp_keyring_rest(struct mp_keyring *ring, bool named)
+{
+	uint32_t i, r = 0, n = 0;
+
+	ring->rest = 0;
+	if (named || ring->n <= 1)
+		return;
+	for (i = 0; i < ring->n; i++) {
+		if (r < ring->n_reach && ring->reach[r].key == i)
+			while (r < ring->n_reach && ring->reach[r].key == i)
+				r++;
+		else if (n++ == 0)
+			ring->rest = i;
+	}
+	if (n != 1)
+		ring->rest = MP_NONE;
+}
+
 uint64_t
 mp_keyring_choose(const struct mp_keyring *ring, const struct mp_addr *a)
 {

@@ -361,26 +361,6 @@ keyring_want_there(struct keyring_reading *d, char *line, char *dir_path)
 	}
 }
 
-/* One peer is for every address, also where others are; of several that were
- * not named each is for its own addresses, and one without any for the rest. */
-static void
-keyring_choose_rest(const struct keyring_reading *d)
-{
-	struct mp_keyring *k = d->ring->keys;
-	uint32_t i, r, found = MP_NONE, n = 0;
-
-	k->rest = 0;
-	if (!d->all || k->n == 1)
-		return;
-	for (i = 0; i < k->n; i++) {
-		for (r = 0; r < k->n_reach && k->reach[r].key != i; r++)
-			continue;
-		if (r == k->n_reach && n++ == 0)
-			found = i;
-	}
-	k->rest = n == 1 ? found : MP_NONE;
-}
-
 static void
 keyring_say_none(struct keyring_reading *d)
 {
@@ -426,7 +406,7 @@ keyring_read(struct agent *a, struct keyring *ring, char why[IPC_TEXT])
 	}
 	if (ring->keys->n == 0)
 		keyring_say_none(&d);
-	keyring_choose_rest(&d);
+	mp_keyring_rest(ring->keys, !d.all);
 	for (dir = d.dir; dir < d.dir + d.ndirs; dir++) {
 		free(dir->text);
 		sodium_memzero(dir, sizeof(*dir));

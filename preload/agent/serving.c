@@ -14,7 +14,7 @@
  *		   them.  Or the whole agent died: a program gives the new agent
  *		   a copy of the arena and a new control socket (IPC_ADOPT); id
  *		   is 0, and the copy must be sealed as the agent's own are.
- *		   Where a key file cannot be read any more, sessions that are
+ *		   Where the keys cannot be read any more, sessions that are
  *		   up go on without it.
  *	served	   its control socket is watched, its alarm calls the pump, the
  *		   keeper holds its descriptors.

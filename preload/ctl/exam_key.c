@@ -300,6 +300,32 @@ exam_make_keyring(const struct exam *x, size_t i, struct mp_keyring *ring)
 		k->psk) == 0;
 }
 
+bool
+exam_has_peer_at(const struct exam *x, const struct mp_addr *a)
+{
+	static struct mp_keyring ring;
+	const struct key *k;
+	unsigned i;
+	bool has;
+
+	if (x->settings.keys[0] != '\0' && strcmp(x->settings.keys, "*") != 0)
+		return true; /* the first that is named */
+	memset(&ring, 0, sizeof(ring));
+	for (k = keys; k < keys + nkeys; k++) {
+		if (mp_keyring_add(&ring, k->is.name, k->dir->secret,
+			k->is.pub, NULL) != 0)
+			continue;
+		for (i = 0; i < k->is.nat; i++)
+			if (mp_keyring_reach(&ring, k->is.at[i].ip,
+				k->is.at[i].bits) != 0)
+				break;
+	}
+	mp_keyring_rest(&ring, false);
+	has = mp_keyring_choose(&ring, a) != 0;
+	mp_keyring_wipe(&ring);
+	return has;
+}
+
 void
 exam_wipe_keys(void)
 {

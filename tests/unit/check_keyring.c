@@ -242,6 +242,28 @@ START_TEST(reach)
 }
 END_TEST
 
+/* `rest' of some peers, of which those with a bit have a prefix. */
+static const struct {
+	unsigned n, with;
+	bool named;
+	uint32_t rest;
+} rests[] = { { 1, 0, false, 0 }, { 1, 1, false, 0 }, { 2, 0, false, MP_NONE },
+	{ 2, 1, false, 1 }, { 2, 2, false, 0 }, { 2, 3, false, MP_NONE },
+	{ 2, 0, true, 0 }, { 2, 1, true, 0 }, { 3, 5, false, 1 },
+	{ 3, 3, false, 2 }, { 3, 1, false, MP_NONE } };
+
+START_TEST(rest)
+{
+	unsigned i;
+
+	memset(&ring, 0, sizeof(ring));
+	for (i = 0; i < rests[_i].n; i++)
+		add_at(i, 10, (uint8_t)i, rests[_i].with >> i & 1 ? 128 : 0);
+	mp_keyring_rest(&ring, rests[_i].named);
+	ck_assert_uint_eq(ring.rest, rests[_i].rest);
+}
+END_TEST
+
 START_TEST(reach_full)
 {
 	uint8_t ip[16] = { 0 };
@@ -284,6 +306,7 @@ suite_keyring(void)
 	tcase_add_test(tc, no_peer);
 	tcase_add_test(tc, reach);
 	tcase_add_test(tc, reach_full);
+	tcase_add_loop_test(tc, rest, 0, COUNT(rests));
 	tcase_add_test(tc, wipe);
 	suite_add_tcase(s, tc);
 	return s;
