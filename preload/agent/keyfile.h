@@ -7,8 +7,8 @@
  *
  * and perhaps files with a secret that we share with one peer (psk).
  *
- * A public key is "mp1" and 48 characters of base64url: 32 bytes, and 4 of their
- * SHA-256 that tell a slip of the pen.  A secret key is "mpsecret1" and the
+ * A public key is "mp1" and 48 characters of base64url: 32 bytes, and 4 of
+ * their SHA-256 that tell a slip of the pen.  A secret key is "mpsecret1" and the
  * same.  A psk is 64 hexadecimal digits or 44 characters of base64.
  *
  * In the files of secrets blank lines and lines that begin with # are skipped,
@@ -51,8 +51,8 @@ bool keyfile_is_secret(const char *word);
  * `why'.  That of a directory tells only when it changes.
  */
 int keyfile_open(const char *path, char why[IPC_TEXT]);
-/* Reads the secret of an identity or psk: 0, or a negative errno with the reason
- * in `why'.  The caller wipes it. */
+/* Reads the secret of an identity or psk: 0, or a negative errno with the
+ * reason in `why'.  The caller wipes it. */
 int keyfile_secret(int fd, const char *path, uint8_t secret[32],
     char why[IPC_TEXT]);
 

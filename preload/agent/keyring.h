@@ -6,8 +6,8 @@
  * What a port wants is a text of lines: directories, which end with a slash and
  * have an identity and a file of peers each; and names of peers, or * for all.
  * A name is looked for in the directories in their order; one with a path in
- * front, in that directory.  So a peer knows us by the identity of the directory
- * in which we know it.
+ * front, in that directory.  So a peer knows us by the identity of the
+ * directory in which we know it.
  *
  * A program that opens a thousand ports a second must not have its files read
  * as often.  So a keyring that was read less than KEYRING_FRESH_US ago serves

@@ -188,8 +188,8 @@ keyring_add_key(struct keyring_reading *d, const struct keyring_dir *dir,
 	if (error == MP_EEXIST) /* the same peer twice: the first counts */
 		return 0;
 	if (error == MP_EINVAL)
-		snprintf(why, IPC_TEXT, "%.150speers: peer %s has our own key", dir->path,
-		    peer->name);
+		snprintf(why, IPC_TEXT, "%.150speers: peer %s has our own key",
+		    dir->path, peer->name);
 	else if (error != 0)
 		snprintf(why, IPC_TEXT, "more than %d peers, or %d addresses "
 		    "of them", MP_KEYS_MAX, MP_REACH_MAX);

@@ -45,8 +45,8 @@ struct peers {
 bool peers_name_ok(const char *);
 
 void peers_begin(struct peers *, const char *text, size_t len);
-/* The next peer: 1; 0 at the end; -EINVAL: line `line' is wrong, by `fault', and
- * the others can still be read. */
+/* The next peer: 1; 0 at the end; -EINVAL: line `line' is wrong, by `fault',
+ * and the others can still be read. */
 int peers_next(struct peers *, struct peer *);
 /* The same, of the lines with this name alone. */
 int peers_find(struct peers *, const char *name, struct peer *);

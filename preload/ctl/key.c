@@ -73,8 +73,8 @@ key_say_old(void)
 
 	for (i = 0; i < KEYDIRS; i++)
 		if (keydir_is_old(&dirs[i]))
-			say_line("%s has keys of an earlier mpshim, which are of "
-			    "no use: make a pair anew with mpctl pair "
+			say_line("%s has keys of an earlier mpshim, which are "
+			    "of no use: make a pair anew with mpctl pair "
 			    "ME@SERVER", dirs[i].path);
 }
 

@@ -12,8 +12,8 @@ struct keydir;
  * waits until nobody else writes in it: a descriptor to close, or -1, and says
  * why. */
 int keydir_lock(const struct keydir *);
-/* Writes DIR/NAME, which only its owner can read if it is new: 0, or a negative
- * errno, and says why.  -EEXIST, and says nothing: it is there, and `replace' is
+/* Writes DIR/NAME, which only its owner can read if it is new: 0, or a
+ * negative errno, and says why.  -EEXIST, and says nothing: it is there, and `replace' is
  * false. */
 int keydir_write(const struct keydir *, const char *name, const char *text,
     size_t len, bool replace);

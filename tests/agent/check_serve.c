@@ -50,122 +50,6 @@ START_TEST(many_starts)
 }
 END_TEST
 
-/* A public key, with a slip of the pen in the second. */
-#define PUBLIC "mp1AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMk"
-
-/* Files that are refused, one at a time in a directory that is right else. */
-static const struct {
-	const char *name;
-	const char *text; /* NULL: there is no file */
-	mode_t mode;
-	int error;
-	const char *says;
-} keys[] = {
-	{ "identity", NULL, 0, -ENOENT, "/identity: No such file" },
-	{ "identity", "x\n", 0644, -EACCES,
-	    "/identity is readable by others: chmod 600 " },
-	{ "identity", "x\n", 0640, -EACCES, "chmod 600" },
-	{ "identity", "", 0600, -EINVAL, "/identity has no secret key" },
-	{ "identity", "# none\n", 0600, -EINVAL, "has no secret key" },
-	{ "identity", "secret 01\n", 0600, -EINVAL, "has no secret key" },
-	{ "identity", PUBLIC "\n", 0600, -EINVAL, "has no secret key" },
-	{ "peers", NULL, 0, -ENOENT, "/peers: No such file" },
-	{ "peers", "x\n", 0666, -EACCES,
-	    "/peers is writable by others: chmod go-w " },
-	{ "peers", "x\n", 0620, -EACCES, "chmod go-w" },
-	{ "peers", "# home\n", 0600, -ENOENT, "peers has no home" },
-	{ "peers", "other " PUBLIC "\nhome\n", 0600, -EINVAL,
-	    "/peers:2: expected a public key behind the name" },
-	{ "peers", "home " PUBLIC "\n", 0600, -EINVAL,
-	    "/peers:1: expected a public key of mpctl identity, found \"mp1A" },
-	{ "peers", "home mpsecret1xyz\n", 0600, -EINVAL,
-	    "/peers:1: expected a public key, found a secret one" },
-	{ "home.psk", NULL, 0, -ENOENT, "/home.psk: No such file" },
-	{ "home.psk", "0123\n", 0600, -EINVAL, "/home.psk has no psk" },
-	{ "home.psk", "0123\n", 0604, -EACCES, "chmod 600" },
-};
-
-enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
-
-/* The path of a file beside that of host A's peer. */
-static const char *
-key_file(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/a/%s", lab_directory(), name);
-	return path;
-}
-
-START_TEST(refused_key)
-{
-	const char *path;
-	struct player p;
-
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	path = key_file(keys[_i].name);
-	if (keys[_i].text != NULL)
-		lab_write(path, keys[_i].mode, "%s", keys[_i].text);
-	else
-		ck_assert_int_eq(unlink(path), 0);
-	ck_assert_int_eq(player_open(&p, LAB_A, 5100, lab_key(LAB_A)),
-	    keys[_i].error);
-	ck_assert_msg(strstr(p.answer.text, keys[_i].says) != NULL, "%s",
-	    p.answer.text);
-	player_close(&p);
-	ck_assert(lab_port_free(5100));
-}
-END_TEST
-
-START_TEST(linked_key)
-{
-	char away[128];
-	struct player p;
-
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	snprintf(away, sizeof(away), "%s/away", lab_directory());
-	ck_assert_int_eq(rename(key_file("identity"), away), 0);
-	ck_assert_int_eq(symlink(away, key_file("identity")), 0);
-	ck_assert_int_eq(player_open(&p, LAB_A, 5101, lab_key(LAB_A)),
-	    -ELOOP);
-	ck_assert_ptr_nonnull(strstr(p.answer.text, "symbolic link"));
-}
-END_TEST
-
-/* The names of a directory that is searched; all of its peers; none. */
-START_TEST(searched_key)
-{
-	static const struct {
-		const char *want;
-		int error;
-	} rows[] = { { "%s/none/\n%s/a/\nhome\n", 0 },
-		{ "%s/none/\n%s/a/\n*\n", 0 }, { "%s/a/\n%s/b/\n*\n", 0 },
-		{ "%s/none/\n%s/a/\nhme\n", -ENOENT },
-		{ "%s/none/\n%s/gone/\n*\n", -ENOENT } };
-	char want[256];
-	struct player p;
-	size_t i;
-
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		snprintf(want, sizeof(want), rows[i].want, lab_directory(),
-		    lab_directory());
-#pragma GCC diagnostic pop
-		ck_assert_msg(player_open(&p, LAB_A, (uint16_t)(5120 + i),
-		    want) == rows[i].error, "%s: %s", want, p.answer.text);
-		player_close(&p);
-	}
-}
-END_TEST
-
 START_TEST(find)
 {
 	struct player p;
@@ -286,35 +170,6 @@ START_TEST(may_join)
 }
 END_TEST
 
-/* Keys that were read a moment ago serve another port, unless a file changed:
- * its mode (0), its name (1), its contents (2). */
-START_TEST(key_changed)
-{
-	const char *key, *path;
-	char other[160];
-	struct player p, q;
-
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	key = lab_key(LAB_A);
-	path = key_file("peers");
-	snprintf(other, sizeof(other), "%s.old", path);
-	ck_assert_int_eq(player_open(&p, LAB_A, 5110, key), 0);
-	ck_assert_int_eq(player_open(&q, LAB_A, 5111, key), 0);
-	player_close(&q);
-	if (_i == 0)
-		ck_assert_int_eq(chmod(path, 0622), 0);
-	else if (_i == 1)
-		ck_assert_int_eq(rename(path, other), 0);
-	else
-		lab_write(path, 0600, "home not-a-key\n");
-	ck_assert_int_lt(player_open(&q, LAB_A, 5112, key), 0);
-	player_close(&q);
-	player_close(&p);
-}
-END_TEST
-
 START_TEST(bad_questions)
 {
 	struct ipc_request *ask = player_question(IPC_OPEN);
@@ -409,12 +264,8 @@ case_serve(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, one_agent);
 	tcase_add_test(t, many_starts);
-	tcase_add_loop_test(t, refused_key, 0, KEYS);
-	tcase_add_test(t, linked_key);
-	tcase_add_test(t, searched_key);
 	tcase_add_test(t, find);
 	tcase_add_test(t, may_join);
-	tcase_add_loop_test(t, key_changed, 0, 3);
 	tcase_add_test(t, bad_questions);
 	tcase_add_test(t, status);
 	tcase_add_test(t, ordinary_user);
