@@ -18,13 +18,13 @@ PKG_CONFIG ?= pkg-config
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
 	seal noise wire keyring reach replay rtt addr \
-	table loss flow ratelimit \
+	table share offload loss flow ratelimit \
 	pool probe policy route \
 	part recent \
 	part_order \
 	path_choice \
 	path \
-	session handshake \
+	session handshake change \
 	child \
 	ticket \
 	send \
@@ -47,7 +47,7 @@ UNIT = $(basename $(notdir $(sort $(wildcard tests/unit/*.c))))
 SIM = $(basename $(notdir $(sort $(wildcard tests/sim/*.c))))
 
 # Programs, and what they share.
-BENCH = bench_core bench_bundle bench_handshake
+BENCH = bench_core bench_bundle bench_handshake bench_many
 BENCH_COMMON = world
 
 # Manual pages, and what else people read.
@@ -409,6 +409,7 @@ bench-core: $(BENCHES)
 	$(B)/bench/bench_core
 	$(B)/bench/bench_bundle
 	$(B)/bench/bench_handshake
+	$(B)/bench/bench_many
 
 # At least 90 % of the engine's lines must be run by the unit tests.
 coverage:

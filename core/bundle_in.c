@@ -70,8 +70,8 @@ bundle_note(struct mp *m, struct mp_rx_bundle *b, const struct table_ref *r,
 		if (!bundle_head(packets, seg, &ad) || ad.sid != first->sid ||
 		    ad.dir != first->dir || ad.flow != first->flow ||
 		    ad.seq <= before || ad.seq > UINT32_MAX ||
-		    flow_seen(state_replay(m, f), former, ad.seq) !=
-		    REPLAY_NEW)
+		    flow_seen(state_replay(m, f), former, false,
+			ad.seq) != REPLAY_NEW)
 			break;
 		b->one[n] = (struct mp_rx_one){ .opened = -1,
 			.seq = (uint32_t)ad.seq };
@@ -94,7 +94,7 @@ mp_recv_bundle_begin(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
 	b->n = 0;
 	rx->ref = rx->session = MP_NONE;
 	rx->off = rx->len = 0;
-	rx->child = false;
+	rx->child = rx->later = false;
 	if (seg == 0 || !bundle_head(packets, seg < total ? seg : total, &ad) ||
 	    !bundle_keys(m, &ad, rx, &r) || ad.flow >= m->limits.flows_each ||
 	    state_flow(m, r.s, ad.flow) == NULL) {

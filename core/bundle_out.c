@@ -21,6 +21,10 @@
  * be used twice and the kernel may have sent what it says it did not; like
  * every number that did not go they are told to the peer (loss_skip()).
  *
+ * Trust.  How many go together is offload.c's to say: where bundles are not
+ * trusted it is one.  What the kernel refuses to send as a bundle is sent
+ * again, one by one.
+ *
  * The caller's lock is held, but in mp_bundle_seal().
  */
 #include "bundle_out.h"
@@ -33,6 +37,7 @@
 #include "flow.h"
 #include "loss.h"
 #include "mp.h"
+#include "offload.h"
 #include "path.h"
 #include "part_order.h"
 #include "path_choice.h"
@@ -55,9 +60,9 @@ _Static_assert(BUNDLE_HEAD + WIRE_TAG == MP_OVERHEAD,
     "a packet is head, datagram and tag");
 
 bool
-bundle_session_ok(struct session *s, uint64_t now)
+bundle_session_ok(const struct mp *m, struct session *s, uint64_t now)
 {
-	return s->state == MP_S_UP && !s->locals_due &&
+	return s->state == MP_S_UP && !state_locals_due(m, s) &&
 	    now < s->last_in + SESSION_SILENT && !state_keys(s)->framed &&
 	    s->frames_left == 0 && !child_holds(s, now);
 }
@@ -75,6 +80,8 @@ bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 {
 	struct wire_msg msg = { .flags = 0 };
 
+	if (b->n > 1)
+		offload_bundled(&f->offload, (int)b->n);
 	send_fill(m, s, f, now, &msg, &b->tx);
 	msg.tsreply = WIRE_TS_NONE;
 	memcpy(b->rest, b->tx.hdr, WIRE_AD);
@@ -100,7 +107,7 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    !state_slot_open(m, slot) || addr_unusable(dst))
 		return 0;
 	s = table_find_addr(m, slot, dst);
-	if (s == NULL || s->staged.n > 0 || !bundle_session_ok(s, now))
+	if (s == NULL || s->staged.n > 0 || !bundle_session_ok(m, s, now))
 		return 0;
 	if (probe_idle(s, now))
 		path_probe_now(m, s, now, MP_NONE);
@@ -118,9 +125,9 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 		n--;
 	if (!path_choice_settled(s, f, now))
 		n = 1;
-	b->n = n;
+	b->n = offload_room(&f->offload, now, n);
 	bundle_fill(m, s, f, now, b);
-	return n;
+	return b->n;
 }
 
 size_t
@@ -148,6 +155,25 @@ mp_bundle_wipe(struct mp_bundle *b)
 	crypto_wipe(b->ready, sizeof(b->ready));
 }
 
+void
+bundle_count(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    unsigned n, unsigned sent)
+{
+	if (n == 1 && sent == 1) {
+		send_single(m, s, f, now);
+		return;
+	}
+	if (n > 1)
+		offload_bundled(&f->offload, -(int)(n - sent));
+	send_count_bundles(m, s, f, now);
+}
+
+bool
+bundle_refused(struct flow *f, uint64_t now, unsigned n, int error)
+{
+	return n > 1 && offload_refused(&f->offload, now, error);
+}
+
 int
 mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
     unsigned sent, int error, const void *payload, size_t stride, size_t len,
@@ -165,10 +191,13 @@ mp_bundle_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	for (i = 0; i < sent && i < b->n; i++, tx.seq++)
 		(void)send_done(m, s, f, now, &tx, data + i * stride,
 		    i + 1 < b->n ? len : last, NULL);
+	bundle_count(m, s, f, now, b->n, i);
 	if (i == b->n)
 		return 0;
 	for (i = sent; i < b->n; i++)
 		loss_skip(f);
-	return error == 0 ? 1 : send_failed(m, s, f, now, error,
+	if (error == 0 || bundle_refused(f, now, b->n, error))
+		return 1;
+	return send_failed(m, s, f, now, error,
 	    sent + 1 < b->n ? len : last, false);
 }

@@ -299,7 +299,7 @@ recv_copy(struct mp *m, struct recv *r)
 	if (r->in_order)
 		recv_acknowledge(m, r);
 	former = slot != (s->cur & 1);
-	if (flow_seen(state_replay(m, f), former, c->seq) != REPLAY_NEW) {
+	if (flow_seen(state_replay(m, f), former, false, c->seq) != REPLAY_NEW) {
 		state_count(m, MP_C_drop_copy_seen);
 		return MP_CONTROL;
 	}
@@ -309,7 +309,7 @@ recv_copy(struct mp *m, struct recv *r)
 		if (r->rx->part_pos == MP_NEVER)
 			return MP_CONTROL;
 	}
-	flow_take(state_replay(m, f), former, c->seq);
+	flow_take(state_replay(m, f), former, false, c->seq);
 	if (r->msg.flags & WIRE_FRAG)
 		return recv_parts(m, r);
 	state_count(m, MP_C_copy_in);

@@ -44,9 +44,8 @@
  * slot has.  Their sids still name the old slot, so they are rekeyed.
  *
  * mp_locals() replaces the list of the host's addresses.  Each session that is
- * not over then ends, stops or makes its flows (path.c).  With many sessions
- * that would hold the lock for long: 64 do so at once, the others in calls of
- * mp_poll(), or before they send the next datagram (locals_due).
+ * not over then ends, stops or makes its flows (path.c), little by little
+ * (change.c).
  *
  * All functions want the caller's lock, but mp_size(), mp_attach() and
  * mp_sid_prefix(), which read what never changes.
@@ -56,6 +55,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "change.h"
 #include "crypto.h"
 #include "mp.h"
 #include "path.h"
@@ -63,15 +63,14 @@
 #include "recent.h"
 #include "session.h"
 #include "state.h"
-#include "route.h"
 #include "table.h"
 #include "wire.h"
 
-#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300003) /* and layout version */
+#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300004) /* and layout version */
 
 enum {
 	ENDPOINT_ALIGN = 64,
-	ENDPOINT_AT_ONCE = 64, /* sessions that one call adapts to addresses */
+	ENDPOINT_ROOMY = 8192, /* sessions with 8 flow records each */
 };
 
 static const struct mp_limits defaults = { .sessions = 4096, .flows = 0,
@@ -93,8 +92,11 @@ limits_ok(const struct mp_limits *in, struct mp_limits *l)
 	*l = *in;
 	l->sessions = l->sessions ? l->sessions : defaults.sessions;
 	l->flows_each = l->flows_each ? l->flows_each : defaults.flows_each;
+	if (l->sessions > MP_SESSIONS_MAX)
+		return false;
 	if (l->flows == 0)
-		l->flows = l->sessions * 8 < 65535 ? l->sessions * 8 : 65535;
+		l->flows = l->sessions <= ENDPOINT_ROOMY ? l->sessions * 8 :
+		    l->sessions * 4;
 	if (l->flows < l->flows_each)
 		l->flows = l->flows_each;
 	l->pool = l->pool ? l->pool : defaults.pool;
@@ -105,7 +107,7 @@ limits_ok(const struct mp_limits *in, struct mp_limits *l)
 		return false;
 	l->pool = power_of_two(l->pool);
 	l->staged = power_of_two(l->staged);
-	return l->sessions <= 16384 && l->flows <= 65535 &&
+	return l->flows <= MP_RECORDS_MAX &&
 	    l->flows_each <= MP_FLOWS_MAX;
 }
 
@@ -128,7 +130,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
-	size_t sh, ss, fl, se, sk, p[10], pool, held, parts;
+	size_t sh, ss, fl, se, sk, p[12], pool, held, parts;
 	uint32_t parts_size = pool_parts_size(l);
 
 	m->buckets = 64;
@@ -149,6 +151,8 @@ lay_out(struct mp *m, uint8_t *base)
 	p[7] = endpoint_take(&at, l->staged / POOL_CHUNK, sizeof(uint32_t));
 	p[8] = endpoint_take(&at, parts_size / POOL_CHUNK, sizeof(uint32_t));
 	p[9] = endpoint_take(&at, l->sessions, sizeof(uint32_t));
+	p[10] = endpoint_take(&at, m->buckets, sizeof(uint32_t));
+	p[11] = endpoint_take(&at, l->sessions, sizeof(struct share));
 	pool = endpoint_take(&at, l->pool, 1);
 	held = endpoint_take(&at, l->staged, 1);
 	parts = endpoint_take(&at, parts_size, 1);
@@ -169,6 +173,8 @@ lay_out(struct mp *m, uint8_t *base)
 	m->staged_link = (uint32_t *)(void *)(base + p[7]);
 	m->parts_link = (uint32_t *)(void *)(base + p[8]);
 	m->route_next = (uint32_t *)(void *)(base + p[9]);
+	m->share_heads = (uint32_t *)(void *)(base + p[10]);
+	m->shares = (struct share *)(void *)(base + p[11]);
 	m->pool = base + pool;
 	m->staged = base + held;
 	m->parts = base + parts;
@@ -432,36 +438,13 @@ keep_locals(struct shared *sh, const struct mp_local *list, size_t n)
 void
 mp_locals(struct mp *m, uint64_t now, const struct mp_local *list, size_t n)
 {
-	struct session *s;
-	uint32_t i, done = 0;
-
 	memset(m->sh->local, 0, sizeof(m->sh->local));
 	keep_locals(m->sh, list, n < MP_LOCALS_GIVEN ? n : MP_LOCALS_GIVEN);
-	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
-		s = &m->sessions[i];
-		if (s->state != MP_S_CONNECTING && s->state != MP_S_UP &&
-		    s->state != MP_S_DOWN)
-			continue;
-		if (done++ < ENDPOINT_AT_ONCE) {
-			path_locals(m, s, now);
-		} else { /* mp_poll() goes on */
-			s->locals_due = true;
-			table_arm(m, s, now);
-		}
-	}
+	change_locals(m, now);
 }
 
 void
 mp_link_event(struct mp *m, uint64_t now, uint32_t ifindex)
 {
-	struct session *s;
-	uint32_t i;
-
-	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
-		s = &m->sessions[i];
-		if (s->state == MP_S_CONNECTING || s->state == MP_S_UP)
-			path_probe_now(m, s, now, ifindex);
-		if (s->state != MP_S_FREE) /* any route may be another now */
-			route_changed(m, s);
-	}
+	change_link(m, now, ifindex);
 }

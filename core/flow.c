@@ -49,6 +49,7 @@
 
 #include "addr.h"
 #include "mp.h"
+#include "offload.h"
 #include "rtt.h"
 #include "state.h"
 #include "wire.h"
@@ -61,6 +62,7 @@ flow_forget(struct flow *f)
 	memset(&f->late, 0, sizeof(f->late));
 	f->suspect = 0;
 	loss_forget(f);
+	offload_forget(&f->offload);
 	f->probe_answered = true;
 	memset(f->asked_at, 0, sizeof(f->asked_at));
 	f->size = MP_SIZE_MIN;
@@ -150,6 +152,8 @@ flow_new_key(struct flow *f, struct replay *replay)
 {
 	replay_cut(&replay->former, &replay->window);
 	memset(&replay->window, 0, sizeof(replay->window));
+	replay->control[1] = replay->control[0];
+	memset(&replay->control[0], 0, sizeof(replay->control[0]));
 	memcpy(f->former_mark, f->mark, sizeof(f->mark));
 	memset(f->mark, 0, sizeof(f->mark));
 	f->tx_seq = 0;
@@ -161,20 +165,25 @@ void
 flow_former_key(struct flow *f, struct replay *replay)
 {
 	memset(&replay->former, 0, sizeof(replay->former));
+	memset(&replay->control[1], 0, sizeof(replay->control[1]));
 	memset(f->former_mark, 0, sizeof(f->former_mark));
 }
 
 enum replay_says
-flow_seen(const struct replay *replay, bool former, uint64_t seq)
+flow_seen(const struct replay *replay, bool former, bool control, uint64_t seq)
 {
+	if (control)
+		return replay_tail_check(&replay->control[former], seq);
 	return former ? replay_tail_check(&replay->former, seq) :
 	    replay_check(&replay->window, seq);
 }
 
 void
-flow_take(struct replay *replay, bool former, uint64_t seq)
+flow_take(struct replay *replay, bool former, bool control, uint64_t seq)
 {
-	if (former)
+	if (control)
+		replay_tail_take(&replay->control[former], seq);
+	else if (former)
 		replay_tail_take(&replay->former, seq);
 	else
 		replay_take(&replay->window, seq);

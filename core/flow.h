@@ -58,9 +58,12 @@ void flow_fetch(const struct flow *);
 void flow_new_key(struct flow *, struct replay *);
 /* The session got a key as its former one: nothing has arrived under it. */
 void flow_former_key(struct flow *, struct replay *);
-/* Asks, and moves, the replay window of the present or the former key. */
-enum replay_says flow_seen(const struct replay *, bool former, uint64_t seq);
-void flow_take(struct replay *, bool former, uint64_t seq);
+/* Asks, and moves, the replay window of the present or the former key, for
+ * packets with that C bit: datagrams may wait long for their program, while
+ * the agent reads control packets at once, which then do not make them old. */
+enum replay_says flow_seen(const struct replay *, bool former, bool control,
+    uint64_t seq);
+void flow_take(struct replay *, bool former, bool control, uint64_t seq);
 /* Is the number above all earlier ones in order, with that C bit? */
 bool flow_in_order(const struct flow *, bool former, bool control,
     uint64_t seq);

@@ -12,6 +12,7 @@
 #include "gather.h"
 #include "loss.h"
 #include "mp.h"
+#include "offload.h"
 #include "path_choice.h"
 #include "pool.h"
 #include "send.h"
@@ -36,7 +37,8 @@ gather_may(struct mp *m, struct session *s, uint64_t now, size_t len)
 	struct flow *f = state_flow(m, s, s->current);
 
 	return f != NULL && len <= MP_PAYLOAD_MAX && gather_most(len) > 1 &&
-	    bundle_session_ok(s, now) &&
+	    bundle_session_ok(m, s, now) &&
+	    (s->gather_at != 0 || offload_may(&f->offload, now)) &&
 	    bundle_flow_ok(s, f, len + MP_OVERHEAD) &&
 	    path_choice_copy(m, s, now, f, len + MP_COPY_OVERHEAD) == NULL &&
 	    !s->again && (s->gather_at != 0 || s->staged.n == 0);
@@ -122,7 +124,7 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	unsigned n;
 
 	b->n = 0;
-	if (s == NULL || s->staged.n == 0 || !bundle_session_ok(s, now) ||
+	if (s == NULL || s->staged.n == 0 || !bundle_session_ok(m, s, now) ||
 	    (r = staged_take(m, s, now, false)) == NULL)
 		return 0;
 	*len = pool_len(r);
@@ -136,6 +138,7 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	n = n < send_numbers_left(f) ? n : (unsigned)send_numbers_left(f);
 	if (!path_choice_settled(s, f, now))
 		n = 1;
+	n = offload_room(&f->offload, now, n);
 	if (s->staged.n < GATHER_FEW)
 		gather_calm(s);
 	memset(option, 0, sizeof(*option));
@@ -164,6 +167,7 @@ mp_gather_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 	mp_bundle_wipe(b);
 	if (f == NULL)
 		return sent < b->n ? error : 0;
+	bundle_count(m, s, f, now, b->n, sent);
 	if (sent > 0)
 		staged_gone(m, s, now, b->tx.number + sent - 1, false);
 	if (sent < b->n)
@@ -180,6 +184,7 @@ mp_gather_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 		gather_wait(m, s, now + GATHER_FULL);
 		return MP_EAGAIN;
 	}
-	return error == 0 ? 1 : send_failed(m, s, f, now, error, b->tx.len,
-	    false);
+	if (error == 0 || bundle_refused(f, now, b->n, error))
+		return 1;
+	return send_failed(m, s, f, now, error, b->tx.len, false);
 }

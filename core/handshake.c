@@ -57,35 +57,11 @@
 #include "state.h"
 #include "table.h"
 
-const struct mp_key *
-handshake_key(const struct mp_keyring *ring, uint64_t id)
-{
-	uint32_t i;
-
-	for (i = 0; ring != NULL && i < ring->n && i < MP_KEYS_MAX; i++)
-		if (ring->key[i].id == id)
-			return &ring->key[i];
-	return NULL;
-}
-
 void
 handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet)
 {
 	memcpy(out, "mpshim1", 8);
 	memcpy(out + 8, packet, WIRE_SHAKE);
-}
-
-const struct mp_key *
-handshake_peer(const struct mp_keyring *ring, uint32_t own,
-    const uint8_t pub[32])
-{
-	uint32_t i;
-
-	for (i = 0; i < ring->n && i < MP_KEYS_MAX; i++)
-		if (ring->key[i].own == own &&
-		    memcmp(ring->key[i].pub, pub, 32) == 0)
-			return &ring->key[i];
-	return NULL;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What handshakes of either end share (PROTOCOL.md 2): keys by their id, and
- * the table of handshakes.
+ * What handshakes of either end share (PROTOCOL.md 2), and the table of
+ * handshakes.
  */
 #ifndef HANDSHAKE_H
 #define HANDSHAKE_H
@@ -13,7 +13,6 @@
 
 struct handshake;
 struct mp;
-struct mp_key;
 struct mp_keyring;
 
 enum handshake_limit {
@@ -22,11 +21,6 @@ enum handshake_limit {
 	HANDSHAKE_PROLOGUE = 8 + WIRE_SHAKE,
 };
 
-/* The key of that id; NULL: there is none. */
-const struct mp_key *handshake_key(const struct mp_keyring *, uint64_t id);
-/* The peer with that public key, of this identity of ours; NULL: unknown. */
-const struct mp_key *handshake_peer(const struct mp_keyring *, uint32_t own,
-    const uint8_t pub[32]);
 /* A new ephemeral secret. */
 void handshake_ephemeral(struct mp *, const struct mp_keyring *,
     uint8_t secret[32]);

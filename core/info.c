@@ -101,6 +101,22 @@ mp_session_get(const struct mp *m, uint32_t session,
 	return 0;
 }
 
+static void
+info_bundles(const struct offload *o, struct mp_flow_info *i)
+{
+	i->bundles = o->unproven ? MP_BUNDLES_TRY : (enum mp_bundles)o->state;
+	i->tx_bundled = o->bundled;
+	if (i->bundles != MP_BUNDLES_OFF)
+		return;
+	i->bundle_error = o->error;
+	if (o->error != 0)
+		return;
+	i->bundle_n = o->bad.n;
+	i->bundle_lost = (uint32_t)o->bad.lost;
+	i->single_n = o->good.n;
+	i->single_lost = (uint32_t)o->good.lost;
+}
+
 int
 mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
     uint32_t flow_id, struct mp_flow_info *i)
@@ -120,6 +136,7 @@ mp_flow_get(const struct mp *m, uint64_t now, uint32_t session,
 		.size = f->size, .tx_packets = f->tx_packets,
 		.rx_packets = f->rx_packets, .tx_bytes = f->tx_bytes,
 		.rx_bytes = f->rx_bytes };
+	info_bundles(&f->offload, i);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "noise.h"
 #include "probe.h"
 #include "send.h"
+#include "share.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -114,7 +115,8 @@ initiator_start(struct mp *m, const struct mp_keyring *ring,
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;
 	sh->slot = s->slot;
-	sh->key_id = s->key_id = key->id;
+	share_set_key(m, s, key->id);
+	sh->key_id = key->id;
 	sh->wins = key->wins;
 	sh->inner = s->handshake_inner && s->state == MP_S_UP;
 	sh->initiator = s->initiator;
@@ -239,8 +241,10 @@ int
 initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
     uint64_t now, struct mp_out *out, uint8_t *buf)
 {
-	const struct mp_key *key = handshake_key(ring, s->key_id != 0 ?
-	    s->key_id : mp_keyring_choose(ring, &s->shown));
+	uint64_t key_id = s->key_id != 0 ? s->key_id :
+	    mp_keyring_choose(ring, &s->shown);
+	const struct mp_key *key = key_id != 0 ?
+	    mp_keyring_find(ring, key_id) : NULL;
 	struct handshake *sh;
 	struct flow *f;
 	uint32_t id, i = STATE_ONCE(s->handshake);

@@ -76,7 +76,7 @@ initiator_reply_read(struct mp *m, const struct mp_keyring *ring,
     struct session *s, struct handshake *sh, const uint8_t *packet,
     const struct mp_rx *rx, uint64_t now)
 {
-	const struct mp_key *key = handshake_key(ring, sh->key_id);
+	const struct mp_key *key = mp_keyring_find(ring, sh->key_id);
 	uint8_t inner[WIRE_INNER];
 	struct wire_resp r;
 
@@ -150,7 +150,7 @@ initiator_reply_take(struct mp *m, const struct mp_keyring *ring,
 	uint8_t mac[WIRE_MAC];
 
 	s = sh == NULL ? NULL : state_session_gen(m, sh->session, sh->gen);
-	if (s == NULL || (key = handshake_key(ring, sh->key_id)) == NULL) {
+	if (s == NULL || (key = mp_keyring_find(ring, sh->key_id)) == NULL) {
 		state_count(m, MP_C_drop_handshake_sid);
 		return;
 	}
@@ -176,7 +176,7 @@ initiator_reply_cookie(struct mp *m, const struct mp_keyring *ring,
 	uint8_t cookie[CRYPTO_MAC];
 
 	s = sh == NULL ? NULL : state_session_gen(m, sh->session, sh->gen);
-	if (s == NULL || (key = handshake_key(ring, sh->key_id)) == NULL ||
+	if (s == NULL || (key = mp_keyring_find(ring, sh->key_id)) == NULL ||
 	    (f = path_find(m, s, &rx->path)) == NULL) {
 		state_count(m, MP_C_drop_handshake_sid);
 		return;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mp.h"
+#include "offload.h"
 #include "replay.h"
 #include "wire.h"
 
@@ -14,10 +15,17 @@ loss_forget(struct flow *f)
 	memset(&f->rx_loss, 0, sizeof(f->rx_loss));
 }
 
+uint32_t
+loss_sent(const struct flow *f)
+{
+	return (uint32_t)f->tx_seq - f->count.skipped;
+}
+
 void
 loss_new_key(struct flow *f)
 {
 	memset(&f->count, 0, sizeof(f->count));
+	offload_new_key(&f->offload);
 }
 
 void
@@ -64,6 +72,13 @@ heavy(const struct loss *l)
 	    2 * over * over > 3 * INT64_C(1000000) * l->lost;
 }
 
+/* It failed, or did so lately: what is lost does not count. */
+static bool
+loss_is_void(const struct flow *f, uint64_t now)
+{
+	return f->voided || now < f->void_until;
+}
+
 /* Adds n packets of which `lost' are missing; negative: so many arrived late
  * that counted as lost. */
 static void
@@ -73,7 +88,7 @@ sample(struct flow *f, struct loss *l, uint16_t n, int16_t lost, uint64_t now)
 
 	if (n == 0 && lost == 0)
 		return;
-	if (f->voided || now < f->void_until || gap(n, lost))
+	if (loss_is_void(f, now) || gap(n, lost))
 		return;
 	if (n > LOSS_MOST) { /* they count as LOSS_MOST, with their share */
 		sum = l->lost + (int32_t)lost * LOSS_MOST / n;
@@ -223,6 +238,13 @@ loss_told(struct flow *f, uint16_t sent, uint16_t missing, uint64_t now)
 	c->peer_missing = missing;
 	if (lost > n)
 		lost = n;
+	if (offload_told(&f->offload, now, sent, lost,
+	    loss_is_void(f, now))) {
+		/* It was the bundles', and not the path's. */
+		memset(&f->tx_loss, 0, sizeof(f->tx_loss));
+		f->suspect = 0;
+		return;
+	}
 	sample(f, &f->tx_loss, (uint16_t)n, lost, now);
 	if (lost > 0)
 		f->suspect = LOSS_TELL;

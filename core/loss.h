@@ -66,6 +66,9 @@ void loss_report(struct flow *, struct wire_msg *);
 /* The peer tells that of our first `sent' packets so many are missing. */
 void loss_told(struct flow *, uint16_t sent, uint16_t missing, uint64_t now);
 
+/* Packets of ours so far that count, modulo 2^32. */
+uint32_t loss_sent(const struct flow *);
+
 /* Loss of what we send, 1/1000. */
 uint32_t loss_permille(const struct flow *);
 /* Is so much lost, in either direction, that one missing answer says little? */

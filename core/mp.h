@@ -53,8 +53,12 @@ enum mp_error {
 enum mp_bound {
 	MP_FLOWS_MAX = 64,	  /* flows of one session */
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
-	MP_KEYS_MAX = 64,	  /* keys of one keyring */
-	MP_REACH_MAX = 256,	  /* prefixes of their addresses, in all */
+	MP_SESSIONS_MAX = 100000, /* of one endpoint: a slot has 2^18 sids, and
+				   * each session needs two at times */
+	MP_RECORDS_MAX = 1 << 20, /* flows of one endpoint */
+	MP_KEYS_FEW = 64,	  /* peers of a keyring without more memory */
+	MP_KEYS_MAX = 64,	  /* identities of one keyring */
+	MP_REACH_MAX = 256,	  /* prefixes of its peers' addresses, in all */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
 	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
 	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
@@ -89,8 +93,9 @@ struct mp_path {
 /* --- The block ---------------------------------------------------------- */
 
 struct mp_limits {
-	uint32_t sessions;   /* 1..16384; default 4096 */
-	uint32_t flows;	     /* of all sessions, 1..65535; 8 a session */
+	uint32_t sessions;   /* 1..MP_SESSIONS_MAX; default 4096 */
+	uint32_t flows;	     /* of all sessions, 1..MP_RECORDS_MAX; 8 a
+			      * session, 4 where those are over 8192 */
 	uint32_t flows_each; /* of one session, 1..64; default 64 */
 	uint32_t pool;	     /* bytes of recent datagrams; default 32 MiB, of
 			      * which only what is needed is ever touched. This
@@ -111,7 +116,8 @@ struct mp {
 	struct replay *replay;
 	struct handshake *handshakes;
 	uint32_t *sid_heads, *sid_next, *addr_heads, *assoc_heads;
-	uint32_t *route_next;
+	uint32_t *route_next, *share_heads;
+	struct share *shares;
 	struct due *heap;
 	uint32_t *heap_pos;
 	uint8_t *pool, *staged, *parts;
@@ -169,6 +175,7 @@ struct mp_key {
 	uint8_t pub[32];
 	uint8_t psk[32]; /* mixed into the handshake, or zeros */
 	struct mp_mac_keys mac;
+	uint32_t next[2]; /* private to the engine */
 };
 
 /* A prefix of the addresses at which a peer is reached. */
@@ -179,18 +186,36 @@ struct mp_reach {
 };
 
 struct mp_keyring {
-	uint32_t n, n_own, n_reach;
+	uint32_t n;	/* peers */
+	uint32_t n_own; /* identities */
+	uint32_t n_reach; /* prefixes */
 	uint32_t rest; /* the key for addresses of no prefix, by its place;
 			* MP_NONE: they have none */
-	struct mp_key key[MP_KEYS_MAX];
+	struct mp_key key[MP_KEYS_FEW]; /* the first peers */
 	struct mp_identity own[MP_KEYS_MAX];
 	struct mp_reach reach[MP_REACH_MAX];
 	/* Where ephemeral secrets come from: the kernel's random numbers, since
 	 * a block can be an old one that was brought back.  NULL: the block's
 	 * generator. */
 	void (*random)(void *, size_t);
+	/* private to the engine */
+	uint32_t room;	     /* records of `more' */
+	uint32_t buckets;    /* of each hash table in `more' */
+	uint8_t hash_key[16];
+	uint32_t few[2][MP_KEYS_FEW]; /* hash tables: first record + 1 */
+	struct mp_key *more; /* records MP_KEYS_FEW ..., then hash tables */
 };
 
+/*
+ * A keyring of zeros is empty and holds MP_KEYS_FEW peers.  For more of them
+ * the caller gives memory: mp_keyring_size() says how many bytes hold so many
+ * peers in all; mp_keyring_grow() takes such a block, all zeros and at a
+ * multiple of 64 bytes.  What the block before held is in the new one then, and
+ * wiped in the old one, which the caller frees.  MP_EINVAL: too few bytes for
+ * the peers that are known.
+ */
+size_t mp_keyring_size(uint32_t peers);
+MP_CHECK int mp_keyring_grow(struct mp_keyring *, void *block, size_t size);
 /* Adds a peer by its public key, for the identity of ours with that secret.
  * `psk' may be NULL.  MP_EINVAL: bad name; the peer's key is ours, or no key;
  * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
@@ -207,8 +232,16 @@ void mp_keyring_rest(struct mp_keyring *, bool named);
 /* The id of the key for a peer at that address: that of the longest prefix,
  * else that of `rest'; 0: there is none. */
 uint64_t mp_keyring_choose(const struct mp_keyring *, const struct mp_addr *);
+/* The peer of that place, below n; NULL: there is none. */
+const struct mp_key *mp_keyring_at(const struct mp_keyring *, uint32_t place);
+/* The peer of that id; 0: the first one of the keyring.  NULL: none. */
+const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
+/* The peer with that public key, of this identity of ours; NULL: unknown. */
+const struct mp_key *mp_keyring_peer(const struct mp_keyring *, uint32_t own,
+    const uint8_t pub[32]);
 /* The public key of a secret. */
 void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
+/* Wipes it and its block; it is all zeros then. */
 void mp_keyring_wipe(struct mp_keyring *);
 
 /* --- Sockets and local addresses ---------------------------------------- */
@@ -580,6 +613,8 @@ struct mp_out {
 	int16_t tos, ttl; /* -1: the system's default */
 	uint32_t slot;	  /* whose socket; MP_NONE: the question's */
 	bool staged; /* it carries a staged datagram */
+	bool together; /* it may go in one send with others like it: the next
+			* ones, as long, of which the last may be shorter */
 	/* private to the engine */
 	uint32_t session, gen;
 	uint32_t number; /* of that */
@@ -829,6 +864,14 @@ struct mp_session_info {
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
 };
 
+/* May datagrams of a flow go in bundles?  (core/offload.c) */
+enum mp_bundles {
+	MP_BUNDLES_TRY,	    /* few, until these are known to arrive */
+	MP_BUNDLES_TRUSTED, /* all */
+	MP_BUNDLES_CHECK,   /* none: are single ones lost as well? */
+	MP_BUNDLES_OFF,	    /* none: they failed */
+};
+
 struct mp_flow_info {
 	struct mp_path path;
 	uint32_t leaves_by; /* the interface that the kernel really takes */
@@ -839,6 +882,14 @@ struct mp_flow_info {
 				 * the peer counts them */
 	uint32_t size;		/* proven UDP payload, bytes */
 	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
+	enum mp_bundles bundles;
+	int bundle_error; /* MP_BUNDLES_OFF: the kernel's refusal, negative
+			   * errno; 0: they fared worse: */
+	uint32_t bundle_n, bundle_lost; /* packets, most in bundles, and those
+					 * of them that did not arrive ... */
+	uint32_t single_n, single_lost; /* ... and single ones */
+	uint32_t tx_bundled; /* datagrams that went in bundles, under the
+			      * present key */
 };
 
 /* Sessions have indices below this. [lock] */

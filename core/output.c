@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "change.h"
 #include "flow.h"
 #include "gather.h"
 #include "handshake.h"
@@ -26,8 +27,9 @@
 #include "timers.h"
 #include "wire.h"
 
-enum { OUTPUT_LOCALS = 64 }; /* sessions that one call adapts to new addresses,
-			     * so that the lock is not held for long */
+/* Sessions that one call runs, so that the lock is not held for long: less than
+ * 1 ms; to adapt to new addresses takes longer than to run. */
+enum { OUTPUT_RUNS = 512, OUTPUT_ADAPT = 8 };
 
 /* Where one call of mp_poll() writes. */
 struct output {
@@ -379,7 +381,7 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 
 	if (s->state == MP_S_CLOSING)
 		return output_close(m, s, now, o);
-	if (s->locals_due)
+	if (state_locals_due(m, s))
 		path_locals(m, s, now);
 	initiator_reply_settle(m, ring, s, now);
 	timers_session(m, s, now);
@@ -409,24 +411,19 @@ output_session(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	return initiator_poll(m, ring, s, now, o->out, o->buf);
 }
 
-int
-mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
-    struct mp_out *out, uint8_t *buf, size_t size)
+/* Runs the sessions whose deadline has come, up to the first packet: 1; or 0. */
+static int
+output_due(struct mp *m, const struct mp_keyring *ring, uint64_t now,
+    struct output *o)
 {
-	struct output o = { out, buf, size };
 	struct session *s;
 	uint64_t at;
-	int locals = 0;
+	int runs = 0;
 
-	if (size < MP_CONTROL_MAX)
-		return 0;
-	if (now >= m->sh->sweep_at)
-		handshake_sweep(m, now);
-	gather_expire(m, now);
-	while ((s = table_first(m)) != NULL && table_first_at(m) <= now) {
-		if (s->locals_due && locals++ == OUTPUT_LOCALS)
-			break;
-		if (output_session(m, ring, s, now, &o))
+	while (runs < OUTPUT_RUNS && (s = table_first(m)) != NULL &&
+	    table_first_at(m) <= now) {
+		runs += state_locals_due(m, s) ? OUTPUT_ADAPT : 1;
+		if (output_session(m, ring, s, now, o))
 			return 1;
 		if (s->state == MP_S_FREE) {
 			table_remove(m, s);
@@ -438,6 +435,23 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 		table_set_deadline(m, s, at > now ? at : now + MS);
 	}
 	return 0;
+}
+
+int
+mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
+    struct mp_out *out, uint8_t *buf, size_t size)
+{
+	struct output o = { out, buf, size };
+
+	if (size < MP_CONTROL_MAX)
+		return 0;
+	if (now >= m->sh->sweep_at)
+		handshake_sweep(m, now);
+	gather_expire(m, now);
+	if (output_due(m, ring, now, &o))
+		return 1;
+	return table_first_at(m) > now && change_go_on(m, now) &&
+	    output_due(m, ring, now, &o);
 }
 
 void
@@ -473,6 +487,8 @@ mp_deadline(const struct mp *m)
 {
 	uint64_t at = table_first_at(m), gather = gather_due(m);
 
+	if (m->sh->changing)
+		return 0;
 	at = at < gather ? at : gather;
 	return at < m->sh->sweep_at ? at : m->sh->sweep_at;
 }

@@ -9,6 +9,7 @@
 #include "mp.h"
 #include "path_choice.h"
 #include "route.h"
+#include "share.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -29,11 +30,12 @@ path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
 
 	if (f != NULL || id >= m->limits.flows_each || id >= s->max_flows)
 		return f;
-	f = table_new_flow(m, &s->flow_of[id]);
+	f = share_flow_ok(m, s) ? table_new_flow(m, &s->flow_of[id]) : NULL;
 	if (f == NULL) {
 		state_count(m, MP_C_drop_flows_full);
 		return NULL;
 	}
+	share_flow_new(m, s);
 	f->session = state_index(m, s);
 	f->id = (uint8_t)id;
 	flow_begin(f, &(struct mp_path) { .ifindex = 0 }, now);
@@ -515,7 +517,7 @@ path_locals(struct mp *m, struct session *s, uint64_t now)
 {
 	struct flow *f;
 
-	s->locals_due = false;
+	s->locals_gen = m->sh->locals_gen;
 	STATE_FLOWS(m, s, f, id)
 		flow_local(m, s, f, now);
 	route_changed(m, s);

@@ -189,11 +189,10 @@ queue_sized(const struct mp *m, const struct place *p, struct session *s,
 		list_leave(m, p, q, was);
 	if (list == 0)
 		return;
-	q->after = (uint16_t)p->pool->heavy[list];
+	q->after = p->pool->heavy[list];
 	after = state_session(m, q->after - 1U);
 	if (after != NULL)
-		queue_of(after, p)->before =
-		    (uint16_t)(state_index(m, s) + 1);
+		queue_of(after, p)->before = state_index(m, s) + 1;
 	p->pool->heavy[list] = state_index(m, s) + 1;
 }
 

@@ -53,7 +53,7 @@ uint64_t
 mp_keyring_choose(const struct mp_keyring *ring, const struct mp_addr *a)
 {
 	const struct mp_reach *r, *best = NULL;
-	uint32_t key;
+	const struct mp_key *key;
 
 	if (ring == NULL)
 		return 0;
@@ -61,6 +61,6 @@ mp_keyring_choose(const struct mp_keyring *ring, const struct mp_addr *a)
 		if ((best == NULL || r->bits > best->bits) &&
 		    reach_fits(r, a->ip))
 			best = r;
-	key = best != NULL ? best->key : ring->rest;
-	return key < ring->n && key < MP_KEYS_MAX ? ring->key[key].id : 0;
+	key = mp_keyring_at(ring, best != NULL ? best->key : ring->rest);
+	return key != NULL ? key->id : 0;
 }

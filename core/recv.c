@@ -8,6 +8,7 @@
 #include "child_out.h"
 #include "crypto.h"
 #include "flow.h"
+#include "offload.h"
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
@@ -66,7 +67,7 @@ worth_opening(struct mp *m, const struct table_ref *r, const struct wire_ad *ad)
 		return true;
 	flow_fetch(f);
 	former = r->slot != (r->s->cur & 1);
-	switch (flow_seen(state_replay(m, f), former, ad->seq)) {
+	switch (flow_seen(state_replay(m, f), former, ad->control, ad->seq)) {
 	case REPLAY_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
@@ -273,9 +274,12 @@ match_probe(struct mp *m, struct recv *r)
 		}
 	if (f->probe_selects && f->probe_answered && f->id == r->s->current)
 		r->s->select_acked = true;
-	if (f->big_out && f->data_since != MP_NEVER &&
-	    r->now >= f->data_since + rtt_doubt(&f->rtt))
-		probe_size_suspect(f, r->now);
+	if (f->data_since != MP_NEVER &&
+	    r->now >= f->data_since + rtt_doubt(&f->rtt)) {
+		offload_doubted(&f->offload, r->now);
+		if (f->big_out)
+			probe_size_suspect(f, r->now);
+	}
 }
 
 /* What the echoed timestamp says of packets of ours: some arrived, and those
@@ -410,7 +414,7 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	replay = state_replay(m, r->f);
 	r->in_order = flow_in_order(r->f, r->former, rx->control, rx->seq);
-	switch (flow_seen(replay, r->former, rx->seq)) {
+	switch (flow_seen(replay, r->former, rx->control, rx->seq)) {
 	case REPLAY_OLD:
 		state_count(m, MP_C_drop_old);
 		return false;
@@ -535,7 +539,8 @@ recv_opened(struct mp *m, struct recv *r, size_t opened, uint32_t ref)
 	recv_child(m, r);
 	error = wire_get_msg(r->in, opened, rx->control, &r->msg);
 	if (r->fresh && (error != WIRE_OK || !recv_names_itself(r)))
-		flow_take(state_replay(m, r->f), r->former, rx->seq);
+		flow_take(state_replay(m, r->f), r->former, rx->control,
+		    rx->seq);
 	switch (error) {
 	case WIRE_EFLAGS:
 		state_count(m, MP_C_drop_flags);
@@ -630,7 +635,7 @@ mp_recv_peek(struct mp *m, uint64_t now, struct mp_rx *rx, const uint8_t *out,
 		return MP_DROPPED;
 	f = state_flow(m, r.s, rx->flow);
 	if (f == NULL || flow_seen(state_replay(m, f),
-	    (rx->ref & 1) != (r.s->cur & 1U), rx->seq) != REPLAY_NEW)
+	    (rx->ref & 1) != (r.s->cur & 1U), false, rx->seq) != REPLAY_NEW)
 		return MP_DROPPED;
 	rx->from = r.s->shown;
 	rx->slot = r.s->slot;

@@ -24,6 +24,13 @@
  * the longest.  What arrives of a hole is taken out of it.  A hole that is
  * forgotten makes its numbers old, which is safe.  The former key has none.
  *
+ * Control packets.  Datagrams wait in the program's queue until it reads them,
+ * and a full queue drops those behind; control packets are read by the agent at
+ * once.  In one window with datagrams their numbers would leave the waiting ones
+ * behind, in more runs than there are holes.  So they have a window of their
+ * own, of 1024 bits without holes, and those of datagrams are not in it: a
+ * number is one kind's, by the C bit, which is authenticated.
+ *
  * A new key begins with an empty window, as its numbers begin at 1 again; the
  * newest 1024 of the old window stay for the former key (replay_cut()).
  *

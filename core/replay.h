@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Which of the last 2048 sequence numbers of a flow arrived (RFC 6479), and some
- * older ones that did not; under the former key, of the last 1024. */
+ * older ones that did not; under the former key, and of control packets, of the
+ * last 1024. */
 #ifndef REPLAY_H
 #define REPLAY_H
 

@@ -19,6 +19,7 @@
 #include "ratelimit.h"
 #include "seal.h"
 #include "send.h"
+#include "share.h"
 #include "session.h"
 #include "staged.h"
 #include "state.h"
@@ -254,7 +255,7 @@ read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
 	packet += WIRE_SHAKE;
 	if (!noise_read1_from(n, secret, packet, WIRE_NOISE1, peer))
 		return MP_C_drop_handshake_auth;
-	*key = handshake_peer(ring, own, peer);
+	*key = mp_keyring_peer(ring, own, peer);
 	if (*key == NULL)
 		return MP_C_drop_handshake_peer;
 	if (!noise_read1(n, secret, peer, packet, WIRE_NOISE1, inner))
@@ -411,6 +412,7 @@ responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
 	table_unlink_assoc(m, s);
 	memcpy(s->assoc, sh->assoc, 8);
 	table_link_assoc(m, s);
+	m->sh->initiators += (uint32_t)sh->initiator - s->initiator;
 	s->initiator = sh->initiator;
 	s->choice = 0;
 	s->current = s->selected = STATE_NO_FLOW;
@@ -446,7 +448,7 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 		s = peer_addr_new(m, sh, now, rx);
 	if (s == NULL)
 		return NULL;
-	s->key_id = sh->key_id;
+	share_set_key(m, s, sh->key_id);
 	table_unlink_sid(m, table_handshake_ref(m, sh));
 	if (sh->wins && state_keys(s)->own &&
 	    sh->born_at < state_keys(s)->born_at)

@@ -21,7 +21,7 @@
 static bool
 revoke_is_gone(const struct mp_keyring *ring, uint64_t key_id)
 {
-	return key_id != 0 && handshake_key(ring, key_id) == NULL;
+	return key_id != 0 && mp_keyring_find(ring, key_id) == NULL;
 }
 
 static void

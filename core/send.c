@@ -8,6 +8,7 @@
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
+#include "offload.h"
 #include "part.h"
 #include "part_order.h"
 #include "path.h"
@@ -102,8 +103,11 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		child_put_frame(s, buf);
 	wire_put_ad(buf + frame, &ad);
 	n = wire_put_msg(buf + frame + WIRE_AD, msg);
-	if (msg->flags & WIRE_PROBE)
+	if (msg->flags & WIRE_PROBE) {
 		memset(buf + frame + WIRE_AD + n, 0, len);
+		offload_probed(&f->offload, now, f->rtt.srtt_us,
+		    loss_sent(f));
+	}
 	send_out(m, s, f, &f->path, out);
 	out->len = seal_packet(buf, frame, n + len, k->suite, k->tx);
 	f->tx_packets++;
@@ -235,6 +239,7 @@ begin_session(struct mp *m, uint64_t now, uint32_t slot,
 	s = session_new(m, now, slot, dst, key_id, assoc, true);
 	if (s == NULL)
 		return NULL;
+	s->left = session_has_left(m, dst, now);
 	ticket_tell(m, s);
 	session_connect(m, s, now);
 	s->handshake_after = now + SEND_SOURCE;
@@ -328,7 +333,7 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		session_down(m, s); /* the peer has no keys any more */
 	if (s->plain && s->state == MP_S_DOWN) /* what is staged goes first */
 		return s->staged.n > 0 ? MP_EAGAIN : 0;
-	if (s->locals_due) /* a flow whose address went carries nothing */
+	if (state_locals_due(m, s)) /* a flow whose address went carries nothing */
 		path_locals(m, s, now);
 	if (s->state != MP_S_UP)
 		return send_unconnected(m, s, now);
@@ -492,6 +497,24 @@ send_failed(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	return error;
 }
 
+void
+send_single(struct mp *m, struct session *s, struct flow *f, uint64_t now)
+{
+	offload_single(&f->offload);
+	send_count_bundles(m, s, f, now);
+}
+
+void
+send_count_bundles(struct mp *m, struct session *s, struct flow *f,
+    uint64_t now)
+{
+	if (!offload_wants_probe(&f->offload, now, f->rtt.srtt_us,
+	    loss_sent(f)))
+		return;
+	f->probe_now = true;
+	table_arm(m, s, now);
+}
+
 /* It went as CHILD, but meanwhile a handshake took the child's place: what had
  * gone before was staged (child_out.c). */
 static bool
@@ -516,6 +539,10 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 		error = tx[1].error;
 	if (f == NULL || !state_keys(s)->live)
 		return error;
+	if (error == 0)
+		send_single(m, s, f, now);
+	else
+		offload_single_failed(&f->offload);
 	copy = copy_sent(m, s, tx + own, n - own, len);
 	for (i = 0; i < own; i++)
 		if (tx[i].error != 0)

@@ -56,6 +56,10 @@ int send_fill_all(struct mp *, struct session *, struct flow *, uint64_t now,
  * payload; NULL: none. */
 struct flow *send_choose(struct mp *, struct session *, uint64_t now,
     size_t need);
+/* A datagram went alone; some went in a bundle: what offload.c wants for it. */
+void send_single(struct mp *, struct session *, struct flow *, uint64_t now);
+void send_count_bundles(struct mp *, struct session *, struct flow *,
+    uint64_t now);
 /* How many more packets of datagrams the flow can carry under its key. */
 uint64_t send_numbers_left(const struct flow *);
 /* A datagram's own packets failed to go out with that error; `copied': its COPY

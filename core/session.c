@@ -27,14 +27,18 @@
  * packets are dropped; mp_poll() sends what is staged, CLOSE on two flows, and
  * frees it.
  *
+ * Left.  Where the program answers a peer that sent CLOSE (its socket may be
+ * gone for good, or another one have its port soon), what it says is staged for
+ * SESSION_LEFT only, so that no other socket gets what was not meant for it.
+ *
  * MP_S_CLOSED.  Responder only: the peer's socket is gone.  Neither address nor
  * association finds it; its keys deliver for 60 s what the peer sent before
  * its CLOSE, and take children until they are 180 s old; then it is freed.
  *
  * When the table is full or fewer than 8 flow records are left, a session is
- * pushed out for a new one: a closed one first, else the one used longest ago
- * that is down, or connecting with nothing staged and no flows needed.  One
- * that is up is never pushed out.
+ * pushed out for a new one (share.c): one that is down or closed, of the peer
+ * that holds most.  One that is up is only pushed out where its peer holds at
+ * least twice what the new one's does.
  *
  * Keys: keys[cur] sends and receives.  The other slot holds the former key,
  * which only receives, until 180 s after its birth and for 10 s at least.  The
@@ -53,51 +57,26 @@
 
 #include <string.h>
 
+#include "addr.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
 #include "path.h"
 #include "pool.h"
+#include "share.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
 
-/* Which of two sessions that are not up is pushed out first?  One whose peer
- * sent CLOSE; else the one without data for longer. */
+/* Frees a session so that one of that peer has room.  False: there is none. */
 static bool
-worth_less(const struct session *a, const struct session *b)
+push_out(struct mp *m, uint64_t key_id, bool for_flows)
 {
-	bool closed = a->state == MP_S_CLOSED;
+	struct session *s = share_victim(m, key_id, for_flows);
 
-	if (closed != (b->state == MP_S_CLOSED))
-		return closed;
-	return a->last_data < b->last_data;
-}
-
-/* Frees the session that is worth least, of those that are not up; for flow
- * records, of those that have some.  False: there is none. */
-static bool
-push_out(struct mp *m, bool for_flows)
-{
-	struct session *s, *least = NULL;
-	uint32_t i;
-
-	for (i = 0; i < m->sh->session_used && i < m->limits.sessions; i++) {
-		s = &m->sessions[i];
-		if (s->state != MP_S_DOWN && s->state != MP_S_CLOSED &&
-		    s->state != MP_S_CONNECTING)
-			continue;
-		if (s->state == MP_S_CONNECTING &&
-		    (s->staged.n > 0 || for_flows))
-			continue;
-		if (for_flows && state_nflows(s) == 0)
-			continue;
-		if (least == NULL || worth_less(s, least))
-			least = s;
-	}
-	if (least != NULL)
-		session_free(m, least);
-	return least != NULL;
+	if (s != NULL)
+		session_free(m, s);
+	return s != NULL;
 }
 
 struct session *
@@ -107,15 +86,16 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 {
 	struct session *s;
 
-	while (table_flows_left(m) < SESSION_FLOWS && push_out(m, true))
+	while (table_flows_left(m) < SESSION_FLOWS && push_out(m, key_id, true))
 		;
 	s = table_new_session(m);
-	if (s == NULL && push_out(m, false))
+	if (s == NULL && push_out(m, key_id, false))
 		s = table_new_session(m);
 	if (s == NULL)
 		return NULL;
 	s->state = MP_S_CONNECTING;
 	s->deadline = MP_NEVER;
+	s->locals_gen = m->sh->locals_gen;
 	s->slot = (uint8_t)slot;
 	s->initiator = initiator;
 	s->shown = *shown;
@@ -132,6 +112,8 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 	s->last_in = s->last_data = s->connect_since = now;
 	table_link_addr(m, s);
 	table_link_assoc(m, s);
+	share_join(m, s);
+	m->sh->initiators += initiator;
 	return s;
 }
 
@@ -168,6 +150,9 @@ session_free(struct mp *m, struct session *s)
 {
 	uint32_t id;
 
+	share_busy(m, s);
+	share_leave(m, s);
+	m->sh->initiators -= s->initiator && m->sh->initiators > 0;
 	session_drop_handshake(m, s);
 	pool_clear(m, POOL_HELD, s);
 	pool_clear(m, POOL_RECENT, s);
@@ -223,6 +208,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	if (s->state != MP_S_UP)
 		s->up_at = now;
 	s->state = MP_S_UP;
+	share_busy(m, s);
 	s->last_in = now;
 	s->connect_since = MP_NEVER;
 	if (!k->child)
@@ -281,8 +267,31 @@ void
 session_down(struct mp *m, struct session *s)
 {
 	stop(m, s);
+	share_idle(m, s, false);
 	session_wipe_key(m, s, 0);
 	session_wipe_key(m, s, 1);
+}
+
+static void
+session_note_left(struct mp *m, const struct mp_addr *peer, uint64_t now)
+{
+	uint32_t i = m->sh->left_next++ % STATE_LEFT;
+
+	m->sh->left[i].addr = *peer;
+	m->sh->left[i].at = now;
+}
+
+bool
+session_has_left(const struct mp *m, const struct mp_addr *peer, uint64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATE_LEFT; i++)
+		if (m->sh->left[i].at != 0 &&
+		    now < m->sh->left[i].at + SESSION_LINGER &&
+		    addr_equal(&m->sh->left[i].addr, peer))
+			return true;
+	return false;
 }
 
 void
@@ -303,11 +312,14 @@ session_closed(struct mp *m, struct session *s, uint64_t now)
 	if (!s->initiator) {
 		s->state = MP_S_CLOSED;
 		pool_clear(m, POOL_HELD, s);
+		session_note_left(m, &s->shown, now);
 		table_unlink_addr(m, s);
 		table_unlink_assoc(m, s);
 	}
+	share_idle(m, s, s->state == MP_S_CLOSED);
 	table_arm(m, s, session_keys_end(s));
 }
+
 
 void
 session_expire_keys(struct mp *m, struct session *s, uint64_t now)
@@ -349,8 +361,10 @@ session_ask(struct mp *m, struct session *s, uint64_t now)
 void
 session_connect(struct mp *m, struct session *s, uint64_t now)
 {
-	if (s->state == MP_S_DOWN)
+	if (s->state == MP_S_DOWN) {
 		s->state = MP_S_CONNECTING;
+		share_busy(m, s);
+	}
 	s->connect_since = now;
 	session_ask(m, s, now);
 	table_arm(m, s, now);

@@ -16,6 +16,8 @@ struct session;
 enum session_limit {
 	SESSION_SILENT = 180 * 1000 * 1000, /* us without a packet: keys go */
 	SESSION_ANSWER = 10 * 1000 * 1000,  /* us until a peer is given up */
+	SESSION_LEFT = 250 * 1000, /* us that a datagram is staged for a peer
+				    * that sent CLOSE */
 	SESSION_PAUSE = 2 * 1000 * 1000,    /* us between sends: a pause */
 	SESSION_REKEY = 120 * 1000 * 1000,
 	SESSION_KEY_LIFE = 180 * 1000 * 1000,
@@ -52,6 +54,8 @@ void session_down(struct mp *, struct session *);
  * by the program, so the keys receive for SESSION_LINGER.  The association goes
  * on at the initiator and ends at the responder. */
 void session_closed(struct mp *, struct session *, uint64_t now);
+/* Did a peer at that address, as the program knows it, send CLOSE lately? */
+bool session_has_left(const struct mp *, const struct mp_addr *, uint64_t now);
 /* Wipes keys whose time is over; and when the next one's is, or MP_NEVER. */
 void session_expire_keys(struct mp *, struct session *, uint64_t now);
 uint64_t session_keys_end(const struct session *);

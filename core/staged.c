@@ -497,6 +497,7 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		return 0;
 	way_out(m, s, r, f, &f->path, out);
 	out->half = s->staged_seq != 0;
+	out->together = !tx.part && !s->again && !s->frame;
 	/* A part is copied from behind its packet. */
 	payload = tx.part ? buf + size - len : buf + tx.hdr_len;
 	if (!pool_read(m, POOL_HELD, r, 0, payload, len))

@@ -26,15 +26,20 @@ enum state_bound {
 	STATE_BUCKETS = 256, /* of the handshake limit by source */
 	STATE_ASKED = 4, /* last probes of a flow whose answers count, even
 			  * late ones */
+	STATE_LINKS = 8, /* links that changed, at a time (change.c) */
+	STATE_WEIGHTS = 22, /* lists of peers that hold much (share.c) */
 	STATE_HEAVY = 22, /* lists of sessions that hold much of a pool */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
-	STATE_NO_INDEX = 0xffff,	/* no flow record */
 };
 
-/* Which sequence numbers of a flow have arrived: record i is flow i's. */
+#define STATE_NO_INDEX UINT32_MAX /* no flow record */
+
+/* Which sequence numbers of a flow have arrived: record i is flow i's.  Data
+ * and control packets have each their own (flow.h: flow_seen()). */
 struct replay {
-	struct replay_window window;	   /* under the session's present key */
-	struct replay_tail former; /* under the former one */
+	struct replay_window window;	/* under the session's present key */
+	struct replay_tail former;	/* under the former one */
+	struct replay_tail control[2];	/* under the former one: [1] */
 };
 
 /* Loss of a flow in one direction, over its last packets. */
@@ -62,6 +67,58 @@ struct count {
 	uint8_t told_left; /* probes that are still to tell `missing' ... */
 	uint8_t skip_left; /* ... and `skipped' */
 	bool waits : 1; /* the last probe, for a datagram sent after it */
+};
+
+enum { OFFLOAD_POINTS = 6 }; /* probes that reports may name */
+
+/* Packets, and how many of them are missing. */
+struct offload_sum {
+	uint32_t n;
+	int32_t lost;
+};
+
+/* Of the experiment: what its packets are. */
+enum offload_phase {
+	OFFLOAD_ANY,   /* none of it */
+	OFFLOAD_WITH,  /* some in bundles */
+	OFFLOAD_ALONE, /* all alone */
+};
+
+/* A probe: packets of the flow sent before it, modulo 2^32. */
+struct offload_point {
+	uint32_t sent, bundled; /* all, and those of bundles */
+	uint8_t phase; /* of the packets since the probe before ... */
+	uint8_t nth;   /* ... whose end this probe is, if it has so many */
+};
+
+/* What is known of the flow's bundles (offload.c). */
+struct offload {
+	uint8_t state;	     /* enum mp_bundles */
+	uint8_t phase;	     /* enum offload_phase of what goes now */
+	uint8_t strikes : 4; /* times that they failed, lately */
+	uint8_t acquittals : 4; /* experiments that found something else */
+	bool alone : 1;	    /* the next datagram goes alone */
+	bool unproven : 1;  /* refused, and no single one went since */
+	bool suspected : 1; /* something was lost since they are tried */
+	int16_t error; /* of the refusal, or 0 */
+	uint16_t size; /* datagrams in bundles of this try, or trial ... */
+	uint16_t left; /* ... that may go yet */
+	uint16_t with_bundled; /* ... of which the peer told */
+	int8_t score;  /* of the trials that speak against bundles */
+	uint8_t voids; /* trials in which single ones were lost */
+	uint8_t probes; /* of this phase of single ones */
+	uint32_t bundled; /* datagrams that went in bundles */
+	uint32_t points;  /* probes so far */
+	uint32_t phase_from; /* packets before it */
+	int32_t pending;  /* missing, of no interval yet */
+	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
+	struct offload_point known; /* the peer told of all before it */
+	struct offload_sum single;  /* packets alone, lately */
+	struct offload_sum with, without; /* the phases of this trial ... */
+	struct offload_sum bad, good;	  /* ... and of all trials of CHECK */
+	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
+	uint64_t probe_at; /* last probe; 0: none */
+	uint64_t tolerant; /* losses do not lead to TRY until then */
 };
 
 /*
@@ -136,6 +193,7 @@ struct flow {
 	/* and what only control packets need */
 	struct count count;
 	struct loss tx_loss, rx_loss;
+	struct offload offload;
 	uint64_t void_until; /* it had failed: until then loss does not count */
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the
@@ -211,13 +269,30 @@ struct queue {
 	uint32_t chunks;      /* that hold them, the last one ... */
 	uint32_t end;	      /* ... up to this place */
 	uint32_t epoch;	      /* of the pool */
-	uint16_t before, after; /* in a list of heavy ones: session + 1; or 0 */
+	uint32_t before, after; /* in a list of heavy ones: session + 1; or 0 */
+};
+
+/* What one peer holds of the block (share.c).  Places are sessions + 1. */
+struct share {
+	uint64_t key_id; /* the peer's */
+	uint32_t next;	 /* of the bucket, or of the free list: share + 1 */
+	uint32_t sessions, flows;
+	uint32_t before, after; /* in the list of its weight: share + 1 */
+	struct {
+		uint32_t first, last;
+	} list[2]; /* of its sessions: busy, and idle */
+};
+
+/* A session's neighbours in a list, + 1; 0: none. */
+struct neighbours {
+	uint32_t before, after;
 };
 
 struct session {
 	/* what each datagram needs */
 	uint32_t gen;
 	uint32_t addr_next, assoc_next; /* hash chains, or the free list */
+	uint32_t locals_gen; /* of the local addresses that it has seen */
 	struct mp_addr shown;
 	uint8_t state; /* enum mp_session_state */
 	uint8_t slot;
@@ -240,15 +315,19 @@ struct session {
 	uint16_t mtu_request; /* UDP payload that the program needs */
 	struct queue pool;
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
-	uint16_t flow_of[MP_FLOWS_MAX]; /* by id, STATE_NO_INDEX: none */
+	uint32_t flow_of[MP_FLOWS_MAX]; /* by id, STATE_NO_INDEX: none */
 	struct keys keys[2];
 
 	uint64_t key_id;
 	uint8_t assoc[8];
+	uint32_t share; /* of its peer, + 1; 0: none */
+	struct neighbours peers, idles; /* in its peer's list; in that of all idle */
 	uint32_t handshake;	   /* our own handshake, or MP_NONE */
 	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
+	bool idle : 1; /* of its peer's two lists it is in the second */
 	bool plain : 1; /* no peer answered: plain UDP */
+	bool left : 1; /* its peer sent CLOSE before it began */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -304,7 +383,6 @@ struct session {
 	uint8_t told_n;
 	uint8_t turn; /* which of told[] gets a pair first where all have
 		       * equally many flows */
-	bool locals_due : 1; /* path_locals() is still to be called */
 	bool pairs_left : 1; /* some pairs have no flow: all are taken */
 	bool told_more : 1; /* the last list goes on in another message */
 	uint8_t list_part, list_flow; /* the part of ours that is due; 0: none */
@@ -388,6 +466,7 @@ struct ratelimit {
 
 enum {
 	STATE_TICKETS = 4,
+	STATE_LEFT = 32, /* peers that sent CLOSE, the last ones */
 	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
 };
 
@@ -409,6 +488,13 @@ struct pool {
 				      * first of each list + 1; 0: none */
 };
 
+/* A walk over the sessions, which are told of a change (change.c). */
+struct change {
+	uint32_t at; /* the next one */
+	uint32_t ifindex;
+	bool left; /* it is not at its end */
+};
+
 struct shared {
 	uint64_t magic;
 	struct mp_limits limits;
@@ -416,6 +502,8 @@ struct shared {
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
+	bool changing; /* some walk below is not at its end */
+	struct change locals_change, link_change[STATE_LINKS];
 	uint32_t resend_us; /* see struct mp_setup */
 	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
 	uint8_t family[MP_SLOTS_MAX];
@@ -424,10 +512,21 @@ struct shared {
 	uint32_t session_free, session_used; /* free list; high-water mark */
 	uint32_t flow_free, flow_used, flows_live;
 	uint32_t heap_n;
+	uint32_t share_free, share_used; /* as of the sessions */
+	uint32_t weight[STATE_WEIGHTS]; /* peers by the logarithm of what they
+					 * hold: first of each list + 1 */
+	uint32_t idle_first, idle_last; /* idle sessions, the oldest first */
+	uint32_t initiators; /* sessions whose program sent first */
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t given; /* times that what the agent read was handed on */
+	uint32_t left_next;   /* the place of the next peer that left */
+	struct { /* peers whose CLOSE came; free: at 0 */
+		struct mp_addr addr; /* as the program knows it */
+		uint64_t at;
+	} left[STATE_LEFT];
+	uint32_t locals_gen; /* changes with what follows */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
 	struct pool pool, staged, parts;
@@ -482,7 +581,7 @@ state_session_gen(const struct mp *m, uint32_t i, uint32_t gen)
 static inline struct flow *
 state_flow(const struct mp *m, const struct session *s, uint32_t id)
 {
-	uint16_t i;
+	uint32_t i;
 
 	if (id >= MP_FLOWS_MAX)
 		return NULL;
@@ -501,6 +600,13 @@ static inline uint64_t
 state_bit(uint32_t id)
 {
 	return UINT64_C(1) << (id % MP_FLOWS_MAX);
+}
+
+/* Is path_locals() still to be called, as the local addresses changed? */
+static inline bool
+state_locals_due(const struct mp *m, const struct session *s)
+{
+	return s->locals_gen != m->sh->locals_gen;
 }
 
 /* Is that slot open? */

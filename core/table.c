@@ -146,6 +146,7 @@ table_unlink_sid(struct mp *m, uint32_t ref)
 	}
 }
 
+/* Of a slot's 2^18 sids a quarter is always unused. */
 uint32_t
 table_new_sid(struct mp *m, uint32_t slot)
 {
@@ -421,7 +422,7 @@ table_flows_left(const struct mp *m)
 }
 
 struct flow *
-table_new_flow(struct mp *m, uint16_t *index)
+table_new_flow(struct mp *m, uint32_t *index)
 {
 	uint32_t i = m->sh->flow_free - 1;
 
@@ -434,17 +435,17 @@ table_new_flow(struct mp *m, uint16_t *index)
 	m->sh->flows_live++;
 	memset(&m->flows[i], 0, sizeof(m->flows[i]));
 	memset(&m->replay[i], 0, sizeof(m->replay[i]));
-	*index = (uint16_t)i;
+	*index = i;
 	return &m->flows[i];
 }
 
 void
-table_free_flow(struct mp *m, uint16_t index)
+table_free_flow(struct mp *m, uint32_t index)
 {
 	if (index >= m->limits.flows)
 		return;
 	m->sh->flows_live -= m->sh->flows_live > 0;
 	crypto_wipe(&m->flows[index], sizeof(m->flows[index]));
 	m->flows[index].session = m->sh->flow_free;
-	m->sh->flow_free = index + 1U;
+	m->sh->flow_free = index + 1;
 }

@@ -55,7 +55,7 @@ struct session *table_new_session(struct mp *);
 void table_free_session(struct mp *, struct session *);
 uint32_t table_flows_left(const struct mp *);
 /* A cleared record and its index, or NULL. */
-struct flow *table_new_flow(struct mp *, uint16_t *index);
-void table_free_flow(struct mp *, uint16_t index);
+struct flow *table_new_flow(struct mp *, uint32_t *index);
+void table_free_flow(struct mp *, uint32_t index);
 
 #endif

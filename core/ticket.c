@@ -139,6 +139,8 @@ mp_peer_next(const struct mp *m, uint32_t from)
 {
 	uint32_t used = m->sh->session_used, i;
 
+	if (m->sh->initiators == 0)
+		return MP_NONE;
 	for (i = from; i < used && i < m->limits.sessions; i++)
 		if (m->sessions[i].initiator &&
 		    (m->sessions[i].state == MP_S_UP ||

@@ -26,7 +26,8 @@
  *				has lost much for 4 s; when a search asks again;
  *				at once after a change (review_at)
  * Of the keys
- *	rekey			120 s +-10 %, the responder's 30 s later; 30 s
+ *	rekey			120 s +-10 %, the responder's 30 s later; where
+ *				no datagram used the key, 30 s after one did; 30 s
  *				after one that failed; of a key that is used
  *				up, at the next run
  *	former key wiped	180 s after its birth (wipe_at)
@@ -42,8 +43,8 @@
  *				each 60 s; not for an idle program (addr_at)
  *	list unasked		at once, then 0.3 and 0.6 s later (push_at); its
  *				parts one after the other (list_part)
- *	new local addresses	at once, 64 sessions in a call of mp_poll()
- *				(locals_due, output.c)
+ *	new local addresses,	64 sessions at once, then 64 more in each call
+ *	  links			of mp_poll() with nothing else due (change.c)
  *	staged, CLOSE, WELCOME	at once (staged_due()); after 1 ms where the
  *				kernel has no room; what was taken and not heard
  *				of counts as sent after 500 ms
@@ -87,6 +88,9 @@
 
 /* Datagrams dropped from the pool at a time: less than 1 ms. */
 enum { TIMERS_TRIM = 2048 };
+
+/* How often a key that is due to be renewed is looked at for its first use. */
+#define TIMERS_UNUSED (30 * SEC)
 
 /* Forgeries that make a key be renewed: 2^31 - 1. */
 enum { TIMERS_FORGED = INT32_MAX };
@@ -185,6 +189,19 @@ plain_at(const struct session *s)
 	    MP_NEVER : s->connect_since + s->plain_us;
 }
 
+/* Drops what was staged for a peer that left, and does not answer at once. */
+static void
+timers_left(struct mp *m, struct session *s, uint64_t now)
+{
+	struct record *r;
+
+	while (s->left && (r = pool_first(m, POOL_HELD, s)) != NULL &&
+	    now >= r->sent_at + SESSION_LEFT) {
+		pool_drop(m, POOL_HELD, s);
+		state_count(m, MP_C_drop_staged);
+	}
+}
+
 static void
 timers_unconnected(struct mp *m, struct session *s, uint64_t now)
 {
@@ -199,6 +216,8 @@ timers_unconnected(struct mp *m, struct session *s, uint64_t now)
 		pool_clear(m, POOL_HELD, s);
 		state_count(m, MP_C_drop_unanswered);
 	}
+	if (s->state == MP_S_CONNECTING)
+		timers_left(m, s, now);
 	if (s->state == MP_S_CONNECTING && now >= give_up_at(s))
 		session_down(m, s);
 }
@@ -216,12 +235,29 @@ key_used_up(const struct mp *m, const struct session *s)
 	return false;
 }
 
+/* Did the present key carry no datagram yet?  Then it is not renewed for its
+ * age, which would cost an idle session a handshake each two minutes. */
+static bool
+key_unused(const struct session *s)
+{
+	const struct keys *k = &s->keys[s->cur & 1];
+
+	return s->last_data < k->born_at && !k->child &&
+	    WIRE_SID_SLOT(k->sid_in) == s->slot;
+}
+
 static void
 timers_keys(struct mp *m, struct session *s, uint64_t now)
 {
 	session_expire_keys(m, s, now);
-	if (now < s->rekey_at && !key_used_up(m, s))
-		return;
+	if (!key_used_up(m, s)) {
+		if (now < s->rekey_at)
+			return;
+		if (key_unused(s)) {
+			s->rekey_at = now + TIMERS_UNUSED;
+			return;
+		}
+	}
 	s->rekey_at = now + SESSION_REKEY / 4; /* should this one fail */
 	if (s->handshake >= STATE_HANDSHAKES && !s->want_handshake)
 		s->want_handshake = s->handshake_inner = true;
@@ -332,6 +368,8 @@ timers_next(const struct mp *m, const struct session *s, uint64_t now)
 	case MP_S_CONNECTING:
 		if (s->staged.n > 0)
 			at = earlier(at, s->connect_since + SESSION_ANSWER);
+		if (s->staged.n > 0 && s->left) /* in time, again */
+			at = earlier(at, now + SESSION_LEFT / 4);
 		at = earlier(at, session_keys_end(s));
 		at = earlier(at, plain_at(s));
 		return earlier(at, give_up_at(s));

@@ -35,36 +35,16 @@ icmp_judge_read(struct msghdr *got, const uint8_t *packet, size_t n,
 	static const uint8_t magic[] = { MP_HANDSHAKE_MAGIC >> 24,
 		MP_HANDSHAKE_MAGIC >> 16 & 255, MP_HANDSHAKE_MAGIC >> 8 & 255,
 		MP_HANDSHAKE_MAGIC & 255 };
-	struct sock_extended_err ee;
-	struct cmsghdr *c;
 
 	/* Not about control packets (PROTOCOL.md 1: the C bit), but for
 	 * handshakes. */
 	if (n < ICMP_ERROR_LEAST || packet[0] == 0 || ((packet[3] & 1) != 0 &&
 	    memcmp(packet, magic, sizeof(magic)) != 0))
 		return false;
-	for (c = CMSG_FIRSTHDR(got); c != NULL; c = CMSG_NXTHDR(got, c))
-		if ((c->cmsg_level == IPPROTO_IP &&
-		    c->cmsg_type == IP_RECVERR) ||
-		    (c->cmsg_level == IPPROTO_IPV6 &&
-		    c->cmsg_type == IPV6_RECVERR))
-			break;
-	if (c == NULL || c->cmsg_len < CMSG_LEN(sizeof(ee)))
-		return false;
-	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
-	memset(e, 0, sizeof(*e));
-	(void)net_get(&e->offender, (const struct sockaddr *)(CMSG_DATA(c) +
-	    sizeof(ee)), (socklen_t)(c->cmsg_len - CMSG_LEN(sizeof(ee))));
-	(void)net_get(&e->to, got->msg_name, got->msg_namelen);
-	e->errno_ = ee.ee_errno;
-	e->origin = ee.ee_origin;
-	e->type = ee.ee_type;
-	e->code = ee.ee_code;
-	e->info = ee.ee_info;
-	e->len = (uint16_t)(n < ICMP_ERROR_DATA ? n : ICMP_ERROR_DATA);
-	memcpy(e->data, packet, n < QUOTED ? n : QUOTED);
-	return ee.ee_origin == SO_EE_ORIGIN_ICMP ||
-	    ee.ee_origin == SO_EE_ORIGIN_ICMP6;
+	memset(e, 0, sizeof(*e)); /* all of it is passed on */
+	return icmp_error_read(e, got, packet, n, QUOTED) &&
+	    (e->origin == SO_EE_ORIGIN_ICMP ||
+		e->origin == SO_EE_ORIGIN_ICMP6);
 }
 
 /* To each socket that wants errors: one of them knows the packet. */

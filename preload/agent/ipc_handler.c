@@ -25,6 +25,7 @@
 #include "serving.h"
 #include "slots.h"
 #include "socket_gc.h"
+#include "socket_scan.h"
 #include "shared/arena.h"
 #include "shared/net.h"
 #include "shared/uapi.h"
@@ -177,7 +178,8 @@ on_open(struct ipc_question *q)
 		return -EACCES;
 	if (p == NULL)
 		return ipc_handler_open_new(q);
-	socket_gc_run(q->agent);
+	if (!socket_scan_sees(q->agent->scan, p, 0))
+		socket_gc_look(q->agent, q->ask.port);
 	if (ipc_handler_port_of(q) == NULL) /* its last socket was closed */
 		return ipc_handler_open_new(q);
 	return ipc_handler_open_more(q, p, p->nslots != before);
@@ -260,7 +262,7 @@ on_may_bind(struct ipc_question *q)
 	if (error != -EADDRINUSE)
 		return error;
 	/* Does the socket that forbids it still exist? */
-	socket_gc_run(q->agent);
+	socket_gc_look(q->agent, q->ask.port);
 	serving_await_closed(q->agent);
 	return ipc_handler_check_bind(q);
 }
@@ -287,7 +289,7 @@ on_adopt(struct ipc_question *q)
 		return error;
 	journal("port %u: adopted", p->number);
 	slot = slots_find(p, q->ask.cookie);
-	socket_gc_run(q->agent);
+	socket_gc_look(q->agent, q->ask.port);
 	if (ipc_handler_port_of(q) != p || slot < 0)
 		return -ENOENT;
 	return ipc_handler_give(q, p, slot);

@@ -96,8 +96,32 @@ keyring_free(struct keyring *r)
 {
 	keyring_close_files(r);
 	mp_keyring_wipe(r->keys);
+	if (r->block != NULL)
+		munmap(r->block, r->size);
 	munmap(r->keys, sizeof(*r->keys));
 	free(r);
+}
+
+/* Have both the same peers, in the same order? */
+static bool
+keyring_same(const struct mp_keyring *a, const struct mp_keyring *b)
+{
+	const struct mp_key *k, *l;
+	uint32_t i;
+
+	if (a->n != b->n || a->n_own != b->n_own || a->rest != b->rest ||
+	    a->n_reach != b->n_reach ||
+	    memcmp(a->reach, b->reach, sizeof(a->reach)) != 0)
+		return false;
+	for (i = 0; i < a->n; i++) {
+		k = mp_keyring_at(a, i);
+		l = mp_keyring_at(b, i);
+		if (k->id != l->id || k->own != l->own ||
+		    strcmp(k->name, l->name) != 0 ||
+		    sodium_memcmp(k->psk, l->psk, sizeof(k->psk)) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* The keyring gets what was read anew for it. */
@@ -105,6 +129,8 @@ static void
 keyring_renew(struct keyring *is, struct keyring *new)
 {
 	struct mp_keyring *keys = is->keys;
+	void *block = is->block;
+	size_t size = is->size;
 
 	keyring_close_files(is);
 	memcpy(is->file, new->file, sizeof(is->file));
@@ -112,11 +138,15 @@ keyring_renew(struct keyring *is, struct keyring *new)
 	is->read_at = new->read_at;
 	is->failed = false;
 	new->nfiles = 0;
-	if (sodium_memcmp(keys, new->keys, sizeof(*keys)) == 0)
+	if (keyring_same(keys, new->keys))
 		return;
 	is->renewed = true;
 	is->keys = new->keys;
 	new->keys = keys;
+	is->block = new->block;
+	is->size = new->size;
+	new->block = block;
+	new->size = size;
 }
 
 static struct keyring *
@@ -245,10 +275,8 @@ keyring_tidy(struct agent *a)
 const char *
 keyring_name(const struct keyring *r, uint64_t key_id)
 {
-	uint32_t i;
+	const struct mp_key *k = key_id != 0 ?
+	    mp_keyring_find(r->keys, key_id) : NULL;
 
-	for (i = 0; i < r->keys->n && i < MP_KEYS_MAX; i++)
-		if (r->keys->key[i].id == key_id)
-			return r->keys->key[i].name;
-	return "";
+	return k != NULL ? k->name : "";
 }

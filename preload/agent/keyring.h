@@ -64,6 +64,8 @@ struct keyring {
 	bool renewed; /* keyring_look() has to tell */
 	bool failed;  /* reading it anew failed once */
 	struct mp_keyring *keys;
+	void *block; /* of peers beyond the first; NULL: none */
+	size_t size; /* of that, bytes */
 	char files[IPC_KEYS]; /* what it was read for */
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,6 +174,32 @@ keyring_read_psk(struct keyring_reading *d, const struct keyring_dir *dir,
 	return error;
 }
 
+/* Room for twice as many peers. */
+static int
+keyring_grow(struct keyring *r)
+{
+	size_t size = mp_keyring_size(2 * r->keys->n), had = r->size;
+	void *p, *old = r->block;
+	int error;
+
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	(void)mlock(p, size);
+	(void)madvise(p, size, MADV_DONTDUMP);
+	error = mp_keyring_grow(r->keys, p, size);
+	if (error != 0) {
+		munmap(p, size);
+		return error;
+	}
+	r->block = p;
+	r->size = size;
+	if (old != NULL)
+		munmap(old, had);
+	return 0;
+}
+
 static int
 keyring_add_key(struct keyring_reading *d, const struct keyring_dir *dir,
     const struct peer *peer, const uint8_t psk[32], char why[IPC_TEXT])
@@ -182,6 +209,9 @@ keyring_add_key(struct keyring_reading *d, const struct keyring_dir *dir,
 	    psk);
 	unsigned i;
 
+	if (error == MP_ENOMEM && keyring_grow(d->ring) == 0)
+		error = mp_keyring_add(keys, peer->name, dir->secret,
+		    peer->pub, psk);
 	for (i = 0; error == 0 && i < peer->nat; i++)
 		error = mp_keyring_reach(keys, peer->at[i].ip,
 		    peer->at[i].bits);
@@ -191,8 +221,8 @@ keyring_add_key(struct keyring_reading *d, const struct keyring_dir *dir,
 		snprintf(why, IPC_TEXT, "%.150speers: peer %s has our own key",
 		    dir->path, peer->name);
 	else if (error != 0)
-		snprintf(why, IPC_TEXT, "more than %d peers, or %d addresses "
-		    "of them", MP_KEYS_MAX, MP_REACH_MAX);
+		snprintf(why, IPC_TEXT, "no memory for more peers, or more "
+		    "than %d addresses of them", MP_REACH_MAX);
 	return error;
 }
 
@@ -238,7 +268,7 @@ keyring_add_all(struct keyring_reading *d, const struct keyring_dir *dir)
 	char why[IPC_TEXT];
 	struct peers p;
 	struct peer peer;
-	int more;
+	int more, error;
 
 	if (dir->text == NULL || dir->error != 0)
 		return;
@@ -248,11 +278,12 @@ keyring_add_all(struct keyring_reading *d, const struct keyring_dir *dir)
 			keyring_say_line(dir, &p);
 			continue;
 		}
-		if (keyring_add(d, dir, &peer, why) == 0)
+		error = keyring_add(d, dir, &peer, why);
+		if (error == 0)
 			continue;
 		snprintf(p.fault, sizeof(p.fault), "%.250s", why);
 		keyring_say_line(dir, &p);
-		if (d->ring->keys->n == MP_KEYS_MAX)
+		if (error == MP_ENOMEM)
 			break;
 	}
 }

@@ -11,6 +11,7 @@
 #include "journal.h"
 #include "shared/internal.h"
 #include "shared/net.h"
+#include "shared/uapi.h"
 
 enum { TRIES = 4 }; /* to send a packet */
 
@@ -57,6 +58,32 @@ port_send_by(struct port *p, const struct mp_path *path,
 		    (errno == EAGAIN && !out->staged))
 			return 0;
 	return -errno;
+}
+
+int
+port_send_together(struct port *p, const struct mp_out *first,
+    struct iovec *packets, unsigned n)
+{
+	union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control;
+	struct sockaddr_in6 to;
+	struct msghdr msg = { .msg_name = &to, .msg_iov = packets,
+		.msg_iovlen = n, .msg_control = &control };
+	uint16_t size = (uint16_t)first->len;
+	size_t used;
+
+	port_send_set_df(p, first->df);
+	net_aim(&msg, p->kernel, &first->path);
+	net_add_tos(&msg, net_is_v4(&first->path.remote), first->tos,
+	    first->ttl);
+	used = msg.msg_controllen;
+	net_add(&msg, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+	if (msg.msg_controllen == used)
+		return -ENOBUFS;
+	return sendmsg(p->control, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ?
+	    -errno : 0;
 }
 
 int

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct internal;
+struct iovec;
 struct mp_out;
 struct port;
 
@@ -16,6 +17,10 @@ enum { PORT_SEND_MAX = 65536 }; /* bytes of one packet */
  * be told.  A full buffer counts as sent: the packet is lost, as on a path. */
 int port_send_packet(struct port *, const struct mp_out *,
     const uint8_t *packet);
+/* Sends n packets, which go `together', by one call: 0; -EAGAIN, none has gone;
+ * or another negative errno: none has, and each is to be sent by itself. */
+int port_send_together(struct port *, const struct mp_out *first,
+    struct iovec *packets, unsigned n);
 /* Sends an internal datagram to the socket of a slot. */
 void port_send_internal(struct port *, const struct internal *,
     const void *payload, size_t len);

@@ -15,7 +15,9 @@
  *	  the kernel), read the slots' records, take up to BATCH packets, find
  *	  peers that never answered,
  *	  announce when the agent looks next (wakeup_at)
- *	without it: send the packets, close refusal sockets, tell programs of
+ *	without it: send the packets, datagrams that a program gathered
+ *	  together where they are alike (UDP_SEGMENT; where that is refused, one
+ *	  by one), close refusal sockets, tell programs of
  *	  peers without an answer, steer the group where that is due, give on
  *	  the backlog
  *	under the lock again, where sending failed, or a staged datagram went:
@@ -45,6 +47,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "mp.h"
 #include "agent.h"
@@ -67,6 +70,7 @@ enum {
 	BATCH = 16,    /* packets taken under one lock */
 	ROUNDS = 16,   /* batches of one run */
 	POLL_US = 5000, /* between two runs while datagrams come and go */
+	TOGETHER = 65507, /* bytes of packets that one send takes (K60) */
 	WATCH_US = 2000, /* after the last datagram was gathered */
 };
 
@@ -232,17 +236,62 @@ pump_would_pass(int i)
 	return false;
 }
 
+/* Can packet j follow packet i, which `together' has, in one send? */
+static bool
+pump_is_alike(int i, int j)
+{
+	const struct mp_out *a = &batch[i].out, *b = &batch[j].out;
+
+	return b->together && b->session == a->session && b->gen == a->gen &&
+	    b->flow == a->flow && b->df == a->df && b->tos == a->tos &&
+	    b->ttl == a->ttl && b->len <= a->len &&
+	    batch[j - 1].out.len == a->len;
+}
+
+/* Sends packets, from the first of n on, by one call: how many; 0: that one is
+ * to go by itself. */
+static int
+pump_send_together(struct port *p, int first, int n)
+{
+	struct iovec packets[BATCH];
+	size_t bytes = 0;
+	int i, error;
+
+	for (i = first; i < n; i++) {
+		bytes += batch[i].out.len;
+		if (bytes > TOGETHER || (i > first && !pump_is_alike(first, i)))
+			break;
+		packets[i - first] = (struct iovec) { batch[i].bytes,
+			batch[i].out.len };
+	}
+	if (!batch[first].out.together || i - first < 2 ||
+	    pump_would_pass(first))
+		return 0;
+	error = port_send_together(p, &batch[first].out, packets,
+	    (unsigned)(i - first));
+	if (error != 0 && error != -EAGAIN)
+		return 0;
+	for (n = i, i = first; i < n; i++)
+		batch[i].error = error;
+	return n - first;
+}
+
 /* Sends the packets; true: the engine is to be told how it went. */
 static bool
 pump_send_all(struct port *p, int n)
 {
 	bool tell = false;
-	int i;
+	int i, end;
 
-	for (i = 0; i < n; i++) {
-		batch[i].error = pump_would_pass(i) ? -EAGAIN :
-		    port_send_packet(p, &batch[i].out, batch[i].bytes);
-		tell |= batch[i].error != 0 || batch[i].out.staged;
+	for (i = 0; i < n; i = end) {
+		end = i + pump_send_together(p, i, n);
+		if (end == i) {
+			batch[i].error = pump_would_pass(i) ? -EAGAIN :
+			    port_send_packet(p, &batch[i].out, batch[i].bytes);
+			end++;
+		}
+		for (; i < end; i++)
+			tell |= batch[i].error != 0 || batch[i].out.staged;
 	}
 	return tell;
 }

@@ -199,7 +199,13 @@ serving_begin(struct port *p)
 static struct mp_limits
 serving_limits(const struct ipc_request *how)
 {
-	return (struct mp_limits) { .sessions = how->sessions,
+	uint32_t sessions = how->sessions;
+
+	/* A socket that was bound before it sent, as servers' are, may have as
+	 * many peers as the engine can hold: what is not used is no memory. */
+	if (sessions == 0 && how->peer.port == 0)
+		sessions = MP_SESSIONS_MAX;
+	return (struct mp_limits) { .sessions = sessions,
 		.pool = how->memory, .pool_each = how->memory / 4,
 		.staged = how->memory };
 }

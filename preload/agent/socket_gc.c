@@ -21,6 +21,7 @@
 #include "shared/uapi.h"
 
 enum {
+	PORT_DEVICES = 32, /* ports of one number that are looked at */
 	PARTING_US = 50000, /* between looks while a slot parts */
 	ENDED_US = 50000, /* from a process's end until its sockets are gone */
 };
@@ -112,6 +113,23 @@ socket_gc_run(struct agent *a)
 }
 
 void
+socket_gc_look(struct agent *a, unsigned number)
+{
+	struct socket_scan_port found[PORT_DEVICES];
+	struct port *p;
+	size_t n = 0, i;
+
+	for (p = a->port[number]; p != NULL && n < PORT_DEVICES; p = p->more)
+		found[n++] = (struct socket_scan_port) { .port = p };
+	if (n == 0 || !socket_scan_read(a->scan, found, n))
+		return;
+	for (i = 0; i < n; i++)
+		socket_gc_apply(&found[i]);
+	if (socket_gc_any_parting(a))
+		alarm_by(&a->loop, &a->scan_all, arena_now() + PARTING_US);
+}
+
+void
 socket_gc_ended(struct agent *a, unsigned port, uint64_t cookie)
 {
 	struct port *p = port < AGENT_PORTS ? a->port[port] : NULL;
@@ -122,11 +140,14 @@ socket_gc_ended(struct agent *a, unsigned port, uint64_t cookie)
 			break;
 	if (p == NULL)
 		return;
-	if (p->nslots > 1) {
+	if (p->nslots > 1 &&
+	    !socket_scan_sees(a->scan, p, UINT32_C(1) << slot)) {
 		socket_scan_next(a->scan);
 		return;
 	}
 	slots_drop(p, UINT32_C(1) << slot);
+	if (p->nslots > 0)
+		group_steer(p);
 	if (p->parting != 0)
 		alarm_by(&a->loop, &a->scan_all, arena_now() + PARTING_US);
 	socket_gc_close(p);

@@ -14,6 +14,8 @@ int socket_gc_init(struct agent *);
 /* Scans the sockets of all ports and frees what is left of those that are
  * gone. */
 void socket_gc_run(struct agent *);
+/* The same for the ports of one number. */
+void socket_gc_look(struct agent *, unsigned number);
 /* The kernel says that the socket of this port and SO_COOKIE is gone. */
 void socket_gc_ended(struct agent *, unsigned port, uint64_t cookie);
 /* Runs when this process has ended: the peer of the Unix socket `client', or

@@ -9,6 +9,7 @@
 
 #include "mp.h"
 #include "loop.h"
+#include "socket_diag.h"
 
 struct agent;
 struct port;
@@ -19,6 +20,7 @@ enum socket_scan_bound {
 
 struct socket_scan {
 	struct agent *agent;
+	struct socket_diag diag;
 	int list[2]; /* /proc/self/net/udp, udp6; -1: there is none */
 	struct alarm again; /* of socket_gc.c: rings at the first of `due' */
 	uint64_t due[SOCKET_SCAN_AGAIN];
@@ -42,6 +44,9 @@ int socket_scan_open(struct socket_scan *, struct agent *);
  */
 bool socket_scan_read(struct socket_scan *, struct socket_scan_port *,
     size_t n);
+/* Do all sockets of the port but those of the slots `gone' exist?  False: one is
+ * gone, or it is not known.  Not a scan: it costs the same on every host. */
+bool socket_scan_sees(struct socket_scan *, const struct port *, uint32_t gone);
 /* The slots of a port whose sockets no longer exist. */
 uint32_t socket_scan_missing(const struct socket_scan_port *);
 

@@ -162,6 +162,10 @@ status_diff_flow(struct status_diff *c, const struct ipc_row *old,
 		status_diff_say(c, now, IPC_EVENT_flow_doubt, 0);
 	else if ((was->failed || was->doubt) && !is->failed && !is->doubt)
 		status_diff_say(c, now, IPC_EVENT_flow_ok, 0);
+	if (was->bundles != MP_BUNDLES_OFF && is->bundles == MP_BUNDLES_OFF)
+		status_diff_say(c, now, IPC_EVENT_bundles_off, 0);
+	if (was->bundles == MP_BUNDLES_OFF && is->bundles != MP_BUNDLES_OFF)
+		status_diff_say(c, now, IPC_EVENT_bundles_again, 0);
 }
 
 /* Tells a sample: an answer came, or did not come for longer. */
@@ -227,6 +231,8 @@ status_diff_new(struct status_diff *c, struct ipc_row *r)
 		break;
 	case IPC_ROW_FLOW:
 		status_diff_say(c, r, IPC_EVENT_flow_new, 0);
+		if (r->u.flow_row.info.bundles == MP_BUNDLES_OFF)
+			status_diff_say(c, r, IPC_EVENT_bundles_off, 0);
 		break;
 	case IPC_ROW_LINK:
 		status_diff_link(c, r);

@@ -29,6 +29,7 @@ static const struct {
 	{ "MPSHIM_TELL_PRIVATE", FROM_VARIABLE, SET_TELL_PRIVATE },
 	{ "MPSHIM_INTERFACE", FROM_VARIABLE, SET_INTERFACE },
 	{ "MPSHIM_NO_INTERFACE", FROM_VARIABLE, SET_NO_INTERFACE },
+	{ "MPSHIM_BUNDLES", FROM_VARIABLE, SET_BUNDLES },
 	{ "MPSHIM_SESSIONS", FROM_VARIABLE, SET_SESSIONS },
 	{ "MPSHIM_MEMORY", FROM_VARIABLE, SET_MEMORY },
 	{ "MPSHIM_RESEND_AGE", FROM_VARIABLE, SET_RESEND_AGE },
@@ -83,6 +84,9 @@ config_meaning(const struct directive *d)
 	case SET_TELL_PRIVATE:
 		return yes ? "every peer is told our private addresses" :
 		    "peers on global addresses are not told our private ones";
+	case SET_BUNDLES:
+		return yes ? "datagrams may leave and arrive in bundles" :
+		    "each datagram leaves and is received alone";
 	case SET_SESSIONS:
 		return "peers of one port, at most";
 	case SET_MEMORY:

@@ -116,6 +116,7 @@ static const struct variable variables[] = {
 	    "an absolute path, or none" },
 	{ "MPSHIM_TELL_PRIVATE", "tell-private", environ_switch_ok, 0, 0,
 	    "1 or 0" },
+	{ "MPSHIM_BUNDLES", "bundles", environ_switch_ok, 0, 0, "1 or 0" },
 	{ "MPSHIM_SESSIONS", "sessions", environ_sessions_ok, 0, 0,
 	    "a number of 1 to 16384" },
 	{ "MPSHIM_MEMORY", "memory", environ_memory_ok, 0, 0,

@@ -14,7 +14,9 @@
 
 #include "exam.h"
 #include "host.h"
+#include "mp.h"
 #include "policy/settings.h"
+#include "rows.h"
 #include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
@@ -151,6 +153,50 @@ exam_check_installed(struct exam *x, const struct check *c)
 	}
 }
 
+/* --- Bundles ------------------------------------------------------------- */
+
+/* How bundles failed on a flow. */
+static void
+exam_how_bundles_failed(const struct mp_flow_info *f, char *how, size_t size)
+{
+	if (f->bundle_error != 0)
+		snprintf(how, size, "refused: %s", strerror(-f->bundle_error));
+	else
+		snprintf(how, size, "%u of %u packets were lost, alone %u of "
+		    "%u", f->bundle_lost, f->bundle_n, f->single_lost,
+		    f->single_n);
+}
+
+/* The device is at fault, or the kernel: one finding for each device. */
+static void
+exam_check_bundles(struct exam *x, const struct check *c)
+{
+	struct rows rows = { 0 };
+	const struct mp_flow_info *f;
+	const char *interface;
+	char how[80];
+	size_t i, k;
+
+	if (rows_get(&rows, 0) != 0)
+		return;
+	for (i = 0; i < rows.n; i++) {
+		f = &rows.row[i].u.flow_row.info;
+		interface = rows.row[i].u.flow_row.interface;
+		if (rows.row[i].kind != IPC_ROW_FLOW ||
+		    f->bundles != MP_BUNDLES_OFF)
+			continue;
+		for (k = 0; k < x->nfound; k++)
+			if (x->found[k].check == c && strcmp(x->found[k].about,
+			    interface) == 0)
+				break;
+		if (k < x->nfound)
+			continue;
+		exam_how_bundles_failed(f, how, sizeof(how));
+		exam_found(x, c, interface, how, NULL);
+	}
+	rows_free(&rows);
+}
+
 /* --- Limits -------------------------------------------------------------- */
 
 static void
@@ -187,6 +233,10 @@ const struct check exam_setup[] = {
 	{ "installed", exam_check_installed, EXAM_FAULT,
 	    "%1: version %2; mpctl has %3: install all of one",
 	    "make install" },
+	{ "bundles", exam_check_bundles, EXAM_REMARK,
+	    "bundles of datagrams fail on %1 (%2), so all go one by one: a "
+	    "fault of the device or the kernel (UDP_SEGMENT)",
+	    "ethtool -K %1 tx-udp-segmentation off" },
 	{ "files", exam_check_open_files, EXAM_FAULT,
 	    "programs may open %1 files only, which is few", "ulimit -n 1024" },
 	{ "rmem", exam_check_rmem, EXAM_REMARK,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fields.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -176,6 +177,47 @@ fields_add_choice(struct field_list *l, const struct ipc_row *r)
 		FIELDS_ADD(l, list);
 }
 
+static const char *
+fields_refusal(int error)
+{
+	switch (error) {
+	case -EIO:
+		return "EIO";
+	case -EINVAL:
+		return "EINVAL";
+	default:
+		return "not supported";
+	}
+}
+
+/* Whether datagrams go in bundles; if they failed, how.  Of events, those about
+ * this have it. */
+static void
+fields_add_bundles(struct field_list *l, const struct ipc_row *r)
+{
+	static const char *const states[] = { [MP_BUNDLES_TRY] = "trying",
+		[MP_BUNDLES_TRUSTED] = "on", [MP_BUNDLES_CHECK] = "checking",
+		[MP_BUNDLES_OFF] = "off" };
+	const struct mp_flow_info *f = &r->u.flow_row.info;
+	bool refused = f->bundles == MP_BUNDLES_OFF && f->bundle_error != 0;
+	bool lost = f->bundles == MP_BUNDLES_OFF && f->bundle_error == 0;
+	const struct field list[] = {
+		{ "bundles", JSON | EVENT, STRING(states[f->bundles & 3]) },
+		{ "bundles_refused", ALL,
+		    .type = refused ? FIELD_STRING : FIELD_NULL,
+		    .string = fields_refusal(f->bundle_error),
+		    .size = SIZE_MAX },
+		{ "bundles_lost", ALL, KNOWN(f->bundle_lost, lost) },
+		{ "bundles_packets", ALL, KNOWN(f->bundle_n, lost) },
+		{ "single_lost", JSON | EVENT, KNOWN(f->single_lost, lost) },
+		{ "single_packets", ALL, KNOWN(f->single_n, lost) },
+	};
+
+	if (r->event == IPC_EVENT_NONE || r->event == IPC_EVENT_bundles_off ||
+	    r->event == IPC_EVENT_bundles_again)
+		FIELDS_ADD(l, list);
+}
+
 static void
 fields_add_flow(struct field_list *l, const struct ipc_row *r)
 {
@@ -212,6 +254,7 @@ fields_add_flow(struct field_list *l, const struct ipc_row *r)
 	FIELDS_ADD(l, which);
 	fields_add_choice(l, r);
 	FIELDS_ADD(l, list);
+	fields_add_bundles(l, r);
 }
 
 /* What a counter counts, or NULL: this mpctl does not know the counter. */

@@ -43,7 +43,10 @@ static const char text_flow_head[] =
 static const char text_flow[] =
     "    {flow:4}  {state:-7} {srtt_us:8} {rttvar_us:10} {loss_permille:7} "
     "{idle_us:11} {tx_packets:9} {rx_packets:9}\n"
-    "          {local} -> {remote}[ on {interface}]\n";
+    "          {local} -> {remote}[ on {interface}]\n"
+    "[          sends no bundles: the kernel refused one ({bundles_refused})\n]"
+    "[          sends no bundles: {bundles_lost} of {bundles_packets} packets "
+    "were lost, fewer of {single_packets} single ones\n]";
 static const char text_counter[] = "  dropped {total}: {text}\n";
 
 const char *

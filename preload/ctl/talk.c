@@ -229,6 +229,7 @@ talk_receive(struct talk *t)
 		rx.path.local = info.local;
 		rx.path.ifindex = info.ifindex;
 		rx.arrival = info.arrival;
+		rx.later = false; /* there is no program besides */
 		talk_take_packet(t, &rx, (size_t)n);
 	}
 }

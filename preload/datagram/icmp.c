@@ -353,40 +353,6 @@ icmp_judge(int fd, struct sock *s, struct icmp_error *e, uint8_t *scratch)
 
 /* --- The kernel's queue --------------------------------------------------- */
 
-/* Reads an entry, with n bytes of the packet; false: it is no ICMP error. */
-static bool
-icmp_read(struct msghdr *got, const uint8_t *packet, size_t n,
-    struct icmp_error *e)
-{
-	struct sock_extended_err ee;
-	struct cmsghdr *c;
-
-	memset(e, 0, offsetof(struct icmp_error, data));
-	for (c = CMSG_FIRSTHDR(got); c != NULL; c = CMSG_NXTHDR(got, c))
-		if (c->cmsg_len >= CMSG_LEN(sizeof(ee)) &&
-		    ((c->cmsg_level == IPPROTO_IP &&
-			c->cmsg_type == IP_RECVERR) ||
-			(c->cmsg_level == IPPROTO_IPV6 &&
-			c->cmsg_type == IPV6_RECVERR)))
-			break;
-	if (c == NULL)
-		return false;
-	memcpy(&ee, CMSG_DATA(c), sizeof(ee));
-	(void)net_get(&e->offender, (const struct sockaddr *)(CMSG_DATA(c) +
-	    sizeof(ee)), (socklen_t)(c->cmsg_len - CMSG_LEN(sizeof(ee))));
-	(void)net_get(&e->to, got->msg_name, got->msg_namelen);
-	e->errno_ = ee.ee_errno;
-	e->origin = ee.ee_origin;
-	e->type = ee.ee_type;
-	e->code = ee.ee_code;
-	e->info = ee.ee_info;
-	e->len = (uint16_t)(n < ICMP_ERROR_DATA ? n : ICMP_ERROR_DATA);
-	memcpy(e->data, packet, e->len);
-	return ee.ee_origin == SO_EE_ORIGIN_ICMP ||
-	    ee.ee_origin == SO_EE_ORIGIN_ICMP6 ||
-	    ee.ee_origin == SO_EE_ORIGIN_LOCAL;
-}
-
 /* May these bytes be of a packet of ours?  One may go to an address that is
  * plain by the rules, where a peer has several. */
 static bool
@@ -403,7 +369,10 @@ icmp_take(int fd, struct sock *s, struct msghdr *got, size_t n,
 	struct icmp_error *e = (struct icmp_error *)(void *)buf->payload;
 	size_t behind = (sizeof(*e) + 15) / 16 * 16;
 
-	if (!icmp_read(got, buf->packet, n, e))
+	if (!icmp_error_read(e, got, buf->packet, n, ICMP_ERROR_DATA) ||
+	    (e->origin != SO_EE_ORIGIN_ICMP &&
+		e->origin != SO_EE_ORIGIN_ICMP6 &&
+		e->origin != SO_EE_ORIGIN_LOCAL))
 		return false;
 	if (dest_policy_known(&e->to).way == WAY_PLAIN && !icmp_is_ours(e)) {
 		if (!icmp_asked(s, &e->to))

@@ -65,6 +65,7 @@
 #include <sys/syscall.h>
 
 #include "icmp.h"
+#include "policy/conf.h"
 #include "process/forked.h"
 #include "process/libc.h"
 #include "shared/arena.h"
@@ -163,7 +164,8 @@ rx_bundle_suits(struct rx *in)
 {
 	int flags;
 
-	if (!seccomp_unfiltered() || user_filter_present(in->s))
+	if (conf_get()->set.no_bundles || !seccomp_unfiltered() ||
+	    user_filter_present(in->s))
 		return false;
 	flags = real_fcntl(in->fd, F_GETFL, NULL);
 	return flags >= 0 && (flags & O_ASYNC) == 0;

@@ -104,7 +104,7 @@ rx_packet_again(struct rx *in, int flags)
 		v = rx_packet(in, flags | MSG_DONTWAIT);
 		if (v != -EAGAIN || left == 0)
 			return v;
-		if (poll(&p, 1, left) < 0)
+		if (real_poll(&p, 1, left) < 0)
 			return -errno;
 		left = rx_packet_timeout_left(in);
 	}

@@ -37,6 +37,7 @@
 
 #include "icmp.h"
 #include "mp.h"
+#include "policy/conf.h"
 #include "process/forked.h"
 #include "process/reentry.h"
 #include "shared/arena.h"
@@ -67,6 +68,7 @@ static bool
 tx_bundle_may(const struct tx *o)
 {
 	return !o->singly && o->stamps == 0 && !o->s->options.no_check &&
+	    !conf_get()->set.no_bundles &&
 	    (seccomp_unfiltered() || SECCOMP_ALLOWS(SYS_sendmsg));
 }
 
@@ -76,6 +78,14 @@ tx_bundle_is_refusal(int error)
 {
 	return error == -EIO || error == -EINVAL || error == -EMSGSIZE ||
 	    error == -EOPNOTSUPP || error == -ENOPROTOOPT;
+}
+
+/* The engine remembers who refuses bundles; that one is too long for the path,
+ * or for the room of its options, single ones tell. */
+int
+tx_bundle_error(int error, bool refused)
+{
+	return refused && (error == -ENOBUFS || error == -EMSGSIZE) ? 0 : error;
 }
 
 /* Seals all packets: bytes. */
@@ -151,8 +161,9 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 	o->singly = refused;
 	if (!reentry_lock(o->s->map.arena))
 		return (int)n;
-	error = mp_bundle_commit(m, arena_now(), &b, sent, refused ? 0 : error,
-	    r->payload, r->stride, r->len, n < r->n ? r->len : r->last);
+	error = mp_bundle_commit(m, arena_now(), &b, sent,
+	    tx_bundle_error(error, refused), r->payload, r->stride, r->len,
+	    n < r->n ? r->len : r->last);
 	tx_packet_unlock(o);
 	if (error == -EAGAIN && waits) {
 		o->len = r->len;

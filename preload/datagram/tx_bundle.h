@@ -32,5 +32,7 @@ int tx_bundle_send(struct tx *, const struct tx_run *);
  * one by one. */
 int tx_bundle_give(struct tx *, const struct mp_bundle *, const struct tx_run *,
     bool *refused);
+/* What the engine is told of that. */
+int tx_bundle_error(int error, bool refused);
 
 #endif

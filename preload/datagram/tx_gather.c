@@ -13,7 +13,8 @@
  *	any other hook	 that the same thread calls, with whatever descriptor:
  *			 sock_hold() calls tx_gather_now() first.  So what a
  *			 thread did before it receives, waits, closes, or writes
- *			 elsewhere, it did.
+ *			 elsewhere, it did.  Calls that only wait have hooks for
+ *			 this (hook/hook_wait.c).
  *	the agent	 when neither came within GATHER_MOST: the program does
  *			 something else, is stopped, killed, or another program
  *			 by now.
@@ -43,6 +44,7 @@
 
 #include "icmp.h"
 #include "mp.h"
+#include "policy/conf.h"
 #include "process/forked.h"
 #include "process/reentry.h"
 #include "shared/arena.h"
@@ -96,7 +98,7 @@ tx_gather_attempt(struct tx *o, bool *left)
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
 	error = mp_gather_commit(m, arena_now(), &b, error == 0 ? run.n : 0,
-	    refused ? 0 : error);
+	    tx_bundle_error(error, refused));
 	tx_packet_unlock(o);
 	if (error == -EAGAIN)
 		return error;
@@ -183,6 +185,7 @@ static bool
 tx_gather_may(const struct tx *o)
 {
 	return o->single && o->len > 0 && o->stamps == 0 &&
+	    !conf_get()->set.no_bundles &&
 	    o->ask.socket == NULL && !o->s->options.shut &&
 	    !o->s->options.no_check && seccomp_unfiltered() &&
 	    (o->flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) == 0;

@@ -17,6 +17,7 @@
 #include "process/reentry.h"
 #include "shared/arena.h"
 #include "shared/net.h"
+#include "shared/real.h"
 #include "shared/seccomp.h"
 #include "socket/fdtab.h"
 #include "socket/ksock.h"
@@ -139,7 +140,7 @@ tx_staged_wait(const struct tx *o)
 	    !SECCOMP_ALLOWS(SYS_fcntl, o->fd, F_GETFL) ||
 	    (real_fcntl(o->fd, F_GETFL, NULL) & O_NONBLOCK) != 0)
 		return false;
-	(void)poll(NULL, 0, 1);
+	(void)real_poll(NULL, 0, 1);
 	return true;
 }
 

@@ -165,6 +165,9 @@ hook_sockopt_get_socket(int fd, struct sock *s, int option, int *n)
 			return SETSOCKOPT_PASS;
 		*n = s->filter_locked;
 		break;
+	case SO_RCVBUF:
+		*n = sockopt_room_of(s);
+		return *n > 0 ? SETSOCKOPT_DONE : SETSOCKOPT_PASS;
 	case SO_DOMAIN:
 		*n = s->family;
 		break;
@@ -299,14 +302,17 @@ hook_sockopt_put_number(int fd, int level, int n, void *value, socklen_t *len)
 	return SETSOCKOPT_DONE;
 }
 
-/* SO_MEMINFO as the kernel gave it: without the drops and the socket filter
- * that are the library's. */
+/* SO_MEMINFO as the kernel gave it: without the room, the drops and the socket
+ * filter that are the library's. */
 static void
 hook_sockopt_meminfo(const struct sock *s, uint32_t *value, socklen_t len)
 {
-	enum { OPTMEM = 6, DROPS = 8 }; /* SK_MEMINFO_*, linux/sock_diag.h */
+	enum { RCVBUF = 1, OPTMEM = 6, DROPS = 8 }; /* SK_MEMINFO_*, linux/sock_diag.h */
 	uint32_t own = arena_own_drops(&s->map, s->slot);
+	int room = sockopt_room_of(s);
 
+	if (len > RCVBUF * sizeof(*value) && room > 0)
+		value[RCVBUF] = (uint32_t)room;
 	if (len > OPTMEM * sizeof(*value) &&
 	    !user_filter_present(s))
 		value[OPTMEM] = 0;

@@ -13,6 +13,7 @@
 #include "policy/conf.h"
 #include "privilege.h"
 #include "shared/raw.h"
+#include "socket/sock.h"
 
 #define PTR(x) ((void *)(uintptr_t)(x))
 
@@ -231,5 +232,6 @@ hook_syscall(long number, ...)
 		hook_syscall_filter(number, a, &result)))
 		return result;
 	hook_syscall_rights(number, a);
+	sock_go_before(); /* it may be a wait */
 	return raw_call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

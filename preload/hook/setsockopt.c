@@ -199,9 +199,13 @@ setsockopt_copy_to_ipv6(int fd, const struct sock *s, int option, int n)
 }
 
 static void
-setsockopt_after_socket(struct sock *s, int option, int n)
+setsockopt_after_socket(int fd, struct sock *s, int option, int n)
 {
 	switch (option) {
+	case SO_RCVBUF:
+	case SO_RCVBUFFORCE:
+		sockopt_room(fd, s);
+		break;
 	case SO_BROADCAST:
 		s->broadcast = n != 0;
 		break;
@@ -303,7 +307,7 @@ void
 setsockopt_after(int fd, struct sock *s, int level, int option, int n)
 {
 	if (level == SOL_SOCKET)
-		setsockopt_after_socket(s, option, n);
+		setsockopt_after_socket(fd, s, option, n);
 	else if (level == IPPROTO_IP)
 		setsockopt_after_ip(fd, s, option, n);
 	else if (level == IPPROTO_IPV6)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mp.h"
 #include "rules.h"
 
 enum {
@@ -67,7 +68,7 @@ config_file_parse_sessions(struct directive *d)
 	const char *end = config_file_parse_digits(d);
 
 	return end != NULL && *end == '\0' && d->number >= 1 &&
-	    d->number <= 16384;
+	    d->number <= MP_SESSIONS_MAX;
 }
 
 static bool
@@ -140,8 +141,9 @@ static const struct config_file_kind {
 	    "yes or no" },
 	[SET_TELL_PRIVATE] = { "tell-private", config_file_parse_yes,
 	    "yes or no" },
+	[SET_BUNDLES] = { "bundles", config_file_parse_yes, "yes or no" },
 	[SET_SESSIONS] = { "sessions", config_file_parse_sessions,
-	    "a number of 1 to 16384" },
+	    "a number of 1 to 100000" },
 	[SET_MEMORY] = { "memory", config_file_parse_memory,
 	    "a size of 64K to 256M" },
 	[SET_RESEND_AGE] = { "resend-age", config_file_parse_age,

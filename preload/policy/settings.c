@@ -91,6 +91,9 @@ settings_set(struct settings *s, const struct directive *d,
 	case SET_TELL_PRIVATE:
 		s->tell_private = d->number != 0;
 		return true;
+	case SET_BUNDLES:
+		s->no_bundles = d->number == 0;
+		return true;
 	case SET_SESSIONS:
 		s->sessions = d->number;
 		return true;
@@ -130,6 +133,7 @@ static const struct settings_source {
 	{ "MPSHIM_PREFER", SET_DEFAULT, FROM_VARIABLE },
 	{ "MPSHIM_ACCEPT_PLAIN", SET_ACCEPT_PLAIN, FROM_VARIABLE },
 	{ "MPSHIM_TELL_PRIVATE", SET_TELL_PRIVATE, FROM_VARIABLE },
+	{ "MPSHIM_BUNDLES", SET_BUNDLES, FROM_VARIABLE },
 	{ "MPSHIM_SESSIONS", SET_SESSIONS, FROM_VARIABLE },
 	{ "MPSHIM_MEMORY", SET_MEMORY, FROM_VARIABLE },
 	{ "MPSHIM_RESEND_AGE", SET_RESEND_AGE, FROM_VARIABLE },
@@ -164,7 +168,8 @@ settings_spell(enum setting what, const char *word)
 
 	if (what == SET_DEFAULT)
 		return on ? "prefer" : "require";
-	if (what == SET_ACCEPT_PLAIN || what == SET_TELL_PRIVATE)
+	if (what == SET_ACCEPT_PLAIN || what == SET_TELL_PRIVATE ||
+	    what == SET_BUNDLES)
 		return on ? "yes" : "no";
 	return word;
 }

@@ -41,6 +41,7 @@ struct settings {
 	struct rules rules;
 	bool peers_alone; /* MPSHIM_PEER is set: rules of files do not count */
 	bool tell_private;
+	bool no_bundles; /* datagrams leave, and are received, one by one */
 	uint32_t sessions; /* how many; 0: the engine's default */
 	uint32_t memory;   /* bytes; 0: the same */
 	uint32_t resend_us; /* age; 0: the same; 1: nothing is sent again */

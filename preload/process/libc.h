@@ -10,9 +10,14 @@
 #define LIBC_H
 
 #include <aio.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -164,6 +169,42 @@
 	    (fd, flag, format, ap), -1)                                       \
 	LIBC(int, daemon, (int stay, int open), (stay, open), -1)             \
 	LIBC(void *, dlopen, (const char *file, int mode), (file, mode), NULL) \
+	LIBC(int, poll, (struct pollfd *p, nfds_t n, int ms), (p, n, ms), -1) \
+	LIBC(int, ppoll,                                                      \
+	    (struct pollfd *p, nfds_t n, const struct timespec *ts,           \
+		const sigset_t *mask), (p, n, ts, mask), -1)                  \
+	LIBC(int, __poll_chk,                                                 \
+	    (struct pollfd *p, nfds_t n, int ms, size_t room),                \
+	    (p, n, ms, room), -1)                                             \
+	LIBC(int, __ppoll_chk,                                                \
+	    (struct pollfd *p, nfds_t n, const struct timespec *ts,           \
+		const sigset_t *mask, size_t room),                           \
+	    (p, n, ts, mask, room), -1)                                       \
+	LIBC(int, select,                                                     \
+	    (int n, fd_set *in, fd_set *out, fd_set *other,                   \
+		struct timeval *tv), (n, in, out, other, tv), -1)             \
+	LIBC(int, pselect,                                                    \
+	    (int n, fd_set *in, fd_set *out, fd_set *other,                   \
+		const struct timespec *ts, const sigset_t *mask),             \
+	    (n, in, out, other, ts, mask), -1)                                \
+	LIBC(int, epoll_wait,                                                 \
+	    (int epoll, struct epoll_event *e, int n, int ms),                \
+	    (epoll, e, n, ms), -1)                                            \
+	LIBC(int, epoll_pwait,                                                \
+	    (int epoll, struct epoll_event *e, int n, int ms,                 \
+		const sigset_t *mask), (epoll, e, n, ms, mask), -1)           \
+	LIBC(int, epoll_pwait2,                                               \
+	    (int epoll, struct epoll_event *e, int n,                         \
+		const struct timespec *ts, const sigset_t *mask),             \
+	    (epoll, e, n, ts, mask), -1)                                      \
+	LIBC(int, nanosleep,                                                  \
+	    (const struct timespec *ts, struct timespec *left),               \
+	    (ts, left), -1)                                                   \
+	LIBC(int, clock_nanosleep,                                            \
+	    (clockid_t clock, int flags, const struct timespec *ts,           \
+		struct timespec *left), (clock, flags, ts, left), ENOSYS)     \
+	LIBC(int, usleep, (unsigned us), (us), -1)                            \
+	LIBC(unsigned, sleep, (unsigned s), (s), s)                           \
 	LIBC(int, aio_read, (struct aiocb *cb), (cb), -1)                     \
 	LIBC(int, aio_write, (struct aiocb *cb), (cb), -1)                    \
 	LIBC(int, lio_listio,                                                 \

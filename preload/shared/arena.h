@@ -46,6 +46,8 @@ struct slot_rx {
 	_Atomic uint32_t given;	  /* its datagrams, from the first on, that are
 				   * done with */
 	_Atomic uint32_t gro;	  /* the program's own UDP_GRO */
+	_Atomic uint32_t room;	  /* the program's SO_RCVBUF, as it reads it;
+				   * 0: the kernel's is it */
 	_Atomic uint64_t since; /* us: of the last change of `mode', or try */
 };
 

@@ -174,7 +174,7 @@ connect_agent_lock(void)
 			real_close(fd);
 			return -1;
 		}
-		poll(NULL, 0, 1);
+		real_poll(NULL, 0, 1);
 	}
 	return fd;
 }

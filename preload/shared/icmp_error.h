@@ -6,7 +6,10 @@
 #ifndef ICMP_ERROR_H
 #define ICMP_ERROR_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "mp.h"
 
@@ -26,5 +29,10 @@ struct icmp_error {
 	uint8_t data[ICMP_ERROR_DATA]; /* the datagram's begin; RAW: the
 					* packet's */
 };
+
+/* Fills in what an entry of an error queue says, with n bytes of the packet, of
+ * which `most' are kept; false: there is no error in it. */
+bool icmp_error_read(struct icmp_error *, struct msghdr *entry,
+    const uint8_t *packet, size_t n, size_t most);
 
 #endif

@@ -177,7 +177,7 @@ ipc_await(int fd)
 	uint64_t until = arena_now() + IPC_WAIT_MS * 1000, now;
 
 	while ((now = arena_now()) < until)
-		if (poll(&p, 1, (int)((until - now) / 1000) + 1) > 0)
+		if (real_poll(&p, 1, (int)((until - now) / 1000) + 1) > 0)
 			return 0;
 	return -ETIMEDOUT;
 }

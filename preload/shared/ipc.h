@@ -134,6 +134,8 @@ enum ipc_row_kind { IPC_ROW_PORT = 1, IPC_ROW_SLOT, IPC_ROW_SESSION,
 	X(flow_ok, FLOW)	  /* after doubt or failure */                \
 	X(flow_moved, FLOW)	  /* has other addresses */                   \
 	X(flow_gone, FLOW)                                                    \
+	X(bundles_off, FLOW)	  /* they fail there, single ones go */       \
+	X(bundles_again, FLOW)	  /* are tried again */                       \
 	X(choice, FLOW)		  /* is in use from now on */                 \
 	X(sample, FLOW)		  /* a round-trip time, or none */            \
 	X(link_up, LINK)                                                      \

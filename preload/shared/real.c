@@ -85,3 +85,9 @@ real_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	return recvmsg(fd, msg, flags);
 }
+
+int
+real_poll(struct pollfd *p, nfds_t n, int ms)
+{
+	return poll(p, n, ms);
+}

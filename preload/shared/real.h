@@ -28,5 +28,6 @@ ssize_t real_sendto(int, const void *, size_t, int, const struct sockaddr *,
 ssize_t real_recvfrom(int, void *, size_t, int, struct sockaddr *, socklen_t *);
 ssize_t real_sendmsg(int, const struct msghdr *, int);
 ssize_t real_recvmsg(int, struct msghdr *, int);
+int real_poll(struct pollfd *, nfds_t, int);
 
 #endif

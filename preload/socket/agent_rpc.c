@@ -5,6 +5,8 @@
 #include <linux/filter.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "fdtab.h"
 #include "ksock.h"
@@ -13,13 +15,33 @@
 #include "process/reentry.h"
 #include "process/spawn_agent.h"
 #include "shared/net.h"
+#include "shared/raw.h"
 #include "shared/real.h"
+#include "shared/seccomp.h"
 
 enum {
 	TRIES = 3,	/* to start an agent and ask it */
 	LOCKED = 200,	/* to ask again while the port's lock is taken */
 	LOCKED_MS = 5,	/* pause before that */
+	TIGHT_SESSIONS = 4096, /* of a port, where address space is limited */
 };
+
+/* Is the address space of this process limited (ulimit -v)?  An arena with all
+ * the sessions that a port may have takes 700 MB of it, of which only what is
+ * used is ever memory. */
+static bool
+agent_rpc_is_tight(void)
+{
+	struct rlimit limit;
+	int saved = errno;
+	bool tight;
+
+	tight = !SECCOMP_ALLOWS(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) ||
+	    RAW(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) != 0 ||
+	    limit.rlim_cur != RLIM_INFINITY;
+	errno = saved;
+	return tight;
+}
 
 static void
 agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
@@ -43,6 +65,8 @@ agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
 	memcpy(ask->arena_token, s->token, sizeof(ask->arena_token));
 	ask->tell_private = conf->set.tell_private;
 	ask->sessions = conf->set.sessions;
+	if (ask->sessions == 0 && kind == IPC_OPEN && agent_rpc_is_tight())
+		ask->sessions = TIGHT_SESSIONS;
 	ask->memory = conf->set.memory;
 	ask->resend_us = conf->set.resend_us;
 	memcpy(ask->keys, conf->keys, sizeof(ask->keys));
@@ -92,7 +116,7 @@ agent_rpc_ask(struct ipc_request *ask, const int *pass, int n, int show,
 		    start);
 		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
 			return error;
-		poll(NULL, 0, LOCKED_MS);
+		real_poll(NULL, 0, LOCKED_MS);
 	}
 }
 

@@ -277,7 +277,7 @@ attach_begin(struct sock *s)
 			return true;
 		}
 		idle = 0;
-		poll(NULL, 0, 1);
+		real_poll(NULL, 0, 1);
 	}
 	return false;
 }
@@ -369,6 +369,8 @@ attach_socket(int fd, struct sock *s)
 				reentry_unlock(s->map.arena);
 			}
 			atomic_store(&s->state, SOCK_ATTACHED);
+			if (sockopt_room_of(s) == 0)
+				sockopt_room(fd, s);
 			if (!refusal)
 				attach_refusal(fd, s);
 		} else {

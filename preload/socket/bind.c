@@ -185,7 +185,7 @@ bind_taken(int fd, struct sock *s, const struct mp_addr *a,
 		error = ksock_bind(fd, s, wide);
 		if (error != -EADDRINUSE)
 			return error;
-		poll(NULL, 0, 1);
+		real_poll(NULL, 0, 1);
 	}
 	return bind_beside(fd, s, a);
 }

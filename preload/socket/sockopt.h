@@ -29,6 +29,11 @@ bool sockopt_waits(int fd);
 /* Reads, once, what was set before this process knew the socket; of an attached
  * one also does sockopt_apply(), once. */
 void sockopt_know(int fd, struct sock *);
+/* The program's SO_RCVBUF is what the kernel's is now: notes it, and makes the
+ * kernel's larger. */
+void sockopt_room(int fd, struct sock *);
+/* The program's SO_RCVBUF; 0: the kernel's is it. */
+int sockopt_room_of(const struct sock *);
 /* Sets the kernel's options of an attached socket as these are now. */
 void sockopt_apply(int fd, struct sock *);
 

@@ -19,6 +19,27 @@ START_TEST(talk)
 }
 END_TEST
 
+/* What a program gathered and leaves to the agent goes by one call of the
+ * kernel. */
+START_TEST(gathered)
+{
+	struct mp_addr to = meet(&a, &b, 4260);
+	char data[500] = "gathered";
+	unsigned i, n = 0, came, most;
+
+	for (i = 0; i < 50; i++)
+		ping(&a, &b, &to, 1000);
+	(void)player_count_bundled(&b, 50, &most);
+	for (i = 0; i < 40; i++)
+		n += player_gather(&a, &to, data, sizeof(data)) > 0;
+	ck_assert_uint_ge(n, 15);
+	came = player_count_bundled(&b, 300, &most);
+	ck_assert_uint_ge(came, n);
+	/* It may come while the first ones are there only. */
+	ck_assert_uint_ge(most, n / 3);
+}
+END_TEST
+
 /* Both links are found and used. */
 START_TEST(two_links)
 {
@@ -288,6 +309,7 @@ case_traffic(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, talk);
+	tcase_add_test(t, gathered);
 	tcase_add_test(t, two_links);
 	tcase_add_loop_test(t, harm, 0, HARMS);
 	tcase_add_test(t, routed);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -328,6 +329,59 @@ player_send(struct player *p, const struct mp_addr *to, const void *data,
 		unlock(p);
 	}
 	return done;
+}
+
+int
+player_gather(struct player *p, const struct mp_addr *to, const void *data,
+    size_t len)
+{
+	static const struct mp_tx_option none = { .tos = { -1, -1 },
+		.ttl = { -1, -1 } };
+	int n;
+
+	arena_lock(p->map.arena);
+	n = mp_gather(&p->map.mp, arena_now(), p->slot, to, &none, data, len);
+	unlock(p);
+	return n;
+}
+
+/* Takes what lies first: how many packets, or 0. */
+static unsigned
+take_bundle(struct player *p)
+{
+	static uint8_t packets[PACKET];
+	union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control;
+	struct iovec iov = { .iov_base = packets, .iov_len = sizeof(packets) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control) };
+	struct net_info info;
+	ssize_t n = recvmsg(p->fd, &msg, MSG_DONTWAIT);
+
+	if (n < 0)
+		return 0;
+	net_info_read(&msg, &info);
+	return info.segment == 0 ? 1 : (unsigned)((size_t)n + info.segment -
+	    1) / info.segment;
+}
+
+unsigned
+player_count_bundled(struct player *p, int wait_ms, unsigned *most)
+{
+	struct pollfd poller = { .fd = p->fd, .events = POLLIN };
+	unsigned n, all = 0;
+	int on = 1;
+
+	*most = 0;
+	(void)setsockopt(p->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
+	while (poll(&poller, 1, wait_ms) > 0) {
+		n = take_bundle(p);
+		all += n;
+		*most = n > *most ? n : *most;
+	}
+	return all;
 }
 
 void

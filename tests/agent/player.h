@@ -81,6 +81,13 @@ void player_announce_close(struct player *);
 /* Sends a datagram, or stages it: 0, or a negative errno. */
 int player_send(struct player *, const struct mp_addr *to, const void *,
     size_t);
+/* Has a datagram wait for others, as a program in a hurry: what mp_gather()
+ * says.  The agent is to send it. */
+int player_gather(struct player *, const struct mp_addr *to, const void *,
+    size_t);
+/* Lets bundles come in, and takes what comes within so many ms: the number of
+ * packets, and of those that the peer sent together at the most. */
+unsigned player_count_bundled(struct player *, int wait_ms, unsigned *most);
 /* Receives a datagram within so many ms: its length, or -EAGAIN. */
 int player_recv(struct player *, struct mp_addr *from, void *, size_t,
     int wait_ms);

@@ -227,6 +227,34 @@ START_TEST(flow_states)
 }
 END_TEST
 
+START_TEST(bundles)
+{
+	struct ipc_row *f[2];
+
+	both(f);
+	f[0]->u.flow_row.info.bundles = MP_BUNDLES_OFF;
+	f[1]->u.flow_row.info.bundles = MP_BUNDLES_TRUSTED;
+	find(false);
+	SAID_IS(E(bundles_off));
+
+	old.row[1] = *f[0];
+	f[0]->u.flow_row.info.bundles = MP_BUNDLES_TRY;
+	find(false);
+	SAID_IS(E(bundles_again));
+}
+END_TEST
+
+/* Refused before the flow was seen. */
+START_TEST(bundles_off_at_once)
+{
+	session_add(&old, T1, 1, 0);
+	session_add(&now, T2, 1, 0);
+	flow_add(&now, T2, 1, 0)->u.flow_row.info.bundles = MP_BUNDLES_OFF;
+	find(false);
+	SAID_IS(E(flow_new), E(bundles_off));
+}
+END_TEST
+
 START_TEST(flow_alone_goes)
 {
 	struct ipc_row *f[2];
@@ -333,6 +361,8 @@ suite_status_diff(void)
 	tcase_add_test(t, choice_after_its_reason);
 	tcase_add_test(t, choice_of_the_same);
 	tcase_add_test(t, flow_states);
+	tcase_add_test(t, bundles);
+	tcase_add_test(t, bundles_off_at_once);
 	tcase_add_test(t, flow_alone_goes);
 	tcase_add_test(t, samples);
 	tcase_add_test(t, counters);

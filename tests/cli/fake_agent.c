@@ -136,6 +136,18 @@ flow_of(uint32_t session, uint32_t flow, const char *local, const char *remote,
 	return r;
 }
 
+/* Bundles were lost there. */
+static void
+lost_bundles(struct ipc_row *r)
+{
+	struct mp_flow_info *f = &r->u.flow_row.info;
+
+	f->bundles = MP_BUNDLES_OFF;
+	f->bundle_n = 24;
+	f->bundle_lost = 4;
+	f->single_n = 256;
+}
+
 static void
 mode_rows(void)
 {
@@ -151,6 +163,7 @@ mode_rows(void)
 	r = flow_of(0, 1, "2001:db8:0:1::1", "2001:db8::7", "eth1");
 	r.u.flow_row.info.in_use = true;
 	r.u.flow_row.info.srtt_us = 60900;
+	lost_bundles(&r);
 	send_row(&r);
 	r = flow_of(0, 0, "192.0.2.1", "198.51.100.7", "eth0");
 	r.u.flow_row.info.failed = true;
@@ -158,6 +171,8 @@ mode_rows(void)
 	send_row(&r);
 	r = flow_of(0, 2, "192.0.2.1", "198.51.100.8", "eth0");
 	r.u.flow_row.info.doubt = true;
+	r.u.flow_row.info.bundles = MP_BUNDLES_OFF;
+	r.u.flow_row.info.bundle_error = -EIO;
 	send_row(&r);
 	r = flow_of(0, 3, "192.0.2.1", "198.51.100.9", "eth0");
 	r.u.flow_row.info.validated = false;
@@ -248,6 +263,8 @@ event_of(uint32_t event, uint32_t kind)
 		r.u.lost_row.lines = 17;
 	} else if (kind == IPC_ROW_ERROR)
 		memcpy(r.u.error_row.text, "it is so", 9);
+	if (event == IPC_EVENT_bundles_off)
+		lost_bundles(&r);
 	r.event = event;
 	r.at = NOW - 1000 + event;
 	r.wall = 1700000000000000 + event;

@@ -52,11 +52,21 @@ struct impair {
 	uint64_t corrupt_ppm;
 	uint64_t pmtu;
 	uint64_t black;
+	uint64_t segment; /* enum segment */
+};
+
+/* What the sending device does with a bundle of datagrams (UDP_SEGMENT). */
+enum segment {
+	SEGMENT_NONE,    /* it gets none: the kernel cuts them */
+	SEGMENT_CUT,     /* cuts it */
+	SEGMENT_MERGE,   /* sends it as one datagram */
+	SEGMENT_CORRUPT, /* cuts it, with a wrong bit in each second datagram */
+	SEGMENT_DROP,
 };
 
 struct counters {
 	uint64_t in, in_bytes, out, out_bytes;
-	uint64_t dup, reordered, corrupted;
+	uint64_t dup, reordered, corrupted, bundles;
 	uint64_t dropped[CAUSES];
 };
 
@@ -144,10 +154,28 @@ int link_new(struct emu *, char *const word[5], const char **what);
 struct link *link_find(const struct emu *, const char *name);
 int end_set_mtu(struct end *, int mtu);
 int end_set_carrier(struct end *, bool on);
+int end_set_offload(struct end *, unsigned long tun_features);
+/* A packet goes into the direction; it may be changed. */
+void direction_take(struct emu *, struct direction *, uint8_t *packet,
+    size_t len);
 /* Reads a batch of packets that the host sent. */
 void end_read(struct emu *, struct end *);
 /* Delivers the packets that are due by now. */
 void emu_deliver(struct emu *, uint64_t now);
+
+/* emu_segment.c: devices that cut bundles. */
+
+/* Of a bundle: octets before its UDP header, and of its datagrams. */
+struct segment_head {
+	size_t sum_start, size;
+};
+
+void segment_cut(struct emu *, struct direction *, const struct segment_head *,
+    const uint8_t *packet, size_t len);
+/* Completes the checksum, of what lies behind `start', at that offset. */
+void segment_sum(uint8_t *packet, size_t len, size_t start, size_t offset);
+/* What the device of end i does from now on. */
+int segment_set(struct link *, int i, enum segment);
 
 /* emu_pcap.c: records what both hosts send over a link, as raw IP. */
 

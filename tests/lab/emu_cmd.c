@@ -187,6 +187,28 @@ do_mtu(struct command *c)
 }
 
 static bool
+do_segment(struct command *c)
+{
+	static const char *const how[] = { "none", "cut", "merge", "corrupt",
+		"drop" };
+	size_t k, n = sizeof(how) / sizeof(*how);
+	int i, error = 0;
+
+	for (k = 0; *c->word != NULL && k < n; k++)
+		if (strcmp(*c->word, how[k]) == 0)
+			break;
+	if (*c->word == NULL || k == n)
+		return wrong(c, "segment", "none, cut, merge, corrupt or drop");
+	for (i = 0; i < 2 && error == 0; i++)
+		if (c->direction[i])
+			error = segment_set(c->link, i, (enum segment)k);
+	if (error != 0)
+		return failed(c, "segment", error);
+	c->word++;
+	return true;
+}
+
+static bool
 do_pcap(struct command *c)
 {
 	struct link *l = c->link;
@@ -214,12 +236,14 @@ do_clear(struct command *c)
 	int i, error = 0;
 
 	for (i = 0; i < 2; i++) {
+		if (error == 0)
+			error = segment_set(c->link, i, SEGMENT_NONE);
 		c->link->direction[i].impair = (struct impair){ 0 };
 		direction_changed(&c->link->direction[i]);
 		if (!c->link->end[i].carrier && error == 0)
 			error = end_set_carrier(&c->link->end[i], true);
 	}
-	return error == 0 || failed(c, "carrier", error);
+	return error == 0 || failed(c, "clear", error);
 }
 
 static void
@@ -246,6 +270,7 @@ direction_show(struct command *c, int i)
 	say(c, "dup", d->n.dup);
 	say(c, "reordered", d->n.reordered);
 	say(c, "corrupted", d->n.corrupted);
+	say(c, "bundles", d->n.bundles);
 	say(c, "inflight", d->in_flight);
 	putc('\n', c->answer);
 }
@@ -269,6 +294,7 @@ static const struct {
 	{ "blackhole", do_blackhole },
 	{ "carrier", do_carrier },
 	{ "mtu", do_mtu },
+	{ "segment", do_segment },
 	{ "pcap", do_pcap },
 	{ "clear", do_clear },
 	{ "show", do_show },

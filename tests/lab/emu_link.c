@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct link *
@@ -52,11 +54,18 @@ end_set_carrier(struct end *end, bool on)
 	return 0;
 }
 
+int
+end_set_offload(struct end *end, unsigned long features)
+{
+	return ioctl(end->tun, TUNSETOFFLOAD, features) != 0 ? -errno : 0;
+}
+
 /* Creates the device in the current network namespace and sets it up. */
 static int
 end_make(struct end *end)
 {
-	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI |
+	    IFF_VNET_HDR };
 	int error;
 
 	end->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -149,6 +158,17 @@ out:
 
 /* --- Packets ------------------------------------------------------------- */
 
+/* Gives a packet to the host. */
+static bool
+end_write(struct end *end, const uint8_t *packet, size_t len)
+{
+	struct virtio_net_hdr none = { .flags = 0 };
+	struct iovec iov[2] = { { &none, sizeof(none) },
+		{ (void *)(uintptr_t)packet, len } };
+
+	return writev(end->tun, iov, 2) == (ssize_t)(sizeof(none) + len);
+}
+
 static void
 direction_arrive(struct direction *d, const uint8_t *packet, size_t len)
 {
@@ -158,7 +178,7 @@ direction_arrive(struct direction *d, const uint8_t *packet, size_t len)
 		why = C_CARRIER;
 	else if (d->impair.black)
 		why = C_BLACKHOLE;
-	else if (write(d->to->tun, packet, len) != (ssize_t)len)
+	else if (!end_write(d->to, packet, len))
 		why = C_DOWN;
 	if (why != ARRIVES) {
 		d->n.dropped[why]++;
@@ -192,7 +212,7 @@ direction_send(struct emu *e, struct direction *d, const uint8_t *packet,
 	d->in_flight_bytes += len;
 }
 
-static void
+void
 direction_take(struct emu *e, struct direction *d, uint8_t *packet, size_t len)
 {
 	uint64_t now = emu_now(), at = now;
@@ -221,14 +241,28 @@ void
 end_read(struct emu *e, struct end *end)
 {
 	static uint8_t packet[PACKET_MAX];
+	struct virtio_net_hdr h;
+	struct iovec iov[2] = { { &h, sizeof(h) }, { packet, sizeof(packet) } };
+	struct segment_head bundle;
 	ssize_t n;
+	size_t len;
 	int i;
 
 	for (i = 0; i < BATCH; i++) {
-		n = read(end->tun, packet, sizeof(packet));
-		if (n <= 0)
+		n = readv(end->tun, iov, 2);
+		if (n <= (ssize_t)sizeof(h))
 			return;
-		direction_take(e, end->out, packet, (size_t)n);
+		len = (size_t)n - sizeof(h);
+		bundle = (struct segment_head){ h.csum_start, h.gso_size };
+		if (h.gso_type != VIRTIO_NET_HDR_GSO_NONE &&
+		    end->out->impair.segment != SEGMENT_MERGE) {
+			segment_cut(e, end->out, &bundle, packet, len);
+			continue;
+		}
+		end->out->n.bundles += h.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+		if (h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+			segment_sum(packet, len, h.csum_start, h.csum_offset);
+		direction_take(e, end->out, packet, len);
 	}
 }
 

@@ -72,6 +72,7 @@ START_TEST(as_one_by_one)
 		twins_happen(d, &w);
 		e = (int)twins_random(&w.seed, 2);
 		ask(&t, d, e, &w);
+		twins_trust(&d->end[e].mp, duo_time(d, e));
 		duo_twin(d, e, &twin);
 		twins_singly(&twin, duo_time(d, e), &t, &singly);
 		twins_bundled(&d->end[e].mp, duo_time(d, e), &t, &bundled);
@@ -127,7 +128,7 @@ new_locals(struct duo *d, struct session *s, struct flow *f)
 {
 	(void)d;
 	(void)f;
-	s->locals_due = true;
+	s->locals_gen--;
 }
 
 static void
@@ -231,6 +232,7 @@ START_TEST(ended)
 
 	f->size = MP_SIZE_MIN;
 	r->set(d, duo_session(d, 0), f);
+	twins_trust(&d->end[0].mp, d->now);
 	duo_twin(d, 0, &twin);
 	twins_singly(&twin, d->now, &t, &singly);
 	twins_bundled(&d->end[0].mp, d->now, &t, &bundled);
@@ -251,6 +253,7 @@ START_TEST(arguments)
 	const enum mp_send_flag no = (enum mp_send_flag)0;
 	struct mp_bundle b;
 
+	twins_trust(m, d->now);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 8, 0, no, &b),
 	    0);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 9, 2, no, &b),
@@ -307,6 +310,7 @@ START_TEST(fails)
 
 	t.fails = twins_random(&seed, t.n);
 	for (again = 0; again < 2; again++) { /* the second error in a row */
+		twins_trust(&d->end[0].mp, d->now);
 		duo_twin(d, 0, &twin);
 		twins_singly(&twin, d->now, &t, &singly);
 		twins_bundled(&d->end[0].mp, d->now, &t, &bundled);
@@ -330,6 +334,7 @@ START_TEST(stopped)
 	struct mp_bundle b;
 	uint64_t seq = f->tx_seq;
 
+	twins_trust(m, d->now);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
 	    5, (enum mp_send_flag)0, &b), 5);
 	ck_assert_int_eq(mp_bundle_commit(m, d->now, &b, 2, 0,
@@ -349,6 +354,7 @@ START_TEST(session_over)
 	struct mp *m = &d->end[0].mp;
 	struct mp_bundle b, same;
 
+	twins_trust(m, d->now);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
 	    5, (enum mp_send_flag)0, &b), 5);
 	same = b;
@@ -379,6 +385,7 @@ START_TEST(path_dies)
 	got = d->end[1].n_got;
 	for (i = 0; i < 64; i++)
 		say[i][0] = (uint8_t)i;
+	twins_trust(m, d->now);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
 	    64, (enum mp_send_flag)0, &b), 64);
 	for (i = 0; i < 64; i++) {

@@ -430,6 +430,36 @@ START_TEST(close_initiator)
 }
 END_TEST
 
+/* The peer said that its socket is gone, and the program answers it all the
+ * same.  Another socket that has the port later does not get that, as it would
+ * not without us; what is sent shortly before it comes, and then, arrives. */
+START_TEST(close_answered)
+{
+	struct duo *d = duo_new(1, 1);
+
+	duo_up(d);
+	mp_slot_close(&d->end[0].mp, d->now, 0);
+	duo_run(d, d->now + 100 * MS);
+	ck_assert_int_eq(duo_sessions(d, 1), 0);
+	d->end[0].off = true;
+	ck_assert_int_eq(duo_say(d, 1, 101), 0);
+	duo_run(d, d->now + (_i == 0 ? 5 * SEC : 250 * MS));
+	ck_assert_int_eq(duo_say(d, 1, 103), 0);
+	duo_restart(d, 0);
+	d->end[0].off = false;
+	duo_tell(d, 0);
+	duo_run(d, d->now + 200 * MS);
+	ck_assert_int_eq(duo_say(d, 1, 105), 0);
+	duo_run(d, d->now + 3 * SEC);
+	ck_assert_int_eq(duo_heard(d, 0, 101), 0);
+	ck_assert_int_eq(duo_heard(d, 0, 103), 1);
+	ck_assert_int_eq(duo_say(d, 1, 107), 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(duo_heard(d, 0, 107), 1);
+	duo_free(d);
+}
+END_TEST
+
 /* --- COPY ----------------------------------------------------------------- */
 
 static struct wire_msg
@@ -603,6 +633,7 @@ suite_control(void)
 	tcase_add_loop_test(t, list_parts, 0, 2);
 	tcase_add_test(t, close);
 	tcase_add_loop_test(t, close_initiator, 0, 2);
+	tcase_add_loop_test(t, close_answered, 0, 2);
 	tcase_add_test(t, copy);
 	tcase_add_loop_test(t, copy_bad, 0, COUNT(bads));
 	tcase_add_test(t, copy_new_flow);

@@ -68,6 +68,28 @@ START_TEST(begin)
 }
 END_TEST
 
+/* Datagrams wait in the program's queue, while control packets are read at once:
+ * however many of these come, those are new, and no number is new twice. */
+START_TEST(lagging)
+{
+	struct replay seen;
+	uint64_t n;
+
+	memset(&seen, 0, sizeof(seen));
+	for (n = 300; n < 100000; n += 300)
+		flow_take(&seen, false, true, n);
+	ck_assert_int_eq(flow_seen(&seen, false, true, n - 300), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, true, 300), REPLAY_OLD);
+	for (n = 1; n < 300; n++) {
+		ck_assert_int_eq(flow_seen(&seen, false, false, n),
+		    REPLAY_NEW);
+		flow_take(&seen, false, false, n);
+		ck_assert_int_eq(flow_seen(&seen, false, false, n),
+		    REPLAY_SEEN);
+	}
+}
+END_TEST
+
 /* PROTOCOL.md 1: a packet is delivered once; it is in order above every earlier
  * one of its flow and C bit.  A new key begins both anew and keeps those of the
  * former key. */
@@ -78,9 +100,9 @@ START_TEST(keys)
 
 	memset(&seen, 0, sizeof(seen));
 	f.tx_seq = 500;
-	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_NEW);
-	flow_take(&seen, false, 7);
-	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 7), REPLAY_NEW);
+	flow_take(&seen, false, false, 7);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 7), REPLAY_SEEN);
 	ck_assert(flow_in_order(&f, false, false, 7));
 	flow_mark(&f, false, false, 7);
 	ck_assert(!flow_in_order(&f, false, false, 7));
@@ -90,12 +112,13 @@ START_TEST(keys)
 
 	flow_new_key(&f, &seen);
 	ck_assert_uint_eq(f.tx_seq, 0);
-	ck_assert_int_eq(flow_seen(&seen, false, 7), REPLAY_NEW);
-	ck_assert_int_eq(flow_seen(&seen, true, 7), REPLAY_SEEN);
-	ck_assert_int_eq(flow_seen(&seen, true, 8), REPLAY_NEW);
-	flow_take(&seen, true, 8);
-	ck_assert_int_eq(flow_seen(&seen, true, 8), REPLAY_SEEN);
-	ck_assert_int_eq(flow_seen(&seen, false, 8), REPLAY_NEW);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 7), REPLAY_NEW);
+	ck_assert_int_eq(flow_seen(&seen, true, false, 7), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, true, false, 8), REPLAY_NEW);
+	flow_take(&seen, true, false, 8);
+	ck_assert_int_eq(flow_seen(&seen, true, false, 8), REPLAY_SEEN);
+	ck_assert_int_eq(flow_seen(&seen, false, false, 8), REPLAY_NEW);
+	ck_assert_int_eq(flow_seen(&seen, true, true, 8), REPLAY_NEW);
 	ck_assert(flow_in_order(&f, false, false, 1));
 	ck_assert(!flow_in_order(&f, true, false, 7));
 	ck_assert(flow_in_order(&f, true, false, 8));
@@ -628,6 +651,7 @@ suite_flow(void)
 	TCase *t = tcase_create("flow");
 
 	tcase_add_test(t, begin);
+	tcase_add_test(t, lagging);
 	tcase_add_test(t, keys);
 	tcase_add_loop_test(t, usable, 0, COUNT(usables));
 	tcase_add_test(t, doubt);

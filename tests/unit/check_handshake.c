@@ -33,15 +33,15 @@ START_TEST(key)
 	struct mp_keyring ring = { .n = 0 };
 	uint8_t secret[32] = { 1 };
 
-	ck_assert_ptr_null(handshake_key(NULL, 0));
-	ck_assert_ptr_null(handshake_key(&ring, 0));
+	ck_assert_ptr_null(mp_keyring_find(NULL, 0));
+	ck_assert_ptr_null(mp_keyring_find(&ring, 0));
 	ck_assert_int_eq(test_keys_add(&ring, "one", 'A', secret), 0);
 	secret[0] = 2;
 	ck_assert_int_eq(test_keys_add(&ring, "two", 'B', secret), 0);
-	ck_assert_ptr_null(handshake_key(&ring, 0));
-	ck_assert_ptr_eq(handshake_key(&ring, ring.key[0].id), &ring.key[0]);
-	ck_assert_ptr_eq(handshake_key(&ring, ring.key[1].id), &ring.key[1]);
-	ck_assert_ptr_null(handshake_key(&ring, 12345));
+	ck_assert_ptr_eq(mp_keyring_find(&ring, 0), &ring.key[0]);
+	ck_assert_ptr_eq(mp_keyring_find(&ring, ring.key[0].id), &ring.key[0]);
+	ck_assert_ptr_eq(mp_keyring_find(&ring, ring.key[1].id), &ring.key[1]);
+	ck_assert_ptr_null(mp_keyring_find(&ring, 12345));
 }
 END_TEST
 
@@ -54,13 +54,13 @@ START_TEST(peer)
 	ck_assert_int_eq(test_keys_add(&ring, "one", 'A', number), 0);
 	number[0] = 2;
 	ck_assert_int_eq(test_keys_add(&ring, "two", 'B', number), 0);
-	ck_assert_ptr_eq(handshake_peer(&ring, 0, ring.key[0].pub),
+	ck_assert_ptr_eq(mp_keyring_peer(&ring, 0, ring.key[0].pub),
 	    &ring.key[0]);
-	ck_assert_ptr_eq(handshake_peer(&ring, 1, ring.key[1].pub),
+	ck_assert_ptr_eq(mp_keyring_peer(&ring, 1, ring.key[1].pub),
 	    &ring.key[1]);
-	ck_assert_ptr_null(handshake_peer(&ring, 1, ring.key[0].pub));
+	ck_assert_ptr_null(mp_keyring_peer(&ring, 1, ring.key[0].pub));
 	ring.key[0].pub[31] ^= 1;
-	ck_assert_ptr_null(handshake_peer(&ring, 0, ring.key[1].pub));
+	ck_assert_ptr_null(mp_keyring_peer(&ring, 0, ring.key[1].pub));
 }
 END_TEST
 

@@ -122,7 +122,7 @@ START_TEST(pace)
 	for (i = 0; i < 3; i++) {
 		began = duo_count(d, 0, MP_C_handshake_out);
 		for (until = d->now + 5 * SEC; d->now < until;) {
-			s->rekey_at = duo_time(d, 0);
+			s->rekey_at = s->last_data = duo_time(d, 0);
 			table_arm(&d->end[0].mp, s, s->rekey_at);
 			duo_run(d, d->now + 5 * MS);
 		}
@@ -471,9 +471,9 @@ START_TEST(which_key)
 
 	memset(&ring, 0, sizeof(ring));
 	ck_assert_int_eq(test_keys_add(&ring, "other", 'A', secret), 0);
-	ring.own[ring.n_own++] = d->end[0].keys.own[0];
-	ring.key[ring.n] = d->end[0].keys.key[0];
-	ring.key[ring.n++].own = 1;
+	ck_assert_int_eq(mp_keyring_add(&ring, "peer",
+	    d->end[0].keys.own[0].secret, d->end[0].keys.key[0].pub,
+	    d->end[0].keys.key[0].psk), 0);
 	d->end[0].keys = ring;
 	ck_assert_int_eq(mp_send_begin(&d->end[0].mp, d->now, 0,
 	    &d->end[0].peer, ring.key[1].id, 1, (enum mp_send_flag)0, tx),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* core/keyring.c: what it derives, against noise_kat.py. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mp.h"
@@ -117,7 +118,7 @@ START_TEST(full)
 	uint32_t i;
 
 	memset(&ring, 0, sizeof(ring));
-	for (i = 0; i < MP_KEYS_MAX; i++) {
+	for (i = 0; i < MP_KEYS_FEW; i++) {
 		snprintf(text, sizeof(text), "key%u", i);
 		peer_n(pub, i);
 		ck_assert_int_eq(mp_keyring_add(&ring, text, own, pub,
@@ -128,13 +129,13 @@ START_TEST(full)
 		    MP_EEXIST);
 		ck_assert_mem_eq(&ring, &before, sizeof(ring));
 	}
-	peer_n(pub, MP_KEYS_MAX);
+	peer_n(pub, MP_KEYS_FEW);
 	ck_assert_int_eq(mp_keyring_add(&ring, "x", own, pub, NULL), MP_ENOMEM);
 	ck_assert_int_eq(mp_keyring_add(&ring, "", own, pub, NULL), MP_EINVAL);
 	peer_n(pub, 0);
 	ck_assert_int_eq(mp_keyring_add(&ring, "x", own, pub, NULL), MP_EEXIST);
 	ck_assert_mem_eq(&ring, &before, sizeof(ring));
-	for (i = 0; i < MP_KEYS_MAX; i++) {
+	for (i = 0; i < MP_KEYS_FEW; i++) {
 		snprintf(text, sizeof(text), "key%u", i);
 		ck_assert_str_eq(ring.key[i].name, text);
 	}
@@ -292,6 +293,118 @@ START_TEST(wipe)
 }
 END_TEST
 
+/* --- Many peers ----------------------------------------------------------- */
+
+enum { MANY = 3000 };
+
+/* A public key that nobody has the secret of; the curve takes any. */
+static void
+made_up(uint8_t pub[32], uint32_t n)
+{
+	memset(pub, 0x21, 32);
+	memcpy(pub, &n, sizeof(n));
+}
+
+/* Adds a peer, with a larger block where there is no room. */
+static void
+add_grown(uint32_t n, void **block)
+{
+	uint8_t pub[32];
+	char text[32];
+	size_t size = mp_keyring_size(2 * (n + 1));
+	int r;
+
+	snprintf(text, sizeof(text), "peer%u", n);
+	made_up(pub, n);
+	r = mp_keyring_add(&ring, text, own, pub, NULL);
+	if (r == MP_ENOMEM) {
+		void *old = *block;
+
+		size = (size + 63) & ~(size_t)63;
+		*block = aligned_alloc(64, size);
+		memset(*block, 0, size);
+		ck_assert_int_eq(mp_keyring_grow(&ring, *block, size), 0);
+		free(old);
+		r = mp_keyring_add(&ring, text, own, pub, NULL);
+	}
+	ck_assert_int_eq(r, 0);
+}
+
+static void
+look_up(uint32_t n, bool there)
+{
+	const struct mp_key *k;
+	uint8_t pub[32];
+
+	made_up(pub, n);
+	k = mp_keyring_peer(&ring, 0, pub);
+	ck_assert(there == (k != NULL));
+	ck_assert_ptr_null(mp_keyring_peer(&ring, 1, pub));
+	if (!there)
+		return;
+	ck_assert_mem_eq(k->pub, pub, 32);
+	ck_assert_ptr_eq(mp_keyring_find(&ring, k->id), k);
+}
+
+/* Peers are found as the memory grows. */
+START_TEST(many)
+{
+	void *block = NULL;
+	uint32_t n;
+
+	memset(&ring, 0, sizeof(ring));
+	for (n = 0; n < MANY; n++) {
+		add_grown(n, &block);
+		ck_assert_uint_eq(ring.n, n + 1);
+		if (n % 50 == 0)
+			look_up(n / 2, true);
+	}
+	ck_assert_uint_eq(ring.n_own, 1);
+	for (n = 0; n < 2 * MANY; n++)
+		look_up(n, n < MANY);
+	ck_assert_str_eq(mp_keyring_find(&ring, 0)->name, "peer0");
+	ck_assert_ptr_null(mp_keyring_find(&ring, 4711));
+	mp_keyring_wipe(&ring);
+	free(block);
+}
+END_TEST
+
+/* What a smaller block would hold is not lost; the former block is wiped. */
+START_TEST(grow)
+{
+	size_t size = mp_keyring_size(MANY), i;
+	uint8_t *block = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	uint8_t *other = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	void *none = NULL;
+	uint32_t n;
+
+	memset(&ring, 0, sizeof(ring));
+	memset(block, 0, size);
+	memset(other, 0, size);
+	ck_assert_int_eq(mp_keyring_grow(&ring, block, 64), MP_EINVAL);
+	ck_assert_int_eq(mp_keyring_grow(&ring, block + 1, size - 1),
+	    MP_EINVAL);
+	ck_assert_int_eq(mp_keyring_grow(&ring, block, size), 0);
+	for (n = 0; n < MANY; n++)
+		add_grown(n, &none);
+	ck_assert_ptr_null(none);
+	ck_assert_int_eq(mp_keyring_grow(&ring, other, mp_keyring_size(100)),
+	    MP_EINVAL);
+	look_up(MANY - 1, true);
+	ck_assert_int_eq(mp_keyring_grow(&ring, other, size), 0);
+	for (i = 0; i < size && block[i] == 0; i++)
+		continue;
+	ck_assert_uint_eq(i, size);
+	look_up(MANY - 1, true);
+	mp_keyring_wipe(&ring);
+	for (i = 0; i < size && other[i] == 0; i++)
+		continue;
+	ck_assert_uint_eq(i, size);
+	free(block);
+	free(other);
+}
+END_TEST
+
 Suite *
 suite_keyring(void)
 {
@@ -308,6 +421,9 @@ suite_keyring(void)
 	tcase_add_test(tc, reach_full);
 	tcase_add_loop_test(tc, rest, 0, COUNT(rests));
 	tcase_add_test(tc, wipe);
+	tcase_add_test(tc, many);
+	tcase_add_test(tc, grow);
+	tcase_set_timeout(tc, 60);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -72,7 +72,7 @@ assert_sane(const struct duo *d, int e)
 	const struct mp *m = &d->end[e].mp;
 	const struct session *s;
 	uint32_t i, id;
-	uint16_t at;
+	uint32_t at;
 
 	ck_assert_uint_eq(duo_count(d, e, MP_C_corrupt), 0);
 	ck_assert_uint_le(m->sh->flow_used, m->limits.flows);

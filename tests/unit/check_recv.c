@@ -188,6 +188,7 @@ START_TEST(stale)
 	int n;
 
 	rx.arrival = MP_NEVER;
+	rx.later = false;
 	ck_assert_int_eq(mp_recv_begin(m, d->now, &rx, packet, len),
 	    MP_SEALED);
 	n = mp_open(&rx, packet, len, opened);

@@ -239,6 +239,33 @@ START_TEST(both_renew)
 }
 END_TEST
 
+/* --- Idle programs -------------------------------------------------------- */
+
+/* A key that no datagram used is not renewed, however old it is; once one did,
+ * it is. */
+START_TEST(idle_keeps_keys)
+{
+	struct duo *d = duo_new(1, 1);
+	uint64_t shook;
+	uint32_t n = 2;
+
+	duo_up(d);
+	duo_chat(d, d->now + 2 * SEC, 100 * MS, &n);
+	duo_run(d, d->now + 300 * SEC); /* the used one is renewed */
+	shook = duo_count(d, CLIENT, MP_C_handshake_done);
+	ck_assert_uint_eq(shook, 2);
+	duo_run(d, d->now + 1000 * SEC);
+	ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_handshake_done), shook);
+	ck_assert_int_eq(duo_session(d, CLIENT)->state, MP_S_UP);
+	duo_chat(d, d->now + SEC, 100 * MS, &n);
+	duo_run(d, d->now + 40 * SEC);
+	ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_handshake_done), shook + 1);
+	duo_all_came(d, 2, n);
+	assert_keys_match(d);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_renewal(void)
 {
@@ -249,6 +276,7 @@ suite_renewal(void)
 	tcase_add_loop_test(tc, restart_before_renewal, 0, COUNT(restarts));
 	tcase_add_loop_test(tc, commit_after_renewal, 0, 2);
 	tcase_add_loop_test(tc, both_renew, 0, BOTH);
+	tcase_add_test(tc, idle_keeps_keys);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -8,6 +8,7 @@
 #include "mp.h"
 #include "path.h"
 #include "pool.h"
+#include "share.h"
 #include "state.h"
 #include "suites.h"
 #include "table.h"
@@ -108,6 +109,8 @@ START_TEST(full)
 	for (int i = 0; i < SESSIONS; i++) {
 		s[i] = make((uint32_t)i, true);
 		s[i]->state = (uint8_t)r->state[i];
+		if (s[i]->state == MP_S_DOWN)
+			share_idle(&m, s[i], false);
 		if (i == r->staged)
 			ck_assert_ptr_nonnull(pool_put(&m, POOL_HELD, s[i],
 			    T0, "x", 1));

@@ -401,7 +401,7 @@ END_TEST
 START_TEST(flows)
 {
 	struct flow *f;
-	uint16_t index, i;
+	uint32_t index, i;
 
 	m.limits.flows = 3;
 	for (i = 0; i < 3; i++) {

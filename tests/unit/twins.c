@@ -4,6 +4,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "loss.h"
+#include "offload.h"
 #include "state.h"
 
 static uint8_t payloads[TWINS_MOST * TWINS_LONGEST];
@@ -140,10 +142,28 @@ twins_same_out(const struct twins_out *a, const struct twins_out *b)
 }
 
 void
+twins_trust(struct mp *m, uint64_t now)
+{
+	struct offload *o;
+	uint32_t i;
+
+	for (i = 0; i < m->limits.flows; i++) {
+		o = &m->flows[i].offload;
+		*o = (struct offload) { .state = MP_BUNDLES_TRUSTED,
+			.since = now, .probe_at = now };
+		offload_probed(o, now, 0, loss_sent(&m->flows[i]));
+		o->alone = false;
+	}
+}
+
+void
 twins_same(const struct mp *a, const struct mp *b, size_t size)
 {
 	const uint8_t *p = (const void *)a->sh, *q = (const void *)b->sh;
 	size_t i;
+
+	for (i = 0; i < a->limits.flows; i++)
+		a->flows[i].offload = b->flows[i].offload;
 
 	if (memcmp(p, q, size) == 0)
 		return;

@@ -48,6 +48,9 @@ void twins_singly(struct mp *, uint64_t now, const struct twins_send *,
     struct twins_out *);
 void twins_bundled(struct mp *, uint64_t now, const struct twins_send *,
     struct twins_out *);
+/* Bundles are trusted on all flows, and no probe is due for them: those are sent
+ * for bundles alone. */
+void twins_trust(struct mp *, uint64_t now);
 /* Packets that arrived together, side by side. */
 struct twins_recv {
 	struct mp_path path;
@@ -74,7 +77,7 @@ void twins_take_singly(struct mp *, uint64_t now, const struct twins_recv *,
 void twins_take_bundled(struct mp *, uint64_t now, const struct twins_recv *,
     struct twins_in *);
 
-/* Fails the test where they differ. */
+/* Fails the test where they differ, but for what is known of bundles. */
 void twins_same_out(const struct twins_out *, const struct twins_out *);
 void twins_same(const struct mp *, const struct mp *, size_t size);
 

@@ -115,7 +115,8 @@ take(unsigned port)
 		.sin6_port = htons((uint16_t)port) }, from;
 	socklen_t len;
 	uint8_t *seen = calloc(count, 1), buf[LONGEST + 1];
-	uint32_t n, came = 0, late = 0, twice = 0, bad = 0, next = 0, told = 0;
+	uint32_t n, came = 0, late = 0, twice = 0, bad = 0, next = 0, told = 0,
+		 shown = 0;
 	int fd = socket(AF_INET6, SOCK_DGRAM, 0), idle;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	ssize_t got;
@@ -146,6 +147,13 @@ take(unsigned port)
 			    sizeof(a));
 		}
 	}
+	for (n = 0; n < count; n++)
+		if (seen[n] == 0 && shown++ < SHOWN) {
+			for (next = n; next + 1 < count && seen[next + 1] == 0;)
+				next++;
+			printf("lost: %u to %u\n", n, next);
+			n = next;
+		}
 	printf("came %u lost %u twice %u late %u bad %u\n", came, count - came,
 	    twice, late, bad);
 	return 0;

@@ -13,7 +13,8 @@
  * WAY is how to send (send_way) or receive (take_way); `all' takes turns.
  * ADDRESS is of IPv4, of IPv6, or of IPv4 on an IPv6 socket (::ffff:a.b.c.d).
  * Each end says how many came, and how many of them `late': after one of the
- * same stream that was sent after it; or `twice', after itself.
+ * same stream that was sent after it; or `twice', after itself.  The server
+ * says of which streams some did not come.
  */
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -61,7 +62,7 @@ struct head {
 
 struct stream {
 	uint64_t id;
-	uint32_t last;
+	uint32_t n, last, way;
 };
 
 static struct stream streams[STREAMS];
@@ -112,6 +113,8 @@ note(const struct head *h, ssize_t n)
 	if (n < (ssize_t)sizeof(*h) || h->stream == 0 || h->way >= WAYS)
 		return false;
 	s = stream_of(h->stream);
+	s->n++;
+	s->way = h->way;
 	came++;
 	if (h->n > s->last) {
 		s->last = h->n;
@@ -189,6 +192,22 @@ roomy(int fd)
 	(void)!setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &n, sizeof(n));
 }
 
+/* Says which streams have a gap. */
+static void
+tell_gaps(void)
+{
+	const struct stream *s;
+	int shown = 0;
+
+	for (s = streams; s < streams + STREAMS && shown < SHOWN; s++)
+		if (s->n < s->last) {
+			printf("gap: %u of the first %u of stream %" PRIx64
+			    ", %s\n", s->last - s->n, s->last, s->id,
+			    send_way[s->way]);
+			shown++;
+		}
+}
+
 static int
 serve(const char *ways, unsigned first, int n)
 {
@@ -229,6 +248,7 @@ serve(const char *ways, unsigned first, int n)
 					    sizeof(from[j]));
 		}
 	}
+	tell_gaps();
 	printf("server: streams %lu came %lu late %lu twice %lu\n", begun, came,
 	    late, twice);
 	return late + twice > 0;
