@@ -85,7 +85,8 @@ keyring_settled(struct keyring *r)
 static bool
 keyring_is_fresh(const struct keyring *r)
 {
-	return arena_now() - r->read_at <= KEYRING_FRESH_US &&
+	return arena_now() - r->read_at <= KEYRING_FRESH_US +
+	    KEYRING_COST * r->took_us &&
 	    !keyring_changed(r);
 }
 
@@ -136,6 +137,7 @@ keyring_renew(struct keyring *is, struct keyring *new)
 	memcpy(is->file, new->file, sizeof(is->file));
 	is->nfiles = new->nfiles;
 	is->read_at = new->read_at;
+	is->took_us = new->took_us;
 	is->failed = false;
 	new->nfiles = 0;
 	if (keyring_same(keys, new->keys))
@@ -182,6 +184,7 @@ keyring_get(struct agent *a, const char files[IPC_KEYS], struct keyring **ring,
 		return -ENOMEM;
 	new->read_at = arena_now();
 	error = keyring_read(a, new, why);
+	new->took_us = arena_now() - new->read_at;
 	if (error == 0 && r != NULL)
 		keyring_renew(r, new);
 	if (error != 0 || r != NULL)
@@ -224,6 +227,7 @@ keyring_read_again(struct agent *a, struct keyring *r)
 		return;
 	new->read_at = arena_now();
 	error = keyring_read(a, new, why);
+	new->took_us = arena_now() - new->read_at;
 	if (error != 0 && !r->failed) {
 		r->failed = true;
 	} else {

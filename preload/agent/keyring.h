@@ -10,7 +10,7 @@
  * directory in which we know it.
  *
  * A program that opens a thousand ports a second must not have its files read
- * as often.  So a keyring that was read less than KEYRING_FRESH_US ago serves
+ * as often.  So a keyring that was read KEYRING_FRESH_US ago or less serves
  * further ports, and waits that long for one when it has no port; unless one
  * of its files was written, replaced or removed since, which fstat(2) of the
  * descriptors that are kept tells.
@@ -36,6 +36,7 @@ struct agent;
 
 enum keyring_bound {
 	KEYRING_FRESH_US = 1000000,
+	KEYRING_COST = 20, /* and so many times what reading took */
 	KEYRING_LOOK_US = 200000, /* between two looks; a change counts after
 				   * three at most */
 	KEYRING_DIRS = 8,
@@ -58,7 +59,7 @@ struct keyring_file {
 struct keyring {
 	LIST_ENTRY(keyring) entry;
 	unsigned users;
-	uint64_t read_at; /* us */
+	uint64_t read_at, took_us; /* when, for how long */
 	struct keyring_file file[KEYRING_FILES];
 	unsigned nfiles; /* that are kept; 0: the next port reads them */
 	bool renewed; /* keyring_look() has to tell */
