@@ -17,7 +17,7 @@ PKG_CONFIG ?= pkg-config
 
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
-	seal noise wire keyring replay rtt addr \
+	seal noise wire keyring reach replay rtt addr \
 	table share offload loss flow ratelimit \
 	pool probe policy route \
 	part recent \
@@ -33,7 +33,7 @@ CORE = crypto \
 	initiator_reply child_in \
 	responder \
 	control recv timers info \
-	output endpoint \
+	output endpoint revoke \
 	bundle_out bundle_in gather gather_out
 
 # The rooms of preload/ (preload/README.md): every file is part of its room.
@@ -105,10 +105,11 @@ AGENT_O = $(call room_o,agent) $(REAL_O)
 # agent.
 CONFIG_O = $(addprefix $(B)/preload/policy/,rules.o config_file.o settings.o)
 RUN_O = $(call room_o,run) $(REAL_O) $(CONFIG_O) \
-	$(addprefix $(B)/preload/ctl/,environ.o program.o key.o say.o) \
-	$(B)/preload/agent/keyfile.o
+	$(addprefix $(B)/preload/ctl/,environ.o program.o key.o keydir.o \
+	say.o) \
+	$(addprefix $(B)/preload/agent/,keyfile.o peers.o)
 CTL_O = $(call room_o,ctl) $(REAL_O) $(CONFIG_O) \
-	$(addprefix $(B)/preload/agent/,keyfile.o rtnl.o)
+	$(addprefix $(B)/preload/agent/,keyfile.o peers.o rtnl.o)
 
 LIB = $(B)/libmpcore.a
 SHIM = $(B)/libmpshim.so
@@ -214,8 +215,10 @@ $(CHECK_CTL): $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(SHARED_O) \
 	$(LINK) -o $@ $(CHECK_CTL_O) $(CHECK_CTL_TESTED_O) $(SHARED_O) \
 	    $(REAL_O) $(LIB) $(CHECK_LIBS) -lsodium
 
-$(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB)
-	$(LINK) -o $@ $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
+$(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
+    $(B)/preload/agent/keyfile.o
+	$(LINK) -o $@ $(AGENT_TEST_O) $(B)/preload/agent/keyfile.o \
+	    $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
 
 $(CHECK_AGENT_UNIT): $(AGENT_UNIT_O) $(AGENT_TESTED_O) $(SHARED_O) $(LIB)

@@ -241,7 +241,10 @@ int
 initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
     uint64_t now, struct mp_out *out, uint8_t *buf)
 {
-	const struct mp_key *key = mp_keyring_find(ring, s->key_id);
+	uint64_t key_id = s->key_id != 0 ? s->key_id :
+	    mp_keyring_choose(ring, &s->shown);
+	const struct mp_key *key = key_id != 0 ?
+	    mp_keyring_find(ring, key_id) : NULL;
 	struct handshake *sh;
 	struct flow *f;
 	uint32_t id, i = STATE_ONCE(s->handshake);

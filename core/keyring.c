@@ -107,6 +107,12 @@ keyring_at(const struct mp_keyring *ring, uint32_t i)
 	return i < keyring_records(ring) ? &ring->more[i - MP_KEYS_FEW] : NULL;
 }
 
+const struct mp_key *
+mp_keyring_at(const struct mp_keyring *ring, uint32_t place)
+{
+	return place < ring->n ? keyring_at(ring, place) : NULL;
+}
+
 /* The bucket of a hash in one of the tables. */
 static uint32_t *
 keyring_head(const struct mp_keyring *ring, int table, uint64_t hash)
@@ -238,6 +244,21 @@ mp_keyring_grow(struct mp_keyring *ring, void *block, size_t size)
 
 /* --- Peers ---------------------------------------------------------------- */
 
+/* The public key of a secret, without curve work if the peer before had the same
+ * identity of ours. */
+static void
+keyring_public(const struct mp_keyring *ring, uint8_t pub[32],
+    const uint8_t secret[32])
+{
+	const struct mp_identity *last = &ring->own[(ring->n_own - 1) %
+	    MP_KEYS_MAX];
+
+	if (ring->n_own > 0 && crypto_equal(last->secret, secret, 32))
+		memcpy(pub, last->pub, 32);
+	else
+		crypto_public(pub, secret);
+}
+
 int
 mp_keyring_add(struct mp_keyring *ring, const char *name,
     const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32])
@@ -249,7 +270,7 @@ mp_keyring_add(struct mp_keyring *ring, const char *name,
 	uint8_t pub[32];
 	uint64_t id;
 
-	crypto_public(pub, secret);
+	keyring_public(ring, pub, secret);
 	if (len == 0 || memcmp(pub, peer, 32) == 0 ||
 	    memcmp(peer, none, 32) == 0)
 		return MP_EINVAL;

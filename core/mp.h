@@ -58,6 +58,7 @@ enum mp_bound {
 	MP_RECORDS_MAX = 1 << 20, /* flows of one endpoint */
 	MP_KEYS_FEW = 64,	  /* peers of a keyring without more memory */
 	MP_KEYS_MAX = 64,	  /* identities of one keyring */
+	MP_REACH_MAX = 256,	  /* prefixes of its peers' addresses, in all */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
 	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
 	MP_TOLD_MAX = 32,	  /* addresses of a peer that are kept */
@@ -177,11 +178,22 @@ struct mp_key {
 	uint32_t next[2]; /* private to the engine */
 };
 
+/* A prefix of the addresses at which a peer is reached. */
+struct mp_reach {
+	uint8_t ip[16];
+	uint8_t bits; /* of ip, that count: 0 to 128 */
+	uint32_t key; /* whose: its place in the keyring */
+};
+
 struct mp_keyring {
 	uint32_t n;	/* peers */
 	uint32_t n_own; /* identities */
+	uint32_t n_reach; /* prefixes */
+	uint32_t rest; /* the key for addresses of no prefix, by its place;
+			* MP_NONE: they have none */
 	struct mp_key key[MP_KEYS_FEW]; /* the first peers */
 	struct mp_identity own[MP_KEYS_MAX];
+	struct mp_reach reach[MP_REACH_MAX];
 	/* Where ephemeral secrets come from: the kernel's random numbers, since
 	 * a block can be an old one that was brought back.  NULL: the block's
 	 * generator. */
@@ -209,6 +221,19 @@ MP_CHECK int mp_keyring_grow(struct mp_keyring *, void *block, size_t size);
  * MP_EEXIST: the keyring holds it already; MP_ENOMEM: the keyring is full. */
 MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
     const uint8_t secret[32], const uint8_t peer[32], const uint8_t psk[32]);
+/* The peer that was added last is reached at addresses of this prefix.
+ * MP_EINVAL: more than 128 bits, or there is no peer; MP_ENOMEM: there are
+ * MP_REACH_MAX. */
+MP_CHECK int mp_keyring_reach(struct mp_keyring *, const uint8_t ip[16],
+    uint8_t bits);
+/* All peers were added: sets `rest'.  The first, where peers were named, or there
+ * is but one; else the only one without a prefix, or none. */
+void mp_keyring_rest(struct mp_keyring *, bool named);
+/* The id of the key for a peer at that address: that of the longest prefix,
+ * else that of `rest'; 0: there is none. */
+uint64_t mp_keyring_choose(const struct mp_keyring *, const struct mp_addr *);
+/* The peer of that place, below n; NULL: there is none. */
+const struct mp_key *mp_keyring_at(const struct mp_keyring *, uint32_t place);
 /* The peer of that id; 0: the first one of the keyring.  NULL: none. */
 const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
 /* The peer with that public key, of this identity of ours; NULL: unknown. */
@@ -306,7 +331,7 @@ enum mp_send_flag {
  *			 send the datagram as plain UDP
  *	MP_EAGAIN	 it cannot go out now: mp_stage() it.  Where there is no
  *			 session, one is being made with the key `key_id' (0:
- *			 the first of the keyring)
+ *			 that of mp_keyring_choose())
  *	MP_EHOSTUNREACH	 no answer for 10 s
  *	MP_ENETUNREACH	 no flow is left, and none is being tried
  *	MP_EMSGSIZE	 with MP_DF: longer than MP_DF_ALWAYS, and no flow
@@ -605,6 +630,10 @@ struct mp_out {
 MP_CHECK int mp_handshake(struct mp *, const struct mp_keyring *, uint64_t now,
     const struct mp_rx *, const uint8_t *packet, size_t len,
     struct mp_out *out, uint8_t *buf);
+
+/* Ends all that was made with keys that the keyring does not hold, as it was
+ * changed: sessions, whose peers get a CLOSE, handshakes and tickets. [lock] */
+void mp_revoke(struct mp *, const struct mp_keyring *, uint64_t now);
 
 /*
  * Writes the next packet that is due to `buf' of `size' bytes (65536 is always

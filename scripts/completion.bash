@@ -8,21 +8,28 @@ _mpshim_words() {
 	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
-# The keys of the user and of the system, or files where the word is a path.
+# The names of the peers in a file.
+_mpshim_names() {
+	sed -n 's/^[[:blank:]]*\([[:alnum:]][[:alnum:]._-]*\).*/\1/p' "$@" \
+	    2>/dev/null
+}
+
+# The peers of the user and of the system, or of a directory where the word is a
+# path.
 _mpshim_keys() {
-	local path names=''
+	local name names=''
 
 	case $cur in
 	*/* | '~'*)
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -X '!*.key' -- "$cur"
-			compgen -d -- "$cur")
+		for name in $(_mpshim_names "${cur%/*}/peers"); do
+			names+=" ${cur%/*}/$name"
+		done
+		compopt -o nospace 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur"
+			compgen -d -S / -- "$cur")
 		return ;;
 	esac
-	for path in ~/.config/mpshim/keys/*.key /etc/mpshim/keys/*.key; do
-		[ ! -e "$path" ] || names+=" $(basename "$path" .key)"
-	done
-	_mpshim_words "$names"
+	_mpshim_words "$(_mpshim_names ~/.config/mpshim/peers /etc/mpshim/peers)"
 }
 
 _mpshim_interfaces() {
@@ -100,7 +107,8 @@ _mpctl() {
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_mpshim_words 'keygen status metrics watch events doctor check-config
+		_mpshim_words 'pair unpair identity add-peer remove-peer status
+			metrics watch events doctor check-config
 			check-program -h --help -V --version'
 		return
 	fi
@@ -124,7 +132,14 @@ _mpctl() {
 	status:-*) _mpshim_words '--json --key --at --sort --from --most --help' ;;
 	metrics:-*) _mpshim_words '--output --help' ;;
 	events:-*) _mpshim_words '--no-samples --port --help' ;;
+	pair:-*) _mpshim_words '--as --ssh --replace --help' ;;
+	unpair:-*) _mpshim_words '--ssh --help' ;;
+	identity:-*) _mpshim_words '--system --help' ;;
+	remove-peer:-*) _mpshim_words '--system --help' ;;
+	add-peer:-*) _mpshim_words '--replace --system --help' ;;
 	*:-*) _mpshim_words --help ;;
+	unpair:* | remove-peer:*) _mpshim_keys ;;
+	pair:*) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
 	status:* | watch:*)
 		_mpshim_status 's/.*, process \([0-9]*\):.*/\1/p' ;;
 	check-program:*)

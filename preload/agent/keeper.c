@@ -10,7 +10,7 @@
  *	is dead, the arena stays as it is, programs go on sending and
  *	receiving, and control packets wait in the socket's queue; the next
  *	worker goes on with them (serving_recover()).
- *	the right to read key files, and opens no other file: see
+ *	the right to read files of keys, and opens no other file: see
  *	keeper_ipc.c.
  *	the listener, so that programs can connect and wait meanwhile.
  *

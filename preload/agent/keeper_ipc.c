@@ -174,18 +174,19 @@ keeper_ipc_store(struct kept_port_list *list,
 	return 0;
 }
 
-/* Opens a key file, and refuses any other file: a worker under an attacker's
+/* Opens a file of keys (keyfile.h), and refuses any other file: a worker under an attacker's
  * control shall not get at other secrets. */
 static int
 keeper_ipc_open_key(const char *path, char why[IPC_TEXT])
 {
-	struct keyfile k;
+	enum keyfile_kind kind = keyfile_kind_of(path);
 	int error, fd = keyfile_open(path, why);
+	uint8_t secret[32];
 
-	if (fd < 0)
+	if (fd < 0 || kind == KEYFILE_PEERS || kind == KEYFILE_DIRECTORY)
 		return fd;
-	error = keyfile_read(fd, path, &k, why);
-	sodium_memzero(&k, sizeof(k));
+	error = keyfile_secret(fd, path, secret, why);
+	sodium_memzero(secret, sizeof(secret));
 	if (error == 0)
 		return fd;
 	close(fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the worker requests of the keeper: to hold a port's descriptors, so that
- * another worker can go on with them, and to open key files, which the worker
- * has no right to.
+ * another worker can go on with them, and to open files of keys, which the
+ * worker has no right to.
  *
  * Over a SOCK_SEQPACKET pair.  Each request with a number has one answer, the
  * others have none: the keeper takes them in their order, also those that a
@@ -23,7 +23,7 @@ enum keeper_ipc_kind {
 	KEEPER_IPC_READY = 1, /* the worker serves */
 	KEEPER_IPC_STORE, /* with the arena's memfd and the control socket */
 	KEEPER_IPC_DROP,  /* both are to be closed */
-	KEEPER_IPC_KEY,	  /* the answer has the key file's descriptor */
+	KEEPER_IPC_KEY,	  /* the answer has the descriptor of a file of keys */
 	KEEPER_IPC_ALIVE, /* each KEEPER_IPC_HEARTBEAT_US: the worker does not
 			   * hang */
 	KEEPER_IPC_BYE,	  /* nothing is left; -EBUSY: a client connects */

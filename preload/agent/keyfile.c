@@ -4,28 +4,129 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *
-keyfile_base(const char *path)
+#define KEYFILE_IS_PUBLIC "mp1"
+#define KEYFILE_IS_SECRET "mpsecret1"
+
+enum { CHECK = 4 }; /* bytes of a hash behind a key */
+
+/* --- Keys as text --------------------------------------------------------- */
+
+/* Of the word in front, too: a secret key is no public one. */
+static void
+keyfile_hash(uint8_t check[CHECK], const char *word, const uint8_t key[32])
+{
+	uint8_t all[16 + 32] = { 0 }, hash[crypto_hash_sha256_BYTES];
+
+	memcpy(all, word, strlen(word));
+	memcpy(all + 16, key, 32);
+	crypto_hash_sha256(hash, all, sizeof(all));
+	memcpy(check, hash, CHECK);
+	sodium_memzero(all, sizeof(all));
+}
+
+static void
+keyfile_text(char text[KEYFILE_TEXT], const char *word, const uint8_t key[32])
+{
+	uint8_t bytes[32 + CHECK];
+	size_t n = strlen(word);
+
+	memcpy(bytes, key, 32);
+	keyfile_hash(bytes + 32, word, key);
+	memcpy(text, word, n);
+	sodium_bin2base64(text + n, KEYFILE_TEXT - n, bytes, sizeof(bytes),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_memzero(bytes, sizeof(bytes));
+}
+
+static bool
+keyfile_key(const char *text, const char *word, uint8_t key[32])
+{
+	uint8_t bytes[32 + CHECK], check[CHECK];
+	size_t n = strlen(word), got;
+	bool ok;
+
+	if (strncmp(text, word, n) != 0 ||
+	    sodium_base642bin(bytes, sizeof(bytes), text + n, strlen(text + n),
+		NULL, &got, NULL,
+		sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+	    got != sizeof(bytes))
+		return false;
+	keyfile_hash(check, word, bytes);
+	ok = memcmp(check, bytes + 32, CHECK) == 0;
+	if (ok)
+		memcpy(key, bytes, 32);
+	sodium_memzero(bytes, sizeof(bytes));
+	return ok;
+}
+
+void
+keyfile_public_text(char text[KEYFILE_TEXT], const uint8_t pub[32])
+{
+	keyfile_text(text, KEYFILE_IS_PUBLIC, pub);
+}
+
+void
+keyfile_secret_text(char text[KEYFILE_TEXT], const uint8_t secret[32])
+{
+	keyfile_text(text, KEYFILE_IS_SECRET, secret);
+}
+
+bool
+keyfile_public(const char *word, uint8_t pub[32])
+{
+	return keyfile_key(word, KEYFILE_IS_PUBLIC, pub);
+}
+
+bool
+keyfile_is_secret(const char *word)
+{
+	return strncmp(word, KEYFILE_IS_SECRET, strlen(KEYFILE_IS_SECRET)) == 0;
+}
+
+static bool
+keyfile_psk(const char *text, uint8_t psk[32])
+{
+	size_t len = strlen(text), got;
+
+	if (len == 64)
+		return sodium_hex2bin(psk, 32, text, len, NULL, &got, NULL) ==
+		    0 && got == 32;
+	return sodium_base642bin(psk, 32, text, len, NULL, &got, NULL,
+	    sodium_base64_VARIANT_ORIGINAL) == 0 && got == 32;
+}
+
+/* --- Opening -------------------------------------------------------------- */
+
+enum keyfile_kind
+keyfile_kind_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
+	const char *base = slash != NULL ? slash + 1 : path;
 
-	return slash != NULL ? slash + 1 : path;
+	if (base[0] == '\0')
+		return KEYFILE_DIRECTORY;
+	return strcmp(base, "identity") == 0 ? KEYFILE_IDENTITY :
+	    strcmp(base, "peers") == 0 ? KEYFILE_PEERS : KEYFILE_PSK;
 }
 
 /* Why a file is refused; NULL: it is not. */
 static const char *
-keyfile_reason(const struct stat *st)
+keyfile_reason(const struct stat *st, enum keyfile_kind kind)
 {
+	if (kind == KEYFILE_DIRECTORY)
+		return NULL;
 	if (!S_ISREG(st->st_mode))
 		return "is no regular file";
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		return "belongs to another user";
+	if (kind == KEYFILE_PEERS)
+		return (st->st_mode & 022) != 0 ? "is writable by others" :
+		    NULL;
 	if ((st->st_mode & 077) != 0)
 		return "is readable by others";
 	if (st->st_size >= KEYFILE_MAX)
@@ -33,10 +134,18 @@ keyfile_reason(const struct stat *st)
 	return NULL;
 }
 
+static int
+keyfile_flags(enum keyfile_kind kind)
+{
+	return kind == KEYFILE_DIRECTORY ? O_PATH | O_DIRECTORY | O_CLOEXEC :
+	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+}
+
 int
 keyfile_open(const char *path, char why[IPC_TEXT])
 {
-	const char *because;
+	enum keyfile_kind kind = keyfile_kind_of(path);
+	const char *because, *mend;
 	struct stat st;
 	int fd, error;
 
@@ -44,120 +153,75 @@ keyfile_open(const char *path, char why[IPC_TEXT])
 		snprintf(why, IPC_TEXT, "%s is not an absolute path", path);
 		return -EINVAL;
 	}
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
-	    O_NOCTTY);
+	fd = open(path, keyfile_flags(kind));
 	if (fd < 0) {
 		error = -errno;
 		snprintf(why, IPC_TEXT, error == -ELOOP ?
 		    "%s is a symbolic link" : "%s: %s", path, strerror(errno));
 		return error;
 	}
-	because = fstat(fd, &st) != 0 ? strerror(errno) : keyfile_reason(&st);
+	if (fstat(fd, &st) != 0) {
+		st.st_mode = 0;
+		because = strerror(errno);
+	} else
+		because = keyfile_reason(&st, kind);
 	if (because == NULL)
 		return fd;
 	close(fd);
+	mend = !S_ISREG(st.st_mode) ? NULL : kind == KEYFILE_PEERS &&
+	    (st.st_mode & 022) != 0 ? ": chmod go-w " :
+	    kind != KEYFILE_PEERS && (st.st_mode & 077) != 0 ?
+	    ": chmod 600 " : NULL;
 	snprintf(why, IPC_TEXT, "%s %s%s%s", path, because,
-	    S_ISREG(st.st_mode) && (st.st_mode & 077) != 0 ?
-	    ": chmod 600 " : "",
-	    S_ISREG(st.st_mode) && (st.st_mode & 077) != 0 ? path : "");
+	    mend != NULL ? mend : "", mend != NULL ? path : "");
 	return -EACCES;
 }
 
-/* Reads the key's name from the path: 0, or -EINVAL. */
-static int
-keyfile_read_name(const char *path, char name[KEYFILE_NAME])
+/* --- Secrets -------------------------------------------------------------- */
+
+/* The one line that is no comment, or NULL: there is none, or more. */
+static char *
+keyfile_line(char *text)
 {
-	const char *base = keyfile_base(path);
-	size_t len = strlen(base);
-
-	if (len <= 4 || strcmp(base + len - 4, ".key") != 0 ||
-	    len - 4 >= KEYFILE_NAME)
-		return -EINVAL;
-	memset(name, 0, KEYFILE_NAME);
-	memcpy(name, base, len - 4);
-	return 0;
-}
-
-enum { KEYFILE_SECRET = 1, KEYFILE_PEER = 2, KEYFILE_PSK = 4 };
-
-/* Takes in one line; false: it is malformed, or there twice. */
-static bool
-keyfile_take_line(struct keyfile *k, char *line, unsigned *has)
-{
-	const struct {
-		const char *word;
-		unsigned bit;
-		uint8_t *to;
-	} row[] = { { "secret ", KEYFILE_SECRET, k->secret },
-		{ "peer ", KEYFILE_PEER, k->peer },
-		{ "psk ", KEYFILE_PSK, k->psk } };
-	size_t got, i, n;
-
-	line[strcspn(line, "\r")] = '\0';
-	if (line[0] == '\0' || line[0] == '#')
-		return true;
-	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		n = strlen(row[i].word);
-		if (strncmp(line, row[i].word, n) != 0)
-			continue;
-		if ((*has & row[i].bit) != 0 || strlen(line + n) != 64)
-			return false;
-		*has |= row[i].bit;
-		return sodium_hex2bin(row[i].to, 32, line + n, 64, NULL, &got,
-		    NULL) == 0 && got == 32;
-	}
-	return false;
-}
-
-static int
-keyfile_parse(struct keyfile *k, char *text, const char *path,
-    char why[IPC_TEXT])
-{
-	unsigned has = 0;
-	unsigned number = 0;
-	char *line;
+	char *line, *only = NULL;
 
 	while ((line = strsep(&text, "\n")) != NULL) {
-		number++;
-		if (!keyfile_take_line(k, line, &has)) {
-			snprintf(why, IPC_TEXT, "%s:%u is not of a key", path,
-			    number);
-			return -EINVAL;
-		}
+		line[strcspn(line, "\r")] = '\0';
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = line;
 	}
-	if ((has & KEYFILE_SECRET) == 0 || (has & KEYFILE_PEER) == 0) {
-		snprintf(why, IPC_TEXT, "%s lacks its %s", path,
-		    (has & KEYFILE_SECRET) == 0 ? "secret" : "peer");
-		return -EINVAL;
-	}
-	return 0;
+	return only;
 }
 
 int
-keyfile_read(int fd, const char *path, struct keyfile *k, char why[IPC_TEXT])
+keyfile_secret(int fd, const char *path, uint8_t secret[32],
+    char why[IPC_TEXT])
 {
-	char text[KEYFILE_MAX];
+	bool own = keyfile_kind_of(path) == KEYFILE_IDENTITY;
+	char text[KEYFILE_MAX], *line;
+	int error = 0;
 	ssize_t n;
-	int error;
 
-	memset(k, 0, sizeof(*k));
-	if (keyfile_read_name(path, k->name) != 0) {
-		snprintf(why, IPC_TEXT, "%s: a key's file is NAME.key, with a "
-		    "name of at most %d letters", path, KEYFILE_NAME - 1);
-		return -EINVAL;
-	}
 	n = pread(fd, text, sizeof(text) - 1, 0);
 	if (n < 0) {
 		error = -errno;
 		snprintf(why, IPC_TEXT, "%s: %s", path, strerror(errno));
 	} else {
 		text[n] = '\0';
-		if (strlen(text) < (size_t)n) /* a 0 byte: a malformed line */
-			text[strlen(text)] = '?';
-		error = keyfile_parse(k, text, path, why);
+		line = strlen(text) == (size_t)n ? keyfile_line(text) : NULL;
+		if (line == NULL || !(own ?
+		    keyfile_key(line, KEYFILE_IS_SECRET, secret) :
+		    keyfile_psk(line, secret))) {
+			error = -EINVAL;
+			snprintf(why, IPC_TEXT, own ?
+			    "%s has no secret key of mpctl identity" :
+			    "%s has no psk of 64 hexadecimal digits or 44 of "
+			    "base64", path);
+		}
 	}
 	sodium_memzero(text, sizeof(text));
-	if (error != 0)
-		sodium_memzero(k, sizeof(*k));
 	return error;
 }

@@ -1,35 +1,59 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Key files: the lines "secret", this host's secret key, "peer", the other
- * host's public key, and perhaps "psk", which both hosts have; each with 64
- * hexadecimal digits.  Blank lines and lines that begin with # are skipped.  The
- * key's name is the file's without .key.
+ * Files of keys, and keys as text.  A directory has
+ *
+ *	identity	our secret key: its public half is who we are
+ *	peers		who may talk with us (peers.h)
+ *
+ * and perhaps files with a secret that we share with one peer (psk).
+ *
+ * A public key is "mp1" and 48 characters of base64url: 32 bytes, and 4 of
+ * their SHA-256 that tell a slip of the pen.  A secret key is "mpsecret1" and the
+ * same.  A psk is 64 hexadecimal digits or 44 characters of base64.
+ *
+ * In the files of secrets blank lines and lines that begin with # are skipped,
+ * and one line is left.
  */
 #ifndef KEYFILE_H
 #define KEYFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "shared/ipc.h"
 
 enum {
-	KEYFILE_MAX = 4096, /* bytes of a file, and more than it may have */
-	KEYFILE_NAME = 32, /* bytes of a name, 0 included */
+	KEYFILE_MAX = 4096, /* bytes of a file with a secret, and more than it
+			     * may have */
+	KEYFILE_TEXT = 64, /* bytes of a key as text, with the 0 */
 };
 
-struct keyfile {
-	char name[KEYFILE_NAME];
-	uint8_t secret[32], peer[32];
-	uint8_t psk[32]; /* zeros: none */
+enum keyfile_kind {
+	KEYFILE_IDENTITY, /* a file of that name */
+	KEYFILE_PEERS,	  /* the same */
+	KEYFILE_PSK,	  /* a file of another name */
+	KEYFILE_DIRECTORY, /* the path ends with a slash */
 };
 
-/* Opens a key file, if only its owner (this user or root) can read it: a
- * descriptor, or a negative errno with the reason in `why'. */
+enum keyfile_kind keyfile_kind_of(const char *path);
+
+void keyfile_public_text(char text[KEYFILE_TEXT], const uint8_t pub[32]);
+void keyfile_secret_text(char text[KEYFILE_TEXT], const uint8_t secret[32]);
+/* Reads a public key; false: it is none. */
+bool keyfile_public(const char *word, uint8_t pub[32]);
+/* Is it a secret key, where a public one should be? */
+bool keyfile_is_secret(const char *word);
+
+/*
+ * Opens a file, if only its owner (this user or root) can read it, or write it
+ * if it tells of peers: a descriptor, or a negative errno with the reason in
+ * `why'.  That of a directory tells only when it changes.
+ */
 int keyfile_open(const char *path, char why[IPC_TEXT]);
-/* Reads it: 0, or a negative errno with the reason in `why'.  The caller wipes
- * it. */
-int keyfile_read(int fd, const char *path, struct keyfile *,
+/* Reads the secret of an identity or psk: 0, or a negative errno with the
+ * reason in `why'.  The caller wipes it. */
+int keyfile_secret(int fd, const char *path, uint8_t secret[32],
     char why[IPC_TEXT]);
 
 #endif

@@ -3,17 +3,15 @@
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mp.h"
 #include "agent.h"
-#include "keeper_ipc.h"
-#include "keyfile.h"
+#include "journal.h"
+#include "keyring_read.h"
 #include "shared/arena.h"
 
 static struct keyring *
@@ -38,38 +36,6 @@ keyring_new(const char files[IPC_KEYS])
 	return r;
 }
 
-static void
-keyring_unmap(void *p, size_t size)
-{
-	if (p != NULL)
-		munmap(p, size);
-}
-
-/* Room for twice as many peers. */
-static int
-keyring_grow(struct keyring *r)
-{
-	size_t size = mp_keyring_size(2 * r->keys->n), had = r->size;
-	void *p, *old = r->block;
-	int error;
-
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return -ENOMEM;
-	(void)mlock(p, size);
-	(void)madvise(p, size, MADV_DONTDUMP);
-	error = mp_keyring_grow(r->keys, p, size);
-	if (error != 0) {
-		munmap(p, size);
-		return error;
-	}
-	r->block = p;
-	r->size = size;
-	keyring_unmap(old, had);
-	return 0;
-}
-
 /* --- Its files ------------------------------------------------------------ */
 
 static void
@@ -79,46 +45,49 @@ keyring_close_files(struct keyring *r)
 		close(r->file[--r->nfiles].fd);
 }
 
-/* Keeps the descriptor, or closes it. */
-static void
-keyring_keep_file(struct keyring *r, int fd)
-{
-	struct keyring_file *f = &r->file[r->nfiles];
-	struct stat st;
-
-	if (r->nfiles == MP_KEYS_MAX || fstat(fd, &st) != 0) {
-		close(fd);
-		return;
-	}
-	*f = (struct keyring_file) { .fd = fd, .inode = st.st_ino,
-		.size = st.st_size, .changed = st.st_ctim };
-	r->nfiles++;
-}
-
 /* The change of a file's name counts as one of the file. */
 static bool
 keyring_file_changed(const struct keyring_file *f)
 {
-	struct stat st;
+	struct keyring_stamp is = keyring_stamp_of(f->fd);
 
-	return fstat(f->fd, &st) != 0 || st.st_nlink == 0 ||
-	    st.st_ino != f->inode || st.st_size != f->size ||
-	    st.st_ctim.tv_sec != f->changed.tv_sec ||
-	    st.st_ctim.tv_nsec != f->changed.tv_nsec;
+	return is.links == 0 || memcmp(&is, &f->read, sizeof(is)) != 0;
+}
+
+static bool
+keyring_changed(const struct keyring *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->nfiles; i++)
+		if (keyring_file_changed(&r->file[i]))
+			return true;
+	return r->nfiles == 0;
+}
+
+/* Are the files as they were at the last look? */
+static bool
+keyring_settled(struct keyring *r)
+{
+	struct keyring_stamp is;
+	bool settled = true;
+	unsigned i;
+
+	for (i = 0; i < r->nfiles; i++) {
+		is = keyring_stamp_of(r->file[i].fd);
+		settled &= memcmp(&is, &r->file[i].seen, sizeof(is)) == 0;
+		r->file[i].seen = is;
+	}
+	return settled;
 }
 
 /* Are the files as they were when they were read, not long ago? */
 static bool
 keyring_is_fresh(const struct keyring *r)
 {
-	unsigned i;
-
-	if (r->nfiles == 0 || arena_now() - r->read_at > KEYRING_FRESH_US)
-		return false;
-	for (i = 0; i < r->nfiles; i++)
-		if (keyring_file_changed(&r->file[i]))
-			return false;
-	return true;
+	return arena_now() - r->read_at <= KEYRING_FRESH_US +
+	    KEYRING_COST * r->took_us &&
+	    !keyring_changed(r);
 }
 
 /* --- Reading -------------------------------------------------------------- */
@@ -128,79 +97,62 @@ keyring_free(struct keyring *r)
 {
 	keyring_close_files(r);
 	mp_keyring_wipe(r->keys);
-	keyring_unmap(r->block, r->size);
+	if (r->block != NULL)
+		munmap(r->block, r->size);
 	munmap(r->keys, sizeof(*r->keys));
 	free(r);
 }
 
-/* In more memory, where there is no room. */
-static int
-keyring_add_key(struct keyring *r, const struct keyfile *k)
+/* Have both the same peers, in the same order? */
+static bool
+keyring_same(const struct mp_keyring *a, const struct mp_keyring *b)
 {
-	int error = mp_keyring_add(r->keys, k->name, k->secret, k->peer,
-	    k->psk);
+	const struct mp_key *k, *l;
+	uint32_t i;
 
-	if (error == MP_ENOMEM && keyring_grow(r) == 0)
-		error = mp_keyring_add(r->keys, k->name, k->secret, k->peer,
-		    k->psk);
-	return error;
-}
-
-static int
-keyring_add_file(struct agent *a, struct keyring *r, const char *path,
-    char why[IPC_TEXT])
-{
-	struct keeper_ipc_request ask = { .kind = KEEPER_IPC_KEY };
-	struct keeper_ipc_answer answer;
-	struct keyfile k;
-	int error, fd;
-
-	snprintf(ask.how.keys, sizeof(ask.how.keys), "%s", path);
-	error = keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &fd);
-	memcpy(why, answer.text, IPC_TEXT);
-	if (error != 0)
-		return error;
-	if (fd < 0)
-		return -EPROTO;
-	error = keyfile_read(fd, path, &k, why);
-	keyring_keep_file(r, fd);
-	if (error != 0)
-		return error;
-	error = keyring_add_key(r, &k);
-	sodium_memzero(&k, sizeof(k));
-	if (error == MP_EEXIST) /* the same key twice: harmless */
-		return 0;
-	if (error == MP_EINVAL)
-		snprintf(why, IPC_TEXT, "%s: its name has more than letters, "
-		    "digits, dots, dashes, underscores, or it is of one end "
-		    "alone", path);
-	else if (error != 0)
-		snprintf(why, IPC_TEXT, "no memory for more keys");
-	return error;
-}
-
-static int
-keyring_add_all(struct agent *a, struct keyring *r, char why[IPC_TEXT])
-{
-	char files[IPC_KEYS], *rest = files, *path;
-	int error;
-
-	memcpy(files, r->files, sizeof(files));
-	while ((path = strsep(&rest, "\n")) != NULL) {
-		if (path[0] == '\0')
-			continue;
-		error = keyring_add_file(a, r, path, why);
-		if (error != 0)
-			return error;
+	if (a->n != b->n || a->n_own != b->n_own || a->rest != b->rest ||
+	    a->n_reach != b->n_reach ||
+	    memcmp(a->reach, b->reach, sizeof(a->reach)) != 0)
+		return false;
+	for (i = 0; i < a->n; i++) {
+		k = mp_keyring_at(a, i);
+		l = mp_keyring_at(b, i);
+		if (k->id != l->id || k->own != l->own ||
+		    strcmp(k->name, l->name) != 0 ||
+		    sodium_memcmp(k->psk, l->psk, sizeof(k->psk)) != 0)
+			return false;
 	}
-	if (r->keys->n > 0)
-		return 0;
-	snprintf(why, IPC_TEXT, "no key: make one with mpctl keygen");
-	return -ENOENT;
+	return true;
+}
+
+/* The keyring gets what was read anew for it. */
+static void
+keyring_renew(struct keyring *is, struct keyring *new)
+{
+	struct mp_keyring *keys = is->keys;
+	void *block = is->block;
+	size_t size = is->size;
+
+	keyring_close_files(is);
+	memcpy(is->file, new->file, sizeof(is->file));
+	is->nfiles = new->nfiles;
+	is->read_at = new->read_at;
+	is->took_us = new->took_us;
+	is->failed = false;
+	new->nfiles = 0;
+	if (keyring_same(keys, new->keys))
+		return;
+	is->renewed = true;
+	is->keys = new->keys;
+	new->keys = keys;
+	is->block = new->block;
+	is->size = new->size;
+	new->block = block;
+	new->size = size;
 }
 
 static struct keyring *
-keyring_find_files(struct agent *a, const char *files)
+keyring_find(struct agent *a, const char *files)
 {
 	struct keyring *r;
 
@@ -210,82 +162,97 @@ keyring_find_files(struct agent *a, const char *files)
 	return NULL;
 }
 
-/* A file may have changed since, so the keys themselves are compared. */
-static struct keyring *
-keyring_find_same(struct agent *a, const struct keyring *new)
+static int
+keyring_use(struct keyring *r, struct keyring **ring)
 {
-	struct keyring *r;
-
-	LIST_FOREACH(r, &a->rings, entry)
-		if (sodium_memcmp(r->keys, new->keys, sizeof(*r->keys)) == 0)
-			return r;
-	return NULL;
-}
-
-/* The files of `is' were read anew. */
-static void
-keyring_renew(struct keyring *is, struct keyring *new)
-{
-	keyring_close_files(is);
-	memcpy(is->file, new->file, sizeof(is->file));
-	is->nfiles = new->nfiles;
-	is->read_at = new->read_at;
-	new->nfiles = 0;
-}
-
-/* Gives this keyring, or the same one of another port. */
-static void
-keyring_share(struct agent *a, struct keyring *r, struct keyring **ring)
-{
-	struct keyring *same = keyring_find_same(a, r);
-
-	if (same != NULL) {
-		if (strcmp(same->files, r->files) == 0)
-			keyring_renew(same, r);
-		keyring_free(r);
-		r = same;
-	} else
-		LIST_INSERT_HEAD(&a->rings, r, entry);
 	r->users++;
 	*ring = r;
+	return 0;
 }
 
 int
 keyring_get(struct agent *a, const char files[IPC_KEYS], struct keyring **ring,
     char why[IPC_TEXT])
 {
-	struct keyring *r;
+	struct keyring *r = keyring_find(a, files), *new;
 	int error;
 
-	r = keyring_find_files(a, files);
-	if (r != NULL && (a->channel < 0 || keyring_is_fresh(r))) {
-		r->users++;
-		*ring = r;
-		return 0;
-	}
-	r = keyring_new(files);
-	if (r == NULL)
+	if (r != NULL && (a->channel < 0 || keyring_is_fresh(r)))
+		return keyring_use(r, ring);
+	new = keyring_new(files);
+	if (new == NULL)
 		return -ENOMEM;
-	r->read_at = arena_now();
-	error = keyring_add_all(a, r, why);
-	if (error == 0)
-		keyring_share(a, r, ring);
-	else
-		keyring_free(r);
-	return error;
+	new->read_at = arena_now();
+	error = keyring_read(a, new, why);
+	new->took_us = arena_now() - new->read_at;
+	if (error == 0 && r != NULL)
+		keyring_renew(r, new);
+	if (error != 0 || r != NULL)
+		keyring_free(new);
+	else {
+		r = new;
+		LIST_INSERT_HEAD(&a->rings, r, entry);
+	}
+	return error != 0 ? error : keyring_use(r, ring);
 }
 
 int
 keyring_none(struct agent *a, struct keyring **ring)
 {
 	static const char no_files[IPC_KEYS];
-	struct keyring *r = keyring_new(no_files);
+	struct keyring *r = keyring_find(a, no_files);
 
-	if (r == NULL)
-		return -ENOMEM;
-	keyring_share(a, r, ring);
-	return 0;
+	if (r == NULL) {
+		r = keyring_new(no_files);
+		if (r == NULL)
+			return -ENOMEM;
+		LIST_INSERT_HEAD(&a->rings, r, entry);
+	}
+	return keyring_use(r, ring);
 }
+
+/*
+ * Its files changed.  A file may be missing for a moment while an editor
+ * replaces it, so it counts as empty only when it is missing at the next look,
+ * too.
+ */
+static void
+keyring_read_again(struct agent *a, struct keyring *r)
+{
+	struct keyring *new = keyring_new(r->files);
+	char why[IPC_TEXT] = "";
+	int error;
+
+	if (new == NULL)
+		return;
+	new->read_at = arena_now();
+	error = keyring_read(a, new, why);
+	new->took_us = arena_now() - new->read_at;
+	if (error != 0 && !r->failed) {
+		r->failed = true;
+	} else {
+		if (error != 0)
+			journal("no keys any more: %s", why);
+		keyring_renew(r, new);
+	}
+	keyring_free(new);
+}
+
+bool
+keyring_look(struct agent *a, struct keyring *r)
+{
+	bool renewed;
+
+	if (r->files[0] == '\0')
+		return false;
+	if (a->channel >= 0 && keyring_changed(r) && keyring_settled(r))
+		keyring_read_again(a, r);
+	renewed = r->renewed;
+	r->renewed = false;
+	return renewed;
+}
+
+/* --- The end -------------------------------------------------------------- */
 
 void
 keyring_put(struct keyring *r)

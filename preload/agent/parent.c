@@ -16,8 +16,8 @@
  *			last, also of one that was a child itself
  *	parent_give	a socket was opened: a ticket of the peer that it talks
  *			to, or where that is not known yet tickets of the peers
- *			used last; of the port's own key and of sockets bound
- *			alike, for the source that plain UDP takes depends on
+ *			used last; with the key that the port would take
+ *			for it, and of sockets bound alike, for the source that plain UDP takes depends on
  *			that
  *
  * There is one parent for each peer and key.  One whose time is over (170 s
@@ -170,9 +170,8 @@ static bool
 parent_fits(const struct port *p, const struct mp_addr *local,
     const struct parent *x)
 {
-	const struct mp_key *first = mp_keyring_find(p->keyring->keys, 0);
-
-	return first != NULL && first->id == x->of.peer.key_id &&
+	return mp_keyring_choose(p->keyring->keys, &x->of.peer.addr) ==
+	    x->of.peer.key_id &&
 	    memcmp(local->ip, x->local, sizeof(x->local)) == 0;
 }
 
@@ -203,6 +202,27 @@ parent_give(struct port *p, const struct mp_addr *local,
 	for (i = 0; i < n; i++)
 		mp_ticket_wipe(&t[i]);
 	return valid;
+}
+
+static bool
+parent_has_key(const struct agent *a, const struct parent *x)
+{
+	const struct keyring *r;
+
+	LIST_FOREACH(r, &a->rings, entry)
+		if (keyring_name(r, x->of.peer.key_id)[0] != '\0')
+			return true;
+	return false;
+}
+
+void
+parent_revoke(struct agent *a)
+{
+	struct parent *x, *next;
+
+	TAILQ_FOREACH_SAFE(x, &a->parents, entry, next)
+		if (!parent_has_key(a, x))
+			parent_drop(a, x);
 }
 
 void

@@ -44,6 +44,8 @@ void parent_keep(struct port *, uint64_t now);
  * nothing is known. */
 bool parent_give(struct port *, const struct mp_addr *local,
     const struct mp_addr *peer);
+/* Wipes those of keys that no keyring has any more. */
+void parent_revoke(struct agent *);
 /* Wipes them all. */
 void parent_end(struct agent *);
 

@@ -89,11 +89,13 @@ pump_tell_engine(struct port *p, uint64_t now)
 {
 	unsigned i;
 
+	if (p->keys_new)
+		mp_revoke(&p->map.mp, p->keyring->keys, now);
 	if (p->locals_new)
 		mp_locals(&p->map.mp, now, p->locals, p->nlocals);
 	for (i = 0; i < p->nlinks; i++)
 		mp_link_event(&p->map.mp, now, p->link[i]);
-	p->locals_new = false;
+	p->keys_new = p->locals_new = false;
 	p->nlinks = 0;
 }
 

@@ -14,7 +14,7 @@
  *		   them.  Or the whole agent died: a program gives the new agent
  *		   a copy of the arena and a new control socket (IPC_ADOPT); id
  *		   is 0, and the copy must be sealed as the agent's own are.
- *		   Where a key file cannot be read any more, sessions that are
+ *		   Where the keys cannot be read any more, sessions that are
  *		   up go on without it.
  *	served	   its control socket is watched, its alarm calls the pump, the
  *		   keeper holds its descriptors.
@@ -63,6 +63,7 @@
 #include "keyring.h"
 #include "local_addr.h"
 #include "loop.h"
+#include "parent.h"
 #include "port.h"
 #include "pump.h"
 #include "refusal.h"
@@ -101,6 +102,35 @@ on_port_alarm(struct alarm *alarm, uint64_t now)
 
 	port_resume(p, now);
 	pump_ring(p);
+}
+
+/* Ports follow the files of their keys. */
+static void
+on_look_keys(struct alarm *alarm, uint64_t now)
+{
+	struct agent *a = OWNER(alarm, struct agent, look_keys);
+	struct keyring *r;
+	struct port *p;
+
+	LIST_FOREACH(r, &a->rings, entry) {
+		if (r->users == 0 || !keyring_look(a, r))
+			continue;
+		LIST_FOREACH(p, &a->ports, entry) {
+			if (p->keyring != r)
+				continue;
+			p->keys_new = true;
+			port_due(p);
+		}
+		parent_revoke(a);
+	}
+	if (a->nports > 0)
+		alarm_set(&a->loop, alarm, now + KEYRING_LOOK_US);
+}
+
+int
+serving_init(struct agent *a)
+{
+	return alarm_begin(&a->loop, &a->look_keys, on_look_keys);
 }
 
 /* What every port has.  It owns the descriptors, whatever is returned. */
@@ -158,6 +188,7 @@ serving_begin(struct port *p)
 	a->port[p->number] = p;
 	LIST_INSERT_HEAD(&a->ports, p, entry);
 	a->nports++;
+	alarm_by(&a->loop, &a->look_keys, arena_now() + KEYRING_LOOK_US);
 	local_addr_tell(a->netmon, p);
 	agent_settle(a);
 	return 0;
@@ -293,6 +324,7 @@ serving_recover(struct agent *a, const struct ipc_request *ask, uint64_t id,
 		return error;
 	}
 	group_steer(p);
+	p->keys_new = p->keyring->keys->n > 0;
 	p->id = id;
 	if (id == 0) {
 		randombytes_buf(&p->id, sizeof(p->id));

@@ -10,6 +10,8 @@
 struct agent;
 struct port;
 
+/* 0, or -ENOMEM. */
+int serving_init(struct agent *);
 /*
  * Serves a port by this control socket, which the port owns from now on, even
  * where this fails: 0, or a negative errno with the reason in `why'.  It has no

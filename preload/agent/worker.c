@@ -141,6 +141,8 @@ worker_begin_loop(struct worker *w)
 	if (error == 0)
 		error = socket_gc_init(a);
 	if (error == 0)
+		error = serving_init(a);
+	if (error == 0)
 		error = events_init(&w->events, a);
 	if (error == 0)
 		error = watch_begin(&a->loop, &w->keeper, a->channel, EPOLLIN,

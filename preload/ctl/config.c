@@ -291,7 +291,7 @@ ctl_config(const char *file, int argc, char **argv)
 	config_show_file(&s, FROM_USER);
 	config_show_file(&s, FROM_SYSTEM);
 	if (s.keys[0] == '\0')
-		puts("no key: mprun wants -k KEY");
+		puts("no key: mprun means all peers");
 	else if (file == NULL)
 		status = ctl_keys_check(s.keys);
 	for (i = 0; i < argc; i++) {

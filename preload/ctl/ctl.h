@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mpctl: makes keys, shows what mpshim does, and looks for what is wrong before
+ * mpctl: tells who we are and who our peers are, shows what mpshim does, and looks for what is wrong before
  * mprun starts a program.  Its commands, and what they exit with.
  */
 #ifndef CTL_H
@@ -22,9 +22,22 @@ enum ctl_exit {
 
 /* Each returns an exit status, and says what went wrong. */
 
-/* Makes the files of a key for both hosts. */
-int ctl_keygen(const char *name);
-/* May these key files be used?  `keys': names and paths, blank separated. */
+/* Prints the public key of the user, or of the system; makes the pair if there
+ * is none. */
+int ctl_identity(bool system);
+/* Adds a peer: its name, public key and options.  `replace': also where the name
+ * has another key. */
+int ctl_add_peer(bool system, bool replace, int n, char **words);
+/* Removes the peer with this name or public key. */
+int ctl_remove_peer(bool system, const char *who);
+/* Makes this user and that of another host, which ssh reaches as `to', known to
+ * each other: it as `name' (NULL: its host's name), we as `as' (NULL: ours).
+ * `to' is NULL: prints what is to be typed there.  `ssh': the command, or NULL. */
+int ctl_pair(const char *name, const char *to, const char *as, const char *ssh,
+    bool replace);
+/* Undoes that. */
+int ctl_unpair(const char *name, const char *ssh);
+/* May these peers be used?  `keys': names and paths, or *, blank separated. */
 int ctl_keys_check(const char *keys);
 /* Are the MPSHIM_ variables right? */
 int ctl_environ_check(void);

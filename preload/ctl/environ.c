@@ -228,6 +228,12 @@ ctl_environ_check(void)
 		return CTL_USAGE;
 	if (!settings_files(&settings, environ, environ_complain))
 		return CTL_FAILED;
+	/* The library wants a key to be asked for: all peers, where none is
+	 * named. */
+	if (settings.keys[0] == '\0' && getenv("MPSHIM_KEY") == NULL) {
+		setenv("MPSHIM_KEY", "*", 1);
+		memcpy(settings.keys, "*", 2);
+	}
 	status = ctl_keys_check(settings.keys);
 	return status == CTL_OK ? environ_check_runtime() : status;
 }

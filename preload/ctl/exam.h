@@ -69,6 +69,8 @@ size_t exam_faults(const struct exam *);
  * alone: false, the settings do not ask for that key.  exam_wipe_keys() overwrites and frees all. */
 size_t exam_count_keys(void);
 bool exam_make_keyring(const struct exam *, size_t i, struct mp_keyring *);
+/* Would a program that names no peer find one at that address? */
+bool exam_has_peer_at(const struct exam *, const struct mp_addr *);
 void exam_wipe_keys(void);
 
 /* The tables of checks, in the order in which they run: the set-up of mpshim

@@ -119,6 +119,16 @@ exam_check_policy(struct exam *x, const struct check *c)
 	exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
+/* The talks try each peer; a program takes one by its address. */
+static void
+exam_check_at(struct exam *x, const struct check *c)
+{
+	char peer[NET_TEXT];
+
+	if (!no_talk && !exam_has_peer_at(x, x->peer))
+		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
+}
+
 /* The talks are held here; the checks below use the results. */
 static void
 exam_check_closed(struct exam *x, const struct check *c)
@@ -177,11 +187,14 @@ exam_check_pairs(struct exam *x, const struct check *c)
 const struct check exam_peer[] = {
 	{ "policy", exam_check_policy, EXAM_FAULT,
 	    "what goes to %1 is not to be protected", "mpctl check-config %1" },
+	{ "no-peer-at", exam_check_at, EXAM_FAULT,
+	    "several peers are known, and by its at= none is at %1",
+	    "mprun -k NAME PROGRAM" },
 	{ "closed", exam_check_closed, EXAM_FAULT,
 	    "%1: no program has that port there (ICMP)", NULL },
 	{ "silent", exam_check_silent, EXAM_FAULT,
 	    "%1 does not answer: no program there, or not under mpshim, or "
-	    "with another key, or a firewall is between",
+	    "the hosts do not know each other, or a firewall is between",
 	    "mpctl doctor" },
 	{ "pairs", exam_check_pairs, EXAM_FAULT,
 	    "%1 leads out, but gets no answer: a firewall, or no route back",

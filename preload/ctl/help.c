@@ -53,13 +53,12 @@ help_show_all(const struct ctl_command *c, size_t n)
 	    "COMMAND --help");
 	puts("       mpctl --help | --version\n"
 	    "\n"
-	    "keygen writes ~/.config/mpshim/keys/NAME.key, which stays here, "
-	    "and\n"
-	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on "
-	    "the\n"
-	    "other host.  status shows what your programs in this network "
-	    "namespace\n"
-	    "do; PID shows one process only.");
+	    "Each user has a key pair of its own, in ~/.config/mpshim/identity, "
+	    "and a\n"
+	    "file of those who may talk with it, ~/.config/mpshim/peers.  status "
+	    "shows\n"
+	    "what your programs in this network namespace do; PID shows one "
+	    "process only.");
 }
 
 static void

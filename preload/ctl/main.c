@@ -38,9 +38,36 @@ main_read_pid(const char *text, uint32_t *pid)
 }
 
 static int
-main_keygen(const struct ctl_args *args)
+main_identity(const struct ctl_args *args)
 {
-	return ctl_keygen(args->operand[0]);
+	return ctl_identity(args->system);
+}
+
+static int
+main_pair(const struct ctl_args *args)
+{
+	return ctl_pair(args->n == 2 ? args->operand[0] : NULL,
+	    args->n > 0 ? args->operand[args->n - 1] : NULL, args->as,
+	    args->ssh, args->replace);
+}
+
+static int
+main_unpair(const struct ctl_args *args)
+{
+	return ctl_unpair(args->operand[0], args->ssh);
+}
+
+static int
+main_add_peer(const struct ctl_args *args)
+{
+	return ctl_add_peer(args->system, args->replace, args->n,
+	    args->operand);
+}
+
+static int
+main_remove_peer(const struct ctl_args *args)
+{
+	return ctl_remove_peer(args->system, args->operand[0]);
 }
 
 /* Which sessions are to be shown: CTL_OK, or CTL_USAGE, and says why. */
@@ -157,12 +184,31 @@ main_check_program(const struct ctl_args *args)
 /* Each row: name, letters of its options, operands, how many at least and at
  * most, what they must be, function, its line and its text of help. */
 static const struct ctl_command commands[] = {
-	{ "keygen", "", "NAME", 1, 1, "one NAME", main_keygen,
-	    "make both halves of a key",
-	    "Makes ~/.config/mpshim/keys/NAME.key, which stays here, and\n"
-	    "./NAME.peer.key, which becomes ~/.config/mpshim/keys/NAME.key on\n"
-	    "the other host and is to be deleted here.  Nothing is "
-	    "overwritten.\n" },
+	{ "pair", "ier", "[[NAME] ME@SERVER]", 0, 2,
+	    "NAME and ME@SERVER at most", main_pair,
+	    "let this user and that one talk",
+	    "Makes this user known to that of the server, and it to this one\n"
+	    "as NAME, over ssh; shows each command.  Once more changes nothing.\n"
+	    "Without ME@SERVER it prints the line to type on the other host.\n" },
+	{ "unpair", "e", "NAME", 1, 1, "one NAME", main_unpair,
+	    "and not any more",
+	    "Undoes mpctl pair on both hosts.\n" },
+	{ "identity", "y", "", 0, 0, "no operand", main_identity,
+	    "print the public key of this user",
+	    "Prints the public key of this user, which peers are to be told.\n"
+	    "Where there is none it makes the pair: its secret half is in\n"
+	    "~/.config/mpshim/identity.\n" },
+	{ "add-peer", "ry", "NAME PUBLIC-KEY [OPTION...]", 2, 18,
+	    "NAME, PUBLIC-KEY and options", main_add_peer,
+	    "the half of pair that is this host's",
+	    "Adds a line to ~/.config/mpshim/peers, or changes its options:\n"
+	    "at=ADDRESS[/LENGTH][,...], psk=FILE, ssh=DESTINATION.\n"
+	    "mpshim.peers(5) tells of them.\n" },
+	{ "remove-peer", "y", "NAME|PUBLIC-KEY", 1, 1,
+	    "one NAME or PUBLIC-KEY", main_remove_peer,
+	    "the half of unpair",
+	    "Removes the line from ~/.config/mpshim/peers.  Sessions with the\n"
+	    "peer end within a second.\n" },
 	{ "status", "jkasom", "[PID]", 0, 1, "one PID at most", main_status,
 	    "show programs, peers and paths",
 	    "Shows your programs under mpshim in this network namespace,\n"

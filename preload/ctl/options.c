@@ -11,17 +11,21 @@
 #include "say.h"
 
 static const struct ctl_option options[] = {
+	{ "as", 'i', "NAME", "this host's name there" },
+	{ "ssh", 'e', "COMMAND", "instead of ssh, as \"ssh -p 2222\"" },
 	{ "file", 'f', "FILE", "this file alone, not the usual ones" },
 	{ "json", 'j', NULL, "for programs: mpctl(1) tells the fields" },
 	{ "no-samples", 'n', NULL, "leave the round-trip times out" },
 	{ "port", 'p', "PORT", "of that UDP port only" },
-	{ "key", 'k', "NAME", "peers of that key only" },
+	{ "key", 'k', "NAME", "the peer of that name only" },
 	{ "at", 'a', "PREFIX", "peers at addresses of that prefix only" },
 	{ "sort", 's', "ORDER", "bytes, age or silence: the most, the newest, "
 	    "heard last" },
 	{ "from", 'o', "N", "leave out so many peers of each port" },
 	{ "most", 'm', "N", "show no more of each port; else 1000" },
 	{ "output", 'w', "FILE", "write that file, not standard output" },
+	{ "replace", 'r', NULL, "where the name has another key, too" },
+	{ "system", 'y', NULL, "of the system, in /etc/mpshim" },
 	{ "help", 'h', NULL, "this text" },
 	{ "version", 'V', NULL, "the version of mpshim" },
 };
@@ -107,6 +111,12 @@ options_set(struct ctl_args *args, char letter)
 	if (o->value != NULL && optarg[0] == '\0')
 		return options_refuse("--%s wants a %s", o->name, o->value);
 	switch (letter) {
+	case 'i':
+		args->as = optarg;
+		break;
+	case 'e':
+		args->ssh = optarg;
+		break;
 	case 'f':
 		args->file = optarg;
 		break;
@@ -136,6 +146,12 @@ options_set(struct ctl_args *args, char letter)
 		break;
 	case 'w':
 		args->file = optarg;
+		break;
+	case 'r':
+		args->replace = true;
+		break;
+	case 'y':
+		args->system = true;
 		break;
 	case 'h':
 		args->help = true;

@@ -16,6 +16,9 @@ struct ctl_args {
 	bool help, version;
 	bool json;
 	bool no_samples;
+	bool replace;
+	bool system;
+	const char *as, *ssh; /* or NULL */
 	const char *file; /* or NULL */
 	const char *port; /* or NULL, as the others */
 	const char *key, *at, *sort, *from, *most;

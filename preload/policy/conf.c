@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config_file.h"
 #include "process/log.h"
@@ -22,55 +21,36 @@ conf_complain(const char *line)
 	log_say(LOG_ERROR, LOG_ALWAYS, "%s", line);
 }
 
-/* The file of a key: an absolute path, else the user's, else the system's.
- * False: there is none, which is logged. */
+/* Appends a line to conf.keys; false: no room. */
 static bool
-conf_key_path(char path[SETTINGS_PATH], const char *name, const char *home)
+conf_add_line(const char *begin, size_t len, const char *end)
 {
-	const int size = SETTINGS_PATH;
-	int n;
+	size_t is = strlen(conf.keys), more = strlen(end);
 
-	if (name[0] == '/') {
-		n = snprintf(path, (size_t)size, "%s", name);
-		return n > 0 && n < size;
-	}
-	if (home != NULL) {
-		n = snprintf(path, (size_t)size,
-		    "%s/.config/mpshim/keys/%s.key", home, name);
-		if (n > 0 && n < size && access(path, F_OK) == 0)
-			return true;
-	}
-	n = snprintf(path, (size_t)size, "/etc/mpshim/keys/%s.key", name);
-	if (n > 0 && n < size && access(path, F_OK) == 0)
-		return true;
-	log_say(LOG_ERROR, LOG_ALWAYS,
-	    "no key %s: neither %s/.config/mpshim/keys/%s.key nor %s", name,
-	    home != NULL ? home : "~", name, path);
-	return false;
+	if (is + len + more + 2 > sizeof(conf.keys))
+		return false;
+	memcpy(conf.keys + is, begin, len);
+	memcpy(conf.keys + is + len, end, more);
+	memcpy(conf.keys + is + len + more, "\n", 2);
+	return true;
 }
 
-/* Appends the path of each key of a list, separated by blanks, to conf.keys. */
+/* Writes what the agent is to look for (agent/keyring.h): the directories of the
+ * user and of the system, and the names of a list, separated by blanks. */
 static void
 conf_load_keys(const char *list, const char *home)
 {
-	char name[CONFIG_FILE_WORD], path[SETTINGS_PATH];
-	size_t len = 0, more, n;
+	bool fits = list[0] == '\0' || ((home == NULL || conf_add_line(home,
+	    strlen(home), "/.config/mpshim/")) &&
+	    conf_add_line("/etc/mpshim/", 12, ""));
+	size_t n;
 
-	for (; *list != '\0'; list += n + strspn(list + n, " ")) {
+	for (; fits && *list != '\0'; list += n + strspn(list + n, " ")) {
 		n = strcspn(list, " ");
-		memcpy(name, list, n); /* fits: settings.c bounds a word */
-		name[n] = '\0';
-		if (!conf_key_path(path, name, home))
-			continue;
-		more = strlen(path);
-		if (len + more + 2 > sizeof(conf.keys)) {
-			log_say(LOG_ERROR, LOG_ALWAYS, "MPSHIM_KEY: too long");
-			return;
-		}
-		memcpy(conf.keys + len, path, more);
-		len += more;
-		conf.keys[len++] = '\n';
+		fits = conf_add_line(list, n, "");
 	}
+	if (!fits)
+		log_say(LOG_ERROR, LOG_ALWAYS, "MPSHIM_KEY: too long");
 }
 
 void

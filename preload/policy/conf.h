@@ -17,7 +17,7 @@ struct conf {
 	bool active; /* a key is set, or a file is wrong: sockets are wrapped */
 	bool told;   /* a line said already why nothing can be protected */
 	struct settings set;
-	char keys[IPC_KEYS]; /* absolute paths of key files, one per line */
+	char keys[IPC_KEYS]; /* what the agent looks for: agent/keyring.h */
 	char program[ARENA_NAME];
 	/* For the socket filter: what may come in, by prefix and else. */
 	struct sockfilter_prefix filter[RULES_MAX];

@@ -16,7 +16,8 @@
 static const char help[] =
     "usage: mprun [OPTION...] [--] PROGRAM [ARG...]\n"
     "\n"
-    "  -k, --key KEY        the key: a name, or the path of a file NAME.key\n"
+    "  -k, --key PEER       whom to talk with: a name in the file of peers, or\n"
+    "                       DIRECTORY/NAME; usual are all peers\n"
     "      --peer A[:P]     protect what goes to these peers only\n"
     "      --plain A[/L][:P]  leave what goes to and comes from these alone\n"
     "      --accept-plain   let unprotected datagrams in\n"
@@ -33,9 +34,9 @@ static const char help[] =
     "\n"
     "Those that take a value may be given several times.  IPv6 with a port is "
     "[A]:P\n"
-    "or [A/L]:P.  The other end runs under mprun too, with the other part of "
-    "the\n"
-    "key; mpctl keygen NAME makes both.  mpctl status shows what goes on.\n";
+    "or [A/L]:P.  The other end runs under mprun too; mpctl pair ME@SERVER makes "
+    "both\n"
+    "ends know each other.  mpctl status shows what goes on.\n";
 
 /* What becomes of an option's value. */
 enum kind {
@@ -139,7 +140,7 @@ run_take(const struct run_word *o, const char *value, const char **given)
 	if (value == NULL)
 		return CTL_USAGE;
 	if (o->kind == RUN_KEY && run_has_blank(value)) {
-		say_line("%s: the path of a key cannot hold blanks", value);
+		say_line("%s: a peer's path cannot hold blanks", value);
 		return CTL_USAGE;
 	}
 	if (*given != NULL && o->kind != RUN_VALUE && o->kind != RUN_PATH)

@@ -19,7 +19,7 @@
  * more.  So the agent also listens at an abstract address of its network
  * namespace, with a random name, where anybody can connect; and each answer
  * gives that name and a token: a hash, under a secret of the keeper's, of the
- * list of key files that the request named.  Both are kept in the memory of
+ * keys that the request named.  Both are kept in the memory of
  * processes alone: the child of a fork has them, a program that it executes
  * does not.  A client of the abstract socket
  * - shows the token, and is served under those keys only;

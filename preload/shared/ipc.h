@@ -26,7 +26,7 @@
 
 enum ipc_bound {
 	IPC_VERSION = 5,
-	IPC_KEYS = 4096,  /* bytes of all key file names */
+	IPC_KEYS = 4096,  /* bytes of what is wanted of keys */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
 	IPC_PATH = 256,	  /* bytes of a path: the socket's and a suffix */
@@ -105,7 +105,7 @@ struct ipc_request {
 	struct mp_addr local;		/* as the program bound it */
 	struct mp_addr peer;		/* that it is connected to, or sends to
 					 * now; port 0: not known yet */
-	char keys[IPC_KEYS];		/* absolute paths, one a line */
+	char keys[IPC_KEYS];		/* the peers wanted: keyring.h */
 	char interfaces[IPC_NAMES];	/* only these, by blanks; "": all */
 	char no_interfaces[IPC_NAMES];	/* never these */
 	char program[ARENA_NAME];

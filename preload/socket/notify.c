@@ -49,6 +49,6 @@ notify_silent_peer(const struct mp_addr *peer)
 	char text[NET_TEXT];
 
 	log_say(LOG_WARN, LOG_PEER, "no answer from %s: is the program there "
-	    "run under mpshim with the other part of the same key, and is its "
+	    "run under mpshim, do both hosts know each other's key, and is its "
 	    "UDP port open?", net_text(peer, text));
 }

@@ -206,6 +206,7 @@ main(void)
 		return 0;
 	}
 	suite_add_tcase(s, case_serve());
+	suite_add_tcase(s, case_keys());
 	suite_add_tcase(s, case_traffic());
 	suite_add_tcase(s, case_death());
 	suite_add_tcase(s, case_events());

@@ -50,76 +50,6 @@ START_TEST(many_starts)
 }
 END_TEST
 
-#define HEX64                                                                 \
-	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-
-/* Key files that are refused. */
-static const struct {
-	const char *name;
-	const char *text; /* NULL: there is no file */
-	mode_t mode;
-	int error;
-	const char *says;
-} keys[] = {
-	{ "none.key", NULL, 0, -ENOENT, "none.key: No such file" },
-	{ "read.key", "peer 00\n", 0644, -EACCES,
-	    "read.key is readable by others: chmod 600 " },
-	{ "group.key", "peer 00\n", 0640, -EACCES, "chmod 600" },
-	{ "half.key", "peer " HEX64 "\n", 0600, -EINVAL,
-	    "half.key lacks its secret" },
-	{ "other.key", "secret " HEX64 "\n", 0600, -EINVAL,
-	    "other.key lacks its peer" },
-	{ "empty.key", "", 0600, -EINVAL, "empty.key lacks its secret" },
-	{ "end.key", "end A\n", 0600, -EINVAL, "end.key:1 is not of a key" },
-	{ "short.key", "# short\nsecret 0123\n", 0600, -EINVAL,
-	    "short.key:2 is not of a key" },
-	{ "twice.key", "psk " HEX64 "\npsk " HEX64 "\n", 0600, -EINVAL,
-	    "twice.key:2 is not of a key" },
-	{ "name", "peer 00\n", 0600, -EINVAL, "NAME.key" },
-};
-
-enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
-
-START_TEST(refused_key)
-{
-	struct player p;
-	char path[128];
-	FILE *f;
-
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	snprintf(path, sizeof(path), "%s/%s", lab_directory(), keys[_i].name);
-	if (keys[_i].text != NULL) {
-		f = fopen(path, "w");
-		ck_assert_ptr_nonnull(f);
-		fputs(keys[_i].text, f);
-		fclose(f);
-		chmod(path, keys[_i].mode);
-	}
-	ck_assert_int_eq(player_open(&p, LAB_A, 5100, path), keys[_i].error);
-	ck_assert_msg(strstr(p.answer.text, keys[_i].says) != NULL, "%s",
-	    p.answer.text);
-	player_close(&p);
-	ck_assert(lab_port_free(5100));
-}
-END_TEST
-
-START_TEST(linked_key)
-{
-	struct player p;
-	char path[128];
-
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	snprintf(path, sizeof(path), "%s/link.key", lab_directory());
-	ck_assert_int_eq(symlink(lab_key(LAB_A), path), 0);
-	ck_assert_int_eq(player_open(&p, LAB_A, 5101, path), -ELOOP);
-	ck_assert_ptr_nonnull(strstr(p.answer.text, "symbolic link"));
-}
-END_TEST
-
 START_TEST(find)
 {
 	struct player p;
@@ -240,39 +170,6 @@ START_TEST(may_join)
 }
 END_TEST
 
-/* Keys that were read a moment ago serve another port, unless the file changed:
- * its mode (0), its name (1), its contents (2). */
-START_TEST(key_changed)
-{
-	char other[512];
-	struct player p, q;
-	const char *key;
-	FILE *f;
-
-	lab_fresh();
-	lab_enter(LAB_A);
-	ck_assert_int_eq(lab_agent(), 0);
-	key = lab_key(LAB_A);
-	snprintf(other, sizeof(other), "%s.old", key);
-	ck_assert_int_eq(player_open(&p, LAB_A, 5110, key), 0);
-	ck_assert_int_eq(player_open(&q, LAB_A, 5111, key), 0);
-	player_close(&q);
-	if (_i == 0) {
-		ck_assert_int_eq(chmod(key, 0644), 0);
-	} else if (_i == 1) {
-		ck_assert_int_eq(rename(key, other), 0);
-	} else {
-		f = fopen(key, "a");
-		ck_assert_ptr_nonnull(f);
-		fprintf(f, "not a key\n");
-		fclose(f);
-	}
-	ck_assert_int_lt(player_open(&q, LAB_A, 5112, key), 0);
-	player_close(&q);
-	player_close(&p);
-}
-END_TEST
-
 START_TEST(bad_questions)
 {
 	struct ipc_request *ask = player_question(IPC_OPEN);
@@ -367,11 +264,8 @@ case_serve(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, one_agent);
 	tcase_add_test(t, many_starts);
-	tcase_add_loop_test(t, refused_key, 0, KEYS);
-	tcase_add_test(t, linked_key);
 	tcase_add_test(t, find);
 	tcase_add_test(t, may_join);
-	tcase_add_loop_test(t, key_changed, 0, 3);
 	tcase_add_test(t, bad_questions);
 	tcase_add_test(t, status);
 	tcase_add_test(t, ordinary_user);

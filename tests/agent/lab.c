@@ -21,6 +21,7 @@
 
 #include "../keys.h"
 #include "player.h"
+#include "agent/keyfile.h"
 
 static char directory[64], key[LAB_HOSTS][96];
 static int netns[LAB_HOSTS] = { -1, -1 };
@@ -142,39 +143,45 @@ lab_addr(int host, int link, uint16_t port)
 	return a;
 }
 
-static void
-write_hex(FILE *f, const char *word, const uint8_t bytes[32])
+void
+lab_write(const char *path, mode_t mode, const char *format, ...)
 {
-	int i;
+	FILE *f = fopen(path, "w");
+	va_list ap;
 
-	fprintf(f, "\n%s ", word);
-	for (i = 0; i < 32; i++)
-		fprintf(f, "%02x", bytes[i]);
+	if (f == NULL)
+		abort();
+	fchmod(fileno(f), mode);
+	va_start(ap, format);
+	vfprintf(f, format, ap);
+	va_end(ap);
+	fclose(f);
 }
 
 static void
 write_key(int host)
 {
+	char path[128], text[KEYFILE_TEXT], psk[65];
 	uint8_t seed[32];
 	struct test_keys k;
-	FILE *f;
 	int i;
 
 	for (i = 0; i < 32; i++)
 		seed[i] = (uint8_t)(i * 7 + 1);
 	test_keys_make(&k, seed);
-	snprintf(key[host], sizeof(key[host]), "%s/%c/home.key", directory,
+	snprintf(key[host], sizeof(key[host]), "%s/%c/home", directory,
 	    'a' + host);
-	f = fopen(key[host], "w");
-	if (f == NULL)
-		abort();
-	fchmod(fileno(f), 0600);
-	fputs("# a key of a test", f);
-	write_hex(f, "secret", k.secret[host]);
-	write_hex(f, "peer", k.pub[!host]);
-	write_hex(f, "psk", k.psk);
-	fputs("\n", f);
-	fclose(f);
+	for (i = 0; i < 32; i++)
+		snprintf(psk + 2 * i, 3, "%02x", k.psk[i]);
+	snprintf(path, sizeof(path), "%s/%c/home.psk", directory, 'a' + host);
+	lab_write(path, 0600, "# a psk of a test\n%s\n", psk);
+	keyfile_secret_text(text, k.secret[host]);
+	snprintf(path, sizeof(path), "%s/%c/identity", directory, 'a' + host);
+	lab_write(path, 0600, "%s\n", text);
+	keyfile_public_text(text, k.pub[!host]);
+	snprintf(path, sizeof(path), "%s/%c/peers", directory, 'a' + host);
+	lab_write(path, 0600, "# a peer of a test\nhome %s psk=home.psk\n",
+	    text);
 }
 
 void

@@ -6,6 +6,8 @@
 #ifndef PLAYER_H
 #define PLAYER_H
 
+#include <sys/types.h>
+
 #include "shared/ipc.h"
 
 struct player {
@@ -32,10 +34,14 @@ void lab_ip(int host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The address of a host on link 1 or 2. */
 struct mp_addr lab_addr(int host, int link, uint16_t port);
-/* Makes a new runtime directory, with a home.key for each host (ends A and
- * B). */
+/* Makes a new runtime directory, with an identity for each host (ends A and B),
+ * which knows the other one as the peer home. */
 void lab_fresh(void);
+/* The path of that peer: DIRECTORY/home. */
 const char *lab_key(int host);
+/* Writes a file with that mode. */
+void lab_write(const char *path, mode_t mode, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 const char *lab_directory(void);
 /* Starts the agent on this host: the exit status of mpshim-agent. */
 int lab_agent(void);

@@ -9,6 +9,7 @@
 #include "player.h"
 
 TCase *case_serve(void);    /* requests and answers */
+TCase *case_keys(void);     /* files of keys */
 TCase *case_traffic(void);  /* sessions, paths */
 TCase *case_death(void);    /* programs and agents end */
 TCase *case_events(void);   /* readers of events */

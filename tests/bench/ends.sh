@@ -48,11 +48,13 @@ for ns in "$S" "$C"; do
 done
 
 for end in s c; do
-	mkdir -p "$dir/$end/.config/mpshim/keys" "$dir/$end/run"
+	mkdir -p "$dir/$end/run"
 	chmod 700 "$dir/$end/run"
 done
-(cd "$dir" && HOME=$dir/c "$B/mpctl" keygen bench >/dev/null)
-mv "$dir/bench.peer.key" "$dir/s/.config/mpshim/keys/bench.key"
+for end in s:c c:s; do
+	HOME=$dir/${end#*:} "$B/mpctl" add-peer bench \
+	    "$(HOME=$dir/${end%:*} "$B/mpctl" identity)" >/dev/null
+done
 
 # listens NAMESPACE PORT: waits for a socket there.
 listens() {

@@ -38,7 +38,7 @@ guide() {
 }
 
 # guide_words COMMAND: puts the words that run a command of a guide into WORDS.
-# Root has a home without keys, so its commands use /etc/mpshim/keys.
+# Root has a home without keys, so its commands use those of /etc/mpshim.
 guide_words() {
 	local host=${1%%[\$#]*} home=$LAB
 
@@ -122,10 +122,9 @@ guide_two_links() {
 	SERVER=10.1.0.1 WAY='laptop>server'
 }
 
-# guide_begin [uplinks]: makes hosts and links, installs mpshim, and runs the
-# guide that copies the key.
-guide_begin() {
-	local host line
+# guide_hosts [uplinks]: makes hosts and links, and installs mpshim.
+guide_hosts() {
+	local host
 
 	host laptop
 	host server
@@ -139,20 +138,25 @@ guide_begin() {
 		printf '%s\n' '127.0.0.1 localhost' '10.1.0.2 laptop.example' \
 		    "$SERVER server.example" >"/run/etc/$host/hosts"
 		rm -rf "/run/etc/$host/mpshim"
-		mkdir -p "/run/etc/$host/mpshim/keys"
+		mkdir -p "/run/etc/$host/mpshim"
 	done
 	guide_ssh
+}
+
+# guide_begin [uplinks]: the same, and runs the guide that makes the pair.
+guide_begin() {
+	local host line
+
+	guide_hosts "$@"
 	guide keys
 	for line in "${COMMANDS[@]}"; do
 		guide_on "$line"
 	done
 	for host in laptop server; do
-		expect "the key is on the $host" cp \
-		    "$LAB/$host/.config/mpshim/keys/home.key" \
-		    "/run/etc/$host/mpshim/keys/home.key"
+		expect "the $host has a peer" cp \
+		    "$LAB/$host/.config/mpshim/identity" \
+		    "$LAB/$host/.config/mpshim/peers" "/run/etc/$host/mpshim"
 	done
-	[ ! -e "$LAB/laptop/home.peer.key" ] ||
-	    fail "the guide leaves the server's half of the key on the laptop"
 }
 
 # guide_sees TEXT [#]: mpctl status, of a user (or root) on the laptop, has it.

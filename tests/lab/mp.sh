@@ -5,20 +5,24 @@
 export MPSHIM_LIBDIR=${MPSHIM_LIBDIR:-$B}
 declare -A KEYS=()
 
-# keys SERVER CLIENT...: makes a key for each client; the client has its half A,
-# the server the halves B of all.
+# knows HOST NAME PEER [OPTION...]: the host knows the other one by that name.
+knows() {
+	on "$1" "$B/mpctl" add-peer "$2" "$(on "$3" "$B/mpctl" identity)" \
+	    "${@:4}" >/dev/null
+}
+
+# keys SERVER CLIENT...: each client and the server know each other, by the
+# client's name, and use what they know in `mp'.
 keys() {
 	local server=$1 client name
 
 	[ -x "$MPRUN" ] || fail "no $MPRUN: run make"
 	[ -x "$B/mpctl" ] || fail "no $B/mpctl: run make"
 	shift
-	mkdir -p "$LAB/$server/.config/mpshim/keys"
 	for client; do
 		name=lab-$client
-		(cd "$LAB/$client" && on "$client" "$B/mpctl" keygen "$name")
-		install -m 600 "$LAB/$client/$name.peer.key" \
-		    "$LAB/$server/.config/mpshim/keys/$name.key"
+		knows "$client" "$name" "$server"
+		knows "$server" "$name" "$client"
 		KEYS[$client]+=" -k $name"
 		KEYS[$server]+=" -k $name"
 	done

@@ -178,6 +178,108 @@ START_TEST(no_peer)
 }
 END_TEST
 
+/* --- Which peer is at an address ------------------------------------------ */
+
+static struct mp_addr
+address(uint8_t a, uint8_t d)
+{
+	return (struct mp_addr) { .ip = { [10] = 0xff, 0xff, a, 0, 0, d } };
+}
+
+/* Adds peer n, reached at a.0.0.d with so many bits; 0: anywhere. */
+static void
+add_at(uint32_t n, uint8_t a, uint8_t d, uint8_t bits)
+{
+	struct mp_addr at = address(a, d);
+	char text[16];
+	uint8_t pub[32];
+
+	peer_n(pub, n);
+	snprintf(text, sizeof(text), "p%u", n);
+	ck_assert_int_eq(mp_keyring_add(&ring, text, own, pub, NULL), 0);
+	if (bits > 0)
+		ck_assert_int_eq(mp_keyring_reach(&ring, at.ip, bits), 0);
+}
+
+/* The place of the peer that is chosen, or -1. */
+static int
+chosen(uint8_t a, uint8_t d)
+{
+	struct mp_addr to = address(a, d);
+	uint64_t id = mp_keyring_choose(&ring, &to);
+	uint32_t i;
+
+	for (i = 0; i < ring.n; i++)
+		if (ring.key[i].id == id)
+			return (int)i;
+	ck_assert_uint_eq(id, 0);
+	return -1;
+}
+
+/* The longest prefix decides, whatever their order; then `rest'. */
+START_TEST(reach)
+{
+	struct mp_addr six = { .ip = { 0x20 } };
+
+	memset(&ring, 0, sizeof(ring));
+	ck_assert_int_eq(chosen(10, 1), -1);
+	ck_assert_uint_eq(mp_keyring_choose(NULL, &six), 0);
+	add_at(1, 10, 0, 96 + 8);
+	add_at(2, 10, 7, 128);
+	add_at(3, 10, 6, 96 + 31);
+	add_at(4, 0, 0, 96);
+	ck_assert_int_eq(chosen(10, 1), 0);
+	ck_assert_int_eq(chosen(10, 7), 1);
+	ck_assert_int_eq(chosen(10, 6), 2);
+	ck_assert_int_eq(chosen(10, 5), 0);
+	ck_assert_int_eq(chosen(11, 7), 3);
+	ck_assert_uint_eq(mp_keyring_choose(&ring, &six), ring.key[0].id);
+	ring.rest = 2;
+	ck_assert_uint_eq(mp_keyring_choose(&ring, &six), ring.key[2].id);
+	ring.rest = MP_NONE;
+	ck_assert_uint_eq(mp_keyring_choose(&ring, &six), 0);
+	ck_assert_int_eq(mp_keyring_reach(&ring, six.ip, 0), 0);
+	ck_assert_uint_eq(mp_keyring_choose(&ring, &six), ring.key[3].id);
+}
+END_TEST
+
+/* `rest' of some peers, of which those with a bit have a prefix. */
+static const struct {
+	unsigned n, with;
+	bool named;
+	uint32_t rest;
+} rests[] = { { 1, 0, false, 0 }, { 1, 1, false, 0 }, { 2, 0, false, MP_NONE },
+	{ 2, 1, false, 1 }, { 2, 2, false, 0 }, { 2, 3, false, MP_NONE },
+	{ 2, 0, true, 0 }, { 2, 1, true, 0 }, { 3, 5, false, 1 },
+	{ 3, 3, false, 2 }, { 3, 1, false, MP_NONE } };
+
+START_TEST(rest)
+{
+	unsigned i;
+
+	memset(&ring, 0, sizeof(ring));
+	for (i = 0; i < rests[_i].n; i++)
+		add_at(i, 10, (uint8_t)i, rests[_i].with >> i & 1 ? 128 : 0);
+	mp_keyring_rest(&ring, rests[_i].named);
+	ck_assert_uint_eq(ring.rest, rests[_i].rest);
+}
+END_TEST
+
+START_TEST(reach_full)
+{
+	uint8_t ip[16] = { 0 };
+	int i;
+
+	memset(&ring, 0, sizeof(ring));
+	ck_assert_int_eq(mp_keyring_reach(&ring, ip, 8), MP_EINVAL);
+	add_at(1, 10, 0, 0);
+	ck_assert_int_eq(mp_keyring_reach(&ring, ip, 129), MP_EINVAL);
+	for (i = 0; i < MP_REACH_MAX; i++)
+		ck_assert_int_eq(mp_keyring_reach(&ring, ip, 8), 0);
+	ck_assert_int_eq(mp_keyring_reach(&ring, ip, 8), MP_ENOMEM);
+}
+END_TEST
+
 START_TEST(wipe)
 {
 	static const struct mp_keyring zero;
@@ -315,6 +417,9 @@ suite_keyring(void)
 	tcase_add_test(tc, full);
 	tcase_add_test(tc, identities);
 	tcase_add_test(tc, no_peer);
+	tcase_add_test(tc, reach);
+	tcase_add_test(tc, reach_full);
+	tcase_add_loop_test(tc, rest, 0, COUNT(rests));
 	tcase_add_test(tc, wipe);
 	tcase_add_test(tc, many);
 	tcase_add_test(tc, grow);

@@ -45,6 +45,7 @@ Suite *suite_replay(void);
 Suite *suite_replays(void);
 Suite *suite_responder(void);
 Suite *suite_returns(void);
+Suite *suite_revoke(void);
 Suite *suite_route(void);
 Suite *suite_rtt(void);
 Suite *suite_scribble(void);

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+#include "peers.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "keyfile.h"
+
+#define PEERS_BLANK " \t\r"
+
+bool
+peers_name_ok(const char *name)
+{
+	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t n = strspn(name, ok);
+
+	return n > 0 && n < PEERS_NAME && name[n] == '\0' && name[0] != '.' &&
+	    name[0] != '-';
+}
+
+/* --- Words ---------------------------------------------------------------- */
+
+/* The line of which words are left to read. */
+struct rest {
+	const char *at, *end;
+};
+
+/* Takes the next line; false: there is none. */
+static bool
+peers_line(struct peers *p, struct rest *line)
+{
+	const char *from = p->text + p->at, *to;
+
+	if (p->at >= p->len)
+		return false;
+	to = memchr(from, '\n', p->len - p->at);
+	line->at = from;
+	line->end = to != NULL ? to : p->text + p->len;
+	p->at = (size_t)(line->end - p->text) + 1;
+	p->line++;
+	return true;
+}
+
+/* The next word of the line, cut off where it is too long: its length; 0: there
+ * is none. */
+static size_t
+peers_word(struct rest *line, char word[PEERS_WORD])
+{
+	const char *from;
+	size_t n;
+
+	while (line->at < line->end && (*line->at == '\0' ||
+	    strchr(PEERS_BLANK, *line->at) != NULL))
+		line->at++;
+	for (from = line->at; line->at < line->end && (*line->at == '\0' ||
+	    strchr(PEERS_BLANK, *line->at) == NULL); line->at++)
+		continue;
+	n = (size_t)(line->at - from);
+	if (n == 0 || *from == '#')
+		return 0;
+	n = n < PEERS_WORD ? n : PEERS_WORD - 1;
+	memcpy(word, from, n);
+	word[n] = '\0';
+	return n;
+}
+
+static int
+peers_refuse(struct peers *p, const char *want, const char *word)
+{
+	snprintf(p->fault, sizeof(p->fault), "expected %s, found %s%.64s%s",
+	    want, word[0] != '\0' ? "\"" : "nothing", word,
+	    word[0] != '\0' ? "\"" : "");
+	return -EINVAL;
+}
+
+/* --- Options -------------------------------------------------------------- */
+
+/* "ADDRESS[/LENGTH]"; cuts the text. */
+static bool
+peers_prefix(struct mp_reach *r, char *text)
+{
+	char *slash = strchr(text, '/');
+	unsigned bits = 0, most;
+	const char *c;
+	bool v4;
+
+	if (slash != NULL)
+		*slash++ = '\0';
+	memset(r, 0, sizeof(*r));
+	v4 = inet_pton(AF_INET, text, r->ip + 12) == 1;
+	if (!v4 && inet_pton(AF_INET6, text, r->ip) != 1)
+		return false;
+	if (v4)
+		memset(r->ip + 10, 0xff, 2);
+	most = v4 ? 32 : 128;
+	if (slash == NULL)
+		bits = most;
+	else if (*slash == '\0' || strlen(slash) > 3)
+		return false;
+	for (c = slash; c != NULL && *c != '\0'; c++) {
+		if (*c < '0' || *c > '9')
+			return false;
+		bits = bits * 10 + (unsigned)(*c - '0');
+	}
+	r->bits = (uint8_t)(bits + (v4 ? 96 : 0));
+	return bits <= most;
+}
+
+static bool
+peers_at(struct peer *peer, char *list)
+{
+	char *one;
+
+	while ((one = strsep(&list, ",")) != NULL)
+		if (peer->nat == PEERS_AT ||
+		    !peers_prefix(&peer->at[peer->nat++], one))
+			return false;
+	return true;
+}
+
+static int
+peers_option(struct peers *p, struct peer *peer, char *word)
+{
+	char copy[PEERS_WORD];
+
+	memcpy(copy, word, sizeof(copy));
+	if (strncmp(word, "at=", 3) == 0)
+		return peers_at(peer, word + 3) ? 0 : peers_refuse(p,
+		    "at=ADDRESS[/LENGTH][,...], 16 at most", copy);
+	if (strncmp(word, "psk=", 4) == 0 && word[4] != '\0') {
+		memcpy(peer->psk, copy + 4, sizeof(copy) - 4);
+		return 0;
+	}
+	if (strncmp(word, "ssh=", 4) == 0 && word[4] != '\0') {
+		memcpy(peer->ssh, copy + 4, sizeof(copy) - 4);
+		return 0;
+	}
+	return peers_refuse(p, "at=ADDRESSES, psk=FILE or ssh=DESTINATION",
+	    copy);
+}
+
+/* --- Lines ---------------------------------------------------------------- */
+
+void
+peers_begin(struct peers *p, const char *text, size_t len)
+{
+	memset(p, 0, sizeof(*p));
+	p->text = text;
+	p->len = len;
+}
+
+/* The rest of a line behind the name. */
+static int
+peers_take(struct peers *p, struct rest *line, struct peer *peer)
+{
+	char word[PEERS_WORD] = "";
+	int error;
+
+	if (peers_word(line, word) == 0)
+		return peers_refuse(p, "a public key behind the name", "");
+	if (keyfile_is_secret(word)) {
+		snprintf(p->fault, sizeof(p->fault), "expected a public key, "
+		    "found a secret one, which is to be nowhere else");
+		return -EINVAL;
+	}
+	if (!keyfile_public(word, peer->pub))
+		return peers_refuse(p, "a public key of mpctl identity", word);
+	while (peers_word(line, word) > 0) {
+		error = peers_option(p, peer, word);
+		if (error != 0)
+			return error;
+	}
+	return 1;
+}
+
+/* A line whose name is `name', or (NULL) any. */
+static int
+peers_read(struct peers *p, const char *name, struct peer *peer)
+{
+	char word[PEERS_WORD];
+	struct rest line;
+
+	while (peers_line(p, &line)) {
+		if (peers_word(&line, word) == 0 ||
+		    (name != NULL && strcmp(word, name) != 0))
+			continue;
+		memset(peer, 0, sizeof(*peer));
+		if (!peers_name_ok(word))
+			return peers_refuse(p, "a name of 1 to 31 letters, "
+			    "digits, dots, dashes or underscores", word);
+		memcpy(peer->name, word, strlen(word));
+		return peers_take(p, &line, peer);
+	}
+	return 0;
+}
+
+int
+peers_next(struct peers *p, struct peer *peer)
+{
+	return peers_read(p, NULL, peer);
+}
+
+int
+peers_find(struct peers *p, const char *name, struct peer *peer)
+{
+	return peers_read(p, name, peer);
+}
