@@ -195,21 +195,81 @@ START_TEST(heard_of_some)
 }
 END_TEST
 
+/* Of several sockets one ended, and the kernel names all others: it goes at
+ * once, without a reading of a list for that. */
+START_TEST(heard_of_one)
+{
+	struct port *p = world_port(LIVE);
+	int i;
+
+	for (i = 0; i < 3; i++)
+		(void)world_socket(p);
+	world->scan->heard = true;
+	world_close(p, 3); /* the group's last: the indices stay known */
+	kernel_fail_readings(0);
+	socket_gc_ended(world, LIVE, p->slot[3].cookie);
+	ck_assert_uint_eq(p->nslots, 3);
+	ck_assert(!p->slot[3].used);
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(p->slot[i].group,
+		    kernel_index(p->slot[i].inode));
+	ck_assert_uint_eq(world->loop.at[world->scan->again.index], MP_NEVER);
+}
+END_TEST
+
+/* Sockets of several ports, more than are asked for one by one: each port's
+ * count goes to its own slot. */
+START_TEST(many_ports)
+{
+	struct port *p[6];
+	int i;
+
+	for (i = 0; i < 6; i++)
+		p[i] = world_port((uint16_t)(LIVE + i));
+	(void)world_socket(p[5]);
+	world_close(p[1], 0);
+	world_close(p[5], 0);
+	kernel_flood(true);
+	socket_gc_run(world);
+	ck_assert_uint_eq(world->nports, 5);
+	ck_assert_ptr_null(world->port[LIVE + 1]);
+	ck_assert_uint_eq(p[5]->nslots, 1);
+	ck_assert(p[5]->slot[1].used);
+	for (i = 0; i < 6; i++)
+		if (i != 1)
+			ck_assert_uint_gt(p[i]->slot[i == 5].drops, 0);
+}
+END_TEST
+
+/* What is found by sock_diag, and by /proc/net/udp where that is refused. */
+static TCase *
+socket_gc_scans(const char *name, void (*begin)(void))
+{
+	TCase *t = tcase_create(name);
+
+	tcase_add_checked_fixture(t, begin, world_end);
+	tcase_add_loop_test(t, live_ports_stay, 0, READINGS);
+	tcase_add_test(t, closes);
+	tcase_add_test(t, parts);
+	tcase_add_test(t, drops);
+	tcase_add_test(t, heard_of_some);
+	tcase_add_test(t, many_ports);
+	return t;
+}
+
 Suite *
 suite_socket_gc(void)
 {
 	Suite *s = suite_create("socket_gc");
 	TCase *t = tcase_create("sockets");
 
+	suite_add_tcase(s, socket_gc_scans("asked", world_begin));
+	suite_add_tcase(s, socket_gc_scans("refused", world_begin_refused));
 	tcase_add_checked_fixture(t, world_begin, world_end);
-	tcase_add_loop_test(t, live_ports_stay, 0, READINGS);
-	tcase_add_test(t, closes);
-	tcase_add_test(t, parts);
-	tcase_add_test(t, drops);
 	tcase_add_test(t, announced);
 	tcase_add_test(t, heard);
 	tcase_add_test(t, heard_while_staged);
-	tcase_add_test(t, heard_of_some);
+	tcase_add_test(t, heard_of_one);
 	suite_add_tcase(s, t);
 	return s;
 }

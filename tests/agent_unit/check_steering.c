@@ -492,17 +492,30 @@ START_TEST(stranger_of_the_port)
 }
 END_TEST
 
+/* Indices are learned from counts of sock_diag, and of /proc/net/udp where
+ * that is refused. */
+static TCase *
+steering_learns(const char *name, void (*begin)(void))
+{
+	TCase *t = tcase_create(name);
+
+	tcase_add_checked_fixture(t, begin, world_end);
+	tcase_add_test(t, unknown);
+	tcase_add_test(t, late_probe);
+	tcase_add_test(t, recovered);
+	return t;
+}
+
 Suite *
 suite_steering(void)
 {
 	Suite *s = suite_create("steering");
 	TCase *t = tcase_create("steering");
 
+	suite_add_tcase(s, steering_learns("asked", world_begin));
+	suite_add_tcase(s, steering_learns("refused", world_begin_refused));
 	tcase_add_checked_fixture(t, world_begin, world_end);
 	tcase_add_test(t, by_kind);
-	tcase_add_test(t, unknown);
-	tcase_add_test(t, late_probe);
-	tcase_add_test(t, recovered);
 	tcase_add_test(t, shut);
 	tcase_add_loop_test(t, newest, 0,
 	    sizeof(strangers) / sizeof(strangers[0]));

@@ -16,7 +16,7 @@
 #include "shared/internal.h"
 #include "shared/net.h"
 
-enum { GROUPS = 4, SOCKETS = MP_SLOTS_MAX + 1, TEXT = 16384, QUEUE = 64 };
+enum { GROUPS = 8, SOCKETS = MP_SLOTS_MAX + 1, TEXT = 65536, QUEUE = 64 };
 
 struct member {
 	uint64_t inode, drops;
@@ -64,6 +64,7 @@ kernel_reset(void)
 	kernel_now = 1000 * 1000 * 1000; /* no clock begins at 0 */
 	nqueue = 0;
 	flooded = false;
+	kernel_reset_diag();
 	last_inode = 100;
 	kernel_fail_readings(KERNEL_NEVER);
 }
@@ -299,28 +300,50 @@ kernel_flood(bool on)
 	flooded = on;
 }
 
-static void
-write_list(void)
+bool
+kernel_socket(unsigned n, struct kernel_socket *to)
 {
-	size_t at = 0;
+	int i;
+
+	for (i = 0; i < ngroups && n >= (unsigned)group[i].n; i++)
+		n -= (unsigned)group[i].n;
+	if (i == ngroups)
+		return false;
+	*to = (struct kernel_socket) { .port = group[i].port,
+		.inode = group[i].member[n].inode,
+		.drops = group[i].member[n].drops };
+	return true;
+}
+
+bool
+kernel_read(void)
+{
 	int i, k;
 
+	if (readings++ >= failing)
+		return false;
 	for (i = 0; flooded && i < ngroups; i++)
 		for (k = 0; k < group[i].n; k++)
 			group[i].member[k].drops += 5;
+	return true;
+}
+
+static void
+write_list(void)
+{
+	struct kernel_socket s;
+	size_t at = 0;
+	unsigned i;
 
 	at += (size_t)snprintf(text, TEXT, "  sl  local_address rem_address   "
 	    "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode "
 	    "ref pointer drops\n");
-	for (i = 0; i < ngroups; i++)
-		for (k = 0; k < group[i].n; k++)
-			at += (size_t)snprintf(text + at, TEXT - at, "%5d: "
-			    "00000000:%04X 00000000:0000 07 00000000:00000000 "
-			    "00:00000000 00000000     0        0 %" PRIu64
-			    " 2 0000000000000000 %" PRIu64 "\n", i * SOCKETS +
-			    k, (unsigned)group[i].port,
-			    group[i].member[k].inode,
-			    group[i].member[k].drops);
+	for (i = 0; kernel_socket(i, &s); i++)
+		at += (size_t)snprintf(text + at, TEXT - at, "%5u: "
+		    "00000000:%04X 00000000:0000 07 00000000:00000000 "
+		    "00:00000000 00000000     0        0 %" PRIu64
+		    " 2 0000000000000000 %" PRIu64 "\n", i,
+		    (unsigned)s.port, s.inode, s.drops);
 }
 
 /* --- The system calls of the agent ---------------------------------------- */
@@ -349,7 +372,7 @@ __wrap_pread(int fd, void *buf, size_t size, off_t off)
 		return -1;
 	}
 	if (off == 0) {
-		if (readings++ >= failing) {
+		if (!kernel_read()) {
 			errno = ENOMEM;
 			return -1;
 		}

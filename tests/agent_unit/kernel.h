@@ -2,8 +2,9 @@
 /*
  * The kernel's part in the unit tests of the agent: UDP sockets that share a
  * port, their indices in its reuseport group, the program that is attached to
- * it, the list of all sockets, and the time.  The agent's system calls come
- * here (ld's --wrap); no socket is opened, nothing is sent and no test waits.
+ * it, the list of all sockets and what sock_diag says of them (kernel_diag.c),
+ * and the time.  The agent's system calls come here (ld's --wrap); no socket is
+ * opened, nothing is sent and no test waits.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -31,6 +32,12 @@ struct kernel_sent {
 	uint8_t bytes[KERNEL_BYTES];
 };
 
+/* What a list says of a socket. */
+struct kernel_socket {
+	uint16_t port;
+	uint64_t inode, drops; /* the cookie is the inode */
+};
+
 extern struct kernel_sent kernel_sent[KERNEL_SENT];
 extern unsigned kernel_nsent;
 /* What arena_now() says, us. */
@@ -40,12 +47,24 @@ extern uint64_t kernel_now;
 void kernel_reset(void);
 /* A descriptor that is the list of all sockets, as /proc/net/udp is. */
 int kernel_list(void);
-/* Readings of the list fail from the n-th on, counted from 0 and from now. */
+/* A descriptor that answers as a socket of sock_diag does. */
+int kernel_diag(void);
+/* It refuses every question from now on. */
+void kernel_refuse_diag(void);
+/* Forgets that, and what was asked. */
+void kernel_reset_diag(void);
+/* Readings of the list, and sock_diag's lists of the sockets' own family, fail
+ * from the n-th on, counted from 0 and from now. */
 void kernel_fail_readings(unsigned n);
 /* All data sockets drop packets of a flood between any two readings. */
 void kernel_flood(bool);
 /* The next INTERNAL_LOCATE comes only with the one after it. */
 void kernel_late(void);
+
+/* The n-th of all sockets; false: there are fewer. */
+bool kernel_socket(unsigned n, struct kernel_socket *);
+/* A reading of a list begins: false, it fails. */
+bool kernel_read(void);
 
 /* Binds one more socket to a port: its inode, which is its cookie as well. */
 uint64_t kernel_bind(uint16_t port);

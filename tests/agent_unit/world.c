@@ -58,6 +58,24 @@ begin_net(void)
 		.address = &all->address, .naddresses = 1 };
 }
 
+/* The lists are of the played kernel, not of the host of the tests. */
+static void
+begin_scan(void)
+{
+	struct socket_scan *s = world->scan;
+
+	ck_assert_int_eq(socket_scan_open(s, world), 0);
+	ck_assert_int_eq(socket_gc_init(world), 0);
+	close(s->list[0]);
+	if (s->list[1] >= 0)
+		close(s->list[1]);
+	if (s->diag.fd >= 0)
+		close(s->diag.fd);
+	s->list[0] = kernel_list();
+	s->list[1] = -1;
+	s->diag.fd = kernel_diag();
+}
+
 void
 world_begin(void)
 {
@@ -78,17 +96,18 @@ world_begin(void)
 	ck_assert_int_eq(loop_init(&world->loop), 0);
 	ck_assert_int_eq(alarm_begin(&world->loop, &world->bye, no_alarm), 0);
 	ck_assert_int_eq(events_init(world->events, world), 0);
-	ck_assert_int_eq(socket_scan_open(world->scan, world), 0);
-	ck_assert_int_eq(socket_gc_init(world), 0);
-	close(world->scan->list[0]);
-	if (world->scan->list[1] >= 0)
-		close(world->scan->list[1]);
-	world->scan->list[0] = kernel_list();
-	world->scan->list[1] = -1;
+	begin_scan();
 	begin_net();
 	ck_assert_int_eq(keyring_none(world, &all->keyring), 0);
 	ck_assert_int_eq(test_keys_add(all->keyring->keys, "world", 'A',
 	    peer_secret), 0);
+}
+
+void
+world_begin_refused(void)
+{
+	world_begin();
+	kernel_refuse_diag();
 }
 
 void

@@ -12,6 +12,8 @@ extern struct agent *world;
 
 /* Begins anew, for one test; ends it, so that nothing leaks. */
 void world_begin(void);
+/* The same where sock_diag tells nothing, and /proc/net/udp is read. */
+void world_begin_refused(void);
 void world_end(void);
 /* What a program asks that opens a dual-stack socket at a port's wildcard. */
 struct ipc_request *world_request(uint16_t port);
