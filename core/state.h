@@ -121,7 +121,8 @@ struct offload {
 	struct offload_point known; /* the peer told of all before it */
 	struct offload_share single; /* packets alone, lately */
 	struct offload_sum with, without; /* the phases of this trial ... */
-	struct offload_share bad, good;	  /* ... and of all trials of CHECK */
+	struct offload_share bad, good;	  /* ... and of all trials of CHECK;
+					   * `bad' when TRUSTED: since then */
 	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
 	uint64_t probe_at; /* last probe; 0: none */
 	uint64_t tolerant; /* losses do not lead to TRY until then */
