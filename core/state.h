@@ -360,6 +360,8 @@ struct session {
 	uint32_t staged_seq; /* of the one at staged_pos, of which only the
 			      * first part was taken; 0: none */
 	uint8_t staged_by;   /* ... on this flow */
+	uint8_t staged_group; /* those that the agent took and may send as one
+			       * bundle, up to that at staged_pos */
 	bool staged_agent : 1; /* who takes staged ones away is the agent */
 	bool again : 1; /* `bundle' goes once more */
 	struct { /* the last bundle of staged ones */
