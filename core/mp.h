@@ -620,6 +620,7 @@ struct mp_out {
 	uint32_t number; /* of that */
 	uint16_t flow;
 	bool half;	 /* only the first part of it */
+	uint8_t bundled; /* datagrams that count as bundled since it was taken */
 };
 
 /*

@@ -18,7 +18,10 @@
  *
  * TRUSTED.  All may go in bundles.  A report by which they fare worse than
  * single ones did leads to TRY, and so does a late answer, which may mean that
- * all are lost.
+ * all are lost.  What single ones lose is known from few of them, and the path
+ * changes; so what trusted bundles lose, as long as it does not grow, counts
+ * for single ones, too (offload_learn()).  Else honest losses would lead to
+ * trials again and again, in which half of the datagrams go alone.
  *
  * CHECK.  An experiment that decides whether bundles are at fault (OFF) or
  * something else is (TRUSTED).
@@ -365,6 +368,7 @@ offload_trust(struct offload *o, uint64_t now)
 	o->phase = OFFLOAD_ANY;
 	o->since = now;
 	o->error = 0;
+	memset(&o->bad, 0, sizeof(o->bad));
 	if (!o->suspected)
 		return;
 	o->suspected = false;
@@ -482,6 +486,20 @@ offload_told_try(struct offload *o, uint64_t now,
 	o->left = o->size;
 }
 
+/* Single ones would lose what trusted bundles lose: those tell more when they
+ * are more packets, or surely lose less.  A loss that surely grew is not taken
+ * for the path's. */
+static void
+offload_learn(struct offload *o, const struct offload_sum *some)
+{
+	offload_add(&o->bad, some->n, some->lost);
+	if (o->bad.n < OFFLOAD_FEW)
+		return;
+	if (offload_worse(&o->single, &o->bad) || (o->bad.n > o->single.n &&
+	    !offload_worse(&o->bad, &o->single)))
+		o->single = o->bad;
+}
+
 /* Of one that trusts them. */
 static void
 offload_told_trusted(struct offload *o, uint64_t now,
@@ -490,9 +508,7 @@ offload_told_trusted(struct offload *o, uint64_t now,
 	struct offload_excess e = offload_excess_of(o, some);
 	int64_t lost = some->lost;
 
-	/* Single ones would hardly lose more than bundles do. */
-	if (lost * o->single.n < (int64_t)o->single.lost * some->n)
-		o->single.lost -= (uint16_t)((o->single.lost + 3) / 4);
+	offload_learn(o, some);
 	if (now >= o->since + OFFLOAD_GOOD)
 		o->strikes = o->acquittals = 0;
 	if (!offload_exceeds(&e, OFFLOAD_LEAST, OFFLOAD_SURE) ||

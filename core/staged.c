@@ -27,6 +27,12 @@
  * says nothing: when its time is over, those taken count as sent
  * (staged_settle()).  They may have been, and no datagram is delivered twice.
  *
+ * Bundles.  The agent sends those alike that it took at one time as one packet
+ * (UDP_SEGMENT), as far as bundles are trusted on their flow (offload.c).  What
+ * may go so (`together') counts as bundled when it is taken, as the probe that
+ * tells of it may be the next packet that the agent takes; what then did not
+ * go does not count.
+ *
  * A staged datagram ends in one of these ways:
  *
  * Sealed, once the session is up and has a flow that may carry data: then it is
@@ -64,6 +70,7 @@
 #include "flow.h"
 #include "gather.h"
 #include "mp.h"
+#include "offload.h"
 #include "part.h"
 #include "part_order.h"
 #include "path_choice.h"
@@ -385,10 +392,27 @@ staged_is_over(int error)
 	    error != MP_ENOBUFS;
 }
 
+/* What offload.c is to know of a packet that the agent took. */
+static void
+staged_tell_offload(struct mp *m, struct session *s, struct flow *f,
+    uint64_t now, const struct mp_out *out, int error)
+{
+	if (error != 0)
+		offload_bundled(&f->offload, -(int)out->bundled);
+	else if (out->together)
+		send_count_bundles(m, s, f, now);
+	else
+		send_single(m, s, f, now);
+}
+
 void
 staged_poll_sent(struct mp *m, struct session *s, uint64_t now,
     const struct mp_out *out, int error)
 {
+	struct flow *f = state_flow(m, s, out->flow);
+
+	if (f != NULL)
+		staged_tell_offload(m, s, f, now, out, error);
 	if (staged_is_over(error)) {
 		if (!out->half)
 			staged_gone(m, s, now, out->number, false);
@@ -476,6 +500,42 @@ staged_fill_new(struct mp *m, struct session *s, struct record *r,
 	return f;
 }
 
+/* The one that the agent took just before r, if r can follow it in one bundle;
+ * else NULL. */
+static const struct record *
+staged_before(struct mp *m, struct session *s, const struct record *r,
+    const struct flow *f, uint64_t now)
+{
+	const struct record *p = s->staged_pos == MP_NEVER ? NULL :
+	    pool_at(m, POOL_HELD, s, s->staged_pos);
+
+	return s->staged_group > 0 && s->staged_agent &&
+	    s->staged_at == now && p != NULL && p->number + 1 == r->number &&
+	    p->flow == f->id && pool_len(r) <= pool_len(p) &&
+	    memcmp(&p->option, &r->option, sizeof(p->option)) == 0 &&
+	    p->df == r->df ? p : NULL;
+}
+
+/* May r, which the agent takes now, go with others: those before it or, if it
+ * is the first, after it?  A shorter one is the last. */
+static bool
+staged_together(struct mp *m, struct session *s, const struct record *r,
+    struct flow *f, uint64_t now, struct mp_out *out)
+{
+	const struct record *p = staged_before(m, s, r, f, now);
+	unsigned group = p == NULL ? 0 : s->staged_group;
+	unsigned room = offload_room(&f->offload, now, MP_BUNDLE_MAX);
+
+	s->staged_group = 0;
+	if (room < 2 || group >= room)
+		return false;
+	out->bundled = group == 0 ? 0 : group == 1 ? 2 : 1;
+	offload_bundled(&f->offload, out->bundled);
+	if (p == NULL || pool_len(r) == pool_len(p))
+		s->staged_group = (uint8_t)(group + 1);
+	return true;
+}
+
 size_t
 staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
     uint8_t *buf, size_t size)
@@ -497,7 +557,10 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 		return 0;
 	way_out(m, s, r, f, &f->path, out);
 	out->half = s->staged_seq != 0;
-	out->together = !tx.part && !s->again && !s->frame;
+	if (tx.part || s->again || s->frame)
+		s->staged_group = 0;
+	else
+		out->together = staged_together(m, s, r, f, now, out);
 	/* A part is copied from behind its packet. */
 	payload = tx.part ? buf + size - len : buf + tx.hdr_len;
 	if (!pool_read(m, POOL_HELD, r, 0, payload, len))

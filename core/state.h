@@ -121,7 +121,8 @@ struct offload {
 	struct offload_point known; /* the peer told of all before it */
 	struct offload_share single; /* packets alone, lately */
 	struct offload_sum with, without; /* the phases of this trial ... */
-	struct offload_share bad, good;	  /* ... and of all trials of CHECK */
+	struct offload_share bad, good;	  /* ... and of all trials of CHECK;
+					   * `bad' when TRUSTED: since then */
 	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
 	uint64_t probe_at; /* last probe; 0: none */
 	uint64_t tolerant; /* losses do not lead to TRY until then */
@@ -359,6 +360,8 @@ struct session {
 	uint32_t staged_seq; /* of the one at staged_pos, of which only the
 			      * first part was taken; 0: none */
 	uint8_t staged_by;   /* ... on this flow */
+	uint8_t staged_group; /* those that the agent took and may send as one
+			       * bundle, up to that at staged_pos */
 	bool staged_agent : 1; /* who takes staged ones away is the agent */
 	bool again : 1; /* `bundle' goes once more */
 	struct { /* the last bundle of staged ones */

@@ -415,6 +415,34 @@ START_TEST(lossy_path)
 }
 END_TEST
 
+/* What the path loses is soon known, and no reason for more trials: in the long
+ * run nearly all go in bundles. */
+START_TEST(long_run)
+{
+	static const unsigned losses[] = { 0, 1, 5, 10, 30, 100 };
+	struct duo *d = begin(NONE, 0);
+	unsigned all, count = _i / 6 % 2 == 0 ? 20 : 100;
+	uint64_t t = d->now;
+	struct mp_flow_info i;
+	uint32_t n;
+
+	duo_delay(d, 0, 0, _i / 12 == 0 ? 5 * MS : 50 * MS);
+	seed = (uint64_t)_i;
+	path_loss = losses[_i % 6];
+	stream(d, 0, count, t + 3 * SEC);
+	(void)state_of(d, 0, &i);
+	n = i.tx_bundled;
+	all = sent;
+	stream(d, 0, count, t + (count == 20 ? 40 : 12) * SEC);
+	(void)state_of(d, 0, &i);
+	n = i.tx_bundled - n;
+	all = sent - all;
+	ck_assert_msg(n >= (path_loss > 30 ? 0.8 : 0.9) * all,
+	    "loss %u/1000: %u of %u in bundles", path_loss, n, all);
+	duo_free(d);
+}
+END_TEST
+
 /* Nor is a receiver that does not read. */
 START_TEST(slow_reader)
 {
@@ -606,6 +634,7 @@ suite_offload(void)
 	tcase_add_loop_test(c, lying_peer, 0, 2);
 	tcase_add_loop_test(c, trusted, 0, 2);
 	tcase_add_loop_test(c, lossy_path, 0, 12);
+	tcase_add_loop_test(c, long_run, 0, 24);
 	tcase_add_test(c, slow_reader);
 	tcase_add_test(c, too_fast);
 	tcase_add_loop_test(c, honest_world, 0, 2 * (int)(sizeof(honest) /

@@ -7,6 +7,7 @@
 #include "duo.h"
 #include "flow.h"
 #include "mp.h"
+#include "offload.h"
 #include "state.h"
 #include "suites.h"
 #include "table.h"
@@ -127,6 +128,49 @@ START_TEST(agent)
 	ck_assert_uint_eq(left(), 0);
 	ck_assert_int_eq(would(), 1);
 	ck_assert_uint_eq(duo_count(d, 0, MP_C_drop_staged), 0);
+}
+END_TEST
+
+/* Those that the agent may send as one bundle, and has sent so, are as many as
+ * are trusted on their flow, and are told. */
+static const struct trust {
+	enum mp_bundles state;
+	uint16_t size;
+	unsigned bundled; /* of 9, of which the 6th is shorter */
+} trusts[] = {
+	{ MP_BUNDLES_TRUSTED, OFFLOAD_FEW, 9 },
+	{ MP_BUNDLES_TRY, OFFLOAD_FIRST, 2 },
+	{ MP_BUNDLES_TRY, 0, 0 },
+	{ MP_BUNDLES_CHECK, 0, 0 },
+	{ MP_BUNDLES_OFF, 0, 0 },
+};
+
+START_TEST(together)
+{
+	const struct trust *t = &trusts[_i / 2];
+	struct offload *o = &duo_current(d, 0)->offload;
+	struct mp_out out[9];
+	unsigned i, n = 0;
+
+	ck_assert_int_eq(would(), 1);
+	*o = (struct offload) { .state = (uint8_t)t->state, .size = t->size,
+		.left = t->size, .since = d->now + 10 * SEC,
+		.probe_at = d->now };
+	for (i = 0; i < 9; i++)
+		ck_assert_int_eq(stage((uint8_t)i, i == 5 ? 60 : 100), 1);
+	for (i = 0; i < 9; i++) {
+		ck_assert(polls(&out[i]));
+		n += out[i].together;
+	}
+	ck_assert_uint_eq(n, t->bundled);
+	ck_assert_uint_eq(o->bundled, t->bundled);
+	for (i = 0; i < 9; i++)
+		if (_i % 2 == 0)
+			mp_poll_sent(m, d->now, &out[i]);
+		else
+			mp_poll_failed(m, d->now, &out[i], MP_EAGAIN);
+	ck_assert_uint_eq(o->bundled, _i % 2 == 0 ? t->bundled : 0);
+	ck_assert_uint_eq(left(), _i % 2 == 0 ? 0 : 9);
 }
 END_TEST
 
@@ -536,6 +580,8 @@ suite_staged(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, agent);
+	tcase_add_loop_test(t, together, 0,
+	    2 * (int)(sizeof(trusts) / sizeof(trusts[0])));
 	tcase_add_test(t, behind);
 	tcase_add_test(t, threads);
 	tcase_add_loop_test(t, dies, 0, 2);
