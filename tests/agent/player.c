@@ -17,6 +17,7 @@
 
 #include "shared/internal.h"
 #include "shared/net.h"
+#include "state.h"
 
 enum { PACKET = 65536 };
 
@@ -343,6 +344,17 @@ player_gather(struct player *p, const struct mp_addr *to, const void *data,
 	n = mp_gather(&p->map.mp, arena_now(), p->slot, to, &none, data, len);
 	unlock(p);
 	return n;
+}
+
+void
+player_trust_bundles(struct player *p)
+{
+	uint32_t i;
+
+	arena_lock(p->map.arena);
+	for (i = 0; i < p->map.mp.limits.flows; i++)
+		p->map.mp.flows[i].offload.state = MP_BUNDLES_TRUSTED;
+	unlock(p);
 }
 
 /* Takes what lies first: how many packets, or 0. */

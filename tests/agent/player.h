@@ -85,6 +85,8 @@ int player_send(struct player *, const struct mp_addr *to, const void *,
  * says.  The agent is to send it. */
 int player_gather(struct player *, const struct mp_addr *to, const void *,
     size_t);
+/* As if they were known to arrive by each flow of its port. */
+void player_trust_bundles(struct player *);
 /* Lets bundles come in, and takes what comes within so many ms: the number of
  * packets, and of those that the peer sent together at the most. */
 unsigned player_count_bundled(struct player *, int wait_ms, unsigned *most);

@@ -214,8 +214,8 @@ START_TEST(with_descriptors)
 	char text[16];
 
 	before = fds_open();
-	ck_assert_int_eq(ipc_send(pair[0], "request", 9, pass, _i), 0);
-	ck_assert_int_eq(ipc_recv(pair[1], text, sizeof(text), got), 9);
+	ck_assert_int_eq(ipc_send(pair[0], "request", 8, pass, _i), 0);
+	ck_assert_int_eq(ipc_recv(pair[1], text, sizeof(text), got), 8);
 	ck_assert_str_eq(text, "request");
 	for (i = 0; i < IPC_PASS; i++) {
 		if (i >= _i) {
