@@ -344,7 +344,7 @@ struct session {
 	uint64_t part_at, part_prev, part_gone, part_seq;
 	uint8_t part_flow;
 	uint8_t part_left;
-	bool part_mixed;
+	bool part_mixed : 1;
 	uint16_t part_need;
 
 	/* choice */
@@ -501,7 +501,7 @@ struct pool {
 struct change {
 	uint32_t at; /* the next one */
 	uint32_t ifindex;
-	bool left; /* it is not at its end */
+	bool left : 1; /* it is not at its end */
 };
 
 struct shared {
@@ -511,7 +511,7 @@ struct shared {
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
-	bool changing; /* some walk below is not at its end */
+	bool changing : 1; /* some walk below is not at its end */
 	struct change locals_change, link_change[STATE_LINKS];
 	uint32_t resend_us; /* see struct mp_setup */
 	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
