@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -224,4 +225,30 @@ keyfile_secret(int fd, const char *path, uint8_t secret[32],
 	}
 	sodium_memzero(text, sizeof(text));
 	return error;
+}
+
+int
+keyfile_peers(int fd, size_t max, char **text, size_t *len)
+{
+	struct stat st;
+	size_t size;
+	ssize_t n;
+
+	*text = NULL;
+	*len = 0;
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	size = (size_t)st.st_size;
+	if (size > max)
+		return -EFBIG;
+	*text = calloc(1, size + 1);
+	if (*text == NULL)
+		return -ENOMEM;
+	while (*len < size) {
+		n = pread(fd, *text + *len, size - *len, (off_t)*len);
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		*len += (size_t)n;
+	}
+	return 0;
 }

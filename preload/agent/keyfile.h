@@ -55,5 +55,9 @@ int keyfile_open(const char *path, char why[IPC_TEXT]);
  * reason in `why'.  The caller wipes it. */
 int keyfile_secret(int fd, const char *path, uint8_t secret[32],
     char why[IPC_TEXT]);
+/* Reads a file of peers from its beginning: 0, or a negative errno, -EFBIG where
+ * it has over `max' bytes.  The text is the caller's to free, also after an
+ * error; a 0 follows it. */
+int keyfile_peers(int fd, size_t max, char **text, size_t *len);
 
 #endif

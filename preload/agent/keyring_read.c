@@ -106,29 +106,6 @@ keyring_read_identity(struct keyring_reading *d, struct keyring_dir *dir)
 }
 
 static int
-keyring_read_text(struct keyring_dir *dir, int fd)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	if (st.st_size > PEERS_MAX)
-		return -EFBIG;
-	dir->text = calloc(1, (size_t)st.st_size + 1);
-	if (dir->text == NULL)
-		return -ENOMEM;
-	while (dir->len < (size_t)st.st_size) {
-		n = pread(fd, dir->text + dir->len,
-		    (size_t)st.st_size - dir->len, (off_t)dir->len);
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		dir->len += (size_t)n;
-	}
-	return 0;
-}
-
-static int
 keyring_read_peers(struct keyring_reading *d, struct keyring_dir *dir)
 {
 	char path[IPC_KEYS];
@@ -137,7 +114,7 @@ keyring_read_peers(struct keyring_reading *d, struct keyring_dir *dir)
 	fd = keyring_open(d->agent, dir->path, "peers", path, dir->why);
 	if (fd < 0)
 		return fd;
-	error = keyring_read_text(dir, fd);
+	error = keyfile_peers(fd, PEERS_MAX, &dir->text, &dir->len);
 	if (error != 0)
 		snprintf(dir->why, IPC_TEXT, "%.200s: %s", path,
 		    strerror(-error));

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -65,28 +64,6 @@ keydir_file(const struct keydir *d, const char *name, char path[PATH_MAX])
 /* --- Reading -------------------------------------------------------------- */
 
 static int
-keydir_read_text(struct keydir *d, int fd)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) != 0)
-		return -errno;
-	if (st.st_size > PEERS_MAX)
-		return -EFBIG;
-	d->text = calloc(1, (size_t)st.st_size + 1);
-	if (d->text == NULL)
-		return -ENOMEM;
-	while (d->len < (size_t)st.st_size) {
-		n = read(fd, d->text + d->len, (size_t)st.st_size - d->len);
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		d->len += (size_t)n;
-	}
-	return 0;
-}
-
-static int
 keydir_read_peers(struct keydir *d)
 {
 	char path[PATH_MAX];
@@ -97,7 +74,7 @@ keydir_read_peers(struct keydir *d)
 	fd = keyfile_open(path, d->peers_why);
 	if (fd < 0)
 		return fd;
-	error = keydir_read_text(d, fd);
+	error = keyfile_peers(fd, PEERS_MAX, &d->text, &d->len);
 	if (error != 0)
 		snprintf(d->peers_why, IPC_TEXT, "%.200s: %s", path,
 		    strerror(-error));
