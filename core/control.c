@@ -262,17 +262,59 @@ copy_tells(struct mp *m, struct recv *r, struct flow *f)
 		path_choice_dirty(m, r->s, r->now);
 }
 
-/* Both parts of a datagram are here. */
+/*
+ * The number of a datagram is taken when the program gets it.  What the agent
+ * takes in the program does not get at once: its own packet may lie in the
+ * program's queue, before others that the agent knows nothing of, and none of
+ * those is to pass it.
+ */
 static enum mp_verdict
-recv_parts(struct mp *m, struct recv *r)
+copy_came(struct mp *m, struct recv *r, int slot)
 {
+	const struct mp_copy copy = { .session = state_index(m, r->s),
+		.gen = r->s->gen, .sid = r->s->keys[slot].sid_in,
+		.seq = (uint32_t)r->msg.copy.seq,
+		.flow = (uint16_t)r->msg.copy.flow,
+		.part = (r->msg.flags & WIRE_FRAG) != 0 };
 	size_t here = r->msg.len;
 
-	state_count(m, MP_C_part_in);
-	r->msg.len = r->msg.total;
-	(void)recv_deliver(m, r);
+	if (copy.part)
+		r->msg.len = r->msg.total;
+	if (r->rx->later)
+		r->rx->copy = copy;
+	else if (!mp_recv_copy(m, r->now, &copy, r->msg.len, false))
+		return MP_CONTROL;
+	(void)recv_hand_on(r);
 	r->rx->len = here;
-	return MP_JOIN;
+	return copy.part ? MP_JOIN : MP_DELIVER;
+}
+
+bool
+mp_recv_copy(struct mp *m, uint64_t now, const struct mp_copy *c, size_t len,
+    bool peek)
+{
+	struct session *s = state_session(m, c->session);
+	struct flow *f;
+	bool former;
+	int slot;
+
+	/* Neither can its own packet be given any more. */
+	if (c->seq == 0 || s == NULL || s->gen != c->gen || s->state == MP_S_FREE ||
+	    (slot = copy_slot(s, c->sid)) < 0 ||
+	    (f = state_flow(m, s, c->flow)) == NULL)
+		return true;
+	former = slot != (s->cur & 1);
+	if (flow_seen(state_replay(m, f), former, false, c->seq) != REPLAY_NEW) {
+		if (!peek)
+			state_count(m, MP_C_drop_copy_seen);
+		return false;
+	}
+	if (peek)
+		return true;
+	flow_take(state_replay(m, f), former, false, c->seq);
+	state_count(m, c->part ? MP_C_part_in : MP_C_copy_in);
+	recv_count(m, s, now, len);
+	return true;
 }
 
 enum mp_verdict
@@ -309,9 +351,5 @@ recv_copy(struct mp *m, struct recv *r)
 		if (r->rx->part_pos == MP_NEVER)
 			return MP_CONTROL;
 	}
-	flow_take(state_replay(m, f), former, false, c->seq);
-	if (r->msg.flags & WIRE_FRAG)
-		return recv_parts(m, r);
-	state_count(m, MP_C_copy_in);
-	return recv_deliver(m, r);
+	return copy_came(m, r, slot);
 }

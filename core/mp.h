@@ -497,12 +497,22 @@ enum mp_verdict {
 	MP_HANDSHAKE, /* for mp_handshake(), which only the agent calls */
 };
 
+/* A datagram of which a COPY, or both parts, came to the agent: its own packet
+ * may lie before it in the program's queue.  Private to the engine.  Zeros:
+ * none. */
+struct mp_copy {
+	uint32_t session, gen, sid, seq;
+	uint16_t flow;
+	bool part;
+};
+
 struct mp_rx {
 	/* set by the caller */
 	struct mp_path path;
 	uint64_t arrival; /* when the kernel received it; MP_NEVER: unknown */
 	bool later; /* a datagram that it brings is handed on later:
-		     * mp_recv_given() */
+		     * mp_recv_given(), and, if `copy' names one,
+		     * mp_recv_copy() */
 	/* set for MP_DELIVER; `off' and `len' also for MP_HANDSHAKE of a
 	 * commit */
 	struct mp_addr from; /* the sender, as the program knows it */
@@ -510,6 +520,7 @@ struct mp_rx {
 	size_t off, len; /* of the payload, within the opened bytes */
 	bool child; /* set with MP_SEALED: it may begin a session, which goes to
 		     * the slot that takes strangers' (mp_slot_accept()) */
+	struct mp_copy copy; /* with `later' */
 	/* private to the engine */
 	uint32_t sid, ref, session, gen;
 	uint32_t parent, number; /* of a child */
@@ -540,6 +551,14 @@ enum mp_verdict mp_recv_commit(struct mp *, uint64_t now, struct mp_rx *,
  * MP_DROPPED: there is no room. [lock] */
 enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
     size_t room);
+/*
+ * The datagram of `len' bytes that `copy' names, which was handed on, is about
+ * to be given to the program.  False: it was given already; drop it.  True for
+ * each that was not, once (and where it is none): what lay before it in the program's queue is given
+ * before it.  `peek': it is only looked at, and nothing changes.  [lock]
+ */
+MP_CHECK bool mp_recv_copy(struct mp *, uint64_t now, const struct mp_copy *,
+    size_t len, bool peek);
 /* What packets with `later' brought has been handed on to the program.  Until
  * then no packet of the program's tells the peer that they were read, which
  * would let its next datagrams pass them. [lock] */

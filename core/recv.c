@@ -111,6 +111,7 @@ mp_recv_begin(struct mp *m, uint64_t now, struct mp_rx *rx,
 
 	(void)now;
 	rx->ref = rx->session = MP_NONE;
+	memset(&rx->copy, 0, sizeof(rx->copy));
 	rx->off = rx->len = 0;
 	rx->child = false;
 	if (len <= UINT16_MAX && wire_get_child(packet, len, &child))
@@ -330,20 +331,30 @@ take_times(struct mp *m, struct recv *r)
 		path_choice_dirty(m, r->s, r->now);
 }
 
-enum mp_verdict
-recv_deliver(struct mp *m, struct recv *r)
+void
+recv_count(struct mp *m, struct session *s, uint64_t now, size_t len)
 {
-	struct session *s = r->s;
-
 	state_count(m, MP_C_data_in);
 	s->rx_datagrams++;
-	s->rx_bytes += r->msg.len;
-	s->last_data = r->now;
-	r->rx->from = s->shown;
-	r->rx->slot = s->slot;
+	s->rx_bytes += len;
+	s->last_data = now;
+}
+
+enum mp_verdict
+recv_hand_on(const struct recv *r)
+{
+	r->rx->from = r->s->shown;
+	r->rx->slot = r->s->slot;
 	r->rx->off = r->msg.off;
 	r->rx->len = r->msg.len;
 	return MP_DELIVER;
+}
+
+enum mp_verdict
+recv_deliver(struct mp *m, struct recv *r)
+{
+	recv_count(m, r->s, r->now, r->msg.len);
+	return recv_hand_on(r);
 }
 
 void

@@ -44,7 +44,10 @@ enum mp_verdict recv_control(struct mp *, struct recv *);
 enum mp_verdict recv_copy(struct mp *, struct recv *);
 /* Sets when a packet in order is answered at the latest. */
 void recv_acknowledge(struct mp *, struct recv *);
-/* The program gets the payload. */
+/* The program gets the payload: now, and it counts; or later. */
 enum mp_verdict recv_deliver(struct mp *, struct recv *);
+enum mp_verdict recv_hand_on(const struct recv *);
+/* A datagram of so many bytes that the program gets counts. */
+void recv_count(struct mp *, struct session *, uint64_t now, size_t len);
 
 #endif

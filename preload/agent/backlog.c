@@ -28,6 +28,7 @@ struct backlog_item {
 	struct mp_addr from;
 	uint64_t since;
 	int16_t tos, ttl; /* as in struct internal */
+	struct mp_copy copy;
 	bool astray; /* its socket may be closed: waits for a scan */
 	size_t len;
 	uint8_t payload[];
@@ -96,6 +97,7 @@ backlog_deliver(struct port *p, uint32_t slot, const struct mp_addr *from)
 			continue;
 		in.tos = d->tos;
 		in.ttl = d->ttl;
+		in.copy = d->copy;
 		port_send_internal(p, &in, d->payload, d->len);
 		STAILQ_REMOVE(&p->backlog, d, backlog_item, entry);
 		p->backlog_n--;
@@ -145,6 +147,7 @@ backlog_put(struct port *p, const struct internal *in, const void *payload,
 	d->from = in->from;
 	d->tos = in->tos;
 	d->ttl = in->ttl;
+	d->copy = in->copy;
 	d->since = arena_now();
 	d->astray = in->kind == INTERNAL_ASTRAY;
 	d->len = len;

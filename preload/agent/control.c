@@ -211,7 +211,8 @@ control_deliver(struct port *p, const struct control_item *c,
     const uint8_t *bytes, size_t len)
 {
 	struct internal inner = { .kind = INTERNAL_DATA, .slot = c->rx.slot,
-		.from = c->rx.from, .tos = c->tos, .ttl = c->ttl };
+		.from = c->rx.from, .tos = c->tos, .ttl = c->ttl,
+		.copy = c->rx.copy };
 
 	if (c->rx.slot >= MP_SLOTS_MAX || !p->slot[c->rx.slot].used ||
 	    c->rx.off > len || c->rx.len > len - c->rx.off)

@@ -101,6 +101,23 @@ rx_refusal(struct sock *s, const struct mp_addr *peer)
 	return untold ? -ECONNREFUSED : RX_DROP;
 }
 
+/* Is what the agent handed on not the copy of a datagram that the program has?
+ * Without the lock that cannot be told, as for packets of sessions. */
+static bool
+rx_is_unseen(struct sock *s, const struct internal *inner, bool peek)
+{
+	bool unseen;
+
+	if (inner->copy.seq == 0)
+		return true;
+	if (!reentry_lock(s->map.arena))
+		return false;
+	unseen = mp_recv_copy(&s->map.mp, arena_now(), &inner->copy,
+	    inner->len, peek);
+	reentry_unlock(s->map.arena);
+	return unseen;
+}
+
 /* An internal datagram of the agent or another process of the port.  One for
  * another socket comes here while the steering is out of date, since a socket
  * was closed: the agent gives it on. */
@@ -128,16 +145,17 @@ rx_open_internal(struct rx *in, bool peek)
 		/* One to a group came to the other sockets, too. */
 		if (inner.kind == INTERNAL_DATA && !peek &&
 		    !net_is_multicast(&in->info.local))
-			rx_requeue_astray(in, inner.slot);
+			rx_requeue_astray(in, inner.slot, &inner.copy);
 		return RX_DROP;
 	}
 	if (inner.kind == INTERNAL_ICMP || inner.kind == INTERNAL_ICMP_TOLD)
 		return peek ? RX_DROP :
 		    icmp_internal(in->fd, s, &inner, in->buf);
 	in->again = inner.kind == INTERNAL_AGAIN;
-	if (in->again || inner.kind == INTERNAL_DATA ||
-	    inner.kind == INTERNAL_LAST)
+	if (in->again)
 		return RX_GIVE;
+	if (inner.kind == INTERNAL_DATA || inner.kind == INTERNAL_LAST)
+		return rx_is_unseen(s, &inner, peek) ? RX_GIVE : RX_DROP;
 	if (inner.kind != INTERNAL_ERROR)
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)

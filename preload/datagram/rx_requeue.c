@@ -33,10 +33,10 @@ rx_requeue_to(struct rx *in, uint32_t slot, const struct mp_addr *from,
 }
 
 void
-rx_requeue_astray(struct rx *in, uint32_t slot)
+rx_requeue_astray(struct rx *in, uint32_t slot, const struct mp_copy *copy)
 {
 	struct internal inner = { .kind = INTERNAL_ASTRAY, .slot = slot,
-		.from = in->from };
+		.from = in->from, .copy = *copy };
 
 	rx_requeue_send(in, &inner, in->payload, in->len);
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct mp_addr;
+struct mp_copy;
 struct rx;
 
 /* Sends a payload to a slot: another one, or its own once more. */
@@ -23,7 +24,8 @@ void rx_requeue_to(struct rx *, uint32_t slot, const struct mp_addr *from,
     const uint8_t *payload, size_t len);
 /* Sends the payload of `in', which is an internal datagram's for another slot,
  * to the agent's backlog. */
-void rx_requeue_astray(struct rx *, uint32_t slot);
+void rx_requeue_astray(struct rx *, uint32_t slot,
+    const struct mp_copy *);
 /* Sends the payload of `in', whose sender is not the socket's peer, to the
  * agent's backlog.  False: the socket was connected over 5 s ago, it is
  * dropped. */

@@ -11,15 +11,37 @@
 #include "net.h"
 #include "seccomp.h"
 
-/* Bytes: of an address with port and zone, TOS and TTL; of the AEAD, before the
- * sealed body. */
-enum { FROM = 26, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
+/* Bytes: of an address with port and zone, TOS and TTL, and the name of a COPY;
+ * of the AEAD, before the sealed body. */
+enum { COPY = 26, FROM = COPY + 19, NONCE = crypto_aead_chacha20poly1305_ietf_NPUBBYTES,
 	TAG = crypto_aead_chacha20poly1305_ietf_ABYTES,
 	BODY = INTERNAL_HEAD + NONCE };
 
 _Static_assert(INTERNAL_OVERHEAD == BODY + FROM + TAG, "INTERNAL_OVERHEAD");
 _Static_assert(ARENA_KEY == crypto_aead_chacha20poly1305_ietf_KEYBYTES,
     "ARENA_KEY");
+
+static void
+internal_put_copy(uint8_t *p, const struct mp_copy *c)
+{
+	memcpy(p, &c->session, 4);
+	memcpy(p + 4, &c->gen, 4);
+	memcpy(p + 8, &c->sid, 4);
+	memcpy(p + 12, &c->seq, 4);
+	memcpy(p + 16, &c->flow, 2);
+	p[18] = c->part;
+}
+
+static void
+internal_get_copy(const uint8_t *p, struct mp_copy *c)
+{
+	memcpy(&c->session, p, 4);
+	memcpy(&c->gen, p + 4, 4);
+	memcpy(&c->sid, p + 8, 4);
+	memcpy(&c->seq, p + 12, 4);
+	memcpy(&c->flow, p + 16, 2);
+	c->part = p[18] != 0;
+}
 
 bool
 internal_is(const struct arena *a, const uint8_t *packet, size_t len)
@@ -49,6 +71,7 @@ internal_make(struct arena *a, const struct internal *in, const void *payload,
 	memcpy(body + 22, &in->tos, sizeof(in->tos));
 	memcpy(body + 24, &in->ttl, sizeof(in->ttl));
 	memcpy(body + 18, &in->zone, sizeof(in->zone));
+	internal_put_copy(body + COPY, &in->copy);
 	crypto_aead_chacha20poly1305_ietf_encrypt(body, NULL, body, len + FROM,
 	    out, INTERNAL_HEAD, NULL, nonce, a->key);
 	return len + INTERNAL_OVERHEAD;
@@ -72,6 +95,7 @@ internal_open(const struct arena *a, struct internal *in, uint8_t *packet,
 	memcpy(&in->tos, body + 22, sizeof(in->tos));
 	memcpy(&in->ttl, body + 24, sizeof(in->ttl));
 	memcpy(&in->zone, body + 18, sizeof(in->zone));
+	internal_get_copy(body + COPY, &in->copy);
 	in->off = BODY + FROM;
 	in->len = len - INTERNAL_OVERHEAD;
 	return true;

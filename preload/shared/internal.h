@@ -54,7 +54,7 @@ enum internal_kind {
 
 enum internal_bound {
 	INTERNAL_HEAD = 20,     /* bytes that the kernel's filters look at */
-	INTERNAL_OVERHEAD = 74, /* bytes around the payload */
+	INTERNAL_OVERHEAD = 93, /* bytes around the payload */
 };
 
 struct internal {
@@ -65,6 +65,8 @@ struct internal {
 	int16_t tos, ttl;    /* with which the datagram arrived; of AGAIN, LAST,
 			      * DATA, ASTRAY and BACKLOG; -1: unknown */
 	uint32_t zone;	     /* of `from': net_zone() */
+	struct mp_copy copy; /* of DATA, ASTRAY and LAST: who gives it to the
+			      * program asks mp_recv_copy() */
 	size_t off, len;     /* of the payload, within the opened packet */
 	uint32_t stamps;     /* SO_TIMESTAMPING flags by which the kernel stamps
 			      * and counts what is sent; the program's own are

@@ -417,6 +417,7 @@ take_packet(struct player *p, struct mp_addr *from, uint8_t *packet,
 	struct internal in;
 	struct net_info info;
 	enum mp_verdict v;
+	bool unseen;
 	int opened;
 
 	if (internal_is(p->map.arena, packet, len)) {
@@ -428,7 +429,11 @@ take_packet(struct player *p, struct mp_addr *from, uint8_t *packet,
 		*off = in.off;
 		if (in.kind == INTERNAL_ERROR)
 			return -EHOSTUNREACH;
-		return (int)in.len;
+		arena_lock(p->map.arena);
+		unseen = mp_recv_copy(&p->map.mp, arena_now(), &in.copy,
+		    in.len, false);
+		unlock(p);
+		return unseen ? (int)in.len : -EAGAIN;
 	}
 	net_info_read(msg, &info);
 	net_get(&rx.path.remote, msg->msg_name, msg->msg_namelen);

@@ -713,6 +713,75 @@ START_TEST(peek_first)
 }
 END_TEST
 
+/* --- What the agent hands on ---------------------------------------------- */
+
+/*
+ * The server's program reads nothing for a while, and the client, whose flow has
+ * no answers, sends copies by another one, which the server's agent takes in
+ * before the program reads the datagrams themselves: they are given in order,
+ * once each, from the first to the last.
+ */
+START_TEST(copies_before_originals)
+{
+	struct duo *d = duo_new(2, 1);
+	uint32_t n;
+	size_t before, i;
+	int last = 0;
+
+	duo_up(d);
+	duo_run(d, d->now + SEC);
+	before = d->end[1].n_got;
+	d->end[1].asleep = true;
+	duo_link(d, 1, 0, 0, 0)->down = true;
+	if (_i == 1) /* the first one is lost */
+		duo_link(d, 0, 0, 1, 0)->down = true;
+	for (n = 100; n < 120; n++) {
+		ck_assert_int_eq(duo_say(d, 0, n), 0);
+		duo_link(d, 0, 0, 1, 0)->down = false;
+		duo_run(d, d->now + 4 * MS);
+	}
+	ck_assert_uint_ge(duo_count(d, 0, MP_C_copy_out), 5);
+	duo_wake(d, 1);
+	duo_run(d, d->now + SEC);
+	ck_assert_uint_eq(d->end[1].n_got, before + 20);
+	for (n = 100; n < 120; n++)
+		ck_assert_int_eq(duo_heard(d, 1, n), 1);
+	for (i = before; i < d->end[1].n_got; i++) {
+		if (_i == 1 && d->end[1].got[i].data[7] == 100)
+			continue; /* its copy is where it came */
+		ck_assert_int_gt(d->end[1].got[i].data[7], last);
+		last = d->end[1].got[i].data[7];
+	}
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_copy_in), (unsigned)_i);
+	ck_assert_uint_ge(duo_count(d, 1, MP_C_drop_copy_seen), 5);
+	duo_free(d);
+}
+END_TEST
+
+/* Its session ends before the program reads: what the agent took is given. */
+START_TEST(copy_outlives_session)
+{
+	struct duo *d = duo_new(2, 1);
+	uint32_t n;
+
+	duo_up(d);
+	d->end[1].asleep = true;
+	duo_cut(d, 0, 0, true);
+	for (n = 100; n < 110; n++) {
+		ck_assert_int_eq(duo_say(d, 0, n), 0);
+		duo_run(d, d->now + 4 * MS);
+	}
+	duo_run(d, d->now + SEC);
+	mp_slot_close(&d->end[0].mp, d->now, 0);
+	duo_run(d, d->now + 200 * SEC);
+	ck_assert_int_eq(duo_sessions(d, 1), 0);
+	duo_wake(d, 1);
+	for (n = 100; n < 110; n++)
+		ck_assert_int_eq(duo_heard(d, 1, n), 1);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_recv(void)
 {
@@ -741,6 +810,8 @@ suite_recv(void)
 	tcase_add_test(t, confirmed_meanwhile);
 	tcase_add_test(t, peek);
 	tcase_add_test(t, peek_first);
+	tcase_add_loop_test(t, copies_before_originals, 0, 2);
+	tcase_add_test(t, copy_outlives_session);
 	suite_add_tcase(suite, t);
 	return suite;
 }

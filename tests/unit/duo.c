@@ -395,6 +395,40 @@ deliver(struct duo *d, int e, const struct mp_rx *rx, const uint8_t *data)
 		end->peer = rx->from;
 }
 
+/* Puts something at the end of what waits for the program. */
+static void
+wait_for_program(struct duo_end *end, struct duo_packet *p)
+{
+	struct duo_packet **at = &end->unread;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	p->next = NULL;
+	*at = p;
+}
+
+/* The agent took a datagram in, and hands it on to the program. */
+static void
+hand_on(struct duo *d, int e, const struct mp_rx *rx, const uint8_t *data)
+{
+	struct duo_end *end = &d->end[e];
+	struct duo_packet *p;
+
+	if (end->asleep) {
+		p = calloc(1, sizeof(*p) + rx->len);
+		ck_assert_ptr_nonnull(p);
+		p->handed = true;
+		p->rx = *rx;
+		p->rx.off = 0;
+		memcpy(p->data, data + rx->off, rx->len);
+		wait_for_program(end, p);
+	} else if (mp_recv_copy(&end->mp, duo_time(d, e), &rx->copy, rx->len,
+	    false)) {
+		deliver(d, e, rx, data);
+	}
+	mp_recv_given(&end->mp);
+}
+
 static enum mp_verdict
 receive(struct duo *d, int e, const struct mp_path *path, uint64_t arrival,
     const uint8_t *data, size_t len)
@@ -409,6 +443,7 @@ receive(struct duo *d, int e, const struct mp_path *path, uint64_t arrival,
 	    len);
 
 	if (v == MP_SEALED) {
+		rx.later = rx.control;
 		v = mp_recv_commit(&end->mp, duo_time(d, e), &rx, opened,
 		    mp_open(&rx, data, len, opened));
 		if (v == MP_JOIN)
@@ -420,7 +455,9 @@ receive(struct duo *d, int e, const struct mp_path *path, uint64_t arrival,
 	if (v == MP_HANDSHAKE && mp_handshake(&end->mp, &end->keys,
 	    duo_time(d, e), &rx, inner, len, &out, answer) == 1)
 		transmit_out(d, e, &out, answer);
-	if (v == MP_DELIVER)
+	if (v == MP_DELIVER && rx.later)
+		hand_on(d, e, &rx, opened);
+	else if (v == MP_DELIVER)
 		deliver(d, e, &rx, opened);
 	return v;
 }
@@ -439,16 +476,12 @@ arrive(struct duo *d, struct duo_packet *p)
 	struct duo_end *end = &d->end[p->to];
 	bool data = p->len > 4 && (p->data[3] & WIRE_SID_C) == 0 &&
 	    !wire_is_handshake(p->data, p->len);
-	struct duo_packet **at = &end->unread;
 
 	if (end->off || !end->addr[p->to_addr].there ||
 	    end->addr[p->to_addr].local.down) {
 		free(p);
 	} else if (end->asleep && data) {
-		while (*at != NULL)
-			at = &(*at)->next;
-		p->next = NULL;
-		*at = p;
+		wait_for_program(end, p);
 	} else if (!data && !p->waited && end->read_us > 0) {
 		p->waited = true;
 		p->at = d->now + end->read_us;
@@ -468,8 +501,11 @@ duo_wake(struct duo *d, int e)
 	d->end[e].asleep = false;
 	while ((p = d->end[e].unread) != NULL) {
 		d->end[e].unread = p->next;
-		receive(d, e, &p->path, p->at + d->end[e].skew, p->data,
-		    p->len);
+		if (p->handed)
+			hand_on(d, e, &p->rx, p->data);
+		else
+			receive(d, e, &p->path, p->at + d->end[e].skew,
+			    p->data, p->len);
 		free(p);
 	}
 }

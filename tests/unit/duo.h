@@ -54,6 +54,8 @@ struct duo_packet {
 	struct mp_path path; /* of the receiver */
 	uint64_t sent_at, at; /* of the duo's clock */
 	bool df, waited;
+	bool handed; /* not a packet, but what the agent hands on: `rx' */
+	struct mp_rx rx;
 	int tos, ttl; /* -1: the host's default */
 	size_t len;
 	uint8_t data[];
