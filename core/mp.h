@@ -702,6 +702,7 @@ struct mp_peer {
 	uint8_t source[16]; /* the source of plain UDP, or zeros */
 	/* private to the engine */
 	uint32_t max_flows, nflows, ntold;
+	uint32_t told_all; /* told[] is all that the peer tells */
 	struct mp_peer_flow flow[MP_PEER_FLOWS]; /* those that work */
 	struct mp_addr told[MP_TOLD_MAX];
 };
@@ -731,6 +732,9 @@ MP_CHECK int mp_parent_take(struct mp *, uint64_t now, uint32_t session,
  * now, if it knows of a flow that works. [lock] */
 void mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
     struct mp_parent *);
+/* Takes over from an older parent of the same peer what the newer one was not
+ * told yet. */
+void mp_parent_inherit(struct mp_parent *, const struct mp_parent *old);
 /* The next session from that index on whose program sent first, and which is up
  * or closing; MP_NONE. [lock] */
 uint32_t mp_peer_next(const struct mp *, uint32_t from);
@@ -855,7 +859,8 @@ struct mp_session_info {
 	bool parent; /* mp_parent_take() would take its secret */
 	bool child;  /* it has made no handshake yet */
 	bool waits;  /* what it sent without a handshake has had no answer yet,
-		      * and may have to go again after one */
+		      * and may have to go again after one; or the peer was asked
+		      * for its addresses, which the next socket may need */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */
