@@ -335,6 +335,8 @@ struct session {
 	bool idle : 1; /* of its peer's two lists it is in the second */
 	bool plain : 1; /* no peer answered: plain UDP */
 	bool left : 1; /* its peer sent CLOSE before it began */
+	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
+			  * once */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
