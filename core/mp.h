@@ -463,13 +463,16 @@ MP_CHECK int mp_staged_commit(struct mp *, uint64_t now, struct mp_tx *tx,
  *	1		 it waits, staged
  *	2		 the same, and those that wait are to go now:
  *			 mp_gather_begin() is next
- *	MP_EAGAIN	 it was not taken, since a whole bundle waits, which
- *			 has to go before
+ *	3		 it would be the first to wait: to be called again with
+ *			 `room', for how many datagrams of that length the
+ *			 socket's buffer has room (until then 0)
+ *	MP_EAGAIN	 it was not taken, since as many wait as there is room
+ *			 for, or as go together, which have to go before
  * [lock]
  */
 MP_CHECK int mp_gather(struct mp *, uint64_t now, uint32_t slot,
-    const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
-    size_t len);
+    const struct mp_addr *dst, const struct mp_tx_option *, unsigned room,
+    const void *payload, size_t len);
 /*
  * Takes those staged for a session that go together, from the oldest one on:
  * how many; 0: none, or mp_staged_begin() is next.  Datagram i, `len' bytes and

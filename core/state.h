@@ -319,6 +319,7 @@ struct session {
 	uint64_t gather_at; /* so long what is staged waits for more; 0: not */
 	uint64_t gather_since; /* when the oldest of them came */
 	uint16_t gather_len; /* its length */
+	uint8_t gather_most; /* how many may wait */
 	uint16_t mtu_request; /* UDP payload that the program needs */
 	struct queue pool;
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
