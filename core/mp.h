@@ -463,13 +463,16 @@ MP_CHECK int mp_staged_commit(struct mp *, uint64_t now, struct mp_tx *tx,
  *	1		 it waits, staged
  *	2		 the same, and those that wait are to go now:
  *			 mp_gather_begin() is next
- *	MP_EAGAIN	 it was not taken, since a whole bundle waits, which
- *			 has to go before
+ *	3		 it would be the first to wait: to be called again with
+ *			 `room', for how many datagrams of that length the
+ *			 socket's buffer has room (until then 0)
+ *	MP_EAGAIN	 it was not taken, since as many wait as there is room
+ *			 for, or as go together, which have to go before
  * [lock]
  */
 MP_CHECK int mp_gather(struct mp *, uint64_t now, uint32_t slot,
-    const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
-    size_t len);
+    const struct mp_addr *dst, const struct mp_tx_option *, unsigned room,
+    const void *payload, size_t len);
 /*
  * Takes those staged for a session that go together, from the oldest one on:
  * how many; 0: none, or mp_staged_begin() is next.  Datagram i, `len' bytes and
@@ -721,6 +724,7 @@ struct mp_peer {
 	uint8_t source[16]; /* the source of plain UDP, or zeros */
 	/* private to the engine */
 	uint32_t max_flows, nflows, ntold;
+	uint32_t told_all; /* told[] is all that the peer tells */
 	struct mp_peer_flow flow[MP_PEER_FLOWS]; /* those that work */
 	struct mp_addr told[MP_TOLD_MAX];
 };
@@ -750,6 +754,9 @@ MP_CHECK int mp_parent_take(struct mp *, uint64_t now, uint32_t session,
  * now, if it knows of a flow that works. [lock] */
 void mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
     struct mp_parent *);
+/* Takes over from an older parent of the same peer what the newer one was not
+ * told yet. */
+void mp_parent_inherit(struct mp_parent *, const struct mp_parent *old);
 /* The next session from that index on whose program sent first, and which is up
  * or closing; MP_NONE. [lock] */
 uint32_t mp_peer_next(const struct mp *, uint32_t from);
@@ -874,7 +881,8 @@ struct mp_session_info {
 	bool parent; /* mp_parent_take() would take its secret */
 	bool child;  /* it has made no handshake yet */
 	bool waits;  /* what it sent without a handshake has had no answer yet,
-		      * and may have to go again after one */
+		      * and may have to go again after one; or the peer was asked
+		      * for its addresses, which the next socket may need */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */

@@ -66,6 +66,7 @@ works(const struct session *s, const struct flow *f, uint64_t at,
     uint64_t now)
 {
 	return f != NULL && flow_usable(f) && !flow_in_doubt(f, now) &&
+	    at > s->unheard_at &&
 	    (s->resend_flow != f->id || at > s->resend_flow_at);
 }
 
@@ -81,14 +82,21 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	unsigned i;
 
 	if (f == NULL || (!alone && works(s, f, r->sent_at, now)) ||
-	    recent_arrived(f, r->sent_at))
+	    recent_arrived(s, f, r->sent_at))
 		return false;
 	for (i = 0; i < recent_vias(r); i++) {
 		f = state_flow(m, s, r->via[i]);
-		if (works(s, f, copied, now) || recent_arrived(f, copied))
+		if (works(s, f, copied, now) || recent_arrived(s, f, copied))
 			return false;
 	}
 	return true;
+}
+
+/* Did it go out, on whatever flow, before a child's peer was first heard? */
+static bool
+unheard(const struct session *s, const struct record *r)
+{
+	return r->sent_at + r->copied_us <= s->unheard_at;
 }
 
 /* Is it too old to be of use when it is sent on `by' (NULL: on no flow yet)? */
@@ -107,7 +115,7 @@ too_late(const struct mp *m, const struct session *s, const struct record *r,
 	}
 	if (by != NULL)
 		most += flow_patience(by);
-	return now > r->sent_at + r->copied_us + most ||
+	return (now > r->sent_at + r->copied_us + most && !unheard(s, r)) ||
 	    recent_stale(m, r, now);
 }
 
@@ -256,7 +264,7 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.but = 0;
-		for (i = 0; i < recent_vias(r); i++)
+		for (i = 0; i < recent_vias(r) && !unheard(s, r); i++)
 			ask.but |= state_bit(r->via[i]);
 		ask.need = pool_len(r) + MP_COPY_OVERHEAD;
 		ask.apart = NULL;
@@ -267,6 +275,8 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 			else /* it has moved, and works */
 				ask.not = NULL;
 		}
+		if (unheard(s, r))
+			ask.not = ask.apart = NULL;
 		f = policy_best_fit(m, s, ask);
 		if (f == NULL)
 			s->resend_stuck |= !too_late(m, s, r, NULL,

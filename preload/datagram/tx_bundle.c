@@ -175,13 +175,15 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 }
 
 int
-tx_bundle_send(struct tx *o, const struct tx_run *all)
+tx_bundle_send(struct tx *o, const struct tx_run *all, unsigned most)
 {
 	struct tx_run run = *all;
 	int n;
 
-	if (run.n > tx_bundle_most(run.len)) {
-		run.n = tx_bundle_most(run.len);
+	if (most > tx_bundle_most(run.len))
+		most = tx_bundle_most(run.len);
+	if (run.n > most) {
+		run.n = most;
 		run.last = run.len;
 	}
 	if (run.n < 2 || !tx_bundle_may(o))

@@ -27,6 +27,7 @@
 #include "tx_gather.h"
 #include "tx_option.h"
 #include "tx_packet.h"
+#include "tx_room.h"
 #include "tx_staged.h"
 #include "tx_stamp.h"
 
@@ -74,6 +75,10 @@ tx_sealed_defer(const struct tx *o)
 static int
 tx_sealed_gathered(struct tx *o, int n, uint64_t now)
 {
+	if (n == 3) {
+		o->left = tx_room_left(o->fd, o->len);
+		return 1;
+	}
 	if (n == 2)
 		(void)tx_gather_send(o); /* what has no room stays accepted */
 	if (n > 0)
@@ -231,7 +236,7 @@ tx_sealed_segments(struct tx *o, const struct tx_run *run)
 	ssize_t n;
 
 	o->df = o->ask.df || tx_sealed_segment_df(o, run->len);
-	n = tx_bundle_send(o, run);
+	n = tx_bundle_send(o, run, run->n);
 	if (n == 0) {
 		o->payload = run->payload;
 		o->len = run->n > 1 ? run->len : run->last;
@@ -317,7 +322,7 @@ tx_sealed_all_more(struct tx *o, size_t len, struct tx_more *more)
 	ssize_t n;
 
 	while (run.n > 0) {
-		n = tx_bundle_send(o, &run);
+		n = tx_bundle_send(o, &run, tx_room_left(o->fd, len));
 		if (n == 0) {
 			o->payload = run.payload;
 			o->len = run.n > 1 ? run.len : run.last;

@@ -77,6 +77,8 @@ struct slot {
 	uint32_t pid;	      /* of its opener, in the agent's pid namespace */
 	char program[ARENA_NAME];
 	struct slot_rx rx;
+	_Atomic uint32_t tx_room; /* the program's SO_SNDBUF, as it reads it; 0:
+				   * the kernel's is it */
 };
 
 struct arena {

@@ -341,7 +341,8 @@ player_gather(struct player *p, const struct mp_addr *to, const void *data,
 	int n;
 
 	arena_lock(p->map.arena);
-	n = mp_gather(&p->map.mp, arena_now(), p->slot, to, &none, data, len);
+	n = mp_gather(&p->map.mp, arena_now(), p->slot, to, &none, MP_BUNDLE_MAX,
+	    data, len);
 	unlock(p);
 	return n;
 }

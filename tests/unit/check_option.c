@@ -126,8 +126,8 @@ by_gathering(struct duo *d, const void *data, size_t len)
 	int n, i;
 
 	for (i = 0; i < 40; i++) {
-		n = mp_gather(m, d->now, 0, &d->end[CLIENT].peer, &asked, data,
-		    len);
+		n = mp_gather(m, d->now, 0, &d->end[CLIENT].peer, &asked, 64,
+		    data, len);
 		if (n > 0)
 			continue;
 		if (n == MP_EAGAIN)
