@@ -21,6 +21,8 @@
  *	rx_classify	 what it is:
  *	  internal	 rx_open_internal(): a datagram that another socket of
  *			 the port, or the agent, took for this one; or an error.
+ *			 A copy is dropped if what it repeats was given: that
+ *			 may have lain before it (mp_recv_copy()).
  *	  sealed	 rx_sealed_open(): mp_recv_begin() finds the session,
  *			 mp_open() opens, mp_recv_commit() says whether it is
  *			 new.
