@@ -213,8 +213,10 @@ take_close(struct mp *m, struct recv *r)
 	if (!r->in_order)
 		return;
 	session_closed(m, r->s, r->now);
-	if (r->s->initiator && active) /* it may be back soon */
+	if (r->s->initiator && active) { /* it may be back soon */
+		r->s->recall = true;
 		session_connect(m, r->s, r->now);
+	}
 }
 
 enum mp_verdict

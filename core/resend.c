@@ -14,6 +14,9 @@
  * Only copies are made: a COPY names the packet that it repeats and counts in
  * that packet's replay window, so the peer delivers each datagram once however
  * often it is resent.  What is too old to be of use to the program is not.
+ * A COPY has the TOS and TTL that the program asked for, and "don't fragment"
+ * where it is no longer than its flow is known to carry: what one path lost is
+ * not to be lost to that on the next.
  *
  * The caller's lock is held.  Sources: PROTOCOL.md 5 (the paper has none: its
  * code duplicates while the best flow is idle).
@@ -171,6 +174,15 @@ copy_msg(const struct mp *m, const struct session *s, const struct record *r,
 	};
 }
 
+/* The packet of a COPY, or of its part, has what the program asked for. */
+static void
+copy_option(const struct record *r, const struct flow *f, struct mp_out *out)
+{
+	out->tos = r->tos;
+	out->ttl = r->ttl;
+	out->df = r->df && out->len <= f->size;
+}
+
 /* The second part of a COPY whose first one went by the last call. */
 static int
 send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
@@ -188,8 +200,10 @@ send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	msg = copy_msg(m, s, r, now);
 	msg.flags |= WIRE_FRAG;
 	msg.part = 1;
-	return send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
-	    size) > 0;
+	if (send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf, size) == 0)
+		return 0;
+	copy_option(r, f, out);
+	return 1;
 }
 
 static int
@@ -219,6 +233,7 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	if ((parts ? send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
 	    size) : send_control(m, s, f, now, &msg, len, out, buf)) == 0)
 		return 0;
+	copy_option(r, f, out);
 	flow_copy_sent(f, now);
 	path_choice_expect(m, s, f);
 	state_count(m, MP_C_copy_out);
@@ -244,7 +259,7 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	     r = pool_next(m, POOL_RECENT, r)) {
 		if (looks++ == RESEND_LOOKS)
 			return 0; /* goes on at the next call */
-		s->resend_pos = r->next;
+		s->resend_pos = pool_after(r);
 		if (recent_stale(m, r, now) || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);

@@ -319,6 +319,7 @@ struct session {
 	uint64_t gather_at; /* so long what is staged waits for more; 0: not */
 	uint64_t gather_since; /* when the oldest of them came */
 	uint16_t gather_len; /* its length */
+	uint8_t gather_most; /* how many may wait */
 	uint16_t mtu_request; /* UDP payload that the program needs */
 	struct queue pool;
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
@@ -335,6 +336,8 @@ struct session {
 	bool idle : 1; /* of its peer's two lists it is in the second */
 	bool plain : 1; /* no peer answered: plain UDP */
 	bool left : 1; /* its peer sent CLOSE before it began */
+	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
+			  * once */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
