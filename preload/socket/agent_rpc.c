@@ -287,7 +287,8 @@ agent_rpc_file(size_t size)
 	ask = (struct ipc_request *)(void *)buf->packet;
 	agent_rpc_fill(ask, IPC_FILE, &none);
 	ask->len = (uint32_t)(size / PAGE);
-	error = agent_rpc_ask(ask, NULL, 0, -1, &answer, &got, false);
+	error = agent_rpc_ask(IPC_WAIT_MS, ask, NULL, 0, -1, &answer,
+	    &got, false);
 	reentry_give(buf);
 	if (error == 0)
 		error = answer.error;
