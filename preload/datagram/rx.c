@@ -79,6 +79,7 @@
 #include "socket/ingress_rule.h"
 #include "socket/notify.h"
 #include "socket/own_addr.h"
+#include "socket/patience.h"
 #include "socket/pinned.h"
 #include "socket/recover.h"
 #include "socket/sockopt.h"
@@ -474,10 +475,28 @@ rx_attached(int fd, struct sock *s, struct msghdr *msg, int flags)
 	return n;
 }
 
+/* Attaches a bound socket.  While the agent is late no packet may be taken, since
+ * it could be one of a session: the call waits, or 0 becomes -EAGAIN or another
+ * negative errno. */
+static int
+rx_attach(int fd, struct sock *s, int flags)
+{
+	uint64_t begun = arena_now();
+	int error;
+
+	while (attach_socket(fd, s) == SOCK_FRESH) {
+		if (!patience_waits(fd, flags) || patience_over(fd, begun))
+			return -EAGAIN;
+		error = patience_sleep(s);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
 ssize_t
 rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 {
-	enum sock_state state = atomic_load(&s->state);
 	int place, error = iov_check(msg);
 	ssize_t n;
 
@@ -487,10 +506,13 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 		return error;
 	place = pinned_begin(s);
 	/* A socket that only sent to loopback (`home') is not attached. */
-	if (state == SOCK_FRESH && s->bound && !s->kconnected && !s->home &&
-	    (flags & MSG_ERRQUEUE) == 0)
-		state = attach_socket(fd, s);
-	if (state != SOCK_ATTACHED || (flags & MSG_OOB) != 0)
+	if (atomic_load(&s->state) == SOCK_FRESH && s->bound &&
+	    !s->kconnected && !s->home && (flags & MSG_ERRQUEUE) == 0)
+		error = rx_attach(fd, s, flags);
+	if (error != 0)
+		n = error;
+	else if (atomic_load(&s->state) != SOCK_ATTACHED ||
+	    (flags & MSG_OOB) != 0)
 		n = rx_plain(fd, s, msg, flags);
 	else
 		n = rx_attached(fd, s, msg, flags);

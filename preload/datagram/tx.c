@@ -41,7 +41,8 @@
  * the agent heard an ICMP port unreachable; EHOSTUNREACH, no answer for 10 s;
  * ENETUNREACH, no path is left; EMSGSIZE, too long, or longer than any path
  * takes without fragments; ENOBUFS, no room for a session, or signal handlers
- * nested too deep; and what the kernel says to the program's arguments.
+ * nested too deep; ENOBUFS, or EAGAIN of a call that does not wait, an agent that
+ * is late (patience.h); and what the kernel says to the program's arguments.
  *
  * Invariants: what is protected reaches the kernel only sealed, but for peers
  * of plain_peer.c; a datagram that was begun is committed by the process that
@@ -73,6 +74,7 @@
 #include "socket/fdtab.h"
 #include "socket/ingress.h"
 #include "socket/ksock.h"
+#include "socket/patience.h"
 #include "socket/pinned.h"
 #include "tx_bundle.h"
 #include "tx_many.h"
@@ -201,6 +203,22 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 /* --- Either way ----------------------------------------------------------- */
 
+/* Attaches a fresh socket: 0, or what the call says while the agent is late. */
+static int
+tx_attach(int fd, struct sock *s, int flags)
+{
+	bool waits;
+
+	if (atomic_load(&s->state) != SOCK_FRESH)
+		return 0;
+	waits = patience_waits(fd, flags);
+	if (waits && !patience_due(s))
+		(void)patience_sleep(s);
+	if (attach_socket(fd, s) != SOCK_FRESH)
+		return 0;
+	return waits ? -ENOBUFS : -EAGAIN;
+}
+
 static ssize_t
 tx_protected(int fd, struct sock *s, const struct msghdr *msg,
     const struct mp_addr *dst, const struct dest_policy *p, int flags,
@@ -209,10 +227,11 @@ tx_protected(int fd, struct sock *s, const struct msghdr *msg,
 	bool plain = false;
 	ssize_t n;
 
-	if (atomic_load(&s->state) == SOCK_FRESH) {
+	if (atomic_load(&s->state) == SOCK_FRESH)
 		s->first = *dst;
-		(void)attach_socket(fd, s);
-	}
+	n = tx_attach(fd, s, flags);
+	if (n != 0)
+		return n;
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return -EACCES;
 	n = tx_sealed(fd, s, dst, msg, flags, more, &plain);
@@ -262,6 +281,12 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	struct dest_policy p;
 	int n = tx_target(s, msg, &dst);
 
+	if (n == 0 && s->unasked) { /* it may be connected by then */
+		n = tx_attach(fd, s, flags);
+		if (n != 0)
+			return n;
+		n = tx_target(s, msg, &dst);
+	}
 	tx_gather_before(fd, &dst);
 	if (n == 0) /* the peer that the kernel is connected to, or none */
 		return tx_kernel(fd, s, msg, flags);

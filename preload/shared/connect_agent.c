@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,7 +26,14 @@ static int
 connect_agent_socket(void)
 {
 	int fd = real_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct timeval most = { .tv_sec = IPC_WAIT_MS / 1000 };
 
+	/* An agent that is stopped accepts nobody: when its queue is full,
+	 * connect(2) would wait for as long. */
+	if (fd >= 0 && SECCOMP_ALLOWS(SYS_setsockopt, fd, SOL_SOCKET,
+	    SO_SNDTIMEO))
+		(void)real_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most,
+		    sizeof(most));
 	return fd < 0 ? -errno : fd;
 }
 

@@ -171,10 +171,10 @@ ipc_wake(uint32_t port)
 
 /* Waits until there is something to read: 0, or -ETIMEDOUT. */
 static int
-ipc_await(int fd)
+ipc_await(int fd, unsigned ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t until = arena_now() + IPC_WAIT_MS * 1000, now;
+	uint64_t until = arena_now() + (uint64_t)ms * 1000, now;
 
 	while ((now = arena_now()) < until)
 		if (real_poll(&p, 1, (int)((until - now) / 1000) + 1) > 0)
@@ -205,6 +205,13 @@ int
 ipc_call(struct ipc_request *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got)
 {
+	return ipc_call_within(IPC_WAIT_MS, ask, pass, n, show, answer, got);
+}
+
+int
+ipc_call_within(unsigned ms, struct ipc_request *ask, const int *pass, int n,
+    int show, struct ipc_answer *answer, int *got)
+{
 	int fd, error, i, passed[IPC_PASS] = { -1, -1, -1 };
 	const struct connect_agent_abstract *abstract;
 	uid_t uid = (uid_t)-1;
@@ -215,9 +222,11 @@ ipc_call(struct ipc_request *ask, const int *pass, int n, int show,
 		return fd;
 	error = ipc_send_request(fd, ask, pass, n, show, abstract);
 	if (error == 0)
-		error = ipc_await(fd);
-	if (error == 0)
+		error = ipc_await(fd, ms);
+	if (error == 0) {
 		error = ipc_recv(fd, answer, sizeof(*answer), passed);
+		error = error == 0 ? -ECONNRESET : error; /* it died */
+	}
 	if (abstract == NULL)
 		uid = connect_agent_user(fd);
 	real_close(fd);

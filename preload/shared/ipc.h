@@ -261,5 +261,8 @@ int ipc_peek(int fd, void *, size_t len);
  */
 int ipc_call(struct ipc_request *, const int *pass, int n, int show,
     struct ipc_answer *, int *got);
+/* The same with another limit, in ms. */
+int ipc_call_within(unsigned ms, struct ipc_request *, const int *pass, int n,
+    int show, struct ipc_answer *, int *got);
 
 #endif

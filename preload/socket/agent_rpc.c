@@ -11,6 +11,7 @@
 #include "fdtab.h"
 #include "ksock.h"
 #include "mp.h"
+#include "patience.h"
 #include "policy/conf.h"
 #include "process/reentry.h"
 #include "process/spawn_agent.h"
@@ -86,34 +87,36 @@ agent_rpc_no_agent(int error)
 	    error == -ECONNRESET || error == -EPIPE || error == -EPROTO;
 }
 
-/* Asks the agent; if there is none and `start' is set, starts it. */
+/* Asks the agent, and waits so long for an answer; if there is none and `start'
+ * is set, starts it. */
 static int
-agent_rpc_ask_once(struct ipc_request *ask, const int *pass, int n, int show,
+agent_rpc_ask_once(unsigned ms, struct ipc_request *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error = -ENOENT;
 
 	for (i = 0; i < TRIES; i++) {
-		error = ipc_call(ask, pass, n, show, answer, got);
+		error = ipc_call_within(ms, ask, pass, n, show, answer, got);
 		if (error == 0 || !agent_rpc_no_agent(error) || !start)
 			return error;
 		error = spawn_agent(ask->kind == IPC_HELLO);
 		if (error != 0)
 			return error;
 	}
-	return error;
+	/* It runs, but is not ready yet, or gone again. */
+	return error == -EPROTO ? error : -EAGAIN;
 }
 
 /* The same until the agent gets the port's lock (-EAGAIN), for which it does
  * not wait itself: the owner may not be running just now. */
 static int
-agent_rpc_ask(struct ipc_request *ask, const int *pass, int n, int show,
+agent_rpc_ask(unsigned ms, struct ipc_request *ask, const int *pass, int n, int show,
     struct ipc_answer *answer, int *got, bool start)
 {
 	int i, error;
 
 	for (i = 0;; i++) {
-		error = agent_rpc_ask_once(ask, pass, n, show, answer, got,
+		error = agent_rpc_ask_once(ms, ask, pass, n, show, answer, got,
 		    start);
 		if (error != 0 || answer->error != -EAGAIN || i == LOCKED)
 			return error;
@@ -147,7 +150,7 @@ agent_rpc_about(enum ipc_kind kind, int fd, const struct sock *s,
 	}
 	for (n = 0; n < IPC_PASS && pass != NULL && pass[n] >= 0; n++)
 		continue;
-	error = agent_rpc_ask(ask, pass, n, fd, answer, got,
+	error = agent_rpc_ask(patience_ms(s), ask, pass, n, fd, answer, got,
 	    kind == IPC_OPEN || kind == IPC_HELLO);
 	reentry_give(buf);
 	return error;
@@ -228,7 +231,7 @@ agent_rpc_option(int fd, int level, int option, const void *value,
 		ask->option = option;
 		n = agent_rpc_put_value(ask, value, len);
 		ask->len = (uint32_t)n;
-		error = n < 0 ? -ENOBUFS : agent_rpc_ask(ask, &fd, 1, -1,
+		error = n < 0 ? -ENOBUFS : agent_rpc_ask(IPC_WAIT_MS, ask, &fd, 1, -1,
 		    &answer, &got, false);
 		reentry_give(buf);
 	}
@@ -243,11 +246,15 @@ int
 agent_rpc_may_bind(int fd, const struct sock *s, const struct mp_addr *a)
 {
 	struct ipc_answer answer;
-	int got, error;
+	int got, error, i = 0;
 
-	error = agent_rpc(IPC_MAY_BIND, fd, s, a, NULL, &answer, &got);
-	if (got >= 0)
-		real_close(got);
+	do {
+		error = agent_rpc(IPC_MAY_BIND, fd, s, a, NULL, &answer, &got);
+		if (got >= 0)
+			real_close(got);
+	} while (patience_unanswered(error) && ++i < PATIENCE_TRIES);
+	if (patience_unanswered(error)) /* it may be one of ours */
+		return -EADDRINUSE;
 	return error != 0 ? -ENOENT : answer.error;
 }
 
@@ -280,7 +287,8 @@ agent_rpc_file(size_t size)
 	ask = (struct ipc_request *)(void *)buf->packet;
 	agent_rpc_fill(ask, IPC_FILE, &none);
 	ask->len = (uint32_t)(size / PAGE);
-	error = agent_rpc_ask(ask, NULL, 0, -1, &answer, &got, false);
+	error = agent_rpc_ask(IPC_WAIT_MS, ask, NULL, 0, -1, &answer,
+	    &got, false);
 	reentry_give(buf);
 	if (error == 0)
 		error = answer.error;

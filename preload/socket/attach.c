@@ -7,9 +7,12 @@
  * sent or received, and once in a socket's life.
  *
  * The socket's state (enum sock_state) only moves forward:
- * - SOCK_FRESH: only the kernel knows the socket.  attach_socket() may act.
+ * - SOCK_FRESH: only the kernel knows the socket.  attach_socket() may act.  It
+ *   stays so where attaching failed for what goes by, such as an agent that did
+ *   not answer in time (patience.h).  The agent may have got the request, so
+ *   before the next one it is asked by IPC_FIND.
  * - SOCK_ATTACHED: arena mapped, slot known, record published.
- * - SOCK_REFUSED: attaching failed (no agent, no key), or the port or peer
+ * - SOCK_REFUSED: attaching failed for good (no agent, no key), or the port or peer
  *   cannot be protected (bind.c, sock.c).  Nothing protected is sent; a line
  *   says why.
  * - SOCK_PLAIN: set elsewhere (bind.c, sock.c); never attached.
@@ -58,6 +61,7 @@
 #include "ksock.h"
 #include "mp.h"
 #include "notify.h"
+#include "patience.h"
 #include "policy/conf.h"
 #include "policy/dest_policy.h"
 #include "policy/rules.h"
@@ -101,16 +105,45 @@ attach_map(int fd, struct sock *s, const struct ipc_answer *answer, int memfd)
 	return 0;
 }
 
-/* Has another process attached it, which shares the socket since a fork?  Then
- * this one maps the same arena. */
-static bool
+/* Takes over what the record says of the socket, which another process
+ * attached. */
+static void
+attach_learn(int fd, struct sock *s)
+{
+	const struct slot *slot = &s->map.arena->slot[s->slot];
+
+	s->kernel = sockopt_get(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET ?
+	    MP_INET : MP_DUAL;
+	s->family = slot->family == AF_INET ? AF_INET : AF_INET6;
+	s->reuseaddr = slot->reuseaddr;
+	s->reuseport = slot->reuseport;
+	s->v6only = slot->v6only;
+	s->bound = true;
+	s->unasked = false;
+	if (reentry_lock(s->map.arena)) {
+		s->gen = slot->gen - 1;
+		attach_refresh(s);
+		reentry_unlock(s->map.arena);
+	}
+}
+
+/* Was it attached by another process, which shares the socket since a fork, or
+ * by a request of ours that was not answered?  Then the same arena is mapped: 0;
+ * -ENOENT: no; or the error of an agent that is late. */
+static int
 attach_known(int fd, struct sock *s)
 {
 	struct ipc_answer found;
-	int got;
+	int got, error;
 
-	return !fdtab_first() && agent_rpc_find(fd, s, &found, &got) == 0 &&
-	    attach_map(fd, s, &found, got) == 0;
+	if (fdtab_first() && atomic_load(&s->ask_at) == 0)
+		return -ENOENT;
+	error = agent_rpc_find(fd, s, &found, &got);
+	if (error == 0)
+		error = attach_map(fd, s, &found, got);
+	if (error == 0 && s->unasked)
+		attach_learn(fd, s);
+	return error == 0 || patience_unanswered(error) ? error : -ENOENT;
 }
 
 /* Has the agent to hear of a closed port at the peer?  The kernel would give
@@ -207,8 +240,9 @@ attach_open(int fd, struct sock *s, struct ipc_answer *answer, bool *refusal)
 		error = ksock_name(fd, &a);
 	if (error != 0)
 		return error;
-	if (attach_known(fd, s))
-		return 0;
+	error = attach_known(fd, s);
+	if (error != -ENOENT)
+		return error;
 	for (i = 0; i < CLOSED_TRIES; i++) {
 		error = attach_ask(fd, s, &a, answer, &got, refusal);
 		if (error != 0 || answer->error != -ESTALE)
@@ -298,6 +332,21 @@ attach_log_refused(const struct ipc_answer *answer, int error)
 		    "nothing is sent: %s", text);
 }
 
+/* Attaching failed.  What goes by is no refusal. */
+static void
+attach_failed(struct sock *s, const struct ipc_answer *answer, int error)
+{
+	if (!patience_passes(error)) {
+		atomic_store(&s->state, SOCK_REFUSED);
+		attach_log_refused(answer, error);
+		return;
+	}
+	if (atomic_load(&s->ask_at) == 0)
+		log_say(LOG_WARN, LOG_AGENT, "the agent is late: %s",
+		    strerror(-error));
+	patience_begin(s);
+}
+
 static void
 attach_publish(struct sock *s)
 {
@@ -359,9 +408,10 @@ attach_socket(int fd, struct sock *s)
 	int error, saved = errno;
 	bool refusal = false;
 
-	if (atomic_load(&s->state) != SOCK_FRESH || !attach_begin(s))
+	if (atomic_load(&s->state) != SOCK_FRESH || !patience_due(s) ||
+	    !attach_begin(s))
 		return atomic_load(&s->state);
-	if (atomic_load(&s->state) == SOCK_FRESH) {
+	if (atomic_load(&s->state) == SOCK_FRESH && patience_due(s)) {
 		error = attach_open(fd, s, &answer, &refusal);
 		if (error == 0) {
 			if (s->connected) {
@@ -376,8 +426,7 @@ attach_socket(int fd, struct sock *s)
 			if (!refusal)
 				attach_refusal(fd, s);
 		} else {
-			atomic_store(&s->state, SOCK_REFUSED);
-			attach_log_refused(&answer, error);
+			attach_failed(s, &answer, error);
 		}
 	}
 	changing = false;
@@ -433,38 +482,28 @@ attach_tell_reuse(struct sock *s)
  * ---------------------------------- */
 
 struct sock *
-attach_find(int fd)
+attach_find(int fd, bool *late)
 {
 	struct ipc_answer answer;
 	struct sock *s;
-	const struct slot *slot;
-	int got, error;
+	int got, error, i = 0;
 
+	*late = false;
 	s = fdtab_new();
 	if (s == NULL)
 		return NULL;
 	s->cookie = ksock_cookie(fd);
-	error = agent_rpc_find(fd, s, &answer, &got);
+	do
+		error = agent_rpc_find(fd, s, &answer, &got);
+	while (patience_unanswered(error) && ++i < PATIENCE_TRIES);
+	*late = patience_unanswered(error);
 	if (error == 0)
 		error = attach_map(fd, s, &answer, got);
 	if (error != 0) {
 		fdtab_release(s);
 		return NULL;
 	}
-	slot = &s->map.arena->slot[s->slot];
-	s->kernel = sockopt_get(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET ?
-	    MP_INET :
-								     MP_DUAL;
-	s->family = slot->family == AF_INET ? AF_INET : AF_INET6;
-	s->reuseaddr = slot->reuseaddr;
-	s->reuseport = slot->reuseport;
-	s->v6only = slot->v6only;
-	s->bound = true;
-	if (reentry_lock(s->map.arena)) {
-		s->gen = slot->gen - 1;
-		attach_refresh(s);
-		reentry_unlock(s->map.arena);
-	}
+	attach_learn(fd, s);
 	ingress_filter(fd, s);
 	atomic_store(&s->state, SOCK_ATTACHED);
 	return s;

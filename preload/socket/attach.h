@@ -8,8 +8,8 @@
 /* Attaches the socket if it is fresh; returns its state then. */
 enum sock_state attach_socket(int fd, struct sock *);
 /* A socket that another process attached, held; NULL: the agent does not know
- * it. */
-struct sock *attach_find(int fd);
+ * it, or was too late to say so. */
+struct sock *attach_find(int fd, bool *late);
 
 /* Writes the socket's record for the processes that share it, and gives the
  * sessions to the sockets that have them now. */

@@ -119,6 +119,10 @@ struct sock {
 	_Atomic int icmp_error;	 /* the next call gives this errno; or 0 */
 	_Atomic bool stamps;	 /* SIOCGSTAMP was called: timestamp.c */
 	_Atomic int64_t stamp;
+	_Atomic uint64_t ask_at; /* the agent was late, and is not asked about a
+				  * fresh one before that, us; 0: it was not */
+	bool unasked;		 /* whether another process attached it is not
+				  * known: the agent was late */
 	_Atomic uint64_t recover_at; /* no look for the agent before that, us */
 };
 

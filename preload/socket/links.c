@@ -13,6 +13,7 @@
 #include "ingress.h"
 #include "ksock.h"
 #include "mp.h"
+#include "patience.h"
 #include "process/log.h"
 #include "recover.h"
 #include "shared/arena.h"
@@ -66,12 +67,16 @@ links_changed(int fd, struct sock *s)
 	static const struct mp_addr anywhere;
 	int pass[IPC_PASS] = { fd, -1, -1 }, got = -1;
 	struct ipc_answer answer = { .error = 0 };
+	int error, i = 0;
 
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
 		return;
 	(void)net_self_learn(fd, &s->self);
-	if (agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got) == 0 &&
-	    answer.error == -EXDEV)
+	do
+		error = agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer,
+		    &got);
+	while (patience_unanswered(error) && ++i < PATIENCE_TRIES);
+	if (error == 0 && answer.error == -EXDEV)
 		links_ask_again(fd, s);
 	if (got >= 0)
 		real_close(got);

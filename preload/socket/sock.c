@@ -11,6 +11,7 @@
 #include "fdtab.h"
 #include "ksock.h"
 #include "mp.h"
+#include "patience.h"
 #include "policy/conf.h"
 #include "policy/dest_policy.h"
 #include "policy/dest_scope.h"
@@ -158,6 +159,7 @@ sock_adopt(int fd)
 {
 	int type, saved = errno;
 	struct sock *s = NULL;
+	bool late;
 
 	if (!SECCOMP_ALLOWS(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE))
 		return NULL; /* privilege.c had it looked at before */
@@ -165,9 +167,15 @@ sock_adopt(int fd)
 	type = sockopt_get(fd, SOL_SOCKET, SO_TYPE);
 	if (type == SOCK_DGRAM &&
 	    sockopt_get(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDP) {
-		s = attach_find(fd);
+		s = attach_find(fd, &late);
 		if (s == NULL)
 			s = sock_adopt_fresh(fd);
+		else
+			late = false;
+		if (s != NULL && late) {
+			s->unasked = true;
+			patience_begin(s);
+		}
 	} else if (errno == EBADF) {
 		errno = saved;
 		return NULL;

@@ -30,11 +30,23 @@ arenas_of(pid_t pid)
 	return n;
 }
 
+/* Does a session of the port wait: for its peer's addresses, after a first
+ * meeting? */
+static bool
+port_waits(struct player *p)
+{
+	struct mp_session_info info;
+
+	return mp_session_get(&p->map.mp, 0, &info) == 0 && info.waits;
+}
+
 START_TEST(close_announced)
 {
 	int ms;
 
 	(void)meet(&a, &b, 4300);
+	while (port_waits(&a))
+		player_sleep(1);
 	player_announce_close(&a);
 	ms = await_port(LAB_A, 5300, 2000);
 	fprintf(stderr, "port free %d ms after an announced close\n", ms);
@@ -47,7 +59,13 @@ END_TEST
 
 START_TEST(close_and_look)
 {
+	uint64_t began;
+
 	(void)meet(&a, &b, 4301);
+	for (began = player_ms(); port_waits(&a) &&
+	     player_ms() - began < 2000;)
+		player_sleep(1);
+	ck_assert(!port_waits(&a));
 	player_close(&a);
 	lab_enter(LAB_A);
 	ck_assert_int_eq(player_ask(&a, player_question(IPC_CLOSING), NULL, 0,

@@ -326,7 +326,7 @@ static const struct ask_row {
 	{ SHORT, -EPROTO, false },
 	{ LONG, -EMSGSIZE, false },
 	{ OTHER_VERSION, -EPROTO, false },
-	{ HANG_UP, -EPROTO, false },
+	{ HANG_UP, -ECONNRESET, false },
 	{ ONE_FD_SHORT, -EPROTO, false },
 	{ SILENCE, -ETIMEDOUT, false },
 };
