@@ -90,8 +90,8 @@ mp_gather(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
 	if (r == NULL)
 		return 0;
-	memcpy(r->option.tos, option->tos, sizeof(r->option.tos));
-	memcpy(r->option.ttl, option->ttl, sizeof(r->option.ttl));
+	r->tos = option->tos;
+	r->ttl = option->ttl;
 	r->df = option->df;
 	state_count(m, MP_C_gathered);
 	return !hurry || len != s->gather_len ||
@@ -102,8 +102,7 @@ mp_gather(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 static bool
 gather_alike(const struct record *a, const struct record *b)
 {
-	return memcmp(&a->option, &b->option, sizeof(a->option)) == 0 &&
-	    a->df == b->df;
+	return a->tos == b->tos && a->ttl == b->ttl && a->df == b->df;
 }
 
 /* Takes those that go together, from the first one on, and writes each where it
@@ -126,7 +125,7 @@ gather_take(struct mp *m, const struct session *s, struct record *first,
 		r->flow = f->id;
 		r->keys = s->cur & 1;
 		r->part = 0;
-		r->taken_seq = (uint32_t)(f->tx_seq + 1 + n);
+		r->seq = (uint32_t)(f->tx_seq + 1 + n);
 		*last = next;
 		end = r;
 		r = pool_next(m, POOL_HELD, r);
@@ -164,8 +163,8 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (s->staged.n < GATHER_FEW)
 		gather_calm(s);
 	memset(option, 0, sizeof(*option));
-	memcpy(option->tos, r->option.tos, sizeof(option->tos));
-	memcpy(option->ttl, r->option.ttl, sizeof(option->ttl));
+	option->tos = r->tos;
+	option->ttl = r->ttl;
 	option->df = r->df;
 	end = gather_take(m, s, r, f, n, packets, last, &b->n);
 	if (b->n == 0)

@@ -47,6 +47,7 @@
 #include "socket/fdtab.h"
 #include "socket/recover.h"
 #include "socket/sockopt.h"
+#include "tx_option.h"
 #include "tx_packet.h"
 #include "tx_stamp.h"
 
@@ -147,6 +148,7 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 	error = tx_bundle_give(o, &b, r, &refused);
 	sent = error == 0 ? n : 0;
 	o->singly = refused;
+	tx_option_keep(&o->ask, o->s, &b.tx);
 	if (!reentry_lock(o->s->map.arena))
 		return (int)n;
 	error = mp_bundle_commit(m, arena_now(), &b, sent,

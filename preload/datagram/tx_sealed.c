@@ -120,6 +120,7 @@ tx_sealed_attempt(struct tx *o)
 		tx[i].error = tx_packet_send(o, &tx[i],
 		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags,
 		    i == 0 ? o->stamps : 0);
+	tx_option_keep(&o->ask, o->s, &tx[0]);
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
 	n = mp_send_commit(m, arena_now(), tx, n, o->payload, o->len);

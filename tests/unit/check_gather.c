@@ -16,8 +16,7 @@
 static struct duo *d;
 static struct mp *m;
 static uint8_t packets[65536], data[65536], before[65536];
-static const struct mp_tx_option usual = { .tos = { -1, -1 },
-	.ttl = { -1, -1 } };
+static const struct mp_tx_option usual = { .tos = -1, .ttl = -1 };
 static uint32_t next; /* number of the next datagram */
 
 static void
@@ -233,7 +232,7 @@ START_TEST(differ)
 	ck_assert_int_eq(flush(), 2);
 	hurry();
 	ck_assert_int_eq(gathers(200), 1);
-	other.tos[0] = 4;
+	other.tos = 4;
 	number(next++, 200);
 	ck_assert_int_gt(mp_gather(m, d->now, 0, &d->end[0].peer, &other, room,
 	    data, 200), 0);
@@ -534,7 +533,7 @@ START_TEST(killed_within)
 			s->staged.bytes = was.bytes;
 	} else { /* `first' is the next one's already */
 		r = pool_first(m, POOL_HELD, s);
-		s->staged.first = (uint32_t)r->next;
+		s->staged.first = r->next;
 	}
 	ck_assert_int_gt(gathers(100), 0);
 	ck_assert_int_ge(flush(), 1);
