@@ -254,8 +254,8 @@ $(CHECK): $(UNIT_O) $(LIB)
 $(SIMULATOR): $(SIM_O) $(LIB)
 	$(LINK) -o $@ $(SIM_O) $(LIB) -lsodium -lm
 
-$(BENCH_UDP): %: %.o
-	$(LINK) -o $@ $<
+$(BENCH_UDP): %: %.o $(B)/bench/bench_net.o
+	$(LINK) -o $@ $< $(B)/bench/bench_net.o
 
 $(BENCHES): %: %.o $(BENCH_O) $(LIB)
 	$(LINK) -o $@ $< $(BENCH_O) $(LIB) -lsodium

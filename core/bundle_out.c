@@ -93,15 +93,23 @@ bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 }
 
 unsigned
+mp_bundle_most(size_t len)
+{
+	size_t n = MP_BUNDLE_BYTES / (len + MP_OVERHEAD);
+
+	return n < 1 ? 1 : n < MP_BUNDLE_MAX ? (unsigned)n : MP_BUNDLE_MAX;
+}
+
+/* What a flow carries whole it may carry with DF: that makes no difference. */
+unsigned
 mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, size_t len, size_t last, unsigned n,
-    enum mp_send_flag flags, struct mp_bundle *b)
+    struct mp_bundle *b)
 {
 	struct session *s;
 	struct flow *f;
 	size_t need = len + MP_OVERHEAD;
 
-	(void)flags; /* what a flow carries whole it may carry with DF */
 	b->n = 0;
 	if (n == 0 || last > len || len > MP_PAYLOAD_MAX ||
 	    !state_slot_open(m, slot) || addr_unusable(dst))

@@ -21,7 +21,6 @@ enum gather_limit {
 	GATHER_FEW = 4,	    /* datagrams, fewer of which were not worth it */
 	GATHER_FULL = 1000, /* that the kernel may have no room */
 	GATHER_LEASE = 20 * 1000, /* that a thread has to send what it took */
-	GATHER_BYTES = 65000, /* bytes of packets that go together */
 };
 
 /* The program sends a datagram: is it in a hurry? */

@@ -20,15 +20,6 @@
 #include "state.h"
 #include "table.h"
 
-/* How many datagrams of that length go together. */
-static uint32_t
-gather_most(size_t len)
-{
-	size_t n = GATHER_BYTES / (len + MP_OVERHEAD);
-
-	return n < MP_BUNDLE_MAX ? (uint32_t)n : MP_BUNDLE_MAX;
-}
-
 /* Does a datagram of that length go in one packet on a flow without doubts, as
  * those do that go together? */
 static bool
@@ -36,7 +27,7 @@ gather_may(struct mp *m, struct session *s, uint64_t now, size_t len)
 {
 	struct flow *f = state_flow(m, s, s->current);
 
-	return f != NULL && len <= MP_PAYLOAD_MAX && gather_most(len) > 1 &&
+	return f != NULL && len <= MP_PAYLOAD_MAX && mp_bundle_most(len) > 1 &&
 	    bundle_session_ok(m, s, now) &&
 	    (s->gather_at != 0 || offload_may(&f->offload, now)) &&
 	    bundle_flow_ok(s, f, len + MP_OVERHEAD) &&
@@ -56,8 +47,9 @@ gather_begin(struct mp *m, struct session *s, uint64_t now, unsigned room,
 	}
 	if (room < 2 || !gather_start(m, s, now))
 		return 0;
-	s->gather_most = (uint8_t)(room < gather_most(len) ? room :
-		gather_most(len));
+	if (room > mp_bundle_most(len))
+		room = mp_bundle_most(len);
+	s->gather_most = (uint8_t)room;
 	return 1;
 }
 
@@ -65,7 +57,8 @@ gather_begin(struct mp *m, struct session *s, uint64_t now, unsigned room,
 static bool
 gather_full(const struct session *s, size_t len)
 {
-	return s->staged.n >= s->gather_most || s->staged.n >= gather_most(len);
+	return s->staged.n >= s->gather_most ||
+	    s->staged.n >= mp_bundle_most(len);
 }
 
 int
@@ -156,7 +149,7 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	    (r = staged_take(m, s, now, false)) == NULL)
 		return 0;
 	*len = pool_len(r);
-	n = gather_most(*len);
+	n = mp_bundle_most(*len);
 	(void)child_frame(m, s, now); /* the last frame is known to be there */
 	f = send_choose(m, s, now, *len + MP_OVERHEAD);
 	if (f == NULL || !bundle_flow_ok(s, f, *len + MP_OVERHEAD) ||

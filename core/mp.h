@@ -368,7 +368,12 @@ MP_CHECK int mp_send_commit(struct mp *, uint64_t now, struct mp_tx *tx,
 
 /* --- Several datagrams out: begin [lock], seal each, send, commit [lock] --- */
 
-enum { MP_BUNDLE_MAX = 64 };
+enum {
+	MP_BUNDLE_MAX = 64,
+	MP_BUNDLE_BYTES = 65507, /* of their packets: the longest UDP payload */
+};
+/* How many datagrams of that length go together at the most: 1 at least. */
+unsigned mp_bundle_most(size_t len);
 
 /*
  * Datagrams to one peer that leave together: by one flow, under one key, each
@@ -396,7 +401,7 @@ struct mp_bundle {
  */
 MP_CHECK unsigned mp_bundle_begin(struct mp *, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, size_t len, size_t last, unsigned n,
-    enum mp_send_flag, struct mp_bundle *);
+    struct mp_bundle *);
 
 /* Where in its packet a datagram begins, bytes. */
 size_t mp_bundle_head(void);
@@ -680,6 +685,10 @@ void mp_poll_sent(struct mp *, uint64_t now, const struct mp_out *);
  * but reported with MP_EAGAIN. [lock] */
 void mp_poll_failed(struct mp *, uint64_t now, const struct mp_out *,
     int error);
+/* Before either of them: the kernel refused the packet and others that were to
+ * go `together'; they go one by one.  `error' of the first one, 0 of the rest.
+ * [lock] */
+void mp_poll_refused(struct mp *, uint64_t now, struct mp_out *, int error);
 /* When mp_poll() next has something to do; MP_NEVER: not before another call
  * changes something. [lock]; without it, a value that may be out of date. */
 uint64_t mp_deadline(const struct mp *);

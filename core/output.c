@@ -14,6 +14,7 @@
 #include "initiator.h"
 #include "initiator_reply.h"
 #include "mp.h"
+#include "offload.h"
 #include "path.h"
 #include "path_choice.h"
 #include "policy.h"
@@ -461,6 +462,21 @@ mp_poll_sent(struct mp *m, uint64_t now, const struct mp_out *out)
 
 	if (out->staged && s != NULL)
 		staged_poll_sent(m, s, now, out, 0);
+}
+
+void
+mp_poll_refused(struct mp *m, uint64_t now, struct mp_out *out, int error)
+{
+	struct session *s = state_session_gen(m, out->session, out->gen);
+	struct flow *f = s != NULL ? state_flow(m, s, out->flow) : NULL;
+
+	if (f == NULL)
+		return;
+	offload_bundled(&f->offload, -(int)out->bundled);
+	if (error != 0)
+		(void)offload_refused(&f->offload, now, error);
+	out->bundled = 0;
+	out->together = false;
 }
 
 void

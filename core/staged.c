@@ -397,7 +397,9 @@ static void
 staged_tell_offload(struct mp *m, struct session *s, struct flow *f,
     uint64_t now, const struct mp_out *out, int error)
 {
-	if (error != 0)
+	if (error != 0 && !out->together)
+		offload_single_failed(&f->offload, error);
+	else if (error != 0)
 		offload_bundled(&f->offload, -(int)out->bundled);
 	else if (out->together)
 		send_count_bundles(m, s, f, now);

@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "keyfile.h"
@@ -154,6 +155,17 @@ keeper_ipc_drop(struct kept_port_list *list, uint64_t id)
 	}
 }
 
+/* The worker, which has no privileges, has made a control socket's buffers as
+ * large as the system lets everybody; the keeper of root may more. */
+static void
+keeper_ipc_enlarge(int fd)
+{
+	int size = KEEPER_IPC_BUFFER;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+}
+
 static int
 keeper_ipc_store(struct kept_port_list *list,
     const struct keeper_ipc_request *ask, int got[IPC_PASS])
@@ -169,6 +181,7 @@ keeper_ipc_store(struct kept_port_list *list,
 	h->how = ask->how;
 	h->memfd = got[0];
 	h->control = got[1];
+	keeper_ipc_enlarge(h->control);
 	got[0] = got[1] = -1;
 	LIST_INSERT_HEAD(list, h, entry);
 	return 0;

@@ -29,7 +29,10 @@ enum keeper_ipc_kind {
 	KEEPER_IPC_BYE,	  /* nothing is left; -EBUSY: a client connects */
 };
 
-enum { KEEPER_IPC_HEARTBEAT_US = 1000000 };
+enum {
+	KEEPER_IPC_HEARTBEAT_US = 1000000,
+	KEEPER_IPC_BUFFER = 8 << 20, /* bytes, of a control socket's buffers */
+};
 
 struct keeper_ipc_request {
 	uint32_t kind;

@@ -6,10 +6,9 @@
 #include <sys/socket.h>
 
 #include "agent.h"
+#include "keeper_ipc.h"
 #include "shared/net.h"
 #include "shared/uapi.h"
-
-enum { BUFFER = 4 << 20 }; /* bytes, of the control socket, where allowed */
 
 /* --- The lock ------------------------------------------------------------- */
 
@@ -142,7 +141,7 @@ port_ask(int fd, enum mp_family kernel)
 void
 port_set_options(int fd, enum mp_family kernel)
 {
-	int size = BUFFER;
+	int size = KEEPER_IPC_BUFFER;
 
 	net_options(fd, kernel);
 	port_ask(fd, kernel);

@@ -70,7 +70,6 @@ enum {
 	BATCH = 16,    /* packets taken under one lock */
 	ROUNDS = 16,   /* batches of one run */
 	POLL_US = 5000, /* between two runs while datagrams come and go */
-	TOGETHER = 65507, /* bytes of packets that one send takes (K60) */
 	WATCH_US = 2000, /* after the last datagram was gathered */
 };
 
@@ -78,6 +77,8 @@ enum {
 static struct {
 	struct mp_out out;
 	int error;
+	int refused; /* as that of mp_poll_refused(); 1: that is not to be
+		      * called */
 	uint8_t bytes[PORT_SEND_MAX];
 } batch[BATCH];
 
@@ -259,7 +260,7 @@ pump_send_together(struct port *p, int first, int n)
 
 	for (i = first; i < n; i++) {
 		bytes += batch[i].out.len;
-		if (bytes > TOGETHER || (i > first && !pump_is_alike(first, i)))
+		if (bytes > MP_BUNDLE_BYTES || (i > first && !pump_is_alike(first, i)))
 			break;
 		packets[i - first] = (struct iovec) { batch[i].bytes,
 			batch[i].out.len };
@@ -269,11 +270,12 @@ pump_send_together(struct port *p, int first, int n)
 		return 0;
 	error = port_send_together(p, &batch[first].out, packets,
 	    (unsigned)(i - first));
-	if (error != 0 && error != -EAGAIN)
-		return 0;
-	for (n = i, i = first; i < n; i++)
+	for (n = i, i = first; i < n; i++) {
 		batch[i].error = error;
-	return n - first;
+		if (error != 0 && error != -EAGAIN)
+			batch[i].refused = i == first ? error : 0;
+	}
+	return batch[first].refused > 0 ? n - first : 0;
 }
 
 /* Sends the packets; true: the engine is to be told how it went. */
@@ -283,6 +285,8 @@ pump_send_all(struct port *p, int n)
 	bool tell = false;
 	int i, end;
 
+	for (i = 0; i < n; i++)
+		batch[i].refused = 1;
 	for (i = 0; i < n; i = end) {
 		end = i + pump_send_together(p, i, n);
 		if (end == i) {
@@ -304,6 +308,10 @@ pump_tell_sent(struct port *p, int n)
 
 	if (!port_lock(p))
 		return;
+	for (i = 0; i < n; i++)
+		if (batch[i].refused <= 0)
+			mp_poll_refused(&p->map.mp, now, &batch[i].out,
+			    batch[i].refused);
 	for (i = 0; i < n; i++) {
 		if (batch[i].error != 0)
 			mp_poll_failed(&p->map.mp, now, &batch[i].out,

@@ -427,7 +427,7 @@ tx_count_alike(const struct sock *s, const struct mmsghdr *msgs, unsigned n,
 	    s->segment != 0 || tx_in_pieces(s, flags) ||
 	    iov_check(&msgs->msg_hdr) != 0)
 		return 1;
-	most = tx_bundle_most(iov_total(&msgs->msg_hdr));
+	most = mp_bundle_most(iov_total(&msgs->msg_hdr));
 	return most < 2 ? 1 : tx_many_alike(msgs, n < most ? n : most);
 }
 

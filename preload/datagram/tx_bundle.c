@@ -5,7 +5,7 @@
  * Datagrams that a program sends at once, by UDP_SEGMENT or sendmmsg(2), to one
  * peer and of one length, leave at once: their packets lie side by side in the
  * thread's buffer and go to the kernel by one UDP_SEGMENT send, at most
- * MP_BUNDLE_MAX of them and LONGEST bytes (kernel fact K60).  On the wire, and
+ * MP_BUNDLE_MAX of them and MP_BUNDLE_BYTES (kernel fact K60).  On the wire, and
  * for the peer, each is the packet that it would be alone.
  *
  *	tx_bundle_send	 begins a bundle, gives it, commits it.
@@ -50,18 +50,6 @@
 #include "tx_option.h"
 #include "tx_packet.h"
 #include "tx_stamp.h"
-
-enum {
-	LONGEST = 65507, /* bytes of packets: the longest payload over IPv4 */
-};
-
-unsigned
-tx_bundle_most(size_t len)
-{
-	size_t n = LONGEST / (len + MP_OVERHEAD);
-
-	return n < 1 ? 1 : n < MP_BUNDLE_MAX ? (unsigned)n : MP_BUNDLE_MAX;
-}
 
 /* May this socket's packets go so?  A send without control messages cannot say
  * it, and the kernel refuses it where there are no checksums. */
@@ -153,7 +141,7 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 	if (error != 0)
 		return error == -EDEADLK ? 0 : error;
 	n = mp_bundle_begin(m, arena_now(), o->slot, &o->dst, r->len, r->last,
-	    r->n, o->df ? MP_DF : 0, &b);
+	    r->n, &b);
 	reentry_unlock(o->s->map.arena);
 	if (n == 0 || forked_times() != forks)
 		return 0; /* the parent sends what was begun before the fork */
@@ -180,8 +168,8 @@ tx_bundle_send(struct tx *o, const struct tx_run *all, unsigned most)
 	struct tx_run run = *all;
 	int n;
 
-	if (most > tx_bundle_most(run.len))
-		most = tx_bundle_most(run.len);
+	if (most > mp_bundle_most(run.len))
+		most = mp_bundle_most(run.len);
 	if (run.n > most) {
 		run.n = most;
 		run.last = run.len;

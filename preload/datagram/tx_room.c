@@ -45,6 +45,13 @@ tx_room_charge(size_t len)
 	return n + HEAD;
 }
 
+/* Is the buffer too small for bundles of such datagrams? */
+static bool
+tx_room_small(const uint32_t mem[WORDS], size_t len)
+{
+	return mem[SNDBUF] / tx_room_charge(len) < SMALL;
+}
+
 unsigned
 tx_room_left(int fd, size_t len)
 {
@@ -53,7 +60,7 @@ tx_room_left(int fd, size_t len)
 
 	if (!seccomp_unfiltered() || !tx_room_ask(fd, mem))
 		return UINT_MAX;
-	if (mem[SNDBUF] / charge < SMALL || mem[WMEM] >= mem[SNDBUF])
+	if (tx_room_small(mem, len) || mem[WMEM] >= mem[SNDBUF])
 		return 1;
 	free = mem[SNDBUF] - mem[WMEM];
 	return (free + charge - 1) / charge;
@@ -95,8 +102,10 @@ tx_room_grow(int fd, struct sock *s, size_t len, bool v4, bool packet_v4)
 	static __thread struct {
 		size_t len;
 		bool v4, packet_v4;
-		uint32_t datagram, packet;
+		uint32_t datagram, packet, cut;
 	} known __attribute__((tls_model("initial-exec")));
+
+	uint32_t mem[WORDS], packet;
 
 	if (!seccomp_unfiltered() || len + MP_OVERHEAD > WHOLE)
 		return false;
@@ -107,7 +116,15 @@ tx_room_grow(int fd, struct sock *s, size_t len, bool v4, bool packet_v4)
 		known.packet_v4 = packet_v4;
 		known.datagram = tx_room_measure(len, v4);
 		known.packet = tx_room_measure(len + MP_OVERHEAD, packet_v4);
+		known.cut = tx_room_measure(0, packet_v4) +
+		    (uint32_t)len + MP_OVERHEAD;
 	}
-	return known.datagram > 0 && known.packet > known.datagram &&
-	    sockopt_send_room(fd, s, (int)known.packet, (int)known.datagram);
+	packet = known.packet > known.cut ? known.packet : known.cut;
+	if (known.datagram == 0 || packet <= known.datagram ||
+	    !tx_room_ask(fd, mem))
+		return false;
+	if (tx_room_small(mem, len))
+		packet = known.packet;
+	return packet > known.datagram &&
+	    sockopt_send_room(fd, s, (int)packet, (int)known.datagram);
 }

@@ -9,10 +9,11 @@
  *
  * A packet is longer than its datagram, by MP_OVERHEAD.  Of most lengths both
  * take the same memory; near some, the packet takes up to 1.8 times as much, and
- * fewer would fit.  So where the kernel has no room for a packet of such a
- * length, its buffer is made larger in that proportion, which is measured by
- * datagrams that are not sent (K71): tx_room_grow().  The program reads back
- * what it set.
+ * fewer would fit.  And where the kernel cuts a bundle while it waits, its short
+ * packets take more than alone: their bytes besides the memory of an empty one.
+ * So where the kernel has no room for a packet of such a length, its buffer is
+ * made larger in that proportion, which is measured by datagrams that are not
+ * sent (K71): tx_room_grow().  The program reads back what it set.
  *
  * A bundle takes less memory than its datagrams alone, and goes whole where
  * there is any room (K61).  Where the kernel would take k datagrams and no more,

@@ -256,6 +256,32 @@ START_TEST(ordinary_user)
 }
 END_TEST
 
+/* The buffers of an agent's socket are 8 MiB, whatever the system lets others
+ * have: the keeper is root's.  (The kernel counts twice.) */
+START_TEST(buffers)
+{
+	static const int options[] = { SO_RCVBUF, SO_SNDBUF };
+	struct player p;
+	int control = -1, n, i;
+	socklen_t len;
+
+	lab_fresh();
+	lab_enter(LAB_A);
+	ck_assert_int_eq(lab_agent(), 0);
+	player_keep_control(&control);
+	ck_assert_int_eq(player_open(&p, LAB_A, 5108, lab_key(LAB_A)), 0);
+	player_sleep(200); /* the keeper is told, and does not answer */
+	for (i = 0; i < 2; i++) {
+		len = sizeof(n);
+		ck_assert_int_eq(getsockopt(control, SOL_SOCKET, options[i],
+		    &n, &len), 0);
+		ck_assert_int_eq(n, 16 << 20);
+	}
+	player_close(&p);
+	close(control);
+}
+END_TEST
+
 TCase *
 case_serve(void)
 {
@@ -269,5 +295,6 @@ case_serve(void)
 	tcase_add_test(t, bad_questions);
 	tcase_add_test(t, status);
 	tcase_add_test(t, ordinary_user);
+	tcase_add_test(t, buffers);
 	return t;
 }

@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "mp.h"
+#include "shared/arena.h"
 #include "suites.h"
 
 static struct player a, b;
@@ -38,6 +41,51 @@ START_TEST(gathered)
 	ck_assert_uint_ge(came, n);
 	/* It may come while the first ones are there only. */
 	ck_assert_uint_ge(most, n / 3);
+}
+END_TEST
+
+/* The state of bundles on the flow in use of a host's only session. */
+static struct mp_flow_info
+flow_in_use(struct player *p)
+{
+	struct mp_flow_info flow;
+	uint32_t i;
+
+	for (i = 0; i < MP_FLOWS_MAX; i++)
+		if (mp_flow_get(&p->map.mp, arena_now(), 0, i, &flow) == 0 &&
+		    flow.in_use)
+			return flow;
+	ck_abort_msg("no flow is in use");
+}
+
+/* The kernel refuses bundles of the agent: the same datagrams go one by one, and
+ * the flow is told, so that the next ones are not even tried. */
+START_TEST(gathered_refused)
+{
+	struct mp_addr to = lab_addr(LAB_A, 1, 5261);
+	struct mp_flow_info flow;
+	int control = -1, on = 1, i;
+	unsigned n = 0, most;
+	char data[500] = "gathered";
+
+	player_keep_control(&control); /* b's, as that is opened first */
+	(void)meet(&a, &b, 4261);
+	ck_assert_int_ge(control, 0);
+	for (i = 0; i < 50; i++)
+		ping(&b, &a, &to, 1000);
+	(void)player_count_bundled(&a, 50, &most);
+	/* The kernel cuts no IPv4 datagrams without checksums. */
+	ck_assert_int_eq(setsockopt(control, SOL_SOCKET, SO_NO_CHECK, &on,
+	    sizeof(on)), 0);
+	player_trust_bundles(&b);
+	for (i = 0; i < 40; i++)
+		n += player_gather(&b, &to, data, sizeof(data)) > 0;
+	ck_assert_uint_ge(n, 15);
+	ck_assert_uint_ge(player_count_bundled(&a, 300, &most), n);
+	flow = flow_in_use(&b);
+	ck_assert_int_eq(flow.bundles, MP_BUNDLES_OFF);
+	ck_assert_int_eq(flow.bundle_error, -EINVAL);
+	close(control);
 }
 END_TEST
 
@@ -311,6 +359,7 @@ case_traffic(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, talk);
 	tcase_add_test(t, gathered);
+	tcase_add_test(t, gathered_refused);
 	tcase_add_test(t, two_links);
 	tcase_add_loop_test(t, harm, 0, HARMS);
 	tcase_add_test(t, routed);

@@ -114,6 +114,14 @@ take_arena(struct player *p, int error, int memfd)
 	return error;
 }
 
+static int *kept;
+
+void
+player_keep_control(int *fd)
+{
+	kept = fd;
+}
+
 int
 player_ask_open(struct player *p, const char *keys, bool control)
 {
@@ -121,8 +129,11 @@ player_ask_open(struct player *p, const char *keys, bool control)
 
 	error = player_ask(p, question_of(p, IPC_OPEN, keys), &fd, control,
 	    &memfd);
-	if (control)
+	if (control && kept != NULL)
+		*kept = fd;
+	else if (control)
 		close(fd);
+	kept = NULL;
 	return take_arena(p, error, memfd);
 }
 

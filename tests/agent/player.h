@@ -60,6 +60,8 @@ int player_ask(struct player *, const struct ipc_request *, const int *pass,
 /* Binds data and control sockets on the host and opens the port with the keys
  * (paths, a line each): the answer's error. */
 int player_open(struct player *, int host, uint16_t port, const char *keys);
+/* The control socket of the port that is opened next stays open, as *fd. */
+void player_keep_control(int *fd);
 /* Binds one more socket to the port of another player, and does not tell the
  * agent yet. */
 int player_bind_beside(struct player *, const struct player *);

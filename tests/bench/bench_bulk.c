@@ -41,6 +41,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_net.h"
+
 #define NS UINT64_C(1000000000)
 
 enum {
@@ -48,8 +50,6 @@ enum {
 	ROOM = 2048,	    /* bytes for each of them */
 	BIG = 65536,
 	MOST = 65000,	    /* bytes of a message for UDP_SEGMENT, at most */
-	SOCKBUF = 4 << 20,
-	WAIT_US = 500000,   /* for an answer */
 	ASKS = 20,
 	WARM = 200,
 	WARM_MS = 400,
@@ -70,13 +70,6 @@ struct count {
 static char data[BATCH][ROOM], big[BIG];
 static uint32_t late_us[LATE + 1];
 
-static void
-die(const char *what)
-{
-	fprintf(stderr, "bench_bulk: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static uint64_t
 clock_ns(clockid_t clock)
 {
@@ -94,18 +87,6 @@ cpu_us(void)
 	getrusage(RUSAGE_SELF, &r);
 	return (uint64_t)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000 +
 	    (uint64_t)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
-}
-
-static int
-udp_socket(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = SOCKBUF;
-
-	if (fd < 0)
-		die("socket");
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	return fd;
 }
 
 /* The value of a control message, or NULL. */
@@ -283,22 +264,6 @@ serve(const char *port, const char *how)
 
 /* --- The sender ---------------------------------------------------------- */
 
-static int
-client(const char *addr, const char *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)atoi(port)) };
-	struct timeval wait = { .tv_usec = WAIT_US };
-	int fd = udp_socket();
-
-	if (inet_pton(AF_INET, addr, &a.sin_addr) != 1)
-		die(addr);
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		die("connect");
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	return fd;
-}
-
 /* Writes a datagram's head; those after it in `big' have the same. */
 static void
 stamp(char *to, uint32_t run, size_t size)
@@ -387,7 +352,7 @@ blast(int fd, unsigned ms, size_t size, const char *how, uint64_t rate)
 	    &segment, sizeof(segment)) != 0)
 		die("UDP_SEGMENT");
 	flood(fd, run - 2, WARM_MS, size, how, rate);
-	usleep(WAIT_US / 10); /* the server reads what waits */
+	usleep(NET_WAIT_US / 10); /* the server reads what waits */
 	cpu = cpu_us();
 	sent = flood(fd, run, ms, size, how, rate);
 	cpu = cpu_us() - cpu;

@@ -126,7 +126,7 @@ send_bundle(struct world *w, size_t len)
 	double ns;
 	uint64_t t0 = begin();
 
-	ok = mp_bundle_begin(m, w->now, 0, &w->shown[0], len, len, BUNDLE, 0,
+	ok = mp_bundle_begin(m, w->now, 0, &w->shown[0], len, len, BUNDLE,
 	    &b) == BUNDLE;
 	for (unsigned i = 0; i < BUNDLE; i++)
 		mp_bundle_seal(&b, i, payload + i * len, len,

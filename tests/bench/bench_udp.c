@@ -24,8 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BIG = 65536, WARM = 200, SOCKBUF = 4 << 20, WAIT_US = 500000,
-	PAUSE_US = 2000 };
+#include "bench_net.h"
+
+enum { BIG = 65536, WARM = 200, PAUSE_US = 2000 };
 
 static uint64_t
 now_ns(void)
@@ -34,25 +35,6 @@ now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "bench_udp: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static int
-udp_socket(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = SOCKBUF;
-
-	if (fd < 0)
-		die("socket");
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	return fd;
 }
 
 static void
@@ -75,22 +57,6 @@ serve(const char *port)
 			sendto(fd, data, (size_t)n, 0, (struct sockaddr *)&a,
 			    len);
 	}
-}
-
-static int
-client(const char *addr, const char *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)atoi(port)) };
-	struct timeval wait = { .tv_usec = WAIT_US };
-	int fd = udp_socket();
-
-	if (inet_pton(AF_INET, addr, &a.sin_addr) != 1)
-		die(addr);
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		die("connect");
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	return fd;
 }
 
 static int
@@ -131,7 +97,7 @@ static bool
 one_new(const struct sockaddr_in *to, size_t size, uint64_t *sent,
     uint64_t *answered)
 {
-	struct timeval wait = { .tv_usec = WAIT_US };
+	struct timeval wait = { .tv_usec = NET_WAIT_US };
 	char data[BIG] = { 'p' };
 	uint64_t began = now_ns();
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);

@@ -114,6 +114,7 @@ int connect_to(int fd, const struct name *); /* the same */
 struct name name_of(int fd);
 void set(int fd, int level, int option, int value);
 int get(int fd, int level, int option);
+uint64_t cookie_of(int fd); /* SO_COOKIE */
 
 /* Sends text: 0, or a negative errno. */
 int put(int fd, const struct name *to, const char *text);

@@ -142,6 +142,17 @@ get(int fd, int level, int option)
 	return value;
 }
 
+uint64_t
+cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
+		broken("SO_COOKIE");
+	return cookie;
+}
+
 int
 put(int fd, const struct name *to, const char *text)
 {

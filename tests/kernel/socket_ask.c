@@ -16,17 +16,6 @@
 
 enum { GROUP = 3, TURNS = 100 };
 
-static uint64_t
-cookie_of(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
-		broken("SO_COOKIE");
-	return cookie;
-}
-
 static void
 ask(int ears, const struct way *w, uint16_t flags, unsigned from)
 {

@@ -33,17 +33,6 @@ listener(void)
 	return fd;
 }
 
-static uint64_t
-cookie_of(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) != 0)
-		broken("SO_COOKIE");
-	return cookie;
-}
-
 /* Is the next that is heard within `ms' the end of this socket of PORT? */
 static bool
 hears(int fd, uint64_t cookie, int ms)

@@ -49,8 +49,7 @@ send_some(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
 	int error = 0, r;
 
 	n = mp_bundle_begin(&h->mp, host_now(h), 0, dst, len, len,
-	    1 + (unsigned)rng_upto(&h->w->rng, n - 1), (enum mp_send_flag)0,
-	    &b);
+	    1 + (unsigned)rng_upto(&h->w->rng, n - 1), &b);
 	if (n == 0)
 		return 0;
 	h->bundled_out += n > 1 ? n : 0;

@@ -250,28 +250,24 @@ START_TEST(arguments)
 	struct mp *m = &d->end[0].mp;
 	const struct mp_addr *dst = &d->end[0].peer;
 	struct mp_addr none = { .port = 1 };
-	const enum mp_send_flag no = (enum mp_send_flag)0;
 	struct mp_bundle b;
 
 	twins_trust(m, d->now);
-	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 8, 0, no, &b),
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 8, 0, &b),
 	    0);
-	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 9, 2, no, &b),
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 9, 2, &b),
 	    0);
-	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 1, dst, 8, 8, 2, no, &b),
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 1, dst, 8, 8, 2, &b),
 	    0);
-	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 99, dst, 8, 8, 2, no,
-	    &b), 0);
-	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &none, 8, 8, 2, no,
-	    &b), 0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 99, dst, 8, 8, 2, &b), 0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &none, 8, 8, 2, &b), 0);
 	none = duo_ip4(10, 9, 8, 7, 6);
-	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &none, 8, 8, 2, no,
-	    &b), 0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &none, 8, 8, 2, &b), 0);
 	ck_assert_int_eq(duo_sessions(d, 0), 1); /* it made none */
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst,
-	    MP_PAYLOAD_MAX + 1, 8, 2, no, &b), 0);
-	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 8, 1000, no,
-	    &b), MP_BUNDLE_MAX);
+	    MP_PAYLOAD_MAX + 1, 8, 2, &b), 0);
+	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, dst, 8, 8, 1000, &b),
+	    MP_BUNDLE_MAX);
 	duo_free(d);
 }
 END_TEST
@@ -336,7 +332,7 @@ START_TEST(stopped)
 
 	twins_trust(m, d->now);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
-	    5, (enum mp_send_flag)0, &b), 5);
+	    5, &b), 5);
 	ck_assert_int_eq(mp_bundle_commit(m, d->now, &b, 2, 0,
 	    twins_payload(0), 8, 8, 8), 1);
 	ck_assert_uint_eq(f->tx_seq, seq + 5);
@@ -356,7 +352,7 @@ START_TEST(session_over)
 
 	twins_trust(m, d->now);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
-	    5, (enum mp_send_flag)0, &b), 5);
+	    5, &b), 5);
 	same = b;
 	session_down(m, duo_session(d, 0));
 	ck_assert_int_eq(mp_bundle_commit(m, d->now, &b, 5, 0,
@@ -387,7 +383,7 @@ START_TEST(path_dies)
 		say[i][0] = (uint8_t)i;
 	twins_trust(m, d->now);
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, 8, 8,
-	    64, (enum mp_send_flag)0, &b), 64);
+	    64, &b), 64);
 	for (i = 0; i < 64; i++) {
 		if (i == (unsigned)_i * 9)
 			duo_cut(d, 0, 0, true);

@@ -198,8 +198,7 @@ START_TEST(full)
 {
 	static const size_t lens[] = { 1, 100, 1100 };
 	size_t len = lens[_i], got = d->end[1].n_got;
-	unsigned n, most = GATHER_BYTES / (len + MP_OVERHEAD) < MP_BUNDLE_MAX ?
-	    (unsigned)(GATHER_BYTES / (len + MP_OVERHEAD)) : MP_BUNDLE_MAX;
+	unsigned n, most = mp_bundle_most(len);
 
 	len = len < 16 ? 16 : len;
 	hurry();

@@ -73,7 +73,7 @@ burst(struct duo *d, int e, unsigned count)
 		for (i = 0; i < n; i++)
 			memcpy(payload[i], &(uint32_t){ sent + i }, 4);
 		n = mp_bundle_begin(m, duo_time(d, e), 0, &d->end[e].peer, LEN,
-		    LEN, n, (enum mp_send_flag)0, &b);
+		    LEN, n, &b);
 		if (n == 0) {
 			ck_assert_int_eq(duo_send(d, e, payload[0], LEN), 0);
 			n = 1;
@@ -282,7 +282,7 @@ START_TEST(refused_singly)
 
 	ck_assert_int_eq(duo_send(d, 0, "", 0), 0); /* goes alone: a probe */
 	ck_assert_uint_eq(mp_bundle_begin(m, d->now, 0, &d->end[0].peer, LEN,
-	    LEN, 2, (enum mp_send_flag)0, &b), 2);
+	    LEN, 2, &b), 2);
 	ck_assert_int_eq(mp_bundle_commit(m, d->now, &b, 0, MP_EINVAL, "", 0,
 	    LEN, LEN), 1);
 	ck_assert_int_ne(state_of(d, 0, &i), MP_BUNDLES_OFF); /* not yet */

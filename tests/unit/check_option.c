@@ -101,7 +101,7 @@ by_bundle(struct duo *d, const void *data, size_t len)
 	for (i = 0; i < 4; i++)
 		memcpy(four + i * len, data, len);
 	n = mp_bundle_begin(m, d->now, 0, &d->end[CLIENT].peer, len, len, 4,
-	    (enum mp_send_flag)0, &b);
+	    &b);
 	if (n == 0) {
 		by_program(d, data, len);
 		return;

@@ -100,7 +100,7 @@ twins_bundled(struct mp *m, uint64_t now, const struct twins_send *t,
 	for (i = 0; i < t->n && i <= t->fails; i += n) {
 		n = mp_bundle_begin(m, now, 0, &t->dst,
 		    i + 1 < t->n ? t->len : t->last, t->last, t->n - i,
-		    (enum mp_send_flag)0, &b);
+		    &b);
 		ck_assert_uint_le(n, t->n - i);
 		ck_assert_uint_le(n, MP_BUNDLE_MAX);
 		if (n == 0) {
