@@ -119,6 +119,7 @@ MPRUN = $(B)/mprun
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
+BENCH_AGENT = $(B)/bench/bench_agent
 BENCH_UDP = $(B)/bench/bench_udp $(B)/bench/bench_bulk
 FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
@@ -220,6 +221,13 @@ $(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
 	$(LINK) -o $@ $(AGENT_TEST_O) $(B)/preload/agent/keyfile.o \
 	    $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
+
+$(B)/bench/bench_agent.o: SYSTEM += -Ipreload
+
+$(BENCH_AGENT): $(B)/bench/bench_agent.o $(B)/bench/world.o $(SHARED_O) \
+    $(REAL_O) $(LIB) $(B)/preload/agent/keyfile.o \
+    $(B)/agent_test/lab.o $(B)/agent_test/player.o
+	$(LINK) -o $@ $(filter %.o,$^) $(LIB) -lsodium
 
 $(CHECK_AGENT_UNIT): $(AGENT_UNIT_O) $(AGENT_TESTED_O) $(SHARED_O) $(LIB)
 	$(LINK) $(AGENT_WRAPPED:%=-Wl,--wrap=%) -o $@ $(AGENT_UNIT_O) \

@@ -152,6 +152,10 @@ MP_CHECK int mp_attach(struct mp *, void *block, size_t size);
 /* Mixes 32 fresh random bytes into the block's generator. [lock] */
 void mp_stir(struct mp *, const uint8_t seed[32]);
 
+/* How many operations on the curve a core of this machine does in a second:
+ * handshakes get shares of a core.  0: unknown.  [lock] */
+void mp_curve_rate(struct mp *, uint32_t a_second);
+
 /* --- Keys: only the agent holds a keyring, in its own memory ------------- */
 
 /* Keys that anybody can derive from a public key: of INITs and RESPs that its

@@ -43,6 +43,7 @@ struct agent {
 	uid_t uid;   /* whose programs are served, beside root's */
 	uint64_t netns; /* SO_NETNS_COOKIE of the network namespace */
 	uint32_t restarts;
+	uint32_t curve_rate; /* operations on the curve in a second */
 	const struct listener *listener;
 	struct watch accept, accept_abstract; /* of ipc_server.c */
 	struct alarm bye;  /* of worker.c: nothing is left to serve */

@@ -89,13 +89,15 @@ pump_tell_engine(struct port *p, uint64_t now)
 {
 	unsigned i;
 
+	if (p->curve_new)
+		mp_curve_rate(&p->map.mp, p->agent->curve_rate);
 	if (p->keys_new)
 		mp_revoke(&p->map.mp, p->keyring->keys, now);
 	if (p->locals_new)
 		mp_locals(&p->map.mp, now, p->locals, p->nlocals);
 	for (i = 0; i < p->nlinks; i++)
 		mp_link_event(&p->map.mp, now, p->link[i]);
-	p->keys_new = p->locals_new = false;
+	p->curve_new = p->keys_new = p->locals_new = false;
 	p->nlinks = 0;
 }
 
