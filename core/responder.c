@@ -353,6 +353,10 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	}
 	if (rx->ref != MP_NONE) /* inside a live session: the sender is known */
 		return new_init(m, ring, own, rx, packet, now, out, buf);
+	if (handshake_crowded(m, now)) {
+		state_count(m, MP_C_drop_handshake_rate);
+		return 0;
+	}
 	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
 	case RATELIMIT_OK:
 		return new_init(m, ring, own, rx, packet, now, out, buf);
