@@ -414,6 +414,10 @@ bench-shim: $(PRODUCT) $(BENCH_UDP)
 bench-peers: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_peers
 
+bench-agent: $(PRODUCT) $(BENCH_AGENT)
+	MPSHIM_AGENT=$(B)/mpshim-agent $(BENCH_AGENT) restart 2000
+	MPSHIM_AGENT=$(B)/mpshim-agent $(BENCH_AGENT) idle 100000
+
 bench-core: $(BENCHES)
 	$(B)/bench/bench_core
 	$(B)/bench/bench_bundle
@@ -487,6 +491,6 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab demo bench-core \
+	check-cli check-agent-unit check-agent check-lab demo bench-agent bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

@@ -642,7 +642,7 @@ void mp_revoke(struct mp *, const struct mp_keyring *, uint64_t now);
 
 /*
  * Writes the next packet that is due to `buf' of `size' bytes (65536 is always
- * enough): 1, or 0 when there is none before mp_deadline(), which is now
+ * enough): 1, or 0 when there is none before mp_deadline(), which is soon
  * where many sessions are still to be adapted to new addresses. [lock]
  */
 MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,

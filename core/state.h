@@ -515,6 +515,7 @@ struct shared {
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
 	bool changing : 1; /* some walk below is not at its end */
+	uint64_t change_at; /* when the next sessions are told */
 	struct change locals_change, link_change[STATE_LINKS];
 	uint32_t resend_us; /* see struct mp_setup */
 	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
