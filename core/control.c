@@ -178,6 +178,7 @@ take_addr_list(struct mp *m, struct recv *r)
 	    (!(part & WIRE_PART_NEXT) || s->told_more)) {
 		s->addr_at = r->now + 60 * SEC;
 		s->addr_tries = 0;
+		s->told_all = true;
 		s->turn = (uint8_t)((s->turn + 1) % MP_TOLD_MAX);
 	}
 	s->told_more = (part & WIRE_PART_MORE) != 0;

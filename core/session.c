@@ -284,6 +284,13 @@ session_note_left(struct mp *m, const struct mp_addr *peer, uint64_t now)
 }
 
 bool
+session_waits(const struct session *s)
+{
+	return s->child_waits ||
+	    (s->initiator && s->state == MP_S_UP && !s->told_all);
+}
+
+bool
 session_has_left(const struct mp *m, const struct mp_addr *peer, uint64_t now)
 {
 	uint32_t i;

@@ -87,6 +87,14 @@ enum { CLOSE_US = 250000 };
 
 enum { CURVE_RUNS = 3, CURVE_RUN = 4 }; /* together less than 1 ms */
 
+/* Of an arena that has to be smaller than usual. */
+enum {
+	SESSIONS_USUAL = 4096,
+	SESSIONS_LEAST = 32,
+	POOL_USUAL = 32 << 20, /* bytes */
+	POOL_LEAST = 1 << 20,
+};
+
 static void
 serving_close_fd(int fd)
 {
@@ -246,6 +254,41 @@ serving_limits(const struct ipc_request *how)
 		.staged = how->memory };
 }
 
+/*
+ * Makes the arena as large as a file may be that the agent makes: a limit on
+ * that (RLIMIT_FSIZE), which the program that started the agent had, holds for
+ * memory files, too.  The arena's size, or 0 and why.
+ */
+static size_t
+serving_fit(const struct agent *a, struct mp_limits *l, char why[IPC_TEXT])
+{
+	size_t size = arena_size(l);
+
+	if (size <= a->file_most)
+		return size;
+	l->sessions = l->sessions != 0 ? l->sessions : SESSIONS_USUAL;
+	l->pool = l->pool != 0 ? l->pool : POOL_USUAL;
+	l->staged = l->staged != 0 ? l->staged : POOL_USUAL / 2;
+	while (size > a->file_most) {
+		if (l->sessions / 2 < SESSIONS_LEAST &&
+		    l->pool / 2 < POOL_LEAST) {
+			snprintf(why, IPC_TEXT, "the agent's files may have "
+			    "%llu bytes (ulimit -f), it needs %zu",
+			    (unsigned long long)a->file_most, size);
+			return 0;
+		}
+		if (l->sessions / 2 >= SESSIONS_LEAST)
+			l->sessions /= 2;
+		if (l->pool / 2 >= POOL_LEAST)
+			l->pool /= 2;
+		if (l->staged / 2 >= POOL_LEAST)
+			l->staged /= 2;
+		l->pool_each = l->pool / 4;
+		size = arena_size(l);
+	}
+	return size;
+}
+
 /* Without keys the sessions of a port that served before go on: `needed' is
  * false. */
 static int
@@ -259,25 +302,38 @@ serving_get_keys(struct port *p, bool needed, char why[IPC_TEXT])
 	return keyring_none(p->agent, &p->keyring);
 }
 
+int
+serving_new_file(size_t size)
+{
+	int error, fd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) == 0 && fcntl(fd, F_ADD_SEALS,
+	    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
 static int
-serving_make_arena(struct port *p)
+serving_make_arena(struct port *p, char why[IPC_TEXT])
 {
 	struct mp_setup setup = { .port = p->number,
 		.limits = serving_limits(&p->how),
 		.resend_us = p->how.resend_us,
 		.tell_private = p->how.tell_private != 0,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
-	size_t size = arena_size(&setup.limits);
+	size_t size = serving_fit(p->agent, &setup.limits, why);
 	uint8_t random[96];
 	int error;
 
 	if (size == 0)
-		return -EINVAL;
-	p->memfd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (p->memfd < 0 || ftruncate(p->memfd, (off_t)size) != 0 ||
-	    fcntl(p->memfd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-		return -errno;
+		return why[0] != '\0' ? -EFBIG : -EINVAL;
+	p->memfd = serving_new_file(size);
+	if (p->memfd < 0)
+		return p->memfd;
 	randombytes_buf(random, sizeof(random));
 	if (mp_sid_prefix_ok(p->how.prefix)) {
 		setup.sid_prefix = p->how.prefix;
@@ -314,7 +370,7 @@ serving_open(struct agent *a, const struct ipc_request *ask, int control,
 	if (error == 0)
 		error = serving_get_keys(p, true, why);
 	if (error == 0)
-		error = serving_make_arena(p);
+		error = serving_make_arena(p, why);
 	if (error == 0)
 		error = serving_begin(p);
 	if (error != 0) {
