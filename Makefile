@@ -119,6 +119,7 @@ MPRUN = $(B)/mprun
 CHECK = $(B)/unit/check
 SIMULATOR = $(B)/sim/sim
 BENCHES = $(BENCH:%=$(B)/bench/%)
+BENCH_AGENT = $(B)/bench/bench_agent
 BENCH_UDP = $(B)/bench/bench_udp $(B)/bench/bench_bulk
 FAKE_AGENT = $(B)/cli/fake_agent
 CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
@@ -135,8 +136,8 @@ AGENT_UNIT_O = $(patsubst tests/agent_unit/%.c,$(B)/agent_unit/%.o, \
 	$(wildcard tests/agent_unit/*.c))
 AGENT_TESTED_O = $(filter-out $(B)/preload/agent/main.o,$(AGENT_O))
 # The system calls that tests/agent_unit/kernel*.c answer.
-AGENT_WRAPPED = arena_now pread sendmsg sendto recvfrom recvmmsg getsockopt \
-	setsockopt getsockname socket
+AGENT_WRAPPED = arena_now pread sendmsg sendmmsg sendto recvfrom recvmmsg \
+	getsockopt setsockopt getsockname socket
 CHECK_AGENT_UNIT = $(B)/agent_unit/check_agent_unit
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
@@ -220,6 +221,13 @@ $(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
 	$(LINK) -o $@ $(AGENT_TEST_O) $(B)/preload/agent/keyfile.o \
 	    $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
+
+$(B)/bench/bench_agent.o: SYSTEM += -Ipreload
+
+$(BENCH_AGENT): $(B)/bench/bench_agent.o $(B)/bench/world.o $(SHARED_O) \
+    $(REAL_O) $(LIB) $(B)/preload/agent/keyfile.o \
+    $(B)/agent_test/lab.o $(B)/agent_test/player.o
+	$(LINK) -o $@ $(filter %.o,$^) $(LIB) -lsodium
 
 $(CHECK_AGENT_UNIT): $(AGENT_UNIT_O) $(AGENT_TESTED_O) $(SHARED_O) $(LIB)
 	$(LINK) $(AGENT_WRAPPED:%=-Wl,--wrap=%) -o $@ $(AGENT_UNIT_O) \
@@ -406,6 +414,10 @@ bench-shim: $(PRODUCT) $(BENCH_UDP)
 bench-peers: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_peers
 
+bench-agent: $(PRODUCT) $(BENCH_AGENT)
+	MPSHIM_AGENT=$(B)/mpshim-agent $(BENCH_AGENT) restart 2000
+	MPSHIM_AGENT=$(B)/mpshim-agent $(BENCH_AGENT) idle 100000
+
 bench-core: $(BENCHES)
 	$(B)/bench/bench_core
 	$(B)/bench/bench_bundle
@@ -479,6 +491,6 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab demo bench-core \
+	check-cli check-agent-unit check-agent check-lab demo bench-agent bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

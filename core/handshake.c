@@ -35,7 +35,10 @@
  * mac2, whether it is a copy, the rate limits, one curve operation for its
  * sender's public key, whether we know that, one for its payload, and only then
  * the three of an answer.  A stranger costs no memory and gets no answer.  When
- * the 1024 records are taken, the oldest of those confirmed goes, else the oldest.
+ * the 1024 records are taken, the oldest of those confirmed goes, else the oldest
+ * that has waited for a second; younger ones stay, and the INIT is dropped (its
+ * sender asks again): else, where more begin than can be answered in a round trip,
+ * none would ever be confirmed.
  * The rate limits let 625 in at once and as many a second, so one that waits for
  * the packet that confirms it has more than half a second.
  *
@@ -99,6 +102,20 @@ handshake_less(const struct handshake *a, const struct handshake *b)
 
 	return done != (b->state == HANDSHAKE_DONE) ? done :
 	    a->born_at < b->born_at;
+}
+
+bool
+handshake_crowded(const struct mp *m, uint64_t now)
+{
+	const struct handshake *sh;
+
+	if (m->sh->handshake_used[0] < STATE_OPEN)
+		return false;
+	for (sh = m->handshakes; sh < m->handshakes + STATE_OPEN; sh++)
+		if (sh->state != HANDSHAKE_OPEN ||
+		    now >= sh->born_at + HANDSHAKE_YOUNG)
+			return false;
+	return true;
 }
 
 struct handshake *

@@ -18,6 +18,8 @@ struct mp_keyring;
 enum handshake_limit {
 	HANDSHAKE_LIFE = 5 * 1000 * 1000, /* us that a half-open handshake, or
 					   * an ephemeral key of ours, lives */
+	HANDSHAKE_YOUNG = 1000 * 1000, /* us that one of a peer's, answered, may
+					* wait before another takes its place */
 	HANDSHAKE_PROLOGUE = 8 + WIRE_HANDSHAKE,
 };
 
@@ -29,6 +31,9 @@ void handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet);
 /* The feature bits that this host offers, with some more. */
 uint32_t handshake_features(const struct mp *, uint32_t more);
 
+/* Has each record for peers' handshakes one that is younger than HANDSHAKE_YOUNG
+ * and not confirmed?  Then no other may begin. */
+bool handshake_crowded(const struct mp *, uint64_t now);
 /* One of the n entries from `first': a free one, else (if `oldest') the oldest,
  * freed; NULL. */
 struct handshake *handshake_new(struct mp *, uint32_t first, uint32_t n,

@@ -152,6 +152,10 @@ MP_CHECK int mp_attach(struct mp *, void *block, size_t size);
 /* Mixes 32 fresh random bytes into the block's generator. [lock] */
 void mp_stir(struct mp *, const uint8_t seed[32]);
 
+/* How many operations on the curve a core of this machine does in a second:
+ * handshakes get shares of a core.  0: unknown.  [lock] */
+void mp_curve_rate(struct mp *, uint32_t a_second);
+
 /* --- Keys: only the agent holds a keyring, in its own memory ------------- */
 
 /* Keys that anybody can derive from a public key: of INITs and RESPs that its
@@ -671,7 +675,7 @@ void mp_revoke(struct mp *, const struct mp_keyring *, uint64_t now);
 
 /*
  * Writes the next packet that is due to `buf' of `size' bytes (65536 is always
- * enough): 1, or 0 when there is none before mp_deadline(), which is now
+ * enough): 1, or 0 when there is none before mp_deadline(), which is soon
  * where many sessions are still to be adapted to new addresses. [lock]
  */
 MP_CHECK int mp_poll(struct mp *, const struct mp_keyring *, uint64_t now,

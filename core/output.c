@@ -503,8 +503,8 @@ mp_deadline(const struct mp *m)
 {
 	uint64_t at = table_first_at(m), gather = gather_due(m);
 
-	if (m->sh->changing)
-		return 0;
+	if (m->sh->changing && at > m->sh->change_at)
+		at = m->sh->change_at;
 	at = at < gather ? at : gather;
 	return at < m->sh->sweep_at ? at : m->sh->sweep_at;
 }

@@ -20,7 +20,9 @@
  *	unproven		each dRTO, at least 125 ms
  *	responder		never: it answers, and knows flows by the
  *				initiator's probes
- *	program idle for 15 s	each 15 s on the flow in use, 60 s on others
+ *	program idle for 15 s	each 15 s on the flow in use, 60 s on others; idle
+ *				for 2 minutes: each 25 s, so that NATs that forget
+ *				after 30 s keep it, and 120 s
  *	after a lost probe	32 on the flow in use, each 125 ms or as long
  *				as an answer takes, to learn its loss
  *	else			each max(dRTO, 560 ms, on IPv6 700 ms), at most
@@ -142,6 +144,9 @@ due_regular(const struct session *s, const struct flow *f, uint64_t now)
 	}
 	if (!s->initiator)
 		return MP_NEVER;
+	if (now > s->last_data + PROBE_LONG_IDLE)
+		return f->probe_at +
+		    (f->id == s->current ? 25 * SEC : 120 * SEC);
 	if (probe_idle(s, now))
 		return f->probe_at +
 		    (f->id == s->current ? 15 * SEC : 60 * SEC);

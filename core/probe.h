@@ -15,6 +15,7 @@ struct session;
 
 enum probe_limit {
 	PROBE_IDLE = 15 * 1000 * 1000,	/* us without a datagram: idle */
+	PROBE_LONG_IDLE = 120 * 1000 * 1000, /* idle for long */
 	PROBE_DATA_GAP = 50 * 1000,	/* us between probes for a data wait */
 	PROBE_DATA_FOR = 1000 * 1000,	/* us of silence with that gap */
 	PROBE_QUICK = 125 * 1000, /* us between probes after a lost one */

@@ -7,17 +7,29 @@
  * answered cost no more than its mac2; INITs inside a live session are bound by
  * `known' alone.
  *
- * Four kinds of token bucket, refilled by time:
+ * Curve operations are most of the work.  How many of them a core does in a second
+ * is measured by the agent (mp_curve_rate()); until then it is RATELIMIT_SLOW.
+ * The budgets below of so many operations are for that, and larger in proportion
+ * on a faster machine, so that they are shares of a core.
+ *
+ * Six kinds of token bucket, refilled by time:
  *	fresh	600 at once and 200 a second: new handshakes without a cookie
  *	source	5 at once, 20 a second, by IPv4 address or IPv6 /64 (hashed into
  *		256 buckets): those with a cookie, while `fresh' is empty
- *	curve	1250 at once, 1250 a second: curve operations, 2 to read an INIT
- *	known	3000 at once, 1500 a second: curve operations, 3 to answer an
- *		INIT of whose sender the key is known, 2 for a RESP to ours, 2
- *		for an INIT inside a session.  Strangers cannot use it up, and
- *		600 peers that begin at once are all answered
- * So strangers cost 2500 operations in any second, and whoever has a key, or
- * replays the INITs of one, 4500 more.
+ *	curve	a fifth of a core, and a second's at once: 1250 operations, 2 to
+ *		read an INIT
+ *	peers	a third of a core, and a second's at once: 2080 operations, for
+ *		whose sender the key is known, 3 to answer an INIT ...
+ *	peer	... of which each peer (hashed into 256 buckets) gets 60 at once
+ *		and 30 a second: so all peers of a server that begins again are
+ *		answered, 10,000 in some seconds, and none is kept out by one
+ *		that has too many sessions
+ *	known	a quarter of a core: 3000 operations at once, 1500 a second:
+ *		what the two before do not give, 2 for a RESP to ours, 2 for an
+ *		INIT inside a session.  Strangers cannot use it up
+ * So strangers cost two fifths of a core in any second, and whoever has a key, or
+ * replays the INITs of one, as much again and a quarter; in the long run a fifth
+ * and a quarter.
  *
  * ratelimit_admit() says
  *	RATELIMIT_OK		answer it
@@ -49,6 +61,26 @@
 
 #define TOKEN UINT64_C(1000000) /* bucket levels are in millionths of a token */
 
+/* A budget of operations, on this machine. */
+static uint32_t
+ratelimit_scaled(const struct mp *m, uint32_t n)
+{
+	uint64_t rate = m->sh->ratelimit.core_rate;
+
+	if (rate == 0)
+		rate = RATELIMIT_SLOW;
+	if (rate > RATELIMIT_FAST)
+		rate = RATELIMIT_FAST;
+	n = (uint32_t)(n * rate / RATELIMIT_SLOW);
+	return n > 0 ? n : 1;
+}
+
+void
+mp_curve_rate(struct mp *m, uint32_t a_second)
+{
+	m->sh->ratelimit.core_rate = a_second;
+}
+
 static bool
 bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
     uint32_t n)
@@ -71,15 +103,36 @@ bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
 bool
 ratelimit_curve(struct mp *m, uint64_t now, uint32_t n)
 {
-	return bucket_take(&m->sh->ratelimit.curve, now, RATELIMIT_CURVE,
-	    RATELIMIT_CURVE, n);
+	uint32_t rate = ratelimit_scaled(m, RATELIMIT_CURVE);
+
+	return bucket_take(&m->sh->ratelimit.curve, now, rate, rate, n);
+}
+
+/* Of what is for all peers, this peer's part. */
+static bool
+ratelimit_peer(struct mp *m, uint64_t now, uint64_t key_id, uint32_t n)
+{
+	struct ratelimit *l = &m->sh->ratelimit;
+	uint32_t all = ratelimit_scaled(m, RATELIMIT_PEERS);
+	struct bucket *own = &l->peer[crypto_short((const uint8_t *)&key_id,
+	    sizeof(key_id), m->sh->hash_key) % STATE_BUCKETS];
+
+	if (!bucket_take(own, now, ratelimit_scaled(m, RATELIMIT_PEER),
+	    ratelimit_scaled(m, RATELIMIT_PEER_CROWD), n))
+		return false;
+	if (bucket_take(&l->peers, now, all, all, n))
+		return true;
+	own->level += n * TOKEN;
+	return false;
 }
 
 bool
-ratelimit_known(struct mp *m, uint64_t now, uint32_t n)
+ratelimit_known(struct mp *m, uint64_t now, uint64_t key_id, uint32_t n)
 {
-	return bucket_take(&m->sh->ratelimit.known, now, RATELIMIT_KNOWN,
-	    RATELIMIT_KNOWN_CROWD, n);
+	return (key_id != 0 && ratelimit_peer(m, now, key_id, n)) ||
+	    bucket_take(&m->sh->ratelimit.known, now,
+	    ratelimit_scaled(m, RATELIMIT_KNOWN),
+	    ratelimit_scaled(m, RATELIMIT_KNOWN_CROWD), n);
 }
 
 /* One bucket for each IPv4 address or IPv6 /64, by hash. */

@@ -18,9 +18,16 @@ enum ratelimit_limit {
 				   * its restart */
 	RATELIMIT_SOURCE = 20,    /* with a cookie, a second and source ... */
 	RATELIMIT_BURST = 5,	     /* ... and at once */
+	RATELIMIT_SLOW = 6250,	  /* curve operations of a core in a second, to
+				   * which the next ones belong */
+	RATELIMIT_FAST = 1000000, /* no machine does more */
 	RATELIMIT_CURVE = 1250,	  /* curve operations for strangers, a second
 				   * and at once, ... */
-	RATELIMIT_KNOWN = 1500,	  /* ... and for who has a key, a second, ... */
+	RATELIMIT_PEERS = 2080,	  /* ... for who has a key, a second and at
+				   * once, ... */
+	RATELIMIT_PEER = 30,	  /* ... of which one has so many a second ... */
+	RATELIMIT_PEER_CROWD = 60, /* ... and at once, ... */
+	RATELIMIT_KNOWN = 1500,	  /* ... and beside that a second, ... */
 	RATELIMIT_KNOWN_CROWD = 3000, /* ... and at once */
 	RATELIMIT_INIT = 2,	  /* of them: to read an INIT, ... */
 	RATELIMIT_ANSWER = 3,	  /* ... to answer it, ... */
@@ -35,9 +42,10 @@ enum ratelimit_says ratelimit_admit(struct mp *, uint64_t now,
     const struct mp_addr *,
     const uint8_t packet[WIRE_INIT]);
 /* Takes n curve operations from the budget for strangers, or for those who have
- * proven to be a peer or answer us; false: it is used up. */
+ * proven to be the peer of that key; who only answers us has none (0).  False: it
+ * is used up. */
 bool ratelimit_curve(struct mp *, uint64_t now, uint32_t n);
-bool ratelimit_known(struct mp *, uint64_t now, uint32_t n);
+bool ratelimit_known(struct mp *, uint64_t now, uint64_t key_id, uint32_t n);
 /* Is mac2 zero, or made with a cookie of ours?  No honest peer sends
  * another. */
 bool ratelimit_mac2_ok(const struct mp *, uint64_t now, const struct mp_addr *,

@@ -48,10 +48,13 @@ note_source(struct handshake *sh, const struct mp_addr *a)
 static struct handshake *
 find_init(const struct mp *m, const uint8_t mac1[WIRE_MAC], uint64_t now)
 {
+	uint64_t tag;
 	uint32_t i;
 
+	memcpy(&tag, mac1, sizeof(tag));
 	for (i = 0; i < STATE_OPEN && i < m->sh->handshake_used[0]; i++)
-		if (m->handshakes[i].state != HANDSHAKE_FREE &&
+		if (m->sh->init_tag[i] == tag &&
+		    m->handshakes[i].state != HANDSHAKE_FREE &&
 		    now < m->handshakes[i].born_at + HANDSHAKE_LIFE &&
 		    memcmp(m->handshakes[i].mac1, mac1, WIRE_MAC) == 0)
 			return &m->handshakes[i];
@@ -234,7 +237,7 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	}
 	if (yields(m, sh, now))
 		return MP_C_drop_handshake_role;
-	return ratelimit_known(m, now, RATELIMIT_ANSWER) ? MP_C_MAX :
+	return ratelimit_known(m, now, key->id, RATELIMIT_ANSWER) ? MP_C_MAX :
 	    MP_C_drop_handshake_rate;
 }
 
@@ -248,8 +251,8 @@ read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
 	const uint8_t *secret = ring->own[own].secret;
 	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER], peer[32];
 
-	if (!(inside ? ratelimit_known : ratelimit_curve)(m, now,
-	    RATELIMIT_INIT))
+	if (!(inside ? ratelimit_known(m, now, 0, RATELIMIT_INIT) :
+	    ratelimit_curve(m, now, RATELIMIT_INIT)))
 		return MP_C_drop_handshake_rate;
 	handshake_prologue(pro, packet);
 	noise_init(n, pro, sizeof(pro), ring->own[own].pub);
@@ -293,6 +296,8 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	memcpy(t.mac1, packet + WIRE_MAC1_INIT, WIRE_MAC);
 	sh = handshake_new(m, 0, STATE_OPEN, true);
 	*sh = t;
+	memcpy(&m->sh->init_tag[sh - m->handshakes], t.mac1,
+	    sizeof(m->sh->init_tag[0]));
 	table_link_sid(m, table_handshake_ref(m, sh));
 	if (m->sh->sweep_at == MP_NEVER)
 		m->sh->sweep_at = now + SEC;
@@ -348,6 +353,10 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	}
 	if (rx->ref != MP_NONE) /* inside a live session: the sender is known */
 		return new_init(m, ring, own, rx, packet, now, out, buf);
+	if (handshake_crowded(m, now)) {
+		state_count(m, MP_C_drop_handshake_rate);
+		return 0;
+	}
 	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
 	case RATELIMIT_OK:
 		return new_init(m, ring, own, rx, packet, now, out, buf);

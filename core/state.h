@@ -473,8 +473,9 @@ struct bucket {
 };
 
 struct ratelimit {
-	struct bucket fresh, curve, known;
-	struct bucket source[STATE_BUCKETS];
+	struct bucket fresh, curve, known, peers;
+	struct bucket source[STATE_BUCKETS], peer[STATE_BUCKETS];
+	uint32_t core_rate; /* see mp_curve_rate() */
 	uint8_t secret[2][32]; /* of cookies: the present, the former */
 	uint64_t turned_at;
 };
@@ -518,6 +519,7 @@ struct shared {
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
 	bool changing : 1; /* some walk below is not at its end */
+	uint64_t change_at; /* when the next sessions are told */
 	struct change locals_change, link_change[STATE_LINKS];
 	uint32_t resend_us; /* see struct mp_setup */
 	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
@@ -534,6 +536,8 @@ struct shared {
 	uint32_t initiators; /* sessions whose program sent first */
 	uint32_t handshake_used[2]; /* high-water marks: peers', ours */
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
+	uint64_t init_tag[STATE_OPEN]; /* beginnings of the mac1 of peers'
+					* INITs, by handshake */
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t given; /* times that what the agent read was handed on */

@@ -43,8 +43,8 @@
  *				each 60 s; not for an idle program (addr_at)
  *	list unasked		at once, then 0.3 and 0.6 s later (push_at); its
  *				parts one after the other (list_part)
- *	new local addresses,	64 sessions at once, then 64 more in each call
- *	  links			of mp_poll() with nothing else due (change.c)
+ *	new local addresses,	64 sessions at once, then 64 more each 2 ms
+ *	  links			(change.c)
  *	staged, CLOSE, WELCOME	at once (staged_due()); after 1 ms where the
  *				kernel has no room; what was taken and not heard
  *				of counts as sent after 500 ms

@@ -44,6 +44,7 @@ struct agent {
 	uint64_t netns; /* SO_NETNS_COOKIE of the network namespace */
 	uint64_t file_most; /* bytes of a file: RLIMIT_FSIZE */
 	uint32_t restarts;
+	uint32_t curve_rate; /* operations on the curve in a second */
 	const struct listener *listener;
 	struct watch accept, accept_abstract; /* of ipc_server.c */
 	struct alarm bye;  /* of worker.c: nothing is left to serve */

@@ -93,6 +93,7 @@ struct port {
 	/* A record or a session's keys changed: the group has to be steered. */
 	bool steering_due;
 	bool keys_new; /* what was made with other keys is to end */
+	bool curve_new; /* the engine is to be told agent.curve_rate */
 	/* The engine is to be told when its lock is held next. */
 	bool locals_new;
 	struct mp_local locals[MP_LOCALS_GIVEN];

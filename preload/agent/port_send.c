@@ -106,6 +106,33 @@ port_send_packet(struct port *p, const struct mp_out *out,
 	return error;
 }
 
+unsigned
+port_send_many(struct port *p, const struct mp_out *const out[],
+    struct iovec packets[], unsigned n)
+{
+	static union {
+		struct cmsghdr head;
+		char room[NET_CONTROL];
+	} control[PORT_SEND_MANY];
+	struct mmsghdr msg[PORT_SEND_MANY];
+	struct sockaddr_in6 to[PORT_SEND_MANY];
+	unsigned i;
+	int sent;
+
+	n = n < PORT_SEND_MANY ? n : PORT_SEND_MANY;
+	for (i = 0; i < n; i++) {
+		msg[i].msg_hdr = (struct msghdr) { .msg_name = &to[i],
+			.msg_iov = &packets[i], .msg_iovlen = 1,
+			.msg_control = &control[i] };
+		net_aim(&msg[i].msg_hdr, p->kernel, &out[i]->path);
+		net_add_tos(&msg[i].msg_hdr, net_is_v4(&out[i]->path.remote),
+		    out[i]->tos, out[i]->ttl);
+	}
+	port_send_set_df(p, out[0]->df);
+	sent = sendmmsg(p->control, msg, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sent > 0 ? (unsigned)sent : 0;
+}
+
 void
 port_send_internal(struct port *p, const struct internal *in,
     const void *payload, size_t len)

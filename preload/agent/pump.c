@@ -15,8 +15,8 @@
  *	  the kernel), read the slots' records, take up to BATCH packets, find
  *	  peers that never answered,
  *	  announce when the agent looks next (wakeup_at)
- *	without it: send the packets, datagrams that a program gathered
- *	  together where they are alike (UDP_SEGMENT; where that is refused, one
+ *	without it: send the packets, those of many sessions by one system
+ *	  call (sendmmsg), datagrams that a program gathered together where they are alike (UDP_SEGMENT; where that is refused, one
  *	  by one), close refusal sockets, tell programs of
  *	  peers without an answer, steer the group where that is due, give on
  *	  the backlog
@@ -90,13 +90,15 @@ pump_tell_engine(struct port *p, uint64_t now)
 {
 	unsigned i;
 
+	if (p->curve_new)
+		mp_curve_rate(&p->map.mp, p->agent->curve_rate);
 	if (p->keys_new)
 		mp_revoke(&p->map.mp, p->keyring->keys, now);
 	if (p->locals_new)
 		mp_locals(&p->map.mp, now, p->locals, p->nlocals);
 	for (i = 0; i < p->nlinks; i++)
 		mp_link_event(&p->map.mp, now, p->link[i]);
-	p->keys_new = p->locals_new = false;
+	p->curve_new = p->keys_new = p->locals_new = false;
 	p->nlinks = 0;
 }
 
@@ -278,6 +280,29 @@ pump_send_together(struct port *p, int first, int n)
 	return batch[first].refused > 0 ? n - first : 0;
 }
 
+/* Sends packets that no other one has to wait for, such as answers to the probes of
+ * many sessions, from the first of n on, by one call: how many have gone. */
+static int
+pump_send_many(struct port *p, int first, int n)
+{
+	const struct mp_out *out[BATCH];
+	struct iovec packets[BATCH];
+	int i, sent;
+
+	for (i = first; i < n && !batch[i].out.staged &&
+	    batch[i].out.df == batch[first].out.df; i++) {
+		out[i - first] = &batch[i].out;
+		packets[i - first] = (struct iovec) { batch[i].bytes,
+			batch[i].out.len };
+	}
+	if (i - first < 2)
+		return 0;
+	sent = (int)port_send_many(p, out, packets, (unsigned)(i - first));
+	for (i = first; i < first + sent; i++)
+		batch[i].error = 0;
+	return sent;
+}
+
 /* Sends the packets; true: the engine is to be told how it went. */
 static bool
 pump_send_all(struct port *p, int n)
@@ -289,6 +314,8 @@ pump_send_all(struct port *p, int n)
 		batch[i].refused = 1;
 	for (i = 0; i < n; i = end) {
 		end = i + pump_send_together(p, i, n);
+		if (end == i)
+			end = i + pump_send_many(p, i, n);
 		if (end == i) {
 			batch[i].error = pump_would_pass(i) ? -EAGAIN :
 			    port_send_packet(p, &batch[i].out, batch[i].bytes);

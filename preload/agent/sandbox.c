@@ -40,6 +40,7 @@ static const int allowed[] = {
 	SCMP_SYS(accept4), SCMP_SYS(getsockname), SCMP_SYS(getsockopt),
 	SCMP_SYS(setsockopt), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 	SCMP_SYS(recvmmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
+	SCMP_SYS(sendmmsg),
 	SCMP_SYS(pidfd_open),
 	/* memory */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),

@@ -352,6 +352,7 @@ uint64_t __wrap_arena_now(void);
 ssize_t __wrap_pread(int, void *, size_t, off_t);
 int __wrap_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
 ssize_t __wrap_sendmsg(int, const struct msghdr *, int);
+int __wrap_sendmmsg(int, struct mmsghdr *, unsigned, int);
 int __wrap_getsockopt(int, int, int, void *, socklen_t *);
 int __wrap_setsockopt(int, int, int, const void *, socklen_t);
 int __wrap_getsockname(int, struct sockaddr *, socklen_t *);
@@ -427,6 +428,17 @@ __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 	}
 	take(g, msg);
 	return (ssize_t)msg->msg_iov->iov_len;
+}
+
+int
+__wrap_sendmmsg(int fd, struct mmsghdr *msg, unsigned n, int flags)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (__wrap_sendmsg(fd, &msg[i].msg_hdr, flags) < 0)
+			break;
+	return i > 0 ? (int)i : -1;
 }
 
 void

@@ -7,8 +7,8 @@
 #include "crypto.h"
 #include "duo.h"
 #include "mp.h"
-#include "session.h"
 #include "path.h"
+#include "session.h"
 #include "state.h"
 #include "suites.h"
 #include "wire.h"
@@ -553,6 +553,54 @@ START_TEST(link_event)
 }
 END_TEST
 
+static unsigned
+told(const struct mp *m, uint32_t n)
+{
+	unsigned i, k = 0;
+
+	for (i = 0; i < n; i++)
+		k += m->sessions[i].locals_gen == m->sh->locals_gen;
+	return k;
+}
+
+/* An uplink of a server with many sessions goes: not all of them send at once what
+ * that makes them send, but 64 each 2 ms. */
+START_TEST(spread)
+{
+	enum { N = 1000 };
+	static uint8_t buf[65536];
+	const struct mp_limits few = { .sessions = N };
+	struct mp_keyring ring = { .n = 0 };
+	struct mp_local local = { .ifindex = 1, .mtu = 1500 };
+	uint64_t now = 5000 * SEC, began = now;
+	struct mp_addr peer;
+	struct mp_out out;
+	struct mp m;
+	uint32_t i;
+
+	duo_bare(&m, &few);
+	for (i = 0; i < N; i++) {
+		peer = duo_ip4(10, 9, (uint8_t)(i >> 8), (uint8_t)i, 4000);
+		ck_assert_ptr_nonnull(session_new(&m, now, 0, &peer, 1,
+		    (uint8_t[8]) { (uint8_t)i, (uint8_t)(i >> 8) }, false));
+	}
+	memcpy(local.ip, duo_ip4(10, 0, 0, 1, 0).ip, 16);
+	mp_locals(&m, now, &local, 1);
+	while (told(&m, N) < N) {
+		ck_assert_uint_eq(told(&m, N), 64 * (1 + (now - began) / 2000));
+		while (mp_poll(&m, &ring, now, &out, buf, sizeof(buf)) == 1)
+			;
+		ck_assert_uint_eq(told(&m, N), 64 * (1 + (now - began) / 2000));
+		ck_assert_uint_le(mp_deadline(&m), now + 2000);
+		now += 2000;
+		while (mp_poll(&m, &ring, now, &out, buf, sizeof(buf)) == 1)
+			;
+	}
+	ck_assert_uint_le(now, began + 32 * MS);
+	duo_bare_free(&m);
+}
+END_TEST
+
 Suite *
 suite_endpoint(void)
 {
@@ -579,6 +627,7 @@ suite_endpoint(void)
 	tcase_add_test(t, locals_ranked);
 	tcase_add_test(t, locals_many);
 	tcase_add_test(t, link_event);
+	tcase_add_test(t, spread);
 	suite_add_tcase(suite, t);
 	return suite;
 }

@@ -398,7 +398,7 @@ START_TEST(resp_load)
 {
 	struct duo *d = stolen(0);
 
-	while (ratelimit_known(&d->end[0].mp, d->now, 1))
+	while (ratelimit_known(&d->end[0].mp, d->now, 0, 1))
 		;
 	inject(d);
 	up_after(d, 0);

@@ -166,6 +166,20 @@ idle_other(void)
 }
 
 static void
+long_in_use(void)
+{
+	idle_in_use();
+	s.last_data = T0 - 121 * SEC;
+}
+
+static void
+long_other(void)
+{
+	idle_other();
+	s.last_data = T0 - 121 * SEC;
+}
+
+static void
 slow(void)
 {
 	f.rtt.srtt_us = 2 * 1000 * 1000;
@@ -259,6 +273,8 @@ static const struct due_row {
 	{ "dRTO of the second wait", second_wait, 2 * SEC + 145 * MS },
 	{ "idle, in use", idle_in_use, 15 * SEC },
 	{ "idle, another", idle_other, 60 * SEC },
+	{ "idle for long, in use", long_in_use, 25 * SEC },
+	{ "idle for long, another", long_other, 120 * SEC },
 	{ "the responder has nothing to ask", responder, MP_NEVER },
 	{ "two of them where a datagram is expected before", answered,
 	    1120 * MS },

@@ -2,6 +2,7 @@
 /* core/ratelimit.c: the limits of PROTOCOL.md 2, and cookies. */
 #include "ratelimit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "crypto.h"
@@ -228,11 +229,47 @@ START_TEST(known)
 	while (ratelimit_curve(&m, T0, RATELIMIT_INIT))
 		;
 	for (i = 0; i < RATELIMIT_KNOWN_CROWD / RATELIMIT_ANSWER; i++)
-		ck_assert(ratelimit_known(&m, T0, RATELIMIT_ANSWER));
+		ck_assert(ratelimit_known(&m, T0, 0, RATELIMIT_ANSWER));
 	ck_assert_int_eq(i, 1000);
-	ck_assert(!ratelimit_known(&m, T0, 1));
-	ck_assert(ratelimit_known(&m, T0 + each + 1, 1));
-	ck_assert(!ratelimit_known(&m, T0 + each + 1, 1));
+	ck_assert(!ratelimit_known(&m, T0, 0, 1));
+	ck_assert(ratelimit_known(&m, T0 + each + 1, 0, 1));
+	ck_assert(!ratelimit_known(&m, T0 + each + 1, 0, 1));
+}
+END_TEST
+
+/* A peer that begins all it can does not keep another one out, nor a thousand
+ * others that begin at once. */
+START_TEST(fair)
+{
+	int i, done = 0;
+
+	while (ratelimit_known(&m, T0, 7, RATELIMIT_ANSWER))
+		done += RATELIMIT_ANSWER;
+	ck_assert_int_ge(done, RATELIMIT_KNOWN_CROWD);
+	ck_assert_int_le(done, RATELIMIT_KNOWN_CROWD + RATELIMIT_PEER_CROWD +
+	    RATELIMIT_ANSWER);
+	ck_assert(!ratelimit_known(&m, T0, 7, RATELIMIT_ANSWER));
+	for (i = 0, done = 0; i < 600; i++)
+		done += ratelimit_known(&m, T0, 1000 + (uint64_t)i,
+		    RATELIMIT_ANSWER);
+	ck_assert_int_ge(done, 580); /* two or three share its bucket */
+}
+END_TEST
+
+/* On a machine four times as fast all budgets are four times as large. */
+START_TEST(faster)
+{
+	int strangers = 0, base = 0;
+
+	mp_curve_rate(&m, 4 * RATELIMIT_SLOW);
+	while (ratelimit_curve(&m, T0, 1))
+		strangers++;
+	while (ratelimit_known(&m, T0, 0, 1))
+		base++;
+	ck_assert_int_le(abs(strangers - 4 * RATELIMIT_CURVE), 4);
+	ck_assert_int_le(abs(base - 4 * RATELIMIT_KNOWN_CROWD), 4);
+	mp_curve_rate(&m, UINT32_MAX); /* a program wrote that */
+	ck_assert(ratelimit_curve(&m, T0 + SEC, 1));
 }
 END_TEST
 
@@ -266,6 +303,8 @@ suite_ratelimit(void)
 	tcase_add_loop_test(t, sources_apart, 0, COUNT(sources));
 	tcase_add_test(t, curve);
 	tcase_add_test(t, curve_second);
+	tcase_add_test(t, fair);
+	tcase_add_test(t, faster);
 	tcase_add_test(t, known);
 	suite_add_tcase(s, t);
 	return s;

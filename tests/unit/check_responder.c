@@ -12,6 +12,7 @@
 #include "ratelimit.h"
 #include "state.h"
 #include "suites.h"
+#include "table.h"
 #include "wire.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -329,6 +330,35 @@ START_TEST(load_curves)
 	ck_assert_int_eq(seen.resps, 0);
 	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_rate), 1);
 	done(d);
+}
+END_TEST
+
+/* All records have handshakes that were answered a moment ago: one that waits for
+ * its confirmation is not given up for another one, or where more begin than a
+ * round trip lets in, none ever ends well.  The client asks again. */
+START_TEST(load_crowded)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[1].mp;
+	uint64_t now = duo_time(d, 1);
+	int i;
+
+	m->sh->handshake_used[0] = STATE_OPEN;
+	for (i = 0; i < STATE_OPEN; i++) {
+		m->handshakes[i].state = HANDSHAKE_OPEN;
+		m->handshakes[i].born_at = now;
+		m->handshakes[i].keys.sid_in = table_new_sid(m, 0);
+		table_link_sid(m, table_handshake_ref(m, &m->handshakes[i]));
+	}
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 950 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 0);
+	ck_assert_uint_eq(duo_count(d, 1, MP_C_drop_handshake_rate), 3);
+	for (i = 0; i < STATE_OPEN; i++)
+		ck_assert_uint_eq(m->handshakes[i].born_at, now);
+	duo_run(d, d->now + 1500 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	duo_free(d);
 }
 END_TEST
 
@@ -729,6 +759,7 @@ suite_responder(void)
 	tcase_add_loop_test(t, malformed, 0, COUNT(bads));
 	tcase_add_test(t, forged);
 	tcase_add_test(t, load_curves);
+	tcase_add_test(t, load_crowded);
 	tcase_add_test(t, load_cookie_sent);
 	tcase_add_loop_test(t, both, 0, COUNT(leads));
 	tcase_add_loop_test(t, both_staged, 0, COUNT(leads));
