@@ -47,6 +47,7 @@ struct agent {
 	uint32_t curve_rate; /* operations on the curve in a second */
 	const struct listener *listener;
 	struct watch accept, accept_abstract; /* of ipc_server.c */
+	struct alarm accept_again;
 	struct alarm bye;  /* of worker.c: nothing is left to serve */
 	struct alarm look_keys; /* of serving.c: at the files of keys */
 	struct alarm scan_all; /* of socket_gc.c: looks for closed sockets */

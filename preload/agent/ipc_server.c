@@ -22,6 +22,9 @@
 enum {
 	CLIENTS = 1024,
 	ABSTRACT_CLIENTS = 64, /* of them; any user may connect there */
+	ABSTRACT_EACH = 16, /* of these, of one user */
+	KNOCKS = 16,	/* connections that one turn of the loop accepts */
+	PAUSE_US = 10000, /* after so many of the abstract socket, or an error */
 	PATIENCE_US = IPC_WAIT_MS * 1000, /* with a silent client */
 };
 
@@ -32,6 +35,7 @@ struct client {
 	struct alarm alarm;
 	int fd;
 	pid_t pid;
+	uid_t uid;
 	bool abstract; /* of the abstract socket */
 	struct status *status; /* of which rows are still to be sent */
 };
@@ -163,6 +167,9 @@ client_ready(struct watch *w, uint32_t events)
 		ipc_handler_no_descriptors(&q);
 		(void)ipc_send(c->fd, &q.answer, sizeof(q.answer), NULL, 0);
 	}
+	if (n == (int)sizeof(q.ask) && (q.ask.kind == IPC_STATUS ||
+	    q.ask.kind == IPC_EVENTS)) /* that need none */
+		ipc_server_close_rest(&q);
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_STATUS && !c->abstract && client_begin_status(c, &q.ask.view))
 		return;
@@ -200,7 +207,7 @@ ipc_server_admits(const struct agent *a, int fd, struct ucred *who)
 }
 
 static bool
-client_new(struct agent *a, int fd, pid_t pid, bool abstract)
+client_new(struct agent *a, int fd, const struct ucred *who, bool abstract)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
@@ -208,7 +215,8 @@ client_new(struct agent *a, int fd, pid_t pid, bool abstract)
 		return false;
 	c->agent = a;
 	c->fd = fd;
-	c->pid = pid;
+	c->pid = who->pid;
+	c->uid = who->uid;
 	c->abstract = abstract;
 	if (alarm_begin(&a->loop, &c->alarm, on_client_silent) != 0 ||
 	    watch_begin(&a->loop, &c->watch, fd, EPOLLIN, client_ready) != 0) {
@@ -224,50 +232,94 @@ client_new(struct agent *a, int fd, pid_t pid, bool abstract)
 	return true;
 }
 
-void
+/* Accepts no more for a moment: of strangers, who may connect as fast as they
+ * can, or without a descriptor for it, which epoll would tell again at once. */
+static void
+ipc_server_pause(struct agent *a, struct watch *w)
+{
+	watch_change(&a->loop, w, 0);
+	alarm_by(&a->loop, &a->accept_again, arena_now() + PAUSE_US);
+}
+
+static void
+on_accept_again(struct alarm *alarm, uint64_t now)
+{
+	struct agent *a = OWNER(alarm, struct agent, accept_again);
+
+	(void)now;
+	watch_change(&a->loop, &a->accept, EPOLLIN);
+	if (a->listener->abstract >= 0)
+		watch_change(&a->loop, &a->accept_abstract, EPOLLIN);
+}
+
+static void
 ipc_server_accept(struct watch *w, uint32_t events)
 {
 	struct agent *a = OWNER(w, struct agent, accept);
 	struct ucred who;
-	int fd;
+	int fd, i;
 
 	(void)events;
-	while ((fd = accept4(w->fd, NULL, NULL,
-	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+	for (i = 0; i < KNOCKS && (fd = accept4(w->fd, NULL, NULL,
+	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0; i++)
 		if (!ipc_server_admits(a, fd, &who) ||
-		    !client_new(a, fd, who.pid, false))
+		    !client_new(a, fd, &who, false))
 			close(fd);
+	if (i == 0 && errno != EAGAIN)
+		ipc_server_pause(a, w);
 }
 
-/* Makes room for one more client of the abstract socket: the oldest goes. */
+/* Makes room for one more client of the abstract socket: the oldest goes, of
+ * the same user if that has its share. */
 static void
-ipc_server_make_room(struct agent *a)
+ipc_server_make_room(struct agent *a, uid_t uid)
 {
-	struct client *c, *oldest = NULL;
+	struct client *c, *oldest = NULL, *of = NULL;
+	unsigned n = 0;
 
-	if (a->nabstract < ABSTRACT_CLIENTS)
-		return;
 	LIST_FOREACH(c, &a->clients, entry)
-		if (c->abstract)
+		if (c->abstract) {
 			oldest = c;
-	if (oldest != NULL)
+			of = c->uid == uid ? c : of;
+			n += c->uid == uid;
+		}
+	if (n >= ABSTRACT_EACH)
+		client_free(of);
+	else if (a->nabstract >= ABSTRACT_CLIENTS)
 		client_free(oldest);
 }
 
-void
+static void
 ipc_server_accept_abstract(struct watch *w, uint32_t events)
 {
 	struct agent *a = OWNER(w, struct agent, accept_abstract);
 	struct ucred who = { .pid = 0 };
 	socklen_t len = sizeof(who);
-	int fd;
+	int fd, i;
 
 	(void)events;
-	while ((fd = accept4(w->fd, NULL, NULL,
-	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+	for (i = 0; i < KNOCKS && (fd = accept4(w->fd, NULL, NULL,
+	    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0; i++) {
 		(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
-		ipc_server_make_room(a);
-		if (!client_new(a, fd, who.pid, true))
+		ipc_server_make_room(a, who.uid);
+		if (!client_new(a, fd, &who, true))
 			close(fd);
 	}
+	if (i == KNOCKS || (i == 0 && errno != EAGAIN))
+		ipc_server_pause(a, w);
+}
+
+int
+ipc_server_begin(struct agent *a)
+{
+	int error = alarm_begin(&a->loop, &a->accept_again, on_accept_again);
+
+	if (error == 0)
+		error = watch_begin(&a->loop, &a->accept, a->listener->listener,
+		    EPOLLIN, ipc_server_accept);
+	if (error == 0 && a->listener->abstract >= 0)
+		error = watch_begin(&a->loop, &a->accept_abstract,
+		    a->listener->abstract, EPOLLIN,
+		    ipc_server_accept_abstract);
+	return error;
 }

@@ -3,12 +3,11 @@
 #ifndef IPC_SERVER_H
 #define IPC_SERVER_H
 
-#include <stdint.h>
+struct agent;
 
-struct watch;
-
-/* Accept clients of the runtime directory's socket, and of the abstract one. */
-void ipc_server_accept(struct watch *, uint32_t events);
-void ipc_server_accept_abstract(struct watch *, uint32_t events);
+/* Accepts clients of the runtime directory's socket, and of the abstract one,
+ * from now on: 0, or a negative errno.  A turn of the loop accepts a few; who
+ * connects to the abstract one as fast as possible waits for the next. */
+int ipc_server_begin(struct agent *);
 
 #endif

@@ -46,6 +46,7 @@
 
 #include "mp.h"
 #include "shared/arena.h"
+#include "shared/clock.h"
 
 int
 loop_init(struct loop *l)
@@ -186,8 +187,8 @@ loop_set_timer(struct loop *l)
 	if (at == l->armed)
 		return false;
 	if (at != MP_NEVER) {
-		it.it_value.tv_sec = (time_t)(at / 1000000);
-		it.it_value.tv_nsec = (long)(at % 1000000) * 1000;
+		it.it_value.tv_sec = (time_t)(clock_own(at) / 1000000);
+		it.it_value.tv_nsec = (long)(clock_own(at) % 1000000) * 1000;
 	}
 	(void)timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &it, NULL);
 	l->armed = at;

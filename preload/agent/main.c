@@ -23,6 +23,7 @@
 #include "journal.h"
 #include "keeper.h"
 #include "listener.h"
+#include "shared/clock.h"
 #include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
@@ -263,6 +264,7 @@ main(int argc, char **argv)
 		return agent_usage(stderr);
 	clean_signals();
 	clean_limits();
+	(void)clock_now(); /* reads files, as the worker may not */
 	if (sodium_init() < 0 || agent_start(why, sizeof(why)) != 0) {
 		fprintf(stderr, "mpshim: agent: %s\n", why);
 		return 1;

@@ -5,9 +5,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 struct internal;
+struct iovec;
 struct mp_out;
 struct port;
 
@@ -24,11 +24,11 @@ int port_send_packet(struct port *, const struct mp_out *,
  * or another negative errno: none has, and each is to be sent by itself. */
 int port_send_together(struct port *, const struct mp_out *first,
     struct iovec *packets, unsigned n);
-/* Sends up to n packets, PORT_SEND_MANY at most, which may be fragmented alike, by
- * one call: how many have gone; the one behind them is to be sent by itself, and
- * says why it did not go. */
+/* Sends up to n packets, PORT_SEND_MANY at most, which may be fragmented alike,
+ * by one call: how many have gone; the one behind them is to be sent by itself,
+ * and says why it did not go. */
 unsigned port_send_many(struct port *, const struct mp_out *const out[],
-    struct iovec packets[], unsigned n);
+    struct iovec *packets, unsigned n);
 /* Sends an internal datagram to the socket of a slot. */
 void port_send_internal(struct port *, const struct internal *,
     const void *payload, size_t len);

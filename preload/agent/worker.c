@@ -253,20 +253,6 @@ worker_init(struct worker *w, const struct worker_start *start)
 	LIST_INIT(&a->processes);
 }
 
-static int
-worker_accept_clients(struct agent *a)
-{
-	int error;
-
-	error = watch_begin(&a->loop, &a->accept, a->listener->listener,
-	    EPOLLIN, ipc_server_accept);
-	if (error == 0 && a->listener->abstract >= 0)
-		error = watch_begin(&a->loop, &a->accept_abstract,
-		    a->listener->abstract, EPOLLIN,
-		    ipc_server_accept_abstract);
-	return error;
-}
-
 void
 worker_run(const struct worker_start *start)
 {
@@ -283,7 +269,7 @@ worker_run(const struct worker_start *start)
 	(void)socket_end_listen(&w.end);
 	worker_recover(a, start->kept);
 	worker_say_ready(a, start->ready);
-	error = worker_accept_clients(a);
+	error = ipc_server_begin(a);
 	if (error != 0)
 		worker_fail(start, "event loop", error);
 	agent_settle(a);

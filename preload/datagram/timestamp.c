@@ -10,6 +10,7 @@
 #include "mp.h"
 #include "process/fault.h"
 #include "process/libc.h"
+#include "shared/clock.h"
 #include "shared/net.h"
 #include "shared/uapi.h"
 #include "socket/fdtab.h"
@@ -55,7 +56,7 @@ timestamp_read(int fd, struct sock *s, unsigned long request, void *arg)
 	if (at == NEVER) /* perhaps the kernel has one, of before the attach */
 		return real_ioctl(fd, request, arg) != 0 ? -errno : 0;
 	if (at == SOME) {
-		clock_gettime(CLOCK_REALTIME, &now);
+		clock_read(CLOCK_REALTIME, &now);
 		at = timestamp_ns(&now);
 		atomic_store(&s->stamp, at);
 	}

@@ -47,6 +47,7 @@
 
 #include "conf.h"
 #include "mp.h"
+#include "shared/clock.h"
 
 enum {
 	PLACES = 1024,	/* a power of two */
@@ -74,7 +75,7 @@ dest_policy_clock(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	clock_read(CLOCK_MONOTONIC_COARSE, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 

@@ -58,6 +58,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "clock.h"
 #include "raw.h"
 #include "seccomp.h"
 
@@ -68,10 +69,7 @@ _Static_assert(sizeof(struct arena) <= ARENA_HEAD, "ARENA_HEAD");
 uint64_t
 arena_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return clock_now();
 }
 
 size_t

@@ -108,7 +108,7 @@ struct arena_map {
 	struct mp mp;
 };
 
-/* Microseconds of CLOCK_BOOTTIME. */
+/* Microseconds of CLOCK_BOOTTIME: clock_now(). */
 uint64_t arena_now(void);
 
 /* Bytes of a whole arena with these limits; 0: one is out of range. */

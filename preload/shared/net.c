@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "clock.h"
 #include "seccomp.h"
 #include "real.h"
 #include "uapi.h"
@@ -171,13 +172,13 @@ net_us_of(const struct timespec *ts)
 static uint64_t
 net_boot_time(const struct timespec *ts)
 {
-	struct timespec real, boot;
-	uint64_t age;
+	struct timespec real;
+	uint64_t age, boot;
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_read(CLOCK_REALTIME, &real);
+	boot = clock_now();
 	age = net_us_of(&real) - net_us_of(ts);
-	return age > net_us_of(&boot) ? MP_NEVER : net_us_of(&boot) - age;
+	return age > boot ? MP_NEVER : boot - age;
 }
 
 static void

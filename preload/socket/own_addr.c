@@ -23,6 +23,7 @@
 #include "fdtab.h"
 #include "fib.h"
 #include "mp.h"
+#include "shared/clock.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
 #include "shared/uapi.h"
@@ -47,7 +48,7 @@ own_addr_clock(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	clock_read(CLOCK_MONOTONIC_COARSE, &ts);
 	return (uint32_t)((uint64_t)ts.tv_sec * 1000 +
 	    (uint64_t)ts.tv_nsec / 1000000);
 }

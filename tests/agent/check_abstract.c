@@ -266,6 +266,37 @@ START_TEST(crowd)
 }
 END_TEST
 
+/* Connects and closes for a second. */
+static bool
+knocks(void)
+{
+	uint64_t until = player_ms() + 1000;
+	unsigned n = 0;
+	int fd;
+
+	for (; player_ms() < until; n++) {
+		fd = connect_abstract();
+		if (fd >= 0)
+			close(fd);
+	}
+	return n > 100;
+}
+
+/* A user who only knocks costs the worker little, and keeps nobody waiting. */
+START_TEST(knocking)
+{
+	pid_t worker;
+	long before;
+
+	begin(5509);
+	worker = worker_of(LAB_A);
+	before = cpu_of(worker);
+	as_nobody(knocks);
+	ck_assert_int_eq(worker_of(LAB_A), worker);
+	ck_assert_int_le(cpu_of(worker) - before, 200);
+}
+END_TEST
+
 TCase *
 case_abstract(void)
 {
@@ -280,5 +311,6 @@ case_abstract(void)
 	tcase_add_test(t, status);
 	tcase_add_test(t, worker_died);
 	tcase_add_test(t, crowd);
+	tcase_add_test(t, knocking);
 	return t;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Programs that attack the agent, or each other through it. */
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
@@ -98,6 +99,52 @@ START_TEST(silent_clients)
 	ck_assert_int_eq(player_open(&p, LAB_A, 5411, lab_key(LAB_A)), 0);
 	for (i = 0; i < 200; i++)
 		close(fd[i]);
+}
+END_TEST
+
+/* How many descriptors the process has. */
+static int
+fds_of(pid_t pid)
+{
+	struct dirent *e;
+	char path[32];
+	DIR *d;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	ck_assert_ptr_nonnull(d);
+	while ((e = readdir(d)) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Each kind of request, with descriptors that it does not need. */
+START_TEST(descriptors)
+{
+	const int pass[IPC_PASS] = { 0, 0, 0 };
+	int i, fd, kind, before;
+	pid_t worker;
+
+	lab_fresh();
+	lab_enter(LAB_A);
+	ck_assert_int_eq(lab_agent(), 0);
+	worker = worker_of(LAB_A);
+	before = fds_of(worker);
+	for (kind = 0; kind < 20; kind++)
+		for (i = 0; i < 5; i++) {
+			fd = connect_agent_open();
+			ck_assert_int_ge(fd, 0);
+			ck_assert_int_eq(ipc_send(fd, player_question(
+			    (enum ipc_kind)kind), i == 4 ? IPC_SHORT :
+			    sizeof(struct ipc_request), pass, IPC_PASS), 0);
+			player_sleep(5);
+			close(fd);
+		}
+	for (i = 0; i < 100 && fds_of(worker) > before; i++)
+		player_sleep(20);
+	ck_assert_int_eq(fds_of(worker), before);
 }
 END_TEST
 
@@ -204,6 +251,7 @@ case_hostile(void)
 	tcase_add_test(t, scribble);
 	tcase_add_test(t, silent_clients);
 	tcase_add_test(t, garbage);
+	tcase_add_test(t, descriptors);
 	tcase_add_test(t, many_ports);
 	tcase_add_test(t, many_sockets);
 	return t;

@@ -20,5 +20,6 @@ for k in range(times):
         answers += sock.recv(100) == b"%d" % k
     except OSError as e:
         errors.append(type(e).__name__)
-    time.sleep(pause)
+    if pause:
+        time.sleep(pause)
 print("answers:", answers, "errors:", *errors, flush=True)
