@@ -23,6 +23,15 @@
  *		   peers; then the agent and the keeper close the control
  *		   socket, after which the number is free for anybody.
  *
+ * No session outlives the last socket of its port, though a server may be replaced
+ * by another process in a moment.  Were they kept, the port would have to be kept
+ * as well, or nobody could tell the peers when no other process comes: then
+ * another program, which may not run under mpshim, could not bind it, and the
+ * peers' programs would not hear that it is closed.  So the peers get a CLOSE at
+ * once, stage what their programs say, and ask until the next process has the
+ * port (core/initiator.c).  Where that binds it before the first one ends, it gets
+ * the sessions (slots.c).
+ *
  * Invariants
  *	agent.port[n] is the list of the ports of number n, of which no two
  *	have the same device; a port is in it only while it is served, and
