@@ -236,7 +236,7 @@ $(CHECK_AGENT_UNIT): $(AGENT_UNIT_O) $(AGENT_TESTED_O) $(SHARED_O) $(LIB)
 
 $(CHECK_PRELOAD): $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB)
 	$(LINK) -o $@ $(PRELOAD_TEST_O) $(PRELOAD_TESTED_O) $(LIB) \
-	    $(CHECK_LIBS) -lsodium -ldl -lpthread
+	    -Wl,--wrap=clock_read $(CHECK_LIBS) -lsodium -ldl -lpthread
 
 $(EMU): $(EMU_O)
 	$(LINK) -o $@ $(EMU_O)

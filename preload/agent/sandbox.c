@@ -6,7 +6,10 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <sodium.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -15,7 +18,14 @@
 
 #include "journal.h"
 
-enum { NOBODY = 65534 };
+#define SANDBOX_USER "_mpshim" /* made by the package */
+
+enum {
+	NOBODY = 65534,
+	UNUSED = 1836060672, /* the first of 65536 uids that no system gives */
+	UNUSED_EACH = 65536,
+	PASSWD = 1 << 20,    /* bytes of /etc/passwd that are read */
+};
 
 /* The sanitizers make system calls of their own. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -112,25 +122,70 @@ sandbox_drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) == 0 ? 0 : -errno;
 }
 
-/* Root becomes nobody.  In a user namespace without that user it stays root,
+/*
+ * A user of the worker's own, since what other services run as (nobody is used
+ * by many) could send it signals: that of the package, or else a random one of
+ * those that no system gives to anybody.  *gid: its group.
+ */
+static uid_t
+sandbox_user(gid_t *gid)
+{
+	char *line = NULL, *end;
+	size_t room = 0, bytes = 0;
+	uid_t uid = UNUSED + randombytes_uniform(UNUSED_EACH);
+	FILE *f = fopen("/etc/passwd", "re");
+	const size_t len = strlen(SANDBOX_USER ":");
+
+	*gid = uid;
+	while (f != NULL && bytes < PASSWD && getline(&line, &room, f) > 0) {
+		bytes += strlen(line);
+		end = strncmp(line, SANDBOX_USER ":", len) == 0 ?
+		    strchr(line + len, ':') : NULL;
+		if (end == NULL || end[1] < '1' || end[1] > '9')
+			continue;
+		uid = (uid_t)strtoul(end + 1, &end, 10);
+		*gid = *end == ':' ? (gid_t)strtoul(end + 1, NULL, 10) : uid;
+		break;
+	}
+	free(line);
+	if (f != NULL)
+		fclose(f);
+	return uid;
+}
+
+/* 0, or a negative errno: the user namespace has no such user, or root may not
+ * become another one. */
+static int
+sandbox_become(uid_t uid, gid_t gid)
+{
+	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+	    setresuid(uid, uid, uid) != 0)
+		return -errno;
+	if (getuid() != uid || geteuid() != uid || getgid() != gid ||
+	    setresuid(0, 0, 0) == 0)
+		return -EACCES;
+	return 0;
+}
+
+/* Root becomes another user.  In a user namespace that has none, it stays root,
  * which outside is the ordinary user that made the namespace. */
 static int
 sandbox_drop_root(void)
 {
+	gid_t gid;
+	uid_t uid;
 	int error;
 
 	if (geteuid() != 0)
 		return 0;
-	if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) != 0) {
-		error = errno;
-		journal("not nobody: %s", strerror(error));
-		return error == EINVAL || error == EPERM ? 0 : -error;
-	}
-	if (getuid() != NOBODY || geteuid() != NOBODY || getgid() != NOBODY ||
-	    setresuid(0, 0, 0) == 0)
-		return -EPERM;
-	return 0;
+	uid = sandbox_user(&gid);
+	error = sandbox_become(uid, gid);
+	if (error == -EINVAL) /* no uid of 32 bits */
+		error = sandbox_become(NOBODY, NOBODY);
+	if (error == 0)
+		return 0;
+	journal("the worker stays root: %s", strerror(-error));
+	return error == -EINVAL || error == -EPERM ? 0 : error;
 }
 
 int

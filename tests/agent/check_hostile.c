@@ -148,6 +148,28 @@ START_TEST(descriptors)
 }
 END_TEST
 
+/* No other service runs as the worker's user, so none sends it signals. */
+START_TEST(own_user)
+{
+	char path[32], line[128] = "";
+	unsigned uid = 0;
+	FILE *f;
+
+	lab_fresh();
+	lab_enter(LAB_A);
+	ck_assert_int_eq(lab_agent(), 0);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)worker_of(LAB_A));
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) != NULL &&
+	    sscanf(line, "Uid: %u", &uid) != 1)
+		continue;
+	fclose(f);
+	ck_assert_uint_ne(uid, 0);
+	ck_assert_uint_ne(uid, 65534);
+}
+END_TEST
+
 /* Random packets for the control socket. */
 START_TEST(garbage)
 {
@@ -252,6 +274,7 @@ case_hostile(void)
 	tcase_add_test(t, silent_clients);
 	tcase_add_test(t, garbage);
 	tcase_add_test(t, descriptors);
+	tcase_add_test(t, own_user);
 	tcase_add_test(t, many_ports);
 	tcase_add_test(t, many_sockets);
 	return t;
