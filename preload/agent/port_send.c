@@ -108,7 +108,7 @@ port_send_packet(struct port *p, const struct mp_out *out,
 
 unsigned
 port_send_many(struct port *p, const struct mp_out *const out[],
-    struct iovec packets[], unsigned n)
+    struct iovec *packets, unsigned n)
 {
 	static union {
 		struct cmsghdr head;

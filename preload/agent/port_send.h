@@ -5,9 +5,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 struct internal;
+struct iovec;
 struct mp_out;
 struct port;
 
@@ -28,7 +28,7 @@ int port_send_together(struct port *, const struct mp_out *first,
  * one call: how many have gone; the one behind them is to be sent by itself, and
  * says why it did not go. */
 unsigned port_send_many(struct port *, const struct mp_out *const out[],
-    struct iovec packets[], unsigned n);
+    struct iovec *packets, unsigned n);
 /* Sends an internal datagram to the socket of a slot. */
 void port_send_internal(struct port *, const struct internal *,
     const void *payload, size_t len);
