@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,6 +340,14 @@ agent_usage(uint64_t *us, uint64_t *kib)
 		pclose(f);
 }
 
+/* The namespaces go, too, when it is stopped. */
+static void
+on_signal(int signal)
+{
+	(void)signal;
+	exit(1);
+}
+
 static void
 world_begin(void)
 {
@@ -353,6 +362,8 @@ world_begin(void)
 	setenv("MPT", text, 1);
 	world_want(lab_begin(), "two network namespaces");
 	atexit(lab_end);
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
 	lab_fresh();
 	for (uint32_t k = 0; k < uplinks; k++) {
 		lab_ip(LAB_A, "route add local %u.0.0.0/8 dev lo", 100 + k);
