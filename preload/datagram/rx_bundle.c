@@ -83,9 +83,9 @@ enum {
 	MOVED = 2,	   /* look again */
 	ROUND = 64,	   /* datagrams, or looks */
 	FAST_US = 100,	   /* between two datagrams, on the average */
-	/* Between two tries to switch on, at least: twice as long after each that
-	 * brought no bundles. */
-	REST_US = 50000, REST_MOST = 1000000,
+	/* Between two tries to switch on, at least: one that brings no bundles
+	 * costs ROUND calls more, and a peer's bundles may begin at any time. */
+	REST_US = 50000,
 	POPS = 4,	   /* errors of the socket that may come in between */
 };
 
@@ -201,14 +201,6 @@ rx_bundle_map(struct sock *s)
 	return is;
 }
 
-static uint32_t
-rx_bundle_rest(struct slot_rx *r)
-{
-	uint32_t us = atomic_load(&r->rest);
-
-	return us < REST_US ? REST_US : us > REST_MOST ? REST_MOST : us;
-}
-
 /* Switches bundles on. */
 static void
 rx_bundle_on(struct rx *in)
@@ -216,7 +208,7 @@ rx_bundle_on(struct rx *in)
 	struct slot_rx *r = rx_bundle_shared(in->s);
 
 	if (atomic_load(&r->shared) != 0 ||
-	    arena_now() - atomic_load(&r->since) < rx_bundle_rest(r) ||
+	    arena_now() - atomic_load(&r->since) < REST_US ||
 	    !rx_bundle_suits(in) ||
 	    rx_bundle_map(in->s) == NULL || !reentry_lock(in->s->map.arena))
 		return;
@@ -457,12 +449,8 @@ rx_bundle_weigh(struct rx *in)
 	atomic_fetch_add(&s->pace_at, in->n);
 	if (was % ROUND != ROUND - 1)
 		return;
-	if (atomic_exchange(&s->pace_at, 0) >= 2 * ROUND) {
-		atomic_store(&r->rest, 0);
-		return;
-	}
-	atomic_store(&r->rest, 2 * rx_bundle_rest(r));
-	rx_bundle_leave(s);
+	if (atomic_exchange(&s->pace_at, 0) < 2 * ROUND)
+		rx_bundle_leave(s);
 }
 
 /* The packet or bundle that was looked at. */

@@ -20,7 +20,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 10,
+	ARENA_VERSION = 11,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -48,7 +48,6 @@ struct slot_rx {
 	_Atomic uint32_t gro;	  /* the program's own UDP_GRO */
 	_Atomic uint32_t room;	  /* the program's SO_RCVBUF, as it reads it;
 				   * 0: the kernel's is it */
-	_Atomic uint32_t rest;	  /* us between two tries to switch `mode' on */
 	_Atomic uint64_t since; /* us: of the last change of `mode', or try */
 };
 
