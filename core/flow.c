@@ -142,8 +142,7 @@ flow_fetch(const struct flow *f)
 	const char *p = (const char *)f;
 	size_t i;
 
-	for (i = 0; f != NULL && i < offsetof(struct flow, former_mark);
-	     i += 64)
+	for (i = 0; f != NULL && i < 5 * STATE_LINE; i += STATE_LINE)
 		__builtin_prefetch(p + i, 1);
 }
 

@@ -112,6 +112,7 @@ struct mp {
 	struct mp_limits limits;
 	struct shared *sh;
 	struct session *sessions;
+	struct annex *annexes;
 	struct flow *flows;
 	struct replay *replay;
 	struct handshake *handshakes;

@@ -41,6 +41,8 @@
 #include "mp.h"
 #include "wire.h"
 
+const struct annex state_no_annex;
+
 /* Steps along a chain; more mean that another process has tied a loop. */
 #define WALK_MAX 65536
 
@@ -97,7 +99,8 @@ fetch(const struct session *s)
 	const char *p = (const char *)s;
 	size_t i;
 
-	for (i = 0; i < offsetof(struct session, key_id); i += 64)
+	for (i = 0; i < sizeof(*s) && i < offsetof(struct session, assoc_next);
+	     i += STATE_LINE)
 		__builtin_prefetch(p + i, 1);
 }
 
@@ -394,6 +397,8 @@ table_new_session(struct mp *m)
 	else
 		return NULL;
 	gen = s->gen + 1;
+	if (s->annexed) /* whoever freed it died, or another process wrote it */
+		memset(state_annex(m, s), 0, sizeof(struct annex));
 	memset(s, 0, sizeof(*s));
 	s->gen = gen;
 	return s;
@@ -403,10 +408,13 @@ void
 table_free_session(struct mp *m, struct session *s)
 {
 	uint32_t gen = s->gen;
+	struct annex *annex = s->annexed ? state_annex(m, s) : NULL;
 
 	table_remove(m, s);
 	table_unlink_addr(m, s);
 	table_unlink_assoc(m, s);
+	if (annex != NULL)
+		crypto_wipe(annex, sizeof(*annex));
 	crypto_wipe(s, sizeof(*s));
 	s->gen = gen + 1;
 	s->addr_next = m->sh->session_free;

@@ -81,6 +81,8 @@ engine_new(struct engine *e, uint32_t n, unsigned net)
 	block = mmap(NULL, e->size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	world_want(e->size != 0 && block != MAP_FAILED, "memory");
+	if (getenv("HUGE") != NULL)
+		madvise(block, e->size, MADV_HUGEPAGE);
 	randombytes_buf(setup.seed, sizeof(setup.seed));
 	world_want(mp_create(&e->mp, block, e->size, &setup, 1) == 0 &&
 	    mp_slot_open(&e->mp, 0, MP_DUAL) == 0, "an engine");
@@ -340,14 +342,83 @@ measure(uint32_t n, double one[2], double ns[2])
 	city_free(c);
 }
 
+/* --- Which lines a datagram touches ----------------------------------------- */
+
+/* Written before and after each datagram: tests/bench/lines reads a record of
+ * the memory that the program touches, and looks for it. */
+static volatile uint32_t mark;
+
+static void
+say_part(const char *name, const void *begin, size_t n, size_t size)
+{
+	printf("part %s %#lx %zu %zu\n", name, (unsigned long)begin, n, size);
+}
+
+static void
+say_block(const struct mp *m)
+{
+	uint32_t n = m->limits.sessions;
+
+	printf("mark %#lx\n", (unsigned long)&mark);
+	say_part("shared", m->sh, 1, sizeof(*m->sh));
+	say_part("session", m->sessions, n, sizeof(*m->sessions));
+	say_part("flow", m->flows, m->limits.flows, sizeof(*m->flows));
+	say_part("replay", m->replay, m->limits.flows, sizeof(*m->replay));
+	say_part("sid_heads", m->sid_heads, m->buckets, 4);
+	say_part("addr_heads", m->addr_heads, m->buckets, 4);
+	say_part("heap", m->heap, n, sizeof(*m->heap));
+	say_part("heap_pos", m->heap_pos, n, 4);
+	say_part("pool_link", m->pool_link, m->limits.pool / 512, 4);
+	say_part("pool", m->pool, m->limits.pool / 512, 512);
+}
+
+/* Datagrams of many sessions in turn, out and in, each between two marks. */
+static void
+lines(uint32_t n)
+{
+	struct city *c = city_new(n);
+
+	say_block(&c->server.mp);
+	for (unsigned i = 0; i < 8; i++) {
+		send_batch(c);
+		receive_batch(c);
+	}
+	for (unsigned i = 0; i < BATCH; i++) {
+		whose[i] = turn(c);
+		mark = 1;
+		seal_one(c, &c->server, whose[i], &batch[i]);
+		mark = 2;
+	}
+	for (unsigned i = 0; i < BATCH; i++)
+		deliver(c, &c->clients, whose[i], batch[i].client,
+		    batch[i].bytes, batch[i].len);
+	pass(c, 8000);
+	for (unsigned i = 0; i < BATCH; i++) {
+		whose[i] = turn(c);
+		seal_one(c, &c->clients, whose[i], &batch[i]);
+	}
+	for (unsigned i = 0; i < BATCH; i++) {
+		c->now++;
+		mark = 3;
+		deliver(c, &c->server, whose[i], batch[i].client,
+		    batch[i].bytes, batch[i].len);
+		mark = 4;
+	}
+	city_free(c);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const uint32_t sizes[] = { 1, 4096, MOST };
 	double one[2] = { 0 }, ns[2];
 
 	world_want(sodium_init() >= 0, "libsodium starts");
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 3 && strcmp(argv[1], "lines") == 0) {
+		lines((uint32_t)atoi(argv[2]));
+		return 0;
+	}
 	printf("ns per datagram of %d bytes, ChaCha20-Poly1305; ratio to one "
 	    "session, aim %.1f\n", LENGTH, AIM);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
