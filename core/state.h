@@ -99,7 +99,8 @@ struct offload_point {
 	bool ends;     /* ... which is long enough */
 };
 
-/* What is known of the flow's bundles (offload.c). */
+/* What is known of the flow's bundles (offload.c): first what each datagram
+ * asks. */
 struct offload {
 	uint8_t state;	     /* enum mp_bundles */
 	uint8_t phase;	     /* enum offload_phase of what goes now */
@@ -108,6 +109,8 @@ struct offload {
 	bool alone : 1;	    /* the next datagram goes alone */
 	bool unproven : 1;  /* refused, and no single one went since */
 	bool suspected : 1; /* something was lost since they are tried */
+	uint32_t bundled; /* datagrams that went in bundles */
+	struct offload_point known; /* the peer told of all before it */
 	int16_t error; /* of the refusal, or 0 */
 	uint16_t size; /* datagrams in bundles of this try, or trial ... */
 	uint16_t left; /* ... that may go yet */
@@ -116,12 +119,10 @@ struct offload {
 	int8_t score;  /* of the trials that speak against bundles */
 	uint8_t voids : 4; /* trials in which single ones were lost */
 	uint8_t probes : 4; /* of this phase of single ones */
-	uint32_t bundled; /* datagrams that went in bundles */
 	uint32_t points;  /* probes so far */
 	uint32_t phase_from; /* packets before it */
 	int32_t pending;  /* missing, of no interval yet */
 	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
-	struct offload_point known; /* the peer told of all before it */
 	struct offload_share single; /* packets alone, lately */
 	struct offload_sum with, without; /* the phases of this trial ... */
 	struct offload_share bad, good;	  /* ... and of all trials of CHECK;
@@ -135,8 +136,8 @@ struct offload {
  * One flow: an address pair of a session.  Its record and id stay with the
  * session for good, so that its sequence counters outlive the pair.  What a
  * datagram needs comes first, in cache lines by who needs it: a datagram that
- * is sent takes lines 0, 1, 2 and 4, one that arrives 0 to 3 (the assertions
- * below the record, and tests/bench/lines).
+ * is sent takes lines 0, 1, 2, 4 and 5, one that arrives all of these but 4,
+ * and 3 (tests/unit/check_ahead.c, tests/bench/lines).
  */
 struct flow {
 	/* line 0: the pair, and what may happen on it */
@@ -215,9 +216,11 @@ struct flow {
 	uint32_t session;
 	struct loss tx_loss;
 
-	/* and what only control packets need, or little else */
-	struct offload offload;
+	/* line 5: what is counted */
 	struct count count;
+	struct offload offload;
+
+	/* and what only control packets need, or little else */
 	struct loss rx_loss;
 	uint64_t prompt_at;    /* its answer is late after this, however late
 				* agents are: another flow has a newer answer;
@@ -468,6 +471,11 @@ struct annex {
 };
 
 extern const struct annex state_no_annex; /* of a session without one */
+
+enum {
+	STATE_FLOW_HOT = 6 * STATE_LINE, /* bytes of a flow that datagrams
+					  * need */
+};
 
 enum handshake_state {
 	HANDSHAKE_FREE,
