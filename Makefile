@@ -136,7 +136,7 @@ AGENT_UNIT_O = $(patsubst tests/agent_unit/%.c,$(B)/agent_unit/%.o, \
 AGENT_TESTED_O = $(filter-out $(B)/preload/agent/main.o,$(AGENT_O))
 # The system calls that tests/agent_unit/kernel*.c answer.
 AGENT_WRAPPED = arena_now pread sendmsg sendto recvfrom recvmmsg getsockopt \
-	setsockopt getsockname
+	setsockopt getsockname socket
 CHECK_AGENT_UNIT = $(B)/agent_unit/check_agent_unit
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))

@@ -88,14 +88,18 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 /*
  * When the session may begin its next handshake: 2 s after the birth of the keys
  * before those in use.  So, whatever the state of both ends, an association
- * costs its peers two handshakes at once, and then one a second.
+ * costs its peers two handshakes at once, and then one a second.  A peer that
+ * sent CLOSE has lost those in use: 1 s after their birth is enough.
  */
 static uint64_t
 initiator_next_start(const struct session *s)
 {
 	const struct keys *former = &s->keys[(s->cur & 1) ^ 1];
 	uint64_t at = former->live ? former->born_at + INITIATOR_PACE : 0;
+	uint64_t recall = s->keys[s->cur & 1].born_at + INITIATOR_PACE / 2;
 
+	if (s->recall && at > recall)
+		at = recall;
 	return at > s->handshake_after ? at : s->handshake_after;
 }
 
@@ -171,27 +175,38 @@ turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
 	return gap > INITIATOR_GAP ? gap : INITIATOR_GAP;
 }
 
+/* us from this round to the next one; 0: there is none to all pairs.  A peer that
+ * sent CLOSE was there a moment ago: another process may have its port soon. */
+static uint64_t
+round_gap(const struct handshake *sh, const struct session *s)
+{
+	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
+		1200 * MS };
+	static const uint64_t recall[INITIATOR_RECALLS] = { 50 * MS, 50 * MS,
+		100 * MS, 100 * MS, 200 * MS, 200 * MS, 400 * MS, 1000 * MS };
+
+	if (s->recall)
+		return sh->round < INITIATOR_RECALLS ? recall[sh->round] : 0;
+	return sh->round < INITIATOR_ROUNDS ? gap[sh->round] : 0;
+}
+
 static void
 next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
     const struct mp_key *key, const struct session *s, uint64_t now)
 {
-	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
-		1200 * MS };
-	uint64_t all = all_flows(m, s);
+	uint64_t all = all_flows(m, s), gap = round_gap(sh, s);
 	uint32_t i, id;
 
 	if (now >= sh->born_at + HANDSHAKE_LIFE) {
 		table_unlink_sid(m, table_handshake_ref(m, sh));
 		write_init(m, sh, ring, key, s, now);
 	}
-	sh->next_at = now + (sh->round < INITIATOR_ROUNDS ? gap[sh->round] :
-	    turn_gap(sh, s, now));
-	if (sh->round < INITIATOR_ROUNDS && !sh->inner) {
+	sh->next_at = now + (gap != 0 ? gap : turn_gap(sh, s, now));
+	sh->round += gap != 0;
+	if (gap != 0 && !sh->inner) {
 		sh->mask = all;
-		sh->round++;
 		return;
 	}
-	sh->round += sh->round < INITIATOR_ROUNDS;
 	/* One pair in turn, from the one after the cursor on (inner, first:
 	 * from the cursor on). */
 	for (i = sh->inner && sh->round == 1 ? 0 : 1; i <= MP_FLOWS_MAX; i++) {

@@ -368,6 +368,7 @@ struct session {
 	uint64_t gather_at; /* so long what is staged waits for more; 0: not */
 	uint64_t gather_since; /* when the oldest of them came */
 	uint16_t gather_len; /* its length */
+	uint8_t gather_most; /* how many may wait */
 	uint16_t mtu_request; /* UDP payload that the program needs */
 	uint64_t key_id;
 	uint8_t assoc[8];
@@ -379,6 +380,8 @@ struct session {
 	bool annexed : 1; /* there is something in its annex */
 	bool idle : 1; /* of its peer's two lists it is in the second */
 	bool left : 1; /* its peer sent CLOSE before it began */
+	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
+			  * once */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -422,6 +425,7 @@ struct session {
 		       * equally many flows */
 	bool pairs_left : 1; /* some pairs have no flow: all are taken */
 	bool told_more : 1; /* the last list goes on in another message */
+	bool told_all : 1; /* the peer's whole list was there once */
 	uint8_t list_part, list_flow; /* the part of ours that is due; 0: none */
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
@@ -433,6 +437,8 @@ struct session {
 	uint32_t child_held; /* staged records below this number went out as
 			      * CHILD, too */
 	uint64_t child_ask_at; /* when INIT goes out; MP_NEVER */
+	uint64_t unheard_at; /* what was sent until then may be lost, whatever
+			      * its flow answers; 0: nothing */
 	uint64_t frame_at;  /* when that was sent, */
 	uint32_t frame_seq; /* its number (responder: of the last that came) */
 	uint8_t frame_flow; /* and flow */

@@ -66,6 +66,7 @@
 #include "policy/rules.h"
 #include "process/iov.h"
 #include "process/log.h"
+#include "process/reentry.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
 #include "shared/uapi.h"
@@ -441,7 +442,7 @@ tx_look_ahead(struct sock *s, const struct mmsghdr *msgs, unsigned n)
 		    !tx_many_readable(&msgs[i].msg_hdr))
 			break;
 		else if (tx_target(s, &msgs[i].msg_hdr, &dst[peers]) == 1 &&
-		    (peers == 0 || !net_same(&dst[peers], &dst[peers - 1])))
+		    (peers == 0 || !net_equal(&dst[peers], &dst[peers - 1])))
 			peers++;
 	place = pinned_begin(s);
 	if (peers > 1 && reentry_lock(s->map.arena)) {
