@@ -20,7 +20,7 @@ CORE = crypto \
 	seal noise wire keyring reach replay rtt addr \
 	table share offload loss flow ratelimit \
 	pool probe policy route \
-	part recent \
+	part recent ahead \
 	part_order \
 	path_choice \
 	path \

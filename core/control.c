@@ -144,10 +144,10 @@ add_told(struct mp *m, struct session *s, const struct mp_addr *a)
 	struct flow *f;
 	uint32_t i = 0;
 
-	while (i < s->told_n && !addr_equal(&s->told[i], a))
+	while (i < s->told_n && !addr_equal(state_told(m, s, i), a))
 		i++;
 	if (i == s->told_n && i < MP_TOLD_MAX)
-		s->told[s->told_n++] = *a;
+		state_told_put(m, s, s->told_n++, a);
 	STATE_FLOWS(m, s, f, id)
 		if (addr_equal(&f->path.remote, a) && f->proven_once &&
 		    f->rtt.idle_us > 0)

@@ -9,7 +9,7 @@
  * concerns the endpoint as a whole: slots and local addresses.
  *
  * The block holds, each at a multiple of 64 bytes: struct shared; the arrays
- * of sessions, flows, replay windows (one for each flow) and handshakes; the
+ * of sessions and their annexes, flows, replay windows (one for each flow) and handshakes; the
  * hash tables and the heap of deadlines (table.c); the three pools of
  * datagrams, and the links of their chunks (pool.c).  Records name each other
  * by index, never by pointer, so processes may map the block at different
@@ -130,7 +130,7 @@ lay_out(struct mp *m, uint8_t *base)
 {
 	const struct mp_limits *l = &m->limits;
 	size_t at = 0, refs = (size_t)l->sessions * 2 + STATE_HANDSHAKES;
-	size_t sh, ss, fl, se, sk, p[12], pool, held, parts;
+	size_t sh, ss, an, fl, se, sk, p[12], pool, held, parts;
 	uint32_t parts_size = pool_parts_size(l);
 
 	m->buckets = 64;
@@ -138,6 +138,7 @@ lay_out(struct mp *m, uint8_t *base)
 		m->buckets *= 2;
 	sh = endpoint_take(&at, 1, sizeof(struct shared));
 	ss = endpoint_take(&at, l->sessions, sizeof(struct session));
+	an = endpoint_take(&at, l->sessions, sizeof(struct annex));
 	fl = endpoint_take(&at, l->flows, sizeof(struct flow));
 	se = endpoint_take(&at, l->flows, sizeof(struct replay));
 	sk = endpoint_take(&at, STATE_HANDSHAKES, sizeof(struct handshake));
@@ -160,6 +161,7 @@ lay_out(struct mp *m, uint8_t *base)
 		return at;
 	m->sh = (struct shared *)(void *)(base + sh);
 	m->sessions = (struct session *)(void *)(base + ss);
+	m->annexes = (struct annex *)(void *)(base + an);
 	m->flows = (struct flow *)(void *)(base + fl);
 	m->replay = (struct replay *)(void *)(base + se);
 	m->handshakes = (struct handshake *)(void *)(base + sk);

@@ -142,9 +142,22 @@ flow_fetch(const struct flow *f)
 	const char *p = (const char *)f;
 	size_t i;
 
-	for (i = 0; f != NULL && i < offsetof(struct flow, former_mark);
-	     i += 64)
+	for (i = 0; f != NULL && i < STATE_FLOW_HOT; i += STATE_LINE)
 		__builtin_prefetch(p + i, 1);
+}
+
+void
+flow_fetch_seen(const struct replay *replay, bool control, uint64_t seq)
+{
+	if (control) {
+		__builtin_prefetch(&replay->control[0].hi, 1);
+		__builtin_prefetch(&replay->control[0].bits[seq / 64 %
+		    (REPLAY_TAIL_BITS / 64)], 1);
+		return;
+	}
+	__builtin_prefetch(&replay->window.hi, 1);
+	__builtin_prefetch(&replay->window.bits[seq / 64 %
+	    (REPLAY_BITS / 64)], 1);
 }
 
 void

@@ -53,6 +53,8 @@ void flow_moved(struct flow *, uint64_t now);
 
 /* Prefetches the memory that a datagram of the flow touches. */
 void flow_fetch(const struct flow *);
+/* And what a packet of that number touches of its replay window. */
+void flow_fetch_seen(const struct replay *, bool control, uint64_t seq);
 /* The session has a new key: sequence numbers begin again; marks and window of
  * the former key are kept apart. */
 void flow_new_key(struct flow *, struct replay *);

@@ -20,12 +20,13 @@
 static struct flow *
 primary_flow(const struct mp *m, const struct session *s)
 {
+	const uint8_t *source = state_annexed(m, s)->source;
 	struct flow *f;
 
 	if (!s->initiator)
 		return NULL;
 	STATE_FLOWS(m, s, f, id)
-		if (!f->down && memcmp(f->path.local.ip, s->source, 16) == 0 &&
+		if (!f->down && memcmp(f->path.local.ip, source, 16) == 0 &&
 		    addr_equal(&f->path.remote, &s->shown))
 			return f;
 	return NULL;
@@ -49,7 +50,7 @@ initiator_describe(const struct mp *m, const struct session *s,
 	if (f == NULL)
 		return;
 	in->features |= WIRE_F_PRIMARY(f->id);
-	memcpy(in->source, s->source, sizeof(in->source));
+	memcpy(in->source, state_annexed(m, s)->source, sizeof(in->source));
 }
 
 /* Writes an INIT with a new ephemeral key.  A public key with which a DH is zero

@@ -112,6 +112,7 @@ struct mp {
 	struct mp_limits limits;
 	struct shared *sh;
 	struct session *sessions;
+	struct annex *annexes;
 	struct flow *flows;
 	struct replay *replay;
 	struct handshake *handshakes;
@@ -640,6 +641,26 @@ uint8_t mp_sid_prefix(const struct mp *);
 /* Can it be one? */
 bool mp_sid_prefix_ok(uint8_t);
 #define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
+
+/* --- Many datagrams of many peers ---------------------------------------- */
+
+enum { MP_AHEAD = 16 }; /* datagrams that are looked at together */
+
+/* A packet that is at hand. */
+struct mp_ahead {
+	const uint8_t *packet;
+	size_t len;
+};
+
+/*
+ * The caller is about to begin the next n datagrams, to these addresses or from
+ * these packets: what they touch is asked for, of MP_AHEAD of them at most, so
+ * that they do not wait for memory one by one (core/ahead.c).  Changes nothing.
+ * [lock]
+ */
+void mp_ahead_send(const struct mp *, uint32_t slot, const struct mp_addr *dst,
+    unsigned n);
+void mp_ahead_recv(const struct mp *, const struct mp_ahead *, unsigned n);
 
 /* --- The agent's part ---------------------------------------------------- */
 

@@ -22,10 +22,10 @@
  * was sent on the flow between those, whatever it was, it is for the last one in
  * parts.
  *
- *	part_flow	the flow of the last datagram in parts, sent at part_at
- *	part_prev	when a packet before it was sent there
- *	part_seq	the last number used there, before it and then by it
- *	part_gone	when the kernel had it
+ *	part_flow	the flow of the last datagram in parts, sent at order.at
+ *	order.prev	when a packet before it was sent there
+ *	order.seq	the last number used there, before it and then by it
+ *	order.gone	when the kernel had it
  *	part_mixed	other packets were sent while it went: they have later
  *			time stamps, and may have gone before it
  *	part_left	datagrams that may yet follow in parts; 0: the next waits
@@ -68,33 +68,40 @@ bool
 part_order_waits(struct mp *m, struct session *s, const struct flow *f,
     uint64_t now, size_t len, size_t frame)
 {
+	uint64_t at;
+
 	if (s->part_left > 0 || !part_order_behind(s, f) ||
 	    part_needed(f, len, MP_OVERHEAD, frame))
 		return false;
-	if (now >= s->part_at + ORDER_US ||
+	at = state_annexed(m, s)->order.at;
+	if (now >= at + ORDER_US ||
 	    !pool_fits(m, s, len + ORDER_SPARE)) {
 		s->part_need = 0;
 		s->staged_again = 0;
 		return false;
 	}
-	s->staged_again = s->part_at + ORDER_US;
+	s->staged_again = at + ORDER_US;
 	return true;
 }
 
 void
-part_order_begin(struct session *s, const struct flow *f)
+part_order_begin(const struct mp *m, struct session *s, const struct flow *f)
 {
-	s->part_prev = f->stamp_at;
-	s->part_seq = f->tx_seq;
+	struct part_order *o = &state_annex(m, s)->order;
+
+	o->prev = f->stamp_at;
+	o->seq = f->tx_seq;
 }
 
 void
 part_order_sent(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     size_t len, size_t frame)
 {
-	s->part_mixed = f->tx_seq != s->part_seq + 2;
-	s->part_seq = f->tx_seq;
-	s->part_at = s->part_gone = now;
+	struct part_order *o = &state_annex(m, s)->order;
+
+	s->part_mixed = f->tx_seq != o->seq + 2;
+	o->seq = f->tx_seq;
+	o->at = o->gone = now;
 	s->part_flow = f->id;
 	if (part_needed(f, len, MP_OVERHEAD, frame)) {
 		s->part_need = (uint16_t)(len + MP_OVERHEAD + frame);
@@ -110,13 +117,16 @@ part_order_sent(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 }
 
 void
-part_order_gone(struct session *s, const struct flow *f, uint64_t now,
-    size_t len)
+part_order_gone(const struct mp *m, struct session *s, const struct flow *f,
+    uint64_t now, size_t len)
 {
+	struct part_order *o;
+
 	if (s->part_flow != f->id)
 		return;
-	s->part_gone = now;
-	s->part_mixed |= f->tx_seq != s->part_seq;
+	o = &state_annex(m, s)->order;
+	o->gone = now;
+	s->part_mixed |= f->tx_seq != o->seq;
 	if (s->part_need == 0)
 		s->part_need = (uint16_t)(len + MP_OVERHEAD);
 }
@@ -125,8 +135,13 @@ void
 part_order_passed(struct mp *m, struct session *s, const struct flow *f,
     uint64_t from, uint64_t to, uint64_t now)
 {
-	if (s->part_need == 0 || s->part_flow != f->id || to < s->part_at ||
-	    (from < s->part_gone && (from <= s->part_prev || s->part_mixed)))
+	const struct part_order *o;
+
+	if (s->part_need == 0 || s->part_flow != f->id)
+		return;
+	o = &state_annexed(m, s)->order;
+	if (to < o->at ||
+	    (from < o->gone && (from <= o->prev || s->part_mixed)))
 		return;
 	if (s->part_left == 0) {
 		s->staged_again = 0;

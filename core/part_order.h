@@ -26,13 +26,14 @@ bool part_order_parts(const struct session *, const struct flow *, size_t len,
 bool part_order_waits(struct mp *, struct session *, const struct flow *,
     uint64_t now, size_t len, size_t frame);
 /* The first part of a datagram is to be filled in for that flow. */
-void part_order_begin(struct session *, const struct flow *);
+void part_order_begin(const struct mp *, struct session *,
+    const struct flow *);
 /* Both are: a datagram of that length goes in parts. */
 void part_order_sent(struct mp *, struct session *, struct flow *, uint64_t now,
     size_t len, size_t frame);
 /* The kernel has it. */
-void part_order_gone(struct session *, const struct flow *, uint64_t now,
-    size_t len);
+void part_order_gone(const struct mp *, struct session *,
+    const struct flow *, uint64_t now, size_t len);
 /* The peer's agent has read something that was sent on that flow, at `from' at
  * the earliest and at `to' at the latest. */
 void part_order_passed(struct mp *, struct session *, const struct flow *,

@@ -27,14 +27,16 @@ struct flow *
 path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
 {
 	struct flow *f = state_flow(m, s, id);
+	uint32_t index;
 
 	if (f != NULL || id >= m->limits.flows_each || id >= s->max_flows)
 		return f;
-	f = share_flow_ok(m, s) ? table_new_flow(m, &s->flow_of[id]) : NULL;
+	f = share_flow_ok(m, s) ? table_new_flow(m, &index) : NULL;
 	if (f == NULL) {
 		state_count(m, MP_C_drop_flows_full);
 		return NULL;
 	}
+	state_flow_put(m, s, id, index);
 	share_flow_new(m, s);
 	f->session = state_index(m, s);
 	f->id = (uint8_t)id;
@@ -130,12 +132,12 @@ path_mtu(const struct mp *m, const struct flow *f)
 
 /* Remote address number i: what the program used, then what was told. */
 static const struct mp_addr *
-remote_addr(const struct session *s, uint32_t i)
+remote_addr(const struct mp *m, const struct session *s, uint32_t i)
 {
 	if (i == 0)
 		return &s->shown;
 	return i <= STATE_ONCE(s->told_n) && i <= MP_TOLD_MAX ?
-	    &s->told[i - 1] : NULL;
+	    state_told(m, s, i - 1) : NULL;
 }
 
 /* The record for a new pair: its own former one, one that is gone, or new. */
@@ -222,7 +224,7 @@ rank_remotes(const struct mp *m, const struct session *s,
 	const struct mp_addr *r;
 	uint32_t i, n = 0;
 
-	for (; n <= MP_TOLD_MAX && (r = remote_addr(s, n)) != NULL; n++)
+	for (; n <= MP_TOLD_MAX && (r = remote_addr(m, s, n)) != NULL; n++)
 		rank[n] = n == 0 ? 0 : 1 + flows_to(m, s, r) * MP_TOLD_MAX;
 	for (i = 1; i < n; i++)
 		rank[i] += (i + s->turn) % (n - 1);
@@ -252,7 +254,7 @@ missing_pair(const struct mp *m, const struct session *s,
 		n = flows_by(m, s, l->ifindex, l->ip, &works);
 		n = flows_weight(n, works) * most;
 		for (i = 0; n < least && i < remotes; i++) {
-			r = remote_addr(s, i);
+			r = remote_addr(m, s, i);
 			if (r == NULL || n + rank[i] >= least ||
 			    addr_is_synthetic(r->ip) ||
 			    !addr_pair_ok(l->ip, r->ip))

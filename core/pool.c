@@ -77,6 +77,7 @@ pool_parts_size(const struct mp_limits *l)
 
 /* A pool, and where its memory lies in this process. */
 struct place {
+	const struct mp *m;
 	enum pool_kind kind;
 	struct pool *pool;
 	uint8_t *mem;
@@ -87,7 +88,7 @@ struct place {
 static struct place
 place_of(const struct mp *m, enum pool_kind kind)
 {
-	struct place p = { .kind = kind };
+	struct place p = { .m = m, .kind = kind };
 
 	switch (kind) {
 	case POOL_HELD:
@@ -117,12 +118,19 @@ place_of(const struct mp *m, enum pool_kind kind)
 	return p;
 }
 
+/* Is it known without a look at the session's annex that it has no queue? */
+static bool
+queue_none(const struct session *s, enum pool_kind kind)
+{
+	return kind == POOL_PARTS && !s->annexed;
+}
+
 /* A session's queue; one of an earlier epoch is empty. */
 static struct queue *
 queue_of(struct session *s, const struct place *p)
 {
 	struct queue *q = p->kind == POOL_HELD ? &s->staged :
-	    p->kind == POOL_PARTS ? &s->parts : &s->pool;
+	    p->kind == POOL_PARTS ? &state_annex(p->m, s)->parts : &s->pool;
 
 	if (q->epoch != p->pool->epoch)
 		*q = (struct queue) { .epoch = p->pool->epoch };
@@ -439,7 +447,8 @@ walk(struct mp *m, const struct place *p)
 		s = state_session(m, p->pool->hand);
 		p->pool->hand = s == NULL || p->pool->hand + 1 >=
 		    m->sh->session_used ? 0 : p->pool->hand + 1;
-		if (s != NULL && queue_of(s, p)->n > 0)
+		if (s != NULL && !queue_none(s, p->kind) &&
+		    queue_of(s, p)->n > 0)
 			return s;
 	}
 	return NULL;
@@ -587,9 +596,12 @@ struct record *
 pool_first(struct mp *m, enum pool_kind kind, struct session *s)
 {
 	struct place p = place_of(m, kind);
-	struct queue *q = queue_of(s, &p);
+	struct queue *q;
 	struct record *r;
 
+	if (queue_none(s, kind))
+		return NULL;
+	q = queue_of(s, &p);
 	if (q->n == 0)
 		return NULL;
 	r = queue_first(m, &p, s, q);

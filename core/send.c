@@ -206,7 +206,7 @@ send_fill_all(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	int n = 1;
 
 	if (part_order_parts(s, f, len, frame)) {
-		part_order_begin(s, f);
+		part_order_begin(m, s, f);
 		fill_parts(m, s, f, now, 0, NULL, len, tx);
 		part_order_sent(m, s, f, now, len, frame);
 		n = 2;
@@ -423,7 +423,7 @@ send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	state_count(m, MP_C_data_out);
 	if (tx->part) {
 		state_count(m, MP_C_part_out);
-		part_order_gone(s, f, now, len);
+		part_order_gone(m, s, f, now, len);
 	}
 	s->tx_datagrams++;
 	s->tx_bytes += len;

@@ -101,7 +101,6 @@ session_new(struct mp *m, uint64_t now, uint32_t slot,
 	s->shown = *shown;
 	s->key_id = key_id;
 	memcpy(s->assoc, assoc, 8);
-	memset(s->flow_of, 0xff, sizeof(s->flow_of));
 	s->current = s->selected = s->last_valid = STATE_NO_FLOW;
 	s->resend_flow = STATE_NO_FLOW;
 	s->resend_rest = s->staged_pos = MP_NEVER;
@@ -160,8 +159,7 @@ session_free(struct mp *m, struct session *s)
 	session_wipe_key(m, s, 0);
 	session_wipe_key(m, s, 1);
 	for (id = 0; id < MP_FLOWS_MAX; id++)
-		if (s->flow_of[id] != STATE_NO_INDEX)
-			table_free_flow(m, s->flow_of[id]);
+		table_free_flow(m, state_flow_index(m, s, id));
 	table_free_session(m, s);
 }
 

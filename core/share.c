@@ -244,12 +244,12 @@ share_free(struct mp *m, struct share *p)
 }
 
 static uint32_t
-share_records(const struct session *s)
+share_records(const struct mp *m, const struct session *s)
 {
 	uint32_t id, n = 0;
 
 	for (id = 0; id < state_nflows(s); id++)
-		n += s->flow_of[id] != STATE_NO_INDEX;
+		n += state_flow_index(m, s, id) != STATE_NO_INDEX;
 	return n;
 }
 
@@ -266,7 +266,7 @@ share_join(struct mp *m, struct session *s)
 		return;
 	was = share_list(p);
 	p->sessions++;
-	p->flows += share_records(s);
+	p->flows += share_records(m, s);
 	share_weighed(m, p, was);
 	share_put(m, s, false, &p->list[s->idle].first, &p->list[s->idle].last,
 	    false);
@@ -276,7 +276,7 @@ void
 share_leave(struct mp *m, struct session *s)
 {
 	struct share *p = share_of(m, s);
-	uint32_t flows = share_records(s);
+	uint32_t flows = share_records(m, s);
 	unsigned was;
 
 	if (p == NULL)

@@ -90,12 +90,14 @@ enum {
 /* Takes what mp_stage() tells of the session: the source of the primary pair,
  * and how long to wait for a peer before plain UDP. */
 static void
-take_option(struct session *s, const struct mp_tx_option *option)
+take_option(const struct mp *m, struct session *s,
+    const struct mp_tx_option *option)
 {
 	static const uint8_t none[16];
 
 	if (memcmp(option->source, none, sizeof(none)) != 0)
-		memcpy(s->source, option->source, sizeof(s->source));
+		memcpy(state_annex(m, s)->source, option->source,
+		    sizeof(option->source));
 	if (s->up_at == 0)
 		s->plain_us = option->plain_us;
 }
@@ -131,7 +133,7 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	staged_trim(m, s, now, len);
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
 	if (option != NULL)
-		take_option(s, option);
+		take_option(m, s, option);
 	if (s->handshake_after <= now + SEND_SOURCE)
 		s->handshake_after = 0;
 	if (s->state != MP_S_UP) /* else the caller may send it at once */
@@ -290,16 +292,18 @@ staged_settle(struct mp *m, struct session *s, uint64_t now)
 /* --- Once more ------------------------------------------------------------ */
 
 static void
-staged_note(struct session *s, const struct mp_bundle *b)
+staged_note(const struct mp *m, struct session *s, const struct mp_bundle *b)
 {
-	memcpy(s->bundle.first, b->tx.hdr, sizeof(s->bundle.first));
-	memcpy(s->bundle.rest, b->rest, sizeof(s->bundle.rest));
-	s->bundle.seq = b->tx.seq;
-	s->bundle.number = b->tx.number;
-	s->bundle.n = (uint16_t)b->n;
-	s->bundle.flow = (uint8_t)b->tx.flow;
-	s->bundle.keys = b->tx.keys;
-	s->bundle.sid = s->keys[b->tx.keys & 1].sid_out;
+	struct bundle *n = &state_annex(m, s)->bundle;
+
+	memcpy(n->first, b->tx.hdr, sizeof(n->first));
+	memcpy(n->rest, b->rest, sizeof(n->rest));
+	n->seq = b->tx.seq;
+	n->number = b->tx.number;
+	n->n = (uint16_t)b->n;
+	n->flow = (uint8_t)b->tx.flow;
+	n->keys = b->tx.keys;
+	n->sid = s->keys[b->tx.keys & 1].sid_out;
 }
 
 void
@@ -307,17 +311,20 @@ staged_taken(const struct mp *m, struct session *s, const struct record *r,
     uint64_t now, const struct mp_bundle *b)
 {
 	if (b != NULL)
-		staged_note(s, b);
-	else
-		s->bundle.n = 0;
+		staged_note(m, s, b);
+	else if (s->annexed)
+		state_annex(m, s)->bundle.n = 0;
 	staged_took(m, s, r, now, false);
 }
 
 /* Is that one of the bundle whose taker died? */
 static bool
-staged_again(const struct session *s, const struct record *r)
+staged_again(const struct mp *m, const struct session *s,
+    const struct record *r)
 {
-	return s->again && r->number - s->bundle.number < s->bundle.n;
+	const struct bundle *b = &state_annexed(m, s)->bundle;
+
+	return s->again && r->number - b->number < b->n;
 }
 
 /*
@@ -329,10 +336,11 @@ void
 staged_expire(struct mp *m, struct session *s, uint64_t now)
 {
 	struct record *r = pool_first(m, POOL_HELD, s);
+	const struct bundle *b = &state_annexed(m, s)->bundle;
 
-	if (s->staged_pos == MP_NEVER || s->staged_agent || s->bundle.n == 0 ||
+	if (s->staged_pos == MP_NEVER || s->staged_agent || b->n == 0 ||
 	    (s->state != MP_S_UP && s->state != MP_S_CLOSING) || r == NULL ||
-	    r->number != s->bundle.number) {
+	    r->number != b->number) {
 		staged_settle(m, s, now);
 		return;
 	}
@@ -349,23 +357,24 @@ static struct flow *
 staged_fill_again(struct mp *m, struct session *s, const struct record *r,
     uint64_t now, struct mp_tx *tx)
 {
-	uint32_t i = r->number - s->bundle.number;
-	struct flow *f = state_flow(m, s, s->bundle.flow);
-	const struct keys *k = &s->keys[s->bundle.keys & 1];
+	const struct bundle *b = &state_annexed(m, s)->bundle;
+	uint32_t i = r->number - b->number;
+	struct flow *f = state_flow(m, s, b->flow);
+	const struct keys *k = &s->keys[b->keys & 1];
 
-	if (!k->live || k->sid_out != s->bundle.sid || f == NULL ||
+	if (!k->live || k->sid_out != b->sid || f == NULL ||
 	    !flow_usable(f)) {
 		s->again = false;
 		s->staged_at = now;
-		staged_gone(m, s, now, s->bundle.number + s->bundle.n - 1, false);
+		staged_gone(m, s, now, b->number + b->n - 1, false);
 		table_arm(m, s, now);
 		return NULL;
 	}
 	memset(tx, 0, sizeof(*tx));
-	tx->hdr_len = sizeof(s->bundle.rest);
-	memcpy(tx->hdr, i == 0 ? s->bundle.first : s->bundle.rest,
+	tx->hdr_len = sizeof(b->rest);
+	memcpy(tx->hdr, i == 0 ? b->first : b->rest,
 	    tx->hdr_len);
-	wire_put_seq(tx->hdr, s->bundle.seq + i);
+	wire_put_seq(tx->hdr, b->seq + i);
 	tx->suite = k->suite;
 	memcpy(tx->key, k->tx, sizeof(tx->key));
 	return f;
@@ -461,7 +470,7 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 		return;
 	}
 	if (s->staged_seq == 0)
-		part_order_begin(s, f);
+		part_order_begin(m, s, f);
 	msg.flags = WIRE_FRAG;
 	msg.total = (uint16_t)len;
 	msg.part = s->staged_seq != 0;
@@ -549,7 +558,7 @@ staged_send(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	if (r == NULL)
 		return 0;
 	len = pool_len(r);
-	s->again = staged_again(s, r);
+	s->again = staged_again(m, s, r);
 	f = s->again ? staged_fill_again(m, s, r, now, &tx) :
 	    staged_fill_new(m, s, r, now, size, &tx);
 	if (f == NULL)
@@ -584,7 +593,8 @@ staged_send_plain(struct mp *m, struct session *s, uint64_t now,
 	len = pool_len(r);
 	if (len > size || !pool_read(m, POOL_HELD, r, 0, buf, len))
 		return 0;
-	memcpy(path.local.ip, s->source, sizeof(path.local.ip));
+	memcpy(path.local.ip, state_annexed(m, s)->source,
+	    sizeof(path.local.ip));
 	if (!addr_pair_ok(path.local.ip, path.remote.ip))
 		addr_any(path.local.ip, path.remote.ip);
 	way_out(m, s, r, NULL, &path, out);

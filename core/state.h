@@ -30,6 +30,9 @@ enum state_bound {
 	STATE_WEIGHTS = 22, /* lists of peers that hold much (share.c) */
 	STATE_HEAVY = 22, /* lists of sessions that hold much of a pool */
 	STATE_NO_FLOW = 0xff,	/* no flow id */
+	STATE_LINE = 64, /* bytes of a cache line */
+	STATE_NEAR_FLOWS = 8, /* flows, and addresses told, of a session ... */
+	STATE_NEAR_TOLD = 8, /* ... that are not in its annex */
 };
 
 #define STATE_NO_INDEX UINT32_MAX /* no flow record */
@@ -96,7 +99,8 @@ struct offload_point {
 	bool ends;     /* ... which is long enough */
 };
 
-/* What is known of the flow's bundles (offload.c). */
+/* What is known of the flow's bundles (offload.c): first what each datagram
+ * asks. */
 struct offload {
 	uint8_t state;	     /* enum mp_bundles */
 	uint8_t phase;	     /* enum offload_phase of what goes now */
@@ -105,6 +109,8 @@ struct offload {
 	bool alone : 1;	    /* the next datagram goes alone */
 	bool unproven : 1;  /* refused, and no single one went since */
 	bool suspected : 1; /* something was lost since they are tried */
+	uint32_t bundled; /* datagrams that went in bundles */
+	struct offload_point known; /* the peer told of all before it */
 	int16_t error; /* of the refusal, or 0 */
 	uint16_t size; /* datagrams in bundles of this try, or trial ... */
 	uint16_t left; /* ... that may go yet */
@@ -113,12 +119,10 @@ struct offload {
 	int8_t score;  /* of the trials that speak against bundles */
 	uint8_t voids : 4; /* trials in which single ones were lost */
 	uint8_t probes : 4; /* of this phase of single ones */
-	uint32_t bundled; /* datagrams that went in bundles */
 	uint32_t points;  /* probes so far */
 	uint32_t phase_from; /* packets before it */
 	int32_t pending;  /* missing, of no interval yet */
 	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
-	struct offload_point known; /* the peer told of all before it */
 	struct offload_share single; /* packets alone, lately */
 	struct offload_sum with, without; /* the phases of this trial ... */
 	struct offload_share bad, good;	  /* ... and of all trials of CHECK;
@@ -130,13 +134,14 @@ struct offload {
 
 /*
  * One flow: an address pair of a session.  Its record and id stay with the
- * session for good, so that its sequence counters outlive the pair.  What
- * each datagram needs comes first, in as few cache lines as it takes.
+ * session for good, so that its sequence counters outlive the pair.  What a
+ * datagram needs comes first, in cache lines by who needs it: a datagram that
+ * is sent takes lines 0, 1, 2, 4 and 5, one that arrives all of these but 4,
+ * and 3 (tests/unit/check_ahead.c, tests/bench/lines).
  */
 struct flow {
-	/* the pair */
+	/* line 0: the pair, and what may happen on it */
 	struct mp_path path;
-	uint32_t session;
 	uint16_t size;	  /* proven UDP payload, bytes */
 	uint16_t ts_recent;
 	uint64_t tx_seq;  /* last sequence number used */
@@ -170,10 +175,9 @@ struct flow {
 	bool slow : 1;	      /* answers take over RTT_SAMPLE_MAX: timestamps,
 			       * which wrap at 16.4 s, say nothing */
 	uint8_t probes;	      /* sent since the last answer */
-	uint8_t suspect;      /* quick probes still to be sent (probe.c) */
 	uint8_t big_lost; /* waits with big datagrams that only a probe ended */
 
-	/* waits: times are MP_NEVER where nothing is outstanding */
+	/* line 1: waits; times are MP_NEVER where nothing is outstanding */
 	uint64_t ts_arrival;   /* of ts_recent */
 	uint64_t stamp_at;     /* the last packet sent on it, 0: none */
 	uint64_t ack_due;      /* delayed acknowledgement; MP_NEVER */
@@ -181,26 +185,49 @@ struct flow {
 	uint64_t silent_since; /* first wait since the last answer */
 	uint64_t data_since;   /* first datagram since the last answer */
 	uint64_t probe1_at;    /* first unanswered probe */
-	uint64_t prompt_at;    /* its answer is late after this, however late
-				* agents are: another flow has a newer answer;
-				* MP_NEVER */
 	uint64_t copy_seen;    /* peer doubts this flow; MP_NEVER */
+
+	/* line 2: what answers tell */
 	struct rtt rtt;
-	struct rtt_late late;
 	uint64_t answer_at; /* last answer, 0: never */
 	uint64_t proof_at;  /* a packet sent on it then or later is known to
 			     * have arrived; 0: none */
 	uint64_t data_last; /* last datagram sent as such ... */
-	uint32_t data_gap;  /* ... and how long after the one before, us */
+	uint64_t data_seen; /* when the last datagram in order arrived */
+	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
+	uint32_t data_gap;  /* data_last: how long after the one before, us */
+	uint16_t tx_data;    /* datagrams sent under the present key */
+	uint8_t suspect;      /* quick probes still to be sent (probe.c) */
+
+	/* line 3: what arrives */
+	uint64_t mark[2];   /* highest number in order, by the C bit ... */
+	uint64_t rx_packets, rx_bytes;
+	uint64_t heard_at;  /* last packet in order from the pair */
+	uint32_t via;	    /* interface that its last packet came by */
+	uint32_t in_bytes;  /* from a pair not validated ... */
+	uint64_t probe_at;  /* last probe sent, 0: none */
+	uint64_t probe2_at; /* second unanswered probe */
+
+	/* line 4: what is sent */
+	uint64_t tx_packets, tx_bytes;
+	uint64_t big_check_at; /* when to prove `size' anew, if it is used */
+	uint64_t moved_at;  /* 0: never */
+	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
+	uint32_t session;
+	struct loss tx_loss;
+
+	/* line 5: what is counted */
+	struct count count;
+	struct offload offload;
+
+	/* and what only control packets need, or little else */
+	struct loss rx_loss;
+	uint64_t prompt_at;    /* its answer is late after this, however late
+				* agents are: another flow has a newer answer;
+				* MP_NEVER */
 	uint64_t copy_last; /* last COPY sent, 0: never */
 	uint64_t peer_at;   /* last COPY or SELECT that came by it; 0: never */
-	uint64_t mark[2];   /* highest number in order, by the C bit ... */
-	uint64_t tx_packets, rx_packets, tx_bytes, rx_bytes;
-
-	/* and what only control packets need */
-	struct count count;
-	struct loss tx_loss, rx_loss;
-	struct offload offload;
+	struct rtt_late late;
 	uint64_t void_until; /* it had failed: until then loss does not count */
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the
@@ -210,44 +237,33 @@ struct flow {
 	uint8_t alt_tries;	/* challenges sent to alt */
 	uint8_t asked_done;	/* bit i: probe i of asked[] was answered */
 	uint64_t former_mark[2]; /* as mark[], under the former key */
-	uint64_t probe2_at; /* second unanswered probe */
-	uint64_t probe_at;  /* last probe sent, 0: none */
 	uint64_t born_at;   /* of this pair */
 	uint64_t asked_at[STATE_ASKED]; /* last probes, newest first; 0: none */
 	uint16_t asked[STATE_ASKED]; /* lowest bits of their numbers */
-	uint64_t data_seen; /* when the last datagram in order arrived */
 	uint16_t probe_seen; /* number of the peer's last probe */
-	uint16_t tx_data;    /* datagrams sent under the present key */
 
 	uint16_t size_max; /* UDP payload not disproved */
 	uint16_t size_goal;
 	uint8_t size_mask; /* rungs to be sent now */
 	uint8_t size_tries;
 	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
-	uint64_t big_check_at; /* when to prove `size' anew, if it is used */
 
-	uint32_t in_bytes;  /* from a pair not validated ... */
-	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
-	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
 	struct mp_path alt; /* where the peer may have moved */
 	struct mp_path former; /* where it was before it moved */
-	uint64_t heard_at;  /* last packet in order from the pair */
-	uint64_t moved_at;  /* 0: never */
 	uint32_t move_gap;  /* us until it may move again */
-	uint32_t via;	    /* interface that its last packet came by */
 	uint8_t token[WIRE_TOKEN];
 	uint8_t challenge[WIRE_TOKEN];
 	uint8_t alt_challenge[WIRE_TOKEN];
 	uint8_t size_token[WIRE_TOKEN];
-};
+} __attribute__((aligned(STATE_LINE)));
 
-/* The keys of one handshake. */
+/* The keys of one handshake: what a packet needs in one line. */
 struct keys {
 	uint8_t tx[CRYPTO_KEY];
 	uint32_t sid_in, sid_out; /* of the peer's packets, and of ours */
 	uint64_t born_at;
-	uint64_t wipe_at; /* of a former key: when it is wiped */
 	uint32_t forged;  /* packets that failed to open */
+	uint32_t child_hi; /* as child_bits */
 	uint8_t suite;
 	bool live : 1;
 	bool own : 1; /* of a handshake of ours */
@@ -258,13 +274,13 @@ struct keys {
 			  * sid_in; packets go as CHILD */
 	uint8_t rx[CRYPTO_KEY];
 	uint8_t secret[CRYPTO_KEY]; /* of children (child.h) */
-	uint64_t child_bits; /* responder: which of the 64 numbers up to ... */
-	uint32_t child_hi;   /* ... this one were used */
+	uint64_t wipe_at; /* of a former key: when it is wiped */
+	uint64_t child_bits; /* responder: which of the 64 numbers up to
+			      * child_hi were used */
 };
 
 /* Datagrams of a session in a pool, oldest first (pool.c).  Zeros: empty. */
 struct queue {
-	uint32_t first, last; /* places */
 	union {
 		struct {
 			uint32_t n;	 /* records; 0: empty */
@@ -272,6 +288,7 @@ struct queue {
 		};
 		uint64_t count; /* both: written at once */
 	};
+	uint32_t first, last; /* places */
 	uint32_t bytes;	      /* of records */
 	uint32_t chunks;      /* that hold them, the last one ... */
 	uint32_t end;	      /* ... up to this place */
@@ -295,10 +312,15 @@ struct neighbours {
 	uint32_t before, after;
 };
 
+/*
+ * A session.  What each datagram needs comes first, as in struct flow: one that
+ * is sent takes lines 0 to 3, one that arrives 0, 2 and 3, both besides those
+ * of the key.  What few sessions need is in the record's annex.
+ */
 struct session {
-	/* what each datagram needs */
+	/* line 0 */
 	uint32_t gen;
-	uint32_t addr_next, assoc_next; /* hash chains, or the free list */
+	uint32_t addr_next; /* hash chain, or the free list */
 	uint32_t locals_gen; /* of the local addresses that it has seen */
 	struct mp_addr shown;
 	uint8_t state; /* enum mp_session_state */
@@ -306,26 +328,48 @@ struct session {
 	uint8_t cur;	 /* which of keys[] */
 	uint8_t current; /* id of the flow in use, or STATE_NO_FLOW */
 	bool initiator : 1;
+	bool plain : 1; /* no peer answered: plain UDP */
+	bool frame : 1; /* the datagram that is being sent goes as CHILD ... */
+	bool welcome : 1; /* responder: WELCOME is due ... */
+	bool child_waits : 1; /* initiator: no answer has come yet */
+	bool part_mixed : 1;
+	uint8_t selected;   /* responder: the flow that the peer chose */
+	uint32_t choice; /* number of the last SELECT sent or followed */
+	uint16_t part_need;
+	uint16_t frames_left; /* datagrams that may still go as CHILD, now that
+			       * the peer knows us */
+	uint8_t part_left;
+	uint8_t part_flow;
 	uint8_t nflows;	    /* ids 0..nflows-1 were used */
 	uint8_t live_flows; /* not gone */
-	uint8_t selected;   /* responder: the flow that the peer chose */
 	uint64_t review_at; /* when path_choice_review() is due; 0: now */
+	uint64_t last_in;
+
+	/* line 1: what is sent */
+	uint64_t last_send;
+	uint64_t resend_from; /* when the resend began: ages count to here */
+	uint64_t frames_until; /* so long the next datagram waits for the last
+				* one that went as CHILD */
+	struct queue pool;
+
+	/* lines 2 and 3; `count' of what is staged is in line 2 */
+	uint32_t flow_near[STATE_NEAR_FLOWS]; /* state_flow_index() + 1 */
+	uint64_t last_data; /* 0: never */
+	uint64_t deadline;
+	uint64_t hurry_at; /* how far ahead the program is: see gather.c */
+	struct queue staged;
+	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
+
+	struct keys keys[2];
+
+	uint32_t assoc_next; /* hash chain */
 	uint64_t silence_at; /* when the last search began: what counts is what
 			      * flows answered since */
-	uint64_t last_data, last_send; /* 0: never */
-	uint64_t last_in, deadline;
-	uint32_t choice; /* number of the last SELECT sent or followed */
-	uint64_t hurry_at; /* how far ahead the program is: see gather.c */
 	uint64_t gather_at; /* so long what is staged waits for more; 0: not */
 	uint64_t gather_since; /* when the oldest of them came */
 	uint16_t gather_len; /* its length */
 	uint8_t gather_most; /* how many may wait */
 	uint16_t mtu_request; /* UDP payload that the program needs */
-	struct queue pool;
-	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
-	uint32_t flow_of[MP_FLOWS_MAX]; /* by id, STATE_NO_INDEX: none */
-	struct keys keys[2];
-
 	uint64_t key_id;
 	uint8_t assoc[8];
 	uint32_t share; /* of its peer, + 1; 0: none */
@@ -333,22 +377,14 @@ struct session {
 	uint32_t handshake;	   /* our own handshake, or MP_NONE */
 	bool want_handshake : 1, handshake_inner : 1;
 	bool shown_linked : 1, assoc_linked : 1;
+	bool annexed : 1; /* there is something in its annex */
 	bool idle : 1; /* of its peer's two lists it is in the second */
-	bool plain : 1; /* no peer answered: plain UDP */
 	bool left : 1; /* its peer sent CLOSE before it began */
 	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
 			  * once */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
-	struct queue staged;
-	struct queue parts; /* received, without their other part */
-	/* of the last datagrams that went in parts (part_order.c) */
-	uint64_t part_at, part_prev, part_gone, part_seq;
-	uint8_t part_flow;
-	uint8_t part_left;
-	bool part_mixed : 1;
-	uint16_t part_need;
 
 	/* choice */
 	uint64_t why_at;
@@ -356,7 +392,6 @@ struct session {
 	uint64_t resend_rest; /* the record of which only one part was sent;
 			       * MP_NEVER: none */
 	uint64_t asked_at; /* when all flows were probed last (a search) */
-	uint64_t resend_from; /* when the resend began: ages count to here */
 	uint64_t resend_at;   /* when its next batch of copies goes ... */
 	uint16_t resend_left; /* ... and how many of this one are left */
 	uint16_t resend_few;  /* copies of a batch; 0: not counted yet */
@@ -366,14 +401,7 @@ struct session {
 	uint8_t staged_group; /* those that the agent took and may send as one
 			       * bundle, up to that at staged_pos */
 	bool staged_agent : 1; /* who takes staged ones away is the agent */
-	bool again : 1; /* `bundle' goes once more */
-	struct { /* the last bundle of staged ones */
-		uint8_t first[WIRE_AD + WIRE_HEAD], rest[WIRE_AD + WIRE_HEAD];
-		uint64_t seq;
-		uint32_t number, sid; /* of the first record; of the key */
-		uint16_t n;	      /* 0: it was none */
-		uint8_t flow, keys;
-	} bundle;
+	bool again : 1; /* `bundle' (struct annex) goes once more */
 	uint64_t staged_pos; /* the last staged one that was taken away ... */
 	uint64_t staged_at; /* when that was, */
 	uint64_t staged_until; /* ... and how long nobody else takes more */
@@ -402,7 +430,7 @@ struct session {
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;
-	struct mp_addr told[MP_TOLD_MAX];
+	struct mp_addr told_near[STATE_NEAR_TOLD]; /* state_told() */
 
 	/* a child (child.h); its number is in the association */
 	uint32_t parent; /* sid of the parent, as the responder chose it */
@@ -411,21 +439,48 @@ struct session {
 	uint64_t child_ask_at; /* when INIT goes out; MP_NEVER */
 	uint64_t unheard_at; /* what was sent until then may be lost, whatever
 			      * its flow answers; 0: nothing */
-	uint64_t frames_until; /* so long the next datagram waits for the last
-				* one that went as CHILD */
 	uint64_t frame_at;  /* when that was sent, */
 	uint32_t frame_seq; /* its number (responder: of the last that came) */
 	uint8_t frame_flow; /* and flow */
-	uint16_t frames_left; /* datagrams that may still go as CHILD, now that
-			       * the peer knows us */
-	bool child_waits : 1; /* initiator: no answer has come yet */
-	bool frame : 1; /* the datagram that is being sent goes as CHILD ... */
-	bool welcome : 1; /* responder: WELCOME is due ... */
 	uint8_t welcome_flow; /* ... on this flow */
 
 	/* until it is up */
-	uint8_t source[16]; /* initiator: the source of plain UDP, or zeros */
 	uint32_t plain_us;  /* us to wait for a peer; 0: for good */
+} __attribute__((aligned(STATE_LINE)));
+
+/* The last bundle of staged datagrams (staged.c). */
+struct bundle {
+	uint8_t first[WIRE_AD + WIRE_HEAD], rest[WIRE_AD + WIRE_HEAD];
+	uint64_t seq;
+	uint32_t number, sid; /* of the first record; of the key */
+	uint16_t n;	      /* 0: it was none */
+	uint8_t flow, keys;
+};
+
+/* Of the last datagrams that went in parts (part_order.c). */
+struct part_order {
+	uint64_t at, prev, gone, seq;
+};
+
+/*
+ * What few sessions need: record i is session i's.  One that needs none of it
+ * does not touch it, so that a block of many sessions takes no memory for it:
+ * `annexed' of the session says that there is something in it.
+ */
+struct annex {
+	uint32_t flow_far[MP_FLOWS_MAX - STATE_NEAR_FLOWS]; /* index + 1 */
+	struct mp_addr told_far[MP_TOLD_MAX - STATE_NEAR_TOLD];
+	struct queue parts; /* received, without their other part */
+	struct part_order order;
+	struct bundle bundle;
+	uint8_t source[16]; /* initiator: the source of plain UDP, or zeros */
+};
+
+extern const struct annex state_no_annex; /* of a session without one */
+
+enum {
+	STATE_FLOW_HOT = 6 * STATE_LINE, /* bytes of a flow that datagrams
+					  * need */
 };
 
 enum handshake_state {
@@ -597,15 +652,72 @@ state_session_gen(const struct mp *m, uint32_t i, uint32_t gen)
 	    s->state != MP_S_CLOSED ? s : NULL;
 }
 
+/* A session's annex, to read, and to write. */
+static inline const struct annex *
+state_annexed(const struct mp *m, const struct session *s)
+{
+	return s->annexed ? &m->annexes[state_index(m, s)] :
+	    &state_no_annex;
+}
+
+static inline struct annex *
+state_annex(const struct mp *m, struct session *s)
+{
+	s->annexed = true;
+	return &m->annexes[state_index(m, s)];
+}
+
+/* The record number of a flow id; STATE_NO_INDEX: the id was never used.  And
+ * to say so. */
+static inline uint32_t
+state_flow_index(const struct mp *m, const struct session *s, uint32_t id)
+{
+	uint32_t ref = 0;
+
+	if (id < STATE_NEAR_FLOWS)
+		ref = STATE_ONCE(s->flow_near[id]);
+	else if (id < MP_FLOWS_MAX)
+		ref = STATE_ONCE(state_annexed(m, s)->
+		    flow_far[id - STATE_NEAR_FLOWS]);
+	return ref - 1;
+}
+
+static inline void
+state_flow_put(const struct mp *m, struct session *s, uint32_t id,
+    uint32_t index)
+{
+	if (id < STATE_NEAR_FLOWS)
+		s->flow_near[id] = index + 1;
+	else if (id < MP_FLOWS_MAX)
+		state_annex(m, s)->flow_far[id - STATE_NEAR_FLOWS] =
+		    index + 1;
+}
+
+/* Address i < MP_TOLD_MAX of those that a peer told. */
+static inline const struct mp_addr *
+state_told(const struct mp *m, const struct session *s, uint32_t i)
+{
+	return i < STATE_NEAR_TOLD ? &s->told_near[i] :
+	    &state_annexed(m, s)->told_far[(i - STATE_NEAR_TOLD) %
+		(MP_TOLD_MAX - STATE_NEAR_TOLD)];
+}
+
+static inline void
+state_told_put(const struct mp *m, struct session *s, uint32_t i,
+    const struct mp_addr *a)
+{
+	if (i < STATE_NEAR_TOLD)
+		s->told_near[i] = *a;
+	else if (i < MP_TOLD_MAX)
+		state_annex(m, s)->told_far[i - STATE_NEAR_TOLD] = *a;
+}
+
 /* The record of a flow id, gone or not; NULL: the id was never used. */
 static inline struct flow *
 state_flow(const struct mp *m, const struct session *s, uint32_t id)
 {
-	uint32_t i;
+	uint32_t i = state_flow_index(m, s, id);
 
-	if (id >= MP_FLOWS_MAX)
-		return NULL;
-	i = STATE_ONCE(s->flow_of[id]);
 	return i < m->limits.flows ? &m->flows[i] : NULL;
 }
 

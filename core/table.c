@@ -41,6 +41,8 @@
 #include "mp.h"
 #include "wire.h"
 
+const struct annex state_no_annex;
+
 /* Steps along a chain; more mean that another process has tied a loop. */
 #define WALK_MAX 65536
 
@@ -84,28 +86,28 @@ ref_sid(const struct mp *m, uint32_t ref)
 }
 
 /* The random bits of a sid are its hash. */
-static uint32_t *
-sid_head(const struct mp *m, uint32_t sid)
+uint32_t *
+table_sid_head(const struct mp *m, uint32_t sid)
 {
 	return &m->sid_heads[(sid >> 1) & (m->buckets - 1)];
 }
 
-/* Prefetches all that a datagram needs of a session. */
-static void
-fetch(const struct session *s)
+void
+table_fetch(const struct mp *m, const struct session *s)
 {
 	const char *p = (const char *)s;
 	size_t i;
 
-	for (i = 0; i < offsetof(struct session, key_id); i += 64)
+	for (i = 0; i < offsetof(struct session, assoc_next); i += STATE_LINE)
 		__builtin_prefetch(p + i, 1);
+	__builtin_prefetch(&m->heap_pos[state_index(m, s)], 1);
 }
 
 /* Heads and links hold an index + 1, so that a zeroed block is empty. */
 uint32_t
 table_find_sid(struct mp *m, uint32_t sid)
 {
-	uint32_t at = *sid_head(m, sid), refs, n;
+	uint32_t at = *table_sid_head(m, sid), refs, n;
 
 	refs = m->limits.sessions * 2 + STATE_HANDSHAKES;
 	for (n = 0; at != 0 && n < WALK_MAX; n++) {
@@ -114,7 +116,7 @@ table_find_sid(struct mp *m, uint32_t sid)
 			break;
 		}
 		if (at <= m->limits.sessions * 2)
-			fetch(&m->sessions[(at - 1) / 2]);
+			table_fetch(m, &m->sessions[(at - 1) / 2]);
 		if (ref_sid(m, at - 1) == sid)
 			return at - 1;
 		at = m->sid_next[at - 1];
@@ -125,7 +127,7 @@ table_find_sid(struct mp *m, uint32_t sid)
 void
 table_link_sid(struct mp *m, uint32_t ref)
 {
-	uint32_t *head = sid_head(m, ref_sid(m, ref));
+	uint32_t *head = table_sid_head(m, ref_sid(m, ref));
 
 	m->sid_next[ref] = *head;
 	*head = ref + 1;
@@ -135,7 +137,7 @@ void
 table_unlink_sid(struct mp *m, uint32_t ref)
 {
 	uint32_t refs = m->limits.sessions * 2 + STATE_HANDSHAKES, n;
-	uint32_t *at = sid_head(m, ref_sid(m, ref));
+	uint32_t *at = table_sid_head(m, ref_sid(m, ref));
 
 	for (n = 0; *at != 0 && *at <= refs && n < WALK_MAX; n++) {
 		if (*at == ref + 1) {
@@ -159,8 +161,8 @@ table_new_sid(struct mp *m, uint32_t slot)
 	return sid;
 }
 
-static uint32_t *
-addr_head(const struct mp *m, uint32_t slot, const struct mp_addr *a)
+uint32_t *
+table_addr_head(const struct mp *m, uint32_t slot, const struct mp_addr *a)
 {
 	uint8_t key[19];
 
@@ -181,14 +183,14 @@ assoc_head(const struct mp *m, const uint8_t assoc[8])
 struct session *
 table_find_addr(const struct mp *m, uint32_t slot, const struct mp_addr *a)
 {
-	uint32_t at = *addr_head(m, slot, a), n;
+	uint32_t at = *table_addr_head(m, slot, a), n;
 	struct session *s;
 
 	for (n = 0; at != 0 && n < WALK_MAX; n++) {
 		s = state_session(m, at - 1);
 		if (s == NULL)
 			break;
-		fetch(s);
+		table_fetch(m, s);
 		if (s->shown.port == a->port && s->slot == slot &&
 		    memcmp(s->shown.ip, a->ip, 16) == 0)
 			return s;
@@ -217,7 +219,7 @@ table_find_assoc(const struct mp *m, uint64_t key_id, const uint8_t assoc[8])
 void
 table_link_addr(struct mp *m, struct session *s)
 {
-	uint32_t *head = addr_head(m, s->slot, &s->shown);
+	uint32_t *head = table_addr_head(m, s->slot, &s->shown);
 
 	s->addr_next = *head;
 	*head = state_index(m, s) + 1;
@@ -237,7 +239,7 @@ table_link_assoc(struct mp *m, struct session *s)
 void
 table_unlink_addr(struct mp *m, struct session *s)
 {
-	uint32_t *at = addr_head(m, s->slot, &s->shown), n;
+	uint32_t *at = table_addr_head(m, s->slot, &s->shown), n;
 	uint32_t me = state_index(m, s) + 1;
 	struct session *t;
 
@@ -394,6 +396,8 @@ table_new_session(struct mp *m)
 	else
 		return NULL;
 	gen = s->gen + 1;
+	if (s->annexed) /* whoever freed it died, or another process wrote it */
+		memset(state_annex(m, s), 0, sizeof(struct annex));
 	memset(s, 0, sizeof(*s));
 	s->gen = gen;
 	return s;
@@ -403,10 +407,13 @@ void
 table_free_session(struct mp *m, struct session *s)
 {
 	uint32_t gen = s->gen;
+	struct annex *annex = s->annexed ? state_annex(m, s) : NULL;
 
 	table_remove(m, s);
 	table_unlink_addr(m, s);
 	table_unlink_assoc(m, s);
+	if (annex != NULL)
+		crypto_wipe(annex, sizeof(*annex));
 	crypto_wipe(s, sizeof(*s));
 	s->gen = gen + 1;
 	s->addr_next = m->sh->session_free;

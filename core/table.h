@@ -22,6 +22,13 @@ uint32_t table_handshake_ref(const struct mp *, const struct handshake *);
 /* False: the reference is out of range. */
 bool table_ref_of(const struct mp *, uint32_t ref, struct table_ref *);
 
+/* Prefetches all that a datagram needs of a session. */
+void table_fetch(const struct mp *, const struct session *);
+/* The first reference of a sid's bucket + 1, and the first session of an
+ * address's + 1; 0: none. */
+uint32_t *table_sid_head(const struct mp *, uint32_t sid);
+uint32_t *table_addr_head(const struct mp *, uint32_t slot,
+    const struct mp_addr *);
 uint32_t table_find_sid(struct mp *, uint32_t sid); /* a reference; MP_NONE */
 void table_link_sid(struct mp *, uint32_t ref);
 void table_unlink_sid(struct mp *, uint32_t ref);

@@ -77,7 +77,7 @@ ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
 	p->key_id = s->key_id;
 	p->max_flows = s->max_flows;
 	p->told_all = s->told_all;
-	memcpy(p->source, s->source, sizeof(p->source));
+	memcpy(p->source, state_annexed(m, s)->source, sizeof(p->source));
 	if (cur != NULL && ticket_flow_works(cur, now))
 		ticket_note_flow(p, cur);
 	STATE_FLOWS(m, s, f, id)
@@ -85,7 +85,7 @@ ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
 		    ticket_flow_works(f, now))
 			ticket_note_flow(p, f);
 	for (i = 0; i < s->told_n && i < MP_TOLD_MAX; i++)
-		p->told[p->ntold++] = s->told[i];
+		p->told[p->ntold++] = *state_told(m, s, i);
 	return p->nflows > 0;
 }
 
@@ -286,6 +286,17 @@ ticket_flows(struct mp *m, struct session *s, uint64_t now,
 	}
 }
 
+static void
+ticket_copy_told(struct mp *m, struct session *s, const struct mp_peer *p)
+{
+	uint32_t n = STATE_ONCE(p->ntold), i;
+
+	n = n < MP_TOLD_MAX ? n : MP_TOLD_MAX;
+	for (i = 0; i < n; i++)
+		state_told_put(m, s, i, &p->told[i]);
+	s->told_n = (uint8_t)n;
+}
+
 /* Fills in what a new session has of a ticket; false: no flow is left. */
 static bool
 ticket_use(struct mp *m, struct session *s, uint64_t now,
@@ -297,10 +308,9 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
 	k->child = k->framed = true;
 	k->sid_in = k->sid_out = table_new_sid(m, s->slot);
 	s->parent = t->sid;
-	memcpy(s->source, t->peer.source, sizeof(s->source));
-	s->told_n = (uint8_t)(t->peer.ntold < MP_TOLD_MAX ? t->peer.ntold :
-	    MP_TOLD_MAX);
-	memcpy(s->told, t->peer.told, sizeof(s->told));
+	memcpy(state_annex(m, s)->source, t->peer.source,
+	    sizeof(t->peer.source));
+	ticket_copy_told(m, s, &t->peer);
 	s->told_all = t->peer.told_all;
 	session_install(m, s, now, k, (uint16_t)t->peer.max_flows);
 	ticket_flows(m, s, now, &t->peer);
@@ -318,7 +328,6 @@ void
 ticket_tell(struct mp *m, struct session *s)
 {
 	const struct mp_ticket *t;
-	uint32_t n;
 
 	for (t = m->sh->ticket; t < m->sh->ticket + STATE_TICKETS; t++)
 		if (addr_equal(&t->peer.addr, &s->shown) &&
@@ -326,9 +335,7 @@ ticket_tell(struct mp *m, struct session *s)
 			break;
 	if (t == m->sh->ticket + STATE_TICKETS)
 		return;
-	n = STATE_ONCE(t->peer.ntold);
-	s->told_n = (uint8_t)(n < MP_TOLD_MAX ? n : MP_TOLD_MAX);
-	memcpy(s->told, t->peer.told, sizeof(s->told));
+	ticket_copy_told(m, s, &t->peer);
 }
 
 struct session *

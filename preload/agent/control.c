@@ -100,6 +100,19 @@ control_describe(const struct mmsghdr *m, struct control_item *c)
 
 /* --- The four steps of a batch ------------------------------------------ */
 
+/* What packets from number i on will touch is asked for together.  [lock] */
+static void
+control_look_ahead(const struct port *p, int i, int n)
+{
+	struct mp_ahead next[MP_AHEAD];
+	int k;
+
+	for (k = 0; k < MP_AHEAD && i + k < n; k++)
+		next[k] = (struct mp_ahead) { in.bytes[i + k],
+			in.msg[i + k].msg_len };
+	mp_ahead_recv(&p->map.mp, next, (unsigned)k);
+}
+
 /* Looks the sessions up; false: the lock is not available. */
 static bool
 control_look_up(struct port *p, int n)
@@ -113,6 +126,8 @@ control_look_up(struct port *p, int n)
 	for (i = 0; i < n; i++) {
 		struct control_item *c = &in.item[i];
 
+		if (i % MP_AHEAD == 0 && n > 1)
+			control_look_ahead(p, i, n);
 		if (!control_describe(&in.msg[i], c))
 			continue;
 		c->is_inner = internal_is(p->map.arena, in.bytes[i],

@@ -67,6 +67,7 @@
 #include "policy/rules.h"
 #include "process/iov.h"
 #include "process/log.h"
+#include "process/reentry.h"
 #include "shared/net.h"
 #include "shared/seccomp.h"
 #include "shared/uapi.h"
@@ -450,15 +451,44 @@ tx_send_alike(int fd, struct sock *s, struct mmsghdr *msgs, unsigned alike,
 	return (int)i;
 }
 
+/* What the next ones of n messages, to several peers, will touch of the arena is
+ * asked for together.  Returns how many of them that is. */
+static unsigned
+tx_look_ahead(struct sock *s, const struct mmsghdr *msgs, unsigned n)
+{
+	struct mp_addr dst[MP_AHEAD];
+	unsigned i, peers = 0;
+	int place;
+
+	if (n < 2 || atomic_load(&s->state) != SOCK_ATTACHED)
+		return n;
+	for (i = 0; i < n && i < MP_AHEAD; i++)
+		if (iov_bad(&msgs[i], sizeof(msgs[i])) ||
+		    !tx_many_readable(&msgs[i].msg_hdr))
+			break;
+		else if (tx_target(s, &msgs[i].msg_hdr, &dst[peers]) == 1 &&
+		    (peers == 0 || !net_equal(&dst[peers], &dst[peers - 1])))
+			peers++;
+	place = pinned_begin(s);
+	if (peers > 1 && reentry_lock(s->map.arena)) {
+		mp_ahead_send(&s->map.mp, s->slot, dst, peers);
+		reentry_unlock(s->map.arena);
+	}
+	pinned_end(place);
+	return i > 0 ? i : 1;
+}
+
 int
 tx_messages(int fd, struct sock *s, struct mmsghdr *msgs, unsigned n, int flags)
 {
-	unsigned i = 0, alike = 0;
+	unsigned i = 0, alike = 0, ahead = 0;
 	int sent;
 
 	while (i < n) {
 		if (iov_bad(&msgs[i], sizeof(msgs[i])))
 			return i > 0 ? (int)i : -EFAULT;
+		if (i >= ahead)
+			ahead = i + tx_look_ahead(s, &msgs[i], n - i);
 		if (alike == 0)
 			alike = tx_count_alike(s, &msgs[i], n - i, flags);
 		sent = tx_send_alike(fd, s, &msgs[i], alike, flags);

@@ -33,8 +33,7 @@ tx_many_same(const void *a, const void *b, size_t len)
 	    (a != NULL && b != NULL && memcmp(a, b, len) == 0);
 }
 
-/* Are name and control messages where memory can be? */
-static bool
+bool
 tx_many_readable(const struct msghdr *msg)
 {
 	return (int)msg->msg_namelen >= 0 &&

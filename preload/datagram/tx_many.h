@@ -3,6 +3,7 @@
 #ifndef TX_MANY_H
 #define TX_MANY_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 /*
@@ -12,5 +13,8 @@
  * at the payload is like no other.
  */
 unsigned tx_many_alike(const struct mmsghdr *, unsigned n);
+
+/* Are name and control messages where memory can be? */
+bool tx_many_readable(const struct msghdr *);
 
 #endif

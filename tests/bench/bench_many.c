@@ -37,6 +37,8 @@ enum {
 
 #define AIM 1.3 /* a datagram of many sessions : of one, at most */
 
+static bool huge; /* the block is to be in pages of 2 MiB */
+
 struct engine {
 	struct mp mp;
 	size_t size;
@@ -52,6 +54,7 @@ struct city {
 static uint8_t payload[LENGTH];
 static struct packet batch[BATCH];
 static uint32_t whose[BATCH], flow_of[BATCH];
+static struct mp_addr to[BATCH]; /* as the program has them */
 
 /* --- Making it ------------------------------------------------------------- */
 
@@ -81,6 +84,8 @@ engine_new(struct engine *e, uint32_t n, unsigned net)
 	block = mmap(NULL, e->size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	world_want(e->size != 0 && block != MAP_FAILED, "memory");
+	if (huge)
+		madvise(block, e->size, MADV_HUGEPAGE);
 	randombytes_buf(setup.seed, sizeof(setup.seed));
 	world_want(mp_create(&e->mp, block, e->size, &setup, 1) == 0 &&
 	    mp_slot_open(&e->mp, 0, MP_DUAL) == 0, "an engine");
@@ -125,7 +130,7 @@ end_new(struct city *c, struct engine *e, uint32_t i, struct keys *k)
 	path_choice_begin(&e->mp, s, state_flow(&e->mp, s, 0), c->now);
 	s->select_acked = true;
 	s->push_at = s->addr_at = MP_NEVER;
-	s->last_data = c->now - 20 * SEC; /* idle: few probes */
+	s->last_data = c->now - 10 * SEC; /* soon it is idle */
 	table_set_deadline(&e->mp, s, c->now + SEC);
 }
 
@@ -220,13 +225,13 @@ turn(const struct city *c)
 	return c->n == 1 ? 0 : randombytes_uniform(c->n);
 }
 
-/* One datagram of session i from that end, into a packet. */
+/* One datagram from that end, into a packet. */
 static void
-seal_one(struct city *c, struct engine *e, uint32_t i, struct packet *p)
+seal_one(struct city *c, struct engine *e, const struct mp_addr *dst,
+    struct packet *p)
 {
-	struct mp_addr *to = &e->mp.sessions[i].shown;
 	struct mp_tx tx[MP_TX_MAX];
-	int n = mp_send_begin(&e->mp, ++c->now, 0, to, 0, LENGTH, 0, tx);
+	int n = mp_send_begin(&e->mp, ++c->now, 0, dst, 0, LENGTH, 0, tx);
 
 	world_want(n >= 1, "an end can send");
 	p->len = (uint16_t)mp_seal(&tx[0], payload, LENGTH, p->bytes);
@@ -237,17 +242,29 @@ seal_one(struct city *c, struct engine *e, uint32_t i, struct packet *p)
 	    "an end has sent");
 }
 
+static void
+take_turns(struct city *c, const struct engine *e)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		whose[i] = turn(c);
+		to[i] = e->mp.sessions[whose[i]].shown;
+	}
+}
+
+/* `ahead': the engine is told of the next ones, MP_AHEAD at a time. */
 static double
-send_batch(struct city *c)
+send_batch(struct city *c, bool ahead)
 {
 	uint64_t t0;
 	double ns;
 
-	for (unsigned i = 0; i < BATCH; i++)
-		whose[i] = turn(c);
+	take_turns(c, &c->server);
 	t0 = world_clock();
-	for (unsigned i = 0; i < BATCH; i++)
-		seal_one(c, &c->server, whose[i], &batch[i]);
+	for (unsigned i = 0; i < BATCH; i++) {
+		if (ahead && i % MP_AHEAD == 0)
+			mp_ahead_send(&c->server.mp, 0, &to[i], BATCH - i);
+		seal_one(c, &c->server, &to[i], &batch[i]);
+	}
 	ns = (double)(world_clock() - t0) / BATCH;
 	for (unsigned i = 0; i < BATCH; i++)
 		deliver(c, &c->clients, whose[i], batch[i].client,
@@ -257,15 +274,17 @@ send_batch(struct city *c)
 }
 
 static double
-receive_batch(struct city *c)
+receive_batch(struct city *c, bool ahead)
 {
+	static struct mp_ahead next[BATCH];
 	unsigned delivered = 0;
 	uint64_t t0;
 	double ns;
 
+	take_turns(c, &c->clients);
 	for (unsigned i = 0; i < BATCH; i++) {
-		whose[i] = turn(c);
-		seal_one(c, &c->clients, whose[i], &batch[i]);
+		seal_one(c, &c->clients, &to[i], &batch[i]);
+		next[i] = (struct mp_ahead) { batch[i].bytes, batch[i].len };
 		flow_of[i] = batch[i].client;
 		batch[i].path = state_flow(&c->server.mp,
 		    &c->server.mp.sessions[whose[i]], flow_of[i])->path;
@@ -276,6 +295,8 @@ receive_batch(struct city *c)
 		struct mp_rx rx = { .path = p->path, .arrival = ++c->now };
 		uint8_t opened[WORLD_PACKET];
 
+		if (ahead && i % MP_AHEAD == 0)
+			mp_ahead_recv(&c->server.mp, &next[i], BATCH - i);
 		if (mp_recv_begin(&c->server.mp, c->now, &rx, p->bytes,
 			p->len) != MP_SEALED)
 			continue;
@@ -303,54 +324,134 @@ resident(const struct engine *e)
 	return n * 4096;
 }
 
+/* What the engine does for sessions that say nothing. */
 static void
-measure(uint32_t n, double one[2], double ns[2])
+idle(struct city *c)
 {
-	static double sent[ROUNDS], received[ROUNDS];
-	struct city *c = city_new(n);
-	size_t fresh = resident(&c->server);
+	unsigned packets;
 	uint64_t t0;
 
-	for (int r = -20; r < ROUNDS; r++) {
-		double s = send_batch(c), g = receive_batch(c);
+	pass(c, 30 * SEC); /* flows learn their links, sizes */
+	t0 = world_clock();
+	packets = pass(c, 30 * SEC);
+	printf("%24s %.1f ms of both ends and %.0f packets a second\n", "idle",
+	    (double)(world_clock() - t0) / 30e6, packets / 30.0);
+	printf("%24s %6.0f\n", "send after a pause", send_batch(c, false));
+}
 
-		if (r >= 0) {
-			sent[r] = s;
-			received[r] = g;
+enum { SEND, RECEIVE, SEND_AHEAD, RECEIVE_AHEAD, KINDS };
+
+static void
+measure(uint32_t n, double one[KINDS])
+{
+	static const char *const name[KINDS] = { "send", "receive",
+		"send many", "receive many" };
+	static double ns[KINDS][ROUNDS];
+	struct city *c = city_new(n);
+	size_t fresh = resident(&c->server);
+
+	for (int r = -20; r < ROUNDS; r++)
+		for (int k = 0; k < KINDS; k++) {
+			bool ahead = k >= SEND_AHEAD;
+			double t = k % 2 == SEND ? send_batch(c, ahead) :
+			    receive_batch(c, ahead);
+
+			if (r >= 0)
+				ns[k][r] = t;
 		}
-	}
-	ns[0] = world_median(sent, ROUNDS);
-	ns[1] = world_median(received, ROUNDS);
-	if (one[0] == 0)
-		memcpy(one, ns, 2 * sizeof(ns[0]));
-	printf("%8u  send %6.0f %5.2f %-6s  receive %6.0f %5.2f %-6s  "
-	    "%6.0f bytes a session\n", n, ns[0], ns[0] / one[0],
-	    ns[0] <= AIM * one[0] ? "met" : "missed", ns[1], ns[1] / one[1],
-	    ns[1] <= AIM * one[1] ? "met" : "missed", (double)fresh / n);
-	if (n == MOST) {
-		unsigned packets;
+	printf("%8u sessions, %.0f bytes each\n", n, (double)fresh / n);
+	for (int k = 0; k < KINDS; k++) {
+		double t = world_median(ns[k], ROUNDS);
 
-		pass(c, 30 * SEC); /* flows learn their links, sizes */
-		t0 = world_clock();
-		packets = pass(c, 30 * SEC);
-		printf("%8u  idle: %.1f ms of both ends and %.0f packets a "
-		    "second\n", n, (double)(world_clock() - t0) / 30e6,
-		    packets / 30.0);
+		one[k] = one[k] == 0 ? t : one[k];
+		printf("%24s %6.0f %5.2f %s\n", name[k], t, t / one[k],
+		    t <= AIM * one[k] ? "met" : "missed");
+	}
+	if (n == MOST)
+		idle(c);
+	city_free(c);
+}
+
+/* --- Which lines a datagram touches ----------------------------------------- */
+
+/* Written before and after each datagram: tests/bench/lines reads a record of
+ * the memory that the program touches, and looks for it. */
+static volatile uint32_t mark;
+
+static void
+say_part(const char *name, const void *begin, size_t n, size_t size)
+{
+	printf("part %s %#lx %zu %zu\n", name, (unsigned long)begin, n, size);
+}
+
+static void
+say_block(const struct mp *m)
+{
+	uint32_t n = m->limits.sessions;
+
+	printf("mark %#lx\n", (unsigned long)&mark);
+	say_part("shared", m->sh, 1, sizeof(*m->sh));
+	say_part("session", m->sessions, n, sizeof(*m->sessions));
+	say_part("flow", m->flows, m->limits.flows, sizeof(*m->flows));
+	say_part("replay", m->replay, m->limits.flows, sizeof(*m->replay));
+	say_part("sid_heads", m->sid_heads, m->buckets, 4);
+	say_part("addr_heads", m->addr_heads, m->buckets, 4);
+	say_part("heap", m->heap, n, sizeof(*m->heap));
+	say_part("heap_pos", m->heap_pos, n, 4);
+	say_part("pool_link", m->pool_link, m->limits.pool / 512, 4);
+	say_part("pool", m->pool, m->limits.pool / 512, 512);
+}
+
+/* Datagrams of many sessions in turn, out and in, each between two marks. */
+static void
+lines(uint32_t n)
+{
+	struct city *c = city_new(n);
+
+	say_block(&c->server.mp);
+	for (unsigned i = 0; i < 8; i++) {
+		send_batch(c, false);
+		receive_batch(c, false);
+	}
+	take_turns(c, &c->server);
+	for (unsigned i = 0; i < BATCH; i++) {
+		mark = 1;
+		seal_one(c, &c->server, &to[i], &batch[i]);
+		mark = 2;
+	}
+	for (unsigned i = 0; i < BATCH; i++)
+		deliver(c, &c->clients, whose[i], batch[i].client,
+		    batch[i].bytes, batch[i].len);
+	pass(c, 8000);
+	take_turns(c, &c->clients);
+	for (unsigned i = 0; i < BATCH; i++)
+		seal_one(c, &c->clients, &to[i], &batch[i]);
+	for (unsigned i = 0; i < BATCH; i++) {
+		c->now++;
+		mark = 3;
+		deliver(c, &c->server, whose[i], batch[i].client,
+		    batch[i].bytes, batch[i].len);
+		mark = 4;
 	}
 	city_free(c);
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const uint32_t sizes[] = { 1, 4096, MOST };
-	double one[2] = { 0 }, ns[2];
+	double one[KINDS] = { 0 };
 
 	world_want(sodium_init() >= 0, "libsodium starts");
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 3 && strcmp(argv[1], "lines") == 0) {
+		lines((uint32_t)atoi(argv[2]));
+		return 0;
+	}
+	huge = argc == 2 && strcmp(argv[1], "huge") == 0;
 	printf("ns per datagram of %d bytes, ChaCha20-Poly1305; ratio to one "
 	    "session, aim %.1f\n", LENGTH, AIM);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		measure(sizes[i], one, ns);
+		measure(sizes[i], one);
 	return 0;
 }

@@ -84,7 +84,7 @@ assert_sane(const struct duo *d, int e)
 		ck_assert_uint_le(s->live_flows, s->nflows);
 		ck_assert_uint_le(s->told_n, MP_TOLD_MAX);
 		for (id = 0; id < MP_FLOWS_MAX; id++) {
-			at = s->flow_of[id];
+			at = state_flow_index(m, s, id);
 			ck_assert(at == STATE_NO_INDEX ||
 			    (at < m->limits.flows &&
 			    m->flows[at].session == i &&

@@ -28,6 +28,7 @@ scribble(struct duo_end *end)
 	const struct { const void *at; size_t size; } parts[] = {
 		{ m->sh, sizeof(*m->sh) },
 		{ m->sessions, 3 * sizeof(*m->sessions) },
+		{ m->annexes, 3 * sizeof(*m->annexes) },
 		{ m->flows, 12 * sizeof(*m->flows) },
 		{ m->handshakes, 2 * sizeof(*m->handshakes) },
 		{ m->handshakes + STATE_OPEN, 2 * sizeof(*m->handshakes) },

@@ -83,7 +83,7 @@ look(void)
 		ck_assert_uint_ne(s->share, 0);
 		ck_assert_uint_eq(m.shares[s->share - 1].key_id, s->key_id);
 		for (id = 0; id < MP_FLOWS_MAX; id++)
-			flows += s->flow_of[id] != STATE_NO_INDEX;
+			flows += state_flow_index(&m, s, id) != STATE_NO_INDEX;
 	}
 	for (i = 0; i < m.sh->share_used; i++)
 		for (int list = 0; list < 2; list++)

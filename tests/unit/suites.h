@@ -6,6 +6,7 @@
 #include <check.h>
 
 Suite *suite_addr(void);
+Suite *suite_ahead(void);
 Suite *suite_behaviours(void);
 Suite *suite_bundle_in(void);
 Suite *suite_bundle_out(void);
