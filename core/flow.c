@@ -272,7 +272,7 @@ flow_others_answer(struct flow *f, const struct flow *other, uint64_t sent,
 bool
 flow_may_send(const struct flow *f, size_t len)
 {
-	return f->out_bytes + len < 3 * (size_t)f->in_bytes;
+	return f->out_bytes + len <= 3 * (size_t)f->in_bytes;
 }
 
 bool

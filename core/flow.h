@@ -73,8 +73,8 @@ void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
  * chooses. */
 uint32_t flow_leaves_by(const struct flow *);
 bool flow_usable(const struct flow *); /* can carry datagrams */
-/* May `len' more bytes go to an address that is not proven?  Less than 3 times
- * the bytes that came from it. */
+/* May `len' more bytes, headers included, go to an address that is not proven?
+ * At most 3 times those that came from it. */
 bool flow_may_send(const struct flow *, size_t len);
 /* In doubt: a probe is unanswered for too long, or the peer makes copies. */
 bool flow_in_doubt(const struct flow *, uint64_t now);

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "crypto.h"
 #include "handshake.h"
 #include "mp.h"
 #include "noise.h"
 #include "probe.h"
 #include "send.h"
+#include "session.h"
 #include "share.h"
 #include "state.h"
 #include "table.h"
@@ -85,17 +87,31 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 }
 
 /*
- * When the session may begin its next handshake: 2 s after the birth of the keys
- * before those in use.  So, whatever the state of both ends, an association
- * costs its peers two handshakes at once, and then one a second.
+ * When the session may begin its next handshake, whatever asks for it: 1 s after
+ * the last one began, or up to 10 s where they follow each other.  So nothing
+ * that a peer does or leaves makes an association shake hands often.
  */
 static uint64_t
 initiator_next_start(const struct session *s)
 {
-	const struct keys *former = &s->keys[(s->cur & 1) ^ 1];
-	uint64_t at = former->live ? former->born_at + INITIATOR_PACE : 0;
+	uint64_t at = s->shook_at != 0 ? s->shook_at + s->shook_gap : 0;
 
 	return at > s->handshake_after ? at : s->handshake_after;
+}
+
+/* Our handshake begins. */
+static void
+initiator_shakes(struct session *s, uint64_t now)
+{
+	uint64_t quiet = INITIATOR_QUIET * (uint64_t)s->shook_gap;
+
+	if (s->shook_at == 0 || now >= s->shook_at + quiet)
+		s->shook_gap = INITIATOR_PACE;
+	else if (s->shook_gap < INITIATOR_PACE_MAX / 2)
+		s->shook_gap *= 2;
+	else
+		s->shook_gap = INITIATOR_PACE_MAX;
+	s->shook_at = now;
 }
 
 static struct handshake *
@@ -111,6 +127,7 @@ initiator_start(struct mp *m, const struct mp_keyring *ring,
 	}
 	s->want_handshake = false;
 	s->handshake_after = 0;
+	initiator_shakes(s, now);
 	sh->state = HANDSHAKE_SENT;
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;
@@ -172,13 +189,21 @@ turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
 
 static void
 next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
-    const struct mp_key *key, const struct session *s, uint64_t now)
+    const struct mp_key *key, struct session *s, uint64_t now)
 {
 	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
 		1200 * MS };
 	uint64_t all = all_flows(m, s);
 	uint32_t i, id;
 
+	if (!s->initiator && !sh->inner && s->state != MP_S_UP &&
+	    sh->round >= INITIATOR_TURNS) {
+		session_turn(m, s, now);
+		sh->initiator = true;
+		all = all_flows(m, s);
+		sh->round = 0;
+		sh->born_at = 0; /* another INIT */
+	}
 	if (now >= sh->born_at + HANDSHAKE_LIFE) {
 		table_unlink_sid(m, table_handshake_ref(m, sh));
 		write_init(m, sh, ring, key, s, now);
@@ -201,6 +226,25 @@ next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 			return;
 		}
 	}
+}
+
+/* May an INIT go there now?  To an address that has not answered only in the
+ * place of a probe, and within the budget. */
+static bool
+initiator_may(struct session *s, struct flow *f, uint64_t now)
+{
+	if (budget_answered(s, f) && !f->unproven)
+		return true;
+	if (now < probe_first_due(s, f))
+		return false;
+	if (!budget_may(s, f, false, WIRE_INIT)) {
+		budget_refused(s, now);
+		return false;
+	}
+	budget_sent(s, f, false, WIRE_INIT);
+	f->probes += f->probes < UINT8_MAX;
+	f->probe_at = now;
+	return true;
 }
 
 static size_t
@@ -269,7 +313,7 @@ initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	while ((id = next_id(sh)) < MP_FLOWS_MAX) {
 		sh->mask &= ~(state_bit(id));
 		f = state_flow(m, s, id);
-		if (f != NULL && !f->gone &&
+		if (f != NULL && !f->gone && initiator_may(s, f, now) &&
 		    emit_init(m, s, sh, f, now, out, buf) > 0)
 			return 1;
 	}

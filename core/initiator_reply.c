@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "budget.h"
 #include "child.h"
 #include "child_out.h"
 #include "crypto.h"
@@ -59,6 +60,12 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	s->reflexive = r->yours;
 	if (f != NULL && f->gone) /* ended by the peer's max flows */
 		f = path_move(m, s, f, now);
+	if (rx->ref == MP_NONE)
+		budget_came(s, &rx->path, WIRE_RESP);
+	/* All INITs are the same, so RESP may come from elsewhere than it says:
+	 * an address of which nothing else is known is challenged first. */
+	if (f != NULL && !budget_answered(s, f))
+		f = NULL;
 	if (f != NULL)
 		path_validated(m, s, f, now);
 	if (f != NULL && child)

@@ -696,6 +696,7 @@ struct mp_peer {
 	uint8_t source[16]; /* the source of plain UDP, or zeros */
 	/* private to the engine */
 	uint32_t max_flows, nflows, ntold;
+	uint32_t answered; /* bits of told[] */
 	struct mp_peer_flow flow[MP_PEER_FLOWS]; /* those that work */
 	struct mp_addr told[MP_TOLD_MAX];
 };

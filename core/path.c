@@ -21,6 +21,7 @@ enum {
 	PATH_ASK_GAP = 250 * 1000, /* us between probes of a pair elsewhere */
 	PATH_FORMER = 60 * 1000 * 1000, /* us of silence in which the former
 					 * address is asked */
+	PATH_FORMER_BYTES = WIRE_INIT, /* that count as come from there */
 };
 
 struct flow *
@@ -79,8 +80,12 @@ path_validated(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {
 	bool first = !f->proven_once;
+	uint32_t i;
 
 	f->proven_once = true;
+	for (i = 0; i < s->told_n && i < MP_TOLD_MAX; i++)
+		if (addr_equal(&s->told[i], &f->path.remote))
+			s->told_answered |= UINT32_C(1) << i;
 	if (first && s->pairs_left) /* one more interface works, perhaps */
 		path_make_all(m, s, now);
 	if (f->unproven) { /* what waits for it may go now */
@@ -428,7 +433,7 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 				ask_silent(m, s, said, now);
 	if (f->moved_at != 0 && f->alt_at == MP_NEVER &&
 	    !path_known(m, s, f, &f->former, now))
-		path_ask_alt(m, s, f, &f->former, WIRE_INIT, now);
+		path_ask_alt(m, s, f, &f->former, PATH_FORMER_BYTES, now);
 }
 
 void

@@ -53,6 +53,7 @@
 #include "probe.h"
 
 #include "addr.h"
+#include "budget.h"
 #include "flow.h"
 #include "mp.h"
 #include "rtt.h"
@@ -67,12 +68,13 @@ probe_idle(const struct session *s, uint64_t now)
 	return now > s->last_data + PROBE_IDLE;
 }
 
-static uint64_t
-due_never_answered(const struct flow *f)
+uint64_t
+probe_first_due(const struct session *s, const struct flow *f)
 {
-	if (f->probes < sizeof(first_tries) / sizeof(first_tries[0]))
-		return f->born_at + first_tries[f->probes];
-	return f->probe_at + 30 * SEC;
+	uint64_t at = f->probes < sizeof(first_tries) / sizeof(first_tries[0]) ?
+	    f->born_at + first_tries[f->probes] : f->probe_at + 30 * SEC;
+
+	return at < s->stray_at && !budget_answered(s, f) ? s->stray_at : at;
 }
 
 /* A datagram waits longer than an answer takes: on the flow in use, or on one
@@ -161,7 +163,7 @@ probe_due(const struct session *s, const struct flow *f, uint64_t now)
 	if (f->gone || f->down)
 		return MP_NEVER;
 	if (f->answer_at == 0 && !f->validated)
-		return due_never_answered(f);
+		return probe_first_due(s, f);
 	if (f->probe_now)
 		return 0;
 	data = due_data_wait(s, f, now);

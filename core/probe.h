@@ -37,6 +37,10 @@ bool probe_idle(const struct session *, uint64_t now);
 /* When the flow's next probe is due, perhaps in the past; MP_NEVER. */
 uint64_t probe_due(const struct session *, const struct flow *, uint64_t now);
 
+/* The same of a flow that never answered: INIT to its address keeps to it, too,
+ * where that has not answered by another flow. */
+uint64_t probe_first_due(const struct session *, const struct flow *);
+
 /* A datagram is to be answered: does the next probe go in the answer's place?  It
  * carries all that an answer does. */
 bool probe_joins(const struct session *, const struct flow *, uint64_t now);

@@ -225,6 +225,8 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->session = state_index(m, s);
 		sh->gen = s->gen;
 		sh->slot = s->slot;
+	} else if (sh->initiator) { /* we never began such an association */
+		return MP_C_drop_handshake_role;
 	} else {
 		sh->slot = asked_slot(m, sh);
 		if (!state_slot_accepts(m, sh->slot) &&
@@ -416,6 +418,7 @@ responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
 	table_link_assoc(m, s);
 	m->sh->initiators += (uint32_t)sh->initiator - s->initiator;
 	s->initiator = sh->initiator;
+	s->turned = false;
 	s->choice = 0;
 	s->current = s->selected = STATE_NO_FLOW;
 }

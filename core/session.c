@@ -369,3 +369,16 @@ session_connect(struct mp *m, struct session *s, uint64_t now)
 	session_ask(m, s, now);
 	table_arm(m, s, now);
 }
+
+void
+session_turn(struct mp *m, struct session *s, uint64_t now)
+{
+	table_unlink_assoc(m, s);
+	rng_bytes(&m->sh->rng, s->assoc, sizeof(s->assoc));
+	table_link_assoc(m, s);
+	s->initiator = s->turned = true;
+	m->sh->initiators++;
+	s->choice = 0;
+	s->current = s->selected = STATE_NO_FLOW;
+	path_make_all(m, s, now);
+}

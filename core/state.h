@@ -226,7 +226,7 @@ struct flow {
 	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
 	uint64_t big_check_at; /* when to prove `size' anew, if it is used */
 
-	uint32_t in_bytes;  /* from a pair not validated ... */
+	uint32_t in_bytes;  /* from a pair not validated, with headers ... */
 	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
 	uint64_t alt_at;    /* next challenge to alt; MP_NEVER: none */
 	struct mp_path alt; /* where the peer may have moved */
@@ -335,9 +335,12 @@ struct session {
 	bool idle : 1; /* of its peer's two lists it is in the second */
 	bool plain : 1; /* no peer answered: plain UDP */
 	bool left : 1; /* its peer sent CLOSE before it began */
+	bool turned : 1; /* initiator: it was the responder once */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
+	uint64_t shook_at; /* when our last one began, 0: none did ... */
+	uint32_t shook_gap; /* ... and us until the next one may */
 	struct queue staged;
 	struct queue parts; /* received, without their other part */
 	/* of the last datagrams that went in parts (part_order.c) */
@@ -399,6 +402,11 @@ struct session {
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;
 	struct mp_addr told[MP_TOLD_MAX];
+	uint32_t told_answered; /* bits of told[]: a challenge to it was */
+	uint32_t stray_gap; /* us, from a refusal to `stray_at' (budget.c) */
+	uint64_t came, strayed; /* bytes of the peer's; and ours to addresses
+				 * that have not answered */
+	uint64_t stray_at; /* when some more are tried */
 
 	/* a child (child.h); its number is in the association */
 	uint32_t parent; /* sid of the parent, as the responder chose it */

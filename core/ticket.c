@@ -81,6 +81,7 @@ ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
 			ticket_note_flow(p, f);
 	for (i = 0; i < s->told_n && i < MP_TOLD_MAX; i++)
 		p->told[p->ntold++] = s->told[i];
+	p->answered = s->told_answered;
 	return p->nflows > 0;
 }
 
@@ -285,6 +286,7 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
 	s->told_n = (uint8_t)(t->peer.ntold < MP_TOLD_MAX ? t->peer.ntold :
 	    MP_TOLD_MAX);
 	memcpy(s->told, t->peer.told, sizeof(s->told));
+	s->told_answered = t->peer.answered;
 	session_install(m, s, now, k, (uint16_t)t->peer.max_flows);
 	ticket_flows(m, s, now, &t->peer);
 	f = state_flow(m, s, s->current);
@@ -312,6 +314,7 @@ ticket_tell(struct mp *m, struct session *s)
 	n = STATE_ONCE(t->peer.ntold);
 	s->told_n = (uint8_t)(n < MP_TOLD_MAX ? n : MP_TOLD_MAX);
 	memcpy(s->told, t->peer.told, sizeof(s->told));
+	s->told_answered = t->peer.answered;
 }
 
 struct session *
