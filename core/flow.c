@@ -452,6 +452,14 @@ flow_lost_few(const struct flow *f, uint64_t arrival)
 	    (f->data_gap == 0 || silence < FLOW_FEW * (uint64_t)f->data_gap);
 }
 
+void
+flow_wait_anew(struct flow *f)
+{
+	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
+	f->probe1_at = f->probe2_at = f->prompt_at = MP_NEVER;
+	f->probes = 0;
+}
+
 bool
 flow_answered(struct flow *f, uint64_t arrival)
 {
@@ -470,10 +478,8 @@ flow_answered(struct flow *f, uint64_t arrival)
 	else if (f->voided || (flow_lost(f, arrival) &&
 		arrival > f->silent_since + FLOW_FAILED))
 		loss_mended(f, arrival);
-	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
-	f->probe1_at = f->probe2_at = f->copy_seen = MP_NEVER;
-	f->prompt_at = MP_NEVER;
-	f->probes = 0;
+	flow_wait_anew(f);
+	f->copy_seen = MP_NEVER;
 	f->doubted = f->searched = false;
 	rtt_answer(&f->rtt);
 	return silent;

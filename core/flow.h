@@ -115,6 +115,8 @@ void flow_missed(struct flow *, uint64_t now);
 uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, so a review is due. */
 bool flow_answered(struct flow *, uint64_t arrival);
+/* It has just shown to work: what it waited for until now counts no more. */
+void flow_wait_anew(struct flow *);
 /* A packet sent on it at `at' or later is known to have arrived; what was sent
  * after `rest' has no answer yet, and waits for one: the first datagram since
  * `next'; MP_NEVER: that is not known, the last one counts. */

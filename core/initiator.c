@@ -11,7 +11,6 @@
 #include "noise.h"
 #include "probe.h"
 #include "send.h"
-#include "session.h"
 #include "share.h"
 #include "state.h"
 #include "table.h"
@@ -35,19 +34,18 @@ primary_flow(const struct mp *m, const struct session *s)
 
 /* Fills in the sealed part of an INIT. */
 static void
-initiator_describe(const struct mp *m, const struct session *s,
-    const struct flow *f,
-    struct wire_init *in)
+initiator_describe(const struct mp *m, const struct handshake *sh,
+    const struct session *s, const struct flow *f, struct wire_init *in)
 {
 	memset(in, 0, sizeof(*in));
 	in->previous = s->keys[s->cur & 1].sid_out;
-	in->features = handshake_features(m, s->initiator ? 0 :
+	in->features = handshake_features(m, sh->initiator ? 0 :
 	    WIRE_F_RESPONDER);
 	if (s->keys[s->cur & 1].framed) {
 		in->previous = s->parent;
 		in->features |= WIRE_F_CHILD;
 	}
-	memcpy(in->assoc, s->assoc, 8);
+	memcpy(in->assoc, sh->turns ? sh->assoc : s->assoc, 8);
 	if (f == NULL)
 		return;
 	in->features |= WIRE_F_PRIMARY(f->id);
@@ -65,7 +63,7 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 	const struct flow *f = primary_flow(m, s);
 	struct wire_init in;
 
-	initiator_describe(m, s, f, &in);
+	initiator_describe(m, sh, s, f, &in);
 	sh->primary = f != NULL ? f->id : STATE_NO_FLOW;
 	sh->resp_until = MP_NEVER;
 	sh->keys.sid_in = table_new_sid(m, s->slot);
@@ -137,6 +135,7 @@ initiator_start(struct mp *m, const struct mp_keyring *ring,
 	sh->wins = key->wins;
 	sh->inner = s->handshake_inner && s->state == MP_S_UP;
 	sh->initiator = s->initiator;
+	sh->turns = sh->turned = false;
 	sh->cursor = s->current;
 	sh->next_at = now;
 	write_init(m, sh, ring, key, s, now);
@@ -187,24 +186,49 @@ turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
 	return gap > INITIATOR_GAP ? gap : INITIATOR_GAP;
 }
 
+/*
+ * A responder whose keys are gone asks for the association, but a peer that has
+ * restarted does not know it, and says nothing.  So it also begins another one,
+ * as an initiator; seldom, since a peer that was only away should keep its role.
+ */
+static bool
+may_turn(const struct handshake *sh, const struct session *s)
+{
+	return !s->initiator && !sh->inner && s->state != MP_S_UP;
+}
+
+/* us until another INIT takes this one's place. */
+static uint64_t
+init_life(const struct handshake *sh, const struct session *s)
+{
+	if (sh->turns)
+		return sh->turned ? INITIATOR_TURN : INITIATOR_FIRST_TURN;
+	if (may_turn(sh, s) && !sh->turned && sh->round >= INITIATOR_TURNS)
+		return 0;
+	return HANDSHAKE_LIFE;
+}
+
+static void
+initiator_turn(struct mp *m, struct handshake *sh, const struct session *s)
+{
+	sh->turned |= sh->turns;
+	sh->turns = !sh->turns && may_turn(sh, s);
+	sh->initiator = s->initiator || sh->turns;
+	if (sh->turns)
+		rng_bytes(&m->sh->rng, sh->assoc, sizeof(sh->assoc));
+}
+
 static void
 next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
-    const struct mp_key *key, struct session *s, uint64_t now)
+    const struct mp_key *key, const struct session *s, uint64_t now)
 {
 	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
 		1200 * MS };
 	uint64_t all = all_flows(m, s);
 	uint32_t i, id;
 
-	if (!s->initiator && !sh->inner && s->state != MP_S_UP &&
-	    sh->round >= INITIATOR_TURNS) {
-		session_turn(m, s, now);
-		sh->initiator = true;
-		all = all_flows(m, s);
-		sh->round = 0;
-		sh->born_at = 0; /* another INIT */
-	}
-	if (now >= sh->born_at + HANDSHAKE_LIFE) {
+	if (now >= sh->born_at + init_life(sh, s)) {
+		initiator_turn(m, sh, s);
 		table_unlink_sid(m, table_handshake_ref(m, sh));
 		write_init(m, sh, ring, key, s, now);
 	}

@@ -24,8 +24,11 @@ enum initiator_limit {
 				       * doubles ... */
 	INITIATOR_PACE_MAX = 10 * 1000 * 1000, /* ... up to this, ... */
 	INITIATOR_QUIET = 4, /* ... until there was none for 4 of them */
-	INITIATOR_TURNS = 2, /* rounds that a responder waits in vain for one
-			      * who knows the association */
+	/* A responder asks for the association in this many rounds, then begins
+	 * another one, and in turn for us each: */
+	INITIATOR_TURNS = 2,
+	INITIATOR_FIRST_TURN = 4000 * 1000,
+	INITIATOR_TURN = 1500 * 1000,
 	INITIATOR_CROWD = 500 * 1000, /* us, up to twice, until a free record
 				       * is looked for again */
 };

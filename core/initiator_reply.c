@@ -40,6 +40,7 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	uint8_t split[2][32];
 	struct flow *f;
 	bool inner = sh->inner, child = state_keys(s)->framed;
+	bool turns = sh->turns;
 	uint64_t born = s->up_at;
 
 	if (r->features & WIRE_F_PARENT)
@@ -49,6 +50,8 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	memcpy(k.tx, split[0], 32);
 	memcpy(k.rx, split[1], 32);
 	table_unlink_sid(m, table_handshake_ref(m, sh));
+	if (turns)
+		session_turn(m, s, sh->assoc);
 	sh->state = HANDSHAKE_DONE; /* its sid belongs to the session now */
 	f = rx->ref == MP_NONE ? path_find(m, s, &rx->path) : NULL;
 	session_install(m, s, now, &k, r->max_flows);
@@ -71,6 +74,8 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	if (f != NULL && child)
 		path_choice_answered(m, s, f, born, now);
 	path_probe_now(m, s, now, MP_NONE); /* confirms, and measures */
+	if (turns)
+		path_make_all(m, s, now);
 	if (!inner) {
 		s->addr_at = now;
 		s->addr_tries = 0;

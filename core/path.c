@@ -96,6 +96,7 @@ path_validated(struct mp *m, struct session *s, struct flow *f,
 	if (f->validated)
 		return;
 	f->validated = true;
+	flow_wait_anew(f); /* or its old silence would end this at once */
 	path_choice_dirty(m, s, now);
 }
 

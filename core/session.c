@@ -371,14 +371,13 @@ session_connect(struct mp *m, struct session *s, uint64_t now)
 }
 
 void
-session_turn(struct mp *m, struct session *s, uint64_t now)
+session_turn(struct mp *m, struct session *s, const uint8_t assoc[8])
 {
 	table_unlink_assoc(m, s);
-	rng_bytes(&m->sh->rng, s->assoc, sizeof(s->assoc));
+	memcpy(s->assoc, assoc, sizeof(s->assoc));
 	table_link_assoc(m, s);
 	s->initiator = s->turned = true;
 	m->sh->initiators++;
 	s->choice = 0;
 	s->current = s->selected = STATE_NO_FLOW;
-	path_make_all(m, s, now);
 }

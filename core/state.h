@@ -443,6 +443,9 @@ struct handshake {
 	bool inner : 1;	/* inside the live session */
 	bool any_link : 1; /* the last RESP went by the kernel's choice */
 	bool initiator : 1; /* our role in the session */
+	bool turns : 1; /* ours, of a responder: INIT begins an association
+			 * `assoc', of which this end is the initiator */
+	bool turned : 1; /* it has done so before */
 	uint8_t slot;
 	uint32_t session, gen; /* MP_NONE: no session yet */
 	uint64_t key_id;

@@ -87,8 +87,10 @@ class Attacker:
 
     def listen(self, heard, answer=True, wait=0.1):
         """Takes in what comes until it is quiet, answers probes, and calls
-        heard() once for each session that the peer confirmed."""
-        while self.left():
+        heard() once for each session that the peer confirmed.  Where probes
+        are not answered it says nothing else."""
+        end = time.monotonic() + 1
+        while self.left() and time.monotonic() < end:
             got = self.receive(wait)
             if got is None:
                 return
@@ -174,6 +176,11 @@ class Attacker:
         self.bind()
         self.listen_all(self.tell)
 
+    def list_only(self):
+        """One list in each session, and nothing else."""
+        self.bind()
+        self.listen_all(self.tell, answer=False)
+
     def closes(self):
         """A list and CLOSE in each session."""
         def lie(session):
@@ -185,11 +192,19 @@ class Attacker:
 
     def vanishes(self):
         """One list, and from then on silence."""
+        done = []
+
+        def lie(session):
+            if not done:
+                self.tell(session)
+            done.append(session)
+
         self.bind()
-        while self.left() and not any(s.heard for s in self.sessions.values()):
-            self.listen(self.tell)
         while self.left():
-            self.receive(0.1)
+            if done:
+                self.receive(0.1)
+            else:
+                self.listen(lie, answer=False, wait=0.01)
 
     def mute(self):
         """Answers INIT, and nothing else."""
