@@ -284,7 +284,7 @@ class Attacker:
 
     # --- Resources --------------------------------------------------------
 
-    def flood(self):
+    def flood_sessions(self):
         """Sessions with all the flows that there are, as many as go."""
         kept = []
         while self.left():
@@ -292,8 +292,47 @@ class Attacker:
             if session is None:
                 continue
             kept.append(session)
+            self.send(session.packet(0, b"hello"))
             for flow in range(64):
                 self.send(session.probe(flow=flow))
+
+    def flood_inits(self):
+        """New handshakes that nobody confirms, from many ports."""
+        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                   for _ in range(50)]
+        for out in itertools.cycle(sockets):
+            if not self.left():
+                return
+            packet = wire.make_init(self.keys, 0x02000000)[0]
+            out.sendto(packet, self.target)
+            self.sent += 1
+            self.octets += len(packet)
+
+    def flood_rekeys(self):
+        """New handshakes inside one session."""
+        session = None
+        while session is None and self.left():
+            session = wire.connect(self.socket, self.target, self.keys)
+        if session is not None:
+            self.send(session.packet(0, b"hello"))
+        while self.left():
+            init = wire.make_init(self.keys, 0x02000000,
+                                  association=session.association)[0]
+            self.send(session.packet(wire.REKEY, init))
+
+    def flood_requests(self):
+        """Requests for addresses, probes and SELECTs."""
+        session = None
+        while session is None and self.left():
+            session = wire.connect(self.socket, self.target, self.keys)
+        if session is not None:
+            self.send(session.packet(0, b"hello"))
+        for number in itertools.count(1, 2):
+            if not self.left():
+                return
+            self.send(session.packet(ADDR))
+            self.send(session.probe(wire.SELECT, struct.pack(">I", number),
+                                    flow=number % 64))
 
 
 def main():

@@ -145,6 +145,7 @@ class Session:
         self.sid, self.responder = sid, responder
         self.numbers = {}
         self.heard = False
+        self.association = b""
 
     def packet(self, flags, body=b"", flow=0, stamps=None, number=None):
         """A packet with these flags; its number is the flow's next one."""
@@ -191,7 +192,8 @@ class Session:
 def connect(sock, target, keys, features=0):
     """Shakes hands as an initiator: a session, or None after 3 tries."""
     isid = int.from_bytes(os.urandom(4), "big") & 0x7FFFFFFE | 0x02000000
-    packet, state, ephemeral = make_init(keys, isid, features)
+    association = os.urandom(8)
+    packet, state, ephemeral = make_init(keys, isid, features, association)
     for _ in range(3):
         sock.sendto(packet, target)
         sock.settimeout(0.5)
@@ -204,7 +206,9 @@ def connect(sock, target, keys, features=0):
             if data[:4] == MAGIC and data[8:12] == packet[8:12]:
                 got = read_resp(keys, state, ephemeral, data)
                 if got:
-                    return Session(got[1][0], got[1][1], got[0], 0)
+                    session = Session(got[1][0], got[1][1], got[0], 0)
+                    session.association = association
+                    return session
     return None
 
 
