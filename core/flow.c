@@ -67,7 +67,7 @@ flow_forget(struct flow *f)
 	memset(f->asked_at, 0, sizeof(f->asked_at));
 	f->size = MP_SIZE_MIN;
 	f->size_max = UINT16_MAX;
-	f->size_mask = f->size_tries = f->big_lost = 0;
+	f->size_mask = f->size_sent = f->size_tries = f->big_lost = 0;
 	f->size_again = f->size_lost = false;
 	f->size_at = MP_NEVER;
 }

@@ -94,7 +94,7 @@ initiator_reply_read(struct mp *m, const struct mp_keyring *ring,
 
 	if (key == NULL)
 		return;
-	if (!ratelimit_known(m, now, RATELIMIT_RESP)) {
+	if (!ratelimit_known(m, now, key->id, RATELIMIT_RESP)) {
 		state_count(m, MP_C_drop_handshake_rate);
 		return;
 	}

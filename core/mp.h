@@ -239,6 +239,9 @@ const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
 /* The peer with that public key, of this identity of ours; NULL: unknown. */
 const struct mp_key *mp_keyring_peer(const struct mp_keyring *, uint32_t own,
     const uint8_t pub[32]);
+/* The id of the peer that was last refused, or gave back, what is over its share
+ * of the endpoint (MP_C_drop_share); 0: none. */
+uint64_t mp_hog(const struct mp *);
 /* The public key of a secret. */
 void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
 /* Wipes it and its block; it is all zeros then. */
@@ -785,6 +788,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_peer, "handshake: of a peer that we do not know")    \
 	X(drop_handshake_sid, "handshake: answers nothing that we asked")     \
 	X(drop_handshake_rate, "handshake: over the load limits")             \
+	X(drop_share, "of a peer that takes more than its share")             \
 	X(drop_handshake_dup, "handshake: duplicate over its limit")          \
 	X(drop_handshake_role, "handshake: yields to the other end's")        \
 	X(drop_handshake_slot, "handshake: no socket takes new sessions")     \

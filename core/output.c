@@ -149,6 +149,7 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		o->buf) == 0)
 		return 0;
 	loss_skip(f);
+	f->size_sent |= (uint8_t)(1U << i);
 	o->out->df = true;
 	state_count(m, MP_C_probe_out);
 	return 1;

@@ -31,7 +31,12 @@ path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
 
 	if (f != NULL || id >= m->limits.flows_each || id >= s->max_flows)
 		return f;
-	f = share_flow_ok(m, s) ? table_new_flow(m, &s->flow_of[id]) : NULL;
+	if (share_flow_ok(m, s)) {
+		f = table_new_flow(m, &s->flow_of[id]);
+	} else {
+		state_count(m, MP_C_drop_share);
+		m->sh->hog = s->key_id;
+	}
 	if (f == NULL) {
 		state_count(m, MP_C_drop_flows_full);
 		return NULL;

@@ -239,6 +239,7 @@ probe_size_want(struct flow *f, uint16_t mtu, uint16_t want, uint64_t now)
 	if (f->size_mask == 0)
 		return;
 	f->size_tries = 1;
+	f->size_sent = 0;
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
 }
 
@@ -315,6 +316,7 @@ size_anew(struct flow *f, uint64_t now)
 {
 	f->size_again = true;
 	f->size_tries = 1;
+	f->size_sent = 0;
 	f->size_mask = PROBE_SAME_SIZE;
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
 	f->big_check_at = now + PROBE_BIG_CHECK;

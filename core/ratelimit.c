@@ -7,7 +7,7 @@
  * answered cost no more than its mac2; INITs inside a live session are bound by
  * `known' alone.
  *
- * Four kinds of token bucket, refilled by time:
+ * Five kinds of token bucket, refilled by time:
  *	fresh	600 at once and 200 a second: new handshakes without a cookie
  *	source	5 at once, 20 a second, by IPv4 address or IPv6 /64 (hashed into
  *		256 buckets): those with a cookie, while `fresh' is empty
@@ -16,6 +16,9 @@
  *		INIT of whose sender the key is known, 2 for a RESP to ours, 2
  *		for an INIT inside a session.  Strangers cannot use it up, and
  *		600 peers that begin at once are all answered
+ *	peer	300 at once and 100 a second of the last 600 of `known', by key
+ *		(hashed into 64 buckets): a peer that takes all it can leaves
+ *		those to the others
  * So strangers cost 2500 operations in any second, and whoever has a key, or
  * replays the INITs of one, 4500 more.
  *
@@ -49,9 +52,9 @@
 
 #define TOKEN UINT64_C(1000000) /* bucket levels are in millionths of a token */
 
-static bool
-bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
-    uint32_t n)
+/* What it holds by now. */
+static uint64_t
+bucket_fill(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst)
 {
 	uint64_t full = burst * TOKEN, gone = now > b->at ? now - b->at : 0;
 
@@ -62,7 +65,14 @@ bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
 	if (b->level > full)
 		b->level = full;
 	b->at = now;
-	if (b->level < n * TOKEN)
+	return b->level;
+}
+
+static bool
+bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
+    uint32_t n)
+{
+	if (bucket_fill(b, now, rate, burst) < n * TOKEN)
 		return false;
 	b->level -= n * TOKEN;
 	return true;
@@ -75,11 +85,36 @@ ratelimit_curve(struct mp *m, uint64_t now, uint32_t n)
 	    RATELIMIT_CURVE, n);
 }
 
-bool
-ratelimit_known(struct mp *m, uint64_t now, uint32_t n)
+/* May the peer have some of what is kept for those that take few? */
+static bool
+ratelimit_few(struct mp *m, uint64_t now, uint64_t key_id, uint32_t n)
 {
-	return bucket_take(&m->sh->ratelimit.known, now, RATELIMIT_KNOWN,
-	    RATELIMIT_KNOWN_CROWD, n);
+	struct ratelimit *l = &m->sh->ratelimit;
+	uint8_t name[8];
+	uint64_t h;
+
+	put64(name, key_id);
+	h = crypto_short(name, 8, m->sh->hash_key);
+	if (bucket_take(&l->peer[h % STATE_PEERS], now, RATELIMIT_FEW,
+	    RATELIMIT_FEW_CROWD, n))
+		return true;
+	state_count(m, MP_C_drop_share);
+	m->sh->hog = key_id;
+	return false;
+}
+
+bool
+ratelimit_known(struct mp *m, uint64_t now, uint64_t key_id, uint32_t n)
+{
+	struct bucket *known = &m->sh->ratelimit.known;
+	uint64_t level = bucket_fill(known, now, RATELIMIT_KNOWN,
+	    RATELIMIT_KNOWN_CROWD);
+
+	if (level < n * TOKEN || (level < (RATELIMIT_KEPT + n) * TOKEN &&
+	    !ratelimit_few(m, now, key_id, n)))
+		return false;
+	known->level -= n * TOKEN;
+	return true;
 }
 
 /* One bucket for each IPv4 address or IPv6 /64, by hash. */

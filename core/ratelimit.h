@@ -21,7 +21,11 @@ enum ratelimit_limit {
 	RATELIMIT_CURVE = 1250,	  /* curve operations for strangers, a second
 				   * and at once, ... */
 	RATELIMIT_KNOWN = 1500,	  /* ... and for who has a key, a second, ... */
-	RATELIMIT_KNOWN_CROWD = 3000, /* ... and at once */
+	RATELIMIT_KNOWN_CROWD = 3000, /* ... and at once ... */
+	RATELIMIT_KEPT = 600, /* ... of which the last ones go to peers that
+			       * take few: each this many a second ... */
+	RATELIMIT_FEW = 100,
+	RATELIMIT_FEW_CROWD = 300, /* ... and at once */
 	RATELIMIT_INIT = 2,	  /* of them: to read an INIT, ... */
 	RATELIMIT_ANSWER = 3,	  /* ... to answer it, ... */
 	RATELIMIT_RESP = 2,	  /* ... and to read a RESP */
@@ -34,10 +38,11 @@ enum ratelimit_says { RATELIMIT_OK, RATELIMIT_COOKIE, RATELIMIT_DROP };
 enum ratelimit_says ratelimit_admit(struct mp *, uint64_t now,
     const struct mp_addr *,
     const uint8_t packet[WIRE_INIT]);
-/* Takes n curve operations from the budget for strangers, or for those who have
- * proven to be a peer or answer us; false: it is used up. */
+/* Takes n curve operations from the budget for strangers, or for a peer, by its
+ * key's id, that has proven to be it or answers us; false: it is used up, or is
+ * kept for other peers. */
 bool ratelimit_curve(struct mp *, uint64_t now, uint32_t n);
-bool ratelimit_known(struct mp *, uint64_t now, uint32_t n);
+bool ratelimit_known(struct mp *, uint64_t now, uint64_t key_id, uint32_t n);
 /* Is mac2 zero, or made with a cookie of ours?  No honest peer sends
  * another. */
 bool ratelimit_mac2_ok(const struct mp *, uint64_t now, const struct mp_addr *,

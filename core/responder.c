@@ -236,22 +236,23 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	}
 	if (yields(m, sh, now))
 		return MP_C_drop_handshake_role;
-	return ratelimit_known(m, now, RATELIMIT_ANSWER) ? MP_C_MAX :
+	return ratelimit_known(m, now, key->id, RATELIMIT_ANSWER) ? MP_C_MAX :
 	    MP_C_drop_handshake_rate;
 }
 
-/* Opens an INIT for that identity of ours.  MP_C_MAX: it is of the peer *key; or
- * the reason why it is dropped. */
+/* Opens an INIT for that identity of ours; `inside': the key id of the session
+ * that it came in, or 0.  MP_C_MAX: it is of the peer *key; or the reason why it
+ * is dropped. */
 static enum mp_counter
 read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
-    uint32_t own, bool inside, const uint8_t *packet, uint64_t now,
+    uint32_t own, uint64_t inside, const uint8_t *packet, uint64_t now,
     const struct mp_key **key, struct wire_init *in)
 {
 	const uint8_t *secret = ring->own[own].secret;
 	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER], peer[32];
 
-	if (!(inside ? ratelimit_known : ratelimit_curve)(m, now,
-	    RATELIMIT_INIT))
+	if (!(inside != 0 ? ratelimit_known(m, now, inside, RATELIMIT_INIT) :
+	    ratelimit_curve(m, now, RATELIMIT_INIT)))
 		return MP_C_drop_handshake_rate;
 	handshake_prologue(pro, packet);
 	noise_init(n, pro, sizeof(pro), ring->own[own].pub);
@@ -276,10 +277,18 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	const struct mp_key *key;
 	struct wire_init in;
 	enum mp_counter why;
+	struct session *s;
+	uint64_t inside = 0;
 	int r = 0;
 
-	why = read_init(m, &t.noise, ring, own, rx->ref != MP_NONE, packet,
-	    now, &key, &in);
+	if (rx->ref != MP_NONE) {
+		s = state_session_gen(m, rx->session, rx->gen);
+		if (s == NULL)
+			return 0;
+		inside = s->key_id;
+	}
+	why = read_init(m, &t.noise, ring, own, inside, packet, now, &key,
+	    &in);
 	if (why != MP_C_MAX)
 		goto out;
 	why = consider(m, &t, &in, key, rx, now);

@@ -74,9 +74,14 @@ push_out(struct mp *m, uint64_t key_id, bool for_flows)
 {
 	struct session *s = share_victim(m, key_id, for_flows);
 
-	if (s != NULL)
-		session_free(m, s);
-	return s != NULL;
+	if (s == NULL)
+		return false;
+	if (s->state == MP_S_UP) {
+		state_count(m, MP_C_drop_share);
+		m->sh->hog = s->key_id;
+	}
+	session_free(m, s);
+	return true;
 }
 
 struct session *

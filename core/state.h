@@ -24,6 +24,7 @@ enum state_bound {
 	STATE_HANDSHAKES = STATE_OPEN + STATE_SENT,
 	STATE_SOURCES = 16,  /* sources of one INIT that are noted */
 	STATE_BUCKETS = 256, /* of the handshake limit by source */
+	STATE_PEERS = 64, /* buckets of peers, by their keys */
 	STATE_ASKED = 4, /* last probes of a flow whose answers count, even
 			  * late ones */
 	STATE_LINKS = 8, /* links that changed, at a time (change.c) */
@@ -221,7 +222,8 @@ struct flow {
 
 	uint16_t size_max; /* UDP payload not disproved */
 	uint16_t size_goal;
-	uint8_t size_mask; /* rungs to be sent now */
+	uint8_t size_mask; /* rungs to be sent now ... */
+	uint8_t size_sent; /* ... and those sent in this search */
 	uint8_t size_tries;
 	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
 	uint64_t big_check_at; /* when to prove `size' anew, if it is used */
@@ -480,6 +482,7 @@ struct bucket {
 struct ratelimit {
 	struct bucket fresh, curve, known;
 	struct bucket source[STATE_BUCKETS];
+	struct bucket peer[STATE_PEERS]; /* of `known', when that is low */
 	uint8_t secret[2][32]; /* of cookies: the present, the former */
 	uint64_t turned_at;
 };
@@ -535,6 +538,8 @@ struct shared {
 	uint32_t share_free, share_used; /* as of the sessions */
 	uint32_t weight[STATE_WEIGHTS]; /* peers by the logarithm of what they
 					 * hold: first of each list + 1 */
+	uint64_t hog; /* key id of the peer that was last refused, or gave back,
+		       * what is over its share; 0: none */
 	uint32_t idle_first, idle_last; /* idle sessions, the oldest first */
 	uint32_t initiators; /* sessions whose program sent first */
 	uint32_t handshake_used[2]; /* high-water marks: peers', ours */

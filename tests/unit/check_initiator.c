@@ -370,7 +370,8 @@ START_TEST(resp_load)
 {
 	struct duo *d = stolen(0);
 
-	while (ratelimit_known(&d->end[0].mp, d->now, 1))
+	while (ratelimit_known(&d->end[0].mp, d->now,
+	    d->end[0].keys.key[0].id, 1))
 		;
 	inject(d);
 	up_after(d, 0);
