@@ -136,7 +136,7 @@ AGENT_UNIT_O = $(patsubst tests/agent_unit/%.c,$(B)/agent_unit/%.o, \
 AGENT_TESTED_O = $(filter-out $(B)/preload/agent/main.o,$(AGENT_O))
 # The system calls that tests/agent_unit/kernel*.c answer.
 AGENT_WRAPPED = arena_now pread sendmsg sendto recvfrom recvmmsg getsockopt \
-	setsockopt getsockname
+	setsockopt getsockname socket
 CHECK_AGENT_UNIT = $(B)/agent_unit/check_agent_unit
 PRELOAD_TEST_O = $(patsubst tests/preload/%.c,$(B)/preload_test/%.o, \
 	$(wildcard tests/preload/*.c))
@@ -400,6 +400,11 @@ check-agent: $(KEEPER) $(CHECK_AGENT)
 check-lab: $(PRODUCT) $(LAB)
 	B=$(B) tests/lab/run
 
+# A peer that holds a key, or forges sources, as the attacker: the figures of
+# doc/security.md.
+attack: $(PRODUCT) $(LAB)
+	B=$(B) LAB_TRIES=1 tests/lab/run attack
+
 bench-shim: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_shim
 
@@ -479,6 +484,6 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab demo bench-core \
+	check-cli check-agent-unit check-agent check-lab attack demo bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

@@ -26,6 +26,11 @@
  * (child_holds()), staged.  The answer to a probe that was sent later on the
  * same flow tells as much.
  *
+ * First answer late.  A CHILD that is lost is not made up for by a later one, of
+ * a probe, that makes the session: what was sent until the first answer counts as
+ * lost, if that came after child_ask_at (session.unheard_at, recent.c), and goes
+ * again as COPYs.
+ *
  * Not answered.  After the patience of a probe INIT goes out besides
  * (child_ask_at).  A RESP says whether the peer has the child.  If it has not,
  * it never will, for INIT has used the number up; so what went out is staged

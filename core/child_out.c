@@ -4,6 +4,7 @@
 #include "child.h"
 #include "mp.h"
 #include "path.h"
+#include "path_choice.h"
 #include "pool.h"
 #include "session.h"
 #include "staged.h"
@@ -11,11 +12,24 @@
 #include "table.h"
 #include "wire.h"
 
+/* The first answer came later than one takes.  What went out before it may have
+ * been lost on the way, and that its flow answers now tells nothing of it: the
+ * session may be one that a later CHILD made.  So all of it goes again. */
+static void
+child_late(struct mp *m, struct session *s, uint64_t now)
+{
+	if (!s->child_waits || s->child_ask_at != MP_NEVER)
+		return;
+	s->unheard_at = now;
+	path_choice_resend(m, s, now);
+}
+
 void
-child_heard(struct mp *m, struct session *s)
+child_heard(struct mp *m, struct session *s, uint64_t now)
 {
 	if (!s->child_waits)
 		return;
+	child_late(m, s, now);
 	s->child_waits = false;
 	s->child_ask_at = MP_NEVER;
 	session_drop_handshake(m, s);
@@ -110,6 +124,8 @@ child_settled(struct mp *m, struct session *s, uint64_t now, bool exists)
 {
 	struct record *r;
 
+	if (exists)
+		child_late(m, s, now);
 	s->child_waits = false;
 	s->child_ask_at = MP_NEVER;
 	s->frames_left = 0;

@@ -12,7 +12,7 @@ struct session;
 struct wire_welcome;
 
 /* A packet arrived under the child's keys, so the peer has it. */
-void child_heard(struct mp *, struct session *);
+void child_heard(struct mp *, struct session *, uint64_t now);
 /* The peer's sid, and what else it told, is known. */
 void child_known(struct mp *, struct session *, uint64_t now,
     const struct wire_welcome *);

@@ -211,6 +211,7 @@ take_addr_list(struct mp *m, struct recv *r)
 	    (!(part & WIRE_PART_NEXT) || s->told_more)) {
 		s->addr_at = r->now + 60 * SEC;
 		s->addr_tries = 0;
+		s->told_all = true;
 		s->turn = (uint8_t)((s->turn + 1) % MP_TOLD_MAX);
 	}
 	s->told_more = (part & WIRE_PART_MORE) != 0;
@@ -245,8 +246,10 @@ take_close(struct mp *m, struct recv *r)
 	if (!r->in_order)
 		return;
 	session_closed(m, r->s, r->now);
-	if (r->s->initiator && active) /* it may be back soon */
+	if (r->s->initiator && active) { /* it may be back soon */
+		r->s->recall = true;
 		session_connect(m, r->s, r->now);
+	}
 }
 
 enum mp_verdict

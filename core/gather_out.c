@@ -44,44 +44,72 @@ gather_may(struct mp *m, struct session *s, uint64_t now, size_t len)
 	    !s->again && (s->gather_at != 0 || s->staged.n == 0);
 }
 
+/* Begins to gather, with a datagram for which, and for others, there is room: 1;
+ * 0: not with this one; or 3: as mp_gather(). */
+static int
+gather_begin(struct mp *m, struct session *s, uint64_t now, unsigned room,
+    size_t len, uint64_t hurry_at)
+{
+	if (room == 0) {
+		s->hurry_at = hurry_at; /* it will be counted again */
+		return 3;
+	}
+	if (room < 2 || !gather_start(m, s, now))
+		return 0;
+	s->gather_most = (uint8_t)(room < gather_most(len) ? room :
+		gather_most(len));
+	return 1;
+}
+
+/* May no more wait? */
+static bool
+gather_full(const struct session *s, size_t len)
+{
+	return s->staged.n >= s->gather_most || s->staged.n >= gather_most(len);
+}
+
 int
 mp_gather(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
-    const struct mp_tx_option *option, const void *payload, size_t len)
+    const struct mp_tx_option *option, unsigned room, const void *payload,
+    size_t len)
 {
 	struct session *s = table_find_addr(m, slot, dst);
 	struct record *r;
+	uint64_t before;
 	bool hurry;
+	int begun;
 
 	if (s == NULL || s->state != MP_S_UP)
 		return 0;
+	before = s->hurry_at;
 	hurry = gather_hurry(s, now);
 	if ((!hurry && s->gather_at == 0) || !gather_may(m, s, now, len))
 		return 0;
-	if (s->staged.n >= gather_most(len) ||
+	if ((s->gather_at != 0 && gather_full(s, len)) ||
 	    !pool_fits(m, s, len))
 		return MP_EAGAIN;
-	if (s->gather_at == 0 && !gather_start(m, s, now))
-		return 0;
+	begun = s->gather_at != 0 ? 1 :
+	    gather_begin(m, s, now, room, len, before);
+	if (begun != 1)
+		return begun;
 	if (s->staged.n == 0)
 		s->gather_len = (uint16_t)len;
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
 	if (r == NULL)
 		return 0;
-	memcpy(r->option.tos, option->tos, sizeof(r->option.tos));
-	memcpy(r->option.ttl, option->ttl, sizeof(r->option.ttl));
+	r->tos = option->tos;
+	r->ttl = option->ttl;
 	r->df = option->df;
 	state_count(m, MP_C_gathered);
 	return !hurry || len != s->gather_len ||
-	    now >= s->gather_since + GATHER_OWN ||
-	    s->staged.n >= gather_most(len) ? 2 : 1;
+	    now >= s->gather_since + GATHER_OWN || gather_full(s, len) ? 2 : 1;
 }
 
 /* Were they sent with the same options? */
 static bool
 gather_alike(const struct record *a, const struct record *b)
 {
-	return memcmp(&a->option, &b->option, sizeof(a->option)) == 0 &&
-	    a->df == b->df;
+	return a->tos == b->tos && a->ttl == b->ttl && a->df == b->df;
 }
 
 /* Takes those that go together, from the first one on, and writes each where it
@@ -104,7 +132,7 @@ gather_take(struct mp *m, const struct session *s, struct record *first,
 		r->flow = f->id;
 		r->keys = s->cur & 1;
 		r->part = 0;
-		r->taken_seq = (uint32_t)(f->tx_seq + 1 + n);
+		r->seq = (uint32_t)(f->tx_seq + 1 + n);
 		*last = next;
 		end = r;
 		r = pool_next(m, POOL_HELD, r);
@@ -142,8 +170,8 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (s->staged.n < GATHER_FEW)
 		gather_calm(s);
 	memset(option, 0, sizeof(*option));
-	memcpy(option->tos, r->option.tos, sizeof(option->tos));
-	memcpy(option->ttl, r->option.ttl, sizeof(option->ttl));
+	option->tos = r->tos;
+	option->ttl = r->ttl;
 	option->df = r->df;
 	end = gather_take(m, s, r, f, n, packets, last, &b->n);
 	if (b->n == 0)
@@ -182,6 +210,7 @@ mp_gather_commit(struct mp *m, uint64_t now, struct mp_bundle *b,
 		loss_skip(f);
 	if (error == MP_EAGAIN || error == MP_ENOBUFS) {
 		gather_wait(m, s, now + GATHER_FULL);
+		s->gather_most = 0; /* none besides */
 		return MP_EAGAIN;
 	}
 	if (error == 0 || bundle_refused(f, now, b->n, error))

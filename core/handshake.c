@@ -15,7 +15,7 @@
  * HANDSHAKE_FREE.  Unused.
  *
  * HANDSHAKE_SENT.  Ours.  INIT goes out on every pair at 0, 0.3 and 0.9 s, from
- * 2.1 s on one pair in turn; a rekey goes inside the session, on one flow at a
+ * 2.1 s on one pair in turn (after CLOSE more often in the first second); a rekey goes inside the session, on one flow at a
  * time.  After 5 s the next INIT has a new ephemeral key.  A COOKIE makes it go
  * out once more on that flow, with mac2.  The first RESP with a right mac
  * that opens installs the keys and frees the record; but one of another pair

@@ -6,6 +6,7 @@
 #include "loss.h"
 #include "mp.h"
 #include "seal.h"
+#include "session.h"
 #include "state.h"
 #include "table.h"
 #include "ticket.h"
@@ -84,7 +85,7 @@ mp_session_get(const struct mp *m, uint32_t session,
 		.initiator = s->initiator, .plain = s->plain,
 		.parent = ticket_has_parent(s),
 		.child = s->keys[s->cur & 1].child,
-		.waits = s->child_waits, .slot = s->slot,
+		.waits = session_waits(s), .slot = s->slot,
 		.key_id = s->key_id, .shown = s->shown,
 		.reflexive = s->reflexive,
 		.suite = seal_get(s->keys[s->cur & 1].suite)->name,

@@ -218,13 +218,26 @@ initiator_turn(struct mp *m, struct handshake *sh, const struct session *s)
 		rng_bytes(&m->sh->rng, sh->assoc, sizeof(sh->assoc));
 }
 
+/* us from this round to the next one; 0: there is none to all pairs.  A peer that
+ * sent CLOSE was there a moment ago: another process may have its port soon. */
+static uint64_t
+round_gap(const struct handshake *sh, const struct session *s)
+{
+	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
+		1200 * MS };
+	static const uint64_t recall[INITIATOR_RECALLS] = { 50 * MS, 50 * MS,
+		100 * MS, 100 * MS, 200 * MS, 200 * MS, 400 * MS, 1000 * MS };
+
+	if (s->recall)
+		return sh->round < INITIATOR_RECALLS ? recall[sh->round] : 0;
+	return sh->round < INITIATOR_ROUNDS ? gap[sh->round] : 0;
+}
+
 static void
 next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
     const struct mp_key *key, const struct session *s, uint64_t now)
 {
-	static const uint64_t gap[INITIATOR_ROUNDS] = { 300 * MS, 600 * MS,
-		1200 * MS };
-	uint64_t all = all_flows(m, s);
+	uint64_t all = all_flows(m, s), gap = round_gap(sh, s);
 	uint32_t i, id;
 
 	if (now >= sh->born_at + init_life(sh, s)) {
@@ -232,14 +245,12 @@ next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 		table_unlink_sid(m, table_handshake_ref(m, sh));
 		write_init(m, sh, ring, key, s, now);
 	}
-	sh->next_at = now + (sh->round < INITIATOR_ROUNDS ? gap[sh->round] :
-	    turn_gap(sh, s, now));
-	if (sh->round < INITIATOR_ROUNDS && !sh->inner) {
+	sh->next_at = now + (gap != 0 ? gap : turn_gap(sh, s, now));
+	sh->round += gap != 0;
+	if (gap != 0 && !sh->inner) {
 		sh->mask = all;
-		sh->round++;
 		return;
 	}
-	sh->round += sh->round < INITIATOR_ROUNDS;
 	/* One pair in turn, from the one after the cursor on (inner, first:
 	 * from the cursor on). */
 	for (i = sh->inner && sh->round == 1 ? 0 : 1; i <= MP_FLOWS_MAX; i++) {

@@ -17,6 +17,7 @@ struct session;
 
 enum initiator_limit {
 	INITIATOR_ROUNDS = 3, /* to all pairs; then to one at a time */
+	INITIATOR_RECALLS = 8, /* the same after CLOSE */
 	INITIATOR_EACH = 1000 * 1000, /* us in which each pair has one turn */
 	INITIATOR_GAP = 100 * 1000,	  /* us between two turns, at least */
 	INITIATOR_SLOW = 2 * 1000 * 1000, /* us, for an idle program */

@@ -132,7 +132,8 @@ struct mp_setup {
 	uint32_t resend_us;	 /* no datagram is sent again that much after
 				  * its first sending; 10 s at most; 0: 1 s */
 	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives; 0: any */
-	bool tell_private;	 /* tell private addresses to public peers */
+	bool tell_private;	 /* tell private addresses to public peers, and
+				  * believe theirs */
 	bool chacha_only;	 /* never offer AES-256-GCM */
 	bool no_aes_hardware;	 /* libsodium has no AES-256-GCM on this CPU */
 };
@@ -306,6 +307,10 @@ struct mp_tx {
 	struct mp_path path; /* where to send the packet */
 	int error;	     /* the caller sets: 0 or negative errno */
 	bool copy;	     /* it is, or is a part of, a COPY */
+	/* The caller may set, of the datagram's first packet: what the program
+	 * asked for, as in struct mp_tx_option, with which it is sent again. */
+	bool df;
+	int16_t tos, ttl;
 	/* private to the engine */
 	uint32_t session, gen;
 	uint32_t number; /* of mp_staged_begin(): its datagram's */
@@ -376,7 +381,8 @@ enum { MP_BUNDLE_MAX = 64 };
  * the engine does for them.
  */
 struct mp_bundle {
-	struct mp_tx tx; /* of the first one; `error' is not used */
+	struct mp_tx tx; /* of the first one; `error' is not used; what is asked
+			  * for it is for all */
 	unsigned n;	 /* datagrams */
 	/* private to the engine */
 	uint8_t rest[18]; /* the head of the others, but for their number */
@@ -417,11 +423,12 @@ MP_CHECK int mp_bundle_commit(struct mp *, uint64_t now, struct mp_bundle *,
 /* Wipes its key, as the commit does: for a bundle that is not committed. */
 void mp_bundle_wipe(struct mp_bundle *);
 
-/* What the program asked for with a staged datagram.  Index 0 is for an IPv4
- * packet, 1 for IPv6; -1: the system's default. */
+/* What the program asked for with a staged datagram, of whichever family its
+ * packet is: TOS or traffic class, TTL or hop limit; -1: the system's default.
+ */
 struct mp_tx_option {
 	uint8_t source[16];	/* the source of plain UDP, or zeros */
-	int16_t tos[2], ttl[2];
+	int16_t tos, ttl;
 	bool df;		/* must not be fragmented on its way (DF) */
 	uint32_t plain_us;	/* sent as plain UDP when no peer answered for
 				 * so long and none ever did; 0: never */
@@ -460,13 +467,16 @@ MP_CHECK int mp_staged_commit(struct mp *, uint64_t now, struct mp_tx *tx,
  *	1		 it waits, staged
  *	2		 the same, and those that wait are to go now:
  *			 mp_gather_begin() is next
- *	MP_EAGAIN	 it was not taken, since a whole bundle waits, which
- *			 has to go before
+ *	3		 it would be the first to wait: to be called again with
+ *			 `room', for how many datagrams of that length the
+ *			 socket's buffer has room (until then 0)
+ *	MP_EAGAIN	 it was not taken, since as many wait as there is room
+ *			 for, or as go together, which have to go before
  * [lock]
  */
 MP_CHECK int mp_gather(struct mp *, uint64_t now, uint32_t slot,
-    const struct mp_addr *dst, const struct mp_tx_option *, const void *payload,
-    size_t len);
+    const struct mp_addr *dst, const struct mp_tx_option *, unsigned room,
+    const void *payload, size_t len);
 /*
  * Takes those staged for a session that go together, from the oldest one on:
  * how many; 0: none, or mp_staged_begin() is next.  Datagram i, `len' bytes and
@@ -700,6 +710,7 @@ struct mp_peer {
 	/* private to the engine */
 	uint32_t max_flows, nflows, ntold;
 	uint32_t answered; /* bits of told[] */
+	uint32_t told_all; /* told[] is all that the peer tells */
 	struct mp_peer_flow flow[MP_PEER_FLOWS]; /* those that work */
 	struct mp_addr told[MP_TOLD_MAX];
 };
@@ -729,6 +740,9 @@ MP_CHECK int mp_parent_take(struct mp *, uint64_t now, uint32_t session,
  * now, if it knows of a flow that works. [lock] */
 void mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
     struct mp_parent *);
+/* Takes over from an older parent of the same peer what the newer one was not
+ * told yet. */
+void mp_parent_inherit(struct mp_parent *, const struct mp_parent *old);
 /* The next session from that index on whose program sent first, and which is up
  * or closing; MP_NONE. [lock] */
 uint32_t mp_peer_next(const struct mp *, uint32_t from);
@@ -854,7 +868,8 @@ struct mp_session_info {
 	bool parent; /* mp_parent_take() would take its secret */
 	bool child;  /* it has made no handshake yet */
 	bool waits;  /* what it sent without a handshake has had no answer yet,
-		      * and may have to go again after one */
+		      * and may have to go again after one; or the peer was asked
+		      * for its addresses, which the next socket may need */
 	uint32_t slot;
 	uint64_t key_id;
 	struct mp_addr shown; /* the peer, as the program knows it */

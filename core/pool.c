@@ -306,7 +306,7 @@ queue_last(const struct mp *m, const struct place *p, const struct session *s,
 		return r;
 	for (r = queue_first(m, p, s, q); r != NULL &&
 	     r->number + 1 != q->number;)
-		r = record_at(p, STATE_ONCE(r->next), r->session, r->gen);
+		r = record_at(p, pool_after(r), r->session, r->gen);
 	return r;
 }
 
@@ -409,11 +409,11 @@ queue_pop(struct mp *m, const struct place *p, struct session *s,
 	uint32_t had = q->chunks, stop = MP_NONE;
 	uint32_t at = data_at(p, r) - (uint32_t)sizeof(*r);
 	uint32_t size = record_size(pool_len(r));
-	uint64_t next = STATE_ONCE(r->next);
+	uint32_t next = STATE_ONCE(r->next);
 
 	if (q->n > 1) {
-		stop = (uint32_t)next / POOL_CHUNK;
-		q->first = (uint32_t)next;
+		stop = next / POOL_CHUNK;
+		q->first = next;
 		pool_barrier();
 		q->n--;
 		q->bytes -= size <= q->bytes ? size : q->bytes;
@@ -531,7 +531,6 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	struct queue *q;
 	uint32_t size = record_size(len), had, at, data_place;
 	struct record *r, *last;
-	uint64_t pos;
 
 	if (len > MP_PAYLOAD_MAX || size > p.each_bytes || size > p.size / 2 ||
 	    !pool_room(m, &p, s, size))
@@ -546,16 +545,14 @@ pool_put(struct mp *m, enum pool_kind kind, struct session *s, uint64_t now,
 	}
 	r = (struct record *)(void *)(p.mem + at);
 	*r = (struct record) { .magic = RECORD_MAGIC, .number = q->number,
-		.next = MP_NEVER, .session = state_index(m, s),
-		.gen = s->gen, .sent_at = now, .len = (uint16_t)len };
-	if (kind == POOL_HELD)
-		memset(&r->option, 0xff, sizeof(r->option));
-	pos = (uint64_t)r->number << 32 | at;
+		.next = MP_NONE, .session = state_index(m, s),
+		.gen = s->gen, .tos = -1, .ttl = -1, .sent_at = now,
+		.len = (uint16_t)len };
 	data_place = data_at(&p, r);
 	if (data != NULL)
 		fill(m, &p, &data_place, data, len);
 	if (last != NULL)
-		last->next = pos;
+		last->next = at;
 	else
 		q->first = at;
 	q->last = at;
@@ -605,11 +602,10 @@ struct record *
 pool_next(struct mp *m, enum pool_kind kind, const struct record *r)
 {
 	struct place p = place_of(m, kind);
-	uint64_t next = STATE_ONCE(r->next);
+	uint64_t next = pool_after(r);
 
-	if (next == MP_NEVER || next >> 32 != (uint32_t)(r->number + 1))
-		return NULL;
-	return record_at(&p, next, r->session, r->gen);
+	return next == MP_NEVER ? NULL :
+	    record_at(&p, next, r->session, r->gen);
 }
 
 uint64_t
@@ -619,6 +615,15 @@ pool_position(const struct mp *m, enum pool_kind kind, const struct record *r)
 
 	return (uint64_t)r->number << 32 |
 	    (data_at(&p, r) - (uint32_t)sizeof(*r));
+}
+
+uint64_t
+pool_after(const struct record *r)
+{
+	uint32_t next = STATE_ONCE(r->next);
+
+	return next == MP_NONE ? MP_NEVER :
+	    (uint64_t)(uint32_t)(r->number + 1) << 32 | next;
 }
 
 struct record *
@@ -708,7 +713,7 @@ pool_fits(const struct mp *m, struct session *s, size_t len)
 
 void
 pool_copy(struct mp *m, enum pool_kind kind, const struct record *r,
-    enum pool_kind to_kind, const struct record *copy)
+    enum pool_kind to_kind, struct record *copy)
 {
 	struct place p = place_of(m, kind), to = place_of(m, to_kind);
 	uint32_t at = data_at(&p, r), at_copy = data_at(&to, copy);
@@ -717,6 +722,9 @@ pool_copy(struct mp *m, enum pool_kind kind, const struct record *r,
 
 	if (len > pool_len(copy))
 		return;
+	copy->tos = r->tos;
+	copy->ttl = r->ttl;
+	copy->df = r->df;
 	for (; len > 0; len -= n) {
 		here = piece(&p, &at, len, &n);
 		if (here == NULL) {
@@ -735,24 +743,15 @@ pool_stage_recent(struct mp *m, struct session *s, uint64_t now)
 	/* What is staged already is newer. */
 	while ((held = pool_first(m, POOL_HELD, s)) != NULL) {
 		r = pool_put(m, POOL_RECENT, s, now, NULL, pool_len(held));
-		if (r != NULL) {
+		if (r != NULL)
 			pool_copy(m, POOL_HELD, held, POOL_RECENT, r);
-			r->option = held->option;
-			r->df = held->df;
-			r->part = 1; /* it has options */
-		}
 		pool_drop(m, POOL_HELD, s);
 	}
 	for (r = pool_first(m, POOL_RECENT, s); r != NULL;
 	     r = pool_next(m, POOL_RECENT, r)) {
 		held = pool_put(m, POOL_HELD, s, now, NULL, pool_len(r));
-		if (held == NULL)
-			continue;
-		pool_copy(m, POOL_RECENT, r, POOL_HELD, held);
-		if (!r->part)
-			continue;
-		held->option = r->option;
-		held->df = r->df;
+		if (held != NULL)
+			pool_copy(m, POOL_RECENT, r, POOL_HELD, held);
 	}
 	pool_clear(m, POOL_RECENT, s);
 }

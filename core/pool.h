@@ -28,28 +28,18 @@ enum {
 struct record {
 	uint32_t magic;
 	uint32_t number; /* rises by 1 within a session */
-	uint64_t next;	 /* position; MP_NEVER: none */
+	uint32_t next;	 /* place of the next one; MP_NONE: none */
 	uint32_t session, gen;
+	int16_t tos, ttl; /* see struct mp_tx_option */
 	uint64_t sent_at;
-	union {
-		struct {
-			uint32_t seq; /* what a COPY names: sequence number, */
-			uint32_t copied_us; /* last COPY, after sent_at */
-		};
-		struct { /* or, staged: see struct mp_tx_option */
-			int16_t tos[2], ttl[2];
-		} option;
-	};
-	union {
-		uint8_t via[POOL_VIA]; /* flows that carried its last COPYs, in
-					* turn */
-		uint32_t taken_seq; /* or, staged: of its packet, once it was
-				     * taken to be sent */
-	};
+	uint32_t seq; /* what a COPY names: sequence number; staged: of its
+		       * packet, once it was taken to be sent, else 0 */
+	uint32_t copied_us;    /* last COPY, after sent_at */
+	uint8_t via[POOL_VIA]; /* flows that carried its last COPYs, in turn */
 	uint16_t len;	       /* of the datagram */
 	uint8_t flow;	       /* flow id */
 	uint8_t vias : 3;      /* of via[] */
-	bool df : 1;
+	bool df : 1;	       /* see struct mp_tx_option */
 	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: it was taken
 			   * in two parts */
 	uint8_t keys : 1; /* which of the session's, that is: session id */
@@ -59,8 +49,8 @@ struct record {
 
 /* The bytes of the pool of parts. */
 uint32_t pool_parts_size(const struct mp_limits *);
-/* Keeps a datagram.  Returns its record, for the caller to fill in (seq, sid,
- * flow; or option, df); NULL: it is too long. */
+/* Keeps a datagram.  Returns its record, for the caller to fill in (seq, flow,
+ * keys; tos, ttl and df are the defaults); NULL: it is too long. */
 struct record *pool_put(struct mp *, enum pool_kind, struct session *,
     uint64_t now, const void *data, size_t len);
 /* Prefetches the memory that the next pool_put() of a recent datagram
@@ -71,10 +61,11 @@ uint64_t pool_begin(struct mp *, enum pool_kind, struct session *);
 /* A session's oldest record; and the one after a record.  NULL: none. */
 struct record *pool_first(struct mp *, enum pool_kind, struct session *);
 struct record *pool_next(struct mp *, enum pool_kind, const struct record *);
-/* A record's position; and the session's record at one, its oldest one if that
- * is gone. */
+/* A record's position, and that of the next one (MP_NEVER: none); and the
+ * session's record at one, its oldest one if that is gone. */
 uint64_t pool_position(const struct mp *, enum pool_kind,
     const struct record *);
+uint64_t pool_after(const struct record *);
 struct record *pool_at(struct mp *, enum pool_kind, struct session *,
     uint64_t pos);
 /* The length of a record's datagram: at most MP_PAYLOAD_MAX, whatever another
@@ -87,9 +78,9 @@ bool pool_read(struct mp *, enum pool_kind, const struct record *,
 /* Does the session stage less than 208 KiB with one more datagram? */
 bool pool_fits(const struct mp *, struct session *, size_t len);
 /* Copies the datagram of a record of one kind to a record as long of another
- * kind. */
+ * kind, with its options. */
 void pool_copy(struct mp *, enum pool_kind, const struct record *,
-    enum pool_kind to, const struct record *);
+    enum pool_kind to, struct record *);
 /* Drops a session's oldest record; wipes and drops all of them. */
 void pool_drop(struct mp *, enum pool_kind, struct session *);
 void pool_clear(struct mp *, enum pool_kind, struct session *);

@@ -10,8 +10,10 @@
 enum { RECENT_LOOKS = 32 }; /* records that one search looks at */
 
 bool
-recent_arrived(const struct flow *f, uint64_t at)
+recent_arrived(const struct session *s, const struct flow *f, uint64_t at)
 {
+	if (at <= s->unheard_at)
+		return false;
 	/* What went to where the peer was before it moved is proven by nothing
 	 * that it answered from elsewhere.  The clock of timestamps has coarse
 	 * steps. */
@@ -40,7 +42,7 @@ settled_by(const struct mp *m, const struct session *s, unsigned flow,
 {
 	const struct flow *f = state_flow(m, s, flow);
 
-	return f != NULL && f->alt_at == MP_NEVER && recent_arrived(f, at);
+	return f != NULL && f->alt_at == MP_NEVER && recent_arrived(s, f, at);
 }
 
 /* It arrived, or is too old to be sent again whatever comes. */

@@ -16,7 +16,7 @@ struct session;
 enum recent_limit { RECENT_LONGEST = 1000 * 1000, RECENT_MOST = 10000 * 1000 };
 
 /* Has what was sent on the flow then arrived, for certain? */
-bool recent_arrived(const struct flow *, uint64_t at);
+bool recent_arrived(const struct session *, const struct flow *, uint64_t at);
 /* Is it too long ago that the datagram was sent first? */
 bool recent_stale(const struct mp *, const struct record *, uint64_t now);
 /* How many of a record's via[] count. */

@@ -490,7 +490,7 @@ recv_child(struct mp *m, struct recv *r)
 	if (r->former || !state_keys(s)->child || s->state != MP_S_UP)
 		return;
 	if (s->initiator) {
-		child_heard(m, s);
+		child_heard(m, s, r->now);
 	} else if (r->rx->child) {
 		s->welcome = true;
 		s->welcome_flow = r->f->id;

@@ -14,6 +14,9 @@
  * Only copies are made: a COPY names the packet that it repeats and counts in
  * that packet's replay window, so the peer delivers each datagram once however
  * often it is resent.  What is too old to be of use to the program is not.
+ * A COPY has the TOS and TTL that the program asked for, and "don't fragment"
+ * where it is no longer than its flow is known to carry: what one path lost is
+ * not to be lost to that on the next.
  *
  * The caller's lock is held.  Sources: PROTOCOL.md 5 (the paper has none: its
  * code duplicates while the best flow is idle).
@@ -63,6 +66,7 @@ works(const struct session *s, const struct flow *f, uint64_t at,
     uint64_t now)
 {
 	return f != NULL && flow_usable(f) && !flow_in_doubt(f, now) &&
+	    at > s->unheard_at &&
 	    (s->resend_flow != f->id || at > s->resend_flow_at);
 }
 
@@ -78,14 +82,21 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	unsigned i;
 
 	if (f == NULL || (!alone && works(s, f, r->sent_at, now)) ||
-	    recent_arrived(f, r->sent_at))
+	    recent_arrived(s, f, r->sent_at))
 		return false;
 	for (i = 0; i < recent_vias(r); i++) {
 		f = state_flow(m, s, r->via[i]);
-		if (works(s, f, copied, now) || recent_arrived(f, copied))
+		if (works(s, f, copied, now) || recent_arrived(s, f, copied))
 			return false;
 	}
 	return true;
+}
+
+/* Did it go out, on whatever flow, before a child's peer was first heard? */
+static bool
+unheard(const struct session *s, const struct record *r)
+{
+	return r->sent_at + r->copied_us <= s->unheard_at;
 }
 
 /* Is it too old to be of use when it is sent on `by' (NULL: on no flow yet)? */
@@ -104,7 +115,7 @@ too_late(const struct mp *m, const struct session *s, const struct record *r,
 	}
 	if (by != NULL)
 		most += flow_patience(by);
-	return now > r->sent_at + r->copied_us + most ||
+	return (now > r->sent_at + r->copied_us + most && !unheard(s, r)) ||
 	    recent_stale(m, r, now);
 }
 
@@ -163,6 +174,15 @@ copy_msg(const struct mp *m, const struct session *s, const struct record *r,
 	};
 }
 
+/* The packet of a COPY, or of its part, has what the program asked for. */
+static void
+copy_option(const struct record *r, const struct flow *f, struct mp_out *out)
+{
+	out->tos = r->tos;
+	out->ttl = r->ttl;
+	out->df = r->df && out->len <= f->size;
+}
+
 /* The second part of a COPY whose first one went by the last call. */
 static int
 send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
@@ -180,8 +200,10 @@ send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	msg = copy_msg(m, s, r, now);
 	msg.flags |= WIRE_FRAG;
 	msg.part = 1;
-	return send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
-	    size) > 0;
+	if (send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf, size) == 0)
+		return 0;
+	copy_option(r, f, out);
+	return 1;
 }
 
 static int
@@ -211,6 +233,7 @@ send_copy(struct mp *m, struct session *s, struct record *r, struct flow *f,
 	if ((parts ? send_part(m, s, f, now, &msg, POOL_RECENT, r, out, buf,
 	    size) : send_control(m, s, f, now, &msg, len, out, buf)) == 0)
 		return 0;
+	copy_option(r, f, out);
 	flow_copy_sent(f, now);
 	path_choice_expect(m, s, f);
 	state_count(m, MP_C_copy_out);
@@ -236,12 +259,12 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	     r = pool_next(m, POOL_RECENT, r)) {
 		if (looks++ == RESEND_LOOKS)
 			return 0; /* goes on at the next call */
-		s->resend_pos = r->next;
+		s->resend_pos = pool_after(r);
 		if (recent_stale(m, r, now) || !at_risk(m, s, r, now))
 			continue;
 		ask.not = state_flow(m, s, r->flow);
 		ask.but = 0;
-		for (i = 0; i < recent_vias(r); i++)
+		for (i = 0; i < recent_vias(r) && !unheard(s, r); i++)
 			ask.but |= state_bit(r->via[i]);
 		ask.need = pool_len(r) + MP_COPY_OVERHEAD;
 		ask.apart = NULL;
@@ -252,6 +275,8 @@ resend_next(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 			else /* it has moved, and works */
 				ask.not = NULL;
 		}
+		if (unheard(s, r))
+			ask.not = ask.apart = NULL;
 		f = policy_best_fit(m, s, ask);
 		if (f == NULL)
 			s->resend_stuck |= !too_late(m, s, r, NULL,

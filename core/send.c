@@ -164,6 +164,8 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	tx->keys = s->cur & 1;
 	tx->path = f->path;
 	tx->error = 0;
+	tx->df = false;
+	tx->tos = tx->ttl = -1;
 	tx->part = false;
 	tx->copy = (msg->flags & WIRE_COPYFLAG) != 0;
 	tx->session = state_index(m, s);
@@ -405,6 +407,15 @@ send_path_error(int error)
 	return false;
 }
 
+/* What the program asked for is kept with its datagram. */
+static void
+send_keep_option(struct record *r, const struct mp_tx *tx)
+{
+	r->tos = tx->tos;
+	r->ttl = tx->ttl;
+	r->df = tx->df;
+}
+
 struct record *
 send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     const struct mp_tx *tx, const void *payload, size_t len, struct flow *copy)
@@ -445,6 +456,7 @@ send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
 	r->keys = tx->keys & 1; /* the key may be newer by now */
+	send_keep_option(r, tx);
 	if (copy != NULL) {
 		r->via[r->vias++] = copy->id;
 		return r;
@@ -530,6 +542,20 @@ send_was_late(const struct session *s, const struct mp_tx *tx)
 	    (s->state != MP_S_UP || (s->cur & 1) != (tx->keys & 1));
 }
 
+/* Such a one is staged, too. */
+static void
+send_stage(struct mp *m, struct session *s, uint64_t now,
+    const struct mp_tx *tx, const void *payload, size_t len)
+{
+	struct record *r = pool_put(m, POOL_HELD, s, now, payload, len);
+
+	if (r == NULL)
+		state_count(m, MP_C_drop_staged);
+	else
+		send_keep_option(r, tx);
+	table_arm(m, s, now);
+}
+
 int
 mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
     const void *payload, size_t len)
@@ -556,9 +582,7 @@ mp_send_commit(struct mp *m, uint64_t now, struct mp_tx *tx, int n,
 	if (error != 0)
 		return send_failed(m, s, f, now, error, len, copy != NULL);
 	if (send_was_late(s, tx)) {
-		if (pool_put(m, POOL_HELD, s, now, payload, len) == NULL)
-			state_count(m, MP_C_drop_staged);
-		table_arm(m, s, now);
+		send_stage(m, s, now, tx, payload, len);
 		return 0;
 	}
 	(void)send_done(m, s, f, now, tx, payload, len, copy);

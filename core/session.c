@@ -213,6 +213,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 	if (s->state != MP_S_UP)
 		s->up_at = now;
 	s->state = MP_S_UP;
+	s->recall = false;
 	share_busy(m, s);
 	s->last_in = now;
 	s->connect_since = MP_NEVER;
@@ -259,6 +260,7 @@ stop(struct mp *m, struct session *s)
 {
 	session_drop_handshake(m, s);
 	s->state = MP_S_DOWN;
+	s->recall = false;
 	s->rekey_at = s->review_at = MP_NEVER;
 	s->connect_since = MP_NEVER;
 	s->resend = false;
@@ -284,6 +286,13 @@ session_note_left(struct mp *m, const struct mp_addr *peer, uint64_t now)
 
 	m->sh->left[i].addr = *peer;
 	m->sh->left[i].at = now;
+}
+
+bool
+session_waits(const struct session *s)
+{
+	return s->child_waits ||
+	    (s->initiator && s->state == MP_S_UP && !s->told_all);
 }
 
 bool

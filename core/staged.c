@@ -6,8 +6,7 @@
  * its session has keys is staged (mp_stage()) and leaves when it has, oldest
  * first, before anything
  * that the agent sends by itself but resends.  The record keeps the TOS, TTL
- * and DF that the program gave each datagram, for either family: which one it
- * leaves by is chosen then.
+ * and DF that the program gave each datagram.
  *
  * Order.  No datagram passes one that the program sent before it.  So while
  * anything of a session is staged, mp_send_begin() wants what comes next staged
@@ -142,8 +141,8 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 		return 0; /* as a full send queue of the kernel would */
 	}
 	if (option != NULL) {
-		memcpy(r->option.tos, option->tos, sizeof(r->option.tos));
-		memcpy(r->option.ttl, option->ttl, sizeof(r->option.ttl));
+		r->tos = option->tos;
+		r->ttl = option->ttl;
 		r->df = option->df;
 	}
 	state_count(m, MP_C_staged);
@@ -223,14 +222,15 @@ static void
 staged_count(struct mp *m, struct session *s, const struct record *r,
     uint64_t now)
 {
-	struct mp_tx tx = { .seq = r->taken_seq, .keys = r->keys,
-		.part = r->part, .sent_at = s->staged_at };
+	struct mp_tx tx = { .seq = r->seq, .keys = r->keys,
+		.part = r->part, .sent_at = s->staged_at, .tos = r->tos,
+		.ttl = r->ttl, .df = r->df };
 	struct flow *f = state_flow(m, s, r->flow);
 	struct record *recent;
 
 	if (s->plain)
 		state_count(m, MP_C_plain_out);
-	if (s->state != MP_S_UP || f == NULL || r->taken_seq == 0)
+	if (s->state != MP_S_UP || f == NULL || r->seq == 0)
 		return;
 	recent = send_done(m, s, f, now, &tx, NULL, pool_len(r), NULL);
 	if (recent != NULL)
@@ -432,11 +432,9 @@ static void
 way_out(const struct mp *m, const struct session *s, const struct record *r,
     const struct flow *f, const struct mp_path *path, struct mp_out *out)
 {
-	int v6 = addr_is4(path->remote.ip) ? 0 : 1;
-
 	send_out(m, s, f, path, out);
-	out->tos = r->option.tos[v6];
-	out->ttl = r->option.ttl[v6];
+	out->tos = r->tos;
+	out->ttl = r->ttl;
 	out->df = r->df;
 	out->staged = true;
 	out->number = r->number;
@@ -457,7 +455,7 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	if (!r->part) {
 		s->staged_seq = 0;
 		send_fill(m, s, f, now, &msg, tx);
-		r->taken_seq = (uint32_t)tx->seq;
+		r->seq = (uint32_t)tx->seq;
 		return;
 	}
 	if (s->staged_seq == 0)
@@ -477,7 +475,7 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 		s->staged_seq = 0;
 		return;
 	}
-	s->staged_seq = r->taken_seq = (uint32_t)tx->seq;
+	s->staged_seq = r->seq = (uint32_t)tx->seq;
 	s->staged_by = f->id;
 }
 
@@ -512,8 +510,7 @@ staged_before(struct mp *m, struct session *s, const struct record *r,
 	return s->staged_group > 0 && s->staged_agent &&
 	    s->staged_at == now && p != NULL && p->number + 1 == r->number &&
 	    p->flow == f->id && pool_len(r) <= pool_len(p) &&
-	    memcmp(&p->option, &r->option, sizeof(p->option)) == 0 &&
-	    p->df == r->df ? p : NULL;
+	    p->tos == r->tos && p->ttl == r->ttl && p->df == r->df ? p : NULL;
 }
 
 /* May r, which the agent takes now, go with others: those before it or, if it
@@ -621,12 +618,15 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return 0;
 	}
 	memset(option, 0, sizeof(*option));
-	memcpy(option->tos, r->option.tos, sizeof(option->tos));
-	memcpy(option->ttl, r->option.ttl, sizeof(option->ttl));
+	option->tos = r->tos;
+	option->ttl = r->ttl;
 	option->df = r->df;
 	n = send_fill_all(m, s, f, now, *len, tx);
+	tx[0].tos = r->tos;
+	tx[0].ttl = r->ttl;
+	tx[0].df = r->df;
 	tx[0].number = r->number;
-	r->taken_seq = (uint32_t)tx[0].seq;
+	r->seq = (uint32_t)tx[0].seq;
 	r->flow = f->id;
 	r->keys = s->cur & 1;
 	r->part = tx[0].part;

@@ -321,6 +321,7 @@ struct session {
 	uint64_t gather_at; /* so long what is staged waits for more; 0: not */
 	uint64_t gather_since; /* when the oldest of them came */
 	uint16_t gather_len; /* its length */
+	uint8_t gather_most; /* how many may wait */
 	uint16_t mtu_request; /* UDP payload that the program needs */
 	struct queue pool;
 	uint64_t tx_datagrams, rx_datagrams, tx_bytes, rx_bytes;
@@ -338,6 +339,8 @@ struct session {
 	bool plain : 1; /* no peer answered: plain UDP */
 	bool left : 1; /* its peer sent CLOSE before it began */
 	bool turned : 1; /* initiator: it was the responder once */
+	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
+			  * once */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -399,6 +402,7 @@ struct session {
 		       * equally many flows */
 	bool pairs_left : 1; /* some pairs have no flow: all are taken */
 	bool told_more : 1; /* the last list goes on in another message */
+	bool told_all : 1; /* the peer's whole list was there once */
 	uint8_t list_part, list_flow; /* the part of ours that is due; 0: none */
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
@@ -415,6 +419,8 @@ struct session {
 	uint32_t child_held; /* staged records below this number went out as
 			      * CHILD, too */
 	uint64_t child_ask_at; /* when INIT goes out; MP_NEVER */
+	uint64_t unheard_at; /* what was sent until then may be lost, whatever
+			      * its flow answers; 0: nothing */
 	uint64_t frames_until; /* so long the next datagram waits for the last
 				* one that went as CHILD */
 	uint64_t frame_at;  /* when that was sent, */

@@ -13,6 +13,10 @@
  * until the program sends to that peer: ticket_begin() makes the session, under
  * the lock of the program's own send, so that nobody need be asked.
  *
+ * Of the peer's addresses a parent knows the last list that was complete; what a
+ * session that was not told knows does not replace it (mp_parent_inherit()).  The
+ * child of a parent without a list asks at once.
+ *
  * The child's flows are those of the peer that worked, with their times, and
  * count as validated: it is the peer's address that was proven.  All other
  * pairs are made as for any session.  None is probed before CHILD_LATER, and
@@ -72,6 +76,7 @@ ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
 	p->addr = s->shown;
 	p->key_id = s->key_id;
 	p->max_flows = s->max_flows;
+	p->told_all = s->told_all;
 	memcpy(p->source, s->source, sizeof(p->source));
 	if (cur != NULL && ticket_flow_works(cur, now))
 		ticket_note_flow(p, cur);
@@ -124,15 +129,27 @@ mp_parent_learn(const struct mp *m, uint64_t now, uint32_t session,
     struct mp_parent *p)
 {
 	const struct session *s = state_session(m, session);
-	struct mp_peer peer;
+	struct mp_parent is;
 
 	if (s == NULL || !s->initiator || (s->state != MP_S_UP &&
 		s->state != MP_S_CLOSING) ||
 	    s->key_id != p->peer.key_id ||
 	    !addr_equal(&s->shown, &p->peer.addr) ||
-	    !ticket_note_peer(m, s, now, &peer))
+	    !ticket_note_peer(m, s, now, &is.peer))
 		return;
-	p->peer = peer;
+	mp_parent_inherit(&is, p);
+	p->peer = is.peer;
+}
+
+void
+mp_parent_inherit(struct mp_parent *p, const struct mp_parent *old)
+{
+	if (p->peer.told_all || !old->peer.told_all)
+		return;
+	p->peer.told_all = old->peer.told_all;
+	p->peer.ntold = old->peer.ntold;
+	p->peer.answered = old->peer.answered;
+	memcpy(p->peer.told, old->peer.told, sizeof(p->peer.told));
 }
 
 uint32_t
@@ -287,13 +304,14 @@ ticket_use(struct mp *m, struct session *s, uint64_t now,
 	    MP_TOLD_MAX);
 	memcpy(s->told, t->peer.told, sizeof(s->told));
 	s->told_answered = t->peer.answered;
+	s->told_all = t->peer.told_all;
 	session_install(m, s, now, k, (uint16_t)t->peer.max_flows);
 	ticket_flows(m, s, now, &t->peer);
 	f = state_flow(m, s, s->current);
 	if (f == NULL || !flow_usable(f))
 		return false;
 	s->rekey_at = now + CHILD_REKEY + rng_below(&m->sh->rng, CHILD_REKEY);
-	s->addr_at = now + 60 * SEC;
+	s->addr_at = s->told_all ? now + 60 * SEC : now;
 	s->child_ask_at = now + child_patience(m, s);
 	s->child_waits = true;
 	return true;

@@ -42,6 +42,7 @@ struct agent {
 	int channel; /* to the keeper; -1: the keeper died */
 	uid_t uid;   /* whose programs are served, beside root's */
 	uint64_t netns; /* SO_NETNS_COOKIE of the network namespace */
+	uint64_t file_most; /* bytes of a file: RLIMIT_FSIZE */
 	uint32_t restarts;
 	const struct listener *listener;
 	struct watch accept, accept_abstract; /* of ipc_server.c */

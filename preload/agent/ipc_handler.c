@@ -30,6 +30,8 @@
 #include "shared/net.h"
 #include "shared/uapi.h"
 
+enum { PAGE = 4096 };
+
 /* The port of the request; NULL: it is not served. */
 static struct port *
 ipc_handler_port_of(const struct ipc_question *q)
@@ -426,6 +428,15 @@ on_links(struct ipc_question *q)
 }
 
 static int
+on_file(struct ipc_question *q)
+{
+	if (q->abstract)
+		return -EACCES;
+	q->made = serving_new_file((size_t)q->ask.len * PAGE);
+	return q->made < 0 ? q->made : 0;
+}
+
+static int
 on_steer(struct ipc_question *q)
 {
 	struct port *p = ipc_handler_port_of(q);
@@ -478,6 +489,7 @@ static int (*const handler[])(struct ipc_question *) = {
 	[IPC_REFUSAL] = on_refusal_socket,
 	[IPC_LINKS] = on_links,
 	[IPC_EVENTS] = on_events,
+	[IPC_FILE] = on_file,
 	[IPC_STEER] = on_steer,
 };
 
@@ -512,11 +524,21 @@ ipc_handler_run(struct ipc_question *q)
 }
 
 void
+ipc_handler_no_descriptors(struct ipc_question *q)
+{
+	q->answer.error = -EMFILE;
+	snprintf(q->answer.text, IPC_TEXT,
+	    "the agent may have no more descriptors (ulimit -n)");
+}
+
+void
 ipc_handler_answer(struct ipc_question *q)
 {
 	q->answer.version = IPC_VERSION;
 	q->answer.pid = (uint32_t)getpid();
 	q->answer.error = ipc_handler_run(q);
+	if (q->answer.error == -EMFILE && q->answer.text[0] == '\0')
+		ipc_handler_no_descriptors(q);
 	if (q->answer.error == 0)
 		return;
 	q->give = -1;

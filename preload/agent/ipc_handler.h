@@ -20,8 +20,11 @@ struct ipc_question {
 	int got[IPC_PASS]; /* descriptors that came with it; -1 */
 	struct ipc_answer answer;
 	int give; /* goes with the answer, and stays open; or -1 */
+	int made; /* the same, and is closed then */
 };
 
+/* The answer that the agent has no descriptors left. */
+void ipc_handler_no_descriptors(struct ipc_question *);
 /* Does what is requested, and fills in the answer.  Descriptors that are kept
  * are taken out of got[]; the caller closes the rest. */
 void ipc_handler_answer(struct ipc_question *);

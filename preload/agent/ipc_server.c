@@ -150,7 +150,7 @@ client_ready(struct watch *w, uint32_t events)
 	q.client = c->fd;
 	q.pid = c->pid;
 	q.abstract = c->abstract;
-	q.give = -1;
+	q.give = q.made = -1;
 	if (c->abstract && !client_has_token(c, &q)) {
 		client_free(c);
 		return;
@@ -158,6 +158,11 @@ client_ready(struct watch *w, uint32_t events)
 	n = ipc_recv(c->fd, &q.ask, sizeof(q.ask), q.got);
 	if (n == -EAGAIN)
 		return;
+	if (n == -EMSGSIZE) { /* no room for its descriptors */
+		q.answer.version = IPC_VERSION;
+		ipc_handler_no_descriptors(&q);
+		(void)ipc_send(c->fd, &q.answer, sizeof(q.answer), NULL, 0);
+	}
 	if (n == (int)sizeof(q.ask) && q.ask.version == IPC_VERSION &&
 	    q.ask.kind == IPC_STATUS && !c->abstract && client_begin_status(c, &q.ask.view))
 		return;
@@ -176,8 +181,11 @@ client_ready(struct watch *w, uint32_t events)
 	if (n >= 0)
 		ipc_server_close_rest(&q);
 	if (n == (int)sizeof(q.ask))
-		(void)ipc_send(c->fd, &q.answer, sizeof(q.answer), &q.give,
-		    q.give >= 0);
+		(void)ipc_send(c->fd, &q.answer, sizeof(q.answer),
+		    q.made >= 0 ? &q.made : &q.give,
+		    q.made >= 0 || q.give >= 0);
+	if (q.made >= 0)
+		close(q.made);
 	client_free(c);
 }
 

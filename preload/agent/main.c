@@ -26,7 +26,11 @@
 #include "shared/connect_agent.h"
 #include "shared/ipc.h"
 
-enum { LOCK_WAIT_MS = 5000 };
+enum {
+	LOCK_WAIT_MS = 5000,
+	FILES = 65536,	   /* descriptors, if they are allowed */
+	STACK = 8 << 20, /* bytes, as usual */
+};
 
 /* The only variables that are kept. */
 static const char *const wanted[] = { "MPSHIM_RUNTIME_DIR=",
@@ -81,23 +85,40 @@ clean_descriptors(void)
 		close(fd);
 }
 
+/* Raises a limit to `enough', or as far as it may be: root may raise the hard
+ * limit as well. */
+static void
+clean_limit(int which, rlim_t enough)
+{
+	struct rlimit r, is;
+
+	if (getrlimit(which, &is) != 0 || is.rlim_cur >= enough)
+		return;
+	r.rlim_cur = enough;
+	r.rlim_max = is.rlim_max > enough ? is.rlim_max : enough;
+	if (setrlimit(which, &r) == 0)
+		return;
+	r = (struct rlimit) { is.rlim_max, is.rlim_max };
+	(void)setrlimit(which, &r);
+}
+
 /* The limits of the program that started the agent are not the agent's, which
  * serves other programs as well. */
 static void
 clean_limits(void)
 {
-	static const int most[] = { RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_AS,
-		RLIMIT_DATA, RLIMIT_CPU, RLIMIT_MEMLOCK };
-	struct rlimit r;
+	static const int none[] = { RLIMIT_FSIZE, RLIMIT_AS, RLIMIT_DATA,
+		RLIMIT_CPU, RLIMIT_MEMLOCK };
+	struct rlimit r = { 0, 0 };
 	size_t i;
 
-	for (i = 0; i < sizeof(most) / sizeof(most[0]); i++) {
-		if (getrlimit(most[i], &r) != 0)
-			continue;
-		r.rlim_cur = r.rlim_max;
-		(void)setrlimit(most[i], &r);
-	}
-	r.rlim_cur = r.rlim_max = 0;
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		clean_limit(none[i], RLIM_INFINITY);
+	clean_limit(RLIMIT_STACK, STACK);
+	clean_limit(RLIMIT_NOFILE, FILES);
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) /* more, if that is allowed */
+		clean_limit(RLIMIT_NOFILE, r.rlim_max);
+	r = (struct rlimit) { 0, 0 };
 	(void)setrlimit(RLIMIT_CORE, &r);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 }
@@ -111,6 +132,7 @@ clean_signals(void)
 	for (i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* the error is enough */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -72,6 +72,7 @@ parent_add(struct port *p, const struct mp_parent *of, uint32_t session,
 {
 	struct agent *a = p->agent;
 	struct parent *x = parent_find(a, &of->peer.addr, of->peer.key_id);
+	struct mp_parent was;
 
 	if (x == NULL && a->nparents >= PARENT_MAX)
 		parent_drop(a, TAILQ_LAST(&a->parents, parent_list));
@@ -83,7 +84,10 @@ parent_add(struct port *p, const struct mp_parent *of, uint32_t session,
 	}
 	TAILQ_INSERT_HEAD(&a->parents, x, entry);
 	a->nparents++;
+	was = x->of;
 	x->of = *of;
+	mp_parent_inherit(&x->of, &was);
+	mp_parent_wipe(&was);
 	x->port = p->number;
 	x->session = session;
 	memcpy(x->local, local->ip, sizeof(x->local));

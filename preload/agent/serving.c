@@ -23,6 +23,15 @@
  *		   peers; then the agent and the keeper close the control
  *		   socket, after which the number is free for anybody.
  *
+ * No session outlives the last socket of its port, though a server may be replaced
+ * by another process in a moment.  Were they kept, the port would have to be kept
+ * as well, or nobody could tell the peers when no other process comes: then
+ * another program, which may not run under mpshim, could not bind it, and the
+ * peers' programs would not hear that it is closed.  So the peers get a CLOSE at
+ * once, stage what their programs say, and ask until the next process has the
+ * port (core/initiator.c).  Where that binds it before the first one ends, it gets
+ * the sessions (slots.c).
+ *
  * Invariants
  *	agent.port[n] is the list of the ports of number n, of which no two
  *	have the same device; a port is in it only while it is served, and
@@ -71,6 +80,14 @@
 #include "socket_scan.h"
 #include "shared/arena.h"
 #include "shared/net.h"
+
+/* Of an arena that has to be smaller than usual. */
+enum {
+	SESSIONS_USUAL = 4096,
+	SESSIONS_LEAST = 32,
+	POOL_USUAL = 32 << 20, /* bytes */
+	POOL_LEAST = 1 << 20,
+};
 
 static void
 serving_close_fd(int fd)
@@ -210,6 +227,41 @@ serving_limits(const struct ipc_request *how)
 		.staged = how->memory };
 }
 
+/*
+ * Makes the arena as large as a file may be that the agent makes: a limit on
+ * that (RLIMIT_FSIZE), which the program that started the agent had, holds for
+ * memory files, too.  The arena's size, or 0 and why.
+ */
+static size_t
+serving_fit(const struct agent *a, struct mp_limits *l, char why[IPC_TEXT])
+{
+	size_t size = arena_size(l);
+
+	if (size <= a->file_most)
+		return size;
+	l->sessions = l->sessions != 0 ? l->sessions : SESSIONS_USUAL;
+	l->pool = l->pool != 0 ? l->pool : POOL_USUAL;
+	l->staged = l->staged != 0 ? l->staged : POOL_USUAL / 2;
+	while (size > a->file_most) {
+		if (l->sessions / 2 < SESSIONS_LEAST &&
+		    l->pool / 2 < POOL_LEAST) {
+			snprintf(why, IPC_TEXT, "the agent's files may have "
+			    "%llu bytes (ulimit -f), it needs %zu",
+			    (unsigned long long)a->file_most, size);
+			return 0;
+		}
+		if (l->sessions / 2 >= SESSIONS_LEAST)
+			l->sessions /= 2;
+		if (l->pool / 2 >= POOL_LEAST)
+			l->pool /= 2;
+		if (l->staged / 2 >= POOL_LEAST)
+			l->staged /= 2;
+		l->pool_each = l->pool / 4;
+		size = arena_size(l);
+	}
+	return size;
+}
+
 /* Without keys the sessions of a port that served before go on: `needed' is
  * false. */
 static int
@@ -223,25 +275,38 @@ serving_get_keys(struct port *p, bool needed, char why[IPC_TEXT])
 	return keyring_none(p->agent, &p->keyring);
 }
 
+int
+serving_new_file(size_t size)
+{
+	int error, fd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) == 0 && fcntl(fd, F_ADD_SEALS,
+	    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
 static int
-serving_make_arena(struct port *p)
+serving_make_arena(struct port *p, char why[IPC_TEXT])
 {
 	struct mp_setup setup = { .port = p->number,
 		.limits = serving_limits(&p->how),
 		.resend_us = p->how.resend_us,
 		.tell_private = p->how.tell_private != 0,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
-	size_t size = arena_size(&setup.limits);
+	size_t size = serving_fit(p->agent, &setup.limits, why);
 	uint8_t random[96];
 	int error;
 
 	if (size == 0)
-		return -EINVAL;
-	p->memfd = memfd_create("mpshim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (p->memfd < 0 || ftruncate(p->memfd, (off_t)size) != 0 ||
-	    fcntl(p->memfd, F_ADD_SEALS,
-		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-		return -errno;
+		return why[0] != '\0' ? -EFBIG : -EINVAL;
+	p->memfd = serving_new_file(size);
+	if (p->memfd < 0)
+		return p->memfd;
 	randombytes_buf(random, sizeof(random));
 	if (mp_sid_prefix_ok(p->how.prefix)) {
 		setup.sid_prefix = p->how.prefix;
@@ -278,7 +343,7 @@ serving_open(struct agent *a, const struct ipc_request *ask, int control,
 	if (error == 0)
 		error = serving_get_keys(p, true, why);
 	if (error == 0)
-		error = serving_make_arena(p);
+		error = serving_make_arena(p, why);
 	if (error == 0)
 		error = serving_begin(p);
 	if (error != 0) {

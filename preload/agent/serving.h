@@ -23,6 +23,9 @@ int serving_open(struct agent *, const struct ipc_request *, int control,
  * keeper's name for it; 0: the keeper does not hold it yet. */
 int serving_recover(struct agent *, const struct ipc_request *, uint64_t id,
     int memfd, int control, struct port **, char why[IPC_TEXT]);
+/* A memory file of that many bytes, of which nobody can change the number: a
+ * descriptor, or a negative errno. */
+int serving_new_file(size_t size);
 /* Sends what is due, and closes the port; the keeper does so, too, in a
  * moment. */
 void serving_close(struct port *);

@@ -11,8 +11,9 @@
  *	used	  the socket exists, as far as the last scan could tell
  *	parting	  (bit of port.parting) the socket is gone, but datagrams of its
  *		  program wait for a session, or for the first answer to a
- *		  child; the record and the engine's slot stay until they are
- *		  delivered, PART_US at most.  A program that sends one datagram
+ *		  child, or the peer's addresses are awaited, which the next
+ *		  socket needs; the record and the engine's slot stay until they
+ *		  are there, PART_US at most.  A program that sends one datagram
  *		  and exits is served by this.  All other sessions of the slot
  *		  end at once, and no new ones begin in it, for nobody would
  *		  read what their peers send (mp_slot_part()).

@@ -281,9 +281,11 @@ socket_scan_open(struct socket_scan *s, struct agent *a)
 	s->list[0] = open("/proc/self/net/udp", O_RDONLY | O_CLOEXEC);
 	if (s->list[0] < 0)
 		return -errno;
-	if (socket_diag_open(&s->diag) != 0 || !socket_diag_list(&s->diag, 1,
-	    NULL, NULL))
+	if (socket_diag_open(&s->diag) == 0 && !socket_diag_list(&s->diag, 1,
+	    NULL, NULL)) {
+		close(s->diag.fd);
 		s->diag.fd = -1;
+	}
 	s->list[1] = open("/proc/self/net/udp6", O_RDONLY | O_CLOEXEC);
 	for (i = 0; i < SOCKET_SCAN_AGAIN; i++)
 		s->due[i] = MP_NEVER;

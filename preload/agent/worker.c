@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -233,11 +234,14 @@ static void
 worker_init(struct worker *w, const struct worker_start *start)
 {
 	struct agent *a = &w->agent;
+	struct rlimit files;
 
 	a->channel = start->channel;
 	(void)fcntl(a->channel, F_SETFL, O_NONBLOCK);
 	a->restarts = start->restarts;
 	a->uid = geteuid();
+	a->file_most = getrlimit(RLIMIT_FSIZE, &files) == 0 &&
+	    files.rlim_cur != RLIM_INFINITY ? files.rlim_cur : UINT64_MAX;
 	a->listener = start->listener;
 	a->events = &w->events;
 	a->netmon = &w->netmon;

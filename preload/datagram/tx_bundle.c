@@ -47,6 +47,7 @@
 #include "socket/fdtab.h"
 #include "socket/recover.h"
 #include "socket/sockopt.h"
+#include "tx_option.h"
 #include "tx_packet.h"
 #include "tx_stamp.h"
 
@@ -159,6 +160,7 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 	error = tx_bundle_give(o, &b, r, &refused);
 	sent = error == 0 ? n : 0;
 	o->singly = refused;
+	tx_option_keep(&o->ask, o->s, &b.tx);
 	if (!reentry_lock(o->s->map.arena))
 		return (int)n;
 	error = mp_bundle_commit(m, arena_now(), &b, sent,
@@ -173,13 +175,15 @@ tx_bundle_attempt(struct tx *o, const struct tx_run *r)
 }
 
 int
-tx_bundle_send(struct tx *o, const struct tx_run *all)
+tx_bundle_send(struct tx *o, const struct tx_run *all, unsigned most)
 {
 	struct tx_run run = *all;
 	int n;
 
-	if (run.n > tx_bundle_most(run.len)) {
-		run.n = tx_bundle_most(run.len);
+	if (most > tx_bundle_most(run.len))
+		most = tx_bundle_most(run.len);
+	if (run.n > most) {
+		run.n = most;
 		run.last = run.len;
 	}
 	if (run.n < 2 || !tx_bundle_may(o))

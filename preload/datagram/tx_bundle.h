@@ -22,10 +22,10 @@ struct tx_run {
 /* How many datagrams of that length go into one send, and their packets into
  * the thread's buffer: 1 at least. */
 unsigned tx_bundle_most(size_t len);
-/* Sends as many as go together, from the first one on, without time stamps:
- * how many that were; 0: the first one is to go by itself, which tells why; or
- * its negative errno. */
-int tx_bundle_send(struct tx *, const struct tx_run *);
+/* Sends as many as go together, from the first one on, and `most' of them,
+ * without time stamps: how many that were; 0: the first one is to go by itself,
+ * which tells why; or its negative errno. */
+int tx_bundle_send(struct tx *, const struct tx_run *, unsigned most);
 /* Seals the packets of a bundle that was begun for the run's first ones, which
  * are tx_bundle_most() at most, and gives them to the kernel at once: 0, or the negative errno with which none
  * went.  *refused: the kernel does not send bundles there, so they are to go

@@ -23,10 +23,11 @@
  * that goes in one packet), and what this module calls so (tx_gather_may()).
  * All else goes behind what waits, by tx_staged.c, or comes after it was sent.
  *
- * Back-pressure.  Where the kernel has no room for what waits, that stays
- * accepted; a call that comes when a whole bundle waits is not: it blocks until
- * there is room, or gives EAGAIN, as that of a plain send would.  So a socket
- * holds one bundle more than without mpshim.
+ * Back-pressure.  As many wait as the kernel has room for, which is asked when
+ * the first one begins to (tx_room.c): the call after that goes by itself, and
+ * the kernel blocks it, or gives EAGAIN.  If there is no room nevertheless, as
+ * another thread took it, what waits stays accepted, and no more is: a call
+ * blocks until there is room, or gives EAGAIN.
  *
  * Errors.  What the agent heard (ECONNREFUSED) each call gives, as ever.  An
  * error of sending what waits leaves it staged; the flow is then no longer fit,
@@ -200,9 +201,9 @@ tx_gather_put(struct tx *o, uint64_t now)
 	if (!tx_gather_may(o))
 		return 0;
 	tx_option_engine(&o->ask, o->s, &wish);
-	n = mp_gather(&o->s->map.mp, now, o->slot, &o->dst, &wish, o->payload,
-	    o->len);
-	if (n <= 0)
+	n = mp_gather(&o->s->map.mp, now, o->slot, &o->dst, &wish, o->left,
+	    o->payload, o->len);
+	if (n <= 0 || n == 3)
 		return n;
 	mine.dst = o->dst;
 	mine.cookie = o->s->cookie;

@@ -262,13 +262,23 @@ tx_option_engine(const struct tx_option *ask, const struct sock *s,
 {
 	const struct sock_options *w = &s->options;
 	int tos = (ask->v4 ? w->set_tos : w->set_tclass) - 1;
-	int ttl = (ask->v4 ? w->set_ttl : w->set_hops) - 1, i;
+	int ttl = (ask->v4 ? w->set_ttl : w->set_hops) - 1;
 
-	for (i = 0; i < 2; i++) {
-		wish->tos[i] = (int16_t)(ask->tos != -1 ? ask->tos : tos);
-		wish->ttl[i] = (int16_t)(ask->ttl >= 0 ? ask->ttl : ttl);
-	}
+	wish->tos = (int16_t)(ask->tos != -1 ? ask->tos : tos);
+	wish->ttl = (int16_t)(ask->ttl >= 0 ? ask->ttl : ttl);
 	wish->df = ask->df;
+}
+
+void
+tx_option_keep(const struct tx_option *ask, const struct sock *s,
+    struct mp_tx *tx)
+{
+	struct mp_tx_option wish;
+
+	tx_option_engine(ask, s, &wish);
+	tx->tos = wish.tos;
+	tx->ttl = wish.ttl;
+	tx->df = wish.df;
 }
 
 struct tx_option
@@ -276,8 +286,8 @@ tx_option_of_staged(const struct sock *s, const struct mp_tx_option *wish,
     bool v4)
 {
 	const struct sock_options *w = &s->options;
-	struct tx_option ask = { .v4 = v4, .tos = wish->tos[!v4],
-		.ttl = wish->ttl[!v4], .far_tos = -1, .far_ttl = -1 };
+	struct tx_option ask = { .v4 = v4, .tos = wish->tos, .ttl = wish->ttl,
+		.far_tos = -1, .far_ttl = -1 };
 
 	if (ask.tos == -1 && (w->set_tos != 0 || w->set_tclass != 0))
 		ask.tos = 0;

@@ -41,6 +41,10 @@ int tx_option_probe(int fd, const struct sock *, const struct mp_addr *to,
  * of the program's socket included, the source not. */
 void tx_option_engine(const struct tx_option *, const struct sock *,
     struct mp_tx_option *);
+/* The same for one that the program's socket sends, by this packet of its or in
+ * this bundle, before the commit: the agent may have to send it again. */
+void tx_option_keep(const struct tx_option *, const struct sock *,
+    struct mp_tx *);
 /* Those of a staged datagram that the program's socket itself sends, to that
  * family: not what the program set of the socket since. */
 struct tx_option tx_option_of_staged(const struct sock *,

@@ -19,6 +19,7 @@
 #include "socket/recover.h"
 #include "socket/sockopt.h"
 #include "tx_option.h"
+#include "tx_room.h"
 #include "tx_stamp.h"
 
 /*
@@ -133,6 +134,9 @@ tx_packet_send(struct tx *o, struct mp_tx *tx, int flags, uint32_t stamps)
 		tx_stamp_note(o->s, o->buf->packet, &o->dst, o->payload,
 		    o->len);
 	error = tx_packet_give(o, &p.msg, now);
+	if (error == -EAGAIN && !tx->part && tx_room_grow(o->fd, o->s, o->len,
+	    net_is_v4(&o->dst), net_is_v4(&tx->path.remote)))
+		error = tx_packet_give(o, &p.msg, now);
 	if (error == -EAGAIN && !o->staged && now != flags)
 		return tx_packet_wait(o, &p.msg, flags | MSG_FASTOPEN);
 	return error;

@@ -38,6 +38,7 @@ struct tx {
 	int waits;  /* for room in the socket's buffer */
 	bool room;  /* the last of them ended with room */
 	bool single; /* the message is one datagram */
+	unsigned left; /* tx_room_left(); 0: not asked */
 	struct mp_path way; /* of the packets that had no room last */
 };
 

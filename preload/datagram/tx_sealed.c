@@ -27,6 +27,7 @@
 #include "tx_gather.h"
 #include "tx_option.h"
 #include "tx_packet.h"
+#include "tx_room.h"
 #include "tx_staged.h"
 #include "tx_stamp.h"
 
@@ -74,6 +75,10 @@ tx_sealed_defer(const struct tx *o)
 static int
 tx_sealed_gathered(struct tx *o, int n, uint64_t now)
 {
+	if (n == 3) {
+		o->left = tx_room_left(o->fd, o->len);
+		return 1;
+	}
 	if (n == 2)
 		(void)tx_gather_send(o); /* what has no room stays accepted */
 	if (n > 0)
@@ -115,6 +120,7 @@ tx_sealed_attempt(struct tx *o)
 		tx[i].error = tx_packet_send(o, &tx[i],
 		    tx[i].copy ? o->flags | MSG_DONTWAIT : o->flags,
 		    i == 0 ? o->stamps : 0);
+	tx_option_keep(&o->ask, o->s, &tx[0]);
 	if (!reentry_lock(o->s->map.arena))
 		return 0;
 	n = mp_send_commit(m, arena_now(), tx, n, o->payload, o->len);
@@ -230,7 +236,7 @@ tx_sealed_segments(struct tx *o, const struct tx_run *run)
 	ssize_t n;
 
 	o->df = o->ask.df || tx_sealed_segment_df(o, run->len);
-	n = tx_bundle_send(o, run);
+	n = tx_bundle_send(o, run, run->n);
 	if (n == 0) {
 		o->payload = run->payload;
 		o->len = run->n > 1 ? run->len : run->last;
@@ -316,7 +322,7 @@ tx_sealed_all_more(struct tx *o, size_t len, struct tx_more *more)
 	ssize_t n;
 
 	while (run.n > 0) {
-		n = tx_bundle_send(o, &run);
+		n = tx_bundle_send(o, &run, tx_room_left(o->fd, len));
 		if (n == 0) {
 			o->payload = run.payload;
 			o->len = run.n > 1 ? run.len : run.last;

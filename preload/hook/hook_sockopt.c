@@ -168,6 +168,9 @@ hook_sockopt_get_socket(int fd, struct sock *s, int option, int *n)
 	case SO_RCVBUF:
 		*n = sockopt_room_of(s);
 		return *n > 0 ? SETSOCKOPT_DONE : SETSOCKOPT_PASS;
+	case SO_SNDBUF:
+		*n = sockopt_send_room_of(s);
+		return *n > 0 ? SETSOCKOPT_DONE : SETSOCKOPT_PASS;
 	case SO_DOMAIN:
 		*n = s->family;
 		break;
@@ -305,14 +308,17 @@ hook_sockopt_put_number(int fd, int level, int n, void *value, socklen_t *len)
 /* SO_MEMINFO as the kernel gave it: without the room, the drops and the socket
  * filter that are the library's. */
 static void
-hook_sockopt_meminfo(const struct sock *s, uint32_t *value, socklen_t len)
+hook_sockopt_meminfo(struct sock *s, uint32_t *value, socklen_t len)
 {
-	enum { RCVBUF = 1, OPTMEM = 6, DROPS = 8 }; /* SK_MEMINFO_*, linux/sock_diag.h */
+	/* SK_MEMINFO_* of linux/sock_diag.h */
+	enum { RCVBUF = 1, SNDBUF = 3, OPTMEM = 6, DROPS = 8 };
 	uint32_t own = arena_own_drops(&s->map, s->slot);
-	int room = sockopt_room_of(s);
+	int room = sockopt_room_of(s), send = sockopt_send_room_of(s);
 
 	if (len > RCVBUF * sizeof(*value) && room > 0)
 		value[RCVBUF] = (uint32_t)room;
+	if (len > SNDBUF * sizeof(*value) && send > 0)
+		value[SNDBUF] = (uint32_t)send;
 	if (len > OPTMEM * sizeof(*value) &&
 	    !user_filter_present(s))
 		value[OPTMEM] = 0;

@@ -206,6 +206,10 @@ setsockopt_after_socket(int fd, struct sock *s, int option, int n)
 	case SO_RCVBUFFORCE:
 		sockopt_room(fd, s);
 		break;
+	case SO_SNDBUF:
+	case SO_SNDBUFFORCE:
+		sockopt_send_room_forget(s);
+		break;
 	case SO_BROADCAST:
 		s->broadcast = n != 0;
 		break;

@@ -7,10 +7,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "libc.h"
 #include "shared/arena.h"
+#include "shared/raw.h"
 #include "shared/real.h"
 #include "shared/seccomp.h"
 
@@ -36,6 +39,23 @@ log_setup(const char *spec)
 		snprintf(file, sizeof(file), "%s", colon + 1);
 }
 
+/* Does a line more fit into the file?  Where a limit ends it (RLIMIT_FSIZE),
+ * write(2) would kill the program by SIGXFSZ. */
+static bool
+log_fits(int fd, size_t len)
+{
+	struct rlimit most;
+	struct stat st;
+
+	if (!SECCOMP_ALLOWS(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &most) ||
+	    !SECCOMP_ALLOWS(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) ||
+	    RAW(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &most) != 0 ||
+	    most.rlim_cur == RLIM_INFINITY)
+		return true;
+	return fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size + len <= most.rlim_cur;
+}
+
 static void
 log_put(const char *line, size_t len)
 {
@@ -50,7 +70,7 @@ log_put(const char *line, size_t len)
 		if (fd < 0)
 			return;
 	}
-	if (real_write(fd, line, len) < 0) {
+	if (log_fits(fd, len) && real_write(fd, line, len) < 0) {
 		/* Where could that be reported? */
 	}
 	if (fd != 2)

@@ -138,7 +138,9 @@ spawn_agent(bool quiet)
 	munmap(stack, 2 * STACK);
 	if (sp.error != 0) {
 		log_say(quiet ? LOG_DEBUG : LOG_ERROR, LOG_AGENT,
-		    "cannot start the agent %s: %s", path, strerror(sp.error));
+		    "cannot start the agent %s: %s%s", path,
+		    strerror(sp.error), sp.error == EAGAIN ?
+		    " (ulimit -u?)" : "");
 		return -sp.error;
 	}
 	return WIFEXITED(sp.status) && WEXITSTATUS(sp.status) == 0 ? 0 :

@@ -20,7 +20,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 10,
+	ARENA_VERSION = 11,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -77,6 +77,8 @@ struct slot {
 	uint32_t pid;	      /* of its opener, in the agent's pid namespace */
 	char program[ARENA_NAME];
 	struct slot_rx rx;
+	_Atomic uint32_t tx_room; /* the program's SO_SNDBUF, as it reads it; 0:
+				   * the kernel's is it */
 };
 
 struct arena {

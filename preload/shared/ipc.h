@@ -8,7 +8,7 @@
  *		memfd, with IPC_REFUSAL and IPC_SET a socket; by the abstract
  *		socket then the socket in question.
  * answer	struct ipc_answer; with the arena's memfd after IPC_OPEN,
- *		IPC_FIND and IPC_ADOPT.  IPC_STATUS: instead any number of
+ *		IPC_FIND and IPC_ADOPT, a new one after IPC_FILE.  IPC_STATUS: instead any number of
  *		struct ipc_row, then end of file.  IPC_EVENTS: rows of what
  *		there is, then of what happens, as long as both sides live; or
  *		an answer with an error.
@@ -25,7 +25,7 @@
 #include "mp.h"
 
 enum ipc_bound {
-	IPC_VERSION = 5,
+	IPC_VERSION = 6,
 	IPC_KEYS = 4096,  /* bytes of what is wanted of keys */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
@@ -66,6 +66,9 @@ enum ipc_kind {
 			* has a memfd, the socket has this slot of that arena now
 			*/
 	IPC_EVENTS,    /* what happens on a port (0: on all), as it happens */
+	IPC_FILE,      /* a sealed memory file of `len' pages, all holes: for the
+			* copy of an arena, before IPC_ADOPT.  A program may have
+			* a limit on the size of its own files (RLIMIT_FSIZE) */
 	IPC_STEER,     /* the socket of a port with others was connected:
 			* its peer's packets are steered to it before the
 			* answer */
@@ -111,7 +114,7 @@ struct ipc_request {
 	char program[ARENA_NAME];
 	struct ipc_view view; /* IPC_STATUS */
 	int32_t level, option; /* IPC_SET */
-	uint32_t len;
+	uint32_t len;	/* of the value; IPC_FILE: pages */
 	uint8_t value[IPC_VALUE]; /* of a BPF filter: its instructions */
 };
 

@@ -20,6 +20,7 @@
 #include "shared/seccomp.h"
 
 enum {
+	PAGE = 4096,
 	TRIES = 3,	/* to start an agent and ask it */
 	LOCKED = 200,	/* to ask again while the port's lock is taken */
 	LOCKED_MS = 5,	/* pause before that */
@@ -263,6 +264,31 @@ agent_rpc_adopt(int fd, struct sock *s, const int pass[IPC_PASS],
 		return error;
 	error = agent_rpc(IPC_ADOPT, fd, s, &a, pass, answer, got);
 	return error != 0 ? error : answer->error;
+}
+
+int
+agent_rpc_file(size_t size)
+{
+	static const struct sock none;
+	struct reentry_buf *buf = reentry_take();
+	struct ipc_request *ask;
+	struct ipc_answer answer;
+	int got = -1, error;
+
+	if (buf == NULL)
+		return -ENOBUFS;
+	ask = (struct ipc_request *)(void *)buf->packet;
+	agent_rpc_fill(ask, IPC_FILE, &none);
+	ask->len = (uint32_t)(size / PAGE);
+	error = agent_rpc_ask(ask, NULL, 0, -1, &answer, &got, false);
+	reentry_give(buf);
+	if (error == 0)
+		error = answer.error;
+	if (error == 0 && got >= 0)
+		return got;
+	if (got >= 0)
+		real_close(got);
+	return error != 0 ? error : -EPROTO;
 }
 
 int

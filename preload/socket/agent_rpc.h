@@ -38,6 +38,9 @@ void agent_rpc_greet(void);
  * on. */
 int agent_rpc_adopt(int fd, struct sock *, const int pass[IPC_PASS],
     struct ipc_answer *, int *got);
+/* A new memory file of that many bytes, all holes: a descriptor, or a negative
+ * errno. */
+int agent_rpc_file(size_t size);
 /* The memfd of the socket's arena that the agent uses, or a negative errno. */
 int agent_rpc_memfd(int fd, struct sock *);
 

@@ -291,6 +291,8 @@ attach_log_refused(const struct ipc_answer *answer, int error)
 
 	if (error == -EACCES && !why)
 		text = "the agent is another user's";
+	if (error == -ENOMEM && !why)
+		text = "too little memory (ulimit -v?)";
 	if (!conf_get()->told)
 		log_say(LOG_ERROR, why ? LOG_KEY : LOG_AGENT,
 		    "nothing is sent: %s", text);

@@ -5,7 +5,7 @@
  * When keeper and worker of the agent are both dead, the arenas live on in the
  * processes that map them, but no process has a descriptor of the memory any
  * more.  So the first process that notices starts an agent, copies the arena
- * into a new memfd, marks the old one as moved and hands the copy over; the
+ * into a memfd that this makes, marks the old one as moved and hands the copy over; the
  * others find the mark and ask the agent for its memfd.  (When only the worker
  * dies, the keeper starts another with the same memfd; no program notices.)
  *
@@ -22,6 +22,10 @@
  * - The copy is made and `moved' set under one hold of the arena's lock.  So
  *   every sequence number taken before is in the copy, and none is taken from
  *   the old memory after: no nonce comes twice under a session's key.
+ * - The copy has every page that there is, also those in swap, for one that
+ *   lacks a page counts from an older number.  On a host without
+ *   swap mincore(2) tells holes from pages, else a userfaultfd (K64).  Where the
+ *   process may have none, nothing is copied, and the agent is missed.
  * - The arena's own key (internal datagrams) is in both; there the copy's count
  *   is moved on by 2^40, since a process may send one more by the old memory.
  * - One process copies: reentry_lock() fails for the others once the mark is
@@ -42,7 +46,7 @@
  *
  * Never: recovery where a seccomp filter forbids one of its system calls; the
  * agent is missed then.  Sources: mremap(2) (old size 0), mincore(2),
- * memfd_create(2); the lab's agent/both-killed and security/nonce-after-kill.
+ * userfaultfd(2); the lab's agent/both-killed and security/nonce-after-kill.
  */
 #include "recover.h"
 
@@ -95,21 +99,27 @@ recover_map(struct sock *s, int memfd)
 	return p != MAP_FAILED;
 }
 
-/* Copies the arena and marks it as moved: a descriptor, or a negative value:
- * the copy failed, or another process was first. */
+/* Copies the arena into a file of the new agent's and marks it as moved: a
+ * descriptor, or a negative errno; -EBUSY: another process was first. */
 static int
 recover_copy(struct sock *s)
 {
 	struct arena *a = s->map.arena;
-	int memfd;
+	int error, memfd = agent_rpc_file(s->map.size);
 
-	if (!reentry_lock(a))
-		return -1;
-	memfd = arena_copy_make(&s->map);
-	if (memfd >= 0)
-		atomic_store(&a->moved, 1);
-	reentry_unlock(a);
-	return memfd;
+	if (memfd < 0)
+		return memfd;
+	error = -EBUSY;
+	if (reentry_lock(a)) {
+		error = arena_copy_into(&s->map, memfd);
+		if (error == 0)
+			atomic_store(&a->moved, 1);
+		reentry_unlock(a);
+	}
+	if (error == 0)
+		return memfd;
+	real_close(memfd);
+	return error;
 }
 
 /* Starts an agent and gives it control socket and copy. */
@@ -141,6 +151,12 @@ recover_hand_over(int fd, struct sock *s)
 		if (got >= 0)
 			real_close(got);
 		real_close(pass[1]);
+	} else if (pass[1] != -EBUSY) {
+		log_say(LOG_ERROR, LOG_AGENT, "the agent died, and no other "
+		    "can take its place for this socket: %s",
+		    strerror(-pass[1]));
+		if (pass[1] == -EIO || pass[1] == -EFBIG) /* it will not help */
+			atomic_store(&s->recover_at, UINT64_MAX);
 	}
 	real_close(pass[0]);
 }
@@ -149,9 +165,8 @@ recover_hand_over(int fd, struct sock *s)
 static bool
 recover_allowed(void)
 {
-	return seccomp_unfiltered() || (SECCOMP_ALLOWS(SYS_memfd_create) &&
-	    SECCOMP_ALLOWS(SYS_mincore) && SECCOMP_ALLOWS(SYS_mremap) &&
-	    SECCOMP_ALLOWS(SYS_execve));
+	return seccomp_unfiltered() ||
+	    (arena_copy_allowed() && SECCOMP_ALLOWS(SYS_execve));
 }
 
 void

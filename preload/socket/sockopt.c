@@ -52,12 +52,14 @@ sockopt_waits(int fd)
 	    (tv.tv_sec != 0 || tv.tv_usec != 0);
 }
 
-/* The largest SO_RCVBUF that the system lets a program have, as it reads it. */
+/* The largest buffer (SO_RCVBUF or SO_SNDBUF) that the system lets a program
+ * have, as it reads it. */
 static int
-sockopt_room_most(void)
+sockopt_room_most(int option)
 {
-	static _Atomic int most;
-	int n = atomic_load(&most), fd;
+	static _Atomic int most[2];
+	_Atomic int *known = &most[option == SO_SNDBUF];
+	int n = atomic_load(known), fd;
 
 	if (n != 0)
 		return n;
@@ -65,11 +67,23 @@ sockopt_room_most(void)
 	if (fd < 0)
 		return 0;
 	n = INT_MAX / 2;
-	(void)real_setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
-	n = sockopt_get(fd, SOL_SOCKET, SO_RCVBUF);
+	(void)real_setsockopt(fd, SOL_SOCKET, option, &n, sizeof(n));
+	n = sockopt_get(fd, SOL_SOCKET, option);
 	real_close(fd);
-	atomic_store(&most, n);
+	atomic_store(known, n);
 	return n;
+}
+
+/* Makes a buffer of the kernel twice `half' bytes, as it counts them, unless
+ * that is more than it lets us: then it would become smaller. */
+static bool
+sockopt_room_set(int fd, int option, int half)
+{
+	if (real_setsockopt(fd, SOL_SOCKET, option == SO_SNDBUF ?
+		SO_SNDBUFFORCE : SO_RCVBUFFORCE, &half, sizeof(half)) == 0)
+		return true;
+	return half <= sockopt_room_most(option) / 2 && real_setsockopt(fd,
+	    SOL_SOCKET, option, &half, sizeof(half)) == 0;
 }
 
 /*
@@ -91,9 +105,39 @@ sockopt_room(int fd, struct sock *s)
 	if (n <= 0)
 		return;
 	atomic_store(&s->map.arena->slot[s->slot].rx.room, (uint32_t)n);
-	if (real_setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &n, sizeof(n)) !=
-	    0 && n <= sockopt_room_most())
-		sockopt_set(fd, SOL_SOCKET, SO_RCVBUF, n);
+	(void)sockopt_room_set(fd, SO_RCVBUF, n);
+}
+
+bool
+sockopt_send_room(int fd, struct sock *s, int much, int little)
+{
+	_Atomic uint32_t *room = &s->map.arena->slot[s->slot].tx_room;
+	int64_t n, want;
+
+	n = sockopt_get(fd, SOL_SOCKET, SO_SNDBUF);
+	want = atomic_load(room) != 0 ? atomic_load(room) : n;
+	want = (want * much + little - 1) / little;
+	if (n <= 0 || n >= want || want > INT_MAX ||
+	    !sockopt_room_set(fd, SO_SNDBUF, (int)(want + 1) / 2))
+		return false;
+	if (atomic_load(room) == 0)
+		atomic_store(room, (uint32_t)n);
+	return true;
+}
+
+void
+sockopt_send_room_forget(struct sock *s)
+{
+	if (atomic_load(&s->state) == SOCK_ATTACHED)
+		atomic_store(&s->map.arena->slot[s->slot].tx_room, 0);
+}
+
+int
+sockopt_send_room_of(struct sock *s)
+{
+	if (atomic_load(&s->state) != SOCK_ATTACHED)
+		return 0;
+	return (int)atomic_load(&s->map.arena->slot[s->slot].tx_room);
 }
 
 int

@@ -34,6 +34,16 @@ void sockopt_know(int fd, struct sock *);
 void sockopt_room(int fd, struct sock *);
 /* The program's SO_RCVBUF; 0: the kernel's is it. */
 int sockopt_room_of(const struct sock *);
+/*
+ * Makes the kernel's SO_SNDBUF of an attached socket larger than the program's
+ * in the proportion of these two numbers, so that both hold as many datagrams:
+ * false, it is, or cannot be.
+ */
+bool sockopt_send_room(int fd, struct sock *, int much, int little);
+/* The program's SO_SNDBUF is what the kernel's is now. */
+void sockopt_send_room_forget(struct sock *);
+/* The program's SO_SNDBUF; 0: the kernel's is it. */
+int sockopt_send_room_of(struct sock *);
 /* Sets the kernel's options of an attached socket as these are now. */
 void sockopt_apply(int fd, struct sock *);
 

@@ -336,12 +336,13 @@ int
 player_gather(struct player *p, const struct mp_addr *to, const void *data,
     size_t len)
 {
-	static const struct mp_tx_option none = { .tos = { -1, -1 },
-		.ttl = { -1, -1 } };
+	static const struct mp_tx_option none = { .tos = -1,
+		.ttl = -1 };
 	int n;
 
 	arena_lock(p->map.arena);
-	n = mp_gather(&p->map.mp, arena_now(), p->slot, to, &none, data, len);
+	n = mp_gather(&p->map.mp, arena_now(), p->slot, to, &none, MP_BUNDLE_MAX,
+	    data, len);
 	unlock(p);
 	return n;
 }

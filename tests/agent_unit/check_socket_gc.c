@@ -2,6 +2,7 @@
 #include "suites.h"
 
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "agent/port.h"
 #include "agent/socket_gc.h"
@@ -41,6 +42,23 @@ START_TEST(live_ports_stay)
 	socket_gc_run(world);
 	ck_assert_uint_eq(live->nslots, 2);
 	ck_assert_uint_eq(lost->nslots, 2);
+}
+END_TEST
+
+/* sock_diag can be opened, but lists nothing, as without inet_diag: it is done
+ * without, and nothing of it stays open. */
+START_TEST(no_diag)
+{
+	struct socket_scan s;
+
+	kernel_reset_diag();
+	kernel_refuse_diag();
+	ck_assert_int_eq(socket_scan_open(&s, world), 0);
+	ck_assert_int_lt(s.diag.fd, 0);
+	ck_assert(!kernel_has_diag());
+	close(s.list[0]);
+	if (s.list[1] >= 0)
+		close(s.list[1]);
 }
 END_TEST
 
@@ -266,6 +284,7 @@ suite_socket_gc(void)
 	suite_add_tcase(s, socket_gc_scans("asked", world_begin));
 	suite_add_tcase(s, socket_gc_scans("refused", world_begin_refused));
 	tcase_add_checked_fixture(t, world_begin, world_end);
+	tcase_add_test(t, no_diag);
 	tcase_add_test(t, announced);
 	tcase_add_test(t, heard);
 	tcase_add_test(t, heard_while_staged);

@@ -51,6 +51,8 @@ int kernel_list(void);
 int kernel_diag(void);
 /* It refuses every question from now on. */
 void kernel_refuse_diag(void);
+/* Is its descriptor open still? */
+bool kernel_has_diag(void);
 /* Forgets that, and what was asked. */
 void kernel_reset_diag(void);
 /* Readings of the list, and sock_diag's lists of the sockets' own family, fail

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -60,10 +61,20 @@ kernel_refuse_diag(void)
 	refused = true;
 }
 
+bool
+kernel_has_diag(void)
+{
+	struct stat st;
+
+	/* The number can be another file's by now; an eventfd is of no type. */
+	return diag >= 0 && fstat(diag, &st) == 0 &&
+	    (st.st_mode & S_IFMT) == 0;
+}
+
 void
 kernel_reset_diag(void)
 {
-	if (diag >= 0)
+	if (kernel_has_diag())
 		close(diag);
 	diag = -1;
 	refused = false;
@@ -154,6 +165,18 @@ say_one(void *to)
 	if (n == 0)
 		return say_end(to, NLMSG_ERROR, -ENOENT);
 	return say_socket(to, &of[ntohs(asked.req.id.idiag_sport) % n]);
+}
+
+/* Where sock_diag refuses, its socket is the played one, too. */
+int __real_socket(int, int, int);
+int __wrap_socket(int, int, int);
+
+int
+__wrap_socket(int family, int type, int protocol)
+{
+	return refused && family == AF_NETLINK &&
+	    protocol == NETLINK_SOCK_DIAG ? kernel_diag() :
+	    __real_socket(family, type, protocol);
 }
 
 /* Other descriptors are the host's: check_uplink.c asks it for routes. */

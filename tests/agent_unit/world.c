@@ -83,6 +83,7 @@ world_begin(void)
 	all = calloc(1, sizeof(*all));
 	ck_assert_ptr_nonnull(all);
 	world = &all->agent;
+	world->file_most = UINT64_MAX;
 	world->events = &all->events;
 	world->netmon = &all->netmon;
 	world->scan = &all->scan;

@@ -165,8 +165,8 @@ START_TEST(other_family_only)
 	ck_assert_int_eq(ask.far_tos, rows[_i].tos_got);
 	ck_assert_int_eq(ask.far_ttl, rows[_i].ttl_got);
 	tx_option_engine(&ask, &s, &wish);
-	ck_assert_int_eq(wish.tos[0], rows[_i].tclass - 1);
-	ck_assert_int_eq(wish.ttl[0], rows[_i].hops - 1);
+	ck_assert_int_eq(wish.tos, rows[_i].tclass - 1);
+	ck_assert_int_eq(wish.ttl, rows[_i].hops - 1);
 }
 END_TEST
 
@@ -184,8 +184,8 @@ START_TEST(staged)
 		{ 34, 9, 9, 9 },
 		{ 34, NET_MINUS, NET_MINUS, NET_MINUS },
 	};
-	struct mp_tx_option wish = { .tos = { rows[_i].wish, 1 },
-		.ttl = { rows[_i].wish, 1 } };
+	struct mp_tx_option wish = { .tos = rows[_i].wish,
+		.ttl = rows[_i].wish };
 	struct sock s = { .options = { .set_tos = rows[_i].set,
 		.set_ttl = rows[_i].set } };
 	struct tx_option ask = tx_option_of_staged(&s, &wish, true);

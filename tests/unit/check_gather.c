@@ -16,8 +16,7 @@
 static struct duo *d;
 static struct mp *m;
 static uint8_t packets[65536], data[65536], before[65536];
-static const struct mp_tx_option usual = { .tos = { -1, -1 },
-	.ttl = { -1, -1 } };
+static const struct mp_tx_option usual = { .tos = -1, .ttl = -1 };
 static uint32_t next; /* number of the next datagram */
 
 static void
@@ -43,6 +42,8 @@ number(uint32_t n, size_t len)
 	memcpy(data, &n, sizeof(n));
 }
 
+static unsigned room = MP_BUNDLE_MAX; /* for datagrams in the kernel's buffer */
+
 /* What mp_gather() says to the next datagram. */
 static int
 gathers(size_t len)
@@ -50,8 +51,9 @@ gathers(size_t len)
 	int n;
 
 	number(next, len);
-	n = mp_gather(m, d->now, 0, &d->end[0].peer, &usual, data, len);
-	next += n > 0;
+	n = mp_gather(m, d->now, 0, &d->end[0].peer, &usual, room, data,
+	    len);
+	next += n == 1 || n == 2;
 	return n;
 }
 
@@ -231,10 +233,10 @@ START_TEST(differ)
 	ck_assert_int_eq(flush(), 2);
 	hurry();
 	ck_assert_int_eq(gathers(200), 1);
-	other.tos[0] = 4;
+	other.tos = 4;
 	number(next++, 200);
-	ck_assert_int_gt(mp_gather(m, d->now, 0, &d->end[0].peer, &other, data,
-	    200), 0);
+	ck_assert_int_gt(mp_gather(m, d->now, 0, &d->end[0].peer, &other, room,
+	    data, 200), 0);
 	ck_assert_int_eq(flush(), 2);
 	heard(got, 0, next);
 }
@@ -373,6 +375,57 @@ START_TEST(no_room)
 }
 END_TEST
 
+/* The kernel is asked for room before the first one waits, and no more wait than
+ * it has room for; where that is one, it goes by itself. */
+START_TEST(little_room)
+{
+	struct session *s = duo_session(d, 0);
+	uint64_t at;
+
+	hurry();
+	at = s->hurry_at;
+	room = 0;
+	ck_assert_int_eq(gathers(1000), 3);
+	ck_assert_uint_eq(s->hurry_at, at);
+	ck_assert_uint_eq(left(), 0);
+	room = 1;
+	ck_assert_int_eq(gathers(1000), 0);
+	ck_assert_uint_eq(left(), 0);
+	room = 3;
+	ck_assert_int_eq(gathers(1000), 1);
+	room = 0; /* asked once */
+	ck_assert_int_eq(gathers(1000), 1);
+	ck_assert_int_eq(gathers(1000), 2);
+	ck_assert_int_eq(gathers(1000), MP_EAGAIN);
+	ck_assert_uint_eq(left(), 3);
+	ck_assert_int_eq(flush(), 1);
+	hurry();
+	ck_assert_int_eq(gathers(1000), 3);
+	room = MP_BUNDLE_MAX;
+}
+END_TEST
+
+/* The kernel has no room after all: those that wait stay, and no more come. */
+START_TEST(room_taken)
+{
+	struct mp_bundle b;
+	size_t len, last;
+
+	hurry();
+	ck_assert_int_eq(gathers(1000), 1);
+	ck_assert_int_eq(gathers(1000), 1);
+	ck_assert_uint_eq(takes(&b, &len, &last), 2);
+	seals(&b, len, last, false);
+	ck_assert_int_eq(mp_gather_commit(m, d->now, &b, 0, MP_EAGAIN),
+	    MP_EAGAIN);
+	ck_assert_int_eq(gathers(1000), MP_EAGAIN);
+	ck_assert_uint_eq(left(), 2);
+	ck_assert_int_eq(flush(), 1);
+	hurry();
+	ck_assert_int_eq(gathers(1000), 1);
+}
+END_TEST
+
 /*
  * Who took them dies: they are sent once more, by the same packets, byte for
  * byte, and each arrives once: also if he is not dead, and sends them now.
@@ -481,7 +534,7 @@ START_TEST(killed_within)
 			s->staged.bytes = was.bytes;
 	} else { /* `first' is the next one's already */
 		r = pool_first(m, POOL_HELD, s);
-		s->staged.first = (uint32_t)r->next;
+		s->staged.first = r->next;
 	}
 	ck_assert_int_gt(gathers(100), 0);
 	ck_assert_int_ge(flush(), 1);
@@ -527,6 +580,8 @@ suite_gather(void)
 	tcase_add_test(t, behind);
 	tcase_add_loop_test(t, unfit, 0, 4);
 	tcase_add_loop_test(t, no_room, 0, 2);
+	tcase_add_test(t, little_room);
+	tcase_add_test(t, room_taken);
 	tcase_add_loop_test(t, dies, 0, 3);
 	tcase_add_test(t, dies_with_key);
 	tcase_add_test(t, closed);

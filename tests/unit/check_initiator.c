@@ -90,6 +90,44 @@ START_TEST(rounds)
 }
 END_TEST
 
+/* After CLOSE the peer was there a moment ago: a server that is replaced by
+ * another process.  INIT goes again sooner, so that what the program says waits
+ * little longer than for the next one to bind its port. */
+START_TEST(rounds_after_close)
+{
+	static const uint64_t at[] = { 0, 50, 100, 200, 300, 500, 700, 1100 };
+	struct duo *d = watched(1);
+	struct session *s;
+	uint64_t closed;
+	uint32_t n = 2;
+	int i;
+
+	duo_up(d);
+	s = duo_session(d, 0);
+	if (_i == 1) { /* two handshakes a second ago, as of a child that failed */
+		s->rekey_at = s->last_data = duo_time(d, 0);
+		table_arm(&d->end[0].mp, s, s->rekey_at);
+		s->keys[s->cur & 1].born_at = s->rekey_at;
+	}
+	duo_chat(d, d->now + 1200 * MS, 100 * MS, &n);
+	ck_assert(_i == 0 || duo_count(d, 0, MP_C_handshake_out) == 2);
+	mp_slot_close(&d->end[1].mp, duo_time(d, 1), 0);
+	closed = d->now - seen.start;
+	seen.n = 0;
+	duo_run(d, d->now + DUO_DELAY);
+	d->end[1].off = true;
+	duo_run(d, d->now + 5 * SEC);
+	ck_assert_int_ge(seen.n, COUNT(at));
+	ck_assert_uint_le(seen.init[0].at - closed, 2 * DUO_DELAY);
+	for (i = 0; i < COUNT(at); i++)
+		ck_assert_msg(seen.init[i].at - seen.init[0].at ==
+		    at[i] * MS, "INIT %d at %llu", i, (unsigned long long)
+		    (seen.init[i].at - seen.init[0].at));
+	ck_assert_int_le(seen.n, COUNT(at) + 4); /* one a second then */
+	duo_free(d);
+}
+END_TEST
+
 /* A session that was up, whose program is idle: one pair every 2 s. */
 START_TEST(rounds_of_the_idle)
 {
@@ -507,6 +545,7 @@ suite_initiator(void)
 
 	tcase_add_test(t, rounds);
 	tcase_add_test(t, rounds_of_the_idle);
+	tcase_add_loop_test(t, rounds_after_close, 0, 2);
 	tcase_add_loop_test(t, event, 0, COUNT(events));
 	tcase_add_test(t, cookie);
 	tcase_add_test(t, resp_changed);

@@ -299,14 +299,14 @@ START_TEST(stage_recent)
 	struct record *r, *newer = put(POOL_HELD, 0, 4, 700);
 	uint32_t n;
 
-	newer->option.tos[1] = 77;
+	newer->tos = 77;
 	newer->df = true;
 	for (n = 1; n < 4; n++)
 		put(POOL_RECENT, 0, n, 500 + n);
 	pool_stage_recent(&m, s[0], T0);
 	r = pool_first(&m, POOL_HELD, s[0]);
 	for (n = 1; n < 5; n++, r = pool_next(&m, POOL_HELD, r)) {
-		ck_assert_int_eq(r->option.tos[1], n == 4 ? 77 : -1);
+		ck_assert_int_eq(r->tos, n == 4 ? 77 : -1);
 		ck_assert_int_eq(r->df, n == 4);
 		ck_assert_uint_eq(r->sent_at, T0);
 		r->sent_at += n;
@@ -406,7 +406,7 @@ START_TEST(at)
 	ck_assert_uint_eq(pool_begin(&m, POOL_RECENT, s[1]), MP_NEVER);
 	first = pool_begin(&m, POOL_RECENT, s[0]);
 	r = pool_first(&m, POOL_RECENT, s[0]);
-	second = r->next;
+	second = pool_after(r);
 	check_record(pool_at(&m, POOL_RECENT, s[0], first), 0, 0, 500);
 	check_record(pool_at(&m, POOL_RECENT, s[0], second), 0, 1, 500);
 	check_record(pool_at(&m, POOL_RECENT, s[0], MP_NEVER), 0, 0, 500);
@@ -452,7 +452,7 @@ spoil_next(struct record *r)
 static void
 spoil_far(struct record *r)
 {
-	r->next = UINT64_MAX - 31;
+	r->next = UINT32_MAX - 31;
 }
 
 static void

@@ -14,8 +14,7 @@
 
 enum { CLIENT = 0, SERVER = 1 };
 
-static const struct mp_tx_option nothing = { .tos = { -1, -1 },
-	.ttl = { -1, -1 } };
+static const struct mp_tx_option nothing = { .tos = -1, .ttl = -1 };
 
 /* A client whose kernel would send from its address `primary'. */
 static struct duo *

@@ -100,8 +100,24 @@ START_TEST(moved)
 	f[0]->proof_at = T0 + 30 * MS;
 	recent_trim(&m, s, T0 + 40 * MS, 9);
 	ck_assert_uint_eq(pool_first(&m, POOL_RECENT, s)->sent_at, T0);
-	ck_assert(!recent_arrived(f[0], T0));
-	ck_assert(recent_arrived(f[0], T0 + 20 * MS));
+	ck_assert(!recent_arrived(s, f[0], T0));
+	ck_assert(recent_arrived(s, f[0], T0 + 20 * MS));
+}
+END_TEST
+
+/* Nor is what was sent before the peer of a child was heard at all. */
+START_TEST(unheard)
+{
+	sent(0, T0);
+	s->unheard_at = T0 + 10 * MS;
+	f[0]->proof_at = T0 + 30 * MS;
+	recent_trim(&m, s, T0 + 40 * MS, 9);
+	ck_assert_uint_eq(pool_first(&m, POOL_RECENT, s)->sent_at, T0);
+	pool_first(&m, POOL_RECENT, s)->via[0] = 0;
+	pool_first(&m, POOL_RECENT, s)->vias = 1;
+	pool_first(&m, POOL_RECENT, s)->copied_us = 15 * MS; /* but a copy is */
+	recent_trim(&m, s, T0 + 40 * MS, 9);
+	ck_assert_ptr_null(pool_first(&m, POOL_RECENT, s));
 }
 END_TEST
 
@@ -115,6 +131,7 @@ suite_recent(void)
 	tcase_add_test(t, after);
 	tcase_add_test(t, trim);
 	tcase_add_test(t, moved);
+	tcase_add_test(t, unheard);
 	suite_add_tcase(suite, t);
 	return suite;
 }

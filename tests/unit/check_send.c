@@ -567,9 +567,9 @@ see_data(struct duo *d, struct duo_packet *p, void *arg)
 START_TEST(options)
 {
 	static const struct mp_tx_option asks[] = {
-		{ .tos = { 0xb9, 1 }, .ttl = { 3, 255 }, .df = true },
-		{ .tos = { -1, 2 }, .ttl = { 9, -1 } },
-		{ .tos = { 0, -1 }, .ttl = { -1, -1 } },
+		{ .tos = 0xb9, .ttl = 3, .df = true },
+		{ .tos = -1, .ttl = 255 },
+		{ .tos = 0, .ttl = -1 },
 	};
 	struct duo *d = duo_new(1, 1);
 	const struct mp_tx_option *w = &asks[_i % 3];
@@ -588,8 +588,8 @@ START_TEST(options)
 	duo_run(d, d->now + SEC);
 	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
 	ck_assert_int_eq(seen.n, 1);
-	ck_assert_int_eq(seen.tos, w->tos[v6]);
-	ck_assert_int_eq(seen.ttl, w->ttl[v6]);
+	ck_assert_int_eq(seen.tos, w->tos);
+	ck_assert_int_eq(seen.ttl, w->ttl);
 	ck_assert_int_eq(seen.df, w->df);
 	duo_free(d);
 }
@@ -627,8 +627,8 @@ bare_host(struct duo *d, struct duo_packet *p, void *arg)
 static struct duo *
 duo_bare_peer(void)
 {
-	static const struct mp_tx_option prefer = { .tos = { -1, -1 },
-		.ttl = { -1, -1 }, .plain_us = 1000 * MS };
+	static const struct mp_tx_option prefer = { .tos = -1, .ttl = -1,
+		.plain_us = 1000 * MS };
 	struct duo *d = duo_new(1, 1);
 
 	memset(&bare, 0, sizeof(bare));

@@ -399,7 +399,7 @@ END_TEST
 START_TEST(plain)
 {
 	struct duo *p = duo_new(1, 1);
-	struct mp_tx_option option = { .tos = { -1, -1 }, .ttl = { -1, -1 },
+	struct mp_tx_option option = { .tos = -1, .ttl = -1,
 		.plain_us = 1000 };
 	struct mp_tx tx[MP_TX_MAX];
 	struct mp_out out;

@@ -10,6 +10,7 @@
 #include "mp.h"
 #include "state.h"
 #include "suites.h"
+#include "wire.h"
 
 /* --- Parents and tickets - */
 
@@ -73,6 +74,89 @@ START_TEST(ticket_use)
 	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
 	ck_assert_int_eq(mp_send_begin(m, d->now, 0, &d->end[SIBLING].peer,
 	    0, 1, (enum mp_send_flag)0, tx), MP_EAGAIN); /* used */
+	duo_free(d);
+}
+END_TEST
+
+/* No list of addresses arrives in one direction. */
+static bool no_lists;
+
+static enum duo_verdict
+lose_lists(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct wire_ad ad;
+	struct wire_msg msg;
+	uint8_t body[2048];
+
+	(void)arg;
+	return no_lists && p->from == SERVER && p->len <= sizeof(body) &&
+	    duo_peek(d, p, &ad, &msg, body) && (msg.flags & WIRE_ADDR) ?
+	    DUO_DROP : DUO_PASS;
+}
+
+/* The parent's socket lived too short to hear its peer's addresses: the next
+ * socket asks for them; until they are there its end has to wait; and what is
+ * known of the peer is not forgotten for one that knows less. */
+START_TEST(addresses)
+{
+	struct duo *d = duo_new(2, 3);
+	struct mp_session_info info;
+	struct mp_parent p, again;
+	struct mp *m;
+
+	d->tap = lose_lists;
+	no_lists = true;
+	ck_assert_int_eq(duo_say(d, CLIENT, 0), 0);
+	duo_run(d, d->now + 5 * DUO_DELAY);
+	p = family_parent(d);
+	ck_assert_uint_eq(p.peer.ntold, 0);
+	family_add(d);
+	family_ticket(d, SIBLING, &p);
+	m = &d->end[SIBLING].mp;
+	ck_assert_int_eq(duo_say(d, SIBLING, 100), 0);
+	duo_run(d, d->now + 5 * DUO_DELAY);
+	ck_assert_int_eq(duo_heard(d, SERVER, 100), 1);
+	ck_assert_int_eq(mp_session_get(m, 0, &info), 0);
+	ck_assert(info.waits);
+	mp_parent_learn(m, d->now, 0, &p);
+	ck_assert_uint_eq(p.peer.ntold, 0);
+	no_lists = false;
+	mp_slot_part(m, d->now, 0); /* the program is gone */
+	duo_run(d, d->now + 2 * SEC);
+	ck_assert_int_eq(mp_session_get(m, 0, &info), 0);
+	ck_assert(!info.waits);
+	mp_parent_learn(m, d->now, 0, &p);
+	ck_assert_uint_eq(p.peer.ntold, 2);
+
+	no_lists = true;
+	mp_slot_close(m, d->now, 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(mp_slot_open(m, 0, MP_DUAL), 0);
+	ck_assert_int_eq(duo_say(d, SIBLING, 102), 0);
+	duo_run(d, d->now + 5 * DUO_DELAY);
+	again = p;
+	mp_parent_learn(m, d->now, 0, &again);
+	ck_assert_uint_eq(again.peer.ntold, 2);
+	ck_assert_int_eq(mp_parent_take(m, d->now, 0, &again), 0);
+	mp_parent_inherit(&again, &p);
+	ck_assert_uint_eq(again.peer.ntold, 2);
+	duo_free(d);
+}
+END_TEST
+
+/* A peer with one address has told all there is: its list is not asked for
+ * again. */
+START_TEST(one_address)
+{
+	struct mp_parent p;
+	struct duo *d = family_new(1, 1, &p);
+	struct mp_session_info info;
+
+	ck_assert_int_eq(duo_say(d, SIBLING, 100), 0);
+	duo_run(d, d->now + 3 * DUO_DELAY);
+	ck_assert_int_eq(mp_session_get(&d->end[SIBLING].mp, 0, &info), 0);
+	ck_assert(!info.waits);
+	ck_assert_uint_gt(duo_session(d, SIBLING)->addr_at, d->now + SEC);
 	duo_free(d);
 }
 END_TEST
@@ -154,6 +238,8 @@ suite_ticket(void)
 
 	tcase_add_test(tc, taken_once);
 	tcase_add_test(tc, ticket_use);
+	tcase_add_test(tc, addresses);
+	tcase_add_test(tc, one_address);
 	tcase_add_test(tc, numbers);
 	tcase_add_test(tc, many);
 	suite_add_tcase(s, tc);

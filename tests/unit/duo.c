@@ -734,7 +734,7 @@ send_staged(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst)
 			size = mp_seal(&tx[i], data, len, buf);
 			tx[i].error = transmit(d, e, &tx[i].path, buf, size,
 			    &(struct mp_out) { .df = option.df,
-				.tos = option.tos[0], .ttl = option.ttl[0] });
+				.tos = option.tos, .ttl = option.ttl });
 		}
 		if (mp_staged_commit(m, duo_time(d, e), tx, n, data, len) < 0)
 			break;
@@ -746,12 +746,15 @@ int
 duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
     const void *data, size_t len, enum mp_send_flag flags)
 {
+	static const struct mp_tx_option usual = { .tos = -1, .ttl = -1 };
 	static uint8_t buf[BUF];
+	const struct mp_tx_option *w = d->end[e].option;
 	struct mp *m = &d->end[e].mp;
 	struct mp_tx tx[MP_TX_MAX];
 	size_t size;
 	int n, i, tries, r;
 
+	w = w != NULL ? w : &usual;
 	for (tries = 0; tries < 100; tries++) {
 		n = mp_send_begin(m, duo_time(d, e), slot, dst, 0, len, flags,
 		    tx);
@@ -767,9 +770,12 @@ duo_send_to(struct duo *d, int e, uint32_t slot, const struct mp_addr *dst,
 		for (i = 0; i < n; i++) {
 			size = mp_seal(&tx[i], data, len, buf);
 			tx[i].error = transmit(d, e, &tx[i].path, buf, size,
-			    &(struct mp_out) { .df = (flags & MP_DF) != 0,
-				.tos = -1, .ttl = -1 });
+			    &(struct mp_out) { .df = (flags & MP_DF) != 0 ||
+				w->df, .tos = w->tos, .ttl = w->ttl });
 		}
+		tx[0].tos = w->tos;
+		tx[0].ttl = w->ttl;
+		tx[0].df = w->df;
 		r = mp_send_commit(m, duo_time(d, e), tx, n, data, len);
 		if (r != 1)
 			return r;

@@ -93,8 +93,8 @@ struct duo_end {
 	uint64_t skew;	     /* its clock is so many us ahead; set at once */
 	uint16_t also_port; /* packets to it arrive, too; 0: none */
 	uint16_t port;
-	const struct mp_tx_option *option; /* options of staged datagrams, or
-					  * NULL */
+	const struct mp_tx_option *option; /* what the program asks for with
+					  * its datagrams, or NULL */
 	struct mp_addr peer; /* the program sends to it; the server learns it by
 			      * receiving */
 	struct duo_addr addr[DUO_ADDRS];

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Echoes datagrams, and counts them until SIGTERM: echo_server PORT, or
- * echo_server fd=N for a socket that it inherits.  Prints received N alien N
+ * Echoes datagrams, and counts them until SIGTERM: echo_server PORT [ADDRESS],
+ * or echo_server fd=N for a socket that it inherits.  Prints received N alien N
  * twice N missing N, in datagrams: each counted once; not made by prog_fill();
  * received again; and numbers that were skipped, of all senders.
  */
 #include "prog.h"
 
+#include <netdb.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -86,14 +87,17 @@ missing(void)
 }
 
 static int
-bound(const char *port)
+bound(const char *port, const char *address)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = 4 << 20;
+	struct addrinfo how = { .ai_socktype = SOCK_DGRAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *at;
+	int fd, size = 4 << 20;
 
-	at.sin_port = htons((uint16_t)atoi(port));
+	if (getaddrinfo(address, port, &how, &at) != 0)
+		errx(2, "%s: no address", address);
+	fd = socket(at->ai_family, SOCK_DGRAM, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0)
+	if (bind(fd, at->ai_addr, at->ai_addrlen) != 0)
 		err(1, "bind");
 	return fd;
 }
@@ -111,15 +115,16 @@ main(int argc, char **argv)
 	ssize_t n;
 	int fd;
 
-	if (argc != 2)
-		errx(2, "usage: echo_server PORT | fd=N");
+	if (argc < 2 || argc > 3)
+		errx(2, "usage: echo_server PORT [ADDRESS] | fd=N");
 	seen = mmap(NULL, SEEN * sizeof(*seen), PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (seen == MAP_FAILED)
 		err(1, "mmap");
 	sigaction(SIGTERM, &act, NULL);
 	fd = strncmp(argv[1], "fd=", 3) == 0 ? atoi(argv[1] + 3) :
-					       bound(argv[1]);
+					       bound(argv[1],
+	    argc == 3 ? argv[2] : "0.0.0.0");
 	while (!told) {
 		len = sizeof(from);
 		n = recvfrom(fd, &u, sizeof(u), 0, (struct sockaddr *)&from,

@@ -8,6 +8,7 @@
  */
 #include "prog.h"
 
+#include <netdb.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
@@ -43,9 +44,9 @@ end(int fd)
 }
 
 static void
-begin(const struct sockaddr_in *to)
+begin(const struct addrinfo *to)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int fd = socket(to->ai_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
 
 	made++;
@@ -57,7 +58,7 @@ begin(const struct sockaddr_in *to)
 	number[fd] = made;
 	open_now++;
 	prog_fill(&m, prog_sender(1), (uint32_t)made);
-	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0)
+	if (connect(fd, to->ai_addr, to->ai_addrlen) != 0)
 		refuse("connect");
 	else if (send(fd, &m, sizeof(m), 0) != sizeof(m))
 		refuse("send");
@@ -89,11 +90,11 @@ hear(int fd)
 static unsigned
 port_of(int fd)
 {
-	struct sockaddr_in at = { .sin_port = 0 };
+	struct sockaddr_in6 at = { .sin6_port = 0 }; /* as in sockaddr_in */
 	socklen_t len = sizeof(at);
 
 	(void)getsockname(fd, (struct sockaddr *)&at, &len);
-	return ntohs(at.sin_port);
+	return ntohs(at.sin6_port);
 }
 
 /* Closes the sockets that have waited for too long. */
@@ -117,7 +118,8 @@ main(int argc, char **argv)
 {
 	struct rlimit most = { MOST, MOST };
 	struct epoll_event e[EVENTS];
-	struct sockaddr_in to;
+	struct addrinfo how = { .ai_socktype = SOCK_DGRAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV }, *to;
 	uint64_t look = 0, now;
 	unsigned long rate, all;
 	int i, n;
@@ -125,7 +127,8 @@ main(int argc, char **argv)
 	if (argc != 6)
 		errx(2, "usage: new_sockets ADDRESS PORT RATE SECONDS WAIT");
 	(void)setrlimit(RLIMIT_NOFILE, &most);
-	to = prog_addr(argv[1], argv[2]);
+	if (getaddrinfo(argv[1], argv[2], &how, &to) != 0)
+		errx(2, "%s: no address", argv[1]);
 	rate = strtoul(argv[3], NULL, 10);
 	all = rate * strtoul(argv[4], NULL, 10);
 	loop = epoll_create1(0);
@@ -134,7 +137,7 @@ main(int argc, char **argv)
 		now = prog_now_ms();
 		for (i = 0; i < TURN && open_now < OPEN && made < all &&
 		     made * 1000 / rate <= now - began; i++)
-			begin(&to);
+			begin(to);
 		n = epoll_wait(loop, e, EVENTS, i == TURN ? 0 : 1);
 		for (i = 0; i < n; i++)
 			hear(e[i].data.fd);
