@@ -18,7 +18,7 @@ PKG_CONFIG ?= pkg-config
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
 	seal noise wire keyring reach replay rtt addr \
-	table share offload loss flow ratelimit \
+	table share offload loss flow ratelimit budget \
 	pool probe policy route \
 	part recent ahead \
 	part_order \
@@ -408,6 +408,11 @@ check-agent: $(KEEPER) $(CHECK_AGENT)
 check-lab: $(PRODUCT) $(LAB)
 	B=$(B) tests/lab/run
 
+# A peer that holds a key, or forges sources, as the attacker: the figures of
+# doc/security.md.
+attack: $(PRODUCT) $(LAB)
+	B=$(B) LAB_TRIES=1 tests/lab/run attack
+
 bench-shim: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_shim
 
@@ -491,6 +496,7 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab demo bench-agent bench-core \
+	check-cli check-agent-unit check-agent check-lab attack demo \
+	bench-agent bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

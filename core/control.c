@@ -67,7 +67,7 @@ take_response(struct mp *m, struct recv *r)
 	}
 	rung ^= f->size_token[WIRE_TOKEN - 1];
 	if (f->size_tries > 0 && rung <= PROBE_SAME &&
-	    crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
+	    (f->size_sent >> rung & 1) != 0 && crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
 		probe_size_proven(f, path_mtu(m, f), rung, r->now);
 }
 
@@ -125,15 +125,48 @@ is_own(const struct mp *m, const uint8_t ip[16])
 	return false;
 }
 
-/* Is a told address one that we may try? */
+/* Is a told address one that we may try?  A private one is not, of a peer that
+ * is only known at wider addresses: it would be another host of our own
+ * network. */
 static bool
-told_usable(const struct mp *m, const struct session *s,
-    const struct mp_addr *a)
+told_usable(const struct mp *m, const struct recv *r, const struct mp_addr *a)
 {
+	const struct session *s = r->s;
+
 	if (addr_scope_of(a->ip) == ADDR_LOOPBACK &&
 	    addr_scope_of(s->shown.ip) != ADDR_LOOPBACK)
 		return false;
+	if (!addr_may_tell(a->ip, s->shown.ip, m->sh->tell_private) &&
+	    (!r->f->proven_once || !addr_may_tell(a->ip,
+		r->f->path.remote.ip, m->sh->tell_private)))
+		return false;
 	return !is_own(m, a->ip) && !addr_equal(a, &s->shown);
+}
+
+/* Puts an address at the end of those told.  One that was told before, and
+ * answered, is still one that did. */
+static void
+told_put(struct mp *m, struct session *s, const struct mp_addr *a)
+{
+	uint32_t i = 0, n = s->told_n++, bit = UINT32_C(1) << n, other;
+	bool answered = false;
+
+	while (i < MP_TOLD_MAX && !addr_equal(state_told(m, s, i), a))
+		i++;
+	if (i < MP_TOLD_MAX && i != n) { /* both change places */
+		other = UINT32_C(1) << i;
+		answered = (s->told_answered & other) != 0;
+		state_told_put(m, s, i, state_told(m, s, n));
+		s->told_answered &= ~other;
+		if (s->told_answered & bit)
+			s->told_answered |= other;
+	} else if (i == n) {
+		answered = (s->told_answered & bit) != 0;
+	}
+	state_told_put(m, s, n, a);
+	s->told_answered &= ~bit;
+	if (answered)
+		s->told_answered |= bit;
 }
 
 /* Adds an address of a list.  Flows of it that gave no answer lately are asked
@@ -147,7 +180,7 @@ add_told(struct mp *m, struct session *s, const struct mp_addr *a)
 	while (i < s->told_n && !addr_equal(state_told(m, s, i), a))
 		i++;
 	if (i == s->told_n && i < MP_TOLD_MAX)
-		state_told_put(m, s, s->told_n++, a);
+		told_put(m, s, a);
 	STATE_FLOWS(m, s, f, id)
 		if (addr_equal(&f->path.remote, a) && f->proven_once &&
 		    f->rtt.idle_us > 0)
@@ -168,7 +201,7 @@ take_addr_list(struct mp *m, struct recv *r)
 	if (s->told_n > MP_TOLD_MAX || !(part & WIRE_PART_NEXT))
 		s->told_n = 0;
 	while ((n = wire_get_addr(r->in, end, &off, &a)) != 0) {
-		if (n < 0 || !told_usable(m, s, &a))
+		if (n < 0 || !told_usable(m, r, &a))
 			state_count(m, MP_C_drop_addr);
 		else if (left-- > 0)
 			add_told(m, s, &a);

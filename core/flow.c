@@ -67,7 +67,7 @@ flow_forget(struct flow *f)
 	memset(f->asked_at, 0, sizeof(f->asked_at));
 	f->size = MP_SIZE_MIN;
 	f->size_max = UINT16_MAX;
-	f->size_mask = f->size_tries = f->big_lost = 0;
+	f->size_mask = f->size_sent = f->size_tries = f->big_lost = 0;
 	f->size_again = f->size_lost = false;
 	f->size_at = MP_NEVER;
 }
@@ -285,7 +285,7 @@ flow_others_answer(struct flow *f, const struct flow *other, uint64_t sent,
 bool
 flow_may_send(const struct flow *f, size_t len)
 {
-	return f->out_bytes + len < 3 * (size_t)f->in_bytes;
+	return f->out_bytes + len <= 3 * (size_t)f->in_bytes;
 }
 
 bool
@@ -465,6 +465,14 @@ flow_lost_few(const struct flow *f, uint64_t arrival)
 	    (f->data_gap == 0 || silence < FLOW_FEW * (uint64_t)f->data_gap);
 }
 
+void
+flow_wait_anew(struct flow *f)
+{
+	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
+	f->probe1_at = f->probe2_at = f->prompt_at = MP_NEVER;
+	f->probes = 0;
+}
+
 bool
 flow_answered(struct flow *f, uint64_t arrival)
 {
@@ -483,10 +491,8 @@ flow_answered(struct flow *f, uint64_t arrival)
 	else if (f->voided || (flow_lost(f, arrival) &&
 		arrival > f->silent_since + FLOW_FAILED))
 		loss_mended(f, arrival);
-	f->wait_since = f->silent_since = f->data_since = MP_NEVER;
-	f->probe1_at = f->probe2_at = f->copy_seen = MP_NEVER;
-	f->prompt_at = MP_NEVER;
-	f->probes = 0;
+	flow_wait_anew(f);
+	f->copy_seen = MP_NEVER;
 	f->doubted = f->searched = false;
 	rtt_answer(&f->rtt);
 	return silent;

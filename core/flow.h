@@ -75,8 +75,8 @@ void flow_mark(struct flow *, bool former, bool control, uint64_t seq);
  * chooses. */
 uint32_t flow_leaves_by(const struct flow *);
 bool flow_usable(const struct flow *); /* can carry datagrams */
-/* May `len' more bytes go to an address that is not proven?  Less than 3 times
- * the bytes that came from it. */
+/* May `len' more bytes, headers included, go to an address that is not proven?
+ * At most 3 times those that came from it. */
 bool flow_may_send(const struct flow *, size_t len);
 /* In doubt: a probe is unanswered for too long, or the peer makes copies. */
 bool flow_in_doubt(const struct flow *, uint64_t now);
@@ -117,6 +117,8 @@ void flow_missed(struct flow *, uint64_t now);
 uint64_t flow_wait_end(const struct flow *, uint64_t now);
 /* An answer arrived.  True: the flow had been silent, so a review is due. */
 bool flow_answered(struct flow *, uint64_t arrival);
+/* It has just shown to work: what it waited for until now counts no more. */
+void flow_wait_anew(struct flow *);
 /* A packet sent on it at `at' or later is known to have arrived; what was sent
  * after `rest' has no answer yet, and waits for one: the first datagram since
  * `next'; MP_NEVER: that is not known, the last one counts. */

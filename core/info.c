@@ -176,3 +176,9 @@ mp_session_probe_mtu(struct mp *m, uint64_t now, uint32_t session)
 	s->mtu_request = UINT16_MAX;
 	table_arm(m, s, now);
 }
+
+uint64_t
+mp_hog(const struct mp *m)
+{
+	return m->sh->hog;
+}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "crypto.h"
 #include "handshake.h"
 #include "mp.h"
@@ -34,19 +35,18 @@ primary_flow(const struct mp *m, const struct session *s)
 
 /* Fills in the sealed part of an INIT. */
 static void
-initiator_describe(const struct mp *m, const struct session *s,
-    const struct flow *f,
-    struct wire_init *in)
+initiator_describe(const struct mp *m, const struct handshake *sh,
+    const struct session *s, const struct flow *f, struct wire_init *in)
 {
 	memset(in, 0, sizeof(*in));
 	in->previous = s->keys[s->cur & 1].sid_out;
-	in->features = handshake_features(m, s->initiator ? 0 :
+	in->features = handshake_features(m, sh->initiator ? 0 :
 	    WIRE_F_RESPONDER);
 	if (s->keys[s->cur & 1].framed) {
 		in->previous = s->parent;
 		in->features |= WIRE_F_CHILD;
 	}
-	memcpy(in->assoc, s->assoc, 8);
+	memcpy(in->assoc, sh->turns ? sh->assoc : s->assoc, 8);
 	if (f == NULL)
 		return;
 	in->features |= WIRE_F_PRIMARY(f->id);
@@ -64,7 +64,7 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 	const struct flow *f = primary_flow(m, s);
 	struct wire_init in;
 
-	initiator_describe(m, s, f, &in);
+	initiator_describe(m, sh, s, f, &in);
 	sh->primary = f != NULL ? f->id : STATE_NO_FLOW;
 	sh->resp_until = MP_NEVER;
 	sh->keys.sid_in = table_new_sid(m, s->slot);
@@ -86,21 +86,31 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 }
 
 /*
- * When the session may begin its next handshake: 2 s after the birth of the keys
- * before those in use.  So, whatever the state of both ends, an association
- * costs its peers two handshakes at once, and then one a second.  A peer that
- * sent CLOSE has lost those in use: 1 s after their birth is enough.
+ * When the session may begin its next handshake, whatever asks for it: 1 s after
+ * the last one began, or up to 10 s where they follow each other.  So nothing
+ * that a peer does or leaves makes an association shake hands often.
  */
 static uint64_t
 initiator_next_start(const struct session *s)
 {
-	const struct keys *former = &s->keys[(s->cur & 1) ^ 1];
-	uint64_t at = former->live ? former->born_at + INITIATOR_PACE : 0;
-	uint64_t recall = s->keys[s->cur & 1].born_at + INITIATOR_PACE / 2;
+	uint64_t at = s->shook_at != 0 ? s->shook_at + s->shook_gap : 0;
 
-	if (s->recall && at > recall)
-		at = recall;
 	return at > s->handshake_after ? at : s->handshake_after;
+}
+
+/* Our handshake begins. */
+static void
+initiator_shakes(struct session *s, uint64_t now)
+{
+	uint64_t quiet = INITIATOR_QUIET * (uint64_t)s->shook_gap;
+
+	if (s->shook_at == 0 || now >= s->shook_at + quiet)
+		s->shook_gap = INITIATOR_PACE;
+	else if (s->shook_gap < INITIATOR_PACE_MAX / 2)
+		s->shook_gap *= 2;
+	else
+		s->shook_gap = INITIATOR_PACE_MAX;
+	s->shook_at = now;
 }
 
 static struct handshake *
@@ -116,6 +126,7 @@ initiator_start(struct mp *m, const struct mp_keyring *ring,
 	}
 	s->want_handshake = false;
 	s->handshake_after = 0;
+	initiator_shakes(s, now);
 	sh->state = HANDSHAKE_SENT;
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;
@@ -125,6 +136,7 @@ initiator_start(struct mp *m, const struct mp_keyring *ring,
 	sh->wins = key->wins;
 	sh->inner = s->handshake_inner && s->state == MP_S_UP;
 	sh->initiator = s->initiator;
+	sh->turns = sh->turned = false;
 	sh->cursor = s->current;
 	sh->next_at = now;
 	write_init(m, sh, ring, key, s, now);
@@ -175,6 +187,38 @@ turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
 	return gap > INITIATOR_GAP ? gap : INITIATOR_GAP;
 }
 
+/*
+ * A responder whose keys are gone asks for the association, but a peer that has
+ * restarted does not know it, and says nothing.  So it also begins another one,
+ * as an initiator; seldom, since a peer that was only away should keep its role.
+ */
+static bool
+may_turn(const struct handshake *sh, const struct session *s)
+{
+	return !s->initiator && !sh->inner && s->state != MP_S_UP;
+}
+
+/* us until another INIT takes this one's place. */
+static uint64_t
+init_life(const struct handshake *sh, const struct session *s)
+{
+	if (sh->turns)
+		return sh->turned ? INITIATOR_TURN : INITIATOR_FIRST_TURN;
+	if (may_turn(sh, s) && !sh->turned && sh->round >= INITIATOR_TURNS)
+		return 0;
+	return HANDSHAKE_LIFE;
+}
+
+static void
+initiator_turn(struct mp *m, struct handshake *sh, const struct session *s)
+{
+	sh->turned |= sh->turns;
+	sh->turns = !sh->turns && may_turn(sh, s);
+	sh->initiator = s->initiator || sh->turns;
+	if (sh->turns)
+		rng_bytes(&m->sh->rng, sh->assoc, sizeof(sh->assoc));
+}
+
 /* us from this round to the next one; 0: there is none to all pairs.  A peer that
  * sent CLOSE was there a moment ago: another process may have its port soon. */
 static uint64_t
@@ -197,7 +241,8 @@ next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 	uint64_t all = all_flows(m, s), gap = round_gap(sh, s);
 	uint32_t i, id;
 
-	if (now >= sh->born_at + HANDSHAKE_LIFE) {
+	if (now >= sh->born_at + init_life(sh, s)) {
+		initiator_turn(m, sh, s);
 		table_unlink_sid(m, table_handshake_ref(m, sh));
 		write_init(m, sh, ring, key, s, now);
 	}
@@ -217,6 +262,26 @@ next_round(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 			return;
 		}
 	}
+}
+
+/* May an INIT go there now?  To an address that has not answered only in the
+ * place of a probe, and within the budget. */
+static bool
+initiator_may(const struct mp *m, struct session *s, struct flow *f,
+    uint64_t now)
+{
+	if (budget_answered(m, s, f) && !f->unproven)
+		return true;
+	if (now < probe_first_due(m, s, f))
+		return false;
+	if (!budget_may(m, s, f, false, WIRE_INIT)) {
+		budget_refused(s, now);
+		return false;
+	}
+	budget_sent(m, s, f, false, WIRE_INIT);
+	f->probes += f->probes < UINT8_MAX;
+	f->probe_at = now;
+	return true;
 }
 
 static size_t
@@ -285,7 +350,7 @@ initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
 	while ((id = next_id(sh)) < MP_FLOWS_MAX) {
 		sh->mask &= ~(state_bit(id));
 		f = state_flow(m, s, id);
-		if (f != NULL && !f->gone &&
+		if (f != NULL && !f->gone && initiator_may(m, s, f, now) &&
 		    emit_init(m, s, sh, f, now, out, buf) > 0)
 			return 1;
 	}

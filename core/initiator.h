@@ -21,8 +21,15 @@ enum initiator_limit {
 	INITIATOR_EACH = 1000 * 1000, /* us in which each pair has one turn */
 	INITIATOR_GAP = 100 * 1000,	  /* us between two turns, at least */
 	INITIATOR_SLOW = 2 * 1000 * 1000, /* us, for an idle program */
-	INITIATOR_PACE = 2 * 1000 * 1000, /* us from the birth of the former
-					   * keys to the next handshake */
+	INITIATOR_PACE = 1000 * 1000, /* us from one handshake to the next; it
+				       * doubles ... */
+	INITIATOR_PACE_MAX = 10 * 1000 * 1000, /* ... up to this, ... */
+	INITIATOR_QUIET = 4, /* ... until there was none for 4 of them */
+	/* A responder asks for the association in this many rounds, then begins
+	 * another one, and in turn for us each: */
+	INITIATOR_TURNS = 2,
+	INITIATOR_FIRST_TURN = 4000 * 1000,
+	INITIATOR_TURN = 1500 * 1000,
 	INITIATOR_CROWD = 500 * 1000, /* us, up to twice, until a free record
 				       * is looked for again */
 };

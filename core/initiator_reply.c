@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "budget.h"
 #include "child.h"
 #include "child_out.h"
 #include "crypto.h"
@@ -39,6 +40,7 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	uint8_t split[2][32];
 	struct flow *f;
 	bool inner = sh->inner, child = state_keys(s)->framed;
+	bool turns = sh->turns;
 	uint64_t born = s->up_at;
 
 	if (r->features & WIRE_F_PARENT)
@@ -48,6 +50,8 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	memcpy(k.tx, split[0], 32);
 	memcpy(k.rx, split[1], 32);
 	table_unlink_sid(m, table_handshake_ref(m, sh));
+	if (turns)
+		session_turn(m, s, sh->assoc);
 	sh->state = HANDSHAKE_DONE; /* its sid belongs to the session now */
 	f = rx->ref == MP_NONE ? path_find(m, s, &rx->path) : NULL;
 	session_install(m, s, now, &k, r->max_flows);
@@ -59,11 +63,19 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	s->reflexive = r->yours;
 	if (f != NULL && f->gone) /* ended by the peer's max flows */
 		f = path_move(m, s, f, now);
+	if (rx->ref == MP_NONE)
+		budget_came(s, &rx->path, WIRE_RESP);
+	/* All INITs are the same, so RESP may come from elsewhere than it says:
+	 * an address of which nothing else is known is challenged first. */
+	if (f != NULL && !budget_answered(m, s, f))
+		f = NULL;
 	if (f != NULL)
 		path_validated(m, s, f, now);
 	if (f != NULL && child)
 		path_choice_answered(m, s, f, born, now);
 	path_probe_now(m, s, now, MP_NONE); /* confirms, and measures */
+	if (turns)
+		path_make_all(m, s, now);
 	if (!inner) {
 		s->addr_at = now;
 		s->addr_tries = 0;
@@ -82,7 +94,7 @@ initiator_reply_read(struct mp *m, const struct mp_keyring *ring,
 
 	if (key == NULL)
 		return;
-	if (!ratelimit_known(m, now, 0, RATELIMIT_RESP)) {
+	if (!ratelimit_known(m, now, key->id, RATELIMIT_RESP)) {
 		state_count(m, MP_C_drop_handshake_rate);
 		return;
 	}

@@ -233,6 +233,8 @@ loss_told(struct flow *f, uint16_t sent, uint16_t missing, uint64_t now)
 
 	if (n < 0)
 		return; /* older than the last */
+	if ((int16_t)(loss_sent(f) - sent) < 0)
+		return; /* of packets that we never sent */
 	lost = (int16_t)(missing - c->peer_missing);
 	c->peer_sent = sent;
 	c->peer_missing = missing;

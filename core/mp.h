@@ -133,7 +133,8 @@ struct mp_setup {
 	uint32_t resend_us;	 /* no datagram is sent again that much after
 				  * its first sending; 10 s at most; 0: 1 s */
 	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives; 0: any */
-	bool tell_private;	 /* tell private addresses to public peers */
+	bool tell_private;	 /* tell private addresses to public peers, and
+				  * believe theirs */
 	bool chacha_only;	 /* never offer AES-256-GCM */
 	bool no_aes_hardware;	 /* libsodium has no AES-256-GCM on this CPU */
 };
@@ -244,6 +245,9 @@ const struct mp_key *mp_keyring_find(const struct mp_keyring *, uint64_t id);
 /* The peer with that public key, of this identity of ours; NULL: unknown. */
 const struct mp_key *mp_keyring_peer(const struct mp_keyring *, uint32_t own,
     const uint8_t pub[32]);
+/* The id of the peer that was last refused, or gave back, what is over its share
+ * of the endpoint (MP_C_drop_share); 0: none. */
+uint64_t mp_hog(const struct mp *);
 /* The public key of a secret. */
 void mp_keyring_public(uint8_t pub[32], const uint8_t secret[32]);
 /* Wipes it and its block; it is all zeros then. */
@@ -758,6 +762,7 @@ struct mp_peer {
 	uint8_t source[16]; /* the source of plain UDP, or zeros */
 	/* private to the engine */
 	uint32_t max_flows, nflows, ntold;
+	uint32_t answered; /* bits of told[] */
 	uint32_t told_all; /* told[] is all that the peer tells */
 	struct mp_peer_flow flow[MP_PEER_FLOWS]; /* those that work */
 	struct mp_addr told[MP_TOLD_MAX];
@@ -850,6 +855,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_peer, "handshake: of a peer that we do not know")    \
 	X(drop_handshake_sid, "handshake: answers nothing that we asked")     \
 	X(drop_handshake_rate, "handshake: over the load limits")             \
+	X(drop_share, "of a peer that takes more than its share")             \
 	X(drop_handshake_dup, "handshake: duplicate over its limit")          \
 	X(drop_handshake_role, "handshake: yields to the other end's")        \
 	X(drop_handshake_slot, "handshake: no socket takes new sessions")     \

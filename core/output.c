@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "change.h"
 #include "flow.h"
 #include "gather.h"
@@ -39,27 +40,6 @@ struct output {
 	size_t size;
 };
 
-/* May `len' bytes go to this address?  To one that is not validated, at most 3
- * times as many bytes go as arrived from it.  The initiator's new pairs are
- * exempt, as nothing can have arrived: their schedule bounds them. */
-static bool
-may_send(const struct session *s, const struct flow *f, bool alt, size_t len)
-{
-	if (!alt && !f->unproven &&
-	    (f->validated || f->proven_once || s->initiator))
-		return true;
-	return flow_may_send(f, len);
-}
-
-/* Counts bytes sent to an address that is not validated. */
-static void
-sent_to(struct flow *f, bool alt, size_t len)
-{
-	if (alt || f->unproven ||
-	    (!f->proven_once && f->alt_at == MP_NEVER))
-		f->out_bytes += (uint32_t)len;
-}
-
 static int
 send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
     struct output *o)
@@ -87,7 +67,7 @@ send_probe(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	if (len == 0)
 		return 0;
 	f->link_new = false;
-	sent_to(f, false, len);
+	budget_sent(m, s, f, false, len);
 	flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	f->probe_selects = (msg.flags & WIRE_SELECT) != 0;
 	path_choice_expect(m, s, f);
@@ -110,7 +90,7 @@ send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	}
 	f->reply = false;
 	f->ack_due = MP_NEVER;
-	if (!may_send(s, f, alt,
+	if (!budget_may(m, s, f, alt,
 		WIRE_MIN + WIRE_DATA + WIRE_NUMBER + WIRE_LINK +
 		    WIRE_TOKEN))
 		return 0;
@@ -119,7 +99,7 @@ send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return 0;
 	if (alt)
 		o->out->path = f->alt;
-	sent_to(f, alt, o->out->len);
+	budget_sent(m, s, f, alt, o->out->len);
 	state_count(m, MP_C_reply_out);
 	return 1;
 }
@@ -135,14 +115,14 @@ send_alt(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 
 	f->alt_at = now + gap[tries];
 	f->alt_tries++;
-	if (!may_send(s, f, true,
+	if (!budget_may(m, s, f, true,
 		WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN))
 		return 0;
 	memcpy(msg.challenge, f->alt_challenge, WIRE_TOKEN);
 	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
 		return 0;
 	o->out->path = f->alt;
-	sent_to(f, true, o->out->len);
+	budget_sent(m, s, f, true, o->out->len);
 	state_count(m, MP_C_probe_out);
 	return 1;
 }
@@ -170,6 +150,7 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		o->buf) == 0)
 		return 0;
 	loss_skip(f);
+	f->size_sent |= (uint8_t)(1U << i);
 	o->out->df = true;
 	state_count(m, MP_C_probe_out);
 	return 1;
@@ -188,14 +169,14 @@ send_welcome(struct mp *m, struct session *s, uint64_t now, struct output *o)
 
 	s->welcome = false;
 	if (f == NULL || f->gone || f->down || !k->child ||
-	    !may_send(s, f, false, WIRE_MIN + WIRE_WELCOME))
+	    !budget_may(m, s, f, false, WIRE_MIN + WIRE_WELCOME))
 		return 0;
 	w.yours = f->path.remote;
 	wire_put_welcome(o->buf + WIRE_AD + WIRE_HEAD, k->sid_out, &w);
 	if (send_control(m, s, f, now, &msg, WIRE_WELCOME, o->out,
 		o->buf) == 0)
 		return 0;
-	sent_to(f, false, o->out->len);
+	budget_sent(m, s, f, false, o->out->len);
 	return 1;
 }
 
@@ -207,14 +188,15 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return 0;
 	if (f->reply && send_reply(m, s, f, now, o))
 		return 1;
-	if (now >= probe_due(s, f, now) ||
+	if (now >= probe_due(m, s, f, now) ||
 	    (now >= f->ack_due && probe_joins(s, f, now))) {
-		if (may_send(s, f, false,
+		if (budget_may(m, s, f, false,
 			WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN + 4))
 			return send_probe(m, s, f, now, o);
-		/* Over the limit of 3 times: count it as sent, so that the next
-		 * is tried on schedule. */
-		flow_probe_sent(f, now, (uint16_t)f->tx_seq);
+		if (s->initiator && !f->unproven)
+			budget_refused(s, now);
+		else /* counts as sent, so that the next has its time */
+			flow_probe_sent(f, now, (uint16_t)f->tx_seq);
 	}
 	if (now >= f->alt_at && send_alt(m, s, f, now, o))
 		return 1;
@@ -280,11 +262,11 @@ send_list(struct mp *m, struct session *s, struct flow *f, uint32_t part,
 	    WIRE_HEAD);
 
 	s->list_part = 0;
-	if (!may_send(s, f, false, WIRE_MIN + len))
+	if (!budget_may(m, s, f, false, WIRE_MIN + len))
 		return 0;
 	if (send_control(m, s, f, now, &msg, len, o->out, o->buf) == 0)
 		return 0;
-	sent_to(f, false, o->out->len);
+	budget_sent(m, s, f, false, o->out->len);
 	if (list_len(m, f) > (part + 1) * WIRE_LIST_MAX) {
 		s->list_part = (uint8_t)(part + 1);
 		s->list_flow = f->id;

@@ -21,6 +21,7 @@ enum {
 	PATH_ASK_GAP = 250 * 1000, /* us between probes of a pair elsewhere */
 	PATH_FORMER = 60 * 1000 * 1000, /* us of silence in which the former
 					 * address is asked */
+	PATH_FORMER_BYTES = WIRE_INIT, /* that count as come from there */
 };
 
 struct flow *
@@ -31,7 +32,12 @@ path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
 
 	if (f != NULL || id >= m->limits.flows_each || id >= s->max_flows)
 		return f;
-	f = share_flow_ok(m, s) ? table_new_flow(m, &index) : NULL;
+	if (share_flow_ok(m, s)) {
+		f = table_new_flow(m, &index);
+	} else {
+		state_count(m, MP_C_drop_share);
+		m->sh->hog = s->key_id;
+	}
 	if (f == NULL) {
 		state_count(m, MP_C_drop_flows_full);
 		return NULL;
@@ -81,8 +87,12 @@ path_validated(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {
 	bool first = !f->proven_once;
+	uint32_t i;
 
 	f->proven_once = true;
+	for (i = 0; i < s->told_n && i < MP_TOLD_MAX; i++)
+		if (addr_equal(state_told(m, s, i), &f->path.remote))
+			s->told_answered |= UINT32_C(1) << i;
 	if (first && s->pairs_left) /* one more interface works, perhaps */
 		path_make_all(m, s, now);
 	if (f->unproven) { /* what waits for it may go now */
@@ -93,6 +103,7 @@ path_validated(struct mp *m, struct session *s, struct flow *f,
 	if (f->validated)
 		return;
 	f->validated = true;
+	flow_wait_anew(f); /* or its old silence would end this at once */
 	path_choice_dirty(m, s, now);
 }
 
@@ -430,7 +441,7 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 				ask_silent(m, s, said, now);
 	if (f->moved_at != 0 && f->alt_at == MP_NEVER &&
 	    !path_known(m, s, f, &f->former, now))
-		path_ask_alt(m, s, f, &f->former, WIRE_INIT, now);
+		path_ask_alt(m, s, f, &f->former, PATH_FORMER_BYTES, now);
 }
 
 void

@@ -38,7 +38,7 @@ void path_end_from(struct mp *, struct session *, uint32_t first,
 struct flow *path_move(struct mp *, struct session *, const struct flow *,
     uint64_t now);
 /* Asks whether the flow's peer is at another address, from which `len' bytes
- * came. */
+ * came, headers included. */
 void path_ask_alt(struct mp *, struct session *, struct flow *,
     const struct mp_path *, size_t len, uint64_t now);
 /* Initiator: has another flow that pair?  Then it is asked, if it is silent. */

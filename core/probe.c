@@ -55,6 +55,7 @@
 #include "probe.h"
 
 #include "addr.h"
+#include "budget.h"
 #include "flow.h"
 #include "mp.h"
 #include "rtt.h"
@@ -69,12 +70,14 @@ probe_idle(const struct session *s, uint64_t now)
 	return now > s->last_data + PROBE_IDLE;
 }
 
-static uint64_t
-due_never_answered(const struct flow *f)
+uint64_t
+probe_first_due(const struct mp *m, const struct session *s,
+    const struct flow *f)
 {
-	if (f->probes < sizeof(first_tries) / sizeof(first_tries[0]))
-		return f->born_at + first_tries[f->probes];
-	return f->probe_at + 30 * SEC;
+	uint64_t at = f->probes < sizeof(first_tries) / sizeof(first_tries[0]) ?
+	    f->born_at + first_tries[f->probes] : f->probe_at + 30 * SEC;
+
+	return at < s->stray_at && !budget_answered(m, s, f) ? s->stray_at : at;
 }
 
 /* A datagram waits longer than an answer takes: on the flow in use, or on one
@@ -159,14 +162,15 @@ due_regular(const struct session *s, const struct flow *f, uint64_t now)
 }
 
 uint64_t
-probe_due(const struct session *s, const struct flow *f, uint64_t now)
+probe_due(const struct mp *m, const struct session *s, const struct flow *f,
+    uint64_t now)
 {
 	uint64_t data, wait, regular;
 
 	if (f->gone || f->down)
 		return MP_NEVER;
 	if (f->answer_at == 0 && !f->validated)
-		return due_never_answered(f);
+		return probe_first_due(m, s, f);
 	if (f->probe_now)
 		return 0;
 	data = due_data_wait(s, f, now);
@@ -242,6 +246,7 @@ probe_size_want(struct flow *f, uint16_t mtu, uint16_t want, uint64_t now)
 	if (f->size_mask == 0)
 		return;
 	f->size_tries = 1;
+	f->size_sent = 0;
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
 }
 
@@ -318,6 +323,7 @@ size_anew(struct flow *f, uint64_t now)
 {
 	f->size_again = true;
 	f->size_tries = 1;
+	f->size_sent = 0;
 	f->size_mask = PROBE_SAME_SIZE;
 	f->size_at = now + rtt_doubt(&f->rtt) + PROBE_DATA_GAP;
 	f->big_check_at = now + PROBE_BIG_CHECK;

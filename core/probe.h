@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct flow;
+struct mp;
 struct session;
 
 enum probe_limit {
@@ -36,7 +37,13 @@ enum probe_limit {
 
 bool probe_idle(const struct session *, uint64_t now);
 /* When the flow's next probe is due, perhaps in the past; MP_NEVER. */
-uint64_t probe_due(const struct session *, const struct flow *, uint64_t now);
+uint64_t probe_due(const struct mp *, const struct session *,
+    const struct flow *, uint64_t now);
+
+/* The same of a flow that never answered: INIT to its address keeps to it, too,
+ * where that has not answered by another flow. */
+uint64_t probe_first_due(const struct mp *, const struct session *,
+    const struct flow *);
 
 /* A datagram is to be answered: does the next probe go in the answer's place?  It
  * carries all that an answer does. */

@@ -81,9 +81,9 @@ mp_curve_rate(struct mp *m, uint32_t a_second)
 	m->sh->ratelimit.core_rate = a_second;
 }
 
-static bool
-bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
-    uint32_t n)
+/* What it holds by now. */
+static uint64_t
+bucket_fill(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst)
 {
 	uint64_t full = burst * TOKEN, gone = now > b->at ? now - b->at : 0;
 
@@ -94,7 +94,14 @@ bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
 	if (b->level > full)
 		b->level = full;
 	b->at = now;
-	if (b->level < n * TOKEN)
+	return b->level;
+}
+
+static bool
+bucket_take(struct bucket *b, uint64_t now, uint32_t rate, uint32_t burst,
+    uint32_t n)
+{
+	if (bucket_fill(b, now, rate, burst) < n * TOKEN)
 		return false;
 	b->level -= n * TOKEN;
 	return true;
@@ -108,31 +115,41 @@ ratelimit_curve(struct mp *m, uint64_t now, uint32_t n)
 	return bucket_take(&m->sh->ratelimit.curve, now, rate, rate, n);
 }
 
-/* Of what is for all peers, this peer's part. */
-static bool
-ratelimit_peer(struct mp *m, uint64_t now, uint64_t key_id, uint32_t n)
+/* What is a peer's own of what is for all. */
+static struct bucket *
+peer_bucket(struct mp *m, uint64_t key_id)
 {
-	struct ratelimit *l = &m->sh->ratelimit;
-	uint32_t all = ratelimit_scaled(m, RATELIMIT_PEERS);
-	struct bucket *own = &l->peer[crypto_short((const uint8_t *)&key_id,
-	    sizeof(key_id), m->sh->hash_key) % STATE_BUCKETS];
+	uint8_t name[8];
 
-	if (!bucket_take(own, now, ratelimit_scaled(m, RATELIMIT_PEER),
-	    ratelimit_scaled(m, RATELIMIT_PEER_CROWD), n))
-		return false;
-	if (bucket_take(&l->peers, now, all, all, n))
-		return true;
-	own->level += n * TOKEN;
-	return false;
+	put64(name, key_id);
+	return &m->sh->ratelimit.peer[crypto_short(name, sizeof(name),
+	    m->sh->hash_key) % STATE_BUCKETS];
 }
 
+/* Those for whom we know who asks have what is for all peers, of which each has
+ * its part, and then what is besides. */
 bool
 ratelimit_known(struct mp *m, uint64_t now, uint64_t key_id, uint32_t n)
 {
-	return (key_id != 0 && ratelimit_peer(m, now, key_id, n)) ||
-	    bucket_take(&m->sh->ratelimit.known, now,
-	    ratelimit_scaled(m, RATELIMIT_KNOWN),
-	    ratelimit_scaled(m, RATELIMIT_KNOWN_CROWD), n);
+	struct ratelimit *l = &m->sh->ratelimit;
+	struct bucket *own = peer_bucket(m, key_id);
+	uint32_t all = ratelimit_scaled(m, RATELIMIT_PEERS);
+	bool few = key_id != 0 && bucket_take(own, now,
+	    ratelimit_scaled(m, RATELIMIT_PEER),
+	    ratelimit_scaled(m, RATELIMIT_PEER_CROWD), n);
+
+	if (few && bucket_take(&l->peers, now, all, all, n))
+		return true;
+	if (few)
+		own->level += n * TOKEN;
+	if (bucket_take(&l->known, now, ratelimit_scaled(m, RATELIMIT_KNOWN),
+	    ratelimit_scaled(m, RATELIMIT_KNOWN_CROWD), n))
+		return true;
+	if (key_id != 0 && !few) {
+		state_count(m, MP_C_drop_share);
+		m->sh->hog = key_id;
+	}
+	return false;
 }
 
 /* One bucket for each IPv4 address or IPv6 /64, by hash. */

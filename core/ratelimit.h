@@ -41,9 +41,9 @@ enum ratelimit_says { RATELIMIT_OK, RATELIMIT_COOKIE, RATELIMIT_DROP };
 enum ratelimit_says ratelimit_admit(struct mp *, uint64_t now,
     const struct mp_addr *,
     const uint8_t packet[WIRE_INIT]);
-/* Takes n curve operations from the budget for strangers, or for those who have
- * proven to be the peer of that key; who only answers us has none (0).  False: it
- * is used up. */
+/* Takes n curve operations from the budget for strangers, or for a peer, by its
+ * key's id, that has proven to be it or answers us; false: it is used up, or is
+ * kept for other peers. */
 bool ratelimit_curve(struct mp *, uint64_t now, uint32_t n);
 bool ratelimit_known(struct mp *, uint64_t now, uint64_t key_id, uint32_t n);
 /* Is mac2 zero, or made with a cookie of ours?  No honest peer sends

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "child_in.h"
 #include "child_out.h"
 #include "crypto.h"
@@ -206,10 +207,11 @@ owner(struct mp *m, struct mp_rx *rx, uint64_t now, bool opened, bool *fresh)
 /* The path that a packet in order came by: the flow's own, its first, or one
  * that the peer may have moved to. */
 static void
-take_path(struct mp *m, struct recv *r, size_t len)
+take_path(struct mp *m, struct recv *r, size_t size)
 {
 	struct flow *f = r->f;
 	const struct mp_path *p = &r->rx->path;
+	uint32_t len = size > 0 ? budget_wire(p, size) : 0;
 	bool same = addr_equal(&f->path.remote, &p->remote) &&
 	    (r->s->initiator ||
 		memcmp(f->path.local.ip, p->local.ip, 16) == 0);
@@ -218,7 +220,7 @@ take_path(struct mp *m, struct recv *r, size_t len)
 		f->heard_at = r->now;
 		f->via = p->ifindex;
 		if (f->alt_at == MP_NEVER)
-			f->in_bytes += (uint32_t)len;
+			f->in_bytes += len;
 		if (f->gone && !r->s->initiator) {
 			f->gone = false;
 			r->s->live_flows++;
@@ -228,18 +230,27 @@ take_path(struct mp *m, struct recv *r, size_t len)
 	if (f->gone || f->path.remote.port == 0 ||
 	    (!f->proven_once && !r->s->initiator)) { /* nothing to lose */
 		path_begin(m, r->s, f, p, r->now);
-		f->in_bytes = (uint32_t)len;
+		f->in_bytes = len;
 		return;
 	}
 	if (f->alt_at != MP_NEVER && addr_equal(&f->alt.remote, &p->remote) &&
 	    memcmp(f->alt.local.ip, p->local.ip, 16) == 0) {
-		f->in_bytes += (uint32_t)len;
+		f->in_bytes += len;
 		return;
 	}
 	/* The peer has moved, or its NAT; or an attacker sent its packet from
 	 * elsewhere: a challenge to that address tells. */
 	if (flow_may_move(f, r->now) && !path_known(m, r->s, f, p, r->now))
 		path_ask_alt(m, r->s, f, p, len, r->now);
+}
+
+/* Did it come from another address than that of its flow, which never answered?
+ * Then it says nothing of that one. */
+static bool
+recv_elsewhere(const struct recv *r)
+{
+	return r->s->initiator && !r->f->proven_once &&
+	    !addr_equal(&r->f->path.remote, &r->rx->path.remote);
 }
 
 /* Learns from the answer to one of the last probes, in order or not, how late
@@ -447,6 +458,7 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	r->s->last_in = r->now;
 	r->f->rx_packets++;
 	r->f->rx_bytes += len;
+	budget_came(r->s, &rx->path, len);
 	return true;
 }
 
@@ -471,8 +483,10 @@ confirmed(struct mp *m, struct recv *r, const struct handshake *sh)
 			continue;
 		/* The RESP went to several addresses: it proves none. */
 		r->f->unproven = r->f->probe_now = true;
-		r->f->in_bytes += WIRE_INIT * (uint32_t)sh->source[i].n;
-		r->f->out_bytes += WIRE_RESP * (uint32_t)sh->source[i].n;
+		r->f->in_bytes += sh->source[i].n *
+		    budget_wire(&r->f->path, WIRE_INIT);
+		r->f->out_bytes += sh->source[i].n *
+		    budget_wire(&r->f->path, WIRE_RESP);
 	}
 	path_choice_review(m, r->s, r->now);
 }
@@ -573,7 +587,7 @@ recv_opened(struct mp *m, struct recv *r, size_t opened, uint32_t ref)
 	if (r->in_order) {
 		flow_mark(r->f, r->former, rx->control, rx->seq);
 		take_path(m, r, whole);
-		if (!r->old)
+		if (!r->old && !recv_elsewhere(r))
 			take_times(m, r);
 	}
 	if (r->first)

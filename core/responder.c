@@ -228,6 +228,8 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->session = state_index(m, s);
 		sh->gen = s->gen;
 		sh->slot = s->slot;
+	} else if (sh->initiator) { /* we never began such an association */
+		return MP_C_drop_handshake_role;
 	} else {
 		sh->slot = asked_slot(m, sh);
 		if (!state_slot_accepts(m, sh->slot) &&
@@ -241,17 +243,18 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	    MP_C_drop_handshake_rate;
 }
 
-/* Opens an INIT for that identity of ours.  MP_C_MAX: it is of the peer *key; or
- * the reason why it is dropped. */
+/* Opens an INIT for that identity of ours; `inside': the key id of the session
+ * that it came in, or 0.  MP_C_MAX: it is of the peer *key; or the reason why it
+ * is dropped. */
 static enum mp_counter
 read_init(struct mp *m, struct noise *n, const struct mp_keyring *ring,
-    uint32_t own, bool inside, const uint8_t *packet, uint64_t now,
+    uint32_t own, uint64_t inside, const uint8_t *packet, uint64_t now,
     const struct mp_key **key, struct wire_init *in)
 {
 	const uint8_t *secret = ring->own[own].secret;
 	uint8_t pro[HANDSHAKE_PROLOGUE], inner[WIRE_INNER], peer[32];
 
-	if (!(inside ? ratelimit_known(m, now, 0, RATELIMIT_INIT) :
+	if (!(inside != 0 ? ratelimit_known(m, now, inside, RATELIMIT_INIT) :
 	    ratelimit_curve(m, now, RATELIMIT_INIT)))
 		return MP_C_drop_handshake_rate;
 	handshake_prologue(pro, packet);
@@ -277,10 +280,18 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	const struct mp_key *key;
 	struct wire_init in;
 	enum mp_counter why;
+	struct session *s;
+	uint64_t inside = 0;
 	int r = 0;
 
-	why = read_init(m, &t.noise, ring, own, rx->ref != MP_NONE, packet,
-	    now, &key, &in);
+	if (rx->ref != MP_NONE) {
+		s = state_session_gen(m, rx->session, rx->gen);
+		if (s == NULL)
+			return 0;
+		inside = s->key_id;
+	}
+	why = read_init(m, &t.noise, ring, own, inside, packet, now, &key,
+	    &in);
 	if (why != MP_C_MAX)
 		goto out;
 	why = consider(m, &t, &in, key, rx, now);
@@ -425,6 +436,7 @@ responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
 	table_link_assoc(m, s);
 	m->sh->initiators += (uint32_t)sh->initiator - s->initiator;
 	s->initiator = sh->initiator;
+	s->turned = false;
 	s->choice = 0;
 	s->current = s->selected = STATE_NO_FLOW;
 }

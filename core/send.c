@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "child.h"
 #include "crypto.h"
 #include "flow.h"
@@ -30,9 +31,12 @@ enum { SEND_TRIM = 4 };
 
 /* Sequence numbers end here: the receiver takes 32 bits of them. */
 #define SEND_SEQ_END ((UINT64_C(1) << 32) - (1 << 15))
-/* Of the bytes that may go to an address which is not proven, so many are kept
- * for probes and replies: without those it would never be proven. */
-#define SEND_ROOM (4 * (WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN))
+/* Of the bytes that may go to an address which is not proven, those of so many
+ * probes and replies are kept: without them it would never be proven. */
+enum {
+	SEND_ROOM = 4,
+	SEND_PROBE = WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN
+};
 
 void
 send_out(const struct mp *m, const struct session *s, const struct flow *f,
@@ -353,7 +357,8 @@ mp_send_begin(struct mp *m, uint64_t now, uint32_t slot,
 		return MP_EAGAIN;
 	bytes = part_order_parts(s, f, len, frame) ?
 	    len + 2 * PART_OVERHEAD : need;
-	if (f->unproven && !flow_may_send(f, bytes + SEND_ROOM))
+	if (f->unproven && !budget_may(m, s, f, false, bytes +
+	    SEND_ROOM * budget_wire(&f->path, SEND_PROBE)))
 		return MP_EAGAIN;
 	if (send_numbers_left(f) == 0) { /* no rekey succeeded in time */
 		session_down(m, s);
@@ -429,7 +434,8 @@ send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	s->tx_bytes += len;
 	f->tx_packets += tx->part ? 2 : 1;
 	f->tx_bytes += len + (tx->part ? 2 * PART_OVERHEAD : MP_OVERHEAD);
-	f->out_bytes += f->unproven ? (uint32_t)(len + 2 * PART_OVERHEAD) : 0;
+	if (f->unproven)
+		budget_sent(m, s, f, false, len + 2 * PART_OVERHEAD);
 	f->send_errors = 0;
 	flow_data_sent(f, tx->sent_at);
 	if (longest > MP_SIZE_MIN) {
@@ -441,7 +447,7 @@ send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	}
 	if (!waits) {
 		path_choice_expect(m, s, f);
-		table_arm(m, s, probe_due(s, f, tx->sent_at));
+		table_arm(m, s, probe_due(m, s, f, tx->sent_at));
 	}
 	recent_trim(m, s, tx->sent_at, SEND_TRIM);
 	r = pool_put(m, POOL_RECENT, s, tx->sent_at, payload, len);

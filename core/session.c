@@ -74,9 +74,14 @@ push_out(struct mp *m, uint64_t key_id, bool for_flows)
 {
 	struct session *s = share_victim(m, key_id, for_flows);
 
-	if (s != NULL)
-		session_free(m, s);
-	return s != NULL;
+	if (s == NULL)
+		return false;
+	if (s->state == MP_S_UP) {
+		state_count(m, MP_C_drop_share);
+		m->sh->hog = s->key_id;
+	}
+	session_free(m, s);
+	return true;
 }
 
 struct session *
@@ -375,4 +380,16 @@ session_connect(struct mp *m, struct session *s, uint64_t now)
 	s->connect_since = now;
 	session_ask(m, s, now);
 	table_arm(m, s, now);
+}
+
+void
+session_turn(struct mp *m, struct session *s, const uint8_t assoc[8])
+{
+	table_unlink_assoc(m, s);
+	memcpy(s->assoc, assoc, sizeof(s->assoc));
+	table_link_assoc(m, s);
+	s->initiator = s->turned = true;
+	m->sh->initiators++;
+	s->choice = 0;
+	s->current = s->selected = STATE_NO_FLOW;
 }

@@ -68,4 +68,8 @@ void session_ask(struct mp *, struct session *, uint64_t now);
 /* Looks for the peer as for a new one. */
 void session_connect(struct mp *, struct session *, uint64_t now);
 
+/* A responder, whose peer did not know the association, began another one: it is
+ * the initiator from now on. */
+void session_turn(struct mp *, struct session *, const uint8_t assoc[8]);
+
 #endif

@@ -244,7 +244,8 @@ struct flow {
 
 	uint16_t size_max; /* UDP payload not disproved */
 	uint16_t size_goal;
-	uint8_t size_mask; /* rungs to be sent now */
+	uint8_t size_mask; /* rungs to be sent now ... */
+	uint8_t size_sent; /* ... and those sent in this search */
 	uint8_t size_tries;
 	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
 
@@ -380,11 +381,14 @@ struct session {
 	bool annexed : 1; /* there is something in its annex */
 	bool idle : 1; /* of its peer's two lists it is in the second */
 	bool left : 1; /* its peer sent CLOSE before it began */
+	bool turned : 1; /* initiator: it was the responder once */
 	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
 			  * once */
 	uint8_t max_flows; /* of the peer */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
+	uint64_t shook_at; /* when our last one began, 0: none did ... */
+	uint32_t shook_gap; /* ... and us until the next one may */
 
 	/* choice */
 	uint64_t why_at;
@@ -430,6 +434,11 @@ struct session {
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;
+	uint32_t told_answered; /* bits of told addresses: a challenge to it was */
+	uint32_t stray_gap; /* us, from a refusal to `stray_at' (budget.c) */
+	uint64_t came, strayed; /* bytes of the peer's; and ours to addresses
+				 * that have not answered */
+	uint64_t stray_at; /* when some more are tried */
 	struct mp_addr told_near[STATE_NEAR_TOLD]; /* state_told() */
 
 	/* a child (child.h); its number is in the association */
@@ -496,6 +505,9 @@ struct handshake {
 	bool inner : 1;	/* inside the live session */
 	bool any_link : 1; /* the last RESP went by the kernel's choice */
 	bool initiator : 1; /* our role in the session */
+	bool turns : 1; /* ours, of a responder: INIT begins an association
+			 * `assoc', of which this end is the initiator */
+	bool turned : 1; /* it has done so before */
 	uint8_t slot;
 	uint32_t session, gen; /* MP_NONE: no session yet */
 	uint64_t key_id;
@@ -587,6 +599,8 @@ struct shared {
 	uint32_t share_free, share_used; /* as of the sessions */
 	uint32_t weight[STATE_WEIGHTS]; /* peers by the logarithm of what they
 					 * hold: first of each list + 1 */
+	uint64_t hog; /* key id of the peer that was last refused, or gave back,
+		       * what is over its share; 0: none */
 	uint32_t idle_first, idle_last; /* idle sessions, the oldest first */
 	uint32_t initiators; /* sessions whose program sent first */
 	uint32_t handshake_used[2]; /* high-water marks: peers', ours */

@@ -86,6 +86,7 @@ ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
 			ticket_note_flow(p, f);
 	for (i = 0; i < s->told_n && i < MP_TOLD_MAX; i++)
 		p->told[p->ntold++] = *state_told(m, s, i);
+	p->answered = s->told_answered;
 	return p->nflows > 0;
 }
 
@@ -147,6 +148,7 @@ mp_parent_inherit(struct mp_parent *p, const struct mp_parent *old)
 		return;
 	p->peer.told_all = old->peer.told_all;
 	p->peer.ntold = old->peer.ntold;
+	p->peer.answered = old->peer.answered;
 	memcpy(p->peer.told, old->peer.told, sizeof(p->peer.told));
 }
 
@@ -295,6 +297,7 @@ ticket_copy_told(struct mp *m, struct session *s, const struct mp_peer *p)
 	for (i = 0; i < n; i++)
 		state_told_put(m, s, i, &p->told[i]);
 	s->told_n = (uint8_t)n;
+	s->told_answered = p->answered;
 }
 
 /* Fills in what a new session has of a ticket; false: no flow is left. */

@@ -149,20 +149,23 @@ uint64_t
 timers_lost_at(const struct mp *m, const struct session *s)
 {
 	struct flow *f;
-	uint64_t last = 0, at, shook;
+	uint64_t last = 0, at, born;
 
 	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
 		return MP_NEVER;
-	shook = s->keys[s->cur & 1].born_at + SEC; /* it was there then */
+	born = s->keys[s->cur & 1].born_at; /* it was there then */
 	STATE_FLOWS(m, s, f, id) {
 		if (f->down || (f->answer_at == 0 && !f->proven_once))
 			continue;
 		at = flow_silent_at(f);
+		if (at == MP_NEVER)
+			return MP_NEVER;
+		/* New keys begin new waits. */
+		if (f->silent_since < born)
+			at += born - f->silent_since;
 		last = last > at ? last : at;
 	}
-	if (last == 0)
-		return MP_NEVER;
-	return last > shook ? last : shook;
+	return last == 0 ? MP_NEVER : last;
 }
 
 /* When a session that is connecting gives up: 10 s after the program's last
@@ -301,7 +304,7 @@ static uint64_t
 next_of_flow(const struct mp *m, const struct session *s, struct flow *f,
     uint64_t now)
 {
-	uint64_t at = probe_due(s, f, now);
+	uint64_t at = probe_due(m, s, f, now);
 
 	if (f->down)
 		return earlier(flow_wait_end(f, now), invalid_at(f));

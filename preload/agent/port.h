@@ -113,6 +113,8 @@ struct port {
 	/* While a reader follows events: what readers were told, and whether
 	 * that may have changed. */
 	struct status *told;
+	/* What peers were refused over their shares, as the log says; when */
+	uint64_t over, over_at;
 	bool touched;
 	STAILQ_HEAD(, backlog_item) backlog; /* see backlog.h */
 	unsigned backlog_n;

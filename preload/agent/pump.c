@@ -55,6 +55,7 @@
 #include "events.h"
 #include "group.h"
 #include "icmp_judge.h"
+#include "journal.h"
 #include "keyring.h"
 #include "loop.h"
 #include "parent.h"
@@ -71,6 +72,7 @@ enum {
 	ROUNDS = 16,   /* batches of one run */
 	POLL_US = 5000, /* between two runs while datagrams come and go */
 	WATCH_US = 2000, /* after the last datagram was gathered */
+	OVER_US = 60 * 1000 * 1000, /* between two lines of the log on shares */
 };
 
 /* The packets of one round. */
@@ -191,14 +193,34 @@ pump_watch(struct port *p)
 	return true;
 }
 
+/*
+ * Is the log to say that a peer takes more than its share?  At most once in
+ * OVER_US.  Then *hog is that peer: NULL, if its key is gone.  [lock]
+ */
+static bool
+pump_finds_hog(struct port *p, uint64_t now, const struct mp_key **hog,
+    uint64_t *refused)
+{
+	uint64_t over = mp_counter_get(&p->map.mp, MP_C_drop_share);
+
+	if (over == p->over || (p->over_at != 0 && now < p->over_at + OVER_US))
+		return false;
+	*refused = over - p->over;
+	*hog = mp_keyring_find(p->keyring->keys, mp_hog(&p->map.mp));
+	p->over = over;
+	p->over_at = now;
+	return true;
+}
+
 /* Takes what is due: how many packets, or -1: the lock is not available. */
 static int
 pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
     uint32_t *idle)
 {
 	struct agent *a = p->agent;
-	uint64_t now, at;
-	bool more, fresh;
+	const struct mp_key *hog;
+	uint64_t now, at, refused;
+	bool more, fresh, over;
 	int n = 0;
 
 	if (!port_lock(p))
@@ -217,11 +239,16 @@ pump_take(struct port *p, struct internal lost[MP_SLOTS_MAX], int *nlost,
 	    &batch[n].out, batch[n].bytes, PORT_SEND_MAX) == 1)
 		n++;
 	parent_look(p, now);
+	over = pump_finds_hog(p, now, &hog, &refused);
 	*nlost = pump_find_unanswered(p, lost);
 	*idle = refusal_idle(p);
 	at = more ? now : pump_next(p, now);
 	atomic_store(&p->map.arena->wakeup_at, at);
 	port_unlock(p);
+	if (over)
+		journal("port %u: peer %s takes more than its share: refused "
+		    "%llu times", p->number, hog != NULL ? hog->name :
+		    "(unknown)", (unsigned long long)refused);
 	alarm_set(&a->loop, &p->alarm, at);
 	return n;
 }

@@ -195,7 +195,11 @@ START_TEST(response_size)
 	ck_assert_int_eq(give(d, 0, f, 1001, msg, NULL, 0), MP_CONTROL);
 	ck_assert_uint_eq(f->size, MP_SIZE_MIN);
 	msg.response[7] ^= 0x40;
+	f->size_sent = 7; /* that rung did not go out yet */
 	ck_assert_int_eq(give(d, 0, f, 1002, msg, NULL, 0), MP_CONTROL);
+	ck_assert_uint_eq(f->size, MP_SIZE_MIN);
+	f->size_sent = 15;
+	ck_assert_int_eq(give(d, 0, f, 1003, msg, NULL, 0), MP_CONTROL);
 	ck_assert_uint_eq(f->size, 1472);
 	duo_free(d);
 }

@@ -16,6 +16,7 @@
 #define T0 (UINT64_C(5000) * SEC)
 
 /* SRTT 40 ms, RTTVAR 5 ms: an answer is overdue after 60 ms; dRTO is 85 ms. */
+static const struct mp no_mp;
 static struct flow f;
 static struct session s;
 
@@ -53,9 +54,9 @@ START_TEST(never_answered)
 	int i;
 
 	flow_begin(&f, &path, T0);
-	ck_assert_uint_le(probe_due(&s, &f, T0), T0);
+	ck_assert_uint_le(probe_due(&no_mp, &s, &f, T0), T0);
 	for (i = 0; i < COUNT(at); i++) {
-		ck_assert_msg(i == 0 || probe_due(&s, &f, T0 + at[i - 1]) ==
+		ck_assert_msg(i == 0 || probe_due(&no_mp, &s, &f, T0 + at[i - 1]) ==
 		    T0 + at[i], "probe %d", i);
 		flow_probe_sent(&f, T0 + at[i], 1);
 	}
@@ -294,7 +295,7 @@ START_TEST(due)
 	uint64_t at, want = r->after == MP_NEVER ? MP_NEVER : T0 + r->after;
 
 	r->what();
-	at = probe_due(&s, &f, T0);
+	at = probe_due(&no_mp, &s, &f, T0);
 	ck_assert_msg(at == want, "%s: %lld us after T0", r->name,
 	    (long long)(at - T0));
 }
@@ -323,9 +324,9 @@ END_TEST
 START_TEST(due_at_once)
 {
 	urge();
-	ck_assert_uint_le(probe_due(&s, &f, T0), T0);
+	ck_assert_uint_le(probe_due(&no_mp, &s, &f, T0), T0);
 	s.initiator = false; /* at either end */
-	ck_assert_uint_le(probe_due(&s, &f, T0), T0);
+	ck_assert_uint_le(probe_due(&no_mp, &s, &f, T0), T0);
 }
 END_TEST
 

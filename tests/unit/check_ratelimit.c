@@ -273,6 +273,28 @@ START_TEST(faster)
 }
 END_TEST
 
+/* A peer that takes all it can, for 10 s: another one that begins 5 sessions a
+ * second is answered each time.  600 sessions of one peer may begin at once. */
+START_TEST(known_shares)
+{
+	uint64_t at;
+	int i, hog = 0, others = 0;
+
+	for (i = 0; i < 600; i++)
+		ck_assert(ratelimit_known(&m, T0, 7, RATELIMIT_ANSWER));
+	for (at = T0; at < T0 + 10 * SEC; at += MS) {
+		for (i = 0; i < 10; i++)
+			hog += ratelimit_known(&m, at, 7, RATELIMIT_ANSWER);
+		if ((at - T0) % (200 * MS) == 0)
+			others += ratelimit_known(&m, at, 8, RATELIMIT_ANSWER);
+	}
+	ck_assert_int_eq(others, 50);
+	ck_assert_int_ge(hog, 4900);
+	ck_assert_uint_eq(mp_hog(&m), 7);
+	ck_assert_uint_gt(mp_counter_get(&m, MP_C_drop_share), 1000);
+}
+END_TEST
+
 /* PROTOCOL.md 2: in no second more than 2500 curve operations for strangers. */
 START_TEST(curve_second)
 {
@@ -306,6 +328,7 @@ suite_ratelimit(void)
 	tcase_add_test(t, fair);
 	tcase_add_test(t, faster);
 	tcase_add_test(t, known);
+	tcase_add_test(t, known_shares);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -313,8 +313,11 @@ transmit(struct duo *d, int e, const struct mp_path *path,
 	d->sent[e]++;
 	d->sent_bytes[e] += len;
 	to = find_end(d, e, &path->remote);
-	if (to < 0)
-		return 0; /* lost */
+	if (to < 0) { /* lost */
+		d->strays[e]++;
+		d->stray_bytes[e] += len + 28;
+		return 0;
+	}
 	j = find_seen(&d->end[to], path->remote.ip);
 	l = duo_link(d, e, i, to, j);
 	p = calloc(1, sizeof(*p) + len);

@@ -133,6 +133,8 @@ struct duo {
 	enum duo_verdict (*tap)(struct duo *, struct duo_packet *p, void *arg);
 	void *tap_arg;
 	uint64_t sent[DUO_ENDS], sent_bytes[DUO_ENDS]; /* by each end */
+	uint64_t strays[DUO_ENDS]; /* of them those to no end's address ... */
+	uint64_t stray_bytes[DUO_ENDS]; /* ... with IPv4 and UDP headers */
 	struct mp_addr nowhere; /* sending there gives MP_ENETUNREACH */
 };
 

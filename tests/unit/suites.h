@@ -8,6 +8,7 @@
 Suite *suite_addr(void);
 Suite *suite_ahead(void);
 Suite *suite_behaviours(void);
+Suite *suite_budget(void);
 Suite *suite_bundle_in(void);
 Suite *suite_bundle_out(void);
 Suite *suite_child(void);
