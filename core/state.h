@@ -32,7 +32,7 @@ enum state_bound {
 	STATE_NO_FLOW = 0xff,	/* no flow id */
 	STATE_LINE = 64, /* bytes of a cache line */
 	STATE_NEAR_FLOWS = 8, /* flows, and addresses told, of a session ... */
-	STATE_NEAR_TOLD = 8, /* ... that are not in its annex */
+	STATE_NEAR_TOLD = 7, /* ... that are not in its annex */
 };
 
 #define STATE_NO_INDEX UINT32_MAX /* no flow record */
@@ -385,10 +385,12 @@ struct session {
 	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
 			  * once */
 	uint8_t max_flows; /* of the peer */
+	uint32_t told_answered; /* bits of the addresses told: that one answered */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
 	uint64_t shook_at; /* when our last one began, 0: none did ... */
 	uint32_t shook_gap; /* ... and us until the next one may */
+	uint32_t stray_gap; /* us, from a refusal to `stray_at' (budget.c) */
 
 	/* choice */
 	uint64_t why_at;
@@ -402,6 +404,7 @@ struct session {
 	uint32_t staged_seq; /* of the one at staged_pos, of which only the
 			      * first part was taken; 0: none */
 	uint8_t staged_by;   /* ... on this flow */
+	uint8_t resend_by;   /* the flow that carried resend_rest's part */
 	uint8_t staged_group; /* those that the agent took and may send as one
 			       * bundle, up to that at staged_pos */
 	bool staged_agent : 1; /* who takes staged ones away is the agent */
@@ -410,7 +413,6 @@ struct session {
 	uint64_t staged_at; /* when that was, */
 	uint64_t staged_until; /* ... and how long nobody else takes more */
 	uint64_t staged_again; /* when the agent tries again */
-	uint8_t resend_by;   /* the flow that carried resend_rest's part */
 	uint64_t resend_flow_at; /* until then ... */
 	uint8_t resend_flow; /* ... what was sent on this flow is at risk,
 			      * though it works */
@@ -434,8 +436,8 @@ struct session {
 	uint8_t close_tries;
 	uint64_t addr_at, push_at;
 	struct mp_addr reflexive;
-	uint32_t told_answered; /* bits of told addresses: a challenge to it was */
-	uint32_t stray_gap; /* us, from a refusal to `stray_at' (budget.c) */
+	uint32_t plain_us;  /* us to wait for a peer, until it is up; 0: for
+			     * good */
 	uint64_t came, strayed; /* bytes of the peer's; and ours to addresses
 				 * that have not answered */
 	uint64_t stray_at; /* when some more are tried */
@@ -452,9 +454,6 @@ struct session {
 	uint32_t frame_seq; /* its number (responder: of the last that came) */
 	uint8_t frame_flow; /* and flow */
 	uint8_t welcome_flow; /* ... on this flow */
-
-	/* until it is up */
-	uint32_t plain_us;  /* us to wait for a peer; 0: for good */
 } __attribute__((aligned(STATE_LINE)));
 
 /* The last bundle of staged datagrams (staged.c). */
