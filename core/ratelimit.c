@@ -7,10 +7,10 @@
  * answered cost no more than its mac2; INITs inside a live session are bound by
  * `known' alone.
  *
- * Curve operations are most of the work.  How many of them a core does in a second
- * is measured by the agent (mp_curve_rate()); until then it is RATELIMIT_SLOW.
- * The budgets below of so many operations are for that, and larger in proportion
- * on a faster machine, so that they are shares of a core.
+ * Curve operations are most of the work.  How many of them a core does in a
+ * second is measured by the agent (mp_curve_rate()); until then it is
+ * RATELIMIT_SLOW.  The budgets below of so many operations are for that, and
+ * larger in proportion on a faster machine, so that they are shares of a core.
  *
  * Six kinds of token bucket, refilled by time:
  *	fresh	600 at once and 200 a second: new handshakes without a cookie
@@ -25,8 +25,10 @@
  *		answered, 10,000 in some seconds, and none is kept out by one
  *		that has too many sessions
  *	known	a quarter of a core: 3000 operations at once, 1500 a second:
- *		what the two before do not give, 2 for a RESP to ours, 2 for an
+ *		what the two before do not give: 2 for a RESP to ours, 2 for an
  *		INIT inside a session.  Strangers cannot use it up
+ * A peer for whom neither its own part nor `known' has any left is counted, and
+ * remembered for the agent's log (mp_hog()).
  * So strangers cost two fifths of a core in any second, and whoever has a key, or
  * replays the INITs of one, as much again and a quarter; in the long run a fifth
  * and a quarter.
