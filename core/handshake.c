@@ -36,11 +36,10 @@
  * sender's public key, whether we know that, one for its payload, and only then
  * the three of an answer.  A stranger costs no memory and gets no answer.  When
  * the 1024 records are taken, the oldest of those confirmed goes, else the oldest
- * that has waited for a second; younger ones stay, and the INIT is dropped (its
- * sender asks again): else, where more begin than can be answered in a round trip,
- * none would ever be confirmed.
- * The rate limits let 625 in at once and as many a second, so one that waits for
- * the packet that confirms it has more than half a second.
+ * that has waited for a second, else the oldest of the peer that has most, if
+ * that is another one and has many.  Younger ones stay, and the INIT is dropped
+ * (its sender asks again): else, where more begin than can be answered in a round
+ * trip, none would ever be confirmed.
  *
  * Both ends may begin at once.  The handshake of the end with the lower public
  * key, A, wins: A drops B's INIT while its own is under way, B answers A's and
@@ -58,10 +57,13 @@
 
 #include <string.h>
 
+#include "bytes.h"
 #include "crypto.h"
 #include "mp.h"
 #include "state.h"
 #include "table.h"
+
+enum { HANDSHAKE_BUCKETS = 1024, HANDSHAKE_MANY = 16 };
 
 void
 handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet)
@@ -104,7 +106,9 @@ handshake_less(const struct handshake *a, const struct handshake *b)
 	    a->born_at < b->born_at;
 }
 
-bool
+/* Has each record for peers' handshakes one that is younger than HANDSHAKE_YOUNG
+ * and not confirmed? */
+static bool
 handshake_crowded(const struct mp *m, uint64_t now)
 {
 	const struct handshake *sh;
@@ -116,6 +120,59 @@ handshake_crowded(const struct mp *m, uint64_t now)
 		    now >= sh->born_at + HANDSHAKE_YOUNG)
 			return false;
 	return true;
+}
+
+static uint32_t
+handshake_bucket(const struct mp *m, const struct handshake *sh)
+{
+	uint8_t name[8];
+
+	put64(name, sh->key_id);
+	return (uint32_t)(crypto_short(name, sizeof(name), m->sh->hash_key) %
+	    HANDSHAKE_BUCKETS);
+}
+
+/* The oldest record of the peer that has most, where all are taken; NULL: none
+ * has HANDSHAKE_MANY.  Peers of one bucket count as one. */
+static struct handshake *
+handshake_of_most(struct mp *m)
+{
+	uint16_t n[HANDSHAKE_BUCKETS] = { 0 }, at[STATE_OPEN];
+	uint32_t i, most = 0;
+	struct handshake *oldest = NULL;
+
+	for (i = 0; i < STATE_OPEN; i++) {
+		at[i] = (uint16_t)handshake_bucket(m, &m->handshakes[i]);
+		if (++n[at[i]] > n[most])
+			most = at[i];
+	}
+	if (n[most] < HANDSHAKE_MANY)
+		return NULL;
+	for (i = 0; i < STATE_OPEN; i++)
+		if (at[i] == most && (oldest == NULL ||
+		    m->handshakes[i].born_at < oldest->born_at))
+			oldest = &m->handshakes[i];
+	return oldest;
+}
+
+bool
+handshake_closed(struct mp *m, uint64_t now)
+{
+	return handshake_crowded(m, now) && handshake_of_most(m) == NULL;
+}
+
+struct handshake *
+handshake_place(struct mp *m, uint64_t key_id, uint64_t now)
+{
+	struct handshake *sh;
+
+	if (!handshake_crowded(m, now))
+		return handshake_new(m, 0, STATE_OPEN, true);
+	sh = handshake_of_most(m);
+	if (sh == NULL || sh->key_id == key_id)
+		return NULL;
+	handshake_free(m, sh);
+	return sh;
 }
 
 struct handshake *

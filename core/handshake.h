@@ -31,9 +31,12 @@ void handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet);
 /* The feature bits that this host offers, with some more. */
 uint32_t handshake_features(const struct mp *, uint32_t more);
 
-/* Has each record for peers' handshakes one that is younger than HANDSHAKE_YOUNG
- * and not confirmed?  Then no other may begin. */
-bool handshake_crowded(const struct mp *, uint64_t now);
+/* Are all records for peers' handshakes taken by those of many peers that wait
+ * for their confirmation?  Then no other may begin. */
+bool handshake_closed(struct mp *, uint64_t now);
+/* A record for the answer to that peer, where it must be another one's handshake
+ * that goes, freed; NULL: it has to ask again. */
+struct handshake *handshake_place(struct mp *, uint64_t key_id, uint64_t now);
 /* One of the n entries from `first': a free one, else (if `oldest') the oldest,
  * freed; NULL. */
 struct handshake *handshake_new(struct mp *, uint32_t first, uint32_t n,

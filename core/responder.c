@@ -297,6 +297,10 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	why = consider(m, &t, &in, key, rx, now);
 	if (why != MP_C_MAX)
 		goto out;
+	why = MP_C_drop_handshake_rate;
+	sh = handshake_place(m, key->id, now);
+	if (sh == NULL)
+		goto out;
 	why = MP_C_drop_handshake_auth;
 	if (!write_resp(m, &t, ring, key, &rx->path.remote,
 		get32(packet + 8), in.features))
@@ -305,7 +309,6 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	if ((in.features & WIRE_F_CHILD) && t.session == MP_NONE)
 		child_in_replaced(m, key->id, in.previous, in.assoc);
 	memcpy(t.mac1, packet + WIRE_MAC1_INIT, WIRE_MAC);
-	sh = handshake_new(m, 0, STATE_OPEN, true);
 	*sh = t;
 	memcpy(&m->sh->init_tag[sh - m->handshakes], t.mac1,
 	    sizeof(m->sh->init_tag[0]));
@@ -364,12 +367,10 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	}
 	if (rx->ref != MP_NONE) /* inside a live session: the sender is known */
 		return new_init(m, ring, own, rx, packet, now, out, buf);
-	if (handshake_crowded(m, now)) {
-		state_count(m, MP_C_drop_handshake_rate);
-		return 0;
-	}
 	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
 	case RATELIMIT_OK:
+		if (handshake_closed(m, now))
+			break;
 		return new_init(m, ring, own, rx, packet, now, out, buf);
 	case RATELIMIT_COOKIE:
 		ratelimit_cookie(m, now, &rx->path.remote, packet,

@@ -347,6 +347,7 @@ START_TEST(load_crowded)
 	for (i = 0; i < STATE_OPEN; i++) {
 		m->handshakes[i].state = HANDSHAKE_OPEN;
 		m->handshakes[i].born_at = now;
+		m->handshakes[i].key_id = (uint64_t)i + 1;
 		m->handshakes[i].keys.sid_in = table_new_sid(m, 0);
 		table_link_sid(m, table_handshake_ref(m, &m->handshakes[i]));
 	}
@@ -358,6 +359,33 @@ START_TEST(load_crowded)
 		ck_assert_uint_eq(m->handshakes[i].born_at, now);
 	duo_run(d, d->now + 1500 * MS);
 	ck_assert_int_eq(duo_heard(d, 1, 2), 1);
+	duo_free(d);
+}
+END_TEST
+
+/* All records have such handshakes of one peer (0: another one; 1: the one that
+ * begins one more). */
+START_TEST(load_of_one)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[1].mp;
+	uint64_t key = _i == 0 ? 77 : d->end[1].keys.key[0].id;
+	int i, left = 0;
+
+	m->sh->handshake_used[0] = STATE_OPEN;
+	for (i = 0; i < STATE_OPEN; i++) {
+		m->handshakes[i].state = HANDSHAKE_OPEN;
+		m->handshakes[i].born_at = duo_time(d, 1);
+		m->handshakes[i].key_id = key;
+		m->handshakes[i].keys.sid_in = table_new_sid(m, 0);
+		table_link_sid(m, table_handshake_ref(m, &m->handshakes[i]));
+	}
+	(void)duo_say(d, 0, 2);
+	duo_run(d, d->now + 250 * MS);
+	ck_assert_int_eq(duo_heard(d, 1, 2), _i == 0);
+	for (i = 0; i < STATE_OPEN; i++)
+		left += m->handshakes[i].key_id == key;
+	ck_assert_int_eq(left, _i == 0 ? STATE_OPEN - 1 : STATE_OPEN);
 	duo_free(d);
 }
 END_TEST
@@ -760,6 +788,7 @@ suite_responder(void)
 	tcase_add_test(t, forged);
 	tcase_add_test(t, load_curves);
 	tcase_add_test(t, load_crowded);
+	tcase_add_loop_test(t, load_of_one, 0, 2);
 	tcase_add_test(t, load_cookie_sent);
 	tcase_add_loop_test(t, both, 0, COUNT(leads));
 	tcase_add_loop_test(t, both_staged, 0, COUNT(leads));
