@@ -720,7 +720,7 @@ pool_fits(const struct mp *m, struct session *s, size_t len)
 {
 	struct place p = place_of(m, POOL_HELD);
 
-	return queue_of(s, &p)->bytes + record_size(len) <= POOL_HELD_BYTES;
+	return queue_of(s, &p)->bytes + record_size(len) <= p.each_bytes;
 }
 
 void
