@@ -86,14 +86,24 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 }
 
 /*
- * When the session may begin its next handshake, whatever asks for it: 1 s after
- * the last one began, or up to 10 s where they follow each other.  So nothing
- * that a peer does or leaves makes an association shake hands often.
+ * us that the next handshake keeps from the last one's beginning: 1 s, doubled
+ * up to 10 s where they follow each other.  So nothing that a peer does or leaves
+ * makes an association shake hands often.  But a peer that spoke after the last
+ * one, and then is gone, has not answered INIT for nothing: its program has been
+ * restarted, and waits for ours.  New keys for a session that is up have time.
  */
+static uint32_t
+initiator_gap(const struct session *s)
+{
+	return s->shook_well && !s->handshake_inner ? INITIATOR_PACE :
+	    s->shook_gap;
+}
+
+/* When the session may begin its next handshake, whatever asks for it. */
 static uint64_t
 initiator_next_start(const struct session *s)
 {
-	uint64_t at = s->shook_at != 0 ? s->shook_at + s->shook_gap : 0;
+	uint64_t at = s->shook_at != 0 ? s->shook_at + initiator_gap(s) : 0;
 
 	return at > s->handshake_after ? at : s->handshake_after;
 }
@@ -104,13 +114,23 @@ initiator_shakes(struct session *s, uint64_t now)
 {
 	uint64_t quiet = INITIATOR_QUIET * (uint64_t)s->shook_gap;
 
-	if (s->shook_at == 0 || now >= s->shook_at + quiet)
+	if (s->shook_at == 0 || now >= s->shook_at + quiet ||
+	    (s->shook_well && !s->handshake_inner))
 		s->shook_gap = INITIATOR_PACE;
 	else if (s->shook_gap < INITIATOR_PACE_MAX / 2)
 		s->shook_gap *= 2;
 	else
 		s->shook_gap = INITIATOR_PACE_MAX;
+	s->shook_well = false;
 	s->shook_at = now;
+}
+
+void
+initiator_heard(struct session *s, bool data, uint64_t now)
+{
+	if (!s->shook_well && s->shook_at != 0 &&
+	    STATE_ONCE(s->handshake) >= STATE_HANDSHAKES)
+		s->shook_well = data || now >= s->shook_at + INITIATOR_PACE;
 }
 
 static struct handshake *

@@ -8,6 +8,7 @@
 #ifndef INITIATOR_H
 #define INITIATOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct mp;
@@ -39,4 +40,7 @@ uint64_t initiator_due(const struct mp *, const struct session *);
 /* Writes the next INIT that is due to `buf': 1, or 0 when there is none. */
 int initiator_poll(struct mp *, const struct mp_keyring *, struct session *,
     uint64_t now, struct mp_out *, uint8_t *buf);
+/* A packet of the peer's came under the present keys, with its program's data or
+ * not: it does more than answer INIT. */
+void initiator_heard(struct session *, bool data, uint64_t now);
 #endif

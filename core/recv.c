@@ -9,6 +9,7 @@
 #include "child_out.h"
 #include "crypto.h"
 #include "flow.h"
+#include "initiator.h"
 #include "offload.h"
 #include "path.h"
 #include "path_choice.h"
@@ -453,8 +454,10 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	if (!r->former && (r->fresh || r->in_order))
 		loss_came(r->f, rx->control, rx->seq, r->now);
-	if (!r->former)
+	if (!r->former) {
 		state_keys(r->s)->heard = true;
+		initiator_heard(r->s, !rx->control, r->now);
+	}
 	r->s->last_in = r->now;
 	r->f->rx_packets++;
 	r->f->rx_bytes += len;

@@ -384,6 +384,8 @@ struct session {
 	bool turned : 1; /* initiator: it was the responder once */
 	bool recall : 1; /* initiator: its peer sent CLOSE, and may be back at
 			  * once */
+	bool shook_well : 1; /* since `shook_at' its peer has sent data, or was
+			      * there 1 s later */
 	uint8_t max_flows; /* of the peer */
 	uint32_t told_answered; /* bits of the addresses told: that one answered */
 	uint64_t up_at, connect_since, rekey_at;

@@ -270,6 +270,39 @@ START_TEST(responder_restarts)
 }
 END_TEST
 
+/* It restarts again and again, each time when it was back for a moment, and is
+ * found within 2 s each time: it is not one that answers INIT and no more.
+ * Last: its program only listens. */
+START_TEST(responder_restarts_often)
+{
+	static const uint64_t lives[] = { 300 * MS, 1300 * MS, 1500 * MS };
+	struct duo *d = duo_new(2, 1);
+	uint64_t until;
+	uint32_t n = 2;
+	int i;
+
+	duo_up(d);
+	duo_chat(d, d->now + 2 * SEC, 50 * MS, &n);
+	for (i = 0; i < 6; i++) {
+		duo_restart(d, SERVER);
+		d->end[SERVER].peer.port = 0;
+		if (_i < 2) {
+			back_within_2s(d, &n);
+			duo_chat(d, d->now + lives[_i], 50 * MS, &n);
+			continue;
+		}
+		ck_assert_uint_le(duo_until_heard(d, CLIENT, n, 2 * SEC),
+		    2 * SEC);
+		n += 1000;
+		for (until = d->now + lives[_i]; d->now < until; n += 2) {
+			(void)duo_say(d, CLIENT, n);
+			duo_run(d, d->now + 50 * MS);
+		}
+	}
+	duo_free(d);
+}
+END_TEST
+
 /* Off for long, then on: found within 2 s of its return. */
 START_TEST(responder_returns)
 {
@@ -570,6 +603,7 @@ suite_life(void)
 	tcase_add_test(tc, unreachable);
 	tcase_add_loop_test(tc, initiator_restarts, 0, 2);
 	tcase_add_loop_test(tc, responder_restarts, 0, 4);
+	tcase_add_loop_test(tc, responder_restarts_often, 0, 3);
 	tcase_add_loop_test(tc, responder_returns, 0, 4);
 	tcase_add_test(tc, association_keeps_address);
 	tcase_add_loop_test(tc, peer_closes, 0, 2);
