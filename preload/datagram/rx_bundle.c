@@ -15,7 +15,8 @@
  *	on	UDP_GRO is on.  Packets are looked at, then claimed.
  *
  * Off to on: rx_bundle_pace(), once datagrams arrive faster than one in FAST_US
- * on the average of ROUND of them.  Not while another call may be taking from
+ * on the average of ROUND of them, and most right behind another one, as those
+ * of a bundle do: the answers of a fast talk do not.  Not while another call may be taking from
  * the queue unseen (`taking': it would get a whole bundle), not where a second
  * process has received from the socket, where a signal tells of each datagram
  * (O_ASYNC), or where the program has a socket filter, which the kernel would
@@ -82,7 +83,9 @@ enum {
 	OFF = 0, ON = 1,
 	MOVED = 2,	   /* look again */
 	ROUND = 64,	   /* datagrams, or looks */
-	FAST_US = 100,	   /* between two datagrams, on the average */
+	FAST_US = 100,	   /* between two datagrams, on the average, ... */
+	CLOSE_US = 10,	   /* ... and between most of them: no answer of a
+			    * peer's to ours comes that soon */
 	/* Between two tries to switch on, at least: one that brings no bundles
 	 * costs ROUND calls more, and a peer's bundles may begin at any time. */
 	REST_US = 50000,
@@ -234,12 +237,17 @@ rx_bundle_pace(struct rx *in)
 	uint64_t now, was;
 
 	if (s->map.arena == NULL ||
-	    atomic_load(&rx_bundle_shared(s)->mode) != OFF ||
-	    atomic_fetch_add(&s->paced, 1) % ROUND != ROUND - 1)
+	    atomic_load(&rx_bundle_shared(s)->mode) != OFF)
 		return;
 	now = in->info.arrival;
+	if (now != MP_NEVER && now - atomic_load(&s->came_at) < CLOSE_US)
+		atomic_fetch_add(&s->close, 1);
+	atomic_store(&s->came_at, now);
+	if (atomic_fetch_add(&s->paced, 1) % ROUND != ROUND - 1)
+		return;
 	was = atomic_exchange(&s->pace_at, now);
-	if (now != MP_NEVER && now - was < ROUND * FAST_US)
+	if (atomic_exchange(&s->close, 0) >= ROUND / 2 && now != MP_NEVER &&
+	    now - was < ROUND * FAST_US)
 		rx_bundle_on(in);
 }
 

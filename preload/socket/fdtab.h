@@ -69,7 +69,10 @@ struct sock {
 				  * then gets that alone, with UDP_GRO, too */
 	bool bundle_valid;	 /* it holds what lies first in the queue */
 	_Atomic uint32_t paced;	 /* of rx_bundle.c: datagrams or bundles, and */
-	_Atomic uint64_t pace_at; /* what is known of the last round of them */
+	_Atomic uint64_t pace_at; /* what is known of the last round of them; */
+	_Atomic uint64_t came_at; /* when the last datagram came, ... */
+	_Atomic uint32_t close;	  /* ... and how many of a round right behind
+				   * another one */
 	_Atomic uint32_t busy;	 /* 1: a thread attaches or recovers it */
 	uint64_t cookie;
 	int family;		 /* AF_INET, AF_INET6: the program's */
