@@ -38,7 +38,8 @@ patience_passes(int error)
 bool
 patience_lacks(int error)
 {
-	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE ||
+	    error == -EUSERS;
 }
 
 void

@@ -5,7 +5,7 @@
  * again, by a call of the program's, but not more often than each PATIENCE_US.
  * Until then calls say what the kernel says where it has no room, or wait.
  *
- * A lack of memory or descriptors, the agent's or the process's own, goes by
+ * A lack of memory, descriptors or processes, the agent's or our own, goes by
  * too, but may be a limit that stays (ulimit): the reason is said, and what sends
  * is refused at once.  A program that gets EAGAIN of a socket that is writable
  * would ask for ever.
