@@ -204,7 +204,8 @@ tx_plain(int fd, const struct sock *s, const struct msghdr *msg,
 
 /* --- Either way ----------------------------------------------------------- */
 
-/* Attaches a fresh socket: 0, or what the call says while the agent is late. */
+/* Attaches a fresh socket: 0, or what the call says while the agent is late, or
+ * has no room. */
 static int
 tx_attach(int fd, struct sock *s, int flags)
 {
@@ -213,10 +214,12 @@ tx_attach(int fd, struct sock *s, int flags)
 	if (atomic_load(&s->state) != SOCK_FRESH)
 		return 0;
 	waits = patience_waits(fd, flags);
-	if (waits && !patience_due(s))
+	if (waits && !atomic_load(&s->lacking) && !patience_due(s))
 		(void)patience_sleep(s);
 	if (attach_socket(fd, s) != SOCK_FRESH)
 		return 0;
+	if (atomic_load(&s->lacking))
+		return -EACCES;
 	return waits ? -ENOBUFS : -EAGAIN;
 }
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ enum { STACK = 65536, KEPT = 4 };
 static char path[PATH_MAX];
 static char vars[KEPT][PATH_MAX];
 static char *envp_kept[KEPT + 1];
+static atomic_int told; /* errno of what the last line said, or 0 */
 
 void
 spawn_agent_setup(char **envp)
@@ -121,6 +123,19 @@ spawn_agent_clone(struct spawn *sp, char *stack)
 			break;
 }
 
+/* Says why no agent could be started, once until one can: it is tried again and
+ * again.  A negative errno, as spawn_agent() returns it. */
+static int
+spawn_agent_failed(int error, bool quiet)
+{
+	log_say(quiet || error == atomic_load(&told) ? LOG_DEBUG : LOG_ERROR,
+	    LOG_AGENT, "cannot start the agent %s: %s%s", path,
+	    strerror(error), error == EAGAIN ? " (ulimit -u?)" : "");
+	if (!quiet)
+		atomic_store(&told, error);
+	return error == EAGAIN ? -EUSERS : -error;
+}
+
 int
 spawn_agent(bool quiet)
 {
@@ -136,13 +151,9 @@ spawn_agent(bool quiet)
 	sp.stack = stack + 2 * STACK;
 	spawn_agent_clone(&sp, stack);
 	munmap(stack, 2 * STACK);
-	if (sp.error != 0) {
-		log_say(quiet ? LOG_DEBUG : LOG_ERROR, LOG_AGENT,
-		    "cannot start the agent %s: %s%s", path,
-		    strerror(sp.error), sp.error == EAGAIN ?
-		    " (ulimit -u?)" : "");
-		return -sp.error;
-	}
+	if (sp.error != 0)
+		return spawn_agent_failed(sp.error, quiet);
+	atomic_store(&told, 0);
 	return WIFEXITED(sp.status) && WEXITSTATUS(sp.status) == 0 ? 0 :
 								     -ECHILD;
 }

@@ -11,7 +11,7 @@ void spawn_agent_setup(char **envp);
 /*
  * Starts the agent and waits until it listens: 0, or a negative errno.  The
  * program gets no SIGCHLD, no child to wait for and no descriptor.  `quiet': a
- * failure is logged for debugging only.
+ * failure is logged for debugging only.  -EUSERS: there may be no more processes.
  */
 int spawn_agent(bool quiet);
 

@@ -336,12 +336,16 @@ attach_log_refused(const struct ipc_answer *answer, int error)
 static void
 attach_failed(struct sock *s, const struct ipc_answer *answer, int error)
 {
+	bool lacks = patience_lacks(error);
+
 	if (!patience_passes(error)) {
 		atomic_store(&s->state, SOCK_REFUSED);
 		attach_log_refused(answer, error);
 		return;
 	}
-	if (atomic_load(&s->ask_at) == 0)
+	if (!atomic_exchange(&s->lacking, lacks) && lacks)
+		attach_log_refused(answer, error);
+	else if (atomic_load(&s->ask_at) == 0)
 		log_say(LOG_WARN, LOG_AGENT, "the agent is late: %s",
 		    strerror(-error));
 	patience_begin(s);

@@ -124,6 +124,7 @@ struct sock {
 	_Atomic int64_t stamp;
 	_Atomic uint64_t ask_at; /* the agent was late, and is not asked about a
 				  * fresh one before that, us; 0: it was not */
+	_Atomic bool lacking;	 /* it was not late, but a resource was lacking */
 	bool unasked;		 /* whether another process attached it is not
 				  * known: the agent was late */
 	_Atomic uint64_t recover_at; /* no look for the agent before that, us */

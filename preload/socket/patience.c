@@ -26,13 +26,20 @@ bool
 patience_passes(int error)
 {
 	static const int passing[] = { ECONNRESET, EPIPE, ECHILD, ESTALE,
-		ENOMEM, ENOBUFS, EMFILE, ENFILE };
+		ENOBUFS };
 	size_t i;
 
 	for (i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
 		if (error == -passing[i])
 			return true;
-	return patience_unanswered(error);
+	return patience_unanswered(error) || patience_lacks(error);
+}
+
+bool
+patience_lacks(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE ||
+	    error == -EUSERS;
 }
 
 void

@@ -4,6 +4,11 @@
  * is busy) refuses nothing: the socket stays SOCK_FRESH, and the agent is asked
  * again, by a call of the program's, but not more often than each PATIENCE_US.
  * Until then calls say what the kernel says where it has no room, or wait.
+ *
+ * A lack of memory, descriptors or processes, the agent's or our own, goes by
+ * too, but may be a limit that stays (ulimit): the reason is said, and what sends
+ * is refused at once.  A program that gets EAGAIN of a socket that is writable
+ * would ask for ever.
  */
 #ifndef PATIENCE_H
 #define PATIENCE_H
@@ -23,7 +28,9 @@ enum patience_limit {
 bool patience_passes(int error);
 /* The same of one that was not answered, or could not be. */
 bool patience_unanswered(int error);
-/* The agent was late just now. */
+/* The same of one that says that something is lacking. */
+bool patience_lacks(int error);
+/* The agent was late just now, or something was lacking. */
 void patience_begin(struct sock *);
 /* May the agent be asked about the socket now? */
 bool patience_due(const struct sock *);
