@@ -75,7 +75,7 @@ part_order_waits(struct mp *m, struct session *s, const struct flow *f,
 		return false;
 	at = state_annexed(m, s)->order.at;
 	if (now >= at + ORDER_US ||
-	    !pool_fits(m, s, len + ORDER_SPARE)) {
+	    !pool_fits_begin(m, s, len + ORDER_SPARE)) {
 		s->part_need = 0;
 		s->staged_again = 0;
 		return false;

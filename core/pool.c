@@ -19,7 +19,8 @@
  * A session has a bound of its own, half the pool (208 KiB at least) staged,
  * pool_each recent bytes and 64 KiB of parts, records included; over it, its own
  * oldest goes.  Of a session that is up no more than 208 KiB are staged
- * (pool_fits()): there the program waits.
+ * (pool_fits()): there the program waits; but half the pool while they stand
+ * behind datagrams in parts (part_order.c), as at its begin.
  * Where the pool is full, the oldest record of the session that holds most
  * goes.  Queues of POOL_HEAVY chunks and more are in lists by the logarithm of
  * their chunks, so that one of those that hold most (within a factor of 2) is
@@ -717,6 +718,14 @@ pool_clear(struct mp *m, enum pool_kind kind, struct session *s)
 
 bool
 pool_fits(const struct mp *m, struct session *s, size_t len)
+{
+	struct place p = place_of(m, POOL_HELD);
+
+	return queue_of(s, &p)->bytes + record_size(len) <= POOL_HELD_BYTES;
+}
+
+bool
+pool_fits_begin(const struct mp *m, struct session *s, size_t len)
 {
 	struct place p = place_of(m, POOL_HELD);
 

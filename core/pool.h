@@ -77,6 +77,8 @@ bool pool_read(struct mp *, enum pool_kind, const struct record *,
     size_t off, uint8_t *out, size_t len);
 /* Does the session stage less than 208 KiB with one more datagram? */
 bool pool_fits(const struct mp *, struct session *, size_t len);
+/* Is that within what is staged at a session's begin, half the pool? */
+bool pool_fits_begin(const struct mp *, struct session *, size_t len);
 /* Copies the datagram of a record of one kind to a record as long of another
  * kind, with its options. */
 void pool_copy(struct mp *, enum pool_kind, const struct record *,

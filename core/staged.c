@@ -117,6 +117,16 @@ staged_trim(struct mp *m, struct session *s, uint64_t now, size_t len)
 	}
 }
 
+/* At a session's begin the oldest goes, later the program waits. */
+static bool
+staged_has_room(const struct mp *m, struct session *s, size_t len)
+{
+	if (s->state != MP_S_UP && !s->plain)
+		return true;
+	return s->part_need != 0 ? pool_fits_begin(m, s, len) :
+				   pool_fits(m, s, len);
+}
+
 int
 mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
     const struct mp_tx_option *option, const void *payload, size_t len)
@@ -127,8 +137,7 @@ mp_stage(struct mp *m, uint64_t now, uint32_t slot, const struct mp_addr *dst,
 	if (slot >= MP_SLOTS_MAX ||
 	    (s = table_find_addr(m, slot, dst)) == NULL)
 		return MP_EINVAL;
-	if ((s->state == MP_S_UP || s->plain) &&
-	    !pool_fits(m, s, len))
+	if (!staged_has_room(m, s, len))
 		return MP_EAGAIN;
 	staged_trim(m, s, now, len);
 	r = pool_put(m, POOL_HELD, s, now, payload, len);
