@@ -37,7 +37,8 @@
  * system call are done without it.  A signal handler that interrupts the lock's
  * holder leaves its datagram to it (tx_deferred.c).
  *
- * Errors: EACCES, a rule refuses it, or there is no agent or key; ECONNREFUSED,
+ * Errors: EACCES, a rule refuses it, or there is no agent or key, or no resource
+ * that attaching takes (patience.h); ECONNREFUSED,
  * the agent heard an ICMP port unreachable; EHOSTUNREACH, no answer for 10 s;
  * ENETUNREACH, no path is left; EMSGSIZE, too long, or longer than any path
  * takes without fragments; ENOBUFS, no room for a session, or signal handlers
