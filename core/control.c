@@ -67,7 +67,8 @@ take_response(struct mp *m, struct recv *r)
 	}
 	rung ^= f->size_token[WIRE_TOKEN - 1];
 	if (f->size_tries > 0 && rung <= PROBE_SAME &&
-	    (f->size_sent >> rung & 1) != 0 && crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
+	    (f->size_sent >> rung & 1) != 0 &&
+	    crypto_equal(t, f->size_token, WIRE_TOKEN - 1))
 		probe_size_proven(f, path_mtu(m, f), rung, r->now);
 }
 

@@ -92,11 +92,16 @@ write_init(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
  * one, and then is gone, has not answered INIT for nothing: its program has been
  * restarted, and waits for ours.  New keys for a session that is up have time.
  */
+static bool
+initiator_is_quick(const struct session *s)
+{
+	return s->shook_well && !s->handshake_inner;
+}
+
 static uint32_t
 initiator_gap(const struct session *s)
 {
-	return s->shook_well && !s->handshake_inner ? INITIATOR_PACE :
-	    s->shook_gap;
+	return initiator_is_quick(s) ? INITIATOR_PACE : s->shook_gap;
 }
 
 /* When the session may begin its next handshake, whatever asks for it. */
@@ -115,7 +120,7 @@ initiator_shakes(struct session *s, uint64_t now)
 	uint64_t quiet = INITIATOR_QUIET * (uint64_t)s->shook_gap;
 
 	if (s->shook_at == 0 || now >= s->shook_at + quiet ||
-	    (s->shook_well && !s->handshake_inner))
+	    initiator_is_quick(s))
 		s->shook_gap = INITIATOR_PACE;
 	else if (s->shook_gap < INITIATOR_PACE_MAX / 2)
 		s->shook_gap *= 2;

@@ -571,8 +571,9 @@ enum mp_verdict mp_recv_join(struct mp *, struct mp_rx *, uint8_t *out,
 /*
  * The datagram of `len' bytes that `copy' names, which was handed on, is about
  * to be given to the program.  False: it was given already; drop it.  True for
- * each that was not, once (and where it is none): what lay before it in the program's queue is given
- * before it.  `peek': it is only looked at, and nothing changes.  [lock]
+ * each that was not, once (and where it is none): what lay before it in the
+ * program's queue is given before it.  `peek': it is only looked at, and nothing
+ * changes.  [lock]
  */
 MP_CHECK bool mp_recv_copy(struct mp *, uint64_t now, const struct mp_copy *,
     size_t len, bool peek);

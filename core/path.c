@@ -35,8 +35,7 @@ path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
 	if (share_flow_ok(m, s)) {
 		f = table_new_flow(m, &index);
 	} else {
-		state_count(m, MP_C_drop_share);
-		m->sh->hog = s->key_id;
+		share_refused(m, s->key_id);
 	}
 	if (f == NULL) {
 		state_count(m, MP_C_drop_flows_full);

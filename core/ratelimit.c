@@ -59,6 +59,7 @@
 #include "bytes.h"
 #include "crypto.h"
 #include "mp.h"
+#include "share.h"
 #include "state.h"
 
 #define TOKEN UINT64_C(1000000) /* bucket levels are in millionths of a token */
@@ -147,10 +148,8 @@ ratelimit_known(struct mp *m, uint64_t now, uint64_t key_id, uint32_t n)
 	if (bucket_take(&l->known, now, ratelimit_scaled(m, RATELIMIT_KNOWN),
 	    ratelimit_scaled(m, RATELIMIT_KNOWN_CROWD), n))
 		return true;
-	if (key_id != 0 && !few) {
-		state_count(m, MP_C_drop_share);
-		m->sh->hog = key_id;
-	}
+	if (key_id != 0 && !few)
+		share_refused(m, key_id);
 	return false;
 }
 

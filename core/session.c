@@ -76,10 +76,8 @@ push_out(struct mp *m, uint64_t key_id, bool for_flows)
 
 	if (s == NULL)
 		return false;
-	if (s->state == MP_S_UP) {
-		state_count(m, MP_C_drop_share);
-		m->sh->hog = s->key_id;
-	}
+	if (s->state == MP_S_UP)
+		share_refused(m, s->key_id);
 	session_free(m, s);
 	return true;
 }

@@ -425,3 +425,10 @@ share_victim(struct mp *m, uint64_t key_id, bool flows)
 	}
 	return s;
 }
+
+void
+share_refused(struct mp *m, uint64_t key_id)
+{
+	state_count(m, MP_C_drop_share);
+	m->sh->hog = key_id;
+}

@@ -24,6 +24,10 @@ void share_flow_new(struct mp *, const struct session *);
 /* May the session have one more of the flow records that are left? */
 bool share_flow_ok(const struct mp *, const struct session *);
 
+/* That peer was refused something, or lost it to others, since it takes more than
+ * its share: it is counted, and remembered for the agent's log (mp_hog()). */
+void share_refused(struct mp *, uint64_t key_id);
+
 /* The session that gives way to a new one of that peer; `flows': what is wanted
  * is flow records.  NULL: none. */
 struct session *share_victim(struct mp *, uint64_t key_id, bool flows);

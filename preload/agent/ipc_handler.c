@@ -30,8 +30,6 @@
 #include "shared/net.h"
 #include "shared/uapi.h"
 
-enum { PAGE = 4096 };
-
 /* The port of the request; NULL: it is not served. */
 static struct port *
 ipc_handler_port_of(const struct ipc_question *q)
@@ -432,7 +430,7 @@ on_file(struct ipc_question *q)
 {
 	if (q->abstract)
 		return -EACCES;
-	q->made = serving_new_file((size_t)q->ask.len * PAGE);
+	q->made = serving_new_file((size_t)q->ask.len * IPC_PAGE);
 	return q->made < 0 ? q->made : 0;
 }
 

@@ -12,7 +12,8 @@ struct tx;
  * another socket, or for another peer, goes. */
 void tx_gather_before(int fd, const struct mp_addr *);
 /* Has the datagram wait for others: 1, or 2: and tx_gather_send() is next.  3:
- * again, with `left' of struct tx.  0: it is to be sent by itself.  -EAGAIN: tx_gather_make_room() is next.
+ * again, with `left' of struct tx.  0: it is to be sent by itself.  -EAGAIN:
+ * tx_gather_make_room() is next.
  * [lock] */
 int tx_gather_put(struct tx *, uint64_t now);
 /* Sends all that wait, without the lock: 0, or -EAGAIN: the kernel has no room

@@ -8,8 +8,8 @@
  *		memfd, with IPC_REFUSAL and IPC_SET a socket; by the abstract
  *		socket then the socket in question.
  * answer	struct ipc_answer; with the arena's memfd after IPC_OPEN,
- *		IPC_FIND and IPC_ADOPT, a new one after IPC_FILE.  IPC_STATUS: instead any number of
- *		struct ipc_row, then end of file.  IPC_EVENTS: rows of what
+ *		IPC_FIND and IPC_ADOPT, a new one after IPC_FILE.  IPC_STATUS:
+ *		instead any number of struct ipc_row, then end of file.  IPC_EVENTS: rows of what
  *		there is, then of what happens, as long as both sides live; or
  *		an answer with an error.
  */
@@ -37,6 +37,7 @@ enum ipc_bound {
 	IPC_STATES = MP_S_CLOSED + 1,
 	IPC_MOST = 1000,  /* sessions of a port, where no number is asked for */
 	IPC_WAIT_MS = 2000, /* longest wait for an answer */
+	IPC_PAGE = 4096,  /* bytes of a page of IPC_FILE */
 };
 
 enum ipc_kind {

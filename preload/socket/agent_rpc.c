@@ -21,7 +21,6 @@
 #include "shared/seccomp.h"
 
 enum {
-	PAGE = 4096,
 	TRIES = 3,	/* to start an agent and ask it */
 	LOCKED = 200,	/* to ask again while the port's lock is taken */
 	LOCKED_MS = 5,	/* pause before that */
@@ -231,7 +230,8 @@ agent_rpc_option(int fd, int level, int option, const void *value,
 		ask->option = option;
 		n = agent_rpc_put_value(ask, value, len);
 		ask->len = (uint32_t)n;
-		error = n < 0 ? -ENOBUFS : agent_rpc_ask(IPC_WAIT_MS, ask, &fd, 1, -1,
+		error = n < 0 ? -ENOBUFS : agent_rpc_ask(IPC_WAIT_MS, ask, &fd,
+		    1, -1,
 		    &answer, &got, false);
 		reentry_give(buf);
 	}
@@ -273,6 +273,20 @@ agent_rpc_adopt(int fd, struct sock *s, const int pass[IPC_PASS],
 	return error != 0 ? error : answer->error;
 }
 
+/* The memory file that came with an answer: its descriptor, or a negative errno;
+ * `error': of the question. */
+static int
+agent_rpc_file_of(const struct ipc_answer *answer, int got, int error)
+{
+	if (error == 0)
+		error = answer->error;
+	if (error == 0 && got >= 0)
+		return got;
+	if (got >= 0)
+		real_close(got);
+	return error != 0 ? error : -EPROTO;
+}
+
 int
 agent_rpc_file(size_t size)
 {
@@ -286,17 +300,11 @@ agent_rpc_file(size_t size)
 		return -ENOBUFS;
 	ask = (struct ipc_request *)(void *)buf->packet;
 	agent_rpc_fill(ask, IPC_FILE, &none);
-	ask->len = (uint32_t)(size / PAGE);
+	ask->len = (uint32_t)(size / IPC_PAGE);
 	error = agent_rpc_ask(IPC_WAIT_MS, ask, NULL, 0, -1, &answer,
 	    &got, false);
 	reentry_give(buf);
-	if (error == 0)
-		error = answer.error;
-	if (error == 0 && got >= 0)
-		return got;
-	if (got >= 0)
-		real_close(got);
-	return error != 0 ? error : -EPROTO;
+	return agent_rpc_file_of(&answer, got, error);
 }
 
 int
@@ -306,11 +314,5 @@ agent_rpc_memfd(int fd, struct sock *s)
 	int got, error;
 
 	error = agent_rpc_find(fd, s, &answer, &got);
-	if (error == 0)
-		error = answer.error;
-	if (error == 0 && got >= 0)
-		return got;
-	if (got >= 0)
-		real_close(got);
-	return error != 0 ? error : -EPROTO;
+	return agent_rpc_file_of(&answer, got, error);
 }

@@ -166,16 +166,22 @@ START_TEST(all_pages_with_swap)
 }
 END_TEST
 
+static void
+refused(int fd, int error)
+{
+	arena_lock(map.arena);
+	ck_assert_int_eq(arena_copy_into(&map, fd), error);
+	arena_unlock(map.arena);
+	close(fd);
+}
+
 /* In doubt there is no copy. */
 START_TEST(doubt)
 {
 	int before = fds_open(), fd = empty_file();
 
 	forbid(SYS_sysinfo, SYS_userfaultfd);
-	arena_lock(map.arena);
-	ck_assert_int_eq(arena_copy_into(&map, fd), -EIO);
-	arena_unlock(map.arena);
-	close(fd);
+	refused(fd, -EIO);
 	ck_assert_int_eq(fds_open(), before);
 }
 END_TEST
@@ -185,10 +191,7 @@ START_TEST(other_size)
 	int before = fds_open(), fd = empty_file();
 
 	ck_assert_int_eq(ftruncate(fd, (off_t)map.size - 4096), 0);
-	arena_lock(map.arena);
-	ck_assert_int_eq(arena_copy_into(&map, fd), -EINVAL);
-	arena_unlock(map.arena);
-	close(fd);
+	refused(fd, -EINVAL);
 	ck_assert_int_eq(fds_open(), before);
 }
 END_TEST
