@@ -106,7 +106,7 @@ AGENT_O = $(call room_o,agent) $(REAL_O)
 CONFIG_O = $(addprefix $(B)/preload/policy/,rules.o config_file.o settings.o)
 RUN_O = $(call room_o,run) $(REAL_O) $(CONFIG_O) \
 	$(addprefix $(B)/preload/ctl/,environ.o program.o key.o keydir.o \
-	say.o) \
+	say.o suggest.o) \
 	$(addprefix $(B)/preload/agent/,keyfile.o peers.o)
 CTL_O = $(call room_o,ctl) $(REAL_O) $(CONFIG_O) \
 	$(addprefix $(B)/preload/agent/,keyfile.o peers.o rtnl.o)

@@ -10,6 +10,7 @@
 #include "help.h"
 #include "options.h"
 #include "say.h"
+#include "suggest.h"
 #include "policy/rules.h"
 #include "shared/ipc.h"
 #include "shared/sockfilter.h"
@@ -283,6 +284,21 @@ main_run(const struct ctl_command *c, int argc, char **argv)
 	return status == CTL_OK ? say_flush() : status;
 }
 
+static int
+main_refuse_command(const char *word)
+{
+	char text[SUGGEST_TEXT];
+	struct suggest s;
+	size_t i;
+
+	suggest_begin(&s, word);
+	for (i = 0; i < COMMANDS; i++)
+		if (commands[i].line != NULL)
+			suggest_offer(&s, commands[i].name);
+	return options_refuse("no such command: %s%s", word,
+	    suggest_text(&s, text));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -293,5 +309,5 @@ main(int argc, char **argv)
 	for (i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return main_run(&commands[i], argc - 1, argv + 1);
-	return options_refuse("no such command: %s", argv[1]);
+	return main_refuse_command(argv[1]);
 }
