@@ -119,18 +119,32 @@ exam_check_ipv6_routes(struct exam *x, const struct check *c)
 	}
 }
 
+/* Reports links with an address that carry nothing: those that are switched off,
+ * or those that have no carrier. */
 static void
-exam_check_down_links(struct exam *x, const struct check *c)
+exam_check_dead_links(struct exam *x, const struct check *c, bool enabled)
 {
 	struct host_link *l;
 	size_t i;
 
 	for (i = 0; i < x->host.nlinks; i++) {
 		l = &x->host.link[i];
-		if (!l->up && !l->inside && !l->excluded &&
-		    (l->usable[HOST_V4] || l->usable[HOST_V6]))
+		if (!l->up && l->enabled == enabled && !l->inside &&
+		    !l->excluded && (l->usable[HOST_V4] || l->usable[HOST_V6]))
 			exam_found(x, c, l->name, NULL, NULL);
 	}
+}
+
+static void
+exam_check_down_links(struct exam *x, const struct check *c)
+{
+	exam_check_dead_links(x, c, false);
+}
+
+static void
+exam_check_carriers(struct exam *x, const struct check *c)
+{
+	exam_check_dead_links(x, c, true);
 }
 
 /* Does a finding so far explain why an uplink is missing? */
@@ -383,7 +397,10 @@ const struct check exam_net[] = {
 	    "IPv6 from %1 leaves by %2 instead of %3",
 	    "ip -6 route add default from %1 %3" },
 	{ "down", exam_check_down_links, EXAM_SECOND,
-	    "%1 has an address, but no link", "ip link set %1 up" },
+	    "%1 has an address, but is switched off", "ip link set %1 up" },
+	{ "carrier", exam_check_carriers, EXAM_SECOND,
+	    "%1 has an address, but no carrier: its cable is out, or its "
+	    "Wi-Fi has joined no network", "ip link show %1" },
 	{ "duplicate", exam_check_duplicate, EXAM_FAULT,
 	    "%1 on %2 is used by another host, too (dadfailed)",
 	    "ip addr del %1/%3 dev %2" },

@@ -236,7 +236,8 @@ static const struct ctl_command commands[] = {
 	    "Looks for what stops multipath on this host, and gives the\n"
 	    "command that mends it.  With the address of a program under\n"
 	    "mpshim, tries each pair of addresses.  Exits with 0 where all is\n"
-	    "well, and 1 where something stops multipath.\n" },
+	    "well, and 1 where something stops multipath.  A host's name, or\n"
+	    "that of a peer with an at=, may stand for the address.\n" },
 	{ "check-config", "f", "[ADDRESS[:PORT]...]", 0, INT_MAX, "",
 	    main_check_config, "what is configured, and for an address",
 	    "Explains the configuration, line by line, and what each address\n"
