@@ -6,6 +6,7 @@
 #include "exam.h"
 #include "host.h"
 #include "tunnel.h"
+#include "twin.h"
 #include "policy/settings.h"
 #include "shared/ipc.h"
 #include "shared/net.h"
@@ -225,6 +226,26 @@ exam_check_duplicate(struct exam *x, const struct check *c)
 	exam_check_state(x, c, HOST_DUPLICATE);
 }
 
+/* IPv4 addresses that another host on the link has, too. */
+static void
+exam_check_twins(struct exam *x, const struct check *c)
+{
+	const struct host_addr *a;
+	char text[64], ours[80], other[TWIN_TEXT];
+	size_t i;
+
+	for (i = 0; i < x->host.naddrs; i++) {
+		a = &x->host.addr[i];
+		if (a->state != HOST_USABLE || !host_is_uplink(a->link) ||
+		    !a->link->ethernet || host_family(&a->is) != HOST_V4 ||
+		    !twin_found(a->link->ifindex, &a->is, other))
+			continue;
+		snprintf(ours, sizeof(ours), "%s/%u", host_text(&a->is, text),
+		    a->len);
+		exam_found(x, c, ours, a->link->name, other);
+	}
+}
+
 static void
 exam_check_tentative(struct exam *x, const struct check *c)
 {
@@ -404,6 +425,9 @@ const struct check exam_net[] = {
 	{ "duplicate", exam_check_duplicate, EXAM_FAULT,
 	    "%1 on %2 is used by another host, too (dadfailed)",
 	    "ip addr del %1/%3 dev %2" },
+	{ "twin", exam_check_twins, EXAM_FAULT,
+	    "%1 on %2 is another host's, too: %3 answers for it (ARP)",
+	    "ip addr del %1 dev %2" },
 	{ "tentative", exam_check_tentative, EXAM_SECOND,
 	    "%1 on %2 is not used yet: whether others have it is being found "
 	    "out (tentative)", "ip addr show dev %2 tentative" },
