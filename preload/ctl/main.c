@@ -116,7 +116,8 @@ main_status(const struct ctl_args *args)
 		return CTL_USAGE;
 	if (main_read_view(args, &view) != CTL_OK)
 		return CTL_USAGE;
-	return ctl_status(args->json, pid, &view);
+	return ctl_status(args->json ? CTL_JSON : args->brief ? CTL_SHORT :
+	    CTL_TEXT, pid, &view);
 }
 
 static int
@@ -210,7 +211,7 @@ static const struct ctl_command commands[] = {
 	    "the half of unpair",
 	    "Removes the line from ~/.config/mpshim/peers.  Sessions with the\n"
 	    "peer end within a second.\n" },
-	{ "status", "jkasom", "[PID]", 0, 1, "one PID at most", main_status,
+	{ "status", "sjkaSom", "[PID]", 0, 1, "one PID at most", main_status,
 	    "show programs, peers and paths",
 	    "Shows your programs under mpshim in this network namespace,\n"
 	    "their peers and the paths to them; with PID one process only.  Of\n"

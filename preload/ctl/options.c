@@ -20,7 +20,8 @@ static const struct ctl_option options[] = {
 	{ "port", 'p', "PORT", "of that UDP port only" },
 	{ "key", 'k', "NAME", "the peer of that name only" },
 	{ "at", 'a', "PREFIX", "peers at addresses of that prefix only" },
-	{ "sort", 's', "ORDER", "bytes, age or silence: the most, the newest, "
+	{ "short", 's', NULL, "a line a peer" },
+	{ "sort", 'S', "ORDER", "bytes, age or silence: the most, the newest, "
 	    "heard last" },
 	{ "from", 'o', "N", "leave out so many peers of each port" },
 	{ "most", 'm', "N", "show no more of each port; else 1000" },
@@ -160,6 +161,9 @@ options_set(struct ctl_args *args, char letter)
 		args->at = optarg;
 		break;
 	case 's':
+		args->brief = true;
+		break;
+	case 'S':
 		args->sort = optarg;
 		break;
 	case 'o':

@@ -33,8 +33,9 @@ static const char text_slot[] =
     "[    the kernel dropped {kernel_drops} packets there: kept out, or no "
     "room\n]";
 static const char text_session[] =
-    "  peer {peer}: {state}[ for {up_age_us}], heard {heard_age_us}\n"
-    "    key {key}[, {cipher}][, datagrams up to {mtu_bytes} bytes]\n"
+    "  peer[ {key} at] {peer}: {state}[ for {up_age_us}]"
+    "[, heard {heard_age_us}][, {unheard}]\n"
+    "[    {cipher}, datagrams up to {mtu_bytes} bytes\n]"
     "    sent {tx_datagrams} datagrams, {tx_bytes}; received {rx_datagrams}, "
     "{rx_bytes}\n"
     "[    path chosen {why_age_us}: {why_text}\n]";
@@ -54,7 +55,27 @@ static const char text_sum[] =
     "    sent {tx_datagrams} datagrams, {tx_bytes}; received {rx_datagrams}, "
     "{rx_bytes}\n"
     "    shown: {most} at most, behind the first {from}\n";
+/* A line a peer: its session, then the flow in use. */
+static const char short_head[] =
+    "peer         address                  state      "
+    "by           RTT   loss  heard\n";
+static const char short_session[] = "{key:-12} {peer:-24} {state:-10}";
+static const char short_flow[] =
+    " {interface:-8} {srtt_us:7} ms {loss_permille:4} %";
+static const char short_heard[] = "[  {heard_age_us}][  {unheard}]\n";
 static const char text_counter[] = "  dropped {total}: {text}\n";
+
+const char *
+status_short_form(uint32_t kind)
+{
+	switch (kind) {
+	case IPC_ROW_SESSION:
+		return short_session;
+	case IPC_ROW_FLOW:
+		return short_flow;
+	}
+	return "";
+}
 
 const char *
 status_text_form(uint32_t kind)
@@ -224,9 +245,8 @@ text_all_matter(const char *form, const struct field_list *l)
 }
 
 static void
-text_put_row(const struct ipc_row *r)
+text_put_row(const char *form, const struct ipc_row *r)
 {
-	const char *form = status_text_form(r->kind);
 	char text[TEXT_FIELD];
 	struct field_list l;
 	int width;
@@ -275,6 +295,41 @@ status_put_text(const struct ipc_row *row, size_t n)
 		if (row[i].kind == IPC_ROW_FLOW && i > 0 &&
 		    row[i - 1].kind != IPC_ROW_FLOW)
 			fputs(text_flow_head, stdout);
-		text_put_row(&row[i]);
+		text_put_row(status_text_form(row[i].kind), &row[i]);
 	}
+}
+
+/* The row of the flow in use of the session in row[i], or NULL. */
+static const struct ipc_row *
+text_flow_in_use(const struct ipc_row *row, size_t n, size_t i)
+{
+	for (i++; i < n && row[i].kind == IPC_ROW_FLOW; i++)
+		if (row[i].u.flow_row.info.in_use)
+			return &row[i];
+	return NULL;
+}
+
+void
+status_put_short(const struct ipc_row *row, size_t n)
+{
+	const struct ipc_row *flow;
+	bool first = true;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (row[i].kind != IPC_ROW_SESSION)
+			continue;
+		if (first)
+			fputs(short_head, stdout);
+		first = false;
+		text_put_row(short_session, &row[i]);
+		flow = text_flow_in_use(row, n, i);
+		if (flow != NULL)
+			text_put_row(short_flow, flow);
+		else
+			printf(" %-8s %7s    %4s  ", "-", "-", "-");
+		text_put_row(short_heard, &row[i]);
+	}
+	if (first)
+		puts("no peer");
 }
