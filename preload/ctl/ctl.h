@@ -60,9 +60,10 @@ int ctl_watch(uint32_t pid);
 /* Writes the counters and sums for Prometheus, to a file or (NULL) to standard
  * output. */
 int ctl_metrics(const char *file);
-/* Prints events as they happen, of one port, or of all if 0.  Returns only on
- * an error. */
-int ctl_events(uint32_t port, bool samples);
+/* Prints events as they happen: of one port, or of all if 0; about the peer of
+ * this name, or (NULL) all; as lines for people, or as JSON.  Returns only on an
+ * error. */
+int ctl_events(uint32_t port, const char *name, bool samples, bool text);
 /* Writes all events to a file, in the background, while process `pid' lives. */
 int ctl_record(const char *path, uint32_t pid);
 

@@ -146,7 +146,8 @@ main_events(const struct ctl_args *args)
 		if (port == 0)
 			return options_refuse("not a port: %s", args->port);
 	}
-	return ctl_events(port, !args->no_samples);
+	return ctl_events(port, args->key, !args->no_samples && !args->text,
+	    args->text);
 }
 
 /* What mprun --events asks for, so errors are told in mprun's name. */
@@ -225,10 +226,11 @@ static const struct ctl_command commands[] = {
 	    "Shows the status live, a line for each path with its last "
 	    "seconds.\n"
 	    "Keys: q quits, s sorts, h explains, arrows scroll.\n" },
-	{ "events", "np", "", 0, 0, "no operand", main_events,
+	{ "events", "tnpk", "", 0, 0, "no operand", main_events,
 	    "say what happens, as it happens",
 	    "Says what happens, as it happens, a line of JSON for each, until\n"
-	    "it is interrupted; waits where no program runs under mpshim.\n" },
+	    "it is interrupted; with --text a line for people, without the\n"
+	    "round-trip times.  Waits where no program runs under mpshim.\n" },
 	{ "record", "", "FILE PID", 2, 2, "FILE and PID", main_record, NULL,
 	    "What mprun --events asks, in its name: writes the events to FILE\n"
 	    "in the background while process PID lives.\n" },

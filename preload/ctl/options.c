@@ -16,6 +16,7 @@ static const struct ctl_option options[] = {
 	{ "ssh", 'e', "COMMAND", "instead of ssh, as \"ssh -p 2222\"" },
 	{ "file", 'f', "FILE", "this file alone, not the usual ones" },
 	{ "json", 'j', NULL, "for programs: mpctl(1) tells the fields" },
+	{ "text", 't', NULL, "lines for people" },
 	{ "no-samples", 'n', NULL, "leave the round-trip times out" },
 	{ "port", 'p', "PORT", "of that UDP port only" },
 	{ "key", 'k', "NAME", "the peer of that name only" },
@@ -147,6 +148,9 @@ options_set(struct ctl_args *args, char letter)
 		break;
 	case 'j':
 		args->json = true;
+		break;
+	case 't':
+		args->text = true;
 		break;
 	case 'n':
 		args->no_samples = true;
