@@ -28,12 +28,13 @@ START_TEST(taken_once)
 	s = duo_session(d, CLIENT);
 	p = family_parent(d);
 	ck_assert_mem_eq(state_keys(s)->secret, zeros, 32);
-	ck_assert_int_eq(mp_parent_take(m, d->now, state_index(m, s), &again),
+	ck_assert_int_eq(mp_parent_take(m, d->now, state_index(m, s), &again,
+	    NULL),
 	    MP_ENOENT);
 	ck_assert_int_eq(mp_parent_take(&d->end[SERVER].mp, d->now,
-	    state_index(&d->end[SERVER].mp, duo_session(d, SERVER)), &again),
-	    MP_ENOENT); /* the responder's is not for taking */
-	ck_assert_int_eq(mp_parent_take(m, d->now, MP_NONE, &again),
+	    state_index(&d->end[SERVER].mp, duo_session(d, SERVER)), &again,
+	    NULL), MP_ENOENT); /* the responder's is not for taking */
+	ck_assert_int_eq(mp_parent_take(m, d->now, MP_NONE, &again, NULL),
 	    MP_ENOENT);
 	for (uint32_t i = 1; i < 100; i++) {
 		ck_assert_int_eq(mp_parent_ticket(&p, d->now, &t), 0);
@@ -137,8 +138,7 @@ START_TEST(addresses)
 	again = p;
 	mp_parent_learn(m, d->now, 0, &again);
 	ck_assert_uint_eq(again.peer.ntold, 2);
-	ck_assert_int_eq(mp_parent_take(m, d->now, 0, &again), 0);
-	mp_parent_inherit(&again, &p);
+	ck_assert_int_eq(mp_parent_take(m, d->now, 0, &again, &p), 0);
 	ck_assert_uint_eq(again.peer.ntold, 2);
 	duo_free(d);
 }
