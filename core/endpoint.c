@@ -369,7 +369,7 @@ endpoint_end(struct mp *m, uint64_t now, uint32_t slot, bool all)
 		s = &m->sessions[i];
 		if (s->state == MP_S_FREE || s->state == MP_S_CLOSING ||
 		    s->slot != slot ||
-		    (!all && (s->staged.n > 0 || session_waits(s))))
+		    (!all && (s->staged.n > 0 || session_waits(m, s))))
 			continue;
 		if (s->state != MP_S_UP) {
 			session_free(m, s);

@@ -787,16 +787,15 @@ struct mp_ticket {
 
 /* Takes the secret of a session's present key out of it: the caller is the only
  * one who has it then.  MP_ENOENT: there is no such session, or its key can
- * have no children (any more); mp_session_get() says which can. [lock] */
+ * have no children (any more); mp_session_get() says which can.  `old' (or
+ * NULL) is the parent whose place it takes, the same peer's: what the session
+ * does not know comes from there. [lock] */
 MP_CHECK int mp_parent_take(struct mp *, uint64_t now, uint32_t session,
-    struct mp_parent *);
+    struct mp_parent *, const struct mp_parent *old);
 /* Takes in what a session, of whichever endpoint, knows of the same peer by
  * now, if it knows of a flow that works. [lock] */
 void mp_parent_learn(const struct mp *, uint64_t now, uint32_t session,
     struct mp_parent *);
-/* Takes over from an older parent of the same peer what the newer one was not
- * told yet. */
-void mp_parent_inherit(struct mp_parent *, const struct mp_parent *old);
 /* The next session from that index on whose program sent first, and which is up
  * or closing; MP_NONE. [lock] */
 uint32_t mp_peer_next(const struct mp *, uint32_t from);

@@ -136,15 +136,19 @@ why_left(const struct flow *cur)
 
 /* --- The search: which flows work, now that one fell silent --------------- */
 
-/* Probes all usable flows, but those that have answered in this search. */
+/* Probes all usable flows, but those that have answered in this search; and
+ * those that a child would have tried later. */
 static void
 path_choice_ask_all(struct mp *m, struct session *s, uint64_t now)
 {
 	struct flow *f;
 
-	STATE_FLOWS(m, s, f, id)
+	STATE_FLOWS(m, s, f, id) {
 		if (flow_usable(f) && !flow_arrived(f, s->silence_at))
 			f->probe_now = true;
+		if (f->born_at > now)
+			f->born_at = now;
+	}
 	s->asked_at = now;
 	table_arm(m, s, now);
 }

@@ -58,6 +58,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -284,11 +285,27 @@ session_note_left(struct mp *m, const struct mp_addr *peer, uint64_t now)
 	m->sh->left[i].at = now;
 }
 
-bool
-session_waits(const struct session *s)
+/* Is there an address of the peer that was not tried enough?  Short-lived
+ * children know what this session leaves to them, and try nothing more. */
+static bool
+untried(const struct mp *m, const struct session *s)
 {
-	return s->child_waits ||
-	    (s->initiator && s->state == MP_S_UP && !s->told_all);
+	struct flow *f;
+
+	if (s->keys[s->cur & 1].child)
+		return false;
+	STATE_FLOWS(m, s, f, id)
+		if (!f->down && !f->failed && f->probes < SESSION_TRIES &&
+		    !budget_answered(m, s, f))
+			return true;
+	return false;
+}
+
+bool
+session_waits(const struct mp *m, const struct session *s)
+{
+	return s->child_waits || (s->initiator && s->state == MP_S_UP &&
+	    (!s->told_all || untried(m, s)));
 }
 
 bool

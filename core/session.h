@@ -25,6 +25,7 @@ enum session_limit {
 					     * newcomer may take the address
 					     * over (PROTOCOL.md 6) */
 	SESSION_LINGER = 60 * 1000 * 1000, /* us of receiving after a CLOSE */
+	SESSION_TRIES = 2, /* probes of an address that waits() waits for */
 	SESSION_FLOWS = 8, /* free flow records for a new session */
 };
 
@@ -57,9 +58,9 @@ void session_closed(struct mp *, struct session *, uint64_t now);
 /* Did a peer at that address, as the program knows it, send CLOSE lately? */
 bool session_has_left(const struct mp *, const struct mp_addr *, uint64_t now);
 /* Has it to outlive its socket: since its peer was not heard yet, and what was sent
- * may have to go again; or as it is the first that can learn the peer's addresses
- * for those that follow? */
-bool session_waits(const struct session *);
+ * may have to go again; or as it is the first that can learn the peer's addresses,
+ * and which of them answer, for those that follow? */
+bool session_waits(const struct mp *, const struct session *);
 /* Wipes keys whose time is over; and when the next one's is, or MP_NEVER. */
 void session_expire_keys(struct mp *, struct session *, uint64_t now);
 uint64_t session_keys_end(const struct session *);

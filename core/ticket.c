@@ -13,9 +13,13 @@
  * until the program sends to that peer: ticket_begin() makes the session, under
  * the lock of the program's own send, so that nobody need be asked.
  *
- * Of the peer's addresses a parent knows the last list that was complete; what a
- * session that was not told knows does not replace it (mp_parent_inherit()).  The
- * child of a parent without a list asks at once.
+ * Of the peer's addresses a parent knows the last list that was complete, and
+ * which of them answered; what a session that was not told knows does not replace
+ * it.  Nor does one that lived too briefly to try a flow replace what is known of
+ * that: a child probes nothing before CHILD_LATER, so most learn of one flow
+ * alone.  The child of a parent without a list asks at once, and the session that
+ * shook hands outlives its socket until each address was tried
+ * (session_waits()): else nobody would know another way when the first one dies.
  *
  * The child's flows are those of the peer that worked, with their times, and
  * count as validated: it is the peer's address that was proven.  All other
@@ -64,10 +68,58 @@ ticket_note_flow(struct mp_peer *p, const struct flow *f)
 		.size = f->size, .link = f->peer_link };
 }
 
-/* Takes what the session knows of its peer; false: no flow works. */
+/* Does the session know nothing of the pair: it has no such flow, or did not try
+ * it enough? */
+static bool
+ticket_pair_untried(const struct mp *m, const struct session *s,
+    const struct mp_path *p)
+{
+	const struct flow *f = path_find(m, s, p);
+
+	return path_has_local(m, p) && (f == NULL || (!f->proven_once &&
+	    !f->failed && !f->down && f->probes < SESSION_TRIES));
+}
+
+/* Flows that were known to work stay so, if the session cannot tell. */
+static void
+ticket_keep_flows(const struct mp *m, const struct session *s,
+    struct mp_peer *p, const struct mp_peer *old)
+{
+	uint32_t i;
+
+	for (i = 0; i < old->nflows && i < MP_PEER_FLOWS; i++)
+		if (p->nflows < MP_PEER_FLOWS &&
+		    ticket_pair_untried(m, s, &old->flow[i].path))
+			p->flow[p->nflows++] = old->flow[i];
+}
+
+/* The last list that was complete stays, and which of its addresses answered,
+ * whichever session knows it. */
+static void
+ticket_keep_told(struct mp_peer *p, const struct mp_peer *old)
+{
+	const struct mp_peer was = *p, *other = old;
+	uint32_t i, j;
+
+	if (!p->told_all && old->told_all) {
+		p->told_all = old->told_all;
+		p->ntold = old->ntold;
+		p->answered = old->answered;
+		memcpy(p->told, old->told, sizeof(p->told));
+		other = &was;
+	}
+	for (i = 0; i < p->ntold && i < MP_TOLD_MAX; i++)
+		for (j = 0; j < other->ntold && j < MP_TOLD_MAX; j++)
+			if ((other->answered >> j & 1) != 0 &&
+			    addr_equal(&p->told[i], &other->told[j]))
+				p->answered |= UINT32_C(1) << i;
+}
+
+/* Takes what the session knows of its peer, and what was known before (`old', or
+ * NULL) of what it does not know; false: no flow works. */
 static bool
 ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
-    struct mp_peer *p)
+    struct mp_peer *p, const struct mp_peer *old)
 {
 	struct flow *f, *cur = state_flow(m, s, s->current);
 	uint32_t i;
@@ -87,7 +139,13 @@ ticket_note_peer(const struct mp *m, const struct session *s, uint64_t now,
 	for (i = 0; i < s->told_n && i < MP_TOLD_MAX; i++)
 		p->told[p->ntold++] = *state_told(m, s, i);
 	p->answered = s->told_answered;
-	return p->nflows > 0;
+	if (p->nflows == 0)
+		return false;
+	if (old != NULL) {
+		ticket_keep_flows(m, s, p, old);
+		ticket_keep_told(p, old);
+	}
+	return true;
 }
 
 /* --- Parents -------------------------------------------------------------- */
@@ -103,14 +161,15 @@ ticket_has_parent(const struct session *s)
 
 int
 mp_parent_take(struct mp *m, uint64_t now, uint32_t session,
-    struct mp_parent *p)
+    struct mp_parent *p, const struct mp_parent *old)
 {
 	struct session *s = state_session(m, session);
 	struct keys *k;
 
 	memset(p, 0, sizeof(*p));
 	if (s == NULL || !ticket_has_parent(s) ||
-	    !ticket_note_peer(m, s, now, &p->peer))
+	    !ticket_note_peer(m, s, now, &p->peer,
+		old != NULL ? &old->peer : NULL))
 		return MP_ENOENT;
 	k = state_keys(s);
 	if (now >= k->born_at + CHILD_LIFE)
@@ -129,27 +188,15 @@ mp_parent_learn(const struct mp *m, uint64_t now, uint32_t session,
     struct mp_parent *p)
 {
 	const struct session *s = state_session(m, session);
-	struct mp_parent is;
+	struct mp_peer is;
 
 	if (s == NULL || !s->initiator || (s->state != MP_S_UP &&
 		s->state != MP_S_CLOSING) ||
 	    s->key_id != p->peer.key_id ||
 	    !addr_equal(&s->shown, &p->peer.addr) ||
-	    !ticket_note_peer(m, s, now, &is.peer))
+	    !ticket_note_peer(m, s, now, &is, &p->peer))
 		return;
-	mp_parent_inherit(&is, p);
-	p->peer = is.peer;
-}
-
-void
-mp_parent_inherit(struct mp_parent *p, const struct mp_parent *old)
-{
-	if (p->peer.told_all || !old->peer.told_all)
-		return;
-	p->peer.told_all = old->peer.told_all;
-	p->peer.ntold = old->peer.ntold;
-	p->peer.answered = old->peer.answered;
-	memcpy(p->peer.told, old->peer.told, sizeof(p->peer.told));
+	p->peer = is;
 }
 
 uint32_t

@@ -236,8 +236,12 @@ control_deliver(struct port *p, const struct control_item *c,
 		if (c->rx.slot == c->named || p->slot[c->rx.slot].connected)
 			control_astray(p, &inner);
 		backlog_put(p, &inner, bytes + c->rx.off, c->rx.len);
-	} else
-		port_send_internal(p, &inner, bytes + c->rx.off, c->rx.len);
+		return;
+	}
+	if (inner.copy.seq != 0)
+		atomic_store(&p->map.arena->slot[inner.slot].rx.copied,
+		    arena_now());
+	port_send_internal(p, &inner, bytes + c->rx.off, c->rx.len);
 }
 
 /* INTERNAL_WAKE has done its work: the port is due.  Datagrams for slots come

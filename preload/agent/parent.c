@@ -72,7 +72,6 @@ parent_add(struct port *p, const struct mp_parent *of, uint32_t session,
 {
 	struct agent *a = p->agent;
 	struct parent *x = parent_find(a, &of->peer.addr, of->peer.key_id);
-	struct mp_parent was;
 
 	if (x == NULL && a->nparents >= PARENT_MAX)
 		parent_drop(a, TAILQ_LAST(&a->parents, parent_list));
@@ -84,10 +83,7 @@ parent_add(struct port *p, const struct mp_parent *of, uint32_t session,
 	}
 	TAILQ_INSERT_HEAD(&a->parents, x, entry);
 	a->nparents++;
-	was = x->of;
 	x->of = *of;
-	mp_parent_inherit(&x->of, &was);
-	mp_parent_wipe(&was);
 	x->port = p->number;
 	x->session = session;
 	memcpy(x->local, local->ip, sizeof(x->local));
@@ -107,15 +103,13 @@ parent_take(struct port *p, uint64_t now, uint32_t session)
 	    info.slot >= MP_SLOTS_MAX)
 		return false;
 	local = p->map.arena->slot[info.slot].local;
-	if (info.parent &&
-	    mp_parent_take(&p->map.mp, now, session, &of) == 0) {
+	x = parent_find(p->agent, &info.shown, info.key_id);
+	if (info.parent && mp_parent_take(&p->map.mp, now, session, &of,
+	    x != NULL ? &x->of : NULL) == 0) {
 		parent_add(p, &of, session, &local);
 		mp_parent_wipe(&of);
 		taken = true;
-	} else {
-		x = parent_find(p->agent, &info.shown, info.key_id);
-		if (x == NULL)
-			return false;
+	} else if (x != NULL) {
 		mp_parent_learn(&p->map.mp, now, session, &x->of);
 		TAILQ_REMOVE(&p->agent->parents, x, entry);
 		TAILQ_INSERT_HEAD(&p->agent->parents, x, entry);

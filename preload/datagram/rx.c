@@ -28,6 +28,8 @@
  *			 new.
  *	  plain		 rx_accepts_plain(): may it come in (ingress.c)?
  *	rx_give		 payload, sender, control messages to the program.
+ *	rx_skip_copies	 takes away the copies that lie next, of datagrams that
+ *			 were given: they are nothing that poll(2) should tell.
  *
  * A datagram of a session may be another socket's: one with another slot goes
  * there (rx_requeue.c); one of a client that this socket was not connected to
@@ -86,7 +88,10 @@
 #include "socket/user_filter.h"
 #include "timestamp.h"
 
-enum { PARTED = 1024 }; /* packets; about what a queue of default size holds */
+enum {
+	PARTED = 1024, /* packets; about what a queue of default size holds */
+	COPIED = 2 * 1000 * 1000, /* us for which a copy may lie in the queue */
+};
 
 /* The peer's port is closed: -ECONNREFUSED, unless a send or SO_ERROR told that
  * to the program already. */
@@ -434,6 +439,35 @@ rx_errors(int fd, struct sock *s, struct msghdr *msg, int flags)
 	return v == 0 ? n : rx_error_take(fd, s, msg, flags);
 }
 
+/*
+ * A datagram was given.  Where its copy lies next, poll(2) would tell of what no
+ * call gives: it is taken away.  Only while the agent has put copies into the
+ * queue lately, and the queue was not seen empty since; not where an error of
+ * the program's own would be taken by this look.
+ */
+static void
+rx_skip_copies(struct rx *gave)
+{
+	struct rx in = { .fd = gave->fd, .flags = MSG_PEEK | MSG_DONTWAIT,
+		.s = gave->s, .buf = gave->buf };
+	_Atomic uint64_t *copied =
+	    &in.s->map.arena->slot[in.s->slot % MP_SLOTS_MAX].rx.copied;
+	uint64_t at = atomic_load(copied);
+	int v;
+
+	if (at == 0 || in.s->options.recverr || in.s->options.recverr6)
+		return;
+	rx_bundle_done(gave);
+	while ((v = rx_bundle_next(&in, in.flags, false)) == 0 &&
+	    internal_is(in.s->map.arena, in.packet, in.packet_len) &&
+	    in.packet[3] == INTERNAL_DATA && rx_classify(&in, true) == RX_DROP &&
+	    rx_sweep(&in) == RX_DROP)
+		in.payload = NULL;
+	if (v < 0 || arena_now() > at + COPIED)
+		(void)atomic_compare_exchange_strong(copied, &at, 0);
+	rx_bundle_done(&in);
+}
+
 /* The next datagram is found, and given or looked at. */
 static ssize_t
 rx_found(struct rx *in, struct msghdr *msg)
@@ -447,6 +481,7 @@ rx_found(struct rx *in, struct msghdr *msg)
 	if (atomic_load(&in->s->peeked))
 		atomic_store(&in->s->peeked, false);
 	rx_bundle_pace(in);
+	rx_skip_copies(in);
 	return n;
 }
 

@@ -20,7 +20,7 @@
 #include "mp.h"
 
 enum arena_bound {
-	ARENA_VERSION = 11,
+	ARENA_VERSION = 12,
 	ARENA_TOKEN = 16, /* bytes that internal datagrams begin with */
 	ARENA_KEY = 32,
 	ARENA_HEAD = 8192, /* bytes before the engine's block */
@@ -49,6 +49,8 @@ struct slot_rx {
 	_Atomic uint32_t room;	  /* the program's SO_RCVBUF, as it reads it;
 				   * 0: the kernel's is it */
 	_Atomic uint64_t since; /* us: of the last change of `mode', or try */
+	_Atomic uint64_t copied; /* us: when the agent last put a copy into the
+				  * queue; 0: there is none in it */
 };
 
 /* One socket of the endpoint, as the program knows it. */

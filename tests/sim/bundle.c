@@ -31,7 +31,7 @@ emit(struct host *h, const struct mp_bundle *b, const uint8_t *payload,
 		p->stream = stream;
 		p->seq = seq + i;
 		*error = net_send(h->net, h->iface, h->n_ifaces, &b->tx.path,
-		    HOST_PORT, p, false);
+		    h->port, p, false);
 		if (*error != 0)
 			return i;
 	}

@@ -62,6 +62,7 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 	h->w = n->w;
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	h->end = end;
+	h->port = HOST_PORT;
 	h->seed = rng_mix(seed, name);
 	h->skew = SEC(1000) + h->seed % SEC(100000);
 	h->limits = (struct mp_limits){ .sessions = 16, .flows = 512,
@@ -108,6 +109,26 @@ host_free(struct host *h)
 	mp_keyring_wipe(&h->keys);
 }
 
+void
+host_join(struct host *h, struct host *first, uint16_t port)
+{
+	memcpy(h->iface, first->iface, sizeof(h->iface));
+	h->n_ifaces = first->n_ifaces;
+	h->port = port;
+	h->aes = first->aes;
+	h->late_us = first->late_us;
+	h->next = first->next;
+	first->next = h;
+}
+
+void
+host_leave(struct host *h, struct host *first)
+{
+	while (first->next != h)
+		first = first->next;
+	first->next = h->next;
+}
+
 static void
 tell_locals(struct host *h)
 {
@@ -132,7 +153,7 @@ tell_locals(struct host *h)
 void
 host_start(struct host *h)
 {
-	struct mp_setup setup = { .limits = h->limits, .port = HOST_PORT,
+	struct mp_setup setup = { .limits = h->limits, .port = h->port,
 		.resend_us = h->resend_us,
 		.no_aes_hardware = !h->aes };
 	size_t size = mp_size(&h->limits);
@@ -229,7 +250,7 @@ emit(struct host *h, const struct mp_out *out, const uint8_t *buf)
 	p->kind = kind_of(h);
 	if (is_handshake(h->net, p))
 		p->kind = P_HANDSHAKE;
-	error = net_send(h->net, h->iface, h->n_ifaces, &out->path, HOST_PORT,
+	error = net_send(h->net, h->iface, h->n_ifaces, &out->path, h->port,
 	    p, out->df);
 	if (error != 0)
 		mp_poll_failed(&h->mp, host_now(h), out, error);
@@ -418,11 +439,14 @@ void
 host_arrived(struct iface *i, struct packet *p)
 {
 	struct host *h = i->host;
+	struct net *n = h->net;
 
-	if (!h->running || p->dst.port != HOST_PORT) {
-		if (h->net->fate != NULL)
-			h->net->fate(h->net->arg, p, FATE_NOBODY);
-		net_packet_free(h->net, p);
+	while (h != NULL && (!h->running || p->dst.port != h->port))
+		h = h->next;
+	if (h == NULL) {
+		if (n->fate != NULL)
+			n->fate(n->arg, p, FATE_NOBODY);
+		net_packet_free(n, p);
 	} else if (is_control(h->net, p) && h->late_us != 0) {
 		p->next = NULL;
 		*h->control_last = p;
@@ -537,7 +561,7 @@ transmit(struct host *h, struct mp_tx *tx, int n, const uint8_t *payload,
 		p->stream = stream;
 		p->seq = seq;
 		tx[i].error = net_send(h->net, h->iface, h->n_ifaces,
-		    &tx[i].path, HOST_PORT, p, false);
+		    &tx[i].path, h->port, p, false);
 	}
 	return mp_send_commit(&h->mp, host_now(h), tx, n, payload, len);
 }

@@ -40,6 +40,8 @@ struct host {
 	bool running;
 	struct iface *iface[HOST_IFACES_MAX];
 	unsigned n_ifaces;
+	uint16_t port;	   /* of its socket */
+	struct host *next; /* another socket of the same computer */
 	struct mp_local bogus[MP_LOCALS_MAX]; /* addresses it claims */
 	unsigned n_bogus;
 	/* the engine */
@@ -74,6 +76,11 @@ struct host {
 void host_init(struct host *, struct net *, const char *name, char end,
     uint64_t seed);
 void host_free(struct host *);
+/* Another socket of that computer, which has an engine of its own: the same
+ * interfaces, and a port that no other has.  To be linked out (host_leave())
+ * before it is freed. */
+void host_join(struct host *, struct host *first, uint16_t port);
+void host_leave(struct host *, struct host *first);
 /* The program starts, with a new engine, and stops. */
 void host_start(struct host *);
 void host_stop(struct host *);

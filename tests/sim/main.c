@@ -52,7 +52,7 @@ struct options {
 static const struct scenario *const topics[] = { scenarios_paper,
 	scenarios_faults, scenarios_moves, scenarios_quality, scenarios_life,
 	scenarios_cost, scenarios_random, scenarios_hosts, scenarios_links,
-	scenarios_pool };
+	scenarios_pool, scenarios_askers };
 
 static void
 usage(void)

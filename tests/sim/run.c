@@ -22,6 +22,11 @@ on_sent(void *arg, struct iface *i, struct packet *p)
 {
 	struct run *r = arg;
 
+	if (getenv("TP") && (p->src.port == atoi(getenv("TP")) || p->dst.port == atoi(getenv("TP")))) {
+		char a[64], b[64];
+		static const char *kn[] = {"data","copy","probe","reply","handshake","other"};
+		fprintf(stderr, "%9.2f %s -> %s flow %u %s len %zu d3 %02x\n", (double)(r->world.now - r->base)/1000, net_addr_text(&p->src,a), net_addr_text(&p->dst,b), p->flow, kn[p->kind], p->len, p->data[3]);
+	}
 	watch_sent(&r->watch, i, p);
 }
 
@@ -30,6 +35,8 @@ on_fate(void *arg, struct packet *p, enum fate f)
 {
 	struct run *r = arg;
 
+	if (getenv("TP") && (p->src.port == atoi(getenv("TP")) || p->dst.port == atoi(getenv("TP"))))
+		fprintf(stderr, "          fate %d of flow %u len %zu\n", f, p->flow, p->len);
 	watch_fate(&r->watch, p, f);
 	traffic_fate(&r->traffic, p, f);
 }

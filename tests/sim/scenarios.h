@@ -22,6 +22,7 @@ extern const struct scenario scenarios_random[];
 extern const struct scenario scenarios_hosts[];
 extern const struct scenario scenarios_links[];
 extern const struct scenario scenarios_pool[];
+extern const struct scenario scenarios_askers[];
 
 /* Shared: a key each 200 ms and its echo; a call, 50 a second each way. */
 extern const struct traffic_row traffic_keys[];

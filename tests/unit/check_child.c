@@ -128,7 +128,7 @@ START_TEST(own_handshake)
 	duo_run(d, d->now + 4 * SEC);
 	ck_assert_int_eq(mp_session_get(m, 0, &info), 0);
 	ck_assert(info.child && !info.parent);
-	ck_assert_int_eq(mp_parent_take(m, d->now, 0, &p), MP_ENOENT);
+	ck_assert_int_eq(mp_parent_take(m, d->now, 0, &p, NULL), MP_ENOENT);
 	for (int i = 0; i < 10; i++) {
 		ck_assert_int_eq(duo_say(d, SIBLING, 102 + 2 * (uint32_t)i),
 		    0);
@@ -136,7 +136,7 @@ START_TEST(own_handshake)
 	}
 	ck_assert_int_eq(mp_session_get(m, 0, &info), 0);
 	ck_assert(!info.child && info.parent);
-	ck_assert_int_eq(mp_parent_take(m, d->now, 0, &p), 0);
+	ck_assert_int_eq(mp_parent_take(m, d->now, 0, &p, NULL), 0);
 	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_child_in), 1);
 	duo_free(d);
 }
@@ -171,7 +171,7 @@ START_TEST(unconfirmed)
 	while (duo_session(d, CLIENT)->state != MP_S_UP)
 		duo_run(d, d->now + MS);
 	family_add(d);
-	taken = mp_parent_take(m, d->now, 0, &p) == 0;
+	taken = mp_parent_take(m, d->now, 0, &p, NULL) == 0;
 	if (taken)
 		family_ticket(d, SIBLING, &p);
 	for (n = 100; n < 300; n += 2) {
@@ -182,7 +182,7 @@ START_TEST(unconfirmed)
 	for (n = 100; n < 300; n += 2)
 		ck_assert_int_eq(duo_heard(d, SERVER, n), 1);
 	ck_assert_uint_eq(duo_count(d, SERVER, MP_C_drop_child), 0);
-	ck_assert(taken || mp_parent_take(m, d->now, 0, &p) == 0);
+	ck_assert(taken || mp_parent_take(m, d->now, 0, &p, NULL) == 0);
 	duo_free(d);
 }
 END_TEST

@@ -73,7 +73,7 @@ parent_steps(struct duo_end *end, uint64_t now)
 
 	for (i = mp_peer_next(m, 0); i != MP_NONE && n++ < 100;
 	     i = mp_peer_next(m, i + 1)) {
-		CALL(mp_parent_take(m, now, i, &p));
+		CALL(mp_parent_take(m, now, i, &p, &p));
 		mp_parent_learn(m, now, i, &p);
 	}
 	dice_bytes((uint8_t *)&t, sizeof(t));

@@ -34,7 +34,7 @@ family_parent(struct duo *d)
 	struct mp_parent p;
 
 	ck_assert_int_eq(mp_parent_take(m, d->now, state_index(m,
-	    duo_session(d, CLIENT)), &p), 0);
+	    duo_session(d, CLIENT)), &p, NULL), 0);
 	return p;
 }
 
