@@ -420,7 +420,7 @@ bench-peers: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_peers
 
 bench-agent: $(PRODUCT) $(BENCH_AGENT)
-	MPSHIM_AGENT=$(B)/mpshim-agent $(BENCH_AGENT) restart 2000
+	MPSHIM_AGENT=$(B)/mpshim-agent $(BENCH_AGENT) restart 10000
 	MPSHIM_AGENT=$(B)/mpshim-agent $(BENCH_AGENT) idle 100000
 
 bench-core: $(BENCHES)

@@ -11,6 +11,9 @@
  *
  * The table has 1024 records for handshakes that peers began, then 1024 for
  * ours; memory is touched up to the most that were in use (handshake_used).
+ * Which of the former goes next is looked up in an array beside them, of their
+ * ranks (handshake_rank()): to read all records would take longer than a curve
+ * operation, and when 10,000 clients come back it is asked for each INIT.
  *
  * HANDSHAKE_FREE.  Unused.
  *
@@ -65,6 +68,9 @@
 
 enum { HANDSHAKE_BUCKETS = 1024, HANDSHAKE_MANY = 16 };
 
+/* In the rank of one that waits for its confirmation. */
+#define HANDSHAKE_WAITS (UINT64_C(1) << 63)
+
 void
 handshake_prologue(uint8_t out[HANDSHAKE_PROLOGUE], const uint8_t *packet)
 {
@@ -94,42 +100,53 @@ handshake_free(struct mp *m, struct handshake *sh)
 	if (sh->state == HANDSHAKE_SENT || sh->state == HANDSHAKE_OPEN)
 		table_unlink_sid(m, table_handshake_ref(m, sh));
 	crypto_wipe(sh, sizeof(*sh));
+	handshake_rank(m, sh);
 }
 
-/* Which of two of peers' handshakes goes for a new one? */
-static bool
-handshake_less(const struct handshake *a, const struct handshake *b)
+/* --- Records of peers' handshakes ----------------------------------------- */
+
+void
+handshake_rank(struct mp *m, const struct handshake *sh)
 {
-	bool done = a->state == HANDSHAKE_DONE;
-
-	return done != (b->state == HANDSHAKE_DONE) ? done :
-	    a->born_at < b->born_at;
-}
-
-/* Has each record for peers' handshakes one that is younger than HANDSHAKE_YOUNG
- * and not confirmed? */
-static bool
-handshake_crowded(const struct mp *m, uint64_t now)
-{
-	const struct handshake *sh;
-
-	if (m->sh->handshake_used[0] < STATE_OPEN)
-		return false;
-	for (sh = m->handshakes; sh < m->handshakes + STATE_OPEN; sh++)
-		if (sh->state != HANDSHAKE_OPEN ||
-		    now >= sh->born_at + HANDSHAKE_YOUNG)
-			return false;
-	return true;
-}
-
-static uint32_t
-handshake_bucket(const struct mp *m, const struct handshake *sh)
-{
+	uint32_t i = (uint32_t)(sh - m->handshakes);
+	uint64_t rank = 0;
 	uint8_t name[8];
 
+	if (i >= STATE_OPEN)
+		return;
+	if (sh->state == HANDSHAKE_DONE)
+		rank = sh->born_at + 1;
+	else if (sh->state == HANDSHAKE_OPEN)
+		rank = sh->born_at | HANDSHAKE_WAITS;
+	m->sh->handshake_rank[i] = rank;
 	put64(name, sh->key_id);
-	return (uint32_t)(crypto_short(name, sizeof(name), m->sh->hash_key) %
-	    HANDSHAKE_BUCKETS);
+	m->sh->handshake_peer[i] = (uint16_t)crypto_short(name, sizeof(name),
+	    m->sh->hash_key);
+}
+
+/* The record that goes for another one: a free one, else the oldest of those
+ * confirmed, else the oldest. */
+static uint32_t
+handshake_lowest(const struct mp *m)
+{
+	const uint64_t *rank = m->sh->handshake_rank;
+	uint32_t i, lowest = 0;
+
+	for (i = 1; i < STATE_OPEN && i < m->sh->handshake_used[0]; i++)
+		if (rank[i] < rank[lowest])
+			lowest = i;
+	return lowest;
+}
+
+/* Has each record one that is younger than HANDSHAKE_YOUNG and not confirmed? */
+static bool
+handshake_crowded(const struct mp *m, uint32_t lowest, uint64_t now)
+{
+	uint64_t rank = m->sh->handshake_rank[lowest];
+
+	return m->sh->handshake_used[0] >= STATE_OPEN &&
+	    (rank & HANDSHAKE_WAITS) != 0 &&
+	    now < (rank & ~HANDSHAKE_WAITS) + HANDSHAKE_YOUNG;
 }
 
 /* The oldest record of the peer that has most, where all are taken; NULL: none
@@ -137,65 +154,64 @@ handshake_bucket(const struct mp *m, const struct handshake *sh)
 static struct handshake *
 handshake_of_most(struct mp *m)
 {
-	uint16_t n[HANDSHAKE_BUCKETS] = { 0 }, at[STATE_OPEN];
-	uint32_t i, most = 0;
-	struct handshake *oldest = NULL;
+	const uint16_t *peer = m->sh->handshake_peer;
+	const uint64_t *rank = m->sh->handshake_rank;
+	uint16_t n[HANDSHAKE_BUCKETS] = { 0 };
+	uint32_t i, most = 0, oldest = STATE_OPEN;
 
-	for (i = 0; i < STATE_OPEN; i++) {
-		at[i] = (uint16_t)handshake_bucket(m, &m->handshakes[i]);
-		if (++n[at[i]] > n[most])
-			most = at[i];
-	}
+	for (i = 0; i < STATE_OPEN; i++)
+		if (++n[peer[i] % HANDSHAKE_BUCKETS] > n[most])
+			most = peer[i] % HANDSHAKE_BUCKETS;
 	if (n[most] < HANDSHAKE_MANY)
 		return NULL;
 	for (i = 0; i < STATE_OPEN; i++)
-		if (at[i] == most && (oldest == NULL ||
-		    m->handshakes[i].born_at < oldest->born_at))
-			oldest = &m->handshakes[i];
-	return oldest;
+		if (peer[i] % HANDSHAKE_BUCKETS == most &&
+		    (oldest == STATE_OPEN || rank[i] < rank[oldest]))
+			oldest = i;
+	return oldest < STATE_OPEN ? &m->handshakes[oldest] : NULL;
 }
 
 bool
 handshake_closed(struct mp *m, uint64_t now)
 {
-	return handshake_crowded(m, now) && handshake_of_most(m) == NULL;
+	return handshake_crowded(m, handshake_lowest(m), now) &&
+	    handshake_of_most(m) == NULL;
 }
 
 struct handshake *
 handshake_place(struct mp *m, uint64_t key_id, uint64_t now)
 {
-	struct handshake *sh;
+	uint32_t *used = &m->sh->handshake_used[0];
+	uint32_t lowest = handshake_lowest(m);
+	struct handshake *sh = &m->handshakes[lowest];
 
-	if (!handshake_crowded(m, now))
-		return handshake_new(m, 0, STATE_OPEN, true);
-	sh = handshake_of_most(m);
-	if (sh == NULL || sh->key_id == key_id)
-		return NULL;
+	if (*used < STATE_OPEN && (*used == 0 ||
+	    m->sh->handshake_rank[lowest] != 0))
+		return &m->handshakes[(*used)++];
+	if (handshake_crowded(m, lowest, now)) {
+		sh = handshake_of_most(m);
+		if (sh == NULL || sh->key_id == key_id)
+			return NULL;
+	}
 	handshake_free(m, sh);
 	return sh;
 }
 
-struct handshake *
-handshake_new(struct mp *m, uint32_t first, uint32_t n, bool oldest)
-{
-	uint32_t *used = &m->sh->handshake_used[first > 0], i;
-	struct handshake *sh, *found = NULL;
+/* --- Ours, and the time of both ------------------------------------------- */
 
-	for (i = 0; i < n && i < *used; i++) {
-		sh = &m->handshakes[first + i];
-		if (sh->state == HANDSHAKE_FREE)
-			return sh;
-		if (found == NULL || handshake_less(sh, found))
-			found = sh;
-	}
-	if (i < n) {
-		*used = i + 1;
-		return &m->handshakes[first + i];
-	}
-	if (!oldest || found == NULL)
+struct handshake *
+handshake_new(struct mp *m)
+{
+	uint32_t *used = &m->sh->handshake_used[1], i;
+	struct handshake *sh = m->handshakes + STATE_OPEN;
+
+	for (i = 0; i < STATE_SENT && i < *used; i++)
+		if (sh[i].state == HANDSHAKE_FREE)
+			return &sh[i];
+	if (i == STATE_SENT)
 		return NULL;
-	handshake_free(m, found);
-	return found;
+	*used = i + 1;
+	return &sh[i];
 }
 
 void

@@ -37,10 +37,11 @@ bool handshake_closed(struct mp *, uint64_t now);
 /* A record for the answer to that peer, where it must be another one's handshake
  * that goes, freed; NULL: it has to ask again. */
 struct handshake *handshake_place(struct mp *, uint64_t key_id, uint64_t now);
-/* One of the n entries from `first': a free one, else (if `oldest') the oldest,
- * freed; NULL. */
-struct handshake *handshake_new(struct mp *, uint32_t first, uint32_t n,
-    bool oldest);
+/* A free record for a handshake of ours, or NULL. */
+struct handshake *handshake_new(struct mp *);
+/* To be called when a peer's handshake changed its state: keeps the order in
+ * which records are taken for others. */
+void handshake_rank(struct mp *, const struct handshake *);
 void handshake_free(struct mp *, struct handshake *);
 /* Frees handshakes of others that are older than HANDSHAKE_LIFE. */
 void handshake_sweep(struct mp *, uint64_t now);

@@ -142,7 +142,7 @@ static struct handshake *
 initiator_start(struct mp *m, const struct mp_keyring *ring,
     const struct mp_key *key, struct session *s, uint64_t now)
 {
-	struct handshake *sh = handshake_new(m, STATE_OPEN, STATE_SENT, false);
+	struct handshake *sh = handshake_new(m);
 
 	if (sh == NULL) { /* full: try later, spread out */
 		s->handshake_after = now + INITIATOR_CROWD +

@@ -15,12 +15,12 @@
  * Six kinds of token bucket, refilled by time:
  *	fresh	600 at once and 200 a second: new handshakes without a cookie
  *	source	5 at once, 20 a second, by IPv4 address or IPv6 /64 (hashed into
- *		256 buckets): those with a cookie, while `fresh' is empty
+ *		4096 buckets): those with a cookie, while `fresh' is empty
  *	curve	a fifth of a core, and a second's at once: 1250 operations, 2 to
  *		read an INIT
  *	peers	a third of a core, and a second's at once: 2080 operations, for
  *		whose sender the key is known, 3 to answer an INIT ...
- *	peer	... of which each peer (hashed into 256 buckets) gets 60 at once
+ *	peer	... of which each peer (hashed into 4096 buckets) gets 60 at once
  *		and 30 a second: so all peers of a server that begins again are
  *		answered, 10,000 in some seconds, and none is kept out by one
  *		that has too many sessions

@@ -310,6 +310,7 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 		child_in_replaced(m, key->id, in.previous, in.assoc);
 	memcpy(t.mac1, packet + WIRE_MAC1_INIT, WIRE_MAC);
 	*sh = t;
+	handshake_rank(m, sh);
 	memcpy(&m->sh->init_tag[sh - m->handshakes], t.mac1,
 	    sizeof(m->sh->init_tag[0]));
 	table_link_sid(m, table_handshake_ref(m, sh));
@@ -486,6 +487,7 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 	}
 	crypto_wipe(&sh->keys, sizeof(sh->keys));
 	sh->state = HANDSHAKE_DONE;
+	handshake_rank(m, sh);
 	sh->session = state_index(m, s);
 	sh->gen = s->gen;
 	return s;

@@ -23,7 +23,7 @@ enum state_bound {
 	STATE_SENT = 1024,   /* handshakes of ours */
 	STATE_HANDSHAKES = STATE_OPEN + STATE_SENT,
 	STATE_SOURCES = 16,  /* sources of one INIT that are noted */
-	STATE_BUCKETS = 256, /* of the handshake limit by source */
+	STATE_BUCKETS = 4096, /* of the limits by source, and by peer */
 	STATE_ASKED = 4, /* last probes of a flow whose answers count, even
 			  * late ones */
 	STATE_LINKS = 8, /* links that changed, at a time (change.c) */
@@ -608,6 +608,9 @@ struct shared {
 	uint64_t sweep_at;    /* when handshake_sweep() is due */
 	uint64_t init_tag[STATE_OPEN]; /* beginnings of the mac1 of peers'
 					* INITs, by handshake */
+	uint64_t handshake_rank[STATE_OPEN]; /* of peers': see handshake.c; 0:
+					      * the record is free */
+	uint16_t handshake_peer[STATE_OPEN]; /* hashes of their key ids */
 	uint32_t route_first; /* list of sessions: see route.c */
 	uint32_t synthetic;   /* last synthetic address given */
 	uint32_t given; /* times that what the agent read was handed on */

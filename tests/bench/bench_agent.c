@@ -57,7 +57,8 @@ static int sock;
 static struct player server;
 static uint8_t *heard; /* by client: the server had a datagram of it */
 static uint32_t heard_n;
-static bool quiet = true; /* clients that were heard say no more */
+static uint8_t *back; /* by client: it has new keys after the restart */
+static uint32_t back_n;
 static uint64_t packets_in, packets_out;
 
 /* --- Addresses ------------------------------------------------------------ */
@@ -256,8 +257,8 @@ client_quiet(uint32_t i, uint64_t us)
 
 /* --- The world ------------------------------------------------------------- */
 
-static void
-take_all(void)
+static int
+take_some(void)
 {
 	static struct mmsghdr msg[BATCH];
 	static uint8_t bytes[BATCH][PACKET];
@@ -278,6 +279,16 @@ take_all(void)
 		packets_in++;
 		client_take(host_of(&info.local), bytes[i], msg[i].msg_len);
 	}
+	return n;
+}
+
+/* What has come is taken first, as by clients with a processor each: a queue of
+ * seconds would be this program's, not the server's. */
+static void
+take_all(uint64_t end)
+{
+	while (take_some() == BATCH && arena_now() < end)
+		;
 }
 
 static void
@@ -291,8 +302,7 @@ serve(void)
 		if (i < clients && !heard[i]) {
 			heard[i] = 1;
 			heard_n++;
-			if (quiet)
-				client_quiet(i, 20 * SECOND);
+			client_quiet(i, 20 * SECOND);
 		}
 }
 
@@ -304,17 +314,55 @@ run(uint64_t us, uint32_t until)
 		{ .fd = server.fd, .events = POLLIN } };
 	uint64_t end = arena_now() + us, now;
 	uint32_t n = (clients + EACH - 1) / EACH;
+	static uint32_t next;
 
 	while ((now = arena_now()) < end && heard_n < until) {
-		for (uint32_t k = 0; k < n; k++)
-			if (crowds[k].deadline <= now)
-				crowd_poll(&crowds[k]);
+		for (uint32_t k = 0; k < n && now < end; k++) {
+			struct crowd *c = &crowds[next++ % n];
+
+			now = arena_now();
+			if (c->deadline <= now) {
+				crowd_poll(c);
+				take_all(end);
+			}
+		}
 		(void)poll(fds, 2, 1);
 		if (fds[0].revents != 0)
-			take_all();
+			take_all(end);
 		if (fds[1].revents != 0)
 			serve();
 	}
+}
+
+/* What a command says of each process $p of the agent. */
+static FILE *
+agent_ask(const char *command)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "for p in $(ip netns pids $(ip netns list "
+	    "| sed -n 's/^\\(mpt[0-9]*b\\).*/\\1/p' | grep $MPT)); do case "
+	    "$(cat /proc/$p/comm 2>/dev/null) in mpshim-*) %s; esac; done",
+	    command);
+	return popen(line, "r");
+}
+
+/* The machine may be busy with other things: these are the only ones.  A session
+ * of processes counts as one (sched(7), autogroup); the agent has its own. */
+static void
+come_first(void)
+{
+	FILE *f = fopen("/proc/self/autogroup", "w");
+
+	if (setpriority(PRIO_PROCESS, 0, -20) != 0)
+		fputs("bench: no higher priority\n", stderr);
+	if (f != NULL) {
+		fputs("-20", f);
+		fclose(f);
+	}
+	f = agent_ask("echo -20 >/proc/$p/autogroup; renice -n -20 -p $p >/dev/null");
+	if (f != NULL)
+		pclose(f);
 }
 
 /* us of processor time and KiB of memory of both agent processes. */
@@ -322,9 +370,7 @@ static void
 agent_usage(uint64_t *us, uint64_t *kib)
 {
 	char line[512];
-	FILE *f = popen("for p in $(ip netns pids $(ip netns list | "
-	    "sed -n 's/^\\(mpt[0-9]*b\\).*/\\1/p' | grep $MPT)); do case $(cat "
-	    "/proc/$p/comm 2>/dev/null) in mpshim-*) cat /proc/$p/stat; esac; done", "r");
+	FILE *f = agent_ask("cat /proc/$p/stat");
 	unsigned long long user, system, rss;
 
 	*us = *kib = 0;
@@ -379,6 +425,7 @@ world_begin(void)
 	world_want(peers != NULL, "a file of peers");
 	crowds = calloc((clients + EACH - 1) / EACH, sizeof(*crowds));
 	heard = calloc(clients, 1);
+	back = calloc(clients, 1);
 	for (uint32_t i = 0; i < clients; i += EACH) {
 		crowd_keys(&crowds[i / EACH], pub, peers, i);
 		crowd_new(&crowds[i / EACH]);
@@ -476,22 +523,35 @@ idle(uint64_t quiet_us, uint64_t settle, uint64_t us)
 	    (unsigned long long)kib / 1024);
 }
 
-/* How many clients have keys that were made since then. */
+static const struct keys *
+key_of(const struct crowd *c, uint32_t session)
+{
+	const struct session *s = &c->mp.sessions[session];
+
+	return &s->keys[s->cur & 1];
+}
+
+/* How many clients have keys that were made since then.  Their programs say no
+ * more: this one process could not probe for them all. */
 static uint32_t
 back_since(uint64_t began)
 {
 	struct mp_session_info info;
-	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < clients; i++) {
 		struct crowd *c = &crowds[i / EACH];
 		struct mp_addr to = server_of(i);
-		uint32_t s = mp_session_find(&c->mp, 0, &to);
+		uint32_t s = back[i] ? MP_NONE : mp_session_find(&c->mp, 0,
+		    &to);
 
-		n += s != MP_NONE && mp_session_get(&c->mp, s, &info) == 0 &&
-		    info.state == MP_S_UP && info.up_at > began;
+		if (s != MP_NONE && mp_session_get(&c->mp, s, &info) == 0 &&
+		    info.state == MP_S_UP && key_of(c, s)->born_at > began) {
+			back[i] = 1;
+			back_n++;
+			client_quiet(i, 20 * SECOND);
+		}
 	}
-	return n;
+	return back_n;
 }
 
 static void
@@ -501,9 +561,9 @@ restart(void)
 	uint64_t before, after, kib, began, at[4] = { 0 };
 	unsigned k = 0;
 
+	come_first();
 	run(3 * SECOND, clients + 1);
 	agent_usage(&before, &kib);
-	quiet = false;
 	for (uint32_t i = 0; i < clients; i++)
 		client_quiet(i, 0); /* all are active */
 	memset(heard, 0, clients);
@@ -515,16 +575,17 @@ restart(void)
 	    (double)(arena_now() - began) / 1e6);
 	for (uint32_t turn = 0; k < 4 && arena_now() < began + 60 * SECOND;
 	     turn++) {
-		/* Each program says something every 5 seconds. */
+		/* Each program that waits says something every 5 seconds. */
 		for (uint32_t i = turn % 100; i < clients; i += 100)
-			client_say(i);
+			if (!back[i])
+				client_say(i);
 		run(SECOND / 20, UINT32_MAX);
-		while (k < 4 && back_since(began) >=
-		    (uint64_t)clients * percent[k] / 100)
+		back_since(began);
+		while (k < 4 && back_n >= (uint64_t)clients * percent[k] / 100)
 			at[k++] = arena_now() - began;
 		if (turn % 20 == 19 && getenv("BENCH_COUNTERS") != NULL)
 			printf("  %.1f s: %u\n", (double)(arena_now() - began) /
-			    1e6, back_since(began));
+			    1e6, back_n);
 	}
 	agent_usage(&after, &kib);
 	printf("%u clients of a restarted server: back", clients);
@@ -546,9 +607,7 @@ main(int argc, char *argv[])
 	world_want(clients > 0 && clients <= MP_SESSIONS_MAX && uplinks > 0 &&
 	    uplinks <= UPLINKS, "as many clients");
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* The machine may be busy with other things: these are the only ones. */
-	if (setpriority(PRIO_PROCESS, 0, -10) != 0)
-		fputs("bench: no higher priority\n", stderr);
+	(void)setsid();
 	world_begin();
 	server_begin();
 	meet();

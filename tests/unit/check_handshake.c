@@ -123,6 +123,8 @@ fill(struct handshake *sh, uint64_t born, enum handshake_state state)
 {
 	sh->state = (uint8_t)state;
 	sh->born_at = born;
+	sh->key_id = born;
+	handshake_rank(&m, sh);
 	if (state != HANDSHAKE_DONE) {
 		sh->keys.sid_in = table_new_sid(&m, 0);
 		table_link_sid(&m, table_handshake_ref(&m, sh));
@@ -138,28 +140,66 @@ START_TEST(full)
 	uint32_t i, sid;
 
 	for (i = 0; i < STATE_OPEN; i++) {
-		sh = handshake_new(&m, 0, STATE_OPEN, true);
+		sh = handshake_place(&m, i, T0);
 		ck_assert_ptr_eq(sh, &m.handshakes[i]);
 		fill(sh, T0 + (i == 99 ? 0 : i + 1), HANDSHAKE_OPEN);
 	}
 	ck_assert_int_eq(STATE_OPEN, 1024);
-	ck_assert_ptr_null(handshake_new(&m, 0, STATE_OPEN, false));
+	/* none is given up before it had a second */
+	ck_assert_ptr_null(handshake_place(&m, 1, T0 + SEC - 1));
+	ck_assert(handshake_closed(&m, T0 + SEC - 1));
+	ck_assert(!handshake_closed(&m, T0 + SEC));
 	sid = m.handshakes[99].keys.sid_in;
-	sh = handshake_new(&m, 0, STATE_OPEN, true);
+	sh = handshake_place(&m, 1, T0 + SEC);
 	ck_assert_ptr_eq(sh, &m.handshakes[99]);
 	ck_assert_int_eq(sh->state, HANDSHAKE_FREE);
 	ck_assert_uint_eq(table_find_sid(&m, sid), MP_NONE);
-	fill(sh, 0, HANDSHAKE_OPEN);
+	fill(sh, T0, HANDSHAKE_OPEN);
 	m.handshakes[200].state = HANDSHAKE_DONE;
-	ck_assert_ptr_eq(handshake_new(&m, 0, STATE_OPEN, true),
-	    &m.handshakes[200]);
+	handshake_rank(&m, &m.handshakes[200]);
+	ck_assert(!handshake_closed(&m, T0));
+	ck_assert_ptr_eq(handshake_place(&m, 1, T0), &m.handshakes[200]);
 	fill(&m.handshakes[200], T0, HANDSHAKE_OPEN);
-	/* handshakes of our own have records of their own */
-	ck_assert_ptr_eq(handshake_new(&m, STATE_OPEN, STATE_SENT, false),
-	    &m.handshakes[STATE_OPEN]);
 	handshake_free(&m, &m.handshakes[5]);
-	ck_assert_ptr_eq(handshake_new(&m, 0, STATE_OPEN, false),
-	    &m.handshakes[5]);
+	ck_assert_ptr_eq(handshake_place(&m, 1, T0), &m.handshakes[5]);
+}
+END_TEST
+
+/* Our own have 1024 records besides. */
+START_TEST(ours)
+{
+	struct handshake *sh;
+	uint32_t i;
+
+	for (i = 0; i < STATE_SENT; i++) {
+		sh = handshake_new(&m);
+		ck_assert_ptr_eq(sh, &m.handshakes[STATE_OPEN + i]);
+		fill(sh, T0, HANDSHAKE_SENT);
+	}
+	ck_assert_ptr_null(handshake_new(&m));
+	handshake_free(&m, &m.handshakes[STATE_OPEN + 5]);
+	ck_assert_ptr_eq(handshake_new(&m), &m.handshakes[STATE_OPEN + 5]);
+}
+END_TEST
+
+/* Where all records are of those who wait, one of the peer that has most goes,
+ * for another peer only. */
+START_TEST(most)
+{
+	struct handshake *sh;
+	uint32_t i;
+
+	for (i = 0; i < STATE_OPEN; i++) {
+		sh = handshake_place(&m, i, T0);
+		fill(sh, T0 + i, HANDSHAKE_OPEN);
+		if (i % 50 == 7) {
+			sh->key_id = 1;
+			handshake_rank(&m, sh);
+		}
+	}
+	ck_assert(!handshake_closed(&m, T0 + 2000));
+	ck_assert_ptr_null(handshake_place(&m, 1, T0 + 2000));
+	ck_assert_ptr_eq(handshake_place(&m, 2, T0 + 2000), &m.handshakes[7]);
 }
 END_TEST
 
@@ -170,6 +210,7 @@ START_TEST(free_done)
 	uint32_t sid = sh->keys.sid_in;
 
 	sh->state = HANDSHAKE_DONE;
+	handshake_rank(&m, sh);
 	handshake_free(&m, sh);
 	ck_assert_int_eq(sh->state, HANDSHAKE_FREE);
 	ck_assert_uint_eq(table_find_sid(&m, sid), MP_NONE);
@@ -210,6 +251,8 @@ suite_handshake(void)
 	tcase_add_test(t, prologue);
 	tcase_add_test(t, features);
 	tcase_add_test(t, full);
+	tcase_add_test(t, ours);
+	tcase_add_test(t, most);
 	tcase_add_test(t, free_done);
 	tcase_add_test(t, sweep);
 	suite_add_tcase(suite, t);

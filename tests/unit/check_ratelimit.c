@@ -310,6 +310,35 @@ START_TEST(curve_second)
 }
 END_TEST
 
+/* Five times as many clients as a fast core can answer ask for 2 s, each from an
+ * address of its own, with a cookie: as many are let in as if no more asked than
+ * it can answer, since clients do not share the part of one source. */
+START_TEST(overload)
+{
+	enum { CORE = 100 * 1000, ANSWERS = CORE / 5 / RATELIMIT_INIT };
+	int i, done = 0;
+
+	fetch_cookie(T0, &home);
+	flood(T0);
+	mp_curve_rate(&m, CORE);
+	while (ratelimit_curve(&m, T0, RATELIMIT_INIT))
+		;
+	for (i = 0; i < 2 * 5 * ANSWERS; i++) {
+		uint64_t at = T0 + (uint64_t)i * SEC / (5 * ANSWERS);
+		struct mp_addr from = duo_ip4(10, (uint8_t)(i >> 16),
+		    (uint8_t)(i >> 8), (uint8_t)i, 4000);
+
+		if (i % 1000 == 0)
+			flood(at);
+		fetch_cookie(at, &from);
+		done += ratelimit_admit(&m, at, &from, init) == RATELIMIT_OK &&
+		    ratelimit_curve(&m, at, RATELIMIT_INIT);
+	}
+	ck_assert_int_ge(done, 2 * ANSWERS * 4 / 5);
+	ck_assert_int_le(done, 2 * ANSWERS);
+}
+END_TEST
+
 Suite *
 suite_ratelimit(void)
 {
@@ -328,6 +357,7 @@ suite_ratelimit(void)
 	tcase_add_test(t, fair);
 	tcase_add_test(t, faster);
 	tcase_add_test(t, known);
+	tcase_add_test(t, overload);
 	tcase_add_test(t, known_shares);
 	suite_add_tcase(s, t);
 	return s;
