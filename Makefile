@@ -132,6 +132,10 @@ CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
+MEMCHECK_AGENT = $(B)/memcheck/mpshim-agent
+# What it must not do under valgrind (tests/agent/memcheck/wrap.c).
+MEMCHECK_WRAPPED = seccomp_init seccomp_rule_add seccomp_load seccomp_release \
+	execve
 AGENT_UNIT_O = $(patsubst tests/agent_unit/%.c,$(B)/agent_unit/%.o, \
 	$(wildcard tests/agent_unit/*.c))
 AGENT_TESTED_O = $(filter-out $(B)/preload/agent/main.o,$(AGENT_O))
@@ -221,6 +225,12 @@ $(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
 	$(LINK) -o $@ $(AGENT_TEST_O) $(B)/preload/agent/keyfile.o \
 	    $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
+
+# The agent as valgrind can run it.
+$(MEMCHECK_AGENT): tests/agent/memcheck/wrap.c $(SHARED_O) $(AGENT_O) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) $(MEMCHECK_WRAPPED:%=-Wl,--wrap=%) -o $@ $< $(SHARED_O) \
+	    $(AGENT_O) $(LIB) -lsodium -lbsd -lmd -lseccomp
 
 $(B)/bench/bench_agent.o: SYSTEM += -Ipreload
 
