@@ -423,6 +423,11 @@ check-lab: $(PRODUCT) $(LAB)
 attack: $(PRODUCT) $(LAB)
 	B=$(B) LAB_TRIES=1 tests/lab/run attack
 
+# Random faults for T seconds: nothing may grow.
+T = 1200
+soak: $(PRODUCT) $(LAB)
+	B=$(B) SOAK=$(T) bash tests/lab/scenarios/soak/faults.lab
+
 bench-shim: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_shim
 
@@ -506,7 +511,7 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab attack demo \
+	check-cli check-agent-unit check-agent check-lab attack soak demo \
 	bench-agent bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE
