@@ -132,6 +132,10 @@ CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \
 	$(wildcard tests/agent/*.c))
 CHECK_AGENT = $(B)/agent_test/check_agent
+MEMCHECK_AGENT = $(B)/memcheck/mpshim-agent
+# What it must not do under valgrind (tests/agent/memcheck/wrap.c).
+MEMCHECK_WRAPPED = seccomp_init seccomp_rule_add seccomp_load seccomp_release \
+	execve
 AGENT_UNIT_O = $(patsubst tests/agent_unit/%.c,$(B)/agent_unit/%.o, \
 	$(wildcard tests/agent_unit/*.c))
 AGENT_TESTED_O = $(filter-out $(B)/preload/agent/main.o,$(AGENT_O))
@@ -221,6 +225,12 @@ $(CHECK_AGENT): $(AGENT_TEST_O) $(SHARED_O) $(REAL_O) $(LIB) \
 	$(LINK) -o $@ $(AGENT_TEST_O) $(B)/preload/agent/keyfile.o \
 	    $(SHARED_O) $(REAL_O) $(LIB) \
 	    $(CHECK_LIBS) -lsodium
+
+# The agent as valgrind can run it.
+$(MEMCHECK_AGENT): tests/agent/memcheck/wrap.c $(SHARED_O) $(AGENT_O) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) $(MEMCHECK_WRAPPED:%=-Wl,--wrap=%) -o $@ $< $(SHARED_O) \
+	    $(AGENT_O) $(LIB) -lsodium -lbsd -lmd -lseccomp
 
 $(B)/bench/bench_agent.o: SYSTEM += -Ipreload
 
@@ -413,6 +423,11 @@ check-lab: $(PRODUCT) $(LAB)
 attack: $(PRODUCT) $(LAB)
 	B=$(B) LAB_TRIES=1 tests/lab/run attack
 
+# Random faults for T seconds: nothing may grow.
+T = 1200
+soak: $(PRODUCT) $(LAB)
+	B=$(B) SOAK=$(T) bash tests/lab/scenarios/soak/faults.lab
+
 bench-shim: $(PRODUCT) $(BENCH_UDP)
 	B=$(B) tests/bench/bench_shim
 
@@ -496,7 +511,7 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab attack demo \
+	check-cli check-agent-unit check-agent check-lab attack soak demo \
 	bench-agent bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

@@ -76,9 +76,10 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	path_probe_now(m, s, now, MP_NONE); /* confirms, and measures */
 	if (turns)
 		path_make_all(m, s, now);
-	if (!inner) {
+	if (!inner) { /* it may be another one, that knows nothing yet */
 		s->addr_at = now;
 		s->addr_tries = 0;
+		path_choice_tell(m, s);
 	}
 }
 

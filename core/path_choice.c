@@ -110,6 +110,16 @@ use(struct mp *m, struct session *s, uint64_t now, struct flow *f,
 }
 
 void
+path_choice_tell(struct mp *m, struct session *s)
+{
+	struct flow *cur = state_flow(m, s, s->current);
+
+	s->select_acked = false;
+	if (cur != NULL) /* what it was asked before was of another peer */
+		cur->probe_selects = false;
+}
+
+void
 path_choice_begin(struct mp *m, struct session *s, struct flow *f,
     uint64_t now)
 {

@@ -33,6 +33,8 @@ enum choice_limit {
 void path_choice_review(struct mp *, struct session *, uint64_t now);
 /* The flow waits for an answer: when that is overdue, a review is due. */
 void path_choice_expect(struct mp *, struct session *, const struct flow *);
+/* The peer may be a new one: SELECT is told to it, too. */
+void path_choice_tell(struct mp *, struct session *);
 /* The session begins with that flow in use. */
 void path_choice_begin(struct mp *, struct session *, struct flow *,
     uint64_t now);

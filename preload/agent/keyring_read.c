@@ -81,11 +81,12 @@ keyring_open(struct agent *a, const char *dir, const char *name,
 	struct keeper_ipc_answer answer;
 	int error, fd;
 
+	why[0] = '\0';
 	if (name[0] == '/')
 		dir = "";
 	if (snprintf(path, IPC_KEYS, "%s%s", dir, name) >= IPC_KEYS)
 		return -ENAMETOOLONG;
-	memcpy(ask.how.keys, path, IPC_KEYS);
+	memcpy(ask.how.keys, path, strlen(path) + 1);
 	error = keeper_ipc_call(a->channel, &ask, NULL, 0, &answer, &fd);
 	memcpy(why, answer.text, IPC_TEXT);
 	return error != 0 ? error : fd < 0 ? -EPROTO : fd;
@@ -389,7 +390,7 @@ keyring_read(struct agent *a, struct keyring *ring, char why[IPC_TEXT])
 	static char copy[2][IPC_KEYS];
 	char *rest = copy[0], *line, *paths = copy[1];
 	struct keyring_dir *dir;
-	char none[IPC_TEXT];
+	char none[IPC_TEXT] = ""; /* copied whole, to whoever asked */
 
 	memset(&d, 0, sizeof(d));
 	d.agent = a;

@@ -322,9 +322,10 @@ status_add_port(struct status *s, struct port *p, const struct ipc_view *v,
     bool sum)
 {
 	struct ipc_row *row = status_append(s, IPC_ROW_PORT, p);
-	struct status_list l = { .n = 0 };
+	struct status_list l;
 	bool locked;
 
+	memset(&l, 0, sizeof(l)); /* its sum goes out, padding and all */
 	if (row == NULL || !port_lock(p))
 		return false;
 	row->u.port_row.id = p->id;

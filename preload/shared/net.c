@@ -303,6 +303,7 @@ net_add(struct msghdr *msg, int level, int type, const void *data, size_t len)
 	c.cmsg_type = type;
 	memcpy(at, &c, sizeof(c));
 	memcpy(at + CMSG_LEN(0), data, len);
+	memset(at + CMSG_LEN(len), 0, CMSG_SPACE(len) - CMSG_LEN(len));
 	msg->msg_controllen += CMSG_SPACE(len);
 }
 

@@ -349,6 +349,34 @@ START_TEST(all_new)
 }
 END_TEST
 
+/* A server that restarted knows no choice.  The client's, which the one before
+ * had answered, is told to it, too: where only the server sends, nothing else
+ * tells by which flow. */
+START_TEST(restarted_is_told)
+{
+	struct duo *d = duo_new(2, 1);
+	struct session *c, *s;
+	uint32_t n = 10;
+
+	duo_up(d);
+	duo_delay(d, 0, 0, 80 * MS);
+	duo_delay(d, 1, 0, 10 * MS);
+	duo_chat(d, d->now + 10 * SEC, 100 * MS, &n);
+	c = duo_session(d, CLIENT);
+	ck_assert_ptr_eq(duo_current(d, CLIENT), duo_flow(d, CLIENT, 1, 0));
+	ck_assert(c->select_acked);
+	duo_restart(d, SERVER);
+	duo_run(d, d->now + 5 * SEC);
+	c = duo_session(d, CLIENT);
+	s = duo_session(d, SERVER);
+	ck_assert_ptr_nonnull(s);
+	ck_assert_int_eq(s->state, MP_S_UP);
+	ck_assert_uint_eq(s->choice, c->choice);
+	ck_assert_uint_eq(s->current, c->current);
+	duo_free(d);
+}
+END_TEST
+
 Suite *
 suite_returns(void)
 {
@@ -365,6 +393,7 @@ suite_returns(void)
 	tcase_add_test(tc, older_answer);
 	tcase_add_test(tc, error_of_alt);
 	tcase_add_test(tc, all_new);
+	tcase_add_test(tc, restarted_is_told);
 	suite_add_tcase(s, tc);
 	return s;
 }
