@@ -52,6 +52,7 @@ enum mp_error {
 
 enum mp_bound {
 	MP_FLOWS_MAX = 64,	  /* flows of one session */
+	MP_SERVERS_MAX = 63,	  /* servers of a fleet, numbered from 1 */
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
 	MP_SESSIONS_MAX = 100000, /* of one endpoint: a slot has 2^18 sids, and
 				   * each session needs two at times */
@@ -132,7 +133,9 @@ struct mp_setup {
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
 	uint32_t resend_us;	 /* no datagram is sent again that much after
 				  * its first sending; 10 s at most; 0: 1 s */
-	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives; 0: any */
+	uint8_t server;		 /* our number in a fleet; 0: none */
+	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives, where we have
+				  * no number; 0: any */
 	bool tell_private;	 /* tell private addresses to public peers, and
 				  * believe theirs */
 	bool chacha_only;	 /* never offer AES-256-GCM */
@@ -645,6 +648,8 @@ void mp_recv_bundle_wipe(struct mp_rx_bundle *);
 uint8_t mp_sid_prefix(const struct mp *);
 /* Can it be one? */
 bool mp_sid_prefix_ok(uint8_t);
+/* That of a server of a fleet, 1 to MP_SERVERS_MAX. */
+uint8_t mp_sid_prefix_of(uint8_t server);
 #define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
 
 /* --- Many datagrams of many peers ---------------------------------------- */

@@ -324,6 +324,7 @@ serving_make_arena(struct port *p, char why[IPC_TEXT])
 		.limits = serving_limits(&p->how),
 		.resend_us = p->how.resend_us,
 		.tell_private = p->how.tell_private != 0,
+		.server = p->how.server,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
 	size_t size = serving_fit(p->agent, &setup.limits, why);
 	uint8_t random[96];

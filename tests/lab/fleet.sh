@@ -1,0 +1,134 @@
+# shellcheck shell=bash
+# fleet.sh - three servers behind one address of a layer-4 balancer, made of
+# nftables, which keeps no state of flows.
+#
+#	c1 ... c6 ---- 10 ms ---- lb ---- s1, s2, s3
+#	10.1.N.2            10.9.0.1      10.9.N.2, and 10.9.0.1 on lo
+#
+# The balancer leaves packets as they are and sends them to a server by a route
+# (as IPVS does with -g, and Katran in a tunnel): a first INIT by a hash of its
+# source, others by the server's number in the session id.  What goes to a
+# server's own address passes it as it passes any router.
+
+FLEET=10.9.0.1 FLEET_PORT=7000
+
+# fleet_spread N...: first packets go to these servers.
+fleet_spread() {
+	local i=0 n map=
+
+	for n; do
+		map+="$i : $n, "
+		i=$((i + 1))
+	done
+	on lb nft -f - <<-EOF
+	flush chain ip fleet spread
+	add rule ip fleet spread meta mark set jhash ip saddr mod $# \
+	    map { ${map%, } } counter
+	EOF
+}
+
+# fleet_steer N...: packets of sessions go to these servers.
+fleet_steer() {
+	local n
+
+	on lb nft flush map ip fleet servers
+	for n; do
+		on lb nft add element ip fleet servers \
+		    "{ $(printf '0xc%x' "$n") : $n }"
+	done
+}
+
+# The rules.  Of a handshake packet (the magic) byte 4 is the type, 1: INIT, and
+# what begins at byte 8 is for others a session id of the server.
+fleet_rules() {
+	on lb nft -f - <<-EOF
+	table ip fleet {
+		map servers {
+			typeof @th,64,8 : meta mark
+		}
+		chain spread {
+		}
+		chain balance {
+			@th,64,32 0x9d4ec2b7 @th,96,8 1 goto spread
+			@th,64,32 0x9d4ec2b7 meta mark set \
+			    @th,128,8 map @servers counter accept
+			meta mark set @th,64,8 map @servers counter accept
+			goto spread
+		}
+		chain pre {
+			type filter hook prerouting priority mangle
+			ip daddr $FLEET udp dport $FLEET_PORT jump balance
+		}
+	}
+	EOF
+}
+
+# fleet_client N: a client's host and its link.
+fleet_client() {
+	host "c$1"
+	link "c$1" "c$1" lb delay 5ms
+	addr "c$1" "c$1" "10.1.$1.2/24"
+	addr lb "c$1" "10.1.$1.1/24"
+	route "c$1" default "c$1"
+}
+
+fleet_server() {
+	host "s$1"
+	link "s$1" lb "s$1"
+	addr "s$1" "s$1" "10.9.$1.2/24"
+	addr lb "s$1" "10.9.$1.1/24"
+	ip -n "s$1" addr add "$FLEET/32" dev lo
+	route "s$1" default "s$1"
+	ip -n lb route add default via "10.9.$1.2" dev "s$1" table "$1"
+	ip -n lb rule add fwmark "$1" lookup "$1"
+}
+
+# topo_fleet CLIENTS
+topo_fleet() {
+	local n
+
+	need nft
+	router lb
+	for n in 1 2 3; do
+		fleet_server "$n"
+	done
+	for n in $(seq "$1"); do
+		fleet_client "$n"
+	done
+	fleet_rules
+	fleet_steer 1 2 3
+	fleet_spread 1 2 3
+}
+
+# fleet_keys CLIENT...: the servers share an identity and their peers, and are
+# one peer, `fleet', to each client.
+fleet_keys() {
+	local c n
+
+	for c; do
+		knows "$c" fleet s1
+		knows s1 "lab-$c" "$c"
+	done
+	for n in 2 3; do
+		mkdir -p "$LAB/s$n/.config"
+		cp -a "$LAB/s1/.config/mpshim" "$LAB/s$n/.config/"
+	done
+	for n in 1 2 3; do
+		echo "server-id $n" >"$LAB/s$n/.config/mpshim/config"
+	done
+}
+
+# fleet_echo N...: starts the echo servers.
+fleet_echo() {
+	local n
+
+	for n; do
+		mp_bg "s$n" "s$n" "$B/lab/udpload" server $FLEET_PORT
+		wait_udp "s$n" $FLEET_PORT
+	done
+}
+
+# fleet_peers N: how many sessions are up on a server.
+fleet_peers() {
+	on "s$1" "$B/mpctl" status 2>/dev/null | grep -c '^peer .*: up' || :
+}
