@@ -895,6 +895,7 @@ uint64_t mp_counter_get(const struct mp *, enum mp_counter); /* [lock] */
 	X(silent, "the one before went silent")                               \
 	X(error, "sending on the one before failed")                          \
 	X(lossy, "the one before loses much")                                 \
+	X(own, "it leads to a fleet's server by the server's own address")    \
 	X(gone, "address or link of the one before went")                     \
 	X(select, "the peer chose it")                                        \
 	X(data, "the peer's data came on it")                                 \

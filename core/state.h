@@ -387,6 +387,8 @@ struct session {
 	bool shook_well : 1; /* since `shook_at' its peer has sent data, or was
 			      * there 1 s later */
 	uint8_t max_flows; /* of the peer */
+	uint8_t server; /* initiator: first byte of all sids of its peer, which is
+			 * one server of a fleet; 0: it is of none */
 	uint32_t told_answered; /* bits of the addresses told: that one answered */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */

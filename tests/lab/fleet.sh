@@ -22,7 +22,7 @@ fleet_spread() {
 	done
 	on lb nft -f - <<-EOF
 	flush chain ip fleet spread
-	add rule ip fleet spread meta mark set jhash ip saddr mod $# \
+	add rule ip fleet spread meta mark set jhash ip saddr mod $# seed 0x16 \
 	    map { ${map%, } } counter
 	EOF
 }
@@ -57,7 +57,8 @@ fleet_rules() {
 		}
 		chain pre {
 			type filter hook prerouting priority mangle
-			ip daddr $FLEET udp dport $FLEET_PORT jump balance
+			ip daddr $FLEET udp dport $FLEET_PORT \
+			    counter jump balance
 		}
 	}
 	EOF
@@ -130,5 +131,76 @@ fleet_echo() {
 
 # fleet_peers N: how many sessions are up on a server.
 fleet_peers() {
-	on "s$1" "$B/mpctl" status 2>/dev/null | grep -c '^peer .*: up' || :
+	on "s$1" "$B/mpctl" status 2>/dev/null | grep -c '^  peer .*: up' || :
+}
+
+# fleet_has N CLIENT: the client has a session with the server.
+fleet_has() {
+	on "s$1" "$B/mpctl" status 2>/dev/null >"$LAB/has" &&
+	    grep -A1 '^  peer .*: up' "$LAB/has" | grep -q "key lab-$2,"
+}
+
+# fleet_server_of CLIENT: prints which server it has a session with.
+fleet_server_of() {
+	local n
+
+	for n in 1 2 3; do
+		! fleet_has "$n" "$1" || echo "$n"
+	done
+}
+
+# fleet_flow CLIENT: prints the remote address of its flow in use.
+fleet_flow() {
+	on "$1" "$B/mpctl" status | awk '/ in use / { getline; print $3; exit }'
+}
+
+# fleet_bypass CLIENT...: each one's flow in use is to a server's own address.
+fleet_bypass() {
+	local c
+
+	for c; do
+		[[ $(fleet_flow "$c") == 10.9.[123].2:* ]] || return
+	done
+}
+
+# fleet_entered: prints how many packets went through the balancer.
+fleet_entered() {
+	on lb nft list chain ip fleet pre | awk '/ counter / {
+		for (i = 1; i < NF; i++) if ($i == "packets") print $(i + 1) }'
+}
+
+# fleet_clients SECONDS RATE CLIENT...: starts their programs.
+fleet_clients() {
+	local c
+
+	for c in "${@:3}"; do
+		mp_bg "$c" "$c" "$B/lab/udpload" -r "$2" -d "$1" \
+		    -l "$LAB/lost-$c" client $FLEET $FLEET_PORT
+	done
+}
+
+fleet_served() {
+	[ -n "$(fleet_server_of "$1")" ]
+}
+
+# fleet_up CLIENT...: each has a session with one server.
+fleet_up() {
+	local c
+
+	for c; do
+		wait_for 10 fleet_served "$c" || return
+	done
+}
+
+# fleet_end LOST CLIENT...: waits for the programs; none lost more.
+fleet_end() {
+	local c
+
+	for c in "${@:2}"; do
+		finish "$c" || :
+		cat "$(log "$c")"
+		at_most "$c: lost" "$(field "$(log "$c")" lost)" "$1" datagrams
+		expect "$c: none twice" \
+		    [ "$(field "$(log "$c")" duplicated)" = 0 ]
+	done
 }

@@ -42,16 +42,18 @@ static const struct leave_row {
 START_TEST(leave)
 {
 	const struct leave_row *r = &leaves[_i];
+	struct session s = { .server = 0 };
+	struct mp m = { .sh = NULL };
 	struct flow cur, other;
 
 	memset(&cur, 0, sizeof(cur));
 	memset(&other, 0, sizeof(other));
 	cur.rtt = (struct rtt) { r->cur_us, 0, r->cur_idle };
 	other.rtt = (struct rtt) { r->other_us, 0, r->other_idle };
-	ck_assert_msg(policy_leave(&cur, &other, 0) ==
+	ck_assert_msg(policy_leave(&m, &s, &cur, &other, 0) ==
 	    (r->leave ? MP_WHY_faster : MP_WHY_none), "%s", r->name);
 	if (r->leave) /* the same pair never leaves in both directions */
-		ck_assert(policy_leave(&other, &cur, 0) == MP_WHY_none);
+		ck_assert(policy_leave(&m, &s, &other, &cur, 0) == MP_WHY_none);
 }
 END_TEST
 
