@@ -243,6 +243,18 @@ mp_stir(struct mp *m, const uint8_t seed[32])
 	rng_stir(&m->sh->rng, seed);
 }
 
+void
+mp_drain(struct mp *m, bool drain)
+{
+	m->sh->drain = drain;
+}
+
+bool
+mp_drains(const struct mp *m)
+{
+	return m->sh->drain;
+}
+
 bool
 mp_sid_prefix_ok(uint8_t prefix)
 {

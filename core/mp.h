@@ -155,6 +155,11 @@ MP_CHECK int mp_create(struct mp *, void *block, size_t size,
 MP_CHECK int mp_attach(struct mp *, void *block, size_t size);
 
 /* Mixes 32 fresh random bytes into the block's generator. [lock] */
+/* Takes no sessions that the peer begins, from now on or no longer; those that
+ * there are go on. [lock] */
+void mp_drain(struct mp *, bool);
+bool mp_drains(const struct mp *);
+
 void mp_stir(struct mp *, const uint8_t seed[32]);
 
 /* How many operations on the curve a core of this machine does in a second:
@@ -865,6 +870,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_dup, "handshake: duplicate over its limit")          \
 	X(drop_handshake_role, "handshake: yields to the other end's")        \
 	X(drop_handshake_slot, "handshake: no socket takes new sessions")     \
+	X(drop_handshake_drain, "handshake: a new peer, while this end drains") \
 	X(drop_handshake_full, "handshake: no room for one more session")     \
 	X(drop_staged, "staged datagram given up")                            \
 	X(drop_unanswered, "peers given up that never answered")              \

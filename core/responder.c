@@ -232,6 +232,8 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->slot = s->slot;
 	} else if (sh->initiator) { /* we never began such an association */
 		return MP_C_drop_handshake_role;
+	} else if (m->sh->drain) {
+		return MP_C_drop_handshake_drain;
 	} else {
 		sh->slot = asked_slot(m, sh);
 		if (!state_slot_accepts(m, sh->slot) &&

@@ -588,6 +588,7 @@ struct shared {
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
+	bool drain : 1; /* no peer may begin a session */
 	bool fleet : 1; /* sid_prefix is our number in a fleet */
 	bool changing : 1; /* some walk below is not at its end */
 	uint64_t change_at; /* when the next sessions are told */

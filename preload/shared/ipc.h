@@ -73,6 +73,8 @@ enum ipc_kind {
 	IPC_STEER,     /* the socket of a port with others was connected:
 			* its peer's packets are steered to it before the
 			* answer */
+	IPC_DRAIN,     /* no port takes sessions that peers begin, `len' 1; or
+			* again, 0 */
 };
 
 /* Which sessions of each port IPC_STATUS tells of, and in which order. */
