@@ -84,6 +84,44 @@ fleet_server() {
 	ip -n lb rule add fwmark "$1" lookup "$1"
 }
 
+# fleet_nat [snat]: the balancer writes the server's own address into packets
+# instead, and remembers flows (conntrack), so the address is no server's.  What
+# comes to a server has the client's address as source, so its answers come from
+# its own; with snat the balancer's, and answers come back through it.
+fleet_nat() {
+	local n
+
+	for n in 1 2 3; do
+		ip -n "s$n" addr del "$FLEET/32" dev lo
+	done
+	on lb nft delete table ip fleet
+	on lb nft -f - <<-EOF
+	table ip fleet {
+		chain pre {
+			type nat hook prerouting priority dstnat
+			ip daddr $FLEET udp dport $FLEET_PORT \
+			    counter jump balance
+		}
+		chain balance {
+			@th,64,32 0x9d4ec2b7 @th,96,8 1 goto spread
+			@th,64,32 0x9d4ec2b7 dnat to @th,128,8 map \
+			    { 0xc1 : 10.9.1.2, 0xc2 : 10.9.2.2, 0xc3 : 10.9.3.2 }
+			dnat to @th,64,8 map \
+			    { 0xc1 : 10.9.1.2, 0xc2 : 10.9.2.2, 0xc3 : 10.9.3.2 }
+			goto spread
+		}
+		chain spread {
+			dnat to jhash ip saddr mod 3 seed 0x16 map \
+			    { 0 : 10.9.1.2, 1 : 10.9.2.2, 2 : 10.9.3.2 }
+		}
+		chain post {
+			type nat hook postrouting priority srcnat
+			${1:+ct status dnat masquerade}
+		}
+	}
+	EOF
+}
+
 # topo_fleet CLIENTS
 topo_fleet() {
 	local n
