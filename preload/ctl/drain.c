@@ -44,14 +44,15 @@ ctl_drain(bool undo)
 		close(got);
 	if (error == 0 && answer.error == 0)
 		error = rows_get(&rows, 0, &none);
-	if (error == 0 && answer.error == 0) {
+	if (ask_is_absent(error)) {
+		puts("no program is running under mpshim here");
+		return CTL_OK;
+	}
+	if (error == 0 && answer.error == 0)
 		drain_put_left(&rows, undo);
-	} else if (ask_is_absent(error)) {
-		say_line("no program is running under mpshim here");
-	} else {
+	else
 		ask_say_error(error != 0 ? error : answer.error,
 		    error == 0 ? answer.text : NULL);
-	}
 	rows_free(&rows);
 	return error == 0 && answer.error == 0 ? CTL_OK : CTL_FAILED;
 }

@@ -10,7 +10,7 @@
 # source, others by the server's number in the session id.  What goes to a
 # server's own address passes it as it passes any router.
 
-FLEET=10.9.0.1 FLEET_PORT=7000
+FLEET=10.9.0.1 FLEET_PORT=7000 FLEET_NET=10.9
 
 # fleet_spread N...: first packets go to these servers.
 fleet_spread() {
@@ -76,11 +76,11 @@ fleet_client() {
 fleet_server() {
 	host "s$1"
 	link "s$1" lb "s$1"
-	addr "s$1" "s$1" "10.9.$1.2/24"
-	addr lb "s$1" "10.9.$1.1/24"
+	addr "s$1" "s$1" "$FLEET_NET.$1.2/24"
+	addr lb "s$1" "$FLEET_NET.$1.1/24"
 	ip -n "s$1" addr add "$FLEET/32" dev lo
 	route "s$1" default "s$1"
-	ip -n lb route add default via "10.9.$1.2" dev "s$1" table "$1"
+	ip -n lb route add default via "$FLEET_NET.$1.2" dev "s$1" table "$1"
 	ip -n lb rule add fwmark "$1" lookup "$1"
 }
 
@@ -122,8 +122,8 @@ fleet_nat() {
 	EOF
 }
 
-# topo_fleet CLIENTS
-topo_fleet() {
+# fleet_hosts CLIENTS
+fleet_hosts() {
 	local n
 
 	need nft
@@ -134,6 +134,11 @@ topo_fleet() {
 	for n in $(seq "$1"); do
 		fleet_client "$n"
 	done
+}
+
+# topo_fleet CLIENTS
+topo_fleet() {
+	fleet_hosts "$1"
 	fleet_rules
 	fleet_steer 1 2 3
 	fleet_spread 1 2 3
@@ -197,7 +202,7 @@ fleet_bypass() {
 	local c
 
 	for c; do
-		[[ $(fleet_flow "$c") == 10.9.[123].2:* ]] || return
+		[[ $(fleet_flow "$c") == $FLEET_NET.[123].2:* ]] || return
 	done
 }
 
