@@ -3,6 +3,7 @@
  * (PROTOCOL.md, "Fleets"): where the server's number stands in what it is sent,
  * and which server a client has. */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
@@ -257,6 +258,49 @@ START_TEST(child)
 }
 END_TEST
 
+static enum duo_verdict
+record_init(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct duo_packet **init = arg;
+
+	(void)d;
+	if (*init == NULL && get32(p->data) == WIRE_MAGIC &&
+	    p->data[4] == WIRE_T_INIT) {
+		*init = malloc(sizeof(*p) + p->len);
+		ck_assert_ptr_nonnull(*init);
+		memcpy(*init, p, sizeof(*p) + p->len);
+	}
+	return DUO_PASS;
+}
+
+/* An INIT to one server, sent again to another one, makes no session there. */
+START_TEST(replayed)
+{
+	struct duo_packet *init = NULL;
+	struct duo *d = duo_new(1, 1);
+	int e = duo_add_end(d, 1, 'B');
+	uint64_t before;
+
+	ck_assert_int_eq(e, OTHER);
+	d->tap = record_init;
+	d->tap_arg = &init;
+	duo_up(d);
+	ck_assert_ptr_nonnull(init);
+	before = d->sent[OTHER];
+	init->to = OTHER;
+	init->path = duo_path(d, OTHER, 0, CLIENT, 0);
+	init->at = d->now;
+	duo_post(d, init);
+	duo_run(d, d->now + 20 * SEC);
+	ck_assert_uint_eq(d->sent[OTHER], before + 1); /* RESP */
+	ck_assert_int_eq(duo_sessions(d, OTHER), 0);
+	ck_assert_uint_eq(duo_count(d, CLIENT, MP_C_drop_handshake_sid), 1);
+	ck_assert_int_eq(duo_sessions(d, CLIENT), 1);
+	free(init);
+	duo_free(d);
+}
+END_TEST
+
 /* --- Draining ------------------------------------------------------------- */
 
 /* Sessions go on, and are renewed; a new client, and a child, get nothing. */
@@ -306,6 +350,7 @@ suite_fleet(void)
 	tcase_add_loop_test(t, stays, 0, 2);
 	tcase_add_test(t, dead);
 	tcase_add_test(t, child);
+	tcase_add_test(t, replayed);
 	tcase_add_test(t, drains);
 	suite_add_tcase(s, t);
 	return s;
