@@ -91,8 +91,9 @@ child_in_new(struct mp *m, uint64_t now, const struct session *parent,
 	struct session *s;
 	struct mp_addr shown;
 
-	if (!state_slot_open(m, slot)) {
-		state_count(m, MP_C_drop_handshake_slot);
+	if (!state_slot_open(m, slot) || m->sh->drain) {
+		state_count(m, m->sh->drain ? MP_C_drop_handshake_drain :
+		    MP_C_drop_handshake_slot);
 		return NULL;
 	}
 	if (!child_in_shown(m, parent, slot, now, rx, &shown)) {

@@ -200,7 +200,7 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	(void)now;
 	memset(m, 0, sizeof(*m));
 	if (!limits_ok(&setup->limits, &m->limits) ||
-	    lay_out(m, NULL) > size || (uintptr_t)block % ENDPOINT_ALIGN != 0)
+	    setup->server > MP_SERVERS_MAX || lay_out(m, NULL) > size || (uintptr_t)block % ENDPOINT_ALIGN != 0)
 		return MP_EINVAL;
 	lay_out(m, block);
 	sh = m->sh;
@@ -214,7 +214,9 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	sh->sweep_at = MP_NEVER;
 	rng_init(&sh->rng, setup->seed);
 	rng_bytes(&sh->rng, sh->hash_key, sizeof(sh->hash_key));
-	sh->sid_prefix = setup->sid_prefix;
+	sh->fleet = setup->server != 0;
+	sh->sid_prefix = sh->fleet ? mp_sid_prefix_of(setup->server) :
+	    setup->sid_prefix;
 	while (!mp_sid_prefix_ok(sh->sid_prefix))
 		sh->sid_prefix = (uint8_t)rng_u32(&sh->rng);
 	sh->magic = ENDPOINT_MAGIC;
@@ -241,10 +243,28 @@ mp_stir(struct mp *m, const uint8_t seed[32])
 	rng_stir(&m->sh->rng, seed);
 }
 
+void
+mp_drain(struct mp *m, bool drain)
+{
+	m->sh->drain = drain;
+}
+
+bool
+mp_drains(const struct mp *m)
+{
+	return m->sh->drain;
+}
+
 bool
 mp_sid_prefix_ok(uint8_t prefix)
 {
 	return prefix != 0 && prefix != WIRE_MAGIC >> 24;
+}
+
+uint8_t
+mp_sid_prefix_of(uint8_t server)
+{
+	return WIRE_PREFIX_FLEET | server;
 }
 
 uint8_t

@@ -31,6 +31,20 @@ find_sent(struct mp *m, uint32_t isid)
 	return r.sh;
 }
 
+/* Which server of a fleet has the association now.  If that is another one, what
+ * is known of the former one's addresses goes with it. */
+static void
+initiator_reply_server(struct mp *m, struct session *s,
+    const struct wire_resp *r, const struct mp_rx *rx, uint64_t now)
+{
+	uint8_t server = r->features & WIRE_F_FLEET ?
+	    WIRE_SID_PREFIX(r->sid) : 0;
+
+	if (s->server != 0 && server != 0 && server != s->server)
+		path_end_told(m, s, &rx->path, now);
+	s->server = server;
+}
+
 static void
 initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
     const struct wire_resp *r, const struct mp_rx *rx, uint64_t now)
@@ -53,6 +67,8 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	if (turns)
 		session_turn(m, s, sh->assoc);
 	sh->state = HANDSHAKE_DONE; /* its sid belongs to the session now */
+	if (s->initiator)
+		initiator_reply_server(m, s, r, rx, now);
 	f = rx->ref == MP_NONE ? path_find(m, s, &rx->path) : NULL;
 	session_install(m, s, now, &k, r->max_flows);
 	if (child)
@@ -83,13 +99,49 @@ initiator_reply_done(struct mp *m, struct session *s, struct handshake *sh,
 	}
 }
 
-/* Takes a RESP whose mac is right. */
+/* Keeps a RESP, for one that is better may come.  One that waits is enough. */
+static void
+initiator_reply_keep(struct mp *m, struct session *s, struct handshake *sh,
+    const uint8_t *packet, const struct flow *came, uint64_t now)
+{
+	if (sh->resp_until != MP_NEVER)
+		return;
+	memcpy(sh->resp, packet, sizeof(sh->resp));
+	sh->resp_flow = came->id;
+	sh->resp_until = now + INITIATOR_REPLY_WAIT;
+	table_arm(m, s, sh->resp_until);
+}
+
+/*
+ * Of a fleet another server answered than the one that has the association.
+ * The program is best served where it was, so this one waits, and that one is
+ * asked on every pair: its own addresses lead to it.
+ */
+static bool
+initiator_reply_strays(struct mp *m, struct session *s, struct handshake *sh,
+    const uint8_t *packet, const struct wire_resp *r, const struct mp_rx *rx,
+    uint64_t now)
+{
+	struct flow *came;
+
+	if (s->server == 0 || sh->inner || !(r->features & WIRE_F_FLEET) ||
+	    WIRE_SID_PREFIX(r->sid) == s->server ||
+	    (came = path_find(m, s, &rx->path)) == NULL)
+		return false;
+	if (sh->resp_until == MP_NEVER)
+		path_retry_handshake(m, s, now);
+	initiator_reply_keep(m, s, sh, packet, came, now);
+	return true;
+}
+
+/* Takes a RESP whose mac is right; or keeps it, but where it is the `last'. */
 static void
 initiator_reply_read(struct mp *m, const struct mp_keyring *ring,
     struct session *s, struct handshake *sh, const uint8_t *packet,
-    const struct mp_rx *rx, uint64_t now)
+    const struct mp_rx *rx, bool last, uint64_t now)
 {
 	const struct mp_key *key = mp_keyring_find(ring, sh->key_id);
+	struct noise next = sh->noise;
 	uint8_t inner[WIRE_INNER];
 	struct wire_resp r;
 
@@ -99,13 +151,16 @@ initiator_reply_read(struct mp *m, const struct mp_keyring *ring,
 		state_count(m, MP_C_drop_handshake_rate);
 		return;
 	}
-	if (!noise_read2(&sh->noise, ring->own[key->own].secret, key->psk,
+	if (!noise_read2(&next, ring->own[key->own].secret, key->psk,
 		packet + WIRE_HANDSHAKE, WIRE_NOISE2, inner) ||
 	    !wire_get_resp(inner, &r) || r.max_flows == 0) {
 		state_count(m, MP_C_drop_handshake_auth);
-		return;
+	} else if (last ||
+	    !initiator_reply_strays(m, s, sh, packet, &r, rx, now)) {
+		sh->noise = next;
+		initiator_reply_done(m, s, sh, &r, rx, now);
 	}
-	initiator_reply_done(m, s, sh, &r, rx, now);
+	noise_wipe(&next);
 }
 
 /*
@@ -120,16 +175,12 @@ initiator_reply_waits(struct mp *m, struct session *s, struct handshake *sh,
 {
 	struct flow *f = state_flow(m, s, sh->primary), *came;
 
-	if (sh->inner || rx->ref != MP_NONE || f == NULL || f->gone ||
-	    f->down || f->failed ||
+	/* A fleet's server, when there was one, is more than the pair. */
+	if (sh->inner || rx->ref != MP_NONE || s->server != 0 || f == NULL ||
+	    f->gone || f->down || f->failed ||
 	    (came = path_find(m, s, &rx->path)) == NULL || came == f)
 		return false;
-	if (sh->resp_until != MP_NEVER)
-		return true; /* one that waits is enough */
-	memcpy(sh->resp, packet, sizeof(sh->resp));
-	sh->resp_flow = came->id;
-	sh->resp_until = now + INITIATOR_REPLY_WAIT;
-	table_arm(m, s, sh->resp_until);
+	initiator_reply_keep(m, s, sh, packet, came, now);
 	return true;
 }
 
@@ -149,7 +200,7 @@ initiator_reply_settle(struct mp *m, const struct mp_keyring *ring,
 	if (f == NULL || f->gone)
 		return;
 	rx.path = f->path;
-	initiator_reply_read(m, ring, s, sh, sh->resp, &rx, now);
+	initiator_reply_read(m, ring, s, sh, sh->resp, &rx, true, now);
 }
 
 void
@@ -174,7 +225,8 @@ initiator_reply_take(struct mp *m, const struct mp_keyring *ring,
 		return;
 	}
 	if (!initiator_reply_waits(m, s, sh, packet, rx, now))
-		initiator_reply_read(m, ring, s, sh, packet, rx, now);
+		initiator_reply_read(m, ring, s, sh, packet, rx, false,
+		    now);
 }
 
 void

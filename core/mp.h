@@ -52,6 +52,7 @@ enum mp_error {
 
 enum mp_bound {
 	MP_FLOWS_MAX = 64,	  /* flows of one session */
+	MP_SERVERS_MAX = 63,	  /* servers of a fleet, numbered from 1 */
 	MP_SLOTS_MAX = 32,	  /* sockets of one endpoint */
 	MP_SESSIONS_MAX = 100000, /* of one endpoint: a slot has 2^18 sids, and
 				   * each session needs two at times */
@@ -132,7 +133,9 @@ struct mp_setup {
 	uint16_t port;		 /* the endpoint's UDP port, told to peers */
 	uint32_t resend_us;	 /* no datagram is sent again that much after
 				  * its first sending; 10 s at most; 0: 1 s */
-	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives; 0: any */
+	uint8_t server;		 /* our number in a fleet; 0: none */
+	uint8_t sid_prefix;	 /* that mp_sid_prefix() gives, where we have
+				  * no number; 0: any */
 	bool tell_private;	 /* tell private addresses to public peers, and
 				  * believe theirs */
 	bool chacha_only;	 /* never offer AES-256-GCM */
@@ -152,6 +155,11 @@ MP_CHECK int mp_create(struct mp *, void *block, size_t size,
 MP_CHECK int mp_attach(struct mp *, void *block, size_t size);
 
 /* Mixes 32 fresh random bytes into the block's generator. [lock] */
+/* Takes no sessions that the peer begins, from now on or no longer; those that
+ * there are go on. [lock] */
+void mp_drain(struct mp *, bool);
+bool mp_drains(const struct mp *);
+
 void mp_stir(struct mp *, const uint8_t seed[32]);
 
 /* How many operations on the curve a core of this machine does in a second:
@@ -645,6 +653,8 @@ void mp_recv_bundle_wipe(struct mp_rx_bundle *);
 uint8_t mp_sid_prefix(const struct mp *);
 /* Can it be one? */
 bool mp_sid_prefix_ok(uint8_t);
+/* That of a server of a fleet, 1 to MP_SERVERS_MAX. */
+uint8_t mp_sid_prefix_of(uint8_t server);
 #define MP_HANDSHAKE_MAGIC 0x9d4ec2b7U
 
 /* --- Many datagrams of many peers ---------------------------------------- */
@@ -859,6 +869,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_dup, "handshake: duplicate over its limit")          \
 	X(drop_handshake_role, "handshake: yields to the other end's")        \
 	X(drop_handshake_slot, "handshake: no socket takes new sessions")     \
+	X(drop_handshake_drain, "handshake: a new peer, while this end drains") \
 	X(drop_handshake_full, "handshake: no room for one more session")     \
 	X(drop_staged, "staged datagram given up")                            \
 	X(drop_unanswered, "peers given up that never answered")              \
@@ -889,6 +900,7 @@ uint64_t mp_counter_get(const struct mp *, enum mp_counter); /* [lock] */
 	X(silent, "the one before went silent")                               \
 	X(error, "sending on the one before failed")                          \
 	X(lossy, "the one before loses much")                                 \
+	X(own, "it leads to a fleet's server by the server's own address")    \
 	X(gone, "address or link of the one before went")                     \
 	X(select, "the peer chose it")                                        \
 	X(data, "the peer's data came on it")                                 \

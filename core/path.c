@@ -370,6 +370,22 @@ path_end_from(struct mp *m, struct session *s, uint32_t first, uint64_t now)
 	}
 }
 
+void
+path_end_told(struct mp *m, struct session *s, const struct mp_path *but,
+    uint64_t now)
+{
+	struct flow *f;
+
+	s->told_n = 0;
+	s->told_answered = 0;
+	s->told_all = s->told_more = false;
+	STATE_FLOWS(m, s, f, id) {
+		if (!addr_equal(&f->path.remote, &s->shown) &&
+		    !addr_equal(&f->path.remote, &but->remote))
+			flow_end(m, s, f, now);
+	}
+}
+
 struct flow *
 path_move(struct mp *m, struct session *s, const struct flow *from,
     uint64_t now)

@@ -35,6 +35,10 @@ void path_make_all(struct mp *, struct session *, uint64_t now);
  * begins the pair of such a flow on id 0 (NULL: there is no flow 0). */
 void path_end_from(struct mp *, struct session *, uint32_t first,
     uint64_t now);
+/* The peer is another host now: ends the flows to the addresses that the former
+ * one told, but for the pair on which this one answered. */
+void path_end_told(struct mp *, struct session *, const struct mp_path *,
+    uint64_t now);
 struct flow *path_move(struct mp *, struct session *, const struct flow *,
     uint64_t now);
 /* Asks whether the flow's peer is at another address, from which `len' bytes

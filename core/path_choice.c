@@ -267,7 +267,7 @@ review_working(struct mp *m, struct session *s, uint64_t now,
 		best = policy_best(m, s, &ask);
 		if (best == NULL || best->answer_at == 0)
 			return;
-		why = policy_leave(cur, best, now);
+		why = policy_leave(m, s, cur, best, now);
 		if (why != MP_WHY_none)
 			use(m, s, now, best, why);
 		return;

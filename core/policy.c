@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "addr.h"
 #include "flow.h"
 #include "mp.h"
 #include "rtt.h"
@@ -12,6 +13,10 @@
 enum {
 	LEAVE_US = 2 * 1000, /* better by 2 ms and by 20 % */
 	POLICY_LOSES = 200 * 1000, /* us that heavy loss adds to the cost */
+	POLICY_ENTERS = 4 * 1000, /* us that the way through a fleet's balancer
+				   * adds, and half of its own: so a server's
+				   * own address is taken that costs no more
+				   * than 1.2 times as much + 3.2 ms */
 	POLICY_LATELY = 300 * 1000, /* us: silence that began so long before
 				     * the search, or later, is its cause */
 };
@@ -138,19 +143,44 @@ rank(const struct mp *m, const struct session *s, const struct flow *f,
 	    2 * policy_stale(s, f, ask->now);
 }
 
-static uint64_t
-cost_of(const struct flow *f, uint64_t now)
+/* Does it lead to the address that all servers of a fleet have in common?  That
+ * is the one that the program used, unless this server says it is its own. */
+static bool
+policy_enters(const struct mp *m, const struct session *s,
+    const struct flow *f)
 {
-	return policy_get()->cost(f) + (policy_loses(f, now) ? POLICY_LOSES : 0);
+	uint32_t i, n = STATE_ONCE(s->told_n);
+
+	if (s->server == 0 || !s->initiator ||
+	    !addr_equal(&f->path.remote, &s->shown))
+		return false;
+	for (i = 0; i < n && i < MP_TOLD_MAX; i++)
+		if (addr_equal(state_told(m, s, i), &s->shown))
+			return false;
+	return true;
+}
+
+static uint64_t
+cost_of(const struct mp *m, const struct session *s, const struct flow *f,
+    uint64_t now)
+{
+	uint64_t cost = policy_get()->cost(f);
+
+	if (policy_enters(m, s, f))
+		cost += cost / 2 + POLICY_ENTERS;
+	return cost + (policy_loses(f, now) ? POLICY_LOSES : 0);
 }
 
 enum mp_reason
-policy_leave(const struct flow *cur, const struct flow *other, uint64_t now)
+policy_leave(const struct mp *m, const struct session *s,
+    const struct flow *cur, const struct flow *other, uint64_t now)
 {
-	if (!enough(cost_of(cur, now), cost_of(other, now)))
+	if (!enough(cost_of(m, s, cur, now), cost_of(m, s, other, now)))
 		return MP_WHY_none;
-	return policy_loses(cur, now) && !policy_loses(other, now) ?
-	    MP_WHY_lossy : MP_WHY_faster;
+	if (policy_loses(cur, now) && !policy_loses(other, now))
+		return MP_WHY_lossy;
+	return policy_enters(m, s, cur) && !policy_enters(m, s, other) ?
+	    MP_WHY_own : MP_WHY_faster;
 }
 
 struct flow *
@@ -169,7 +199,8 @@ policy_best(const struct mp *m, const struct session *s,
 			continue;
 		r = rank(m, s, f, ask);
 		if (best == NULL || r < best_rank || (r == best_rank &&
-			cost_of(f, ask->now) < cost_of(best, ask->now))) {
+			cost_of(m, s, f, ask->now) <
+			cost_of(m, s, best, ask->now))) {
 			best = f;
 			best_rank = r;
 		}

@@ -53,8 +53,8 @@ enum policy_rank policy_rank_of(const struct mp *, const struct session *,
 /* Has it lost so much for so long that a slower flow is better? */
 bool policy_loses(const struct flow *, uint64_t now);
 /* Why a flow that works is to be left for another; MP_WHY_none: it is not. */
-enum mp_reason policy_leave(const struct flow *cur, const struct flow *other,
-    uint64_t now);
+enum mp_reason policy_leave(const struct mp *, const struct session *,
+    const struct flow *cur, const struct flow *other, uint64_t now);
 /* Has the flow, or the peer by it, shown since the search began that it works
  * (POLICY_ANSWERED, POLICY_PEER)? */
 bool policy_proven(const struct session *, const struct flow *, uint64_t now);

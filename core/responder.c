@@ -158,6 +158,8 @@ write_resp(struct mp *m, struct handshake *sh, const struct mp_keyring *ring,
 	uint8_t inner[WIRE_INNER], e[32], k[2][32];
 	bool ok;
 
+	if (m->sh->fleet)
+		r.features |= WIRE_F_FLEET;
 	sh->keys.sid_in = r.sid = table_new_sid(m, sh->slot);
 	sh->keys.sid_out = isid;
 	sh->keys.suite = (uint8_t)seal_choose(r.features);
@@ -230,6 +232,8 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		sh->slot = s->slot;
 	} else if (sh->initiator) { /* we never began such an association */
 		return MP_C_drop_handshake_role;
+	} else if (m->sh->drain) {
+		return MP_C_drop_handshake_drain;
 	} else {
 		sh->slot = asked_slot(m, sh);
 		if (!state_slot_accepts(m, sh->slot) &&

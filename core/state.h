@@ -387,6 +387,8 @@ struct session {
 	bool shook_well : 1; /* since `shook_at' its peer has sent data, or was
 			      * there 1 s later */
 	uint8_t max_flows; /* of the peer */
+	uint8_t server; /* initiator: first byte of all sids of its peer, which is
+			 * one server of a fleet; 0: it is of none */
 	uint32_t told_answered; /* bits of the addresses told: that one answered */
 	uint64_t up_at, connect_since, rekey_at;
 	uint64_t handshake_after; /* when a handshake wanted may begin */
@@ -586,6 +588,8 @@ struct shared {
 	uint8_t sid_prefix;
 	uint8_t accept_slot;
 	bool tell_private : 1, aes : 1;
+	bool drain : 1; /* no peer may begin a session */
+	bool fleet : 1; /* sid_prefix is our number in a fleet */
 	bool changing : 1; /* some walk below is not at its end */
 	uint64_t change_at; /* when the next sessions are told */
 	struct change locals_change, link_change[STATE_LINKS];

@@ -110,12 +110,15 @@ enum wire_type {
 	WIRE_T_WELCOME = 5,
 };
 
-/* sid: 8 bits common to the endpoint | 5 slot | 18 unique | 1 C */
+/* sid: 8 bits common to the endpoint | 5 slot | 18 unique | 1 C.  In a fleet
+ * the first 8 are 1 1 and 6 bits of the server's number. */
 #define WIRE_SID_C 1U
 #define WIRE_SID(prefix, slot, unique)                                        \
 	((uint32_t)(prefix) << 24 | (uint32_t)(slot) << 19 |                  \
 	    ((uint32_t)(unique)&0x3ffff) << 1)
 #define WIRE_SID_SLOT(sid) ((sid) >> 19 & 31)
+#define WIRE_SID_PREFIX(sid) ((sid) >> 24)
+#define WIRE_PREFIX_FLEET 0xc0
 
 /* The clear head of a packet: sid, and what its nonce holds. */
 struct wire_ad {
@@ -243,6 +246,7 @@ enum wire_feature {
 			   * and whose number the association begins with;
 			   * RESP: the child exists */
 	WIRE_F_PARENT = 4, /* the session can have children */
+	WIRE_F_FLEET = 8, /* RESP: sids begin with the responder's number */
 	WIRE_F_RESPONDER = 0x40000000, /* INIT by the association's responder */
 };
 

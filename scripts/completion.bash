@@ -108,7 +108,7 @@ _mpctl() {
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		_mpshim_words 'pair unpair identity add-peer remove-peer status
-			metrics watch events doctor check-config
+			metrics watch drain events doctor check-config
 			check-program -h --help -V --version'
 		return
 	fi
@@ -131,6 +131,7 @@ _mpctl() {
 	check-config:-*) _mpshim_words '--file --help' ;;
 	status:-*) _mpshim_words '--short --json --key --at --sort --from --most --help' ;;
 	metrics:-*) _mpshim_words '--output --help' ;;
+	drain:-*) _mpshim_words '--undo --help' ;;
 	events:-*) _mpshim_words '--text --no-samples --port --key --help' ;;
 	pair:-*) _mpshim_words '--as --ssh --replace --help' ;;
 	unpair:-*) _mpshim_words '--ssh --help' ;;

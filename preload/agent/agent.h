@@ -63,6 +63,7 @@ struct agent {
 	struct client_list clients; /* the newest first */
 	unsigned nclients, nabstract; /* all; those by the abstract socket */
 	struct process_list processes;
+	bool draining; /* no port takes new peers (mpctl drain) */
 	bool closing; /* the keeper may still have ports that are closed */
 	unsigned staying; /* processes that the agent has to outlive */
 	struct events *events;

@@ -449,6 +449,23 @@ on_steer(struct ipc_question *q)
 }
 
 static int
+on_drain(struct ipc_question *q)
+{
+	struct port *p;
+
+	if (q->abstract)
+		return -EACCES;
+	LIST_FOREACH(p, &q->agent->ports, entry) {
+		if (!port_lock(p))
+			return -EAGAIN;
+		mp_drain(&p->map.mp, q->ask.len != 0);
+		port_unlock(p);
+	}
+	q->agent->draining = q->ask.len != 0;
+	return 0;
+}
+
+static int
 on_closing(struct ipc_question *q)
 {
 	socket_gc_run(q->agent);
@@ -489,6 +506,7 @@ static int (*const handler[])(struct ipc_question *) = {
 	[IPC_EVENTS] = on_events,
 	[IPC_FILE] = on_file,
 	[IPC_STEER] = on_steer,
+	[IPC_DRAIN] = on_drain,
 };
 
 enum { HANDLERS = sizeof(handler) / sizeof(handler[0]) };

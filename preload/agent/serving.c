@@ -324,6 +324,7 @@ serving_make_arena(struct port *p, char why[IPC_TEXT])
 		.limits = serving_limits(&p->how),
 		.resend_us = p->how.resend_us,
 		.tell_private = p->how.tell_private != 0,
+		.server = p->how.server,
 		.no_aes_hardware = !crypto_aead_aes256gcm_is_available() };
 	size_t size = serving_fit(p->agent, &setup.limits, why);
 	uint8_t random[96];
@@ -340,6 +341,8 @@ serving_make_arena(struct port *p, char why[IPC_TEXT])
 		memcpy(random + 64, p->how.arena_token, ARENA_TOKEN);
 	}
 	error = arena_make(&p->map, p->memfd, size, &setup, random);
+	if (p->map.arena != NULL)
+		mp_drain(&p->map.mp, p->agent->draining);
 	p->id = p->map.arena != NULL ? p->map.arena->id : 0;
 	sodium_memzero(random, sizeof(random));
 	return error;
@@ -416,6 +419,7 @@ serving_recover(struct agent *a, const struct ipc_request *ask, uint64_t id,
 		return error;
 	}
 	group_steer(p);
+	a->draining |= mp_drains(&p->map.mp);
 	p->keys_new = p->keyring->keys->n > 0;
 	p->id = id;
 	if (id == 0) {

@@ -36,6 +36,7 @@ static const struct {
 	{ "MPSHIM_MEMORY", FROM_VARIABLE, SET_MEMORY },
 	{ "MPSHIM_RESEND_AGE", FROM_VARIABLE, SET_RESEND_AGE },
 	{ "MPSHIM_SPIN", FROM_VARIABLE, SET_SPIN },
+	{ "MPSHIM_SERVER_ID", FROM_VARIABLE, SET_SERVER_ID },
 };
 
 static char path[FROM_WHERES][SETTINGS_PATH]; /* of each file, or "" */
@@ -99,6 +100,8 @@ config_meaning(const struct directive *d)
 	case SET_SPIN:
 		return yes ? "a receive asks so long before it waits, us" :
 		    "a receive waits at once";
+	case SET_SERVER_ID:
+		return "our number in the fleet: session ids begin with it";
 	case SET_KEY:
 		return "one of the keys";
 	case SET_INTERFACE:

@@ -60,6 +60,9 @@ int ctl_watch(uint32_t pid);
 /* Writes the counters and sums for Prometheus, to a file or (NULL) to standard
  * output. */
 int ctl_metrics(const char *file);
+/* No port takes sessions that peers begin; or, `undo', again.  Says how many each
+ * has. */
+int ctl_drain(bool undo);
 /* Prints events as they happen: of one port, or of all if 0; about the peer of
  * this name, or (NULL) all; as lines for people, or as JSON.  Returns only on an
  * error. */

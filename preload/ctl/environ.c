@@ -72,6 +72,12 @@ environ_spin_ok(const char *word)
 }
 
 static bool
+environ_server_ok(const char *word)
+{
+	return environ_value_ok(SET_SERVER_ID, word);
+}
+
+static bool
 environ_switch_ok(const char *word)
 {
 	return strcmp(word, "1") == 0 || strcmp(word, "0") == 0;
@@ -118,13 +124,15 @@ static const struct variable variables[] = {
 	    "1 or 0" },
 	{ "MPSHIM_BUNDLES", "bundles", environ_switch_ok, 0, 0, "1 or 0" },
 	{ "MPSHIM_SESSIONS", "sessions", environ_sessions_ok, 0, 0,
-	    "a number of 1 to 16384" },
+	    "a number of 1 to 100000" },
 	{ "MPSHIM_MEMORY", "memory", environ_memory_ok, 0, 0,
 	    "a size of 64K to 256M" },
 	{ "MPSHIM_RESEND_AGE", "resend-age", environ_age_ok, 0, 0,
 	    "a time of 0 to 10s, as 300ms" },
 	{ "MPSHIM_SPIN", "--spin", environ_spin_ok, 0, 0,
 	    "a number of 0 to 1000, microseconds" },
+	{ "MPSHIM_SERVER_ID", "server-id", environ_server_ok, 0, 0,
+	    "a number of 1 to 63" },
 	{ "MPSHIM_LOG", "-v", environ_log_ok, 0, 256,
 	    "error, warn, info or debug, and :FILE where it shall go" },
 };

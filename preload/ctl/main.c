@@ -127,6 +127,12 @@ main_metrics(const struct ctl_args *args)
 }
 
 static int
+main_drain(const struct ctl_args *args)
+{
+	return ctl_drain(args->undo);
+}
+
+static int
 main_watch(const struct ctl_args *args)
 {
 	uint32_t pid = 0;
@@ -226,6 +232,11 @@ static const struct ctl_command commands[] = {
 	    "Shows the status live, a line for each path with its last "
 	    "seconds.\n"
 	    "Keys: q quits, s sorts, h explains, arrows scroll.\n" },
+	{ "drain", "u", "", 0, 0, "no operand", main_drain,
+	    "take no new peers, say how many are left",
+	    "Your programs under mpshim take no new peers from now on.  Those\n"
+	    "that they have go on; it says how many.  For a server of a fleet\n"
+	    "to which the balancer sends no new clients any more.\n" },
 	{ "events", "tnpk", "", 0, 0, "no operand", main_events,
 	    "say what happens, as it happens",
 	    "Says what happens, as it happens, a line of JSON for each, until\n"

@@ -28,6 +28,7 @@ static const struct ctl_option options[] = {
 	{ "most", 'm', "N", "show no more of each port; else 1000" },
 	{ "output", 'w', "FILE", "write that file, not standard output" },
 	{ "replace", 'r', NULL, "where the name has another key, too" },
+	{ "undo", 'u', NULL, "take new peers again" },
 	{ "system", 'y', NULL, "of the system, in /etc/mpshim" },
 	{ "help", 'h', NULL, "this text" },
 	{ "version", 'V', NULL, "the version of mpshim" },
@@ -181,6 +182,9 @@ options_set(struct ctl_args *args, char letter)
 		break;
 	case 'r':
 		args->replace = true;
+		break;
+	case 'u':
+		args->undo = true;
 		break;
 	case 'y':
 		args->system = true;

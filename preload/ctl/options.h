@@ -16,6 +16,7 @@ struct ctl_args {
 	bool help, version;
 	bool json, brief, text;
 	bool no_samples;
+	bool undo;
 	bool replace;
 	bool system;
 	const char *as, *ssh; /* or NULL */

@@ -110,6 +110,15 @@ config_file_parse_spin(struct directive *d)
 }
 
 static bool
+config_file_parse_server(struct directive *d)
+{
+	const char *end = config_file_parse_digits(d);
+
+	return end != NULL && *end == '\0' && d->number >= 1 &&
+	    d->number <= MP_SERVERS_MAX;
+}
+
+static bool
 config_file_parse_key(struct directive *d)
 {
 	return d->word[0] == '/' || strchr(d->word, '/') == NULL;
@@ -150,6 +159,8 @@ static const struct config_file_kind {
 	    "a time of 0 to 10s, as 300ms" },
 	[SET_SPIN] = { "spin", config_file_parse_spin,
 	    "a number of 0 to 1000, microseconds" },
+	[SET_SERVER_ID] = { "server-id", config_file_parse_server,
+	    "a number of 1 to 63" },
 	[SET_KEY] = { "key", config_file_parse_key,
 	    "a key's name or absolute path" },
 	[SET_INTERFACE] = { "interface", config_file_parse_interface,

@@ -106,6 +106,9 @@ settings_set(struct settings *s, const struct directive *d,
 	case SET_SPIN:
 		s->spin_us = d->number;
 		return true;
+	case SET_SERVER_ID:
+		s->server = (uint8_t)d->number;
+		return true;
 	case SET_KEY:
 		return settings_list_add(s->keys, sizeof(s->keys), d->word);
 	case SET_INTERFACE:
@@ -138,6 +141,7 @@ static const struct settings_source {
 	{ "MPSHIM_MEMORY", SET_MEMORY, FROM_VARIABLE },
 	{ "MPSHIM_RESEND_AGE", SET_RESEND_AGE, FROM_VARIABLE },
 	{ "MPSHIM_SPIN", SET_SPIN, FROM_VARIABLE },
+	{ "MPSHIM_SERVER_ID", SET_SERVER_ID, FROM_VARIABLE },
 	{ "MPSHIM_INTERFACE", SET_INTERFACE, FROM_VARIABLE },
 	{ "MPSHIM_NO_INTERFACE", SET_NO_INTERFACE, FROM_VARIABLE },
 };

@@ -45,6 +45,7 @@ struct settings {
 	uint32_t sessions; /* how many; 0: the engine's default */
 	uint32_t memory;   /* bytes; 0: the same */
 	uint32_t resend_us; /* age; 0: the same; 1: nothing is sent again */
+	uint8_t server; /* our number in a fleet; 0: none */
 	uint32_t spin_us; /* before a receive waits; 0: it does not spin */
 	char keys[IPC_KEYS]; /* names and paths, separated by blanks */
 	char interfaces[IPC_NAMES], no_interfaces[IPC_NAMES]; /* likewise */

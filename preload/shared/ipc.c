@@ -25,7 +25,7 @@
  * - shows the token, and is served under those keys only;
  * - shows the socket in question, as the last descriptor of its message: so a
  *   token is of no use with the sockets of others;
- * - may not ask IPC_STATUS, IPC_EVENTS or IPC_ADOPT;
+ * - may not ask IPC_STATUS, IPC_EVENTS, IPC_ADOPT or IPC_DRAIN;
  * - has an agent as long as it lives, since it could not start another.
  *
  * It trusts only an agent of the user that answered it at RUNTIME before

@@ -25,7 +25,7 @@
 #include "mp.h"
 
 enum ipc_bound {
-	IPC_VERSION = 6,
+	IPC_VERSION = 7,
 	IPC_KEYS = 4096,  /* bytes of what is wanted of keys */
 	IPC_NAMES = 512,  /* bytes of interface names */
 	IPC_TEXT = 256,	  /* bytes of a message for people */
@@ -73,6 +73,8 @@ enum ipc_kind {
 	IPC_STEER,     /* the socket of a port with others was connected:
 			* its peer's packets are steered to it before the
 			* answer */
+	IPC_DRAIN,     /* no port takes sessions that peers begin, `len' 1; or
+			* again, 0 */
 };
 
 /* Which sessions of each port IPC_STATUS tells of, and in which order. */
@@ -104,6 +106,7 @@ struct ipc_request {
 	uint8_t prefix;		/* of the arena of a new port, with its ... */
 	uint8_t arena_token[ARENA_TOKEN]; /* ... token; 0: as the agent likes */
 	uint8_t tell_private;
+	uint8_t server;		/* our number in a fleet; 0: none */
 	uint32_t device;	/* interface that the socket is bound to; or 0 */
 	uint32_t sessions, memory, resend_us; /* of a new port; 0: as usual */
 	struct mp_addr local;		/* as the program bound it */

@@ -65,6 +65,7 @@ agent_rpc_fill(struct ipc_request *ask, enum ipc_kind kind,
 	ask->prefix = s->prefix;
 	memcpy(ask->arena_token, s->token, sizeof(ask->arena_token));
 	ask->tell_private = conf->set.tell_private;
+	ask->server = conf->set.server;
 	ask->sessions = conf->set.sessions;
 	if (ask->sessions == 0 && kind == IPC_OPEN && agent_rpc_is_tight())
 		ask->sessions = TIGHT_SESSIONS;

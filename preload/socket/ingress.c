@@ -18,17 +18,20 @@
 #include "shared/seccomp.h"
 #include "shared/sockfilter.h"
 
-/* Chooses what the packets of the socket's arena begin with. */
+/* Chooses what the packets of the socket's arena begin with.  In a fleet that
+ * is settled. */
 static void
 ingress_choose_prefix(struct sock *s)
 {
-	uint8_t fresh[1 + ARENA_TOKEN];
+	uint8_t fresh[1 + ARENA_TOKEN], server = conf_get()->set.server;
 
 	while (s->prefix == 0 &&
 	    SECCOMP_ALLOWS(SYS_getrandom, fresh, sizeof(fresh)) &&
 	    RAW(SYS_getrandom, fresh, sizeof(fresh), 0) ==
 		(long)sizeof(fresh)) {
 		memcpy(s->token, fresh + 1, ARENA_TOKEN);
+		if (server != 0)
+			fresh[0] = mp_sid_prefix_of(server);
 		if (mp_sid_prefix_ok(fresh[0]))
 			s->prefix = fresh[0];
 	}

@@ -141,7 +141,7 @@ END_TEST
 START_TEST(others)
 {
 	static const char user[] = "interface a b\nsessions 7\nmemory 64K\n"
-	    "resend-age 250ms\nspin 50\nbundles no",
+	    "resend-age 250ms\nspin 50\nserver-id 63\nbundles no",
 	    system[] = "interface c\nno-interface d\nsessions 8\n"
 		       "tell-private yes";
 	struct settings s;
@@ -155,6 +155,7 @@ START_TEST(others)
 	ck_assert(s.tell_private);
 	ck_assert_uint_eq(s.resend_us, 250 * 1000);
 	ck_assert_uint_eq(s.spin_us, 50);
+	ck_assert_uint_eq(s.server, 63);
 	ck_assert(s.no_bundles);
 	ck_assert_int_eq((int)s.of[SET_SESSIONS].from, FROM_USER);
 	ck_assert_uint_eq(s.of[SET_SESSIONS].line, 2);

@@ -42,16 +42,69 @@ static const struct leave_row {
 START_TEST(leave)
 {
 	const struct leave_row *r = &leaves[_i];
+	struct session s = { .server = 0 };
+	struct mp m = { .sh = NULL };
 	struct flow cur, other;
 
 	memset(&cur, 0, sizeof(cur));
 	memset(&other, 0, sizeof(other));
 	cur.rtt = (struct rtt) { r->cur_us, 0, r->cur_idle };
 	other.rtt = (struct rtt) { r->other_us, 0, r->other_idle };
-	ck_assert_msg(policy_leave(&cur, &other, 0) ==
+	ck_assert_msg(policy_leave(&m, &s, &cur, &other, 0) ==
 	    (r->leave ? MP_WHY_faster : MP_WHY_none), "%s", r->name);
 	if (r->leave) /* the same pair never leaves in both directions */
-		ck_assert(policy_leave(&other, &cur, 0) == MP_WHY_none);
+		ck_assert(policy_leave(&m, &s, &other, &cur, 0) == MP_WHY_none);
+}
+END_TEST
+
+/* In a fleet a server's own address is taken that costs at most 1.2 times what
+ * the common one does, and 3.2 ms; unless the server says that it is the same. */
+static const struct own_row {
+	const char *name;
+	uint32_t common_us, own_us;
+	uint8_t server;
+	bool told;
+	bool leave, back;
+} owns[] = {
+	{ "equal", 20000, 20000, 0xc1, false, true, false },
+	{ "1.2 times and 3.2 ms", 20000, 27200, 0xc1, false, true, false },
+	{ "a little more", 20000, 27201, 0xc1, false, false, false },
+	{ "twice", 20000, 40000, 0xc1, false, false, false },
+	{ "three times", 20000, 60000, 0xc1, false, false, true },
+	{ "a LAN", 200, 200, 0xc1, false, true, false },
+	{ "of no fleet", 20000, 20000, 0, false, false, false },
+	{ "it is the server's own", 20000, 20000, 0xc1, true, false, false },
+};
+
+START_TEST(own_address)
+{
+	const struct own_row *r = &owns[_i];
+	struct mp_addr common = duo_ip4(10, 9, 0, 1, 7);
+	struct mp_addr own = duo_ip4(10, 9, 1, 2, 7);
+	static const uint8_t assoc[8] = { 1 };
+	struct session *s;
+	struct flow f, g;
+	struct mp m;
+
+	duo_bare(&m, NULL);
+	s = session_new(&m, T0, 0, &common, 0, assoc, true);
+	s->server = r->server;
+	state_told_put(&m, s, 0, r->told ? &common : &own);
+	s->told_n = 1;
+	memset(&f, 0, sizeof(f));
+	memset(&g, 0, sizeof(g));
+	f.path.remote = common;
+	g.path.remote = own;
+	f.rtt.srtt_us = r->common_us;
+	g.rtt.srtt_us = r->own_us;
+	ck_assert_msg(policy_leave(&m, s, &f, &g, T0) ==
+	    (r->leave ? MP_WHY_own : MP_WHY_none), "%s", r->name);
+	ck_assert_msg(policy_leave(&m, s, &g, &f, T0) ==
+	    (r->back ? MP_WHY_faster : MP_WHY_none), "%s", r->name);
+	s->initiator = false; /* the server itself has no such wish */
+	ck_assert(policy_leave(&m, s, &f, &g, T0) == (r->own_us * 5 <=
+	    r->common_us * 4 ? MP_WHY_faster : MP_WHY_none));
+	duo_bare_free(&m);
 }
 END_TEST
 
@@ -339,6 +392,7 @@ suite_policy(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, leave, 0, COUNT(leaves));
+	tcase_add_loop_test(t, own_address, 0, COUNT(owns));
 	tcase_add_test(t, cost);
 	tcase_add_loop_test(t, best, 0, COUNT(bests));
 	tcase_add_loop_test(t, rank, 0, COUNT(ranks));

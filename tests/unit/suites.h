@@ -17,6 +17,7 @@ Suite *suite_control(void);
 Suite *suite_crypto(void);
 Suite *suite_endpoint(void);
 Suite *suite_faults(void);
+Suite *suite_fleet(void);
 Suite *suite_flow(void);
 Suite *suite_gather(void);
 Suite *suite_handshake(void);
