@@ -200,6 +200,8 @@ rx_accepts_plain(struct rx *in)
 	    !ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
 	p = dest_policy_known(&in->from);
+	if (p.plain_besides) /* not from this host itself */
+		p = dest_policy_of(&in->from);
 	return !p.plain_besides ||
 	    plain_peer_may_receive(in->s, &in->from, &p);
 }
