@@ -24,7 +24,7 @@ CORE = crypto \
 	part_order \
 	path_choice \
 	path \
-	session handshake change \
+	session handshake change rollback \
 	child \
 	ticket \
 	send \

@@ -25,6 +25,7 @@
 #include "flow.h"
 #include "mp.h"
 #include "recv.h"
+#include "rollback.h"
 #include "replay.h"
 #include "seal.h"
 #include "state.h"
@@ -90,7 +91,7 @@ mp_recv_bundle_begin(struct mp *m, uint64_t now, struct mp_rx_bundle *b,
 	struct table_ref r;
 	struct wire_ad ad;
 
-	(void)now;
+	rollback_look(m, now);
 	b->n = 0;
 	rx->ref = rx->session = MP_NONE;
 	rx->off = rx->len = 0;

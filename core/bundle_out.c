@@ -42,6 +42,7 @@
 #include "part_order.h"
 #include "path_choice.h"
 #include "pool.h"
+#include "rollback.h"
 #include "probe.h"
 #include "seal.h"
 #include "send.h"
@@ -87,6 +88,7 @@ bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	memcpy(b->rest, b->tx.hdr, WIRE_AD);
 	wire_put_msg(b->rest + WIRE_AD, &msg);
 	f->tx_seq += b->n - 1;
+	rollback_count(m, b->n - 1);
 	f->tx_data = (uint16_t)(f->tx_data + b->n - 1);
 	seal_ready(b->ready, b->tx.suite, b->tx.key);
 	crypto_wipe(b->tx.key, sizeof(b->tx.key));
@@ -114,6 +116,7 @@ mp_bundle_begin(struct mp *m, uint64_t now, uint32_t slot,
 	if (n == 0 || last > len || len > MP_PAYLOAD_MAX ||
 	    !state_slot_open(m, slot) || addr_unusable(dst))
 		return 0;
+	rollback_look(m, now);
 	s = table_find_addr(m, slot, dst);
 	if (s == NULL || s->staged.n > 0 || !bundle_session_ok(m, s, now))
 		return 0;

@@ -10,6 +10,7 @@
 #include "path.h"
 #include "peer_addr.h"
 #include "session.h"
+#include "share.h"
 #include "state.h"
 #include "table.h"
 #include "wire.h"
@@ -100,7 +101,9 @@ child_in_new(struct mp *m, uint64_t now, const struct session *parent,
 		state_count(m, MP_C_drop_handshake_role);
 		return NULL;
 	}
-	/* Either may end the parent. */
+	/* Each of these may end the parent. */
+	if (!session_allowed(m, key_id, share_most(m, key_id), now))
+		return NULL;
 	s = session_new(m, now, slot, &shown, key_id, rx->assoc, false);
 	if (s == NULL) {
 		state_count(m, MP_C_drop_handshake_full);

@@ -66,7 +66,7 @@
 #include "table.h"
 #include "wire.h"
 
-#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300005) /* and layout version */
+#define ENDPOINT_MAGIC UINT64_C(0x6d70736869300006) /* and layout version */
 
 enum {
 	ENDPOINT_ALIGN = 64,

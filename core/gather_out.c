@@ -15,6 +15,7 @@
 #include "offload.h"
 #include "path_choice.h"
 #include "pool.h"
+#include "rollback.h"
 #include "send.h"
 #include "staged.h"
 #include "state.h"
@@ -139,12 +140,14 @@ mp_gather_begin(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, struct mp_bundle *b, struct mp_tx_option *option,
     uint8_t *packets, size_t size, size_t *len, size_t *last)
 {
-	struct session *s = table_find_addr(m, slot, dst);
+	struct session *s;
 	struct record *r, *end;
 	struct flow *f;
 	unsigned n;
 
 	b->n = 0;
+	rollback_look(m, now);
+	s = table_find_addr(m, slot, dst);
 	if (s == NULL || s->staged.n == 0 || !bundle_session_ok(m, s, now) ||
 	    (r = staged_take(m, s, now, false)) == NULL)
 		return 0;

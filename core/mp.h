@@ -59,6 +59,7 @@ enum mp_bound {
 	MP_RECORDS_MAX = 1 << 20, /* flows of one endpoint */
 	MP_KEYS_FEW = 64,	  /* peers of a keyring without more memory */
 	MP_KEYS_MAX = 64,	  /* identities of one keyring */
+	MP_FROM_MAX = 8,	  /* prefixes that a peer may come from */
 	MP_REACH_MAX = 256,	  /* prefixes of its peers' addresses, in all */
 	MP_LOCALS_MAX = 64,	  /* local addresses of one endpoint */
 	MP_LOCALS_GIVEN = 256,	  /* of which they are chosen */
@@ -125,6 +126,7 @@ struct mp {
 	uint8_t *pool, *staged, *parts;
 	uint32_t *pool_link, *staged_link, *parts_link;
 	uint32_t buckets; /* of each hash table, a power of two */
+	uint64_t block, numbers; /* see core/rollback.c */
 };
 
 struct mp_setup {
@@ -180,6 +182,12 @@ struct mp_identity {
 	struct mp_mac_keys mac;
 };
 
+/* Addresses: IPv4 ones as in struct mp_addr. */
+struct mp_prefix {
+	uint8_t ip[16];
+	uint8_t bits; /* of ip, that count: 0 to 128 */
+};
+
 /* A peer. */
 struct mp_key {
 	char name[32];	/* for the user */
@@ -189,13 +197,15 @@ struct mp_key {
 	uint8_t pub[32];
 	uint8_t psk[32]; /* mixed into the handshake, or zeros */
 	struct mp_mac_keys mac;
+	uint32_t most; /* sessions that it may have; 0: any number */
+	uint8_t nfrom; /* prefixes of `from'; 0: it may come from anywhere */
+	struct mp_prefix from[MP_FROM_MAX];
 	uint32_t next[2]; /* private to the engine */
 };
 
 /* A prefix of the addresses at which a peer is reached. */
 struct mp_reach {
-	uint8_t ip[16];
-	uint8_t bits; /* of ip, that count: 0 to 128 */
+	struct mp_prefix prefix;
 	uint32_t key; /* whose: its place in the keyring */
 };
 
@@ -240,6 +250,17 @@ MP_CHECK int mp_keyring_add(struct mp_keyring *, const char *name,
  * MP_REACH_MAX. */
 MP_CHECK int mp_keyring_reach(struct mp_keyring *, const uint8_t ip[16],
     uint8_t bits);
+/* The peer that was added last begins sessions at addresses of this prefix only,
+ * or of others that are given so.  MP_EINVAL: as above; MP_ENOMEM: there are
+ * MP_FROM_MAX. */
+MP_CHECK int mp_keyring_from(struct mp_keyring *, const uint8_t ip[16],
+    uint8_t bits);
+/* May the peer come from there? */
+bool mp_keyring_admits(const struct mp_key *, const struct mp_addr *);
+/* The peer that was added last may have so many sessions of an endpoint at most.
+ * It still begins one where it has them all, if one of its own is not used any
+ * more.  MP_EINVAL: there is no peer. */
+MP_CHECK int mp_keyring_most(struct mp_keyring *, uint32_t sessions);
 /* All peers were added: sets `rest'.  The first, where peers were named, or there
  * is but one; else the only one without a prefix, or none. */
 void mp_keyring_rest(struct mp_keyring *, bool named);
@@ -871,6 +892,8 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(drop_handshake_slot, "handshake: no socket takes new sessions")     \
 	X(drop_handshake_drain, "handshake: a new peer, while this end drains") \
 	X(drop_handshake_full, "handshake: no room for one more session")     \
+	X(drop_handshake_from, "handshake: from where the peer may not come") \
+	X(drop_most, "of a peer that has as many sessions as it may")         \
 	X(drop_staged, "staged datagram given up")                            \
 	X(drop_unanswered, "peers given up that never answered")              \
 	X(cookie_out, "cookies sent under load")                              \
@@ -879,6 +902,7 @@ void mp_ticket_wipe(struct mp_ticket *);
 	X(flow_failed, "flows failed by a send error")                        \
 	X(rebind, "peer addresses that moved")                                \
 	X(rebind_back, "moved addresses taken back")                          \
+	X(rolled_back, "times that the memory was an old copy")               \
 	X(corrupt, "indices in the block out of range")
 
 enum mp_counter {

@@ -21,6 +21,7 @@
 #include "policy.h"
 #include "probe.h"
 #include "resend.h"
+#include "rollback.h"
 #include "send.h"
 #include "session.h"
 #include "staged.h"
@@ -428,6 +429,7 @@ mp_poll(struct mp *m, const struct mp_keyring *ring, uint64_t now,
 
 	if (size < MP_CONTROL_MAX)
 		return 0;
+	rollback_look(m, now);
 	if (now >= m->sh->sweep_at)
 		handshake_sweep(m, now);
 	gather_expire(m, now);

@@ -18,6 +18,7 @@
 #include "probe.h"
 #include "recent.h"
 #include "replay.h"
+#include "rollback.h"
 #include "responder.h"
 #include "rtt.h"
 #include "seal.h"
@@ -111,7 +112,7 @@ mp_recv_begin(struct mp *m, uint64_t now, struct mp_rx *rx,
 	struct wire_ad ad;
 	struct wire_child child;
 
-	(void)now;
+	rollback_look(m, now);
 	rx->ref = rx->session = MP_NONE;
 	memset(&rx->copy, 0, sizeof(rx->copy));
 	rx->off = rx->len = 0;

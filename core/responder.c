@@ -218,10 +218,13 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 	sh->primary = (uint8_t)WIRE_F_PRIMARY_ID(in->features);
 	sh->key_id = key->id;
 	sh->wins = key->wins;
+	sh->most = key->most;
 	sh->initiator = (in->features & WIRE_F_RESPONDER) != 0;
 	sh->inner = rx->ref != MP_NONE;
 	sh->session = MP_NONE;
 	note_source(sh, &rx->path.remote);
+	if (!sh->inner && !mp_keyring_admits(key, &rx->path.remote))
+		return MP_C_drop_handshake_from;
 	if (sh->inner && (s == NULL || state_index(m, s) != rx->session))
 		return MP_C_drop_handshake_auth;
 	if (s != NULL) {
@@ -234,6 +237,10 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		return MP_C_drop_handshake_role;
 	} else if (m->sh->drain) {
 		return MP_C_drop_handshake_drain;
+	} else if (share_full(m, key->id, key->most) &&
+	    share_unused(m, key->id, now) == NULL &&
+	    find_rival(m, sh, now) == NULL) {
+		return MP_C_drop_most;
 	} else {
 		sh->slot = asked_slot(m, sh);
 		if (!state_slot_accepts(m, sh->slot) &&
@@ -473,11 +480,16 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 		responder_adopt(m, rival, sh, now);
 		s = rival;
 	}
+	if (s == NULL && !session_allowed(m, sh->key_id, sh->most, now)) {
+		handshake_free(m, sh);
+		return NULL;
+	}
 	if (s == NULL && state_slot_accepts(m, sh->slot))
 		s = peer_addr_new(m, sh, now, rx);
 	if (s == NULL)
 		return NULL;
 	share_set_key(m, s, sh->key_id);
+	share_set_most(m, sh->key_id, sh->most);
 	table_unlink_sid(m, table_handshake_ref(m, sh));
 	if (sh->wins && state_keys(s)->own &&
 	    sh->born_at < state_keys(s)->born_at)

@@ -83,6 +83,22 @@ push_out(struct mp *m, uint64_t key_id, bool for_flows)
 	return true;
 }
 
+bool
+session_allowed(struct mp *m, uint64_t key_id, uint32_t most, uint64_t now)
+{
+	struct session *s;
+
+	if (!share_full(m, key_id, most))
+		return true;
+	s = share_unused(m, key_id, now);
+	if (s == NULL) {
+		state_count(m, MP_C_drop_most);
+		return false;
+	}
+	session_free(m, s);
+	return true;
+}
+
 struct session *
 session_new(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *shown, uint64_t key_id, const uint8_t assoc[8],

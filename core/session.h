@@ -29,6 +29,10 @@ enum session_limit {
 	SESSION_FLOWS = 8, /* free flow records for a new session */
 };
 
+/* May the peer have one more session, of `most' (0: any number)?  It is so also
+ * where it takes the place of one that the peer does not use, which is freed.
+ * Else that is counted. */
+bool session_allowed(struct mp *, uint64_t key_id, uint32_t most, uint64_t now);
 /* Makes a session whose peer the program knows by `shown', in state
  * MP_S_CONNECTING.  It may push out one that is not up.  NULL: the table is
  * full. */

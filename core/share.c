@@ -25,6 +25,12 @@
  * So a peer that opens all it can pushes out its own sessions in the end, and
  * another one always gets its share.  Nothing here walks over all sessions.
  *
+ * The line of a peer may also say how many sessions it has at most (`most').  The
+ * keyring, which knows it, is the agent's alone; so it is kept in the share from
+ * the peer's first handshake on, for the children that any process begins.  At
+ * its limit a peer's new session takes the place of one that it does not use
+ * (share_unused()), or is refused.
+ *
  * Invariants: a session with `share' is in one list of that share, and, if it is
  * `idle', in the list of all idle ones.  Other processes may have written
  * anything, so each index is checked, and no loop is longer than LOOKS.
@@ -45,6 +51,9 @@ enum {
 	SHARE_LOOKS = 64, /* steps of a walk */
 	SHARE_EACH = 8,	/* flow records of a session that are always its due */
 };
+
+/* A session that works hears of its peer each 25 s (PROTOCOL.md, probes). */
+#define SHARE_UNHEARD (UINT64_C(60) * SEC)
 
 static struct share *
 share_at(const struct mp *m, uint32_t i)
@@ -424,6 +433,54 @@ share_victim(struct mp *m, uint64_t key_id, bool flows)
 			s = share_least_busy(m, own, false, flows);
 	}
 	return s;
+}
+
+/* --- What a peer's line allows --------------------------------------------- */
+
+void
+share_set_most(struct mp *m, uint64_t key_id, uint32_t most)
+{
+	struct share *p = share_find(m, key_id);
+
+	if (p != NULL)
+		p->most = most;
+}
+
+uint32_t
+share_most(const struct mp *m, uint64_t key_id)
+{
+	const struct share *p = share_find(m, key_id);
+
+	return p != NULL ? p->most : 0;
+}
+
+bool
+share_full(const struct mp *m, uint64_t key_id, uint32_t most)
+{
+	const struct share *p = most != 0 ? share_find(m, key_id) : NULL;
+
+	return p != NULL && p->sessions >= most;
+}
+
+struct session *
+share_unused(const struct mp *m, uint64_t key_id, uint64_t now)
+{
+	const struct share *p = share_find(m, key_id);
+	struct session *s;
+	int n;
+
+	if (p == NULL)
+		return NULL;
+	s = share_oldest_idle(m, p->list[1].first, false, false);
+	if (s != NULL)
+		return s;
+	s = state_session(m, p->list[0].first - 1);
+	for (n = 0; s != NULL && n < SHARE_LOOKS; n++) {
+		if (!s->initiator && now > s->last_in + SHARE_UNHEARD)
+			return s;
+		s = state_session(m, s->peers.after - 1);
+	}
+	return NULL;
 }
 
 void

@@ -15,6 +15,16 @@ void share_join(struct mp *, struct session *);
 void share_leave(struct mp *, struct session *);
 /* The session's peer turns out to be this one. */
 void share_set_key(struct mp *, struct session *, uint64_t key_id);
+/* The peer may have so many sessions; 0: any number.  It holds as long as the
+ * peer has a session. */
+void share_set_most(struct mp *, uint64_t key_id, uint32_t most);
+/* What was set; 0: any number. */
+uint32_t share_most(const struct mp *, uint64_t key_id);
+/* Has the peer so many sessions, or more?  0: never. */
+bool share_full(const struct mp *, uint64_t key_id, uint32_t most);
+/* One that it does not use any more: idle, or nothing was heard of it for
+ * SHARE_UNHEARD.  NULL: none. */
+struct session *share_unused(const struct mp *, uint64_t key_id, uint64_t now);
 /* The session is idle from now on, which may be pushed out; `first': before
  * those that are idle already. */
 void share_idle(struct mp *, struct session *, bool first);

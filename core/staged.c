@@ -74,6 +74,7 @@
 #include "part_order.h"
 #include "path_choice.h"
 #include "pool.h"
+#include "rollback.h"
 #include "send.h"
 #include "state.h"
 #include "table.h"
@@ -619,12 +620,14 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
     const struct mp_addr *dst, struct mp_tx tx[], struct mp_tx_option *option,
     uint8_t *payload, size_t size, size_t *len)
 {
-	struct session *s = table_find_addr(m, slot, dst);
+	struct session *s;
 	struct record *r;
 	struct flow *f;
 	size_t frame;
 	int n;
 
+	rollback_look(m, now);
+	s = table_find_addr(m, slot, dst);
 	if (s == NULL || s->state != MP_S_UP || s->staged.n == 0)
 		return 0;
 	r = staged_take(m, s, now, false);

@@ -302,6 +302,7 @@ struct share {
 	uint64_t key_id; /* the peer's */
 	uint32_t next;	 /* of the bucket, or of the free list: share + 1 */
 	uint32_t sessions, flows;
+	uint32_t most; /* sessions that its line allows; 0: any number */
 	uint32_t before, after; /* in the list of its weight: share + 1 */
 	struct {
 		uint32_t first, last;
@@ -525,6 +526,7 @@ struct handshake {
 	uint8_t cookie_flow; /* STATE_NO_FLOW: no cookie */
 	uint8_t primary;     /* flow id of the initiator's primary pair */
 	uint8_t claim[16];   /* a peer's: its address of that pair, or zeros */
+	uint32_t most;	     /* a peer's: sessions that it may have; 0: any */
 	uint8_t resp_flow;   /* ours: flow of `resp', which waits ... */
 	uint64_t resp_until; /* ... so long for the primary pair's */
 	uint8_t resp[WIRE_RESP];
@@ -597,6 +599,8 @@ struct shared {
 	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
 	uint8_t family[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
+	uint64_t numbers; /* of packets, given so far: rollback.c */
+	uint64_t looked_at; /* about the latest time that a process looked */
 	struct rng rng;
 	uint32_t session_free, session_used; /* free list; high-water mark */
 	uint32_t flow_free, flow_used, flows_live;

@@ -119,7 +119,9 @@ keyring_same(const struct mp_keyring *a, const struct mp_keyring *b)
 		l = mp_keyring_at(b, i);
 		if (k->id != l->id || k->own != l->own ||
 		    strcmp(k->name, l->name) != 0 ||
-		    sodium_memcmp(k->psk, l->psk, sizeof(k->psk)) != 0)
+		    sodium_memcmp(k->psk, l->psk, sizeof(k->psk)) != 0 ||
+		    k->most != l->most || k->nfrom != l->nfrom ||
+		    memcmp(k->from, l->from, sizeof(k->from)) != 0)
 			return false;
 	}
 	return true;

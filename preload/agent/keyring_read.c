@@ -193,6 +193,11 @@ keyring_add_key(struct keyring_reading *d, const struct keyring_dir *dir,
 	for (i = 0; error == 0 && i < peer->nat; i++)
 		error = mp_keyring_reach(keys, peer->at[i].ip,
 		    peer->at[i].bits);
+	for (i = 0; error == 0 && i < peer->nfrom; i++)
+		error = mp_keyring_from(keys, peer->from[i].ip,
+		    peer->from[i].bits);
+	if (error == 0)
+		error = mp_keyring_most(keys, peer->sessions);
 	if (error == MP_EEXIST) /* the same peer twice: the first counts */
 		return 0;
 	if (error == MP_EINVAL)

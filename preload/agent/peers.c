@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "keyfile.h"
@@ -80,7 +81,7 @@ peers_refuse(struct peers *p, const char *want, const char *word)
 
 /* "ADDRESS[/LENGTH]"; cuts the text. */
 static bool
-peers_prefix(struct mp_reach *r, char *text)
+peers_prefix(struct mp_prefix *p, char *text)
 {
 	char *slash = strchr(text, '/');
 	unsigned bits = 0, most;
@@ -89,12 +90,12 @@ peers_prefix(struct mp_reach *r, char *text)
 
 	if (slash != NULL)
 		*slash++ = '\0';
-	memset(r, 0, sizeof(*r));
-	v4 = inet_pton(AF_INET, text, r->ip + 12) == 1;
-	if (!v4 && inet_pton(AF_INET6, text, r->ip) != 1)
+	memset(p, 0, sizeof(*p));
+	v4 = inet_pton(AF_INET, text, p->ip + 12) == 1;
+	if (!v4 && inet_pton(AF_INET6, text, p->ip) != 1)
 		return false;
 	if (v4)
-		memset(r->ip + 10, 0xff, 2);
+		memset(p->ip + 10, 0xff, 2);
 	most = v4 ? 32 : 128;
 	if (slash == NULL)
 		bits = most;
@@ -105,20 +106,31 @@ peers_prefix(struct mp_reach *r, char *text)
 			return false;
 		bits = bits * 10 + (unsigned)(*c - '0');
 	}
-	r->bits = (uint8_t)(bits + (v4 ? 96 : 0));
+	p->bits = (uint8_t)(bits + (v4 ? 96 : 0));
 	return bits <= most;
 }
 
+/* Adds the prefixes of a list to those that there are, `most' in all. */
 static bool
-peers_at(struct peer *peer, char *list)
+peers_prefixes(struct mp_prefix all[], unsigned *n, unsigned most, char *list)
 {
 	char *one;
 
 	while ((one = strsep(&list, ",")) != NULL)
-		if (peer->nat == PEERS_AT ||
-		    !peers_prefix(&peer->at[peer->nat++], one))
+		if (*n == most || !peers_prefix(&all[(*n)++], one))
 			return false;
 	return true;
+}
+
+static bool
+peers_sessions(struct peer *peer, const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	if (n == 0 || n > 6 || text[n] != '\0')
+		return false;
+	peer->sessions = (uint32_t)strtoul(text, NULL, 10);
+	return peer->sessions >= 1 && peer->sessions <= MP_SESSIONS_MAX;
 }
 
 static int
@@ -128,8 +140,16 @@ peers_option(struct peers *p, struct peer *peer, char *word)
 
 	memcpy(copy, word, sizeof(copy));
 	if (strncmp(word, "at=", 3) == 0)
-		return peers_at(peer, word + 3) ? 0 : peers_refuse(p,
+		return peers_prefixes(peer->at, &peer->nat, PEERS_AT, word +
+		    3) ? 0 : peers_refuse(p,
 		    "at=ADDRESS[/LENGTH][,...], 16 at most", copy);
+	if (strncmp(word, "from=", 5) == 0)
+		return peers_prefixes(peer->from, &peer->nfrom, MP_FROM_MAX,
+		    word + 5) ? 0 : peers_refuse(p,
+		    "from=ADDRESS[/LENGTH][,...], 8 at most", copy);
+	if (strncmp(word, "sessions=", 9) == 0)
+		return peers_sessions(peer, word + 9) ? 0 : peers_refuse(p,
+		    "sessions=1 to sessions=100000", copy);
 	if (strncmp(word, "psk=", 4) == 0 && word[4] != '\0') {
 		memcpy(peer->psk, copy + 4, sizeof(copy) - 4);
 		return 0;
@@ -138,8 +158,7 @@ peers_option(struct peers *p, struct peer *peer, char *word)
 		memcpy(peer->ssh, copy + 4, sizeof(copy) - 4);
 		return 0;
 	}
-	return peers_refuse(p, "at=ADDRESSES, psk=FILE or ssh=DESTINATION",
-	    copy);
+	return peers_refuse(p, "at=, from=, psk=, sessions= or ssh=", copy);
 }
 
 /* --- Lines ---------------------------------------------------------------- */

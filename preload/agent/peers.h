@@ -18,7 +18,7 @@
 
 enum peers_bound {
 	PEERS_NAME = 32,   /* bytes of a name, 0 included */
-	PEERS_AT = 16,	   /* prefixes of one peer */
+	PEERS_AT = 16,	   /* prefixes of one peer's at= */
 	PEERS_WORD = 1024, /* bytes of a word, 0 included */
 	PEERS_FAULT = 256, /* bytes of an error message */
 	PEERS_MAX = 64 << 20, /* bytes of a file */
@@ -29,8 +29,9 @@ struct peer {
 	uint8_t pub[32];
 	char psk[PEERS_WORD]; /* path of a file, or "" */
 	char ssh[PEERS_WORD]; /* how mpctl unpair reaches it, or "" */
-	struct mp_reach at[PEERS_AT];
-	unsigned nat;
+	struct mp_prefix at[PEERS_AT], from[MP_FROM_MAX];
+	unsigned nat, nfrom;
+	uint32_t sessions; /* that it may have; 0: any number */
 };
 
 /* The state of reading a file. */

@@ -211,7 +211,8 @@ static const struct ctl_command commands[] = {
 	    "NAME, PUBLIC-KEY and options", main_add_peer,
 	    "the half of pair that is this host's",
 	    "Adds a line to ~/.config/mpshim/peers, or changes its options:\n"
-	    "at=ADDRESS[/LENGTH][,...], psk=FILE, ssh=DESTINATION.\n"
+	    "at=ADDRESS[/LENGTH][,...], from=ADDRESS[/LENGTH][,...], psk=FILE,\n"
+	    "sessions=NUMBER, ssh=DESTINATION.\n"
 	    "mpshim.peers(5) tells of them.\n" },
 	{ "remove-peer", "y", "NAME|PUBLIC-KEY", 1, 1,
 	    "one NAME or PUBLIC-KEY", main_remove_peer,

@@ -374,7 +374,7 @@ icmp_take(int fd, struct sock *s, struct msghdr *got, size_t n,
 		e->origin != SO_EE_ORIGIN_ICMP6 &&
 		e->origin != SO_EE_ORIGIN_LOCAL))
 		return false;
-	if (dest_policy_known(&e->to).way == WAY_PLAIN && !icmp_is_ours(e)) {
+	if (dest_policy_of(&e->to).way == WAY_PLAIN && !icmp_is_ours(e)) {
 		if (!icmp_asked(s, &e->to))
 			return false;
 	} else if (e->origin == SO_EE_ORIGIN_LOCAL ||

@@ -190,6 +190,17 @@ rx_is_plain(const struct rx *in, const uint8_t *packet, size_t len)
 	    !rx_is_sealed(in, packet, len);
 }
 
+/* A handshake comes to this process only where the port has no agent. */
+static bool
+rx_is_handshake(const struct rx *in)
+{
+	const uint8_t *p = in->packet;
+
+	return in->s->map.arena != NULL && in->packet_len >= MP_OVERHEAD &&
+	    ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
+		p[3]) == MP_HANDSHAKE_MAGIC;
+}
+
 /* May the program have this plaintext, which the socket filter let in?  Of a
  * bundle the filter saw the first packet only. */
 static bool
@@ -197,6 +208,10 @@ rx_accepts_plain(struct rx *in)
 {
 	struct dest_policy p;
 
+	if (rx_is_handshake(in)) {
+		recover_asked(in->fd, in->s);
+		return false;
+	}
 	if (in->seg > 0 && (!rx_is_plain(in, in->packets, in->each) ||
 	    !user_filter_takes(in->s, &in->from, &in->info, in->payload,
 		&in->len)))
@@ -205,6 +220,8 @@ rx_accepts_plain(struct rx *in)
 	    !ingress_plain(in->s, &in->from, &in->info.local, in->info.arrival))
 		return false;
 	p = dest_policy_known(&in->from);
+	if (p.plain_besides) /* not from this host itself */
+		p = dest_policy_of(&in->from);
 	return !p.plain_besides ||
 	    plain_peer_may_receive(in->s, &in->from, &p);
 }

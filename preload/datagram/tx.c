@@ -12,7 +12,7 @@
  *			 last one sends the datagram.
  *	tx_target	 where to: msg_name, else the peer of an emulated
  *			 connection, else the peer that the kernel's socket is
- *			 connected to, which was plain when connect.c asked.
+ *			 connected to, if that is still plain.
  *	tx_policy	 plain, protected or refused (dest_policy.c).
  *	tx_plain	 plain: the kernel sends it.  Before, an unbound socket
  *			 is bound and gets its socket filter, and a name
@@ -78,6 +78,7 @@
 #include "socket/ksock.h"
 #include "socket/patience.h"
 #include "socket/pinned.h"
+#include "socket/sock.h"
 #include "tx_bundle.h"
 #include "tx_many.h"
 #include "tx_gather.h"
@@ -276,6 +277,24 @@ tx_say_refused(const struct mp_addr *dst)
 		    "addresses: --plain fe80::/10 allows it, unprotected");
 }
 
+/*
+ * The peer that the kernel's socket is connected to may be another host by now:
+ * its address was this host's, or all hosts' of a link.  Then the connection
+ * becomes one that connect.c emulates.  As tx_target().
+ */
+static int
+tx_kernel_target(int fd, struct sock *s, struct mp_addr *dst)
+{
+	int error;
+
+	if (!s->kconnected || s->names ||
+	    dest_policy_of(&s->kpeer).way == WAY_PLAIN)
+		return 0;
+	error = sock_connect_again(fd, s);
+	*dst = s->peer;
+	return error != 0 ? error : s->connected;
+}
+
 /* More messages like this one, or NULL: as tx_sealed(). */
 static ssize_t
 tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
@@ -292,6 +311,8 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
 			return n;
 		n = tx_target(s, msg, &dst);
 	}
+	if (n == 0)
+		n = tx_kernel_target(fd, s, &dst);
 	tx_gather_before(fd, &dst);
 	if (n == 0) /* the peer that the kernel is connected to, or none */
 		return tx_kernel(fd, s, msg, flags);

@@ -10,10 +10,11 @@
  * library gets no events.
  *
  * dest_policy_of() is the one call for both.  Its answer is remembered in a
- * table of the process, by address and port; the kernel's part for LIFE_MS.  So
- * an address of this host that moves to another host is sent plaintext for one
- * second more, at most.  (A socket that the kernel itself connected is not
- * asked about again: connect.c.)
+ * table of the process, by address and port; of the kernel's part only that it
+ * is another host's address, for LIFE_MS.  That it is this host's, or all hosts'
+ * of a link, makes datagrams plain, so it is asked anew for each of them: an
+ * address that moves to another host gets none of them in plaintext, whatever
+ * event tells of the move, and when.
  *
  * States of an entry:
  *	absent	 the rules are walked: dest_policy_apply().
@@ -21,8 +22,9 @@
  *		 for a session with that address: a peer that has one is another
  *		 host, even where no route leads to the address it is known by
  *		 (dest_policy_of_peer); else the kernel is asked.
- *	fresh	 all is known.
- *	expired	 the rules' part still holds, the scope is asked for again.
+ *	fresh	 all is known: another host's.
+ *	expired	 the rules' part still holds, the scope is asked for again;
+ *		 at once, where it was not another host's.
  *		 Where a seccomp filter forbids that by now, the old scope
  *		 stays.
  *
@@ -174,7 +176,8 @@ dest_policy_look(struct look *l, const struct mp_addr *a)
 	if (l->what == 0) {
 		l->what = dest_policy_apply(a);
 		dest_policy_store(l, l->what);
-	} else if (l->now - at >= LIFE_MS) {
+	} else if (l->now - at >= LIFE_MS ||
+	    (l->what & scope) != (uint64_t)DEST_SCOPE_PEER << WHAT_SCOPE) {
 		l->old = l->what & scope;
 		l->what &= ~scope;
 	}

@@ -82,6 +82,21 @@ sockfilter_append(struct bpf_writer *p, const struct sockfilter_rules *f)
 	}
 }
 
+/* Lets in what looks like a handshake.  Steering gives those to the agent, so one
+ * comes here only where no agent has the port any more. */
+static void
+sockfilter_accept_handshake(struct bpf_writer *p)
+{
+	struct bpf_exits e = { .n = 0 };
+
+	bpf_writer_emit(p, BPF_LD | BPF_W | BPF_LEN, 0);
+	bpf_writer_leave_unless(p, &e, BPF_JGE, UDP + MP_OVERHEAD);
+	bpf_writer_load(p, BPF_W, UDP);
+	bpf_writer_leave_unless(p, &e, BPF_JEQ, MP_HANDSHAKE_MAGIC);
+	bpf_writer_return(p, (uint32_t)ALL);
+	bpf_writer_block_end(p, &e);
+}
+
 /* Lets packets of sessions and internal datagrams in. */
 static void
 sockfilter_accept_ours(struct bpf_writer *p, const struct sockfilter_rules *f)
@@ -245,8 +260,10 @@ sockfilter_attach(int fd, const struct sockfilter_rules *f, uint64_t *mark)
 
 	if (p == NULL)
 		return -ENOMEM;
-	if (f->prefix != 0)
+	if (f->prefix != 0) {
 		sockfilter_accept_ours(p, f);
+		sockfilter_accept_handshake(p);
+	}
 	if (!f->v4)
 		sockfilter_drop_version(p, 4);
 	if (!f->v6)

@@ -183,6 +183,7 @@ connect_to(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 			return -errno;
 		s->connected = false;
 		s->kconnected = s->bound = true;
+		s->kpeer = a;
 		if (s->filter != NULL)
 			(void)ingress_filter(fd, s);
 		return 0;
@@ -216,6 +217,16 @@ sock_connect(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	if (error != 0) /* the kernel gives it a port even so */
 		(void)ksock_autobind_plain(fd, s);
 	return error;
+}
+
+int
+sock_connect_again(int fd, struct sock *s)
+{
+	struct sockaddr_in6 name;
+	socklen_t len = net_put(&s->kpeer, s->family, (struct sockaddr *)&name,
+	    sizeof(name));
+
+	return sock_connect(fd, s, (struct sockaddr *)&name, len);
 }
 
 void

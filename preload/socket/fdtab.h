@@ -98,7 +98,8 @@ struct sock {
 	bool was_connected;	 /* before that, */
 	struct mp_addr was;	 /* to this peer */
 	uint32_t was_zone;
-	bool kconnected;	 /* the kernel's is connected */
+	bool kconnected;	 /* the kernel's is connected, */
+	struct mp_addr kpeer;	 /* to this peer, which was plain then */
 	bool v6only, reuseaddr, reuseport, broadcast, df;
 	bool groups;		 /* is member of a multicast group */
 	bool names;		 /* bound to port 53: always plain */

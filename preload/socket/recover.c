@@ -14,6 +14,11 @@
  * - late: that time passed LATE_US ago.  recover_agent(), at most once per
  *   EVERY_US and socket, tries to connect to an agent; if one listens, it is
  *   only slow.
+ * - asked for: a peer's handshake came to this process, which steering gives to
+ *   the agent's control socket as long as there is one.  A program that waits for
+ *   its first client, or whose clients are all asleep, has no other sign: its
+ *   arena has no time by which the agent must look.  recover_asked() does not
+ *   wait until anything is late.
  * - moved: `moved' is set.  reentry_lock() fails, so nothing is sent or
  *   received by this memory, until recover_follow() has mapped the new one;
  * - mapped anew, at the same addresses: served again.
@@ -169,20 +174,16 @@ recover_allowed(void)
 	    (arena_copy_allowed() && SECCOMP_ALLOWS(SYS_execve));
 }
 
-void
-recover_agent(int fd, struct sock *s)
+/* Looks for the agent, at most once per EVERY_US, and starts one if there is
+ * none. */
+static void
+recover_now(int fd, struct sock *s, uint64_t now)
 {
-	uint64_t due = atomic_load(&s->map.arena->wakeup_at), now;
 	uint64_t at = atomic_load(&s->recover_at);
 	int probe, saved = errno;
 	uint32_t idle = 0;
 
-	if (due == MP_NEVER)
-		return;
-	now = arena_now();
-	if (now < due || now - due < LATE_US || !recover_allowed())
-		return;
-	if (now < at || !atomic_compare_exchange_strong(&s->recover_at, &at,
+	if (!recover_allowed() || now < at || !atomic_compare_exchange_strong(&s->recover_at, &at,
 		now + EVERY_US) ||
 	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
 		return;
@@ -193,6 +194,24 @@ recover_agent(int fd, struct sock *s)
 		recover_hand_over(fd, s);
 	atomic_store(&s->busy, 0);
 	errno = saved;
+}
+
+void
+recover_agent(int fd, struct sock *s)
+{
+	uint64_t due = atomic_load(&s->map.arena->wakeup_at), now;
+
+	if (due == MP_NEVER)
+		return;
+	now = arena_now();
+	if (now >= due && now - due >= LATE_US)
+		recover_now(fd, s, now);
+}
+
+void
+recover_asked(int fd, struct sock *s)
+{
+	recover_now(fd, s, arena_now());
 }
 
 void

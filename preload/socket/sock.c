@@ -101,6 +101,7 @@ sock_adopt_peer(int fd, struct sock *s, const struct mp_addr *peer)
 
 	if (way == WAY_PLAIN) {
 		s->kconnected = true;
+		s->kpeer = *peer;
 		return;
 	}
 	if (way == WAY_REFUSE || ksock_dissolve(fd) != 0) {

@@ -36,6 +36,8 @@ void sock_attach_shared(int fd, struct sock *);
 int sock_new(int domain, int type, int protocol); /* a descriptor, or -errno */
 int sock_bind(int fd, struct sock *, const struct sockaddr *, socklen_t);
 int sock_connect(int fd, struct sock *, const struct sockaddr *, socklen_t);
+/* The same to the peer that the kernel's socket is connected to. */
+int sock_connect_again(int fd, struct sock *);
 /* Does the program get this socket's names as the kernel gives them, with an
  * IPv6 scope? */
 bool sock_has_kernel_names(const struct sock *);

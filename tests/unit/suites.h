@@ -7,6 +7,7 @@
 
 Suite *suite_addr(void);
 Suite *suite_ahead(void);
+Suite *suite_allowed(void);
 Suite *suite_behaviours(void);
 Suite *suite_budget(void);
 Suite *suite_bundle_in(void);
@@ -50,6 +51,7 @@ Suite *suite_replays(void);
 Suite *suite_responder(void);
 Suite *suite_returns(void);
 Suite *suite_revoke(void);
+Suite *suite_rollback(void);
 Suite *suite_route(void);
 Suite *suite_rtt(void);
 Suite *suite_scribble(void);
