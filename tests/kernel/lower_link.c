@@ -73,7 +73,8 @@ run(const struct way *w)
 	here();
 	if (try_command("ip link add m0 link v0 type macvlan"))
 		claim(carrier(index_of("m0")) == index_of("v0"),
-		    "of a macvlan, IFLA_LINK is the interface under it", "%s", "it is not");
+		    "of a macvlan, IFLA_LINK is the interface under it", "%s",
+		    "it is not");
 	if (!try_command("ip link add x0 type vxlan id 9 remote 192.0.2.9 "
 	    "dstport 4789"))
 		skip("no vxlan");
