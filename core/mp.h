@@ -319,6 +319,8 @@ struct mp_local {
 	uint8_t ip[16];
 	uint32_t ifindex;
 	uint32_t mtu; /* of the interface, bytes; 0: unknown */
+	uint32_t lower; /* the interface by which what this one carries leaves:
+			 * of a tunnel or a VLAN; 0: none, or not known */
 	bool down : 1; /* its link has no carrier */
 };
 

@@ -52,6 +52,30 @@ path_flow(struct mp *m, struct session *s, uint32_t id, uint64_t now)
 	return f;
 }
 
+static const struct mp_local *
+find_local(const struct mp *m, const uint8_t ip[16], uint32_t ifindex)
+{
+	const struct mp_local *l;
+	uint32_t i;
+
+	for (i = 0; i < m->sh->nlocals && i < MP_LOCALS_MAX; i++) {
+		l = &m->sh->local[i];
+		if (memcmp(l->ip, ip, 16) == 0 &&
+		    (ifindex == 0 || l->ifindex == 0 || l->ifindex == ifindex))
+			return l;
+	}
+	return NULL;
+}
+
+static void
+path_learn_lower(const struct mp *m, struct flow *f)
+{
+	const struct mp_local *l = find_local(m, f->path.local.ip,
+	    f->path.ifindex);
+
+	f->lower = l != NULL ? l->lower : 0;
+}
+
 void
 path_begin(struct mp *m, struct session *s, struct flow *f,
     const struct mp_path *path, uint64_t now)
@@ -59,6 +83,7 @@ path_begin(struct mp *m, struct session *s, struct flow *f,
 	if (f->gone)
 		s->live_flows++;
 	flow_begin(f, path, now);
+	path_learn_lower(m, f);
 	rng_bytes(&m->sh->rng, f->challenge, WIRE_TOKEN);
 	rng_bytes(&m->sh->rng, f->size_token, WIRE_TOKEN);
 	route_begin(m, s, f);
@@ -104,21 +129,6 @@ path_validated(struct mp *m, struct session *s, struct flow *f,
 	f->validated = true;
 	flow_wait_anew(f); /* or its old silence would end this at once */
 	path_choice_dirty(m, s, now);
-}
-
-static const struct mp_local *
-find_local(const struct mp *m, const uint8_t ip[16], uint32_t ifindex)
-{
-	const struct mp_local *l;
-	uint32_t i;
-
-	for (i = 0; i < m->sh->nlocals && i < MP_LOCALS_MAX; i++) {
-		l = &m->sh->local[i];
-		if (memcmp(l->ip, ip, 16) == 0 &&
-		    (ifindex == 0 || l->ifindex == 0 || l->ifindex == ifindex))
-			return l;
-	}
-	return NULL;
 }
 
 bool
@@ -479,6 +489,7 @@ flow_local(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 	const struct mp_local *l = find_local(m, f->path.local.ip,
 	    f->path.ifindex);
 
+	path_learn_lower(m, f);
 	if (l == NULL) {
 		flow_end(m, s, f, now);
 	} else if (l->down && !f->down) {
@@ -519,6 +530,7 @@ revive(struct mp *m, struct session *s, uint64_t now, bool any_local)
 			continue;
 		memcpy(f->path.local.ip, l->ip, 16);
 		f->path.ifindex = l->ifindex;
+		f->lower = l->lower;
 		f->gone = f->failed = f->down = false;
 		f->probe_now = true;
 		s->live_flows++;

@@ -43,13 +43,14 @@ policy_get(void)
 	return &rows[0];
 }
 
-/* Do packets of the flow leave by that interface, or arrive by it?  Where these
- * are two, the flow dies with either. */
+/* Do packets of the flow leave by that interface, or arrive by it, or within a
+ * tunnel that it carries?  Where these are two, the flow dies with either. */
 static bool
 needs_interface(const struct flow *f, uint32_t ifindex)
 {
 	return ifindex != 0 &&
-	    (f->path.ifindex == ifindex || flow_leaves_by(f) == ifindex);
+	    (f->path.ifindex == ifindex || flow_leaves_by(f) == ifindex ||
+		f->lower == ifindex);
 }
 
 static bool
@@ -58,6 +59,7 @@ share_ours(const struct flow *a, const struct flow *b)
 	return memcmp(a->path.local.ip, b->path.local.ip, 16) == 0 ||
 	    needs_interface(a, b->path.ifindex) ||
 	    needs_interface(a, flow_leaves_by(b)) ||
+	    needs_interface(a, b->lower) ||
 	    (a->fate & state_bit(b->id)) != 0;
 }
 

@@ -81,6 +81,8 @@ link_of(const struct flow *f)
 {
 	uint32_t ifindex = flow_leaves_by(f);
 
+	if (f->lower != 0 && ifindex == f->path.ifindex)
+		ifindex = f->lower;
 	return ifindex == 0 ? 0 : (uint8_t)(ifindex % 255 + 1);
 }
 

@@ -232,6 +232,7 @@ struct flow {
 	uint64_t fate;	  /* flows, by state_bit(), that fell silent with it */
 	uint32_t leaves_by; /* interface that packets really take; 0: the
 			     * path's, or not known */
+	uint32_t lower; /* interface that carries the path's: mp_local.lower */
 	uint8_t peer_link;  /* of the peer's links; 0: unknown */
 	uint8_t link_tries; /* challenges sent to learn it */
 	uint8_t alt_tries;	/* challenges sent to alt */

@@ -96,6 +96,7 @@ local_addr_add(const struct netmon *nm, const struct port *p, bool up,
 		 * interface. */
 		to[n].ifindex = l->nowhere ? 0 : l->ifindex;
 		to[n].mtu = l->nowhere ? 0 : l->mtu;
+		to[n].lower = l->nowhere ? 0 : netmon_lowest(nm, l);
 		to[n].down = !up;
 		n++;
 	}

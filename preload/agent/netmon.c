@@ -17,6 +17,7 @@
 enum {
 	QUIET_US = 50000, /* between two bursts of route changes */
 	TRIES = 5,	  /* readings of lists that change meanwhile */
+	STEPS = 4,	  /* tunnels within tunnels that are followed */
 };
 
 /* --- The lists ---------------------------------------------------------- */
@@ -59,7 +60,8 @@ netmon_set_link(struct netmon *nm, const struct link *new)
 		nm->link = l;
 		l = &nm->link[nm->nlinks++];
 	} else if (l->up == new->up && l->mtu == new->mtu &&
-	    l->bridge == new->bridge &&
+	    l->bridge == new->bridge && l->lower == new->lower &&
+	    memcmp(&l->outer, &new->outer, sizeof(l->outer)) == 0 &&
 	    strcmp(l->name, new->name) == 0)
 		return;
 	*l = *new;
@@ -128,6 +130,10 @@ netmon_take_link(struct netmon *nm, const struct rtnl_link *new)
 	l.up = new->up;
 	l.nowhere = new->loopback || new->dummy;
 	l.bridge |= new->bridge;
+	if (new->lower != 0)
+		l.lower = new->lower;
+	if (new->lower == 0 && !net_is_any(&new->outer))
+		l.outer = new->outer;
 	if (new->mtu != 0)
 		l.mtu = new->mtu;
 	if (new->name[0] != '\0')
@@ -184,6 +190,39 @@ netmon_take(void *arg, const struct nlmsghdr *h)
 		netmon_take_route(nm, &route);
 }
 
+/* Asks by which interfaces tunnels leave that are bound to none. */
+static void
+netmon_ask_lower(struct netmon *nm)
+{
+	struct rtnl_route r;
+	struct link *l;
+	uint32_t by;
+	size_t i;
+
+	for (i = 0; i < nm->nlinks; i++) {
+		l = &nm->link[i];
+		if (net_is_any(&l->outer))
+			continue;
+		by = rtnl_find_route(nm->dump, NULL, &l->outer, &r) == 0 &&
+		    r.nhops > 0 && r.hop[0] != l->ifindex ? r.hop[0] : 0;
+		nm->changed |= by != l->lower;
+		l->lower = by;
+	}
+}
+
+uint32_t
+netmon_lowest(const struct netmon *nm, const struct link *l)
+{
+	uint32_t lowest = 0;
+	int steps;
+
+	for (steps = 0; steps < STEPS && l != NULL && l->lower != 0; steps++) {
+		lowest = l->lower;
+		l = netmon_link(nm, lowest);
+	}
+	return lowest;
+}
+
 /* Reads both lists anew. */
 static int
 netmon_read_all(struct netmon *nm)
@@ -197,6 +236,7 @@ netmon_read_all(struct netmon *nm)
 			error = rtnl_list(nm->dump, RTM_GETADDR, netmon_take,
 			    nm);
 	}
+	netmon_ask_lower(nm);
 	nm->changed = true;
 	netmon_add_event(nm, MP_NONE);
 	return error;
@@ -240,6 +280,10 @@ netmon_tell(struct netmon *nm, uint64_t now)
 	struct netmon_change change = { .lists = nm->changed, .lost = nm->lost,
 		.event = nm->event };
 
+	if (nm->nevents > 0 || nm->changed) {
+		netmon_ask_lower(nm);
+		change.lists = nm->changed;
+	}
 	if (nm->nevents > 0 && now >= nm->quiet_until)
 		change.nevents = nm->nevents;
 	else if (nm->nevents > 0)

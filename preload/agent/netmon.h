@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "loop.h"
+#include "mp.h"
 
 /* A network interface. */
 struct link {
@@ -17,6 +18,9 @@ struct link {
 	bool up; /* and has a carrier */
 	bool bridge;
 	bool nowhere; /* carries addresses, but no packets to other hosts */
+	uint32_t lower; /* the interface that carries this one; 0: none */
+	struct mp_addr outer; /* a tunnel's other end, or ::, whose route tells
+			       * `lower' */
 	char name[IFNAMSIZ];
 };
 
@@ -58,6 +62,9 @@ struct netmon {
  * called from the loop. */
 int netmon_init(struct netmon *, struct loop *,
     void (*tell)(struct netmon *, const struct netmon_change *));
+/* The interface that an interface's packets leave by in the end, within
+ * whatever they are put; 0: by itself, or not known. */
+uint32_t netmon_lowest(const struct netmon *, const struct link *);
 /* An interface, or NULL. */
 struct link *netmon_link(const struct netmon *, uint32_t ifindex);
 /* Have two interfaces addresses of IPv6 that packets to others come from? */

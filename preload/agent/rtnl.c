@@ -184,35 +184,6 @@ rtnl_is_kind(struct rtattr *info, const char *name)
 	return len == strlen(name) && memcmp(RTA_DATA(kind), name, len) == 0;
 }
 
-bool
-rtnl_read_link(const struct nlmsghdr *h, struct rtnl_link *l)
-{
-	const struct ifinfomsg *info = NLMSG_DATA(h);
-	struct rtattr *a[IFLA_LINKINFO + 1];
-	size_t len;
-
-	memset(l, 0, sizeof(*l));
-	if ((h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK) ||
-	    !rtnl_attributes(h, sizeof(*info), a, IFLA_LINKINFO) ||
-	    info->ifi_family != AF_UNSPEC)
-		return false;
-	l->ifindex = (uint32_t)info->ifi_index;
-	l->gone = h->nlmsg_type == RTM_DELLINK;
-	l->enabled = (info->ifi_flags & IFF_UP) != 0;
-	l->up = l->enabled && (info->ifi_flags & IFF_RUNNING) != 0;
-	l->loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
-	l->dummy = rtnl_is_kind(a[IFLA_LINKINFO], "dummy");
-	l->bridge = rtnl_is_kind(a[IFLA_LINKINFO], "bridge");
-	l->ethernet = info->ifi_type == ETHERNET;
-	l->mtu = rtnl_number(a[IFLA_MTU], 0);
-	if (a[IFLA_IFNAME] != NULL) {
-		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
-		memcpy(l->name, RTA_DATA(a[IFLA_IFNAME]),
-		    len < IFNAMSIZ ? len : IFNAMSIZ - 1);
-	}
-	return true;
-}
-
 /* Reads an address of the family; an IPv4 one becomes ::ffff:a.b.c.d. */
 static bool
 rtnl_read_ip(const struct rtattr *a, int family, struct mp_addr *to)
@@ -228,6 +199,82 @@ rtnl_read_ip(const struct rtattr *a, int family, struct mp_addr *to)
 		memcpy(to->ip, RTA_DATA(a), 16);
 	else
 		return false;
+	return true;
+}
+
+/* The attributes of a tunnel's IFLA_INFO_DATA that have its other end, IPv4 or
+ * IPv6 by their length: IFLA_VXLAN_GROUP and _GROUP6, IFLA_GENEVE_REMOTE and
+ * _REMOTE6, IFLA_GRE_REMOTE, IFLA_IPTUN_REMOTE, IFLA_VTI_REMOTE. */
+static const struct tunnel_kind {
+	const char *name;
+	unsigned short remote, remote6;
+} tunnel_kinds[] = {
+	{ "vxlan", 2, 16 }, { "geneve", 2, 7 }, { "gre", 7, 7 },
+	{ "gretap", 7, 7 }, { "erspan", 7, 7 }, { "ip6gre", 7, 7 },
+	{ "ip6gretap", 7, 7 }, { "ip6erspan", 7, 7 }, { "ipip", 3, 3 },
+	{ "sit", 3, 3 }, { "ip6tnl", 3, 3 }, { "vti", 5, 5 },
+	{ "vti6", 5, 5 },
+};
+
+/* What carries the interface: `under' is IFLA_LINK, or NULL. */
+static void
+rtnl_read_lower(struct rtattr *info, const struct rtattr *under,
+    struct rtnl_link *l)
+{
+	const struct tunnel_kind *k;
+	struct rtattr *data = info != NULL ?
+	    rtnl_nested(info, IFLA_INFO_DATA) : NULL;
+	size_t i;
+
+	/* Of these two it is the other end. */
+	if (rtnl_is_kind(info, "veth") || rtnl_is_kind(info, "netkit"))
+		return;
+	l->lower = rtnl_number(under, 0);
+	if (l->lower == l->ifindex)
+		l->lower = 0;
+	for (i = 0; data != NULL && i < sizeof(tunnel_kinds) /
+	     sizeof(tunnel_kinds[0]); i++) {
+		k = &tunnel_kinds[i];
+		if (rtnl_is_kind(info, k->name) &&
+		    !rtnl_read_ip(rtnl_nested(data, k->remote), AF_INET,
+			&l->outer) &&
+		    !rtnl_read_ip(rtnl_nested(data, k->remote6), AF_INET6,
+			&l->outer))
+			memset(&l->outer, 0, sizeof(l->outer));
+	}
+	if (net_is_any(&l->outer) || net_is_multicast(&l->outer))
+		memset(&l->outer, 0, sizeof(l->outer));
+}
+
+bool
+rtnl_read_link(const struct nlmsghdr *h, struct rtnl_link *l)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(h);
+	struct rtattr *a[IFLA_LINK_NETNSID + 1];
+	size_t len;
+
+	memset(l, 0, sizeof(*l));
+	if ((h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK) ||
+	    !rtnl_attributes(h, sizeof(*info), a, IFLA_LINK_NETNSID) ||
+	    info->ifi_family != AF_UNSPEC)
+		return false;
+	l->ifindex = (uint32_t)info->ifi_index;
+	l->gone = h->nlmsg_type == RTM_DELLINK;
+	l->enabled = (info->ifi_flags & IFF_UP) != 0;
+	l->up = l->enabled && (info->ifi_flags & IFF_RUNNING) != 0;
+	l->loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
+	l->dummy = rtnl_is_kind(a[IFLA_LINKINFO], "dummy");
+	l->bridge = rtnl_is_kind(a[IFLA_LINKINFO], "bridge");
+	l->ethernet = info->ifi_type == ETHERNET;
+	/* With a network namespace, it is an interface of that. */
+	if (a[IFLA_LINK_NETNSID] == NULL)
+		rtnl_read_lower(a[IFLA_LINKINFO], a[IFLA_LINK], l);
+	l->mtu = rtnl_number(a[IFLA_MTU], 0);
+	if (a[IFLA_IFNAME] != NULL) {
+		len = RTA_PAYLOAD(a[IFLA_IFNAME]);
+		memcpy(l->name, RTA_DATA(a[IFLA_IFNAME]),
+		    len < IFNAMSIZ ? len : IFNAMSIZ - 1);
+	}
 	return true;
 }
 

@@ -31,6 +31,9 @@ struct rtnl_link {
 	bool up;	     /* and has a carrier */
 	bool loopback, dummy, bridge;
 	bool ethernet;	     /* a route over it needs a gateway */
+	uint32_t lower;	     /* interface that carries it, as it was made; 0: it
+			      * was not made so, or the message does not say */
+	struct mp_addr outer; /* a tunnel's other end; or :: */
 };
 
 struct rtnl_address {

@@ -152,6 +152,69 @@ START_TEST(link_long_name)
 }
 END_TEST
 
+/* What carries the interface: the one that it was made on, or the other end of a
+ * tunnel that was made on none. */
+START_TEST(link_lower)
+{
+	static const struct {
+		const char *kind;
+		uint32_t under; /* IFLA_LINK */
+		unsigned short type;
+		int family;
+		const char *remote;
+		bool abroad; /* of another network namespace */
+		uint32_t lower;
+		const char *outer;
+	} rows[] = { { "vlan", 3, 0, 0, NULL, false, 3, "::" },
+		{ "macvlan", 3, 0, 0, NULL, true, 0, "::" },
+		{ "macvlan", 7, 0, 0, NULL, false, 0, "::" },
+		{ "veth", 3, 0, 0, NULL, false, 0, "::" },
+		{ "vxlan", 0, 2, AF_INET, "192.0.2.1", false, 0,
+		    "::ffff:192.0.2.1" },
+		{ "vxlan", 0, 16, AF_INET6, "2001:db8::1", false, 0,
+		    "2001:db8::1" },
+		{ "vxlan", 0, 2, AF_INET, "239.1.1.1", false, 0, "::" },
+		{ "gre", 4, 7, AF_INET, "192.0.2.1", false, 4,
+		    "::ffff:192.0.2.1" },
+		{ "ip6tnl", 0, 3, AF_INET6, "2001:db8::1", false, 0,
+		    "2001:db8::1" },
+		{ "tun", 0, 2, AF_INET, "192.0.2.1", false, 0, "::" },
+		{ "sit", 0, 3, AF_INET, "0.0.0.0", false, 0, "::" } };
+	size_t len = strlen(rows[_i].kind);
+	struct rtattr *outer, *inner;
+	struct rtnl_link l;
+	uint8_t ip[16];
+	int size = rows[_i].family == AF_INET ? 4 : 16;
+
+	begin_link(RTM_NEWLINK, 0);
+	if (rows[_i].under != 0)
+		add_number(IFLA_LINK, rows[_i].under);
+	if (rows[_i].abroad)
+		add_number(IFLA_LINK_NETNSID, 0);
+	outer = add(IFLA_LINKINFO, NULL, RTA_SPACE(len) +
+	    RTA_SPACE(RTA_SPACE(16)));
+	inner = RTA_DATA(outer);
+	inner->rta_type = IFLA_INFO_KIND;
+	inner->rta_len = (unsigned short)RTA_LENGTH(len);
+	memcpy(RTA_DATA(inner), rows[_i].kind, len);
+	if (rows[_i].remote != NULL) {
+		inner = (struct rtattr *)(void *)((char *)inner +
+		    RTA_SPACE(len));
+		inner->rta_type = IFLA_INFO_DATA;
+		inner->rta_len = (unsigned short)RTA_LENGTH(RTA_SPACE(size));
+		inner = RTA_DATA(inner);
+		inner->rta_type = rows[_i].type;
+		inner->rta_len = (unsigned short)RTA_LENGTH(size);
+		ck_assert_int_eq(inet_pton(rows[_i].family, rows[_i].remote,
+		    ip), 1);
+		memcpy(RTA_DATA(inner), ip, (size_t)size);
+	}
+	ck_assert(rtnl_read_link(&m.head, &l));
+	ck_assert_uint_eq(l.lower, rows[_i].lower);
+	ip_is(&l.outer, rows[_i].outer);
+}
+END_TEST
+
 /* What a bridge says of its ports is not about the interface. */
 START_TEST(link_of_a_bridge)
 {
@@ -446,6 +509,7 @@ suite_rtnl(void)
 	tcase_add_test(t, link_states);
 	tcase_add_loop_test(t, link_kinds, 0, 6);
 	tcase_add_test(t, link_long_name);
+	tcase_add_loop_test(t, link_lower, 0, 11);
 	tcase_add_test(t, link_of_a_bridge);
 	tcase_add_test(t, address_v4);
 	tcase_add_test(t, address_v6);

@@ -308,6 +308,23 @@ rank_interface(void)
 }
 
 static void
+rank_tunnel(void)
+{
+	/* A tunnel over the silent interface, and one over the same as that. */
+	f[3]->lower = f[0]->path.ifindex;
+	f[2]->path.remote = duo_ip4(10, 1, 0, 9, 9);
+	f[3]->rtt.srtt_us = 1;
+}
+
+static void
+rank_tunnels(void)
+{
+	f[3]->lower = f[0]->lower = 99;
+	f[2]->path.remote = duo_ip4(10, 1, 0, 9, 9);
+	f[3]->rtt.srtt_us = 1;
+}
+
+static void
 rank_fate(void)
 {
 	f[3]->fate = state_bit(0);
@@ -348,6 +365,8 @@ static const struct rank_row {
 	{ "the peer's other address, one link", rank_peers_link, 2,
 	    POLICY_APART },
 	{ "our other address, one link", rank_interface, 2, POLICY_APART },
+	{ "a tunnel over that link", rank_tunnel, 2, POLICY_APART },
+	{ "two tunnels over one link", rank_tunnels, 2, POLICY_APART },
 	{ "they fell silent together once", rank_fate, 2, POLICY_PEERS_LINK },
 	{ "one that is long dead tells nothing", rank_long_dead, 3,
 	    POLICY_APART },
