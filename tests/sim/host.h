@@ -55,6 +55,8 @@ struct host {
 	uint64_t late_us;
 	struct packet *control, **control_last; /* for the agent to read */
 	bool agent_due, reader_due;
+	bool agent_gone; /* it died: control packets are lost, nothing is due */
+	bool stampless;	 /* its kernel does not say when packets arrived */
 	/* the program's socket */
 	struct packet *first, **last;
 	size_t queued;	     /* bytes */
@@ -73,10 +75,17 @@ struct host {
 
 void host_init(struct host *, struct net *, const char *name, char end,
     uint64_t seed);
+/* The same, with a copy of these keys. */
+void host_init_keys(struct host *, struct net *, const char *name, char end,
+    uint64_t seed, const struct mp_keyring *);
 void host_free(struct host *);
 /* The program starts, with a new engine, and stops. */
 void host_start(struct host *);
 void host_stop(struct host *);
+
+/* Its agent dies, while the program runs on, and comes back. */
+void host_agent_dies(struct host *);
+void host_agent_back(struct host *);
 
 /* The network gives the interface's host a packet; its addresses or links
  * changed, which its agent hears HOST_TELL_US later. */

@@ -294,8 +294,8 @@ twin_of(struct net *n, const struct packet *p)
 	return twin;
 }
 
-static void
-launch(struct net *n, struct iface *from, struct packet *p)
+void
+net_launch(struct net *n, struct iface *from, struct packet *p)
 {
 	struct pair *pair;
 	uint64_t at = n->w->now;
@@ -381,6 +381,6 @@ net_send(struct net *n, struct iface *const *ifaces, unsigned n_ifaces,
 	p->from = from;
 	if (n->sent != NULL)
 		n->sent(n->arg, from, p);
-	launch(n, from, p);
+	net_launch(n, from, p);
 	return 0;
 }
