@@ -59,7 +59,7 @@ campaign_open(const char *name, struct list *l)
 }
 
 static int
-campaign_files(char **name)
+campaign_files(char **name, bool trace)
 {
 	struct verdict v;
 	struct list l;
@@ -68,7 +68,7 @@ campaign_files(char **name)
 	for (; *name != NULL; name++) {
 		if (!campaign_open(*name, &l))
 			return 2;
-		verdict_of(&l, &v);
+		verdict_of(&l, &v, trace);
 		if (v.fault[0] == '\0')
 			printf("%-40s back in %llu ms ok\n", *name,
 			    (unsigned long long)v.back_us / 1000);
@@ -88,7 +88,7 @@ campaign_shrink(const char *name)
 
 	if (!campaign_open(name, &l))
 		return 2;
-	verdict_of(&l, &v);
+	verdict_of(&l, &v, false);
 	if (v.fault[0] == '\0') {
 		printf("%s breaks no rule\n", name);
 		return 0;
@@ -110,7 +110,7 @@ campaign_work(struct worker *w)
 	for (; w->seed < w->end; w->seed += CAMPAIGN_JOBS) {
 		alarm(CAMPAIGN_ALARM);
 		list_make(&l, w->seed);
-		field_run(&f, &l);
+		field_run(&f, &l, false);
 		if (f.back_us > w->verdict.back_us)
 			w->verdict.back_us = f.back_us;
 		if (f.fault[0] != '\0') {
@@ -152,7 +152,7 @@ campaign_find(struct campaign *c, struct worker *w)
 	printf("seed %llu: %s (%zu operations)\n", (unsigned long long)w->seed,
 	    w->verdict.fault[0] != '\0' ? w->verdict.fault : "died", l.n);
 	fflush(stdout);
-	verdict_of(&l, &v);
+	verdict_of(&l, &v, false);
 	if (v.fault[0] == '\0') {
 		printf("    ... but not alone\n");
 		return;
@@ -248,7 +248,9 @@ campaign_main(int argc, char **argv)
 	struct list l;
 
 	if (argc >= 3 && strcmp(argv[1], "list") == 0)
-		return campaign_files(argv + 2);
+		return campaign_files(argv + 2, false);
+	if (argc >= 3 && strcmp(argv[1], "trace") == 0)
+		return campaign_files(argv + 2, true);
 	if (argc == 3 && strcmp(argv[1], "shrink") == 0)
 		return campaign_shrink(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "make") == 0) {

@@ -11,8 +11,9 @@
  * After each operation, and for each packet, these rules hold (in brackets the
  * kind of fault that is shown):
  *
- * - A datagram is given to the program at most once [twice], as it was sent
- *   [altered], by whom it was sent to; not if it was sent after the receiver had
+ * - A datagram is given to a program at most once [twice] (what a peer may have
+ *   taken in the moment when it ended can come to its next one as well), as it was
+ *   sent [altered], by whom it was sent to; not if it was sent after the receiver had
  *   revoked the sender's key [revoked].  Where there is one path that keeps the
  *   order, they come in order [order].
  * - A host that did not answer gets at most 3 times the bytes, with headers, that
@@ -45,6 +46,7 @@
 #include "verbs.h"
 
 enum {
+	FIELD_BEGIN = 10000000, /* of the world's clock, us */
 	FIELD_BACK = 30000000, /* us */
 	FIELD_END = 400000000, /* longer than any key and session lives */
 	FIELD_DELAY = 5000,    /* each way, of the first link; us */
@@ -65,6 +67,20 @@ field_fail(struct field *f, const char *kind, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(f->fault + at, sizeof(f->fault) - at, format, ap);
 	va_end(ap);
+}
+
+void
+field_trace(const struct field *f, const char *format, ...)
+{
+	va_list ap;
+
+	if (!f->trace)
+		return;
+	printf("%12.3f ms  ", (double)(f->w.now - FIELD_BEGIN) / 1000);
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	printf("\n");
 }
 
 /* --- Names ---------------------------------------------------------------- */
@@ -176,6 +192,7 @@ field_host_init(struct field *f, unsigned host, unsigned links)
 	h->index = host;
 	h->aes = (f->list->flags & LIST_AES) != 0 &&
 	    crypto_aead_aes256gcm_is_available() != 0;
+	h->says_source = true;
 	h->bundles = (f->list->flags & LIST_BUNDLE) != 0;
 	h->deliver = talk_deliver;
 	h->arg = f;
@@ -209,7 +226,7 @@ field_init(struct field *f, const struct list *l)
 	memset(f, 0, sizeof(*f));
 	f->list = l;
 	world_init(&f->w, l->seed);
-	f->w.now = SEC(10);
+	f->w.now = FIELD_BEGIN;
 	net_init(&f->net, &f->w);
 	f->net.arrived = field_arrived;
 	f->net.sent = field_sent;
@@ -243,6 +260,13 @@ field_free(struct field *f)
 
 /* --- The end -------------------------------------------------------------- */
 
+/* What is on its way keeps its order. */
+static void
+field_mend_side(struct side *s, uint32_t delay_us)
+{
+	*s = (struct side){ .delay_us = delay_us, .last = s->last };
+}
+
 static void
 field_mend_host(struct field *f, unsigned host)
 {
@@ -252,9 +276,8 @@ field_mend_host(struct field *f, unsigned host)
 
 	for (k = 0; k < h->n_ifaces; k++) {
 		i = h->iface[k];
-		memset(&i->out, 0, sizeof(i->out));
-		i->out.delay_us = FIELD_DELAY * (k + 1);
-		i->in = i->out;
+		field_mend_side(&i->out, FIELD_DELAY * (k + 1));
+		field_mend_side(&i->in, FIELD_DELAY * (k + 1));
 		i->down = false;
 		i->n_addrs = 0;
 		i->addrs[i->n_addrs++] = field_addr(host, k, 0);
@@ -263,6 +286,7 @@ field_mend_host(struct field *f, unsigned host)
 		if (i->nat != NULL)
 			i->nat->balances = false;
 	}
+	f->divert[host] = 0;
 	h->n_bogus = 0;
 	h->stampless = false;
 	h->late_us = (f->list->flags & LIST_LATE) != 0 ? MS(5) : 0;
@@ -289,6 +313,7 @@ field_close(struct field *f)
 {
 	struct host *h;
 
+	field_trace(f, "close");
 	talk_stop(f);
 	for (h = f->host; h < f->host + f->n_hosts; h++)
 		if (h->running) {
@@ -302,16 +327,19 @@ field_close(struct field *f)
 }
 
 void
-field_run(struct field *f, const struct list *l)
+field_run(struct field *f, const struct list *l, bool trace)
 {
 	const struct op *o;
 	size_t i;
 
 	field_init(f, l);
+	f->trace = trace;
 	for (i = 0; i < l->n && f->fault[0] == '\0'; i++) {
 		o = &l->op[i];
 		rng_seed(&f->rng, rng_mix(l->seed, verbs[o->verb].name) +
 		    o->arg[2]);
+		field_trace(f, "%s %u %u %u %u %u", verbs[o->verb].name,
+		    o->arg[0], o->arg[1], o->arg[2], o->arg[3], o->arg[4]);
 		verbs[o->verb].act(f, o->arg);
 		world_run(&f->w, f->w.now);
 		guard_check(f);
@@ -338,6 +366,7 @@ op_heal(struct field *f, const uint32_t *arg)
 	unsigned i;
 
 	(void)arg;
+	field_trace(f, "heal");
 	talk_stop(f);
 	field_mend(f);
 	for (i = 0; i < f->n_hosts; i++) {

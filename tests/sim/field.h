@@ -28,6 +28,7 @@ struct note {
 	uint64_t sent_at;
 	uint16_t len;
 	uint8_t came;
+	unsigned life; /* of the receiver, when it came last */
 	bool back; /* it was answered */
 };
 
@@ -52,7 +53,7 @@ struct guard_set {
 /* INITs that a client began. */
 struct guard_init {
 	uint8_t e[32]; /* of the last one */
-	uint64_t at;   /* 0: none */
+	uint64_t at, e_at; /* when it began, and e was new; 0: none */
 	unsigned mute; /* begun since the peer said anything else */
 	unsigned life;
 	bool heard;
@@ -83,6 +84,7 @@ struct field {
 	struct packet *tape[FIELD_TAPE];
 	unsigned taped;
 	unsigned divert[LIST_HOSTS]; /* packets still to come from elsewhere */
+	bool trace; /* print what happens */
 	uint64_t packets;
 	uint64_t back_us; /* the longest that conversation took to be back */
 	char fault[256]; /* "kind: what"; empty: none */
@@ -104,7 +106,10 @@ void field_keys(const struct field *, unsigned host, struct mp_keyring *);
 /* All links work, all programs run, all addresses are those of the begin. */
 void field_mend(struct field *);
 /* Runs a list: an empty fault, or which rule it broke. */
-void field_run(struct field *, const struct list *);
+void field_run(struct field *, const struct list *, bool trace);
+/* Prints a line, where that is asked for. */
+void field_trace(const struct field *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* talk.c */
 void talk_send(struct field *, unsigned from, unsigned to, uint32_t n,

@@ -19,6 +19,7 @@ enum {
 	GUARD_INIT = 172,  /* bytes of an INIT */
 	GUARD_HEAD = 12,   /* sid4 nonce8; of an INIT: what is before e */
 	GUARD_GAP_MOST = 10, /* s between handshakes */
+	GUARD_RENEW = 5, /* s that an ephemeral key of an INIT lives */
 	GUARD_SLACK = 2000, /* us: a late agent */
 };
 
@@ -112,6 +113,7 @@ guard_handshake(struct field *f, const struct host *h, const struct packet *p)
 {
 	struct guard_init *g = &f->init[h->index];
 	uint64_t now = host_now(h), gap, want;
+	bool renewed;
 
 	if (p->len != GUARD_INIT || p->data[4] != 1 || h->index == LIST_S ||
 	    (f->list->flags & LIST_FIRST) != 0)
@@ -122,8 +124,14 @@ guard_handshake(struct field *f, const struct host *h, const struct packet *p)
 	if (g->life != h->lives || g->heard)
 		g->mute = 0;
 	gap = now - g->at;
+	/* the same one goes on after 5 s, with another ephemeral key */
+	renewed = g->life == h->lives && now >= g->e_at + SEC(GUARD_RENEW);
 	want = SEC(g->mute == 0 ? 1 : g->mute > 4 ? GUARD_GAP_MOST :
 	    1 << (g->mute - 1));
+	memcpy(g->e, p->data + GUARD_HEAD, sizeof(g->e));
+	g->e_at = now;
+	if (g->at != 0 && renewed)
+		return;
 	if (g->at != 0 && g->life == h->lives && gap + GUARD_SLACK < want)
 		field_fail(f, "distance", "%s begins a handshake after %llu ms",
 		    h->name, (unsigned long long)gap / 1000);
@@ -133,7 +141,6 @@ guard_handshake(struct field *f, const struct host *h, const struct packet *p)
 	g->heard = false;
 	g->at = now;
 	g->life = h->lives;
-	memcpy(g->e, p->data + GUARD_HEAD, sizeof(g->e));
 }
 
 void
@@ -175,12 +182,29 @@ guard_tape(struct field *f, const struct packet *p)
 	memcpy((*t)->data, p->data, p->len);
 }
 
+static void
+guard_trace(const struct field *f, const struct host *h,
+    const struct packet *p)
+{
+	static const char *const kind[] = { "data", "copy", "probe", "reply",
+		"handshake", "?" };
+	char from[64], to[64];
+
+	if (f->trace)
+		field_trace(f, "%s: %s -> %s %s flow %u, %zu bytes %02x%02x"
+		    "%02x%02x", h->name, net_addr_text(&p->src, from),
+		    net_addr_text(&p->dst, to), kind[p->kind],
+		    (unsigned)p->flow, p->len, p->data[0], p->data[1],
+		    p->data[2], p->data[3]);
+}
+
 void
 guard_sent(struct field *f, struct iface *from, struct packet *p)
 {
 	struct host *h = from->host;
 	int v = guard_victim(&p->dst);
 
+	guard_trace(f, h, p);
 	if (++f->packets > FIELD_PACKETS)
 		return;
 	if (guard_is_handshake(f, p))

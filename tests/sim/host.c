@@ -581,8 +581,13 @@ static int
 stage(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
     size_t len)
 {
-	int r = mp_stage(&h->mp, host_now(h), 0, dst, NULL, payload, len);
+	struct mp_tx_option o = { .tos = -1, .ttl = -1 };
+	struct mp_addr source;
+	int r;
 
+	if (h->says_source && net_source(h->iface, h->n_ifaces, dst, &source))
+		memcpy(o.source, source.ip, sizeof(o.source));
+	r = mp_stage(&h->mp, host_now(h), 0, dst, &o, payload, len);
 	return r == 1 ? 0 : r;
 }
 

@@ -56,6 +56,7 @@ struct host {
 	struct packet *control, **control_last; /* for the agent to read */
 	bool agent_due, reader_due;
 	bool agent_gone; /* it died: control packets are lost, nothing is due */
+	bool says_source; /* the program says where plain UDP would go from */
 	bool stampless;	 /* its kernel does not say when packets arrived */
 	/* the program's socket */
 	struct packet *first, **last;

@@ -4,7 +4,7 @@
  *
  *	sim [-v] [--seed N] [--csv DIR] [--jobs N] [--list] [NAME]
  *	sim [-v] [--seed N] [--csv DIR] [--noisy] --random COUNT
- *	sim list FILE... | shrink FILE | make SEED
+ *	sim list FILE... | trace FILE | shrink FILE | make SEED
  *	sim campaign COUNT [SEED [DIR]]
  *
  * Prints a row for each figure; exits 1 if one is over its limit.  Each
@@ -67,7 +67,7 @@ usage(void)
 	fprintf(stderr, "usage: sim [-v] [--seed N] [--csv DIR] [--jobs N]"
 	    " [--list] [NAME]\n"
 	    "       sim [-v] [--seed N] [--csv DIR] [--noisy] --random COUNT\n"
-	    "       sim list FILE... | shrink FILE | make SEED\n"
+	    "       sim list FILE... | trace FILE | shrink FILE | make SEED\n"
 	    "       sim campaign COUNT [SEED [DIR]]\n");
 	exit(2);
 }

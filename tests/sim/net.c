@@ -360,6 +360,20 @@ find_source(struct iface *const *ifaces, unsigned n,
 	return MP_ENETUNREACH;
 }
 
+bool
+net_source(struct iface *const *ifaces, unsigned n, const struct mp_addr *to,
+    struct mp_addr *source)
+{
+	struct mp_path path = { .remote = *to };
+	struct packet p;
+	struct iface *from;
+
+	if (find_source(ifaces, n, &path, &p, &from) != 0)
+		return false;
+	*source = p.src;
+	return true;
+}
+
 int
 net_send(struct net *n, struct iface *const *ifaces, unsigned n_ifaces,
     const struct mp_path *path, uint16_t port, struct packet *p, bool df)

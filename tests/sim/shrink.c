@@ -43,7 +43,7 @@ verdict_shared(void)
 }
 
 static void
-verdict_child(const struct list *l, struct verdict *v)
+verdict_child(const struct list *l, struct verdict *v, bool trace)
 {
 	static struct field f;
 	struct rlimit cpu = { VERDICT_CPU, VERDICT_CPU }, core = { 0, 0 };
@@ -51,14 +51,15 @@ verdict_child(const struct list *l, struct verdict *v)
 	if (setrlimit(RLIMIT_CPU, &cpu) == -1 ||
 	    setrlimit(RLIMIT_CORE, &core) == -1)
 		err(2, "setrlimit");
-	field_run(&f, l);
+	field_run(&f, l, trace);
 	memcpy(v->fault, f.fault, sizeof(v->fault));
 	v->back_us = f.back_us;
+	fflush(stdout);
 	_exit(0);
 }
 
 void
-verdict_of(const struct list *l, struct verdict *out)
+verdict_of(const struct list *l, struct verdict *out, bool trace)
 {
 	struct verdict *v = verdict_shared();
 	int status;
@@ -70,7 +71,7 @@ verdict_of(const struct list *l, struct verdict *out)
 	if (pid == -1)
 		err(2, "fork");
 	if (pid == 0)
-		verdict_child(l, v);
+		verdict_child(l, v, trace);
 	if (waitpid(pid, &status, 0) == -1)
 		err(2, "waitpid");
 	*out = *v;
@@ -99,7 +100,7 @@ shrink_try(struct shrinking *s, const struct list *l)
 	if (s->tries >= SHRINK_TRIES)
 		return false;
 	s->tries++;
-	verdict_of(l, &v);
+	verdict_of(l, &v, false);
 	if (strncmp(v.fault, s->verdict->fault, kind) != 0)
 		return false;
 	*s->list = *l;

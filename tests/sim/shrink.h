@@ -15,8 +15,9 @@ struct verdict {
 	uint64_t back_us;
 };
 
-/* Runs a list in a process of its own, which may die. */
-void verdict_of(const struct list *, struct verdict *);
+/* Runs a list in a process of its own, which may die; `trace': prints what
+ * happens. */
+void verdict_of(const struct list *, struct verdict *, bool trace);
 /* Shrinks a list with that fault; how many lists were run. */
 unsigned shrink(struct list *, struct verdict *);
 

@@ -157,9 +157,10 @@ talk_judge(struct field *f, const struct talk_head *h, struct note *n,
 	const char *a = field_name(h->from), *b = field_name(h->to);
 	uint64_t revoked = f->revoked_at[h->to][h->from];
 
-	if (n->came++ > 0)
+	if (n->came++ > 0 && n->life == f->host[h->to].lives)
 		field_fail(f, "twice", "datagram %u of %s came to %s twice",
 		    (unsigned)h->seq, a, b);
+	n->life = f->host[h->to].lives;
 	if (revoked != 0 && n->sent_at > revoked)
 		field_fail(f, "revoked", "%s was given datagram %u of %s", b,
 		    (unsigned)h->seq, a);
@@ -188,6 +189,8 @@ talk_deliver(void *arg, struct host *to, const struct mp_addr *from,
 			    " sent", to->name, len);
 		return;
 	}
+	field_trace(f, "%s < %s %u", field_name(h.to), field_name(h.from),
+	    (unsigned)h.seq);
 	if (!f->liar[h.from] && !f->liar[h.to])
 		talk_judge(f, &h, n, from);
 	if (h.to == LIST_S || (f->list->flags & LIST_FIRST) != 0)
@@ -224,6 +227,8 @@ talk_until_back(struct field *f, unsigned client, uint64_t most)
 	while (f->w.now < begin + most + TALK_ROW * TALK_EVERY &&
 	    f->fault[0] == '\0') {
 		talk_give(f, h, 1);
+		if ((f->list->flags & LIST_FIRST) != 0)
+			talk_send(f, LIST_S, client, 1, TALK_KEY);
 		world_run(&f->w, f->w.now + TALK_EVERY);
 		for (row = 0, i = p->n; i-- > first && p->note[i].back; row++)
 			;
