@@ -246,9 +246,12 @@ blockwalk_empty(const struct mp *m)
 	for (i = 0; i < m->sh->session_used; i++)
 		if (m->sessions[i].state != MP_S_FREE)
 			return "a session is left";
-	for (i = 0; i < STATE_HANDSHAKES; i++)
+	for (i = 0; i < m->sh->handshake_used[0]; i++)
 		if (m->handshakes[i].state != HANDSHAKE_FREE)
-			return "a handshake is left";
+			return "a handshake of a peer's is left";
+	for (i = 0; i < m->sh->handshake_used[1]; i++)
+		if (m->handshakes[STATE_OPEN + i].state != HANDSHAKE_FREE)
+			return "a handshake of ours is left";
 	if (m->sh->flows_live != 0)
 		return "a flow record is left";
 	if (m->sh->pool.taken + m->sh->staged.taken + m->sh->parts.taken != 0)

@@ -321,6 +321,7 @@ field_close(struct field *f)
 			mp_slot_close(&h->mp, host_now(h), 0);
 			host_rearm(h, false);
 		}
+	guard_check(f);
 	world_run(&f->w, f->w.now + FIELD_END);
 	guard_check(f);
 	guard_check_empty(f);

@@ -259,6 +259,23 @@ guard_keys(struct field *f, const struct host *h)
 		}
 }
 
+static void
+guard_show(const struct field *f, const struct host *h)
+{
+	static const char *const state[] = { "free", "connecting", "up", "down",
+		"closing", "closed" };
+	const struct session *s;
+	uint32_t i;
+
+	for (i = 0; f->trace && i < h->mp.sh->session_used; i++) {
+		s = &h->mp.sessions[i];
+		field_trace(f, "%s: session %u %s %s, %u flows, %u staged",
+		    h->name, (unsigned)i, state[s->state % 6], s->initiator ?
+		    "initiator" : "responder", (unsigned)s->live_flows,
+		    (unsigned)s->staged.n);
+	}
+}
+
 void
 guard_check(struct field *f)
 {
@@ -274,6 +291,7 @@ guard_check(struct field *f)
 			    h->name);
 		if (!h->running)
 			continue;
+		guard_show(f, h);
 		if (mp_counter_get(&h->mp, MP_C_corrupt) != 0)
 			field_fail(f, "engine", "%s: corrupt", h->name);
 		what = blockwalk(&h->mp);
