@@ -395,6 +395,7 @@ endpoint_end(struct mp *m, uint64_t now, uint32_t slot, bool all)
 			session_free(m, s);
 			continue;
 		}
+		session_drop_handshake(m, s); /* its answer would revive it */
 		s->state = MP_S_CLOSING;
 		table_unlink_addr(m, s);
 		table_set_deadline(m, s, now);

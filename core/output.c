@@ -143,13 +143,15 @@ send_size(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	f->size_mask &= (uint8_t)~(1U << i);
 	size = i == PROBE_SAME ? f->size :
 	    probe_rung(f, path_mtu(m, f), i);
-	if (size < head || size > o->size)
+	if (size < head || size > o->size ||
+	    !budget_may(m, s, f, false, size))
 		return 0;
 	memcpy(msg.challenge, f->size_token, WIRE_TOKEN);
 	msg.challenge[WIRE_TOKEN - 1] ^= (uint8_t)i;
 	if (send_control(m, s, f, now, &msg, size - head, o->out,
 		o->buf) == 0)
 		return 0;
+	budget_sent(m, s, f, false, size);
 	loss_skip(f);
 	f->size_sent |= (uint8_t)(1U << i);
 	o->out->df = true;

@@ -235,7 +235,8 @@ rungs_for(const struct flow *f, uint16_t mtu, uint16_t want)
 void
 probe_size_want(struct flow *f, uint16_t mtu, uint16_t want, uint64_t now)
 {
-	if (want <= f->size || f->size_tries > 0 || !flow_usable(f))
+	if (want <= f->size || f->size_tries > 0 || !flow_usable(f) ||
+	    f->unproven) /* nothing big goes to who may be somebody else */
 		return;
 	if (f->size_at != MP_NEVER && now < f->size_at)
 		return;

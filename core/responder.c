@@ -61,29 +61,79 @@ find_init(const struct mp *m, const uint8_t mac1[WIRE_MAC], uint64_t now)
 	return NULL;
 }
 
-/* Our own new session with a peer whose INIT came from these addresses: both
- * ends began at about the same time. */
+/* Is a handshake of ours under way that is not inside a live session?  Its
+ * session may have keys, whose peer is lost. */
+static bool
+rival_asks(const struct mp *m, const struct session *s)
+{
+	uint32_t i = STATE_ONCE(s->handshake);
+
+	return s->state == MP_S_CONNECTING || (s->state == MP_S_UP &&
+	    i < STATE_HANDSHAKES && !m->handshakes[i].inner);
+}
+
+/* Is it one that has just begun, of whose keys the peer has used none? */
+static bool
+rival_is_new(const struct session *s, uint64_t now)
+{
+	return s->state == MP_S_CONNECTING || (s->state == MP_S_UP &&
+	    now < s->up_at + HANDSHAKE_LIFE && !s->keys[s->cur & 1].heard);
+}
+
+/* Has our own handshake just been answered? */
+static bool
+rival_has_won(const struct session *s, uint64_t now)
+{
+	const struct keys *k = &s->keys[s->cur & 1];
+
+	return s->state == MP_S_UP && k->own &&
+	    now < k->born_at + HANDSHAKE_LIFE;
+}
+
+/* Our own session with the peer of that address and key, which is new or asks
+ * for new keys. */
 static struct session *
-find_rival(const struct mp *m, const struct handshake *sh, uint64_t now)
+rival_at(const struct mp *m, const struct handshake *sh,
+    const struct mp_addr *a, uint64_t now)
 {
 	struct session *s;
 	uint32_t slot;
+
+	for (slot = 0; slot < MP_SLOTS_MAX; slot++) {
+		if (!state_slot_open(m, slot))
+			continue;
+		s = table_find_addr(m, slot, a);
+		if (s == NULL || !s->initiator ||
+		    (s->key_id != sh->key_id && s->key_id != 0))
+			continue;
+		if (rival_asks(m, s) || rival_is_new(s, now) ||
+		    rival_has_won(s, now))
+			return s;
+	}
+	return NULL;
+}
+
+/*
+ * Our own session with a peer whose INIT came from these addresses, where both
+ * ends began at about the same time.  The INIT may come from another address
+ * than our program knows; then it says which one plain UDP would have come from.
+ */
+static struct session *
+find_rival(const struct mp *m, const struct handshake *sh, uint64_t now)
+{
+	struct session *s = NULL;
+	struct mp_addr claim;
 	int i;
 
-	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0; i++)
-		for (slot = 0; slot < MP_SLOTS_MAX; slot++) {
-			if (!state_slot_open(m, slot))
-				continue;
-			s = table_find_addr(m, slot, &sh->source[i].addr);
-			if (s == NULL || !s->initiator ||
-			    (s->key_id != sh->key_id && s->key_id != 0))
-				continue;
-			if (s->state == MP_S_CONNECTING ||
-			    (s->state == MP_S_UP &&
-				now < s->up_at + HANDSHAKE_LIFE))
-				return s;
-		}
-	return NULL;
+	memcpy(claim.ip, sh->claim, sizeof(claim.ip));
+	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0 && s == NULL;
+	    i++) {
+		s = rival_at(m, sh, &sh->source[i].addr, now);
+		claim.port = sh->source[i].addr.port;
+		if (s == NULL)
+			s = rival_at(m, sh, &claim, now);
+	}
+	return s;
 }
 
 /* Is this INIT dropped for a handshake of our own?  The end with
@@ -101,7 +151,7 @@ yields(const struct mp *m, const struct handshake *sh, uint64_t now)
 		return s->handshake < STATE_HANDSHAKES &&
 		    (sh->inner || !m->handshakes[s->handshake].inner);
 	s = find_rival(m, sh, now);
-	return s != NULL && s->state == MP_S_CONNECTING &&
+	return s != NULL && rival_asks(m, s) &&
 	    s->handshake < STATE_HANDSHAKES;
 }
 
@@ -469,17 +519,18 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 	    s->state == MP_S_CLOSING))
 		return NULL;
 	rival = s == NULL ? find_rival(m, sh, now) : NULL;
-	if (sh->wins && rival != NULL && rival->state == MP_S_UP) {
+	if (sh->wins && rival != NULL && rival_has_won(rival, now)) {
 		state_count(m, MP_C_drop_handshake_role);
 		handshake_free(m, sh);
 		return NULL;
 	}
 	/* We answered the peer's INIT before we began, or we yield to it.  The
 	 * peer has these keys already, so they are used in either case. */
-	if (rival != NULL) {
+	if (rival != NULL && rival_is_new(rival, now)) {
 		responder_adopt(m, rival, sh, now);
 		s = rival;
-	}
+	} else if (rival != NULL) /* it makes no other keys besides these */
+		session_drop_handshake(m, rival);
 	if (s == NULL && !session_allowed(m, sh->key_id, sh->most, now)) {
 		handshake_free(m, sh);
 		return NULL;

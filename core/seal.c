@@ -53,19 +53,26 @@ seal_by(seal_function *seal, uint8_t *packet, size_t frame, size_t len,
 	return ad + len + WIRE_TAG;
 }
 
+/* libsodium works on several blocks at once, so text and ciphertext are the same
+ * bytes or share none: over the packet itself it opens in place, and the text
+ * moves to the packet's begin then. */
 static int
 seal_open_by(seal_open_function *open, uint8_t *out, const uint8_t *packet,
     size_t frame, size_t len, const uint8_t *key)
 {
-	uint8_t nonce[CRYPTO_NONCE];
+	uint8_t nonce[CRYPTO_NONCE], *text = out;
 	size_t ad = frame + WIRE_AD;
 
 	/* No UDP datagram is longer than 65535 bytes. */
 	if (len < ad + WIRE_TAG || len > UINT16_MAX)
 		return -1;
+	if (out == packet)
+		text = out + ad;
 	seal_nonce(nonce, packet + frame);
-	if (!open(out, packet + ad, len - ad, packet, ad, nonce, key))
+	if (!open(text, packet + ad, len - ad, packet, ad, nonce, key))
 		return -1;
+	if (text != out)
+		memmove(out, text, len - ad - WIRE_TAG);
 	return (int)(len - ad - WIRE_TAG);
 }
 

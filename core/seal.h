@@ -48,7 +48,8 @@ enum seal_suite seal_choose(uint32_t features);
  */
 size_t seal_packet(uint8_t *packet, size_t frame, size_t len, unsigned suite,
     const uint8_t key[32]);
-/* Opens a packet of `len' bytes into `out' (may be where the ciphertext is).
+/* Opens a packet of `len' bytes into `out' (may be the packet itself, or
+ * where its ciphertext is).
  * Returns the length of the plaintext; -1: forged, or shorter than frame and 28
  * bytes. */
 int seal_open(uint8_t *out, const uint8_t *packet, size_t frame, size_t len,

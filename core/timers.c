@@ -145,17 +145,16 @@ asks_outside(const struct mp *m, const struct session *s)
 	    (i < STATE_HANDSHAKES && !m->handshakes[i].inner);
 }
 
-uint64_t
-timers_lost_at(const struct mp *m, const struct session *s)
+/* When all flows will have been silent for so long that the peer is lost: those
+ * that answered once, or those that never did.  0: there is none of them. */
+static uint64_t
+timers_silent_at(const struct mp *m, const struct session *s, bool answered)
 {
+	uint64_t last = 0, at, born = s->keys[s->cur & 1].born_at;
 	struct flow *f;
-	uint64_t last = 0, at, born;
 
-	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
-		return MP_NEVER;
-	born = s->keys[s->cur & 1].born_at; /* it was there then */
 	STATE_FLOWS(m, s, f, id) {
-		if (f->down || (f->answer_at == 0 && !f->proven_once))
+		if (f->down || (f->answer_at != 0 || f->proven_once) != answered)
 			continue;
 		at = flow_silent_at(f);
 		if (at == MP_NEVER)
@@ -165,7 +164,22 @@ timers_lost_at(const struct mp *m, const struct session *s)
 			at += born - f->silent_since;
 		last = last > at ? last : at;
 	}
-	return last == 0 ? MP_NEVER : last;
+	return last;
+}
+
+/* The peer was there when the keys were made.  Where the answer to INIT came
+ * from elsewhere than any pair leads, none may ever answer. */
+uint64_t
+timers_lost_at(const struct mp *m, const struct session *s)
+{
+	uint64_t at;
+
+	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
+		return MP_NEVER;
+	at = timers_silent_at(m, s, true);
+	if (at == 0)
+		at = timers_silent_at(m, s, false);
+	return at == 0 ? MP_NEVER : at;
 }
 
 /* When a session that is connecting gives up: 10 s after the program's last

@@ -52,11 +52,9 @@ host_late(const struct host *h)
 /* --- Life ---------------------------------------------------------------- */
 
 void
-host_init(struct host *h, struct net *n, const char *name, char end,
-    uint64_t seed)
+host_init_keys(struct host *h, struct net *n, const char *name, char end,
+    uint64_t seed, const struct mp_keyring *keys)
 {
-	static const uint8_t secret[32] = "the key of all the world's hosts";
-
 	memset(h, 0, sizeof(*h));
 	h->net = n;
 	h->w = n->w;
@@ -69,8 +67,21 @@ host_init(struct host *h, struct net *n, const char *name, char end,
 		.flows_each = 64, .staged = 256 << 10 };
 	h->last = &h->first;
 	h->control_last = &h->control;
-	if (test_keys_add(&h->keys, "home", end, secret) != 0)
+	h->keys = *keys;
+}
+
+void
+host_init(struct host *h, struct net *n, const char *name, char end,
+    uint64_t seed)
+{
+	static const uint8_t secret[32] = "the key of all the world's hosts";
+	struct mp_keyring keys;
+
+	memset(&keys, 0, sizeof(keys));
+	if (test_keys_add(&keys, "home", end, secret) != 0)
 		errx(2, "mp_keyring_add");
+	host_init_keys(h, n, name, end, seed, &keys);
+	mp_keyring_wipe(&keys);
 }
 
 static void
@@ -157,7 +168,7 @@ host_start(struct host *h)
 		.resend_us = h->resend_us,
 		.no_aes_hardware = !h->aes };
 	size_t size = mp_size(&h->limits);
-	struct rng r;
+	struct dice r;
 	uint64_t x;
 	int i;
 
@@ -180,6 +191,7 @@ host_start(struct host *h)
 	memset(h->seen, 0, sizeof(h->seen));
 	h->wake_at = MP_NEVER;
 	h->running = true;
+	h->agent_gone = false;
 	tell_locals(h);
 	world_at(h->w, h->w->now, host_wake, h, MP_NEVER);
 }
@@ -264,6 +276,8 @@ host_agent(struct host *h)
 	struct mp_out out;
 	int n;
 
+	if (h->agent_gone)
+		return;
 	(void)kind_of(h);
 	for (n = 0; n < POLL_MAX; n++) {
 		memset(&out, 0, sizeof(out));
@@ -296,8 +310,27 @@ locals_event(void *arg, uint64_t life)
 {
 	struct host *h = arg;
 
-	if (!h->running || life != h->lives)
+	if (!h->running || h->agent_gone || life != h->lives)
 		return;
+	tell_locals(h);
+	host_agent(h);
+}
+
+void
+host_agent_dies(struct host *h)
+{
+	h->agent_gone = h->running;
+}
+
+void
+host_agent_back(struct host *h)
+{
+	if (!h->agent_gone)
+		return;
+	h->agent_gone = false;
+	if (mp_attach(&h->mp, h->block, mp_size(&h->limits)) != 0)
+		errx(2, "%s: mp_attach", h->name);
+	h->wake_at = MP_NEVER;
 	tell_locals(h);
 	host_agent(h);
 }
@@ -311,7 +344,7 @@ host_addrs_changed(struct host *h)
 void
 host_link_event(struct host *h, uint32_t ifindex)
 {
-	if (!h->running)
+	if (!h->running || h->agent_gone)
 		return;
 	mp_link_event(&h->mp, host_now(h), ifindex);
 	host_agent(h);
@@ -402,7 +435,7 @@ take(struct host *h, struct packet *p, bool agent)
 	rx.path.local = p->dst;
 	rx.path.remote = p->src;
 	rx.path.ifindex = p->to->ifindex;
-	rx.arrival = p->arrival + h->skew;
+	rx.arrival = h->stampless ? MP_NEVER : p->arrival + h->skew;
 	v = mp_recv_begin(&h->mp, host_now(h), &rx, p->data, p->len);
 	rx.len = v == MP_HANDSHAKE ? p->len : rx.len;
 	if (v == MP_SEALED) {
@@ -443,7 +476,7 @@ host_arrived(struct iface *i, struct packet *p)
 
 	while (h != NULL && (!h->running || p->dst.port != h->port))
 		h = h->next;
-	if (h == NULL) {
+	if (h == NULL || (h->agent_gone && is_control(n, p))) {
 		if (n->fate != NULL)
 			n->fate(n->arg, p, FATE_NOBODY);
 		net_packet_free(n, p);
@@ -571,8 +604,13 @@ static int
 stage(struct host *h, const struct mp_addr *dst, const uint8_t *payload,
     size_t len)
 {
-	int r = mp_stage(&h->mp, host_now(h), 0, dst, NULL, payload, len);
+	struct mp_tx_option o = { .tos = -1, .ttl = -1 };
+	struct mp_addr source;
+	int r;
 
+	if (h->says_source && net_source(h->iface, h->n_ifaces, dst, &source))
+		memcpy(o.source, source.ip, sizeof(o.source));
+	r = mp_stage(&h->mp, host_now(h), 0, dst, &o, payload, len);
 	return r == 1 ? 0 : r;
 }
 

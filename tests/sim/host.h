@@ -57,6 +57,9 @@ struct host {
 	uint64_t late_us;
 	struct packet *control, **control_last; /* for the agent to read */
 	bool agent_due, reader_due;
+	bool agent_gone; /* it died: control packets are lost, nothing is due */
+	bool says_source; /* the program says where plain UDP would go from */
+	bool stampless;	 /* its kernel does not say when packets arrived */
 	/* the program's socket */
 	struct packet *first, **last;
 	size_t queued;	     /* bytes */
@@ -75,6 +78,9 @@ struct host {
 
 void host_init(struct host *, struct net *, const char *name, char end,
     uint64_t seed);
+/* The same, with a copy of these keys. */
+void host_init_keys(struct host *, struct net *, const char *name, char end,
+    uint64_t seed, const struct mp_keyring *);
 void host_free(struct host *);
 /* Another socket of that computer, which has an engine of its own: the same
  * interfaces, and a port that no other has.  To be linked out (host_leave())
@@ -84,6 +90,10 @@ void host_leave(struct host *, struct host *first);
 /* The program starts, with a new engine, and stops. */
 void host_start(struct host *);
 void host_stop(struct host *);
+
+/* Its agent dies, while the program runs on, and comes back. */
+void host_agent_dies(struct host *);
+void host_agent_back(struct host *);
 
 /* The network gives the interface's host a packet; its addresses or links
  * changed, which its agent hears HOST_TELL_US later. */

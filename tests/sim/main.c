@@ -4,6 +4,8 @@
  *
  *	sim [-v] [--seed N] [--csv DIR] [--jobs N] [--list] [NAME]
  *	sim [-v] [--seed N] [--csv DIR] [--noisy] --random COUNT
+ *	sim list FILE... | trace FILE | shrink FILE | make SEED
+ *	sim campaign COUNT [SEED [DIR]]
  *
  * Prints a row for each figure; exits 1 if one is over its limit.  Each
  * scenario runs in a process of its own, so one that dies is one that fails.
@@ -12,6 +14,10 @@
  * engines counted.  --random shows COUNT random hosts from that seed on
  * (scenarios_hosts.c), and exits 1 if one lost a datagram; with -v, --csv
  * writes the packets of the last.
+ *
+ * `list' runs lists of operations (list.h; README), `shrink' makes one that
+ * fails smaller, `make' prints that of a seed, `campaign' runs those of so many
+ * seeds, and keeps what failed, shrunk, in DIR.
  */
 #include "scenarios.h"
 
@@ -24,6 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "campaign.h"
 #include "hosts.h"
 #include "run.h"
 #include "watch.h"
@@ -59,7 +66,9 @@ usage(void)
 {
 	fprintf(stderr, "usage: sim [-v] [--seed N] [--csv DIR] [--jobs N]"
 	    " [--list] [NAME]\n"
-	    "       sim [-v] [--seed N] [--csv DIR] [--noisy] --random COUNT\n");
+	    "       sim [-v] [--seed N] [--csv DIR] [--noisy] --random COUNT\n"
+	    "       sim list FILE... | trace FILE | shrink FILE | make SEED\n"
+	    "       sim campaign COUNT [SEED [DIR]]\n");
 	exit(2);
 }
 
@@ -261,10 +270,14 @@ main(int argc, char **argv)
 	static struct job job[SCENARIOS_MAX];
 	struct options o;
 	size_t n, i, failed;
+	int status;
 
-	read_options(&o, argc, argv);
 	if (sodium_init() == -1)
 		errx(2, "sodium_init");
+	status = campaign_main(argc, argv);
+	if (status != -1)
+		return status;
+	read_options(&o, argc, argv);
 	if (o.random != 0)
 		return run_random(&o);
 	n = choose(job, o.only);

@@ -294,8 +294,8 @@ twin_of(struct net *n, const struct packet *p)
 	return twin;
 }
 
-static void
-launch(struct net *n, struct iface *from, struct packet *p)
+void
+net_launch(struct net *n, struct iface *from, struct packet *p)
 {
 	struct pair *pair;
 	uint64_t at = n->w->now;
@@ -360,6 +360,20 @@ find_source(struct iface *const *ifaces, unsigned n,
 	return MP_ENETUNREACH;
 }
 
+bool
+net_source(struct iface *const *ifaces, unsigned n, const struct mp_addr *to,
+    struct mp_addr *source)
+{
+	struct mp_path path = { .remote = *to };
+	struct packet p;
+	struct iface *from;
+
+	if (find_source(ifaces, n, &path, &p, &from) != 0)
+		return false;
+	*source = p.src;
+	return true;
+}
+
 int
 net_send(struct net *n, struct iface *const *ifaces, unsigned n_ifaces,
     const struct mp_path *path, uint16_t port, struct packet *p, bool df)
@@ -381,6 +395,6 @@ net_send(struct net *n, struct iface *const *ifaces, unsigned n_ifaces,
 	p->from = from;
 	if (n->sent != NULL)
 		n->sent(n->arg, from, p);
-	launch(n, from, p);
+	net_launch(n, from, p);
 	return 0;
 }

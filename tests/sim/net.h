@@ -190,5 +190,12 @@ void net_packet_free(struct net *, struct packet *);
  */
 int net_send(struct net *, struct iface *const *ifaces, unsigned n,
     const struct mp_path *, uint16_t port, struct packet *, bool df);
+/* The source that the kernel would choose for a packet to that address; false:
+ * no interface leads there. */
+bool net_source(struct iface *const *ifaces, unsigned n,
+    const struct mp_addr *to, struct mp_addr *source);
+/* A packet whose source and destination are set already, perhaps forged, leaves
+ * by an interface. */
+void net_launch(struct net *, struct iface *from, struct packet *);
 
 #endif

@@ -12,7 +12,7 @@ splitmix(uint64_t *x)
 }
 
 void
-rng_seed(struct rng *r, uint64_t seed)
+rng_seed(struct dice *r, uint64_t seed)
 {
 	int i;
 
@@ -28,7 +28,7 @@ rotl(uint64_t x, int k)
 
 /* xoshiro256**, public domain, by Blackman and Vigna. */
 uint64_t
-rng_next(struct rng *r)
+rng_next(struct dice *r)
 {
 	uint64_t out = rotl(r->s[1] * 5, 7) * 9, t = r->s[1] << 17;
 
@@ -42,13 +42,13 @@ rng_next(struct rng *r)
 }
 
 uint64_t
-rng_upto(struct rng *r, uint64_t n)
+rng_upto(struct dice *r, uint64_t n)
 {
 	return n == UINT64_MAX ? rng_next(r) : rng_next(r) % (n + 1);
 }
 
 bool
-rng_chance(struct rng *r, uint32_t ppm)
+rng_chance(struct dice *r, uint32_t ppm)
 {
 	return ppm != 0 && rng_next(r) % PPM < ppm;
 }

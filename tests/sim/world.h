@@ -28,7 +28,7 @@ struct world {
 	uint64_t made; /* events, ever */
 	struct event *heap;
 	size_t len, size;
-	struct rng rng;
+	struct dice rng;
 };
 
 void world_init(struct world *, uint64_t seed);

@@ -85,6 +85,26 @@ START_TEST(there_and_back)
 }
 END_TEST
 
+/* Over the packet itself, which begins before its ciphertext does: at lengths
+ * of which libsodium has several blocks under way at once. */
+START_TEST(over_itself)
+{
+	uint8_t packet[2100];
+	size_t len, n, i;
+
+	if (!suite_here((unsigned)_i))
+		return;
+	for (len = 0; len <= 2000; len++) {
+		n = make(packet, len, (unsigned)_i);
+		ck_assert_int_eq(seal_open(packet, packet, 0, n, (unsigned)_i,
+		    key), (int)len);
+		for (i = 0; i < len; i++)
+			ck_assert_msg(packet[i] == (uint8_t)(0x40 + i),
+			    "byte %zu of %zu", i, len);
+	}
+}
+END_TEST
+
 START_TEST(forged)
 {
 	uint8_t packet[64], out[64], other[32];
@@ -216,6 +236,7 @@ suite_seal(void)
 
 	tcase_add_loop_test(tc, known_answer, 0, SEAL_SUITES);
 	tcase_add_loop_test(tc, there_and_back, 0, SEAL_SUITES);
+	tcase_add_loop_test(tc, over_itself, 0, SEAL_SUITES);
 	tcase_add_loop_test(tc, forged, 0, SEAL_SUITES);
 	tcase_add_loop_test(tc, ready_key, 0, SEAL_SUITES);
 	tcase_add_test(tc, too_long);
