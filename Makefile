@@ -79,6 +79,16 @@ BUILT = cov
 EXTRA = --coverage -O0
 endif
 
+ifdef FUZZ
+B = build/fuzz
+BUILT = fuzz
+STATIC =
+# Comparisons are not traced: the sanitizers make more of them than the code does.
+EXTRA = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-coverage=trace-cmp \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
 OURS = -std=gnu11 -fPIC -fvisibility=hidden -ffunction-sections \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wsign-compare \
 	-Wstrict-prototypes -Wvla $(EXTRA)
@@ -333,6 +343,7 @@ $(B)/flags: FORCE
 
 include tests/diff/rules.mk
 include tests/kernel/rules.mk
+include tests/fuzz/rules.mk
 
 # --- How it is tested -------------------------------------------------------
 
