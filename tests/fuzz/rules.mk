@@ -1,14 +1,35 @@
 # The fuzz targets (tests/fuzz); the top Makefile includes this.
 
-FUZZ_ALL = peer wire
-FUZZ_FILES = $(B)/fuzz/fuzz.o $(if $(FUZZ),,$(B)/fuzz/files.o)
-FUZZ_DUO = $(B)/fuzz/live.o $(B)/unit/duo.o $(B)/unit/hostile.o
+FUZZ_ALL = peer wire config peers filter steer rows
 FUZZ_BINARIES = $(FUZZ_ALL:%=$(B)/fuzz/fuzz_%)
+FUZZ_FILES = $(B)/fuzz/fuzz.o $(if $(FUZZ),,$(B)/fuzz/files.o)
 FUZZ_LINK = $(LINK) $(if $(FUZZ),-fsanitize=fuzzer)
 T = 60
 
-$(B)/fuzz/fuzz_peer $(B)/fuzz/fuzz_wire: %: %.o $(FUZZ_FILES) $(FUZZ_DUO) $(LIB)
-	$(FUZZ_LINK) -o $@ $(filter %.o,$^) $(LIB) -lsodium
+# What each target links.
+fuzz_o = $(patsubst %,$(B)/%.o,$(1))
+FUZZ_DUO = $(call fuzz_o,fuzz/live unit/duo unit/hostile)
+FUZZ_FILTER = $(B)/fuzz/filter_packet.o $(SHARED_O) $(REAL_O)
+FUZZ_O_peer = $(FUZZ_DUO)
+FUZZ_O_wire = $(FUZZ_DUO)
+FUZZ_O_config = $(call fuzz_o,preload/policy/config_file \
+	preload/policy/rules) $(SHARED_O) $(REAL_O)
+FUZZ_O_peers = $(call fuzz_o,preload/agent/keyfile preload/agent/peers)
+FUZZ_O_filter = $(FUZZ_FILTER)
+FUZZ_O_steer = $(FUZZ_FILTER)
+FUZZ_O_rows = $(SHARED_O) $(REAL_O) $(patsubst %,$(B)/preload/ctl/%.o,rows \
+	ask history view say fields json status_json status_text event_json)
+# Calls that a target answers.
+FUZZ_WRAP_filter = seccomp_setsockopt
+FUZZ_WRAP_steer = seccomp_setsockopt
+FUZZ_WRAP_rows = connect_agent_open
+
+define fuzz_rule
+$(B)/fuzz/fuzz_$(1): $(B)/fuzz/fuzz_$(1).o $(FUZZ_FILES) $(FUZZ_O_$(1)) $(LIB)
+	$$(FUZZ_LINK) $(FUZZ_WRAP_$(1):%=-Wl,--wrap=%) -o $$@ \
+	    $$(filter %.o,$$^) $(LIB) -lsodium
+endef
+$(foreach name,$(FUZZ_ALL),$(eval $(call fuzz_rule,$(name))))
 
 $(B)/fuzz/%.o: tests/fuzz/%.c $(B)/flags
 	@mkdir -p $(@D)
