@@ -80,8 +80,8 @@ EXTRA = --coverage -O0
 endif
 
 ifdef FUZZ
-B = build/fuzz
-BUILT = fuzz
+B = build/fuzzer
+BUILT = fuzzer
 STATIC =
 # Comparisons are not traced: the sanitizers make more of them than the code does.
 # A bool of a message from another process may be 198, and counts as some bool.
@@ -351,7 +351,7 @@ include tests/fuzz/rules.mk
 check:
 	scripts/deps
 	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
-	    check-kernel sim check-cli check-agent-unit check-agent check-diff \
+	    check-fuzz check-kernel sim check-cli check-agent-unit check-agent check-diff \
 	    check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)

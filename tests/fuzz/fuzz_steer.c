@@ -113,7 +113,7 @@ steer_steering(struct feed *f, struct sockfilter_steering *g,
 		g->only |= (uint32_t)(how & 1) << k;
 		if (how & 2)
 			g->sid[k][0] = UINT32_C(0xc3) << 24 |
-			    (how & 4 ? k << 19 : (how >> 3) << 19) | 0x10;
+			    (how & 4 ? k : how >> 3U) << 19 | 0x10;
 	}
 	for (g->nothers = feed_byte(f) & 3, i = 0; i < g->nothers; i++)
 		g->other[i] = UINT32_C(0xc3) << 24 |
