@@ -511,8 +511,7 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 		error = rx_attach(fd, s, flags);
 	if (error != 0)
 		n = error;
-	else if (atomic_load(&s->state) != SOCK_ATTACHED ||
-	    (flags & MSG_OOB) != 0)
+	else if (atomic_load(&s->state) != SOCK_ATTACHED)
 		n = rx_plain(fd, s, msg, flags);
 	else
 		n = rx_attached(fd, s, msg, flags);

@@ -276,6 +276,23 @@ tx_say_refused(const struct mp_addr *dst)
 		    "addresses: --plain fe80::/10 allows it, unprotected");
 }
 
+/* Over IPv4 there is no urgent data; the kernel's IPv6 takes no notice of the
+ * flag. */
+static bool
+tx_is_urgent(const struct sock *s, int flags)
+{
+	return (flags & MSG_OOB) != 0 && s->family == AF_INET;
+}
+
+/* The error for a socket at an address that stays plain, which is to send to a
+ * protected peer.  From 127.0.0.0/8 the kernel reaches no other host. */
+static int
+tx_plain_only(const struct sock *s, const struct mp_addr *dst)
+{
+	return net_is_v4(dst) && net_is_v4(&s->local) &&
+	    net_is_loopback(&s->local) ? -EINVAL : -EACCES;
+}
+
 /* More messages like this one, or NULL: as tx_sealed(). */
 static ssize_t
 tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
@@ -293,6 +310,10 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
 		n = tx_target(s, msg, &dst);
 	}
 	tx_gather_before(fd, &dst);
+	if (tx_is_urgent(s, flags))
+		return -EOPNOTSUPP;
+	if (n == 0 && !s->kconnected) /* it gets a port, and an error */
+		(void)ksock_autobind_plain(fd, s);
 	if (n == 0) /* the peer that the kernel is connected to, or none */
 		return tx_kernel(fd, s, msg, flags);
 	if (n < 0)
@@ -302,7 +323,7 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	s->portless = false;
 	p = tx_policy(s, &dst);
 	if (state == SOCK_PLAIN && p.way != WAY_PLAIN)
-		return -EACCES;
+		return tx_plain_only(s, &dst);
 	if (p.way == WAY_REFUSE) {
 		tx_say_refused(&dst);
 		return -EACCES;
@@ -349,7 +370,7 @@ tx_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	struct cork *c;
 	ssize_t n = 0, sent = 0;
 
-	if (flags & MSG_OOB)
+	if (tx_is_urgent(s, flags))
 		return -EOPNOTSUPP;
 	c = cork_enter(s);
 	if (c == NULL)
@@ -411,6 +432,9 @@ tx_message_and_more(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	place = pinned_begin(s);
 	n = tx_in_pieces(s, flags) ? tx_piece(fd, s, msg, flags) :
 				     tx_datagram(fd, s, msg, flags, more);
+	/* The kernel chooses a port before it looks at anything else. */
+	if (n < 0 && !s->bound && atomic_load(&s->state) == SOCK_FRESH)
+		(void)ksock_autobind_plain(fd, s);
 	pinned_end(place);
 	return n;
 }

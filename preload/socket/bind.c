@@ -337,8 +337,10 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	error = sock_parse(s, &a, name, len, false);
 	if (error != 0)
 		return error;
-	if (s->bound)
-		return -EINVAL;
+	if (s->bound) /* the kernel's IPv4 looks at the address first */
+		return s->family == AF_INET && !net_is_any(&a) &&
+		    bind_try(fd, s, &a, 0) == -EADDRNOTAVAIL ?
+		    -EADDRNOTAVAIL : -EINVAL;
 	if (bind_is_plain(s, &a))
 		return bind_plain(fd, s, &a, name, len);
 	return bind_open(fd, s, &a);

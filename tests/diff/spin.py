@@ -72,11 +72,18 @@ class Pair:
         self.port = FIRST_PORT
         self.exceptions = args.rows
 
-    def allowed(self, a, b):
+    def allowed(self, calls, a, b):
         """Does an exception name that difference?"""
-        name = label(a)[2]
-        return any(name == row[0] and re.search(row[1], a) and
-                   re.search(row[2], b) for row in self.exceptions)
+        number, ready, name = label(a)
+        if ready != label(b)[1]: # before the call
+            x = y = "READY"
+        else:
+            x, y = (line.partition(": ")[2] for line in (a, b))
+        before = {c.split(".")[0] for c in calls[:int(number or 0)]}
+        return any(row[0] in ("*", name) and
+                   (row[1] == "-" or before & set(row[1].split(","))) and
+                   re.match(row[2], x) and re.match(row[3], y)
+                   for row in self.exceptions)
 
     def differ(self, calls):
         """The first line that differs, as (plain, other); None: none does."""
@@ -89,7 +96,7 @@ class Pair:
         for x, y in zip(a + ["(nothing)"] * len(b), b + ["(nothing)"] * len(a)):
             if x != y:
                 # What follows an exception may differ by it.
-                return None if self.allowed(x, y) else (x, y)
+                return None if self.allowed(calls, x, y) else (x, y)
         return None
 
     def shrink(self, calls, first):
@@ -132,9 +139,9 @@ def a_list(rng):
 
 
 def read_rows(name):
-    """The exceptions: (call, plain, other)."""
+    """The exceptions: (call, after, plain, other)."""
     with open(name, encoding="utf-8") as f:
-        return [tuple(line.split(None, 3)[:3]) for line in f
+        return [tuple(line.split(None, 4)[:4]) for line in f
                 if line.strip() and not line.startswith("#")]
 
 

@@ -47,7 +47,7 @@ spin_name(const struct spin *s, unsigned which, unsigned how)
 		n = name_port(&k->loop, s->port + which / 8 % SPIN_PORTS);
 		break;
 	case 6:
-		n = name_port(&k->any, which & 8 ? s->port : 0);
+		n = name_port(&k->any, s->port);
 		break;
 	default:
 		n = name_port(&k->alien, 7000);
