@@ -159,7 +159,7 @@ rx_open_internal(struct rx *in, bool peek)
 		return RX_GIVE;
 	if (inner.kind == INTERNAL_DATA || inner.kind == INTERNAL_LAST)
 		return rx_is_unseen(s, &inner, peek) ? RX_GIVE : RX_DROP;
-	if (inner.kind != INTERNAL_ERROR)
+	if (inner.kind != INTERNAL_ERROR || peek) /* rx_sweep() takes it */
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
 		return rx_refusal(s, &inner.from);

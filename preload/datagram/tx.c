@@ -78,6 +78,7 @@
 #include "socket/ksock.h"
 #include "socket/patience.h"
 #include "socket/pinned.h"
+#include "socket/sockopt.h"
 #include "tx_bundle.h"
 #include "tx_many.h"
 #include "tx_gather.h"
@@ -230,11 +231,15 @@ tx_protected(int fd, struct sock *s, const struct msghdr *msg,
     struct tx_more *more)
 {
 	bool plain = false;
-	ssize_t n;
+	ssize_t n = 0;
 
-	if (atomic_load(&s->state) == SOCK_FRESH)
+	if (atomic_load(&s->state) == SOCK_FRESH) {
 		s->first = *dst;
-	n = tx_attach(fd, s, flags);
+		if (s->kconnected) /* an error of its plain peer */
+			n = -sockopt_get(fd, SOL_SOCKET, SO_ERROR);
+	}
+	if (n == 0)
+		n = tx_attach(fd, s, flags);
 	if (n != 0)
 		return n;
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
@@ -357,8 +362,12 @@ tx_check_first(int fd, struct sock *s, const struct msghdr *msg)
 
 	if (n == 0 && !s->kconnected)
 		return -EDESTADDRREQ;
+	if (n == 0 || n == 1)
+		n = s->options.shut ? -EPIPE : n;
 	if (n < 0)
 		return n;
+	if (!s->bound) /* the first piece gets it a port */
+		(void)ksock_autobind_quietly(fd, s, 0);
 	return n == 0 ? 0 : tx_option_read(&ask, fd, s, &dst, msg);
 }
 

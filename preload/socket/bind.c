@@ -292,6 +292,21 @@ bind_is_forbidden(int fd, const struct sock *s, const struct mp_addr *a)
 	    agent_rpc_may_bind(fd, s, a) == -EADDRINUSE;
 }
 
+/* The port is taken: the socket joins ours at the wildcard, or the agent has
+ * just let go of it. */
+static int
+bind_plain_again(int fd, struct sock *s, const struct mp_addr *a,
+    const struct sockaddr *name, socklen_t len)
+{
+	int error = agent_rpc_may_bind(fd, s, a);
+
+	if (error != 0 && error != -ENOENT)
+		return -EADDRINUSE;
+	if (error == 0)
+		sock_set_option(fd, SO_REUSEPORT, 1);
+	return bind_as(fd, s, a, name, len);
+}
+
 /* Binds a plain socket: loopback, groups, broadcast, name servers. */
 static int
 bind_plain(int fd, struct sock *s, const struct mp_addr *a,
@@ -304,11 +319,8 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 	sock_set_option(fd, SO_REUSEADDR, s->reuseaddr);
 	sock_set_option(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
-	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a) &&
-	    agent_rpc_may_bind(fd, s, a) == 0) { /* beside ours at the wildcard */
-		sock_set_option(fd, SO_REUSEPORT, 1);
-		error = bind_as(fd, s, a, name, len);
-	}
+	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a))
+		error = bind_plain_again(fd, s, a, name, len);
 	if (error == 0) {
 		s->local = *a;
 		s->local.port = 0;
