@@ -79,6 +79,17 @@ BUILT = cov
 EXTRA = --coverage -O0
 endif
 
+ifdef FUZZ
+B = build/fuzzer
+BUILT = fuzzer
+STATIC =
+# Comparisons are not traced: the sanitizers make more of them than the code does.
+# A bool of a message from another process may be 198, and counts as some bool.
+EXTRA = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-coverage=trace-cmp -fno-sanitize=bool,enum \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
 OURS = -std=gnu11 -fPIC -fvisibility=hidden -ffunction-sections \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wsign-compare \
 	-Wstrict-prototypes -Wvla $(EXTRA)
@@ -343,13 +354,14 @@ $(B)/flags: FORCE
 
 include tests/diff/rules.mk
 include tests/kernel/rules.mk
+include tests/fuzz/rules.mk
 
 # --- How it is tested -------------------------------------------------------
 
 check:
 	scripts/deps
 	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
-	    check-kernel sim check-cli check-agent-unit check-agent check-diff \
+	    check-fuzz check-kernel sim check-cli check-agent-unit check-agent check-diff \
 	    check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)

@@ -37,6 +37,11 @@ journal(const char *format, ...)
 	n += m;
 	if (m < 0 || n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
+	/* Names of programs and files are others' words: they end no line, and
+	 * a terminal obeys none. */
+	for (m = 0; m < n; m++)
+		if ((unsigned char)line[m] < ' ' || line[m] == 0x7f)
+			line[m] = '?';
 	line[n] = '\n';
 	/* A full disk does not stop the agent. */
 	if (write(journal_fd, line, (size_t)n + 1) < 0)

@@ -11,6 +11,8 @@
 
 #define PEERS_BLANK " \t\r"
 
+enum { PEERS_SHOWN = 64 }; /* letters of a wrong word */
+
 bool
 peers_name_ok(const char *name)
 {
@@ -68,11 +70,18 @@ peers_word(struct rest *line, char word[PEERS_WORD])
 	return n;
 }
 
+/* The message goes to terminals and logs: it has no control character. */
 static int
 peers_refuse(struct peers *p, const char *want, const char *word)
 {
-	snprintf(p->fault, sizeof(p->fault), "expected %s, found %s%.64s%s",
-	    want, word[0] != '\0' ? "\"" : "nothing", word,
+	char shown[PEERS_SHOWN + 1];
+	size_t i;
+
+	for (i = 0; i < PEERS_SHOWN && word[i] != '\0'; i++)
+		shown[i] = word[i] < ' ' || word[i] > '~' ? '?' : word[i];
+	shown[i] = '\0';
+	snprintf(p->fault, sizeof(p->fault), "expected %s, found %s%s%s",
+	    want, word[0] != '\0' ? "\"" : "nothing", shown,
 	    word[0] != '\0' ? "\"" : "");
 	return -EINVAL;
 }

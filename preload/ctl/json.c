@@ -11,6 +11,27 @@
 #include "mp.h"
 #include "shared/net.h"
 
+/* Writes a text that ends at a 0 or after `size' bytes.  Bytes past ASCII are
+ * written as Latin-1, so that the output is valid whatever they are. */
+static void
+json_put_string(const char *text, size_t size)
+{
+	size_t i;
+	unsigned char c;
+
+	putchar('"');
+	for (i = 0; i < size && text[i] != '\0'; i++) {
+		c = (unsigned char)text[i];
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < ' ' || c > '~')
+			printf("\\u%04x", c);
+		else
+			putchar(c);
+	}
+	putchar('"');
+}
+
 /* Begins a value: comma, new line and name, as far as they are due. */
 static void
 json_name(struct json *j, const char *name)
@@ -19,8 +40,10 @@ json_name(struct json *j, const char *name)
 		putchar(',');
 	if (j->depth > 0 && !j->line)
 		printf("\n%*s", (int)j->depth * 2, "");
-	if (name != NULL)
-		printf(j->line ? "\"%s\":" : "\"%s\": ", name);
+	if (name != NULL) { /* a counter's is a word of the agent's */
+		json_put_string(name, SIZE_MAX);
+		fputs(j->line ? ":" : ": ", stdout);
+	}
 	j->more = true;
 }
 
@@ -48,27 +71,6 @@ json_end(struct json *j)
 {
 	putchar('\n');
 	j->more = false;
-}
-
-/* Writes a text that ends at a 0 or after `size' bytes.  Bytes past ASCII are
- * written as Latin-1, so that the output is valid whatever they are. */
-static void
-json_put_string(const char *text, size_t size)
-{
-	size_t i;
-	unsigned char c;
-
-	putchar('"');
-	for (i = 0; i < size && text[i] != '\0'; i++) {
-		c = (unsigned char)text[i];
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < ' ' || c > '~')
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
 }
 
 void

@@ -51,6 +51,9 @@ rows_receive(struct rows *rows, int fd)
 			return n;
 		if (row.kind == IPC_ROW_END)
 			return 0;
+		/* An event has other fields. */
+		if (row.event != IPC_EVENT_NONE)
+			return -EPROTO;
 		n = rows_add(rows, &row);
 	} while (n == 0);
 	return n;

@@ -164,7 +164,7 @@ rx_open_internal(struct rx *in, bool peek)
 		return RX_GIVE;
 	if (inner.kind == INTERNAL_DATA || inner.kind == INTERNAL_LAST)
 		return rx_is_unseen(s, &inner, peek) ? RX_GIVE : RX_DROP;
-	if (inner.kind != INTERNAL_ERROR)
+	if (inner.kind != INTERNAL_ERROR || peek) /* rx_sweep() takes it */
 		return RX_DROP;
 	if (internal_error(&inner, in->buf->packet) == ECONNREFUSED)
 		return rx_refusal(s, &inner.from);
@@ -563,8 +563,7 @@ rx_message(int fd, struct sock *s, struct msghdr *msg, int flags)
 		error = rx_attach(fd, s, flags);
 	if (error != 0)
 		n = error;
-	else if (atomic_load(&s->state) != SOCK_ATTACHED ||
-	    (flags & MSG_OOB) != 0)
+	else if (atomic_load(&s->state) != SOCK_ATTACHED)
 		n = rx_plain(fd, s, msg, flags);
 	else
 		n = rx_attached(fd, s, msg, flags);

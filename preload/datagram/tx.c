@@ -79,6 +79,7 @@
 #include "socket/patience.h"
 #include "socket/pinned.h"
 #include "socket/sock.h"
+#include "socket/sockopt.h"
 #include "tx_bundle.h"
 #include "tx_many.h"
 #include "tx_gather.h"
@@ -231,11 +232,15 @@ tx_protected(int fd, struct sock *s, const struct msghdr *msg,
     struct tx_more *more)
 {
 	bool plain = false;
-	ssize_t n;
+	ssize_t n = 0;
 
-	if (atomic_load(&s->state) == SOCK_FRESH)
+	if (atomic_load(&s->state) == SOCK_FRESH) {
 		s->first = *dst;
-	n = tx_attach(fd, s, flags);
+		if (s->kconnected) /* an error of its plain peer */
+			n = -sockopt_get(fd, SOL_SOCKET, SO_ERROR);
+	}
+	if (n == 0)
+		n = tx_attach(fd, s, flags);
 	if (n != 0)
 		return n;
 	if (atomic_load(&s->state) != SOCK_ATTACHED)
@@ -295,6 +300,23 @@ tx_kernel_target(int fd, struct sock *s, struct mp_addr *dst)
 	return error != 0 ? error : s->connected;
 }
 
+/* Over IPv4 there is no urgent data; the kernel's IPv6 takes no notice of the
+ * flag. */
+static bool
+tx_is_urgent(const struct sock *s, int flags)
+{
+	return (flags & MSG_OOB) != 0 && s->family == AF_INET;
+}
+
+/* The error for a socket at an address that stays plain, which is to send to a
+ * protected peer.  From 127.0.0.0/8 the kernel reaches no other host. */
+static int
+tx_plain_only(const struct sock *s, const struct mp_addr *dst)
+{
+	return net_is_v4(dst) && net_is_v4(&s->local) &&
+	    net_is_loopback(&s->local) ? -EINVAL : -EACCES;
+}
+
 /* More messages like this one, or NULL: as tx_sealed(). */
 static ssize_t
 tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
@@ -314,6 +336,10 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	if (n == 0)
 		n = tx_kernel_target(fd, s, &dst);
 	tx_gather_before(fd, &dst);
+	if (tx_is_urgent(s, flags))
+		return -EOPNOTSUPP;
+	if (n == 0 && !s->kconnected) /* it gets a port, and an error */
+		(void)ksock_autobind_plain(fd, s);
 	if (n == 0) /* the peer that the kernel is connected to, or none */
 		return tx_kernel(fd, s, msg, flags);
 	if (n < 0)
@@ -323,7 +349,7 @@ tx_datagram(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	s->portless = false;
 	p = tx_policy(s, &dst);
 	if (state == SOCK_PLAIN && p.way != WAY_PLAIN)
-		return -EACCES;
+		return tx_plain_only(s, &dst);
 	if (p.way == WAY_REFUSE) {
 		tx_say_refused(&dst);
 		return -EACCES;
@@ -357,8 +383,12 @@ tx_check_first(int fd, struct sock *s, const struct msghdr *msg)
 
 	if (n == 0 && !s->kconnected)
 		return -EDESTADDRREQ;
+	if (n == 0 || n == 1)
+		n = s->options.shut ? -EPIPE : n;
 	if (n < 0)
 		return n;
+	if (!s->bound) /* the first piece gets it a port */
+		(void)ksock_autobind_quietly(fd, s, 0);
 	return n == 0 ? 0 : tx_option_read(&ask, fd, s, &dst, msg);
 }
 
@@ -370,7 +400,7 @@ tx_piece(int fd, struct sock *s, const struct msghdr *msg, int flags)
 	struct cork *c;
 	ssize_t n = 0, sent = 0;
 
-	if (flags & MSG_OOB)
+	if (tx_is_urgent(s, flags))
 		return -EOPNOTSUPP;
 	c = cork_enter(s);
 	if (c == NULL)
@@ -432,6 +462,9 @@ tx_message_and_more(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	place = pinned_begin(s);
 	n = tx_in_pieces(s, flags) ? tx_piece(fd, s, msg, flags) :
 				     tx_datagram(fd, s, msg, flags, more);
+	/* The kernel chooses a port before it looks at anything else. */
+	if (n < 0 && !s->bound && atomic_load(&s->state) == SOCK_FRESH)
+		(void)ksock_autobind_plain(fd, s);
 	pinned_end(place);
 	return n;
 }

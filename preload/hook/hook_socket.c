@@ -145,14 +145,14 @@ HOOK(int, shutdown, (int fd, int how))
 	result = real_shutdown(fd, how);
 	if (s == NULL)
 		return result;
-	/* The kernel's socket is not connected: it was shut down all the same,
-	 * but the call failed. */
+	/* A socket that is not connected is shut down all the same, but the call
+	 * fails. */
+	if ((result == 0 || errno == ENOTCONN) && how != SHUT_RD)
+		s->options.shut = true;
 	if (result != 0 && errno == ENOTCONN && s->connected) {
 		errno = saved;
 		result = 0;
 	}
-	if (result == 0 && how != SHUT_RD)
-		s->options.shut = true;
 	fdtab_release(s);
 	return result;
 }

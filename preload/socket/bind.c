@@ -292,6 +292,21 @@ bind_is_forbidden(int fd, const struct sock *s, const struct mp_addr *a)
 	    agent_rpc_may_bind(fd, s, a) == -EADDRINUSE;
 }
 
+/* The port is taken: the socket joins ours at the wildcard, or the agent has
+ * just let go of it. */
+static int
+bind_plain_again(int fd, struct sock *s, const struct mp_addr *a,
+    const struct sockaddr *name, socklen_t len)
+{
+	int error = agent_rpc_may_bind(fd, s, a);
+
+	if (error != 0 && error != -ENOENT)
+		return -EADDRINUSE;
+	if (error == 0)
+		sock_set_option(fd, SO_REUSEPORT, 1);
+	return bind_as(fd, s, a, name, len);
+}
+
 /* Binds a plain socket: loopback, groups, broadcast, name servers. */
 static int
 bind_plain(int fd, struct sock *s, const struct mp_addr *a,
@@ -304,11 +319,8 @@ bind_plain(int fd, struct sock *s, const struct mp_addr *a,
 	sock_set_option(fd, SO_REUSEADDR, s->reuseaddr);
 	sock_set_option(fd, SO_REUSEPORT, s->reuseport);
 	error = bind_as(fd, s, a, name, len);
-	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a) &&
-	    agent_rpc_may_bind(fd, s, a) == 0) { /* beside ours at the wildcard */
-		sock_set_option(fd, SO_REUSEPORT, 1);
-		error = bind_as(fd, s, a, name, len);
-	}
+	if (error == -EADDRINUSE && a->port != 0 && bind_stands_apart(a))
+		error = bind_plain_again(fd, s, a, name, len);
 	if (error == 0) {
 		s->local = *a;
 		s->local.port = 0;
@@ -337,8 +349,10 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 	error = sock_parse(s, &a, name, len, false);
 	if (error != 0)
 		return error;
-	if (s->bound)
-		return -EINVAL;
+	if (s->bound) /* the kernel's IPv4 looks at the address first */
+		return s->family == AF_INET && !net_is_any(&a) &&
+		    bind_try(fd, s, &a, 0) == -EADDRNOTAVAIL ?
+		    -EADDRNOTAVAIL : -EINVAL;
 	if (bind_is_plain(s, &a))
 		return bind_plain(fd, s, &a, name, len);
 	return bind_open(fd, s, &a);

@@ -22,13 +22,16 @@
 #include "sock.h"
 
 /* The source address that the socket has already, by bind(2) or its last
- * connect(2); else the unspecified one. */
+ * connect(2); else the unspecified one, also where that was of the other
+ * family. */
 static void
-connect_source(int fd, const struct sock *s, struct mp_addr *from)
+connect_source(int fd, const struct sock *s, const struct mp_addr *to,
+    struct mp_addr *from)
 {
 	if (s->wide || s->connected)
 		*from = s->local;
-	else if (ksock_name(fd, from) != 0)
+	else if (ksock_name(fd, from) != 0 || (s->kconnected &&
+	    net_is_v4(from) != net_is_v4(to)))
 		memset(from, 0, sizeof(*from));
 	from->port = 0;
 }
@@ -52,7 +55,7 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 		return fd;
 	sock_set_option(fd, SO_BROADCAST, s->broadcast);
 	ksock_copy_ways(of, fd);
-	connect_source(of, s, &from);
+	connect_source(of, s, to, &from);
 	/* A zoned source goes with the zone of its peer. */
 	if (!net_is_any(&from) && !net_is_zoned(&from) &&
 	    (error = ksock_bind(fd, s, &from)) ==
@@ -75,17 +78,23 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 	return error;
 }
 
-/* Has the port a session with that peer?  Then it can be connected to, even if
- * no route leads to the address that the program knows it by. */
+/* Has the port a session with that peer, which answered?  Then it can be
+ * connected to, even if no route leads to the address that the program knows it
+ * by. */
 static bool
 connect_has_session(struct sock *s, const struct mp_addr *peer)
 {
+	struct mp_session_info info;
+	uint32_t session;
 	bool found;
 
 	if (s->map.arena == NULL || !reentry_lock(s->map.arena))
 		return false;
-	found = mp_session_find(&s->map.mp, sibling_sender(&s->map, s->slot,
-	    peer), peer) != MP_NONE;
+	session = mp_session_find(&s->map.mp, sibling_sender(&s->map, s->slot,
+	    peer), peer);
+	found = session != MP_NONE &&
+	    mp_session_get(&s->map.mp, session, &info) == 0 &&
+	    info.state != MP_S_CONNECTING;
 	reentry_unlock(s->map.arena);
 	return found;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The differential harness.  diff TOPIC KIND makes a topic's calls and prints
- * their trace, diff -l lists topics and kinds, diff -p is the peer.  The script
+ * their trace, diff -l lists topics and kinds, diff -p is the peer, diff -s KIND
+ * makes lists of calls that it reads (spin.h).  The script
  * `run' runs it plain and under mprun and compares the traces.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "spin.h"
 #include "topics.h"
 
 #define TOPIC_ROW(name, kinds) { #name, kinds, topic_##name },
@@ -38,6 +40,9 @@ main(int argc, char **argv)
 		return list();
 	if (argc == 2 && strcmp(argv[1], "-p") == 0)
 		return peer_main();
+	if (argc == 3 && strcmp(argv[1], "-s") == 0 &&
+	    kind_find(argv[2]) != NULL)
+		return spin_main(kind_find(argv[2]));
 	k = argc == 3 ? kind_find(argv[2]) : NULL;
 	for (i = 0; k != NULL && i < NTOPICS; i++)
 		if (strcmp(topics[i].name, argv[1]) == 0) {
@@ -46,6 +51,6 @@ main(int argc, char **argv)
 			trace_close();
 			return 0;
 		}
-	fprintf(stderr, "usage: diff TOPIC KIND | -l | -p\n");
+	fprintf(stderr, "usage: diff TOPIC KIND | -l | -p | -s KIND\n");
 	return 2;
 }

@@ -65,34 +65,6 @@ fuzz_packet(struct duo *d, int from, uint16_t id, uint64_t seq,
 	*len = duo_make(d, from, id, seq, &msg, body, n, packet);
 }
 
-/* Invariants of an end, whatever its peer sent. */
-static void
-assert_sane(const struct duo *d, int e)
-{
-	const struct mp *m = &d->end[e].mp;
-	const struct session *s;
-	uint32_t i, id;
-	uint32_t at;
-
-	ck_assert_uint_eq(duo_count(d, e, MP_C_corrupt), 0);
-	ck_assert_uint_le(m->sh->flow_used, m->limits.flows);
-	for (i = 0; i < m->limits.sessions; i++) {
-		s = &m->sessions[i];
-		if (s->state == MP_S_FREE)
-			continue;
-		ck_assert_uint_le(s->nflows, m->limits.flows_each);
-		ck_assert_uint_le(s->live_flows, s->nflows);
-		ck_assert_uint_le(s->told_n, MP_TOLD_MAX);
-		for (id = 0; id < MP_FLOWS_MAX; id++) {
-			at = state_flow_index(m, s, id);
-			ck_assert(at == STATE_NO_INDEX ||
-			    (at < m->limits.flows &&
-			    m->flows[at].session == i &&
-			    m->flows[at].id == id));
-		}
-	}
-}
-
 /* 25 seeds, 2000 packets each: whatever the peer sends under its keys, the
  * other end stays consistent and sends little. */
 START_TEST(fuzz_peer)
@@ -131,7 +103,7 @@ START_TEST(fuzz_peer)
 		if (dice(500) == 0)
 			duo_addr_add(d, to, 1);
 	}
-	assert_sane(d, to);
+	hostile_assert_sane(d, to);
 	/* One answer to each packet, a datagram and its COPY for every third,
 	 * and probes and INITs of 16 flows. */
 	ck_assert_uint_le(d->sent[to] - sent, 2000 * 3 +
@@ -174,7 +146,7 @@ START_TEST(select_unknown)
 	ck_assert(hostile_give(d, SERVER, &path, packet, len) == MP_DROPPED);
 	len = duo_make(d, CLIENT, WIRE_FLOW_MAX, 1, &msg, "", 0, packet);
 	ck_assert(hostile_give(d, SERVER, &path, packet, len) == MP_DROPPED);
-	assert_sane(d, SERVER);
+	hostile_assert_sane(d, SERVER);
 	duo_free(d);
 }
 END_TEST
@@ -209,7 +181,7 @@ START_TEST(absurd_list)
 		ck_assert(hostile_give(d, CLIENT, &path, packet, len + 34) ==
 		    MP_CONTROL);
 		duo_run(d, d->now + SEC);
-		assert_sane(d, CLIENT);
+		hostile_assert_sane(d, CLIENT);
 	}
 	ck_assert_uint_le(d->sent[CLIENT] - sent, 16 * 4 + 10 * 2 * 3);
 	duo_chat(d, d->now + SEC, 50 * MS, &n);

@@ -70,6 +70,33 @@ hostile_give(struct duo *d, int e, const struct mp_path *path,
 	return v;
 }
 
+void
+hostile_assert_sane(const struct duo *d, int e)
+{
+	const struct mp *m = &d->end[e].mp;
+	const struct session *s;
+	uint32_t i, id;
+	uint32_t at;
+
+	ck_assert_uint_eq(duo_count(d, e, MP_C_corrupt), 0);
+	ck_assert_uint_le(m->sh->flow_used, m->limits.flows);
+	for (i = 0; i < m->limits.sessions; i++) {
+		s = &m->sessions[i];
+		if (s->state == MP_S_FREE)
+			continue;
+		ck_assert_uint_le(s->nflows, m->limits.flows_each);
+		ck_assert_uint_le(s->live_flows, s->nflows);
+		ck_assert_uint_le(s->told_n, MP_TOLD_MAX);
+		for (id = 0; id < MP_FLOWS_MAX; id++) {
+			at = state_flow_index(m, s, id);
+			ck_assert(at == STATE_NO_INDEX ||
+			    (at < m->limits.flows &&
+			    m->flows[at].session == i &&
+			    m->flows[at].id == id));
+		}
+	}
+}
+
 struct duo *
 hostile_world(int clients, int servers)
 {

@@ -26,6 +26,8 @@ enum mp_verdict hostile_give(struct duo *, int e, const struct mp_path *,
     const uint8_t *packet, size_t len);
 /* The path of a packet from an address that no end has. */
 struct mp_path hostile_elsewhere(const struct mp_path *);
+/* Invariants of an end, whatever its peer sent. */
+void hostile_assert_sane(const struct duo *, int e);
 
 /* --- A copy of an end's block, and what its end sent and received --------- */
 
