@@ -619,6 +619,7 @@ START_TEST(half_open_full)
 	for (int i = 1; i < STATE_OPEN; i++) {
 		d->end[1].mp.handshakes[i].state = HANDSHAKE_DONE;
 		d->end[1].mp.handshakes[i].born_at = d->now + 1;
+		handshake_rank(&d->end[1].mp, &d->end[1].mp.handshakes[i]);
 	}
 	seen.drop_resps = false;
 	duo_restart(d, 0); /* sends another INIT */
