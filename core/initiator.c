@@ -347,16 +347,19 @@ int
 initiator_poll(struct mp *m, const struct mp_keyring *ring, struct session *s,
     uint64_t now, struct mp_out *out, uint8_t *buf)
 {
-	uint64_t key_id = s->key_id != 0 ? s->key_id :
-	    mp_keyring_choose(ring, &s->shown);
-	const struct mp_key *key = key_id != 0 ?
-	    mp_keyring_find(ring, key_id) : NULL;
+	uint32_t id, i = STATE_ONCE(s->handshake);
+	const struct mp_key *key;
 	struct handshake *sh;
 	struct flow *f;
-	uint32_t id, i = STATE_ONCE(s->handshake);
+	uint64_t key_id;
 
+	/* First: the keyring of many peers is far away, and this is asked
+	 * whenever a session has something to send. */
 	if (initiator_due(m, s) > now)
 		return 0;
+	key_id = s->key_id != 0 ? s->key_id :
+	    mp_keyring_choose(ring, &s->shown);
+	key = key_id != 0 ? mp_keyring_find(ring, key_id) : NULL;
 	if (key == NULL) { /* the key is not loaded now, but may be later */
 		if (i < STATE_HANDSHAKES) {
 			m->handshakes[i].mask = 0;

@@ -561,7 +561,6 @@ restart(void)
 	uint64_t before, after, kib, began, at[4] = { 0 };
 	unsigned k = 0;
 
-	come_first();
 	run(3 * SECOND, clients + 1);
 	agent_usage(&before, &kib);
 	for (uint32_t i = 0; i < clients; i++)
@@ -610,6 +609,7 @@ main(int argc, char *argv[])
 	(void)setsid();
 	world_begin();
 	server_begin();
+	come_first();
 	meet();
 	if (strcmp(argv[1], "idle") == 0)
 		for (int k = 0; k < 2; k++) {

@@ -339,6 +339,27 @@ idle(struct city *c)
 	printf("%24s %6.0f\n", "send after a pause", send_batch(c, false));
 }
 
+/* How long the lock is held by what is done to all sessions at once. */
+static void
+walks(struct city *c)
+{
+	static struct mp_keyring none;
+	uint64_t t[4];
+
+	world_want(mp_slot_open(&c->server.mp, 1, MP_DUAL) == 0, "a slot");
+	t[0] = world_clock();
+	mp_slot_move(&c->server.mp, c->now, 0, 1, NULL);
+	t[1] = world_clock();
+	mp_slot_close(&c->server.mp, c->now, 1);
+	t[2] = world_clock();
+	mp_revoke(&c->clients.mp, &none, c->now);
+	t[3] = world_clock();
+	printf("%24s %.1f ms to move all to another slot, %.1f to close it, "
+	    "%.1f to end those of a key\n", "lock held",
+	    (double)(t[1] - t[0]) / 1e6, (double)(t[2] - t[1]) / 1e6,
+	    (double)(t[3] - t[2]) / 1e6);
+}
+
 enum { SEND, RECEIVE, SEND_AHEAD, RECEIVE_AHEAD, KINDS };
 
 static void
@@ -369,6 +390,8 @@ measure(uint32_t n, double one[KINDS])
 	}
 	if (n == MOST)
 		idle(c);
+	if (n > 1)
+		walks(c);
 	city_free(c);
 }
 

@@ -8,6 +8,7 @@
 #include "addr.h"
 #include "crypto.h"
 #include "duo.h"
+#include "handshake.h"
 #include "mp.h"
 #include "ratelimit.h"
 #include "state.h"
@@ -350,6 +351,7 @@ START_TEST(load_crowded)
 		m->handshakes[i].key_id = (uint64_t)i + 1;
 		m->handshakes[i].keys.sid_in = table_new_sid(m, 0);
 		table_link_sid(m, table_handshake_ref(m, &m->handshakes[i]));
+		handshake_rank(m, &m->handshakes[i]);
 	}
 	(void)duo_say(d, 0, 2);
 	duo_run(d, d->now + 950 * MS);
@@ -379,6 +381,7 @@ START_TEST(load_of_one)
 		m->handshakes[i].key_id = key;
 		m->handshakes[i].keys.sid_in = table_new_sid(m, 0);
 		table_link_sid(m, table_handshake_ref(m, &m->handshakes[i]));
+		handshake_rank(m, &m->handshakes[i]);
 	}
 	(void)duo_say(d, 0, 2);
 	duo_run(d, d->now + 250 * MS);
@@ -616,6 +619,7 @@ START_TEST(half_open_full)
 	for (int i = 1; i < STATE_OPEN; i++) {
 		d->end[1].mp.handshakes[i].state = HANDSHAKE_DONE;
 		d->end[1].mp.handshakes[i].born_at = d->now + 1;
+		handshake_rank(&d->end[1].mp, &d->end[1].mp.handshakes[i]);
 	}
 	seen.drop_resps = false;
 	duo_restart(d, 0); /* sends another INIT */
