@@ -57,7 +57,8 @@ DOCS = README.md CHANGES.md COMPATIBILITY.md LICENSE doc/guides.md \
 
 SCRIPTS = scripts/check-floors scripts/completion.bash scripts/coverage \
 	scripts/deps scripts/make-deb tests/deb/run \
-	scripts/mpplot scripts/demo tests/cli/run $(wildcard tests/cli/*.test) \
+	scripts/mpplot scripts/demo tests/model/run tests/agent/memcheck/run \
+	tests/cli/run $(wildcard tests/cli/*.test) \
 	tests/lab/run $(wildcard tests/lab/*.sh) \
 	$(wildcard tests/lab/scenarios/*/*.lab) tests/bench/bench_shim \
 	tests/bench/bench_peers tests/bench/ends.sh .ci/run
@@ -361,7 +362,8 @@ include tests/fuzz/rules.mk
 check:
 	scripts/deps
 	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
-	    check-fuzz check-kernel sim check-cli check-agent-unit check-agent check-diff \
+	    check-fuzz check-kernel model sim check-cli check-agent-unit check-agent \
+	    check-diff \
 	    check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
@@ -434,6 +436,15 @@ check-lab: $(PRODUCT) $(LAB)
 # doc/security.md.
 attack: $(PRODUCT) $(LAB)
 	B=$(B) LAB_TRIES=1 tests/lab/run attack
+
+# Both ends of an association in all states (tests/model/README.md).
+model:
+	CC='$(CC)' tests/model/run $(B)/model
+
+# The agent's tests with the agent under valgrind, which makes it slow: tests of
+# times fail.  What valgrind finds counts.
+check-agent-valgrind: $(MEMCHECK_AGENT) $(CHECK_AGENT)
+	tests/agent/memcheck/run '$(VALGRIND)' $(MEMCHECK_AGENT) $(CHECK_AGENT)
 
 # Random faults for T seconds: nothing may grow.
 T = 1200
@@ -523,7 +534,7 @@ FORCE:
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
 	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab attack soak demo \
+	check-cli check-agent-unit check-agent check-lab attack soak model check-agent-valgrind demo \
 	bench-agent bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

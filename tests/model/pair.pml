@@ -41,7 +41,6 @@ byte mutant = 0;
 #define M_REPEAT	9	/* SELECT is repeated until it is answered */
 #define M_AGAIN		10	/* a SELECT for each new peer */
 #define M_BACK		11	/* the responder returns to the flow selected */
-#define M_STALE		12	/* RESP is for the last INIT only */
 
 /* Handshakes while there is chaos, and in all. */
 #ifdef BEGIN
@@ -54,7 +53,7 @@ byte mutant = 0;
 #define UP_FIRST
 #endif
 #ifdef SELECT
-#define CHAOS_INITS	3
+#define CHAOS_INITS	2
 #define RESTARTS	1
 #define UP_FIRST
 #endif
@@ -62,7 +61,7 @@ byte mutant = 0;
 #define INITS		8	/* as many as ANY() and PICK() try */
 #define KEYS		8
 #define TICKS		24	/* timers in calm: a run needs fewer */
-#define CHOICES		3	/* of the initiator in chaos */
+#define CHOICES		2	/* of the initiator in chaos */
 
 #define BIT(n)		(1 << (n))
 #define HAS(set, n)	(((set) >> (n)) & 1)
@@ -111,6 +110,8 @@ byte ticks = 0, last = 2;	/* timers that ran in calm; whose was the last */
 
 short installed[2];	/* keys that an end has ever had */
 byte began[2];		/* associations that an end has begun */
+bit crossed = 0;	/* an end answered that had keys which the other one
+			 * had not yet: see README.md, "What it found" */
 byte letter, letter_to;	/* the key of one datagram under way; its receiver */
 bit letter_used = 0;
 byte letter_keys;	/* that its receiver has got since that one */
@@ -352,6 +353,8 @@ inline take_init(e, x)
 		assert(keys < KEYS);	/* else calm does not end */
 		keys++;
 		key_init[keys] = x;
+		crossed = (crossed || own[e] && cur[e] != 0 &&
+		    !HAS(installed[OTHER(e)], cur[e]));
 		place = (open[2 * e] == 0 || open[2 * e + 1] != 0 ->
 		    2 * e : 2 * e + 1);
 		open[place] = keys; older[place] = 0;
@@ -423,13 +426,12 @@ inline take_packet(e, key)
 		fi
 	fi;
 	if
-	:: OPENS(e, key) && cur[e] == key && calm ->
+	:: OPENS(e, key) && calm ->
+		heard[e] = 1;
 		if
-		:: !heard[e] && role[e] == 0 -> heard[e] = 1; speak(e)
-		:: else -> heard[e] = 1
+		:: role[e] == 0 -> speak(e)	/* the answer */
+		:: else
 		fi
-	:: OPENS(e, key) && cur[e] != key && calm && role[e] == 0 ->
-		speak(e)	/* the answer is under ours */
 	:: else
 	fi
 }
@@ -553,7 +555,7 @@ inline take_ack(e, key, number)
 #define INIT_MAY(e, x)	((x) <= inits && init_by[x] != e && \
 			!NEW_KEY_OF(e, x))
 #define RESP_MAY(e, x)	((x) <= keys && sent[e] != 0 && \
-			(key_init[x] == sent[e] || BROKEN(M_STALE)) && \
+			key_init[x] == sent[e] && \
 			init_by[key_init[x]] == e)
 #define PACKET_MAY(e, x) (HAS(spoke[OTHER(e)], x) && !OPENS(e, x) && \
 			(open[2 * e] == (x) || open[2 * e + 1] == (x)))
@@ -589,8 +591,7 @@ inline take_ack(e, key, number)
 #define FAST(e)		(st[e] == CONN || LOST(e) || \
 			st[e] == UP && role[e] == 1 && !asked[e] || \
 			(st[e] == DOWN || st[e] == NONE) && want[e])
-#define ALIVE		(st[0] == UP && st[1] == UP && cur[0] == cur[1] && \
-			heard[0] && heard[1])
+#define ALIVE		(st[0] == UP && st[1] == UP && heard[0] && heard[1])
 /* They take turns, as all are seconds. */
 #define TICK(e, cond, ...) WHEN(calm && QUIET && !(ALIVE && AGREED) && (cond) && \
 			(last != e || !FAST(OTHER(e))), \
@@ -707,5 +708,6 @@ active proctype pair()
 	CALM_CHOICES(0) CALM_CHOICES(1)
 	WHEN(calm && QUIET && ALIVE && AGREED, break)
 	od;
+	assert(cur[0] == cur[1] || crossed);
 	assert(SAME_FLOW)
 }
