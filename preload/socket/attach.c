@@ -334,12 +334,13 @@ attach_log_refused(const struct ipc_answer *answer, int error)
 
 /* Attaching failed.  What goes by is no refusal. */
 static void
-attach_failed(struct sock *s, const struct ipc_answer *answer, int error)
+attach_failed(int fd, struct sock *s, const struct ipc_answer *answer,
+    int error)
 {
 	bool lacks = patience_lacks(error);
 
 	if (!patience_passes(error)) {
-		atomic_store(&s->state, SOCK_REFUSED);
+		ingress_refuse(fd, s);
 		attach_log_refused(answer, error);
 		return;
 	}
@@ -430,7 +431,7 @@ attach_socket(int fd, struct sock *s)
 			if (!refusal)
 				attach_refusal(fd, s);
 		} else {
-			attach_failed(s, &answer, error);
+			attach_failed(fd, s, &answer, error);
 		}
 	}
 	changing = false;

@@ -113,7 +113,7 @@ bind_beside(int fd, struct sock *s, const struct mp_addr *a)
 		log_say(LOG_ERROR, LOG_BOUND, "port %u: another program has "
 		    "it that does not run under mpshim: nothing is sent",
 		    a->port);
-		atomic_store(&s->state, SOCK_REFUSED);
+		ingress_refuse(fd, s);
 	}
 	return 0;
 }

@@ -51,7 +51,9 @@ ingress_filter_again(int fd, struct sock *s)
 	struct sockfilter_prefix one;
 	int error;
 
-	if (s->map.arena != NULL) {
+	if (atomic_load(&s->state) == SOCK_REFUSED) {
+		/* no session: nothing of ours comes in */
+	} else if (s->map.arena != NULL) {
 		rules.prefix = mp_sid_prefix(&s->map.mp);
 		memcpy(rules.token, s->map.arena->token, ARENA_TOKEN);
 	} else if (atomic_load(&s->state) == SOCK_FRESH && !s->second) {
@@ -71,6 +73,14 @@ ingress_filter_again(int fd, struct sock *s)
 		log_say(LOG_WARN, LOG_WAY, "no packet filter: %s",
 		    strerror(-error));
 	return error;
+}
+
+void
+ingress_refuse(int fd, struct sock *s)
+{
+	atomic_store(&s->state, SOCK_REFUSED);
+	if (s->mark != 0)
+		(void)ingress_filter(fd, s);
 }
 
 void

@@ -14,6 +14,9 @@ int ingress_filter(int fd, struct sock *);
 /* The same if it is to be another one than this process attached last; only
  * while no other process can have attached one since. */
 int ingress_filter_again(int fd, struct sock *);
+/* The socket can have no session any more: SOCK_REFUSED, and what only sessions
+ * have does not come in, as the program would get it as it is. */
+void ingress_refuse(int fd, struct sock *);
 /*
  * May the program get this datagram of a session?  The kernel decides when a
  * packet arrives (`arrival', CLOCK_BOOTTIME), not when it is read.  But a

@@ -52,7 +52,7 @@ links_ask_again(int fd, struct sock *s)
 	if (agent_rpc(IPC_LINKS, fd, s, &anywhere, pass, &answer, &got) == 0 &&
 	    answer.error == 0 && got >= 0 &&
 	    !links_follow(fd, s, answer.slot, got)) {
-		atomic_store(&s->state, SOCK_REFUSED);
+		ingress_refuse(fd, s);
 		log_say(LOG_ERROR, LOG_AGENT, "nothing is sent: the socket "
 		    "cannot change its device");
 	}
