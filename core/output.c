@@ -358,8 +358,11 @@ output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
 		f = policy_best(m, s, &ask);
 	}
 	if (s->close_tries++ < 2 && f != NULL && !f->gone && !f->down &&
-	    send_control(m, s, f, now, &msg, 0, o->out, o->buf) > 0)
+	    budget_may(m, s, f, false, WIRE_MIN) &&
+	    send_control(m, s, f, now, &msg, 0, o->out, o->buf) > 0) {
+		budget_sent(m, s, f, false, o->out->len);
 		return 1;
+	}
 	session_free(m, s);
 	return 0;
 }
