@@ -394,8 +394,20 @@ check-valgrind: $(CHECK)
 check-preload: $(CHECK_PRELOAD)
 	$(CHECK_PRELOAD)
 
+# Scenarios; then the lists of operations that once failed, and new ones, which
+# are others each day.
 sim: $(SIMULATOR)
 	$(SIMULATOR)
+	$(SIMULATOR) list tests/sim/found/*.list
+	$(SIMULATOR) campaign 300
+
+# N random lists of operations from SEED on; what fails is shrunk, and kept in
+# build/found.
+N = 10000
+SEED =
+campaign: $(SIMULATOR)
+	mkdir -p $(B)/found
+	$(SIMULATOR) campaign $(N) $(if $(SEED),$(SEED),day) $(B)/found
 
 # Mosh over two emulated paths, one of which dies and comes back.
 demo:
@@ -533,8 +545,9 @@ FORCE:
 
 .DELETE_ON_ERROR:
 .PHONY: all check check-floors check-docs check-exports check-unit check-preload \
-	check-valgrind sim \
-	check-cli check-agent-unit check-agent check-lab attack soak model check-agent-valgrind demo \
+	check-valgrind sim campaign \
+	check-cli check-agent-unit check-agent check-lab attack soak model \
+	check-agent-valgrind demo \
 	bench-agent bench-core \
 	bench-shim bench-peers coverage \
 	tidy product install uninstall deb check-deb clean FORCE

@@ -32,7 +32,13 @@
 
 /* Sessions that one call runs, so that the lock is not held for long: less than
  * 1 ms; to adapt to new addresses takes longer than to run. */
-enum { OUTPUT_RUNS = 512, OUTPUT_ADAPT = 8 };
+enum {
+	OUTPUT_RUNS = 512,
+	OUTPUT_ADAPT = 8,
+	/* bytes of a probe that tells all it can */
+	OUTPUT_PROBE = WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN + 4 +
+	    WIRE_REPORT + WIRE_SKIPPED,
+};
 
 /* Where one call of mp_poll() writes. */
 struct output {
@@ -91,9 +97,7 @@ send_reply(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	}
 	f->reply = false;
 	f->ack_due = MP_NEVER;
-	if (!budget_may(m, s, f, alt,
-		WIRE_MIN + WIRE_DATA + WIRE_NUMBER + WIRE_LINK +
-		    WIRE_TOKEN))
+	if (!budget_may(m, s, f, alt, OUTPUT_PROBE + WIRE_NUMBER))
 		return 0;
 	loss_report(f, &msg);
 	if (send_control(m, s, f, now, &msg, 0, o->out, o->buf) == 0)
@@ -193,8 +197,7 @@ output_flow(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return 1;
 	if (now >= probe_due(m, s, f, now) ||
 	    (now >= f->ack_due && probe_joins(s, f, now))) {
-		if (budget_may(m, s, f, false,
-			WIRE_MIN + WIRE_DATA + WIRE_LINK + WIRE_TOKEN + 4))
+		if (budget_may(m, s, f, false, OUTPUT_PROBE))
 			return send_probe(m, s, f, now, o);
 		if (s->initiator && !f->unproven)
 			budget_refused(s, now);
@@ -325,8 +328,11 @@ output_addr(struct mp *m, struct session *s, uint64_t now, struct output *o)
 		tries = STATE_ONCE(s->addr_tries);
 		s->addr_at = now + (tries < 4 ? again[tries] : 60 * SEC);
 		s->addr_tries = tries < 4 ? tries + 1 : tries;
-		return send_control(m, s, f, now, &msg, 0, o->out,
-		    o->buf) > 0;
+		if (!budget_may(m, s, f, false, WIRE_MIN) || send_control(m, s,
+		    f, now, &msg, 0, o->out, o->buf) == 0)
+			return 0;
+		budget_sent(m, s, f, false, o->out->len);
+		return 1;
 	}
 	return 0;
 }
@@ -353,8 +359,11 @@ output_close(struct mp *m, struct session *s, uint64_t now, struct output *o)
 		f = policy_best(m, s, &ask);
 	}
 	if (s->close_tries++ < 2 && f != NULL && !f->gone && !f->down &&
-	    send_control(m, s, f, now, &msg, 0, o->out, o->buf) > 0)
+	    budget_may(m, s, f, false, WIRE_MIN) &&
+	    send_control(m, s, f, now, &msg, 0, o->out, o->buf) > 0) {
+		budget_sent(m, s, f, false, o->out->len);
 		return 1;
+	}
 	session_free(m, s);
 	return 0;
 }

@@ -166,7 +166,7 @@ op_balance(struct field *f, const uint32_t *arg)
 	struct iface *i = field_link(f, arg[0]);
 
 	if (i != NULL && i->nat != NULL)
-		i->nat->balances = true;
+		i->nat->balances = f->unordered = true;
 }
 
 /* --- Hosts ---------------------------------------------------------------- */

@@ -242,6 +242,15 @@ campaign_run(uint64_t count, uint64_t seed, const char *dir)
 	return c.finds == 0 ? 0 : 1;
 }
 
+/* A number; or "day": another row of lists each day, far from the next one's. */
+static uint64_t
+campaign_seed(const char *word)
+{
+	if (strcmp(word, "day") == 0)
+		return (uint64_t)time(NULL) / 86400 * 100000000;
+	return strtoull(word, NULL, 0);
+}
+
 int
 campaign_main(int argc, char **argv)
 {
@@ -259,8 +268,8 @@ campaign_main(int argc, char **argv)
 		return 0;
 	}
 	if (argc >= 3 && argc <= 5 && strcmp(argv[1], "campaign") == 0)
-		return campaign_run(strtoull(argv[2], NULL, 0), argc > 3 ?
-		    strtoull(argv[3], NULL, 0) : (uint64_t)time(NULL) / 86400,
-		    argc > 4 ? argv[4] : NULL);
+		return campaign_run(strtoull(argv[2], NULL, 0),
+		    campaign_seed(argc > 3 ? argv[3] : "day"), argc > 4 ?
+		    argv[4] : NULL);
 	return -1;
 }

@@ -47,7 +47,8 @@
 
 enum {
 	FIELD_BEGIN = 10000000, /* of the world's clock, us */
-	FIELD_BACK = 30000000, /* us */
+	FIELD_BACK = 90000000, /* us: a peer is lost after 3 (SRTT + 4 RTTVAR),
+				* of 5 s each at most */
 	FIELD_END = 400000000, /* longer than any key and session lives */
 	FIELD_DELAY = 5000,    /* each way, of the first link; us */
 };

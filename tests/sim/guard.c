@@ -19,7 +19,8 @@ enum {
 	GUARD_INIT = 172,  /* bytes of an INIT */
 	GUARD_HEAD = 12,   /* sid4 nonce8; of an INIT: what is before e */
 	GUARD_GAP_MOST = 10, /* s between handshakes */
-	GUARD_RENEW = 5, /* s that an ephemeral key of an INIT lives */
+	GUARD_RENEW = 3, /* s: an ephemeral key of an INIT lives for 5 s, but its
+			  * first packets may not have gone out */
 	GUARD_SLACK = 2000, /* us: a late agent */
 };
 
@@ -124,7 +125,7 @@ guard_handshake(struct field *f, const struct host *h, const struct packet *p)
 	if (g->life != h->lives || g->heard)
 		g->mute = 0;
 	gap = now - g->at;
-	/* the same one goes on after 5 s, with another ephemeral key */
+	/* the same one may go on, with another ephemeral key */
 	renewed = g->life == h->lives && now >= g->e_at + SEC(GUARD_RENEW);
 	want = SEC(g->mute == 0 ? 1 : g->mute > 4 ? GUARD_GAP_MOST :
 	    1 << (g->mute - 1));

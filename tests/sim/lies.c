@@ -355,4 +355,5 @@ op_divert(struct field *f, const uint32_t *arg)
 {
 	if (arg[0] < f->n_hosts)
 		f->divert[arg[0]] = arg[1];
+	f->unordered = true;
 }
