@@ -1,5 +1,6 @@
 # The fuzz targets (tests/fuzz); the top Makefile includes this.
 
+SCRIPTS += tests/fuzz/run
 FUZZ_ALL = peer wire config peers ask answer filter steer rows
 FUZZ_BINARIES = $(FUZZ_ALL:%=$(B)/fuzz/fuzz_%)
 FUZZ_FILES = $(B)/fuzz/fuzz.o $(if $(FUZZ),,$(B)/fuzz/files.o)
