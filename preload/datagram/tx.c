@@ -463,6 +463,8 @@ tx_message_and_more(int fd, struct sock *s, const struct msghdr *msg, int flags,
 	n = tx_in_pieces(s, flags) ? tx_piece(fd, s, msg, flags) :
 				     tx_datagram(fd, s, msg, flags, more);
 	/* The kernel chooses a port before it looks at anything else. */
+	if (n < 0 && n != -EAGAIN)
+		s->portless = false;
 	if (n < 0 && !s->bound && atomic_load(&s->state) == SOCK_FRESH)
 		(void)ksock_autobind_plain(fd, s);
 	pinned_end(place);

@@ -338,6 +338,7 @@ int
 sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 {
 	struct sockaddr_in any;
+	bool v6only = s->v6only;
 	struct mp_addr a;
 	int error;
 
@@ -353,7 +354,12 @@ sock_bind(int fd, struct sock *s, const struct sockaddr *name, socklen_t len)
 		return s->family == AF_INET && !net_is_any(&a) &&
 		    bind_try(fd, s, &a, 0) == -EADDRNOTAVAIL ?
 		    -EADDRNOTAVAIL : -EINVAL;
-	if (bind_is_plain(s, &a))
-		return bind_plain(fd, s, &a, name, len);
-	return bind_open(fd, s, &a);
+	/* The kernel lets a socket at one IPv6 address have no IPv4. */
+	if (s->family == AF_INET6 && !net_is_any(&a) && !net_is_v4(&a))
+		s->v6only = true;
+	error = bind_is_plain(s, &a) ? bind_plain(fd, s, &a, name, len) :
+				       bind_open(fd, s, &a);
+	if (error != 0)
+		s->v6only = v6only;
+	return error;
 }

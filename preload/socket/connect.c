@@ -39,10 +39,11 @@ connect_source(int fd, const struct sock *s, const struct mp_addr *to,
 /*
  * The local address that the kernel would give the connection; or the error
  * that it would give: tried on a scratch socket.  *zone is that of `to'; the
- * socket's own options choose one where the program names none.
+ * socket's own options choose one where the program names none.  The unspecified
+ * address becomes that of this host which the kernel takes for it.
  */
 static int
-connect_route(int of, const struct sock *s, const struct mp_addr *to,
+connect_route(int of, const struct sock *s, struct mp_addr *to,
     uint32_t *zone, struct mp_addr *local)
 {
 	struct sockaddr_in6 sin6;
@@ -70,10 +71,12 @@ connect_route(int of, const struct sock *s, const struct mp_addr *to,
 	if (error == 0)
 		error = ksock_name(fd, local);
 	len = sizeof(sin6);
-	if (error == 0 && net_is_zoned(to) &&
+	if (error == 0 && (net_is_zoned(to) || net_is_any(to)) &&
 	    SECCOMP_ALLOWS(SYS_getpeername) &&
-	    real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0)
+	    real_getpeername(fd, (struct sockaddr *)&sin6, &len) == 0) {
 		*zone = net_zone((struct sockaddr *)&sin6, len);
+		(void)net_get(to, (struct sockaddr *)&sin6, len);
+	}
 	real_close(fd);
 	return error;
 }

@@ -15,6 +15,7 @@ main(void)
 		return 1;
 	runner = srunner_create(suite_backlog());
 	srunner_add_suite(runner, suite_bind_rule());
+	srunner_add_suite(runner, suite_journal());
 	srunner_add_suite(runner, suite_port());
 	srunner_add_suite(runner, suite_slots());
 	srunner_add_suite(runner, suite_socket_gc());

@@ -7,6 +7,7 @@
 
 Suite *suite_backlog(void);
 Suite *suite_bind_rule(void);
+Suite *suite_journal(void);
 Suite *suite_port(void);
 Suite *suite_slots(void);
 Suite *suite_socket_gc(void);

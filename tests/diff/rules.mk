@@ -2,7 +2,8 @@
 
 DIFF_O = $(patsubst tests/diff/%.c,$(B)/diff/%.o,$(wildcard tests/diff/*.c))
 DIFF = $(B)/diff/diff
-SCRIPTS += tests/diff/run
+SCRIPTS += tests/diff/run tests/diff/spin
+N = 10000
 
 all: $(DIFF)
 
@@ -15,8 +16,13 @@ $(B)/diff/%.o: tests/diff/%.c $(B)/flags
 
 -include $(DIFF_O:.o=.d)
 
-# The last line is `N passed, N failed', in calls.
+# The last line is `N passed, N failed', in calls; before it, in lists of calls.
 check-diff: $(PRODUCT) $(LAB) $(DIFF)
+	B=$(B) tests/diff/spin tests/diff/found/*
 	B=$(B) tests/diff/run
 
-.PHONY: check-diff
+# N random lists of calls, plain and under mpshim; SEED=... for the same again.
+spin: $(PRODUCT) $(LAB) $(DIFF)
+	B=$(B) tests/diff/spin -n $(N) $(SEED:%=-s %)
+
+.PHONY: check-diff spin

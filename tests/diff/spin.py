@@ -67,6 +67,9 @@ def kind_of(call):
     name, _, a, b, _ = call.split(".")
     if name == "connect" and int(a) % 8 in (4, 5, 6):
         return "connect+own"
+    if name == "sendto" and int(call.split(".")[4]) % 8 in (4, 5, 6) or \
+            name == "sendmsg" and int(call.split(".")[4]) // 8 % 8 in (4, 5, 6):
+        return name + "+own"
     if name.startswith("send") and int(b) % 14 == 11:
         return name + "+more"
     return name
@@ -93,6 +96,9 @@ class Pair:
         before = set()
         for call in calls[:number]:
             before |= {call.split(".")[0], kind_of(call)}
+        if sum(c.split(".")[0] in ("connect", "unspec")
+               for c in calls[:number]) > 1:
+            before.add("reconnect")
         names = {"*", name}
         if number < len(calls):
             names.add(kind_of(calls[number]))

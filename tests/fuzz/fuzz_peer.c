@@ -100,14 +100,14 @@ peer_step(struct duo *d, struct peer_twist *t, struct feed *f)
 {
 	uint8_t op = feed_byte(f);
 
-	switch (op & 7) {
+	switch (op & 15) {
 	default:
 		peer_packet(d, t, f);
 		break;
 	case 1:
 		t->at = feed_byte(f);
 		t->by = feed_byte(f);
-		t->left = 1 + (op >> 3 & 7);
+		t->left = 1 + (op >> 4);
 		break;
 	case 2:
 		(void)duo_say(d, !t->from, op);
@@ -116,16 +116,16 @@ peer_step(struct duo *d, struct peer_twist *t, struct feed *f)
 		(void)duo_say(d, t->from, op);
 		break;
 	case 4:
-		if (op & 8)
-			duo_addr_del(d, !t->from, op >> 4 & 1);
+		if (op & 16)
+			duo_addr_del(d, !t->from, op >> 5 & 1);
 		else
-			duo_addr_add(d, !t->from, op >> 4 & 1);
+			duo_addr_add(d, !t->from, op >> 5 & 1);
 		break;
 	case 5:
-		duo_run(d, d->now + (uint64_t)MS * (op >> 3));
+		duo_run(d, d->now + (uint64_t)MS * (op >> 4) * 2);
 		break;
 	case 6:
-		duo_run(d, d->now + (uint64_t)MS * 20 * feed_byte(f));
+		duo_run(d, d->now + (uint64_t)MS * 20 * (feed_byte(f) & 63));
 		break;
 	}
 }

@@ -16,10 +16,12 @@
 
 #include "ctl/ask.h"
 #include "ctl/event_json.h"
+#include "ctl/event_text.h"
 #include "ctl/history.h"
 #include "ctl/rows.h"
 #include "ctl/status.h"
 #include "ctl/view.h"
+#include "ctl/who.h"
 #include "fuzz.h"
 #include "shared/connect_agent.h"
 #include "shared/ipc.h"
@@ -113,7 +115,7 @@ rows_as_json(struct rows *rows)
 	status_put_json(rows->row, rows->n);
 }
 
-/* mpctl events. */
+/* mpctl events, both forms. */
 static void
 rows_as_events(struct rows *rows)
 {
@@ -123,8 +125,12 @@ rows_as_events(struct rows *rows)
 
 	(void)rows;
 	while (fd >= 0 && ask_read_row(fd, &row, why) == 1)
-		if (row.event != IPC_EVENT_NONE)
+		if (row.event != IPC_EVENT_NONE) {
+			who_note(&row);
 			event_put_json(&row);
+			event_put_text(&row);
+			who_forget(&row);
+		}
 	close(fd);
 }
 

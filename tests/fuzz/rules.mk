@@ -1,5 +1,6 @@
 # The fuzz targets (tests/fuzz); the top Makefile includes this.
 
+SCRIPTS += tests/fuzz/run
 FUZZ_ALL = peer wire config peers ask answer filter steer rows
 FUZZ_BINARIES = $(FUZZ_ALL:%=$(B)/fuzz/fuzz_%)
 FUZZ_FILES = $(B)/fuzz/fuzz.o $(if $(FUZZ),,$(B)/fuzz/files.o)
@@ -20,8 +21,7 @@ FUZZ_O_ask = $(AGENT_TESTED_O) $(SHARED_O) $(call fuzz_o,agent_unit/world \
 FUZZ_O_answer = $(SHARED_O) $(REAL_O)
 FUZZ_O_filter = $(FUZZ_FILTER)
 FUZZ_O_steer = $(FUZZ_FILTER)
-FUZZ_O_rows = $(SHARED_O) $(REAL_O) $(patsubst %,$(B)/preload/ctl/%.o,rows \
-	ask history view say fields json status_json status_text event_json)
+FUZZ_O_rows = $(SHARED_O) $(filter-out $(B)/preload/ctl/main.o,$(CTL_O))
 # Calls that a target answers.
 FUZZ_WRAP_ask = $(AGENT_WRAPPED) socket_gc_watch
 FUZZ_WRAP_answer = connect_agent_open_by
@@ -30,6 +30,7 @@ FUZZ_WRAP_steer = seccomp_setsockopt
 FUZZ_WRAP_rows = connect_agent_open
 
 FUZZ_LIBS_ask = -lbsd -lmd -lseccomp
+FUZZ_LIBS_rows = -lncursesw -ltinfo
 
 define fuzz_rule
 $(B)/fuzz/fuzz_$(1): $(B)/fuzz/fuzz_$(1).o $(FUZZ_FILES) $(FUZZ_O_$(1)) $(LIB)
