@@ -14,6 +14,7 @@
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
+#include "overflow.h"
 #include "part_order.h"
 #include "probe.h"
 #include "recent.h"
@@ -465,6 +466,8 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	if (!r->former && (r->fresh || r->in_order))
 		loss_came(r->f, rx->control, rx->seq, r->now);
+	if (!r->former && !rx->control)
+		overflow_read(m, r->s, r->f, r->arrival, r->now);
 	if (!r->former) {
 		state_keys(r->s)->heard = true;
 		initiator_heard(r->s, !rx->control, r->now);
