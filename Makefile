@@ -106,7 +106,7 @@ AGENT_O = $(call room_o,agent) $(REAL_O)
 CONFIG_O = $(addprefix $(B)/preload/policy/,rules.o config_file.o settings.o)
 RUN_O = $(call room_o,run) $(REAL_O) $(CONFIG_O) \
 	$(addprefix $(B)/preload/ctl/,environ.o program.o key.o keydir.o \
-	say.o) \
+	say.o suggest.o) \
 	$(addprefix $(B)/preload/agent/,keyfile.o peers.o)
 CTL_O = $(call room_o,ctl) $(REAL_O) $(CONFIG_O) \
 	$(addprefix $(B)/preload/agent/,keyfile.o peers.o rtnl.o)
@@ -126,7 +126,7 @@ CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
 CHECK_CTL_TESTED_O = $(B)/preload/agent/status_diff.o \
 	$(B)/preload/agent/rtnl.o \
-	$(patsubst %,$(B)/preload/ctl/%.o,history view say fields json \
+	$(patsubst %,$(B)/preload/ctl/%.o,history view say fields form json \
 	status_json status_text event_json)
 CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \

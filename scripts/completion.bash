@@ -129,9 +129,9 @@ _mpctl() {
 	case ${COMP_WORDS[1]}:$cur in
 	doctor:-*) _mpshim_words '--json --help' ;;
 	check-config:-*) _mpshim_words '--file --help' ;;
-	status:-*) _mpshim_words '--json --key --at --sort --from --most --help' ;;
+	status:-*) _mpshim_words '--short --json --key --at --sort --from --most --help' ;;
 	metrics:-*) _mpshim_words '--output --help' ;;
-	events:-*) _mpshim_words '--no-samples --port --help' ;;
+	events:-*) _mpshim_words '--text --no-samples --port --key --help' ;;
 	pair:-*) _mpshim_words '--as --ssh --replace --help' ;;
 	unpair:-*) _mpshim_words '--ssh --help' ;;
 	identity:-*) _mpshim_words '--system --help' ;;

@@ -198,8 +198,8 @@ rtnl_read_link(const struct nlmsghdr *h, struct rtnl_link *l)
 		return false;
 	l->ifindex = (uint32_t)info->ifi_index;
 	l->gone = h->nlmsg_type == RTM_DELLINK;
-	l->up = (info->ifi_flags & IFF_UP) != 0 &&
-	    (info->ifi_flags & IFF_RUNNING) != 0;
+	l->enabled = (info->ifi_flags & IFF_UP) != 0;
+	l->up = l->enabled && (info->ifi_flags & IFF_RUNNING) != 0;
 	l->loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
 	l->dummy = rtnl_is_kind(a[IFLA_LINKINFO], "dummy");
 	l->bridge = rtnl_is_kind(a[IFLA_LINKINFO], "bridge");

@@ -27,6 +27,7 @@ struct rtnl_link {
 	uint32_t mtu;	     /* bytes; 0: the message does not say */
 	char name[IFNAMSIZ]; /* "": the message does not say */
 	bool gone;	     /* RTM_DELLINK */
+	bool enabled;	     /* set up; whether or not it has a carrier */
 	bool up;	     /* and has a carrier */
 	bool loopback, dummy, bridge;
 	bool ethernet;	     /* a route over it needs a gateway */

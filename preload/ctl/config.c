@@ -3,10 +3,12 @@
  * gives to an address. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl.h"
+#include "name.h"
 #include "say.h"
 #include "policy/config_file.h"
 #include "policy/rules.h"
@@ -236,19 +238,24 @@ config_show_address(const struct settings *s, const struct mp_addr *dst,
 	config_show_outcome(s, dst, word);
 }
 
-static bool
-config_check_addresses(int argc, char **argv, struct sockfilter_prefix *to)
+/* The addresses that the words give, in memory that the caller frees; NULL, and
+ * says why: one gives none. */
+static struct mp_addr *
+config_find_addresses(int argc, char **argv)
 {
+	struct mp_addr *to = calloc((size_t)argc + 1, sizeof(*to));
 	int i;
 
-	for (i = 0; i < argc; i++)
-		if (strchr(argv[i], '/') != NULL ||
-		    !rules_prefix(to, argv[i])) {
-			say_line("check-config: expected ADDRESS[:PORT], "
-			    "found \"%s\"", argv[i]);
-			return false;
+	if (to == NULL)
+		say_line("%s", strerror(errno));
+	for (i = 0; i < argc && to != NULL; i++)
+		if (!name_find(argv[i], &to[i])) {
+			say_line("check-config: expected ADDRESS[:PORT] or "
+			    "NAME[:PORT], found \"%s\"", argv[i]);
+			free(to);
+			to = NULL;
 		}
-	return true;
+	return to;
 }
 
 /* --- The command --------------------------------------------------------- */
@@ -279,13 +286,15 @@ int
 ctl_config(const char *file, int argc, char **argv)
 {
 	static struct settings s;
-	struct sockfilter_prefix to;
+	struct mp_addr *to = config_find_addresses(argc, argv);
 	int i, status = CTL_OK;
 
-	if (!config_check_addresses(argc, argv, &to))
+	if (to == NULL)
 		return CTL_USAGE;
-	if (!config_load(&s, file))
+	if (!config_load(&s, file)) {
+		free(to);
 		return CTL_FAILED;
+	}
 	if (file == NULL)
 		config_show_variables();
 	config_show_file(&s, FROM_USER);
@@ -294,9 +303,8 @@ ctl_config(const char *file, int argc, char **argv)
 		puts("no key: mprun means all peers");
 	else if (file == NULL)
 		status = ctl_keys_check(s.keys);
-	for (i = 0; i < argc; i++) {
-		(void)rules_prefix(&to, argv[i]);
-		config_show_address(&s, &to.addr, argv[i]);
-	}
+	for (i = 0; i < argc; i++)
+		config_show_address(&s, &to[i], argv[i]);
+	free(to);
 	return status;
 }

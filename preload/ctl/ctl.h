@@ -20,6 +20,9 @@ enum ctl_exit {
 	CTL_NOT_FOUND = 127,
 };
 
+/* How the status is shown. */
+enum ctl_form { CTL_TEXT, CTL_SHORT, CTL_JSON };
+
 /* Each returns an exit status, and says what went wrong. */
 
 /* Prints the public key of the user, or of the system; makes the pair if there
@@ -52,14 +55,15 @@ int ctl_doctor(bool json, const char *peer);
 
 /* Shows the status of all programs, or of one process if `pid' is not 0, and
  * the sessions of the view; and the same, live. */
-int ctl_status(bool json, uint32_t pid, const struct ipc_view *);
+int ctl_status(enum ctl_form, uint32_t pid, const struct ipc_view *);
 int ctl_watch(uint32_t pid);
 /* Writes the counters and sums for Prometheus, to a file or (NULL) to standard
  * output. */
 int ctl_metrics(const char *file);
-/* Prints events as they happen, of one port, or of all if 0.  Returns only on
- * an error. */
-int ctl_events(uint32_t port, bool samples);
+/* Prints events as they happen: of one port, or of all if 0; about the peer of
+ * this name, or (NULL) all; as lines for people, or as JSON.  Returns only on an
+ * error. */
+int ctl_events(uint32_t port, const char *name, bool samples, bool text);
 /* Writes all events to a file, in the background, while process `pid' lives. */
 int ctl_record(const char *path, uint32_t pid);
 

@@ -10,10 +10,9 @@
 #include "ctl.h"
 #include "exam.h"
 #include "host.h"
+#include "name.h"
 #include "say.h"
-#include "policy/rules.h"
 #include "shared/net.h"
-#include "shared/sockfilter.h"
 
 static void
 doctor_run_checks(struct exam *x, const struct check *c)
@@ -58,8 +57,10 @@ doctor_show_text(const struct exam *x)
 			printf("        %s\n", x->found[i].mend);
 	}
 	doctor_show_pairs(x);
-	if (exam_faults(x) == 0)
+	if (x->nfound == 0)
 		puts("all is well");
+	else if (exam_faults(x) == 0)
+		puts("nothing found that stops multipath");
 }
 
 /* --- JSON ---------------------------------------------------------------- */
@@ -125,15 +126,15 @@ int
 ctl_doctor(bool as_json, const char *peer)
 {
 	static struct exam x;
-	static struct sockfilter_prefix to;
+	static struct mp_addr to;
 	int error;
 
-	if (peer != NULL && (strchr(peer, '/') != NULL ||
-	    !rules_prefix(&to, peer) || to.addr.port == 0)) {
-		say_line("doctor: expected ADDRESS:PORT, found \"%s\"", peer);
+	if (peer != NULL && (!name_find(peer, &to) || to.port == 0)) {
+		say_line("doctor: expected ADDRESS:PORT or NAME:PORT, found "
+		    "\"%s\"", peer);
 		return CTL_USAGE;
 	}
-	x.peer = peer != NULL ? &to.addr : NULL;
+	x.peer = peer != NULL ? &to : NULL;
 	doctor_run_checks(&x, exam_setup);
 	doctor_run_checks(&x, exam_key);
 	error = host_read(&x.host, x.peer, x.settings.interfaces,

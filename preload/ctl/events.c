@@ -15,9 +15,10 @@ events_say_waiting(void)
 }
 
 int
-ctl_events(uint32_t port, bool samples)
+ctl_events(uint32_t port, const char *name, bool samples, bool text)
 {
-	struct follow f = { .port = port, .samples = samples,
+	struct follow f = { .port = port, .name = name, .samples = samples,
+		.text = text,
 		.pidfd = -1, .on_wait = events_say_waiting };
 	int error = follow_events(&f);
 

@@ -38,7 +38,8 @@ struct check {
 struct exam_finding {
 	const struct check *check;
 	bool fault;
-	char about[16]; /* %1, for checks that look for a link's name */
+	char about[64]; /* %1, for checks that look for a link's name or an
+			 * address of the peer */
 	char text[EXAM_TEXT], mend[EXAM_TEXT]; /* with the words filled in */
 };
 

@@ -17,8 +17,9 @@ enum { NAME = 128 };
 
 struct chain {
 	char table[NAME], name[NAME];
-	bool hooked, drops;
+	bool hooked, input, drops;
 	bool accepts; /* a rule so far may accept some UDP */
+	bool answers; /* a rule so far accepts what answers this host */
 	bool all;     /* a rule so far accepts all UDP */
 };
 
@@ -86,6 +87,7 @@ firewall_rule_refuses(const struct exam *x, struct chain *in, const char *line)
 	if (firewall_has(line, "type filter hook ")) {
 		in->hooked = firewall_has(line, " hook input ") ||
 		    firewall_has(line, " hook output ");
+		in->input = firewall_has(line, " hook input ");
 		in->drops = firewall_has(line, "policy drop");
 		return false;
 	}
@@ -97,8 +99,11 @@ firewall_rule_refuses(const struct exam *x, struct chain *in, const char *line)
 		return firewall_refuses(line) && firewall_is_udp(line) &&
 		    !in->all && !firewall_is_narrowed(x, line);
 	/* A rule that names neither protocol nor interface may be for UDP. */
+	if (firewall_has(line, "established") && !firewall_has(line, "new")) {
+		in->answers = true;
+		return false;
+	}
 	in->accepts |= firewall_is_udp(line) ||
-	    firewall_has(line, "established") ||
 	    (!firewall_has(line, "tcp") && !firewall_has(line, "icmp") &&
 		!firewall_has(line, "iif") && !firewall_has(line, "oif"));
 	in->all |= firewall_is_udp(line) && firewall_has(line, "accept") &&
@@ -114,11 +119,31 @@ firewall_trim(char *line)
 	return line + strspn(line, " \t");
 }
 
-/* Reports rules that refuse UDP for the check `rules', and chains whose policy
- * drops it for the check `chains'; either may be NULL. */
+/* The checks that reading the rules is for; one of them. */
+struct wanted {
+	const struct check *rules;   /* rules that refuse UDP */
+	const struct check *chains;  /* chains whose policy drops it */
+	const struct check *answers; /* those that let answers in alone */
+};
+
+/* At the end of a chain: what does its policy do? */
 static void
-firewall_read_rules(struct exam *x, const struct check *rules,
-    const struct check *chains)
+firewall_end_chain(struct exam *x, const struct chain *in,
+    const struct wanted *w)
+{
+	const struct check *c = w->chains;
+
+	if (!in->hooked || !in->drops || in->accepts)
+		return;
+	/* What this host sends is let out where it answers, or asks. */
+	if (in->answers)
+		c = in->input ? w->answers : w->chains;
+	if (c != NULL)
+		exam_found(x, c, in->table, in->name, NULL);
+}
+
+static void
+firewall_read_rules(struct exam *x, const struct wanted *w)
 {
 	struct chain in = { .hooked = false };
 	char text[1024], *line;
@@ -129,14 +154,14 @@ firewall_read_rules(struct exam *x, const struct check *rules,
 		if (firewall_read_name(line, "table ", in.table))
 			continue;
 		if (firewall_read_name(line, "chain ", in.name))
-			in.hooked = in.drops = in.accepts = in.all = false;
+			in.hooked = in.drops = in.accepts = in.answers =
+			    in.all = false;
 		else if (line[0] == '}') {
-			if (in.hooked && in.drops && !in.accepts &&
-			    chains != NULL)
-				exam_found(x, chains, in.table, in.name, NULL);
+			firewall_end_chain(x, &in, w);
 			in.hooked = false;
-		} else if (firewall_rule_refuses(x, &in, line) && rules != NULL)
-			exam_found(x, rules, in.table, in.name, line);
+		} else if (firewall_rule_refuses(x, &in, line) &&
+		    w->rules != NULL)
+			exam_found(x, w->rules, in.table, in.name, line);
 	}
 	if (f != NULL)
 		pclose(f);
@@ -145,13 +170,26 @@ firewall_read_rules(struct exam *x, const struct check *rules,
 static void
 exam_check_firewall_rules(struct exam *x, const struct check *c)
 {
-	firewall_read_rules(x, c, NULL);
+	firewall_read_rules(x, &(struct wanted) { .rules = c });
 }
 
 static void
 exam_check_firewall_policy(struct exam *x, const struct check *c)
 {
-	firewall_read_rules(x, NULL, c);
+	firewall_read_rules(x, &(struct wanted) { .chains = c });
+}
+
+static void
+exam_check_firewall_answers(struct exam *x, const struct check *c)
+{
+	firewall_read_rules(x, &(struct wanted) { .answers = c });
+}
+
+static void
+exam_check_firewall_unseen(struct exam *x, const struct check *c)
+{
+	if (geteuid() != 0)
+		exam_found(x, c, NULL, NULL, NULL);
 }
 
 const struct check exam_firewall[] = {
@@ -162,5 +200,12 @@ const struct check exam_firewall[] = {
 	    "the firewall drops what it does not accept, and accepts no UDP "
 	    "(chain %2 of table %1)",
 	    "nft insert rule %1 %2 meta l4proto udp accept" },
+	{ "firewall-answers", exam_check_firewall_answers, EXAM_REMARK,
+	    "the firewall lets in what answers this host alone: no peer can "
+	    "call a program here (chain %2 of table %1)",
+	    "nft insert rule %1 %2 meta l4proto udp accept" },
+	{ "firewall-unseen", exam_check_firewall_unseen, EXAM_REMARK,
+	    "the firewall was not looked at: root alone may do so",
+	    "sudo mpctl doctor" },
 	{ .name = NULL },
 };

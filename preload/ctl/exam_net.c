@@ -6,6 +6,7 @@
 #include "exam.h"
 #include "host.h"
 #include "tunnel.h"
+#include "twin.h"
 #include "policy/settings.h"
 #include "shared/ipc.h"
 #include "shared/net.h"
@@ -119,18 +120,32 @@ exam_check_ipv6_routes(struct exam *x, const struct check *c)
 	}
 }
 
+/* Reports links with an address that carry nothing: those that are switched off,
+ * or those that have no carrier. */
 static void
-exam_check_down_links(struct exam *x, const struct check *c)
+exam_check_dead_links(struct exam *x, const struct check *c, bool enabled)
 {
 	struct host_link *l;
 	size_t i;
 
 	for (i = 0; i < x->host.nlinks; i++) {
 		l = &x->host.link[i];
-		if (!l->up && !l->inside && !l->excluded &&
-		    (l->usable[HOST_V4] || l->usable[HOST_V6]))
+		if (!l->up && l->enabled == enabled && !l->inside &&
+		    !l->excluded && (l->usable[HOST_V4] || l->usable[HOST_V6]))
 			exam_found(x, c, l->name, NULL, NULL);
 	}
+}
+
+static void
+exam_check_down_links(struct exam *x, const struct check *c)
+{
+	exam_check_dead_links(x, c, false);
+}
+
+static void
+exam_check_carriers(struct exam *x, const struct check *c)
+{
+	exam_check_dead_links(x, c, true);
 }
 
 /* Does a finding so far explain why an uplink is missing? */
@@ -209,6 +224,26 @@ static void
 exam_check_duplicate(struct exam *x, const struct check *c)
 {
 	exam_check_state(x, c, HOST_DUPLICATE);
+}
+
+/* IPv4 addresses that another host on the link has, too. */
+static void
+exam_check_twins(struct exam *x, const struct check *c)
+{
+	const struct host_addr *a;
+	char text[64], ours[80], other[TWIN_TEXT];
+	size_t i;
+
+	for (i = 0; i < x->host.naddrs; i++) {
+		a = &x->host.addr[i];
+		if (a->state != HOST_USABLE || !host_is_uplink(a->link) ||
+		    !a->link->ethernet || host_family(&a->is) != HOST_V4 ||
+		    !twin_found(a->link->ifindex, &a->is, other))
+			continue;
+		snprintf(ours, sizeof(ours), "%s/%u", host_text(&a->is, text),
+		    a->len);
+		exam_found(x, c, ours, a->link->name, other);
+	}
 }
 
 static void
@@ -383,10 +418,16 @@ const struct check exam_net[] = {
 	    "IPv6 from %1 leaves by %2 instead of %3",
 	    "ip -6 route add default from %1 %3" },
 	{ "down", exam_check_down_links, EXAM_SECOND,
-	    "%1 has an address, but no link", "ip link set %1 up" },
+	    "%1 has an address, but is switched off", "ip link set %1 up" },
+	{ "carrier", exam_check_carriers, EXAM_SECOND,
+	    "%1 has an address, but no carrier: its cable is out, or its "
+	    "Wi-Fi has joined no network", "ip link show %1" },
 	{ "duplicate", exam_check_duplicate, EXAM_FAULT,
 	    "%1 on %2 is used by another host, too (dadfailed)",
 	    "ip addr del %1/%3 dev %2" },
+	{ "twin", exam_check_twins, EXAM_FAULT,
+	    "%1 on %2 is another host's, too: %3 answers for it (ARP)",
+	    "ip addr del %1 dev %2" },
 	{ "tentative", exam_check_tentative, EXAM_SECOND,
 	    "%1 on %2 is not used yet: whether others have it is being found "
 	    "out (tentative)", "ip addr show dev %2 tentative" },

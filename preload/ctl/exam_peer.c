@@ -26,6 +26,9 @@ enum {
 static bool no_talk;   /* a finding already tells why a talk would fail */
 static bool closed;    /* ICMP: no program has the port on the peer's host */
 static bool through;   /* a handshake succeeded */
+static bool prohibited; /* ICMP: a firewall refuses it, on this host: */
+static struct mp_addr prohibited_by;
+
 
 /* Waits for a packet, for the next deadline of an engine, or until `until'. */
 static void
@@ -59,6 +62,10 @@ exam_run_talks(struct talk *t, int n, struct exam *x)
 		for (i = 0; i < n; i++) {
 			talk_receive(&t[i]);
 			closed |= t[i].closed;
+			if (t[i].prohibited && !prohibited) {
+				prohibited = true;
+				prohibited_by = t[i].prohibited_by;
+			}
 			talk_update(&t[i], x, now);
 			talk_send_due(&t[i], x);
 			if (t[i].up_at != 0)
@@ -143,24 +150,66 @@ exam_check_closed(struct exam *x, const struct check *c)
 }
 
 static void
+exam_check_prohibited(struct exam *x, const struct check *c)
+{
+	char peer[NET_TEXT], by[64];
+
+	if (!through && prohibited)
+		exam_found(x, c, net_text(x->peer, peer),
+		    host_text(&prohibited_by, by), NULL);
+}
+
+static void
 exam_check_silent(struct exam *x, const struct check *c)
 {
 	char peer[NET_TEXT];
 
-	if (!through && !closed && !no_talk)
+	if (!through && !closed && !prohibited && !no_talk)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }
 
-/* Does a finding about the link explain why it gets no answer? */
+/* Does a finding about the link, or about one of its addresses, explain why it
+ * gets no answer? */
 static bool
-exam_link_is_explained(const struct exam *x, const struct host_link *l)
+exam_is_explained(const struct exam *x, const char *about)
 {
 	size_t i;
 
 	for (i = 0; i < x->nfound; i++)
-		if (strcmp(x->found[i].about, l->name) == 0)
+		if (strcmp(x->found[i].about, about) == 0)
 			return true;
 	return false;
+}
+
+/* Which pairs are meant; NULL and 0 are all. */
+struct pairs {
+	uint32_t ifindex;
+	int family; /* HOST_FAMILIES: both */
+	const struct mp_addr *remote;
+};
+
+static bool
+exam_pair_is_of(const struct exam_pair *p, const struct pairs *of)
+{
+	return (of->ifindex == 0 || p->path.ifindex == of->ifindex) &&
+	    (of->family == HOST_FAMILIES ||
+		host_family(&p->path.remote) == of->family) &&
+	    (of->remote == NULL || net_equal(&p->path.remote, of->remote));
+}
+
+/* Were some of these tried, and none answered? */
+static bool
+exam_pairs_silent(const struct exam *x, const struct pairs *of)
+{
+	size_t i, tried = 0;
+
+	for (i = 0; i < x->npairs; i++)
+		if (exam_pair_is_of(&x->pair[i], of)) {
+			if (x->pair[i].answered)
+				return false;
+			tried++;
+		}
+	return tried > 0;
 }
 
 /* An uplink of which no pair answers, though the peer answers on others. */
@@ -168,19 +217,73 @@ static void
 exam_check_pairs(struct exam *x, const struct check *c)
 {
 	const struct host_link *l;
-	size_t i, k, tried, answered;
+	size_t i;
 
 	for (i = 0; through && i < x->host.nlinks; i++) {
 		l = &x->host.link[i];
-		tried = answered = 0;
-		for (k = 0; k < x->npairs; k++)
-			if (x->pair[k].path.ifindex == l->ifindex) {
-				tried++;
-				answered += x->pair[k].answered;
-			}
-		if (host_leads_on(&x->host, l) && tried > 0 &&
-		    answered == 0 && !exam_link_is_explained(x, l))
+		if (host_leads_on(&x->host, l) && exam_pairs_silent(x,
+		    &(struct pairs) { l->ifindex, HOST_FAMILIES, NULL }) &&
+		    !exam_is_explained(x, l->name))
 			exam_found(x, c, l->name, NULL, NULL);
+	}
+}
+
+/* An address of the peer that answers nobody. */
+static void
+exam_check_peer_addresses(struct exam *x, const struct check *c)
+{
+	const struct mp_addr *remote;
+	char text[NET_TEXT];
+	size_t i;
+
+	for (i = 0; through && i < x->npairs; i++) {
+		remote = &x->pair[i].path.remote;
+		(void)net_text(remote, text);
+		if (exam_pairs_silent(x, &(struct pairs) { 0, HOST_FAMILIES,
+		    remote }) && !exam_is_explained(x, text))
+			exam_found(x, c, text, NULL, NULL);
+	}
+}
+
+/* A family that gets no answer over an uplink that gets some of the other. */
+static void
+exam_check_families(struct exam *x, const struct check *c)
+{
+	static const char *const names[] = { "IPv4", "IPv6" };
+	const struct host_link *l;
+	size_t i;
+	int f;
+
+	for (i = 0; through && i < x->host.nlinks; i++)
+		for (f = 0; f < HOST_FAMILIES; f++) {
+			l = &x->host.link[i];
+			if (!exam_is_explained(x, l->name) &&
+			    exam_pairs_silent(x, &(struct pairs) { l->ifindex,
+			    f, NULL }) && !exam_pairs_silent(x,
+			    &(struct pairs) { 0, f, NULL }))
+				exam_found(x, c, l->name, names[f],
+				    f == HOST_V4 ? "-4" : "-6");
+		}
+}
+
+/* What none of the findings above is about. */
+static void
+exam_check_rest(struct exam *x, const struct check *c)
+{
+	char local[64], remote[64];
+	const struct exam_pair *p;
+	const char *link;
+	size_t i;
+
+	for (i = 0; through && i < x->npairs; i++) {
+		p = &x->pair[i];
+		link = host_link_name(&x->host, p->path.ifindex);
+		(void)net_text(&p->path.remote, remote);
+		if (p->answered || exam_is_explained(x, link) ||
+		    exam_is_explained(x, remote))
+			continue;
+		exam_found(x, c, host_text(&p->path.local, local),
+		    host_text(&p->path.remote, remote), link);
 	}
 }
 
@@ -191,13 +294,27 @@ const struct check exam_peer[] = {
 	    "several peers are known, and by its at= none is at %1",
 	    "mprun -k NAME PROGRAM" },
 	{ "closed", exam_check_closed, EXAM_FAULT,
-	    "%1: no program has that port there (ICMP)", NULL },
+	    "%1: no program has that port there (ICMP); ss tells on that host "
+	    "which are taken", "ss -ulpn" },
+	{ "prohibited", exam_check_prohibited, EXAM_FAULT,
+	    "%1 cannot be reached: a firewall on %2 refuses it (ICMP)",
+	    "nft list ruleset" },
 	{ "silent", exam_check_silent, EXAM_FAULT,
 	    "%1 does not answer: no program there, or not under mpshim, or "
 	    "the hosts do not know each other, or a firewall is between",
 	    "mpctl doctor" },
 	{ "pairs", exam_check_pairs, EXAM_FAULT,
-	    "%1 leads out, but gets no answer: a firewall, or no route back",
-	    NULL },
+	    "%1 leads out, but gets no answer: a firewall, no route back, or "
+	    "a strict rp_filter at the peer, where the doctor tells more",
+	    "mpctl doctor" },
+	{ "peer-address", exam_check_peer_addresses, EXAM_FAULT,
+	    "%1, an address of the peer, answers on no path: the doctor there "
+	    "may tell why", "mpctl doctor" },
+	{ "family", exam_check_families, EXAM_FAULT,
+	    "%2 gets no answer over %1, as it does over others: a firewall, or "
+	    "no %2 there", "ip %3 route show dev %1" },
+	{ "no-answer", exam_check_rest, EXAM_FAULT,
+	    "%1 gets no answer from %2 over %3, and nothing here tells why",
+	    "ip route get %2 from %1" },
 	{ .name = NULL },
 };

@@ -149,6 +149,8 @@ fields_add_session(struct field_list *l, const struct ipc_row *r)
 		    .unit = UNIT_DURATION, .dull = !up },
 		{ "heard_age_us", JSON | TEXT, AGE(r->now, s->last_in_at),
 		    .unit = UNIT_AGO },
+		{ "unheard", TEXT, STRING("never heard"),
+		    .dull = s->last_in_at != 0 && s->last_in_at != MP_NEVER },
 		{ "data_age_us", JSON, AGE(r->now, s->last_data_at) },
 		{ "tx_datagrams", JSON | TEXT, NUMBER(s->tx_datagrams) },
 		{ "rx_datagrams", JSON | TEXT, NUMBER(s->rx_datagrams) },

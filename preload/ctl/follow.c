@@ -10,6 +10,8 @@
 
 #include "ask.h"
 #include "event_json.h"
+#include "event_text.h"
+#include "who.h"
 #include "shared/arena.h"
 #include "shared/connect_agent.h"
 #include "shared/ipc.h"
@@ -99,6 +101,8 @@ follow_find_agent(struct follow *f)
 static bool
 follow_wants(const struct follow *f, const struct ipc_row *r)
 {
+	if (f->name != NULL && !who_is(r, f->name))
+		return false;
 	return f->samples || r->event != IPC_EVENT_sample;
 }
 
@@ -146,6 +150,15 @@ follow_is_drained(int fd)
 	return poll(&p, 1, 0) <= 0;
 }
 
+static void
+follow_put(const struct follow *f, const struct ipc_row *r)
+{
+	who_note(r);
+	if (follow_wants(f, r))
+		(f->text ? event_put_text : event_put_json)(r);
+	who_forget(r);
+}
+
 /* Prints events until the agent ends: 0, and *why is how it ended ("idle",
  * "died"); or a negative errno. */
 static int
@@ -167,21 +180,23 @@ follow_listen(struct follow *f, int fd, const char **why)
 		if (row.kind == IPC_ROW_END)
 			*why = "idle";
 		follow_count_sockets(f, &row);
-		if (row.event != IPC_EVENT_NONE && follow_wants(f, &row))
-			event_put_json(&row);
+		if (row.event != IPC_EVENT_NONE)
+			follow_put(f, &row);
 		if (follow_is_drained(fd) && fflush(stdout) != 0)
 			return -EIO;
 	}
 }
 
 static void
-follow_say_down(const char *why)
+follow_say_down(const struct follow *f, const char *why)
 {
 	struct timespec ts;
 
+	if (f->name != NULL)
+		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
-	event_put_agent_down(arena_now(), (uint64_t)ts.tv_sec * 1000000 +
-	    (uint64_t)ts.tv_nsec / 1000, why);
+	(f->text ? event_put_text_down : event_put_agent_down)(arena_now(),
+	    (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000, why);
 }
 
 int
@@ -199,7 +214,7 @@ follow_events(struct follow *f)
 		if (error != 0)
 			return error;
 		f->nsockets = 0;
-		follow_say_down(why);
+		follow_say_down(f, why);
 		if (fflush(stdout) != 0)
 			return -EIO;
 	}

@@ -11,6 +11,8 @@
 struct follow {
 	uint32_t port; /* 0: all */
 	bool samples;
+	const char *name; /* of the peer that events must be about, or NULL */
+	bool text; /* for people, not JSON */
 	/* Until this process has ended and its sockets are closed; 0: for
 	 * ever. */
 	uint32_t pid;

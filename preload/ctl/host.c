@@ -82,6 +82,7 @@ host_add_link(void *arg, const struct nlmsghdr *message)
 		return;
 	l = &h->link[h->nlinks++];
 	l->ifindex = is.ifindex;
+	l->enabled = is.enabled;
 	l->up = is.up;
 	l->inside = is.loopback || is.dummy;
 	l->bridge = is.bridge;

@@ -17,6 +17,7 @@ enum { HOST_V4, HOST_V6, HOST_FAMILIES };
 struct host_link {
 	uint32_t ifindex, mtu;
 	char name[IFNAMSIZ];
+	bool enabled;	/* set up; whether or not it has a carrier */
 	bool up;	/* and has a carrier */
 	bool inside;	/* leads to no other host: loopback, dummy, docker0 */
 	bool bridge;

@@ -11,6 +11,7 @@
 #include "ctl.h"
 #include "keydir.h"
 #include "say.h"
+#include "suggest.h"
 #include "mp.h"
 #include "agent/peers.h"
 #include "shared/ipc.h"
@@ -90,6 +91,48 @@ key_say_why(const struct keydir *d)
 	return true;
 }
 
+/* The peer that was meant. */
+static void
+key_offer(const struct keydir *d, struct suggest *s)
+{
+	struct peers p;
+	struct peer peer;
+	int more;
+
+	if (d->text == NULL || d->len > KEY_SHORT)
+		return;
+	peers_begin(&p, d->text, d->len);
+	while ((more = peers_next(&p, &peer)) != 0)
+		if (more > 0)
+			suggest_offer(s, peer.name);
+}
+
+static void
+key_say_unknown(const char *name)
+{
+	char text[SUGGEST_TEXT];
+	struct suggest s;
+	size_t i;
+
+	suggest_begin(&s, name);
+	for (i = 0; i < KEYDIRS; i++)
+		key_offer(&dirs[i], &s);
+	say_line("no peer %s in ~/.config/mpshim/peers or /etc/mpshim/peers; "
+	    "mpctl pair %s ME@SERVER makes it known%s", name, name,
+	    suggest_text(&s, text));
+}
+
+static void
+key_say_lacks(const struct keydir *d, const char *name)
+{
+	char text[SUGGEST_TEXT];
+	struct suggest s;
+
+	suggest_begin(&s, name);
+	key_offer(d, &s);
+	say_line("%speers has no %s%s", d->path, name, suggest_text(&s, text));
+}
+
 static bool
 key_check_named(const char *name)
 {
@@ -108,9 +151,7 @@ key_check_named(const char *name)
 	for (i = 0; i < KEYDIRS; i++)
 		said |= key_say_why(&dirs[i]);
 	if (!said)
-		say_line("no peer %s in ~/.config/mpshim/peers or "
-		    "/etc/mpshim/peers; mpctl pair %s ME@SERVER makes it "
-		    "known", name, name);
+		key_say_unknown(name);
 	key_say_old();
 	return false;
 }
@@ -140,7 +181,7 @@ key_check_path(const char *path)
 	else
 		found = key_find_in(&d, name);
 	if (found == 0 && d.peers_error == 0)
-		say_line("%speers has no %s", d.path, name);
+		key_say_lacks(&d, name);
 	keydir_end(&d);
 	return found > 0;
 }

@@ -10,6 +10,7 @@
 #include "help.h"
 #include "options.h"
 #include "say.h"
+#include "suggest.h"
 #include "policy/rules.h"
 #include "shared/ipc.h"
 #include "shared/sockfilter.h"
@@ -115,7 +116,8 @@ main_status(const struct ctl_args *args)
 		return CTL_USAGE;
 	if (main_read_view(args, &view) != CTL_OK)
 		return CTL_USAGE;
-	return ctl_status(args->json, pid, &view);
+	return ctl_status(args->json ? CTL_JSON : args->brief ? CTL_SHORT :
+	    CTL_TEXT, pid, &view);
 }
 
 static int
@@ -144,7 +146,8 @@ main_events(const struct ctl_args *args)
 		if (port == 0)
 			return options_refuse("not a port: %s", args->port);
 	}
-	return ctl_events(port, !args->no_samples);
+	return ctl_events(port, args->key, !args->no_samples && !args->text,
+	    args->text);
 }
 
 /* What mprun --events asks for, so errors are told in mprun's name. */
@@ -209,7 +212,7 @@ static const struct ctl_command commands[] = {
 	    "the half of unpair",
 	    "Removes the line from ~/.config/mpshim/peers.  Sessions with the\n"
 	    "peer end within a second.\n" },
-	{ "status", "jkasom", "[PID]", 0, 1, "one PID at most", main_status,
+	{ "status", "sjkaSom", "[PID]", 0, 1, "one PID at most", main_status,
 	    "show programs, peers and paths",
 	    "Shows your programs under mpshim in this network namespace,\n"
 	    "their peers and the paths to them; with PID one process only.  Of\n"
@@ -223,10 +226,11 @@ static const struct ctl_command commands[] = {
 	    "Shows the status live, a line for each path with its last "
 	    "seconds.\n"
 	    "Keys: q quits, s sorts, h explains, arrows scroll.\n" },
-	{ "events", "np", "", 0, 0, "no operand", main_events,
+	{ "events", "tnpk", "", 0, 0, "no operand", main_events,
 	    "say what happens, as it happens",
 	    "Says what happens, as it happens, a line of JSON for each, until\n"
-	    "it is interrupted; waits where no program runs under mpshim.\n" },
+	    "it is interrupted; with --text a line for people, without the\n"
+	    "round-trip times.  Waits where no program runs under mpshim.\n" },
 	{ "record", "", "FILE PID", 2, 2, "FILE and PID", main_record, NULL,
 	    "What mprun --events asks, in its name: writes the events to FILE\n"
 	    "in the background while process PID lives.\n" },
@@ -235,7 +239,8 @@ static const struct ctl_command commands[] = {
 	    "Looks for what stops multipath on this host, and gives the\n"
 	    "command that mends it.  With the address of a program under\n"
 	    "mpshim, tries each pair of addresses.  Exits with 0 where all is\n"
-	    "well, and 1 where something stops multipath.\n" },
+	    "well, and 1 where something stops multipath.  A host's name, or\n"
+	    "that of a peer with an at=, may stand for the address.\n" },
 	{ "check-config", "f", "[ADDRESS[:PORT]...]", 0, INT_MAX, "",
 	    main_check_config, "what is configured, and for an address",
 	    "Explains the configuration, line by line, and what each address\n"
@@ -283,6 +288,21 @@ main_run(const struct ctl_command *c, int argc, char **argv)
 	return status == CTL_OK ? say_flush() : status;
 }
 
+static int
+main_refuse_command(const char *word)
+{
+	char text[SUGGEST_TEXT];
+	struct suggest s;
+	size_t i;
+
+	suggest_begin(&s, word);
+	for (i = 0; i < COMMANDS; i++)
+		if (commands[i].line != NULL)
+			suggest_offer(&s, commands[i].name);
+	return options_refuse("no such command: %s%s", word,
+	    suggest_text(&s, text));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -293,5 +313,5 @@ main(int argc, char **argv)
 	for (i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return main_run(&commands[i], argc - 1, argv + 1);
-	return options_refuse("no such command: %s", argv[1]);
+	return main_refuse_command(argv[1]);
 }

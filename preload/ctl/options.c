@@ -9,17 +9,20 @@
 
 #include "ctl.h"
 #include "say.h"
+#include "suggest.h"
 
 static const struct ctl_option options[] = {
 	{ "as", 'i', "NAME", "this host's name there" },
 	{ "ssh", 'e', "COMMAND", "instead of ssh, as \"ssh -p 2222\"" },
 	{ "file", 'f', "FILE", "this file alone, not the usual ones" },
 	{ "json", 'j', NULL, "for programs: mpctl(1) tells the fields" },
+	{ "text", 't', NULL, "lines for people" },
 	{ "no-samples", 'n', NULL, "leave the round-trip times out" },
 	{ "port", 'p', "PORT", "of that UDP port only" },
 	{ "key", 'k', "NAME", "the peer of that name only" },
 	{ "at", 'a', "PREFIX", "peers at addresses of that prefix only" },
-	{ "sort", 's', "ORDER", "bytes, age or silence: the most, the newest, "
+	{ "short", 's', NULL, "a line a peer" },
+	{ "sort", 'S', "ORDER", "bytes, age or silence: the most, the newest, "
 	    "heard last" },
 	{ "from", 'o', "N", "leave out so many peers of each port" },
 	{ "most", 'm', "N", "show no more of each port; else 1000" },
@@ -55,7 +58,8 @@ options_refuse(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(what, sizeof(what), format, ap);
 	va_end(ap);
-	say_line("%s; mpctl --help tells more", what);
+	say_line("%s%s mpctl --help tells more", what,
+	    what[strlen(what) - 1] == '?' ? " " : ";");
 	return CTL_USAGE;
 }
 
@@ -88,6 +92,25 @@ options_list(const struct ctl_command *c, struct option longs[OPTIONS + 1],
 	*letters = '\0';
 }
 
+/* The long option that was meant by --WORD or --WORD=VALUE. */
+static void
+options_suggest(const struct ctl_command *c, const char *word,
+    char text[SUGGEST_TEXT])
+{
+	char name[SUGGEST_WORD], right[SUGGEST_WORD];
+	struct suggest s;
+	size_t i;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	suggest_begin(&s, name);
+	for (i = 0; i < OPTIONS; i++) {
+		snprintf(right, sizeof(right), "--%s", options[i].name);
+		if (options_has(c, options[i].letter))
+			suggest_offer(&s, right);
+	}
+	(void)suggest_text(&s, text);
+}
+
 /* Says which option the command does not take.  optopt(3) is 0 for an unknown
  * long one, which is the word that was read last; and the letter of a known
  * long one that was given a value but takes none. */
@@ -95,12 +118,15 @@ static int
 options_refuse_option(const struct ctl_command *c, char **argv)
 {
 	char letter[] = { '-', (char)optopt, '\0' };
+	char text[SUGGEST_TEXT] = "";
 
 	if (options_has(c, (char)optopt))
 		return options_refuse("--%s takes no value",
 		    options_find((char)optopt)->name);
-	return options_refuse("%s has no option %s", c->name,
-	    optopt != 0 ? letter : argv[optind - 1]);
+	if (optopt == 0)
+		options_suggest(c, argv[optind - 1], text);
+	return options_refuse("%s has no option %s%s", c->name,
+	    optopt != 0 ? letter : argv[optind - 1], text);
 }
 
 static int
@@ -123,6 +149,9 @@ options_set(struct ctl_args *args, char letter)
 	case 'j':
 		args->json = true;
 		break;
+	case 't':
+		args->text = true;
+		break;
 	case 'n':
 		args->no_samples = true;
 		break;
@@ -136,6 +165,9 @@ options_set(struct ctl_args *args, char letter)
 		args->at = optarg;
 		break;
 	case 's':
+		args->brief = true;
+		break;
+	case 'S':
 		args->sort = optarg;
 		break;
 	case 'o':

@@ -14,7 +14,7 @@
 /* A command line, parsed. */
 struct ctl_args {
 	bool help, version;
-	bool json;
+	bool json, brief, text;
 	bool no_samples;
 	bool replace;
 	bool system;

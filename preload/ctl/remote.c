@@ -145,16 +145,14 @@ remote_has(const char *list, const char *word)
 }
 
 void
-remote_addresses(const struct remote *r, unsigned most, char *list,
-    size_t size)
+remote_resolve(const char *host, unsigned most, char *list, size_t size)
 {
-	char host[256], out[REMOTE_TEXT], *line, *rest = out;
+	char out[REMOTE_TEXT], *line, *rest = out;
 	const char *const ask[] = { "ahosts", host, NULL };
 	size_t len = 0;
 	unsigned n = 0;
 
 	list[0] = '\0';
-	remote_host(r, host);
 	/* Statically linked programs cannot ask for names. */
 	if (host[0] == '-' || !remote_ask("getent", ask, true, out))
 		return;
@@ -166,4 +164,14 @@ remote_addresses(const struct remote *r, unsigned most, char *list,
 		len += (size_t)snprintf(list + len, size - len, "%s%s",
 		    n++ > 0 ? "," : "", line);
 	}
+}
+
+void
+remote_addresses(const struct remote *r, unsigned most, char *list,
+    size_t size)
+{
+	char host[256];
+
+	remote_host(r, host);
+	remote_resolve(host, most, list, size);
 }

@@ -19,6 +19,9 @@ bool remote_ok(const char *to);
  * false, and ssh or the command said why: it failed. */
 bool remote_run(const struct remote *, const char *command,
     char out[REMOTE_TEXT]);
+/* The addresses of a host of this name, separated by commas, `most' at most; "":
+ * none is known. */
+void remote_resolve(const char *host, unsigned most, char *list, size_t size);
 /* The addresses of that host as programs here find them, separated by commas,
  * `most' at most; "": not known. */
 void remote_addresses(const struct remote *, unsigned most, char *list,

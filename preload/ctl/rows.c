@@ -7,9 +7,13 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "mp.h"
 #include "shared/ipc.h"
 
-enum { ROWS_MAX = 1 << 20 }; /* more than any agent sends */
+enum {
+	ROWS_MAX = 1 << 20,  /* more than any agent sends */
+	ROWS_RANK_BITS = 28, /* of the agent's ranks */
+};
 
 static int
 rows_add(struct rows *rows, const struct ipc_row *row)
@@ -92,6 +96,31 @@ rows_compare_order(const void *left, const void *right)
 	return c != 0 ? c : rows_compare(a->flow, b->flow);
 }
 
+/* Where the agent was not asked for an order: the sessions that are up come first,
+ * then those that may be soon.  Flows stand behind their session. */
+static void
+rows_rank_living(struct rows *rows)
+{
+	static const uint32_t ranks[] = { [MP_S_UP] = 0, [MP_S_CONNECTING] = 1,
+		[MP_S_DOWN] = 2, [MP_S_CLOSING] = 3, [MP_S_CLOSED] = 4,
+		[MP_S_FREE] = 4 };
+	uint32_t state, before = 0; /* all living ones */
+	size_t i;
+
+	for (i = 0; i < rows->n; i++) {
+		state = rows->row[i].u.session_row.info.state;
+		if (rows->row[i].kind == IPC_ROW_SESSION)
+			before = (state <= MP_S_CLOSED ? ranks[state] : 4) <<
+			    ROWS_RANK_BITS;
+		if (rows->row[i].kind == IPC_ROW_SESSION ||
+		    rows->row[i].kind == IPC_ROW_FLOW)
+			rows->row[i].rank |= before;
+	}
+	if (rows->n > 0)
+		qsort(rows->row, rows->n, sizeof(*rows->row),
+		    rows_compare_order);
+}
+
 /* Keeps the ports of which the process has a socket. */
 static void
 rows_keep_process(struct rows *rows, uint32_t pid)
@@ -134,6 +163,8 @@ rows_get(struct rows *rows, uint32_t pid, const struct ipc_view *view)
 	if (rows->n > 0)
 		qsort(rows->row, rows->n, sizeof(*rows->row),
 		    rows_compare_order);
+	if (view == NULL || view->sort == IPC_SORT_NONE)
+		rows_rank_living(rows);
 	if (pid != 0)
 		rows_keep_process(rows, pid);
 	return 0;

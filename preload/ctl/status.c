@@ -9,10 +9,12 @@
 #include "status.h"
 
 static int
-status_show(struct rows *rows, bool json, uint32_t pid)
+status_show(struct rows *rows, enum ctl_form form, uint32_t pid)
 {
-	if (json)
+	if (form == CTL_JSON)
 		status_put_json(rows->row, rows->n);
+	else if (rows->n > 0 && form == CTL_SHORT)
+		status_put_short(rows->row, rows->n);
 	else if (rows->n > 0)
 		status_put_text(rows->row, rows->n);
 	else if (pid == 0)
@@ -25,14 +27,14 @@ status_show(struct rows *rows, bool json, uint32_t pid)
 }
 
 int
-ctl_status(bool json, uint32_t pid, const struct ipc_view *view)
+ctl_status(enum ctl_form form, uint32_t pid, const struct ipc_view *view)
 {
 	struct rows rows = { 0 };
 	int error, status = CTL_FAILED;
 
 	error = rows_get(&rows, pid, view);
 	if (error == 0)
-		status = status_show(&rows, json, pid);
+		status = status_show(&rows, form, pid);
 	else
 		ask_say_error(error, NULL);
 	rows_free(&rows);

@@ -2,18 +2,24 @@
 #include "talk.h"
 
 #include <errno.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+/* after <time.h> */
+#include <linux/errqueue.h>
 
 #include "exam.h"
 #include "host.h"
 #include "mp.h"
 #include "agent/rtnl.h"
 #include "shared/arena.h"
+#include "shared/icmp_error.h"
 #include "shared/net.h"
 
 enum {
@@ -192,8 +198,40 @@ talk_take_packet(struct talk *t, struct mp_rx *rx, size_t len)
 		talk_send_packet(t, &out, answer);
 }
 
-/* ECONNREFUSED (ICMP port unreachable) is reported once by recvmsg(), and once
- * more in the error queue, which is emptied. */
+/* Is it an error of ICMP that a firewall sends?  RFC 1812, section 5.2.7.1: 9,
+ * 10 and 13; RFC 4443, section 3.1: 1 and 5. */
+static bool
+talk_is_prohibition(const struct icmp_error *e)
+{
+	if (e->origin == SO_EE_ORIGIN_ICMP)
+		return e->type == ICMP_DEST_UNREACH && (e->code == 9 ||
+		    e->code == 10 || e->code == 13);
+	return e->origin == SO_EE_ORIGIN_ICMP6 &&
+	    e->type == ICMP6_DST_UNREACH && (e->code == 1 || e->code == 5);
+}
+
+/* Each error is reported once by recvmsg(), and once more in the error queue,
+ * which is emptied. */
+static void
+talk_take_error(struct talk *t)
+{
+	union {
+		struct cmsghdr head;
+		char room[512];
+	} control;
+	struct sockaddr_in6 name;
+	struct msghdr msg = { .msg_name = &name, .msg_namelen = sizeof(name),
+		.msg_control = &control, .msg_controllen = sizeof(control) };
+	struct icmp_error e;
+
+	if (recvmsg(t->fd, &msg, MSG_ERRQUEUE) < 0 ||
+	    !icmp_error_read(&e, &msg, packet, 0, 0) ||
+	    !talk_is_prohibition(&e))
+		return;
+	t->prohibited = true;
+	t->prohibited_by = e.offender;
+}
+
 void
 talk_receive(struct talk *t)
 {
@@ -215,13 +253,13 @@ talk_receive(struct talk *t)
 			.msg_iovlen = 1, .msg_control = &control,
 			.msg_controllen = sizeof(control) };
 		n = recvmsg(t->fd, &msg, 0);
-		if (n < 0 && errno == ECONNREFUSED) {
-			t->closed = true;
-			(void)recvmsg(t->fd, &msg, MSG_ERRQUEUE);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0) {
+			t->closed |= errno == ECONNREFUSED;
+			talk_take_error(t);
 			continue;
 		}
-		if (n < 0)
-			return;
 		memset(&rx, 0, sizeof(rx));
 		if (!net_get(&rx.path.remote, msg.msg_name, msg.msg_namelen))
 			continue;

@@ -23,6 +23,9 @@ struct talk {
 	uint64_t up_at; /* when the session came up, us; 0: not yet */
 	bool done;     /* all pairs were probed for long enough */
 	bool closed;   /* ICMP: no program has the port there */
+	/* ICMP: a firewall prohibits it, on the host with this address. */
+	bool prohibited;
+	struct mp_addr prohibited_by;
 };
 
 /* Opens the socket and starts a handshake with t->keyring; false: not

@@ -166,6 +166,8 @@ run_prepare(const char *program)
 	const char *events = getenv("MPSHIM_EVENTS");
 	int status = ctl_environ_check();
 
+	if (status == CTL_OK && !run_interfaces_ok())
+		status = CTL_USAGE;
 	if (status == CTL_OK)
 		status = ctl_program_check(program);
 	if (status == CTL_OK && events != NULL && events[0] != '\0')

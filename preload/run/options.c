@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "ctl/ctl.h"
 #include "ctl/say.h"
+#include "ctl/suggest.h"
 
 static const char help[] =
     "usage: mprun [OPTION...] [--] PROGRAM [ARG...]\n"
@@ -74,6 +76,9 @@ static const struct run_word options[] = {
 	{ "--help", "-h", RUN_HELP, NULL, NULL },
 	{ "--version", NULL, RUN_VERSION, NULL, NULL },
 };
+
+/* The lists of these options, not of their variables; or NULL. */
+static const char *interfaces, *no_interfaces;
 
 enum { RUN_OPTIONS = sizeof(options) / sizeof(options[0]) };
 
@@ -197,6 +202,44 @@ run_switch(const struct run_word *o)
 	return -1;
 }
 
+static int
+run_refuse(const char *word)
+{
+	char name[SUGGEST_WORD], text[SUGGEST_TEXT];
+	struct suggest s;
+	size_t i;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	suggest_begin(&s, name);
+	for (i = 0; i < RUN_OPTIONS; i++)
+		suggest_offer(&s, options[i].name);
+	(void)suggest_text(&s, text);
+	say_line("no option %s%s%s mprun --help lists them", word, text,
+	    text[0] != '\0' ? " " : ";");
+	return CTL_USAGE;
+}
+
+/* Two letters or more, the first of which takes no value, as -vk NAME: leaves
+ * the others in *word.  -1 to go on, or the exit status. */
+static int
+run_first_letter(char **word)
+{
+	char first[] = { '-', (*word)[1], '\0' };
+	const char *value;
+	const struct run_word *o;
+	int status;
+
+	if (first[1] == '-' || first[1] == '\0' || (*word)[2] == '\0')
+		return -1;
+	o = run_find(first, &value);
+	if (o == NULL || run_takes_value(o))
+		return -1;
+	status = run_switch(o);
+	++*word;
+	**word = '-';
+	return status < 0 ? run_first_letter(word) : status;
+}
+
 /* The option in argv[0], and its value there or in argv[1].  -1 to go on, or the
  * exit status; *used: how many words it took. */
 static int
@@ -206,10 +249,8 @@ run_option(char **argv, const char **given, int *used)
 	const struct run_word *o = run_find(argv[0], &value);
 
 	*used = 1;
-	if (o == NULL) {
-		say_line("no option %s; mprun --help lists them", argv[0]);
-		return CTL_USAGE;
-	}
+	if (o == NULL)
+		return run_refuse(argv[0]);
 	if (!run_takes_value(o))
 		return run_switch(o);
 	if (value == NULL) {
@@ -224,6 +265,16 @@ run_option(char **argv, const char **given, int *used)
 	return run_take(o, value, &given[o - options]);
 }
 
+static const char *
+run_given(const char *name, const char **given)
+{
+	const struct run_word *o = options;
+
+	while (strcmp(o->name, name) != 0)
+		o++;
+	return given[o - options];
+}
+
 int
 run_options(char **argv, char ***program)
 {
@@ -235,10 +286,55 @@ run_options(char **argv, char ***program)
 			argv++;
 			break;
 		}
-		status = run_option(argv, given, &used);
+		status = run_first_letter(argv);
+		if (status < 0)
+			status = run_option(argv, given, &used);
 		if (status >= 0)
 			return status;
 	}
 	*program = argv;
+	interfaces = run_given("--interface", given);
+	no_interfaces = run_given("--no-interface", given);
 	return -1;
+}
+
+/* Says so, if this host has no interface of the name. */
+static bool
+run_has_interface(const char *before, const char *name)
+{
+	struct if_nameindex *all, *i;
+	char text[SUGGEST_TEXT];
+	struct suggest s;
+
+	all = if_nametoindex(name) == 0 && errno == ENODEV ? if_nameindex() :
+	    NULL;
+	if (all == NULL)
+		return true;
+	suggest_begin(&s, name);
+	for (i = all; i->if_name != NULL; i++)
+		suggest_offer(&s, i->if_name);
+	if_freenameindex(all);
+	say_line("%s %s: this host has no such interface%s", before, name,
+	    suggest_text(&s, text));
+	return false;
+}
+
+static bool
+run_has_interfaces(const char *before, const char *names)
+{
+	char *copy = run_join(names != NULL ? names : "", "", ""), *name, *rest;
+	bool all = true;
+
+	for (name = strtok_r(copy, " ", &rest); name != NULL;
+	    name = strtok_r(NULL, " ", &rest))
+		all &= run_has_interface(before, name);
+	free(copy);
+	return all;
+}
+
+bool
+run_interfaces_ok(void)
+{
+	(void)run_has_interfaces("warning: --no-interface", no_interfaces);
+	return run_has_interfaces("--interface", interfaces);
 }

@@ -56,6 +56,8 @@ static const struct {
 	{ IPC_ROW_SESSION, "seen_as", FIELD_JSON | FIELD_EVENT },
 	{ IPC_ROW_SESSION, "initiator", FIELD_JSON | FIELD_EVENT },
 	{ IPC_ROW_SESSION, "key_id", FIELD_JSON | FIELD_EVENT },
+	/* heard_age_us is null for it elsewhere */
+	{ IPC_ROW_SESSION, "unheard", FIELD_TEXT },
 	/* the status has them in the socket's row */
 	{ IPC_ROW_SESSION, "program", FIELD_EVENT },
 	{ IPC_ROW_SESSION, "pid", FIELD_EVENT },
@@ -356,6 +358,24 @@ START_TEST(text_is_the_list)
 }
 END_TEST
 
+/* The short form has no field that is not in the list, and each once at most. */
+START_TEST(short_is_of_the_list)
+{
+	struct ipc_row r = row_of_kind(kinds[_i].kind);
+	struct names want = names_of_list(&r, FIELD_TEXT);
+	const char *at = status_short_form(r.kind);
+	char name[64];
+
+	while ((at = strchr(at, '{')) != NULL) {
+		snprintf(name, sizeof(name), "%.*s",
+		    (int)strcspn(at + 1, ":}"), at + 1);
+		ck_assert_msg(names_has(&want, name),
+		    "the list has no %s for the text", name);
+		at++;
+	}
+}
+END_TEST
+
 /* Brackets and braces are not shown; what is null, 0, empty or dull goes with
  * its bracket, and is a dash or "never" elsewhere. */
 START_TEST(text_brackets)
@@ -363,8 +383,9 @@ START_TEST(text_brackets)
 	struct ipc_row r = row_of_kind(IPC_ROW_SESSION);
 
 	ck_assert_str_eq(printed(status_put_text, &r, 1),
-	    "  peer 192.0.2.1:7: up for 16 min 39 s, heard 16 min 39 s ago\n"
-	    "    key key, cipher, datagrams up to 1400 bytes\n"
+	    "  peer key at 192.0.2.1:7: up for 16 min 39 s, "
+	    "heard 16 min 39 s ago\n"
+	    "    cipher, datagrams up to 1400 bytes\n"
 	    "    sent 1 datagrams, 1 bytes; received 1, 1 bytes\n"
 	    "    path chosen 16 min 39 s ago: the one before went silent\n");
 	memset(&r.u, 0, sizeof(r.u));
@@ -372,8 +393,7 @@ START_TEST(text_brackets)
 	r.u.session_row.info.up_at = 1;
 	memcpy(r.u.session_row.suite, "cipher", 7);
 	ck_assert_str_eq(printed(status_put_text, &r, 1),
-	    "  peer -: down, heard never\n"
-	    "    key \n"
+	    "  peer -: down, never heard\n"
 	    "    sent 0 datagrams, 0 bytes; received 0, 0 bytes\n");
 }
 END_TEST
@@ -438,6 +458,7 @@ suite_fields(void)
 	tcase_add_loop_test(t, json_is_the_list, 0, STATUS_KINDS);
 	tcase_add_loop_test(t, event_is_the_list, 0, KINDS);
 	tcase_add_loop_test(t, text_is_the_list, 0, KINDS);
+	tcase_add_loop_test(t, short_is_of_the_list, 0, KINDS);
 	tcase_add_test(t, text_brackets);
 	tcase_add_loop_test(t, text_amounts, 0, 7);
 	tcase_add_test(t, cipher_of_keys);
