@@ -18,7 +18,7 @@ PKG_CONFIG ?= pkg-config
 # The engine, lowest floor first (scripts/floors tells who may use whom).
 CORE = crypto \
 	seal noise wire keyring reach replay rtt addr \
-	table share offload loss flow ratelimit budget \
+	table share offload loss overflow flow ratelimit budget \
 	pool probe policy route \
 	part recent ahead \
 	part_order \

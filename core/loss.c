@@ -117,7 +117,8 @@ loss_compare(struct flow *f, uint64_t now)
 {
 	struct count *c = &f->count;
 	uint16_t sent = (uint16_t)(c->data + c->control);
-	uint16_t missing = (uint16_t)(c->data_missing + c->control_missing);
+	uint16_t missing = (uint16_t)(c->data_missing + c->control_missing -
+	    c->excused);
 
 	sample(f, &f->rx_loss, (uint16_t)(sent - c->sent),
 	    (int16_t)(missing - c->missing), now);
@@ -125,6 +126,39 @@ loss_compare(struct flow *f, uint64_t now)
 		f->suspect = LOSS_TELL;
 	c->sent = sent;
 	c->missing = missing;
+}
+
+/* So many datagrams were sent, of which so many are missing. */
+static void
+loss_data(struct count *c, uint16_t data, uint16_t missing)
+{
+	int16_t more = (int16_t)(missing - c->data_missing);
+
+	c->data = data;
+	c->data_missing = missing;
+	if (more < 0) /* some arrived late */
+		c->found -= (uint16_t)(-more < c->found ? -more : c->found);
+	else if (more < UINT16_MAX - c->found)
+		c->found += (uint16_t)more;
+}
+
+uint16_t
+loss_found(const struct flow *f)
+{
+	return f->count.found;
+}
+
+uint16_t
+loss_excuse(struct flow *f, uint16_t most, uint64_t now)
+{
+	struct count *c = &f->count;
+	uint16_t n = c->found < most ? c->found : most;
+
+	c->found = 0;
+	c->excused += n;
+	c->exact_missing -= n;
+	loss_compare(f, now);
+	return n;
 }
 
 void
@@ -138,8 +172,12 @@ loss_came(struct flow *f, bool control, uint64_t seq, uint64_t now)
 	}
 	if (c->waits && seq > c->probe_seq) {
 		c->waits = false;
-		c->data = c->probe_data;
-		c->data_missing = (uint16_t)(c->data - c->data_came);
+		loss_data(c, c->probe_data,
+		    (uint16_t)(c->probe_data - c->data_came));
+		c->exact = true;
+		c->exact_sent = (uint16_t)(c->data + c->probe_control);
+		c->exact_missing = (uint16_t)(c->data_missing +
+		    c->probe_missing - c->excused);
 		loss_compare(f, now);
 	}
 	c->data_came++;
@@ -175,15 +213,19 @@ loss_probe(struct flow *f, const struct replay *replay, uint64_t seq,
 	if (f->mark[0] > seq) {
 		ahead = read_ahead(f, replay, seq);
 		if (ahead >= 0) {
-			c->data = data;
-			c->data_missing = (uint16_t)(data - c->data_came +
-			    ahead);
+			loss_data(c, data,
+			    (uint16_t)(data - c->data_came + ahead));
 		}
 		c->waits = false;
-	} else {
+	} else if (!c->waits || now >= c->probe_at + LOSS_HOLD) {
+		/* Not the last one always: where probes come faster, a program
+		 * that lags would never have read behind it. */
 		c->waits = true;
+		c->probe_at = now;
 		c->probe_seq = seq;
 		c->probe_data = data;
+		c->probe_control = c->control;
+		c->probe_missing = c->control_missing;
 	}
 	loss_compare(f, now);
 }
@@ -205,6 +247,7 @@ void
 loss_report(struct flow *f, struct wire_msg *msg)
 {
 	struct count *c = &f->count;
+	bool exact;
 
 	if (c->skip_left > 0) {
 		c->skip_left--;
@@ -219,9 +262,12 @@ loss_report(struct flow *f, struct wire_msg *msg)
 	if (c->told_left == 0)
 		return;
 	c->told_left--;
+	/* What was sent up to one probe says most to the peer (offload.h). */
+	exact = c->exact && (int16_t)(c->exact_sent - c->told_sent) > 0;
+	c->exact = false;
 	msg->flags |= WIRE_COUNT;
-	msg->sent = c->told_sent = c->sent;
-	msg->missing = c->told_missing = c->missing;
+	msg->sent = c->told_sent = exact ? c->exact_sent : c->sent;
+	msg->missing = c->told_missing = exact ? c->exact_missing : c->missing;
 }
 
 void

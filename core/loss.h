@@ -12,6 +12,9 @@
  *	data	what the program has not read before a datagram sent after the
  *		probe is missing: until then the program may just be slow.
  *
+ * Of those the ones that our own socket had no room for do not count
+ * (overflow.h).
+ *
  * The number of missing packets goes back in probes (COUNT) when it changes.
  * It is cumulative: the next report makes up for a lost one, and a packet that
  * arrives late counts as lost no more.  A COPY counts on the flow that carried
@@ -38,6 +41,9 @@ enum loss_limit {
 
 #define LOSS_FORGET (60 * SEC) /* after so long half is forgotten, too */
 #define LOSS_LEAVE (4 * SEC)   /* of heavy loss: the flow is left */
+#define LOSS_HOLD (80 * MS)    /* a probe waits for a datagram behind it, before
+				* the next one does: fewer than offload.h
+				* remembers */
 #define LOSS_VOID (5 * SEC)    /* after a failure: loss does not count */
 
 /* Begins anew: loss_forget() for another path, loss_new_key() for another key,
@@ -61,6 +67,10 @@ void loss_probe(struct flow *, const struct replay *, uint64_t seq,
  * arrived: it does not count either. */
 void loss_skip(struct flow *);
 void loss_uncount(struct flow *);
+/* Datagrams found missing since loss_excuse() was called last.  So many of them,
+ * at most, were dropped at our socket (overflow.h), and are no loss: how many. */
+uint16_t loss_found(const struct flow *);
+uint16_t loss_excuse(struct flow *, uint16_t most, uint64_t now);
 /* What to tell the peer, in a message that is a probe. */
 void loss_report(struct flow *, struct wire_msg *);
 /* The peer tells that of our first `sent' packets so many are missing. */

@@ -665,6 +665,14 @@ unsigned mp_recv_bundle_commit(struct mp *, uint64_t now,
     size_t stride);
 void mp_recv_bundle_wipe(struct mp_rx_bundle *);
 
+/* Were datagrams to that socket found missing since mp_recv_dropped() was called
+ * for it?  Then the caller is to ask the kernel how many packets it dropped there,
+ * ever, and say so, with how many datagrams one of them can have been: what the
+ * socket had no room for is no loss of the path (core/overflow.h).  [lock] */
+bool mp_recv_missed(const struct mp *, uint32_t slot);
+void mp_recv_dropped(struct mp *, uint64_t now, uint32_t slot, uint32_t drops,
+    uint32_t each);
+
 /* --- For filters that sort packets before the engine sees them ----------- */
 
 /*

@@ -18,7 +18,7 @@
  *
  * TRUSTED.  All may go in bundles.  A report by which they fare worse than
  * single ones did leads to TRY, and so does a late answer, which may mean that
- * all are lost.  What single ones lose is known from few of them, and the path
+ * all are lost, unless they were just told to arrive: then the program lags.  What single ones lose is known from few of them, and the path
  * changes; so what trusted bundles lose, as long as it does not grow, counts
  * for single ones, too (offload_learn()).  Else honest losses would lead to
  * trials again and again, in which half of the datagrams go alone.
@@ -512,8 +512,10 @@ offload_told_trusted(struct offload *o, uint64_t now,
 	if (now >= o->since + OFFLOAD_GOOD)
 		o->strikes = o->acquittals = 0;
 	if (!offload_exceeds(&e, OFFLOAD_LEAST, OFFLOAD_SURE) ||
-	    e.over * OFFLOAD_SHARE < (int64_t)bundled * 1000)
+	    e.over * OFFLOAD_SHARE < (int64_t)bundled * 1000) {
+		o->good_at = now;
 		return;
+	}
 	if (now >= o->tolerant || lost * 8 >= (int64_t)bundled * 7)
 		offload_suspect(o, offload_size(bundled, some->lost));
 }
@@ -575,7 +577,8 @@ void
 offload_doubted(struct offload *o, uint64_t now)
 {
 	if (o->state != MP_BUNDLES_TRUSTED ||
-	    o->bundled == o->known.bundled || now < o->since + OFFLOAD_DOUBT)
+	    o->bundled == o->known.bundled || now < o->since + OFFLOAD_DOUBT ||
+	    now < o->good_at + OFFLOAD_NEWS)
 		return;
 	offload_suspect(o, OFFLOAD_FIRST);
 }

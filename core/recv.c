@@ -14,6 +14,7 @@
 #include "path.h"
 #include "path_choice.h"
 #include "loss.h"
+#include "overflow.h"
 #include "part_order.h"
 #include "probe.h"
 #include "recent.h"
@@ -370,13 +371,24 @@ recv_deliver(struct mp *m, struct recv *r)
 	return recv_hand_on(r);
 }
 
+/* Answers what came at that time, but no sooner than RTT_DELACK after the last
+ * packet that went on the flow: a program that reads a flood late has nothing
+ * but overdue datagrams, and each two of them would be answered. */
+static void
+answer_by(struct mp *m, const struct recv *r, uint64_t due)
+{
+	uint64_t least = r->f->stamp_at + RTT_DELACK;
+
+	r->f->ack_due = due > least ? due : least;
+	table_arm(m, r->s, r->f->ack_due);
+}
+
 void
 recv_acknowledge(struct mp *m, struct recv *r)
 {
 	if (r->f->ack_due != MP_NEVER || !r->f->ts_pending)
 		return;
-	r->f->ack_due = r->arrival + RTT_DELACK;
-	table_arm(m, r->s, r->f->ack_due);
+	answer_by(m, r, r->arrival + RTT_DELACK);
 }
 
 /* Sets when a datagram is answered: of a stream, one answer does for two. */
@@ -391,17 +403,17 @@ acknowledge_data(struct mp *m, struct recv *r)
 	if (f->ack_due == MP_NEVER) {
 		f->ack_wait = f->ack_one && soon && f->ts_pending;
 		f->ack_one = true;
-		if (!f->ack_wait) {
+		if (f->ack_wait)
+			answer_by(m, r, r->arrival + RTT_ACK_GAP + RTT_DELACK);
+		else
 			recv_acknowledge(m, r);
-			return;
-		}
-		f->ack_due = r->arrival + RTT_ACK_GAP + RTT_DELACK;
 	} else if (f->ack_wait) {
 		f->ack_wait = false;
 		least = f->ack_due - RTT_ACK_GAP;
-		f->ack_due = r->arrival > least ? r->arrival : least;
+		answer_by(m, r, r->arrival > least ? r->arrival : least);
+	} else {
+		table_arm(m, r->s, f->ack_due);
 	}
-	table_arm(m, r->s, f->ack_due);
 }
 
 /* A datagram, which may have been delivered by its COPY already. */
@@ -455,6 +467,8 @@ recv_place(struct mp *m, struct recv *r, size_t len)
 	}
 	if (!r->former && (r->fresh || r->in_order))
 		loss_came(r->f, rx->control, rx->seq, r->now);
+	if (!r->former && !rx->control)
+		overflow_read(m, r->s, r->f, r->arrival, r->now);
 	if (!r->former) {
 		state_keys(r->s)->heard = true;
 		initiator_heard(r->s, !rx->control, r->now);

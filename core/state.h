@@ -58,7 +58,10 @@ struct loss {
  * the peer's, where nothing else is said. */
 struct count {
 	uint64_t probe_seq;    /* number of the last probe, while `waits' */
+	uint64_t probe_at;     /* it came then */
 	uint16_t probe_data;   /* datagrams sent before it */
+	uint16_t probe_control, probe_missing; /* control packets, and of them */
+	uint16_t exact_sent, exact_missing; /* both kinds, up to one probe */
 	uint16_t data_came, control_came; /* arrived */
 	uint16_t data, control; /* sent, as far as probes have told */
 	uint16_t data_missing, control_missing;
@@ -67,9 +70,12 @@ struct count {
 	uint16_t peer_sent, peer_missing; /* of ours, as the peer tells */
 	uint16_t skipped; /* numbers of ours that do not count ... */
 	uint16_t peer_skipped; /* ... and of the peer's */
+	uint16_t excused; /* of data_missing: dropped at our socket */
+	uint16_t found; /* of data_missing: since loss_excuse() was called */
 	uint8_t told_left; /* probes that are still to tell `missing' ... */
 	uint8_t skip_left; /* ... and `skipped' */
-	bool waits : 1; /* the last probe, for a datagram sent after it */
+	bool exact : 1; /* that is not told yet */
+	bool waits : 1; /* a probe, for a datagram sent after it */
 };
 
 enum { OFFLOAD_POINTS = 5 }; /* probes that reports may name */
@@ -128,6 +134,7 @@ struct offload {
 	struct offload_share bad, good;	  /* ... and of all trials of CHECK;
 					   * `bad' when TRUSTED: since then */
 	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
+	uint64_t good_at;  /* TRUSTED bundles were last told to arrive */
 	uint64_t probe_at; /* last probe; 0: none */
 	uint64_t tolerant; /* losses do not lead to TRY until then */
 };
@@ -584,6 +591,15 @@ struct change {
 	bool left : 1; /* it is not at its end */
 };
 
+/* What a socket's queue had no room for (overflow.h). */
+struct overflow {
+	uint64_t late_at; /* its program last read a datagram late; 0: never */
+	uint64_t left_at; /* when it last dropped any */
+	uint32_t drops;	  /* so far */
+	uint32_t left;	  /* datagrams that they may have been, and are not yet */
+	uint32_t flow;	  /* that found datagrams missing, + 1; 0: none */
+};
+
 struct shared {
 	uint64_t magic;
 	struct mp_limits limits;
@@ -599,6 +615,7 @@ struct shared {
 	uint32_t resend_us; /* see struct mp_setup */
 	uint32_t open_slots, parting_slots; /* by slot; see endpoint.c */
 	uint8_t family[MP_SLOTS_MAX];
+	struct overflow overflow[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
 	uint64_t numbers; /* of packets, given so far: rollback.c */
 	uint64_t looked_at; /* about the latest time that a process looked */

@@ -2,7 +2,10 @@
 #include "rx_sealed.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "mp.h"
 #include "process/reentry.h"
@@ -11,6 +14,8 @@
 #include "rx_requeue.h"
 #include "shared/arena.h"
 #include "shared/net.h"
+#include "shared/raw.h"
+#include "shared/seccomp.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/notify.h"
@@ -30,12 +35,35 @@ rx_sealed_is_own(const struct rx *in, const struct mp_rx *rx)
 	    in->info.arrival < other->since);
 }
 
+/* Datagrams are missing: tells the engine how many packets the kernel had no room
+ * for, of which one may be a whole bundle. */
+static void
+rx_sealed_tell_drops(struct rx *in)
+{
+	struct sock *s = in->s;
+	uint32_t info[SK_MEMINFO_DROPS + 1] = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (!SECCOMP_ALLOWS(SYS_getsockopt, in->fd, SOL_SOCKET, SO_MEMINFO,
+	    info, &len) || RAW(SYS_getsockopt, in->fd, SOL_SOCKET, SO_MEMINFO,
+	    info, &len) != 0 || len < sizeof(info) ||
+	    !reentry_lock(s->map.arena))
+		return;
+	mp_recv_dropped(&s->map.mp, arena_now(), s->slot,
+	    info[SK_MEMINFO_DROPS] - arena_own_drops(&s->map, s->slot),
+	    rx_bundle_is_on(s) ? MP_BUNDLE_MAX : 1);
+	reentry_unlock(s->map.arena);
+}
+
 static void
 rx_sealed_unlock(struct rx *in)
 {
 	bool late = notify_due(in->s);
+	bool missed = mp_recv_missed(&in->s->map.mp, in->s->slot);
 
 	reentry_unlock(in->s->map.arena);
+	if (missed)
+		rx_sealed_tell_drops(in);
 	if (late)
 		notify_agent(in->fd, in->s);
 }

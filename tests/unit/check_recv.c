@@ -331,6 +331,57 @@ START_TEST(delayed_ack)
 }
 END_TEST
 
+/* Gives the server's program the next `n' packets that wait for it. */
+static void
+read_some(struct duo *d, unsigned n)
+{
+	struct duo_packet *p = d->end[1].unread, *rest;
+
+	for (; p != NULL && n > 1; n--)
+		p = p->next;
+	if (p == NULL)
+		return;
+	rest = p->next;
+	p->next = NULL;
+	duo_wake(d, 1);
+	d->end[1].asleep = true;
+	d->end[1].unread = rest;
+}
+
+/* A program reads a flood later than its datagrams should be answered: one
+ * answer goes for all that was read in 5 ms, not one for each two. */
+START_TEST(late_flood)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m;
+	uint64_t end, replies, data_in;
+	uint32_t n = 100;
+
+	duo_up(d);
+	m = &d->end[1].mp;
+	d->end[1].asleep = true;
+	end = d->now + (uint64_t)_i * 5 * MS; /* so late it reads */
+	while (d->now < end) {
+		ck_assert_int_eq(duo_say(d, 0, n++), 0);
+		duo_run(d, d->now + 100);
+	}
+	replies = mp_counter_get(m, MP_C_reply_out);
+	data_in = mp_counter_get(m, MP_C_data_in);
+	for (end = d->now + SEC; d->now < end; ) {
+		ck_assert_int_eq(duo_say(d, 0, n++), 0);
+		read_some(d, 1);
+		duo_run(d, d->now + 100);
+	}
+	data_in = mp_counter_get(m, MP_C_data_in) - data_in;
+	replies = mp_counter_get(m, MP_C_reply_out) - replies;
+	ck_assert_uint_ge(data_in, 9000);
+	/* 200, and those to probes of what waits, each 50 ms */
+	ck_assert_msg(replies <= 240, "%d ms late: %u answers to %u datagrams",
+	    _i * 5, (unsigned)replies, (unsigned)data_in);
+	duo_free(d);
+}
+END_TEST
+
 /* A datagram acknowledges as well. */
 START_TEST(no_ack)
 {
@@ -799,6 +850,7 @@ suite_recv(void)
 	tcase_add_loop_test(t, sample, 0, COUNT(samples));
 	tcase_add_test(t, one_way);
 	tcase_add_test(t, delayed_ack);
+	tcase_add_loop_test(t, late_flood, 0, 9);
 	tcase_add_test(t, no_ack);
 	tcase_add_test(t, asleep);
 	tcase_add_test(t, rebind);

@@ -31,6 +31,7 @@ Suite *suite_life(void);
 Suite *suite_loss(void);
 Suite *suite_noise(void);
 Suite *suite_offload(void);
+Suite *suite_overflow(void);
 Suite *suite_option(void);
 Suite *suite_output(void);
 Suite *suite_part(void);
