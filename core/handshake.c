@@ -42,7 +42,9 @@
  * that has waited for a second, else the oldest of the peer that has most, if
  * that is another one and has many.  Younger ones stay, and the INIT is dropped
  * (its sender asks again): else, where more begin than can be answered in a round
- * trip, none would ever be confirmed.
+ * trip, none would ever be confirmed.  More records do no good: with 4096, when
+ * 10,000 clients came back, more were answered than could confirm in time, and
+ * 500 to 2000 handshakes were made twice.
  *
  * Both ends may begin at once.  The handshake of the end with the lower public
  * key, A, wins: A drops B's INIT while its own is under way, B answers A's and
