@@ -180,7 +180,7 @@ fleet_peers() {
 # fleet_has N CLIENT: the client has a session with the server.
 fleet_has() {
 	on "s$1" "$B/mpctl" status 2>/dev/null >"$LAB/has" &&
-	    grep -A1 '^  peer .*: up' "$LAB/has" | grep -q "key lab-$2,"
+	    grep -q "^  peer lab-$2 at .*: up" "$LAB/has"
 }
 
 # fleet_server_of CLIENT: prints which server it has a session with.
