@@ -88,7 +88,7 @@ bundle_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	memcpy(b->rest, b->tx.hdr, WIRE_AD);
 	wire_put_msg(b->rest + WIRE_AD, &msg);
 	f->tx_seq += b->n - 1;
-	rollback_count(m, b->n - 1);
+	rollback_count(m, now, b->n - 1);
 	f->tx_data = (uint16_t)(f->tx_data + b->n - 1);
 	seal_ready(b->ready, b->tx.suite, b->tx.key);
 	crypto_wipe(b->tx.key, sizeof(b->tx.key));

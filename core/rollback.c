@@ -17,7 +17,8 @@
  * may have seen, so that it does this once.
  *
  * The clock counts from the host's boot.  If it is SLACK behind the time of the
- * last look of any process, then the block is of another boot: the same.
+ * last number, then the block is of another boot: the same.  To look changes
+ * nothing else, for whoever sends a packet makes us look.
  *
  * `hash_key' names the block, since a view may be given another one.
  *
@@ -42,10 +43,12 @@
 #define ROLLBACK_APART (UINT64_C(1) << 40) /* numbers */
 
 void
-rollback_count(struct mp *m, uint32_t packets)
+rollback_count(struct mp *m, uint64_t now, uint32_t packets)
 {
 	m->sh->numbers += packets;
 	m->numbers = m->sh->numbers;
+	if (now > m->sh->counted_at + ROLLBACK_SLACK / 4)
+		m->sh->counted_at = now;
 }
 
 /* Ends all that has a key. */
@@ -74,12 +77,10 @@ rollback_look(struct mp *m, uint64_t now)
 		m->numbers = m->sh->numbers;
 	}
 	if (m->sh->numbers < m->numbers ||
-	    now + ROLLBACK_SLACK < m->sh->looked_at) {
+	    now + ROLLBACK_SLACK < m->sh->counted_at) {
 		rollback_end(m);
 		m->sh->numbers = m->numbers + ROLLBACK_APART;
-		m->sh->looked_at = now;
+		m->sh->counted_at = now;
 	}
 	m->numbers = m->sh->numbers;
-	if (now > m->sh->looked_at + ROLLBACK_SLACK / 4)
-		m->sh->looked_at = now;
 }

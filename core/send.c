@@ -64,12 +64,12 @@ name_itself(struct wire_msg *msg, const struct wire_ad *ad)
 
 /* The clear head of the next packet of a flow.  A framed one names us. */
 static struct wire_ad
-next_ad(struct mp *m, struct session *s, struct flow *f, bool control,
-    bool framed)
+next_ad(struct mp *m, struct session *s, struct flow *f, uint64_t now,
+    bool control, bool framed)
 {
 	const struct keys *k = state_keys(s);
 
-	rollback_count(m, 1);
+	rollback_count(m, now, 1);
 	return (struct wire_ad) { .sid = framed ? k->sid_in : k->sid_out,
 		.control = control, .dir = !s->initiator, .flow = f->id,
 		.seq = ++f->tx_seq };
@@ -102,7 +102,7 @@ send_control(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 
 	if (!k->live)
 		return 0;
-	ad = next_ad(m, s, f, true, frame > 0);
+	ad = next_ad(m, s, f, now, true, frame > 0);
 	name_itself(msg, &ad);
 	msg->held_log2 = flow_held(f, now);
 	msg->link = link_of(f);
@@ -147,7 +147,8 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 {
 	struct keys *k = state_keys(s);
 	bool framed = child_framed(s, (msg->flags & WIRE_COPYFLAG) == 0);
-	struct wire_ad ad = next_ad(m, s, f, msg->flags != 0, framed);
+	struct wire_ad ad = next_ad(m, s, f, now, msg->flags != 0,
+	    framed);
 	size_t frame = framed ? WIRE_CHILD : 0;
 
 	if (msg->flags == 0)

@@ -618,7 +618,7 @@ struct shared {
 	struct overflow overflow[MP_SLOTS_MAX];
 	uint8_t hash_key[CRYPTO_MAC];
 	uint64_t numbers; /* of packets, given so far: rollback.c */
-	uint64_t looked_at; /* about the latest time that a process looked */
+	uint64_t counted_at; /* about when the last one was */
 	struct rng rng;
 	uint32_t session_free, session_used; /* free list; high-water mark */
 	uint32_t flow_free, flow_used, flows_live;

@@ -164,7 +164,8 @@ twins_same(const struct mp *a, const struct mp *b, size_t size)
 
 	for (i = 0; i < a->limits.flows; i++)
 		a->flows[i].offload = b->flows[i].offload;
-
+	/* A bundle that failed had numbers which single datagrams never got. */
+	a->sh->numbers = b->sh->numbers;
 	if (memcmp(p, q, size) == 0)
 		return;
 	for (i = 0; p[i] == q[i]; i++)
