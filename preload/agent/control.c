@@ -228,6 +228,8 @@ control_deliver(struct port *p, const struct control_item *c,
 	struct internal inner = { .kind = INTERNAL_DATA, .slot = c->rx.slot,
 		.from = c->rx.from, .tos = c->tos, .ttl = c->ttl,
 		.copy = c->rx.copy };
+	_Atomic uint64_t *copied =
+	    &p->map.arena->slot[c->rx.slot % MP_SLOTS_MAX].rx.copied;
 
 	if (c->rx.slot >= MP_SLOTS_MAX || !p->slot[c->rx.slot].used ||
 	    c->rx.off > len || c->rx.len > len - c->rx.off)
@@ -239,9 +241,11 @@ control_deliver(struct port *p, const struct control_item *c,
 		return;
 	}
 	if (inner.copy.seq != 0)
-		atomic_store(&p->map.arena->slot[inner.slot].rx.copied,
-		    arena_now());
+		atomic_store(copied, arena_now());
 	port_send_internal(p, &inner, bytes + c->rx.off, c->rx.len);
+	/* Again: the program may have found its queue empty in between. */
+	if (inner.copy.seq != 0)
+		atomic_store(copied, arena_now());
 }
 
 /* INTERNAL_WAKE has done its work: the port is due.  Datagrams for slots come
