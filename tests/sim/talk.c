@@ -171,6 +171,7 @@ talk_judge(struct field *f, const struct talk_head *h, struct note *n,
 		p->highest = h->seq + 1;
 	/* Where s has one address.  It may begin, too: after CLOSE. */
 	if (h->to != LIST_S && !f->unordered &&
+	    (f->list->flags & LIST_FIRST) == 0 &&
 	    !talk_same(from, &f->peer[h->to][h->from]))
 		field_fail(f, "altered", "%s sees %s at another address", b, a);
 }
