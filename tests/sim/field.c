@@ -19,8 +19,8 @@
  * - A host that did not answer gets at most 3 times the bytes, with headers, that
  *   came from those who named its address, or in its name [budget].  The net
  *   counts, not the engine.
- * - Handshakes of one association begin 1 s apart at least, and while the peer
- *   says nothing else, twice as much each time, up to 10 s [distance].
+ * - Of handshakes of one association three take 2 s at least, and five 8 s while
+ *   the peer says nothing else [distance].
  * - No number goes out twice under one key [nonce]; no key has two sids [key].
  * - The engine's records fit together (blockwalk.c) [block]; it finds nothing
  *   corrupt, is not awake for nothing, gives no packet out of bounds [engine].

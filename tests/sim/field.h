@@ -20,6 +20,7 @@ enum field_bound {
 	FIELD_JOBS = 64, /* sends that go on */
 	FIELD_TAPE = 64, /* packets that an onlooker keeps */
 	FIELD_VICTIMS = 32,
+	GUARD_INITS = 8,
 	FIELD_PACKETS = 400000, /* of one list, at most */
 };
 
@@ -53,7 +54,8 @@ struct guard_set {
 /* INITs that a client began. */
 struct guard_init {
 	uint8_t e[32]; /* of the last one */
-	uint64_t at, e_at; /* when it began, and e was new; 0: none */
+	uint64_t at[GUARD_INITS]; /* when the last ones began, by number */
+	unsigned n;
 	unsigned mute; /* begun since the peer said anything else */
 	unsigned life;
 	bool heard;

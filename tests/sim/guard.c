@@ -18,9 +18,8 @@ enum {
 	GUARD_TIMES = 3,
 	GUARD_INIT = 172,  /* bytes of an INIT */
 	GUARD_HEAD = 12,   /* sid4 nonce8; of an INIT: what is before e */
-	GUARD_GAP_MOST = 10, /* s between handshakes */
-	GUARD_RENEW = 3, /* s: an ephemeral key of an INIT lives for 5 s, but its
-			  * first packets may not have gone out */
+	GUARD_MUTE = 8, /* s that five unanswered handshakes take at least: 1 + 2 + 4
+			 * + 8, less where a key was renewed */
 	GUARD_SLACK = 2000, /* us: a late agent */
 };
 
@@ -113,35 +112,35 @@ static void
 guard_handshake(struct field *f, const struct host *h, const struct packet *p)
 {
 	struct guard_init *g = &f->init[h->index];
-	uint64_t now = host_now(h), gap, want;
-	bool renewed;
+	uint64_t now = host_now(h);
 
 	if (p->len != GUARD_INIT || p->data[4] != 1 || h->index == LIST_S ||
 	    (f->list->flags & LIST_FIRST) != 0)
 		return;
-	if (g->at != 0 && g->life == h->lives &&
+	if (g->n != 0 && g->life == h->lives &&
 	    memcmp(g->e, p->data + GUARD_HEAD, sizeof(g->e)) == 0)
 		return;
-	if (g->life != h->lives || g->heard)
+	if (g->life != h->lives)
+		g->n = 0;
+	if (g->heard)
 		g->mute = 0;
-	gap = now - g->at;
-	/* the same one may go on, with another ephemeral key */
-	renewed = g->life == h->lives && now >= g->e_at + SEC(GUARD_RENEW);
-	want = SEC(g->mute == 0 ? 1 : g->mute > 4 ? GUARD_GAP_MOST :
-	    1 << (g->mute - 1));
-	memcpy(g->e, p->data + GUARD_HEAD, sizeof(g->e));
-	g->e_at = now;
-	if (g->at != 0 && renewed)
-		return;
-	if (g->at != 0 && g->life == h->lives && gap + GUARD_SLACK < want)
-		field_fail(f, "distance", "%s begins a handshake after %llu ms",
-		    h->name, (unsigned long long)gap / 1000);
-	if (gap >= 4 * want)
-		g->mute = 0;
+	/* One goes on with another ephemeral key after 5 s, whose first packets
+	 * may not have gone out: so single gaps say nothing, but two do. */
+	if (g->n >= 2 && now + GUARD_SLACK < g->at[(g->n - 2) % GUARD_INITS] +
+	    SEC(2))
+		field_fail(f, "distance", "%s begins a third handshake after"
+		    " %llu ms", h->name, (unsigned long long)(now -
+		    g->at[(g->n - 2) % GUARD_INITS]) / 1000);
+	if (g->n >= 4 && g->mute >= 4 && now + GUARD_SLACK <
+	    g->at[(g->n - 4) % GUARD_INITS] + SEC(GUARD_MUTE))
+		field_fail(f, "distance", "%s begins a fifth handshake after"
+		    " %llu ms, unanswered", h->name, (unsigned long long)(now -
+		    g->at[(g->n - 4) % GUARD_INITS]) / 1000);
 	g->mute++;
 	g->heard = false;
-	g->at = now;
+	g->at[g->n++ % GUARD_INITS] = now;
 	g->life = h->lives;
+	memcpy(g->e, p->data + GUARD_HEAD, sizeof(g->e));
 }
 
 void

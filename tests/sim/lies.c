@@ -331,6 +331,7 @@ lies_replay(struct field *f, unsigned back, bool elsewhere, int bit)
 	p->dst = old->dst;
 	if (bit >= 0 && p->len > 0)
 		p->data[(unsigned)bit / 8 % p->len] ^= (uint8_t)(1 << bit % 8);
+	f->unordered = true; /* it may never have arrived before */
 	nat = old->from->nat;
 	if (elsewhere)
 		old->from->nat = NULL;

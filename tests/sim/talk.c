@@ -169,7 +169,9 @@ talk_judge(struct field *f, const struct talk_head *h, struct note *n,
 		    (unsigned)h->seq, a, b, (unsigned)p->highest - 1);
 	if (h->seq >= p->highest)
 		p->highest = h->seq + 1;
-	if (h->to != LIST_S && (f->list->flags & LIST_FIRST) == 0 &&
+	/* Where s has one address.  It may begin, too: after CLOSE. */
+	if (h->to != LIST_S && !f->unordered &&
+	    (f->list->flags & LIST_FIRST) == 0 &&
 	    !talk_same(from, &f->peer[h->to][h->from]))
 		field_fail(f, "altered", "%s sees %s at another address", b, a);
 }
