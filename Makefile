@@ -84,7 +84,7 @@ ifdef FUZZ
 B = build/fuzzer
 BUILT = fuzzer
 STATIC =
-# Comparisons are not traced: the sanitizers make more of them than the code does.
+# Comparisons are not traced: the sanitizers make more of them than the code.
 # A bool of a message from another process may be 198, and counts as some bool.
 EXTRA = -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-coverage=trace-cmp -fno-sanitize=bool,enum \
@@ -362,9 +362,8 @@ include tests/fuzz/rules.mk
 check:
 	scripts/deps
 	$(MAKE) check-floors check-docs check-exports check-unit check-preload \
-	    check-fuzz check-kernel model sim check-cli check-agent-unit check-agent \
-	    check-diff \
-	    check-lab
+	    check-fuzz check-kernel model sim check-cli check-agent-unit \
+	    check-agent check-diff check-lab
 
 check-floors: $(CORE_O) $(SHARED_O) $(LIBRARY_O) $(AGENT_O) $(CTL_O)
 	CC='$(CC)' NM='$(NM)' BUILT='$(BUILT)' \

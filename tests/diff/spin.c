@@ -38,17 +38,17 @@ spin_echo(const struct kind *k)
 	warnx("no echo");
 }
 
-/* Which of the two sockets are readable, as a letter. */
+/* Which descriptors are readable, as a letter. */
 static char
 spin_ready(const struct spin *s)
 {
-	struct pollfd p[2];
+	struct pollfd p[SPIN_FDS];
 	int i, bits = 0;
 
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < SPIN_FDS; i++)
 		p[i] = (struct pollfd) { .fd = s->fd[i], .events = POLLIN };
-	poll(p, 2, 0);
-	for (i = 0; i < 2; i++)
+	poll(p, SPIN_FDS, 0);
+	for (i = 0; i < SPIN_FDS; i++)
 		if (p[i].revents & (POLLIN | POLLERR))
 			bits |= 1 << i;
 	return (char)('A' + bits);

@@ -7,9 +7,9 @@
  * PORT is the first of four that the list may bind.  A call is NAME.S.A.B.C: a
  * row of spin_calls.c, which of the two sockets (2: a copy of one), and three
  * numbers that choose its arguments.  READY has a letter for each call: which
- * sockets are readable before it, as the plain run had them (A: none, B: the
- * first, C: the second, D: both); empty in the plain run.  So no call is made
- * before what is to be there has arrived.
+ * of the three are readable before it, as the plain run had them (A: none, B: the
+ * first, C: the second, D: both, E: the copy, ...); empty in the plain run.  So no
+ * call is made before the first datagram of what is to be there has arrived.
  *
  * For each line there are the trace (trace.h), each call with that letter, and a
  * line END.
