@@ -156,7 +156,7 @@ loss_excuse(struct flow *f, uint16_t most, uint64_t now)
 
 	c->found = 0;
 	c->excused += n;
-	c->exact_missing -= n;
+	f->exact.missing -= n;
 	loss_compare(f, now);
 	return n;
 }
@@ -175,9 +175,9 @@ loss_came(struct flow *f, bool control, uint64_t seq, uint64_t now)
 		loss_data(c, c->probe_data,
 		    (uint16_t)(c->probe_data - c->data_came));
 		c->exact = true;
-		c->exact_sent = (uint16_t)(c->data + c->probe_control);
-		c->exact_missing = (uint16_t)(c->data_missing +
-		    c->probe_missing - c->excused);
+		f->exact.sent = (uint16_t)(c->data + f->exact.control);
+		f->exact.missing = (uint16_t)(c->data_missing +
+		    f->exact.control_missing - c->excused);
 		loss_compare(f, now);
 	}
 	c->data_came++;
@@ -217,15 +217,17 @@ loss_probe(struct flow *f, const struct replay *replay, uint64_t seq,
 			    (uint16_t)(data - c->data_came + ahead));
 		}
 		c->waits = false;
-	} else if (!c->waits || now >= c->probe_at + LOSS_HOLD) {
-		/* Not the last one always: where probes come faster, a program
-		 * that lags would never have read behind it. */
+	} else if (c->waits && c->held < LOSS_HOLD) {
+		/* Where probes come faster, a program that lags would never
+		 * have read behind the last one. */
+		c->held++;
+	} else {
 		c->waits = true;
-		c->probe_at = now;
+		c->held = 0;
 		c->probe_seq = seq;
 		c->probe_data = data;
-		c->probe_control = c->control;
-		c->probe_missing = c->control_missing;
+		f->exact.control = c->control;
+		f->exact.control_missing = c->control_missing;
 	}
 	loss_compare(f, now);
 }
@@ -263,11 +265,11 @@ loss_report(struct flow *f, struct wire_msg *msg)
 		return;
 	c->told_left--;
 	/* What was sent up to one probe says most to the peer (offload.h). */
-	exact = c->exact && (int16_t)(c->exact_sent - c->told_sent) > 0;
+	exact = c->exact && (int16_t)(f->exact.sent - c->told_sent) > 0;
 	c->exact = false;
 	msg->flags |= WIRE_COUNT;
-	msg->sent = c->told_sent = exact ? c->exact_sent : c->sent;
-	msg->missing = c->told_missing = exact ? c->exact_missing : c->missing;
+	msg->sent = c->told_sent = exact ? f->exact.sent : c->sent;
+	msg->missing = c->told_missing = exact ? f->exact.missing : c->missing;
 }
 
 void

@@ -36,14 +36,13 @@ enum loss_limit {
 			   * their loss are forgotten */
 	LOSS_TELL = 32,	 /* packets after which the peer is told anyway */
 	LOSS_REPEAT = 3, /* times that it is told of a change */
+	LOSS_HOLD = 3, /* probes that come while one waits for a datagram behind
+			* it: fewer than offload.h remembers */
 	LOSS_EARLY = 512, /* numbers above a probe's that are looked at */
 };
 
 #define LOSS_FORGET (60 * SEC) /* after so long half is forgotten, too */
 #define LOSS_LEAVE (4 * SEC)   /* of heavy loss: the flow is left */
-#define LOSS_HOLD (80 * MS)    /* a probe waits for a datagram behind it, before
-				* the next one does: fewer than offload.h
-				* remembers */
 #define LOSS_VOID (5 * SEC)    /* after a failure: loss does not count */
 
 /* Begins anew: loss_forget() for another path, loss_new_key() for another key,

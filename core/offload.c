@@ -513,7 +513,7 @@ offload_told_trusted(struct offload *o, uint64_t now,
 		o->strikes = o->acquittals = 0;
 	if (!offload_exceeds(&e, OFFLOAD_LEAST, OFFLOAD_SURE) ||
 	    e.over * OFFLOAD_SHARE < (int64_t)bundled * 1000) {
-		o->good_at = now;
+		o->good_ms = (uint32_t)(now / MS);
 		return;
 	}
 	if (now >= o->tolerant || lost * 8 >= (int64_t)bundled * 7)
@@ -578,7 +578,7 @@ offload_doubted(struct offload *o, uint64_t now)
 {
 	if (o->state != MP_BUNDLES_TRUSTED ||
 	    o->bundled == o->known.bundled || now < o->since + OFFLOAD_DOUBT ||
-	    now < o->good_at + OFFLOAD_NEWS)
+	    (uint32_t)(now / MS) - o->good_ms < OFFLOAD_NEWS)
 		return;
 	offload_suspect(o, OFFLOAD_FIRST);
 }

@@ -38,7 +38,7 @@ enum offload_limit {
 				    * acquittal; doubles OFFLOAD_ACQUITTALS
 				    * times */
 #define OFFLOAD_DOUBT (1 * SEC) /* trusted for so long, a late answer counts */
-#define OFFLOAD_NEWS (150 * MS) /* but not so soon after good news */
+#define OFFLOAD_NEWS 150	/* ms: but not so soon after good news */
 #define OFFLOAD_OFF (10 * SEC)	/* single ones after a failure; doubles, up to
 				 * OFFLOAD_STRIKES times ... */
 #define OFFLOAD_GOOD (600 * SEC) /* ... until they were trusted for so long */

@@ -58,10 +58,7 @@ struct loss {
  * the peer's, where nothing else is said. */
 struct count {
 	uint64_t probe_seq;    /* number of the last probe, while `waits' */
-	uint64_t probe_at;     /* it came then */
 	uint16_t probe_data;   /* datagrams sent before it */
-	uint16_t probe_control, probe_missing; /* control packets, and of them */
-	uint16_t exact_sent, exact_missing; /* both kinds, up to one probe */
 	uint16_t data_came, control_came; /* arrived */
 	uint16_t data, control; /* sent, as far as probes have told */
 	uint16_t data_missing, control_missing;
@@ -74,8 +71,16 @@ struct count {
 	uint16_t found; /* of data_missing: since loss_excuse() was called */
 	uint8_t told_left; /* probes that are still to tell `missing' ... */
 	uint8_t skip_left; /* ... and `skipped' */
-	bool exact : 1; /* that is not told yet */
+	uint8_t held : 2; /* probes that came since, while `waits' */
+	bool exact : 1; /* `exact' of the flow is not told yet */
 	bool waits : 1; /* a probe, for a datagram sent after it */
+};
+
+/* What was sent up to the probe that waits, and up to the last that did: control
+ * packets, and both kinds. */
+struct exact {
+	uint16_t control, control_missing;
+	uint16_t sent, missing;
 };
 
 enum { OFFLOAD_POINTS = 5 }; /* probes that reports may name */
@@ -126,6 +131,8 @@ struct offload {
 	uint8_t voids : 4; /* trials in which single ones were lost */
 	uint8_t probes : 4; /* of this phase of single ones */
 	uint32_t points;  /* probes so far */
+	uint32_t good_ms; /* when TRUSTED bundles were last told to arrive, ms
+			   * modulo 2^32 */
 	uint32_t phase_from; /* packets before it */
 	int32_t pending;  /* missing, of no interval yet */
 	struct offload_point point[OFFLOAD_POINTS]; /* the last probes */
@@ -134,7 +141,6 @@ struct offload {
 	struct offload_share bad, good;	  /* ... and of all trials of CHECK;
 					   * `bad' when TRUSTED: since then */
 	uint64_t since;	   /* of TRUSTED; OFF: until; 0: neither yet */
-	uint64_t good_at;  /* TRUSTED bundles were last told to arrive */
 	uint64_t probe_at; /* last probe; 0: none */
 	uint64_t tolerant; /* losses do not lead to TRY until then */
 };
@@ -228,6 +234,7 @@ struct flow {
 	struct offload offload;
 
 	/* and what only control packets need, or little else */
+	struct exact exact;
 	struct loss rx_loss;
 	uint64_t prompt_at;    /* its answer is late after this, however late
 				* agents are: another flow has a newer answer;

@@ -16,6 +16,7 @@
 #include "shared/net.h"
 #include "shared/raw.h"
 #include "shared/seccomp.h"
+#include "shared/uapi.h"
 #include "socket/attach.h"
 #include "socket/fdtab.h"
 #include "socket/notify.h"
