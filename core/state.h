@@ -251,6 +251,7 @@ struct flow {
 	uint8_t link_tries; /* challenges sent to learn it */
 	uint8_t alt_tries;	/* challenges sent to alt */
 	uint8_t asked_done;	/* bit i: probe i of asked[] was answered */
+	uint32_t move_gap;  /* us until it may move again */
 	uint64_t former_mark[2]; /* as mark[], under the former key */
 	uint64_t born_at;   /* of this pair */
 	uint64_t asked_at[STATE_ASKED]; /* last probes, newest first; 0: none */
@@ -266,7 +267,6 @@ struct flow {
 
 	struct mp_path alt; /* where the peer may have moved */
 	struct mp_path former; /* where it was before it moved */
-	uint32_t move_gap;  /* us until it may move again */
 	uint8_t token[WIRE_TOKEN];
 	uint8_t challenge[WIRE_TOKEN];
 	uint8_t alt_challenge[WIRE_TOKEN];
