@@ -10,6 +10,7 @@
 #include "ctl.h"
 #include "name.h"
 #include "say.h"
+#include "mp.h"
 #include "policy/config_file.h"
 #include "policy/rules.h"
 #include "policy/settings.h"
@@ -174,12 +175,23 @@ config_show_variables(void)
 
 /* --- Destinations -------------------------------------------------------- */
 
+/* What goes to this host itself is plain, whatever the rules say: the kernel
+ * takes the address itself as the source. */
+static bool
+config_is_own(const struct mp_addr *a)
+{
+	struct mp_addr source;
+
+	return net_source(net_is_v4(a) ? MP_INET : MP_INET6, a, &source) &&
+	    memcmp(source.ip, a->ip, sizeof(a->ip)) == 0;
+}
+
 static const char *
 config_outcome(const struct settings *s, const struct mp_addr *a)
 {
 	struct rules_policy policy = rules_apply(&s->rules, a);
 
-	if (policy.way == WAY_PLAIN)
+	if (policy.way == WAY_PLAIN || config_is_own(a))
 		return "plain";
 	if (policy.way == WAY_REFUSE)
 		return "refused";
@@ -199,6 +211,8 @@ config_reason(char text[WHERE], const struct settings *s,
 	if (rules_exempt(a))
 		return a->port == RULES_NAMES ? "port 53 always is" :
 		    "loopback, multicast and broadcast always are";
+	if (config_is_own(a))
+		return "addresses of this host always are";
 	if (rule != NULL)
 		return config_source(text, rule->from, rule->way == WAY_PLAIN ?
 		    SET_PLAIN : SET_PROTECT, rule->line);

@@ -253,6 +253,28 @@ program_read_script(char *head, size_t len, char interpreter[PATH_MAX])
 
 static int program_check_file(const char *path, int nested);
 
+/* Says what raises the rights, and what to type instead: mprun in the rights that
+ * the program has in the end.  One that runs others has them for the command
+ * behind it. */
+static void
+program_say_raised(const char *path, const char *why)
+{
+	static const char *const others[] = { "sudo", "doas", "su", "pkexec" };
+	const char *name = strrchr(path, '/');
+	size_t i;
+
+	name = name != NULL ? name + 1 : path;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(name, others[i]) == 0) {
+			say_line("%s %s, so the loader would start it without "
+			    "mpshim; put mprun behind it: %s mprun PROGRAM",
+			    path, why, name);
+			return;
+		}
+	say_line("%s %s, so the loader would start it without mpshim; sudo "
+	    "mprun %s starts it with both", path, why, name);
+}
+
 /* Checks a file by its first `len' bytes; `head' has room for one more. */
 static int
 program_check_contents(int fd, const char *path, char *head, size_t len,
@@ -267,8 +289,7 @@ program_check_contents(int fd, const char *path, char *head, size_t len,
 		if (why == NULL)
 			return program_check_elf(fd, path,
 			    (unsigned char *)head);
-		say_line("%s %s, so the loader would start it without mpshim; "
-		    "run mprun as the user that it becomes", path, why);
+		program_say_raised(path, why);
 		return CTL_FAILED;
 	}
 	if (!program_read_script(head, len, interpreter))
