@@ -108,7 +108,7 @@ _mpctl() {
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		_mpshim_words 'pair unpair identity add-peer remove-peer status
-			metrics watch drain events doctor check-config
+			metrics watch drain events doctor ping check-config
 			check-program -h --help -V --version'
 		return
 	fi
@@ -127,6 +127,7 @@ _mpctl() {
 		return ;;
 	esac
 	case ${COMP_WORDS[1]}:$cur in
+	ping:-*) _mpshim_words '--count --json --help' ;;
 	doctor:-*) _mpshim_words '--json --help' ;;
 	check-config:-*) _mpshim_words '--file --help' ;;
 	status:-*) _mpshim_words '--short --json --key --at --sort --from --most --help' ;;

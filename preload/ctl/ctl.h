@@ -53,6 +53,10 @@ int ctl_config(const char *file, int argc, char **argv);
  * ("ADDRESS:PORT", or NULL). */
 int ctl_doctor(bool json, const char *peer);
 
+/* Asks a peer ("ADDRESS:PORT") on every pair of addresses, `count' times, 0: until
+ * a signal. */
+int ctl_ping(bool json, uint32_t count, const char *peer);
+
 /* Shows the status of all programs, or of one process if `pid' is not 0, and
  * the sessions of the view; and the same, live. */
 int ctl_status(enum ctl_form, uint32_t pid, const struct ipc_view *);

@@ -14,13 +14,6 @@
 #include "say.h"
 #include "shared/net.h"
 
-static void
-doctor_run_checks(struct exam *x, const struct check *c)
-{
-	for (; c->name != NULL; c++)
-		c->run(x, c);
-}
-
 /* --- Text ---------------------------------------------------------------- */
 
 static void
@@ -135,8 +128,8 @@ ctl_doctor(bool as_json, const char *peer)
 		return CTL_USAGE;
 	}
 	x.peer = peer != NULL ? &to : NULL;
-	doctor_run_checks(&x, exam_setup);
-	doctor_run_checks(&x, exam_key);
+	exam_run(&x, exam_setup);
+	exam_run(&x, exam_key);
 	error = host_read(&x.host, x.peer, x.settings.interfaces,
 	    x.settings.no_interfaces);
 	if (error != 0) {
@@ -144,10 +137,10 @@ ctl_doctor(bool as_json, const char *peer)
 		    strerror(-error));
 		return CTL_FAILED;
 	}
-	doctor_run_checks(&x, exam_net);
-	doctor_run_checks(&x, exam_firewall);
+	exam_run(&x, exam_net);
+	exam_run(&x, exam_firewall);
 	if (x.peer != NULL)
-		doctor_run_checks(&x, exam_peer);
+		exam_run(&x, exam_peer);
 	exam_wipe_keys();
 	close(x.host.fd);
 	if (as_json)

@@ -42,6 +42,13 @@ exam_found(struct exam *x, const struct check *c, const char *a, const char *b,
 	exam_expand(f->mend, c->mend != NULL ? c->mend : "", word);
 }
 
+void
+exam_run(struct exam *x, const struct check *c)
+{
+	for (; c->name != NULL; c++)
+		c->run(x, c);
+}
+
 size_t
 exam_faults(const struct exam *x)
 {

@@ -65,6 +65,11 @@ void exam_found(struct exam *, const struct check *, const char *a,
     const char *b, const char *c);
 
 size_t exam_faults(const struct exam *);
+/* Runs the checks of a table. */
+void exam_run(struct exam *, const struct check *);
+/* Shakes hands with x->peer, with x->key or, where that is "", each key, which
+ * x->key becomes, and probes all pairs: x->pair.  False: it does not answer. */
+bool exam_talk(struct exam *x);
 
 /* The keys that exam_key found.  exam_make_keyring() makes a keyring of key i
  * alone: false, the settings do not ask for that key.  exam_wipe_keys() overwrites and frees all. */

@@ -78,19 +78,29 @@ exam_run_talks(struct talk *t, int n, struct exam *x)
 	return up;
 }
 
-/* Talks with all keys; the name of the one that succeeds goes to x->key. */
+/* Is that of the talk a key to try: any one, until one has succeeded? */
 static bool
-exam_try_keys(struct exam *x)
+exam_is_key(const struct exam *x, const struct talk *t)
+{
+	return x->key[0] == '\0' ||
+	    strcmp(x->key, t->keyring.key[0].name) == 0;
+}
+
+bool
+exam_talk(struct exam *x)
 {
 	static struct talk talk[TALKS];
 	struct talk *up;
 	size_t i;
 	int n = 0, k;
 
+	if (sodium_init() < 0)
+		return false;
 	memset(talk, 0, sizeof(talk));
 	for (i = 0; i < exam_count_keys() && n < TALKS; i++) {
 		talk[n].fd = -1;
 		if (exam_make_keyring(x, i, &talk[n].keyring) &&
+		    exam_is_key(x, &talk[n]) &&
 		    talk_begin(&talk[n], x, arena_now()))
 			n++;
 		else
@@ -144,7 +154,7 @@ exam_check_closed(struct exam *x, const struct check *c)
 
 	if (no_talk)
 		return;
-	through = sodium_init() >= 0 && exam_try_keys(x);
+	through = exam_talk(x);
 	if (!through && closed)
 		exam_found(x, c, net_text(x->peer, peer), NULL, NULL);
 }

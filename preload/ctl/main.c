@@ -175,6 +175,19 @@ main_doctor(const struct ctl_args *args)
 }
 
 static int
+main_ping(const struct ctl_args *args)
+{
+	uint32_t count = 0;
+
+	if (args->count != NULL) {
+		count = main_read_number(args->count, INT32_MAX);
+		if (count == 0)
+			return options_refuse("not a number: %s", args->count);
+	}
+	return ctl_ping(args->json, count, args->operand[0]);
+}
+
+static int
 main_check_config(const struct ctl_args *args)
 {
 	return ctl_config(args->file, args->n, args->operand);
@@ -253,6 +266,11 @@ static const struct ctl_command commands[] = {
 	    "mpshim, tries each pair of addresses.  Exits with 0 where all is\n"
 	    "well, and 1 where something stops multipath.  A host's name, or\n"
 	    "that of a peer with an at=, may stand for the address.\n" },
+	{ "ping", "cj", "ADDRESS:PORT", 1, 1, "one ADDRESS:PORT", main_ping,
+	    "ask a peer on every path, again and again",
+	    "Asks the program at that address on every pair of addresses, each\n"
+	    "second; at the end how many were answered, and the least, mean\n"
+	    "and longest times.  A name may stand for the address.\n" },
 	{ "check-config", "f", "[ADDRESS[:PORT]...]", 0, INT_MAX, "",
 	    main_check_config, "what is configured, and for an address",
 	    "Explains the configuration, line by line, and what each address\n"

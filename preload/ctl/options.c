@@ -17,6 +17,7 @@ static const struct ctl_option options[] = {
 	{ "file", 'f', "FILE", "this file alone, not the usual ones" },
 	{ "json", 'j', NULL, "for programs: mpctl(1) tells the fields" },
 	{ "text", 't', NULL, "lines for people" },
+	{ "count", 'c', "N", "so many rounds; else until it is interrupted" },
 	{ "no-samples", 'n', NULL, "leave the round-trip times out" },
 	{ "port", 'p', "PORT", "of that UDP port only" },
 	{ "key", 'k', "NAME", "the peer of that name only" },
@@ -152,6 +153,9 @@ options_set(struct ctl_args *args, char letter)
 		break;
 	case 't':
 		args->text = true;
+		break;
+	case 'c':
+		args->count = optarg;
 		break;
 	case 'n':
 		args->no_samples = true;

@@ -22,6 +22,7 @@ struct ctl_args {
 	const char *as, *ssh; /* or NULL */
 	const char *file; /* or NULL */
 	const char *port; /* or NULL, as the others */
+	const char *count;
 	const char *key, *at, *sort, *from, *most;
 	char **operand;
 	int n; /* operands */
