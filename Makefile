@@ -138,7 +138,7 @@ CHECK_CTL_O = $(patsubst tests/cli/%.c,$(B)/cli/%.o, \
 	$(wildcard tests/cli/check_*.c))
 CHECK_CTL_TESTED_O = $(B)/preload/agent/status_diff.o \
 	$(B)/preload/agent/rtnl.o \
-	$(patsubst %,$(B)/preload/ctl/%.o,history view say fields form json \
+	$(patsubst %,$(B)/preload/ctl/%.o,history view say fields form links json \
 	status_json status_text event_json)
 CHECK_CTL = $(B)/cli/check_ctl
 AGENT_TEST_O = $(patsubst tests/agent/%.c,$(B)/agent_test/%.o, \

@@ -4,6 +4,7 @@
 
 #include "ask.h"
 #include "ctl.h"
+#include "links.h"
 #include "rows.h"
 #include "say.h"
 #include "status.h"
@@ -15,9 +16,10 @@ status_show(struct rows *rows, enum ctl_form form, uint32_t pid)
 		status_put_json(rows->row, rows->n);
 	else if (rows->n > 0 && form == CTL_SHORT)
 		status_put_short(rows->row, rows->n);
-	else if (rows->n > 0)
+	else if (rows->n > 0) {
 		status_put_text(rows->row, rows->n);
-	else if (pid == 0)
+		links_put(rows->row, rows->n);
+	} else if (pid == 0)
 		puts("no program is running under mpshim here");
 	else {
 		say_line("process %u does not run under mpshim here", pid);

@@ -8,6 +8,7 @@ main(void)
 	int failed;
 
 	srunner_add_suite(runner, suite_fields());
+	srunner_add_suite(runner, suite_links());
 	srunner_add_suite(runner, suite_rtnl());
 	srunner_add_suite(runner, suite_view());
 	srunner_run_all(runner, CK_ENV);

@@ -6,6 +6,7 @@
 #include <check.h>
 
 Suite *suite_fields(void);
+Suite *suite_links(void);
 Suite *suite_rtnl(void);
 Suite *suite_status_diff(void);
 Suite *suite_view(void);
