@@ -226,8 +226,10 @@ rtnl_read_lower(struct rtattr *info, const struct rtattr *under,
 	    rtnl_nested(info, IFLA_INFO_DATA) : NULL;
 	size_t i;
 
-	/* Of these two it is the other end. */
-	if (rtnl_is_kind(info, "veth") || rtnl_is_kind(info, "netkit"))
+	/* Of the first two it is the other end; of a switch's port, which has a
+	 * cable of its own, that of the processor. */
+	if (rtnl_is_kind(info, "veth") || rtnl_is_kind(info, "netkit") ||
+	    rtnl_is_kind(info, "dsa"))
 		return;
 	l->lower = rtnl_number(under, 0);
 	if (l->lower == l->ifindex)
