@@ -200,7 +200,8 @@ mp_create(struct mp *m, void *block, size_t size, const struct mp_setup *setup,
 	(void)now;
 	memset(m, 0, sizeof(*m));
 	if (!limits_ok(&setup->limits, &m->limits) ||
-	    setup->server > MP_SERVERS_MAX || lay_out(m, NULL) > size || (uintptr_t)block % ENDPOINT_ALIGN != 0)
+	    setup->server > MP_SERVERS_MAX || lay_out(m, NULL) > size ||
+	    (uintptr_t)block % ENDPOINT_ALIGN != 0)
 		return MP_EINVAL;
 	lay_out(m, block);
 	sh = m->sh;

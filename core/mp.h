@@ -17,8 +17,10 @@
  *		the block held; the others (mp_seal, mp_open) need no lock and
  *		may run at the same time.  Nothing blocks.
  * Time		`now' is microseconds of a clock that never goes back and
- *		counts suspended time (CLOCK_BOOTTIME).  MP_NEVER is later
- *		than any time.
+ *		counts suspended time (CLOCK_BOOTTIME).  It is read under the
+ *		lock, where there is one: a time from before a long wait for
+ *		it looks like one of another boot (core/rollback.c).  MP_NEVER
+ *		is later than any time.
  * Errors	Negative MP_E* values, which are the negative errno of Linux.
  *		A bad packet is not an error: it is dropped and counted.
  * Buffers	Belong to the caller; no pointer to one is kept.
@@ -156,12 +158,12 @@ MP_CHECK int mp_create(struct mp *, void *block, size_t size,
  * of this version, or is too small for its limits. */
 MP_CHECK int mp_attach(struct mp *, void *block, size_t size);
 
-/* Mixes 32 fresh random bytes into the block's generator. [lock] */
 /* Takes no sessions that the peer begins, from now on or no longer; those that
  * there are go on. [lock] */
 void mp_drain(struct mp *, bool);
 bool mp_drains(const struct mp *);
 
+/* Mixes 32 fresh random bytes into the block's generator. [lock] */
 void mp_stir(struct mp *, const uint8_t seed[32]);
 
 /* How many operations on the curve a core of this machine does in a second:
@@ -320,7 +322,7 @@ struct mp_local {
 	uint32_t ifindex;
 	uint32_t mtu; /* of the interface, bytes; 0: unknown */
 	uint32_t lower; /* the interface by which what this one carries leaves:
-			 * of a tunnel or a VLAN; 0: none, or not known */
+			 * of a tunnel; 0: none, or not known */
 	bool down : 1; /* its link has no carrier */
 };
 

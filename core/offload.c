@@ -18,10 +18,11 @@
  *
  * TRUSTED.  All may go in bundles.  A report by which they fare worse than
  * single ones did leads to TRY, and so does a late answer, which may mean that
- * all are lost, unless they were just told to arrive: then the program lags.  What single ones lose is known from few of them, and the path
- * changes; so what trusted bundles lose, as long as it does not grow, counts
- * for single ones, too (offload_learn()).  Else honest losses would lead to
- * trials again and again, in which half of the datagrams go alone.
+ * all are lost, unless they were just told to arrive: then the program lags.
+ * What single ones lose is known from few of them, and the path changes; so what
+ * trusted bundles lose, as long as it does not grow, counts for single ones, too
+ * (offload_learn()).  Else honest losses would lead to trials again and again,
+ * in which half of the datagrams go alone.
  *
  * CHECK.  An experiment that decides whether bundles are at fault (OFF) or
  * something else is (TRUSTED).

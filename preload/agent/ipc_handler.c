@@ -452,17 +452,20 @@ static int
 on_drain(struct ipc_question *q)
 {
 	struct port *p;
+	int error = 0;
 
 	if (q->abstract)
 		return -EACCES;
+	q->agent->draining = q->ask.len != 0;
 	LIST_FOREACH(p, &q->agent->ports, entry) {
-		if (!port_lock(p))
-			return -EAGAIN;
+		if (!port_lock(p)) {
+			error = -EAGAIN; /* of this one; the others do */
+			continue;
+		}
 		mp_drain(&p->map.mp, q->ask.len != 0);
 		port_unlock(p);
 	}
-	q->agent->draining = q->ask.len != 0;
-	return 0;
+	return error;
 }
 
 static int

@@ -277,14 +277,13 @@ netmon_name(const struct netmon *nm, uint32_t ifindex)
 static void
 netmon_tell(struct netmon *nm, uint64_t now)
 {
-	struct netmon_change change = { .lists = nm->changed, .lost = nm->lost,
-		.event = nm->event };
+	bool due = nm->nevents > 0 && now >= nm->quiet_until;
+	struct netmon_change change = { .lost = nm->lost, .event = nm->event };
 
-	if (nm->nevents > 0 || nm->changed) {
+	if (due || nm->changed)
 		netmon_ask_lower(nm);
-		change.lists = nm->changed;
-	}
-	if (nm->nevents > 0 && now >= nm->quiet_until)
+	change.lists = nm->changed;
+	if (due)
 		change.nevents = nm->nevents;
 	else if (nm->nevents > 0)
 		alarm_by(nm->loop, &nm->soon, nm->quiet_until);

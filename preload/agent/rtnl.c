@@ -216,6 +216,21 @@ static const struct tunnel_kind {
 	{ "vti6", 5, 5 },
 };
 
+/* Is IFLA_LINK what carries it?  Of the first two kinds it is the other end; of a
+ * switch's port, which has a cable of its own, that of the processor.  VLANs of
+ * one cable often lead to several providers, behind a switch. */
+static bool
+rtnl_is_carried(struct rtattr *info)
+{
+	static const char *const kinds[] = { "veth", "netkit", "dsa", "vlan" };
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (rtnl_is_kind(info, kinds[i]))
+			return false;
+	return true;
+}
+
 /* What carries the interface: `under' is IFLA_LINK, or NULL. */
 static void
 rtnl_read_lower(struct rtattr *info, const struct rtattr *under,
@@ -226,8 +241,7 @@ rtnl_read_lower(struct rtattr *info, const struct rtattr *under,
 	    rtnl_nested(info, IFLA_INFO_DATA) : NULL;
 	size_t i;
 
-	/* Of these two it is the other end. */
-	if (rtnl_is_kind(info, "veth") || rtnl_is_kind(info, "netkit"))
+	if (!rtnl_is_carried(info))
 		return;
 	l->lower = rtnl_number(under, 0);
 	if (l->lower == l->ifindex)

@@ -29,7 +29,6 @@ static bool through;   /* a handshake succeeded */
 static bool prohibited; /* ICMP: a firewall refuses it, on this host: */
 static struct mp_addr prohibited_by;
 
-
 /* Waits for a packet, for the next deadline of an engine, or until `until'. */
 static void
 exam_wait_talks(const struct talk *t, int n, uint64_t until)

@@ -2,6 +2,7 @@
 #include "twin.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/if_ether.h>
@@ -69,17 +70,38 @@ twin_ask(int fd, uint32_t ifindex, const uint8_t mac[ETH_ALEN],
 	    sizeof(all)) == sizeof(ask);
 }
 
+/* Is it the hardware address of an interface of this host?  The kernel answers
+ * on each of them for the addresses of all, so two on one link answer for each
+ * other (arp_ignore of ip-sysctl.rst). */
+static bool
+twin_is_this_host(const uint8_t mac[ETH_ALEN])
+{
+	struct ifaddrs *all, *i;
+	const struct sockaddr_ll *l;
+	bool is = false;
+
+	if (getifaddrs(&all) != 0)
+		return true; /* not to be told, so nobody is blamed */
+	for (i = all; i != NULL && !is; i = i->ifa_next) {
+		l = (const struct sockaddr_ll *)(const void *)i->ifa_addr;
+		is = l != NULL && l->sll_family == AF_PACKET &&
+		    l->sll_halen == ETH_ALEN &&
+		    memcmp(l->sll_addr, mac, ETH_ALEN) == 0;
+	}
+	freeifaddrs(all);
+	return is;
+}
+
 /* Does another host say that the address is its own? */
 static bool
-twin_is_claimed(int fd, const uint8_t mac[ETH_ALEN],
-    const struct mp_addr *ours, char other[TWIN_TEXT])
+twin_is_claimed(int fd, const struct mp_addr *ours, char other[TWIN_TEXT])
 {
 	struct ether_arp said;
 	const uint8_t *m = said.arp_sha;
 
 	while (recv(fd, &said, sizeof(said), 0) == sizeof(said)) {
 		if (memcmp(said.arp_spa, ours->ip + 12, 4) != 0 ||
-		    memcmp(said.arp_sha, mac, ETH_ALEN) == 0)
+		    twin_is_this_host(said.arp_sha))
 			continue;
 		snprintf(other, TWIN_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x",
 		    m[0], m[1], m[2], m[3], m[4], m[5]);
@@ -106,7 +128,7 @@ twin_found(uint32_t ifindex, const struct mp_addr *ours, char other[TWIN_TEXT])
 		if (now >= again)
 			again += TWIN_WAIT_US / TWIN_PROBES;
 		(void)poll(&p, 1, (int)((again - now) / 1000 + 1));
-		found = twin_is_claimed(p.fd, mac, ours, other);
+		found = twin_is_claimed(p.fd, ours, other);
 	}
 	close(p.fd);
 	return found;

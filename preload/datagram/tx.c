@@ -232,15 +232,15 @@ tx_protected(int fd, struct sock *s, const struct msghdr *msg,
     struct tx_more *more)
 {
 	bool plain = false;
-	ssize_t n = 0;
+	int error = 0;
+	ssize_t n;
 
 	if (atomic_load(&s->state) == SOCK_FRESH) {
 		s->first = *dst;
-		if (s->kconnected) /* an error of its plain peer */
-			n = -sockopt_get(fd, SOL_SOCKET, SO_ERROR);
+		if (s->kconnected) /* an error of its plain peer, if told */
+			error = sockopt_get(fd, SOL_SOCKET, SO_ERROR);
 	}
-	if (n == 0)
-		n = tx_attach(fd, s, flags);
+	n = error > 0 ? -error : tx_attach(fd, s, flags);
 	if (n != 0)
 		return n;
 	if (atomic_load(&s->state) != SOCK_ATTACHED)

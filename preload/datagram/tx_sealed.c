@@ -93,7 +93,7 @@ tx_sealed_attempt(struct tx *o)
 {
 	struct mp *m = &o->s->map.mp;
 	struct mp_tx tx[MP_TX_MAX];
-	uint64_t now = arena_now();
+	uint64_t now;
 	unsigned forks = forked_times();
 	int n = tx_packet_lock(o), i;
 
@@ -101,6 +101,7 @@ tx_sealed_attempt(struct tx *o)
 		tx_sealed_defer(o);
 	if (n != 0)
 		return n == -EDEADLK ? 0 : n;
+	now = arena_now(); /* not before: to wait may take long */
 	n = tx_gather_put(o, now);
 	if (n != 0) {
 		tx_packet_unlock(o);

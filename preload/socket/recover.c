@@ -183,7 +183,8 @@ recover_now(int fd, struct sock *s, uint64_t now)
 	int probe, saved = errno;
 	uint32_t idle = 0;
 
-	if (!recover_allowed() || now < at || !atomic_compare_exchange_strong(&s->recover_at, &at,
+	if (!recover_allowed() || now < at ||
+	    !atomic_compare_exchange_strong(&s->recover_at, &at,
 		now + EVERY_US) ||
 	    !atomic_compare_exchange_strong(&s->busy, &idle, 1))
 		return;

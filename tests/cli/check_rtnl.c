@@ -165,10 +165,12 @@ START_TEST(link_lower)
 		bool abroad; /* of another network namespace */
 		uint32_t lower;
 		const char *outer;
-	} rows[] = { { "vlan", 3, 0, 0, NULL, false, 3, "::" },
+	} rows[] = { { "macvlan", 3, 0, 0, NULL, false, 3, "::" },
+		{ "vlan", 3, 0, 0, NULL, false, 0, "::" },
 		{ "macvlan", 3, 0, 0, NULL, true, 0, "::" },
 		{ "macvlan", 7, 0, 0, NULL, false, 0, "::" },
 		{ "veth", 3, 0, 0, NULL, false, 0, "::" },
+		{ "dsa", 3, 0, 0, NULL, false, 0, "::" },
 		{ "vxlan", 0, 2, AF_INET, "192.0.2.1", false, 0,
 		    "::ffff:192.0.2.1" },
 		{ "vxlan", 0, 16, AF_INET6, "2001:db8::1", false, 0,
@@ -509,7 +511,7 @@ suite_rtnl(void)
 	tcase_add_test(t, link_states);
 	tcase_add_loop_test(t, link_kinds, 0, 6);
 	tcase_add_test(t, link_long_name);
-	tcase_add_loop_test(t, link_lower, 0, 11);
+	tcase_add_loop_test(t, link_lower, 0, 12);
 	tcase_add_test(t, link_of_a_bridge);
 	tcase_add_test(t, address_v4);
 	tcase_add_test(t, address_v6);
