@@ -155,6 +155,57 @@ yields(const struct mp *m, const struct handshake *sh, uint64_t now)
 	    s->handshake < STATE_HANDSHAKES;
 }
 
+/*
+ * The same INIT may come from other addresses, too, which say nothing of whose it
+ * is: so what gave way to which session of ours is remembered.  Not for long: ours
+ * may never arrive where it goes, and the peer be heard from elsewhere.
+ */
+static uint32_t
+yield_find(const struct mp *m, const uint8_t mac1[], uint64_t now)
+{
+	uint64_t tag;
+	uint32_t i;
+
+	memcpy(&tag, mac1, sizeof(tag));
+	for (i = 0; i < STATE_YIELDS; i++)
+		if (m->sh->yield[i].at != 0 && m->sh->yield[i].tag == tag &&
+		    now < m->sh->yield[i].at + HANDSHAKE_LIFE)
+			break;
+	return i;
+}
+
+static void
+yield_note(struct mp *m, const struct handshake *sh, const uint8_t mac1[],
+    uint64_t now)
+{
+	const struct session *s = sh->session == MP_NONE ?
+	    find_rival(m, sh, now) : NULL;
+	uint32_t i;
+
+	if (s == NULL || yield_find(m, mac1, now) < STATE_YIELDS)
+		return;
+	i = m->sh->yield_next++ % STATE_YIELDS;
+	memcpy(&m->sh->yield[i].tag, mac1, sizeof(m->sh->yield[i].tag));
+	m->sh->yield[i].at = now;
+	m->sh->yield[i].session = state_index(m, s);
+	m->sh->yield[i].gen = s->gen;
+}
+
+/* Did that INIT give way to one of ours that is answered, or may be yet? */
+static bool
+yield_holds(const struct mp *m, const uint8_t mac1[], uint64_t now)
+{
+	uint32_t i = yield_find(m, mac1, now);
+	const struct session *s;
+
+	if (i >= STATE_YIELDS)
+		return false;
+	s = state_session_gen(m, m->sh->yield[i].session,
+	    m->sh->yield[i].gen);
+	return s != NULL && (rival_has_won(s, now) || (rival_asks(m, s) &&
+	    now < m->sh->yield[i].at + RESPONDER_YIELD));
+}
+
 /* Which identity of ours the INIT is for; MP_KEYS_MAX: none. */
 static uint32_t
 own_of_init(const struct mp_keyring *ring, const uint8_t *packet)
@@ -356,6 +407,8 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	if (why != MP_C_MAX)
 		goto out;
 	why = consider(m, &t, &in, key, rx, now);
+	if (why == MP_C_drop_handshake_role && t.wins && !t.inner)
+		yield_note(m, &t, packet + WIRE_MAC1_INIT, now);
 	if (why != MP_C_MAX)
 		goto out;
 	why = MP_C_drop_handshake_rate;
@@ -429,6 +482,10 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	}
 	if (rx->ref != MP_NONE) /* inside a live session: the sender is known */
 		return new_init(m, ring, own, rx, packet, now, out, buf);
+	if (yield_holds(m, packet + WIRE_MAC1_INIT, now)) {
+		state_count(m, MP_C_drop_handshake_role);
+		return 0;
+	}
 	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
 	case RATELIMIT_OK:
 		if (handshake_closed(m, now))

@@ -573,6 +573,7 @@ struct ratelimit {
 enum {
 	STATE_TICKETS = 4,
 	STATE_LEFT = 32, /* peers that sent CLOSE, the last ones */
+	STATE_YIELDS = 8, /* INITs that gave way to ours, the last ones */
 	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
 };
 
@@ -655,6 +656,12 @@ struct shared {
 		struct mp_addr addr; /* as the program knows it */
 		uint64_t at;
 	} left[STATE_LEFT];
+	uint32_t yield_next;
+	struct { /* peers' INITs that gave way to our session's; free: at 0 */
+		uint64_t tag; /* as init_tag */
+		uint64_t at;
+		uint32_t session, gen;
+	} yield[STATE_YIELDS];
 	uint32_t locals_gen; /* changes with what follows */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];
