@@ -13,11 +13,7 @@ struct mp;
 struct mp_rx;
 struct session;
 
-enum responder_limit {
-	RESPONDER_SENDS = 4, /* RESPs to one INIT and source */
-	RESPONDER_YIELD = 250 * 1000, /* us for which an INIT gives way, from
-					* wherever it comes, to one unanswered */
-};
+enum responder_limit { RESPONDER_SENDS = 4 /* RESPs to one INIT and source */ };
 
 /* The first packet under the keys of a handshake that we answered has opened.
  * Returns its session, or NULL: refused. */
