@@ -11,6 +11,7 @@ enum {
 	TALK_HEAD = 16,
 	TALK_MOST = 9000, /* bytes of a datagram */
 	TALK_PARTS = 2302, /* that two parts of 1200 carry at most */
+	TALK_WHOLE = 64,
 	TALK_KEY = 60,	  /* of a key that is to be answered */
 	TALK_EVERY = 200000,
 	TALK_ROW = 5, /* answered keys in a row: it is back */
@@ -149,12 +150,16 @@ talk_same(const struct mp_addr *a, const struct mp_addr *b)
 	return a->port == b->port && net_addr_same_ip(a, b);
 }
 
-/* May it pass those before it?  What is too long for two parts comes to the
- * program whole, and before it may be what a late agent has to join. */
+/*
+ * May it pass those before it, on a host that is late?  The program has what is
+ * whole at once, and what came in parts when the agent has joined it.  What is
+ * too long for two parts is always whole, and so may be what comes after 64
+ * that need no parts (core/part_order.c).
+ */
 static bool
 talk_may_pass(const struct field *f, const struct talk_head *h)
 {
-	return (f->list->flags & LIST_LATE) != 0 && h->len > TALK_PARTS;
+	return f->late && (h->len > TALK_PARTS || h->seq >= TALK_WHOLE);
 }
 
 /* Is it as it should be?  The sender may be one who lies. */
