@@ -30,7 +30,7 @@ CORE = crypto \
 	send \
 	staged resend initiator peer_addr \
 	child_out \
-	initiator_reply child_in \
+	initiator_reply child_in rival \
 	responder \
 	control recv timers info \
 	output endpoint revoke \

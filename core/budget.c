@@ -20,8 +20,10 @@
  *
  * The responder only knows addresses that something came from, which may have
  * been forged: each flow has a budget of its own, in_bytes against out_bytes
- * (flow_may_send()).  So has, at either end, an address where the peer may have
- * moved, and a flow that is `unproven'.
+ * (flow_may_send()).  So has, at either end, a flow that is `unproven', and,
+ * apart from that of its flow, an address where the peer may have moved
+ * (alt_left).  What comes from there is not in `came', or each byte would let
+ * twice as much go.
  *
  * What was refused is tried again after 100 ms, then twice as long each time,
  * up to 30 s: a peer that says nothing is no cause to wake often.
@@ -67,22 +69,24 @@ budget_answered(const struct mp *m, const struct session *s,
 
 /* Is it the flow's own budget that bounds it? */
 static bool
-budget_of_flow(const struct session *s, const struct flow *f, bool alt)
+budget_of_flow(const struct session *s, const struct flow *f)
 {
-	return alt || f->unproven || !s->initiator;
+	return f->unproven || !s->initiator;
 }
 
 bool
 budget_may(const struct mp *m, const struct session *s, const struct flow *f,
     bool alt, size_t len)
 {
-	if (!alt && !f->unproven && budget_answered(m, s, f))
+	size_t bytes = budget_wire(alt ? &f->alt : &f->path, len);
+
+	if (alt)
+		return bytes <= f->alt_left;
+	if (!f->unproven && budget_answered(m, s, f))
 		return true;
-	if (budget_of_flow(s, f, alt))
-		return flow_may_send(f, budget_wire(alt ? &f->alt : &f->path,
-		    len));
-	return s->strayed + budget_wire(&f->path, len) <=
-	    BUDGET_TIMES * s->came;
+	if (budget_of_flow(s, f))
+		return flow_may_send(f, bytes);
+	return s->strayed + bytes <= BUDGET_TIMES * s->came;
 }
 
 void
@@ -91,9 +95,13 @@ budget_sent(const struct mp *m, struct session *s, struct flow *f, bool alt,
 {
 	uint32_t bytes = budget_wire(alt ? &f->alt : &f->path, len);
 
-	if (!alt && !f->unproven && budget_answered(m, s, f))
+	if (alt) {
+		f->alt_left -= bytes < f->alt_left ? bytes : f->alt_left;
 		return;
-	if (budget_of_flow(s, f, alt)) {
+	}
+	if (!f->unproven && budget_answered(m, s, f))
+		return;
+	if (budget_of_flow(s, f)) {
 		f->out_bytes += bytes;
 		return;
 	}
@@ -117,4 +125,14 @@ void
 budget_came(struct session *s, const struct mp_path *p, size_t len)
 {
 	s->came += budget_wire(p, len);
+}
+
+void
+budget_came_alt(struct session *s, struct flow *f, uint32_t bytes)
+{
+	uint32_t more = BUDGET_TIMES * bytes;
+
+	f->alt_left += more < UINT32_MAX - f->alt_left ? more :
+	    UINT32_MAX - f->alt_left;
+	s->came -= bytes;
 }

@@ -38,5 +38,8 @@ void budget_sent(const struct mp *, struct session *, struct flow *, bool alt,
 void budget_refused(struct session *, uint64_t now);
 /* The peer sent so many, by whichever flow. */
 void budget_came(struct session *, const struct mp_path *, size_t len);
+/* Of those, so many bytes with headers came from where the flow's peer may have
+ * moved. */
+void budget_came_alt(struct session *, struct flow *, uint32_t bytes);
 
 #endif

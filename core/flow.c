@@ -129,7 +129,10 @@ flow_moved(struct flow *f, uint64_t now)
 	else if (f->move_gap < FLOW_MOVE_GAP_MAX)
 		f->move_gap *= 2;
 	f->former = f->path;
+	if (!f->proven_once || f->unproven) /* it may be a third party's */
+		f->former.remote.port = 0;
 	f->path = f->alt;
+	f->in_bytes = f->out_bytes = 0; /* those were of the other address */
 	f->alt_at = MP_NEVER;
 	f->moved_at = f->heard_at = now;
 	f->failed = f->down = false;

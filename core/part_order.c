@@ -16,7 +16,10 @@
  * wait for the answer to a probe, ORDER_US at most, and until the place where
  * they wait is full: the program is not to wait as well.  Where longer ones need
  * parts on that flow still, they do not wait: short ones go whole then, and
- * could pass only what the agent has not read for so many datagrams.
+ * could pass only what the agent has not read for so many datagrams.  Nor does
+ * one wait that is too long for two parts: it goes whole, and may pass those
+ * before it by as much as the agent is late.  To wait would cost a program that
+ * mixes both a round trip for each of them.
  *
  * An answer tells only within bounds what it answers.  Where no other packet
  * was sent on the flow between those, whatever it was, it is for the last one in

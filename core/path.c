@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "budget.h"
 #include "crypto.h"
 #include "flow.h"
 #include "mp.h"
@@ -411,7 +412,7 @@ path_move(struct mp *m, struct session *s, const struct flow *from,
 
 void
 path_ask_alt(struct mp *m, struct session *s, struct flow *f,
-    const struct mp_path *p, size_t len, uint64_t now)
+    const struct mp_path *p, uint64_t now)
 {
 	f->alt = *p;
 	if (s->initiator)
@@ -421,8 +422,7 @@ path_ask_alt(struct mp *m, struct session *s, struct flow *f,
 	    memcmp(f->alt.local.ip, f->path.local.ip, 16) == 0;
 	f->alt_at = now;
 	f->alt_tries = 0;
-	f->in_bytes = (uint32_t)len;
-	f->out_bytes = 0;
+	f->alt_left = 0;
 	rng_bytes(&m->sh->rng, f->alt_challenge, WIRE_TOKEN);
 	table_arm(m, s, now);
 }
@@ -464,9 +464,11 @@ path_ask_former(struct mp *m, struct session *s, struct flow *f, uint64_t now)
 			if (said != f && addr_equal(&said->path.remote,
 			    &s->shown))
 				ask_silent(m, s, said, now);
-	if (f->moved_at != 0 && f->alt_at == MP_NEVER &&
-	    !path_known(m, s, f, &f->former, now))
-		path_ask_alt(m, s, f, &f->former, PATH_FORMER_BYTES, now);
+	if (f->moved_at == 0 || f->former.remote.port == 0 ||
+	    f->alt_at != MP_NEVER || path_known(m, s, f, &f->former, now))
+		return;
+	path_ask_alt(m, s, f, &f->former, now);
+	f->alt_left = BUDGET_TIMES * PATH_FORMER_BYTES;
 }
 
 void

@@ -41,10 +41,10 @@ void path_end_told(struct mp *, struct session *, const struct mp_path *,
     uint64_t now);
 struct flow *path_move(struct mp *, struct session *, const struct flow *,
     uint64_t now);
-/* Asks whether the flow's peer is at another address, from which `len' bytes
- * came, headers included. */
+/* Asks whether the flow's peer is at another address, from which nothing has
+ * come yet that counts (alt_left). */
 void path_ask_alt(struct mp *, struct session *, struct flow *,
-    const struct mp_path *, size_t len, uint64_t now);
+    const struct mp_path *, uint64_t now);
 /* Initiator: has another flow that pair?  Then it is asked, if it is silent. */
 bool path_known(struct mp *, struct session *, const struct flow *,
     const struct mp_path *, uint64_t now);

@@ -222,8 +222,7 @@ take_path(struct mp *m, struct recv *r, size_t size)
 	if (same || (f->gone && r->s->initiator)) {
 		f->heard_at = r->now;
 		f->via = p->ifindex;
-		if (f->alt_at == MP_NEVER)
-			f->in_bytes += len;
+		f->in_bytes += len;
 		if (f->gone && !r->s->initiator) {
 			f->gone = false;
 			r->s->live_flows++;
@@ -238,13 +237,15 @@ take_path(struct mp *m, struct recv *r, size_t size)
 	}
 	if (f->alt_at != MP_NEVER && addr_equal(&f->alt.remote, &p->remote) &&
 	    memcmp(f->alt.local.ip, p->local.ip, 16) == 0) {
-		f->in_bytes += len;
+		budget_came_alt(r->s, f, len);
 		return;
 	}
 	/* The peer has moved, or its NAT; or an attacker sent its packet from
 	 * elsewhere: a challenge to that address tells. */
-	if (flow_may_move(f, r->now) && !path_known(m, r->s, f, p, r->now))
-		path_ask_alt(m, r->s, f, p, len, r->now);
+	if (!flow_may_move(f, r->now) || path_known(m, r->s, f, p, r->now))
+		return;
+	path_ask_alt(m, r->s, f, p, r->now);
+	budget_came_alt(r->s, f, len);
 }
 
 /* Did it come from another address than that of its flow, which never answered?

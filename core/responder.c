@@ -17,6 +17,7 @@
 #include "peer_addr.h"
 #include "pool.h"
 #include "ratelimit.h"
+#include "rival.h"
 #include "seal.h"
 #include "send.h"
 #include "share.h"
@@ -59,100 +60,6 @@ find_init(const struct mp *m, const uint8_t mac1[WIRE_MAC], uint64_t now)
 		    memcmp(m->handshakes[i].mac1, mac1, WIRE_MAC) == 0)
 			return &m->handshakes[i];
 	return NULL;
-}
-
-/* Is a handshake of ours under way that is not inside a live session?  Its
- * session may have keys, whose peer is lost. */
-static bool
-rival_asks(const struct mp *m, const struct session *s)
-{
-	uint32_t i = STATE_ONCE(s->handshake);
-
-	return s->state == MP_S_CONNECTING || (s->state == MP_S_UP &&
-	    i < STATE_HANDSHAKES && !m->handshakes[i].inner);
-}
-
-/* Is it one that has just begun, of whose keys the peer has used none? */
-static bool
-rival_is_new(const struct session *s, uint64_t now)
-{
-	return s->state == MP_S_CONNECTING || (s->state == MP_S_UP &&
-	    now < s->up_at + HANDSHAKE_LIFE && !s->keys[s->cur & 1].heard);
-}
-
-/* Has our own handshake just been answered? */
-static bool
-rival_has_won(const struct session *s, uint64_t now)
-{
-	const struct keys *k = &s->keys[s->cur & 1];
-
-	return s->state == MP_S_UP && k->own &&
-	    now < k->born_at + HANDSHAKE_LIFE;
-}
-
-/* Our own session with the peer of that address and key, which is new or asks
- * for new keys. */
-static struct session *
-rival_at(const struct mp *m, const struct handshake *sh,
-    const struct mp_addr *a, uint64_t now)
-{
-	struct session *s;
-	uint32_t slot;
-
-	for (slot = 0; slot < MP_SLOTS_MAX; slot++) {
-		if (!state_slot_open(m, slot))
-			continue;
-		s = table_find_addr(m, slot, a);
-		if (s == NULL || !s->initiator ||
-		    (s->key_id != sh->key_id && s->key_id != 0))
-			continue;
-		if (rival_asks(m, s) || rival_is_new(s, now) ||
-		    rival_has_won(s, now))
-			return s;
-	}
-	return NULL;
-}
-
-/*
- * Our own session with a peer whose INIT came from these addresses, where both
- * ends began at about the same time.  The INIT may come from another address
- * than our program knows; then it says which one plain UDP would have come from.
- */
-static struct session *
-find_rival(const struct mp *m, const struct handshake *sh, uint64_t now)
-{
-	struct session *s = NULL;
-	struct mp_addr claim;
-	int i;
-
-	memcpy(claim.ip, sh->claim, sizeof(claim.ip));
-	for (i = 0; i < STATE_SOURCES && sh->source[i].n > 0 && s == NULL;
-	    i++) {
-		s = rival_at(m, sh, &sh->source[i].addr, now);
-		claim.port = sh->source[i].addr.port;
-		if (s == NULL)
-			s = rival_at(m, sh, &claim, now);
-	}
-	return s;
-}
-
-/* Is this INIT dropped for a handshake of our own?  The end with
- * the lower public key wins.  But a peer
- * that asks from outside of a live session has lost its keys, and our rekey
- * inside does not help it. */
-static bool
-yields(const struct mp *m, const struct handshake *sh, uint64_t now)
-{
-	struct session *s = state_session_gen(m, sh->session, sh->gen);
-
-	if (!sh->wins)
-		return false;
-	if (s != NULL)
-		return s->handshake < STATE_HANDSHAKES &&
-		    (sh->inner || !m->handshakes[s->handshake].inner);
-	s = find_rival(m, sh, now);
-	return s != NULL && rival_asks(m, s) &&
-	    s->handshake < STATE_HANDSHAKES;
 }
 
 /* Which identity of ours the INIT is for; MP_KEYS_MAX: none. */
@@ -289,16 +196,16 @@ consider(struct mp *m, struct handshake *sh, const struct wire_init *in,
 		return MP_C_drop_handshake_drain;
 	} else if (share_full(m, key->id, key->most) &&
 	    share_unused(m, key->id, now) == NULL &&
-	    find_rival(m, sh, now) == NULL) {
+	    rival_find(m, sh, now) == NULL) {
 		return MP_C_drop_most;
 	} else {
 		sh->slot = asked_slot(m, sh);
 		if (!state_slot_accepts(m, sh->slot) &&
-		    (s = find_rival(m, sh, now)) == NULL)
+		    (s = rival_find(m, sh, now)) == NULL)
 			return MP_C_drop_handshake_slot;
 		sh->slot = s != NULL ? s->slot : sh->slot;
 	}
-	if (yields(m, sh, now))
+	if (rival_yields(m, sh, now))
 		return MP_C_drop_handshake_role;
 	return ratelimit_known(m, now, key->id, RATELIMIT_ANSWER) ? MP_C_MAX :
 	    MP_C_drop_handshake_rate;
@@ -356,6 +263,8 @@ new_init(struct mp *m, const struct mp_keyring *ring, uint32_t own,
 	if (why != MP_C_MAX)
 		goto out;
 	why = consider(m, &t, &in, key, rx, now);
+	if (why == MP_C_drop_handshake_role && t.wins && !t.inner)
+		rival_note(m, &t, packet + WIRE_MAC1_INIT, now);
 	if (why != MP_C_MAX)
 		goto out;
 	why = MP_C_drop_handshake_rate;
@@ -429,6 +338,10 @@ take_init(struct mp *m, const struct mp_keyring *ring, const struct mp_rx *rx,
 	}
 	if (rx->ref != MP_NONE) /* inside a live session: the sender is known */
 		return new_init(m, ring, own, rx, packet, now, out, buf);
+	if (rival_holds(m, packet + WIRE_MAC1_INIT, now)) {
+		state_count(m, MP_C_drop_handshake_role);
+		return 0;
+	}
 	switch (ratelimit_admit(m, now, &rx->path.remote, packet)) {
 	case RATELIMIT_OK:
 		if (handshake_closed(m, now))
@@ -518,7 +431,7 @@ responder_confirm(struct mp *m, struct handshake *sh, uint64_t now,
 	if (s != NULL && (s->initiator != sh->initiator ||
 	    s->state == MP_S_CLOSING))
 		return NULL;
-	rival = s == NULL ? find_rival(m, sh, now) : NULL;
+	rival = s == NULL ? rival_find(m, sh, now) : NULL;
 	if (sh->wins && rival != NULL && rival_has_won(rival, now)) {
 		state_count(m, MP_C_drop_handshake_role);
 		handshake_free(m, sh);

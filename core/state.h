@@ -217,7 +217,7 @@ struct flow {
 	uint64_t rx_packets, rx_bytes;
 	uint64_t heard_at;  /* last packet in order from the pair */
 	uint32_t via;	    /* interface that its last packet came by */
-	uint32_t in_bytes;  /* from a pair not validated ... */
+	uint32_t in_bytes;  /* from the pair's address ... */
 	uint64_t probe_at;  /* last probe sent, 0: none */
 	uint64_t probe2_at; /* second unanswered probe */
 
@@ -225,7 +225,8 @@ struct flow {
 	uint64_t tx_packets, tx_bytes;
 	uint64_t big_check_at; /* when to prove `size' anew, if it is used */
 	uint64_t moved_at;  /* 0: never */
-	uint32_t out_bytes; /* ... and to it: 3 times as much at most */
+	uint32_t out_bytes; /* ... and to it while it has not answered: 3
+			     * times as much at most */
 	uint32_t session;
 	struct loss tx_loss;
 
@@ -263,10 +264,12 @@ struct flow {
 	uint8_t size_mask; /* rungs to be sent now ... */
 	uint8_t size_sent; /* ... and those sent in this search */
 	uint8_t size_tries;
+	uint32_t alt_left; /* bytes that may still go to alt */
 	uint64_t size_at; /* last try, or when to try again; MP_NEVER */
 
 	struct mp_path alt; /* where the peer may have moved */
-	struct mp_path former; /* where it was before it moved */
+	struct mp_path former; /* where it was before it moved; no port: there it
+				* never answered */
 	uint8_t token[WIRE_TOKEN];
 	uint8_t challenge[WIRE_TOKEN];
 	uint8_t alt_challenge[WIRE_TOKEN];
@@ -570,6 +573,7 @@ struct ratelimit {
 enum {
 	STATE_TICKETS = 4,
 	STATE_LEFT = 32, /* peers that sent CLOSE, the last ones */
+	STATE_YIELDS = 8, /* INITs that gave way to ours, the last ones */
 	STATE_GATHERS = 8, /* sessions whose datagrams may wait for company */
 };
 
@@ -652,6 +656,12 @@ struct shared {
 		struct mp_addr addr; /* as the program knows it */
 		uint64_t at;
 	} left[STATE_LEFT];
+	uint32_t yield_next;
+	struct { /* peers' INITs that gave way to our session's; free: at 0 */
+		uint64_t tag; /* as init_tag */
+		uint64_t at;
+		uint32_t session, gen;
+	} yield[STATE_YIELDS];
 	uint32_t locals_gen; /* changes with what follows */
 	uint32_t nlocals;
 	struct mp_local local[MP_LOCALS_MAX];

@@ -281,8 +281,10 @@ op_slow(struct field *f, const uint32_t *arg)
 {
 	struct host *h = field_host(f, arg[0]);
 
-	if (h != NULL)
-		h->late_us = arg[1];
+	if (h == NULL)
+		return;
+	h->late_us = arg[1];
+	f->late = true;
 }
 
 void

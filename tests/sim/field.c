@@ -235,7 +235,8 @@ field_init(struct field *f, const struct list *l)
 	f->n_hosts = (l->flags & LIST_THIRD) != 0 ? 3 : 2;
 	for (i = 0; i < f->n_hosts; i++)
 		field_host_init(f, i, i == LIST_D ? 1 : l->links[i]);
-	f->unordered = (l->flags & LIST_LATE) != 0 || l->links[0] > 1 || l->links[1] > 1 ||
+	f->late = (l->flags & LIST_LATE) != 0;
+	f->unordered = l->links[0] > 1 || l->links[1] > 1 ||
 	    (l->flags & LIST_V6) != 0;
 	field_mend(f);
 	for (i = 0; i < f->n_hosts; i++)

@@ -77,6 +77,7 @@ struct field {
 	bool suspect[LIST_HOSTS]; /* named third parties' addresses */
 	bool closed[LIST_HOSTS]; /* its peer may begin: open/responder-waits */
 	bool unordered;		  /* there may be more than one path */
+	bool late;		  /* some host was late */
 	uint64_t revoked_at[LIST_HOSTS][LIST_HOSTS]; /* 0: it is known */
 	/* third parties: bytes that came, and that went there */
 	uint64_t in_bytes[LIST_HOSTS][LIST_HOSTS], forged_bytes[LIST_HOSTS];

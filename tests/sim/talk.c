@@ -10,6 +10,8 @@
 enum {
 	TALK_HEAD = 16,
 	TALK_MOST = 9000, /* bytes of a datagram */
+	TALK_PARTS = 2302, /* that two parts of 1200 carry at most */
+	TALK_WHOLE = 64,
 	TALK_KEY = 60,	  /* of a key that is to be answered */
 	TALK_EVERY = 200000,
 	TALK_ROW = 5, /* answered keys in a row: it is back */
@@ -148,6 +150,18 @@ talk_same(const struct mp_addr *a, const struct mp_addr *b)
 	return a->port == b->port && net_addr_same_ip(a, b);
 }
 
+/*
+ * May it pass those before it, on a host that is late?  The program has what is
+ * whole at once, and what came in parts when the agent has joined it.  What is
+ * too long for two parts is always whole, and so may be what comes after 64
+ * that need no parts (core/part_order.c).
+ */
+static bool
+talk_may_pass(const struct field *f, const struct talk_head *h)
+{
+	return f->late && (h->len > TALK_PARTS || h->seq >= TALK_WHOLE);
+}
+
 /* Is it as it should be?  The sender may be one who lies. */
 static void
 talk_judge(struct field *f, const struct talk_head *h, struct note *n,
@@ -167,7 +181,7 @@ talk_judge(struct field *f, const struct talk_head *h, struct note *n,
 	if (h->seq + 1 < p->highest && !f->unordered)
 		field_fail(f, "order", "datagram %u of %s came to %s after %u",
 		    (unsigned)h->seq, a, b, (unsigned)p->highest - 1);
-	if (h->seq >= p->highest)
+	if (h->seq >= p->highest && !talk_may_pass(f, h))
 		p->highest = h->seq + 1;
 	/* Where s has one address.  It may begin, too: after CLOSE. */
 	if (h->to != LIST_S && !f->unordered &&

@@ -69,8 +69,7 @@ const struct verb verbs[] = {
 	/* the same with a bit changed */
 	{ "flip", 4, op_flip, { { 'n', 0, 63 }, { 'n', 0, 4000 } } },
 	/* the next packets of the host come from a third party's address */
-	/* (not drawn while open/report-over-budget.list is open) */
-	{ "divert", 0, op_divert, { HOST, { 'n', 1, 20 } } },
+	{ "divert", 6, op_divert, { HOST, { 'n', 1, 20 } } },
 	/* the host lies to the peer with the keys of its session: which kind
 	 * (lies.c), how often, up to how many us apart */
 	{ "lie", 24, op_lie, { HOST, HOST, { 'n', 0, 12 }, { 'n', 1, 100 },

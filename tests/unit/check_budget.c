@@ -6,8 +6,10 @@
 #include "addr.h"
 #include "budget.h"
 #include "duo.h"
+#include "flow.h"
 #include "hostile.h"
 #include "mp.h"
+#include "path.h"
 #include "state.h"
 #include "suites.h"
 #include "wire.h"
@@ -325,6 +327,113 @@ START_TEST(told_private)
 }
 END_TEST
 
+/* --- Where the peer may have moved ---------------------------------------- */
+
+/* A packet of `from' with the next number of flow 0, which seems to come from
+ * that port; its bytes with headers. */
+static size_t
+from_port(struct duo *d, int from, uint16_t port)
+{
+	struct wire_msg msg = { .flags = WIRE_PROBE,
+		.tsreply = WIRE_TS_NONE };
+	struct mp_path path = duo_path(d, !from, 0, from, 0);
+	uint8_t packet[128];
+	struct flow *f = state_flow(&d->end[from].mp, duo_session(d, from), 0);
+	size_t n = duo_make(d, from, 0, ++f->tx_seq, &msg, NULL, 0, packet);
+
+	path.remote.port = port;
+	duo_inject(d, !from, &path, packet, n);
+	return n + HEADERS;
+}
+
+/* What comes from where the peer may have moved lets nothing go to the flow's
+ * own address, which may be a third party's, nor the other way round. */
+START_TEST(two_addresses)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[SERVER].mp;
+	struct session *s;
+	struct flow *f;
+	size_t own, alt;
+
+	duo_up(d);
+	s = duo_session(d, SERVER);
+	f = duo_flow(d, SERVER, 0, 0);
+	f->unproven = true; /* as after INIT from two addresses */
+	f->in_bytes = 100;
+	f->out_bytes = 0;
+	alt = from_port(d, CLIENT, 7777);
+	ck_assert_uint_eq(f->alt.remote.port, 7777);
+	ck_assert(budget_may(m, s, f, false, 300 - HEADERS));
+	ck_assert(!budget_may(m, s, f, false, 301 - HEADERS));
+	alt += from_port(d, CLIENT, 7777);
+	ck_assert(!budget_may(m, s, f, false, 301 - HEADERS));
+	own = 100 + from_port(d, CLIENT, DUO_PORT);
+	ck_assert(budget_may(m, s, f, false, 3 * own - HEADERS));
+	ck_assert(!budget_may(m, s, f, false, 3 * own + 1 - HEADERS));
+	ck_assert(budget_may(m, s, f, true, 3 * alt - HEADERS));
+	ck_assert(!budget_may(m, s, f, true, 3 * alt + 1 - HEADERS));
+	budget_sent(m, s, f, true, 3 * alt - HEADERS);
+	ck_assert(!budget_may(m, s, f, true, 1));
+	ck_assert(budget_may(m, s, f, false, 3 * own - HEADERS));
+	budget_sent(m, s, f, false, 3 * own - HEADERS);
+	ck_assert(!budget_may(m, s, f, false, 1));
+	duo_free(d);
+}
+END_TEST
+
+/* The initiator counts what comes from there once: there, not for the addresses
+ * that it was told. */
+START_TEST(counted_once)
+{
+	struct duo *d = duo_new(1, 1);
+	struct mp *m = &d->end[CLIENT].mp;
+	struct session *s;
+	struct flow *f;
+	uint64_t before;
+	size_t alt;
+
+	duo_up(d);
+	s = duo_session(d, CLIENT);
+	f = duo_flow(d, CLIENT, 0, 0);
+	before = s->came;
+	alt = from_port(d, SERVER, 7777);
+	alt += from_port(d, SERVER, 7777);
+	ck_assert_uint_eq(f->alt.remote.port, 7777);
+	ck_assert_uint_eq(s->came, before);
+	ck_assert(budget_may(m, s, f, true, 3 * alt - HEADERS));
+	ck_assert(!budget_may(m, s, f, true, 3 * alt + 1 - HEADERS));
+	alt = from_port(d, SERVER, DUO_PORT + 1);
+	ck_assert_uint_eq(s->came, before + alt);
+	duo_free(d);
+}
+END_TEST
+
+/* The address that a silent peer has left is asked, with nothing that came from
+ * there, only if it answered once. */
+START_TEST(former_answered)
+{
+	struct duo *d = duo_new(1, 1);
+	struct session *s;
+	struct flow *f;
+
+	duo_up(d);
+	s = duo_session(d, SERVER);
+	f = duo_flow(d, SERVER, 0, 0);
+	f->unproven = _i == 1;
+	(void)from_port(d, CLIENT, 7777);
+	flow_moved(f, d->now);
+	f->unproven = false;
+	f->silent_since = d->now;
+	path_ask_former(&d->end[SERVER].mp, s, f, d->now);
+	if (_i == 0)
+		ck_assert_uint_eq(f->alt.remote.port, DUO_PORT);
+	else
+		ck_assert_uint_eq(f->alt_at, MP_NEVER);
+	duo_free(d);
+}
+END_TEST
+
 /* --- A mute peer ---------------------------------------------------------- */
 
 static enum duo_verdict
@@ -374,6 +483,9 @@ suite_budget(void)
 	tcase_add_test(tc, resp_elsewhere);
 	tcase_add_test(tc, responder_bit);
 	tcase_add_loop_test(tc, told_private, 0, COUNT(scopes));
+	tcase_add_test(tc, two_addresses);
+	tcase_add_test(tc, counted_once);
+	tcase_add_loop_test(tc, former_answered, 0, 2);
 	tcase_add_loop_test(tc, mute, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;

@@ -80,6 +80,62 @@ START_TEST(both_begin)
 }
 END_TEST
 
+/* The server begins by its second link alone, and its first one, whose address
+ * the client's program knows, comes up at once: what says so, an INIT from there,
+ * comes before or after those of the second link. */
+START_TEST(both_begin_elsewhere)
+{
+	struct duo *d = duo_new(1, 2);
+	int e;
+
+	duo_delay(d, 0, _i & 1, 15 * MS);
+	if (_i & 2)
+		swap_ends(d);
+	d->end[SERVER].peer = duo_addr(d, CLIENT, 0);
+	duo_addr_del(d, SERVER, 0);
+	ck_assert_int_eq(duo_say(d, SERVER, 1), 0);
+	duo_run(d, d->now + MS / 10);
+	duo_addr_add(d, SERVER, 0);
+	ck_assert_int_eq(duo_say(d, CLIENT, 0), 0);
+	duo_run(d, d->now + 4 * SEC);
+	duo_all_came(d, 0, 2);
+	for (e = 0; e < 2; e++) {
+		ck_assert_int_eq(duo_heard(d, e, (uint32_t)!e), 1);
+		ck_assert_int_eq(duo_sessions(d, e), 1);
+	}
+	duo_free(d);
+}
+END_TEST
+
+/* Nothing arrives at the server's first address. */
+static enum duo_verdict
+first_is_deaf(struct duo *d, struct duo_packet *p, void *arg)
+{
+	struct mp_addr deaf = duo_addr(d, SERVER, 0);
+
+	(void)arg;
+	return p->to == SERVER && addr_equal(&p->path.local, &deaf) ? DUO_DROP :
+	    DUO_PASS;
+}
+
+/* Both begin, and the client's INIT cannot arrive: what gave way to it is taken
+ * from the server's other link after a while. */
+START_TEST(both_begin_deaf)
+{
+	struct duo *d = duo_new(1, 2);
+	uint64_t begin = d->now;
+
+	d->tap = first_is_deaf;
+	d->end[SERVER].peer = duo_addr(d, CLIENT, 0);
+	ck_assert_int_eq(duo_say(d, CLIENT, 0), 0);
+	ck_assert_int_eq(duo_say(d, SERVER, 1), 0);
+	while (duo_heard(d, CLIENT, 1) == 0 && d->now < begin + 60 * SEC)
+		duo_run(d, d->now + 10 * MS);
+	ck_assert_uint_le(d->now - begin, 600 * MS);
+	duo_free(d);
+}
+END_TEST
+
 /* The peer appears later: it gets the newest 208 KiB of datagrams. */
 static const struct staged_row {
 	int n;
@@ -598,6 +654,8 @@ suite_life(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, both_begin, 0, 4 * RIVALS);
+	tcase_add_loop_test(tc, both_begin_elsewhere, 0, 4);
+	tcase_add_test(tc, both_begin_deaf);
 	tcase_add_loop_test(tc, staged, 0, COUNT(staged_rows));
 	tcase_add_loop_test(tc, begin, 0, COUNT(begin_rows));
 	tcase_add_test(tc, unreachable);
