@@ -126,6 +126,7 @@ struct packet {
 	enum packet_kind kind;
 	uint16_t stream, flow;
 	uint32_t seq;
+	bool twin; /* the network made it, of another one */
 	/* in a program's queue: opened already, the payload from here on */
 	bool opened;
 	size_t off;

@@ -57,11 +57,11 @@ talk_give(struct field *f, struct talk_head h, uint32_t n)
 		for (i = 0; i < k; i++)
 			talk_next(f, &h, payload + (size_t)i * h.len);
 		if (k > 1)
-			bundle_send(host, dst, payload, h.len, k, NO_STREAM, 0,
-			    result);
+			bundle_send(host, dst, payload, h.len, k, h.to,
+			    h.seq + 1 - k, result);
 		else
-			(void)host_send(host, dst, payload, h.len, NO_STREAM,
-			    0);
+			(void)host_send(host, dst, payload, h.len, h.to,
+			    h.seq);
 	}
 }
 
@@ -164,7 +164,7 @@ talk_judge(struct field *f, const struct talk_head *h, struct note *n,
 	if (revoked != 0 && n->sent_at > revoked)
 		field_fail(f, "revoked", "%s was given datagram %u of %s", b,
 		    (unsigned)h->seq, a);
-	if (h->seq + 1 < p->highest && !f->unordered)
+	if (h->seq + 1 < p->highest && !f->unordered && !n->lost)
 		field_fail(f, "order", "datagram %u of %s came to %s after %u",
 		    (unsigned)h->seq, a, b, (unsigned)p->highest - 1);
 	if (h->seq >= p->highest)
@@ -202,6 +202,18 @@ talk_deliver(void *arg, struct host *to, const struct mp_addr *from,
 	if (h.wants)
 		talk_give(f, (struct talk_head){ .from = h.to, .to = h.from,
 		    .answers = 1, .origin = h.seq, .len = TALK_KEY }, 1);
+}
+
+void
+talk_lost(void *arg, struct packet *p, enum fate fate)
+{
+	struct field *f = arg;
+	unsigned from = p->from->host->index;
+
+	(void)fate;
+	if (p->kind == P_DATA && p->stream < f->n_hosts && !p->twin &&
+	    p->seq < f->pair[from][p->stream].n)
+		f->pair[from][p->stream].note[p->seq].lost = true;
 }
 
 void
