@@ -358,7 +358,7 @@ field_run(struct field *f, const struct list *l, bool trace)
 static bool
 field_owes(const struct field *f, unsigned client)
 {
-	return !f->closed[client] && !f->liar[client] && !f->liar[LIST_S] &&
+	return !f->liar[client] && !f->liar[LIST_S] &&
 	    f->revoked_at[client][LIST_S] == 0 &&
 	    f->revoked_at[LIST_S][client] == 0;
 }

@@ -76,7 +76,6 @@ struct field {
 	/* what has happened that excuses */
 	bool liar[LIST_HOSTS];	  /* lied to its peers */
 	bool suspect[LIST_HOSTS]; /* named third parties' addresses */
-	bool closed[LIST_HOSTS]; /* its peer may begin: open/responder-waits */
 	bool unordered;		  /* there may be more than one path */
 	uint64_t revoked_at[LIST_HOSTS][LIST_HOSTS]; /* 0: it is known */
 	/* third parties: bytes that came, and that went there */
