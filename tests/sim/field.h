@@ -31,6 +31,7 @@ struct note {
 	uint8_t came;
 	unsigned life; /* of the receiver, when it came last */
 	bool back; /* it was answered */
+	bool staged;
 	bool lost; /* the packet that it went in first did not arrive */
 };
 

@@ -48,6 +48,8 @@ talk_give(struct field *f, struct talk_head h, uint32_t n)
 	const struct mp_addr *dst = &f->peer[h.from][h.to];
 	struct host *host = &f->host[h.from];
 	int result[BUNDLE_MOST];
+	struct talk_pair *p = &f->pair[h.from][h.to];
+	uint64_t staged;
 	uint32_t k, i;
 
 	if (dst->port == 0 || !host->running)
@@ -56,12 +58,16 @@ talk_give(struct field *f, struct talk_head h, uint32_t n)
 		k = !host->bundles ? 1 : n < BUNDLE_MOST ? n : BUNDLE_MOST;
 		for (i = 0; i < k; i++)
 			talk_next(f, &h, payload + (size_t)i * h.len);
+		staged = mp_counter_get(&host->mp, MP_C_staged);
 		if (k > 1)
 			bundle_send(host, dst, payload, h.len, k, h.to,
 			    h.seq + 1 - k, result);
 		else
 			(void)host_send(host, dst, payload, h.len, h.to,
 			    h.seq);
+		for (i = 0; i < k; i++)
+			p->note[p->n - 1 - i].staged = staged !=
+			    mp_counter_get(&host->mp, MP_C_staged);
 	}
 }
 
@@ -204,13 +210,26 @@ talk_deliver(void *arg, struct host *to, const struct mp_addr *from,
 		    .answers = 1, .origin = h.seq, .len = TALK_KEY }, 1);
 }
 
+/* One that was staged: it is not known which. */
+static void
+talk_staged_lost(struct talk_pair *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->note[i].staged && p->note[i].came == 0)
+			p->note[i].lost = true;
+}
+
 void
 talk_lost(void *arg, struct packet *p, enum fate fate)
 {
 	struct field *f = arg;
-	unsigned from = p->from->host->index;
+	unsigned from = p->from->host->index, k;
 
 	(void)fate;
+	for (k = 0; p->staged && !p->twin && k < f->n_hosts; k++)
+		talk_staged_lost(&f->pair[from][k]);
 	if (p->kind == P_DATA && p->stream < f->n_hosts && !p->twin &&
 	    p->seq < f->pair[from][p->stream].n)
 		f->pair[from][p->stream].note[p->seq].lost = true;
