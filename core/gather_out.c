@@ -124,7 +124,7 @@ gather_take(struct mp *m, const struct session *s, struct record *first,
 			mp_bundle_head(), next))
 			break;
 		r->flow = f->id;
-		r->keys = s->cur & 1;
+		r->keys = s->keys[s->cur & 1].id;
 		r->part = 0;
 		r->seq = (uint32_t)(f->tx_seq + 1 + n);
 		*last = next;

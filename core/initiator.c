@@ -213,14 +213,15 @@ turn_gap(const struct handshake *sh, const struct session *s, uint64_t now)
 }
 
 /*
- * A responder whose keys are gone asks for the association, but a peer that has
- * restarted does not know it, and says nothing.  So it also begins another one,
- * as an initiator; seldom, since a peer that was only away should keep its role.
+ * A responder whose keys are gone, or whose peer is lost, asks for the
+ * association, but a peer that has restarted does not know it, and says nothing.
+ * So it also begins another one, as an initiator; seldom, since a peer that was
+ * only away should keep its role.
  */
 static bool
 may_turn(const struct handshake *sh, const struct session *s)
 {
-	return !s->initiator && !sh->inner && s->state != MP_S_UP;
+	return !s->initiator && !sh->inner;
 }
 
 /* us until another INIT takes this one's place. */

@@ -355,7 +355,7 @@ struct mp_tx {
 	uint64_t seq, sent_at;
 	uint16_t flow;
 	uint8_t suite, slot, hdr_len;
-	uint8_t keys;	   /* which of the session's */
+	uint8_t keys;	   /* id of the session's keys */
 	bool frame;	   /* it goes as CHILD */
 	bool part;	   /* of two: these bytes of the payload */
 	uint16_t off, len;

@@ -80,7 +80,7 @@ part_came(struct mp *m, struct session *s, uint64_t now,
 	for (r = part_first(m, s, now); r != NULL;
 	     r = pool_next(m, POOL_PARTS, r)) {
 		if (r->seq != (uint32_t)name->seq || r->flow != name->flow ||
-		    r->keys != slot)
+		    r->keys != s->keys[slot & 1].id)
 			continue;
 		if (r->part != msg->part && pool_len(r) == part_len(msg->total,
 		    !msg->part))
@@ -93,7 +93,7 @@ part_came(struct mp *m, struct session *s, uint64_t now,
 		return MP_NEVER;
 	r->seq = (uint32_t)name->seq;
 	r->flow = (uint8_t)name->flow;
-	r->keys = slot & 1;
+	r->keys = s->keys[slot & 1].id;
 	r->part = msg->part & 1;
 	return MP_NEVER;
 }

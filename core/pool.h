@@ -30,7 +30,8 @@ struct record {
 	uint32_t number; /* rises by 1 within a session */
 	uint32_t next;	 /* place of the next one; MP_NONE: none */
 	uint32_t session, gen;
-	int16_t tos, ttl; /* see struct mp_tx_option */
+	int32_t tos : 9, ttl : 9; /* see struct mp_tx_option; -1: none */
+	uint32_t keys : 8; /* id of the session's keys that named `seq' */
 	uint64_t sent_at;
 	uint32_t seq; /* what a COPY names: sequence number; staged: of its
 		       * packet, once it was taken to be sent, else 0 */
@@ -42,7 +43,6 @@ struct record {
 	bool df : 1;	       /* see struct mp_tx_option */
 	uint8_t part : 1; /* which one, of POOL_PARTS; POOL_HELD: it was taken
 			   * in two parts */
-	uint8_t keys : 1; /* which of the session's, that is: session id */
 	bool alone : 1; /* recent: a COPY was to go beside it, and did not */
 	/* the datagram follows, in pieces */
 };

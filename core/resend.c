@@ -70,6 +70,14 @@ works(const struct session *s, const struct flow *f, uint64_t at,
 	    (s->resend_flow != f->id || at > s->resend_flow_at);
 }
 
+/* Are the keys that its number is of among the session's two?  The peer, too,
+ * has forgotten those before them, and could not tell what it has. */
+static bool
+resend_has_keys(const struct session *s, const struct record *r)
+{
+	return s->keys[r->keys & 1].id == r->keys;
+}
+
 /* It was sent on flows that stopped working, or on one that loses much, and
  * none of them has answered since. */
 static bool
@@ -81,7 +89,8 @@ at_risk(const struct mp *m, const struct session *s, const struct record *r,
 	bool alone = r->alone && recent_vias(r) == 0;
 	unsigned i;
 
-	if (f == NULL || (!alone && works(s, f, r->sent_at, now)) ||
+	if (f == NULL || !resend_has_keys(s, r) ||
+	    (!alone && works(s, f, r->sent_at, now)) ||
 	    recent_arrived(s, f, r->sent_at))
 		return false;
 	for (i = 0; i < recent_vias(r); i++) {
@@ -169,7 +178,7 @@ copy_msg(const struct mp *m, const struct session *s, const struct record *r,
 
 	return (struct wire_msg) {
 		.flags = path_choice_copy_flags(silent, now),
-		.copy = { .sid = s->keys[r->keys].sid_out,
+		.copy = { .sid = s->keys[r->keys & 1].sid_out,
 			.dir = !s->initiator, .flow = r->flow, .seq = r->seq }
 	};
 }
@@ -192,6 +201,7 @@ send_rest(struct mp *m, struct session *s, uint64_t now, struct mp_out *out,
 	struct flow *f = state_flow(m, s, s->resend_by);
 	struct wire_msg msg;
 	bool gone = r == NULL || f == NULL || f->gone ||
+	    !resend_has_keys(s, r) ||
 	    pool_position(m, POOL_RECENT, r) != s->resend_rest;
 
 	s->resend_rest = MP_NEVER;

@@ -398,9 +398,13 @@ responder_adopt(struct mp *m, struct session *s, const struct handshake *sh,
 	struct flow *f;
 	uint32_t id;
 
-	/* The peer took nothing under our own keys, so it is staged again. */
+	/* The peer took nothing under our own keys, so it is staged again; but
+	 * where it has used those before the present ones, it took it. */
 	staged_settle(m, s, now);
-	pool_stage_recent(m, s, now);
+	if (s->keys[0].heard || s->keys[1].heard)
+		pool_clear(m, POOL_RECENT, s);
+	else
+		pool_stage_recent(m, s, now);
 	for (id = 0; id < state_nflows(s); id++)
 		if ((f = state_flow(m, s, id)) != NULL) {
 			flow_begin(f, &(struct mp_path) { .ifindex = 0 }, now);

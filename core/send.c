@@ -167,7 +167,7 @@ send_fill(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 	tx->hdr_len = (uint8_t)(frame + WIRE_AD + wire_put_msg(tx->hdr +
 	    frame + WIRE_AD, msg));
 	tx->frame = framed;
-	tx->keys = s->cur & 1;
+	tx->keys = k->id;
 	tx->path = f->path;
 	tx->error = 0;
 	tx->df = false;
@@ -462,7 +462,7 @@ send_done(struct mp *m, struct session *s, struct flow *f, uint64_t now,
 		return NULL;
 	r->seq = (uint32_t)tx->seq; /* WIRE_SEQ_MAX at most */
 	r->flow = f->id;
-	r->keys = tx->keys & 1; /* the key may be newer by now */
+	r->keys = tx->keys; /* the key may be newer by now */
 	send_keep_option(r, tx);
 	if (copy != NULL) {
 		r->via[r->vias++] = copy->id;

@@ -43,7 +43,10 @@
  * Keys: keys[cur] sends and receives.  The other slot holds the former key,
  * which only receives, until 180 s after its birth and for 10 s at least.  The
  * new key is in use before the former goes, so a rekey loses nothing.  It is
- * due 120 s (+-10 %) after the last one, at the responder 30 s later.
+ * due 120 s (+-10 %) after the last one, at the responder 30 s later.  What is
+ * kept of a packet (struct record) names its keys by their id, as two changes
+ * may follow each other: a COPY or a part that named the packet under the keys
+ * that are in the same place by now would be another one to the peer.
  *
  * Invariants: a live key is in the table of sids, a session in the heap of
  * deadlines once at most; `gen' changes at each use of a record, so index and
@@ -153,15 +156,36 @@ session_drop_handshake(struct mp *m, struct session *s)
 	s->want_handshake = false;
 }
 
-/* Wipes the key of one slot of keys[]. */
+/* Wipes the key of one slot of keys[].  The next one there has another id: what
+ * a record names is of no use with it. */
 static void
 session_wipe_key(struct mp *m, struct session *s, int slot)
 {
 	struct keys *k = &s->keys[slot];
+	unsigned id = (k->id & ~1U) + 2 + (unsigned)slot;
 
 	if (k->live)
 		table_unlink_sid(m, table_key_ref(m, s, slot));
 	crypto_wipe(k, sizeof(*k));
+	k->id = (uint8_t)id;
+}
+
+/* Puts a key in a slot of keys[]. */
+static struct keys *
+session_put_key(struct mp *m, struct session *s, uint64_t now, int slot,
+    const struct keys *k)
+{
+	struct keys *put = &s->keys[slot];
+	uint8_t id;
+
+	session_wipe_key(m, s, slot);
+	id = put->id;
+	*put = *k;
+	put->id = id;
+	put->live = true;
+	put->born_at = now;
+	put->wipe_at = MP_NEVER;
+	return put;
 }
 
 void
@@ -203,11 +227,7 @@ session_install(struct mp *m, struct session *s, uint64_t now,
 		}
 		s->cur ^= 1;
 	}
-	session_wipe_key(m, s, s->cur & 1);
-	*state_keys(s) = *k;
-	state_keys(s)->live = true;
-	state_keys(s)->born_at = now;
-	state_keys(s)->wipe_at = MP_NEVER;
+	(void)session_put_key(m, s, now, s->cur & 1, k);
 	table_link_sid(m, table_key_ref(m, s, s->cur & 1));
 	for (id = 0; id < state_nflows(s); id++) {
 		if ((f = state_flow(m, s, id)) == NULL)
@@ -251,15 +271,13 @@ session_install_former(struct mp *m, struct session *s, uint64_t now,
     const struct keys *k)
 {
 	int slot = (s->cur & 1) ^ 1;
+	struct keys *put;
 	struct flow *f;
 	uint32_t id;
 
-	session_wipe_key(m, s, slot);
-	s->keys[slot] = *k;
-	crypto_wipe(s->keys[slot].tx, CRYPTO_KEY);
-	s->keys[slot].live = true;
-	s->keys[slot].born_at = now;
-	s->keys[slot].wipe_at = now + SESSION_KEY_LIFE;
+	put = session_put_key(m, s, now, slot, k);
+	crypto_wipe(put->tx, CRYPTO_KEY);
+	put->wipe_at = now + SESSION_KEY_LIFE;
 	table_link_sid(m, table_key_ref(m, s, slot));
 	for (id = 0; id < state_nflows(s); id++)
 		if ((f = state_flow(m, s, id)) != NULL)

@@ -470,7 +470,8 @@ staged_fill(struct mp *m, struct session *s, struct record *r,
 	struct wire_msg msg = { .flags = 0 };
 	size_t len = pool_len(r), frame = s->frame ? WIRE_CHILD : 0;
 
-	if (s->staged_by != f->id)
+	/* Both parts are of one flow's number under one key. */
+	if (s->staged_by != f->id || r->keys != state_keys(s)->id)
 		s->staged_seq = 0;
 	r->part = s->staged_seq != 0 || part_order_parts(s, f, len, frame);
 	if (!r->part) {
@@ -515,7 +516,7 @@ staged_fill_new(struct mp *m, struct session *s, struct record *r,
 		return NULL;
 	staged_fill(m, s, r, f, now, tx);
 	r->flow = f->id;
-	r->keys = s->cur & 1;
+	r->keys = state_keys(s)->id;
 	return f;
 }
 
@@ -652,7 +653,7 @@ mp_staged_begin(struct mp *m, uint64_t now, uint32_t slot,
 	tx[0].number = r->number;
 	r->seq = (uint32_t)tx[0].seq;
 	r->flow = f->id;
-	r->keys = s->cur & 1;
+	r->keys = state_keys(s)->id;
 	r->part = tx[0].part;
 	staged_taken(m, s, r, now, NULL);
 	return n;

@@ -291,6 +291,8 @@ struct keys {
 	bool child : 1; /* made of a parent's secret, without a handshake */
 	bool framed : 1; /* initiator: the peer has not told sid_out, which is
 			  * sid_in; packets go as CHILD */
+	uint8_t id; /* which of keys[] (the lowest bit), and which keys these
+		     * are of all that were there (session.c) */
 	uint8_t rx[CRYPTO_KEY];
 	uint8_t secret[CRYPTO_KEY]; /* of children (child.h) */
 	uint64_t wipe_at; /* of a former key: when it is wiped */

@@ -35,7 +35,7 @@
  *	INIT, waiting RESP	initiator_due()
  *	peer lost		all probed flows silent for max(3 (SRTT +
  *				4 RTTVAR), 1 s), and the keys 1 s old: INIT on
- *				every pair
+ *				every pair; the responder's 10 s later
  *	CHILD unanswered	INIT after the time that a probe may take + 25
  *				ms; no longer up after 1 s (child_due())
  * Of the session
@@ -91,6 +91,9 @@ enum { TIMERS_TRIM = 2048 };
 
 /* How often a key that is due to be renewed is looked at for its first use. */
 #define TIMERS_UNUSED (30 * SEC)
+
+/* us for which a responder lets a lost initiator ask. */
+#define TIMERS_RESPONDER (10 * SEC)
 
 /* Forgeries that make a key be renewed: 2^31 - 1. */
 enum { TIMERS_FORGED = INT32_MAX };
@@ -168,18 +171,24 @@ timers_silent_at(const struct mp *m, const struct session *s, bool answered)
 }
 
 /* The peer was there when the keys were made.  Where the answer to INIT came
- * from elsewhere than any pair leads, none may ever answer. */
+ * from elsewhere than any pair leads, none may ever answer.  An initiator that is
+ * only away asks by itself when it is back; so the responder does so much later,
+ * and only where its program sent when the peer was lost already. */
 uint64_t
 timers_lost_at(const struct mp *m, const struct session *s)
 {
 	uint64_t at;
 
-	if (s->state != MP_S_UP || !s->initiator || asks_outside(m, s))
+	if (s->state != MP_S_UP || asks_outside(m, s))
 		return MP_NEVER;
 	at = timers_silent_at(m, s, true);
 	if (at == 0)
 		at = timers_silent_at(m, s, false);
-	return at == 0 ? MP_NEVER : at;
+	if (at == 0 || at == MP_NEVER)
+		return MP_NEVER;
+	if (s->initiator)
+		return at;
+	return s->last_send >= at ? at + TIMERS_RESPONDER : MP_NEVER;
 }
 
 /* When a session that is connecting gives up: 10 s after the program's last

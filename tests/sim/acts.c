@@ -359,7 +359,6 @@ op_close(struct field *f, const uint32_t *arg)
 		return;
 	mp_slot_close(&h->mp, host_now(h), 0);
 	(void)!mp_slot_open(&h->mp, 0, MP_DUAL);
-	f->closed[arg[0]] = true;
 	talk_forget(f, arg[0]);
 	guard_forget(f, arg[0]);
 	host_rearm(h, false);

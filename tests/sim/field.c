@@ -15,7 +15,8 @@
  *   taken in the moment when it ended can come to its next one as well), as it was
  *   sent [altered], by whom it was sent to; not if it was sent after the receiver had
  *   revoked the sender's key [revoked].  Where there is one path that keeps the
- *   order, they come in order [order].
+ *   order, they come in order [order], but for one whose packet was lost: a COPY, or
+ *   a second packet that the network made of it, may bring it later than others.
  * - A host that did not answer gets at most 3 times the bytes, with headers, that
  *   came from those who named its address, or in its name [budget].  The net
  *   counts, not the engine.
@@ -231,6 +232,7 @@ field_init(struct field *f, const struct list *l)
 	net_init(&f->net, &f->w);
 	f->net.arrived = field_arrived;
 	f->net.sent = field_sent;
+	f->net.fate = talk_lost;
 	f->net.arg = f;
 	f->n_hosts = (l->flags & LIST_THIRD) != 0 ? 3 : 2;
 	for (i = 0; i < f->n_hosts; i++)
@@ -357,7 +359,7 @@ field_run(struct field *f, const struct list *l, bool trace)
 static bool
 field_owes(const struct field *f, unsigned client)
 {
-	return !f->closed[client] && !f->liar[client] && !f->liar[LIST_S] &&
+	return !f->liar[client] && !f->liar[LIST_S] &&
 	    f->revoked_at[client][LIST_S] == 0 &&
 	    f->revoked_at[LIST_S][client] == 0;
 }

@@ -31,6 +31,8 @@ struct note {
 	uint8_t came;
 	unsigned life; /* of the receiver, when it came last */
 	bool back; /* it was answered */
+	bool staged;
+	bool lost; /* the packet that it went in first did not arrive */
 };
 
 struct talk_pair {
@@ -75,7 +77,6 @@ struct field {
 	/* what has happened that excuses */
 	bool liar[LIST_HOSTS];	  /* lied to its peers */
 	bool suspect[LIST_HOSTS]; /* named third parties' addresses */
-	bool closed[LIST_HOSTS]; /* its peer may begin: open/responder-waits */
 	bool unordered;		  /* there may be more than one path */
 	bool late;		  /* some host was late */
 	uint64_t revoked_at[LIST_HOSTS][LIST_HOSTS]; /* 0: it is known */
@@ -124,6 +125,8 @@ void talk_job(struct field *, unsigned from, unsigned to, uint32_t n,
 void talk_stop(struct field *);
 void talk_deliver(void *field, struct host *, const struct mp_addr *,
     const uint8_t *, size_t);
+/* A packet is lost.  (A net's fate.) */
+void talk_lost(void *field, struct packet *, enum fate);
 /* The host's program has forgotten what it learned. */
 void talk_forget(struct field *, unsigned host);
 /* Talks to the server until 5 keys in a row are answered: how long that took;

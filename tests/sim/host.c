@@ -260,6 +260,7 @@ emit(struct host *h, const struct mp_out *out, const uint8_t *buf)
 	p->len = out->len;
 	p->flow = out->flow;
 	p->kind = kind_of(h);
+	p->staged = out->staged;
 	if (is_handshake(h->net, p))
 		p->kind = P_HANDSHAKE;
 	error = net_send(h->net, h->iface, h->n_ifaces, &out->path, h->port,

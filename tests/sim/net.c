@@ -291,6 +291,7 @@ twin_of(struct net *n, const struct packet *p)
 
 	memcpy(twin, p, sizeof(*p));
 	memcpy(twin->data, p->data, p->len);
+	twin->twin = true;
 	return twin;
 }
 

@@ -126,6 +126,8 @@ struct packet {
 	enum packet_kind kind;
 	uint16_t stream, flow;
 	uint32_t seq;
+	bool twin; /* the network made it, of another one */
+	bool staged; /* of a datagram that was staged: the agent sends it */
 	/* in a program's queue: opened already, the payload from here on */
 	bool opened;
 	size_t off;

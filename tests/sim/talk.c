@@ -50,6 +50,8 @@ talk_give(struct field *f, struct talk_head h, uint32_t n)
 	const struct mp_addr *dst = &f->peer[h.from][h.to];
 	struct host *host = &f->host[h.from];
 	int result[BUNDLE_MOST];
+	struct talk_pair *p = &f->pair[h.from][h.to];
+	uint64_t staged;
 	uint32_t k, i;
 
 	if (dst->port == 0 || !host->running)
@@ -58,12 +60,16 @@ talk_give(struct field *f, struct talk_head h, uint32_t n)
 		k = !host->bundles ? 1 : n < BUNDLE_MOST ? n : BUNDLE_MOST;
 		for (i = 0; i < k; i++)
 			talk_next(f, &h, payload + (size_t)i * h.len);
+		staged = mp_counter_get(&host->mp, MP_C_staged);
 		if (k > 1)
-			bundle_send(host, dst, payload, h.len, k, NO_STREAM, 0,
-			    result);
+			bundle_send(host, dst, payload, h.len, k, h.to,
+			    h.seq + 1 - k, result);
 		else
-			(void)host_send(host, dst, payload, h.len, NO_STREAM,
-			    0);
+			(void)host_send(host, dst, payload, h.len, h.to,
+			    h.seq);
+		for (i = 0; i < k; i++)
+			p->note[p->n - 1 - i].staged = staged !=
+			    mp_counter_get(&host->mp, MP_C_staged);
 	}
 }
 
@@ -178,7 +184,7 @@ talk_judge(struct field *f, const struct talk_head *h, struct note *n,
 	if (revoked != 0 && n->sent_at > revoked)
 		field_fail(f, "revoked", "%s was given datagram %u of %s", b,
 		    (unsigned)h->seq, a);
-	if (h->seq + 1 < p->highest && !f->unordered)
+	if (h->seq + 1 < p->highest && !f->unordered && !n->lost)
 		field_fail(f, "order", "datagram %u of %s came to %s after %u",
 		    (unsigned)h->seq, a, b, (unsigned)p->highest - 1);
 	if (h->seq >= p->highest && !talk_may_pass(f, h))
@@ -216,6 +222,31 @@ talk_deliver(void *arg, struct host *to, const struct mp_addr *from,
 	if (h.wants)
 		talk_give(f, (struct talk_head){ .from = h.to, .to = h.from,
 		    .answers = 1, .origin = h.seq, .len = TALK_KEY }, 1);
+}
+
+/* One that was staged: it is not known which. */
+static void
+talk_staged_lost(struct talk_pair *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->note[i].staged && p->note[i].came == 0)
+			p->note[i].lost = true;
+}
+
+void
+talk_lost(void *arg, struct packet *p, enum fate fate)
+{
+	struct field *f = arg;
+	unsigned from = p->from->host->index, k;
+
+	(void)fate;
+	for (k = 0; p->staged && !p->twin && k < f->n_hosts; k++)
+		talk_staged_lost(&f->pair[from][k]);
+	if (p->kind == P_DATA && p->stream < f->n_hosts && !p->twin &&
+	    p->seq < f->pair[from][p->stream].n)
+		f->pair[from][p->stream].note[p->seq].lost = true;
 }
 
 void

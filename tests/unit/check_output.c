@@ -470,6 +470,37 @@ START_TEST(stream_answers)
 }
 END_TEST
 
+/* What was sent under the keys before the last two is not resent: the number is
+ * another packet's under those that have its place. */
+START_TEST(resend_former_keys)
+{
+	struct duo *d = duo_new(2, 2);
+	struct session *s;
+	struct record *r;
+
+	duo_up(d);
+	duo_run(d, d->now + 500 * MS);
+	s = duo_session(d, 0);
+	pool_clear(&d->end[0].mp, POOL_RECENT, s);
+	for (uint32_t i = 0; i < 2; i++) {
+		r = pool_put(&d->end[0].mp, POOL_RECENT, s, d->now - 10 * MS,
+		    "x", 1);
+		ck_assert_ptr_nonnull(r);
+		r->flow = duo_current(d, 0)->id;
+		r->keys = (uint8_t)(state_keys(s)->id - 2 * i);
+		r->seq = 1000 + i;
+	}
+	duo_current(d, 0)->proof_at = d->now - 400 * MS;
+	log_flags(d, 0, WIRE_COPYFLAG, WIRE_COPYFLAG);
+	d->end[0].addr[0].local.down = true;
+	duo_tell(d, 0);
+	duo_run(d, d->now + SEC);
+	ck_assert_int_eq(seen.n, 1);
+	ck_assert_uint_eq(duo_count(d, 0, MP_C_resent), 1);
+	duo_free(d);
+}
+END_TEST
+
 /* What is older than 250 ms, and what the next flow's answer may take, is not
  * worth it. */
 START_TEST(resend_old)
@@ -492,7 +523,7 @@ START_TEST(resend_old)
 		    "x", 1);
 		ck_assert_ptr_nonnull(r);
 		r->flow = duo_current(d, 0)->id;
-		r->keys = s->cur & 1;
+		r->keys = state_keys(s)->id;
 		r->seq = 1000 + (uint32_t)i;
 	}
 	duo_current(d, 0)->proof_at = d->now - 400 * MS;
@@ -699,6 +730,7 @@ suite_output(void)
 	tcase_add_loop_test(t, resend_again, 0, 8);
 	tcase_add_loop_test(t, stream_answers, 0, 10);
 	tcase_add_test(t, resend_old);
+	tcase_add_test(t, resend_former_keys);
 	tcase_add_loop_test(t, resend_begun, 0, 2);
 	tcase_add_loop_test(t, resend_age, 0, 4);
 	tcase_add_test(t, resend_nowhere);

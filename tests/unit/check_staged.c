@@ -376,6 +376,29 @@ START_TEST(parts)
 }
 END_TEST
 
+/* The keys change between two parts: both go again, as the number that the
+ * first one has named would be another packet's under the new ones. */
+START_TEST(parts_rekeyed)
+{
+	struct mp_out out[2];
+	uint64_t n = d->end[1].n_got;
+
+	duo_current(d, 0)->size = MP_SIZE_MIN;
+	ck_assert_int_eq(stage(7, 1300), 1);
+	ck_assert(polls(&out[0]));
+	ck_assert(out[0].half);
+	mp_poll_sent(m, d->now, &out[0]);
+	state_keys(duo_session(d, 0))->id += 2;
+	ck_assert(polls(&out[1]));
+	ck_assert(out[1].half);
+	mp_poll_failed(m, d->now, &out[1], MP_EAGAIN);
+	duo_run(d, d->now + 100 * MS_US);
+	ck_assert_uint_eq(d->end[1].n_got, n + 1);
+	ck_assert_uint_eq(d->end[1].got[n].len, 1300);
+	ck_assert_uint_eq(left(), 0);
+}
+END_TEST
+
 /* The socket is closed while the agent has the last ones in its hands: CLOSE
  * goes after them. */
 START_TEST(closes)
@@ -591,6 +614,7 @@ suite_staged(void)
 	tcase_add_test(t, never_goes);
 	tcase_add_test(t, full);
 	tcase_add_test(t, parts);
+	tcase_add_test(t, parts_rekeyed);
 	tcase_add_test(t, closes);
 	tcase_add_test(t, plain);
 	tcase_add_test(t, begins);
