@@ -17,28 +17,6 @@
 /* --- Text ---------------------------------------------------------------- */
 
 static void
-doctor_show_pairs(const struct exam *x)
-{
-	char local[64], remote[NET_TEXT], name[IF_NAMESIZE];
-	const struct exam_pair *p;
-	size_t i;
-
-	for (i = 0; i < x->npairs; i++) {
-		p = &x->pair[i];
-		if (if_indextoname(p->path.ifindex, name) == NULL)
-			name[0] = '\0';
-		printf("  %-10s %s -> %s: ", name,
-		    host_text(&p->path.local, local),
-		    net_text(&p->path.remote, remote));
-		if (p->answered)
-			printf("%" PRIu32 ".%" PRIu32 " ms\n",
-			    p->rtt_us / 1000, p->rtt_us / 100 % 10);
-		else
-			puts("no answer");
-	}
-}
-
-static void
 doctor_show_text(const struct exam *x)
 {
 	size_t i;
@@ -49,7 +27,10 @@ doctor_show_text(const struct exam *x)
 		if (x->found[i].mend[0] != '\0')
 			printf("        %s\n", x->found[i].mend);
 	}
-	doctor_show_pairs(x);
+	for (i = 0; i < x->npairs; i++) {
+		fputs("  ", stdout);
+		exam_put_pair(x, &x->pair[i]);
+	}
 	if (x->nfound == 0)
 		puts("all is well");
 	else if (exam_faults(x) == 0)

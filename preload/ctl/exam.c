@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "exam.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "host.h"
+#include "shared/net.h"
 
 /* Replaces %1, %2 and %3 in `form' by the three words; NULL is an empty one. */
 static void
@@ -40,6 +42,21 @@ exam_found(struct exam *x, const struct check *c, const char *a, const char *b,
 	snprintf(f->about, sizeof(f->about), "%s", a != NULL ? a : "");
 	exam_expand(f->text, c->text, word);
 	exam_expand(f->mend, c->mend != NULL ? c->mend : "", word);
+}
+
+void
+exam_put_pair(const struct exam *x, const struct exam_pair *p)
+{
+	char local[64], remote[NET_TEXT];
+
+	printf("%-10s %s -> %s: ", host_link_name(&x->host, p->path.ifindex),
+	    host_text(&p->path.local, local),
+	    net_text(&p->path.remote, remote));
+	if (p->answered)
+		printf("%" PRIu32 ".%" PRIu32 " ms\n", p->rtt_us / 1000,
+		    p->rtt_us / 100 % 10);
+	else
+		puts("no answer");
 }
 
 void

@@ -65,6 +65,8 @@ void exam_found(struct exam *, const struct check *, const char *a,
     const char *b, const char *c);
 
 size_t exam_faults(const struct exam *);
+/* Prints "wlan0  192.0.2.1 -> 192.0.2.2:7000: 20.1 ms", or "no answer". */
+void exam_put_pair(const struct exam *, const struct exam_pair *);
 /* Runs the checks of a table. */
 void exam_run(struct exam *, const struct check *);
 /* Shakes hands with x->peer, with x->key or, where that is "", each key, which

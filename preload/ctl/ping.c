@@ -112,12 +112,7 @@ ping_show_round(unsigned round)
 
 	for (i = 0; i < x.npairs; i++) {
 		printf("%4u  ", round);
-		ping_put_path(&x.pair[i].path);
-		if (x.pair[i].answered) {
-			ping_put_ms(x.pair[i].rtt_us);
-			puts(" ms");
-		} else
-			puts("no answer");
+		exam_put_pair(&x, &x.pair[i]);
 	}
 }
 
